@@ -1,0 +1,84 @@
+"""The embedded chain as web3 sees it: JSON-RPC answers like a node's, errors with their data included.
+
+Only the methods that this program uses are there: reads, and signed transactions.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from eth_tester import EthereumTester
+from eth_tester.exceptions import BlockNotFound
+from eth_tester.exceptions import ValidationError as TesterValidationError
+from eth_utils.exceptions import ValidationError
+from web3.providers.eth_tester import EthereumTesterProvider
+from web3.types import RPCEndpoint, RPCResponse
+
+from blindfair.chain.embedded_backend import Backend, CallFailed, Rejected
+
+_READS = frozenset(
+    {
+        "web3_clientVersion",
+        "net_version",
+        "eth_accounts",
+        "eth_blockNumber",
+        "eth_call",
+        "eth_chainId",
+        "eth_estimateGas",
+        "eth_feeHistory",
+        "eth_gasPrice",
+        "eth_getBalance",
+        "eth_getBlockByHash",
+        "eth_getBlockByNumber",
+        "eth_getCode",
+        "eth_getLogs",
+        "eth_getStorageAt",
+        "eth_getTransactionByHash",
+        "eth_getTransactionCount",
+        "eth_getTransactionReceipt",
+        "eth_maxPriorityFeePerGas",
+    }
+)
+
+
+class Provider(EthereumTesterProvider):
+    """web3's view of the chain. What changes the chain goes through `submit`, which raises Rejected."""
+
+    # A contract must not be able to send this program to an address on the web (EIP-3668).
+    global_ccip_read_enabled = False
+
+    def __init__(self, backend: Backend, submit: Callable[[bytes], bytes], lock: threading.RLock) -> None:
+        super().__init__(EthereumTester(backend))
+        self._submit = submit
+        self._lock = lock
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """Answer like a node: a result, or an error object with code, message and, for a revert, data."""
+        with self._lock:
+            if method == "eth_sendRawTransaction":
+                return self._send(params)
+            if method not in _READS:
+                return _error(-32601, f"the method {method} does not exist")
+            try:
+                return super().make_request(method, params)
+            except CallFailed as failure:
+                if failure.data is None:
+                    return _error(-32000, str(failure))
+                return _error(3, "execution reverted", "0x" + failure.data.hex())
+            except BlockNotFound as error:
+                return _error(-32000, f"header not found: {error}")
+            except (ValidationError, TesterValidationError) as error:
+                return _error(-32000, str(error))
+
+    def _send(self, params: Any) -> RPCResponse:
+        try:
+            sent = self._submit(bytes.fromhex(str(params[0]).removeprefix("0x")))
+        except Rejected as rejection:
+            return _error(-32000, str(rejection))
+        return {"jsonrpc": "2.0", "id": 0, "result": "0x" + sent.hex()}
+
+
+def _error(code: int, message: str, data: str | None = None) -> RPCResponse:
+    if data is None:
+        return {"jsonrpc": "2.0", "id": 0, "error": {"code": code, "message": message}}
+    return {"jsonrpc": "2.0", "id": 0, "error": {"code": code, "message": message, "data": data}}
