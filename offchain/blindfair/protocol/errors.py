@@ -14,6 +14,7 @@ The exit code of an error is stable: scripts may rely on it. A test holds the co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -224,6 +225,12 @@ class InvalidListing(CommitmentError):
     exit_code = 55
 
 
+class CommittedGarbage(CommitmentError):
+    """Delivered chunks are exactly the committed ones and yet no record: no proof on chain is possible (PROTOCOL 7)."""
+
+    exit_code = 56
+
+
 # --- blind evaluation ----------------------------------------------------------------------------------------------
 
 
@@ -316,6 +323,21 @@ class ContractReverted(SettlementError):
 
     exit_code = 81
 
+    def __init__(
+        self,
+        what: str,
+        *,
+        error_name: str = "",
+        values: Mapping[str, object] | None = None,
+        expected: object = None,
+        found: object = None,
+        hint: str = "",
+    ) -> None:
+        """`error_name` is the contract's own name for it, empty if it gave none; `values` are its fields by name."""
+        super().__init__(what, expected=expected, found=found, hint=hint)
+        self.error_name = error_name
+        self.values = dict(values or {})
+
 
 class InsufficientFunds(SettlementError):
     """An account cannot pay what a step needs."""
@@ -351,6 +373,12 @@ class TransactionUncertain(SettlementError):
     """A transaction was sent and is not yet known to be included; it is never sent again in another form."""
 
     exit_code = 87
+
+
+class NoFault(SettlementError):
+    """A dispute's proof does not hold (PROTOCOL 7)."""
+
+    exit_code = 88
 
 
 # --- the agent's own directory -------------------------------------------------------------------------------------
