@@ -1,0 +1,57 @@
+"""What the buyer agent asks of its owner's side: a question to send, and a choice to make of the scores.
+
+The agent moves messages and money and knows no model; a valuer knows models and moves nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.protocol.documents import Document
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import RecordIndex, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a request asks (PROTOCOL 4.1), the queries still in the clear.
+
+    `queries` is `n_queries x k` int64 with `2047 * ||q||_1 < t/2`; `row_scale` multiplies projected gradients before
+    they are rounded; everything else is sent as it is.
+    """
+
+    model_name: str
+    model_config: Document
+    weights: bytes
+    fidelity: float | None
+    projection: Document
+    row_scale: float
+    queries: NDArray[np.int64]
+    pricing: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The selection, its price, and what the buyer thinks of it; no records means that nothing is worth buying.
+
+    `reasons` are sentences for people; `numbers` what they rest on.
+    """
+
+    records: tuple[RecordIndex, ...]
+    price: Wei
+    reasons: tuple[str, ...]
+    numbers: dict[str, float]
+
+
+class Valuer(Protocol):
+    """The buyer's models and money sense."""
+
+    def question(self, manifest: Manifest, plain_modulus: int) -> Question:
+        """What to ask of this listing, under this plaintext modulus. Asked once for each trade."""
+        ...
+
+    def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
+        """What to buy, given `n_queries x n_records` integer scores, positive = helpful. Asked once for each trade."""
+        ...

@@ -1,0 +1,80 @@
+"""The demo's surroundings: an embedded chain with the contract on it, mailboxes in a folder, and the turns of the agents.
+
+Agents never see this module: they are stepped in turn, and while neither has anything to do, blocks are made and chain time
+passes until the next moment that one of them waits for.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from eth_account import Account
+
+from blindfair.agents.agent import Agent, Event, Surroundings
+from blindfair.agents.store import SecretStore, private_directory
+from blindfair.agents.transport import FolderTransport
+from blindfair.chain.deploy import deploy_once
+from blindfair.chain.embedded import EmbeddedChain
+from blindfair.chain.exchange import DataExchange, Finality
+from blindfair.protocol.errors import StateError
+from blindfair.protocol.quantities import Address, Seconds, Wei
+
+FINAL_DEPTH = 2
+"""Blocks on top of an accept before the seller takes it as final; the embedded chain never reorganises."""
+
+GRANT = Wei(10 * 10**18)
+"""What each agent is given: 10 ether that are worth nothing."""
+
+_IDLE_LIMIT = 64
+"""Turns without any progress before the demo says that it is stuck, instead of running for ever."""
+
+
+class World:
+    """One directory: the chain's log, the deployer's key, and a folder for every case."""
+
+    def __init__(self, directory: Path, watch: Callable[[Event], None]) -> None:
+        self.directory = private_directory(directory)
+        self.chain = EmbeddedChain(directory / "chain.sqlite")
+        deployer = Account.from_key(
+            SecretStore(directory / "secrets").once("deployer", lambda: bytes(Account.create().key))
+        )
+        self.fund(Address(deployer.address.lower()))
+        self.exchange: DataExchange = deploy_once(self.chain.web3, deployer)
+        self._watch = watch
+
+    def fund(self, address: Address) -> None:
+        """Give a new account its grant; one that was ever funded gets nothing."""
+        if self.exchange_balance(address) == 0:
+            self.chain.fund(address, GRANT)
+
+    def exchange_balance(self, address: Address) -> Wei:
+        """Ether of an account."""
+        return Wei(self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)))
+
+    def surroundings(self, case: str) -> Surroundings:
+        """What the agents of one case get."""
+        mail = self.directory / case / "mail"
+        return Surroundings(self.exchange, lambda own: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch)
+
+    def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
+        """Step the agents in turn until `until` holds between two rounds. Raises StateError if nothing moves any more."""
+        idle = 0
+        while not until():
+            progress = [agent.step() for agent in agents]
+            if any(progress):
+                idle = 0
+                continue
+            idle += 1
+            if idle > _IDLE_LIMIT:
+                raise StateError(
+                    "The trade does not move any more",
+                    found="; ".join(agent.waiting.reason for agent in agents if agent.waiting),
+                )
+            moments = [agent.waiting.until for agent in agents if agent.waiting and agent.waiting.until]
+            if idle <= FINAL_DEPTH + 1 or not moments:
+                self.chain.mine(1)
+            else:
+                self.chain.advance(Seconds(max(1, min(moments) - self.chain.now())))
+
+    def close(self) -> None:
+        """Let go of the chain's log."""
+        self.chain.close()

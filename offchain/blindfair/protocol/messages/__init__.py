@@ -1,0 +1,60 @@
+"""The messages of the protocol: one class each, and the two functions that turn them to bytes and back.
+
+inquiry -> listing -> request -> reply -> selection -> openings -> agreement -> delivery        (refusal: any time)
+"""
+
+from collections.abc import Mapping
+
+from blindfair.protocol.messages.audit import OpenedRecord, Openings, Selection, drawn_records
+from blindfair.protocol.messages.delivery import Agreement, Delivery, Refusal
+from blindfair.protocol.messages.envelope import Envelope, open_envelope, sign_envelope
+from blindfair.protocol.messages.evaluation import Reply, Request
+from blindfair.protocol.messages.listing import Inquiry, Listing
+from blindfair.protocol.quantities import Address
+from blindfair.protocol.signing import Domain
+
+Message = Inquiry | Listing | Request | Reply | Selection | Openings | Agreement | Delivery | Refusal
+"""What the two parties say to each other."""
+
+TYPES: Mapping[str, type[Message]] = {
+    kind.TYPE: kind for kind in (Inquiry, Listing, Request, Reply, Selection, Openings, Agreement, Delivery, Refusal)
+}
+LIMITS: Mapping[str, int] = {name: kind.LIMIT for name, kind in TYPES.items()}
+
+
+def sign(message: Message, *, sender: Address, domain: Domain, private_key: bytes) -> Envelope:
+    """The signed envelope of a message, ready to send (PROTOCOL 4)."""
+    return sign_envelope(
+        message.TYPE, message.to_body(), message.to_parts(), sender=sender, domain=domain, private_key=private_key
+    )
+
+
+def read(data: bytes, *, domain: Domain) -> tuple[Envelope, Message]:
+    """Check bytes in full and give the envelope and the message in it (PROTOCOL 8).
+
+    Raises MessageError of every kind, and CommitmentError where a listing contradicts itself.
+    """
+    envelope = open_envelope(data, domain=domain, limits=LIMITS)
+    return envelope, TYPES[envelope.type].from_envelope(envelope)
+
+
+__all__ = [
+    "LIMITS",
+    "TYPES",
+    "Agreement",
+    "Delivery",
+    "Envelope",
+    "Inquiry",
+    "Listing",
+    "Message",
+    "OpenedRecord",
+    "Openings",
+    "Refusal",
+    "Reply",
+    "Request",
+    "Selection",
+    "drawn_records",
+    "open_envelope",
+    "read",
+    "sign",
+]

@@ -1,0 +1,162 @@
+"""`request` and `reply`: the blind evaluation (PROTOCOL 4.1, 4.3). What is inside the ciphertexts is the blind room's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import MalformedMessage
+from blindfair.protocol.fields import Fields, hex_text
+from blindfair.protocol.messages.envelope import Envelope
+from blindfair.protocol.messages.listing import part
+from blindfair.protocol.quantities import Address, Digest, ListingId, Root, Timestamp
+from blindfair.protocol.rows import ROW_LIMIT
+
+MODEL_NAME_LIMIT = 64
+DIMENSION_LIMIT = 4096
+QUERY_LIMIT = 16
+"""Queries in one request (SCORING: 1 ... 16)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Buyer to seller: score your records for this encrypted query (PROTOCOL 4.1).
+
+    `model_config` holds all preprocessing; `weights` are safetensors; `fidelity` is set when the scoring model stands in
+    for another. `row_scale` multiplies a projected gradient before it is rounded and clipped to +-`clip`.
+    `query` is the blind room's encrypted query of `queries` x `dimension` integers under the set `parameters`.
+    """
+
+    TYPE: ClassVar[str] = "request"
+    LIMIT: ClassVar[int] = 600 * 2**20
+
+    listing: ListingId
+    chain_id: int
+    contract: Address
+    buyer: Address
+    buyer_hpke: bytes
+    nonce: bytes
+    model_name: str
+    model_config: Document
+    fidelity: float | None
+    projection: Document
+    dimension: int
+    queries: int
+    row_scale: float
+    parameters: str
+    disclosure: str
+    pricing: Document
+    buyer_commitment: Digest
+    expiry: Timestamp
+    weights: bytes
+    query: bytes
+
+    def to_body(self) -> Document:
+        """The document's body."""
+        return {
+            "buyer": self.buyer,
+            "buyer_commitment": hex_text(self.buyer_commitment),
+            "buyer_hpke": hex_text(self.buyer_hpke),
+            "chain_id": self.chain_id,
+            "clip": ROW_LIMIT,
+            "contract": self.contract,
+            "dimension": self.dimension,
+            "disclosure": self.disclosure,
+            "expiry": self.expiry,
+            "fidelity": self.fidelity,
+            "listing": hex_text(self.listing),
+            "model_config": self.model_config,
+            "model_name": self.model_name,
+            "nonce": hex_text(self.nonce),
+            "parameters": self.parameters,
+            "pricing": self.pricing,
+            "projection": self.projection,
+            "queries": self.queries,
+            "row_scale": self.row_scale,
+        }
+
+    def to_parts(self) -> Mapping[str, bytes]:
+        """`query`: the encrypted query; `weights`: the scoring model's."""
+        return {"query": self.query, "weights": self.weights}
+
+    @classmethod
+    def from_envelope(cls, envelope: Envelope) -> Self:
+        """Raises MalformedMessage; what the model and the ciphertexts hold is checked by their rooms."""
+        fields = Fields(envelope.body)
+        clip = fields.integer("clip", 0, 2**31)
+        if clip != ROW_LIMIT:
+            raise MalformedMessage("The clipping bound is not the one of this version", expected=ROW_LIMIT, found=clip)
+        scale = fields.number("row_scale")
+        if not scale > 0:
+            raise MalformedMessage("The scale of the rows is not positive", expected="> 0", found=scale)
+        if len(envelope.parts) != 2:
+            raise MalformedMessage("The request has the wrong binary parts", found=sorted(envelope.parts))
+        message = cls(
+            listing=ListingId(fields.data("listing", 32)),
+            chain_id=fields.integer("chain_id", 1, 2**53 - 1),
+            contract=fields.address("contract"),
+            buyer=fields.address("buyer"),
+            buyer_hpke=fields.data("buyer_hpke", 32),
+            nonce=fields.data("nonce", 32),
+            model_name=fields.text("model_name", MODEL_NAME_LIMIT),
+            model_config=fields.document("model_config"),
+            fidelity=fields.optional_number("fidelity"),
+            projection=fields.document("projection"),
+            dimension=fields.integer("dimension", 1, DIMENSION_LIMIT),
+            queries=fields.integer("queries", 1, QUERY_LIMIT),
+            row_scale=scale,
+            parameters=fields.text("parameters", 64),
+            disclosure=fields.text("disclosure", 64),
+            pricing=fields.document("pricing"),
+            buyer_commitment=Digest(fields.data("buyer_commitment", 32)),
+            expiry=Timestamp(fields.integer("expiry", 0, 2**53 - 1)),
+            weights=part(envelope, "weights", only=False),
+            query=part(envelope, "query", only=False),
+        )
+        fields.done()
+        if message.buyer != envelope.sender:
+            raise MalformedMessage(
+                "The request is for another buyer than its sender", expected=envelope.sender, found=message.buyer
+            )
+        return message
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Seller to buyer: one encrypted score per record and query, and the commitment to the rows (PROTOCOL 4.3)."""
+
+    TYPE: ClassVar[str] = "reply"
+    LIMIT: ClassVar[int] = 600 * 2**20
+
+    request: Digest
+    row_root: Root
+    seller_commitment: Digest
+    clipped_per_million: int
+    scores: bytes
+
+    def to_body(self) -> Document:
+        """The document's body."""
+        return {
+            "clipped_per_million": self.clipped_per_million,
+            "request": hex_text(self.request),
+            "row_root": hex_text(self.row_root),
+            "seller_commitment": hex_text(self.seller_commitment),
+        }
+
+    def to_parts(self) -> Mapping[str, bytes]:
+        """`scores`: the reply ciphertexts."""
+        return {"scores": self.scores}
+
+    @classmethod
+    def from_envelope(cls, envelope: Envelope) -> Self:
+        """Raises MalformedMessage."""
+        fields = Fields(envelope.body)
+        message = cls(
+            request=Digest(fields.data("request", 32)),
+            row_root=Root(fields.data("row_root", 32)),
+            seller_commitment=Digest(fields.data("seller_commitment", 32)),
+            clipped_per_million=fields.integer("clipped_per_million", 0, 10**6),
+            scores=part(envelope, "scores"),
+        )
+        fields.done()
+        return message
