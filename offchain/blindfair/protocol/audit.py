@@ -1,0 +1,170 @@
+"""The check of opened records: rows, scores and duplicates (PROTOCOL 5.4). The draw is in `draw` and exported here.
+
+Not here: recomputing a row from its record (room `influence`), and the paths of what was opened (`merkle`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from blindfair.protocol.draw import (
+    catch_probability,
+    commit_buyer_randomness,
+    commit_seller_randomness,
+    draw,
+    pass_probability,
+    rows_to_audit,
+)
+from blindfair.protocol.errors import DuplicatesOpened, NoOpenings, RowsDisagree, ScoresDisagree, ShapeMismatch
+from blindfair.protocol.quantities import RecordIndex
+
+__all__ = [
+    "AuditReport",
+    "OpenedRow",
+    "catch_probability",
+    "check_duplicates",
+    "check_scores",
+    "commit_buyer_randomness",
+    "commit_seller_randomness",
+    "draw",
+    "mean_bound",
+    "pass_probability",
+    "rows_to_audit",
+]
+
+ROUNDING_SHARE = 0.01
+"""`rho`: the share of entries that may round to the other neighbour on another machine. Two honest computations differ
+by about 1e-6 of an entry, and an entry must lie that close to a tie; a hundredth is far above what occurs."""
+
+FALSE_ALARM = 1e-4
+"""The chance, at most, that one honest audit fails by its mean deviations."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRow:
+    """One drawn record as the buyer sees it."""
+
+    record: RecordIndex
+    """Its number in the listing."""
+
+    committed: tuple[int, ...]
+    """The row from the row tree, `k` entries."""
+
+    recomputed: tuple[int, ...]
+    """The row that the buyer computes from the record itself, `k` entries."""
+
+    scores: tuple[int, ...]
+    """The decrypted scores, one a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What a passed audit found; bounds beside the figures that had to stay within them."""
+
+    rows: int
+    """`t`, the number of opened rows."""
+
+    differing_entries: int
+    """Entries of all committed rows that are not the recomputed ones, all within tolerance."""
+
+    largest_score_deviations: tuple[int, ...]
+    """The largest `|score - <recomputed row, query>|`, one a query."""
+
+    mean_deviations: tuple[float, ...]
+    """The mean of `score - <recomputed row, query>` over the rows, one a query."""
+
+    mean_bounds: tuple[float, ...]
+    """`mean_bound` of each query."""
+
+
+def check_scores(opened: Sequence[OpenedRow], queries: Sequence[Sequence[int]], tolerance: int) -> AuditReport:
+    """Accept or refuse the opened rows and their scores (PROTOCOL 5.4).
+
+    `queries` are the integer queries of the request, each `k` long; `tolerance` is how far an entry may lie off. For
+    each record every committed entry lies within `tolerance` of the recomputed one, and every score within
+    `tolerance * ||query||_1` of the recomputed row's; over all records the mean deviation of every query stays within
+    `mean_bound`, so that a seller cannot lean on the tolerance.
+
+    Raises `NoOpenings` without rows, `ShapeMismatch` where sizes disagree, `RowsDisagree`, `ScoresDisagree`.
+    """
+    if not opened:
+        raise NoOpenings("an audit has nothing to look at", expected="at least 1 opened row", found=0)
+    differing = sum(_check_row(row, queries, tolerance) for row in opened)
+    largest, means, bounds = [], [], []
+    for number, query in enumerate(queries):
+        deviations = [_deviation(row, number, query, tolerance) for row in opened]
+        mean = Fraction(sum(deviations), len(opened))
+        bound = mean_bound(query, len(opened), len(queries))
+        if abs(mean) > bound:
+            raise ScoresDisagree(
+                f"the scores of query {number} lean to one side",
+                expected=f"a mean deviation within {bound:.1f}",
+                found=f"{float(mean):.1f}",
+            )
+        largest.append(max(map(abs, deviations)))
+        means.append(float(mean))
+        bounds.append(bound)
+    return AuditReport(len(opened), differing, tuple(largest), tuple(means), tuple(bounds))
+
+
+def mean_bound(query: Sequence[int], rows: int, queries: int = 1) -> float:
+    """How far the mean deviation of one of `queries` queries over `rows` rows may lie from zero.
+
+    Under honest arithmetic the deviation of a row is `sum_j e_j q_j` with `e_j` in -1, 0, 1, independent, without
+    lean, not zero with a chance of at most rho = `ROUNDING_SHARE`. So the mean over `t` rows is a sum of independent
+    terms of mean zero, each at most `M = ||q||_inf / t`, with variances that add up to at most
+    `V = rho ||q||_2^2 / t`. Bernstein's inequality, `P(|mean| > x) <= 2 exp(-x^2 / (2 (V + M x / 3)))`, solved for a
+    chance of `FALSE_ALARM / queries`, with `L = ln(2 queries / FALSE_ALARM)`, gives
+
+        x = M L / 3 + sqrt((M L / 3)^2 + 2 V L)
+
+    about `4.5 sqrt(rho / t) ||q||_2` for an even query, and more where a few large entries could flip by chance.
+    """
+    largest = max((abs(q) for q in query), default=0) / rows
+    variance = ROUNDING_SHARE * sum(q * q for q in query) / rows
+    logarithm = math.log(2 * queries / FALSE_ALARM)
+    linear = largest * logarithm / 3
+    return linear + math.sqrt(linear * linear + 2 * variance * logarithm)
+
+
+def check_duplicates(records: Mapping[RecordIndex, bytes]) -> None:
+    """No two opened records have the same canonical bytes (PROTOCOL 5.4). Raises `DuplicatesOpened`."""
+    seen: dict[bytes, RecordIndex] = {}
+    for number, record in records.items():
+        if record in seen:
+            raise DuplicatesOpened("two opened records are the same", found=f"records {seen[record]} and {number}")
+        seen[record] = number
+
+
+def _check_row(row: OpenedRow, queries: Sequence[Sequence[int]], tolerance: int) -> int:
+    sizes = {len(row.committed), len(row.recomputed), *map(len, queries)}
+    if len(sizes) != 1 or len(row.scores) != len(queries):
+        raise ShapeMismatch(
+            f"the opened row of record {row.record} does not fit the queries",
+            expected=f"{len(queries)} scores, and entries as many as a query's",
+            found=f"{len(row.scores)} scores, lengths {sorted(sizes)}",
+        )
+    differing = 0
+    for place, (committed, recomputed) in enumerate(zip(row.committed, row.recomputed, strict=True)):
+        differing += committed != recomputed
+        if abs(committed - recomputed) > tolerance:
+            raise RowsDisagree(
+                f"entry {place} of the committed row of record {row.record} is not the record's",
+                expected=f"{recomputed} within {tolerance}",
+                found=committed,
+            )
+    return differing
+
+
+def _deviation(row: OpenedRow, number: int, query: Sequence[int], tolerance: int) -> int:
+    expected = sum(entry * q for entry, q in zip(row.recomputed, query, strict=True))
+    deviation = row.scores[number] - expected
+    bound = tolerance * sum(abs(q) for q in query)
+    if abs(deviation) > bound:
+        raise ScoresDisagree(
+            f"the score of record {row.record} for query {number} is not its row's",
+            expected=f"{expected} within {bound}",
+            found=row.scores[number],
+        )
+    return deviation

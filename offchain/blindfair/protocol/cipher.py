@@ -1,0 +1,35 @@
+"""The delivery cipher: ChaCha20 (RFC 8439) under one key for each ciphertext, and the key's commitment.
+
+It hides, and the hash trees authenticate: no tag is needed, because every chunk has two hashes in the delivery tree.
+Not here: sealing to the buyer's public key (`sealing`).
+"""
+
+import secrets
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+
+from blindfair.protocol.hashing import keccak256, u64
+from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, KeyCommitment
+
+KEY_SIZE = 32
+
+
+def new_delivery_key() -> DeliveryKey:
+    """A fresh key; one for every ciphertext that is ever made (PROTOCOL 6.2)."""
+    return DeliveryKey(secrets.token_bytes(KEY_SIZE))
+
+
+def key_commitment(key: DeliveryKey) -> KeyCommitment:
+    """`keccak256(key)` (PROTOCOL 1): hiding, because the key is uniformly random."""
+    return KeyCommitment(keccak256(key))
+
+
+def crypt_chunk(key: DeliveryKey, index: ChunkIndex, data: bytes) -> bytes:
+    """Encrypt or decrypt delivery chunk `index`, counted from 0 through the delivery (PROTOCOL 6.2).
+
+    The nonce is `00000000 || u64(index)` and the block counter starts at 0; the length stays as it is.
+    """
+    # `cryptography` wants counter and nonce in one: the first four bytes are the little-endian block counter.
+    encryptor = Cipher(ChaCha20(key, b"\x00\x00\x00\x00" + b"\x00\x00\x00\x00" + u64(index)), mode=None).encryptor()
+    return encryptor.update(data)

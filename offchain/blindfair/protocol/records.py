@@ -1,0 +1,121 @@
+"""Canonical bytes of records: rows of a table as deterministic CBOR (`cbor-row`), and texts as UTF-8 (`text`).
+
+Not here: which columns a row has (`schema`), and the cutting into chunks (`chunks`).
+
+Integers and floats are different cells: `1` is one byte 01 and `1.0` is f93c00, and each decodes to what it was.
+Whoever makes a record decides once which of the two a column holds; equality of records is equality of bytes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+import cbor2
+
+from blindfair.protocol.errors import MalformedRecord
+
+Cell: TypeAlias = int | float | str | bool | None
+"""A value of a row. Integers reach from -2^64 to 2^64 - 1, floats are finite, `None` is a missing value."""
+
+Row: TypeAlias = tuple[Cell, ...]
+
+INTEGER_LOW = -(2**64)
+INTEGER_HIGH = 2**64 - 1
+
+
+class RecordEncoding(Enum):
+    """How a listing's records become bytes (PROTOCOL 1)."""
+
+    CBOR_ROW = "cbor-row"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLimits:
+    """What a reader takes at most, so that a hostile record cannot fill the memory."""
+
+    cells: int
+    """Cells of a row."""
+
+    size: int
+    """Bytes of a record."""
+
+
+def encode_row(cells: Sequence[Cell]) -> bytes:
+    """A row as a CBOR array of its cells in the schema's column order (RFC 8949 section 4.2.1).
+
+    Integers, floats and lengths take their shortest form. Raises `MalformedRecord` for a cell of another type (library
+    scalars included: convert first), an integer outside 64 bits, a float that is not finite, text that is not Unicode.
+    """
+    for number, cell in enumerate(cells):
+        _check_cell(number, cell)
+    try:
+        return cbor2.dumps(list(cells), canonical=True)
+    except UnicodeEncodeError as error:
+        raise MalformedRecord("a cell holds text that is not Unicode", found=error.reason) from error
+
+
+def decode_row(data: bytes, limits: RecordLimits) -> Row:
+    """The cells of a row whose canonical bytes are exactly `data`.
+
+    Raises `MalformedRecord` for anything else: other types, nesting, tags, byte strings, indefinite lengths, bytes
+    left over, a longer form than the shortest, or more than `limits`.
+    """
+    _check_size(data, limits)
+    try:
+        # Depth 1 is the row itself. A tag counts as a level too, so that none is ever interpreted: some of them run
+        # parsers of their own.
+        cells = cbor2.loads(data, max_depth=1, allow_indefinite=False)
+    except cbor2.CBORDecodeError as error:
+        raise MalformedRecord("a record is not a row in CBOR", found=str(error)) from error
+    if not isinstance(cells, list):
+        raise MalformedRecord("a record is not a row", expected="an array", found=type(cells).__name__)
+    if len(cells) > limits.cells:
+        raise MalformedRecord("a row has too many cells", expected=f"at most {limits.cells}", found=len(cells))
+    if encode_row(cells) != data:
+        raise MalformedRecord("a row is not in its canonical form", expected="RFC 8949 section 4.2.1")
+    return tuple(cells)
+
+
+def encode_text(text: str) -> bytes:
+    """A text as it is, in UTF-8. Raises `MalformedRecord` for lone surrogates."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MalformedRecord("a text is not Unicode", found=error.reason) from error
+
+
+def decode_text(data: bytes, limits: RecordLimits) -> str:
+    """The text whose UTF-8 is `data`. Raises `MalformedRecord` for other bytes or more than `limits.size`."""
+    _check_size(data, limits)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedRecord("a text is not UTF-8", found=f"byte {error.start}: {error.reason}") from error
+
+
+def _check_size(data: bytes, limits: RecordLimits) -> None:
+    if len(data) > limits.size:
+        raise MalformedRecord("a record is too long", expected=f"at most {limits.size} bytes", found=len(data))
+
+
+def _check_cell(number: int, cell: object) -> None:
+    # Exact types: a subclass may encode to something else than it compares equal to.
+    kind = type(cell)
+    if cell is None or kind is str or kind is bool:
+        return
+    if isinstance(cell, int) and kind is int:
+        if not INTEGER_LOW <= cell <= INTEGER_HIGH:
+            raise MalformedRecord(f"cell {number} is beyond 64 bits", expected=f"{INTEGER_LOW} ... {INTEGER_HIGH}")
+        return
+    if isinstance(cell, float) and kind is float:
+        if not math.isfinite(cell):
+            raise MalformedRecord(f"cell {number} is not finite", expected="a finite number", found=cell)
+        return
+    raise MalformedRecord(
+        f"cell {number} has a type that rows do not hold",
+        expected="an integer, a float, text, true, false or nothing",
+        found=kind.__name__,
+    )

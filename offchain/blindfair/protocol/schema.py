@@ -1,0 +1,118 @@
+"""The schema of a listing's records: what the columns of a row are called and hold (PROTOCOL 2).
+
+Not here: how a scoring model encodes the columns as numbers (room `influence`).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import InvalidListing, MalformedRecord
+from blindfair.protocol.fields import Fields
+from blindfair.protocol.records import RecordEncoding, RecordLimits, Row, decode_row, decode_text
+
+COLUMN_LIMIT = 4096
+NAME_LIMIT = 200
+RECORD_SIZE_LIMIT = 2**26
+"""Bytes of one record."""
+
+
+class ColumnKind(Enum):
+    """What the cells of a column hold; each may also be missing (`None`)."""
+
+    NUMBER = "number"
+    """Integers and floats."""
+
+    CATEGORY = "category"
+    """One of few values: text, an integer, or true and false."""
+
+    TEXT = "text"
+    """Free text."""
+
+
+_CELL_TYPES: dict[ColumnKind, tuple[type, ...]] = {
+    ColumnKind.NUMBER: (int, float),
+    ColumnKind.CATEGORY: (str, int, bool),
+    ColumnKind.TEXT: (str,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column."""
+
+    name: str
+    """1 to 200 characters, no other column's."""
+
+    kind: ColumnKind
+    """What its cells hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The columns of a row in order, and which one a model is to predict.
+
+    Raises `InvalidListing` for no columns, more than 4096, empty or repeated names, a label that is no column.
+    """
+
+    columns: tuple[Column, ...]
+    """At least one; a listing of texts has one column of kind text."""
+
+    label: str | None
+    """The name of the label's column, or nothing where there is none."""
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        if not 1 <= len(names) <= COLUMN_LIMIT:
+            raise InvalidListing(
+                "a schema has a wrong number of columns", expected=f"1 ... {COLUMN_LIMIT}", found=len(names)
+            )
+        if not all(1 <= len(name) <= NAME_LIMIT for name in names):
+            raise InvalidListing("a column name has a wrong length", expected=f"1 ... {NAME_LIMIT} characters")
+        if len(set(names)) != len(names):
+            raise InvalidListing("two columns have the same name")
+        if self.label is not None and self.label not in names:
+            raise InvalidListing("the label is no column", expected="a column's name", found=repr(self.label))
+
+    def to_document(self) -> Document:
+        """The schema as a part of the manifest; without label there is no field `label`."""
+        document: Document = {
+            "columns": [{"name": column.name, "kind": column.kind.value} for column in self.columns],
+        }
+        if self.label is not None:
+            document["label"] = self.label
+        return document
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "Schema":
+        """Raises `MalformedMessage`, and `InvalidListing` as above."""
+        columns = []
+        for column in fields.subs("columns", COLUMN_LIMIT):
+            kind = column.choice("kind", [kind.value for kind in ColumnKind])
+            columns.append(Column(column.text("name", NAME_LIMIT), ColumnKind(kind)))
+            column.done()
+        label = fields.text("label", NAME_LIMIT) if fields.has("label") else None
+        fields.done()
+        return cls(tuple(columns), label)
+
+    def decode(self, encoding: RecordEncoding, data: bytes) -> Row:
+        """The row of a record's canonical bytes; a text is a row of one cell.
+
+        Raises `MalformedRecord` for bytes that are not a record's or a row that does not fit the schema.
+        """
+        limits = RecordLimits(len(self.columns), RECORD_SIZE_LIMIT)
+        row = decode_row(data, limits) if encoding is RecordEncoding.CBOR_ROW else (decode_text(data, limits),)
+        self.check_row(row)
+        return row
+
+    def check_row(self, row: Row) -> None:
+        """Raises `MalformedRecord` unless the row has one cell a column, missing or of the column's kind."""
+        if len(row) != len(self.columns):
+            raise MalformedRecord("a row does not fit the schema", expected=len(self.columns), found=len(row))
+        for column, cell in zip(self.columns, row, strict=True):
+            if cell is not None and type(cell) not in _CELL_TYPES[column.kind]:
+                raise MalformedRecord(
+                    f"a cell of column {column.name!r} has the wrong type",
+                    expected=column.kind.value,
+                    found=type(cell).__name__,
+                )

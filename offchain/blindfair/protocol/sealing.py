@@ -1,0 +1,109 @@
+"""Sealing a delivery to the buyer's public key, so that nobody else reads it once its key is public on chain.
+
+HPKE (RFC 9180, base mode, DHKEM X25519, HKDF-SHA256, ChaCha20-Poly1305) wraps a fresh file key; the file key encrypts
+the content with ChaCha20-Poly1305 in segments of 64 KiB. The nonce of a segment is its number (11 bytes, big-endian)
+and one byte that is 1 in the last, so that segments cannot be cut off, added, exchanged or repeated (the STREAM
+construction, Hoang, Reyhanitabar, Rogaway, Vizar 2015).
+
+Not here: who the sender is; sealed content is signed for in its message.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from blindfair.protocol.errors import MalformedMessage, MessageTooLarge, SealBroken
+from blindfair.protocol.quantities import Digest, Root
+
+SEGMENT_SIZE = 65536
+"""Bytes of content in a full segment."""
+
+TAG_SIZE = 16
+FILE_KEY_SIZE = 32
+WRAPPED_SIZE = 32 + FILE_KEY_SIZE + TAG_SIZE
+"""Bytes of the wrapped file key: the encapsulated key (RFC 9180 section 7.1), the file key, its tag."""
+
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
+
+
+@dataclass(frozen=True, slots=True)
+class SealingKeyPair:
+    """An X25519 key pair, each half 32 raw bytes."""
+
+    private: bytes = field(repr=False)
+    """Secret of the receiver."""
+
+    public: bytes
+    """Given to whoever may send."""
+
+
+def new_sealing_keypair() -> SealingKeyPair:
+    """A fresh key pair from the operating system's randomness."""
+    private = X25519PrivateKey.generate()
+    return SealingKeyPair(private.private_bytes_raw(), private.public_key().public_bytes_raw())
+
+
+def delivery_info(evaluation: Digest, delivery_root: Root) -> bytes:
+    """What a sealed delivery is bound to: `"blindfair/v1/delivery" || evaluation || delivery_root` (PROTOCOL 6.4)."""
+    return b"blindfair/v1/delivery" + evaluation + delivery_root
+
+
+def sealed_size(size: int) -> int:
+    """Bytes of the sealed form of `size` bytes."""
+    return WRAPPED_SIZE + size + TAG_SIZE * _segment_count(size)
+
+
+def seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
+    """Seal to the holder of the private key of `public`, bound to `info`.
+
+    The result is the wrapped file key and the segments: `sealed_size(len(plaintext))` bytes. Raises `MalformedMessage`
+    for a public key that is no usable point of the curve.
+    """
+    file_key = secrets.token_bytes(FILE_KEY_SIZE)
+    try:
+        wrapped = _SUITE.encrypt(file_key, X25519PublicKey.from_public_bytes(public), info)
+    except ValueError as error:
+        raise MalformedMessage("the public key to seal to is not usable", expected="an X25519 key") from error
+    aead = ChaCha20Poly1305(file_key)
+    segments = [wrapped]
+    last = _segment_count(len(plaintext)) - 1
+    for number in range(last + 1):
+        segment = plaintext[number * SEGMENT_SIZE : (number + 1) * SEGMENT_SIZE]
+        segments.append(aead.encrypt(_nonce(number, number == last), segment, None))
+    return b"".join(segments)
+
+
+def unseal(private: bytes, info: bytes, sealed: bytes, limit: int) -> bytes:
+    """The content of what `seal` made for this key and `info`; at most `limit` bytes.
+
+    Raises `MessageTooLarge` beyond the limit before anything is decrypted, and `SealBroken` for another key, another
+    `info`, or anything altered, cut off, added or moved.
+    """
+    if len(sealed) > sealed_size(limit):
+        raise MessageTooLarge(
+            "a sealed delivery is too long", expected=f"{sealed_size(limit)} bytes", found=len(sealed)
+        )
+    try:
+        file_key = _SUITE.decrypt(sealed[:WRAPPED_SIZE], X25519PrivateKey.from_private_bytes(private), info)
+        aead = ChaCha20Poly1305(file_key)
+        step = SEGMENT_SIZE + TAG_SIZE
+        # Content without bytes is one empty segment; a seal without any segment is cut off.
+        starts = range(WRAPPED_SIZE, max(len(sealed), WRAPPED_SIZE + 1), step)
+        return b"".join(
+            aead.decrypt(_nonce(number, start == starts[-1]), sealed[start : start + step], None)
+            for number, start in enumerate(starts)
+        )
+    except (InvalidTag, ValueError) as error:
+        raise SealBroken("a sealed delivery does not open", hint="ask for the delivery again") from error
+
+
+def _segment_count(size: int) -> int:
+    return max(1, -(-size // SEGMENT_SIZE))
+
+
+def _nonce(number: int, last: bool) -> bytes:
+    return number.to_bytes(11, "big") + (b"\x01" if last else b"\x00")
