@@ -381,6 +381,12 @@ class NoFault(SettlementError):
     exit_code = 88
 
 
+class WrongContract(SettlementError):
+    """The address does not hold the escrow contract that this program knows."""
+
+    exit_code = 89
+
+
 # --- the agent's own directory -------------------------------------------------------------------------------------
 
 

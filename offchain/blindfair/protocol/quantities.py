@@ -44,6 +44,15 @@ OrderId = NewType("OrderId", bytes)
 Signature = NewType("Signature", bytes)
 """65 bytes `r, s, v` of secp256k1, or whatever a contract wallet takes."""
 
+TransactionHash = NewType("TransactionHash", bytes)
+"""32 bytes: `keccak256` of a signed transaction."""
+
+BlockNumber = NewType("BlockNumber", int)
+"""How many blocks lie before this one on its chain."""
+
+Gas = NewType("Gas", int)
+"""Units of work of the EVM."""
+
 RecordIndex = NewType("RecordIndex", int)
 """Number of a record in its listing, from 0."""
 
