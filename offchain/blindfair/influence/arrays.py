@@ -1,0 +1,21 @@
+"""Names for the arrays that pass between the parts of scoring, so that a signature says which it takes.
+
+Shapes are in each docstring: n records, d features or parameters, k entries of a gradient row.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+"""Real numbers in double precision: features, parameters, gradients, scores in their unit."""
+
+Classes: TypeAlias = NDArray[np.int64]
+"""Class codes, 0 or 1."""
+
+IntegerRows: TypeAlias = NDArray[np.int16]
+"""Quantised gradient rows, every entry within +-2047 (PROTOCOL 4.2)."""
+
+Integers: TypeAlias = NDArray[np.int64]
+"""Quantised queries and the exact integer scores of a blind evaluation."""
