@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ChaCha20} from "../libraries/ChaCha20.sol";
+import {MerkleProof9162} from "../libraries/MerkleProof9162.sol";
+
+/// @title The libraries of the dispute as calls, so that published vectors can be put to them
+contract LibraryHarness {
+    function decrypt(bytes32 key, uint64 index, bytes calldata text) external pure returns (bytes memory) {
+        return ChaCha20.decrypt(key, index, text);
+    }
+
+    function leafHash(bytes calldata data) external pure returns (bytes32) {
+        return MerkleProof9162.leafHash(data);
+    }
+
+    function pathLength(uint256 index, uint256 size) external pure returns (uint256) {
+        return MerkleProof9162.pathLength(index, size);
+    }
+
+    function rootFrom(bytes32 leaf, uint256 index, uint256 size, bytes32[] calldata path)
+        external
+        view
+        returns (bytes32)
+    {
+        return MerkleProof9162.rootFrom(leaf, index, size, path);
+    }
+}

