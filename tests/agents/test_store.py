@@ -65,7 +65,10 @@ def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_path: P
 
 
 def test_two_processes_do_not_work_in_one_directory(tmp_path: Path) -> None:
-    program = "import sys; from pathlib import Path; from blindfair.agents.store import DirectoryLock; DirectoryLock(Path(sys.argv[1]))"
+    program = (
+        "import sys; from pathlib import Path; from blindfair.agents.store import DirectoryLock;"
+        "DirectoryLock(Path(sys.argv[1]))"
+    )
     with DirectoryLock(tmp_path / "agent"):
         other = subprocess.run(
             [sys.executable, "-c", program, str(tmp_path / "agent")], capture_output=True, text=True, check=False

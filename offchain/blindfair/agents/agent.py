@@ -1,4 +1,4 @@
-"""What seller and buyer have in common: an identity, a directory, a journal, messages sent once, transactions sent once."""
+"""What seller and buyer have in common: an identity, a directory, a journal, messages and transactions sent once."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,12 +18,14 @@ from blindfair.protocol.quantities import Address, Timestamp
 from blindfair.protocol.sealing import SealingKeyPair, new_sealing_keypair
 from blindfair.protocol.signing import Domain
 
-
 _ATTEMPTS = 8
 
 
-class Waiting(Exception):  # noqa: N818 - not an error: how a step says that it is the other side's or the clock's turn
-    """Nothing to do before something happens outside; `until` is the chain time at which the clock alone changes things."""
+class Waiting(Exception):
+    """Not an error: nothing to do before something happens outside.
+
+    `until` is the chain time at which the clock alone changes things, None where only the other side can.
+    """
 
     def __init__(self, reason: str, until: Timestamp | None = None) -> None:
         super().__init__(reason)
@@ -47,7 +49,7 @@ def _silence(_: Event) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """All that an agent needs from outside: which contract on which chain, which mailbox, what is final, who watches."""
+    """All that an agent needs from outside: the contract and its chain, a mailbox, what is final, who watches."""
 
     exchange: DataExchange
     transport: Callable[[Address], Transport]

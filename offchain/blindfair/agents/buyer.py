@@ -1,7 +1,7 @@
 """The buyer: asks blind, chooses, audits, checks, pays, verifies, and gets its money back where it was cheated.
 
-`_trade` is the whole protocol from the buyer's side as one straight line. Each line is a journalled step, so that a buyer that
-was killed runs the line again from the top and goes on where it was.
+`_trade` is the whole protocol from the buyer's side as one straight line. Each line is a journalled step, so that a
+buyer that was killed runs the line again from the top and goes on where it was.
 """
 
 import json
@@ -241,7 +241,7 @@ class Buyer(Agent):
         return self.send("selection", self.seller, lambda: selection), selection
 
     def audit(self, evaluated: Evaluated, selected: Envelope, selection: Selection) -> AuditReport:
-        """Check the openings of the drawn records (PROTOCOL 5). Raises AuditError; no answer in time is a failed audit."""
+        """Check the openings of the drawn records (PROTOCOL 5). Raises AuditError; silence is a failed audit."""
         openings = self._await("openings", Openings, selected, lambda message: message.selection == selected.digest)
         if openings.price != selection.price:
             raise FieldMismatch("The seller names another price", expected=selection.price, found=openings.price)

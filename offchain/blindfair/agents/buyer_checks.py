@@ -1,4 +1,4 @@
-"""What the buyer checks before it pays: the openings of the audit (PROTOCOL 5.3, 5.4), delivery and offer (PROTOCOL 6.6)."""
+"""What the buyer checks before it pays: openings (PROTOCOL 5.3, 5.4), delivery and offer (PROTOCOL 6.6)."""
 
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.policy import BuyerPolicy
@@ -15,7 +15,7 @@ from blindfair.protocol.chunks import SALT_SIZE, check_chunk_lengths, chunk_rang
 from blindfair.protocol.delivery import check_delivery
 from blindfair.protocol.errors import FieldMismatch, OfferRejected
 from blindfair.protocol.merkle import leaf_hash, verify_path
-from blindfair.protocol.messages import Delivery, OpenedRecord, Openings, Selection, drawn_records
+from blindfair.protocol.messages import Delivery, OpenedRecord, Openings, Selection
 from blindfair.protocol.offer_checks import BuyerPolicy as OfferPolicy
 from blindfair.protocol.offer_checks import Purchase, check_offer
 from blindfair.protocol.packing import unpack_delivery
@@ -44,7 +44,7 @@ def audit_openings(evaluated: Evaluated, selection: Selection, openings: Opening
         selection.records,
         selection.audit_rows,
     )
-    if drawn_records(openings.opened) != expected:
+    if tuple(item.record for item in openings.opened) != expected:
         raise FieldMismatch(
             "Other records were opened than were drawn", expected=len(expected), found=len(openings.opened)
         )

@@ -71,9 +71,11 @@ class BuyerOrder:
                 return Outcome("Released", buyer.journal.intent("verified") or "the clock paid the seller")
             case _:
                 raise NodeFailure(
-                    "The chain does not know an order that was accepted", expected="Locked or later", found=view.state.name,
+                    "The chain does not know an order that was accepted",
+                    expected="Locked or later",
+                    found=view.state.name,
                     hint="wait for the node to catch up; do not pay again",
-                )  # fmt: skip
+                )
 
     def _verify(self, deadline: Timestamp) -> Outcome:
         buyer, exchange, offer = self._buyer, self._buyer.exchange, self._offer

@@ -1,8 +1,8 @@
 """The write-ahead journal: what an agent is about to do is on disk before it does it (PROTOCOL 8).
 
-An agent's work is a straight line of named steps. `once` runs a step, or returns what it gave the first time, so that an
-agent that was killed is started again from the top and goes on where it was. Whatever a step draws at random and the
-outside may see (a signed transaction, a message) is the *value* of a step of its own; sending it again is then harmless.
+An agent's work is a straight line of named steps. `once` runs a step, or returns what it gave the first time, so that
+an agent that was killed is started again from the top and goes on where it was. Whatever a step draws at random and the
+outside may see (a signed transaction, a message) is the *value* of a step of its own: sending it again is harmless.
 """
 
 import json

@@ -3,11 +3,11 @@
 import json
 
 from blindfair.agents.journal import Journal
+from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import BudgetExhausted
 from blindfair.protocol.hashing import tagged
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.messages import Request
-from blindfair.protocol.documents import canonical
 from blindfair.protocol.quantities import Digest
 
 

@@ -1,4 +1,4 @@
-"""What each party has decided beforehand: amounts, windows, how much to open. No decision of an agent has another source."""
+"""What each party has decided beforehand: amounts, windows, how much to open. Agents decide by nothing else."""
 
 from dataclasses import dataclass
 

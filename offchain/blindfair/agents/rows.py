@@ -1,4 +1,4 @@
-"""Gradient rows as a request asks for them: the seller computes all, the buyer recomputes those it sees (PROTOCOL 4.2, 5.4)."""
+"""Gradient rows as a request asks for them: the seller computes all, the buyer those it sees (PROTOCOL 4.2, 5.4)."""
 
 from collections.abc import Sequence
 

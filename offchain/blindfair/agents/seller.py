@@ -1,7 +1,7 @@
 """The seller: lists its records, answers what buyers ask, encrypts and offers what they choose.
 
-Every answer is journalled before it is sent, and given again unchanged when the same question comes again. `_scores` and
-`_encrypted` are where a dishonest seller would cheat; the demo's hostile sellers override just those.
+Every answer is journalled before it is sent, and given again unchanged when the same question comes again. `_scores`
+and `_encrypted` are where a dishonest seller would cheat; the demo's hostile sellers override just those.
 """
 
 import io

@@ -1,7 +1,7 @@
 """What the seller does on chain for its offers: bond, reveal, claim, withdraw (PROTOCOL 7).
 
-It reveals only when the accept is final, and never in the last half of the reveal window: a key that is shown against an
-accept which a reorganisation takes back is a gift.
+It reveals only when the accept is final, and never in the last half of the reveal window: a key that is shown against
+an accept which a reorganisation takes back is a gift.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ inquiry -> listing -> request -> reply -> selection -> openings -> agreement -> 
 
 from collections.abc import Mapping
 
-from blindfair.protocol.messages.audit import OpenedRecord, Openings, Selection, drawn_records
+from blindfair.protocol.messages.audit import OpenedRecord, Openings, Selection
 from blindfair.protocol.messages.delivery import Agreement, Delivery, Refusal
 from blindfair.protocol.messages.envelope import Envelope, open_envelope, sign_envelope
 from blindfair.protocol.messages.evaluation import Reply, Request
@@ -53,7 +53,6 @@ __all__ = [
     "Reply",
     "Request",
     "Selection",
-    "drawn_records",
     "open_envelope",
     "read",
     "sign",

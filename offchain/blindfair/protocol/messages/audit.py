@@ -1,7 +1,8 @@
 """`selection` and `openings`: the draw and what is opened for it (PROTOCOL 5.1 - 5.3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, Self
 
 import cbor2
@@ -21,7 +22,7 @@ _PATH_LIMIT = 64 * 32
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Buyer to seller: these records, at this price in `token`; and the number the buyer had committed to (PROTOCOL 5.1).
+    """Buyer to seller: these records, at this price in `token`, and the number that was committed to (PROTOCOL 5.1).
 
     `audit_rows` is `t`, how many of them the seller is to open.
     """
@@ -58,7 +59,7 @@ class Selection:
         if len(packed) % 8 or not packed:
             raise MalformedMessage("The record numbers are not whole", expected="8 bytes each", found=len(packed))
         records = tuple(RecordIndex(int.from_bytes(packed[i : i + 8], "big")) for i in range(0, len(packed), 8))
-        if any(after <= before for before, after in zip(records, records[1:], strict=False)):
+        if any(after <= before for before, after in pairwise(records)):
             raise MalformedMessage("The record numbers do not ascend")
         message = cls(
             evaluation=Digest(fields.data("evaluation", 32)),
@@ -104,7 +105,7 @@ class Openings:
         }
 
     def to_parts(self) -> Mapping[str, bytes]:
-        """`opened`: deterministic CBOR, per record `[number, chunks, paths, row leaf, row path]`; a path is its digests joined."""
+        """`opened`: deterministic CBOR, per record `[number, chunks, paths, row leaf, row path]`; paths joined."""
         packed = [
             [item.record, list(item.chunks), [b"".join(path) for path in item.chunk_paths], item.row_leaf,
              b"".join(item.row_path)]
@@ -160,8 +161,3 @@ def _unpack_path(path: object) -> tuple[Digest, ...]:
     if not isinstance(path, bytes) or len(path) % 32 or len(path) > _PATH_LIMIT:
         raise MalformedMessage("A path is not a whole number of digests", expected=f"<= {_PATH_LIMIT} bytes, 32 each")
     return tuple(Digest(path[i : i + 32]) for i in range(0, len(path), 32))
-
-
-def drawn_records(opened: Sequence[OpenedRecord]) -> tuple[RecordIndex, ...]:
-    """The numbers of the opened records, in the order given."""
-    return tuple(item.record for item in opened)

@@ -81,7 +81,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Either to the other: I will not go on with the message `about`; `error` is the name of the error, `reason` its text."""
+    """Either to the other: I will not go on with the message `about`; the error's name and text."""
 
     TYPE: ClassVar[str] = "refusal"
     LIMIT: ClassVar[int] = 8192

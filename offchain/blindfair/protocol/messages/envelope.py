@@ -2,8 +2,9 @@
 
     envelope = "BFM1" || u32(length of document) || document || signature(65) || parts, in the document's order
 
-The document is `{"body", "parts", "sender", "type", "version"}`; a part appears in it by name, SHA-256 and length, so that
-the signature over `Message(kind = H(type), body = H(document))` covers everything. Nothing here knows what a type means.
+The document is `{"body", "parts", "sender", "type", "version"}`; a part appears in it by name, SHA-256 and length, so
+that the signature over `Message(kind = H(type), body = H(document))` covers everything. Nothing here knows what a type
+means.
 """
 
 from collections.abc import Mapping
@@ -51,7 +52,9 @@ def sign_envelope(
     type_name: str, body: Document, parts: Mapping[str, bytes], *, sender: Address, domain: Domain, private_key: bytes
 ) -> Envelope:
     """Make and sign a message of the type `type_name` (PROTOCOL 4)."""
-    described = {name: {"length": len(data), "sha256": hex_text(sha256(data))} for name, data in parts.items()}
+    described: Document = {
+        name: {"length": len(data), "sha256": hex_text(sha256(data))} for name, data in parts.items()
+    }
     document = canonical(
         {"body": body, "parts": described, "sender": sender, "type": type_name, "version": VERSION},
     )

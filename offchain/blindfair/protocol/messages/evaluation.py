@@ -1,4 +1,4 @@
-"""`request` and `reply`: the blind evaluation (PROTOCOL 4.1, 4.3). What is inside the ciphertexts is the blind room's."""
+"""`request` and `reply`: the blind evaluation (PROTOCOL 4.1, 4.3). The blind room knows what the ciphertexts hold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ QUERY_LIMIT = 16
 class Request:
     """Buyer to seller: score your records for this encrypted query (PROTOCOL 4.1).
 
-    `model_config` holds all preprocessing; `weights` are safetensors; `fidelity` is set when the scoring model stands in
-    for another. `row_scale` multiplies a projected gradient before it is rounded and clipped to +-`clip`.
+    `model_config` holds all preprocessing; `weights` are safetensors; `fidelity` is set when the scoring model stands
+    in for another. `row_scale` multiplies a projected gradient before it is rounded and clipped to +-`clip`.
     `query` is the blind room's encrypted query of `queries` x `dimension` integers under the set `parameters`.
     """
 
