@@ -89,7 +89,7 @@ def check_scores(opened: Sequence[OpenedRow], queries: Sequence[Sequence[int]], 
     Raises `NoOpenings` without rows, `ShapeMismatch` where sizes disagree, `RowsDisagree`, `ScoresDisagree`.
     """
     if not opened:
-        raise NoOpenings("an audit has nothing to look at", expected="at least 1 opened row", found=0)
+        raise NoOpenings("An audit has nothing to look at", expected="at least 1 opened row", found=0)
     differing = sum(_check_row(row, queries, tolerance) for row in opened)
     largest, means, bounds = [], [], []
     for number, query in enumerate(queries):
@@ -98,7 +98,7 @@ def check_scores(opened: Sequence[OpenedRow], queries: Sequence[Sequence[int]], 
         bound = mean_bound(query, len(opened), len(queries))
         if abs(mean) > bound:
             raise ScoresDisagree(
-                f"the scores of query {number} lean to one side",
+                f"The scores of query {number} lean to one side",
                 expected=f"a mean deviation within {bound:.1f}",
                 found=f"{float(mean):.1f}",
             )
@@ -133,7 +133,7 @@ def check_duplicates(records: Mapping[RecordIndex, bytes]) -> None:
     seen: dict[bytes, RecordIndex] = {}
     for number, record in records.items():
         if record in seen:
-            raise DuplicatesOpened("two opened records are the same", found=f"records {seen[record]} and {number}")
+            raise DuplicatesOpened("Two opened records are the same", found=f"records {seen[record]} and {number}")
         seen[record] = number
 
 
@@ -141,7 +141,7 @@ def _check_row(row: OpenedRow, queries: Sequence[Sequence[int]], tolerance: int)
     sizes = {len(row.committed), len(row.recomputed), *map(len, queries)}
     if len(sizes) != 1 or len(row.scores) != len(queries):
         raise ShapeMismatch(
-            f"the opened row of record {row.record} does not fit the queries",
+            f"The opened row of record {row.record} does not fit the queries",
             expected=f"{len(queries)} scores, and entries as many as a query's",
             found=f"{len(row.scores)} scores, lengths {sorted(sizes)}",
         )
@@ -150,7 +150,7 @@ def _check_row(row: OpenedRow, queries: Sequence[Sequence[int]], tolerance: int)
         differing += committed != recomputed
         if abs(committed - recomputed) > tolerance:
             raise RowsDisagree(
-                f"entry {place} of the committed row of record {row.record} is not the record's",
+                f"Entry {place} of the committed row of record {row.record} is not the record's",
                 expected=f"{recomputed} within {tolerance}",
                 found=committed,
             )
@@ -163,7 +163,7 @@ def _deviation(row: OpenedRow, number: int, query: Sequence[int], tolerance: int
     bound = tolerance * sum(abs(q) for q in query)
     if abs(deviation) > bound:
         raise ScoresDisagree(
-            f"the score of record {row.record} for query {number} is not its row's",
+            f"The score of record {row.record} for query {number} is not its row's",
             expected=f"{expected} within {bound}",
             found=row.scores[number],
         )

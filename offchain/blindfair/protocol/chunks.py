@@ -45,14 +45,14 @@ def check_chunk_lengths(lengths: Sequence[int], chunk_size: int) -> None:
     and the last is empty of payload only in an empty record. Raises `MalformedChunk`.
     """
     if not lengths:
-        raise MalformedChunk("a record has no chunk", expected="at least 1 chunk", found=0)
+        raise MalformedChunk("A record has no chunk", expected="at least 1 chunk", found=0)
     for number, length in enumerate(lengths[:-1]):
         if length != chunk_size:
-            raise MalformedChunk(f"chunk {number} of a record is not full", expected=chunk_size, found=length)
+            raise MalformedChunk(f"Chunk {number} of a record is not full", expected=chunk_size, found=length)
     least = SALT_SIZE if len(lengths) == 1 else SALT_SIZE + 1
     if not least <= lengths[-1] <= chunk_size:
         raise MalformedChunk(
-            "the last chunk of a record has a wrong length",
+            "The last chunk of a record has a wrong length",
             expected=f"{least} ... {chunk_size} bytes",
             found=lengths[-1],
         )
@@ -69,7 +69,7 @@ def chunk_range(first_chunks: Sequence[int], chunk_count: int, record: RecordInd
 def check_chunk_size(chunk_size: int) -> None:
     """Raises `InvalidListing` for a chunk size that PROTOCOL 2 does not name."""
     if chunk_size not in CHUNK_SIZES:
-        raise InvalidListing("the chunk size is none of the protocol's", expected=CHUNK_SIZES, found=chunk_size)
+        raise InvalidListing("The chunk size is none of the protocol's", expected=CHUNK_SIZES, found=chunk_size)
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,11 @@ class ChunkedDataset:
         """
         check_chunk_size(chunk_size)
         if not records:
-            raise InvalidListing("a data set has no records", expected="at least 1 record", found=0)
+            raise InvalidListing("A data set has no records", expected="at least 1 record", found=0)
         parts = [split_record(record, chunk_size) for record in records]
         payloads = list(chain.from_iterable(parts))
         if len(payloads) > CHUNK_COUNT_LIMIT:
-            raise InvalidListing("a data set is too large", expected=f"{CHUNK_COUNT_LIMIT} chunks", found=len(payloads))
+            raise InvalidListing("A data set is too large", expected=f"{CHUNK_COUNT_LIMIT} chunks", found=len(payloads))
         first_chunks = [0]
         for part in parts[:-1]:
             first_chunks.append(first_chunks[-1] + len(part))

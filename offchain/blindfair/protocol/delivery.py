@@ -105,7 +105,7 @@ def check_delivery(
     check_selection(records, len(first_chunks))
     if len(ciphertexts) != len(expected_leaves):
         raise OfferRejected(
-            "a delivery has the wrong number of chunks", expected=len(expected_leaves), found=len(ciphertexts)
+            "A delivery has the wrong number of chunks", expected=len(expected_leaves), found=len(ciphertexts)
         )
     start = 0
     for record in records:
@@ -115,10 +115,10 @@ def check_delivery(
         check_chunk_lengths([len(c) for c in ciphertexts[start : start + count]], chunk_size)
         start += count
     if start != len(ciphertexts):
-        raise OfferRejected("a delivery has the wrong number of chunks", expected=start, found=len(ciphertexts))
+        raise OfferRejected("A delivery has the wrong number of chunks", expected=start, found=len(ciphertexts))
     root = delivery_tree(ciphertexts, expected_leaves).root
     if root != delivery_root:
-        raise RootMismatch("a delivery has another root", expected=delivery_root.hex(), found=root.hex())
+        raise RootMismatch("A delivery has another root", expected=delivery_root.hex(), found=root.hex())
 
 
 def open_delivery(
@@ -147,7 +147,7 @@ def open_delivery(
             records.append(join_record(payloads, chunk_size))
         except MalformedChunk as error:
             raise CommittedGarbage(
-                "delivered chunks are as committed and do not make a record", found=f"record {len(records)}: {error}"
+                "Delivered chunks are as committed and do not make a record", found=f"record {len(records)}: {error}"
             ) from error
         start += count
     return tuple(records)
@@ -165,7 +165,7 @@ def decode_delivery(records: Sequence[bytes], encoding: RecordEncoding, schema: 
             rows.append(schema.decode(encoding, record))
         except MalformedRecord as error:
             raise CommittedGarbage(
-                "delivered bytes are as committed and no record of the listing", found=f"record {number}: {error}"
+                "Delivered bytes are as committed and no record of the listing", found=f"record {number}: {error}"
             ) from error
     return tuple(rows)
 
@@ -183,21 +183,21 @@ def verify_fault(
     `chunk_count` and `chunk_size` are the offer's.
     """
     if not 0 <= fault.index < chunk_count:
-        raise NoFault("a proof names a chunk outside the delivery", expected=f"below {chunk_count}", found=fault.index)
+        raise NoFault("A proof names a chunk outside the delivery", expected=f"below {chunk_count}", found=fault.index)
     if not SALT_SIZE <= len(fault.ciphertext) <= chunk_size:
         raise NoFault(
-            "a proof holds a chunk of a wrong length",
+            "A proof holds a chunk of a wrong length",
             expected=f"{SALT_SIZE} ... {chunk_size} bytes",
             found=len(fault.ciphertext),
         )
     if key_commitment(key) != commitment:
-        raise NoFault("a proof comes with another key", expected=commitment.hex(), found=key_commitment(key).hex())
+        raise NoFault("A proof comes with another key", expected=commitment.hex(), found=key_commitment(key).hex())
     try:
         verify_path(_leaf(fault.ciphertext, fault.leaf), fault.index, chunk_count, fault.path, delivery_root)
     except PathInvalid as error:
-        raise NoFault("a proof's path does not hold", found=error.what) from error
+        raise NoFault("A proof's path does not hold", found=error.what) from error
     if leaf_hash(crypt_chunk(key, fault.index, fault.ciphertext)) == fault.leaf:
-        raise NoFault("the chunk is the committed one", found=f"chunk {fault.index}")
+        raise NoFault("The chunk is the committed one", found=f"chunk {fault.index}")
 
 
 def _leaf(ciphertext: bytes, leaf: Digest) -> Digest:

@@ -36,7 +36,7 @@ def canonical(document: Document) -> bytes:
     try:
         return rfc8785.dumps(document)
     except ValueError as error:
-        raise MalformedMessage("a document cannot be written as canonical JSON", found=str(error)) from error
+        raise MalformedMessage("A document cannot be written as canonical JSON", found=str(error)) from error
 
 
 def digest(document: Document) -> Digest:
@@ -52,7 +52,7 @@ def parse(data: bytes, limit: int) -> Document:
     not canonical.
     """
     if len(data) > limit:
-        raise MessageTooLarge("a document is too long", expected=f"at most {limit} bytes", found=len(data))
+        raise MessageTooLarge("A document is too long", expected=f"at most {limit} bytes", found=len(data))
     _check_nesting(data)
     try:
         value = json.loads(
@@ -62,11 +62,11 @@ def parse(data: bytes, limit: int) -> Document:
             parse_constant=_refuse_constant,
         )
     except ValueError as error:
-        raise MalformedMessage("a document is not JSON", found=type(error).__name__) from error
+        raise MalformedMessage("A document is not JSON", found=type(error).__name__) from error
     if not isinstance(value, dict):
-        raise MalformedMessage("a document is not an object", expected="an object", found=type(value).__name__)
+        raise MalformedMessage("A document is not an object", expected="an object", found=type(value).__name__)
     if canonical(value) != data:
-        raise MalformedMessage("a document is not in its canonical form", expected="RFC 8785")
+        raise MalformedMessage("A document is not in its canonical form", expected="RFC 8785")
     return value
 
 
@@ -78,7 +78,7 @@ def _check_nesting(data: bytes) -> None:
         if token in b"[{":
             depth += 1
             if depth > NESTING_LIMIT:
-                raise MalformedMessage("a document is nested too deeply", expected=f"at most {NESTING_LIMIT} levels")
+                raise MalformedMessage("A document is nested too deeply", expected=f"at most {NESTING_LIMIT} levels")
         elif token in b"]}":
             depth -= 1
 
@@ -86,7 +86,7 @@ def _check_nesting(data: bytes) -> None:
 def _object_without_repeats(pairs: list[tuple[str, JsonValue]]) -> Document:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise MalformedMessage("an object of a document names a field twice")
+        raise MalformedMessage("An object of a document names a field twice")
     return document
 
 
@@ -99,4 +99,4 @@ def _number_of_integer_form(text: str) -> int | float:
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise MalformedMessage("a document holds a number that is not finite", found=text)
+    raise MalformedMessage("A document holds a number that is not finite", found=text)

@@ -58,7 +58,7 @@ def pass_probability(f: float, t: int, n: int) -> float:
     `(1 - f)^t` (PROTOCOL 5.5). Raises `InvalidOption` for a share outside 0 ... 1, a negative `t` or `n` below 1.
     """
     if not 0 <= f <= 1 or t < 0 or n < 1:
-        raise InvalidOption("an audit is of a share of at least one record", expected="0 <= f <= 1, t >= 0, n >= 1")
+        raise InvalidOption("An audit is of a share of at least one record", expected="0 <= f <= 1, t >= 0, n >= 1")
     # Rounding before the ceiling, because 0.07 * 100 is 7.000000000000001 in floating point.
     faked = math.ceil(round(f * n, 9))
     honest = n - faked
@@ -79,7 +79,7 @@ def rows_to_audit(confidence: float, share: float) -> int:
     Raises `InvalidOption` unless both lie between 0 and 1, ends excluded.
     """
     if not 0 < confidence < 1 or not 0 < share < 1:
-        raise InvalidOption("confidence and share lie between 0 and 1", found=f"{confidence} and {share}")
+        raise InvalidOption("Confidence and share lie between 0 and 1", found=f"{confidence} and {share}")
     return math.ceil(round(math.log1p(-confidence) / math.log1p(-share), 9))
 
 

@@ -90,25 +90,25 @@ class Manifest:
             ("consent", self.consent, STATEMENT_LIMIT),
         ):
             if not 1 <= len(text) <= limit:
-                raise InvalidListing(f"the {what} has a wrong length", expected=f"1 ... {limit}", found=len(text))
+                raise InvalidListing(f"The {what} has a wrong length", expected=f"1 ... {limit}", found=len(text))
         if len(self.description) > STATEMENT_LIMIT:
-            raise InvalidListing("the description is too long", expected=STATEMENT_LIMIT, found=len(self.description))
+            raise InvalidListing("The description is too long", expected=STATEMENT_LIMIT, found=len(self.description))
         check_chunk_size(self.chunk_size)
         if self.encoding is RecordEncoding.TEXT and [c.kind for c in self.schema.columns] != [ColumnKind.TEXT]:
-            raise InvalidListing("a listing of texts has another schema", expected="one column of kind text")
+            raise InvalidListing("A listing of texts has another schema", expected="one column of kind text")
         self._check_first_chunks()
 
     def _check_first_chunks(self) -> None:
         if not 1 <= self.chunk_count <= CHUNK_COUNT_LIMIT:
             raise InvalidListing(
-                "a listing has a wrong number of chunks", expected=f"1 ... {CHUNK_COUNT_LIMIT}", found=self.chunk_count
+                "A listing has a wrong number of chunks", expected=f"1 ... {CHUNK_COUNT_LIMIT}", found=self.chunk_count
             )
         first = self.first_chunks
         if len(first) != self.record_count:
-            raise InvalidListing("not every record has a first chunk", expected=self.record_count, found=len(first))
+            raise InvalidListing("Not every record has a first chunk", expected=self.record_count, found=len(first))
         if not first or first[0] != 0 or first[-1] >= self.chunk_count or any(a >= b for a, b in pairwise(first)):
             raise InvalidListing(
-                "the first chunks do not divide the chunks among the records",
+                "The first chunks do not divide the chunks among the records",
                 expected=f"strictly ascending from 0 to below {self.chunk_count}",
             )
 
@@ -171,7 +171,7 @@ class Manifest:
         fields.done()
         # The runs carry the number of chunks of the last record too, which `first_chunks` does not.
         if sum(times * chunks for times, chunks in zip(runs[::2], runs[1::2], strict=True)) != manifest.chunk_count:
-            raise InvalidListing("the chunks of the records are not all chunks", expected=manifest.chunk_count)
+            raise InvalidListing("The chunks of the records are not all chunks", expected=manifest.chunk_count)
         return manifest
 
     def digest(self) -> Digest:
@@ -202,17 +202,17 @@ def check_listing(manifest: Manifest, leaf_hashes: Sequence[Digest]) -> None:
     `leaf_digest` or `listing_root`.
     """
     if len(leaf_hashes) != manifest.chunk_count:
-        raise InvalidListing("the leaf list is not as long", expected=manifest.chunk_count, found=len(leaf_hashes))
+        raise InvalidListing("The leaf list is not as long", expected=manifest.chunk_count, found=len(leaf_hashes))
     if any(len(leaf) != 32 for leaf in leaf_hashes):
-        raise InvalidListing("the leaf list holds something that is no digest", expected="32 bytes each")
+        raise InvalidListing("The leaf list holds something that is no digest", expected="32 bytes each")
     leaf_digest = sha256(b"".join(leaf_hashes))
     if leaf_digest != manifest.leaf_digest:
         raise RootMismatch(
-            "the leaf list has another digest", expected=manifest.leaf_digest.hex(), found=leaf_digest.hex()
+            "The leaf list has another digest", expected=manifest.leaf_digest.hex(), found=leaf_digest.hex()
         )
     root = MerkleTree(leaf_hashes).root
     if root != manifest.listing_root:
-        raise RootMismatch("the leaf list has another root", expected=manifest.listing_root.hex(), found=root.hex())
+        raise RootMismatch("The leaf list has another root", expected=manifest.listing_root.hex(), found=root.hex())
 
 
 def listing_id(seller: Address, listing_root: Root, manifest_hash: Digest) -> ListingId:

@@ -34,7 +34,7 @@ class MerkleTree:
     def __init__(self, leaf_hashes: Sequence[Digest]) -> None:
         """Raises `InvalidListing` without leaves: PROTOCOL 1 knows no empty tree."""
         if not leaf_hashes:
-            raise InvalidListing("a tree needs a leaf", expected="at least 1 leaf", found=0)
+            raise InvalidListing("A tree needs a leaf", expected="at least 1 leaf", found=0)
         level = list(leaf_hashes)
         self._levels = [level]
         while len(level) > 1:
@@ -74,14 +74,14 @@ def verify_path(leaf: Digest, index: int, size: int, path: Sequence[Digest], roo
     Raises `PathInvalid`.
     """
     if not 0 <= index < size:
-        raise PathInvalid("a path is of a leaf outside the tree", expected=f"0 ... {size - 1}", found=index)
+        raise PathInvalid("A path is of a leaf outside the tree", expected=f"0 ... {size - 1}", found=index)
     fn, sn = index, size - 1
     node = leaf
     for sibling in path:
         if len(sibling) != DIGEST_SIZE:
-            raise PathInvalid("a path holds something that is no digest", expected=DIGEST_SIZE, found=len(sibling))
+            raise PathInvalid("A path holds something that is no digest", expected=DIGEST_SIZE, found=len(sibling))
         if sn == 0:
-            raise PathInvalid("a path is too long for its tree", found=f"{len(path)} digests in {size} leaves")
+            raise PathInvalid("A path is too long for its tree", found=f"{len(path)} digests in {size} leaves")
         if fn & 1 or fn == sn:
             node = node_hash(sibling, node)
             while not fn & 1 and fn != 0:
@@ -92,6 +92,6 @@ def verify_path(leaf: Digest, index: int, size: int, path: Sequence[Digest], roo
         fn >>= 1
         sn >>= 1
     if sn != 0:
-        raise PathInvalid("a path is too short for its tree", found=f"{len(path)} digests in {size} leaves")
+        raise PathInvalid("A path is too short for its tree", found=f"{len(path)} digests in {size} leaves")
     if Root(node) != root:
-        raise PathInvalid("a path does not lead to the root", expected=root.hex(), found=node.hex())
+        raise PathInvalid("A path does not lead to the root", expected=root.hex(), found=node.hex())

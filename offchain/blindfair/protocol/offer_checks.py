@@ -75,29 +75,29 @@ def check_offer(
     """
     signer = recover_offer_signer(offer, domain, signature)
     if signer != purchase.seller:
-        raise BadSignature("an offer is not signed by the seller", expected=purchase.seller, found=signer)
+        raise BadSignature("An offer is not signed by the seller", expected=purchase.seller, found=signer)
     for name in Purchase.__slots__:
         agreed, offered = getattr(purchase, name), getattr(offer, name)
         if offered != agreed:
             raise FieldMismatch(f"offer.{name} is not what was agreed", expected=_shown(agreed), found=_shown(offered))
     if offer.token not in policy.tokens:
-        raise OfferRejected("an offer is in a token that the policy does not take", found=offer.token)
+        raise OfferRejected("An offer is in a token that the policy does not take", found=offer.token)
     if offer.bond < policy.least_bond:
-        raise OfferRejected("the bond is too small", expected=f"at least {policy.least_bond}", found=offer.bond)
+        raise OfferRejected("The bond is too small", expected=f"at least {policy.least_bond}", found=offer.bond)
     if not policy.least_reveal_window <= offer.reveal_window <= policy.most_reveal_window:
         raise OfferRejected(
-            "the reveal window does not suit the chain",
+            "The reveal window does not suit the chain",
             expected=f"{policy.least_reveal_window} ... {policy.most_reveal_window} s",
             found=offer.reveal_window,
         )
     if offer.dispute_window < policy.least_dispute_window:
         raise OfferRejected(
-            "the dispute window is too short",
+            "The dispute window is too short",
             expected=f"at least {policy.least_dispute_window} s",
             found=offer.dispute_window,
         )
     if now > offer.expiry:
-        raise Expired("an offer has expired", expected=f"by {offer.expiry}", found=now)
+        raise Expired("An offer has expired", expected=f"by {offer.expiry}", found=now)
 
 
 def _shown(value: object) -> object:

@@ -77,10 +77,10 @@ class Holder(Enum):
     """Where money lies."""
 
     BUYER = "buyer"
-    """The buyer's account, or the address that it names."""
+    """The buyer's account."""
 
     SELLER = "seller"
-    """The seller's account, or the address that it names."""
+    """The seller's account."""
 
     SELLER_BALANCE = "seller's free balance"
     """The seller's deposit in the contract."""
@@ -100,10 +100,7 @@ class Movement:
     """Where it lay."""
 
     target: Holder
-    """Where it goes."""
-
-    account: Address | None
-    """The account that receives a payment out of the contract; `None` where it stays inside."""
+    """Where it goes. A payment that its receiver refuses becomes that party's free balance, to withdraw elsewhere."""
 
 
 Effects = tuple[Movement, ...]
@@ -112,12 +109,10 @@ Effects = tuple[Movement, ...]
 
 @dataclass(frozen=True, slots=True)
 class WindowBounds:
-    """The windows that a contract takes, ends included (PROTOCOL 7)."""
+    """How long a contract lets the reveal and the dispute window be, ends included (PROTOCOL 7)."""
 
-    reveal_low: Seconds
-    reveal_high: Seconds
-    dispute_low: Seconds
-    dispute_high: Seconds
+    low: Seconds
+    high: Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +163,17 @@ def accept(
     offer = order.offer
     _check_allowed(order, Action.ACCEPT, caller, now)
     if signer != offer.seller:
-        raise BadSignature("an offer is not signed by its seller", expected=offer.seller, found=signer)
+        raise BadSignature("An offer is not signed by its seller", expected=offer.seller, found=signer)
     _check_acceptable(offer, committed, windows)
     due = offer.price if offer.token == ETHER else Wei(0)
     if value != due:
-        raise InsufficientFunds("the payment is not the price", expected=due, found=value)
+        raise InsufficientFunds("The payment is not the price", expected=due, found=value)
     if free_balance < offer.bond:
-        raise InsufficientFunds("the seller's free balance is below the bond", expected=offer.bond, found=free_balance)
+        raise InsufficientFunds("The seller's free balance is below the bond", expected=offer.bond, found=free_balance)
     locked = replace(order, state=OrderState.LOCKED, deadline=Timestamp(now + offer.reveal_window))
     return locked, _moved(
-        Movement(offer.price, Holder.BUYER, Holder.ORDER, None),
-        Movement(offer.bond, Holder.SELLER_BALANCE, Holder.ORDER, None),
+        Movement(offer.price, Holder.BUYER, Holder.ORDER),
+        Movement(offer.bond, Holder.SELLER_BALANCE, Holder.ORDER),
     )
 
 
@@ -193,7 +188,7 @@ def reveal(order: Order, caller: Address, now: Timestamp, key: DeliveryKey) -> t
     _check_allowed(order, Action.REVEAL, caller, now)
     if key_commitment(key) != order.offer.key_commitment:
         raise ForbiddenTransition(
-            "the revealed key is not the committed one",
+            "The revealed key is not the committed one",
             expected=order.offer.key_commitment.hex(),
             found=key_commitment(key).hex(),
         )
@@ -201,43 +196,33 @@ def reveal(order: Order, caller: Address, now: Timestamp, key: DeliveryKey) -> t
     return replace(order, state=OrderState.REVEALED, deadline=deadline), ()
 
 
-def refund(order: Order, caller: Address, now: Timestamp, to: Address | None = None) -> tuple[Order, Effects]:
-    """Give price and bond to the buyer, because no key came in time. Raises `ForbiddenTransition`.
-
-    `to` is another address for the buyer's money; only the buyer may name one.
-    """
+def refund(order: Order, caller: Address, now: Timestamp) -> tuple[Order, Effects]:
+    """Give price and bond to the buyer, because no key came in time. Raises `ForbiddenTransition`."""
     _check_allowed(order, Action.REFUND, caller, now)
-    return _refunded(order, _receiver(order.offer.buyer, caller, to))
+    return _refunded(order)
 
 
 def release(order: Order, caller: Address, now: Timestamp) -> tuple[Order, Effects]:
     """Pay the seller, on the buyer's word. Raises `ForbiddenTransition`."""
     _check_allowed(order, Action.RELEASE, caller, now)
-    return _released(order, order.offer.seller)
+    return _released(order)
 
 
-def claim(order: Order, caller: Address, now: Timestamp, to: Address | None = None) -> tuple[Order, Effects]:
-    """Pay the seller, by the clock. A batch is this for each, failures left out. Raises `ForbiddenTransition`.
-
-    `to` is another address for the price; only the seller may name one.
-    """
+def claim(order: Order, caller: Address, now: Timestamp) -> tuple[Order, Effects]:
+    """Pay the seller, by the clock. A batch is this for each, failures left out. Raises `ForbiddenTransition`."""
     _check_allowed(order, Action.CLAIM, caller, now)
-    return _released(order, _receiver(order.offer.seller, caller, to))
+    return _released(order)
 
 
-def dispute(
-    order: Order, caller: Address, now: Timestamp, key: DeliveryKey, fault: Fault, to: Address | None = None
-) -> tuple[Order, Effects]:
+def dispute(order: Order, caller: Address, now: Timestamp, key: DeliveryKey, fault: Fault) -> tuple[Order, Effects]:
     """Give price and bond to the buyer, because a delivered chunk is not the committed one.
 
-    `to` is another address for the buyer's money; only the buyer may name one. Raises `ForbiddenTransition`, and
-    `NoFault` for a proof that does not hold.
+    Raises `ForbiddenTransition`, and `NoFault` for a proof that does not hold.
     """
     _check_allowed(order, Action.DISPUTE, caller, now)
-    receiver = _receiver(order.offer.buyer, caller, to)
     offer = order.offer
     verify_fault(fault, key, offer.key_commitment, offer.delivery_root, offer.chunk_count, offer.chunk_size)
-    return _refunded(order, receiver)
+    return _refunded(order)
 
 
 def _check_allowed(order: Order, action: Action, caller: Address, now: Timestamp) -> None:
@@ -246,7 +231,7 @@ def _check_allowed(order: Order, action: Action, caller: Address, now: Timestamp
         raise ForbiddenTransition(
             f"{action.value} is not possible now",
             expected=" or ".join(sorted(other.value for other in possible)) or "nothing more",
-            found=f"a {order.state.name.lower()} order at {now}, its deadline {order.deadline}",
+            found=f"state {order.state.name.lower()} at {now}, until {_until(order)}",
         )
     actor = ACTORS[action]
     party = {Actor.BUYER: order.offer.buyer, Actor.SELLER: order.offer.seller, Actor.ANYONE: caller}[actor]
@@ -254,47 +239,38 @@ def _check_allowed(order: Order, action: Action, caller: Address, now: Timestamp
         raise ForbiddenTransition(f"{action.value} is the {actor.value}'s", expected=party, found=caller)
 
 
+def _until(order: Order) -> Timestamp:
+    return order.offer.expiry if order.state is OrderState.NONE else order.deadline
+
+
 def _check_acceptable(offer: Offer, committed: bool, windows: WindowBounds) -> None:
     if not committed:
-        raise OfferRejected("the seller has not committed the listing", expected=offer.listing.hex())
+        raise OfferRejected("The seller has not committed the listing", expected=offer.listing.hex())
     # The address 0 signs nothing and calls nothing, yet a recovery that failed could be taken for it.
     if offer.buyer == ETHER:
-        raise OfferRejected("an offer is to nobody", expected="a buyer")
+        raise OfferRejected("An offer is to nobody", expected="a buyer")
     if offer.chunk_size not in CHUNK_SIZES:
-        raise OfferRejected("the chunk size is none of the protocol's", expected=CHUNK_SIZES, found=offer.chunk_size)
+        raise OfferRejected("The chunk size is none of the protocol's", expected=CHUNK_SIZES, found=offer.chunk_size)
     if offer.chunk_count < 1:
-        raise OfferRejected("an offer is of no chunks", expected="at least 1", found=offer.chunk_count)
-    for what, window, low, high in (
-        ("reveal", offer.reveal_window, windows.reveal_low, windows.reveal_high),
-        ("dispute", offer.dispute_window, windows.dispute_low, windows.dispute_high),
-    ):
-        if not low <= window <= high:
-            raise OfferRejected(f"the {what} window is out of bounds", expected=f"{low} ... {high} s", found=window)
+        raise OfferRejected("An offer is of no chunks", expected="at least 1", found=offer.chunk_count)
+    for what, window in (("reveal", offer.reveal_window), ("dispute", offer.dispute_window)):
+        if not windows.low <= window <= windows.high:
+            raise OfferRejected(
+                f"The {what} window is out of bounds", expected=f"{windows.low} ... {windows.high} s", found=window
+            )
 
 
-def _receiver(party: Address, caller: Address, to: Address | None) -> Address:
-    if to is None:
-        return party
-    if caller != party:
-        raise ForbiddenTransition("only a party itself names another address", expected=party, found=caller)
-    return to
-
-
-def _refunded(order: Order, receiver: Address) -> tuple[Order, Effects]:
-    offer = order.offer
-    closed = replace(order, state=OrderState.REFUNDED, deadline=_NO_DEADLINE)
-    return closed, _moved(
-        Movement(offer.price, Holder.ORDER, Holder.BUYER, receiver),
-        Movement(offer.bond, Holder.ORDER, Holder.BUYER, receiver),
+def _refunded(order: Order) -> tuple[Order, Effects]:
+    return replace(order, state=OrderState.REFUNDED, deadline=_NO_DEADLINE), _moved(
+        Movement(order.offer.price, Holder.ORDER, Holder.BUYER),
+        Movement(order.offer.bond, Holder.ORDER, Holder.BUYER),
     )
 
 
-def _released(order: Order, receiver: Address) -> tuple[Order, Effects]:
-    offer = order.offer
-    closed = replace(order, state=OrderState.RELEASED, deadline=_NO_DEADLINE)
-    return closed, _moved(
-        Movement(offer.price, Holder.ORDER, Holder.SELLER, receiver),
-        Movement(offer.bond, Holder.ORDER, Holder.SELLER_BALANCE, None),
+def _released(order: Order) -> tuple[Order, Effects]:
+    return replace(order, state=OrderState.RELEASED, deadline=_NO_DEADLINE), _moved(
+        Movement(order.offer.price, Holder.ORDER, Holder.SELLER),
+        Movement(order.offer.bond, Holder.ORDER, Holder.SELLER_BALANCE),
     )
 
 

@@ -44,7 +44,7 @@ class _Reader:
     def take(self, size: int) -> bytes:
         taken = self._data[self._at : self._at + size]
         if len(taken) != size:
-            raise MalformedMessage("a delivery's content is cut off", expected=f"{size} bytes more", found=len(taken))
+            raise MalformedMessage("A delivery's content is cut off", expected=f"{size} bytes more", found=len(taken))
         self._at += size
         return taken
 
@@ -54,17 +54,17 @@ class _Reader:
     def count(self, what: str) -> int:
         count = self.integer(4)
         if count > CHUNK_COUNT_LIMIT:
-            raise MalformedMessage(f"a delivery has too many {what}", expected=CHUNK_COUNT_LIMIT, found=count)
+            raise MalformedMessage(f"A delivery has too many {what}", expected=CHUNK_COUNT_LIMIT, found=count)
         return count
 
     def chunk(self) -> bytes:
         length = self.integer(4)
         if not SALT_SIZE <= length <= max(CHUNK_SIZES):
             raise MalformedMessage(
-                "a delivered chunk has a wrong length", expected=f"{SALT_SIZE} ... {max(CHUNK_SIZES)}", found=length
+                "A delivered chunk has a wrong length", expected=f"{SALT_SIZE} ... {max(CHUNK_SIZES)}", found=length
             )
         return self.take(length)
 
     def done(self) -> None:
         if self._at != len(self._data):
-            raise MalformedMessage("a delivery's content has bytes left over", found=len(self._data) - self._at)
+            raise MalformedMessage("A delivery's content has bytes left over", found=len(self._data) - self._at)

@@ -21,7 +21,7 @@ def sign_bits(seed: bytes, count: int) -> bytes:
     seed of another length and for more bits than one stream has.
     """
     if len(seed) != SEED_SIZE:
-        raise ShapeMismatch("a projection seed has the wrong length", expected=f"{SEED_SIZE} bytes", found=len(seed))
+        raise ShapeMismatch("A projection seed has the wrong length", expected=f"{SEED_SIZE} bytes", found=len(seed))
     if not 0 <= count <= SIGN_LIMIT:
-        raise ShapeMismatch("a projection needs more signs than a seed gives", expected=SIGN_LIMIT, found=count)
+        raise ShapeMismatch("A projection needs more signs than a seed gives", expected=SIGN_LIMIT, found=count)
     return Cipher(ChaCha20(seed, bytes(16)), mode=None).encryptor().update(bytes((count + 7) // 8))

@@ -43,6 +43,10 @@ class RecordLimits:
     """Bytes of a record."""
 
 
+RECORD_LIMITS = RecordLimits(cells=4096, size=2**26)
+"""What a reader takes unless it says otherwise: 4096 cells, 64 MiB."""
+
+
 def encode_row(cells: Sequence[Cell]) -> bytes:
     """A row as a CBOR array of its cells in the schema's column order (RFC 8949 section 4.2.1).
 
@@ -54,10 +58,10 @@ def encode_row(cells: Sequence[Cell]) -> bytes:
     try:
         return cbor2.dumps(list(cells), canonical=True)
     except UnicodeEncodeError as error:
-        raise MalformedRecord("a cell holds text that is not Unicode", found=error.reason) from error
+        raise MalformedRecord("A cell holds text that is not Unicode", found=error.reason) from error
 
 
-def decode_row(data: bytes, limits: RecordLimits) -> Row:
+def decode_row(data: bytes, limits: RecordLimits = RECORD_LIMITS) -> Row:
     """The cells of a row whose canonical bytes are exactly `data`.
 
     Raises `MalformedRecord` for anything else: other types, nesting, tags, byte strings, indefinite lengths, bytes
@@ -69,13 +73,13 @@ def decode_row(data: bytes, limits: RecordLimits) -> Row:
         # parsers of their own.
         cells = cbor2.loads(data, max_depth=1, allow_indefinite=False)
     except cbor2.CBORDecodeError as error:
-        raise MalformedRecord("a record is not a row in CBOR", found=str(error)) from error
+        raise MalformedRecord("A record is not a row in CBOR", found=str(error)) from error
     if not isinstance(cells, list):
-        raise MalformedRecord("a record is not a row", expected="an array", found=type(cells).__name__)
+        raise MalformedRecord("A record is not a row", expected="an array", found=type(cells).__name__)
     if len(cells) > limits.cells:
-        raise MalformedRecord("a row has too many cells", expected=f"at most {limits.cells}", found=len(cells))
+        raise MalformedRecord("A row has too many cells", expected=f"at most {limits.cells}", found=len(cells))
     if encode_row(cells) != data:
-        raise MalformedRecord("a row is not in its canonical form", expected="RFC 8949 section 4.2.1")
+        raise MalformedRecord("A row is not in its canonical form", expected="RFC 8949 section 4.2.1")
     return tuple(cells)
 
 
@@ -84,21 +88,21 @@ def encode_text(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise MalformedRecord("a text is not Unicode", found=error.reason) from error
+        raise MalformedRecord("A text is not Unicode", found=error.reason) from error
 
 
-def decode_text(data: bytes, limits: RecordLimits) -> str:
+def decode_text(data: bytes, limits: RecordLimits = RECORD_LIMITS) -> str:
     """The text whose UTF-8 is `data`. Raises `MalformedRecord` for other bytes or more than `limits.size`."""
     _check_size(data, limits)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedRecord("a text is not UTF-8", found=f"byte {error.start}: {error.reason}") from error
+        raise MalformedRecord("A text is not UTF-8", found=f"byte {error.start}: {error.reason}") from error
 
 
 def _check_size(data: bytes, limits: RecordLimits) -> None:
     if len(data) > limits.size:
-        raise MalformedRecord("a record is too long", expected=f"at most {limits.size} bytes", found=len(data))
+        raise MalformedRecord("A record is too long", expected=f"at most {limits.size} bytes", found=len(data))
 
 
 def _check_cell(number: int, cell: object) -> None:
@@ -108,14 +112,14 @@ def _check_cell(number: int, cell: object) -> None:
         return
     if isinstance(cell, int) and kind is int:
         if not INTEGER_LOW <= cell <= INTEGER_HIGH:
-            raise MalformedRecord(f"cell {number} is beyond 64 bits", expected=f"{INTEGER_LOW} ... {INTEGER_HIGH}")
+            raise MalformedRecord(f"Cell {number} is beyond 64 bits", expected=f"{INTEGER_LOW} ... {INTEGER_HIGH}")
         return
     if isinstance(cell, float) and kind is float:
         if not math.isfinite(cell):
-            raise MalformedRecord(f"cell {number} is not finite", expected="a finite number", found=cell)
+            raise MalformedRecord(f"Cell {number} is not finite", expected="a finite number", found=cell)
         return
     raise MalformedRecord(
-        f"cell {number} has a type that rows do not hold",
+        f"Cell {number} has a type that rows do not hold",
         expected="an integer, a float, text, true, false or nothing",
         found=kind.__name__,
     )

@@ -47,12 +47,12 @@ def row_leaf(salt: Salt, record: RecordIndex, row: Sequence[int] | bytes) -> byt
     """
     if isinstance(row, bytes):
         if len(row) % ENTRY_SIZE:
-            raise ShapeMismatch("a row ends within an entry", expected="2 bytes an entry", found=f"{len(row)} bytes")
+            raise ShapeMismatch("A row ends within an entry", expected="2 bytes an entry", found=f"{len(row)} bytes")
         entries: Sequence[int] = _entries(row)
     else:
         entries = row
     if entries and not -ROW_LIMIT <= min(entries) <= max(entries) <= ROW_LIMIT:
-        raise ShapeMismatch("a row has an entry out of bounds", expected=f"-{ROW_LIMIT} ... {ROW_LIMIT}")
+        raise ShapeMismatch("A row has an entry out of bounds", expected=f"-{ROW_LIMIT} ... {ROW_LIMIT}")
     return salt + u64(record) + struct.pack(f">{len(entries)}h", *entries)
 
 
@@ -63,12 +63,12 @@ def parse_row_leaf(data: bytes, k: int) -> RowLeaf:
     """
     head = SALT_SIZE + 8
     if len(data) != head + ENTRY_SIZE * k:
-        raise MalformedMessage("an opened row has a wrong length", expected=head + ENTRY_SIZE * k, found=len(data))
+        raise MalformedMessage("An opened row has a wrong length", expected=head + ENTRY_SIZE * k, found=len(data))
     row = _entries(data[head:])
     for entry in row:
         if not -ROW_LIMIT <= entry <= ROW_LIMIT:
             raise MalformedMessage(
-                "an opened row has an entry out of bounds", expected=f"-{ROW_LIMIT} ... {ROW_LIMIT}", found=entry
+                "An opened row has an entry out of bounds", expected=f"-{ROW_LIMIT} ... {ROW_LIMIT}", found=entry
             )
     return RowLeaf(Salt(data[:SALT_SIZE]), RecordIndex(int.from_bytes(data[SALT_SIZE:head], "big")), row)
 
@@ -81,7 +81,7 @@ def build_row_tree(secret: Secret, request_digest: Digest, rows: bytes, k: int) 
     """
     size = ENTRY_SIZE * k
     if k < 1 or not rows or len(rows) % size:
-        raise ShapeMismatch("the rows are no table", expected=f"rows of {k} entries", found=f"{len(rows)} bytes")
+        raise ShapeMismatch("The rows are no table", expected=f"rows of {k} entries", found=f"{len(rows)} bytes")
     leaves = []
     for number in range(len(rows) // size):
         record = RecordIndex(number)

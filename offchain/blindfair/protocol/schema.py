@@ -9,12 +9,10 @@ from enum import Enum
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidListing, MalformedRecord
 from blindfair.protocol.fields import Fields
-from blindfair.protocol.records import RecordEncoding, RecordLimits, Row, decode_row, decode_text
+from blindfair.protocol.records import RECORD_LIMITS, RecordEncoding, Row, decode_row, decode_text
 
-COLUMN_LIMIT = 4096
+COLUMN_LIMIT = RECORD_LIMITS.cells
 NAME_LIMIT = 200
-RECORD_SIZE_LIMIT = 2**26
-"""Bytes of one record."""
 
 
 class ColumnKind(Enum):
@@ -65,14 +63,14 @@ class Schema:
         names = [column.name for column in self.columns]
         if not 1 <= len(names) <= COLUMN_LIMIT:
             raise InvalidListing(
-                "a schema has a wrong number of columns", expected=f"1 ... {COLUMN_LIMIT}", found=len(names)
+                "A schema has a wrong number of columns", expected=f"1 ... {COLUMN_LIMIT}", found=len(names)
             )
         if not all(1 <= len(name) <= NAME_LIMIT for name in names):
-            raise InvalidListing("a column name has a wrong length", expected=f"1 ... {NAME_LIMIT} characters")
+            raise InvalidListing("A column name has a wrong length", expected=f"1 ... {NAME_LIMIT} characters")
         if len(set(names)) != len(names):
-            raise InvalidListing("two columns have the same name")
+            raise InvalidListing("Two columns have the same name")
         if self.label is not None and self.label not in names:
-            raise InvalidListing("the label is no column", expected="a column's name", found=repr(self.label))
+            raise InvalidListing("The label is no column", expected="a column's name", found=repr(self.label))
 
     def to_document(self) -> Document:
         """The schema as a part of the manifest; without label there is no field `label`."""
@@ -100,19 +98,18 @@ class Schema:
 
         Raises `MalformedRecord` for bytes that are not a record's or a row that does not fit the schema.
         """
-        limits = RecordLimits(len(self.columns), RECORD_SIZE_LIMIT)
-        row = decode_row(data, limits) if encoding is RecordEncoding.CBOR_ROW else (decode_text(data, limits),)
+        row = decode_row(data) if encoding is RecordEncoding.CBOR_ROW else (decode_text(data),)
         self.check_row(row)
         return row
 
     def check_row(self, row: Row) -> None:
         """Raises `MalformedRecord` unless the row has one cell a column, missing or of the column's kind."""
         if len(row) != len(self.columns):
-            raise MalformedRecord("a row does not fit the schema", expected=len(self.columns), found=len(row))
+            raise MalformedRecord("A row does not fit the schema", expected=len(self.columns), found=len(row))
         for column, cell in zip(self.columns, row, strict=True):
             if cell is not None and type(cell) not in _CELL_TYPES[column.kind]:
                 raise MalformedRecord(
-                    f"a cell of column {column.name!r} has the wrong type",
+                    f"A cell of column {column.name!r} has the wrong type",
                     expected=column.kind.value,
                     found=type(cell).__name__,
                 )

@@ -67,7 +67,7 @@ def seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
     try:
         wrapped = _SUITE.encrypt(file_key, X25519PublicKey.from_public_bytes(public), info)
     except ValueError as error:
-        raise MalformedMessage("the public key to seal to is not usable", expected="an X25519 key") from error
+        raise MalformedMessage("The public key to seal to is not usable", expected="an X25519 key") from error
     aead = ChaCha20Poly1305(file_key)
     segments = [wrapped]
     last = _segment_count(len(plaintext)) - 1
@@ -85,7 +85,7 @@ def unseal(private: bytes, info: bytes, sealed: bytes, limit: int) -> bytes:
     """
     if len(sealed) > sealed_size(limit):
         raise MessageTooLarge(
-            "a sealed delivery is too long", expected=f"{sealed_size(limit)} bytes", found=len(sealed)
+            "A sealed delivery is too long", expected=f"{sealed_size(limit)} bytes", found=len(sealed)
         )
     try:
         file_key = _SUITE.decrypt(sealed[:WRAPPED_SIZE], X25519PrivateKey.from_private_bytes(private), info)
@@ -98,7 +98,7 @@ def unseal(private: bytes, info: bytes, sealed: bytes, limit: int) -> bytes:
             for number, start in enumerate(starts)
         )
     except (InvalidTag, ValueError) as error:
-        raise SealBroken("a sealed delivery does not open", hint="ask for the delivery again") from error
+        raise SealBroken("A sealed delivery does not open", hint="ask for the delivery again") from error
 
 
 def _segment_count(size: int) -> int:

@@ -13,15 +13,15 @@ from blindfair.protocol.quantities import Digest, RecordIndex
 def check_selection(records: Sequence[RecordIndex], record_count: int) -> None:
     """A selection is at least one record number of the listing, strictly ascending. Raises `MalformedMessage`."""
     if not records:
-        raise MalformedMessage("a selection is empty", expected="at least 1 record", found=0)
+        raise MalformedMessage("A selection is empty", expected="at least 1 record", found=0)
     last = -1
     for record in records:
         if record <= last:
-            raise MalformedMessage("a selection is not ascending", expected=f"above {last}", found=record)
+            raise MalformedMessage("A selection is not ascending", expected=f"above {last}", found=record)
         last = record
     if last >= record_count:
         raise MalformedMessage(
-            "a selection names a record outside the listing", expected=f"below {record_count}", found=last
+            "A selection names a record outside the listing", expected=f"below {record_count}", found=last
         )
 
 

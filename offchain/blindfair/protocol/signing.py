@@ -78,15 +78,15 @@ def recover_typed_signer(typed: SignableMessage, signature: Signature) -> Addres
     would be a second valid signature that nobody made), and belongs to some account.
     """
     if len(signature) != SIGNATURE_SIZE:
-        raise BadSignature("a signature has a wrong length", expected=SIGNATURE_SIZE, found=len(signature))
+        raise BadSignature("A signature has a wrong length", expected=SIGNATURE_SIZE, found=len(signature))
     if signature[64] not in (27, 28):
-        raise BadSignature("a signature has a wrong recovery value", expected="27 or 28", found=signature[64])
+        raise BadSignature("A signature has a wrong recovery value", expected="27 or 28", found=signature[64])
     if int.from_bytes(signature[32:64], "big") > CURVE_ORDER // 2:
-        raise BadSignature("a signature is the malleable one of two", expected="s in the lower half of the order")
+        raise BadSignature("A signature is the malleable one of two", expected="s in the lower half of the order")
     try:
         return Address(Account.recover_message(typed, signature=bytes(signature)).lower())
     except UnrecoverableSignature as error:
-        raise BadSignature("a signature belongs to no account") from error
+        raise BadSignature("A signature belongs to no account") from error
 
 
 def _message(domain: Domain, kind: Digest, body: Digest) -> SignableMessage:
@@ -96,4 +96,4 @@ def _message(domain: Domain, kind: Digest, body: Digest) -> SignableMessage:
 def _check_key(private_key: bytes) -> None:
     # Said here, because an error of a library might quote the key.
     if len(private_key) != 32 or not 0 < int.from_bytes(private_key, "big") < CURVE_ORDER:
-        raise InvalidOption("a private key is none", expected="32 bytes from 1 to below the order of secp256k1")
+        raise InvalidOption("A private key is none", expected="32 bytes from 1 to below the order of secp256k1")

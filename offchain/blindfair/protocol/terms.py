@@ -58,7 +58,7 @@ class Terms:
         _check_range("number of disclosed bits", self.disclosed_bits, 1, SAFE_INTEGER)
         _check_range("number of opened records", self.opened_records, 0, SAFE_INTEGER)
         if not (math.isfinite(self.opened_share) and 0 <= self.opened_share <= 1):
-            raise InvalidListing("the opened share is no share", expected="0 ... 1", found=self.opened_share)
+            raise InvalidListing("The opened share is no share", expected="0 ... 1", found=self.opened_share)
 
     def to_document(self) -> Document:
         """The terms as a part of the manifest."""
@@ -92,11 +92,11 @@ class Terms:
 
 def _check_names(what: str, names: tuple[str, ...], limit: int, length: int) -> None:
     if not 1 <= len(names) <= limit or len(set(names)) != len(names):
-        raise InvalidListing(f"the {what} are not as they must be", expected=f"1 ... {limit} different", found=names)
+        raise InvalidListing(f"The {what} are not as they must be", expected=f"1 ... {limit} different", found=names)
     if not all(1 <= len(name) <= length for name in names):
-        raise InvalidListing(f"the {what} are not as they must be", expected=f"1 ... {length} characters", found=names)
+        raise InvalidListing(f"The {what} are not as they must be", expected=f"1 ... {length} characters", found=names)
 
 
 def _check_range(what: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
-        raise InvalidListing(f"the {what} is out of range", expected=f"{low} ... {high}", found=value)
+        raise InvalidListing(f"The {what} is out of range", expected=f"{low} ... {high}", found=value)
