@@ -1,0 +1,40 @@
+"""The compiled contracts that come with this package: interface and code, so that nobody needs a compiler.
+
+That they are what the sources compile to is shown by a test, not here.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from blindfair.protocol.errors import InvalidOption
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One compiled contract."""
+
+    abi: list[dict[str, Any]]
+    """The interface, in Solidity's JSON form."""
+
+    bytecode: bytes
+    """What a deployment sends."""
+
+    deployed_bytecode: bytes
+    """What is at the contract's address afterwards, with zeros where immutable values go."""
+
+
+@cache
+def load_artifact(name: str) -> Artifact:
+    """The contract of that name. Raises InvalidOption if this package has none."""
+    path = files("blindfair.chain") / "artifacts" / f"{name}.json"
+    if not path.is_file():
+        raise InvalidOption("no such contract in this package", found=name, hint="the escrow is DataExchange")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return Artifact(
+        abi=found["abi"],
+        bytecode=bytes.fromhex(found["bytecode"].removeprefix("0x")),
+        deployed_bytecode=bytes.fromhex(found["deployedBytecode"].removeprefix("0x")),
+    )

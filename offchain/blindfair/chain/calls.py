@@ -1,0 +1,105 @@
+"""Every call of the escrow contract and of a token, as data: what would be sent where, with how much ether.
+
+Pure: nothing is asked, signed or sent here (`sender` does that), and nothing is checked that the contract checks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from blindfair.chain.abi import ERC20, encode_call, exchange_abi
+from blindfair.protocol.offer import Offer
+from blindfair.protocol.quantities import (
+    ETHER,
+    Address,
+    ChunkIndex,
+    DeliveryKey,
+    Digest,
+    Root,
+    Signature,
+    Wei,
+)
+
+_NOTHING = Wei(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One transaction to be."""
+
+    name: str
+    """The function's name, or `deploy`."""
+
+    to: Address | None
+    """The contract; None makes a new one."""
+
+    data: bytes
+    """Function and arguments in the contract ABI, or the code of the new contract."""
+
+    value: Wei = _NOTHING
+    """Ether sent along."""
+
+
+class ExchangeCalls:
+    """The calls of one escrow contract (PROTOCOL 3 and 7)."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+
+    def _call(self, name: str, *arguments: object, value: Wei = _NOTHING) -> Call:
+        return Call(name, self.address, encode_call(exchange_abi(), name, *arguments), value)
+
+    def commit(self, listing_root: Root, manifest_hash: Digest) -> Call:
+        """Record the sender as the seller of a data set, once (PROTOCOL 3)."""
+        return self._call("commit", listing_root, manifest_hash)
+
+    def deposit(self, token: Address, amount: Wei) -> Call:
+        """Bring money to the sender's free balance; a token must be approved first."""
+        return self._call("deposit", token, amount, value=_ether(token, amount))
+
+    def withdraw(self, token: Address, amount: Wei, to: Address) -> Call:
+        """Pay out of the sender's free balance to `to`."""
+        return self._call("withdraw", token, amount, to)
+
+    def accept(self, offer: Offer, signature: Signature) -> Call:
+        """Lock the price; a token must be approved first. `signature` is the seller's."""
+        return self._call("accept", _struct(offer), signature, value=_ether(offer.token, offer.price))
+
+    def cancel(self, offer: Offer) -> Call:
+        """Make sure that an offer is never accepted."""
+        return self._call("cancel", _struct(offer))
+
+    def reveal(self, offer: Offer, key: DeliveryKey) -> Call:
+        """Publish the delivery key. Warning: it is public as soon as this is broadcast, included or not."""
+        return self._call("reveal", _struct(offer), key)
+
+    def refund(self, offer: Offer) -> Call:
+        """Price and bond to the buyer after the reveal deadline."""
+        return self._call("refund", _struct(offer))
+
+    def release(self, offer: Offer) -> Call:
+        """Pay the seller on the buyer's word."""
+        return self._call("release", _struct(offer))
+
+    def claim(self, offers: Sequence[Offer]) -> Call:
+        """Pay the seller of every order whose dispute deadline is over."""
+        return self._call("claim", [_struct(offer) for offer in offers])
+
+    def dispute(
+        self, offer: Offer, key: DeliveryKey, index: ChunkIndex, chunk: bytes, leaf: Digest, path: Sequence[Digest]
+    ) -> Call:
+        """Prove one delivered chunk wrong: the ciphertext `chunk` at delivery position `index`, the listing leaf hash
+        beside it, and the RFC 9162 path of both to the delivery root."""
+        return self._call("dispute", _struct(offer), key, index, chunk, leaf, list(path))
+
+    def approve(self, token: Address, amount: Wei) -> Call:
+        """Let the contract take up to `amount` of a token from the sender (ERC-20)."""
+        return Call("approve", token, encode_call(ERC20, "approve", self.address, amount))
+
+
+def _ether(token: Address, amount: Wei) -> Wei:
+    return amount if token == ETHER else _NOTHING
+
+
+def _struct(offer: Offer) -> tuple[object, ...]:
+    # `Offer` has the fields of the contract's struct in the same order (PROTOCOL 6.5).
+    return tuple(getattr(offer, field.name) for field in fields(offer))

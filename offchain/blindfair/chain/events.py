@@ -1,0 +1,106 @@
+"""The escrow contract's events, typed, and how they are fetched from nodes that limit how much they search at once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from web3 import Web3
+from web3.exceptions import Web3RPCError
+
+from blindfair.chain.abi import decode_event, event_topic, exchange_abi
+from blindfair.chain.node import asking
+from blindfair.protocol.quantities import (
+    Address,
+    BlockNumber,
+    Digest,
+    ListingId,
+    OrderId,
+    Root,
+    Timestamp,
+    TransactionHash,
+    Wei,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedEvent:
+    """A data set was committed (PROTOCOL 3)."""
+
+    listing: ListingId
+    seller: Address
+    listing_root: Root
+    manifest_hash: Digest
+    block_number: BlockNumber
+    transaction: TransactionHash
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedEvent:
+    """Price and bond of an order were locked (PROTOCOL 7)."""
+
+    order_id: OrderId
+    listing: ListingId
+    buyer: Address
+    seller: Address
+    evaluation: Digest
+    token: Address
+    price: Wei
+    block_number: BlockNumber
+    timestamp: Timestamp
+    """Of that block: the reveal window runs from here."""
+    transaction: TransactionHash
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One event as it lies on the chain: its fields by their names in the contract, and where it is."""
+
+    fields: dict[str, Any]
+    block_number: BlockNumber
+    transaction: TransactionHash
+
+
+def read_logs(web3: Web3, contract: Address, event: str, *indexed: bytes | None, first_block: BlockNumber) -> list[Log]:
+    """All logs of one event from `first_block` on, oldest first; `indexed` are the wanted topics, None for any.
+
+    A node that refuses so large a search is asked for halves of it. Raises NodeFailure.
+    """
+    topics = [event_topic(exchange_abi(), event), *indexed]
+    found: list[Log] = []
+    with asking(f"the {event} events"):
+        spans = [(int(first_block), int(web3.eth.block_number))]
+        while spans:
+            low, high = spans.pop()
+            if low > high:
+                continue
+            try:
+                found += _read_span(web3, contract, event, topics, low, high)
+            except Web3RPCError:
+                if low == high:
+                    raise
+                middle = (low + high) // 2
+                spans += [(middle + 1, high), (low, middle)]
+    return found
+
+
+def _read_span(web3: Web3, contract: Address, event: str, topics: list[bytes | None], low: int, high: int) -> list[Log]:
+    logs: list[Log] = []
+    for entry in web3.eth.get_logs(
+        {
+            "address": Web3.to_checksum_address(contract),
+            "fromBlock": low,
+            "toBlock": high,
+            "topics": [None if topic is None else Web3.to_hex(topic) for topic in topics],
+        }
+    ):
+        found = [bytes(topic) for topic in entry["topics"]]
+        wanted = all(topic is None or topic == other for topic, other in zip(topics, found, strict=False))
+        if entry["address"].lower() != contract or not wanted or not low <= entry["blockNumber"] <= high:
+            raise ValueError("a log that was not asked for")
+        logs.append(
+            Log(
+                decode_event(exchange_abi(), event, found, bytes(entry["data"])),
+                BlockNumber(int(entry["blockNumber"])),
+                TransactionHash(bytes(entry["transactionHash"])),
+            )
+        )
+    return logs

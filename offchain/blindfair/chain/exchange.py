@@ -1,0 +1,166 @@
+"""The escrow contract as this program sees it: what it says about listings, orders and money, with types.
+
+Calls that change something are made by `calls`, signed and sent by `sender`. All that is read here is of the latest
+block and may yet be reorganised away: ask `is_final` before relying on it (PROTOCOL 7).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from web3 import Web3
+
+from blindfair.chain.abi import ERC20, Abi, decode_output, encode_call, exchange_abi
+from blindfair.chain.calls import Call, ExchangeCalls
+from blindfair.chain.events import AcceptedEvent, CommittedEvent, Log, read_logs
+from blindfair.chain.finality import Finality, final_height
+from blindfair.chain.node import asking, request
+from blindfair.protocol.order import OrderState
+from blindfair.protocol.quantities import (
+    ETHER,
+    Address,
+    BlockNumber,
+    DeliveryKey,
+    Digest,
+    ListingId,
+    OrderId,
+    Root,
+    Timestamp,
+    Wei,
+)
+
+__all__ = ["AcceptedEvent", "Call", "CommittedEvent", "DataExchange", "Finality", "OrderView"]
+
+_GENESIS = BlockNumber(0)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """Where an order stands on chain."""
+
+    state: OrderState
+    """Its state in the latest block."""
+
+    deadline: Timestamp
+    """The last moment to reveal while locked, to dispute while revealed, else 0."""
+
+
+class DataExchange(ExchangeCalls):
+    """One escrow contract on one chain. Every read raises NodeFailure if the node fails."""
+
+    def __init__(self, web3: Web3, address: Address, *, first_block: BlockNumber = _GENESIS) -> None:
+        """`first_block` is where the search for events begins: the contract's own block saves a long search.
+
+        Whether the address holds the contract at all is for `deploy.check_deployment` to say.
+        """
+        super().__init__(Address(address.lower()))
+        self.web3 = web3
+        self._first_block = first_block
+        with asking("eth_chainId"):
+            self.chain_id = int(web3.eth.chain_id)
+
+    def now(self) -> Timestamp:
+        """The latest block's time."""
+        with asking("the latest block"):
+            return Timestamp(int(self.web3.eth.get_block("latest")["timestamp"]))
+
+    def height(self) -> BlockNumber:
+        """The latest block's number."""
+        with asking("eth_blockNumber"):
+            return BlockNumber(int(self.web3.eth.block_number))
+
+    def is_final(self, block_number: BlockNumber, policy: Finality) -> bool:
+        """Whether a block is final by that rule."""
+        height = final_height(self.web3, policy)
+        return height is not None and block_number <= height
+
+    def seller_of(self, listing: ListingId) -> Address | None:
+        """Who committed a listing, if anyone."""
+        (seller,) = self._read("sellerOf", listing)
+        return None if seller == ETHER else Address(seller)
+
+    def order(self, order_id: OrderId) -> OrderView:
+        """State and deadline of an order; NONE for one that the contract never saw."""
+        with asking("orderOf"):
+            state, deadline = self._read("orderOf", order_id)
+            return OrderView(OrderState(state), Timestamp(deadline))
+
+    def free_balance(self, owner: Address, token: Address) -> Wei:
+        """What `owner` may withdraw or stake as bonds."""
+        (amount,) = self._read("freeBalance", owner, token)
+        return Wei(amount)
+
+    def balance(self, owner: Address, token: Address = ETHER) -> Wei:
+        """What an account has outside of the contract."""
+        if token == ETHER:
+            with asking("eth_getBalance"):
+                return Wei(int(self.web3.eth.get_balance(Web3.to_checksum_address(owner))))
+        (amount,) = self._read_from(token, ERC20, "balanceOf", owner)
+        return Wei(amount)
+
+    def allowance(self, owner: Address, token: Address) -> Wei:
+        """How much of a token the contract may take from `owner`."""
+        (amount,) = self._read_from(token, ERC20, "allowance", owner, self.address)
+        return Wei(amount)
+
+    def domain_separator(self) -> Digest:
+        """The EIP-712 domain in which the contract takes signatures, as it says itself."""
+        (separator,) = self._read("domainSeparator")
+        return Digest(separator)
+
+    def listings(self) -> tuple[CommittedEvent, ...]:
+        """All that was ever committed, oldest first."""
+        return tuple(_committed(log) for log in self._logs("Committed"))
+
+    def commitment(self, listing: ListingId) -> CommittedEvent | None:
+        """When and with what a listing was committed, if it was."""
+        logs = self._logs("Committed", listing)
+        return _committed(logs[0]) if logs else None
+
+    def accepted_at(self, order_id: OrderId) -> AcceptedEvent | None:
+        """The accept of an order, if it was accepted."""
+        logs = self._logs("Accepted", order_id)
+        if not logs:
+            return None
+        log = logs[0]
+        with asking("the block of an accept"):
+            timestamp = Timestamp(int(self.web3.eth.get_block(log.block_number)["timestamp"]))
+        return AcceptedEvent(
+            order_id=OrderId(log.fields["orderId"]),
+            listing=ListingId(log.fields["listing"]),
+            buyer=Address(log.fields["buyer"]),
+            seller=Address(log.fields["seller"]),
+            evaluation=Digest(log.fields["evaluation"]),
+            token=Address(log.fields["token"]),
+            price=Wei(log.fields["price"]),
+            block_number=log.block_number,
+            timestamp=timestamp,
+            transaction=log.transaction,
+        )
+
+    def revealed_key(self, order_id: OrderId) -> DeliveryKey | None:
+        """The delivery key of an order, if it was revealed."""
+        logs = self._logs("Revealed", order_id)
+        return DeliveryKey(logs[0].fields["key"]) if logs else None
+
+    def _logs(self, event: str, *indexed: bytes | None) -> list[Log]:
+        return read_logs(self.web3, self.address, event, *indexed, first_block=self._first_block)
+
+    def _read(self, name: str, *arguments: object) -> tuple[Any, ...]:
+        return self._read_from(self.address, exchange_abi(), name, *arguments)
+
+    def _read_from(self, contract: Address, abi: Abi, name: str, *arguments: object) -> tuple[Any, ...]:
+        data = Web3.to_hex(encode_call(abi, name, *arguments))
+        with asking(name):
+            answer = request(self.web3, "eth_call", {"to": Web3.to_checksum_address(contract), "data": data}, "latest")
+            return decode_output(abi, name, bytes.fromhex(str(answer).removeprefix("0x")))
+
+
+def _committed(log: Log) -> CommittedEvent:
+    return CommittedEvent(
+        listing=ListingId(log.fields["listing"]),
+        seller=Address(log.fields["seller"]),
+        listing_root=Root(log.fields["listingRoot"]),
+        manifest_hash=Digest(log.fields["manifestHash"]),
+        block_number=log.block_number,
+        transaction=log.transaction,
+    )

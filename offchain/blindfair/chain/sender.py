@@ -1,0 +1,200 @@
+"""Signing and sending the transactions of one account, so that no crash and no lost answer makes anybody pay twice.
+
+A transaction is signed once, by `prepare`. Its caller writes the bytes down, and from then on only those bytes are
+sent, as often as it takes: the account's number inside them lets the chain include them once. `prepare` is called anew
+only when `broadcast` has said that the number went to another transaction for good.
+"""
+
+import time
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from web3 import Web3
+
+from blindfair.chain.calls import Call
+from blindfair.chain.exchange import DataExchange
+from blindfair.chain.finality import Finality, final_height
+from blindfair.chain.node import asking, request
+from blindfair.chain.transactions import PreparedTransaction, Receipt, is_known, read_receipt
+from blindfair.protocol.errors import ContractReverted, InsufficientFunds, NodeFailure, TransactionUncertain
+from blindfair.protocol.quantities import Address, BlockNumber, Gas, TransactionHash, Wei
+
+__all__ = ["PreparedTransaction", "Receipt", "Sender"]
+
+FEE_CEILING = Wei(500 * 10**9)
+"""The most that is offered for a unit of gas, unless told otherwise: a node that asks for more is not believed."""
+
+_BY_THE_NODE = Finality()
+
+
+class Sender:
+    """One account on one chain. Nothing but this should send with the account's key."""
+
+    def __init__(
+        self,
+        target: DataExchange | Web3,
+        account: LocalAccount,
+        *,
+        finality: Finality = _BY_THE_NODE,
+        fee_ceiling: Wei = FEE_CEILING,
+    ) -> None:
+        """`finality` says when an account's number counts as used for good. Raises NodeFailure."""
+        self.web3 = target.web3 if isinstance(target, DataExchange) else target
+        self.address = Address(account.address.lower())
+        self._account = account
+        self._finality = finality
+        self._fee_ceiling = fee_ceiling
+        # Asked once: a node that changes its mind must not get a signature for another chain.
+        with asking("eth_chainId"):
+            self._chain_id = int(self.web3.eth.chain_id)
+
+    # --- before ----------------------------------------------------------------------------------------------------
+
+    def prepare(self, call: Call) -> PreparedTransaction:
+        """Try a call out and sign it; nothing is sent.
+
+        Raises ContractReverted if the contract would refuse it, InsufficientFunds if the account cannot pay for it at
+        the highest price, and NodeFailure.
+        """
+        self._check_funds(call, call.value)
+        gas_limit = self._gas_limit(call)
+        base, tip = self._fees(call)
+        price = 2 * base + tip
+        self._check_funds(call, Wei(call.value + gas_limit * price))
+        with asking("eth_getTransactionCount"):
+            nonce = int(self.web3.eth.get_transaction_count(self._checksummed(), "pending"))
+        signed = self._account.sign_transaction(
+            {
+                "type": 2,
+                "chainId": self._chain_id,
+                "nonce": nonce,
+                "value": call.value,
+                "data": call.data,
+                "gas": gas_limit,
+                "maxFeePerGas": price,
+                "maxPriorityFeePerGas": tip,
+                "to": b"" if call.to is None else Web3.to_checksum_address(call.to),
+            }
+        )
+        return PreparedTransaction.from_bytes(bytes(signed.raw_transaction))
+
+    def _gas_limit(self, call: Call) -> Gas:
+        with asking(call.name):
+            answer = request(self.web3, "eth_estimateGas", self._trial(call))
+            estimate = int(answer, 16) if isinstance(answer, str) else int(answer)
+        # Between trial and inclusion others may change storage that makes the call dearer.
+        return Gas(estimate + estimate // 4)
+
+    def _trial(self, call: Call) -> dict[str, str]:
+        trial = {"from": self._checksummed(), "data": Web3.to_hex(call.data), "value": hex(call.value)}
+        return trial if call.to is None else {**trial, "to": Web3.to_checksum_address(call.to)}
+
+    def _fees(self, call: Call) -> tuple[int, int]:
+        with asking("the price of gas"):
+            base = int(self.web3.eth.get_block("latest")["baseFeePerGas"])
+            tip = int(self.web3.eth.max_priority_fee)
+        if not 0 <= tip <= 2 * base + tip <= self._fee_ceiling:
+            raise NodeFailure(
+                f"the price of gas is too high for {call.name}",
+                expected=f"at most {self._fee_ceiling} wei",
+                found=f"{2 * base + tip} wei",
+                hint="wait, use another node, or raise the ceiling",
+            )
+        return base, tip
+
+    def _check_funds(self, call: Call, needed: Wei) -> None:
+        balance = self._balance()
+        if balance < needed:
+            raise InsufficientFunds(
+                f"{self.address} cannot pay for {call.name}",
+                expected=f"{needed} wei",
+                found=f"{balance} wei",
+                hint=f"send at least {needed - balance} wei to it; nothing was sent",
+            )
+
+    def _balance(self) -> Wei:
+        with asking("eth_getBalance"):
+            return Wei(int(self.web3.eth.get_balance(self._checksummed())))
+
+    def _checksummed(self) -> Any:
+        return Web3.to_checksum_address(self.address)
+
+    # --- sending ---------------------------------------------------------------------------------------------------
+
+    def broadcast(self, raw: bytes) -> TransactionHash:
+        """Hand a signed transaction to the node, if it does not have it; may be repeated at will.
+
+        When it returns, the transaction is known to the node, or its number is taken by another in a block that is not
+        final: either way, wait and look for the receipt.
+
+        Raises TransactionUncertain if the number was used by another transaction for good: this one will never be
+        included, and only now may another be prepared in its place. Raises InsufficientFunds if the account lacks the
+        money by now, NodeFailure if the node cannot be asked or refuses; the same bytes are then sent again later.
+        """
+        prepared = PreparedTransaction.from_bytes(raw)
+        if is_known(self.web3, prepared.hash):
+            return prepared.hash
+        if self._number_used(prepared, "latest"):
+            self._check_not_replaced(prepared)
+            return prepared.hash
+        try:
+            with asking("eth_sendRawTransaction"):
+                self.web3.eth.send_raw_transaction(raw)
+        except (ContractReverted, NodeFailure):
+            # Some nodes report the failure of a transaction that they included, or "already known" as an error.
+            if is_known(self.web3, prepared.hash) or self._number_used(prepared, "latest"):
+                return prepared.hash
+            balance = self._balance()
+            if balance < prepared.max_cost:
+                raise InsufficientFunds(
+                    f"{self.address} cannot pay for a transaction that it signed",
+                    expected=f"{prepared.max_cost} wei",
+                    found=f"{balance} wei",
+                    hint=f"send at least {prepared.max_cost - balance} wei to it, then go on",
+                ) from None
+            raise
+        return prepared.hash
+
+    def _check_not_replaced(self, prepared: PreparedTransaction) -> None:
+        # Only a final block counts: after a reorganisation this transaction could be included beside its replacement,
+        # and a node that is behind may not show yet that it *is* this transaction that used the number.
+        height = final_height(self.web3, self._finality)
+        if height is None or not self._number_used(prepared, height) or is_known(self.web3, prepared.hash):
+            return
+        raise TransactionUncertain(
+            "the account's number was used by another transaction; this one will never be included",
+            expected=f"transaction 0x{prepared.hash.hex()} at number {prepared.nonce}",
+            found="another",
+            hint="prepare the call anew, if it is still wanted; let one program alone use the account",
+        )
+
+    def _number_used(self, prepared: PreparedTransaction, block: BlockNumber | str) -> bool:
+        with asking("eth_getTransactionCount"):
+            count = self.web3.eth.get_transaction_count(self._checksummed(), block)  # type: ignore[arg-type]
+            return int(count) > prepared.nonce
+
+    # --- afterwards ------------------------------------------------------------------------------------------------
+
+    def receipt(self, transaction: TransactionHash) -> Receipt | None:
+        """What a transaction took; None while it is in no block.
+
+        Raises ContractReverted, by name where that can be found out, for one that is in a block and failed there.
+        """
+        return read_receipt(self.web3, transaction)
+
+    def wait(self, transaction: TransactionHash, *, polls: int = 150, pause: float = 2.0) -> Receipt:
+        """`receipt`, asked for up to `polls` times with `pause` seconds between.
+
+        Raises TransactionUncertain if it is in no block by then: wait again, or broadcast the same bytes again.
+        """
+        for poll in range(polls):
+            if poll:
+                time.sleep(pause)
+            receipt = self.receipt(transaction)
+            if receipt is not None:
+                return receipt
+        raise TransactionUncertain(
+            "a transaction is in no block yet",
+            found=f"0x{transaction.hex()}",
+            hint="start again later: the same transaction is then looked for, and never made anew",
+        )

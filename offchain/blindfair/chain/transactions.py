@@ -1,0 +1,118 @@
+"""Transactions as bytes before they are sent, and what became of them afterwards.
+
+Not here: signing and sending (`sender`).
+"""
+
+from dataclasses import dataclass
+
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from hexbytes import HexBytes
+from web3 import Web3
+from web3.exceptions import TransactionNotFound
+from web3.types import TxData
+
+from blindfair.chain.node import asking, request
+from blindfair.protocol.errors import ContractReverted, JournalDamaged, NodeFailure
+from blindfair.protocol.hashing import keccak256
+from blindfair.protocol.quantities import Address, BlockNumber, Gas, Timestamp, TransactionHash, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTransaction:
+    """A signed transaction, not yet sent. `to_bytes` is what a journal keeps."""
+
+    raw: bytes
+    hash: TransactionHash
+    nonce: int
+    """The account's number for it: how many transactions the account made before."""
+    gas_limit: Gas
+    max_cost: Wei
+    """The most that it can take from the account: the ether sent along, and all of the gas at the highest price."""
+
+    def to_bytes(self) -> bytes:
+        """The signed bytes, which hold everything else."""
+        return self.raw
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "PreparedTransaction":
+        """Raises JournalDamaged for bytes that are not a signed transaction of type 2 (EIP-1559)."""
+        try:
+            fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+            gas, price, value = int(fields["gas"]), int(fields["maxFeePerGas"]), int(fields["value"])
+            nonce = int(fields["nonce"])
+        except Exception as error:  # The decoder raises whatever it stumbles over.
+            raise JournalDamaged(
+                "a stored transaction is none", found=type(error).__name__, hint="restore the journal from a backup"
+            ) from error
+        return cls(raw, TransactionHash(keccak256(raw)), nonce, Gas(gas), Wei(value + gas * price))
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A transaction that is in a block and succeeded."""
+
+    hash: TransactionHash
+    gas_used: Gas
+    fee: Wei
+    """What the gas cost, without the ether sent along."""
+    block_number: BlockNumber
+    timestamp: Timestamp
+    contract: Address | None
+    """The new contract, for a deployment."""
+
+
+def is_known(web3: Web3, transaction: TransactionHash) -> bool:
+    """Whether the node has a transaction, included or waiting. Raises NodeFailure."""
+    return _find(web3, transaction) is not None
+
+
+def _find(web3: Web3, transaction: TransactionHash) -> TxData | None:
+    with asking("eth_getTransactionByHash"):
+        try:
+            return web3.eth.get_transaction(HexBytes(transaction))
+        except TransactionNotFound:
+            return None
+
+
+def read_receipt(web3: Web3, transaction: TransactionHash) -> Receipt | None:
+    """What a transaction took; None while it is in no block. Raises NodeFailure, and ContractReverted if it failed."""
+    with asking("eth_getTransactionReceipt"):
+        try:
+            found = web3.eth.get_transaction_receipt(HexBytes(transaction))
+        except TransactionNotFound:
+            return None
+        contract = found["contractAddress"]
+        receipt = Receipt(
+            hash=transaction,
+            gas_used=Gas(int(found["gasUsed"])),
+            fee=Wei(int(found["gasUsed"]) * int(found["effectiveGasPrice"])),
+            block_number=BlockNumber(int(found["blockNumber"])),
+            timestamp=Timestamp(int(web3.eth.get_block(found["blockHash"])["timestamp"])),
+            contract=None if contract is None else Address(contract.lower()),
+        )
+        succeeded = int(found["status"]) == 1
+    if not succeeded:
+        raise _why_failed(web3, receipt)
+    return receipt
+
+
+def _why_failed(web3: Web3, receipt: Receipt) -> ContractReverted:
+    """The reason, by playing the call again: in the block where it failed, whose time decided, then before it."""
+    found = _find(web3, receipt.hash)
+    if found is not None:
+        call = {"from": found["from"], "data": Web3.to_hex(found["input"]), "value": hex(found["value"])}
+        if found.get("to"):
+            call["to"] = found["to"]
+        for block in (receipt.block_number, receipt.block_number - 1):
+            try:
+                with asking(f"transaction 0x{receipt.hash.hex()}, which cost {receipt.fee} wei"):
+                    request(web3, "eth_call", call, hex(block))
+            except ContractReverted as reverted:
+                return reverted
+            except NodeFailure:
+                break
+    return ContractReverted(
+        f"transaction 0x{receipt.hash.hex()} failed in its block",
+        found=f"no reason; {receipt.gas_used} gas used, {receipt.fee} wei paid",
+        hint="look at the order's state on chain, and go on from there",
+    )
