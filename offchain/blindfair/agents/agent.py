@@ -1,5 +1,6 @@
 """What seller and buyer have in common: an identity, a directory, a journal, messages and transactions sent once."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from blindfair.agents.store import DirectoryLock, SecretStore
 from blindfair.agents.transport import Transport
 from blindfair.chain.exchange import Call, DataExchange, Finality
 from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
-from blindfair.protocol.errors import BadSignature, BlindfairError, TransactionUncertain
+from blindfair.protocol.errors import BadSignature, BlindfairError, ContractReverted, TransactionUncertain
 from blindfair.protocol.messages import Envelope, Message, read, sign
 from blindfair.protocol.quantities import Address, Timestamp
 from blindfair.protocol.sealing import SealingKeyPair, new_sealing_keypair
@@ -75,7 +76,7 @@ class Agent:
         self.address = Address(account.address.lower())
         self.exchange = surroundings.exchange
         self.domain = Domain(self.exchange.chain_id, self.exchange.address)
-        self._sender = Sender(self.exchange, account)
+        self._sender = Sender(self.exchange, account, finality=surroundings.finality)
         self.transport = surroundings.transport(self.address)
         self.finality = surroundings.finality
         self._watch = surroundings.watch
@@ -168,15 +169,17 @@ class Agent:
             name = f"{step}.{attempt}" if attempt else step
             raw = self.journal.once(f"transaction:{name}", lambda: self._sender.prepare(call()).to_bytes(), intent=text)
             prepared = PreparedTransaction.from_bytes(raw)
-            receipt = self._sender.receipt(prepared.hash)
-            if receipt is None:
-                if not may_send():
-                    raise Waiting(f"it is no longer safe to send {step}")
-                try:
-                    self._sender.broadcast(prepared.raw)
-                except TransactionUncertain:
-                    continue
+            try:
                 receipt = self._sender.receipt(prepared.hash)
+                if receipt is None:
+                    if not may_send():
+                        raise Waiting(f"it is no longer safe to send {step}")
+                    self._sender.broadcast(prepared.raw)
+                    receipt = self._sender.receipt(prepared.hash)
+            except (TransactionUncertain, ContractReverted):
+                # Gone for good: its number went to another, or it was included and failed. If the contract would
+                # refuse the call again, preparing it anew says so by name and signs nothing.
+                continue
             if receipt is None:
                 raise Waiting(f"the transaction {step} is not included yet")
             if self.journal.note(f"receipt:{step}", json.dumps({"gas": receipt.gas_used, "fee": receipt.fee})):
@@ -194,8 +197,10 @@ class Agent:
         for name, raw in self.journal.done("transaction:"):
             step = name.partition(".")[0]
             if self.journal.get(f"receipt:{step}") is None:
-                receipt = self._sender.receipt(PreparedTransaction.from_bytes(raw).hash)
-                if receipt is not None:
+                with contextlib.suppress(ContractReverted):
+                    receipt = self._sender.receipt(PreparedTransaction.from_bytes(raw).hash)
+                    if receipt is None:
+                        continue
                     self.journal.note(f"receipt:{step}", json.dumps({"gas": receipt.gas_used, "fee": receipt.fee}))
 
     def receipts(self) -> dict[str, dict[str, int]]:

@@ -92,6 +92,21 @@ class Buyer(Agent):
         stored = self.journal.get("outcome")
         return None if stored is None else Outcome(**json.loads(stored))
 
+    @property
+    def has_paid(self) -> bool:
+        """Whether the price is locked, or was."""
+        return self.journal.get("receipt:accept") is not None
+
+    @property
+    def audited_rows(self) -> int:
+        """Rows that the passed audit recomputed; 0 before, or where it failed."""
+        stored = self.journal.intent("audited")
+        return 0 if stored is None else int(json.loads(stored)["rows"])
+
+    def review(self) -> Evaluated:
+        """The evaluation again, from the journal. Raises Waiting where there is none yet."""
+        return self.evaluate(self._obtain_listing())
+
     def _advance(self) -> None:
         if self.outcome is not None:
             return
@@ -115,8 +130,7 @@ class Buyer(Agent):
         agreed = self.send("agreement", self.seller, lambda: Agreement(selected.digest, selection.price))
         delivery = self._await("delivery", Delivery, agreed, lambda message: message.selection == selected.digest)
         order = self._checked_order(evaluated, selection, delivery)
-        order.pay()
-        return order.settle()
+        return order.pay() or order.settle()
 
     # --- the line, one by one --------------------------------------------------------------------------------------
 
@@ -167,7 +181,7 @@ class Buyer(Agent):
         """All that is drawn at random for a request, made together and kept: HE keys, `r_B`, nonce (PROTOCOL 4.1)."""
 
         def make() -> bytes:
-            question = self._valuer.question(listing.manifest, DEFAULT.plain_modulus)
+            question = self._valuer.question(listing.manifest)
             encrypted, secret = encrypt_queries(DEFAULT, question.queries)
             random = secrets.token_bytes(32)
             request = Request(

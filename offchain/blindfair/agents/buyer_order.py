@@ -15,7 +15,7 @@ from blindfair.agents.outcome import Outcome
 from blindfair.agents.rows import gradient_rows
 from blindfair.agents.store import write_atomically
 from blindfair.protocol.delivery import Fault, open_delivery
-from blindfair.protocol.errors import CommitmentError, NodeFailure, ScoringError
+from blindfair.protocol.errors import CommitmentError, ContractReverted, NodeFailure, ScoringError
 from blindfair.protocol.messages import Delivery, Selection
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import DeliveryKey, Timestamp
@@ -44,14 +44,24 @@ class BuyerOrder:
         self._order_id = delivery.offer.struct_hash()
         self._ciphertexts = ciphertexts
 
-    def pay(self) -> None:
-        """Accept the offer, once. Raises InsufficientFunds and ContractReverted before anything is sent."""
-        exchange = self._buyer.exchange
-        self._buyer.execute(
-            "accept",
-            lambda: exchange.accept(self._offer, self._delivery.offer_signature),
-            "accepts the offer and locks the price",
-        )
+    def pay(self) -> Outcome | None:
+        """Accept the offer, once; an outcome only where the offer ran out without an order.
+
+        Raises InsufficientFunds before anything is sent, and Waiting while the contract would refuse.
+        """
+        exchange, offer = self._buyer.exchange, self._offer
+        try:
+            self._buyer.execute(
+                "accept",
+                lambda: exchange.accept(offer, self._delivery.offer_signature),
+                "accepts the offer and locks the price",
+            )
+        except ContractReverted as error:
+            untouched = exchange.order(self._order_id).state is OrderState.NONE
+            if untouched and exchange.now() > offer.expiry:
+                return Outcome("NoOrder", f"the offer ran out before it could be accepted: {error}", error.name)
+            raise Waiting(f"the contract refuses the accept: {error}", Timestamp(offer.expiry + 1)) from error
+        return None
 
     def settle(self) -> Outcome:
         """Take the order to its end. Raises Waiting while it is the seller's or the clock's turn."""
@@ -79,7 +89,7 @@ class BuyerOrder:
 
     def _verify(self, deadline: Timestamp) -> Outcome:
         buyer, exchange, offer = self._buyer, self._buyer.exchange, self._offer
-        key = exchange.revealed_key(self._order_id)
+        key = exchange.revealed_key(self._order_id, offer.key_commitment)
         if key is None:
             raise Waiting("the node does not show the revealed key yet")
         try:

@@ -6,6 +6,7 @@ and `_encrypted` are where a dishonest seller would cheat; the demo's hostile se
 
 import io
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -127,6 +128,24 @@ class Seller(Agent):
         """The listing's number on chain (PROTOCOL 3)."""
         return self.manifest.listing
 
+    @property
+    def offers(self) -> dict[str, Offer]:
+        """Every offer that was made, by the selection it is for."""
+        return self._orders.offers()
+
+    @property
+    def ending(self) -> str | None:
+        """How the latest order ended; None while it is open or there is none."""
+        names = list(self._orders.offers())
+        return self._orders.ending(names[-1]) if names else None
+
+    @property
+    def idle(self) -> bool:
+        """Whether every order has ended and its money is home."""
+        return not self._orders.open_offers() and all(
+            self.exchange.free_balance(self.address, offer.token) == 0 for offer in self.offers.values()
+        )
+
     # --- one step --------------------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
@@ -179,19 +198,26 @@ class Seller(Agent):
 
         def reply() -> Reply:
             self._check(request)
-            disclosure = self._disclosure(request)
+            disclosure = self.disclosure(request)
             self._ledger.spend_evaluation(request, digest, disclosure.total_bits)
             rows, clipped = self._rows(digest, request)
+            began = time.perf_counter()
+            scores = self._scores(request, rows)
+            self.journal.note(f"scoring-seconds:{digest.hex()}", repr(time.perf_counter() - began))
             return Reply(
                 request=digest,
                 row_root=self._row_tree(digest, rows).root,
                 seller_commitment=commit_seller_randomness(self._random(digest)),
                 clipped_per_million=round(clipped * 1e6),
-                scores=self._scores(request, rows),
+                scores=scores,
             )
 
         sent = self.send(f"reply:{digest.hex()}", envelope.sender, reply)
         self.journal.note(f"evaluation:{evaluation_digest(digest, sent.digest).hex()}", digest.hex())
+
+    def scoring_seconds(self, digest: Digest) -> float:
+        """How long the blind evaluation of a request took: encoding, multiplying, hiding."""
+        return float(self.journal.intent(f"scoring-seconds:{digest.hex()}") or "nan")
 
     def _check(self, request: Request) -> None:
         terms = self._stock.terms
@@ -209,7 +235,8 @@ class Seller(Agent):
                 "The listing does not offer this disclosure", expected=terms.disclosures, found=request.disclosure
             )
 
-    def _disclosure(self, request: Request) -> Disclosure:
+    def disclosure(self, request: Request) -> Disclosure:
+        """What the answer to a request discloses, from the parameters and the counts."""
         return Disclosure.of(
             parameter_set(request.parameters),
             records=self.manifest.record_count,

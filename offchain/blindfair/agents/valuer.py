@@ -48,8 +48,8 @@ class Choice:
 class Valuer(Protocol):
     """The buyer's models and money sense."""
 
-    def question(self, manifest: Manifest, plain_modulus: int) -> Question:
-        """What to ask of this listing, under this plaintext modulus. Asked once for each trade."""
+    def question(self, manifest: Manifest) -> Question:
+        """What to ask of this listing. Asked once for each trade."""
         ...
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:

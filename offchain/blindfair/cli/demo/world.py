@@ -1,7 +1,7 @@
-"""The demo's surroundings: an embedded chain with the contract on it, mailboxes in a folder, and the turns of the agents.
+"""The demo's surroundings: an embedded chain with the contract on it, mailboxes in a folder, and the agents' turns.
 
-Agents never see this module: they are stepped in turn, and while neither has anything to do, blocks are made and chain time
-passes until the next moment that one of them waits for.
+Agents never see this module: they are stepped in turn, and while neither has anything to do, blocks are made and chain
+time passes until the next moment that one of them waits for.
 """
 
 from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ class World:
         return Surroundings(self.exchange, lambda own: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch)
 
     def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
-        """Step the agents in turn until `until` holds between two rounds. Raises StateError if nothing moves any more."""
+        """Step the agents in turn until `until` holds between two rounds. Raises StateError if nothing moves."""
         idle = 0
         while not until():
             progress = [agent.step() for agent in agents]

@@ -1,0 +1,110 @@
+"""A buyer's owner with a table: displacement query by logistic regression, calibrated trust, a price within the budget."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.agents.valuer import Choice, Question
+from blindfair.blind.parameters import DEFAULT
+from blindfair.pricing.functions import PricingFunction
+from blindfair.pricing.selection import Method, distinct_records, select
+from blindfair.pricing.trust import calibrated_trust
+from blindfair.pricing.valuation import Valuation, prepare_valuation
+from blindfair.pricing.worth import assess
+from blindfair.protocol.errors import FieldMismatch
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import Wei
+from blindfair.protocol.records import Row
+
+_FOLDS, _CHOICE, _INTERVAL = range(3)
+"""Random streams of their own: the cross-fitting comes out the same whatever else was drawn."""
+
+
+class TabularValuer:
+    """The buyer's own records and its way of choosing. Implements `Valuer`.
+
+    `seed` makes question and choice repeatable. `good_record_value` is what one more good record is worth to the buyer,
+    if it says so.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[Row],
+        validation: Sequence[Row],
+        columns: Sequence[str],
+        label: str,
+        *,
+        pricing: PricingFunction,
+        seed: int,
+        method: Method = Method.TRUST,
+        good_record_value: Wei | None = None,
+    ) -> None:
+        self._train = train
+        self._validation = validation
+        self._columns = tuple(columns)
+        self._label = label
+        self._pricing = pricing
+        self._seed = seed
+        self._method = method
+        self._good_record_value = good_record_value
+
+    @cached_property
+    def valuation(self) -> Valuation:
+        """Model, query and trusted scores; computed from the buyer's records alone, the same each time."""
+        return prepare_valuation(
+            self._train,
+            self._validation,
+            self._columns,
+            self._label,
+            plain_modulus=DEFAULT.plain_modulus,
+            rng=self._random(_FOLDS),
+        )
+
+    def question(self, manifest: Manifest) -> Question:
+        """See `Valuer`. Raises FieldMismatch for a listing of other columns, and what `prepare_valuation` raises."""
+        found = tuple(column.name for column in manifest.schema.columns)
+        if found != self._columns or manifest.schema.label != self._label:
+            raise FieldMismatch("The listing has other columns than the buyer", expected=self._columns, found=found)
+        valuation = self.valuation
+        config, weights = valuation.model.to_parts()
+        return Question(
+            model_name=valuation.model.name,
+            model_config=config,
+            weights=weights,
+            fidelity=None,
+            projection=valuation.projection.to_document(),
+            row_scale=valuation.scale.row_scale,
+            queries=valuation.query[np.newaxis, :],
+            pricing=self._pricing.to_document(),
+        )
+
+    def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
+        """See `Valuer`. Of records with equal scores one is a candidate (PROTOCOL 5.1)."""
+        trusted = self.valuation.trusted_scores
+        candidates = distinct_records(scores)
+        real = self.valuation.scale.real(scores[0, candidates])
+        trust = calibrated_trust(real, trusted)
+        efficacy = trust.weights if self._method is Method.TRUST else real
+        chosen = select(self._method, candidates, efficacy, self._pricing, budget, self._random(_CHOICE))
+        places = np.searchsorted(candidates, np.array(chosen.records, dtype=np.int64))
+        worth = assess(
+            trust,
+            real,
+            trusted,
+            places,
+            chosen.price,
+            self._random(_INTERVAL),
+            good_record_value=self._good_record_value,
+        )
+        buys = worth.advises_buying
+        return Choice(
+            records=chosen.records if buys else (),
+            price=chosen.price if buys else Wei(0),
+            reasons=worth.warnings,
+            numbers={**worth.numbers(), "duplicates": float(manifest.record_count - candidates.size)},
+        )
+
+    def _random(self, stream: int) -> np.random.Generator:
+        return np.random.default_rng([self._seed, stream])

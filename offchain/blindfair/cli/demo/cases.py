@@ -1,0 +1,174 @@
+"""The five trades of the demo, each with its own seller, buyer and directories, on one chain.
+
+Seller and buyer share nothing but bytes in mailboxes and the chain. What is made to go wrong is a dishonest seller's own
+method, or a party that simply stops taking its turn.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.buyer import Buyer
+from blindfair.agents.policy import BuyerPolicy, SellerPolicy
+from blindfair.agents.seller import Seller, Stock
+from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
+from blindfair.cli.demo.options import PRICE_PER_RECORD, DemoOptions
+from blindfair.cli.demo.world import GRANT, World
+from blindfair.influence.table import Table
+from blindfair.pricing.functions import UniformPricing
+from blindfair.pricing.scenario import Scenario
+from blindfair.protocol.manifest import Terms
+from blindfair.protocol.quantities import ETHER, Wei
+from blindfair.protocol.records import RecordEncoding, encode_row
+
+CASES = ("honest", "corrupted_chunk", "no_reveal", "inflated_scores", "silent_buyer")
+
+PRECISION_BITS = 32
+OPENED_SHARE = 0.2
+EVALUATIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TradeResult:
+    """How one trade went, counted: amounts in wei (gas not in the deltas), gas and bytes by step, seconds of work."""
+
+    case: str
+    final: str
+    reason: str
+    error: str | None
+    price: Wei
+    bond: Wei
+    buyer_delta: int
+    seller_delta: int
+    gas: dict[str, int]
+    sizes: dict[str, int]
+    transactions: dict[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The two agents of one case, to look into afterwards."""
+
+    seller: Seller
+    buyer: Buyer
+    valuer: TabularValuer
+
+    def close(self) -> None:
+        """Let go of both directories."""
+        self.seller.close()
+        self.buyer.close()
+
+
+def stock_of(scenario: Scenario, schema_of: Table) -> Stock:
+    """The seller's listing: the troubled offer, as it would describe it itself."""
+    records = tuple(encode_row(row) for row in scenario.offer)
+    bits = PRECISION_BITS * len(records)
+    return Stock(
+        name="demo",
+        description="the offered part of the demo's table",
+        licence="demonstration only",
+        consent="public data",
+        encoding=RecordEncoding.CBOR_ROW,
+        schema=schema_of.schema(),
+        records=records,
+        terms=Terms(
+            tokens=(ETHER,),
+            reserve_price=Wei(PRICE_PER_RECORD // 10),
+            precision_bits=PRECISION_BITS,
+            evaluations=EVALUATIONS,
+            disclosed_bits=EVALUATIONS * bits,
+            opened_records=len(records) // 10,
+            opened_share=OPENED_SHARE,
+            disclosures=("per-record",),
+        ),
+    )
+
+
+def make_parties(world: World, case: str, table: Table, scenario: Scenario, options: DemoOptions) -> Parties:
+    """Seller and buyer of one case, in directories of their own, each with its grant."""
+    surroundings = world.surroundings(case)
+    kind = {"corrupted_chunk": CorruptingSeller, "inflated_scores": InflatingSeller}.get(case, Seller)
+    seller = kind(world.directory / case / "seller", surroundings, stock_of(scenario, table), SellerPolicy())
+    if isinstance(seller, InflatingSeller):
+        seller.worthless = tuple(int(record) for record in np.flatnonzero(scenario.truth.flipped))
+    valuer = TabularValuer(
+        scenario.train,
+        scenario.validation,
+        scenario.columns,
+        scenario.label,
+        pricing=UniformPricing(PRICE_PER_RECORD, seller.manifest.terms.reserve_price),
+        seed=options.seed,
+        good_record_value=options.good_record_value,
+    )
+    buyer = Buyer(
+        world.directory / case / "buyer",
+        surroundings,
+        valuer,
+        BuyerPolicy(budget=options.budget),
+        seller=seller.address,
+        listing=seller.listing,
+    )
+    for agent in (seller, buyer):
+        world.fund(agent.address)
+    return Parties(seller, buyer, valuer)
+
+
+def run_case(world: World, case: str, parties: Parties) -> TradeResult:
+    """Run one trade to its end, or on from where it was when the process ended."""
+    began = time.perf_counter()
+    seller, buyer = parties.seller, parties.buyer
+    both: list[Agent] = [seller, buyer]
+
+    def settled() -> bool:
+        return buyer.outcome is not None and seller.idle
+
+    def paid() -> bool:
+        return buyer.has_paid or buyer.outcome is not None
+
+    if case == "no_reveal":
+        world.run(both, paid)
+        world.run([buyer], lambda: buyer.outcome is not None)
+    elif case == "silent_buyer":
+        world.run(both, paid)
+        world.run([seller], lambda: seller.idle)
+    else:
+        world.run(both, settled)
+    return result_of(world, case, parties, time.perf_counter() - began)
+
+
+def result_of(world: World, case: str, parties: Parties, seconds: float) -> TradeResult:
+    """What the chain and the journals say of a trade."""
+    seller, buyer = parties.seller, parties.buyer
+    offers = list(seller.offers.values())
+    outcome = buyer.outcome
+    ending = seller.ending if outcome is None else None
+    gas: dict[str, int] = {}
+    transactions: dict[str, str] = {}
+    for agent in (seller, buyer):
+        gas |= {step.partition(":")[0]: receipt["gas"] for step, receipt in agent.receipts().items()}
+        transactions |= {step.partition(":")[0]: digest for step, digest in agent.transactions().items()}
+    sizes = {step.partition(":")[0]: size for agent in (seller, buyer) for step, size in agent.sizes().items()}
+    return TradeResult(
+        case=case,
+        final=outcome.final if outcome is not None else ending or "NoOrder",
+        reason=outcome.reason if outcome is not None else "the buyer went silent; the clock paid the seller",
+        error=outcome.error if outcome is not None else None,
+        price=offers[-1].price if offers else Wei(0),
+        bond=offers[-1].bond if offers else Wei(0),
+        buyer_delta=_delta(world, buyer),
+        seller_delta=_delta(world, seller),
+        gas=gas,
+        sizes=sizes,
+        transactions=transactions,
+        seconds=seconds,
+    )
+
+
+def _delta(world: World, agent: Agent) -> int:
+    """What the agent has more than it was given, fees added back."""
+    owned = world.exchange.balance(agent.address) + world.exchange.free_balance(agent.address, ETHER)
+    return owned + sum(receipt["fee"] for receipt in agent.receipts().values()) - GRANT

@@ -1,0 +1,50 @@
+"""Sellers that cheat, each by overriding the one method where a cheat would do it; everything else is the honest code."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.agents.seller import Seller
+from blindfair.blind.parameters import parameter_set
+from blindfair.protocol.chunks import SALT_SIZE
+from blindfair.protocol.delivery import Delivery, encrypt_delivery
+from blindfair.protocol.messages import Request
+from blindfair.protocol.quantities import DeliveryKey, RecordIndex
+from blindfair.protocol.selection import selected_chunks
+
+
+class CorruptingSeller(Seller):
+    """Delivers one chunk with a flipped bit, under a delivery tree that claims the committed one."""
+
+    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> Delivery:
+        dataset = self.dataset
+        numbers = selected_chunks(dataset.first_chunks, len(dataset.chunks), records)
+        victim = numbers[len(numbers) // 2]
+        chunk = bytearray(dataset.chunks[victim])
+        chunk[SALT_SIZE] ^= 1
+        chunks = (*dataset.chunks[:victim], bytes(chunk), *dataset.chunks[victim + 1 :])
+        return encrypt_delivery(replace(dataset, chunks=chunks), records, key)
+
+
+class InflatingSeller(Seller):
+    """Adds to the reply ciphertexts of `worthless` records, so that they decrypt to better scores.
+
+    It knows neither query nor scores: it adds, to each, about what a typical score must be, given its own rows and the
+    bound `2047 * ||q||_1 < t/2` that every query keeps.
+    """
+
+    worthless: tuple[int, ...] = ()
+    """Records that it knows to be bad; set before the first step."""
+
+    def _scores(self, request: Request, rows: NDArray[np.int16]) -> bytes:
+        parameters = parameter_set(request.parameters)
+        typical = float(np.sqrt((rows.astype(np.float64) ** 2).mean()))
+        largest_query_norm = parameters.plain_modulus / 2 / 2047
+        step = typical * largest_query_norm / np.sqrt(rows.shape[1])
+        added = np.zeros(len(rows), dtype=np.int64)
+        for record in self.worthless:
+            added[record] = int(step * (0.5 + secrets.randbelow(1000) / 500))
+        return add_to_reply(parameters, super()._scores(request, rows), added)

@@ -1,0 +1,130 @@
+"""The result of a demo as one document (`--json`), from what was counted and measured; nothing is estimated here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from blindfair.agents.valuer import Choice
+from blindfair.blind.disclosure import Disclosure
+from blindfair.cli.demo.cases import Parties, TradeResult
+from blindfair.influence.quantise import clear_scores, quantise_rows
+from blindfair.pricing.scenario import Scenario
+from blindfair.pricing.utility import Utility, retrained_auc
+from blindfair.protocol.audit import catch_probability
+from blindfair.protocol.documents import Document
+from blindfair.protocol.records import decode_row
+
+FAKE_SHARE = 0.05
+"""The share of faked records for which the audit's chance of catching is stated (PROTOCOL 5.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HonestTrade:
+    """What the honest trade's buyer knows, and what the demo can check because it sees both sides.
+
+    `scores` are `n` real scores as decrypted; `exact` says whether the integers equal those computed in the clear from
+    the rows, `spearman` is their rank correlation with float64 scores of unrounded rows and query. `auc_before` and
+    `auc_after` are of this one purchase, on the test set.
+    """
+
+    records: int
+    dimension: int
+    scores: NDArray[np.float64]
+    choice: Choice
+    bought: tuple[tuple[int, bytes], ...]
+    exact: bool
+    spearman: float
+    disclosure: Disclosure
+    seller_microseconds: float
+    audit_rows: int
+    clipped_per_million: int
+    auc_before: float
+    auc_after: float
+
+    @property
+    def catches(self) -> float:
+        """The chance that the audit would have caught a selection of which `FAKE_SHARE` is faked."""
+        return catch_probability(FAKE_SHARE, self.audit_rows, len(self.choice.records)) if self.audit_rows else 0.0
+
+
+def review(parties: Parties, scenario: Scenario) -> HonestTrade:
+    """Look into the ended honest trade from both sides."""
+    seller, buyer = parties.seller, parties.buyer
+    evaluated = buyer.review()
+    valuation = parties.valuer.valuation
+    float_rows = valuation.projection.apply(valuation.model.rows(scenario.offer))
+    rows, _ = quantise_rows(float_rows, valuation.scale.row_scale)
+    schema = valuation.model.schema
+    own = schema.encode([*scenario.train, *scenario.validation])
+    test = schema.encode(scenario.test)
+    bought = buyer.bought()
+    added = schema.encode([decode_row(record) for _, record in bought])
+    nothing = schema.encode([])
+    return HonestTrade(
+        records=len(scenario.offer),
+        dimension=evaluated.request.dimension,
+        scores=valuation.scale.real(evaluated.scores[0]),
+        choice=buyer.choice(evaluated),
+        bought=bought,
+        exact=bool(np.array_equal(evaluated.scores[0], clear_scores(rows, evaluated.queries[0]))),
+        spearman=_spearman(evaluated.scores[0].astype(np.float64), float_rows @ valuation.real_query),
+        disclosure=seller.disclosure(evaluated.request),
+        seller_microseconds=1e6 * seller.scoring_seconds(evaluated.reply.request) / len(scenario.offer),
+        audit_rows=buyer.audited_rows,
+        clipped_per_million=evaluated.reply.clipped_per_million,
+        auc_before=retrained_auc(own, nothing, test),
+        auc_after=retrained_auc(own, added, test),
+    )
+
+
+def to_document(
+    trades: Mapping[str, TradeResult], honest: HonestTrade, utility: Utility, seconds: Mapping[str, float], seed: int
+) -> Document:
+    """The result file."""
+    sizes = trades["honest"].sizes
+    return {
+        "audit": {
+            "catches_5_percent_fakes": honest.catches,
+            "passed": trades["honest"].error is None and honest.audit_rows > 0,
+            "rows": honest.audit_rows,
+        },
+        "scores": {
+            "bits_per_record": float(honest.disclosure.bits_per_record),
+            "clipped_per_million": honest.clipped_per_million,
+            "download_bytes": sizes.get("reply", 0),
+            "exact": honest.exact,
+            "hiding_bits": float(honest.disclosure.hiding_bits),
+            "k": honest.dimension,
+            "records": honest.records,
+            "seller_us_per_record": honest.seller_microseconds,
+            "spearman_float64": honest.spearman,
+            "upload_bytes": sizes.get("request", 0),
+        },
+        "seconds": dict(seconds),
+        "seed": seed,
+        "trades": [_trade(trade) for trade in trades.values()],
+        "utility": utility.to_document(),
+    }
+
+
+def _trade(trade: TradeResult) -> Document:
+    return {
+        "bond_wei": trade.bond,
+        "buyer_delta_wei": trade.buyer_delta,
+        "bytes": dict(trade.sizes),
+        "case": trade.case,
+        "error": trade.error,
+        "final": trade.final,
+        "gas": dict(trade.gas),
+        "price_wei": trade.price,
+        "reason": trade.reason,
+        "seller_delta_wei": trade.seller_delta,
+        "transactions": dict(trade.transactions),
+    }
+
+
+def _spearman(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(spearmanr(one, other).statistic)
