@@ -418,3 +418,9 @@ class InsecureStore(StateError):
     """A secret file or directory may be read by others."""
 
     exit_code = 94
+
+
+class SecretDamaged(StateError):
+    """A stored secret of an encrypted query cannot be read back."""
+
+    exit_code = 95

@@ -1,0 +1,49 @@
+"""What an evaluation tells the buyer at most, in bits, from the parameters (PROTOCOL 0, SCORING requirement 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blindfair.blind.parameters import ParameterSet
+from blindfair.protocol.quantities import Bits
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """An upper bound against any query, honest or not: on average over a block, for records and queries together."""
+
+    bits_per_record: Bits
+    """`b = log2(Q / (2B + 1))`, for each query."""
+
+    records: int
+    """`n`."""
+
+    queries: int
+    """`m`."""
+
+    total_bits: Bits
+    """`b n m`, for the listing."""
+
+    hiding_bits: Bits
+    """`log2(B / E)`: by how much the noise of the sum, which depends on the rows, is drowned."""
+
+    exact: bool
+    """Whether scores are the integer product; else they are rounded to `bits_per_record`."""
+
+    @classmethod
+    def of(
+        cls, parameters: ParameterSet, *, records: int, queries: int, precision_bits: int | None = None
+    ) -> Disclosure:
+        """What one evaluation of `queries` queries over `records` records discloses at the seller's precision.
+
+        Raises `UnknownParameters` for a precision outside 1 ... 32.
+        """
+        bits = parameters.bits_per_record(precision_bits)
+        return cls(
+            bits_per_record=bits,
+            records=records,
+            queries=queries,
+            total_bits=Bits(bits * records * queries),
+            hiding_bits=parameters.hiding_bits(precision_bits),
+            exact=parameters.is_exact(precision_bits),
+        )

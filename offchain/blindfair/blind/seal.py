@@ -1,0 +1,171 @@
+"""The door to SEAL: residues as numpy words into `tenseal.sealapi` objects and out of them.
+
+SEAL's documented serialization is assembled and taken apart here, which is many times faster than its polynomial
+strings, and lets a ciphertext be made from a first polynomial and a seed. Every byte that goes in was assembled here
+from checked numbers: no serialized object of a counterparty reaches SEAL. Not here: what is computed with the objects,
+and the framing of messages (`query.py`, `reply.py`).
+
+Shapes: a polynomial is `primes x N` uint64, residues below their primes, in coefficient form.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+import numpy as np
+import tenseal.sealapi as sealapi
+from numpy.typing import NDArray
+
+from blindfair.blind.memory_file import memory_file
+from blindfair.blind.parameters import ParameterSet
+from blindfair.blind.zstd import decompress
+from blindfair.protocol.errors import ScoringError, UnknownParameters
+
+Words: TypeAlias = NDArray[np.uint64]
+"""Residues or coefficients as SEAL keeps them: one little-endian word each."""
+
+SEED_SIZE = 64
+"""Bytes from which SEAL expands the second polynomial of a symmetric encryption, by Blake2xb."""
+
+_HEADER = struct.Struct("<HBBBBHQ")  # magic, header size, version (2), compression, reserved, size with header
+_CIPHERTEXT = struct.Struct("<4QBQQQdQ")  # parms_id, NTT form, polynomials, N, primes, scale, correction factor
+_PLAINTEXT = struct.Struct("<4QQd")  # parms_id, coefficients, scale
+_COUNT = struct.Struct("<Q")
+_MAGIC = 0xA15E
+_UNCOMPRESSED, _ZSTD = 0, 2
+_BLAKE2XB = 1
+_COEFFICIENT_FORM = (0, 0, 0, 0)
+"""The parms_id of a plaintext that is not in NTT form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """SEAL made ready for one parameter set. Holds no secret."""
+
+    parameters: ParameterSet
+    context: Any
+    evaluator: Any
+    version: tuple[int, int]
+    """Of the SEAL inside TenSEAL; written into what is assembled for it."""
+
+    @property
+    def first_level(self) -> tuple[int, int, int, int]:
+        """SEAL's name for the modulus `Q`, of queries and sums."""
+        a, b, c, d = self.context.first_parms_id()
+        return a, b, c, d
+
+    @property
+    def last_level(self) -> tuple[int, int, int, int]:
+        """SEAL's name for the modulus `Q'`, of replies."""
+        a, b, c, d = self.context.last_parms_id()
+        return a, b, c, d
+
+    # --- into SEAL -------------------------------------------------------------------------------------------------
+
+    def plaintext(self, coefficients: Words) -> Any:
+        """A plaintext of `N` coefficients below `t`; those above t/2 stand for negative numbers."""
+        plaintext = sealapi.Plaintext()
+        head = _PLAINTEXT.pack(*_COEFFICIENT_FORM, coefficients.size, 1.0)
+        self._load(plaintext, head + self._array(coefficients))
+        return plaintext
+
+    def ciphertext(self, polynomials: Words, level: tuple[int, int, int, int]) -> Any:
+        """A ciphertext of two polynomials, `2 x primes x N`, at a level."""
+        ciphertext = sealapi.Ciphertext()
+        self._load(ciphertext, self._ciphertext_head(polynomials.shape[1], level) + self._array(polynomials))
+        return ciphertext
+
+    def seeded_ciphertext(self, first: Words, seed: bytes) -> Any:
+        """A ciphertext at the first level whose second polynomial SEAL expands from `seed`, here and now."""
+        ciphertext = sealapi.Ciphertext()
+        info = self._wrap(bytes([_BLAKE2XB]) + seed)
+        head = self._ciphertext_head(first.shape[0], self.first_level)
+        self._load(ciphertext, head + self._array(first) + info)
+        return ciphertext
+
+    def secret_key(self, residues: Words) -> Any:
+        """The secret key whose residues `secret_key_words` gave, `all primes x N` in NTT form."""
+        secret = sealapi.SecretKey()
+        head = _PLAINTEXT.pack(*self.context.key_parms_id(), residues.size, 1.0)
+        self._load(secret, head + self._array(residues))
+        return secret
+
+    # --- out of SEAL -----------------------------------------------------------------------------------------------
+
+    def ciphertext_words(self, ciphertext: Any) -> Words:
+        """The polynomials of a ciphertext, `2 x primes x N`."""
+        shape = (2, ciphertext.coeff_modulus_size(), self.parameters.ring_degree)
+        words, _ = self._take_apart(self._save(ciphertext), _CIPHERTEXT)
+        return words.reshape(shape)
+
+    def seeded_words(self, seeded: Any) -> tuple[Words, bytes]:
+        """First polynomial, `primes x N`, and seed of what a symmetric encryption returned."""
+        words, rest = self._take_apart(self._save(seeded), _CIPHERTEXT)
+        return words.reshape(len(self.parameters.data_primes), self.parameters.ring_degree), rest[-SEED_SIZE:]
+
+    def plaintext_words(self, plaintext: Any) -> Words:
+        """The `N` coefficients of a decrypted plaintext; SEAL drops leading zeros, which come back here."""
+        words, _ = self._take_apart(self._save(plaintext), _PLAINTEXT)
+        coefficients = np.zeros(self.parameters.ring_degree, dtype=np.uint64)
+        coefficients[: words.size] = words
+        return coefficients
+
+    def secret_key_words(self, secret: Any) -> Words:
+        """The residues of a secret key, `all primes x N` in NTT form."""
+        words, _ = self._take_apart(self._save(secret), _PLAINTEXT)
+        return words.reshape(len(self.parameters.data_primes) + 1, self.parameters.ring_degree)
+
+    # --- bytes -----------------------------------------------------------------------------------------------------
+
+    def _ciphertext_head(self, primes: int, level: tuple[int, int, int, int]) -> bytes:
+        return _CIPHERTEXT.pack(*level, 0, 2, self.parameters.ring_degree, primes, 1.0, 1)
+
+    def _array(self, words: Words) -> bytes:
+        return self._wrap(_COUNT.pack(words.size) + words.astype("<u8", copy=False).tobytes())
+
+    def _wrap(self, content: bytes) -> bytes:
+        return (
+            _HEADER.pack(_MAGIC, _HEADER.size, *self.version, _UNCOMPRESSED, 0, _HEADER.size + len(content)) + content
+        )
+
+    def _load(self, target: Any, content: bytes) -> None:
+        with memory_file(self._wrap(content)) as path:
+            target.load(self.context, str(path))
+
+    def _save(self, source: Any) -> bytes:
+        with memory_file() as path:
+            source.save(str(path))
+            saved = path.read_bytes()
+        largest = 2 * 8 * self.parameters.ring_degree * (len(self.parameters.data_primes) + 1) + 1024
+        if _HEADER.unpack_from(saved)[4] != _ZSTD:
+            raise ScoringError("this build of TenSEAL does not compress with zstd", hint="install tenseal from PyPI")
+        return decompress(saved[_HEADER.size :], largest)
+
+    @staticmethod
+    def _take_apart(members: bytes, head: struct.Struct) -> tuple[Words, bytes]:
+        """The array of words after a head of this layout, and what follows it."""
+        start = head.size + _HEADER.size
+        (count,) = _COUNT.unpack_from(members, start)
+        start += _COUNT.size
+        words = np.frombuffer(members, dtype="<u8", count=count, offset=start).astype(np.uint64)
+        return words, members[start + 8 * count :]
+
+
+@cache
+def engine(parameters: ParameterSet) -> Engine:
+    """The engine of a set, made once. Raises `UnknownParameters` if SEAL itself finds the set invalid or insecure."""
+    wanted = sealapi.EncryptionParameters(sealapi.SCHEME_TYPE.BFV)
+    wanted.set_poly_modulus_degree(parameters.ring_degree)
+    primes = (*parameters.data_primes, parameters.special_prime)
+    wanted.set_coeff_modulus([sealapi.Modulus(prime) for prime in primes])
+    wanted.set_plain_modulus(parameters.plain_modulus)
+    context = sealapi.SEALContext(wanted, True, sealapi.SEC_LEVEL_TYPE.TC128)
+    if not context.parameters_set():
+        raise UnknownParameters("SEAL refuses the parameter set", found=context.parameters_error_message())
+    with memory_file() as path:
+        sealapi.Plaintext().save(str(path))
+        _, _, major, minor, *_ = _HEADER.unpack_from(path.read_bytes())
+    return Engine(parameters, context, sealapi.Evaluator(context), (major, minor))
