@@ -14,6 +14,7 @@ from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.rows import gradient_rows
 from blindfair.agents.store import write_atomically
+from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, open_delivery
 from blindfair.protocol.errors import CommitmentError, ContractReverted, NodeFailure, ScoringError
 from blindfair.protocol.messages import Delivery, Selection
@@ -89,8 +90,8 @@ class BuyerOrder:
 
     def _verify(self, deadline: Timestamp) -> Outcome:
         buyer, exchange, offer = self._buyer, self._buyer.exchange, self._offer
-        key = exchange.revealed_key(self._order_id, offer.key_commitment)
-        if key is None:
+        key = exchange.revealed_key(self._order_id)
+        if key is None or key_commitment(key) != offer.key_commitment:
             raise Waiting("the node does not show the revealed key yet")
         try:
             opened = self._open(key)

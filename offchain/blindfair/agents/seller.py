@@ -5,6 +5,7 @@ and `_encrypted` are where a dishonest seller would cheat; the demo's hostile se
 """
 
 import io
+import math
 import secrets
 import time
 from collections.abc import Sequence
@@ -199,7 +200,7 @@ class Seller(Agent):
         def reply() -> Reply:
             self._check(request)
             disclosure = self.disclosure(request)
-            self._ledger.spend_evaluation(request, digest, disclosure.total_bits)
+            self._ledger.spend_evaluation(request, digest, math.ceil(disclosure.total_bits))
             rows, clipped = self._rows(digest, request)
             began = time.perf_counter()
             scores = self._scores(request, rows)
@@ -246,7 +247,8 @@ class Seller(Agent):
 
     def _scores(self, request: Request, rows: NDArray[np.int16]) -> bytes:
         parameters = parameter_set(request.parameters)
-        return evaluate(encode_rows(parameters, rows), request.query, self._stock.terms.precision_bits)
+        encoded = encode_rows(parameters, rows)
+        return evaluate(encoded, request.query, self._stock.terms.precision_bits, queries=request.queries)
 
     def _rows(self, digest: Digest, request: Request) -> tuple[NDArray[np.int16], float]:
         """Rows of all records for this request, from the disk if they were computed before."""

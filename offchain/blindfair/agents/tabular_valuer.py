@@ -1,4 +1,4 @@
-"""A buyer's owner with a table: displacement query by logistic regression, calibrated trust, a price within the budget."""
+"""A buyer with a table: displacement query by logistic regression, calibrated trust, a price within the budget."""
 
 from collections.abc import Sequence
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""The command `blindfair`. Every error a person can cause ends here: one line, a hint, its own exit code, no traceback."""
+"""The command `blindfair`. An error that a person can cause ends here: one line, a hint, an exit code, no traceback."""
 
 import json
 import shutil
@@ -98,7 +98,7 @@ def version() -> None:
 
 
 def main() -> None:
-    """The entry point. Exit codes: 0 done, 2 wrong usage, 130 interrupted, else the error's own (`protocol/errors.py`)."""
+    """The entry point. Exit codes: 0 done, 2 wrong usage, 130 interrupted, else the error's (`protocol/errors.py`)."""
     try:
         app(standalone_mode=False)
     except BlindfairError as error:

@@ -1,7 +1,7 @@
 """The five trades of the demo, each with its own seller, buyer and directories, on one chain.
 
-Seller and buyer share nothing but bytes in mailboxes and the chain. What is made to go wrong is a dishonest seller's own
-method, or a party that simply stops taking its turn.
+Seller and buyer share nothing but bytes in mailboxes and the chain. What is made to go wrong is a dishonest seller's
+own method, or a party that simply stops taking its turn.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Sellers that cheat, each by overriding the one method where a cheat would do it; everything else is the honest code."""
+"""Sellers that cheat, each by overriding the one method where a cheat would do it; the rest is the honest code."""
 
 import secrets
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.agents.seller import Seller
-from blindfair.blind.parameters import parameter_set
+from blindfair.blind.parameters import ParameterSet, parameter_set
+from blindfair.blind.reply import EncryptedScores
 from blindfair.protocol.chunks import SALT_SIZE
 from blindfair.protocol.delivery import Delivery, encrypt_delivery
 from blindfair.protocol.messages import Request
@@ -48,3 +49,16 @@ class InflatingSeller(Seller):
         for record in self.worthless:
             added[record] = int(step * (0.5 + secrets.randbelow(1000) / 500))
         return add_to_reply(parameters, super()._scores(request, rows), added)
+
+
+def add_to_reply(parameters: ParameterSet, reply: bytes, added: NDArray[np.int64]) -> bytes:
+    """A reply whose `n` scores decrypt to `added` more; it takes no key, since a score sits at a known multiple."""
+    encrypted = EncryptedScores.from_bytes(parameters, reply, len(added), 1)
+    modulus, plain, degree = parameters.reply_modulus, parameters.plain_modulus, parameters.ring_degree
+    ciphertexts = []
+    for block, pair in enumerate(encrypted.ciphertexts):
+        changed = pair.copy()
+        for place, more in enumerate(added[block * degree : (block + 1) * degree]):
+            changed[0, 0, place] = (int(changed[0, 0, place]) + int(more) * modulus // plain) % modulus
+        ciphertexts.append(changed)
+    return replace(encrypted, ciphertexts=tuple(ciphertexts)).to_bytes()

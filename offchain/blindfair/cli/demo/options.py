@@ -13,7 +13,7 @@ PRICE_PER_RECORD = Wei(ETHER_UNIT // 1000)
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """Raises InvalidOption for values out of range. `records` None is the clinical trial that comes with the package."""
+    """Raises InvalidOption for values out of range. Without `records` it is the clinical trial of the package."""
 
     records: Path | None = None
     label: str | None = None

@@ -33,7 +33,8 @@ class Screen:
         self._line(f"[bold]Blindfair demo[/] on {name}")
         self._line(f"  buyer   {len(scenario.train):,} training and {len(scenario.validation):,} validation records")
         self._line(
-            f"  seller  {len(scenario.offer):,} records; the demo has flipped {flipped:,} labels and added {copies:,} copies"
+            f"  seller  {len(scenario.offer):,} records, of which the demo made {flipped:,} with a flipped label "
+            f"and {copies:,} copies"
         )
         self._line(f"  nobody  {len(scenario.test):,} test records")
         self._line("  schema, inferred from the buyer's records and sent with the scoring model:")
@@ -78,8 +79,8 @@ class Screen:
         self._line("")
         self._line("[bold]Who learned what[/] (honest trade)")
         self._line(
-            f"  buyer   before paying: at most {disclosure.bits_per_record:.2f} bits a record on average over a block "
-            f"({disclosure.total_bits:,} bits in all), and {honest.audit_rows} records opened in the audit"
+            f"  buyer   before paying: at most {disclosure.bits_per_record:.2f} bits a record, on average over a block "
+            f"({disclosure.total_bits:,.0f} bits in all), and {honest.audit_rows} records opened in the audit"
         )
         self._line(f"          after paying: the {len(honest.bought)} records it bought")
         self._line(
@@ -91,13 +92,13 @@ class Screen:
             f"  hidden  rows behind noise {disclosure.hiding_bits:.0f} bits larger than what they leave in a ciphertext"
         )
         self._line(
-            f"  audit   {honest.audit_rows} of {selected} selected records recomputed: catches a seller that faked 5 % "
-            f"of the selection with probability {honest.catches:.3f}"
+            f"  audit   {honest.audit_rows} of {selected} selected records recomputed: catches a seller that faked "
+            f"5 % of the selection with probability {honest.catches:.3f}"
         )
         self._line(
-            f"  scores  {honest.records:,} x {honest.dimension} integers, "
-            f"{'equal to' if honest.exact else 'NOT EQUAL to'} those in the clear; Spearman to float64 {honest.spearman:.6f}; "
-            f"{honest.seller_microseconds:.1f} us a record"
+            f"  scores  {honest.records:,} of {honest.dimension} entries each, "
+            f"{'equal to' if honest.exact else 'NOT EQUAL to'} those in the clear; "
+            f"Spearman to float64 {honest.spearman:.6f}; {honest.seller_microseconds:.0f} us a record"
         )
 
     def worth(self, honest: HonestTrade, utility: Utility, flipped: float) -> None:
@@ -111,8 +112,9 @@ class Screen:
         )
         low, high = utility.gain_over_random_ci95()
         self._line(
-            f"  {block['seeds']} seeds, {utility.shares[0]:.0%} of the offer bought: AUC before {block['auc_before']:.4f}, "
-            f"at random {block['auc_random']:.4f}, by score {block['auc_by_score']:.4f}, clean only {block['auc_clean']:.4f}"
+            f"  {block['seeds']} seeds, {utility.shares[0]:.0%} of the offer bought, mean AUC: before "
+            f"{block['auc_before']:.4f}, at random {block['auc_random']:.4f}, by score {block['auc_by_score']:.4f}, "
+            f"clean only {block['auc_clean']:.4f}"
         )
         self._line(f"  gain over random {low:+.4f} ... {high:+.4f} (95 %)")
         for sentence in verdicts(block, low, honest):
