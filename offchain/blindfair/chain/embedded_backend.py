@@ -9,12 +9,14 @@ What eth-tester does otherwise, and why that is replaced here:
 - a transaction is looked up by reading all blocks.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from eth.abc import BlockAPI, ComputationAPI, SignedTransactionAPI
 from eth.exceptions import PyEVMError, Revert
 from eth.exceptions import TransactionNotFound as UnknownToTheChain
 from eth.vm.spoof import SpoofTransaction
+from eth_bloom.bloom import BloomFilter
 from eth_keys.exceptions import BadSignature
 from eth_tester.backends.pyevm.main import PyEVMBackend
 from eth_tester.backends.pyevm.serializers import serialize_transaction, serialize_transaction_receipt
@@ -120,11 +122,26 @@ class Backend(PyEVMBackend):  # type: ignore[misc]
         computation = _succeeded(self._simulate(transaction, GAS_LIMIT, block_number))
         before_refund = GAS_LIMIT - computation.get_gas_remaining()
         refund = min(computation.get_gas_refund(), before_refund // 5)
-        limit = max(before_refund, before_refund - refund + computation.data_floor_gas)
-        # A call inside a call leaves a 64th of the gas behind (EIP-150), so what was used may not be enough to have.
-        while limit < GAS_LIMIT and self._simulate(transaction, limit, block_number).is_error:
-            limit = min(limit + limit // 32, GAS_LIMIT)
-        return int(limit)
+        used = max(before_refund, before_refund - refund + computation.data_floor_gas)
+        # What was used may not be enough to have: a call inside a call leaves a 64th behind (EIP-150), and a contract
+        # may ask how much gas is left.
+        too_little, enough, margin = used - 1, used, used // 16
+        while enough < GAS_LIMIT and self._simulate(transaction, enough, block_number).is_error:
+            too_little, enough, margin = enough, min(enough + margin, GAS_LIMIT), 2 * margin
+        while enough - too_little > enough // 8:
+            middle = (enough + too_little) // 2
+            if self._simulate(transaction, middle, block_number).is_error:
+                too_little = middle
+            else:
+                enough = middle
+        return int(enough)
+
+    def blocks_with(self, first: int, last: int, marks: Sequence[Sequence[bytes]]) -> Iterator[int]:
+        """Numbers of the blocks whose logs may hold one of each group of `marks`: addresses and topics."""
+        for number in range(first, last + 1):
+            bloom = BloomFilter(self.chain.get_canonical_block_header_by_number(number).bloom)
+            if all(any(mark in bloom for mark in group) for group in marks):
+                yield number
 
     def _simulate(self, transaction: dict[str, Any], gas: int, block_number: int | str) -> ComputationAPI:
         header = self._header(block_number).copy(base_fee_per_gas=0)

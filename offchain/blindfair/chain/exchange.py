@@ -14,6 +14,7 @@ from blindfair.chain.calls import Call, ExchangeCalls
 from blindfair.chain.events import AcceptedEvent, CommittedEvent, Log, read_logs
 from blindfair.chain.finality import Finality, final_height
 from blindfair.chain.node import asking, request
+from blindfair.protocol.errors import WrongContract
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import (
     ETHER,
@@ -45,7 +46,8 @@ class OrderView:
 
 
 class DataExchange(ExchangeCalls):
-    """One escrow contract on one chain. Every read raises NodeFailure if the node fails."""
+    """One escrow contract on one chain. Every read raises NodeFailure if the node fails, and WrongContract if the
+    address, or that of a token, holds nothing that answers."""
 
     def __init__(self, web3: Web3, address: Address, *, first_block: BlockNumber = _GENESIS) -> None:
         """`first_block` is where the search for events begins: the contract's own block saves a long search.
@@ -152,7 +154,12 @@ class DataExchange(ExchangeCalls):
         data = Web3.to_hex(encode_call(abi, name, *arguments))
         with asking(name):
             answer = request(self.web3, "eth_call", {"to": Web3.to_checksum_address(contract), "data": data}, "latest")
-            return decode_output(abi, name, bytes.fromhex(str(answer).removeprefix("0x")))
+            output = bytes.fromhex(str(answer).removeprefix("0x"))
+            if not output:
+                raise WrongContract(
+                    f"nothing answers {name} at this address", found=contract, hint="check the address and the chain"
+                )
+            return decode_output(abi, name, output)
 
 
 def _committed(log: Log) -> CommittedEvent:

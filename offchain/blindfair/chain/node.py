@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from eth_abi.exceptions import DecodingError
 from web3 import Web3
 from web3.exceptions import Web3Exception, Web3RPCError
 from web3.providers import JSONBaseProvider
@@ -72,7 +73,7 @@ class NodeProvider(JSONBaseProvider):
         body = self._posted(self.encode_rpc_request(method, params))
         try:
             answer = self.decode_rpc_response(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self.nonsense(method, "not JSON") from None
         if not isinstance(answer, dict) or ("result" in answer) == ("error" in answer):
             raise self.nonsense(method, "neither a result nor an error")
@@ -140,7 +141,7 @@ def asking(what: str) -> Iterator[None]:
         raise NodeFailure(
             f"the node refuses {what}", found=_message(answer), hint="check the node; the same call may be tried again"
         ) from error
-    except (Web3Exception, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (Web3Exception, DecodingError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise NodeFailure(
             f"the node answers nonsense to {what}", found=type(error).__name__, hint="use another node"
         ) from error
