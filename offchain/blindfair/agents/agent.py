@@ -15,7 +15,7 @@ from blindfair.chain.exchange import Call, DataExchange, Finality
 from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
 from blindfair.protocol.errors import BadSignature, BlindfairError, ContractReverted, TransactionUncertain
 from blindfair.protocol.messages import Envelope, Message, read, sign
-from blindfair.protocol.quantities import Address, Timestamp
+from blindfair.protocol.quantities import ETHER, Address, Timestamp, Wei
 from blindfair.protocol.sealing import SealingKeyPair, new_sealing_keypair
 from blindfair.protocol.signing import Domain
 
@@ -190,6 +190,14 @@ class Agent:
             expected="one program per account",
             found=f"{_ATTEMPTS} conflicts",
             hint="do not use this agent's account in another wallet",
+        )
+
+    def approve(self, step: str, token: Address, amount: Wei) -> None:
+        """Let the contract take `amount` of a token for the step that follows; nothing to do for ether."""
+        if token == ETHER or self.exchange.allowance(self.address, token) >= amount:
+            return
+        self.execute(
+            f"approve-{step}", lambda: self.exchange.approve(token, amount), f"lets the contract take {amount} units"
         )
 
     def _note_receipts(self) -> None:

@@ -22,8 +22,9 @@ from blindfair.agents.outcome import Outcome
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.valuer import Choice, Valuer
 from blindfair.blind.decrypt import decrypt_reply
-from blindfair.blind.parameters import DEFAULT
+from blindfair.blind.parameters import exact_set
 from blindfair.blind.query import QuerySecret, encrypt_queries
+from blindfair.blind.reply import EncryptedScores
 from blindfair.protocol.audit import AuditReport, commit_buyer_randomness
 from blindfair.protocol.errors import (
     AuditError,
@@ -160,13 +161,15 @@ class Buyer(Agent):
         request = read(private["message"], domain=self.domain)[1]
         assert isinstance(request, Request)  # noqa: S101 - our own
         reply = self._await("reply", Reply, asked, lambda message: message.request == asked.digest)
-        scores = decrypt_reply(
-            DEFAULT,
-            QuerySecret.from_bytes(private["secret"]),
-            reply.scores,
-            listing.manifest.record_count,
-            request.queries,
-        )
+        manifest = listing.manifest
+        parameters, promised = exact_set(manifest.terms.precision_bits), manifest.terms.precision_bits
+        encrypted = EncryptedScores.from_bytes(parameters, reply.scores, manifest.record_count, request.queries)
+        if encrypted.precision_bits != promised:
+            raise FieldMismatch(
+                "The reply has another precision than the manifest", expected=promised, found=encrypted.precision_bits
+            )
+        secret = QuerySecret.from_bytes(private["secret"])
+        scores = decrypt_reply(parameters, secret, reply.scores, manifest.record_count, request.queries)
         self._evaluated = Evaluated(
             listing=listing,
             request=request,
@@ -182,7 +185,8 @@ class Buyer(Agent):
 
         def make() -> bytes:
             question = self._valuer.question(listing.manifest)
-            encrypted, secret = encrypt_queries(DEFAULT, question.queries)
+            parameters = exact_set(listing.manifest.terms.precision_bits)
+            encrypted, secret = encrypt_queries(parameters, question.queries)
             random = secrets.token_bytes(32)
             request = Request(
                 listing=self._listing_id,
@@ -198,7 +202,7 @@ class Buyer(Agent):
                 dimension=question.queries.shape[1],
                 queries=question.queries.shape[0],
                 row_scale=question.row_scale,
-                parameters=DEFAULT.name,
+                parameters=parameters.name,
                 disclosure=PER_RECORD,
                 pricing=question.pricing,
                 buyer_commitment=commit_buyer_randomness(random),

@@ -52,6 +52,8 @@ class BuyerOrder:
         """
         exchange, offer = self._buyer.exchange, self._offer
         try:
+            if exchange.order(self._order_id).state is OrderState.NONE:
+                self._buyer.approve("accept", offer.token, offer.price)
             self._buyer.execute(
                 "accept",
                 lambda: exchange.accept(offer, self._delivery.offer_signature),

@@ -60,6 +60,7 @@ class SellerOrders:
         missing = promised + bond - seller.exchange.free_balance(seller.address, token)
         step = f"deposit:{name}"
         if missing > 0 or seller.journal.get(f"transaction:{step}") is not None:
+            seller.approve(step, token, Wei(missing))
             seller.execute(step, lambda: seller.exchange.deposit(token, Wei(missing)), "deposits the bond")
 
     def advance(self) -> None:

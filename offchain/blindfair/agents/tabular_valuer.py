@@ -1,13 +1,12 @@
 """A buyer with a table: displacement query by logistic regression, calibrated trust, a price within the budget."""
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.agents.valuer import Choice, Question
-from blindfair.blind.parameters import DEFAULT
+from blindfair.blind.parameters import exact_set
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
@@ -49,25 +48,28 @@ class TabularValuer:
         self._seed = seed
         self._method = method
         self._good_record_value = good_record_value
+        self._valuations: dict[int, Valuation] = {}
 
-    @cached_property
-    def valuation(self) -> Valuation:
+    def valuation(self, manifest: Manifest) -> Valuation:
         """Model, query and trusted scores; computed from the buyer's records alone, the same each time."""
-        return prepare_valuation(
-            self._train,
-            self._validation,
-            self._columns,
-            self._label,
-            plain_modulus=DEFAULT.plain_modulus,
-            rng=self._random(_FOLDS),
-        )
+        modulus = exact_set(manifest.terms.precision_bits).plain_modulus
+        if modulus not in self._valuations:
+            self._valuations[modulus] = prepare_valuation(
+                self._train,
+                self._validation,
+                self._columns,
+                self._label,
+                plain_modulus=modulus,
+                rng=self._random(_FOLDS),
+            )
+        return self._valuations[modulus]
 
     def question(self, manifest: Manifest) -> Question:
         """See `Valuer`. Raises FieldMismatch for a listing of other columns, and what `prepare_valuation` raises."""
         found = tuple(column.name for column in manifest.schema.columns)
         if found != self._columns or manifest.schema.label != self._label:
             raise FieldMismatch("The listing has other columns than the buyer", expected=self._columns, found=found)
-        valuation = self.valuation
+        valuation = self.valuation(manifest)
         config, weights = valuation.model.to_parts()
         return Question(
             model_name=valuation.model.name,
@@ -82,9 +84,10 @@ class TabularValuer:
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
         """See `Valuer`. Of records with equal scores one is a candidate (PROTOCOL 5.1)."""
-        trusted = self.valuation.trusted_scores
+        valuation = self.valuation(manifest)
+        trusted = valuation.trusted_scores
         candidates = distinct_records(scores)
-        real = self.valuation.scale.real(scores[0, candidates])
+        real = valuation.scale.real(scores[0, candidates])
         trust = calibrated_trust(real, trusted)
         efficacy = trust.weights if self._method is Method.TRUST else real
         chosen = select(self._method, candidates, efficacy, self._pricing, budget, self._random(_CHOICE))

@@ -227,6 +227,20 @@ DEFAULT = _SETS[0]
 """Scores of 32 bits: 2047 ||q||_1 < 2^31."""
 
 
+def exact_set(precision_bits: int) -> ParameterSet:
+    """The set with the most bits whose scores are exact for a seller that discloses at most `precision_bits` a record.
+
+    Raises `UnknownParameters` where no set is: the seller's scores would be rounded.
+    """
+    for each in sorted(_SETS, key=ParameterSet.bits_per_record, reverse=True):
+        if each.is_exact(precision_bits):
+            return each
+    least = min(math.ceil(each.bits_per_record()) for each in _SETS)
+    raise UnknownParameters(
+        "no parameter set gives exact scores at this precision", expected=f">= {least} bits", found=precision_bits
+    )
+
+
 def parameter_set(name: str) -> ParameterSet:
     """The set of that name. Raises `UnknownParameters` for any other."""
     try:

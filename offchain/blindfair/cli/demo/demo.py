@@ -61,7 +61,7 @@ def run_demo(options: DemoOptions, directory: Path, screen: Screen, report: Path
                     parties = make_parties(world, case, table, scenario, options)
                     try:
                         if case == "honest":
-                            schema = parties.valuer.valuation.model.schema.describe()
+                            schema = parties.valuer.valuation(parties.seller.manifest).model.schema.describe()
                             screen.scenario(str(options.records or "ACTG175"), scenario, schema)
                         screen.case(case)
                         trades[case] = run_case(world, case, parties)

@@ -92,7 +92,7 @@ class Screen:
             f"  hidden  rows behind noise {disclosure.hiding_bits:.0f} bits larger than what they leave in a ciphertext"
         )
         self._line(
-            f"  audit   {honest.audit_rows} of {selected} selected records recomputed: catches a seller that faked "
+            f"  audit   {honest.audit_rows} of {selected} selected records recomputed: catches a seller that fakes "
             f"5 % of the selection with probability {honest.catches:.3f}"
         )
         self._line(

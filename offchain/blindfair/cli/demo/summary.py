@@ -54,7 +54,7 @@ def review(parties: Parties, scenario: Scenario) -> HonestTrade:
     """Look into the ended honest trade from both sides."""
     seller, buyer = parties.seller, parties.buyer
     evaluated = buyer.review()
-    valuation = parties.valuer.valuation
+    valuation = parties.valuer.valuation(seller.manifest)
     float_rows = valuation.projection.apply(valuation.model.rows(scenario.offer))
     rows, _ = quantise_rows(float_rows, valuation.scale.row_scale)
     schema = valuation.model.schema
