@@ -1,14 +1,11 @@
 """The buyer's money: pay, then refund, dispute or release, whatever the other side does or stops doing (PROTOCOL 7)."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
 
 import cbor2
 import numpy as np
 
-from blindfair.agents.agent import Waiting
+from blindfair.agents.agent import Agent, Waiting
 from blindfair.agents.buyer_checks import ROW_TOLERANCE
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.outcome import Outcome
@@ -22,16 +19,13 @@ from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import DeliveryKey, Timestamp
 from blindfair.protocol.selection import chunk_counts, selected_leaves
 
-if TYPE_CHECKING:
-    from blindfair.agents.buyer import Buyer
-
 
 class BuyerOrder:
     """One checked offer with its ciphertext on the disk, from payment to its end."""
 
     def __init__(
         self,
-        buyer: Buyer,
+        buyer: Agent,
         evaluated: Evaluated,
         selection: Selection,
         delivery: Delivery,

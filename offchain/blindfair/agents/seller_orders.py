@@ -4,27 +4,18 @@ It reveals only when the accept is final, and never in the last half of the reve
 an accept which a reorganisation takes back is a gift.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from blindfair.agents.agent import Waiting
+from blindfair.agents.agent import Agent, Waiting
 from blindfair.agents.policy import SellerPolicy
 from blindfair.protocol.messages import Delivery, read
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address, DeliveryKey, Timestamp, Wei
 
-if TYPE_CHECKING:
-    from blindfair.agents.seller import Seller
-
-ENDED = (OrderState.RELEASED, OrderState.REFUNDED, OrderState.CANCELLED)
-
 
 class SellerOrders:
     """The open offers of one seller, by the name of their selection."""
 
-    def __init__(self, seller: Seller, policy: SellerPolicy) -> None:
+    def __init__(self, seller: Agent, policy: SellerPolicy) -> None:
         self._seller = seller
         self._policy = policy
         self._known: dict[str, Offer] = {}
