@@ -1,0 +1,229 @@
+"""Decrypted scores are the integer product of rows and query: random shapes, the bounds, real data."""
+
+import csv
+from collections.abc import Callable
+from importlib import resources
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import LogisticRegression
+
+from blindfair.blind.decrypt import decrypt_reply
+from blindfair.blind.evaluate import encode_rows, evaluate
+from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet, parameter_set
+from blindfair.blind.query import encrypt_queries
+from blindfair.influence.quantise import choose_row_scale, quantise_query, quantise_rows
+from blindfair.protocol.errors import QueryOutOfBounds, ShapeMismatch
+
+N = DEFAULT.ring_degree
+
+
+def blind_scores(
+    rows: NDArray[np.int16],
+    queries: NDArray[np.int64],
+    parameters: ParameterSet = DEFAULT,
+    precision_bits: int | None = None,
+) -> NDArray[np.int64]:
+    encrypted, secret = encrypt_queries(parameters, queries, precision_bits)
+    reply = evaluate(encode_rows(parameters, rows), encrypted.to_bytes(), precision_bits)
+    return decrypt_reply(parameters, secret, reply, rows.shape[0], queries.shape[0])
+
+
+def clear_scores(rows: NDArray[np.int16], queries: NDArray[np.int64]) -> NDArray[np.int64]:
+    return queries @ rows.T.astype(np.int64)
+
+
+def random_rows(rng: np.random.Generator, n: int, k: int) -> NDArray[np.int16]:
+    return rng.integers(-2047, 2048, (n, k)).astype(np.int16)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n=st.integers(1, 300),
+    k=st.integers(1, 12),
+    m=st.integers(1, 3),
+    seed=st.integers(0, 2**32),
+    magnitude=st.sampled_from([1, 2**6, 2**13, 2**16]),
+    sparse=st.booleans(),
+    name=st.sampled_from(sorted(PARAMETER_SETS)),
+)
+def test_random_shapes(n: int, k: int, m: int, seed: int, magnitude: int, sparse: bool, name: str) -> None:
+    parameters = parameter_set(name)
+    rng = np.random.default_rng(seed)
+    rows = random_rows(rng, n, k)
+    if sparse:
+        rows[:, rng.random(k) < 0.5] = 0
+    limit = min(magnitude, parameters.largest_query_norm() // k)
+    queries = rng.integers(-limit, limit + 1, (m, k))
+    np.testing.assert_array_equal(blind_scores(rows, queries, parameters), clear_scores(rows, queries))
+
+
+@pytest.mark.parametrize("n", [1, N - 1, N, N + 1])
+@pytest.mark.parametrize("name", sorted(PARAMETER_SETS))
+def test_extremes_of_rows_and_query_at_block_borders(n: int, name: str) -> None:
+    """All entries at +-2047 and a query at the very bound: scores reach the largest magnitudes of both signs."""
+    parameters = parameter_set(name)
+    largest = parameters.largest_query_norm()
+    rows = np.full((n, 2), 2047, dtype=np.int16)
+    rows[1::2] = -2047
+    queries = np.array([[largest - 5, 5], [5 - largest, -5], [0, largest], [0, 0]])
+    scores = blind_scores(rows, queries, parameters)
+    np.testing.assert_array_equal(scores, clear_scores(rows, queries))
+    assert abs(scores).max() == 2047 * largest > 0.99 * parameters.plain_modulus / 2
+
+
+def test_one_record_one_coordinate() -> None:
+    assert blind_scores(np.array([[-2047]], dtype=np.int16), np.array([[1]])).tolist() == [[-2047]]
+
+
+def test_all_zero_rows_and_columns() -> None:
+    rows = np.zeros((3, 4), dtype=np.int16)
+    queries = np.array([[1, -2, 3, -4]])
+    assert not blind_scores(rows, queries).any()
+    rows[1, 2] = 7
+    assert blind_scores(rows, queries).tolist() == [[0, 21, 0]]
+
+
+def test_encoded_rows_serve_many_queries() -> None:
+    rng = np.random.default_rng(3)
+    rows = random_rows(rng, 40, 5)
+    encoded = encode_rows(DEFAULT, rows)
+    for _ in range(3):
+        queries = rng.integers(-(2**13), 2**13, (2, 5))
+        encrypted, secret = encrypt_queries(DEFAULT, queries)
+        reply = evaluate(encoded, encrypted.to_bytes())
+        np.testing.assert_array_equal(decrypt_reply(DEFAULT, secret, reply, 40, 2), clear_scores(rows, queries))
+
+
+@pytest.mark.parametrize("precision_bits", [31, 20, 12, 6])
+def test_fewer_bits_round_the_scores_within_the_stated_error(precision_bits: int) -> None:
+    rng = np.random.default_rng(4)
+    rows = random_rows(rng, 500, 3)
+    norm = DEFAULT.largest_query_norm(precision_bits)
+    queries = np.array([[norm - 7, 3, -4]])
+    rows[0], rows[1] = (2047, 2047, -2047), (-2047, -2047, 2047)
+    scores = blind_scores(rows, queries, precision_bits=precision_bits)
+    error = abs(scores - clear_scores(rows, queries)).max()
+    stated = DEFAULT.score_error(precision_bits)
+    assert 0 < error <= stated
+    assert stated == pytest.approx(DEFAULT.plain_modulus / 2 ** (precision_bits + 1), abs=1)
+
+
+def test_progress_is_told_for_every_block() -> None:
+    encrypted, _ = encrypt_queries(DEFAULT, np.ones((2, 1), dtype=np.int64))
+    seen: list[tuple[int, int]] = []
+    rows = np.ones((N + 1, 1), dtype=np.int16)
+    evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def trial() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """ACTG175 without the columns that know the outcome."""
+    text = resources.files("blindfair.cli.demo").joinpath("data/ACTG175.csv").read_text(encoding="utf-8")
+    table = list(csv.DictReader(text.splitlines()))
+    left_out = {"", "pidnum", "days", "cd496", "offtrt", "r", "cens"}
+    features = [[float(value) for name, value in row.items() if name not in left_out] for row in table]
+    return np.array(features), np.array([int(row["cens"]) for row in table])
+
+
+def diabetes() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    features, progression = load_diabetes(return_X_y=True)
+    return features, (progression > np.median(progression)).astype(np.int64)
+
+
+def logistic_rows(features: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Gradient rows of a logistic regression's loss at its fit."""
+    features = (features - features.mean(0)) / (features.std(0) + 1e-9)
+    model = LogisticRegression(max_iter=2000).fit(features, labels)
+    return features * (model.predict_proba(features)[:, 1] - labels)[:, None]
+
+
+@pytest.mark.parametrize("data", [trial, diabetes])
+def test_faithful_on_real_data(data: Callable[[], tuple[NDArray[np.float64], NDArray[np.int64]]]) -> None:
+    """Spearman against float64 scores, through rounding and encryption (SCORING requirement 6).
+
+    Scaled to the largest entry: in a table of two thousand records a single clipped one can cost more than all rounding.
+    """
+    rows = logistic_rows(*data())
+    direction = np.random.default_rng(5).standard_normal(rows.shape[1])
+    integers, _ = quantise_rows(rows, 2047 / abs(rows).max())
+    query, _ = quantise_query(direction, DEFAULT.plain_modulus)
+    scores = blind_scores(integers, query[None])[0]
+    assert spearmanr(scores, rows @ direction).statistic >= 0.9999
+
+
+def test_faithful_on_log_normal_norms() -> None:
+    rng = np.random.default_rng(6)
+    rows = rng.standard_normal((6000, 512)) * np.exp(rng.standard_normal((6000, 1)))
+    direction = rng.standard_normal(512)
+    integers, _ = quantise_rows(rows, choose_row_scale(rows))
+    query, _ = quantise_query(direction, DEFAULT.plain_modulus)
+    assert spearmanr(clear_scores(integers, query[None])[0], rows @ direction).statistic >= 0.9995
+
+
+@pytest.mark.parametrize(
+    "queries",
+    [
+        np.array([[DEFAULT.largest_query_norm() + 1]]),
+        np.array([[-DEFAULT.largest_query_norm() - 1]]),
+        np.array([[0, 1], [DEFAULT.largest_query_norm(), 1]]),
+        np.array([[np.iinfo(np.int64).min]]),
+        np.array([[np.iinfo(np.int64).max, np.iinfo(np.int64).max, 2]]),
+    ],
+    ids=["one over", "negative", "second query", "int64 minimum", "sum wraps"],
+)
+def test_a_query_that_could_wrap_around_is_refused(queries: NDArray[np.int64]) -> None:
+    with pytest.raises(QueryOutOfBounds) as caught:
+        encrypt_queries(DEFAULT, queries)
+    assert str(abs(int(queries.flat[0]))) not in str(caught.value), "the query is secret"
+
+
+def test_rounded_scores_need_room_at_the_bound() -> None:
+    queries = np.array([[DEFAULT.largest_query_norm()]])
+    encrypt_queries(DEFAULT, queries)
+    with pytest.raises(QueryOutOfBounds):
+        encrypt_queries(DEFAULT, queries, precision_bits=8)
+
+
+@pytest.mark.parametrize(
+    "queries",
+    [
+        np.ones(3, dtype=np.int64),
+        np.ones((2, 2)),
+        np.ones((1, 2), dtype=np.int32),
+        np.ones((0, 2), dtype=np.int64),
+        np.ones((1, 0), dtype=np.int64),
+        np.ones((17, 1), dtype=np.int64),
+        np.ones((1, DEFAULT.largest_k + 1), dtype=np.int64),
+    ],
+    ids=lambda queries: f"{queries.shape} {queries.dtype}",
+)
+def test_queries_of_a_wrong_shape_are_refused(queries: NDArray[np.int64]) -> None:
+    with pytest.raises(ShapeMismatch):
+        encrypt_queries(DEFAULT, queries)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.array([[2048]], dtype=np.int16),
+        np.array([[0, 0], [0, -2048]], dtype=np.int16),
+        np.array([[-32768]], dtype=np.int16),
+        np.vstack([np.zeros((N, 1)), [[2048]]]).astype(np.int16),
+        np.ones((2, 2), dtype=np.int32),
+        np.ones((2, 2)),
+        np.ones(2, dtype=np.int16),
+        np.ones((0, 2), dtype=np.int16),
+        np.ones((2, 0), dtype=np.int16),
+        np.ones((1, DEFAULT.largest_k + 1), dtype=np.int16),
+    ],
+    ids=lambda rows: f"{rows.shape} {rows.dtype}",
+)
+def test_rows_of_a_wrong_shape_or_size_are_refused(rows: NDArray[np.int16]) -> None:
+    with pytest.raises(ShapeMismatch):
+        encode_rows(DEFAULT, rows)

@@ -1,0 +1,90 @@
+"""The margins of SCORING requirements 2 to 4, recomputed here from their definitions, and sets that miss them."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet, parameter_set
+from blindfair.blind.seal import engine
+from blindfair.protocol.errors import UnknownParameters
+
+SETS = pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
+
+
+@SETS
+def test_modulus_is_within_the_tightened_128_bit_table(parameters: ParameterSet) -> None:
+    table = {2048: 53, 4096: 106, 8192: 218}
+    total = math.prod(parameters.data_primes) * parameters.special_prime
+    assert math.log2(total) <= table[parameters.ring_degree]
+    assert engine(parameters).context.parameters_set()
+
+
+@SETS
+def test_noise_is_drowned_by_forty_bits_and_scores_still_decrypt(parameters: ParameterSet) -> None:
+    q, t, n, k = parameters.ciphertext_modulus, parameters.plain_modulus, parameters.ring_degree, parameters.largest_k
+    worst = k * 2047 * (n * 21 + 1) + parameters.mask_columns * n * 2**15 * 21
+    rounding = math.ceil(q // parameters.reply_modulus * (1 + n) / 2)
+    bound = parameters.drowning_bound()
+    assert bound >= 2**40 * worst
+    assert bound + worst + rounding < q / (2 * t)
+    assert parameters.hiding_bits() >= 40
+
+
+@SETS
+@pytest.mark.parametrize("precision_bits", [None, 32, 31, 24, 16, 8, 1])
+def test_at_most_the_stated_bits_per_record(parameters: ParameterSet, precision_bits: int | None) -> None:
+    q, bound = parameters.ciphertext_modulus, parameters.drowning_bound(precision_bits)
+    assert q <= (2 * bound + 1) * 2 ** (precision_bits or 32)
+    assert parameters.bits_per_record(precision_bits) == pytest.approx(math.log2(q / (2 * bound + 1)))
+    assert bound >= parameters.drowning_bound()
+
+
+def test_the_mask_has_the_entropy_that_uniformity_needs() -> None:
+    for parameters in PARAMETER_SETS.values():
+        needed = math.log2(parameters.ciphertext_modulus) + len(parameters.data_primes) * math.log2(8192) + 128
+        assert parameters.mask_columns * 16 >= needed
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"ring_degree": 4096}, "128-bit"),
+        ({"ring_degree": 16384}, "128-bit"),
+        ({"data_primes": (*DEFAULT.data_primes, 1152921504606994433)}, "128-bit"),
+        ({"data_primes": DEFAULT.data_primes[:1]}, "primes"),
+        ({"data_primes": (DEFAULT.data_primes[0], DEFAULT.data_primes[0])}, "primes"),
+        ({"data_primes": (DEFAULT.data_primes[0], 1152921504606748671)}, "primes"),
+        ({"data_primes": (1152921504606683137, 9007199254364161)}, "drown"),
+        ({"largest_k": 2**20}, "drown"),
+        ({"plain_modulus": 2**32 - 1}, "plain modulus"),
+        ({"plain_modulus": 2**32 - 2**18 - 2}, "plain modulus"),
+        ({"plain_modulus": 2**16 - 1}, "plain modulus"),
+        ({"mask_columns": 17}, "mask"),
+        ({"mask_columns": 1}, "mask"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, str) else next(iter(value)),
+)
+def test_a_set_that_misses_a_margin_cannot_exist(change: dict[str, object], what: str) -> None:
+    with pytest.raises(UnknownParameters, match=what):
+        replace(DEFAULT, name="hostile", **change)  # type: ignore[arg-type]
+
+
+def test_seal_refuses_what_only_looks_prime() -> None:
+    """All arithmetic checks pass with this composite (1 modulo 16384, of the right size); SEAL's own do not."""
+    composite = 1152921504606830593 + 16384
+    with pytest.raises(UnknownParameters, match="SEAL"):
+        engine(replace(DEFAULT, name="hostile", special_prime=composite))
+
+
+@pytest.mark.parametrize("name", ["", "default", "bfv-8192-33", "BFV-8192-32", "bfv-8192-32 ", "x" * 10_000])
+def test_unknown_names_are_refused(name: str) -> None:
+    with pytest.raises(UnknownParameters) as caught:
+        parameter_set(name)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("precision_bits", [0, -1, 33, 64])
+def test_impossible_precisions_are_refused(precision_bits: int) -> None:
+    with pytest.raises(UnknownParameters):
+        DEFAULT.drowning_bound(precision_bits)
