@@ -7,7 +7,7 @@ Not here: sealing (`sealing`), the offer's fields (`offer`, `offer_checks`), and
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from blindfair.protocol.chunks import SALT_SIZE, ChunkedDataset, check_chunk_lengths, join_record
+from blindfair.protocol.chunks import SALT_SIZE, ChunkedDataset, check_chunk_lengths
 from blindfair.protocol.cipher import crypt_chunk, key_commitment
 from blindfair.protocol.errors import (
     CommittedGarbage,
@@ -142,13 +142,15 @@ def open_delivery(
     records = []
     start = 0
     for count in chunk_counts:
+        parts = chunks[start : start + count]
         try:
-            payloads = [chunk[SALT_SIZE:] for chunk in chunks[start : start + count]]
-            records.append(join_record(payloads, chunk_size))
+            # Before the salts are cut off: from a chunk shorter than a salt, nothing at all would be left to check.
+            check_chunk_lengths([len(part) for part in parts], chunk_size)
         except MalformedChunk as error:
             raise CommittedGarbage(
                 "Delivered chunks are as committed and do not make a record", found=f"record {len(records)}: {error}"
             ) from error
+        records.append(b"".join(part[SALT_SIZE:] for part in parts))
         start += count
     return tuple(records)
 

@@ -5,7 +5,7 @@ Not here: the delivery itself (`delivery.check_delivery`), and whether an offer 
 before, which the buyer's journal knows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from blindfair.protocol.errors import BadSignature, Expired, FieldMismatch, OfferRejected
 from blindfair.protocol.offer import Offer, recover_offer_signer
@@ -76,7 +76,7 @@ def check_offer(
     signer = recover_offer_signer(offer, domain, signature)
     if signer != purchase.seller:
         raise BadSignature("An offer is not signed by the seller", expected=purchase.seller, found=signer)
-    for name in Purchase.__slots__:
+    for name in (field.name for field in fields(Purchase)):
         agreed, offered = getattr(purchase, name), getattr(offer, name)
         if offered != agreed:
             raise FieldMismatch(f"offer.{name} is not what was agreed", expected=_shown(agreed), found=_shown(offered))

@@ -1,0 +1,1 @@
+"""Tests of the protocol room. A package, so that its test files may share their names with those of other rooms."""

@@ -1,0 +1,157 @@
+"""A manifest is read with every rule of PROTOCOL 2 checked, and it and a leaf list belong together or are refused."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.documents import canonical, parse
+from blindfair.protocol.errors import InvalidListing, MalformedRecord, RootMismatch
+from blindfair.protocol.hashing import sha256
+from blindfair.protocol.manifest import Column, ColumnKind, Manifest, Schema, Terms, check_listing, listing_id
+from blindfair.protocol.quantities import ETHER, Address, Digest, Root, Secret, Wei
+from blindfair.protocol.records import RecordEncoding, Row, encode_row
+from protocol.vector_files import Case, changed, each, load, outcome
+from vectors.reference import pattern
+
+FILE = load("listings/listings.json")
+LEAVES = [Digest(bytes.fromhex(leaf)) for leaf in FILE["leaf_hashes"]]
+MANIFEST = Manifest.from_document(FILE["manifest"])
+TEXT_SCHEMA = Schema((Column("text", ColumnKind.TEXT),), None)
+
+
+@each("listings/listings.json")
+def test_a_listing_is_right_in_every_field_or_refused(case: Case) -> None:
+    document = changed(FILE["manifest"], case)
+    leaves = [Digest(bytes.fromhex(leaf)) for leaf in case.get("leaf_hashes", FILE["leaf_hashes"])]
+
+    def read() -> Manifest:
+        manifest = Manifest.from_document(document)
+        check_listing(manifest, leaves)
+        return manifest
+
+    manifest = outcome(case, read)
+    if manifest is not None:
+        # What is hashed is what was read: a second form of the same manifest would have a second hash.
+        assert canonical(manifest.to_document()) == canonical(document)
+
+
+def test_the_hash_and_number_of_a_listing() -> None:
+    assert canonical(MANIFEST.to_document()).hex() == FILE["canonical"]
+    assert MANIFEST.digest().hex() == FILE["manifest_hash"]
+    assert MANIFEST.listing.hex() == FILE["listing"]
+    assert listing_id(MANIFEST.seller, MANIFEST.listing_root, MANIFEST.digest()).hex() == FILE["listing"]
+
+
+@pytest.mark.parametrize("seller", ["0x" + "11" * 20, "0x" + "00" * 20])
+def test_a_listing_of_another_seller_is_another_listing(seller: str) -> None:
+    assert listing_id(Address(seller), MANIFEST.listing_root, MANIFEST.digest()) != MANIFEST.listing
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=60), st.sampled_from([1024, 4096]))
+def test_first_chunks_survive_their_compact_form(lengths: list[int], chunk_size: int) -> None:
+    data_set = ChunkedDataset.build([pattern(r, n) for r, n in enumerate(lengths)], chunk_size, Secret(bytes(32)))
+    manifest = replace(
+        MANIFEST,
+        record_count=len(lengths),
+        chunk_size=chunk_size,
+        chunk_count=len(data_set.chunks),
+        first_chunks=data_set.first_chunks,
+        listing_root=data_set.root,
+        leaf_digest=sha256(b"".join(data_set.leaf_hashes)),
+    )
+    again = Manifest.from_document(parse(canonical(manifest.to_document()), 2**20))
+    assert again == manifest
+    check_listing(again, data_set.leaf_hashes)
+
+
+def test_a_large_table_has_a_small_manifest() -> None:
+    count = 1_000_000
+    manifest = replace(MANIFEST, record_count=count, chunk_count=count, first_chunks=tuple(range(count)))
+    assert len(canonical(manifest.to_document())) < 2000
+
+
+@pytest.mark.parametrize(
+    ("record_count", "chunk_count", "first_chunks"),
+    [
+        (0, 1, ()),
+        (1, 0, (0,)),
+        (2, 3, (0, 3)),
+        (2, 3, (1, 2)),
+        (2, 3, (0, 0)),
+        (3, 4, (0, 2, 1)),
+        (3, 4, (0, 1)),
+        (1, 4, (0, 1)),
+        (2, 3, (-1, 2)),
+        (1, 2**20 + 1, (0,)),
+    ],
+)
+def test_first_chunks_divide_the_chunks(record_count: int, chunk_count: int, first_chunks: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidListing):
+        replace(MANIFEST, record_count=record_count, chunk_count=chunk_count, first_chunks=first_chunks)
+
+
+def test_too_long_a_description_is_refused() -> None:
+    with pytest.raises(InvalidListing):
+        replace(MANIFEST, description="x" * 10_001)
+
+
+def test_a_listing_of_texts_has_one_text_column() -> None:
+    assert replace(MANIFEST, encoding=RecordEncoding.TEXT, schema=TEXT_SCHEMA).encoding is RecordEncoding.TEXT
+    with pytest.raises(InvalidListing):
+        replace(MANIFEST, encoding=RecordEncoding.TEXT)
+
+
+def test_a_column_name_longer_than_any_is_refused() -> None:
+    with pytest.raises(InvalidListing):
+        Schema((Column("x" * 201, ColumnKind.TEXT),), None)
+
+
+@pytest.mark.parametrize("share", [float("nan"), float("inf"), -0.01, 1.01])
+def test_terms_made_here_keep_the_rules_too(share: float) -> None:
+    with pytest.raises(InvalidListing):
+        Terms((ETHER,), Wei(0), 32, 1, 1, 0, share, ("total",))
+
+
+GOOD_ROWS: list[Row] = [
+    (40, "arm 1", None, 1),
+    (40.5, 2, "", "yes"),
+    (None, True, "note", False),
+    (-1, None, None, None),
+]
+BAD_ROWS: list[Row] = [
+    (),
+    (40, "arm 1", None),
+    (40, "arm 1", None, 1, 1),
+    ("40", "arm 1", None, 1),
+    (True, "arm 1", None, 1),
+    (40, 1.5, None, 1),
+    (40, "arm 1", 3, 1),
+    (40, "arm 1", False, 1),
+]
+
+
+@pytest.mark.parametrize("row", GOOD_ROWS, ids=repr)
+def test_a_row_of_the_schema_is_decoded(row: Row) -> None:
+    assert MANIFEST.schema.decode(RecordEncoding.CBOR_ROW, encode_row(row)) == row
+
+
+@pytest.mark.parametrize("row", BAD_ROWS, ids=repr)
+def test_a_row_that_does_not_fit_is_refused(row: Row) -> None:
+    with pytest.raises(MalformedRecord):
+        MANIFEST.schema.decode(RecordEncoding.CBOR_ROW, encode_row(row))
+
+
+def test_a_text_is_a_row_of_one_cell() -> None:
+    assert TEXT_SCHEMA.decode(RecordEncoding.TEXT, b"Call me Ishmael.") == ("Call me Ishmael.",)
+    with pytest.raises(MalformedRecord):
+        TEXT_SCHEMA.decode(RecordEncoding.TEXT, b"\xff")
+
+
+def test_the_root_of_another_leaf_list_is_not_taken() -> None:
+    leaves = [Digest(bytes([i]) * 32) for i in range(len(LEAVES))]
+    manifest = replace(MANIFEST, leaf_digest=sha256(b"".join(leaves)), listing_root=Root(bytes(32)))
+    with pytest.raises(RootMismatch, match="root"):
+        check_listing(manifest, leaves)

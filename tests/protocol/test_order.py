@@ -1,0 +1,220 @@
+"""The life of an order is the table of PROTOCOL 7: nothing else is possible, and every coin is accounted for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blindfair.protocol import errors
+from blindfair.protocol.delivery import Fault
+from blindfair.protocol.errors import (
+    BadSignature,
+    BlindfairError,
+    ForbiddenTransition,
+    InsufficientFunds,
+    OfferRejected,
+)
+from blindfair.protocol.offer import Offer
+from blindfair.protocol.order import (
+    ACTORS,
+    Action,
+    Actor,
+    Effects,
+    Holder,
+    Order,
+    OrderState,
+    WindowBounds,
+    accept,
+    cancel,
+    claim,
+    dispute,
+    possible_actions,
+    refund,
+    release,
+    reveal,
+)
+from blindfair.protocol.quantities import (
+    ETHER,
+    Address,
+    ChunkIndex,
+    DeliveryKey,
+    Digest,
+    Seconds,
+    Timestamp,
+    Wei,
+)
+from protocol.vector_files import Case, each, load
+
+FILE = load("orders/orders.json")
+OFFER = Offer.from_document(FILE["offer"])
+KEY = DeliveryKey(bytes.fromhex(FILE["key"]))
+WINDOWS = WindowBounds(Seconds(600), Seconds(30 * 86400))
+STRANGER = Address("0x" + "57" * 20)
+WHO = {"buyer": OFFER.buyer, "seller": OFFER.seller, "stranger": STRANGER}
+
+
+def fault_of(case: Case) -> Fault:
+    return Fault(
+        ChunkIndex(case["index"]),
+        bytes.fromhex(case["ciphertext"]),
+        Digest(bytes.fromhex(case["leaf"])),
+        tuple(Digest(bytes.fromhex(node)) for node in case["path"]),
+    )
+
+
+FAULT, HONEST = fault_of(FILE["fault"]), fault_of(FILE["honest"])
+
+
+def accepted(order: Order, caller: Address, now: Timestamp, **more: Any) -> tuple[Order, Effects]:
+    given: dict[str, Any] = {
+        "signer": OFFER.seller,
+        "committed": True,
+        "value": order.offer.price,
+        "free_balance": order.offer.bond,
+    }
+    return accept(order, caller, now, **(given | {"windows": WINDOWS} | more))
+
+
+Call = Callable[[Order, Address, Timestamp], tuple[Order, Effects]]
+CALLS: dict[str, Call] = {
+    "accept": accepted,
+    "cancel": cancel,
+    "reveal": lambda order, who, now: reveal(order, who, now, KEY),
+    "reveal with another key": lambda order, who, now: reveal(order, who, now, DeliveryKey(bytes(32))),
+    "refund": refund,
+    "release": release,
+    "claim": claim,
+    "dispute": lambda order, who, now: dispute(order, who, now, KEY, FAULT),
+    "dispute honest chunk": lambda order, who, now: dispute(order, who, now, KEY, HONEST),
+    "dispute with another key": lambda order, who, now: dispute(order, who, now, DeliveryKey(bytes(32)), FAULT),
+}
+
+
+def settle(money: dict[Holder, int], effects: Effects) -> None:
+    for movement in effects:
+        assert movement.amount > 0
+        money[movement.source] -= movement.amount
+        money[movement.target] += movement.amount
+
+
+@each("orders/orders.json")
+def test_lives_of_an_order(case: Case) -> None:
+    order, money = Order(OFFER), dict.fromkeys(Holder, 0)
+    for call, who, at, outcome in case["steps"]:
+        if outcome in OrderState.__members__:
+            order, effects = CALLS[call](order, WHO[who], Timestamp(at))
+            settle(money, effects)
+            assert order.state is OrderState[outcome]
+        else:
+            with pytest.raises(getattr(errors, outcome)):
+                CALLS[call](order, WHO[who], Timestamp(at))
+    assert money == {
+        Holder.BUYER: case["paid"]["buyer"],
+        Holder.SELLER: case["paid"]["seller"],
+        Holder.SELLER_BALANCE: case["paid"]["seller_balance"],
+        Holder.ORDER: case["paid"]["order"],
+    }
+
+
+REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], type[BlindfairError]]] = [
+    ("signed by another", {}, {"signer": STRANGER}, BadSignature),
+    ("signed by the buyer", {}, {"signer": OFFER.buyer}, BadSignature),
+    ("signed by nobody", {}, {"signer": ETHER}, BadSignature),
+    ("listing not committed", {}, {"committed": False}, OfferRejected),
+    ("chunk size 512", {"chunk_size": 512}, {}, OfferRejected),
+    ("chunk size 1025", {"chunk_size": 1025}, {}, OfferRejected),
+    ("no chunks", {"chunk_count": 0}, {}, OfferRejected),
+    ("reveal window too short", {"reveal_window": Seconds(599)}, {}, OfferRejected),
+    ("reveal window too long", {"reveal_window": Seconds(30 * 86400 + 1)}, {}, OfferRejected),
+    ("dispute window too short", {"dispute_window": Seconds(599)}, {}, OfferRejected),
+    ("dispute window too long", {"dispute_window": Seconds(30 * 86400 + 1)}, {}, OfferRejected),
+    ("a unit too little", {}, {"value": Wei(OFFER.price - 1)}, InsufficientFunds),
+    ("a unit too much", {}, {"value": Wei(OFFER.price + 1)}, InsufficientFunds),
+    ("nothing paid", {}, {"value": Wei(0)}, InsufficientFunds),
+    ("ether with a token", {"token": STRANGER}, {}, InsufficientFunds),
+    ("bond not covered", {}, {"free_balance": Wei(OFFER.bond - 1)}, InsufficientFunds),
+]
+
+
+@pytest.mark.parametrize(("change", "more", "error"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_what_is_never_accepted(change: dict[str, Any], more: dict[str, Any], error: type[BlindfairError]) -> None:
+    with pytest.raises(error):
+        accepted(Order(replace(OFFER, **change)), OFFER.buyer, Timestamp(0), **more)
+
+
+def test_the_address_zero_never_buys() -> None:
+    with pytest.raises(OfferRejected):
+        accepted(Order(replace(OFFER, buyer=ETHER)), ETHER, Timestamp(0))
+
+
+@pytest.mark.parametrize("window", [600, 30 * 86400])
+def test_windows_at_their_bounds_are_accepted(window: int) -> None:
+    offer = replace(OFFER, reveal_window=Seconds(window), dispute_window=Seconds(window))
+    order, _ = accepted(Order(offer), OFFER.buyer, Timestamp(7))
+    assert order.deadline == 7 + window
+    revealed, effects = reveal(order, OFFER.seller, Timestamp(11), KEY)
+    assert (revealed.deadline, effects) == (11 + window, ())
+
+
+def test_tokens_come_without_ether() -> None:
+    order, effects = accepted(Order(replace(OFFER, token=STRANGER)), OFFER.buyer, Timestamp(0), value=Wei(0))
+    assert order.state is OrderState.LOCKED
+    assert {movement.amount for movement in effects} == {OFFER.price, OFFER.bond}
+
+
+def test_an_order_without_bond_moves_only_the_price() -> None:
+    order, effects = accepted(Order(replace(OFFER, bond=Wei(0))), OFFER.buyer, Timestamp(0))
+    assert [movement.amount for movement in effects] == [OFFER.price]
+    _, effects = refund(order, STRANGER, Timestamp(9999))
+    assert [(movement.amount, movement.target) for movement in effects] == [(OFFER.price, Holder.BUYER)]
+
+
+def test_a_refusal_says_what_is_possible_instead() -> None:
+    with pytest.raises(ForbiddenTransition, match=r"expected accept or cancel.*none at 5, until 1000"):
+        claim(Order(OFFER), OFFER.seller, Timestamp(5))
+    with pytest.raises(ForbiddenTransition, match="nothing more"):
+        claim(Order(OFFER, OrderState.RELEASED), OFFER.seller, Timestamp(5))
+    with pytest.raises(ForbiddenTransition, match=OFFER.buyer):
+        release(Order(OFFER, OrderState.REVEALED, Timestamp(10)), STRANGER, Timestamp(5))
+
+
+UNDO = ({Action.REVEAL, Action.REFUND}, {Action.DISPUTE, Action.CLAIM})
+
+
+@given(st.sampled_from(OrderState), st.integers(0, 2000), st.integers(0, 2000))
+def test_no_instant_allows_both_to_act_and_to_undo(state: OrderState, deadline: int, now: int) -> None:
+    possible = possible_actions(Order(OFFER, state, Timestamp(deadline)), Timestamp(now))
+    for pair in UNDO:
+        assert len(possible & pair) <= 1
+    # And whenever money is locked, some call is open to anyone: nobody is ever stuck.
+    if state in (OrderState.LOCKED, OrderState.REVEALED):
+        assert any(ACTORS[action] is Actor.ANYONE for action in possible)
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(list(CALLS)), st.sampled_from(list(WHO)), st.integers(0, 900)), min_size=1, max_size=12
+)
+
+
+@given(steps)
+def test_whatever_is_tried_money_is_neither_made_nor_lost(tries: list[tuple[str, str, int]]) -> None:
+    order, money, now = Order(OFFER), dict.fromkeys(Holder, 0), 0
+    for call, who, later in tries:
+        now += later
+        possible, before = possible_actions(order, Timestamp(now)), order
+        try:
+            order, effects = CALLS[call](order, WHO[who], Timestamp(now))
+        except BlindfairError:
+            assert order is before
+            continue
+        assert Action(call) in possible
+        assert ACTORS[Action(call)] in (Actor.ANYONE, Actor(who) if who != "stranger" else Actor.ANYONE)
+        settle(money, effects)
+        assert sum(money.values()) == 0
+        open_order = order.state in (OrderState.LOCKED, OrderState.REVEALED)
+        assert money[Holder.ORDER] == (OFFER.price + OFFER.bond if open_order else 0)
+        assert money[Holder.BUYER] in (0, -OFFER.price, OFFER.bond)
+        assert (money[Holder.SELLER] == OFFER.price) == (order.state is OrderState.RELEASED)

@@ -1,0 +1,120 @@
+"""Imports point inwards, and every room uses only the libraries that are its business (docs/architecture.md)."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "offchain" / "blindfair"
+
+ETHEREUM = {
+    "eth",
+    "eth_abi",
+    "eth_account",
+    "eth_bloom",
+    "eth_hash",
+    "eth_keys",
+    "eth_tester",
+    "eth_typing",
+    "eth_utils",
+}
+
+ROOMS: dict[str, tuple[set[str], set[str]]] = {
+    # room: (rooms that it may import, libraries that it may import)
+    "protocol": (set(), {"cbor2", "cryptography", "eth_account", "eth_hash", "eth_keys", "numpy", "rfc8785"}),
+    "influence": ({"protocol"}, {"numpy", "safetensors", "torch"}),
+    "blind": ({"protocol"}, {"numpy", "tenseal"}),
+    "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "web3", *ETHEREUM}),
+    "pricing": ({"protocol", "influence"}, {"numpy", "sklearn"}),
+    "agents": ({"protocol", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
+    "cli": (
+        {"protocol", "influence", "blind", "chain", "pricing", "agents"},
+        {"eth_account", "matplotlib", "numpy", "rich", "scipy", "sklearn", "typer"},
+    ),
+}
+
+NO_WORLD = {
+    "asyncio", "datetime", "http", "io", "os", "pathlib", "random", "shutil", "socket", "sqlite3", "ssl", "subprocess",
+    "sys", "tempfile", "threading", "time", "urllib",
+}  # fmt: skip
+"""What the protocol room does not need, because it knows no network, clock or disk and no chance but `secrets`."""
+
+RUNS_CODE = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
+"""Loading what these have written can run anything."""
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((PACKAGE / room).rglob("*.py"))
+
+
+def imports(source: str) -> Iterator[str]:
+    """The full names of all modules that a source imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # A relative import has no room in its name, and could leave its own.
+            assert node.level == 0, f"relative import of {node.module}"
+            assert node.module is not None
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def forbidden(room: str, source: str) -> list[str]:
+    rooms, libraries = ROOMS[room]
+    wrong = []
+    for name in imports(source):
+        top, _, rest = name.partition(".")
+        if top == "blindfair":
+            allowed = rest.split(".")[0] in {room, *rooms, "", "__version__"}
+        elif top in sys.stdlib_module_names:
+            allowed = top not in RUNS_CODE and not (room == "protocol" and top in NO_WORLD)
+        else:
+            allowed = top in libraries
+        if not allowed:
+            wrong.append(name)
+    return wrong
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_is_its_business(room: str) -> None:
+    assert modules(room), f"there is no room {room}"
+    wrong = {
+        str(path.relative_to(PACKAGE)): names
+        for path in modules(room)
+        if (names := forbidden(room, path.read_text(encoding="utf-8")))
+    }
+    assert wrong == {}
+
+
+def test_every_room_has_a_rule() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert rooms == set(ROOMS)
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("protocol", "import blindfair.chain.node"),
+        ("protocol", "from blindfair import agents"),
+        ("protocol", "from blindfair.influence.models import x"),
+        ("protocol", "def f():\n    import torch"),
+        ("protocol", "import time"),
+        ("protocol", "from os import path"),
+        ("protocol", "import random"),
+        ("protocol", "if TYPE_CHECKING:\n    from web3 import Web3"),
+        ("blind", "from blindfair.influence import models"),
+        ("chain", "import torch"),
+        ("agents", "from blindfair.cli.main import main"),
+        ("agents", "import pickle"),
+        ("cli", "from joblib import load"),
+    ],
+)
+def test_the_lint_sees_what_is_forbidden(room: str, source: str) -> None:
+    assert forbidden(room, source)
+
+
+def test_the_lint_sees_relative_imports() -> None:
+    with pytest.raises(AssertionError, match="relative"):
+        forbidden("protocol", "from ..chain import node")

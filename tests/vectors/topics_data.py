@@ -1,0 +1,463 @@
+"""Vectors of what is committed and evaluated: trees, documents, chunks, listings, rows, draws, projection signs."""
+
+import hmac
+import json
+from typing import Any
+
+from vectors.reference import (
+    address,
+    audit_path,
+    chacha20,
+    chunks_of,
+    draw,
+    keccak256,
+    pattern,
+    sha256,
+    tagged,
+    tree_hash,
+    u64,
+    word,
+)
+
+Case = dict[str, Any]
+
+SECRET = bytes(range(32))
+SELLER_KEY = bytes([7]) * 32
+LENGTHS = [0, 1, 5, 1007, 1008, 1009, 2016, 2017, 3000]
+"""Record lengths around the borders of chunk size 1024."""
+
+
+def trees() -> list[Case]:
+    """RFC 9162 2.1.1: the leaf data of leaf i is i as 4 bytes big-endian."""
+    return [{"name": f"{n} leaves", "size": n, "root": tree_hash(leaves(n)).hex()} for n in range(1, 66)]
+
+
+def leaves(size: int) -> list[bytes]:
+    return [i.to_bytes(4, "big") for i in range(size)]
+
+
+def paths() -> list[Case]:
+    """RFC 9162 2.1.3: every path up to 9 leaves, three paths of every larger size, and what must be refused."""
+    cases = [
+        path_case(f"leaf {index} of {size}", index, size, "ok")
+        for size in range(1, 66)
+        for index in (range(size) if size <= 9 else (0, size // 2, size - 1))
+    ]
+    for index, size in ((0, 1), (0, 2), (2, 3), (4, 5), (6, 7), (3, 8), (20, 33), (32, 33), (64, 65)):
+        cases += refused_paths(index, size)
+    return cases
+
+
+def path_case(name: str, index: int, size: int, expect: str) -> Case:
+    data = leaves(size)
+    return {
+        "name": name,
+        "expect": expect,
+        "index": index,
+        "size": size,
+        "leaf": sha256(b"\x00" + data[index]).hex(),
+        "path": [node.hex() for node in audit_path(index, data)],
+        "root": tree_hash(data).hex(),
+    }
+
+
+def refused_paths(index: int, size: int) -> list[Case]:
+    good = path_case("", index, size, "PathInvalid")
+    path = good["path"]
+    changes: list[Case] = [
+        {"name": "leaf of another place", "leaf": sha256(b"\x00other").hex()},
+        {"name": "another root", "root": sha256(b"other").hex()},
+        {"name": "index beyond the tree", "index": size},
+        {"name": "negative index", "index": -1},
+        {"name": "no tree", "size": 0},
+        {"name": "one digest too many", "path": [*path, good["root"]]},
+        {"name": "the leaf as its own sibling", "path": [good["leaf"], *path]},
+    ]
+    if path:
+        changes += [
+            {"name": "last digest missing", "path": path[:-1]},
+            {"name": "first digest missing", "path": path[1:]},
+            {"name": "no path", "path": []},
+            {"name": "a digest altered", "path": [flip(path[0]), *path[1:]]},
+            {"name": "a digest of 31 bytes", "path": [path[0][:-2], *path[1:]]},
+            {"name": "a digest of 33 bytes", "path": [*path[:-1], path[-1] + "00"]},
+            {"name": "neighbour's index", "index": index ^ 1 if index ^ 1 < size else index - 1},
+            {"name": "the root as a leaf", "leaf": good["root"], "path": []},
+        ]
+    if len(path) > 1:
+        changes.append({"name": "path from root to leaf", "path": path[::-1]})
+        # An inner node passed off as a leaf: only the prefix byte and the length of the path speak against it.
+        changes.append({"name": "two digests as one", "path": [path[0] + path[1], *path[2:]]})
+    return [good | change | {"name": f"leaf {index} of {size}: {change['name']}"} for change in changes]
+
+
+def flip(text: str) -> str:
+    """The same hexadecimal text with its first bit inverted."""
+    data = bytearray.fromhex(text)
+    data[0] ^= 0x80
+    return data.hex()
+
+
+def documents() -> list[Case]:
+    """Bytes of documents: one form is right, everything else is refused."""
+    good = [
+        b"{}",
+        b'{"a":null,"b":true,"c":false}',
+        b'{"a":-1,"b":9007199254740991,"c":-9007199254740991}',
+        b'{"a":0.5,"b":1e-7,"c":1e+21,"d":9007199254740992}',
+        b'{"":"","a":[],"b":{}}',
+        '{"1":"€","a":"\\u001f\\b\\t\\n\\f\\r\\"\\\\/"}'.encode(),
+        b'{"A":1,"a":[[1],[2,{"x":[]}]]}',
+        b'{"a":' + b"[" * 15 + b"]" * 15 + b"}",
+        b'{"a":"' + b"[{" * 500 + b'"}',
+        b'{"a":"\\"[[[[[[[[[[[[[[[[[["}',
+    ]
+    bad = {
+        "nothing": b"",
+        "white space before": b' {"a":1}',
+        "white space within": b'{"a": 1}',
+        "line feed after": b'{"a":1}\n',
+        "byte order mark": b'\xef\xbb\xbf{"a":1}',
+        "second document": b"{}{}",
+        "cut off": b'{"a":1',
+        "list": b"[]",
+        "text": b'"a"',
+        "number": b"1",
+        "null": b"null",
+        "field twice": b'{"a":1,"a":1}',
+        "field twice, deeper": b'{"a":{"b":1,"b":2}}',
+        "field twice, spelled differently": b'{"a":1,"\\u0061":1}',
+        "fields out of order": b'{"b":1,"a":2}',
+        "fields in UTF-8 order": '{"\ufb33":1,"\U0001f600":2}'.encode(),
+        "number with a point": b'{"a":1.0}',
+        "number with an exponent": b'{"a":1e3}',
+        "number with a capital exponent": b'{"a":1E+21}',
+        "number with a leading zero": b'{"a":01}',
+        "number with a sign": b'{"a":+1}',
+        "minus zero": b'{"a":-0}',
+        "integer that no double holds": b'{"a":9007199254740993}',
+        "integer of 400 digits": b'{"a":1' + b"0" * 399 + b"}",
+        "integer of 5000 digits": b'{"a":' + b"9" * 5000 + b"}",
+        "more digits than a double has": b'{"a":0.10000000000000000555}',
+        "too large for a double": b'{"a":1e400}',
+        "NaN": b'{"a":NaN}',
+        "Infinity": b'{"a":Infinity}',
+        "minus Infinity": b'{"a":-Infinity}',
+        "needless escape": b'{"a":"\\u0041"}',
+        "escaped solidus": b'{"a":"\\/"}',
+        "escape in capitals": b'{"a":"\\u001F"}',
+        "control character as it is": b'{"a":"\x01"}',
+        "lone surrogate": b'{"a":"\\ud800"}',
+        "lone surrogate as a name": b'{"\\ud800":1}',
+        "surrogate in UTF-8": b'{"a":"\xed\xa0\x80"}',
+        "not UTF-8": b'{"a":"\xff"}',
+        "UTF-16": '{"a":1}'.encode("utf-16-be"),
+        "single quotes": b"{'a':1}",
+        "comma at the end": b'{"a":1,}',
+        "comment": b'{"a":1/**/}',
+        "name without quotes": b"{a:1}",
+        "literal in capitals": b'{"a":True}',
+        "17 levels": b'{"a":' + b"[" * 16 + b"]" * 16 + b"}",
+        "5000 levels": b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}",
+        "5000 brackets never closed": b"[" * 5000,
+        "objects 2000 deep": b'{"a":' * 2000 + b"1" + b"}" * 2000,
+        "brackets after a string that is not one": b'{"a":"\n' + b"[" * 5000,
+        "escaped quotes without end": b'{"a":"' + b'\\"' * 5000,
+    }
+    cases: list[Case] = [{"name": f"good {i}", "data": d.hex(), "expect": "ok"} for i, d in enumerate(good)]
+    cases += [{"name": name, "data": data.hex(), "expect": "MalformedMessage"} for name, data in bad.items()]
+    cases.append({"name": "one byte over the limit", "data": b"{}".hex(), "limit": 1, "expect": "MessageTooLarge"})
+    return cases
+
+
+def chunks() -> list[Case]:
+    """PROTOCOL 2: record r has byte (7 r + k) mod 251 at place k."""
+    cases = []
+    for size, lengths in ((1024, LENGTHS), (4096, [4080, 4081, 0, 9000]), (16384, [16368, 16369]), (1024, [0])):
+        cut, first = chunks_of([pattern(r, length) for r, length in enumerate(lengths)], size, SECRET)
+        hashes = [sha256(b"\x00" + chunk) for chunk in cut]
+        cases.append(
+            {
+                "name": f"chunk size {size}, record lengths {lengths}",
+                "chunk_size": size,
+                "secret": SECRET.hex(),
+                "record_lengths": lengths,
+                "first_chunks": first,
+                "chunk_lengths": [len(chunk) for chunk in cut],
+                "salts": [chunk[:16].hex() for chunk in cut],
+                "leaf_hashes": [h.hex() for h in hashes],
+                "leaf_digest": sha256(b"".join(hashes)).hex(),
+                "listing_root": tree_hash(cut).hex(),
+            }
+        )
+    return cases
+
+
+def lengths() -> list[Case]:
+    """PROTOCOL 2: chunk lengths of one record, salts included, chunk size 1024."""
+    good = [[16], [17], [1024], [1024, 17], [1024, 1024], [1024, 1024, 500]]
+    bad = {
+        "no chunk": [],
+        "shorter than a salt": [15],
+        "nothing": [0],
+        "longer than a chunk": [1025],
+        "empty last chunk": [1024, 16],
+        "last chunk shorter than a salt": [1024, 1],
+        "last chunk too long": [1024, 1025],
+        "first chunk short": [1023, 100],
+        "first chunk long": [1025, 100],
+        "middle chunk short": [1024, 16, 1024],
+        "middle chunk empty": [1024, 0, 20],
+        "two records' chunks": [500, 500],
+    }
+    cases: list[Case] = [
+        {"name": str(lengths), "chunk_size": 1024, "lengths": lengths, "expect": "ok"} for lengths in good
+    ]
+    return cases + [
+        {"name": name, "chunk_size": 1024, "lengths": lengths, "expect": "MalformedChunk"}
+        for name, lengths in bad.items()
+    ]
+
+
+def listings() -> dict[str, Any]:
+    """PROTOCOL 2, 3: one manifest with its leaf list, and changes of it."""
+    cut, first = chunks_of([pattern(r, length) for r, length in enumerate(LENGTHS)], 1024, SECRET)
+    hashes = [sha256(b"\x00" + chunk) for chunk in cut]
+    counts = [end - start for start, end in zip(first, [*first[1:], len(cut)], strict=True)]
+    assert counts == [1, 1, 1, 1, 1, 2, 2, 3, 3]
+    manifest: Case = {
+        "name": "Trial 175",
+        "description": "Arms and outcomes.\nOne row a patient.",
+        "licence": "Research only",
+        "consent": "Broad consent of 1995",
+        "encoding": "cbor-row",
+        "schema": {
+            "columns": [
+                {"name": "age", "kind": "number"},
+                {"name": "arm", "kind": "category"},
+                {"name": "note", "kind": "text"},
+                {"name": "outcome", "kind": "category"},
+            ],
+            "label": "outcome",
+        },
+        "record_count": 9,
+        "chunk_size": 1024,
+        "chunk_count": len(cut),
+        "chunks_of_records": [5, 1, 2, 2, 2, 3],
+        "listing_root": "0x" + tree_hash(cut).hex(),
+        "leaf_digest": "0x" + sha256(b"".join(hashes)).hex(),
+        "chain_id": 31337,
+        "contract": "0x" + "c0" * 20,
+        "seller": address(SELLER_KEY),
+        "seller_hpke": "0x" + "5e" * 32,
+        "terms": {
+            "tokens": ["0x" + "00" * 20, "0x" + "70" * 20],
+            "reserve_price": "1000000000000000",
+            "precision_bits": 32,
+            "evaluations": 4,
+            "disclosed_bits": 4096,
+            "opened_records": 200,
+            "opened_share": 0.25,
+            "disclosures": ["per-record", "total"],
+        },
+    }
+    return {
+        "manifest": manifest,
+        "leaf_hashes": [h.hex() for h in hashes],
+        "canonical": canonical(manifest).hex(),
+        "manifest_hash": sha256(canonical(manifest)).hex(),
+        "listing": keccak256(word(manifest["seller"]) + tree_hash(cut) + sha256(canonical(manifest))).hex(),
+        "cases": listing_changes(manifest, [h.hex() for h in hashes]),
+    }
+
+
+def canonical(manifest: Case) -> bytes:
+    """RFC 8785 for what a manifest holds: ASCII text, integers, and numbers that Python writes the same way."""
+    return json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
+    """Each case sets fields by their path, removes them, or replaces the leaf list."""
+    malformed: dict[str, Any] = {
+        "name": 5, "encoding": "xml", "record_count": "9", "chunk_count": 14.5, "chunks_of_records": [5, 1, 2],
+        "listing_root": "0x00", "leaf_digest": "00" * 32, "chain_id": 0, "contract": "0x" + "C0" * 20,
+        "seller": "0x" + "00" * 19, "seller_hpke": "0x" + "5e" * 33, "terms": [], "schema": None,
+        "terms.tokens": ["0x00"], "terms.reserve_price": 1000, "terms.precision_bits": "32",
+        "terms.opened_share": "0.25", "terms.disclosures": "total", "schema.label": 3, "schema.columns": {},
+        "description": "\u001b[2J", "licence": "x" * 10_001, "terms.unknown": 1, "schema.unknown": 1, "unknown": 1,
+    }  # fmt: skip
+    malformed_more: list[tuple[str, str, Any]] = [
+        ("runs that count a record less", "chunks_of_records", [4, 1, 2, 2, 2, 3]),
+        ("runs that count a record more", "chunks_of_records", [6, 1, 2, 2, 2, 3]),
+        ("runs of the same length beside each other", "chunks_of_records", [4, 1, 1, 1, 2, 2, 2, 3]),
+        ("a run of no records", "chunks_of_records", [5, 1, 0, 4, 4, 2]),
+        ("a record without chunks", "chunks_of_records", [5, 1, 2, 2, 1, 0, 1, 5]),
+        ("a run of 2^40 records", "chunks_of_records", [2**40, 1]),
+        ("a million million records", "record_count", 10**12),
+        ("a reserve price with a leading zero", "terms.reserve_price", "01"),
+        ("a negative reserve price", "terms.reserve_price", "-1"),
+        ("a reserve price of 2^256", "terms.reserve_price", str(2**256)),
+        ("an evaluation budget of 2^53", "terms.evaluations", 2**53),
+        ("17 tokens", "terms.tokens", ["0x" + f"{i:040x}" for i in range(17)]),
+        ("a column of an unknown kind", "schema.columns", [{"name": "a", "kind": "image"}]),
+        ("a column with a field more", "schema.columns", [{"name": "a", "kind": "text", "unit": "m"}]),
+    ]
+    invalid: list[tuple[str, str, Any]] = [
+        ("no name", "name", ""),
+        ("no licence", "licence", ""),
+        ("no consent", "consent", ""),
+        ("chunk size 2048", "chunk_size", 2048),
+        ("a chunk more than the records have", "chunk_count", 16),
+        ("a chunk less than the records have", "chunk_count", 14),
+        ("fewer chunks than records", "chunk_count", 8),
+        ("no columns", "schema.columns", []),
+        ("two columns of one name", "schema.columns", [{"name": "outcome", "kind": "text"}] * 2),
+        ("a column without name", "schema.columns", [{"name": "", "kind": "text"}]),
+        ("a label that is no column", "schema.label", "result"),
+        ("texts with a table's schema", "encoding", "text"),
+        ("no tokens", "terms.tokens", []),
+        ("a token twice", "terms.tokens", ["0x" + "70" * 20] * 2),
+        ("33 bits", "terms.precision_bits", 33),
+        ("no bits", "terms.precision_bits", 0),
+        ("no evaluations", "terms.evaluations", 0),
+        ("no bits to disclose", "terms.disclosed_bits", 0),
+        ("more than all opened", "terms.opened_share", 1.5),
+        ("less than none opened", "terms.opened_share", -0.5),
+        ("no disclosure policy", "terms.disclosures", []),
+        ("a disclosure policy twice", "terms.disclosures", ["total", "total"]),
+        ("a disclosure policy without name", "terms.disclosures", [""]),
+    ]
+    cases: list[Case] = [
+        {"name": "as it is", "expect": "ok"},
+        {"name": "without label", "remove": ["schema.label"], "expect": "ok"},
+        {"name": "an empty description", "set": {"description": ""}, "expect": "ok"},
+        {"name": "nothing opened for nothing", "set": {"terms.opened_share": 0}, "expect": "ok"},
+    ]
+    cases += [
+        {"name": f"{path} as {str(value)[:20]!r}", "set": {path: value}, "expect": "MalformedMessage"}
+        for path, value in malformed.items()
+    ]
+    cases += [
+        {"name": name, "set": {path: value}, "expect": "MalformedMessage"} for name, path, value in malformed_more
+    ]
+    fields = [*manifest, *(f"terms.{name}" for name in manifest["terms"]), "schema.columns"]
+    cases += [{"name": f"without {path}", "remove": [path], "expect": "MalformedMessage"} for path in fields]
+    cases += [{"name": name, "set": {path: value}, "expect": "InvalidListing"} for name, path, value in invalid]
+    swapped = [hashes[1], hashes[0], *hashes[2:]]
+    digest = "0x" + sha256(bytes.fromhex("".join(swapped))).hex()
+    return [
+        *cases,
+        {"name": "a leaf less", "leaf_hashes": hashes[:-1], "expect": "InvalidListing"},
+        {"name": "a leaf more", "leaf_hashes": [*hashes, hashes[0]], "expect": "InvalidListing"},
+        {"name": "no leaves", "leaf_hashes": [], "expect": "InvalidListing"},
+        {"name": "a leaf of 31 bytes", "leaf_hashes": [hashes[0][:-2], *hashes[1:]], "expect": "InvalidListing"},
+        {"name": "leaves of 31 and 33 bytes", "leaf_hashes": shifted(hashes), "expect": "InvalidListing"},
+        {"name": "two leaves exchanged", "leaf_hashes": swapped, "expect": "RootMismatch"},
+        {"name": "a leaf altered", "leaf_hashes": [flip(hashes[0]), *hashes[1:]], "expect": "RootMismatch"},
+        {"name": "another root", "set": {"listing_root": "0x" + "11" * 32}, "expect": "RootMismatch"},
+        {"name": "another digest", "set": {"leaf_digest": "0x" + "11" * 32}, "expect": "RootMismatch"},
+        {
+            "name": "two leaves exchanged and the digest with them",
+            "leaf_hashes": swapped,
+            "set": {"leaf_digest": digest},
+            "expect": "RootMismatch",
+        },
+    ]
+
+
+def shifted(hashes: list[str]) -> list[str]:
+    """The same bytes, cut elsewhere."""
+    return [hashes[0][:-2], hashes[0][-2:] + hashes[1], *hashes[2:]]
+
+
+def rows() -> dict[str, Any]:
+    """PROTOCOL 4.2: leaves of 5 rows of 4 entries, the row tree, and leaf data that must be refused."""
+    request = sha256(b"request")
+    table = [[0, 1, -1, 2], [2047, -2047, 0, 0], [-1, -1, -1, -1], [100, -200, 300, -400], [0, 0, 0, 0]]
+    leaf_data = []
+    for record, row in enumerate(table):
+        salt = hmac.digest(SECRET, b"row" + request + u64(record), "sha256")[:16]
+        leaf_data.append(salt + u64(record) + b"".join(e.to_bytes(2, "big", signed=True) for e in row))
+    good = leaf_data[1].hex()
+    edge = (2048).to_bytes(2, "big", signed=True).hex()
+    under = (-2048).to_bytes(2, "big", signed=True).hex()
+    bad = {
+        "nothing": "", "salt only": good[:32], "a byte short": good[:-2], "a byte long": good + "00",
+        "an entry short": good[:-4], "an entry long": good + "0000", "entry 2048": good[:-4] + edge,
+        "entry -2048": good[:-4] + under, "entry -32768": good[:48] + "8000" + good[52:],
+        "entry 32767": good[:48] + "7fff" + good[52:],
+    }  # fmt: skip
+    cases: list[Case] = [
+        {"name": f"row {r}", "leaf": d.hex(), "k": 4, "expect": "ok", "record": r, "row": table[r]}
+        for r, d in enumerate(leaf_data)
+    ]
+    return {
+        "secret": SECRET.hex(),
+        "request": request.hex(),
+        "rows": table,
+        "row_root": tree_hash(leaf_data).hex(),
+        "cases": [*cases, *({"name": n, "leaf": d, "k": 4, "expect": "MalformedMessage"} for n, d in bad.items())],
+    }
+
+
+def draws() -> list[Case]:
+    """PROTOCOL 5.2, with the commitments of the two numbers."""
+    cases = []
+    evaluation = tagged("evaluation", sha256(b"request") + sha256(b"reply"))
+    for number, (selection, t) in enumerate(
+        (
+            (list(range(10)), 3),
+            (list(range(0, 3000, 3)), 59),
+            ([0, 5, 2**40, 2**63, 2**64 - 1], 4),
+            (list(range(100)), 99),
+            ([4, 8], 1),
+            ([4, 8], 2),
+            ([4, 8], 5),
+            ([7], 1),
+            ([7, 9], 0),
+        )
+    ):
+        buyer, seller = sha256(b"buyer" + u64(number)), sha256(b"seller" + u64(number))
+        cases.append(
+            {
+                "name": f"{t} of {len(selection)}",
+                "buyer": buyer.hex(),
+                "seller": seller.hex(),
+                "buyer_commitment": tagged("rB", buyer).hex(),
+                "seller_commitment": tagged("rS", seller).hex(),
+                "request": sha256(b"request").hex(),
+                "reply": sha256(b"reply").hex(),
+                "evaluation": evaluation.hex(),
+                "selection": selection,
+                "t": t,
+                "expect": "ok",
+                "drawn": draw(buyer, seller, evaluation, selection, t),
+            }
+        )
+    for name, selection in (
+        ("nothing selected", []),
+        ("a record twice", [1, 1]),
+        ("descending", [2, 1]),
+        ("negative", [-1, 1]),
+        ("a number of 65 bits", [1, 2**64]),
+    ):
+        cases.append(cases[0] | {"name": name, "selection": selection, "expect": "MalformedMessage", "drawn": []})
+    return cases
+
+
+def signs() -> list[Case]:
+    """PROTOCOL 4.1: the signs of a seeded projection."""
+    cases: list[Case] = []
+    for count in (1, 7, 8, 9, 512, 513, 1000):
+        seed = sha256(b"seed" + u64(count))
+        stream = chacha20(seed, bytes(12), 0, bytes((count + 7) // 8))
+        bits = "".join("+" if stream[i // 8] >> i % 8 & 1 else "-" for i in range(count))
+        cases.append({"name": f"{count} signs", "seed": seed.hex(), "count": count, "expect": "ok", "signs": bits})
+    for name, seed_text, count in (
+        ("short seed", "00" * 31, 8),
+        ("long seed", "00" * 33, 8),
+        ("-1 signs", "00" * 32, -1),
+    ):
+        cases.append({"name": name, "seed": seed_text, "count": count, "expect": "ShapeMismatch"})
+    cases.append({"name": "more than a stream", "seed": "00" * 32, "count": 2**41 + 1, "expect": "ShapeMismatch"})
+    return cases
