@@ -1,0 +1,1 @@
+"""Records as numbers, gradient rows, queries and their scores in the clear."""

@@ -1,0 +1,96 @@
+"""Is buying worth it? What can be said before paying, from scores alone, and how sure it is.
+
+It estimates which share of the offer and of the selection is as good as the buyer's own records. It does not estimate
+the AUC that the purchase will bring: that depends on what the records hold besides being right, which scores do not
+show. Not here: the choice itself (`selection`).
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from blindfair.influence.arrays import Floats, Integers
+from blindfair.pricing.trust import Trust, clean_share_interval
+from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.quantities import Wei
+
+NEARLY_CLEAN = 0.95
+"""From this clean share on, a purchase at random is as good: the estimate is no finer on a few hundred records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """An assessment of one selection before it is paid for.
+
+    `clean_share` is that of the offer, with a 95 % interval for chance, and so of records taken from it at random;
+    `clean_expected` that of the selection. `good_net` is the expected number of good records in the selection less that
+    of bad ones, `value` what the buyer says those are worth to it, if it said so. `warnings` are sentences.
+    """
+
+    records: int
+    price: Wei
+    clean_share: float
+    clean_share_low: float
+    clean_share_high: float
+    clean_expected: float
+    good_net: float
+    value: Wei | None
+    warnings: tuple[str, ...]
+
+    @property
+    def advises_buying(self) -> bool:
+        """Whether anything is selected and no stated value is under the price."""
+        return self.records > 0 and (self.value is None or self.value >= self.price)
+
+    def numbers(self) -> dict[str, float]:
+        """What the sentences rest on, for reports. Amounts are not among them: a float would not hold them."""
+        return {
+            "records": float(self.records),
+            "clean_share": self.clean_share,
+            "clean_share_low": self.clean_share_low,
+            "clean_share_high": self.clean_share_high,
+            "clean_expected": self.clean_expected,
+            "good_net": self.good_net,
+        }
+
+
+def assess(
+    trust: Trust,
+    offer_scores: Floats,
+    trusted_scores: Floats,
+    chosen: Integers,
+    price: Wei,
+    rng: np.random.Generator,
+    *,
+    good_record_value: Wei | None = None,
+) -> Worth:
+    """Assess a selection of the offer that `trust` was computed from, before paying `price` for it.
+
+    `offer_scores` (`n`) and `trusted_scores` (`m`) are those given to `calibrated_trust`; `chosen` are the places of
+    the selected records in `offer_scores`. `good_record_value` is what one more good record is worth to the buyer, its
+    own figure: a bad record is taken to undo a good one, so the selection is worth that times `good_net`, and nothing
+    below zero. Raises InvalidOption for a negative value.
+    """
+    if good_record_value is not None and good_record_value < 0:
+        raise InvalidOption("The value of a good record is negative", expected=">= 0", found=good_record_value)
+    low, high = clean_share_interval(offer_scores, trusted_scores, rng)
+    clean = trust.clean[chosen]
+    good_net = float((2.0 * clean - 1.0).sum())
+    value = None if good_record_value is None else Wei(max(0, int(good_record_value * Fraction(good_net))))
+    expected = float(clean.mean()) if clean.size else 0.0
+    warnings = []
+    if clean.size == 0:
+        warnings.append(
+            "Nothing here is worth its price: no record that the budget can pay is more likely good than bad"
+        )
+    elif value is not None and value < price:
+        warnings.append(
+            f"Nothing here is worth its price: the selection is worth {value} to the buyer and costs {price}"
+        )
+    if high >= NEARLY_CLEAN:
+        warnings.append(
+            f"Random is as good: the offer may be clean (clean share {trust.clean_share:.2f}, between {low:.2f} and "
+            f"{high:.2f}); a lot bought unseen would serve as well, but for duplicates"
+        )
+    return Worth(clean.size, price, trust.clean_share, low, high, expected, good_net, value, tuple(warnings))
