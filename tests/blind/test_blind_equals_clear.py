@@ -147,7 +147,7 @@ def logistic_rows(features: NDArray[np.float64], labels: NDArray[np.int64]) -> N
 def test_faithful_on_real_data(data: Callable[[], tuple[NDArray[np.float64], NDArray[np.int64]]]) -> None:
     """Spearman against float64 scores, through rounding and encryption (SCORING requirement 6).
 
-    Scaled to the largest entry: in a table of two thousand records a single clipped one can cost more than all rounding.
+    Scaled to the largest entry: among two thousand records a single clipped one can cost more than all rounding.
     """
     rows = logistic_rows(*data())
     direction = np.random.default_rng(5).standard_normal(rows.shape[1])
@@ -180,7 +180,7 @@ def test_faithful_on_log_normal_norms() -> None:
 def test_a_query_that_could_wrap_around_is_refused(queries: NDArray[np.int64]) -> None:
     with pytest.raises(QueryOutOfBounds) as caught:
         encrypt_queries(DEFAULT, queries)
-    assert str(abs(int(queries.flat[0]))) not in str(caught.value), "the query is secret"
+    assert "found more" in str(caught.value), "the query is secret, its size too"
 
 
 def test_rounded_scores_need_room_at_the_bound() -> None:

@@ -109,7 +109,7 @@ def test_large_bounds_give_consistent_residues_and_uniform_low_and_high_parts(bi
 def test_rejection_never_reduces(monkeypatch: pytest.MonkeyPatch) -> None:
     """A candidate at or above the width is dropped, not folded back: 7 of 8 three-bit values are kept for width 7."""
     stream = np.tile(np.arange(8, dtype=np.uint64), 4)
-    monkeypatch.setattr(hiding.os, "urandom", lambda size: np.resize(stream, size // 8).tobytes())
+    monkeypatch.setattr("blindfair.blind.hiding.os.urandom", lambda size: np.resize(stream, size // 8).tobytes())
     values = centred(hiding.symmetric_residues(DEFAULT.data_primes, 3, 14), DEFAULT.data_primes)
     assert values == [*range(-3, 4)] * 2
 

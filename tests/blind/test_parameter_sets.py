@@ -24,10 +24,10 @@ def test_modulus_is_within_the_tightened_128_bit_table(parameters: ParameterSet)
 def test_noise_is_drowned_by_forty_bits_and_scores_still_decrypt(parameters: ParameterSet) -> None:
     q, t, n, k = parameters.ciphertext_modulus, parameters.plain_modulus, parameters.ring_degree, parameters.largest_k
     worst = k * 2047 * (n * 21 + 1) + parameters.mask_columns * n * 2**15 * 21
-    rounding = math.ceil(q // parameters.reply_modulus * (1 + n) / 2)
+    rounding = q // parameters.reply_modulus * (1 + n) // 2 + 1
     bound = parameters.drowning_bound()
     assert bound >= 2**40 * worst
-    assert bound + worst + rounding < q / (2 * t)
+    assert 2 * t * (bound + worst + rounding) < q
     assert parameters.hiding_bits() >= 40
 
 

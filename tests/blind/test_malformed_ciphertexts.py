@@ -1,0 +1,231 @@
+"""Bytes that are no query or no reply: each a named error before anything is computed, never a crash."""
+
+import random
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hostile_buyer import HostileBuyer
+
+from blindfair.blind.decrypt import decrypt_reply
+from blindfair.blind.evaluate import EncodedRows, encode_rows, evaluate
+from blindfair.blind.keys import QuerySecret
+from blindfair.blind.packing import packed_size
+from blindfair.blind.parameters import DEFAULT, parameter_set
+from blindfair.blind.query import EncryptedQueries, encrypt_queries
+from blindfair.protocol.errors import MalformedCiphertext, ScoringError, ShapeMismatch, UnknownParameters
+
+RECORDS = 60
+HEAD = 42  # magic, name, m, k
+REPLY_HEAD = 47  # magic, name, m, n, precision
+SEED = 64
+POLYNOMIAL = packed_size(DEFAULT.data_primes, DEFAULT.ring_degree)
+
+
+@pytest.fixture(scope="module")
+def encoded() -> EncodedRows:
+    return encode_rows(DEFAULT, np.random.default_rng(1).integers(-2047, 2048, (RECORDS, 2)).astype(np.int16))
+
+
+@pytest.fixture(scope="module")
+def asked() -> tuple[bytes, QuerySecret]:
+    encrypted, secret = encrypt_queries(DEFAULT, np.array([[5000, -70]]))
+    return encrypted.to_bytes(), secret
+
+
+@pytest.fixture(scope="module")
+def reply(encoded: EncodedRows, asked: tuple[bytes, QuerySecret]) -> bytes:
+    return evaluate(encoded, asked[0])
+
+
+def damage(data: bytes, seed: int) -> bytes:
+    """Truncate, extend, flip, overwrite, cut out or repeat at a random place."""
+    rng = random.Random(seed)
+    place = rng.choice([rng.randrange(len(data)), rng.randrange(80)])
+    length = rng.choice([1, 2, 8, 64, 4096])
+    junk = rng.randbytes(length)
+    return rng.choice(
+        [
+            lambda: data[:place],
+            lambda: data + junk,
+            lambda: data[:place] + bytes([data[place] ^ (1 << rng.randrange(8))]) + data[place + 1 :],
+            lambda: (data[:place] + junk + data[place + length :])[: len(data)],
+            lambda: data[:place] + data[place + length :],
+            lambda: data[:place] + data[place : place + length] + data[place:],
+            lambda: data[:place] + b"\xff" * min(length, len(data) - place) + data[place + length :],
+        ]
+    )()
+
+
+def test_hundreds_of_damaged_queries(encoded: EncodedRows, asked: tuple[bytes, QuerySecret]) -> None:
+    """A changed residue that is still in range is another query, which only the message's signature can tell. The
+    seller answers it as it answers any: and the buyer then gets scores within their bounds, or a refusal."""
+    refused = answered = 0
+    for seed in range(300):
+        data = damage(asked[0], seed)
+        if data == asked[0]:
+            continue
+        try:
+            EncryptedQueries.from_bytes(data)
+        except ScoringError:
+            refused += 1
+            with pytest.raises(ScoringError):
+                evaluate(encoded, data)
+            continue
+        answered += 1
+        if answered <= 10:
+            assert_bounded_or_refused(asked[1], evaluate(encoded, data))
+    assert refused > 150
+    assert answered > 10
+
+
+def test_hundreds_of_damaged_replies(asked: tuple[bytes, QuerySecret], reply: bytes) -> None:
+    for seed in range(300):
+        assert_bounded_or_refused(asked[1], damage(reply, seed))
+
+
+def assert_bounded_or_refused(secret: QuerySecret, data: bytes) -> None:
+    try:
+        scores = decrypt_reply(DEFAULT, secret, data, RECORDS, 1)
+    except ScoringError:
+        return
+    assert scores.shape == (1, RECORDS)
+    assert abs(scores).max() <= 2047 * secret.norms[0] + DEFAULT.score_error(max(1, data[REPLY_HEAD - 1]))
+
+
+@pytest.mark.parametrize("size", [0, 1, HEAD - 1, HEAD, HEAD + 1, HEAD + SEED, 100_000])
+def test_truncated_queries(encoded: EncodedRows, asked: tuple[bytes, QuerySecret], size: int) -> None:
+    with pytest.raises(MalformedCiphertext):
+        evaluate(encoded, asked[0][:size])
+
+
+@pytest.mark.parametrize("size", [0, 1, REPLY_HEAD - 1, REPLY_HEAD, 100_000])
+def test_truncated_replies(asked: tuple[bytes, QuerySecret], reply: bytes, size: int) -> None:
+    with pytest.raises(MalformedCiphertext):
+        decrypt_reply(DEFAULT, asked[1], reply[:size], RECORDS, 1)
+
+
+def with_head(data: bytes, m: int, k: int) -> bytes:
+    return data[:36] + struct.pack("<HI", m, k) + data[HEAD:]
+
+
+@pytest.mark.parametrize(
+    ("m", "k"), [(0, 2), (1, 0), (0, 0), (17, 2), (65535, 1), (1, 4097), (1, 2**32 - 1), (2, 1), (1, 3), (2, 2)]
+)
+def test_impossible_or_untrue_shapes(encoded: EncodedRows, asked: tuple[bytes, QuerySecret], m: int, k: int) -> None:
+    if (m, k) == (2, 1):
+        # The same bytes read as two queries of one coordinate: well-formed, so the rows' shape and the budget decide.
+        with pytest.raises(ShapeMismatch):
+            evaluate(encoded, with_head(asked[0], m, k))
+    else:
+        with pytest.raises(MalformedCiphertext):
+            evaluate(encoded, with_head(asked[0], m, k))
+
+
+def test_more_queries_than_the_budget_was_charged_for() -> None:
+    encrypted, _ = encrypt_queries(DEFAULT, np.ones((2, 1), dtype=np.int64))
+    rows = encode_rows(DEFAULT, np.ones((1, 1), dtype=np.int16))
+    with pytest.raises(ShapeMismatch):
+        evaluate(rows, encrypted.to_bytes(), queries=1)
+    assert evaluate(rows, encrypted.to_bytes(), queries=2)
+
+
+@pytest.mark.parametrize("name", [b"", b"bfv-8192-33", b"\xff" * 32, b"bfv-8192-32\0x", b"a" * 32])
+def test_other_parameter_sets_are_refused_before_a_ciphertext_is_parsed(encoded: EncodedRows, name: bytes) -> None:
+    with pytest.raises(UnknownParameters):
+        evaluate(encoded, b"BFQ1" + name.ljust(32, b"\0") + struct.pack("<HI", 1, 2))
+
+
+def test_a_known_set_other_than_the_rows() -> None:
+    other = parameter_set("bfv-8192-24")
+    encrypted, secret = encrypt_queries(other, np.array([[1]]))
+    rows = np.array([[3]], dtype=np.int16)
+    with pytest.raises(MalformedCiphertext, match="another parameter set"):
+        evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes())
+    reply = evaluate(encode_rows(other, rows), encrypted.to_bytes())
+    assert decrypt_reply(other, secret, reply, 1, 1).tolist() == [[3]]
+    with pytest.raises(MalformedCiphertext, match="another parameter set"):
+        decrypt_reply(DEFAULT, secret, reply, 1, 1)
+    ours = encrypt_queries(DEFAULT, np.array([[1]]))[1]
+    with pytest.raises(MalformedCiphertext, match="another parameter set"):
+        decrypt_reply(DEFAULT, ours, reply, 1, 1)
+
+
+def test_unseeded_ciphertexts_have_no_place(encoded: EncodedRows, asked: tuple[bytes, QuerySecret]) -> None:
+    """Two polynomials each, the second as the buyer likes: twice as long, so refused by length alone."""
+    unseeded = asked[0][:HEAD] + (asked[0][HEAD : HEAD + POLYNOMIAL] + bytes(POLYNOMIAL)) * 20
+    with pytest.raises(MalformedCiphertext, match="length"):
+        evaluate(encoded, unseeded)
+
+
+@pytest.mark.parametrize(("number", "copied"), [(0, 1), (0, 17), (3, 18), (18, 19)])
+def test_a_seed_used_twice(encoded: EncodedRows, asked: tuple[bytes, QuerySecret], number: int, copied: int) -> None:
+    """Zeros of one seed are multiples of one polynomial, so that their masks would add up to one mask."""
+    data = bytearray(asked[0])
+    first, second = (HEAD + place * (SEED + POLYNOMIAL) for place in (number, copied))
+    data[second : second + SEED] = data[first : first + SEED]
+    with pytest.raises(MalformedCiphertext, match="seed"):
+        evaluate(encoded, bytes(data))
+
+
+@pytest.mark.parametrize("number", [0, 17, 18, 19])
+@pytest.mark.parametrize("prime", [0, 1])
+@pytest.mark.parametrize("coefficient", [0, 8191])
+def test_residues_out_of_range(
+    encoded: EncodedRows, asked: tuple[bytes, QuerySecret], number: int, prime: int, coefficient: int
+) -> None:
+    """The prime itself is a second encoding of zero."""
+    start = HEAD + number * (SEED + POLYNOMIAL) + SEED
+    data = int.from_bytes(asked[0], "big")
+    position = 8 * len(asked[0]) - 8 * start - 60 * (prime * 8192 + coefficient + 1)
+    data = data & ~((2**60 - 1) << position) | DEFAULT.data_primes[prime] << position
+    with pytest.raises(MalformedCiphertext, match="residue"):
+        evaluate(encoded, data.to_bytes(len(asked[0]), "big"))
+
+
+@pytest.mark.parametrize(("n", "m"), [(RECORDS + 1, 1), (RECORDS - 1, 1), (RECORDS + 8192, 1), (0, 1), (RECORDS, 2)])
+def test_replies_to_something_else(asked: tuple[bytes, QuerySecret], reply: bytes, n: int, m: int) -> None:
+    with pytest.raises(ShapeMismatch):
+        decrypt_reply(DEFAULT, asked[1], reply, n, m)
+
+
+@pytest.mark.parametrize("precision", [0, 33, 255])
+def test_replies_with_an_impossible_precision(asked: tuple[bytes, QuerySecret], reply: bytes, precision: int) -> None:
+    data = reply[: REPLY_HEAD - 1] + bytes([precision]) + reply[REPLY_HEAD:]
+    with pytest.raises(MalformedCiphertext):
+        decrypt_reply(DEFAULT, asked[1], data, RECORDS, 1)
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda first, second: bytes(len(first)) + second,
+        lambda first, second: second + first,
+        lambda first, second: random.Random(1).randbytes(len(first + second)),
+    ],
+    ids=["first polynomial zero", "polynomials swapped", "random"],
+)
+def test_made_up_replies_give_no_scores(
+    asked: tuple[bytes, QuerySecret], reply: bytes, forge: Callable[[bytes, bytes], bytes]
+) -> None:
+    middle = (REPLY_HEAD + len(reply)) // 2
+    forged = reply[:REPLY_HEAD] + forge(reply[REPLY_HEAD:middle], reply[middle:])
+    with pytest.raises(MalformedCiphertext):
+        decrypt_reply(DEFAULT, asked[1], forged, RECORDS, 1)
+
+
+def test_an_all_zero_reply_is_read_as_what_it_is(asked: tuple[bytes, QuerySecret]) -> None:
+    """The zero ciphertext decrypts to zero under every key: no crash, and no score that was not sent."""
+    data = b"BFR1" + DEFAULT.name.encode().ljust(32, b"\0") + struct.pack("<HQB", 1, RECORDS, 32) + bytes(POLYNOMIAL)
+    assert len(data) == REPLY_HEAD + 2 * 8192 * 60 // 8
+    assert not decrypt_reply(DEFAULT, asked[1], data, RECORDS, 1).any()
+
+
+def test_an_extreme_query_is_answered_like_any_other(encoded: EncodedRows) -> None:
+    """First polynomials all zero, or all at the largest residue, are well-formed: the seller must not fall over."""
+    buyer = HostileBuyer()
+    largest = {place: DEFAULT.ciphertext_modulus - 1 for place in range(8192)}
+    for phase in ({}, largest):
+        query = buyer.query([buyer.bare(phase) for _ in range(2)], [buyer.bare(phase) for _ in range(18)])
+        assert len(evaluate(encoded, query.to_bytes())) == REPLY_HEAD + POLYNOMIAL
