@@ -14,15 +14,12 @@ contract LibraryHarness {
         return MerkleProof9162.leafHash(data);
     }
 
-    function pathLength(uint256 index, uint256 size) external pure returns (uint256) {
-        return MerkleProof9162.pathLength(index, size);
-    }
-
-    function rootFrom(bytes32 leaf, uint256 index, uint256 size, bytes32[] calldata path)
+    /// @notice The length that the path should have, and the root to which it leads.
+    function climb(bytes32 leaf, uint256 index, uint256 size, bytes32[] calldata path)
         external
         view
-        returns (bytes32)
+        returns (uint256 length, bytes32 root)
     {
-        return MerkleProof9162.rootFrom(leaf, index, size, path);
+        return (MerkleProof9162.pathLength(index, size), MerkleProof9162.rootFrom(leaf, index, size, path));
     }
 }
