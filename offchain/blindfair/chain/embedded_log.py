@@ -70,6 +70,8 @@ class EmbeddedLog:
                 found=found,
                 hint="finish its trades with the version that began them, or begin with a new directory",
             )
+        if found == VERSION and "entries" not in tables:
+            raise JournalDamaged(f"{self._path} has lost its entries", hint=_HINT)
         if not tables:
             self._db.execute(
                 "CREATE TABLE entries (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, payload BLOB NOT NULL,"
@@ -91,8 +93,10 @@ class EmbeddedLog:
         """The seal of the last entry, every entry having been compared with its own."""
         seal = b""
         for expected, (number, kind, payload, parent, found) in enumerate(self._entries):
-            seal = _seal(seal, Entry(kind, payload, parent))
-            if number != expected or found != seal:
+            # SQLite takes any type in any column.
+            sound = isinstance(kind, str) and isinstance(payload, bytes) and isinstance(parent, bytes)
+            seal = _seal(seal, Entry(kind, payload, parent)) if sound else b""
+            if not sound or number != expected or found != seal:
                 self._db.close()
                 raise JournalDamaged(f"{self._path} was altered", expected=f"entry {expected} as written", hint=_HINT)
         return seal

@@ -4,6 +4,7 @@ Reads are tried a few times; a transaction is handed over once per request, beca
 answer that never came means. Whether an answer is true is not judged here, only that it is one.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 from eth_abi.exceptions import DecodingError
+from urllib3.exceptions import HTTPError
 from web3 import Web3
 from web3.exceptions import Web3Exception, Web3RPCError
 from web3.providers import JSONBaseProvider
@@ -23,9 +25,27 @@ from blindfair.protocol.errors import BlindfairError, InvalidOption, NodeFailure
 ATTEMPTS = 3
 """How often a read is tried before the node counts as unreachable."""
 
-_PAUSE = 0.2
+_PAUSE = 0.1
 _LARGEST_ANSWER = 32 * 1024 * 1024
 _WRITES = frozenset({"eth_sendRawTransaction", "eth_sendTransaction"})
+
+
+# The closing quote is optional, so that the scan stays linear on a string that never ends.
+_STRING_OR_BRACKET = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]')
+_DEEPEST_ANSWER = 64
+
+
+def _nesting(body: bytes) -> int:
+    # Before the parser: libraries that web3 needs lift the interpreter's limit of recursion so high that deep JSON
+    # overruns the stack and ends the process.
+    depth = deepest = 0
+    for match in _STRING_OR_BRACKET.finditer(body):
+        if match.group() in (b"[", b"{"):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif match.group() in (b"]", b"}"):
+            depth -= 1
+    return deepest
 
 
 class NodeProvider(JSONBaseProvider):
@@ -71,9 +91,11 @@ class NodeProvider(JSONBaseProvider):
 
     def _asked_once(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         body = self._posted(self.encode_rpc_request(method, params))
+        if _nesting(body) > _DEEPEST_ANSWER:
+            raise self.nonsense(method, "JSON nested without end")
         try:
             answer = self.decode_rpc_response(body)
-        except (ValueError, RecursionError):
+        except ValueError:
             raise self.nonsense(method, "not JSON") from None
         if not isinstance(answer, dict) or ("result" in answer) == ("error" in answer):
             raise self.nonsense(method, "neither a result nor an error")
@@ -86,7 +108,7 @@ class NodeProvider(JSONBaseProvider):
             with self._session.post(
                 self._url,
                 data=body,
-                headers={"Content-Type": "application/json"},
+                headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
                 timeout=self._timeout,
                 stream=True,
                 allow_redirects=False,
@@ -94,7 +116,8 @@ class NodeProvider(JSONBaseProvider):
                 # Some nodes send an error object with a status of 400 or 500; a body that is none is caught later.
                 if response.status_code in (429, 502, 503, 504):
                     raise _Unreachable(f"HTTP status {response.status_code}")
-                for piece in response.iter_content(64 * 1024):
+                # What has come so far, not whole blocks: a node that sends a byte now and then must not hold us up.
+                while piece := response.raw.read1(64 * 1024):
                     received += piece
                     if len(received) > _LARGEST_ANSWER:
                         raise NodeFailure(
@@ -104,7 +127,7 @@ class NodeProvider(JSONBaseProvider):
                         )
                     if time.monotonic() > deadline:
                         raise _Unreachable(f"no whole answer in {self._timeout:g} s")
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise _Unreachable(type(error).__name__) from None
         return bytes(received)
 
