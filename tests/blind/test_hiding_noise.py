@@ -96,9 +96,8 @@ def test_small_bounds_are_drawn_without_bias(bound: int) -> None:
     assert chisquare(counts).pvalue > ALPHA
 
 
-@pytest.mark.parametrize("bits", [62, 63, 64, 65, 87, 118])
-def test_large_bounds_give_consistent_residues_and_uniform_low_and_high_parts(bits: int) -> None:
-    bound = 2**bits + 12345
+@pytest.mark.parametrize("bound", [3 * 2**60, 2**63 - 1, 2**63, 3 * 2**62, 2**64 + 12345, 5 * 2**85 + 7, 2**118 - 1])
+def test_large_bounds_give_consistent_residues_and_uniform_low_and_high_parts(bound: int) -> None:
     values = centred(hiding.symmetric_residues(DEFAULT.data_primes, bound, 20_000), DEFAULT.data_primes)
     assert -bound <= min(values) < -0.99 * bound
     assert 0.99 * bound < max(values) <= bound

@@ -147,7 +147,9 @@ def test_a_known_set_other_than_the_rows() -> None:
     assert decrypt_reply(other, secret, reply, 1, 1).tolist() == [[3]]
     with pytest.raises(MalformedCiphertext, match="another parameter set"):
         decrypt_reply(DEFAULT, secret, reply, 1, 1)
-    ours = encrypt_queries(DEFAULT, np.array([[1]]))[1]
+    asked, ours = encrypt_queries(DEFAULT, np.array([[1]]))
+    with pytest.raises(MalformedCiphertext, match="another parameter set"):
+        decrypt_reply(DEFAULT, secret, evaluate(encode_rows(DEFAULT, rows), asked.to_bytes()), 1, 1)
     with pytest.raises(MalformedCiphertext, match="another parameter set"):
         decrypt_reply(DEFAULT, ours, reply, 1, 1)
 
