@@ -186,6 +186,12 @@ class SealBroken(MessageError):
     exit_code = 39
 
 
+class NoAnswer(MessageError):
+    """The counterparty did not answer in time, counted in chain time."""
+
+    exit_code = 40
+
+
 # --- commitments ---------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +280,12 @@ class UnusableModel(ScoringError):
     """The scoring model is unknown, malformed or has values that are not finite."""
 
     exit_code = 66
+
+
+class TooCostly(ScoringError):
+    """Answering the request would take more memory or work than the seller gives."""
+
+    exit_code = 67
 
 
 # --- audit ---------------------------------------------------------------------------------------------------------
