@@ -83,6 +83,10 @@ def test_equal_records_have_different_hashes() -> None:
     assert not set(data_set.leaf_hashes) & set(other.leaf_hashes)
 
 
+def test_a_data_set_does_not_show_its_records() -> None:
+    assert "secret record" not in repr(ChunkedDataset.build([b"secret record"], 1024, SECRET))
+
+
 @pytest.mark.parametrize("record", [-1, 2, 9])
 def test_a_record_outside_the_listing_has_no_chunks(record: int) -> None:
     with pytest.raises(IndexError):

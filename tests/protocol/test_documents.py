@@ -69,6 +69,11 @@ def test_an_altered_byte_never_gives_the_same_document(document: Document, data:
     assert canonical(other) == bytes(bad) != good
 
 
+def test_integers_stay_integers_up_to_the_largest_safe_one() -> None:
+    document = parse(b'{"a":9007199254740991,"b":-9007199254740991,"c":9007199254740992,"d":0}', LIMIT)
+    assert [type(value) for value in document.values()] == [int, int, float, int]
+
+
 @given(st.binary(max_size=64))
 def test_any_bytes_are_refused_by_name_or_canonical(data: bytes) -> None:
     with contextlib.suppress(MessageError):

@@ -174,6 +174,11 @@ def test_unknown_fields_are_refused() -> None:
         fields.done()
 
 
+def test_a_list_that_is_too_long_is_counted_and_not_shown() -> None:
+    with pytest.raises(MalformedMessage, match="found '3000 values'"):
+        Fields({"x": [0] * 3000}).items("x", 2)
+
+
 def test_many_unknown_fields_do_not_fill_the_screen() -> None:
     with pytest.raises(MalformedMessage) as caught:
         Fields({f"field {i}": 1 for i in range(10_000)}).done()

@@ -110,6 +110,7 @@ def documents() -> list[Case]:
         b'{"A":1,"a":[[1],[2,{"x":[]}]]}',
         b'{"a":' + b"[" * 15 + b"]" * 15 + b"}",
         b'{"a":"' + b"[{" * 500 + b'"}',
+        b'{"a":[' + b"[]," * 99 + b"[]]}",
         b'{"a":"\\"[[[[[[[[[[[[[[[[[["}',
     ]
     bad = {
@@ -159,6 +160,7 @@ def documents() -> list[Case]:
         "literal in capitals": b'{"a":True}',
         "17 levels": b'{"a":' + b"[" * 16 + b"]" * 16 + b"}",
         "5000 levels": b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}",
+        "5000 levels after a thousand lists": b'{"a":[' + b"[]," * 1000 + b"[" * 5000 + b"]" * 5001 + b"}",
         "5000 brackets never closed": b"[" * 5000,
         "objects 2000 deep": b'{"a":' * 2000 + b"1" + b"}" * 2000,
         "brackets after a string that is not one": b'{"a":"\n' + b"[" * 5000,
@@ -166,6 +168,7 @@ def documents() -> list[Case]:
     }
     cases: list[Case] = [{"name": f"good {i}", "data": d.hex(), "expect": "ok"} for i, d in enumerate(good)]
     cases += [{"name": name, "data": data.hex(), "expect": "MalformedMessage"} for name, data in bad.items()]
+    cases.append({"name": "as long as the limit", "data": b"{}".hex(), "limit": 2, "expect": "ok"})
     cases.append({"name": "one byte over the limit", "data": b"{}".hex(), "limit": 1, "expect": "MessageTooLarge"})
     return cases
 

@@ -5,7 +5,7 @@ Not here: the meaning of a record's bytes (`records`), and encryption (`cipher`)
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 
@@ -79,13 +79,13 @@ class ChunkedDataset:
     chunk_size: int
     """Bytes of a full chunk."""
 
-    chunks: tuple[bytes, ...]
-    """`salt || payload` of every chunk, by chunk number. Not to be shown: the salts protect small records."""
+    chunks: tuple[bytes, ...] = field(repr=False)
+    """`salt || payload` of every chunk, by chunk number: the data itself."""
 
-    first_chunks: tuple[int, ...]
+    first_chunks: tuple[int, ...] = field(repr=False)
     """The number of the first chunk of every record."""
 
-    leaf_hashes: tuple[Digest, ...]
+    leaf_hashes: tuple[Digest, ...] = field(repr=False)
     """`L_j = H(00 || chunk_j)` of every chunk."""
 
     @classmethod
