@@ -14,7 +14,8 @@ from blindfair.influence.arrays import Classes, Floats
 from blindfair.protocol.errors import InvalidOption, NotTwoClasses, ShapeMismatch
 
 _STEPS = 200
-_TOLERANCE = 1e-10
+_NEAR = 1e-8
+_DONE = 1e-22
 
 
 def record_loss(weights: torch.Tensor, features: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
@@ -63,19 +64,16 @@ def fit_logistic(X: Floats, y: Classes, l2: float, sample_weight: Floats | None 
     for _ in range(_STEPS):
         gradient = loss_gradient(X, y, weights, l2, sample_weight)
         step = np.linalg.solve(hessian(X, weights, l2, sample_weight), gradient)
-        # Half the squared Newton decrement bounds how far the loss can still fall, relative to the loss itself.
-        if float(gradient @ step) <= _TOLERANCE**2 * max(1.0, loss):
-            return weights - step
+        # Half the squared Newton decrement is how far the loss can still fall, to second order.
+        left = 0.5 * float(gradient @ step) / max(1.0, loss)
         size = 1.0
-        while size > _TOLERANCE:
-            candidate = weights - size * step
-            fallen = total_loss(X, y, candidate, l2, sample_weight)
-            if fallen < loss:
-                break
+        # Near the minimum the loss no longer shows progress in double precision, and Newton's step needs no halving.
+        while left > _NEAR and size > _NEAR and total_loss(X, y, weights - size * step, l2, sample_weight) >= loss:
             size /= 2
-        else:
-            return weights
-        weights, loss = candidate, fallen
+        weights = weights - size * step
+        if left <= _DONE:
+            break
+        loss = total_loss(X, y, weights, l2, sample_weight)
     return weights
 
 

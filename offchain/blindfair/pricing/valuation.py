@@ -41,8 +41,8 @@ class QueryKind(Enum):
 class Valuation:
     """Everything of a question that is not encryption, and what is needed to read the answer.
 
-    `query` is `k` int64, `real_query` the same before rounding. `trusted_scores` are the real scores of the validation records, each from a query that was
-    made without it, in the unit of `scale`.
+    `query` is `k` int64, `real_query` the same before rounding. `trusted_scores` are the real scores of the validation
+    records, each from a query that was made without it, in the unit of `scale`.
     """
 
     model: LogisticRegression
