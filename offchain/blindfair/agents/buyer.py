@@ -239,13 +239,13 @@ class Buyer(Agent):
         )
 
     def _select(self, evaluated: Evaluated, choice: Choice) -> tuple[Envelope, Selection]:
-        terms, rows = evaluated.listing.manifest.terms, self.policy.audit_rows
-        largest = int(terms.opened_share * len(choice.records))
-        if rows > largest:
+        opened = int(evaluated.listing.manifest.terms.opened_share * len(choice.records))
+        rows = min(self.policy.audit_rows, opened)
+        if rows < self.policy.least_audit_rows:
             raise OfferTooSmall(
-                "The purchase is too small for the audit: the listing opens only a part of a selection for nothing",
-                expected=f"at most {largest} of {len(choice.records)} records opened",
-                found=rows,
+                "The purchase is too small for the audit: of a selection the listing opens only a part for nothing",
+                expected=f"at least {self.policy.least_audit_rows} records opened",
+                found=f"{opened} of {len(choice.records)}",
                 hint="raise the budget, audit fewer rows, or buy from a larger offer",
             )
         selection = Selection(

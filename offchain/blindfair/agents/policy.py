@@ -22,12 +22,15 @@ class SellerPolicy:
 class BuyerPolicy:
     """What the buyer spends at most and insists on before it pays (PROTOCOL 6.6).
 
-    `audit_rows` is `t` of PROTOCOL 5: 59 gives 95 % confidence that under 5 % of the selection is fake.
+    `audit_rows` is `t` of PROTOCOL 5: 59 gives 95 % confidence that under 5 % of the selection is fake. Where the
+    listing opens fewer records of a small selection for nothing, that many are audited, but not under
+    `least_audit_rows`.
     """
 
     budget: Wei
     token: Address = ETHER
     audit_rows: int = 59
+    least_audit_rows: int = 59
     least_bond_share: float = 0.05
     least_reveal_window: Seconds = Seconds(1800)
     most_reveal_window: Seconds = Seconds(6 * 3600)
