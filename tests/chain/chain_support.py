@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -198,7 +199,9 @@ def _signed(exchange: DataExchange, seller: Party, offer: Offer) -> Signature:
     return sign_offer(offer, Domain(exchange.chain_id, exchange.address), bytes(seller.account.key))
 
 
-def new_exchange(network: Network) -> DataExchange:
+@cache
+def exchange_on(network: Network) -> DataExchange:
+    """The chain's one escrow; a chain opened again is another object, and gets another."""
     return DataExchange(network.web3, deploy(Party(network).sender))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from chain_support import HARDHAT, HardhatNetwork, Network, Trade, new_exchange, new_trade, running_hardhat
+from chain_support import HARDHAT, HardhatNetwork, Network, Trade, exchange_on, new_trade, running_hardhat
 
 from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.exchange import DataExchange
@@ -22,14 +22,14 @@ def hardhat(hardhat_url: str) -> HardhatNetwork:
     return HardhatNetwork(hardhat_url)
 
 
-@pytest.fixture(params=["embedded", "hardhat"])
+@pytest.fixture(scope="session", params=["embedded", "hardhat"])
 def network(request: pytest.FixtureRequest) -> Network:
     return EmbeddedChain() if request.param == "embedded" else request.getfixturevalue("hardhat")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def exchange(network: Network) -> DataExchange:
-    return new_exchange(network)
+    return exchange_on(network)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from chain_support import ONE_ETHER, Party, new_exchange, new_trade
+from chain_support import ONE_ETHER, Party, exchange_on, new_trade
 from web3.exceptions import MethodUnavailable, Web3RPCError
 
 from blindfair.chain.embedded import EMBEDDED_CHAIN_ID, GENESIS_TIME, EmbeddedChain
@@ -88,7 +88,7 @@ def test_two_chains_with_the_same_inputs_have_the_same_blocks() -> None:
 
 def test_a_reopened_chain_is_the_same_chain(tmp_path: Path) -> None:
     chain = EmbeddedChain(tmp_path / "log", now=Timestamp(1_600_000_000))
-    trade = new_trade(chain, new_exchange(chain))
+    trade = new_trade(chain, exchange_on(chain))
     trade.accepted()
     chain.advance(Seconds(77))
     trade.revealed()
@@ -103,7 +103,7 @@ def test_a_reopened_chain_is_the_same_chain(tmp_path: Path) -> None:
 
 def test_what_was_rejected_stays_rejected(tmp_path: Path) -> None:
     chain = EmbeddedChain(tmp_path / "log")
-    exchange = new_exchange(chain)
+    exchange = exchange_on(chain)
     poor = Party(chain, Wei(0))
     with pytest.raises(Web3RPCError, match="afford"):
         chain.web3.eth.send_raw_transaction(poor.forced(exchange.commit(b"1" * 32, b"2" * 32)).raw)  # type: ignore[arg-type]
@@ -160,7 +160,7 @@ chain.web3.eth.send_raw_transaction(bytes.fromhex(sys.argv[2]))
 
 def test_a_transaction_is_on_the_disk_before_it_is_executed(tmp_path: Path) -> None:
     chain = EmbeddedChain(tmp_path / "log")
-    exchange, party = new_exchange(chain), Party(chain)
+    exchange, party = exchange_on(chain), Party(chain)
     prepared = party.sender.prepare(exchange.commit(b"1" * 32, b"2" * 32))  # type: ignore[arg-type]
     chain.close()
     crashed = subprocess.run([sys.executable, "-c", CRASH, tmp_path / "log", prepared.raw.hex()], check=False)
@@ -279,7 +279,7 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
 
 def test_garbage_is_rejected_and_changes_nothing(tmp_path: Path) -> None:
     chain = EmbeddedChain(tmp_path / "log")
-    exchange, party = new_exchange(chain), Party(chain)
+    exchange, party = exchange_on(chain), Party(chain)
     raw = party.forced(exchange.commit(b"1" * 32, b"2" * 32)).raw  # type: ignore[arg-type]
     height = chain.web3.eth.block_number
     bad = [b"", b"\x00", b"\x02", b"\xc0", b"\x7f" * 40, raw[:-1], raw + b"\x00", b"\x02" + b"\x00" * 200_000]
@@ -303,7 +303,7 @@ def test_garbage_is_rejected_and_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_transaction_is_included_once() -> None:
     chain = EmbeddedChain()
-    exchange, party = new_exchange(chain), Party(chain)
+    exchange, party = exchange_on(chain), Party(chain)
     raw = party.forced(exchange.commit(b"1" * 32, b"2" * 32)).raw  # type: ignore[arg-type]
     chain.web3.eth.send_raw_transaction(raw)
     for again in (raw, party.forced(exchange.commit(b"3" * 32, b"2" * 32), gas=31_000_000).raw):  # type: ignore[arg-type]
@@ -314,7 +314,7 @@ def test_a_transaction_is_included_once() -> None:
 
 def test_calls_cost_nothing_and_estimates_suffice() -> None:
     chain = EmbeddedChain()
-    trade = new_trade(chain, new_exchange(chain)).corrupted()
+    trade = new_trade(chain, exchange_on(chain)).corrupted()
     trade.accepted()
     trade.revealed()
     penniless = Party(chain, Wei(0))

@@ -33,11 +33,12 @@ def test_an_honest_order_pays_the_seller_to_the_wei(trade: Trade) -> None:
     exchange, seller, buyer, offer = trade.exchange, trade.seller, trade.buyer, trade.offer
     order_id = offer.struct_hash()
     before = exchange.balance(seller.address), exchange.balance(buyer.address)
+    held = exchange.balance(exchange.address)
 
     accept = trade.accepted()
     view = exchange.order(order_id)
     assert (view.state, view.deadline) == (OrderState.LOCKED, accept.timestamp + WINDOW)
-    assert exchange.balance(exchange.address) == offer.price + offer.bond
+    assert exchange.balance(exchange.address) == held + offer.price
 
     reveal = trade.revealed()
     assert exchange.order(order_id).deadline == reveal.timestamp + WINDOW
@@ -48,7 +49,7 @@ def test_an_honest_order_pays_the_seller_to_the_wei(trade: Trade) -> None:
     assert exchange.free_balance(seller.address, ETHER) == offer.bond
 
     withdraw = seller.do(exchange.withdraw(ETHER, offer.bond, seller.address))
-    assert exchange.balance(exchange.address) == 0
+    assert exchange.balance(exchange.address) == held - offer.bond
     assert exchange.balance(seller.address) == before[0] + offer.price + offer.bond - reveal.fee - withdraw.fee
     assert exchange.balance(buyer.address) == before[1] - offer.price - accept.fee - release.fee
 
@@ -151,7 +152,7 @@ def test_events_say_who_when_and_how_much(trade: Trade) -> None:
 def test_listings_are_found_with_their_sellers(trade: Trade) -> None:
     exchange, second = trade.exchange, Party(trade.network)
     receipt = second.do(exchange.commit(Root(b"\x01" * 32), Digest(b"\x02" * 32)))
-    first, last = exchange.listings()
+    first, last = exchange.listings()[-2:]
     assert (first.listing, first.seller) == (trade.offer.listing, trade.seller.address)
     assert (last.seller, last.listing_root, last.manifest_hash) == (second.address, b"\x01" * 32, b"\x02" * 32)
     assert exchange.seller_of(last.listing) == second.address

@@ -15,31 +15,7 @@ from web3.providers.eth_tester import EthereumTesterProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from blindfair.chain.embedded_backend import Backend, CallFailed, Rejected
-
-_READS = frozenset(
-    {
-        "web3_clientVersion",
-        "net_version",
-        "eth_accounts",
-        "eth_blockNumber",
-        "eth_call",
-        "eth_chainId",
-        "eth_estimateGas",
-        "eth_feeHistory",
-        "eth_gasPrice",
-        "eth_getBalance",
-        "eth_getBlockByHash",
-        "eth_getBlockByNumber",
-        "eth_getCode",
-        "eth_getLogs",
-        "eth_getStorageAt",
-        "eth_getTransactionByHash",
-        "eth_getTransactionCount",
-        "eth_getTransactionReceipt",
-        "eth_maxPriorityFeePerGas",
-    }
-)
-
+from blindfair.chain.node import READS
 
 _NOBODY = "0x" + "00" * 20
 """Who calls when nobody is named, as with any node."""
@@ -84,7 +60,7 @@ class Provider(EthereumTesterProvider):
         with self._lock:
             if method == "eth_sendRawTransaction":
                 return self._send(params)
-            if method not in _READS:
+            if method not in READS:
                 return _error(-32601, f"the method {method} does not exist")
             if method in ("eth_call", "eth_estimateGas") and params[0].get("from") is None:
                 params = [{**params[0], "from": _NOBODY}, *params[1:]]

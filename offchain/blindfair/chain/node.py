@@ -6,8 +6,8 @@ answer that never came means. Whether an answer is true is not judged here, only
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,13 +22,35 @@ from web3.types import RPCEndpoint, RPCResponse
 from blindfair.chain.reverts import revert_of
 from blindfair.protocol.errors import BlindfairError, InvalidOption, NodeFailure
 
-ATTEMPTS = 3
-"""How often a read is tried before the node counts as unreachable."""
+READS = frozenset(
+    {
+        "web3_clientVersion",
+        "net_version",
+        "eth_accounts",
+        "eth_blockNumber",
+        "eth_call",
+        "eth_chainId",
+        "eth_estimateGas",
+        "eth_feeHistory",
+        "eth_gasPrice",
+        "eth_getBalance",
+        "eth_getBlockByHash",
+        "eth_getBlockByNumber",
+        "eth_getCode",
+        "eth_getLogs",
+        "eth_getStorageAt",
+        "eth_getTransactionByHash",
+        "eth_getTransactionCount",
+        "eth_getTransactionReceipt",
+        "eth_maxPriorityFeePerGas",
+    }
+)
+"""The methods that this program uses and that change nothing, so that asking again is harmless."""
 
-_PAUSE = 0.1
+_PAUSES = (0.1, 0.2)
+"""Seconds between the attempts of a read, before the node counts as unreachable."""
+
 _LARGEST_ANSWER = 32 * 1024 * 1024
-_WRITES = frozenset({"eth_sendRawTransaction", "eth_sendTransaction"})
-
 
 # The closing quote is optional, so that the scan stays linear on a string that never ends.
 _STRING_OR_BRACKET = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]')
@@ -75,22 +97,23 @@ class NodeProvider(JSONBaseProvider):
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """The node's answer, an error object included. Raises NodeFailure."""
-        attempts = 1 if method in _WRITES else ATTEMPTS
-        for attempt in range(1, attempts + 1):
-            try:
+        for pause in _PAUSES if method in READS else ():
+            with suppress(_Unreachable):
                 return self._asked_once(method, params)
-            except _Unreachable as failure:
-                if attempt == attempts:
-                    raise NodeFailure(
-                        f"the node at {self.host} cannot be reached for {method}",
-                        found=failure.reason,
-                        hint="check the address, and that the node runs and is not overloaded",
-                    ) from None
-            time.sleep(_PAUSE * 2 ** (attempt - 1))
-        raise AssertionError("a loop over at least one attempt ends inside")
+            time.sleep(pause)
+        try:
+            return self._asked_once(method, params)
+        except _Unreachable as failure:
+            raise NodeFailure(
+                f"the node at {self.host} cannot be reached for {method}",
+                found=failure.reason,
+                hint="check the address, and that the node runs and is not overloaded",
+            ) from None
 
     def _asked_once(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        body = self._posted(self.encode_rpc_request(method, params))
+        # A connection that the node has closed meanwhile costs a read one attempt; anything else has only one.
+        post = self._session.post if method in READS else requests.post
+        body = self._posted(post, self.encode_rpc_request(method, params))
         if _nesting(body) > _DEEPEST_ANSWER:
             raise self.nonsense(method, "JSON nested without end")
         try:
@@ -101,11 +124,11 @@ class NodeProvider(JSONBaseProvider):
             raise self.nonsense(method, "neither a result nor an error")
         return answer
 
-    def _posted(self, body: bytes) -> bytes:
+    def _posted(self, post: Callable[..., requests.Response], body: bytes) -> bytes:
         deadline = time.monotonic() + self._timeout
         received = bytearray()
         try:
-            with self._session.post(
+            with post(
                 self._url,
                 data=body,
                 headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},

@@ -16,7 +16,13 @@ from blindfair.chain.exchange import DataExchange
 from blindfair.chain.finality import Finality, final_height
 from blindfair.chain.node import asking, request
 from blindfair.chain.transactions import PreparedTransaction, Receipt, is_known, read_receipt
-from blindfair.protocol.errors import ContractReverted, InsufficientFunds, NodeFailure, TransactionUncertain
+from blindfair.protocol.errors import (
+    ContractReverted,
+    InsufficientFunds,
+    NodeFailure,
+    TransactionUncertain,
+    WrongContract,
+)
 from blindfair.protocol.quantities import Address, BlockNumber, Gas, TransactionHash, Wei
 
 __all__ = ["PreparedTransaction", "Receipt", "Sender"]
@@ -54,8 +60,9 @@ class Sender:
         """Try a call out and sign it; nothing is sent.
 
         Raises ContractReverted if the contract would refuse it, InsufficientFunds if the account cannot pay for it at
-        the highest price, and NodeFailure.
+        the highest price, WrongContract if there is no contract to call, and NodeFailure.
         """
+        self._check_target(call)
         self._check_funds(call, call.value)
         gas_limit = self._gas_limit(call)
         base, tip = self._fees(call)
@@ -77,6 +84,19 @@ class Sender:
             }
         )
         return PreparedTransaction.from_bytes(bytes(signed.raw_transaction))
+
+    def _check_target(self, call: Call) -> None:
+        # The chain takes a call of nothing and keeps its ether.
+        if call.to is None or not call.data:
+            return
+        with asking("eth_getCode"):
+            code = self.web3.eth.get_code(Web3.to_checksum_address(call.to))
+        if not code:
+            raise WrongContract(
+                f"there is no contract that could take {call.name}",
+                found=call.to,
+                hint="check the address and the chain; nothing was sent",
+            )
 
     def _gas_limit(self, call: Call) -> Gas:
         with asking(call.name):
