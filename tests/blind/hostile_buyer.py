@@ -92,7 +92,7 @@ def phase_of(pair: Words, secret: NDArray[np.int64], modulus: int) -> NDArray[An
     """`c0 + c1 s` of a ciphertext `2 x 1 x N` modulo one prime, centred, as Python integers."""
     product = _multiply(pair[1, 0], secret == 1) - _multiply(pair[1, 0], secret == -1)
     phase = (pair[0, 0].astype(object) + product) % modulus
-    return np.where(phase > modulus // 2, phase - modulus, phase)
+    return np.array([value - modulus if value > modulus // 2 else value for value in phase], dtype=object)
 
 
 def _multiply(polynomial: Words, bits: NDArray[np.bool_]) -> NDArray[Any]:
@@ -102,8 +102,9 @@ def _multiply(polynomial: Words, bits: NDArray[np.bool_]) -> NDArray[Any]:
     limbs = np.frombuffer(product.to_bytes(2 * degree * _LIMB, "little"), dtype=np.uint8).reshape(-1, _LIMB)
     low = np.ascontiguousarray(limbs[:, :8]).view("<u8")[:, 0].astype(object)
     high = np.ascontiguousarray(limbs[:, 8:]).view("<u2")[:, 0].astype(object)
-    terms = low + high * 2**64
-    return terms[:degree] - terms[degree:]
+    terms: NDArray[Any] = low + high * 2**64
+    wrapped: NDArray[Any] = terms[:degree] - terms[degree:]
+    return wrapped
 
 
 def _long(words: Words) -> int:

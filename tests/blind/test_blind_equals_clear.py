@@ -140,7 +140,8 @@ def logistic_rows(features: NDArray[np.float64], labels: NDArray[np.int64]) -> N
     """Gradient rows of a logistic regression's loss at its fit."""
     features = (features - features.mean(0)) / (features.std(0) + 1e-9)
     model = LogisticRegression(max_iter=2000).fit(features, labels)
-    return features * (model.predict_proba(features)[:, 1] - labels)[:, None]
+    rows: NDArray[np.float64] = features * (model.predict_proba(features)[:, 1] - labels)[:, None]
+    return rows
 
 
 @pytest.mark.parametrize("data", [trial, diabetes])
@@ -150,7 +151,7 @@ def test_faithful_on_real_data(data: Callable[[], tuple[NDArray[np.float64], NDA
     Scaled to the largest entry: among two thousand records a single clipped one can cost more than all rounding.
     """
     rows = logistic_rows(*data())
-    direction = np.random.default_rng(5).standard_normal(rows.shape[1])
+    direction: NDArray[np.float64] = np.random.default_rng(5).standard_normal(rows.shape[1:])
     integers, _ = quantise_rows(rows, 2047 / abs(rows).max())
     query, _ = quantise_query(direction, DEFAULT.plain_modulus)
     scores = blind_scores(integers, query[None])[0]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hostile_buyer import HostileBuyer
 from numpy.typing import NDArray
-from sympy import ZZ
-from sympy.polys.matrices import DomainMatrix
+from sympy import ZZ  # type: ignore[import-untyped]
+from sympy.polys.matrices import DomainMatrix  # type: ignore[import-untyped]
 
 from blindfair.blind import hiding
 from blindfair.blind.decrypt import decrypt_reply

@@ -45,17 +45,16 @@ def damage(data: bytes, seed: int) -> bytes:
     place = rng.choice([rng.randrange(len(data)), rng.randrange(80)])
     length = rng.choice([1, 2, 8, 64, 4096])
     junk = rng.randbytes(length)
-    return rng.choice(
-        [
-            lambda: data[:place],
-            lambda: data + junk,
-            lambda: data[:place] + bytes([data[place] ^ (1 << rng.randrange(8))]) + data[place + 1 :],
-            lambda: (data[:place] + junk + data[place + length :])[: len(data)],
-            lambda: data[:place] + data[place + length :],
-            lambda: data[:place] + data[place : place + length] + data[place:],
-            lambda: data[:place] + b"\xff" * min(length, len(data) - place) + data[place + length :],
-        ]
-    )()
+    damages: list[Callable[[], bytes]] = [
+        lambda: data[:place],
+        lambda: data + junk,
+        lambda: data[:place] + bytes([data[place] ^ (1 << rng.randrange(8))]) + data[place + 1 :],
+        lambda: (data[:place] + junk + data[place + length :])[: len(data)],
+        lambda: data[:place] + data[place + length :],
+        lambda: data[:place] + data[place : place + length] + data[place:],
+        lambda: data[:place] + b"\xff" * min(length, len(data) - place) + data[place + length :],
+    ]
+    return rng.choice(damages)()
 
 
 def test_hundreds_of_damaged_queries(encoded: EncodedRows, asked: tuple[bytes, QuerySecret]) -> None:
