@@ -17,7 +17,7 @@ contract HostileWallet is IERC1271 {
         AnswersAtLength,
         /// Never ends.
         BurnsGas,
-        /// Makes the calls it was given, and takes the money whatever becomes of them.
+        /// Makes the calls it was given, once, and takes the money whatever becomes of them.
         CallsBack
     }
 
@@ -97,6 +97,7 @@ contract HostileWallet is IERC1271 {
         }
         while (behaviour == Behaviour.BurnsGas) {}
         if (behaviour == Behaviour.CallsBack) {
+            behaviour = Behaviour.TakesMoney;
             for (uint256 i; i < _calls.length; ++i) {
                 Call memory each = _calls[i];
                 (bool success, bytes memory answer) = each.target.call{value: each.value}(each.data);

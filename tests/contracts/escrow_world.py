@@ -204,12 +204,13 @@ class World:
 
     def read(self, name: str, *arguments: object) -> Any:
         """What a view of the contract answers; a single value without its tuple."""
-        call = self.call(name, *arguments)
-        answer = self.web3.eth.call(
-            {"to": Web3.to_checksum_address(self.exchange.address), "data": HexBytes(call.data)}
-        )
-        values = decode_output(exchange_abi(), name, bytes(answer))
+        values = decode_output(exchange_abi(), name, self.answer(self.call(name, *arguments)))
         return values[0] if len(values) == 1 else values
+
+    def answer(self, call: Call) -> bytes:
+        """What a call would answer in the latest block. Nothing changes."""
+        assert call.to
+        return bytes(self.web3.eth.call({"to": Web3.to_checksum_address(call.to), "data": HexBytes(call.data)}))
 
     def send(self, account: LocalAccount, call: Call, *, gas: int = GAS) -> Receipt:
         """Make a call in the next block. Raises ContractReverted."""
@@ -342,6 +343,14 @@ class Ledger:
 
 def address_of(account: LocalAccount) -> Address:
     return Address(account.address.lower())
+
+
+def member(contract: str, name: str) -> int:
+    """The number of a behaviour of a hostile contract, which its source names."""
+    source = (Path(__file__).parents[2] / "contracts" / "test" / f"{contract}.sol").read_text()
+    body = source.split("enum Behaviour {")[1].split("}")[0]
+    names = [line.strip(" ,") for line in body.splitlines() if line.strip() and not line.strip().startswith("///")]
+    return names.index(name)
 
 
 def artifact(name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from escrow_world import BOND, PRICE, Ledger, Sale, World, address_of
 from eth_abi.exceptions import EncodingError
 from hexbytes import HexBytes
 from web3 import Web3
-from web3.exceptions import Web3RPCError
+from web3.exceptions import Web3Exception
 
 from blindfair.chain.calls import Call
 from blindfair.protocol.cipher import key_commitment
@@ -99,7 +99,7 @@ def succeeds(world: World, call: Call, gas: int) -> bool:
     contract = Web3.to_checksum_address(world.exchange.address)
     try:
         world.web3.eth.call({"from": sender, "to": contract, "data": HexBytes(call.data), "gas": gas})
-    except Web3RPCError:
+    except Web3Exception:
         return False
     return True
 

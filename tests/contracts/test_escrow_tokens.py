@@ -1,0 +1,190 @@
+"""Tokens that misbehave: on the way in they are refused, on the way out they hold up nobody but their own holders."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from escrow_world import BOND, DEPOSIT, MONEY, PRICE, Contract, Ledger, World, address_of, member
+
+from blindfair.chain.calls import Call
+from blindfair.protocol.errors import ContractReverted
+from blindfair.protocol.order import OrderState
+from blindfair.protocol.quantities import ETHER, Address, Timestamp, Wei
+
+ENOUGH = 1_000_000
+"""Gas of a call that ends; a token that never ends may use this up, and no more."""
+
+
+class TokenWorld:
+    """A world whose money is a token that can be told to misbehave from now on."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.contract: Contract = world.new_token("HostileToken")
+        self.address = self.contract.address
+        world.token = self.address
+        world.send(world.seller, world.exchange.deposit(self.address, DEPOSIT))
+
+    def behave(self, behaviour: str, account: Address = ETHER) -> None:
+        self.world.send(self.world.deployer, self.contract.call("behave", member("HostileToken", behaviour), account))
+
+
+@pytest.fixture
+def token(ether_world: World) -> Iterator[TokenWorld]:
+    hostile = TokenWorld(ether_world)
+    yield hostile
+    ether_world.token = ETHER
+
+
+GOOD_ENOUGH = ("Honest", "AnswersNothing", "AnswersAtLength", "CallsBefore", "CallsAfter")
+WAYS_IN: dict[str, Callable[[World], tuple[Address, Call]]] = {
+    "deposit": lambda w: (address_of(w.seller), w.exchange.deposit(w.token, Wei(1_000))),
+    "accept": lambda w: (address_of(w.buyer), w.accept(w.sale().offer)),
+}
+
+
+@pytest.mark.parametrize("behaviour", GOOD_ENOUGH)
+def test_a_token_that_brings_the_money_is_taken_whatever_it_answers(token: TokenWorld, behaviour: str) -> None:
+    world, sale = token.world, token.world.sale()
+    token.behave(behaviour)
+    ledger = Ledger(world)
+    world.bring_to(OrderState.RELEASED, sale)
+    assert ledger.changes() == {sale.offer.buyer: -PRICE, sale.offer.seller: PRICE}
+    world.send(world.seller, world.exchange.withdraw(world.token, DEPOSIT, sale.offer.seller))
+    world.check_solvent()
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+@pytest.mark.parametrize(
+    ("behaviour", "expected"),
+    [
+        ("AnswersFalse", "SafeERC20FailedOperation"),
+        ("AnswersTwo", "SafeERC20FailedOperation"),
+        ("AnswersShort", "SafeERC20FailedOperation"),
+        ("RevertsAtLength", ""),
+        ("TakesFee", "WrongTransfer"),
+        ("Multiplies", "WrongTransfer"),
+        ("Shrinks", "WrongTransfer"),
+    ],
+)
+def test_a_token_that_does_not_bring_exactly_the_money_is_refused(
+    token: TokenWorld, way: str, behaviour: str, expected: str
+) -> None:
+    token.behave(behaviour)
+    refusal = token.world.refusal(*WAYS_IN[way](token.world))
+    assert refusal is not None and refusal.error_name == expected
+    amount = 1_000 if way == "deposit" else PRICE
+    brought = {"TakesFee": amount - amount // 100, "Multiplies": 2 * amount, "Shrinks": 0}
+    if expected == "WrongTransfer":
+        assert refusal.values == {"token": token.address, "expected": amount, "found": brought[behaviour]}
+
+
+def test_a_token_that_blocks_says_so_itself(token: TokenWorld) -> None:
+    token.behave("Blocks", address_of(token.world.buyer))
+    refusal = token.world.refusal(*WAYS_IN["accept"](token.world))
+    assert refusal is not None and refusal.found is not None
+
+
+# --- on the way out --------------------------------------------------------------------------------------------------
+
+NOT_PAID = ("AnswersFalse", "AnswersTwo", "AnswersShort", "RevertsAtLength", "BurnsGas")
+
+
+def settle(world: World, way: str) -> tuple[Call, Address, int]:
+    """An order one call before its end; the call, who is paid, and how much."""
+    sale = world.sale()
+    world.bring_to(OrderState.LOCKED if way == "refund" else OrderState.REVEALED, sale)
+    if way in ("refund", "claim"):
+        world.now_is(Timestamp(world.deadline(sale.offer) + 1))
+    call = {
+        "refund": world.exchange.refund(sale.offer),
+        "release": world.exchange.release(sale.offer),
+        "claim": world.exchange.claim([sale.offer]),
+        "dispute": world.dispute(sale),
+    }[way]
+    if way in ("refund", "dispute"):
+        return call, sale.offer.buyer, PRICE + BOND
+    return call, sale.offer.seller, PRICE
+
+
+@pytest.mark.parametrize("way", ["refund", "release", "claim", "dispute"])
+@pytest.mark.parametrize("behaviour", NOT_PAID)
+def test_money_that_cannot_be_pushed_becomes_a_free_balance(token: TokenWorld, way: str, behaviour: str) -> None:
+    world = token.world
+    call, payee, amount = settle(world, way)
+    before = world.free(payee)
+    token.behave(behaviour)
+    caller = world.buyer
+    receipt = world.send(caller, call, gas=ENOUGH)
+    bond = BOND if way in ("release", "claim") else 0
+    assert world.free(payee) == before + amount + bond
+    credits = [fields for name, fields in world.events(receipt) if name == "Credited"]
+    assert [(c["owner"].lower(), c["token"].lower(), c["amount"]) for c in credits] == [(payee, token.address, amount)]
+    world.check_solvent()
+    # Stuck only as long as the token is: afterwards all of it can be had.
+    token.behave("Honest")
+    owner = world.buyer if payee == address_of(world.buyer) else world.seller
+    world.send(owner, world.exchange.withdraw(token.address, Wei(before + amount + bond), address_of(world.other)))
+    assert world.wealth(address_of(world.other), token.address) == MONEY + before + amount + bond
+    world.check_solvent()
+
+
+def test_a_blocked_party_names_another_address(token: TokenWorld) -> None:
+    world = token.world
+    call, payee, amount = settle(world, "refund")
+    token.behave("Blocks", payee)
+    world.send(world.other, call)
+    assert world.free(payee) == amount
+    refusal = world.refusal(payee, world.exchange.withdraw(token.address, Wei(amount), payee))
+    assert refusal is not None
+    world.send(world.buyer, world.exchange.withdraw(token.address, Wei(amount), address_of(world.deployer)))
+    assert world.wealth(address_of(world.deployer), token.address) == amount
+    world.check_solvent()
+
+
+def test_a_token_that_starts_to_charge_does_not_lock_money(token: TokenWorld) -> None:
+    """Outgoing transfers are not measured: what arrives is between the token and its holders."""
+    world = token.world
+    call, payee, amount = settle(world, "release")
+    token.behave("TakesFee")
+    before = world.wealth(payee, token.address)
+    world.send(world.buyer, call)
+    assert world.wealth(payee, token.address) == before + amount - amount // 100
+    world.check_solvent()
+
+
+def test_a_failed_withdrawal_costs_nothing(token: TokenWorld) -> None:
+    """The owner asked for the money and not for another credit: all stays as it was."""
+    world, seller = token.world, address_of(token.world.seller)
+    for behaviour in ("AnswersFalse", "AnswersTwo", "AnswersShort", "RevertsAtLength"):
+        token.behave(behaviour)
+        with pytest.raises(ContractReverted):
+            world.send(world.seller, world.exchange.withdraw(token.address, Wei(1), seller), gas=ENOUGH)
+        assert world.free(seller) == DEPOSIT
+
+
+def test_an_account_without_code_is_no_token_that_pays(ether_world: World) -> None:
+    """It answers every call with success and nothing, as some tokens do. `accept` refuses it; should a token's code
+    ever vanish afterwards, the money must not count as paid."""
+    world, nobody = ether_world, address_of(ether_world.other)
+    harness = world.new_contract("PayoutHarness")
+    assert world.answer(harness.call("tryPush", nobody, nobody, 1)) == bytes(32)
+    honest = world.new_token("TestToken", "Test", "TST")
+    assert world.answer(harness.call("tryPush", honest.address, nobody, 0)) == (1).to_bytes(32, "big")
+
+
+def test_one_bad_token_does_not_touch_another(token: TokenWorld) -> None:
+    """A batch over three monies, one of them burning all gas that it is given."""
+    world = token.world
+    burning = world.sale(nonce=1)
+    world.token = ETHER
+    ether = world.sale(nonce=2)
+    for sale in (burning, ether):
+        world.bring_to(OrderState.REVEALED, sale)
+    world.next_is(Timestamp(world.deadline(ether.offer) + 1))
+    token.behave("BurnsGas")
+    before = world.wealth(ether.offer.seller, ETHER)
+    receipt = world.send(world.other, world.exchange.claim([burning.offer, ether.offer]), gas=ENOUGH)
+    assert receipt.gas_used < 400_000
+    assert world.wealth(ether.offer.seller, ETHER) == before + PRICE
+    assert world.free(burning.offer.seller, token.address) == DEPOSIT + PRICE
+    world.check_solvent()
