@@ -18,6 +18,9 @@ from blindfair.protocol.quantities import Wei
 NEARLY_CLEAN = 0.95
 """From this clean share on, a purchase at random is as good: the estimate is no finer on a few hundred records."""
 
+MOSTLY_CLEAN = 0.5
+"""Under this clean share the comparison with trusted records errs to the hopeful side (docs/valuation.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worth:
@@ -87,6 +90,11 @@ def assess(
     elif value is not None and value < price:
         warnings.append(
             f"Nothing here is worth its price: the selection is worth {value} to the buyer and costs {price}"
+        )
+    if low < MOSTLY_CLEAN:
+        warnings.append(
+            f"Half of the offer or more may be bad (clean share {trust.clean_share:.2f}, between {low:.2f} and "
+            f"{high:.2f}): for such offers these estimates are too hopeful"
         )
     if high >= NEARLY_CLEAN:
         warnings.append(
