@@ -27,11 +27,11 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "influence": ({"protocol"}, {"numpy", "safetensors", "torch"}),
     "blind": ({"protocol"}, {"numpy", "tenseal"}),
     "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "web3", *ETHEREUM}),
-    "pricing": ({"protocol", "influence"}, {"numpy", "sklearn"}),
+    "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
     "agents": ({"protocol", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
     "cli": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents"},
-        {"eth_account", "matplotlib", "numpy", "rich", "scipy", "sklearn", "typer"},
+        {"eth_account", "matplotlib", "numpy", "rich", "typer"},
     ),
 }
 

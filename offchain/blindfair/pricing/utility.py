@@ -11,13 +11,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
+from scipy.special import stdtrit
 
 from blindfair.influence.arrays import Classes, Floats, Integers
 from blindfair.influence.logistic import fit_logistic
 from blindfair.influence.table import Table
 from blindfair.influence.threads import one_thread
 from blindfair.pricing.functions import UniformPricing
+from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
@@ -35,9 +36,6 @@ DRAWS = 20
 
 PLAIN_MODULUS = 2**32 - 2**18
 """The largest plaintext modulus that disclosure allows (SCORING 4)."""
-
-# Student's t at 97.5 % for 1 ... 9 degrees of freedom, from the published table.
-_T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +64,20 @@ class Utility:
     outcomes: tuple[SeedOutcome, ...]
 
     def curve(self, arm: str) -> Floats:
-        """`n_seeds x n_shares` of `auc_by_score`, `auc_random`, `auc_clean` or `bad_share_bought`, for plotting."""
+        """A field of every outcome: `n_seeds x n_shares` where it is one for each share bought, else `n_seeds`."""
         return np.array([getattr(outcome, arm) for outcome in self.outcomes], dtype=np.float64)
 
     def gain_over_random_ci95(self) -> tuple[float, float]:
-        """95 % interval (Student's t over seeds) of the paired difference, at the first share."""
-        gains = (self.curve("auc_by_score") - self.curve("auc_random"))[:, 0]
-        half = _T_975[gains.size - 2] * float(gains.std(ddof=1)) / float(np.sqrt(gains.size))
-        return float(gains.mean()) - half, float(gains.mean()) + half
+        """What choosing by score adds to the AUC: 95 % interval over seeds of the paired difference, first share."""
+        return _ci95((self.curve("auc_by_score") - self.curve("auc_random"))[:, 0])
+
+    def gain_over_before_ci95(self) -> tuple[float, float]:
+        """What buying by score adds to the AUC of the buyer's own model: the same, over no purchase."""
+        return _ci95(self.curve("auc_by_score")[:, 0] - self.curve("auc_before"))
 
     def to_document(self) -> Document:
         """The block `utility` of the result file: means over seeds, at the first share."""
         flipped = [o.flipped_label_auc for o in self.outcomes if o.flipped_label_auc is not None]
-        low, high = self.gain_over_random_ci95()
         return {
             "seeds": len(self.outcomes),
             "share_bought": self.shares[0],
@@ -86,12 +85,24 @@ class Utility:
             "auc_by_score": _mean([o.auc_by_score[0] for o in self.outcomes]),
             "auc_random": _mean([o.auc_random[0] for o in self.outcomes]),
             "auc_clean": _mean([o.auc_clean[0] for o in self.outcomes]),
-            "gain_over_random_ci95": [low, high],
+            "gain_over_before_ci95": list(self.gain_over_before_ci95()),
+            "gain_over_random_ci95": list(self.gain_over_random_ci95()),
             "flipped_label_auc": _mean(flipped) if flipped else None,
             "bad_share_bought": _mean([o.bad_share_bought[0] for o in self.outcomes]),
             "bad_share_estimated": _mean([o.bad_share_estimated for o in self.outcomes]),
             "bad_share_true": _mean([o.bad_share_true for o in self.outcomes]),
         }
+
+
+def mean_and_margin(samples: Floats) -> tuple[Floats, Floats]:
+    """Mean of `n_seeds x ...` numbers over seeds, and half of its 95 % interval by Student's t.
+
+    The seeds divide one table differently. The interval tells how sure the mean over such divisions is, not what
+    another table would give.
+    """
+    count = len(samples)
+    margin = stdtrit(count - 1, 0.975) * samples.std(axis=0, ddof=1) / np.sqrt(count)
+    return samples.mean(axis=0), np.asarray(margin, dtype=np.float64)
 
 
 def measure_utility(
@@ -104,15 +115,13 @@ def measure_utility(
     categorical: Collection[str] = (),
     on_seed: Callable[[], None] = lambda: None,
 ) -> Utility:
-    """Measure on a table, for 2 to 10 seeds. Deterministic. `on_seed` is called after each.
+    """Measure on a table, for 2 seeds or more. Deterministic. `on_seed` is called after each.
 
-    Raises InvalidOption for another number of seeds or a share outside 0 ... 1, and what `make_scenario` and
+    Raises InvalidOption for fewer seeds or a share outside 0 ... 1, and what `make_scenario` and
     `prepare_valuation` raise.
     """
-    if not 2 <= len(seeds) <= len(_T_975) + 1:
-        raise InvalidOption(
-            "The number of seeds is out of range", expected=f"2 ... {len(_T_975) + 1}", found=len(seeds)
-        )
+    if len(seeds) < 2:
+        raise InvalidOption("An interval needs several seeds", expected="at least 2", found=len(seeds))
     if not shares or not all(0 < share <= 1 for share in shares):
         raise InvalidOption("A share to buy is out of range", expected="above 0, at most 1", found=tuple(shares))
     outcomes = []
@@ -127,7 +136,7 @@ def measure_utility(
 def retrained_auc(own: tuple[Floats, Classes], bought: tuple[Floats, Classes], test: tuple[Floats, Classes]) -> float:
     """AUC on the test records of a model fitted to the buyer's own and the bought records, each `(X, y)`."""
     weights = fit_logistic(np.vstack([own[0], bought[0]]), np.concatenate([own[1], bought[1]]), L2)
-    return float(roc_auc_score(test[1], test[0] @ weights))
+    return auc(test[1] == 1, test[0] @ weights)
 
 
 def _run(
@@ -146,7 +155,7 @@ def _run(
     own = schema.encode([*scenario.train, *scenario.validation])
     offer, test = schema.encode(scenario.offer), schema.encode(scenario.test)
 
-    def auc(bought: Integers) -> float:
+    def after(bought: Integers) -> float:
         return retrained_auc(own, (offer[0][bought], offer[1][bought]), test)
 
     integers = valuation.integer_scores(scenario.offer)
@@ -160,20 +169,20 @@ def _run(
     for share in shares:
         budget = Wei(round(share * len(scenario.offer)))
         purchases = [_purchase(candidates, trust.weights, budget, rng) for _ in range(DRAWS)]
-        by_score.append(_mean([auc(bought) for bought in purchases]))
-        at_random.append(_mean([auc(rng.choice(everything, bought.size, replace=False)) for bought in purchases]))
+        by_score.append(_mean([after(bought) for bought in purchases]))
+        at_random.append(_mean([after(rng.choice(everything, bought.size, replace=False)) for bought in purchases]))
         sizes = [min(bought.size, right.size) for bought in purchases]
-        clean.append(_mean([auc(rng.choice(right, size, replace=False)) for size in sizes]))
+        clean.append(_mean([after(rng.choice(right, size, replace=False)) for size in sizes]))
         bad.append(_mean([float(truth.flipped[bought].mean()) if bought.size else 0.0 for bought in purchases]))
     distinct = ~truth.duplicate
     flips = truth.flipped[distinct]
     return SeedOutcome(
-        auc_before=auc(everything[:0]),
+        auc_before=after(everything[:0]),
         auc_by_score=tuple(by_score),
         auc_random=tuple(at_random),
         auc_clean=tuple(clean),
         bad_share_bought=tuple(bad),
-        flipped_label_auc=float(roc_auc_score(~flips, scores[distinct])) if flips.any() else None,
+        flipped_label_auc=auc(~flips, scores[distinct]) if flips.any() else None,
         bad_share_estimated=trust.bad_share,
         bad_share_true=float(flips.mean()),
     )
@@ -183,6 +192,11 @@ def _purchase(candidates: Integers, weights: Floats, budget: Wei, rng: np.random
     # One unit of money a record: the budget is the number of records.
     chosen = select(Method.TRUST, candidates, weights, UniformPricing(Wei(1), Wei(0)), budget, rng)
     return np.array(chosen.records, dtype=np.int64)
+
+
+def _ci95(gains: Floats) -> tuple[float, float]:
+    mean, margin = mean_and_margin(gains)
+    return float(mean - margin), float(mean + margin)
 
 
 def _mean(values: Sequence[float]) -> float:

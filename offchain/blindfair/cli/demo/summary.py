@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from blindfair.agents.valuer import Choice
 from blindfair.blind.disclosure import Disclosure
 from blindfair.cli.demo.cases import Parties, TradeResult
 from blindfair.influence.quantise import clear_scores, quantise_rows
+from blindfair.pricing.ranks import rank_correlation
 from blindfair.pricing.scenario import Scenario
 from blindfair.pricing.utility import Utility, retrained_auc
 from blindfair.protocol.audit import catch_probability
@@ -36,7 +36,7 @@ class HonestTrade:
     choice: Choice
     bought: tuple[tuple[int, bytes], ...]
     exact: bool
-    spearman: float
+    spearman: float | None
     disclosure: Disclosure
     seller_microseconds: float
     audit_rows: int
@@ -70,7 +70,7 @@ def review(parties: Parties, scenario: Scenario) -> HonestTrade:
         choice=buyer.choice(evaluated),
         bought=bought,
         exact=bool(np.array_equal(evaluated.scores[0], clear_scores(rows, evaluated.queries[0]))),
-        spearman=_spearman(evaluated.scores[0].astype(np.float64), float_rows @ valuation.real_query),
+        spearman=rank_correlation(evaluated.scores[0].astype(np.float64), float_rows @ valuation.real_query),
         disclosure=seller.disclosure(evaluated.request),
         seller_microseconds=1e6 * seller.scoring_seconds(evaluated.reply.request) / len(scenario.offer),
         audit_rows=buyer.audited_rows,
@@ -124,7 +124,3 @@ def _trade(trade: TradeResult) -> Document:
         "seller_delta_wei": trade.seller_delta,
         "transactions": dict(trade.transactions),
     }
-
-
-def _spearman(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    return float(spearmanr(one, other).statistic)

@@ -1,0 +1,38 @@
+"""What only depends on the order of numbers: ranks, the AUC of scores, and their rank correlation.
+
+scikit-learn and SciPy have both, at two hundred times the cost for a few hundred records, most of it spent on looking
+at the kind of the input; `utility` asks thousands of times. A test holds these equal to theirs.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.influence.arrays import Floats
+from blindfair.protocol.errors import NotTwoClasses
+
+
+def average_ranks(values: Floats) -> Floats:
+    """Ranks from 1 of `n` numbers; equal ones share the mean of their ranks."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return np.asarray((ends - (counts - 1) / 2)[places], dtype=np.float64)
+
+
+def auc(positive: NDArray[np.bool_], scores: Floats) -> float:
+    """The chance that a random positive scores above a random negative, ties counting half (Mann and Whitney 1947).
+
+    `positive` and `scores` hold `n` entries each. Raises NotTwoClasses where all are positive or none is.
+    """
+    ones = int(positive.sum())
+    zeros = positive.size - ones
+    if not ones or not zeros:
+        raise NotTwoClasses("An AUC needs records of both classes", expected=2, found=1)
+    return float((average_ranks(scores)[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+
+
+def rank_correlation(one: Floats, other: Floats) -> float | None:
+    """Spearman's correlation of `n` pairs; none where it is not defined because one side is all equal."""
+    ranks = [average_ranks(values) for values in (one, other)]
+    if any(np.ptp(side) == 0 for side in ranks):
+        return None
+    return float(np.corrcoef(*ranks)[0, 1])
