@@ -43,7 +43,7 @@ def paths() -> list[Case]:
         for size in range(1, 66)
         for index in (range(size) if size <= 9 else (0, size // 2, size - 1))
     ]
-    for index, size in ((0, 1), (0, 2), (2, 3), (4, 5), (6, 7), (3, 8), (20, 33), (32, 33), (64, 65)):
+    for index, size in ((0, 1), (0, 2), (1, 2), (2, 3), (4, 5), (6, 7), (3, 8), (7, 8), (20, 33), (32, 33), (64, 65)):
         cases += refused_paths(index, size)
     return cases
 
@@ -78,6 +78,7 @@ def refused_paths(index: int, size: int) -> list[Case]:
             {"name": "last digest missing", "path": path[:-1]},
             {"name": "first digest missing", "path": path[1:]},
             {"name": "no path", "path": []},
+            {"name": "as the only leaf", "index": 0, "size": 1},
             {"name": "a digest altered", "path": [flip(path[0]), *path[1:]]},
             {"name": "a digest of 31 bytes", "path": [path[0][:-2], *path[1:]]},
             {"name": "a digest of 33 bytes", "path": [*path[:-1], path[-1] + "00"]},
