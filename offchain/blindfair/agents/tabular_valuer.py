@@ -1,6 +1,6 @@
 """A buyer with a table: displacement query by logistic regression, calibrated trust, a price within the budget."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,8 @@ _FOLDS, _CHOICE, _INTERVAL = range(3)
 class TabularValuer:
     """The buyer's own records and its way of choosing. Implements `Valuer`.
 
-    `seed` makes question and choice repeatable. `good_record_value` is what one more good record is worth to the buyer,
-    if it says so.
+    `seed` makes question and choice repeatable. `categorical` columns hold numbers that are codes, not amounts.
+    `good_record_value` is what one more good record is worth to the buyer, if it says so.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class TabularValuer:
         *,
         pricing: PricingFunction,
         seed: int,
+        categorical: Collection[str] = (),
         method: Method = Method.TRUST,
         good_record_value: Wei | None = None,
     ) -> None:
@@ -46,6 +47,7 @@ class TabularValuer:
         self._label = label
         self._pricing = pricing
         self._seed = seed
+        self._categorical = tuple(categorical)
         self._method = method
         self._good_record_value = good_record_value
         self._valuations: dict[int, Valuation] = {}
@@ -61,6 +63,7 @@ class TabularValuer:
                 self._label,
                 plain_modulus=modulus,
                 rng=self._random(_FOLDS),
+                categorical=self._categorical,
             )
         return self._valuations[modulus]
 
