@@ -13,9 +13,9 @@ import {Payout} from "./libraries/Payout.sol";
 import {SellerSignature} from "./libraries/SellerSignature.sol";
 
 /// @title DataExchange, the escrow of PROTOCOL 7; what its calls promise is told in `IDataExchange`
-/// @dev There is no reentrancy lock, because every call writes all state before it calls out: a call that comes back
-/// finds the order already in its next state. What a token brings in is measured around one transfer and must be exact,
-/// so that money moved by a call that comes back in between makes the outer call fail instead of being counted twice.
+/// @dev There is no reentrancy lock: every call writes all state before it calls out, so that a call which comes back
+/// finds the order in its next state. What a token brings in is measured around the one transfer and must be exact:
+/// money that moves meanwhile, by a call which comes back, makes the outer call fail instead of being counted twice.
 contract DataExchange is IDataExchange, EIP712 {
     using SafeERC20 for IERC20;
 
@@ -54,7 +54,7 @@ contract DataExchange is IDataExchange, EIP712 {
 
     /// @inheritdoc IDataExchange
     function deposit(address token, uint256 amount) external payable {
-        // Bounded like a price, so that no sum of balances can overflow and stop a payout.
+        // No larger than a price, so that no sum of balances can overflow and stop a payout.
         if (amount > type(uint128).max) revert AmountTooLarge(type(uint128).max, amount);
         freeBalance[msg.sender][token] += amount;
         emit Deposited(msg.sender, token, amount);

@@ -217,6 +217,7 @@ interface IDataExchange {
     /// @notice The longest window of an offer: 30 days.
     function MAX_WINDOW() external view returns (uint32);
 
-    /// @notice Gas that must be left whenever a party is paid; give a transaction that pays `n` parties more than that.
+    /// @notice Gas that must be left at the moment when a party is paid, for a push that nobody can cut short.
+    /// @dev What is not used is given back. A batch needs it once, on top of what its orders use.
     function PAYOUT_GAS() external view returns (uint256);
 }
