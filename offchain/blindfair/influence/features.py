@@ -180,7 +180,7 @@ def _as_number(cell: Cell) -> float:
     try:
         return float(cell)
     except OverflowError:
-        return math.copysign(math.inf, cell)
+        return math.inf if cell > 0 else -math.inf
 
 
 def _key(cell: Cell) -> tuple[str, Any]:
