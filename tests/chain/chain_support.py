@@ -78,6 +78,15 @@ class HardhatNetwork:
     def mine(self, blocks: int) -> None:
         self._do("hardhat_mine", hex(blocks))
 
+    @contextmanager
+    def blocks_by_hand(self) -> Iterator[None]:
+        """Transactions wait until `mine`."""
+        self._do("evm_setAutomine", False)
+        try:
+            yield
+        finally:
+            self._do("evm_setAutomine", True)
+
     def _do(self, method: str, *params: object) -> None:
         answer = self.web3.provider.make_request(method, list(params))  # type: ignore[arg-type]
         assert "error" not in answer, answer

@@ -25,7 +25,7 @@ from blindfair.protocol.errors import (
     WrongContract,
 )
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import ETHER, Address, TransactionHash, Wei
+from blindfair.protocol.quantities import ETHER, Address, Seconds, TransactionHash, Wei
 
 DEPOSIT = Wei(3 * ONE_ETHER)
 
@@ -192,6 +192,21 @@ def test_the_node_dies_while_a_transaction_is_handed_over(hardhat: HardhatNetwor
     assert exchange.free_balance(party.address, ETHER) == DEPOSIT
 
 
+def test_a_transaction_that_waits_is_not_handed_over_again(hardhat: HardhatNetwork) -> None:
+    exchange, party = exchange_on(hardhat), Party(hardhat)
+    with bad_node(lambda request, _: forward(hardhat.url, request)) as node, hardhat.blocks_by_hand():
+        sender = sender_through(node.url, party)
+        prepared = sender.prepare(exchange.deposit(ETHER, DEPOSIT))
+        assert {sender.broadcast(prepared.raw) for _ in range(3)} == {prepared.hash}
+        assert node.methods().count("eth_sendRawTransaction") == 1
+        assert sender.receipt(prepared.hash) is None
+        # The next one waits behind it.
+        assert sender.prepare(exchange.deposit(ETHER, DEPOSIT)).nonce == prepared.nonce + 1
+        hardhat.mine(1)
+        sender.wait(prepared.hash)
+    assert exchange.free_balance(party.address, ETHER) == DEPOSIT
+
+
 def retry_loop(sender: Sender, call: Call, journal: dict[str, bytes]) -> None:
     """What an agent does on every start, and a person who presses the button again."""
     if "raw" not in journal:
@@ -289,6 +304,18 @@ def test_a_transaction_that_failed_in_its_block_is_named(trade: Trade) -> None:
     # It cost gas and nothing else.
     assert 0 < before - trade.exchange.balance(trade.buyer.address) <= failed.max_cost
     assert trade.exchange.order(trade.offer.struct_hash()).state is OrderState.LOCKED
+
+
+def test_a_transaction_that_came_too_late_is_named(trade: Trade) -> None:
+    """Right when it was sent, too late in its block: only that block's own time shows why it failed."""
+    trade.accepted()
+    deadline = trade.exchange.order(trade.offer.struct_hash()).deadline
+    trade.network.advance(Seconds(deadline - trade.exchange.now()))
+    late = trade.seller.forced(trade.exchange.reveal(trade.offer, trade.key))
+    trade.seller.sender.broadcast(late.raw)
+    with pytest.raises(ContractReverted) as caught:
+        trade.seller.sender.wait(late.hash)
+    assert (caught.value.error_name, caught.value.values["deadline"]) == ("DeadlinePassed", deadline)
 
 
 def test_a_transaction_without_enough_gas_is_named(network: Network, exchange: DataExchange) -> None:

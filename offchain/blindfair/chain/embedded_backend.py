@@ -82,14 +82,6 @@ class Backend(PyEVMBackend):  # type: ignore[misc]
             raise Rejected(f"not a transaction: {error}") from error
         return transaction
 
-    def knows(self, transaction_hash: bytes) -> bool:
-        """Whether some block holds the transaction."""
-        try:
-            self.chain.get_canonical_transaction_index(transaction_hash)
-        except UnknownToTheChain:
-            return False
-        return True
-
     def include(self, transaction: SignedTransactionAPI) -> None:
         """Execute a transaction in a block of its own, `BLOCK_TIME` after the latest. Raises Rejected."""
         try:
