@@ -127,6 +127,8 @@ def test_records_the_model_was_not_made_for_are_refused() -> None:
         FeatureSchema.infer([*ROWS, (*ROWS[0][:-1], None)], COLUMNS, "y")
     with pytest.raises(errors.UnusableModel):
         FeatureSchema.infer([(1, 0), (1, 1)], ("x", "y"), "y")
+    with pytest.raises(errors.UnusableModel):
+        FeatureSchema.infer([(1, "a" * 1000), (2, "b" * 1000)], ("x", "y"), "y")
 
 
 def hostile() -> dict[str, Any]:

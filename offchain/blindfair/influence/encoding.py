@@ -195,4 +195,6 @@ def _two_classes(labels: Sequence[Cell], label: str) -> tuple[Cell, Cell]:
             found=len(found),
             hint="give the buyer records of both classes",
         )
-    return found[0], found[1]
+    with unusable("The classes of the label cannot be used"):
+        first, second = category_values(found)
+    return first, second

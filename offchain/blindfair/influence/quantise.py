@@ -23,12 +23,13 @@ def choose_row_scale(own_rows: Floats) -> float:
 
     Raises UnusableModel for rows that are empty, not finite or all zero.
     """
-    magnitudes = np.abs(own_rows)
-    top = float(np.percentile(magnitudes, _PERCENTILE)) if magnitudes.size else 0.0
-    if top == 0.0 and magnitudes.size:
-        top = float(magnitudes.max())
+    top = 0.0
+    if own_rows.size and np.isfinite(own_rows).all():
+        magnitudes = np.abs(own_rows)
+        # Where nearly all entries are zero, the percentile may be too.
+        top = float(np.percentile(magnitudes, _PERCENTILE)) or float(magnitudes.max())
     scale = ROW_LIMIT / top if top > 0 else float("inf")
-    if not (np.isfinite(top) and np.isfinite(scale)):
+    if not np.isfinite(scale):
         raise UnusableModel("The gradient rows give no scale", expected="finite rows that are not all zero")
     return scale
 
