@@ -247,7 +247,9 @@ class World:
     def events(self, receipt: Receipt) -> list[tuple[str, dict[str, Any]]]:
         """The contract's events of a transaction in order, names and fields."""
         found = self.web3.eth.get_transaction_receipt(HexBytes(receipt.hash))
-        logs = [log for event in self.contract.events for log in event().process_receipt(found, errors=DISCARD)]
+        logs = []
+        for event in (item["name"] for item in exchange_abi() if item["type"] == "event"):
+            logs += self.contract.events[event]().process_receipt(found, errors=DISCARD)
         logs = [log for log in logs if log["address"].lower() == self.exchange.address]
         return [(log["event"], dict(log["args"])) for log in sorted(logs, key=lambda log: log["logIndex"])]
 

@@ -252,7 +252,7 @@ def test_contract_and_package_judge_alike(ether_world: World) -> None:
     good, verdicts = [sale.proof(index) for index in range(5)], set()
     for _ in range(60):
         one, two = rng.choice([good[3], rng.choice(good)]), rng.choice(good)
-        parts = {"ciphertext": two.ciphertext, "leaf": two.leaf, "path": two.path, "index": two.index}
+        parts: dict[str, Any] = {"ciphertext": two.ciphertext, "leaf": two.leaf, "path": two.path, "index": two.index}
         proof = replace(one, **{name: parts[name] for name in rng.sample(sorted(parts), rng.choice([0, 1, 2]))})
         offer, key = sale.offer, rng.choice([sale.key, sale.key, sale.key, DeliveryKey(bytes(32))])
         try:

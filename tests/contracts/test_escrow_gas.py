@@ -41,7 +41,8 @@ def large_sale(world: World, size: int, levels: int) -> tuple[Sale, Call]:
 
 
 def measure(world: World) -> dict[str, int]:
-    exchange, found = world.exchange, {}
+    exchange = world.exchange
+    found: dict[str, int] = {}
 
     def run(name: str, account: LocalAccount, call: Call) -> None:
         found[name] = world.send(account, call).gas_used

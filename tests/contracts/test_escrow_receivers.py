@@ -129,7 +129,7 @@ def test_whoever_pays_for_the_gas_cannot_make_a_payment_fail(wallet: Wallet) -> 
     """A wallet that needs much gas for its money: at the least limit at which anything happens, it is paid."""
     world, sale = wallet.world, wallet.sells()
     # Reads 64 slots: more than 130 000 gas of what a payee is given.
-    wallet.behave("CallsBack", Call("", world.other.address, bytes(64 * 32)))
+    wallet.behave("CallsBack", Call("", address_of(world.other), bytes(64 * 32)))
     overdue(world, sale)
     world.now_is(Timestamp(world.deadline(sale.offer) + 1))
     call, balance = world.exchange.claim([sale.offer]), wallet.balance
@@ -150,7 +150,7 @@ def refusal_or_end(world: World, call: Call, gas: int) -> str | None:
         refusal = world.refusal(address_of(world.other), call, gas=gas)
     except NodeFailure:
         return "out of gas"
-    return refusal and refusal.error_name
+    return None if refusal is None else refusal.error_name
 
 
 def test_too_little_gas_is_named(ether_world: World) -> None:

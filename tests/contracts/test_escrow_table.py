@@ -1,6 +1,6 @@
 """The table of PROTOCOL 7, row by row, and every row that is not in it: state x moment x call x caller."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -68,7 +68,7 @@ def last_moment(world: World, sale: Sale) -> Timestamp:
     return world.deadline(sale.offer) or world.chain.now()
 
 
-def expected_refusal(world: World, sale: Sale, case: Case, call: str, caller: str) -> tuple[str, dict[str, object]]:
+def expected_refusal(world: World, sale: Sale, case: Case, call: str, caller: str) -> tuple[str, Mapping[str, object]]:
     """The contract's error for a call that the table does not have, with its values."""
     offer, address, now = sale.offer, party(world, caller), world.chain.now()
     order = offer.struct_hash()
