@@ -89,6 +89,14 @@ def test_all_zero_rows_and_columns() -> None:
     assert blind_scores(rows, queries).tolist() == [[0, 21, 0]]
 
 
+def test_many_blocks_with_a_column_that_is_zero_in_some() -> None:
+    rows = random_rows(np.random.default_rng(2), 4 * N + 3, 2)
+    rows[: 4 * N, 1] = 0
+    rows[N + 5, 1] = -9
+    queries = np.array([[3, 7], [-5, 2**15]])
+    np.testing.assert_array_equal(blind_scores(rows, queries), clear_scores(rows, queries))
+
+
 def test_encoded_rows_serve_many_queries() -> None:
     rng = np.random.default_rng(3)
     rows = random_rows(rng, 40, 5)

@@ -25,6 +25,9 @@ __all__ = ["EncodedRows", "Progress", "encode_rows", "evaluate"]
 Progress = Callable[[int, int], None]
 """Called after each block with the number of blocks done and of all."""
 
+_BLOCKS_AT_ONCE = 4
+"""A coordinate meets so many blocks while it is in the processor's cache; more would push the sums out of it."""
+
 
 def evaluate(
     encoded: EncodedRows,
@@ -58,12 +61,13 @@ def evaluate(
     ciphertexts = []
     for number in range(query.queries):
         coordinates = _expand(seal, query.coordinates(number))
-        for block, columns in enumerate(encoded.blocks):
-            total = _masked_sum(seal, zeros, coordinates, columns)
-            noise = hiding.drowning_noise(parameters, bound, encoded.scores_in(block))
-            ciphertexts.append(_drowned(seal, total, noise))
-            if progress is not None:
-                progress(len(ciphertexts), query.queries * len(encoded.blocks))
+        for start in range(0, len(encoded.blocks), _BLOCKS_AT_ONCE):
+            blocks = encoded.blocks[start : start + _BLOCKS_AT_ONCE]
+            for block, total in enumerate(_masked_sums(seal, zeros, coordinates, blocks), start):
+                noise = hiding.drowning_noise(parameters, bound, encoded.scores_in(block))
+                ciphertexts.append(_drowned(seal, total, noise))
+                if progress is not None:
+                    progress(len(ciphertexts), query.queries * len(encoded.blocks))
     kept = precision_bits if precision_bits is not None else LARGEST_BITS_PER_RECORD
     return EncryptedScores(parameters, query.queries, encoded.records, kept, tuple(ciphertexts)).to_bytes()
 
@@ -78,22 +82,35 @@ def _expand(seal: Engine, encryptions: Iterable[tuple[Words, bytes]]) -> list[An
     return expanded
 
 
-def _masked_sum(seal: Engine, zeros: Sequence[Any], coordinates: Sequence[Any], columns: Sequence[Any]) -> Any:
-    """The sum of coordinates times columns plus zeros times fresh random columns, out of NTT form."""
-    masks = [encode_column(seal, column) for column in hiding.mask_columns(seal.parameters)]
+def _masked_sums(
+    seal: Engine, zeros: Sequence[Any], coordinates: Sequence[Any], blocks: Sequence[Sequence[Any]]
+) -> list[Any]:
+    """For each block the sum of coordinates times columns, and of zeros times fresh random columns, out of NTT form."""
     multiply, add = seal.evaluator.multiply_plain, seal.evaluator.add_inplace
-    total, product, discarded = sealapi.Ciphertext(), sealapi.Ciphertext(), sealapi.Ciphertext()
-    multiply(zeros[0], masks[0], total)
-    for zero, mask in zip(zeros[1:], masks[1:], strict=True):
-        multiply(zero, mask, product)
-        add(total, product)
-    multiply(zeros[0], masks[0], discarded)
-    for coordinate, column in zip(coordinates, columns, strict=True):
-        # SEAL refuses a product that is zero. A column of zeros costs the same work nevertheless, so that the time of a
-        # reply does not tell how many there are.
-        multiply(coordinate, masks[0] if column is None else column, product)
-        add(discarded if column is None else total, product)
-    seal.evaluator.transform_from_ntt_inplace(total)
+    totals = [_mask(seal, zeros) for _ in blocks]
+    stand_in = encode_column(seal, np.ones(seal.parameters.ring_degree, dtype=np.int16))
+    product, discarded = sealapi.Ciphertext(), sealapi.Ciphertext()
+    multiply(zeros[0], stand_in, discarded)
+    for number, coordinate in enumerate(coordinates):
+        for total, columns in zip(totals, blocks, strict=True):
+            # SEAL refuses a product that is zero. A column of zeros costs the same work nevertheless, so that the time
+            # of a reply does not tell how many there are.
+            column = columns[number]
+            multiply(coordinate, stand_in if column is None else column, product)
+            add(discarded if column is None else total, product)
+    for total in totals:
+        seal.evaluator.transform_from_ntt_inplace(total)
+    return totals
+
+
+def _mask(seal: Engine, zeros: Sequence[Any]) -> Any:
+    """An encryption of zero whose second polynomial is uniform: zeros times fresh random columns, in NTT form."""
+    total, product = sealapi.Ciphertext(), sealapi.Ciphertext()
+    (zero, column), *others = zip(zeros, hiding.mask_columns(seal.parameters), strict=True)
+    seal.evaluator.multiply_plain(zero, encode_column(seal, column), total)
+    for zero, column in others:
+        seal.evaluator.multiply_plain(zero, encode_column(seal, column), product)
+        seal.evaluator.add_inplace(total, product)
     return total
 
 
