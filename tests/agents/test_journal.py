@@ -54,8 +54,8 @@ def test_a_note_is_new_once(tmp_path: Path) -> None:
 def test_done_steps_come_in_their_order_without_their_prefix(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j" / "journal.sqlite")
     for name in ("m:b", "m:a", "n:c", "m_x"):
-        journal.once(name, name.encode)
-    assert list(journal.done("m:")) == [("b", b"m:b"), ("a", b"m:a")]
+        journal.once(name, name.encode, intent=name.upper())
+    assert list(journal.done("m:")) == [("b", "M:B"), ("a", "M:A")]
 
 
 def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:

@@ -83,8 +83,8 @@ def test_a_message_waits_until_it_is_done_and_comes_once(tmp_path: Path) -> None
     ann, bob = FolderTransport(tmp_path / "mail", ANN), FolderTransport(tmp_path / "mail", BOB)
     ann.send(BOB, b"hello")
     ann.send(BOB, b"hello")
-    [(handle, data)] = bob.pending()
-    assert data == b"hello"
+    [(handle, size)] = bob.pending()
+    assert (size, bob.receive(handle)) == (5, b"hello")
     assert len(list(bob.pending())) == 1
     bob.done(handle)
     assert list(bob.pending()) == []

@@ -1,8 +1,18 @@
-"""What the buyer checks before it pays: openings (PROTOCOL 5.3, 5.4), delivery and offer (PROTOCOL 6.6)."""
+"""What the buyer checks before it pays: reply (PROTOCOL 4.4), openings (5.3, 5.4), delivery and offer (6.6); and the
+scores of what was delivered (5.7)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.rows import gradient_rows
+from blindfair.blind.decrypt import decrypt_reply
+from blindfair.blind.keys import QuerySecret
+from blindfair.blind.parameters import parameter_set
+from blindfair.blind.reply import EncryptedScores
 from blindfair.protocol.audit import (
     AuditReport,
     OpenedRow,
@@ -13,13 +23,14 @@ from blindfair.protocol.audit import (
 )
 from blindfair.protocol.chunks import SALT_SIZE, check_chunk_lengths, chunk_range, join_record
 from blindfair.protocol.delivery import check_delivery
-from blindfair.protocol.errors import FieldMismatch, OfferRejected
+from blindfair.protocol.errors import CommitmentError, FieldMismatch, OfferRejected, ScoringError
+from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.merkle import leaf_hash, verify_path
-from blindfair.protocol.messages import Delivery, OpenedRecord, Openings, Selection
+from blindfair.protocol.messages import Delivery, OpenedRecord, Openings, Reply, Request, Selection
 from blindfair.protocol.offer_checks import BuyerPolicy as OfferPolicy
 from blindfair.protocol.offer_checks import Purchase, check_offer
 from blindfair.protocol.packing import unpack_delivery
-from blindfair.protocol.quantities import Address, Timestamp, Wei
+from blindfair.protocol.quantities import Address, RecordIndex, Timestamp
 from blindfair.protocol.rows import parse_row_leaf
 from blindfair.protocol.sealing import SealingKeyPair, delivery_info, unseal
 from blindfair.protocol.selection import selected_chunks, selected_leaves
@@ -27,6 +38,20 @@ from blindfair.protocol.signing import Domain
 
 ROW_TOLERANCE = 1
 """Units of a quantised row: two correct machines may round an entry that lies between two integers to either side."""
+
+
+def check_evaluation(manifest: Manifest, request: Request, reply: Reply, secret: QuerySecret) -> NDArray[np.int64]:
+    """The `m x n` scores of a reply at the precision that the manifest promises (PROTOCOL 4.4).
+
+    Raises FieldMismatch for another precision, ShapeMismatch, UnknownParameters, MalformedCiphertext.
+    """
+    parameters, promised = parameter_set(request.parameters), manifest.terms.precision_bits
+    encrypted = EncryptedScores.from_bytes(parameters, reply.scores, manifest.record_count, request.queries)
+    if encrypted.precision_bits != promised:
+        raise FieldMismatch(
+            "The reply has another precision than the manifest", expected=promised, found=encrypted.precision_bits
+        )
+    return decrypt_reply(parameters, secret, reply.scores, manifest.record_count, request.queries)
 
 
 def audit_openings(evaluated: Evaluated, selection: Selection, openings: Openings) -> AuditReport:
@@ -113,12 +138,19 @@ def check_before_paying(
     )
     limits = OfferPolicy(
         tokens=frozenset({policy.token}),
-        least_bond=Wei(int(policy.least_bond_share * offer.price)),
+        least_bond=policy.least_bond(offer.price),
         least_reveal_window=policy.least_reveal_window,
         most_reveal_window=policy.most_reveal_window,
         least_dispute_window=policy.least_dispute_window,
     )
     check_offer(offer, delivery.offer_signature, domain, purchase, limits, now)
+    if offer.expiry > now + policy.most_offer_validity:
+        raise OfferRejected(
+            "The offer runs out too late",
+            expected=f"by {now + policy.most_offer_validity}",
+            found=offer.expiry,
+            hint="an offer that the contract refuses can be given up only when it has run out",
+        )
 
 
 def unseal_delivery(
@@ -141,3 +173,25 @@ def unseal_delivery(
         ciphertexts, leaves, offer.delivery_root, manifest.chunk_size, selection.records, manifest.first_chunks
     )
     return ciphertexts
+
+
+def wrong_records(evaluated: Evaluated, selection: Selection, records: Sequence[bytes]) -> list[RecordIndex]:
+    """Numbers of the delivered records whose score in the clear is not the decrypted one (PROTOCOL 5.7).
+
+    A record of which no row can be computed is wrong, too.
+    """
+    return [
+        number
+        for number, record in zip(selection.records, records, strict=True)
+        if not _score_holds(evaluated, number, record)
+    ]
+
+
+def _score_holds(evaluated: Evaluated, number: RecordIndex, record: bytes) -> bool:
+    try:
+        rows, _ = gradient_rows(evaluated.request, [record])
+    except (CommitmentError, ScoringError):
+        return False
+    clear = evaluated.queries @ rows[0].astype(np.int64)
+    bounds = ROW_TOLERANCE * np.abs(evaluated.queries).sum(axis=1)
+    return bool((np.abs(clear - evaluated.scores[:, number]) <= bounds).all())

@@ -1,23 +1,25 @@
 """The buyer's money: pay, then refund, dispute or release, whatever the other side does or stops doing (PROTOCOL 7)."""
 
-import json
+from collections.abc import Callable
 
 import cbor2
-import numpy as np
 
-from blindfair.agents.agent import Agent, Waiting
-from blindfair.agents.buyer_checks import ROW_TOLERANCE
+from blindfair.agents.agent import Agent
+from blindfair.agents.buyer_checks import wrong_records
 from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.evidence import keep_evidence
 from blindfair.agents.outcome import Outcome
-from blindfair.agents.rows import gradient_rows
-from blindfair.agents.store import write_atomically
+from blindfair.agents.waiting import Waiting
+from blindfair.chain.exchange import Call
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, open_delivery
-from blindfair.protocol.errors import CommitmentError, ContractReverted, NodeFailure, ScoringError
+from blindfair.protocol.errors import CommitmentError, ContractReverted
 from blindfair.protocol.messages import Delivery, Selection
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import DeliveryKey, Timestamp
 from blindfair.protocol.selection import chunk_counts, selected_leaves
+
+_NO_KEY = "the seller did not reveal the key in time"
 
 
 class BuyerOrder:
@@ -39,83 +41,110 @@ class BuyerOrder:
         self._order_id = delivery.offer.struct_hash()
         self._ciphertexts = ciphertexts
 
+    # --- paying ----------------------------------------------------------------------------------------------------
+
     def pay(self) -> Outcome | None:
-        """Accept the offer, once; an outcome only where the offer ran out without an order.
+        """Accept the offer, once; an outcome only where there will never be an order.
 
         Raises InsufficientFunds before anything is sent, and Waiting while the contract would refuse.
         """
-        exchange, offer = self._buyer.exchange, self._offer
+        exchange, wallet, offer = self._buyer.exchange, self._buyer.wallet, self._offer
+        state = exchange.order(self._order_id).state
+        if state is OrderState.CANCELLED:
+            return self._no_order("the seller cancelled the offer", "Cancelled")
+        if state is not OrderState.NONE:
+            return None
+        if exchange.now() > offer.expiry:
+            return self._no_order("the offer ran out before it could be accepted", "Expired")
+        wallet.check_funds(offer.token, offer.price, "the price")
         try:
-            if exchange.order(self._order_id).state is OrderState.NONE:
-                self._buyer.approve("accept", offer.token, offer.price)
-            self._buyer.execute(
+            wallet.approve("accept", offer.token, offer.price)
+            wallet.execute(
                 "accept",
                 lambda: exchange.accept(offer, self._delivery.offer_signature),
                 "accepts the offer and locks the price",
+                may_send=lambda: exchange.now() <= offer.expiry,
             )
         except ContractReverted as error:
-            untouched = exchange.order(self._order_id).state is OrderState.NONE
-            if untouched and exchange.now() > offer.expiry:
-                return Outcome("NoOrder", f"the offer ran out before it could be accepted: {error}", error.name)
+            self._buyer.journal.note("accept-refused", f"; the contract refused it: {error}")
             raise Waiting(f"the contract refuses the accept: {error}", Timestamp(offer.expiry + 1)) from error
         return None
 
+    def _no_order(self, reason: str, state: str) -> Outcome:
+        # An accept that was sent might still be in a block that a reorganisation brings back.
+        if not self._buyer.certainty.holds("order", state):
+            raise Waiting("it is not final yet that there is no order")
+        return Outcome("NoOrder", reason + (self._buyer.journal.intent("accept-refused") or ""), state)
+
+    # --- afterwards ------------------------------------------------------------------------------------------------
+
     def settle(self) -> Outcome:
-        """Take the order to its end. Raises Waiting while it is the seller's or the clock's turn."""
-        buyer, exchange = self._buyer, self._buyer.exchange
+        """Take the order to its end. Raises Waiting while it is the seller's, the clock's or the chain's turn."""
+        exchange = self._buyer.exchange
         view, now = exchange.order(self._order_id), exchange.now()
         match view.state:
+            case OrderState.NONE:
+                raise Waiting("the node does not show the order yet")
             case OrderState.LOCKED if now <= view.deadline:
                 raise Waiting("the seller has not revealed the key yet", Timestamp(view.deadline + 1))
             case OrderState.LOCKED:
-                buyer.execute("refund", lambda: exchange.refund(self._offer), "takes price and bond back: no key came")
-                return Outcome("Refunded", "the seller did not reveal the key in time")
+                self._call("refund", lambda: exchange.refund(self._offer), "takes price and bond back: no key came")
             case OrderState.REVEALED:
-                return self._verify(view.deadline)
-            case OrderState.REFUNDED:
-                return Outcome("Refunded", buyer.journal.intent("fault") or "the seller did not reveal the key in time")
-            case OrderState.RELEASED:
-                return Outcome("Released", buyer.journal.intent("verified") or "the clock paid the seller")
-            case _:
-                raise NodeFailure(
-                    "The chain does not know an order that was accepted",
-                    expected="Locked or later",
-                    found=view.state.name,
-                    hint="wait for the node to catch up; do not pay again",
-                )
+                self._verify(view.deadline)
+            case ended:
+                if self._buyer.certainty.holds("order", ended.name):
+                    return self._outcome(ended)
+        raise Waiting("the end of the order is not final yet")
 
-    def _verify(self, deadline: Timestamp) -> Outcome:
+    def _outcome(self, ended: OrderState) -> Outcome:
+        journal = self._buyer.journal
+        if ended is OrderState.RELEASED:
+            return Outcome("Released", journal.intent("verified") or "the clock paid the seller")
+        if self._buyer.exchange.revealed_key(self._order_id) is None:
+            return Outcome("Refunded", _NO_KEY)
+        return Outcome("Refunded", journal.intent("fault") or "somebody proved a chunk wrong; the money came back")
+
+    def _verify(self, deadline: Timestamp) -> None:
         buyer, exchange, offer = self._buyer, self._buyer.exchange, self._offer
         key = exchange.revealed_key(self._order_id)
         if key is None or key_commitment(key) != offer.key_commitment:
             raise Waiting("the node does not show the revealed key yet")
+        if buyer.journal.intent("verified") is None:
+            self._look_into(key, deadline)
+        self._call("release", lambda: exchange.release(offer), "releases the price")
+
+    def _look_into(self, key: DeliveryKey, deadline: Timestamp) -> None:
+        """Verify what was delivered; returns if all of it is good. Else disputes, or raises Waiting for the clock."""
+        buyer = self._buyer
+        by_the_clock = Timestamp(deadline + 1)
         try:
             opened = self._open(key)
         except CommitmentError as error:
             # Exactly what was committed, yet no record: no proof on chain exists, so the clock decides (PROTOCOL 0).
-            self._keep_evidence({"error": str(error)})
-            raise Waiting(f"the delivery is as committed but unusable: {error}", Timestamp(deadline + 1)) from None
+            self._keep_evidence({"error": error.name, "text": str(error), "key": key.hex()})
+            raise Waiting(f"the delivery is as committed but unusable: {error}", by_the_clock) from None
         if isinstance(opened, Fault):
-            fault = opened
-            if exchange.now() > deadline:
-                raise Waiting("the dispute window is over", Timestamp(deadline + 1))
-            buyer.journal.note("fault", f"chunk {fault.index} is not the committed one")
-            buyer.execute(
-                "dispute",
-                lambda: exchange.dispute(offer, key, fault.index, fault.ciphertext, fault.leaf, fault.path),
-                f"proves that chunk {fault.index} is not the committed one",
-            )
-            return Outcome("Refunded", f"chunk {fault.index} is not the committed one; the proof returned the money")
-        mismatches = self._score_again(opened)
+            self._dispute(opened, key, deadline)
+            raise Waiting("the end of the order is not final yet")
         buyer.journal.once("bought", lambda: cbor2.dumps(list(zip(self._selection.records, opened, strict=True))))
-        if mismatches:
-            self._keep_evidence({"mismatched_records": mismatches})
-            raise Waiting("scores of delivered records do not hold; the clock decides", Timestamp(deadline + 1))
+        wrong = wrong_records(self._evaluated, self._selection, opened)
+        if wrong:
+            self._keep_evidence({"mismatched_records": wrong, "key": key.hex()})
+            raise Waiting("scores of delivered records do not hold; the clock decides", by_the_clock)
         text = f"{len(opened)} records verified: every chunk is the committed one, every score holds"
-        if buyer.journal.note("verified", text):
-            buyer.tell("verify", text)
-        buyer.execute("release", lambda: exchange.release(offer), "releases the price")
-        return Outcome("Released", text)
+        buyer.journal.note("verified", text)
+        buyer.tell("verify", text)
+
+    def _dispute(self, fault: Fault, key: DeliveryKey, deadline: Timestamp) -> None:
+        exchange = self._buyer.exchange
+        if exchange.now() > deadline:
+            raise Waiting("the dispute window is over; the clock pays the seller")
+        self._buyer.journal.note("fault", f"chunk {fault.index} is not the committed one; the proof returned the money")
+        self._call(
+            "dispute",
+            lambda: exchange.dispute(self._offer, key, fault.index, fault.ciphertext, fault.leaf, fault.path),
+            f"proves that chunk {fault.index} is not the committed one",
+        )
 
     def _open(self, key: DeliveryKey) -> tuple[bytes, ...] | Fault:
         manifest, records = self._evaluated.listing.manifest, self._selection.records
@@ -123,24 +152,12 @@ class BuyerOrder:
         counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, records)
         return open_delivery(self._ciphertexts, leaves, key, manifest.chunk_size, counts)
 
-    def _score_again(self, records: tuple[bytes, ...]) -> list[int]:
-        """Numbers of the records whose score in the clear is not the decrypted one (PROTOCOL 5.7)."""
-        evaluated = self._evaluated
-        try:
-            rows, _ = gradient_rows(evaluated.request, records)
-        except (CommitmentError, ScoringError):
-            return list(self._selection.records)
-        clear = rows.astype(np.int64) @ evaluated.queries.T
-        blind = evaluated.scores[:, list(self._selection.records)].T
-        bounds = ROW_TOLERANCE * np.abs(evaluated.queries).sum(axis=1)
-        wrong = (np.abs(clear - blind) > bounds).any(axis=1)
-        return [record for record, bad in zip(self._selection.records, wrong, strict=True) if bad]
+    def _keep_evidence(self, finding: dict[str, object]) -> None:
+        keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)
 
-    def _keep_evidence(self, what: dict[str, object]) -> None:
-        """The finding, beside the signed messages that prove it, for people: no contract judges this (PROTOCOL 5.7)."""
-        buyer = self._buyer
-        folder = buyer.directory / "evidence"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for name in ("message:request", "received:reply", "message:selection", "received:delivery"):
-            write_atomically(folder / f"{name.split(':')[1]}.message", buyer.journal.get(name) or b"")
-        write_atomically(folder / "finding.json", json.dumps(what, indent=2).encode())
+    def _call(self, step: str, call: Callable[[], Call], text: str) -> None:
+        try:
+            self._buyer.wallet.execute(step, call, text)
+        except ContractReverted as error:
+            # Others may act on the same order: what was possible a moment ago may be done, or over.
+            raise Waiting(f"the contract refuses the {step}: {error}") from error

@@ -1,39 +1,105 @@
 """What each party has decided beforehand: amounts, windows, how much to open. Agents decide by nothing else."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
+from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import ETHER, Address, Seconds, Wei
+
+_TENTH, _TWENTIETH = Fraction(1, 10), Fraction(1, 20)
 
 
 @dataclass(frozen=True, slots=True)
 class SellerPolicy:
-    """The seller's part of an offer, and what it will not go below.
+    """The seller's part of an offer, and what one request may cost. Raises InvalidOption for values out of range."""
 
-    `bond_share` of the price is locked as bond. `reveal_window` must exceed finality with margin (PROTOCOL 7).
-    """
+    bond_share: Fraction = _TENTH
+    """Part of the price that is locked as bond, rounded down to the unit; 0 to 1."""
 
-    bond_share: float = 0.1
     reveal_window: Seconds = Seconds(3600)
+    """From accept to the last moment of reveal. Only the first half is used, and must exceed finality (PROTOCOL 7)."""
+
     dispute_window: Seconds = Seconds(24 * 3600)
+    """From reveal to the last moment of dispute."""
+
     offer_validity: Seconds = Seconds(6 * 3600)
+    """From the making of an offer to the last moment of accept."""
+
+    most_memory: int = 2**32
+    """Bytes that rows, features and projection of one request may take together."""
+
+    most_products: int = 2**40
+    """Multiplications that one request may take."""
+
+    def __post_init__(self) -> None:
+        _check_share("bond", self.bond_share)
+        _check_positive("reveal window", self.reveal_window)
+        _check_positive("dispute window", self.dispute_window)
+        _check_positive("validity of an offer", self.offer_validity)
+
+    def bond(self, price: Wei) -> Wei:
+        """The bond for a price."""
+        return Wei(int(price * self.bond_share))
 
 
 @dataclass(frozen=True, slots=True)
 class BuyerPolicy:
     """What the buyer spends at most and insists on before it pays (PROTOCOL 6.6).
 
-    `audit_rows` is `t` of PROTOCOL 5: 59 gives 95 % confidence that under 5 % of the selection is fake. Where the
-    listing opens fewer records of a small selection for nothing, that many are audited, but not under
-    `least_audit_rows`.
+    Raises InvalidOption for values out of range.
     """
 
     budget: Wei
+    """The most that it pays, in the token's smallest unit; gas comes on top."""
+
     token: Address = ETHER
+    """What it pays in."""
+
     audit_rows: int = 59
-    least_audit_rows: int = 59
-    least_bond_share: float = 0.05
+    """`t` of PROTOCOL 5, from 1: 59 gives 95 % confidence that under 5 % of the selection is fake."""
+
+    least_bond_share: Fraction = _TWENTIETH
+    """Part of the price that a seller must lock, 0 to 1."""
+
     least_reveal_window: Seconds = Seconds(1800)
+    """Shorter, and an honest seller cannot wait for finality."""
+
     most_reveal_window: Seconds = Seconds(6 * 3600)
+    """Longer, and the price lies locked for nothing."""
+
     least_dispute_window: Seconds = Seconds(12 * 3600)
+    """Shorter, and a dispute might not get on chain."""
+
+    most_offer_validity: Seconds = Seconds(24 * 3600)
+    """An offer that the contract refuses is given up when it has run out; so it must run out."""
+
     patience: Seconds = Seconds(2 * 3600)
     """How long the buyer waits for an answer of the seller, in chain time."""
+
+    def __post_init__(self) -> None:
+        _check_share("least bond", self.least_bond_share)
+        _check_positive("patience", self.patience)
+        if self.budget < 0:
+            raise InvalidOption("The budget is negative", expected=">= 0", found=self.budget)
+        if self.audit_rows < 1:
+            raise InvalidOption("An audit opens at least one row", expected=">= 1", found=self.audit_rows)
+        if self.least_reveal_window > self.most_reveal_window:
+            raise InvalidOption(
+                "No reveal window is acceptable",
+                expected=f">= {self.least_reveal_window} s at most",
+                found=self.most_reveal_window,
+            )
+
+    def least_bond(self, price: Wei) -> Wei:
+        """The least bond that it takes for a price."""
+        return Wei(int(price * self.least_bond_share))
+
+
+def _check_share(what: str, share: Fraction) -> None:
+    if not 0 <= share <= 1:
+        raise InvalidOption(f"The share of the {what} is no share", expected="0 ... 1", found=share)
+
+
+def _check_positive(what: str, duration: Seconds) -> None:
+    if duration < 1:
+        raise InvalidOption(f"The {what} is no time", expected=">= 1 s", found=duration)

@@ -1,31 +1,33 @@
 """The seller: lists its records, answers what buyers ask, encrypts and offers what they choose.
 
-Every answer is journalled before it is sent, and given again unchanged when the same question comes again. `_scores`
-and `_encrypted` are where a dishonest seller would cheat; the demo's hostile sellers override just those.
+Every answer is journalled before it is sent, and given again unchanged when the same question comes again. `_rows`,
+`_scores`, `_opened`, `_encrypted` and `_offer` are where a dishonest seller would cheat; hostile sellers override just
+those.
 """
 
-import io
 import math
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.agents.agent import Agent, Surroundings
+from blindfair.agents.agent import Agent
 from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.policy import SellerPolicy
-from blindfair.agents.rows import gradient_rows
+from blindfair.agents.row_store import RowStore
+from blindfair.agents.seller_checks import check_request, check_selection_message
 from blindfair.agents.seller_orders import SellerOrders
-from blindfair.agents.store import private_directory, write_atomically
+from blindfair.agents.stock import Stock
+from blindfair.agents.surroundings import Surroundings
+from blindfair.agents.waiting import Turn
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import parameter_set
-from blindfair.protocol.audit import commit_buyer_randomness, commit_seller_randomness, draw
+from blindfair.protocol.audit import commit_seller_randomness, draw
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import Delivery as EncryptedDelivery
@@ -34,14 +36,14 @@ from blindfair.protocol.errors import (
     BlindfairError,
     Expired,
     FieldMismatch,
+    JournalDamaged,
+    MessageError,
     OfferTooSmall,
-    StateError,
+    ScoringError,
     UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest
-from blindfair.protocol.hashing import sha256
-from blindfair.protocol.manifest import Manifest, Schema, Terms
-from blindfair.protocol.merkle import MerkleTree
+from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
     Agreement,
     Delivery,
@@ -55,29 +57,15 @@ from blindfair.protocol.messages import (
     Reply,
     Request,
     Selection,
-    read,
 )
 from blindfair.protocol.offer import Offer, sign_offer
 from blindfair.protocol.packing import pack_delivery
-from blindfair.protocol.quantities import DeliveryKey, Digest, ListingId, RecordIndex, Secret, Timestamp, Wei
-from blindfair.protocol.records import RecordEncoding
-from blindfair.protocol.rows import build_row_tree, row_leaf, row_salt
+from blindfair.protocol.quantities import DeliveryKey, Digest, ListingId, RecordIndex, Secret, Timestamp
+from blindfair.protocol.rows import row_leaf, row_salt
 from blindfair.protocol.sealing import delivery_info, seal
 
-
-@dataclass(frozen=True, slots=True)
-class Stock:
-    """What the seller has and on what terms: the manifest's contents that are not computed."""
-
-    name: str
-    description: str
-    licence: str
-    consent: str
-    encoding: RecordEncoding
-    schema: Schema
-    records: Sequence[bytes]
-    terms: Terms
-    chunk_size: int = 1024
+TOLD = (MessageError, ScoringError, OfferTooSmall)
+"""Errors that are about what the counterparty sent, and are told to it. All others are the owner's to see to."""
 
 
 class Seller(Agent):
@@ -91,7 +79,9 @@ class Seller(Agent):
         self._policy = policy
         self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
         self._ledger = BudgetLedger(self.journal, stock.terms)
-        self._orders = SellerOrders(self, policy)
+        self._store = RowStore(directory / "rows", self._secret)
+        self._orders = SellerOrders(self)
+        self._committed = False
 
     # --- the listing -----------------------------------------------------------------------------------------------
 
@@ -103,28 +93,11 @@ class Seller(Agent):
     @cached_property
     def manifest(self) -> Manifest:
         """What the public may know (PROTOCOL 2)."""
-        stock, dataset = self._stock, self.dataset
-        return Manifest(
-            name=stock.name,
-            description=stock.description,
-            licence=stock.licence,
-            consent=stock.consent,
-            encoding=stock.encoding,
-            schema=stock.schema,
-            record_count=len(stock.records),
-            chunk_size=stock.chunk_size,
-            chunk_count=len(dataset.chunks),
-            first_chunks=dataset.first_chunks,
-            listing_root=dataset.root,
-            leaf_digest=sha256(b"".join(dataset.leaf_hashes)),
-            chain_id=self.exchange.chain_id,
-            contract=self.exchange.address,
-            seller=self.address,
-            seller_hpke=self.sealing_keys().public,
-            terms=stock.terms,
+        return self._stock.manifest(
+            self.dataset, self.domain, seller=self.address, seller_hpke=self.sealing_keys().public
         )
 
-    @property
+    @cached_property
     def listing(self) -> ListingId:
         """The listing's number on chain (PROTOCOL 3)."""
         return self.manifest.listing
@@ -143,29 +116,43 @@ class Seller(Agent):
     @property
     def idle(self) -> bool:
         """Whether every order has ended and its money is home."""
-        return not self._orders.open_offers() and all(
-            self.exchange.free_balance(self.address, offer.token) == 0 for offer in self.offers.values()
-        )
+        return not self._orders.open_offers() and not self._orders.to_withdraw()
 
     # --- one step --------------------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
+        self.belongs_to(f"listing {self.listing.hex()}")
+        self._commit()
+        turn = Turn()
+        self._orders.advance(turn)
+        for handle, envelope, message in self.mail.inbox():
+            with turn.affair():
+                self._handle(handle, envelope, message)
+            # An answer may take minutes, and a reveal is not to come too late for that.
+            self._orders.advance(turn)
+        turn.end()
+
+    def _commit(self) -> None:
         manifest = self.manifest
-        self.execute(
-            "commit",
-            lambda: self.exchange.commit(manifest.listing_root, manifest.digest()),
-            f"commits to {manifest.record_count:,} records in {manifest.chunk_count:,} chunks",
-        )
-        for handle, envelope, message in self.inbox():
-            try:
-                self._answer(envelope, message)
-            except StateError:
-                raise
-            except BlindfairError as error:
-                refusal = Refusal(envelope.digest, error.name, str(error))
-                self.send(f"refusal:{envelope.digest.hex()}", envelope.sender, lambda refusal=refusal: refusal)  # type: ignore[misc]
-            self.transport.done(handle)
-        self._orders.advance()
+        if self._committed:
+            return
+        if self.exchange.seller_of(self.listing) == self.address:
+            self._committed = self.certainty.holds("commit", self.address)
+        else:
+            self.wallet.execute(
+                "commit",
+                lambda: self.exchange.commit(manifest.listing_root, manifest.digest()),
+                f"commits to {manifest.record_count:,} records in {manifest.chunk_count:,} chunks",
+            )
+
+    def _handle(self, handle: str, envelope: Envelope, message: Message) -> None:
+        try:
+            self._answer(envelope, message)
+        except TOLD as error:
+            self._say_no(envelope, error)
+            self.mail.refuse(handle, error)
+        else:
+            self.mail.done(handle)
 
     def _answer(self, envelope: Envelope, message: Message) -> None:
         match message:
@@ -178,63 +165,63 @@ class Seller(Agent):
             case Agreement():
                 self._deliver(envelope, message)
             case Refusal():
-                self.journal.note(f"refused-by-buyer:{message.about.hex()}", f"{message.error}: {message.reason}")
+                self._hear(envelope, message)
             case _:
                 raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
+
+    def _say_no(self, envelope: Envelope, error: BlindfairError) -> None:
+        # What a counterparty wrote may stand in the error, and is not to come back as something that no message holds.
+        reason = "".join(letter if letter.isprintable() else "?" for letter in str(error))
+        step, refusal = f"refusal:{envelope.digest.hex()}", Refusal(envelope.digest, error.name, reason)
+        self.mail.write(step, lambda: refusal)
+        self.mail.dispatch(step, envelope.sender)
 
     def _list(self, envelope: Envelope, inquiry: Inquiry) -> None:
         if inquiry.listing != self.listing:
             raise FieldMismatch("This is not my listing", expected=self.listing.hex(), found=inquiry.listing.hex())
-        self.send(
-            f"listing:{envelope.digest.hex()}",
-            envelope.sender,
-            lambda: Listing(self.manifest, self.dataset.leaf_hashes),
-        )
+        # The same for everybody, and kept once, however many strangers ask.
+        self.mail.write("listing", lambda: Listing(self.manifest, self.dataset.leaf_hashes))
+        self.mail.dispatch("listing", envelope.sender)
+
+    def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
+        """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""
+        if self._ledger.knows(envelope.sender) and self.journal.note(
+            f"refused-by-buyer:{refusal.about.hex()}", f"{refusal.error}: {refusal.reason}"
+        ):
+            self.tell("refused", f"the buyer {envelope.sender} goes no further: {refusal.error}")
 
     # --- blind evaluation (PROTOCOL 4) -----------------------------------------------------------------------------
 
     def _evaluate(self, envelope: Envelope, request: Request) -> None:
         digest = envelope.digest
-        self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
+        step = f"reply:{digest.hex()}"
+        reply = self.mail.write(step, lambda: self._reply(envelope, request))
+        # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
+        self.journal.note(f"evaluation:{evaluation_digest(digest, reply).hex()}", digest.hex())
+        self.mail.dispatch(step, envelope.sender)
 
-        def reply() -> Reply:
-            self._check(request)
-            disclosure = self.disclosure(request)
-            self._ledger.spend_evaluation(request, digest, math.ceil(disclosure.total_bits))
-            rows, clipped = self._rows(digest, request)
-            began = time.perf_counter()
-            scores = self._scores(request, rows)
-            self.journal.note(f"scoring-seconds:{digest.hex()}", repr(time.perf_counter() - began))
-            return Reply(
-                request=digest,
-                row_root=self._row_tree(digest, rows).root,
-                seller_commitment=commit_seller_randomness(self._random(digest)),
-                clipped_per_million=round(clipped * 1e6),
-                scores=scores,
-            )
-
-        sent = self.send(f"reply:{digest.hex()}", envelope.sender, reply)
-        self.journal.note(f"evaluation:{evaluation_digest(digest, sent.digest).hex()}", digest.hex())
+    def _reply(self, envelope: Envelope, request: Request) -> Reply:
+        digest = envelope.digest
+        if self.journal.get(f"request:{digest.hex()}") is None:
+            check_request(request, self.manifest, self._policy, self.exchange.now())
+            # Spent before a record is looked at: whether a model fits the records is an answer, too.
+            self._ledger.spend_evaluation(request, digest, math.ceil(self.disclosure(request).total_bits))
+            self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
+        rows, clipped = self._rows(digest, request)
+        began = time.perf_counter()
+        scores = self._scores(request, rows)
+        self.journal.note(f"scoring-seconds:{digest.hex()}", repr(time.perf_counter() - began))
+        return Reply(
+            request=digest,
+            row_root=self._store.tree(digest, rows).root,
+            seller_commitment=commit_seller_randomness(self._random(digest)),
+            clipped_per_million=round(clipped * 1e6),
+            scores=scores,
+        )
 
     def scoring_seconds(self, digest: Digest) -> float:
         """How long the blind evaluation of a request took: encoding, multiplying, hiding."""
         return float(self.journal.intent(f"scoring-seconds:{digest.hex()}") or "nan")
-
-    def _check(self, request: Request) -> None:
-        terms = self._stock.terms
-        for what, expected, found in (
-            ("listing", self.listing.hex(), request.listing.hex()),
-            ("chain", self.exchange.chain_id, request.chain_id),
-            ("contract", self.exchange.address, request.contract),
-        ):
-            if expected != found:
-                raise FieldMismatch(f"The request is for another {what}", expected=expected, found=found)
-        if self.exchange.now() > request.expiry:
-            raise Expired("The request has expired", expected=request.expiry, found=self.exchange.now())
-        if request.disclosure not in terms.disclosures:
-            raise FieldMismatch(
-                "The listing does not offer this disclosure", expected=terms.disclosures, found=request.disclosure
-            )
 
     def disclosure(self, request: Request) -> Disclosure:
         """What the answer to a request discloses, from the parameters and the counts."""
@@ -245,24 +232,14 @@ class Seller(Agent):
             precision_bits=self._stock.terms.precision_bits,
         )
 
+    def _rows(self, digest: Digest, request: Request) -> tuple[NDArray[np.int16], float]:
+        self._store.compute(digest, request, self._stock.records)
+        return self._store.load(digest)
+
     def _scores(self, request: Request, rows: NDArray[np.int16]) -> bytes:
         parameters = parameter_set(request.parameters)
         encoded = encode_rows(parameters, rows)
         return evaluate(encoded, request.query, self._stock.terms.precision_bits, queries=request.queries)
-
-    def _rows(self, digest: Digest, request: Request) -> tuple[NDArray[np.int16], float]:
-        """Rows of all records for this request, from the disk if they were computed before."""
-        path = private_directory(self.directory / "rows") / f"{digest.hex()}.npz"
-        if not path.exists():
-            rows, clipped = gradient_rows(request, self._stock.records)
-            buffer = io.BytesIO()
-            np.savez(buffer, rows=rows, clipped=np.float64(clipped))
-            write_atomically(path, buffer.getvalue())
-        with np.load(path, allow_pickle=False) as saved:
-            return saved["rows"], float(saved["clipped"])
-
-    def _row_tree(self, digest: Digest, rows: NDArray[np.int16]) -> MerkleTree:
-        return build_row_tree(self._secret, digest, rows.astype(">i2").tobytes(), rows.shape[1])
 
     def _random(self, digest: Digest) -> bytes:
         return self.secrets.once(f"random.{digest.hex()}", lambda: secrets.token_bytes(32))
@@ -270,118 +247,84 @@ class Seller(Agent):
     # --- audit (PROTOCOL 5) ----------------------------------------------------------------------------------------
 
     def _open(self, envelope: Envelope, selection: Selection) -> None:
+        digest, request = self._request_of(selection)
+        if request.buyer != envelope.sender:
+            raise FieldMismatch("The evaluation is another buyer's", expected=request.buyer, found=envelope.sender)
+        earlier = self.journal.get(f"selection-of:{digest.hex()}")
+        if earlier not in (None, envelope.digest):
+            raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())
+        step = f"openings:{envelope.digest.hex()}"
+        self.mail.write(step, lambda: self._openings(envelope, selection, digest, request))
+        self.mail.dispatch(step, envelope.sender)
+
+    def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
+        check_selection_message(selection, request, self.manifest)
+        random = self._random(digest)
+        drawn = draw(selection.buyer_random, random, selection.evaluation, selection.records, selection.audit_rows)
+        self._ledger.spend_openings(envelope.digest, len(drawn))
+        # From here on it is this selection and no other: its openings show the seller's number.
+        self.journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
+        self.journal.once(f"selection:{envelope.digest.hex()}", envelope.to_bytes)
+        return Openings(envelope.digest, random, selection.price, self._opened(drawn, digest, request))
+
+    def _opened(self, drawn: Sequence[RecordIndex], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
+        rows, _ = self._rows(digest, request)
+        tree, dataset = self._store.tree(digest, rows), self.dataset
+        opened = []
+        for record in drawn:
+            chunks = dataset.chunks_of(record)
+            row = [int(entry) for entry in rows[record]]
+            opened.append(
+                OpenedRecord(
+                    record=record,
+                    chunks=tuple(dataset.chunks[j] for j in chunks),
+                    chunk_paths=tuple(dataset.tree.path(j) for j in chunks),
+                    row_leaf=row_leaf(row_salt(self._secret, digest, record), record, row),
+                    row_path=tree.path(record),
+                )
+            )
+        return tuple(opened)
+
+    def _request_of(self, selection: Selection) -> tuple[Digest, Request]:
         found = self.journal.intent(f"evaluation:{selection.evaluation.hex()}")
         if found is None:
             raise UnexpectedMessage("No such evaluation was made", found=selection.evaluation.hex())
-        digest = Digest(bytes.fromhex(found))
-        request = self._stored_request(digest)
-        if request.buyer != envelope.sender:
-            raise FieldMismatch("The evaluation is another buyer's", expected=request.buyer, found=envelope.sender)
-        earlier = self.journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
-        if earlier != envelope.digest:
-            raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())
-        self.journal.once(f"selection:{envelope.digest.hex()}", envelope.to_bytes)
-
-        def openings() -> Openings:
-            self._check_selection(request, selection)
-            random = self._random(digest)
-            drawn = draw(selection.buyer_random, random, selection.evaluation, selection.records, selection.audit_rows)
-            self._ledger.spend_openings(envelope.digest, len(drawn))
-            rows, _ = self._rows(digest, request)
-            tree = self._row_tree(digest, rows)
-            opened = tuple(self._opened(record, digest, rows[record], tree.path(record)) for record in drawn)
-            return Openings(envelope.digest, random, selection.price, opened)
-
-        self.send(f"openings:{envelope.digest.hex()}", envelope.sender, openings)
-
-    def _check_selection(self, request: Request, selection: Selection) -> None:
-        terms, count = self._stock.terms, len(selection.records)
-        if commit_buyer_randomness(selection.buyer_random) != request.buyer_commitment:
-            raise FieldMismatch("The buyer's number is not the one it committed to")
-        if selection.records[-1] >= self.manifest.record_count:
-            raise FieldMismatch(
-                "A selected record does not exist",
-                expected=f"< {self.manifest.record_count}",
-                found=selection.records[-1],
-            )
-        if selection.token not in terms.tokens:
-            raise FieldMismatch("The listing does not take this token", expected=terms.tokens, found=selection.token)
-        if selection.price < terms.reserve_price * count:
-            raise FieldMismatch(
-                "The price is under the reserve", expected=f">= {terms.reserve_price * count}", found=selection.price
-            )
-        largest = int(terms.opened_share * count)
-        if selection.audit_rows > largest:
-            raise OfferTooSmall(
-                "The audit would open more of the selection than the listing gives away",
-                expected=f"<= {largest} of {count}",
-                found=selection.audit_rows,
-                hint="select more records, or audit fewer rows",
-            )
-
-    def _opened(
-        self, record: RecordIndex, digest: Digest, row: NDArray[np.int16], row_path: tuple[Digest, ...]
-    ) -> OpenedRecord:
-        chunks = self.dataset.chunks_of(record)
-        return OpenedRecord(
-            record=record,
-            chunks=tuple(self.dataset.chunks[j] for j in chunks),
-            chunk_paths=tuple(self.dataset.tree.path(j) for j in chunks),
-            row_leaf=row_leaf(row_salt(self._secret, digest, record), record, [int(entry) for entry in row]),
-            row_path=row_path,
-        )
-
-    def _stored_request(self, digest: Digest) -> Request:
-        stored = self.journal.get(f"request:{digest.hex()}")
-        message = read(stored or b"", domain=self.domain)[1]
-        assert isinstance(message, Request)  # noqa: S101 - only requests are stored under this name
-        return message
+        message = self.mail.stored(f"request:{found}")[1]
+        if not isinstance(message, Request):
+            raise JournalDamaged("A stored request is none", expected=Request.TYPE, found=message.TYPE)
+        return Digest(bytes.fromhex(found)), message
 
     # --- delivery and offer (PROTOCOL 6) ---------------------------------------------------------------------------
 
     def _deliver(self, envelope: Envelope, agreement: Agreement) -> None:
         name = agreement.selection.hex()
-        stored = self.journal.get(f"selection:{name}")
-        opened = self.journal.get(f"message:openings:{name}")
-        if stored is None or opened is None:
+        if self.journal.get(f"message:openings:{name}") is None:
             raise UnexpectedMessage("No selection of this number was opened", found=name)
-        selected, selection = read(stored, domain=self.domain)
-        assert isinstance(selection, Selection)  # noqa: S101
+        selected, selection = self.mail.stored(f"selection:{name}")
+        if not isinstance(selection, Selection):
+            raise JournalDamaged("A stored selection is none", expected=Selection.TYPE, found=selection.TYPE)
         if selected.sender != envelope.sender:
             raise FieldMismatch("The selection is another buyer's", expected=selected.sender, found=envelope.sender)
         if agreement.price != selection.price:
             raise FieldMismatch("This is not the price", expected=selection.price, found=agreement.price)
-        bond = Wei(int(selection.price * self._policy.bond_share))
-        if self.journal.get(f"sent:delivery:{name}") is None:
-            self._orders.provide_bond(name, selection.token, bond)
-        self.send(
-            f"delivery:{name}", envelope.sender, lambda: self._delivery(agreement.selection, selection, envelope, bond)
-        )
+        step = f"delivery:{name}"
+        self.mail.write(step, lambda: self._delivery(selected, selection))
+        if not self.mail.was_sent(step):
+            # The offer is known before its bond is provided, and both before anybody can accept it.
+            self._orders.take(name)
+            if self._orders.ending(name) is not None:
+                raise Expired("The offer ran out before the seller could provide its bond")
+            self._orders.provide_bond(name)
+        self.mail.dispatch(step, envelope.sender)
 
-    def _delivery(self, selected: Digest, selection: Selection, envelope: Envelope, bond: Wei) -> Delivery:
-        digest = Digest(bytes.fromhex(self.journal.intent(f"evaluation:{selection.evaluation.hex()}") or ""))
-        request = self._stored_request(digest)
-        key = DeliveryKey(self.secrets.once(f"key.{selected.hex()}", new_delivery_key))
+    def _delivery(self, selected: Envelope, selection: Selection) -> Delivery:
+        _, request = self._request_of(selection)
+        # Before first use on the disk, and for this one ciphertext (PROTOCOL 6.2).
+        key = DeliveryKey(self.secrets.once(f"key.{selected.digest.hex()}", new_delivery_key))
         encrypted = self._encrypted(selection.records, key)
-        offer = Offer(
-            listing=self.listing,
-            evaluation=selection.evaluation,
-            delivery_root=encrypted.root,
-            key_commitment=key_commitment(key),
-            chunk_count=len(encrypted.ciphertexts),
-            chunk_size=self._stock.chunk_size,
-            seller=self.address,
-            buyer=envelope.sender,
-            token=selection.token,
-            price=selection.price,
-            bond=bond,
-            reveal_window=self._policy.reveal_window,
-            dispute_window=self._policy.dispute_window,
-            expiry=Timestamp(self.exchange.now() + self._policy.offer_validity),
-            nonce=secrets.randbits(256),
-        )
+        offer = self._offer(selection, encrypted, key, request)
         return Delivery(
-            selection=selected,
+            selection=selected.digest,
             offer=offer,
             offer_signature=sign_offer(offer, self.domain, self.private_key),
             sealed=seal(
@@ -393,3 +336,22 @@ class Seller(Agent):
 
     def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
         return encrypt_delivery(self.dataset, records, key)
+
+    def _offer(self, selection: Selection, encrypted: EncryptedDelivery, key: DeliveryKey, request: Request) -> Offer:
+        return Offer(
+            listing=self.listing,
+            evaluation=selection.evaluation,
+            delivery_root=encrypted.root,
+            key_commitment=key_commitment(key),
+            chunk_count=len(encrypted.ciphertexts),
+            chunk_size=self._stock.chunk_size,
+            seller=self.address,
+            buyer=request.buyer,
+            token=selection.token,
+            price=selection.price,
+            bond=self._policy.bond(selection.price),
+            reveal_window=self._policy.reveal_window,
+            dispute_window=self._policy.dispute_window,
+            expiry=Timestamp(self.exchange.now() + self._policy.offer_validity),
+            nonce=secrets.randbits(256),
+        )

@@ -4,29 +4,40 @@ It reveals only when the accept is final, and never in the last half of the reve
 an accept which a reorganisation takes back is a gift.
 """
 
-from blindfair.agents.agent import Agent, Waiting
-from blindfair.agents.policy import SellerPolicy
-from blindfair.protocol.messages import Delivery, read
+import json
+from collections.abc import Callable
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.waiting import Turn, Waiting
+from blindfair.chain.exchange import Call
+from blindfair.protocol.errors import ContractReverted, JournalDamaged
+from blindfair.protocol.messages import Delivery
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address, DeliveryKey, Timestamp, Wei
 
 
 class SellerOrders:
-    """The open offers of one seller, by the name of their selection."""
+    """The offers of one seller, by the name of their selection, and the orders that they become."""
 
-    def __init__(self, seller: Agent, policy: SellerPolicy) -> None:
+    def __init__(self, seller: Agent) -> None:
         self._seller = seller
-        self._policy = policy
         self._known: dict[str, Offer] = {}
+
+    # --- offers ----------------------------------------------------------------------------------------------------
+
+    def take(self, name: str) -> None:
+        """Remember the offer of the delivery that was written for the selection `name`."""
+        message = self._seller.mail.stored(f"message:delivery:{name}")[1]
+        if not isinstance(message, Delivery):
+            raise JournalDamaged("A stored delivery is none", expected=Delivery.TYPE, found=message.TYPE)
+        self._seller.journal.note(f"offer:{name}", json.dumps(message.offer.to_document()))
 
     def offers(self) -> dict[str, Offer]:
         """Every offer that was made, in order."""
-        for name, data in self._seller.journal.done("message:delivery:"):
+        for name, document in self._seller.journal.done("offer:"):
             if name not in self._known:
-                message = read(data, domain=self._seller.domain)[1]
-                assert isinstance(message, Delivery)  # noqa: S101 - only deliveries are journalled under this name
-                self._known[name] = message.offer
+                self._known[name] = Offer.from_document(json.loads(document))
         return self._known
 
     def open_offers(self) -> dict[str, Offer]:
@@ -37,52 +48,56 @@ class SellerOrders:
         """How the order ended: `Released`, `Refunded`, `Cancelled` or `Expired`; None while it is open."""
         return self._seller.journal.intent(f"ended:{name}")
 
-    def provide_bond(self, name: str, token: Address, bond: Wei) -> None:
-        """Deposit what the free balance lacks for this bond and those of the offers not yet accepted."""
-        seller = self._seller
+    def provide_bond(self, name: str) -> None:
+        """Deposit what the free balance lacks for the bonds of all offers in its token that are not yet accepted.
+
+        Raises Waiting, InsufficientFunds.
+        """
+        seller, token = self._seller, self.offers()[name].token
+        step = f"deposit:{name}"
+        if seller.wallet.executed(step) or (not seller.wallet.begun(step) and not self._lacking(token)):
+            return
+        lacking = self._lacking(token)
+        seller.wallet.check_funds(token, lacking, "the bond of an offer")
+        seller.wallet.approve(step, token, lacking)
+        seller.wallet.execute(step, lambda: seller.exchange.deposit(token, lacking), "deposits the bond")
+
+    def _lacking(self, token: Address) -> Wei:
+        exchange = self._seller.exchange
         promised = sum(
             offer.bond
-            for other, offer in self.open_offers().items()
-            if other != name
-            and offer.token == token
-            and seller.exchange.order(offer.struct_hash()).state is OrderState.NONE
+            for offer in self.open_offers().values()
+            if offer.token == token and exchange.order(offer.struct_hash()).state is OrderState.NONE
         )
+        return Wei(max(0, promised - exchange.free_balance(self._seller.address, token)))
 
-        missing = promised + bond - seller.exchange.free_balance(seller.address, token)
-        step = f"deposit:{name}"
-        if missing > 0 or seller.journal.get(f"transaction:{step}") is not None:
-            seller.approve(step, token, Wei(missing))
-            seller.execute(step, lambda: seller.exchange.deposit(token, Wei(missing)), "deposits the bond")
+    # --- orders ----------------------------------------------------------------------------------------------------
 
-    def advance(self) -> None:
-        """Take every open order as far as it goes now. Raises Waiting with the next moment that matters."""
-        waits = []
+    def advance(self, turn: Turn) -> None:
+        """Take every open order as far as it goes now, then the free balance home."""
         for name, offer in self.open_offers().items():
-            try:
+            with turn.affair():
                 self._advance_one(name, offer)
-            except Waiting as waiting:
-                waits.append(waiting)
-        self._withdraw()
-        if waits:
-            raise min(waits, key=lambda waiting: waiting.until or 2**63)
+        for token in self.to_withdraw():
+            with turn.affair():
+                self._withdraw(token)
 
     def _advance_one(self, name: str, offer: Offer) -> None:
-        seller, exchange = self._seller, self._seller.exchange
-        order_id = offer.struct_hash()
-        view, now = exchange.order(order_id), exchange.now()
+        exchange = self._seller.exchange
+        view, now = exchange.order(offer.struct_hash()), exchange.now()
         match view.state:
             case OrderState.NONE if now <= offer.expiry:
                 raise Waiting("the buyer has not accepted yet", Timestamp(offer.expiry + 1))
             case OrderState.NONE:
                 self._end(name, "Expired")
-            case OrderState.LOCKED:
+            case OrderState.LOCKED if now <= view.deadline:
                 self._reveal(name, offer, view.deadline)
-                self._advance_one(name, offer)
+            case OrderState.LOCKED:
+                raise Waiting("no key was revealed in time: price and bond are the buyer's to take")
             case OrderState.REVEALED if now <= view.deadline:
                 raise Waiting("the buyer may still dispute or release", Timestamp(view.deadline + 1))
             case OrderState.REVEALED:
-                seller.execute(f"claim:{name}", lambda: exchange.claim([offer]), "claims the price by the clock")
-                self._advance_one(name, offer)
+                self._call(f"claim:{name}", lambda: exchange.claim([offer]), "claims the price by the clock")
             case ended:
                 self._end(name, ended.name.capitalize())
 
@@ -98,24 +113,52 @@ class SellerOrders:
 
         if not safe():
             raise Waiting("the reveal window is half over: the key stays secret", Timestamp(deadline + 1))
-        key = DeliveryKey(seller.secrets.get(f"key.{name}") or b"")
-        seller.execute(f"reveal:{name}", lambda: exchange.reveal(offer, key), "reveals the key", may_send=safe)
+        key = seller.secrets.get(f"key.{name}")
+        if key is None:
+            raise JournalDamaged(
+                "The key of an accepted offer is gone", expected=f"key.{name}", hint="restore it from a backup at once"
+            )
+        self._call(f"reveal:{name}", lambda: exchange.reveal(offer, DeliveryKey(key)), "reveals the key", may_send=safe)
+
+    def _call(
+        self, step: str, call: Callable[[], Call], text: str, may_send: Callable[[], bool] = lambda: True
+    ) -> None:
+        try:
+            self._seller.wallet.execute(step, call, text, may_send=may_send)
+        except ContractReverted as error:
+            # Others act on the same order: what was possible a moment ago may be done, or over.
+            raise Waiting(f"the contract refuses the {step.partition(':')[0]}: {error}") from error
 
     def _end(self, name: str, how: str) -> None:
-        if self._seller.journal.note(f"ended:{name}", how):
-            self._seller.tell("order", f"order ended: {how}")
+        if not self._seller.certainty.holds(f"order {name}", how):
+            raise Waiting("the end of the order is not final yet")
+        self._seller.journal.note(f"ended:{name}", how)
+        self._seller.tell("order", f"order ended: {how}")
 
-    def _withdraw(self) -> None:
-        """When no offer is open, take the free balance home."""
+    # --- money home ------------------------------------------------------------------------------------------------
+
+    def to_withdraw(self) -> list[Address]:
+        """Tokens of which no offer is open and a free balance is left that was not yet withdrawn."""
         seller = self._seller
-        offers = self.offers()
-        if not offers or self.open_offers():
-            return
-        name, offer = list(offers.items())[-1]
-        free = seller.exchange.free_balance(seller.address, offer.token)
-        if free > 0 or seller.journal.get(f"transaction:withdraw:{name}") is not None:
-            seller.execute(
-                f"withdraw:{name}",
-                lambda: seller.exchange.withdraw(offer.token, free, seller.address),
-                "withdraws its free balance",
-            )
+        busy = {offer.token for offer in self.open_offers().values()}
+        return [
+            token
+            for token in dict.fromkeys(offer.token for offer in self.offers().values())
+            if token not in busy
+            and not seller.wallet.executed(self._withdrawal(token))
+            and (seller.wallet.begun(self._withdrawal(token)) or seller.exchange.free_balance(seller.address, token))
+        ]
+
+    def _withdraw(self, token: Address) -> None:
+        seller = self._seller
+        self._call(
+            self._withdrawal(token),
+            lambda: seller.exchange.withdraw(
+                token, seller.exchange.free_balance(seller.address, token), seller.address
+            ),
+            "withdraws its free balance",
+        )
+
+    def _withdrawal(self, token: Address) -> str:
+        """One withdrawal for each time that all offers in a token have ended: named by the last of them."""
+        return f"withdraw:{[name for name, offer in self.offers().items() if offer.token == token][-1]}"

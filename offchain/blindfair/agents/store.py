@@ -81,8 +81,12 @@ class SecretStore:
         value = self.get(name)
         if value is None:
             value = make()
-            write_atomically(self._path(name), value)
+            self.put(name, value)
         return value
+
+    def put(self, name: str, value: bytes) -> None:
+        """Write the secret, in place of any earlier one, whole or not at all. Raises CannotWrite."""
+        write_atomically(self._path(name), value)
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -2,13 +2,11 @@
 repeat, and is trusted with nothing: every message is signed, and the delivery sealed."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from blindfair.agents.store import private_directory, write_atomically
-from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
 from blindfair.protocol.quantities import Address
 
 
@@ -19,8 +17,12 @@ class Transport(Protocol):
         """Put a message into the mailbox of `to`. Sending the same bytes twice is the same as once."""
         ...
 
-    def pending(self) -> Iterator[tuple[str, bytes]]:
-        """Handle and bytes of every message not yet done."""
+    def pending(self) -> Iterator[tuple[str, int]]:
+        """Handle and size in bytes of every message not yet done."""
+        ...
+
+    def receive(self, handle: str) -> bytes:
+        """The message; its reader has looked at the size before."""
         ...
 
     def done(self, handle: str) -> None:
@@ -31,7 +33,7 @@ class Transport(Protocol):
 class FolderTransport:
     """Mailboxes as folders under `root`: one machine, or a folder that two machines share.
 
-    A file is named by the hash of its bytes. One that is larger than any message is left out before it is read.
+    A file is named by the hash of its bytes.
     """
 
     def __init__(self, root: Path, own: Address) -> None:
@@ -42,16 +44,20 @@ class FolderTransport:
         """See `Transport`. Raises CannotWrite."""
         write_atomically(private_directory(self._root / to) / hashlib.sha256(message).hexdigest(), message)
 
-    def pending(self) -> Iterator[tuple[str, bytes]]:
+    def pending(self) -> Iterator[tuple[str, int]]:
         """See `Transport`."""
         for path in sorted(self._own.iterdir()):
-            if path.name.startswith("."):
-                continue
-            with path.open("rb") as file:
-                small = os.fstat(file.fileno()).st_size <= ENVELOPE_LIMIT
-                data = file.read(ENVELOPE_LIMIT) if small else b""
-            yield path.name, data
+            # A name with a dot is a message that is still being written.
+            if path.is_file() and not path.name.startswith("."):
+                yield path.name, path.stat().st_size
+
+    def receive(self, handle: str) -> bytes:
+        """See `Transport`."""
+        return self._path(handle).read_bytes()
 
     def done(self, handle: str) -> None:
         """See `Transport`."""
-        (self._own / Path(handle).name).unlink(missing_ok=True)
+        self._path(handle).unlink(missing_ok=True)
+
+    def _path(self, handle: str) -> Path:
+        return self._own / Path(handle).name

@@ -12,7 +12,8 @@ import numpy as np
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.policy import BuyerPolicy, SellerPolicy
-from blindfair.agents.seller import Seller, Stock
+from blindfair.agents.seller import Seller
+from blindfair.agents.stock import Stock
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.cli.demo.options import PRICE_PER_RECORD, DemoOptions

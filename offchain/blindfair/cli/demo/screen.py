@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table as Grid
 
-from blindfair.agents.agent import Event
+from blindfair.agents.surroundings import Event
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.summary import HonestTrade
 from blindfair.pricing.scenario import Scenario

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from eth_account import Account
 
-from blindfair.agents.agent import Agent, Event, Surroundings
+from blindfair.agents.agent import Agent
 from blindfair.agents.store import SecretStore, private_directory
+from blindfair.agents.surroundings import Event, Surroundings
 from blindfair.agents.transport import FolderTransport
 from blindfair.chain.deploy import deploy_once
 from blindfair.chain.embedded import EmbeddedChain

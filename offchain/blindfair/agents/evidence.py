@@ -1,0 +1,36 @@
+"""Signed evidence of a seller that did not keep to its commitments, in plain files for people: where no proof on chain
+exists, no contract judges it (PROTOCOL 5.3, 5.7)."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from blindfair.agents.journal import Journal
+from blindfair.agents.store import private_directory, write_atomically
+
+MESSAGES = (
+    "received:listing",
+    "message:request",
+    "received:reply",
+    "message:selection",
+    "received:openings",
+    "message:agreement",
+    "received:delivery",
+)
+"""Steps of the buyer's journal whose messages, each signed by its sender, say together what was promised."""
+
+
+def keep_evidence(directory: Path, journal: Journal, finding: Mapping[str, object]) -> None:
+    """Write `finding.json` and the messages so far to `directory`, once for a trade. Raises CannotWrite, InsecureStore.
+
+    The finding may hold scores: like the rest of the buyer's directory it is for its owner, to show to whom it likes.
+    """
+    if journal.intent("evidence") is not None:
+        return
+    private_directory(directory)
+    for step in MESSAGES:
+        message = journal.get(step)
+        if message is not None:
+            write_atomically(directory / f"{step.partition(':')[2]}.message", message)
+    write_atomically(directory / "finding.json", json.dumps(dict(finding), indent=2).encode())
+    journal.note("evidence", json.dumps(dict(finding)))

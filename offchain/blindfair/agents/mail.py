@@ -1,0 +1,107 @@
+"""An agent's correspondence: every message is signed and journalled before it is sent, and never made twice; what comes
+in is checked in full or refused with a named error (PROTOCOL 4, 8)."""
+
+import json
+from collections.abc import Callable, Iterator
+
+from blindfair.agents.journal import Journal
+from blindfair.agents.surroundings import Tell
+from blindfair.agents.transport import Transport
+from blindfair.protocol.errors import BlindfairError, JournalDamaged, MessageTooLarge, UnexpectedMessage
+from blindfair.protocol.messages import Envelope, Message, read, sign
+from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
+from blindfair.protocol.quantities import Address, Digest
+from blindfair.protocol.signing import Domain, address_of
+
+
+class Mail:
+    """The messages of one account. A step is named by the type of its message, and a colon and more where it can occur
+    more than once."""
+
+    def __init__(self, journal: Journal, transport: Transport, domain: Domain, private_key: bytes, tell: Tell) -> None:
+        self._journal = journal
+        self._transport = transport
+        self._domain = domain
+        self._private_key = private_key
+        self._address = address_of(private_key)
+        self._tell = tell
+        self._digests: dict[str, Digest] = {}
+
+    # --- out -------------------------------------------------------------------------------------------------------
+
+    def write(self, step: str, make: Callable[[], Message]) -> Digest:
+        """Make, sign and journal a message once, without sending it; its `H(document)`."""
+        if step not in self._digests:
+
+            def signed() -> bytes:
+                return sign(make(), sender=self._address, domain=self._domain, private_key=self._private_key).to_bytes()
+
+            data = self._journal.once(f"message:{step}", signed)
+            self._digests[step] = read(data, domain=self._domain)[0].digest
+        return self._digests[step]
+
+    def dispatch(self, step: str, to: Address) -> None:
+        """Send the bytes that were journalled for `step`; as often as one likes, they are always the same.
+
+        Raises JournalDamaged if there are none.
+        """
+        data = self._journal.get(f"message:{step}")
+        if data is None:
+            raise JournalDamaged("A message that is to be sent was not written", expected=step)
+        self._transport.send(to, data)
+        if self._journal.note(f"sent:{step}", str(len(data))):
+            self._tell(step, f"sends the {step.partition(':')[0]}", size=len(data))
+
+    def send(self, step: str, to: Address, make: Callable[[], Message]) -> Digest:
+        """`write`, then `dispatch` unless the message is known to have gone."""
+        digest = self.write(step, make)
+        if not self.was_sent(step):
+            self.dispatch(step, to)
+        return digest
+
+    def was_sent(self, step: str) -> bool:
+        """Whether the message of `step` is known to have gone."""
+        return self._journal.intent(f"sent:{step}") is not None
+
+    # --- in --------------------------------------------------------------------------------------------------------
+
+    def inbox(self) -> Iterator[tuple[str, Envelope, Message]]:
+        """Every pending message that is one; what is not is refused with a named error, journalled, and put away."""
+        for handle, size in self._transport.pending():
+            try:
+                if size > ENVELOPE_LIMIT:
+                    raise MessageTooLarge("The message is larger than any may be", expected=ENVELOPE_LIMIT, found=size)
+                envelope, message = read(self._transport.receive(handle), domain=self._domain)
+                if envelope.sender == self._address:
+                    raise UnexpectedMessage("The message is one of our own", found=envelope.sender)
+            except BlindfairError as error:
+                self.refuse(handle, error)
+                continue
+            yield handle, envelope, message
+
+    def refuse(self, handle: str, error: BlindfairError) -> None:
+        """Write down why a message is not taken, and put it away."""
+        if self._journal.note(f"refused:{handle}", json.dumps({"error": error.name, "text": str(error)})):
+            self._tell("refuse", f"refuses a message: {error.name}: {error}")
+        self._transport.done(handle)
+
+    def done(self, handle: str) -> None:
+        """Put a message away that was dealt with."""
+        self._transport.done(handle)
+
+    # --- afterwards ------------------------------------------------------------------------------------------------
+
+    def stored(self, name: str) -> tuple[Envelope, Message]:
+        """A message from the journal, ours or theirs. Raises JournalDamaged if it is not there."""
+        data = self._journal.get(name)
+        if data is None:
+            raise JournalDamaged("The journal lacks a message", expected=name)
+        return read(data, domain=self._domain)
+
+    def refusals(self) -> tuple[dict[str, str], ...]:
+        """Every message that was refused: the error's name and text."""
+        return tuple(json.loads(intent) for _, intent in self._journal.done("refused:"))
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every message that was sent, by step."""
+        return {step: int(intent) for step, intent in self._journal.done("sent:")}

@@ -1,0 +1,79 @@
+"""Making a request, and what of it never leaves the buyer (PROTOCOL 4.1)."""
+
+import secrets
+from dataclasses import dataclass
+
+import cbor2
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.agents.valuer import Question
+from blindfair.blind.parameters import exact_set
+from blindfair.blind.query import QuerySecret, encrypt_queries
+from blindfair.protocol.audit import commit_buyer_randomness
+from blindfair.protocol.errors import SecretDamaged
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import Request
+from blindfair.protocol.quantities import Address, Timestamp
+
+PER_RECORD = "per-record"
+"""The disclosure policy that this version asks for: one score for each record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """The buyer's half of a request. `random` is `r_B`; `queries` are `m x k` int64, in the clear."""
+
+    random: bytes
+    queries: NDArray[np.int64]
+    secret: QuerySecret
+
+    def to_bytes(self) -> bytes:
+        """The bytes to store in a secret file."""
+        return cbor2.dumps({"queries": self.queries.tolist(), "random": self.random, "secret": self.secret.to_bytes()})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Private":
+        """Read what `to_bytes` gave. Raises SecretDamaged."""
+        try:
+            stored = cbor2.loads(data)
+            queries = np.array(stored["queries"], dtype=np.int64)
+            return cls(stored["random"], queries, QuerySecret.from_bytes(stored["secret"]))
+        except (cbor2.CBORDecodeError, KeyError, TypeError, ValueError) as error:
+            raise SecretDamaged("What the buyer kept of its question cannot be read back") from error
+
+
+def ask(
+    question: Question, manifest: Manifest, *, buyer: Address, buyer_hpke: bytes, expiry: Timestamp
+) -> tuple[Request, Private]:
+    """Encrypt a question under fresh keys, with a fresh `r_B` and nonce.
+
+    Raises UnknownParameters where no parameter set is exact at the listing's precision, ShapeMismatch and
+    QueryOutOfBounds.
+    """
+    parameters = exact_set(manifest.terms.precision_bits)
+    encrypted, secret = encrypt_queries(parameters, question.queries)
+    random = secrets.token_bytes(32)
+    request = Request(
+        listing=manifest.listing,
+        chain_id=manifest.chain_id,
+        contract=manifest.contract,
+        buyer=buyer,
+        buyer_hpke=buyer_hpke,
+        nonce=secrets.token_bytes(32),
+        model_name=question.model_name,
+        model_config=question.model_config,
+        fidelity=question.fidelity,
+        projection=question.projection,
+        dimension=question.queries.shape[1],
+        queries=question.queries.shape[0],
+        row_scale=question.row_scale,
+        parameters=parameters.name,
+        disclosure=PER_RECORD,
+        pricing=question.pricing,
+        buyer_commitment=commit_buyer_randomness(random),
+        expiry=expiry,
+        weights=question.weights,
+        query=encrypted.to_bytes(),
+    )
+    return request, Private(random, question.queries, secret)

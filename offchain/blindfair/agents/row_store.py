@@ -1,0 +1,66 @@
+"""The seller's rows of every request that it answered, on its disk: computed once, since what is opened must be what
+was committed (PROTOCOL 4.2)."""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.agents.rows import gradient_rows
+from blindfair.agents.store import private_directory, write_atomically
+from blindfair.protocol.errors import CommitmentError, JournalDamaged, ScoringError, UnusableModel
+from blindfair.protocol.merkle import MerkleTree
+from blindfair.protocol.messages import Request
+from blindfair.protocol.quantities import Digest, Secret
+from blindfair.protocol.rows import build_row_tree
+
+
+class RowStore:
+    """Rows by request digest, one file of mode 0600 each, in a directory of their own (mode 0700)."""
+
+    def __init__(self, directory: Path, secret: Secret) -> None:
+        self._directory = directory
+        self._secret = secret
+
+    def compute(self, digest: Digest, request: Request, records: Sequence[bytes]) -> None:
+        """Compute and keep the rows of all records, unless they are there. Raises UnusableModel, CannotWrite.
+
+        Why a record does not fit a model is not said: the answer would tell the buyer something of that record, which
+        no budget counts.
+        """
+        path = self._path(digest)
+        if path.exists():
+            return
+        try:
+            rows, clipped = gradient_rows(request, records)
+        except (ScoringError, CommitmentError):
+            raise UnusableModel(
+                "The scoring model does not fit the records of the listing",
+                hint="columns, label and classes must be the listing's; the evaluation counts nevertheless",
+            ) from None
+        buffer = io.BytesIO()
+        np.savez(buffer, rows=rows, clipped=np.float64(clipped))
+        write_atomically(path, buffer.getvalue())
+
+    def load(self, digest: Digest) -> tuple[NDArray[np.int16], float]:
+        """`n_records x k` int16 rows and the share of clipped entries. Raises JournalDamaged if they cannot be read."""
+        path = self._path(digest)
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                return saved["rows"], float(saved["clipped"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise JournalDamaged(
+                f"The rows of a request cannot be read from {path}",
+                found=type(error).__name__,
+                hint="restore the file from a backup: the rows are committed and cannot be made anew",
+            ) from error
+
+    def tree(self, digest: Digest, rows: NDArray[np.int16]) -> MerkleTree:
+        """The row tree of a request."""
+        return build_row_tree(self._secret, digest, rows.astype(">i2").tobytes(), rows.shape[1])
+
+    def _path(self, digest: Digest) -> Path:
+        return private_directory(self._directory) / f"{digest.hex()}.npz"

@@ -1,0 +1,48 @@
+"""What a seller has for sale and on what terms, and the manifest that it makes of it (PROTOCOL 2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.hashing import sha256
+from blindfair.protocol.manifest import Manifest, Schema, Terms
+from blindfair.protocol.quantities import Address
+from blindfair.protocol.records import RecordEncoding
+from blindfair.protocol.signing import Domain
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The manifest's contents that are not computed; `records` are canonical bytes."""
+
+    name: str
+    description: str
+    licence: str
+    consent: str
+    encoding: RecordEncoding
+    schema: Schema
+    records: Sequence[bytes]
+    terms: Terms
+    chunk_size: int = 1024
+
+    def manifest(self, dataset: ChunkedDataset, domain: Domain, *, seller: Address, seller_hpke: bytes) -> Manifest:
+        """What the public may know; `dataset` is made of `records`. Raises InvalidListing."""
+        return Manifest(
+            name=self.name,
+            description=self.description,
+            licence=self.licence,
+            consent=self.consent,
+            encoding=self.encoding,
+            schema=self.schema,
+            record_count=len(self.records),
+            chunk_size=self.chunk_size,
+            chunk_count=len(dataset.chunks),
+            first_chunks=dataset.first_chunks,
+            listing_root=dataset.root,
+            leaf_digest=sha256(b"".join(dataset.leaf_hashes)),
+            chain_id=domain.chain_id,
+            contract=domain.contract,
+            seller=seller,
+            seller_hpke=seller_hpke,
+            terms=self.terms,
+        )

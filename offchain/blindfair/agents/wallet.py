@@ -1,0 +1,150 @@
+"""An agent's account on chain: every transaction is journalled before it is broadcast, and made anew only when the
+first can never be included, so that nobody pays twice."""
+
+import json
+from collections.abc import Callable
+
+from eth_account.signers.local import LocalAccount
+
+from blindfair.agents.journal import Journal
+from blindfair.agents.surroundings import Tell
+from blindfair.agents.waiting import Waiting
+from blindfair.chain.exchange import Call, DataExchange, Finality
+from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
+from blindfair.protocol.errors import ContractReverted, InsufficientFunds, JournalDamaged, TransactionUncertain
+from blindfair.protocol.quantities import ETHER, Address, Wei
+
+_ATTEMPTS = 8
+
+
+class Wallet:
+    """Sends the transactions of one account, each step's once."""
+
+    def __init__(
+        self, journal: Journal, exchange: DataExchange, account: LocalAccount, finality: Finality, tell: Tell
+    ) -> None:
+        self._journal = journal
+        self._exchange = exchange
+        self._address = Address(account.address.lower())
+        self._sender = Sender(exchange, account, finality=finality)
+        self._tell = tell
+
+    def execute(
+        self, step: str, call: Callable[[], Call], text: str, *, may_send: Callable[[], bool] = lambda: True
+    ) -> Receipt:
+        """Send a transaction once and give its receipt. Raises Waiting until it is included.
+
+        The signed bytes are journalled before they are broadcast: after a crash the *same* transaction is sent again.
+        Another one is signed only when the first is gone for good: its number was used by another in a final block, or
+        it was included and failed. `may_send` is asked again right before every broadcast.
+        Raises ContractReverted and InsufficientFunds before anything is sent, NodeFailure at any time, and
+        TransactionUncertain when other programs keep using the account's numbers.
+        """
+        for attempt in range(_ATTEMPTS):
+            name = f"{step}.{attempt}" if attempt else step
+            raw = self._journal.once(
+                f"transaction:{name}", lambda: self._sender.prepare(call()).to_bytes(), intent=text
+            )
+            receipt = self._carried(step, PreparedTransaction.from_bytes(raw), may_send)
+            if receipt is not None:
+                if self._note(step, receipt):
+                    self._tell(step, text, gas=receipt.gas_used)
+                return receipt
+        raise TransactionUncertain(
+            f"The account's number was used by other transactions each time that {step} was tried",
+            expected="one program per account",
+            found=f"{_ATTEMPTS} conflicts",
+            hint="do not use this agent's account in another wallet",
+        )
+
+    def _carried(self, step: str, prepared: PreparedTransaction, may_send: Callable[[], bool]) -> Receipt | None:
+        """The receipt of a transaction, sent now if it has to be; None if it is gone for good. Raises Waiting."""
+        try:
+            receipt = self._sender.receipt(prepared.hash)
+            if receipt is not None:
+                return receipt
+            if not may_send():
+                raise Waiting(f"it is no longer safe to send the transaction of {step}")
+            self._broadcast(step, prepared)
+            receipt = self._sender.receipt(prepared.hash)
+        except (TransactionUncertain, ContractReverted):
+            # If the contract would refuse the call again, preparing it anew says so by name and signs nothing.
+            return None
+        if receipt is None:
+            raise Waiting(f"the transaction of {step} is not included yet")
+        return receipt
+
+    def _broadcast(self, step: str, prepared: PreparedTransaction) -> None:
+        try:
+            self._sender.broadcast(prepared.raw)
+        except ContractReverted as error:
+            # The node tried the call out and would not take it. Another node may have it all the same, so that it is
+            # not gone for good.
+            raise Waiting(f"the node does not take the transaction of {step}: {error}") from error
+
+    def approve(self, step: str, token: Address, amount: Wei) -> None:
+        """Let the contract take `amount` of a token for the step that follows; nothing to do for ether.
+
+        Raises what `execute` raises, and TransactionUncertain for a token whose approvals do not hold.
+        """
+        if token == ETHER:
+            return
+        for attempt in range(_ATTEMPTS):
+            if self._exchange.allowance(self._address, token) >= amount:
+                return
+            # A step of its own each time: an order in between may have used up an allowance that was there.
+            name = f"approve-{step}" if not attempt else f"approve{attempt + 1}-{step}"
+            self.execute(
+                name, lambda: self._exchange.approve(token, amount), f"lets the contract take {amount} units of a token"
+            )
+        raise TransactionUncertain("A token does not keep what was approved", expected=amount, found=token)
+
+    def check_funds(self, token: Address, amount: Wei, what: str) -> None:
+        """Raises InsufficientFunds if the account has less than `amount` of `token`; gas is not counted."""
+        balance = self._exchange.balance(self._address, token)
+        if balance < amount:
+            unit = "wei" if token == ETHER else f"units of {token}"
+            raise InsufficientFunds(
+                f"{self._address} cannot pay {what}",
+                expected=f"{amount} {unit}",
+                found=f"{balance} {unit}",
+                hint=f"send at least {amount - balance} {unit} to it; nothing was sent",
+            )
+
+    def begun(self, step: str) -> bool:
+        """Whether a transaction of `step` was signed; it may have been sent."""
+        return self._journal.get(f"transaction:{step}") is not None
+
+    def executed(self, step: str) -> bool:
+        """Whether a transaction of `step` was seen in a block."""
+        return self._journal.intent(f"receipt:{step}") is not None
+
+    def note_receipts(self) -> None:
+        """A process may have died between a transaction and its receipt; the chain still knows."""
+        for name, _ in self._journal.done("transaction:"):
+            step = name.partition(".")[0]
+            if self.executed(step):
+                continue
+            try:
+                receipt = self._sender.receipt(self._prepared(name).hash)
+            except ContractReverted:
+                continue
+            if receipt is not None:
+                self._note(step, receipt)
+
+    def _note(self, step: str, receipt: Receipt) -> bool:
+        return self._journal.note(f"receipt:{step}", json.dumps({"gas": receipt.gas_used, "fee": receipt.fee}))
+
+    def _prepared(self, name: str) -> PreparedTransaction:
+        raw = self._journal.get(f"transaction:{name}")
+        if raw is None:
+            raise JournalDamaged("The journal lacks a transaction", expected=name)
+        return PreparedTransaction.from_bytes(raw)
+
+    def receipts(self) -> dict[str, dict[str, int]]:
+        """Gas and fee in wei of every transaction that succeeded, by step."""
+        return {step: json.loads(intent) for step, intent in self._journal.done("receipt:")}
+
+    def hashes(self) -> dict[str, str]:
+        """Hash of every transaction that was signed, by step."""
+        return {name: "0x" + self._prepared(name).hash.hex() for name, _ in self._journal.done("transaction:")}

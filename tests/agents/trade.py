@@ -1,0 +1,313 @@
+"""What the tests of the agents share: a small real table, an embedded chain with the contract, two real agents.
+
+A trade takes about a second: 120 rows of scikit-learn's breast cancer table with 6 columns, real encryption, real
+blocks. Prices are given by hand, so that every test can say them to the wei.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from eth_account import Account
+from numpy.typing import NDArray
+from sklearn.datasets import load_breast_cancer
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.buyer import Buyer
+from blindfair.agents.policy import BuyerPolicy, SellerPolicy
+from blindfair.agents.seller import Seller
+from blindfair.agents.stock import Stock
+from blindfair.agents.store import SecretStore, private_directory
+from blindfair.agents.surroundings import Surroundings
+from blindfair.agents.transport import FolderTransport, Transport
+from blindfair.agents.valuer import Choice, Question
+from blindfair.chain.abi import encode_call
+from blindfair.chain.artifacts import load_artifact
+from blindfair.chain.calls import Call
+from blindfair.chain.deploy import deploy_once
+from blindfair.chain.embedded import EmbeddedChain
+from blindfair.chain.exchange import DataExchange, Finality
+from blindfair.chain.sender import Receipt, Sender
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.models import LogisticRegression
+from blindfair.influence.projection import Projection
+from blindfair.pricing.functions import PricingFunction, UniformPricing
+from blindfair.protocol.manifest import Column, ColumnKind, Manifest, Schema, Terms
+from blindfair.protocol.quantities import ETHER, Address, RecordIndex, Seconds, Wei
+from blindfair.protocol.records import RecordEncoding, Row, encode_row
+
+OFFERED, OWN = 120, 60
+COLUMNS = ("radius", "texture", "perimeter", "area", "smoothness", "compactness")
+LABEL = "benign"
+
+PER_RECORD = Wei(10**15 + 7)
+"""An odd price, so that a wei that is lost or doubled shows."""
+
+RESERVE = Wei(10**14)
+AUDITED = 10
+SELECTED = tuple(RecordIndex(number) for number in range(3, 83, 4))
+PRICE = Wei(len(SELECTED) * PER_RECORD)
+BOND = Wei(PRICE // 10)
+GRANT = Wei(10**18)
+FINAL_DEPTH = 2
+
+
+@cache
+def table() -> tuple[Row, ...]:
+    """Rows of the real table: six measurements as floats, and the class as an integer."""
+    data = load_breast_cancer()
+    return tuple(
+        (*(float(cell) for cell in cells[: len(COLUMNS)]), int(label))
+        for cells, label in zip(data.data, data.target, strict=True)
+    )
+
+
+def offered_records() -> tuple[bytes, ...]:
+    return tuple(encode_row(row) for row in table()[:OFFERED])
+
+
+@cache
+def feature_schema() -> FeatureSchema:
+    return FeatureSchema.infer(table()[-OWN:], (*COLUMNS, LABEL), LABEL)
+
+
+TERMS = Terms(
+    tokens=(ETHER,),
+    reserve_price=RESERVE,
+    precision_bits=32,
+    evaluations=3,
+    disclosed_bits=3 * (32 * OFFERED + 20),
+    opened_records=3 * AUDITED,
+    opened_share=0.5,
+    disclosures=("per-record",),
+)
+
+
+def stock(records: Sequence[bytes] | None = None, **terms: Any) -> Stock:
+    """What the seller lists; `terms` replace those above."""
+    columns = (*(Column(name, ColumnKind.NUMBER) for name in COLUMNS), Column(LABEL, ColumnKind.CATEGORY))
+    return Stock(
+        name="measurements",
+        description="cell nuclei",
+        licence="BSD-3-Clause",
+        consent="public data",
+        encoding=RecordEncoding.CBOR_ROW,
+        schema=Schema(columns, LABEL),
+        records=offered_records() if records is None else records,
+        terms=replace(TERMS, **terms),
+    )
+
+
+@dataclass(frozen=True)
+class HandValuer:
+    """A valuer that knows beforehand what it wants, and at which price."""
+
+    records: tuple[RecordIndex, ...] = SELECTED
+    price: Wei = PRICE
+    pricing: PricingFunction = UniformPricing(PER_RECORD, RESERVE)
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def question(self, manifest: Manifest) -> Question:
+        schema = feature_schema()
+        config, weights = LogisticRegression.untrained(schema).to_parts()
+        query = np.arange(-3, schema.width - 3, dtype=np.int64) * 1000 + 17
+        question = Question(
+            model_name=LogisticRegression.NAME,
+            model_config=config,
+            weights=weights,
+            fidelity=None,
+            projection=Projection.identity(schema.width).to_document(),
+            row_scale=200.0,
+            queries=query[np.newaxis, :],
+            pricing=self.pricing.to_document(),
+        )
+        return replace(question, **self.changes)
+
+    def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
+        return Choice(self.records, self.price, ("chosen by hand",), {})
+
+
+SELLER_POLICY = SellerPolicy()
+BUYER_POLICY = BuyerPolicy(budget=Wei(2 * PRICE), audit_rows=AUDITED)
+
+
+class World:
+    """The chain with the contract on it, mailboxes in a folder, and the agents' turns."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = private_directory(directory)
+        self.chain = EmbeddedChain(directory / "chain.sqlite")
+        self.deployer = Account.from_key(
+            SecretStore(directory / "secrets").once("deployer", lambda: bytes(Account.create().key))
+        )
+        self.fund(Address(self.deployer.address.lower()), GRANT)
+        self.exchange: DataExchange = deploy_once(self.chain.web3, self.deployer)
+        self.wrap: Callable[[Transport, Address], Transport] = lambda transport, _: transport
+
+    def fund(self, address: Address, amount: Wei = GRANT) -> None:
+        """Give an account its first money, once."""
+        if self.exchange_balance(address) == 0:
+            self.chain.fund(address, amount)
+
+    def exchange_balance(self, address: Address) -> Wei:
+        return Wei(self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)))
+
+    def surroundings(self) -> Surroundings:
+        mail = self.directory / "mail"
+        return Surroundings(
+            self.exchange, lambda own: self.wrap(FolderTransport(mail, own), own), Finality(FINAL_DEPTH)
+        )
+
+    def send(self, call: Call) -> Receipt:
+        """Let the deployer, who is none of the parties, make a call."""
+        sender = Sender(self.chain.web3, self.deployer)
+        prepared = sender.prepare(call)
+        sender.broadcast(prepared.raw)
+        return sender.wait(prepared.hash, polls=1)
+
+    def deploy_token(self) -> Address:
+        receipt = self.send(Call("deploy", None, load_artifact("TestToken").bytecode))
+        assert receipt.contract is not None
+        return receipt.contract
+
+    def mint(self, token: Address, to: Address, amount: int) -> None:
+        self.send(Call("mint", token, encode_call(load_artifact("TestToken").abi, "mint", to, amount)))
+
+    def round(self, *agents: Agent) -> bool:
+        """One step of each; whether any of them did something. Blocks are made in between as on any chain."""
+        progress = [agent.step() for agent in agents]
+        self.chain.mine(1)
+        return any(progress)
+
+    def run(self, *agents: Agent, until: Callable[[], bool], rounds: int = 60) -> None:
+        """Steps in turn until `until` holds. While nobody moves, time passes to the next moment that one waits for."""
+        idle = 0
+        for _ in range(rounds):
+            if until():
+                return
+            idle = 0 if self.round(*agents) else idle + 1
+            moments = [agent.waiting.until for agent in agents if agent.waiting and agent.waiting.until]
+            if idle > FINAL_DEPTH and moments:
+                self.chain.advance(Seconds(max(1, min(moments) - self.chain.now())))
+        waits = [agent.waiting.reason for agent in agents if agent.waiting]
+        raise AssertionError(f"the trade does not come to an end: {waits}")
+
+    def close(self) -> None:
+        self.chain.close()
+
+
+@dataclass
+class Parties:
+    """A seller and a buyer in one world, and what they had."""
+
+    world: World
+    seller: Seller
+    buyer: Buyer
+
+    @property
+    def both(self) -> tuple[Seller, Buyer]:
+        return self.seller, self.buyer
+
+    def settled(self) -> bool:
+        return self.buyer.outcome is not None and self.seller.idle
+
+    def paid(self) -> bool:
+        return self.buyer.has_paid
+
+    def run(self, until: Callable[[], bool] | None = None) -> None:
+        self.world.run(self.seller, self.buyer, until=until or self.settled)
+
+    def delta(self, agent: Agent, token: Address = ETHER) -> int:
+        """What an agent has more than at the beginning, in the contract or out of it; fees added back for ether."""
+        exchange = self.world.exchange
+        owned = exchange.balance(agent.address, token) + exchange.free_balance(agent.address, token)
+        fees = fees_of(self.world, agent.address) if token == ETHER else 0
+        return owned + fees - GRANT
+
+    def deltas(self, token: Address = ETHER) -> tuple[int, int]:
+        """Of buyer and seller."""
+        return self.delta(self.buyer, token), self.delta(self.seller, token)
+
+    def close(self) -> None:
+        self.seller.close()
+        self.buyer.close()
+
+
+def fees_of(world: World, address: Address) -> int:
+    """What an account paid for gas, from the chain's blocks and nobody's journal."""
+    web3 = world.chain.web3
+    total = 0
+    for number in range(web3.eth.block_number + 1):
+        for transaction in web3.eth.get_block(number, full_transactions=True)["transactions"]:
+            if transaction["from"].lower() == address:  # type: ignore[index, call-overload]
+                receipt = web3.eth.get_transaction_receipt(transaction["hash"])  # type: ignore[index, call-overload]
+                total += receipt["gasUsed"] * receipt["effectiveGasPrice"]
+    return total
+
+
+def calls_of(world: World, address: Address) -> list[str]:
+    """Selectors (hex) of all transactions of an account that succeeded, in order."""
+    web3 = world.chain.web3
+    found = []
+    for number in range(web3.eth.block_number + 1):
+        for transaction in web3.eth.get_block(number, full_transactions=True)["transactions"]:
+            receipt = web3.eth.get_transaction_receipt(transaction["hash"])  # type: ignore[index, call-overload]
+            if transaction["from"].lower() == address and receipt["status"] == 1:  # type: ignore[index, call-overload]
+                found.append(bytes(transaction["input"])[:4].hex())  # type: ignore[index, call-overload]
+    return found
+
+
+def make_parties(
+    world: World,
+    *,
+    seller_type: Callable[..., Seller] = Seller,
+    buyer_type: Callable[..., Buyer] = Buyer,
+    goods: Stock | None = None,
+    valuer: HandValuer | None = None,
+    seller_policy: SellerPolicy = SELLER_POLICY,
+    buyer_policy: BuyerPolicy = BUYER_POLICY,
+    funded: bool = True,
+) -> Parties:
+    """Seller and buyer in their directories, each with its grant; called again, they go on."""
+    seller = seller_type(world.directory / "seller", world.surroundings(), goods or stock(), seller_policy)
+    buyer = make_buyer(world, seller, "buyer", buyer_type, valuer, buyer_policy, funded=funded)
+    if funded:
+        world.fund(seller.address)
+    return Parties(world, seller, buyer)
+
+
+def make_buyer(
+    world: World,
+    seller: Seller,
+    name: str,
+    buyer_type: Callable[..., Buyer] = Buyer,
+    valuer: HandValuer | None = None,
+    policy: BuyerPolicy = BUYER_POLICY,
+    *,
+    funded: bool = True,
+) -> Buyer:
+    """One more buyer at the same listing."""
+    buyer = buyer_type(
+        world.directory / name,
+        world.surroundings(),
+        valuer or HandValuer(),
+        policy,
+        seller=seller.address,
+        listing=seller.listing,
+    )
+    if funded:
+        world.fund(buyer.address)
+    return buyer
+
+
+@contextmanager
+def world_at(directory: Path) -> Iterator[World]:
+    world = World(directory)
+    try:
+        yield world
+    finally:
+        world.close()
