@@ -24,7 +24,7 @@ contract HostileToken {
         Multiplies,
         /// Tells a balance that shrinks with every transfer.
         Shrinks,
-        /// Never ends.
+        /// Uses up all the gas that it is given.
         BurnsGas,
         /// Moves nothing for the blocked account, reverts.
         Blocks,
@@ -72,7 +72,11 @@ contract HostileToken {
         if (behaviour == Behaviour.AnswersShort) _answer(1, 1 << 248, false);
         if (behaviour == Behaviour.RevertsAtLength) _answer(100_000, 0, true);
         if (behaviour == Behaviour.Blocks && (from == blocked || to == blocked)) revert Blocked(blocked);
-        while (behaviour == Behaviour.BurnsGas) {}
+        if (behaviour == Behaviour.BurnsGas) {
+            assembly {
+                invalid()
+            }
+        }
 
         if (behaviour == Behaviour.CallsBefore) _call(from, to);
         balanceOf[from] -= amount;

@@ -15,7 +15,7 @@ contract HostileWallet is IERC1271 {
         RefusesAtLength,
         /// Takes the money, answers with much data.
         AnswersAtLength,
-        /// Never ends.
+        /// Uses up all the gas that it is given.
         BurnsGas,
         /// Makes the calls it was given, once, and takes the money whatever becomes of them.
         CallsBack
@@ -95,7 +95,11 @@ contract HostileWallet is IERC1271 {
                 return(0, 100000)
             }
         }
-        while (behaviour == Behaviour.BurnsGas) {}
+        if (behaviour == Behaviour.BurnsGas) {
+            assembly {
+                invalid()
+            }
+        }
         if (behaviour == Behaviour.CallsBack) {
             behaviour = Behaviour.TakesMoney;
             for (uint256 i; i < _calls.length; ++i) {

@@ -68,7 +68,7 @@ LENGTHS = [0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 95, 96, 97, 127, 128, 129, 
 
 @pytest.mark.parametrize("length", [*LENGTHS, 4096])
 def test_every_length_decrypts_as_in_the_library(harness: Harness, length: int) -> None:
-    for index in (0, 1, 255, 256, 0x01020304, 2**32 - 1, 2**63 + 5)[: 3 if length > 300 else 7]:
+    for index in (length, 0x01020304, 2**32 - 1 if length % 2 else 2**63 + 5):
         key, text = keccak256(b"key %d %d" % (length, index)), random.Random(length).randbytes(length)
         nonce = bytes(8) + index.to_bytes(8, "big")
         expected = Cipher(algorithms.ChaCha20(key, nonce), None).encryptor().update(text)

@@ -11,7 +11,7 @@ from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, Timestamp, Wei
 
 ENOUGH = 1_000_000
-"""Gas of a call that ends; a token that never ends may use this up, and no more."""
+"""Gas with which every call here succeeds, whatever a token does with what it is given."""
 
 
 class TokenWorld:
