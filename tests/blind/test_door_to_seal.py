@@ -1,0 +1,80 @@
+"""Objects pass between numpy and SEAL unchanged, through memory or through a private directory that is gone after."""
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tenseal.sealapi as sealapi
+
+from blindfair.blind.memory_file import memory_file
+from blindfair.blind.packing import pack, packed_size, unpack
+from blindfair.blind.parameters import PARAMETER_SETS, ParameterSet
+from blindfair.blind.seal import engine
+from blindfair.blind.zstd import decompress
+from blindfair.protocol.errors import ScoringError
+
+SETS = pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
+
+
+@SETS
+def test_polynomials_pass_unchanged(parameters: ParameterSet) -> None:
+    rng = np.random.default_rng(1)
+    seal = engine(parameters)
+    primes = np.array(parameters.data_primes, dtype=np.uint64)[None, :, None]
+    sent = rng.integers(0, primes, (2, len(parameters.data_primes), parameters.ring_degree), dtype=np.uint64)
+    np.testing.assert_array_equal(seal.ciphertext_words(seal.ciphertext(sent, seal.first_level)), sent)
+    coefficients = rng.integers(0, parameters.plain_modulus, parameters.ring_degree, dtype=np.uint64)
+    coefficients[-5:] = 0
+    np.testing.assert_array_equal(seal.plaintext_words(seal.plaintext(coefficients)), coefficients)
+
+
+@SETS
+def test_a_seed_expands_to_the_same_polynomial_every_time_and_another_to_another(parameters: ParameterSet) -> None:
+    seal = engine(parameters)
+    first = np.zeros((len(parameters.data_primes), parameters.ring_degree), dtype=np.uint64)
+    expanded = [seal.ciphertext_words(seal.seeded_ciphertext(first, seed * 64))[1] for seed in (b"\0", b"\0", b"\1")]
+    np.testing.assert_array_equal(expanded[0], expanded[1])
+    assert (expanded[0] == expanded[2]).mean() < 0.001
+
+
+@SETS
+def test_what_the_buyer_encrypts_the_seller_expands_to_the_same_ciphertext(parameters: ParameterSet) -> None:
+    seal = engine(parameters)
+    key = sealapi.KeyGenerator(seal.context).secret_key()
+    again = seal.secret_key(seal.secret_key_words(key))
+    first, seed = seal.seeded_words(sealapi.Encryptor(seal.context, again).encrypt_symmetric(sealapi.Plaintext("2A")))
+    plaintext = sealapi.Plaintext()
+    sealapi.Decryptor(seal.context, key).decrypt(seal.seeded_ciphertext(first, seed), plaintext)
+    assert plaintext.to_string() == "2A"
+
+
+@SETS
+def test_packing_is_exact_at_the_largest_residues(parameters: ParameterSet) -> None:
+    primes, degree = parameters.data_primes, parameters.ring_degree
+    polynomial = np.random.default_rng(2).integers(0, 2**53 - 2**20, (len(primes), degree), dtype=np.uint64)
+    polynomial[:, 0] = [prime - 1 for prime in primes]
+    data = pack(primes, polynomial)
+    assert len(data) == packed_size(primes, degree)
+    np.testing.assert_array_equal(unpack(primes, degree, data), polynomial)
+
+
+def test_without_files_in_memory_a_private_directory_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with memory_file(b"secret") as path:
+        assert path.read_bytes() == b"secret"
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert not list(tmp_path.iterdir())
+    parameters = PARAMETER_SETS["bfv-8192-24"]
+    coefficients = np.arange(parameters.ring_degree, dtype=np.uint64)
+    seal = engine(parameters)
+    np.testing.assert_array_equal(seal.plaintext_words(seal.plaintext(coefficients)), coefficients)
+
+
+@pytest.mark.parametrize("data", [b"\x28\xb5\x2f\xfd", b"\0" * 40, b"\x28\xb5\x2f\xfd" + b"\xff" * 40])
+def test_what_is_no_zstd_frame_is_refused(data: bytes) -> None:
+    with pytest.raises(ScoringError):
+        decompress(data, 1000)
