@@ -78,7 +78,6 @@ NONSENSE = {
     "a word": http(b'{"jsonrpc":"2.0","id":0,"result":"banana"}'),
     "an object": http(b'{"jsonrpc":"2.0","id":0,"result":{"a":1}}'),
     "a bottomless list": http(DEEP),
-    "a detour": http(b"", status="307 Temporary Redirect", extra="Location: http://127.0.0.1:1/\r\n"),
     "an error page": http(b"<html>oops</html>", status="500 Internal Server Error"),
     "out of service": http(b"", status="503 Service Unavailable"),
 }
@@ -88,6 +87,15 @@ NONSENSE = {
 def test_nonsense_is_named(answer: bytes) -> None:
     with bad_node(lambda *_: answer) as node, pytest.raises(NodeFailure):
         connect(node.url, 1)
+
+
+def test_a_detour_is_not_taken() -> None:
+    """A node that sends us elsewhere, say to a service inside of our own network, gets no request made there."""
+    with bad_node(lambda request, _: rpc(request, "0x1")) as victim:
+        detour = http(b"", status="307 Temporary Redirect", extra=f"Location: {victim.url}\r\n")
+        with bad_node(lambda *_: detour) as node, pytest.raises(NodeFailure):
+            connect(node.url, 1)
+        assert victim.requests == []
 
 
 ORDER = OrderId(b"\x01" * 32)

@@ -246,6 +246,8 @@ def test_a_number_that_another_transaction_used_for_good(network: Network, excha
     # Used, but a reorganisation could still let the first one in: only waiting is right.
     assert sender.broadcast(first.raw) == first.hash
     assert sender.receipt(first.hash) is None
+    patient = Sender(exchange, party.account, finality=Finality(10**9))
+    assert patient.broadcast(first.raw) == first.hash
     network.mine(2)
     with pytest.raises(TransactionUncertain, match="never be included"):
         sender.broadcast(first.raw)
