@@ -1,6 +1,8 @@
 """A manifest is read with every rule of PROTOCOL 2 checked, and it and a leaf list belong together or are refused."""
 
+import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.documents import canonical, parse
 from blindfair.protocol.errors import InvalidListing, MalformedRecord, RootMismatch
+from blindfair.protocol.fields import Fields
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.manifest import Column, ColumnKind, Manifest, Schema, Terms, check_listing, listing_id
 from blindfair.protocol.quantities import ETHER, Address, Digest, Root, Secret, Wei
@@ -104,15 +107,39 @@ def test_a_listing_of_texts_has_one_text_column() -> None:
         replace(MANIFEST, encoding=RecordEncoding.TEXT)
 
 
-def test_a_column_name_longer_than_any_is_refused() -> None:
+@pytest.mark.parametrize("names", [[], [""], ["x" * 201], ["a", "a"], [str(i) for i in range(4097)]], ids=len)
+def test_columns_out_of_bounds_are_refused(names: list[str]) -> None:
     with pytest.raises(InvalidListing):
-        Schema((Column("x" * 201, ColumnKind.TEXT),), None)
+        Schema(tuple(Column(name, ColumnKind.TEXT) for name in names), None)
 
 
-@pytest.mark.parametrize("share", [float("nan"), float("inf"), -0.01, 1.01])
-def test_terms_made_here_keep_the_rules_too(share: float) -> None:
-    with pytest.raises(InvalidListing):
-        Terms((ETHER,), Wei(0), 32, 1, 1, 0, share, ("total",))
+@pytest.mark.parametrize("names", [["x"], ["x" * 200], [str(i) for i in range(4096)]], ids=len)
+def test_columns_at_their_bounds_are_taken(names: list[str]) -> None:
+    assert len(Schema(tuple(Column(name, ColumnKind.TEXT) for name in names), names[-1]).columns) == len(names)
+
+
+TOKENS = [Address(f"0x{i:040x}") for i in range(17)]
+TERMS = Terms((ETHER,), Wei(0), 1, 1, 1, 0, 0.0, ("t",))
+BOUNDS: list[tuple[str, list[Any], list[Any]]] = [
+    ("tokens", [tuple(TOKENS[:1]), tuple(TOKENS[:16])], [(), tuple(TOKENS), (ETHER, ETHER), ("",), ("0x" + "0" * 41,)]),
+    ("reserve_price", [0, 2**256 - 1], [-1, 2**256]),
+    ("precision_bits", [1, 32], [0, 33]),
+    ("evaluations", [1, 2**53 - 1], [0, 2**53]),
+    ("disclosed_bits", [1, 2**53 - 1], [0, 2**53]),
+    ("opened_records", [0, 2**53 - 1], [-1, 2**53]),
+    ("opened_share", [0, 1, 0.5], [-0.01, 1.01, math.nan, math.inf]),
+    ("disclosures", [("t",), ("x" * 64,), tuple(TOKENS[:16])], [(), tuple(TOKENS), ("t", "t"), ("",), ("x" * 65,)]),
+]
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), BOUNDS, ids=[case[0] for case in BOUNDS])
+def test_terms_keep_their_bounds_whoever_makes_them(name: str, good: list[Any], bad: list[Any]) -> None:
+    for value in good:
+        terms = replace(TERMS, **{name: value})
+        assert Terms.from_fields(Fields(parse(canonical(terms.to_document()), 4096))) == terms
+    for value in bad:
+        with pytest.raises(InvalidListing):
+            replace(TERMS, **{name: value})
 
 
 GOOD_ROWS: list[Row] = [

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import struct
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,7 @@ def test_zeros_keep_their_sign() -> None:
         np.int64(1),
         np.str_("a"),
         np.bool_(True),
+        HTTPStatus.OK,
         object(),
     ],
     ids=repr,
@@ -132,6 +134,13 @@ def test_zeros_keep_their_sign() -> None:
 def test_other_cells_are_refused(cell: Any) -> None:
     with pytest.raises(MalformedRecord):
         encode_row([1, cell])
+
+
+@pytest.mark.parametrize("tag", ["c0", "c2", "d81c", "d81d", "d823", "d9d9f7"])
+def test_a_tag_is_refused_before_anything_is_made_of_it(tag: str) -> None:
+    # Tag 35 would compile a regular expression, 28 and 29 would share values.
+    with pytest.raises(MalformedRecord, match="nesting depth"):
+        decode_row(bytes.fromhex("81" + tag + "60"))
 
 
 @given(unicode_text)
