@@ -82,7 +82,4 @@ def error_signatures(abi: Abi) -> dict[bytes, Mapping[str, Any]]:
 
 
 def _item(abi: Abi, kind: str, name: str) -> Any:
-    for item in abi:
-        if item["type"] == kind and item["name"] == name:
-            return item
-    raise KeyError(f"the interface has no {kind} {name}")
+    return next(item for item in abi if item["type"] == kind and item["name"] == name)
