@@ -37,7 +37,7 @@ def test_gradient_and_curvature_are_those_of_autograd(seed: int, l2: float) -> N
     expected = slope.detach().numpy()
     np.testing.assert_allclose(loss_gradient(X, y, theta, l2, weights), expected, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(hessian(X, theta, l2, weights), curvature.numpy(), rtol=1e-10, atol=1e-10)
-    assert total_loss(X, y, theta, l2, weights) == pytest.approx(float(objective(point)), rel=1e-12)
+    assert total_loss(X, y, theta, l2, weights) == pytest.approx(float(objective(point.detach())), rel=1e-12)
 
 
 @pytest.mark.parametrize("score", [-800.0, -30.0, -1e-9, 0.0, 25.0, 800.0])

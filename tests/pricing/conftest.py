@@ -1,6 +1,5 @@
-"""The clinical trial that comes with the package, as a table; one thread; the same hypothesis examples in every run."""
+"""The clinical trial that comes with the package, as a table; and the same hypothesis examples in every run."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,21 +7,16 @@ from hypothesis import settings
 
 import blindfair
 from blindfair.influence.table import Table, read_table
-from blindfair.influence.threads import one_thread
 
 settings.register_profile("same-every-time", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.load_profile("same-every-time")
 
-TRIAL = Path(blindfair.__file__).parent / "cli" / "demo" / "data" / "ACTG175.csv"
+
+@pytest.fixture(scope="session")
+def trial_path() -> Path:
+    return Path(blindfair.__file__).parent / "cli" / "demo" / "data" / "ACTG175.csv"
 
 
 @pytest.fixture(scope="session")
-def trial() -> Table:
-    return read_table(TRIAL, "cens", leave_out=("pidnum", "days", "cd496", "offtrt", "r"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def calm() -> Iterator[None]:
-    """Hundreds of small fits wait for one another's threads on a busy machine."""
-    with one_thread():
-        yield
+def trial(trial_path: Path) -> Table:
+    return read_table(trial_path, "cens", leave_out=("pidnum", "days", "cd496", "offtrt", "r"))

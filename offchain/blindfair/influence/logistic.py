@@ -7,15 +7,19 @@ penalised, the bias too, so that L is strictly convex and its curvature at least
 Not here: gradients of single records, which are the scoring model's (`models`).
 """
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 
 from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.threads import one_thread
 from blindfair.protocol.errors import InvalidOption, NotTwoClasses, ShapeMismatch
 
 _STEPS = 200
 _NEAR = 1e-8
 _DONE = 1e-22
+_SMALL = 2**20
 
 
 def record_loss(weights: torch.Tensor, features: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
@@ -59,6 +63,12 @@ def fit_logistic(X: Floats, y: Classes, l2: float, sample_weight: Floats | None 
         raise ShapeMismatch("Features and classes differ in number", expected=X.shape[:1], found=y.shape)
     if np.unique(y).size != 2:
         raise NotTwoClasses("A model needs records of both classes", expected=2, found=np.unique(y).size)
+    # A small fit is slower on several threads, and hundreds of them on a busy machine much slower.
+    with one_thread() if X.size < _SMALL else nullcontext():
+        return _minimum(X, y, l2, sample_weight)
+
+
+def _minimum(X: Floats, y: Classes, l2: float, sample_weight: Floats | None) -> Floats:
     weights = np.zeros(X.shape[1])
     loss = total_loss(X, y, weights, l2, sample_weight)
     for _ in range(_STEPS):

@@ -16,7 +16,6 @@ from scipy.special import stdtrit
 from blindfair.influence.arrays import Classes, Floats, Integers
 from blindfair.influence.logistic import fit_logistic
 from blindfair.influence.table import Table
-from blindfair.influence.threads import one_thread
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
@@ -125,11 +124,10 @@ def measure_utility(
     if not shares or not all(0 < share <= 1 for share in shares):
         raise InvalidOption("A share to buy is out of range", expected="above 0, at most 1", found=tuple(shares))
     outcomes = []
-    with one_thread():
-        for seed in seeds:
-            scenario = make_scenario(table, seed, flip_share=flip_share, duplicate_share=duplicate_share)
-            outcomes.append(_run(scenario, np.random.default_rng([seed, 1]), shares, categorical))
-            on_seed()
+    for seed in seeds:
+        scenario = make_scenario(table, seed, flip_share=flip_share, duplicate_share=duplicate_share)
+        outcomes.append(_run(scenario, np.random.default_rng([seed, 1]), shares, categorical))
+        on_seed()
     return Utility(tuple(shares), tuple(outcomes))
 
 

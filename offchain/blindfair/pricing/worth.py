@@ -89,7 +89,7 @@ def assess(
         )
     elif value is not None and value < price:
         warnings.append(
-            f"Nothing here is worth its price: the selection is worth {value} to the buyer and costs {price}"
+            f"The selection is not worth its price: worth {value} to the buyer, costs {price} (smallest units)"
         )
     if low < MOSTLY_CLEAN:
         warnings.append(

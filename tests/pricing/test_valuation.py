@@ -1,0 +1,132 @@
+"""The buyer's preparation: scores equal to the blind ones, trusted scores that did not see their own record."""
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from blindfair.blind.decrypt import decrypt_reply
+from blindfair.blind.evaluate import encode_rows, evaluate
+from blindfair.blind.parameters import DEFAULT
+from blindfair.blind.query import encrypt_queries
+from blindfair.influence.quantise import quantise_rows
+from blindfair.influence.table import Table
+from blindfair.pricing.ranks import auc
+from blindfair.pricing.scenario import Scenario, make_scenario
+from blindfair.pricing.selection import distinct_records
+from blindfair.pricing.valuation import FOLDS, QueryKind, Valuation, prepare_valuation
+from blindfair.protocol import errors
+
+MODULUS = DEFAULT.plain_modulus
+
+
+@pytest.fixture(scope="module")
+def scenario(trial: Table) -> Scenario:
+    return make_scenario(trial, 0)
+
+
+def prepared(scenario: Scenario, kind: QueryKind = QueryKind.DISPLACEMENT, seed: int = 0) -> Valuation:
+    return prepare_valuation(
+        scenario.train,
+        scenario.validation,
+        scenario.columns,
+        scenario.label,
+        plain_modulus=MODULUS,
+        rng=np.random.default_rng(seed),
+        categorical=("arms",),
+        kind=kind,
+    )
+
+
+@pytest.fixture(scope="module")
+def valuation(scenario: Scenario) -> Valuation:
+    return prepared(scenario)
+
+
+def test_scores_in_the_clear_are_those_that_a_blind_evaluation_decrypts_to(
+    scenario: Scenario, valuation: Valuation
+) -> None:
+    rows, _ = quantise_rows(valuation.model.rows(scenario.offer), valuation.scale.row_scale)
+    encrypted, secret = encrypt_queries(DEFAULT, valuation.query[None, :], None)
+    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), None)
+    blind = decrypt_reply(DEFAULT, secret, reply, len(scenario.offer), 1)
+    np.testing.assert_array_equal(blind[0], valuation.integer_scores(scenario.offer))
+
+
+@pytest.mark.parametrize("kind", QueryKind)
+def test_right_labels_score_above_flipped_ones_and_real_scores_are_faithful(
+    scenario: Scenario, kind: QueryKind
+) -> None:
+    made = prepared(scenario, kind)
+    scores = made.scale.real(made.integer_scores(scenario.offer))
+    real = made.model.rows(scenario.offer) @ made.real_query
+    assert spearmanr(scores, real).statistic > 0.9999
+    found = auc(~scenario.truth.flipped, scores)
+    # The textbook query asks for shrinkage, and wrong labels shrink (VALUATION): it does not find them.
+    assert found > 0.8 if kind is QueryKind.DISPLACEMENT else found < 0.6
+
+
+def test_trusted_scores_are_held_out(scenario: Scenario, valuation: Valuation) -> None:
+    seen = valuation.scale.real(valuation.integer_scores(scenario.validation))
+    # Each record has helped to fit the model that scores it in `seen`, and scores better there.
+    assert valuation.trusted_scores.mean() < seen.mean()
+    assert np.corrcoef(valuation.trusted_scores, seen)[0, 1] > 0.9
+    flipped = list(scenario.validation)
+    place = scenario.columns.index(scenario.label)
+    flipped[5] = (*flipped[5][:place], 1 - int(str(flipped[5][place])), *flipped[5][place + 1 :])
+    other = prepare_valuation(
+        scenario.train, flipped, scenario.columns, scenario.label, plain_modulus=MODULUS,
+        rng=np.random.default_rng(0), categorical=("arms",),
+    )  # fmt: skip
+    # The query that scores record 5 was made without it, so turning its label turns its score and nothing else.
+    assert other.trusted_scores[5] == pytest.approx(-valuation.trusted_scores[5], rel=1e-3)
+
+
+def test_trusted_scores_have_the_unit_of_the_offers_scores(trial: Table) -> None:
+    clean = make_scenario(trial, 3, flip_share=0, duplicate_share=0)
+    made = prepared(clean)
+    scores = made.scale.real(made.integer_scores(clean.offer))
+    assert np.median(made.trusted_scores) == pytest.approx(np.median(scores), rel=0.25)
+    assert made.trusted_scores.std() == pytest.approx(scores.std(), rel=0.25)
+
+
+def test_copies_have_equal_scores_and_different_records_do_not(scenario: Scenario, valuation: Valuation) -> None:
+    found = distinct_records(valuation.integer_scores(scenario.offer))
+    assert found.tolist() == np.flatnonzero(~scenario.truth.duplicate).tolist()
+
+
+def test_the_question_discloses_no_fitted_weights_unless_it_is_the_textbooks(
+    scenario: Scenario, valuation: Valuation
+) -> None:
+    assert not valuation.model.weights.any()
+    assert prepared(scenario, QueryKind.TEXTBOOK).model.weights.any()
+
+
+def test_the_same_seed_gives_the_same_question(scenario: Scenario, valuation: Valuation) -> None:
+    again = prepared(scenario)
+    assert (again.query == valuation.query).all() and again.scale == valuation.scale
+    assert again.trusted_scores.tobytes() == valuation.trusted_scores.tobytes()
+    # The seed is for the folds alone.
+    assert (prepared(scenario, seed=1).query == valuation.query).all()
+
+
+def test_a_buyer_without_enough_records_is_told(scenario: Scenario) -> None:
+    def prepare(train: int, validation: int) -> Valuation:
+        return prepare_valuation(
+            scenario.train[:train], scenario.validation[:validation], scenario.columns, scenario.label,
+            plain_modulus=MODULUS, rng=np.random.default_rng(0),
+        )  # fmt: skip
+
+    with pytest.raises(errors.NoRecords):
+        prepare(50, FOLDS - 1)
+    place = scenario.columns.index(scenario.label)
+    one_class = [row for row in scenario.train if row[place] == 0]
+    with pytest.raises(errors.NotTwoClasses):
+        prepare_valuation(
+            one_class, one_class, scenario.columns, scenario.label,
+            plain_modulus=MODULUS, rng=np.random.default_rng(0),
+        )  # fmt: skip
+    with pytest.raises(errors.QueryOutOfBounds):
+        prepare_valuation(
+            scenario.train, scenario.validation, scenario.columns, scenario.label,
+            plain_modulus=4099, rng=np.random.default_rng(0),
+        )  # fmt: skip

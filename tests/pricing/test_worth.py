@@ -1,0 +1,69 @@
+"""Before paying: what is said of a selection, and when it says that buying is not worth it."""
+
+import numpy as np
+import pytest
+
+from blindfair.influence.arrays import Integers
+from blindfair.pricing.trust import calibrated_trust
+from blindfair.pricing.worth import Worth, assess
+from blindfair.protocol import errors
+from blindfair.protocol.quantities import Wei
+
+ETHER = 10**18
+
+
+def assessed(bad: float, *, value: int | None = None, price: int = ETHER, empty: bool = False) -> Worth:
+    rng = np.random.default_rng(0)
+    own = rng.normal(1, 1, 400)
+    count = round(bad * 2000)
+    offered = np.concatenate([rng.normal(-1, 1, count), rng.normal(1, 1, 2000 - count)])
+    trust = calibrated_trust(offered, own)
+    trusted = np.flatnonzero(trust.weights > 0)
+    chosen: Integers = trusted[:0] if empty else trusted[::3]
+    worth = None if value is None else Wei(value)
+    return assess(trust, offered, own, chosen, Wei(price), rng, good_record_value=worth)
+
+
+def test_an_offer_with_trouble_is_described_and_not_warned_of() -> None:
+    worth = assessed(0.3)
+    assert worth.warnings == () and worth.advises_buying
+    assert worth.clean_share_low <= 0.7 <= worth.clean_share_high
+    assert worth.clean_expected > worth.clean_share + 0.1
+    assert worth.good_net == pytest.approx(worth.records * (2 * worth.clean_expected - 1))
+    assert worth.numbers()["records"] == worth.records
+
+
+def test_in_a_clean_offer_random_is_said_to_be_as_good() -> None:
+    worth = assessed(0.0)
+    assert worth.clean_share_high >= 0.95
+    assert [warning for warning in worth.warnings if "andom is as good" in warning]
+    assert worth.advises_buying
+
+
+def test_a_mostly_bad_offer_is_said_to_be_judged_too_hopefully() -> None:
+    assert [warning for warning in assessed(0.7).warnings if "too hopeful" in warning]
+
+
+def test_nothing_selected_is_nothing_worth_its_price() -> None:
+    worth = assessed(0.3, empty=True)
+    assert "Nothing here is worth its price" in worth.warnings[0] and not worth.advises_buying
+    assert worth.good_net == 0 and worth.clean_expected == 0
+
+
+def test_the_buyers_own_figure_decides_to_the_unit() -> None:
+    net = assessed(0.3).good_net
+    value = ETHER // 100
+    worth = int(value * net)
+    # A float holds 53 bits; the value is computed exactly and rounded down.
+    assert assessed(0.3, value=value).value == pytest.approx(worth, rel=1e-12)
+    exact = assessed(0.3, value=value).value
+    assert exact is not None
+    assert assessed(0.3, value=value, price=exact).advises_buying
+    refused = assessed(0.3, value=value, price=exact + 1)
+    assert not refused.advises_buying and "not worth its price" in refused.warnings[0]
+    assert assessed(0.3, value=0, price=0).advises_buying
+
+
+def test_a_negative_value_is_refused() -> None:
+    with pytest.raises(errors.InvalidOption):
+        assessed(0.3, value=-1)
