@@ -228,18 +228,18 @@ class Buyer(Agent):
         )
 
     def _select(self, evaluated: Evaluated, choice: Choice) -> tuple[Digest, Selection]:
-        manifest, rows = evaluated.listing.manifest, self.policy.audit_rows
+        manifest = evaluated.listing.manifest
         check_selection(choice.records, manifest.record_count)
         if choice.price > self.policy.budget:
             raise InvalidOption(
                 "The choice costs more than the budget", expected=self.policy.budget, found=choice.price
             )
-        largest = free_openings(manifest.terms, len(choice.records))
-        if rows > largest:
+        opened = free_openings(manifest.terms, len(choice.records))
+        if opened < self.policy.fewest_audit_rows:
             raise OfferTooSmall(
                 "The purchase is too small for the audit: the listing opens only a part of a selection for nothing",
-                expected=f"at most {largest} of {len(choice.records)} records opened",
-                found=rows,
+                expected=f"at least {self.policy.fewest_audit_rows} records opened",
+                found=f"{opened} of {len(choice.records)}",
                 hint="raise the budget, audit fewer rows, or buy from a larger offer",
             )
         selection = Selection(
@@ -247,7 +247,7 @@ class Buyer(Agent):
             buyer_random=self._private().random,
             token=self.policy.token,
             price=choice.price,
-            audit_rows=rows,
+            audit_rows=min(self.policy.audit_rows, opened),
             records=choice.records,
         )
         return self.mail.send("selection", self.seller, lambda: selection), selection

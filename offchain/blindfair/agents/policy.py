@@ -58,6 +58,9 @@ class BuyerPolicy:
     audit_rows: int = 59
     """`t` of PROTOCOL 5, from 1: 59 gives 95 % confidence that under 5 % of the selection is fake."""
 
+    least_audit_rows: int | None = None
+    """Where the listing opens fewer of a small selection, so many will do, from 1; as many as `audit_rows` if None."""
+
     least_bond_share: Fraction = _TWENTIETH
     """Part of the price that a seller must lock, 0 to 1."""
 
@@ -83,12 +86,23 @@ class BuyerPolicy:
             raise InvalidOption("The budget is negative", expected=">= 0", found=self.budget)
         if self.audit_rows < 1:
             raise InvalidOption("An audit opens at least one row", expected=">= 1", found=self.audit_rows)
+        if not 1 <= self.fewest_audit_rows <= self.audit_rows:
+            raise InvalidOption(
+                "The fewest rows of an audit are out of range",
+                expected=f"1 ... {self.audit_rows}",
+                found=self.least_audit_rows,
+            )
         if self.least_reveal_window > self.most_reveal_window:
             raise InvalidOption(
                 "No reveal window is acceptable",
                 expected=f">= {self.least_reveal_window} s at most",
                 found=self.most_reveal_window,
             )
+
+    @property
+    def fewest_audit_rows(self) -> int:
+        """Under so many rows it does not buy."""
+        return self.audit_rows if self.least_audit_rows is None else self.least_audit_rows
 
     def least_bond(self, price: Wei) -> Wei:
         """The least bond that it takes for a price."""
