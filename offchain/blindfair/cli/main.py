@@ -1,10 +1,10 @@
-"""The command `blindfair`. An error that a person can cause ends here: one line, a hint, an exit code, no traceback."""
+"""The command `blindfair` and its options. What it does is in the packages below; how it fails is in `ending`."""
 
 import json
-import shutil
 import sys
 import tempfile
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 
 import blindfair
-from blindfair.agents.store import write_atomically
-from blindfair.protocol.errors import BlindfairError, CannotWrite, InvalidOption
-from blindfair.protocol.quantities import Wei
+from blindfair.cli.amounts import parse_ether
+from blindfair.cli.ending import run_to_its_end
+from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
 
 app = typer.Typer(
     add_completion=False,
@@ -22,73 +22,82 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Score data blind and trade it fairly. `blindfair demo` shows the whole of it on an embedded chain.",
 )
-_ETHER = Decimal(10**18)
-
-
-def parse_ether(text: str) -> Wei:
-    """An amount in ether as wei, exactly. Raises InvalidOption for what is no amount, or finer than a wei."""
-    try:
-        wei = Decimal(text) * _ETHER
-        if not wei.is_finite() or wei != int(wei) or not 0 <= wei < 2**128:
-            raise InvalidOperation
-    except (InvalidOperation, ValueError, OverflowError):
-        raise InvalidOption(
-            "This is not an amount of ether", expected="like 0.5, at most 18 places", found=text[:40]
-        ) from None
-    return Wei(int(wei))
 
 
 @app.command()
 def demo(
-    records: Annotated[Path | None, typer.Option(help="Your own CSV table instead of the clinical trial.")] = None,
-    label: Annotated[str | None, typer.Option(help="Its column to predict, with two classes.")] = None,
-    budget: Annotated[str, typer.Option(help="What the buyer spends at most, in ether.")] = "0.4",
-    seed: Annotated[int, typer.Option(help="Decides division, trouble and draws of the data.")] = 0,
-    flipped: Annotated[float, typer.Option(help="Share of the seller's labels that the demo flips.")] = 0.3,
-    duplicates: Annotated[float, typer.Option(help="Share of copies that the demo adds.")] = 0.05,
-    value: Annotated[
-        str | None, typer.Option(help="What one more good record is worth to the buyer, in ether.")
+    records: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Your own table instead of the clinical trial.")
     ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Its column to predict, with two classes.")
+    ] = None,
+    categorical: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column whose numbers are codes, not amounts. May be repeated."),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column to leave out, like an id or one that knows the outcome."),
+    ] = None,
+    budget: Annotated[str, typer.Option(metavar="ETHER", help="What the buyer spends at most.")] = "0.4",
+    value: Annotated[
+        str | None, typer.Option(metavar="ETHER", help="What one more good record is worth to the buyer.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides division, trouble and draws of the data.")] = 0,
+    flipped: Annotated[float, typer.Option(help="Share of the seller's labels that the demo flips, 0 to 0.9.")] = 0.3,
+    duplicates: Annotated[float, typer.Option(help="Copies that the demo adds, as a share, 0 to 0.9.")] = 0.05,
     directory: Annotated[
         Path | None, typer.Option(help="Where both agents live; name it again to go on after an interruption.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here; - for the screen.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write pictures, CSV files and a receipt here.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the result here; - for standard output.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIRECTORY", help="Write pictures, CSV files and a receipt here.")
+    ] = None,
 ) -> None:
     """Trade a table from end to end, once honestly and four times not, and say what it was worth."""
-    # Imported here: torch takes seconds, and `--help` should not.
-    from blindfair.cli.demo.demo import run_demo
+    # Imported here: torch takes seconds, and a wrong option should not.
     from blindfair.cli.demo.options import DemoOptions
-    from blindfair.cli.demo.report import prepare_directory
-    from blindfair.cli.demo.screen import Screen
 
     options = DemoOptions(
         records=records,
         label=label,
+        categorical=tuple(categorical or ()),
+        leave_out=tuple(leave_out or ()),
         budget=parse_ether(budget),
+        good_record_value=None if value is None else parse_ether(value),
         seed=seed,
         flipped=flipped,
         duplicates=duplicates,
-        good_record_value=None if value is None else parse_ether(value),
     )
-    if json_file is not None and str(json_file) != "-" and not json_file.absolute().parent.is_dir():
-        raise CannotWrite("The directory of --json does not exist", found=json_file.absolute().parent)
+    to_screen = json_file == Path("-")
+    if json_file is not None and not to_screen:
+        check_file_target(json_file, "--json")
     if report is not None:
-        prepare_directory(report)
-    screen = Screen(Console(stderr=True))
-    home = Path(tempfile.mkdtemp(prefix="blindfair-")) if directory is None else directory
-    finished = run_demo(options, home, screen, report)
-    screen.finish(finished.trades, finished.honest, finished.utility, options.flipped)
-    if directory is None:
-        shutil.rmtree(home)
+        check_folder_target(report, "--report")
+
+    from blindfair.cli.demo.demo import run_demo
+    from blindfair.cli.demo.results import show_results
+    from blindfair.cli.demo.screen import Screen
+
+    progress = Console(stderr=True)
+    screen = Screen(progress)
+    with _home(directory) as home:
+        finished = run_demo(options, home, screen, report=report is not None)
+    show_results(progress if to_screen else Console(), finished.trades, finished.honest, finished.utility)
     if report is not None:
+        write_folder(report, finished.files)
         screen.note(f"report in {report}")
     if json_file is not None:
-        text = json.dumps(finished.document, indent=2) + "\n"
-        if str(json_file) == "-":
+        text = json.dumps(finished.document, indent=2, allow_nan=False) + "\n"
+        if to_screen:
             sys.stdout.write(text)
         else:
-            write_atomically(json_file, text.encode(), 0o644)
+            write_file(json_file, text.encode())
+            screen.note(f"result in {json_file}")
+    sys.stdout.flush()
 
 
 @app.command()
@@ -97,21 +106,19 @@ def version() -> None:
     typer.echo(blindfair.__version__)
 
 
+@contextmanager
+def _home(directory: Path | None) -> Iterator[Path]:
+    """The named directory, or one that is gone at the end whatever the end is: it holds keys."""
+    if directory is not None:
+        yield directory
+        return
+    with tempfile.TemporaryDirectory(prefix="blindfair-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
 def main() -> None:
-    """The entry point. Exit codes: 0 done, 2 wrong usage, 130 interrupted, else the error's (`protocol/errors.py`)."""
-    try:
-        app(standalone_mode=False)
-    except BlindfairError as error:
-        typer.echo(f"error: {error.name}: {error}", err=True)
-        raise SystemExit(error.exit_code) from None
-    except typer.Exit as leave:
-        raise SystemExit(leave.exit_code) from None
-    except typer.Abort:
-        typer.echo("interrupted; name the same --directory to go on", err=True)
-        raise SystemExit(130) from None
-    except typer.BadParameter as error:
-        typer.echo(f"error: {error.format_message()}", err=True)
-        raise SystemExit(2) from None
+    """The entry point; exit codes are those of `ending`."""
+    run_to_its_end(lambda: app(standalone_mode=False))
 
 
 if __name__ == "__main__":

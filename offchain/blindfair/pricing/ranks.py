@@ -32,7 +32,7 @@ def auc(positive: NDArray[np.bool_], scores: Floats) -> float:
 
 def rank_correlation(one: Floats, other: Floats) -> float | None:
     """Spearman's correlation of `n` pairs; none where it is not defined because one side is all equal."""
-    ranks = [average_ranks(values) for values in (one, other)]
-    if any(np.ptp(side) == 0 for side in ranks):
+    left, right = average_ranks(one), average_ranks(other)
+    if np.ptp(left) == 0 or np.ptp(right) == 0:
         return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(left, right)[0, 1])

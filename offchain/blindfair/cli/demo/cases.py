@@ -16,8 +16,16 @@ from blindfair.agents.seller import Seller
 from blindfair.agents.stock import Stock
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
-from blindfair.cli.demo.options import PRICE_PER_RECORD, DemoOptions
-from blindfair.cli.demo.world import GRANT, World
+from blindfair.cli.demo.options import (
+    AUDIT_ROWS,
+    GRANT,
+    LEAST_AUDIT_ROWS,
+    OPENED_SHARE,
+    PRICE_PER_RECORD,
+    DemoOptions,
+)
+from blindfair.cli.demo.tables import codes_of
+from blindfair.cli.demo.world import World
 from blindfair.influence.table import Table
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.scenario import Scenario
@@ -28,7 +36,6 @@ from blindfair.protocol.records import RecordEncoding, encode_row
 CASES = ("honest", "corrupted_chunk", "no_reveal", "inflated_scores", "silent_buyer")
 
 PRECISION_BITS = 32
-OPENED_SHARE = 0.2
 EVALUATIONS = 4
 
 
@@ -82,7 +89,7 @@ def stock_of(scenario: Scenario, schema_of: Table) -> Stock:
             precision_bits=PRECISION_BITS,
             evaluations=EVALUATIONS,
             disclosed_bits=EVALUATIONS * bits,
-            opened_records=len(records) // 10,
+            opened_records=max(AUDIT_ROWS, len(records) // 10),
             opened_share=OPENED_SHARE,
             disclosures=("per-record",),
         ),
@@ -103,13 +110,14 @@ def make_parties(world: World, case: str, table: Table, scenario: Scenario, opti
         scenario.label,
         pricing=UniformPricing(PRICE_PER_RECORD, seller.manifest.terms.reserve_price),
         seed=options.seed,
+        categorical=codes_of(options),
         good_record_value=options.good_record_value,
     )
     buyer = Buyer(
         world.directory / case / "buyer",
         surroundings,
         valuer,
-        BuyerPolicy(budget=options.budget),
+        BuyerPolicy(budget=options.budget, audit_rows=AUDIT_ROWS, least_audit_rows=LEAST_AUDIT_ROWS),
         seller=seller.address,
         listing=seller.listing,
     )

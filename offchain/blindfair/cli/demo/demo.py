@@ -1,130 +1,101 @@
 """The main job from end to end: divide a table, trade it five times on an embedded chain, say what came of it."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from importlib.resources import as_file, files
+from dataclasses import dataclass
 from pathlib import Path
 
-from rich.progress import Progress
-
-from blindfair.agents.store import DirectoryLock, private_directory, write_atomically
 from blindfair.cli.demo.cases import CASES, TradeResult, make_parties, run_case
+from blindfair.cli.demo.estimate import estimate_demo
+from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import DemoOptions
-from blindfair.cli.demo.report import write_report
 from blindfair.cli.demo.screen import Screen
 from blindfair.cli.demo.summary import HonestTrade, review, to_document
+from blindfair.cli.demo.tables import buyers_schema, codes_of, load_table, name_of
 from blindfair.cli.demo.world import World
-from blindfair.influence.table import Table, read_table
-from blindfair.pricing.scenario import make_scenario
+from blindfair.influence.table import Table
+from blindfair.influence.threads import one_thread
+from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.utility import SEEDS, SHARE, Utility, measure_utility
+from blindfair.protocol import errors
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import InvalidOption
-
-TRIAL_LABEL = "cens"
-KNOW_THE_OUTCOME = ("pidnum", "days", "cd496", "offtrt", "r")
-"""Columns of ACTG175 that were filled in after the outcome, or number the patients."""
 
 CURVE = (0.1, 0.2, 0.45, 0.6)
 """Shares bought for the picture, besides `SHARE`."""
 
-OPTIONS_FILE = "options.json"
-
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """All results of a demo that came to its end."""
+    """All results of a demo that came to its end; `files` are the report's, by name, if one was asked for."""
 
     trades: Mapping[str, TradeResult]
     honest: HonestTrade
     utility: Utility
+    files: Mapping[str, bytes]
     document: Document
 
 
-def run_demo(options: DemoOptions, directory: Path, screen: Screen, report: Path | None) -> Finished:
+def run_demo(options: DemoOptions, directory: Path, screen: Screen, *, report: bool) -> Finished:
     """Run the demo in `directory`, or on from where it was when its process ended.
 
-    Raises InputError for a table or options that cannot be used, StoreInUse for a directory in which another demo runs.
+    Raises InputError for a table or options that cannot be used, StateError for a directory that cannot, and what ended
+    the honest trade, if an error did.
     """
     table = load_table(options)
     scenario = make_scenario(table, options.seed, flip_share=options.flipped, duplicate_share=options.duplicates)
-    with DirectoryLock(private_directory(directory)):
-        _remember(options, directory)
+    schema = buyers_schema(scenario, options)
+    shares = (SHARE, *CURVE) if report else (SHARE,)
+    seconds: dict[str, float] = {}
+    trades: dict[str, TradeResult] = {}
+    files: dict[str, bytes] = {}
+    with demo_home(directory, options, table), one_thread():
+        screen.scenario(name_of(options), scenario, schema.describe())
+        screen.estimate(estimate_demo(scenario, schema, seeds=len(SEEDS), shares=shares))
         world = World(directory, screen.event)
-        seconds: dict[str, float] = {}
-        trades: dict[str, TradeResult] = {}
         try:
             for case in CASES:
-                with _timed(seconds, case):
-                    parties = make_parties(world, case, table, scenario, options)
-                    try:
-                        if case == "honest":
-                            schema = parties.valuer.valuation(parties.seller.manifest).model.schema.describe()
-                            screen.scenario(str(options.records or "ACTG175"), scenario, schema)
-                        screen.case(case)
-                        trades[case] = run_case(world, case, parties)
-                        if case == "honest":
-                            honest = review(parties, scenario)
-                    finally:
-                        parties.close()
+                with _timed(seconds, case), screen.case(case):
+                    trades[case] = _trade(world, case, table, scenario, options)
             with _timed(seconds, "utility"):
-                utility = measure(table, options, screen, curve=report is not None)
-            if report is not None:
-                parties = make_parties(world, "honest", table, scenario, options)
-                try:
-                    write_report(report, scenario.columns, trades, honest, utility, parties)
-                finally:
-                    parties.close()
+                utility = _measure(table, options, screen, shares)
+            parties = make_parties(world, "honest", table, scenario, options)
+            try:
+                honest = review(parties, scenario)
+                if report:
+                    # Imported here: drawing takes a second to load, and most runs draw nothing.
+                    from blindfair.cli.demo.report import make_report
+
+                    files = make_report(scenario.columns, schema, trades, honest, utility, parties)
+            finally:
+                parties.close()
         finally:
             world.close()
-    document = to_document(trades, honest, utility, seconds, options.seed)
-    return Finished(trades, honest, utility, document)
+    return Finished(trades, honest, utility, files, to_document(trades, honest, utility, seconds, options.seed))
 
 
-def load_table(options: DemoOptions) -> Table:
-    """The person's table, or the clinical trial that comes with the package."""
-    if options.records is not None and options.label is not None:
-        return read_table(options.records, options.label)
-    with as_file(files("blindfair.cli.demo") / "data" / "ACTG175.csv") as path:
-        return read_table(path, TRIAL_LABEL, leave_out=KNOW_THE_OUTCOME)
+def _trade(world: World, case: str, table: Table, scenario: Scenario, options: DemoOptions) -> TradeResult:
+    parties = make_parties(world, case, table, scenario, options)
+    try:
+        result = run_case(world, case, parties)
+    finally:
+        parties.close()
+    if case == "honest" and result.error is not None:
+        # Both are honest here, so this is about the table and the options: the others would end the same way.
+        raise getattr(errors, result.error)(result.reason)
+    return result
 
 
-def measure(table: Table, options: DemoOptions, screen: Screen, *, curve: bool) -> Utility:
-    """The utility over the fixed seeds, with a progress bar; more shares where a picture is wanted."""
-    with Progress(console=screen.console, transient=True, disable=not screen.console.is_terminal) as progress:
-        task = progress.add_task("what the purchase is worth, ten seeds", total=len(SEEDS))
+def _measure(table: Table, options: DemoOptions, screen: Screen, shares: tuple[float, ...]) -> Utility:
+    with screen.seeds(len(SEEDS)) as advance:
         return measure_utility(
             table,
-            shares=(SHARE, *CURVE) if curve else (SHARE,),
+            shares=shares,
             flip_share=options.flipped,
             duplicate_share=options.duplicates,
-            on_seed=lambda: progress.advance(task),
+            categorical=codes_of(options),
+            on_seed=advance,
         )
-
-
-def _remember(options: DemoOptions, directory: Path) -> None:
-    """A demo goes on only with the options it began with."""
-    wanted = json.dumps(asdict(options), default=str, sort_keys=True)
-    path = directory / OPTIONS_FILE
-    if path.exists():
-        found = path.read_text(encoding="utf-8")
-        if found != wanted:
-            raise InvalidOption(
-                f"{directory} holds a demo that was begun with other options",
-                expected=found,
-                found=wanted,
-                hint="use the same options to go on, or another directory",
-            )
-        return
-    if any(entry.name != "lock" for entry in directory.iterdir()):
-        raise InvalidOption(
-            f"{directory} holds something that is not a demo",
-            expected="an empty or new directory",
-            found=str(directory),
-        )
-    write_atomically(path, wanted.encode())
 
 
 @contextmanager

@@ -1,34 +1,97 @@
 """What a person may set of the demo, checked before anything is done."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.protocol.errors import InvalidOption
+from blindfair.cli.amounts import ETHER_UNIT, show_ether
+from blindfair.protocol.errors import InsufficientFunds, InvalidOption, OfferTooSmall
 from blindfair.protocol.quantities import Wei
 
-ETHER_UNIT = 10**18
 PRICE_PER_RECORD = Wei(ETHER_UNIT // 1000)
 """The demo's uniform price of a record: 0.001 ether."""
+
+GRANT = Wei(10 * ETHER_UNIT)
+"""What each agent is given: ether that is worth nothing."""
+
+LARGEST_BUDGET = Wei(9 * ETHER_UNIT)
+"""The rest of the grant is for gas."""
+
+OPENED_SHARE = 0.2
+"""Share of a selection that the demo's seller opens for nothing, for the audit."""
+
+AUDIT_ROWS, LEAST_AUDIT_ROWS = 59, 30
+"""Rows to audit, and the fewest: 95 % and 79 % sure to see that 5 % of a large selection are fake (PROTOCOL 5.5)."""
+
+LEAST_BUDGET = Wei(PRICE_PER_RECORD * math.ceil(LEAST_AUDIT_ROWS / OPENED_SHARE))
+"""Under this no selection is large enough for the fewest rows of an audit."""
+
+_LARGEST_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """Raises InvalidOption for values out of range. Without `records` it is the clinical trial of the package."""
+    """Without `records` it is the clinical trial of the package.
+
+    Raises InvalidOption for values out of range, InsufficientFunds for a budget that the buyer does not have, and
+    OfferTooSmall for one that cannot pay for a selection large enough to be audited.
+    """
 
     records: Path | None = None
     label: str | None = None
-    budget: Wei = Wei(ETHER_UNIT // 2)
+    categorical: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    budget: Wei = Wei(4 * ETHER_UNIT // 10)
+    good_record_value: Wei | None = None
     seed: int = 0
     flipped: float = 0.3
     duplicates: float = 0.05
-    good_record_value: Wei | None = None
 
     def __post_init__(self) -> None:
-        if (self.records is None) != (self.label is None):
-            raise InvalidOption("--records and --label go together", expected="both or none")
-        if not 0 < self.budget <= 9 * ETHER_UNIT:
-            raise InvalidOption(
-                "The budget is out of range", expected="over 0, up to 9 ether", found=f"{self.budget} wei"
-            )
+        self._check_table()
+        self._check_budget()
         if not 0 <= self.seed < 2**32:
-            raise InvalidOption("The seed is out of range", expected="0 ... 4294967295", found=self.seed)
+            raise InvalidOption(
+                "--seed is out of range", expected="0 ... 4294967295", found=self.seed, hint="any such number will do"
+            )
+        for name, share in (("--flipped", self.flipped), ("--duplicates", self.duplicates)):
+            if not 0 <= share <= _LARGEST_SHARE:
+                raise InvalidOption(
+                    f"{name} is out of range",
+                    expected=f"0 ... {_LARGEST_SHARE}",
+                    found=share,
+                    hint="it is a share: 0.3 for 30 %",
+                )
+
+    def _check_table(self) -> None:
+        if (self.records is None) != (self.label is None):
+            raise InvalidOption(
+                "--records and --label go together",
+                expected="both or none",
+                found="--records alone" if self.label is None else "--label alone",
+                hint="blindfair demo --records mine.csv --label outcome",
+            )
+        if self.records is None and (self.categorical or self.leave_out):
+            raise InvalidOption(
+                "--categorical and --leave-out are for a table of your own",
+                expected="--records and --label as well",
+                found="neither",
+                hint="blindfair demo --records mine.csv --label outcome --leave-out id",
+            )
+
+    def _check_budget(self) -> None:
+        if self.budget > LARGEST_BUDGET:
+            raise InsufficientFunds(
+                "The demo's buyer does not have that much",
+                expected=f"--budget at most {show_ether(LARGEST_BUDGET)}",
+                found=show_ether(self.budget),
+                hint=f"it is given {show_ether(GRANT)} ether and keeps some for gas",
+            )
+        if self.budget < LEAST_BUDGET:
+            raise OfferTooSmall(
+                "The budget is too small for the audit",
+                expected=f"--budget at least {show_ether(LEAST_BUDGET)}",
+                found=show_ether(self.budget),
+                hint=f"an audit opens {LEAST_AUDIT_ROWS} records or more, {OPENED_SHARE:.0%} of a selection at most, "
+                f"and a record costs {show_ether(PRICE_PER_RECORD)}",
+            )

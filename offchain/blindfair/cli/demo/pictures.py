@@ -1,70 +1,93 @@
-"""The demo's three pictures: who was bought by what score, what the purchase was worth, and what each step cost."""
+"""The demo's three pictures: who was bought by what score, what buying adds to the model, and what each step cost."""
 
 from collections.abc import Mapping
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from blindfair.agents.store import write_atomically
 from blindfair.cli.demo.cases import TradeResult
-from blindfair.pricing.utility import Utility
+from blindfair.pricing.utility import Utility, mean_and_margin
 
-_T_975_10_SEEDS = 2.262
-_BY_SCORE, _RANDOM, _CLEAN = "#1b6ca8", "#8a8a8a", "#3a9d5d"
-_BANDS = (
-    ("auc_clean", "clean only (nobody could know)", _CLEAN),
-    ("auc_by_score", "by blind score", _BY_SCORE),
+_BOUGHT, _REST, _RANDOM, _CLEAN = "#1b6ca8", "#d5dbe1", "#8a8a8a", "#3a9d5d"
+_ARMS = (
+    ("auc_clean", "clean only: a bound, nobody could know", _CLEAN),
+    ("auc_by_score", "by blind score", _BOUGHT),
     ("auc_random", "at random", _RANDOM),
 )
+_BINS = 48
+_DOTS_PER_INCH = 130
+
+STEPS = {
+    "commit": "seller",
+    "deposit": "seller",
+    "accept": "buyer",
+    "reveal": "seller",
+    "release": "buyer",
+    "dispute": "buyer",
+    "refund": "buyer",
+    "claim": "seller",
+    "withdraw": "seller",
+}
+"""Transactions in the order in which the protocol knows them, and who sends them here (PROTOCOL 3, 7)."""
 
 
-def draw_scores(path: Path, scores: NDArray[np.float64], bought: NDArray[np.bool_]) -> None:
-    """The distribution of the scores of `n` records, with the bought part (`n` bool) marked."""
-    figure, axes = _sheet("Blind scores of the offered records", "score in nats (positive = helpful)", "records")
-    edges = np.histogram_bin_edges(scores, bins=48)
-    axes.hist(scores, bins=list(edges), color="#d5dbe1", label=f"offered: {scores.size:,}")
-    axes.hist(scores[bought], bins=list(edges), color=_BY_SCORE, label=f"bought: {int(bought.sum()):,}")
+def draw_scores(scores: NDArray[np.float64], bought: NDArray[np.bool_]) -> bytes:
+    """The distribution of the scores of `n` records, with the bought part (`n` bool) marked, as PNG."""
+    figure, axes = _sheet(
+        f"Blind scores of {scores.size:,} offered records; the {int(bought.sum()):,} bought ones in blue",
+        "score in nats, positive = helpful",
+        "records",
+    )
+    edges = list(np.histogram_bin_edges(scores, bins=_BINS))
+    axes.hist(scores, bins=edges, color=_REST, label="offered")
+    axes.hist(scores[bought], bins=edges, color=_BOUGHT, label="of these bought")
     axes.axvline(0, color="black", linewidth=0.8)
     axes.legend(frameon=False)
-    _save(figure, path)
+    return _png(figure)
 
 
-def draw_utility(path: Path, utility: Utility) -> None:
-    """Test AUC by the share of the offer bought: by score, at random and clean only, with 95 % bands over the seeds."""
+def draw_utility(utility: Utility) -> bytes:
+    """What a purchase adds to the AUC of the buyer's own model, by the share of the offer bought, as PNG.
+
+    Gains are paired: the AUC after less the AUC before, of the same seed. Differences between seeds, far greater than
+    any gain, are thus left out. Bands are 95 % intervals of the mean over seeds.
+    """
     figure, axes = _sheet(
-        f"What the purchase does for the model ({len(utility.outcomes)} seeds)",
+        f"What buying adds to the buyer's model: mean over {len(utility.outcomes)} seeds, with 95 % bands",
         "share of the offer bought",
-        "AUC on a test set of neither party",
+        "AUC after less AUC before, same seed",
     )
     order = np.argsort(utility.shares)
     shares = np.array(utility.shares)[order]
-    before = float(np.mean([outcome.auc_before for outcome in utility.outcomes]))
-    for arm, label, colour in _BANDS:
-        curve = utility.curve(arm)[:, order]
-        mean = curve.mean(axis=0)
-        half = _T_975_10_SEEDS * curve.std(axis=0, ddof=1) / np.sqrt(len(curve))
+    before = utility.curve("auc_before")[:, np.newaxis]
+    for arm, label, colour in _ARMS:
+        mean, margin = mean_and_margin(utility.curve(arm)[:, order] - before)
         axes.plot(shares, mean, marker="o", markersize=4, color=colour, label=label)
-        axes.fill_between(shares, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
-    axes.axhline(before, color="black", linewidth=0.8, linestyle="--", label="before")
+        axes.fill_between(shares, mean - margin, mean + margin, color=colour, alpha=0.15, linewidth=0)
+    axes.axhline(0, color="black", linewidth=0.8, linestyle="--", label="no purchase")
     axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.yaxis.set_major_formatter(lambda gain, _: f"{gain:+.3f}" if gain else "0")
     axes.legend(frameon=False)
-    _save(figure, path)
+    return _png(figure)
 
 
-def draw_gas(path: Path, trades: Mapping[str, TradeResult]) -> None:
-    """Gas of every step that occurred in any case."""
-    gas = {step: used for trade in trades.values() for step, used in trade.gas.items()}
-    figure, axes = _sheet("Gas of each step, counted", "gas", "")
-    steps = list(gas)[::-1]
-    bars = axes.barh(steps, [gas[step] for step in steps], color=_BY_SCORE)
+def draw_gas(trades: Mapping[str, TradeResult]) -> bytes:
+    """Gas of every step, from the first case in which it occurred, in the order of the protocol, as PNG."""
+    gas: dict[str, int] = {}
+    for trade in trades.values():
+        gas = trade.gas | gas
+    figure, axes = _sheet("Gas of each step, counted; blue are those of the honest trade", "gas", "")
+    steps = [step for step in STEPS if step in gas]
+    colours = [_BOUGHT if step in trades["honest"].gas else _RANDOM for step in steps]
+    bars = axes.barh([f"{step} ({STEPS[step]})" for step in steps], [gas[step] for step in steps], color=colours)
+    axes.invert_yaxis()
     axes.bar_label(bars, labels=[f" {gas[step]:,}" for step in steps])
     axes.margins(x=0.15)
     axes.xaxis.set_major_formatter(lambda used, _: f"{used:,.0f}")
-    _save(figure, path)
+    return _png(figure)
 
 
 def _sheet(title: str, x: str, y: str) -> tuple[Figure, Axes]:
@@ -77,7 +100,7 @@ def _sheet(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _png(figure: Figure) -> bytes:
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    write_atomically(path, buffer.getvalue(), 0o644)
+    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+    return buffer.getvalue()

@@ -1,57 +1,43 @@
-"""What `--report DIR` holds: pictures, the bought records and all scores as CSV, and a receipt."""
+"""What `--report DIRECTORY` holds: pictures, the bought records and all scores as CSV, the schema, and a receipt."""
 
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from blindfair.agents.store import write_atomically
 from blindfair.cli.demo.cases import Parties, TradeResult
 from blindfair.cli.demo.pictures import draw_gas, draw_scores, draw_utility
 from blindfair.cli.demo.summary import HonestTrade
+from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.utility import Utility
-from blindfair.protocol.errors import CannotWrite
 from blindfair.protocol.records import decode_row
 
-READABLE = 0o644
 
-
-def prepare_directory(path: Path) -> None:
-    """Make the directory, before hours of work end in a file that cannot be written. Raises CannotWrite."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        write_atomically(path / ".writable", b"", READABLE)
-        (path / ".writable").unlink()
-    except OSError as error:
-        raise CannotWrite(f"No report can be written to {path}", found=error.strerror) from error
-
-
-def write_report(
-    directory: Path,
+def make_report(
     columns: Sequence[str],
+    schema: FeatureSchema,
     trades: Mapping[str, TradeResult],
     honest: HonestTrade,
     utility: Utility,
     parties: Parties,
-) -> None:
-    """Write everything; each file whole or not at all. Raises CannotWrite."""
+) -> dict[str, bytes]:
+    """All files by name, to be written together. Scores are in nats, positive = helpful."""
     bought = np.zeros(honest.records, dtype=np.bool_)
     bought[[record for record, _ in honest.bought]] = True
-    draw_scores(directory / "scores.png", honest.scores, bought)
-    draw_utility(directory / "utility.png", utility)
-    draw_gas(directory / "gas.png", trades)
-    rows = [[record, *decode_row(data)] for record, data in honest.bought]
-    _write_csv(directory / "bought.csv", ["record", *columns], rows)
-    _write_csv(
-        directory / "scores.csv",
-        ["record", "score_nats_positive_is_helpful", "bought"],
-        [[record, repr(float(score)), int(bought[record])] for record, score in enumerate(honest.scores)],
-    )
-    receipt = json.dumps(make_receipt(trades["honest"], honest, parties), indent=2) + "\n"
-    write_atomically(directory / "receipt.json", receipt.encode(), READABLE)
+    return {
+        "scores.png": draw_scores(honest.scores, bought),
+        "utility.png": draw_utility(utility),
+        "gas.png": draw_gas(trades),
+        "bought.csv": _csv(["record", *columns], ([record, *decode_row(data)] for record, data in honest.bought)),
+        "scores.csv": _csv(
+            ["record", "score_nats_positive_is_helpful", "bought"],
+            ([record, repr(float(score)), int(bought[record])] for record, score in enumerate(honest.scores)),
+        ),
+        "schema.json": _json(schema.to_document()),
+        "receipt.json": _json(make_receipt(trades["honest"], honest, parties)),
+    }
 
 
 def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> dict[str, object]:
@@ -89,9 +75,13 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
     }  # fmt: skip
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
-    write_atomically(path, text.getvalue().encode(), READABLE)
+    return text.getvalue().encode()
+
+
+def _json(document: Mapping[str, object]) -> bytes:
+    return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()

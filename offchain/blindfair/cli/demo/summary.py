@@ -26,8 +26,9 @@ class HonestTrade:
     """What the honest trade's buyer knows, and what the demo can check because it sees both sides.
 
     `scores` are `n` real scores as decrypted; `exact` says whether the integers equal those computed in the clear from
-    the rows, `spearman` is their rank correlation with float64 scores of unrounded rows and query. `auc_before` and
-    `auc_after` are of this one purchase, on the test set.
+    the rows, `spearman` is their rank correlation with float64 scores of unrounded rows and query. `flipped` is the
+    share of the offer, without copies, whose label is wrong. `auc_before` and `auc_after` are of this one purchase, on
+    the test set.
     """
 
     records: int
@@ -41,6 +42,7 @@ class HonestTrade:
     seller_microseconds: float
     audit_rows: int
     clipped_per_million: int
+    flipped: float
     auc_before: float
     auc_after: float
 
@@ -75,6 +77,7 @@ def review(parties: Parties, scenario: Scenario) -> HonestTrade:
         seller_microseconds=1e6 * seller.scoring_seconds(evaluated.reply.request) / len(scenario.offer),
         audit_rows=buyer.audited_rows,
         clipped_per_million=evaluated.reply.clipped_per_million,
+        flipped=float(scenario.truth.flipped[~scenario.truth.duplicate].mean()),
         auc_before=retrained_auc(own, nothing, test),
         auc_after=retrained_auc(own, added, test),
     )

@@ -16,14 +16,12 @@ from blindfair.agents.transport import FolderTransport
 from blindfair.chain.deploy import deploy_once
 from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.exchange import DataExchange, Finality
+from blindfair.cli.demo.options import GRANT
 from blindfair.protocol.errors import StateError
 from blindfair.protocol.quantities import Address, Seconds, Wei
 
 FINAL_DEPTH = 2
 """Blocks on top of an accept before the seller takes it as final; the embedded chain never reorganises."""
-
-GRANT = Wei(10 * 10**18)
-"""What each agent is given: 10 ether that are worth nothing."""
 
 _IDLE_LIMIT = 64
 """Turns without any progress before the demo says that it is stuck, instead of running for ever."""

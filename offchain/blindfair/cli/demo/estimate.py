@@ -1,0 +1,54 @@
+"""What the demo will take, told before it starts: bytes exactly, times from doing a few of the very operations here.
+
+Not in it: the blocks of the embedded chain and the packing of messages, some seconds a trade, which are the same for
+every table; and the first import of the libraries, which is over by then.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blindfair.blind.estimate import estimate
+from blindfair.blind.parameters import exact_set
+from blindfair.cli.demo.cases import PRECISION_BITS
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.pricing.scenario import Scenario
+from blindfair.pricing.utility import DRAWS, retrained_auc
+from blindfair.pricing.valuation import FOLDS
+
+_ARMS = 3
+"""By score, at random, clean only."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoEstimate:
+    """Of one blind evaluation: bytes each way, bytes of memory, seconds of both sides; of all refits: seconds."""
+
+    upload_bytes: int
+    download_bytes: int
+    memory_bytes: int
+    evaluation_seconds: float
+    refit_seconds: float
+
+
+def estimate_demo(scenario: Scenario, schema: FeatureSchema, *, seeds: int, shares: Sequence[float]) -> DemoEstimate:
+    """Estimate a demo that measures its utility over so many seeds and shares bought."""
+    blind = estimate(exact_set(PRECISION_BITS), len(scenario.offer), schema.width, 1)
+    own = schema.encode([*scenario.train, *scenario.validation])
+    offer, test = schema.encode(scenario.offer), schema.encode(scenario.test)
+    seconds = 0.0
+    for share in shares:
+        bought = round(share * len(scenario.offer))
+        began = time.perf_counter()
+        retrained_auc(own, (offer[0][:bought], offer[1][:bought]), test)
+        seconds += _ARMS * DRAWS * (time.perf_counter() - began)
+    began = time.perf_counter()
+    retrained_auc(own, (offer[0][:0], offer[1][:0]), test)
+    seconds += (FOLDS + 2) * (time.perf_counter() - began)
+    return DemoEstimate(
+        upload_bytes=blind.upload_bytes,
+        download_bytes=blind.download_bytes,
+        memory_bytes=blind.encoded_bytes + blind.working_bytes,
+        evaluation_seconds=blind.encrypt_seconds + blind.encode_seconds + blind.evaluate_seconds,
+        refit_seconds=seeds * seconds,
+    )

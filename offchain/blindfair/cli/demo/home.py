@@ -1,0 +1,95 @@
+"""The demo's directory: empty at first, then of one demo only, which goes on in it after an interruption."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import blindfair
+from blindfair.agents.store import DirectoryLock, private_directory, write_atomically
+from blindfair.cli.demo.options import DemoOptions
+from blindfair.influence.table import Table
+from blindfair.protocol.errors import CannotWrite, FileChanged, InvalidOption, JournalDamaged, JournalVersion
+from blindfair.protocol.hashing import sha256
+
+OPTIONS_FILE = "options.json"
+_LOCK_FILE = "lock"
+
+
+@contextmanager
+def demo_home(directory: Path, options: DemoOptions, table: Table) -> Iterator[Path]:
+    """Hold the directory for a demo with these options and this table, begun here or earlier.
+
+    What is not empty and not a demo's is left as it was. Raises CannotWrite, InsecureStore, StoreInUse, InvalidOption
+    (something else is there, or a demo with other options), FileChanged (a demo of another table), JournalVersion (of
+    another version of this program), JournalDamaged.
+    """
+    _check_untouched(directory)
+    with DirectoryLock(private_directory(directory)):
+        _check_untouched(directory)
+        _remember(directory / OPTIONS_FILE, options, table)
+        yield directory
+
+
+def _check_untouched(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise CannotWrite(
+            "--directory names something that is not a directory",
+            expected="a new, an empty or a demo's directory",
+            found=directory,
+            hint="name another",
+        )
+    if not directory.exists() or (directory / OPTIONS_FILE).exists():
+        return
+    # A process that was killed at its very beginning leaves a lock, or its options under a temporary name.
+    others = sorted(
+        entry.name
+        for entry in directory.iterdir()
+        if entry.name != _LOCK_FILE and not entry.name.startswith(f".{OPTIONS_FILE}.")
+    )
+    if others:
+        raise InvalidOption(
+            "--directory holds something that is not a demo",
+            expected="a new, an empty or a demo's directory",
+            found=f"{others[0]!r} in {directory}",
+            hint="name another directory",
+        )
+
+
+def _remember(path: Path, options: DemoOptions, table: Table) -> None:
+    wanted = {
+        "options": json.loads(json.dumps(asdict(options), default=str)),
+        "table": sha256(repr((table.columns, table.label, table.rows)).encode()).hex(),
+        "version": blindfair.__version__,
+    }
+    if not path.exists():
+        write_atomically(path, json.dumps(wanted, indent=2).encode())
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        version, begun, table_digest = found["version"], dict(found["options"]), found["table"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise JournalDamaged(f"{path} is damaged", hint="begin again in another directory") from error
+    if version != wanted["version"]:
+        raise JournalVersion(
+            f"{path.parent} holds a demo of another version of blindfair",
+            expected=wanted["version"],
+            found=version,
+            hint="go on with that version, or begin again in another directory",
+        )
+    for name, value in wanted["options"].items():
+        if begun.get(name) != value:
+            raise InvalidOption(
+                f"{path.parent} holds a demo that was begun with other options",
+                expected=f"{name} = {begun.get(name)}",
+                found=f"{name} = {value}",
+                hint="use the same options to go on, or another directory",
+            )
+    if table_digest != wanted["table"]:
+        raise FileChanged(
+            f"{path.parent} holds a demo of another table",
+            expected="the records that it began with",
+            found="others under the same name",
+            hint="restore the table to go on, or begin again in another directory",
+        )

@@ -1,0 +1,68 @@
+"""Lines for people: a label with a text wrapped beside it, and columns that are as wide as what they hold.
+
+Nothing is ever cut, and no text is read as markup: the names of columns and files are other people's.
+"""
+
+import textwrap
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+WIDEST = 100
+"""Columns; longer lines are hard to read, and a file has no width of its own."""
+
+LABEL = 10
+"""Columns of the label with the space around it."""
+
+
+class Lines:
+    """What is printed to one console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._width = min(console.width, WIDEST) if console.is_terminal else WIDEST
+
+    def blank(self) -> None:
+        """An empty line."""
+        self._print(Text(""))
+
+    def headline(self, title: str, rest: str = "") -> None:
+        """`title: rest`."""
+        first, *more = textwrap.wrap(f"{title}: {rest}" if rest else title, self._width)
+        line = Text(first)
+        line.stylize("bold", 0, len(title))
+        self._print(line)
+        for text in more:
+            self._print(Text("  " + text))
+
+    def item(self, label: str, text: str, *, right: str = "", style: str = "") -> None:
+        """A text beside its label; `right` stands at the end of the first line."""
+        room = max(self._width - LABEL - (len(right) + 2 if right else 0), 20)
+        wrapped = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+        for number, part in enumerate(wrapped):
+            line = Text(f"  {label if number == 0 else '':<{LABEL - 2}}")
+            line.append(part, style)
+            if number == 0 and right:
+                line.append(" " * (self._width - len(line) - len(right)) + right, "cyan")
+            self._print(line)
+
+    def table(self, rows: Sequence[Sequence[str]], *, left: int) -> None:
+        """`columns`, indented."""
+        for line in columns(rows, left=left):
+            self._print(Text("  " + line))
+
+    def _print(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True)
+
+
+def columns(rows: Sequence[Sequence[str]], *, left: int) -> list[str]:
+    """Rows as lines of equal columns, as wide as their contents; the first `left` of them aligned to the left."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

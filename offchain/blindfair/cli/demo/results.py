@@ -1,0 +1,127 @@
+"""What came of the demo, for people: endings and money, who learned what, and whether it was worth it.
+
+Not here: the same as a document (`summary`), and the sentences that say when it was not worth it (`verdicts`).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from rich.console import Console
+
+from blindfair.cli.amounts import show_ether
+from blindfair.cli.demo.cases import TradeResult
+from blindfair.cli.demo.lines import Lines
+from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
+from blindfair.cli.demo.verdicts import verdicts
+from blindfair.pricing.utility import Utility
+
+
+def show_results(console: Console, trades: Mapping[str, TradeResult], honest: HonestTrade, utility: Utility) -> None:
+    """Print everything."""
+    lines = Lines(console)
+    _show_trades(lines, trades)
+    _show_knowledge(lines, honest)
+    _show_worth(lines, trades["honest"], honest, utility)
+
+
+def _show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
+    lines.blank()
+    lines.headline("How the trades ended", "money in ether, to the last digit; gas is not in the gains and losses")
+    heading = ("case", "ending", "price", "bond", "buyer", "seller", "gas")
+    rows = [
+        (
+            trade.case,
+            trade.final,
+            show_ether(trade.price),
+            show_ether(trade.bond),
+            show_ether(trade.buyer_delta, signed=True),
+            show_ether(trade.seller_delta, signed=True),
+            f"{sum(trade.gas.values()):,}",
+        )
+        for trade in trades.values()
+    ]
+    lines.table([heading, *rows], left=2)
+    for trade in trades.values():
+        lines.item("", f"{trade.case}: {trade.reason}")
+
+
+def _show_knowledge(lines: Lines, honest: HonestTrade) -> None:
+    disclosure = honest.disclosure
+    lines.blank()
+    lines.headline("Who learned what", "in the honest trade")
+    lines.item(
+        "buyer",
+        f"before paying: at most {disclosure.bits_per_record:.2f} bits a record on average over a block, "
+        f"{disclosure.total_bits:,.0f} bits of the lot, and {honest.audit_rows} records opened in the audit; "
+        f"after paying: the {len(honest.bought)} records that it bought",
+    )
+    lines.item(
+        "seller",
+        "the scoring model with its schema; of the query nothing before the selection, and then the selection, from "
+        "which the query's direction can be estimated",
+    )
+    lines.item("chain", "two accounts, hashes, price, bond, times and the key; no record, score, query or model")
+    lines.item(
+        "hiding",
+        f"what a ciphertext keeps of the rows is drowned in noise that is {disclosure.hiding_bits:.0f} bits larger",
+    )
+    if honest.audit_rows:
+        lines.item(
+            "audit",
+            f"{honest.audit_rows} of {len(honest.choice.records)} selected records were recomputed: a seller that "
+            f"fakes {FAKE_SHARE:.0%} of a selection is caught with probability {honest.catches:.3f}",
+        )
+
+
+def _show_worth(lines: Lines, trade: TradeResult, honest: HonestTrade, utility: Utility) -> None:
+    lines.blank()
+    lines.headline("What it was worth")
+    low, median, high = np.percentile(honest.scores, [0, 50, 100])
+    correlation = "not defined" if honest.spearman is None else f"{honest.spearman:.6f}"
+    lines.item(
+        "scores",
+        f"positive = helpful, in nats: {low:+.3f} to {high:+.3f}, median {median:+.3f}, "
+        f"{float((honest.scores > 0).mean()):.0%} positive",
+    )
+    lines.item(
+        "",
+        f"{honest.records:,} records, {honest.dimension} entries a row; {'equal' if honest.exact else 'NOT equal'} to "
+        f"those computed in the clear, rank correlation with unrounded ones {correlation}; "
+        f"{honest.seller_microseconds:,.0f} us a record",
+    )
+    bad = 1 - honest.choice.numbers.get("clean_share", 1.0)
+    lines.item("offer", f"from the scores {bad:.0%} of it was thought bad before paying; in truth {honest.flipped:.0%}")
+    if honest.bought:
+        lines.item(
+            "trade",
+            f"{len(honest.bought)} records for {show_ether(trade.price)} ether; AUC on the test set "
+            f"{honest.auc_before:.4f} before, {honest.auc_after:.4f} after",
+        )
+    else:
+        lines.item("trade", f"nothing was bought; AUC on the test set {honest.auc_before:.4f}")
+    _show_utility(lines, utility)
+    for sentence in verdicts(utility, honest):
+        lines.item("but", sentence, style="yellow")
+
+
+def _show_utility(lines: Lines, utility: Utility) -> None:
+    by_arm = {arm: float(utility.curve(f"auc_{arm}")[:, 0].mean()) for arm in ("random", "by_score", "clean")}
+    before = float(utility.curve("auc_before").mean())
+    lines.item(
+        "seeds",
+        f"{len(utility.outcomes)} divisions of the table, {utility.shares[0]:.0%} of the offer bought, mean AUC: "
+        f"before {before:.4f}, at random {by_arm['random']:.4f}, by score {by_arm['by_score']:.4f}, clean only "
+        f"{by_arm['clean']:.4f} (a bound: nobody could know which){_recovered(**by_arm)}",
+    )
+    for other, interval in (
+        ("no purchase", utility.gain_over_before_ci95()),
+        ("random", utility.gain_over_random_ci95()),
+    ):
+        low, high = interval
+        lines.item("", f"gain by score over {other}: {(low + high) / 2:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}")
+
+
+def _recovered(*, random: float, by_score: float, clean: float) -> str:
+    if clean <= random:
+        return ""
+    return f"; {(by_score - random) / (clean - random):.0%} of the way from random to clean"

@@ -1,0 +1,72 @@
+"""The table that is traded: a person's own, or the clinical trial that comes with the package."""
+
+from importlib.resources import as_file, files
+
+from blindfair.cli.demo.options import DemoOptions
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.table import Table, read_table
+from blindfair.pricing.scenario import Scenario
+from blindfair.protocol.errors import InvalidOption, TooLarge
+
+TRIAL_NAME = "ACTG175, a clinical trial"
+TRIAL_LABEL = "cens"
+KNOW_THE_OUTCOME = ("pidnum", "days", "cd496", "offtrt", "r")
+"""Columns of ACTG175 that were filled in after the outcome, or number the patients."""
+
+TRIAL_CODES = ("arms",)
+"""The treatment of a patient is a number in the file, and no amount."""
+
+RECORD_LIMIT = 20_000
+"""Records that the demo takes: it refits models thousands of times to say what a purchase is worth."""
+
+FEATURE_LIMIT = 256
+"""Features that the demo takes: each is a ciphertext of the query, and costs the square of their number in each fit."""
+
+
+def load_table(options: DemoOptions) -> Table:
+    """The table of these options. Raises what `read_table` raises, TooLarge, InvalidOption (unknown categories)."""
+    if options.records is None or options.label is None:
+        with as_file(files("blindfair.cli.demo") / "data" / "ACTG175.csv") as path:
+            return read_table(path, TRIAL_LABEL, leave_out=KNOW_THE_OUTCOME)
+    table = read_table(options.records, options.label, leave_out=options.leave_out)
+    if len(table.rows) > RECORD_LIMIT:
+        raise TooLarge(
+            f"{options.records} has more records than the demo takes",
+            expected=f"at most {RECORD_LIMIT:,}",
+            found=f"{len(table.rows):,}",
+            hint="take a random part of the table",
+        )
+    unknown = sorted(set(options.categorical) - set(table.columns))
+    if unknown:
+        raise InvalidOption(
+            "--categorical names a column that is not in the table",
+            expected=", ".join(table.columns[:12]) + (", ..." if len(table.columns) > 12 else ""),
+            found=", ".join(unknown),
+            hint="repeat the option for every such column",
+        )
+    return table
+
+
+def name_of(options: DemoOptions) -> str:
+    """What the table is called on screen."""
+    return TRIAL_NAME if options.records is None else str(options.records)
+
+
+def codes_of(options: DemoOptions) -> tuple[str, ...]:
+    """Columns whose numbers are codes."""
+    return TRIAL_CODES if options.records is None else options.categorical
+
+
+def buyers_schema(scenario: Scenario, options: DemoOptions) -> FeatureSchema:
+    """How the buyer will use the columns, inferred from its own records. Raises TooLarge, UnusableModel."""
+    schema = FeatureSchema.infer(
+        [*scenario.train, *scenario.validation], scenario.columns, scenario.label, categorical=codes_of(options)
+    )
+    if schema.width > FEATURE_LIMIT:
+        raise TooLarge(
+            "The columns make more features than the demo takes",
+            expected=f"at most {FEATURE_LIMIT}",
+            found=schema.width,
+            hint="leave columns out with --leave-out, those with many categories first",
+        )
+    return schema

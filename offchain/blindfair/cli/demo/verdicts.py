@@ -1,0 +1,68 @@
+"""When buying, or buying by score, is not worth it: said in sentences, each with the numbers that it rests on."""
+
+from blindfair.cli.demo.options import AUDIT_ROWS
+from blindfair.cli.demo.summary import HonestTrade
+from blindfair.pricing.utility import Utility
+
+_ESTIMATE_MISSES = 0.1
+"""From this difference on, the blind estimate of the share of bad records is called wrong."""
+
+
+def verdicts(utility: Utility, honest: HonestTrade) -> list[str]:
+    """What is worse than one would hope, the gravest first; none if all is well."""
+    return [
+        *_of_the_scores(honest),
+        *honest.choice.reasons,
+        *_of_buying(utility, honest),
+        *_of_the_estimate(utility),
+        *_of_the_audit(honest),
+    ]
+
+
+def _of_the_scores(honest: HonestTrade) -> list[str]:
+    if honest.exact:
+        return []
+    return ["The decrypted scores are NOT those of the rows: do not rely on them."]
+
+
+def _of_buying(utility: Utility, honest: HonestTrade) -> list[str]:
+    sentences = []
+    low, high = utility.gain_over_before_ci95()
+    if high <= 0:
+        sentences.append(
+            f"Buying is not worth it: what is bought makes the buyer's model worse (AUC {low:+.4f} to {high:+.4f})."
+        )
+    elif low <= 0:
+        sentences.append(
+            "Buying is not shown to be worth anything: the interval of its gain over no purchase holds zero "
+            f"({low:+.4f} to {high:+.4f})."
+        )
+    low, high = utility.gain_over_random_ci95()
+    if high <= 0:
+        sentences.append(f"Buying by score is worse than buying at random (AUC {low:+.4f} to {high:+.4f}).")
+    elif low <= 0:
+        sentences.append(
+            "Buying by score is not shown to be better than buying at random: the interval of the gain holds zero "
+            f"({low:+.4f} to {high:+.4f})."
+        )
+    if honest.bought and honest.auc_after <= honest.auc_before:
+        sentences.append(
+            f"This purchase did not help: the AUC was {honest.auc_before:.4f} and is {honest.auc_after:.4f}."
+        )
+    return sentences
+
+
+def _of_the_estimate(utility: Utility) -> list[str]:
+    estimated, true = (float(utility.curve(f"bad_share_{kind}").mean()) for kind in ("estimated", "true"))
+    if abs(estimated - true) < _ESTIMATE_MISSES:
+        return []
+    return [f"The share of bad records is misjudged from the scores alone: {estimated:.0%} where {true:.0%} are bad."]
+
+
+def _of_the_audit(honest: HonestTrade) -> list[str]:
+    if not 0 < honest.audit_rows < AUDIT_ROWS:
+        return []
+    return [
+        f"The audit was small: the listing opened {honest.audit_rows} of the selected records, {AUDIT_ROWS} are usual; "
+        f"a seller that fakes 5 % of a selection is caught with probability {honest.catches:.2f}."
+    ]

@@ -1,0 +1,80 @@
+"""How the command ends when it does not end well: what, expected, found and a hint, an exit code, and no traceback.
+
+0    done
+2    wrong usage
+10 - 99  a named error (`protocol/errors.py`)
+100  a bug of this program
+130  interrupted, 143 terminated
+"""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+import typer
+
+from blindfair.protocol.errors import BlindfairError, CannotWrite
+
+USAGE, BUG, INTERRUPTED, TERMINATED = 2, 100, 130, 143
+
+TRACEBACK = "BLINDFAIR_TRACEBACK"
+"""Set to 1, this variable of the environment adds the traceback to an error."""
+
+# Every wrong use of the command line, in the class tree that typer brings along.
+_WRONG_USAGE = typer.BadParameter.__mro__[1]
+
+
+def run_to_its_end(command: Callable[[], object]) -> None:
+    """Run the command; raise SystemExit with the right code, after one message on standard error, if it fails."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        command()
+    except BlindfairError as error:
+        _say(error.name, error.what, expected=error.expected, found=error.found, hint=error.hint)
+        _leave(error.exit_code)
+    except typer.Exit as leave:
+        raise SystemExit(leave.exit_code) from None
+    except (KeyboardInterrupt, typer.Abort):
+        _say("Interrupted", "Nothing was written", hint="with --directory the same command goes on where it was")
+        _leave(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(CannotWrite.exit_code) from None
+    except Exception as error:
+        if isinstance(error, _WRONG_USAGE) and hasattr(error, "format_message"):
+            _say("Usage", error.format_message(), hint="blindfair --help, blindfair demo --help")
+            _leave(USAGE)
+        _say(
+            type(error).__name__,
+            f"This is a bug of blindfair: {error}",
+            hint=f"run it again with {TRACEBACK}=1 and report what it prints, with the command",
+        )
+        _leave(BUG)
+
+
+def _terminate(_: int, __: FrameType | None) -> None:
+    # As an exception, so that whatever was made for this run only is cleared away.
+    raise SystemExit(TERMINATED)
+
+
+def _leave(code: int) -> None:
+    if os.environ.get(TRACEBACK) == "1":
+        traceback.print_exc()
+    raise SystemExit(code) from None
+
+
+def _say(name: str, what: str, **details: object) -> None:
+    """An error as a person reads it; parts that do not apply are left out."""
+    print(f"error: {name}: {_printable(what)}", file=sys.stderr)
+    for label, value in details.items():
+        if value is not None and value != "":
+            print(f"  {label:<9} {_printable(str(value))}", file=sys.stderr)
+
+
+def _printable(text: str) -> str:
+    """File names and cells come from others, and a terminal obeys what is not printable."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,79 @@
+"""Where results go: whether they can is found out before the work and leaves no trace; they are written whole or not
+at all.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from blindfair.agents.store import write_atomically
+from blindfair.protocol.errors import CannotWrite
+
+_READABLE = 0o644
+
+
+def check_file_target(path: Path, option: str) -> None:
+    """That a file can be put at `path`, over another regular file at most. Raises CannotWrite."""
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise CannotWrite(
+            f"{option} names something that is not a regular file",
+            expected="a file, new or to be replaced",
+            found=path,
+            hint="name a file, or - for standard output",
+        )
+    _check_folder(target.parent, option)
+
+
+def check_folder_target(path: Path, option: str) -> None:
+    """That `path` is a directory that takes files, or that one can be made there. Raises CannotWrite."""
+    target = path.resolve()
+    while not target.exists() and target != target.parent:
+        target = target.parent
+    _check_folder(target, option)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a result for all to read. Raises CannotWrite."""
+    write_atomically(path.resolve(), data, _READABLE)
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by name into a directory, making it if need be. Raises CannotWrite; then none of them is there.
+
+    Files of earlier runs are replaced, others stay.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".blindfair-", dir=path) as aside:
+            for name, data in files.items():
+                write_file(Path(aside) / name, data)
+            for name in files:
+                (Path(aside) / name).replace(path / name)
+    except OSError as error:
+        raise CannotWrite(
+            f"{path} cannot be written", found=error.strerror, hint="look at the disk's space and the permissions"
+        ) from error
+
+
+def _check_folder(folder: Path, option: str) -> None:
+    if not folder.is_dir():
+        raise CannotWrite(
+            f"{option} needs a directory to write to",
+            expected="a directory",
+            found=f"{folder}, which is {'a file' if folder.exists() else 'not there'}",
+            hint="make the directory, or name another",
+        )
+    # Asking for permission is not enough: read-only file systems and full disks say yes to it.
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".blindfair-", dir=folder)
+        os.close(descriptor)
+        Path(name).unlink()
+    except OSError as error:
+        raise CannotWrite(
+            f"{option} cannot write to {folder}",
+            expected="a directory that takes files",
+            found=error.strerror,
+            hint="look at its permissions, or name another",
+        ) from error
