@@ -66,9 +66,11 @@ def npm_script(node: Path) -> Path:
     The launcher `npm` beside the wheel's Node is a plain copy and, inside a project of ES modules, not runnable.
     """
     candidates = [folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js" for folder in node.resolve().parents]
-    candidates.append(Path("/usr/share/nodejs/npm/bin/npm-cli.js"))
+    launcher = shutil.which("npm")
+    if launcher:
+        candidates.append(Path(launcher).resolve())
     for candidate in candidates:
-        if candidate.is_file():
+        if candidate.name == "npm-cli.js" and candidate.is_file():
             return candidate
     raise CompileFailed(f"no npm beside {node}; install npm, or run `npm ci` in {ROOT} yourself")
 
