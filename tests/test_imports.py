@@ -26,7 +26,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "protocol": (set(), {"cbor2", "cryptography", "eth_account", "eth_hash", "eth_keys", "numpy", "rfc8785"}),
     "influence": ({"protocol"}, {"numpy", "safetensors", "torch"}),
     "blind": ({"protocol"}, {"numpy", "tenseal"}),
-    "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "web3", *ETHEREUM}),
+    "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", *ETHEREUM}),
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
     "agents": ({"protocol", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
     "cli": (
