@@ -1,0 +1,151 @@
+"""The public surface, frozen, since programs and people rely on these names and types; and what must not be there."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from escrow_world import World, artifact
+from eth_utils.abi import collapse_if_tuple
+from web3 import Web3
+
+from blindfair.chain.artifacts import load_artifact
+from blindfair.protocol.hashing import keccak256
+from blindfair.protocol.order import OrderState
+
+COMPILER = Path(__file__).parents[2] / "contracts" / "compiler.json"
+OFFER = (
+    "(bytes32,bytes32,bytes32,bytes32,uint32,uint32,address,address,address,"
+    "uint128,uint128,uint32,uint32,uint64,uint256)"
+)
+
+FUNCTIONS = f"""
+accept({OFFER},bytes)->(bytes32)
+cancel({OFFER})->()
+claim({OFFER}[])->()
+commit(bytes32,bytes32)->(bytes32)
+deposit(address,uint256)->()
+dispute({OFFER},bytes32,uint256,bytes,bytes32,bytes32[])->()
+domainSeparator()->(bytes32)
+eip712Domain()->(bytes1,string,string,uint256,address,bytes32,uint256[])
+freeBalance(address,address)->(uint256)
+hashOffer({OFFER})->(bytes32)
+MAX_WINDOW()->(uint32)
+MIN_WINDOW()->(uint32)
+orderOf(bytes32)->(uint8,uint64)
+PAYOUT_GAS()->(uint256)
+refund({OFFER})->()
+release({OFFER})->()
+reveal({OFFER},bytes32)->()
+sellerOf(bytes32)->(address)
+withdraw(address,uint256,address)->()
+""".strip().splitlines()
+
+EVENTS = """
+Accepted(bytes32*,bytes32*,address*,address,bytes32,address,uint256)
+Cancelled(bytes32*)
+Committed(bytes32*,address*,bytes32,bytes32)
+Credited(address*,address*,uint256)
+Deposited(address*,address*,uint256)
+Disputed(bytes32*,uint256)
+EIP712DomainChanged()
+Refunded(bytes32*)
+Released(bytes32*)
+Revealed(bytes32*,bytes32)
+Withdrawn(address*,address*,uint256,address)
+""".strip().splitlines()
+
+ERRORS = """
+AlreadyCommitted(bytes32)
+AmountTooLarge(uint256,uint256)
+ChunkIndexOutOfRange(uint256,uint256)
+ChunkIsHonest(uint256,bytes32)
+ChunkLengthOutOfRange(uint256,uint256,uint256)
+ChunkSizeUnsupported(uint32)
+DeadlineNotPassed(bytes32,uint64,uint256)
+DeadlinePassed(bytes32,uint64,uint256)
+FreeBalanceTooLow(address,address,uint256,uint256)
+GasTooLow(uint256,uint256)
+InvalidRecipient(address)
+InvalidSignature(address,bytes32)
+ListingNotOfSeller(bytes32,address,address)
+NoChunks()
+NotAToken(address)
+NotBuyer(address,address)
+NotSeller(address,address)
+NothingToClaim(uint256)
+OfferExpired(uint64,uint256)
+WindowOutOfBounds(uint32,uint32,uint32)
+WrongKey(bytes32,bytes32)
+WrongPathLength(uint256,uint256)
+WrongPayment(uint256,uint256)
+WrongRoot(bytes32,bytes32)
+WrongState(bytes32,uint8,uint8)
+WrongTransfer(address,uint256,uint256)
+""".strip().splitlines()
+
+# Of OpenZeppelin's libraries; they reach a caller only where a token or a receiver is at fault.
+LIBRARY_ERRORS = """
+FailedCall()
+InsufficientBalance(uint256,uint256)
+InvalidShortString()
+SafeERC20FailedOperation(address)
+StringTooLong(string)
+""".strip().splitlines()
+
+
+def signatures(kind: str) -> set[str]:
+    """Names and types of the interface; indexed fields of events with a star."""
+    found = set()
+    for item in load_artifact("DataExchange").abi:
+        if item["type"] == kind:
+            inputs = ",".join(collapse_if_tuple(i) + "*" * i.get("indexed", False) for i in item["inputs"])
+            outputs = ",".join(collapse_if_tuple(o) for o in item.get("outputs", ()))
+            found.add(f"{item['name']}({inputs})" + (f"->({outputs})" if kind == "function" else ""))
+    return found
+
+
+def opcodes(code: bytes) -> Iterator[int]:
+    """The instructions of a contract, without the data of its pushes."""
+    place = 0
+    while place < len(code):
+        yield code[place]
+        place += 1 + (code[place] - 0x5F if 0x60 <= code[place] <= 0x7F else 0)
+
+
+def test_the_surface_is_this() -> None:
+    assert signatures("function") == set(FUNCTIONS)
+    assert signatures("event") == set(EVENTS)
+    assert signatures("error") == {*ERRORS, *LIBRARY_ERRORS}
+    kinds = {item["type"] for item in load_artifact("DataExchange").abi}
+    assert kinds == {"constructor", "function", "event", "error"}, "neither receive nor fallback"
+
+
+def test_nothing_can_be_replaced_or_removed() -> None:
+    """No CALLCODE, DELEGATECALL or SELFDESTRUCT; the compiler's trailer, which is no code, is left out."""
+    code = load_artifact("DataExchange").deployed_bytecode
+    trailer = int.from_bytes(code[-2:], "big") + 2
+    assert {0xF2, 0xF4, 0xFF}.isdisjoint(opcodes(code[:-trailer]))
+    assert {0xF1, 0xFA} < set(opcodes(code[:-trailer])), "the search finds what is there"
+
+
+def test_every_chain_takes_a_contract_of_this_size() -> None:
+    """EIP-170."""
+    assert len(load_artifact("DataExchange").deployed_bytecode) <= 24_576
+
+
+def test_the_shipped_code_was_compiled_with_the_settings_beside_the_sources() -> None:
+    compiler = json.loads(COMPILER.read_text())
+    for name in ("DataExchange", "TestToken", "HostileToken", "HostileWallet", "LibraryHarness", "PayoutHarness"):
+        found = artifact(name)
+        assert (found["compiler"], found["settings"]) == (compiler["version"], compiler["settings"])
+
+
+def test_an_order_is_state_and_deadline_in_one_slot(ether_world: World) -> None:
+    world, sale = ether_world, ether_world.sale()
+    world.bring_to(OrderState.LOCKED, sale)
+    (base,) = (e["slot"] for e in artifact("DataExchange")["storageLayout"] if e["label"] == "orderOf")
+    slot = int.from_bytes(keccak256(sale.offer.struct_hash() + base.to_bytes(32, "big")), "big")
+    contract = Web3.to_checksum_address(world.exchange.address)
+    found = int.from_bytes(bytes(world.web3.eth.get_storage_at(contract, slot)), "big")
+    assert found == world.deadline(sale.offer) << 8 | OrderState.LOCKED.value
+    assert bytes(world.web3.eth.get_storage_at(contract, slot + 1)) == bytes(32)
