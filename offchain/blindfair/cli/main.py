@@ -13,15 +13,29 @@ from rich.console import Console
 
 import blindfair
 from blindfair.cli.amounts import parse_ether
+from blindfair.cli.demo.home import demo_home
+from blindfair.cli.demo.options import DemoOptions
+from blindfair.cli.demo.prepared import prepare
+from blindfair.cli.demo.screen import Screen
 from blindfair.cli.ending import run_to_its_end
 from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
-    help="Score data blind and trade it fairly. `blindfair demo` shows the whole of it on an embedded chain.",
 )
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """Score data blind and trade it fairly. `blindfair demo` shows the whole of it on an embedded chain."""
+    if version:
+        typer.echo(blindfair.__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -57,10 +71,10 @@ def demo(
         Path | None, typer.Option(metavar="DIRECTORY", help="Write pictures, CSV files and a receipt here.")
     ] = None,
 ) -> None:
-    """Trade a table from end to end, once honestly and four times not, and say what it was worth."""
-    # Imported here: torch takes seconds, and a wrong option should not.
-    from blindfair.cli.demo.options import DemoOptions
+    """Trade a table, once honestly and four times not.
 
+    Blind scores, prices, an audit, an escrow contract on an embedded chain, verified delivery; and what it was worth.
+    """
     options = DemoOptions(
         records=records,
         label=label,
@@ -78,14 +92,16 @@ def demo(
     if report is not None:
         check_folder_target(report, "--report")
 
-    from blindfair.cli.demo.demo import run_demo
-    from blindfair.cli.demo.results import show_results
-    from blindfair.cli.demo.screen import Screen
-
+    job = prepare(options)
     progress = Console(stderr=True)
     screen = Screen(progress)
-    with _home(directory) as home:
-        finished = run_demo(options, home, screen, report=report is not None)
+    with _home(directory) as home, demo_home(home, options, job.table):
+        screen.scenario(job)
+        # Imported here: torch and its like take seconds, and a person sees something by now.
+        from blindfair.cli.demo.demo import run_demo
+        from blindfair.cli.demo.results import show_results
+
+        finished = run_demo(job, home, screen, report=report is not None)
     show_results(progress if to_screen else Console(), finished.trades, finished.honest, finished.utility)
     if report is not None:
         write_folder(report, finished.files)
@@ -98,12 +114,6 @@ def demo(
             write_file(json_file, text.encode())
             screen.note(f"result in {json_file}")
     sys.stdout.flush()
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(blindfair.__version__)
 
 
 @contextmanager

@@ -76,10 +76,17 @@ def read_table(path: Path, label: str, *, leave_out: Collection[str] = ()) -> Ta
             hint="convert it, as with `iconv -f latin1 -t utf-8`",
         ) from error
     if _fingerprint(path) != before:
-        raise FileChanged(f"{path} changed while it was read", hint="wait until it is written in full, then try again")
+        raise FileChanged(
+            f"{path} changed while it was read",
+            expected="the same bytes before and after",
+            found="others",
+            hint="wait until it is written in full, then try again",
+        )
     kept = _kept_columns(columns, label, leave_out)
     if not texts:
-        raise NoRecords(f"{path} has no records", expected="lines after the header", found=0)
+        raise NoRecords(
+            f"{path} has no records", expected="lines after the header", found=0, hint="is this the right file?"
+        )
     typed = [typed_column(columns[place], [row[place] for row in texts]) for place in kept]
     table = Table(tuple(columns[place] for place in kept), tuple(zip(*typed, strict=True)), label)
     _check_label(table)
@@ -91,15 +98,28 @@ def _fingerprint(path: Path) -> tuple[object, ...]:
     # is still being written.
     try:
         if not path.is_file():
-            raise FileMissing(f"{path} is not a file", expected="a CSV file", hint="check the path")
+            raise FileMissing(
+                f"{path} is not a file",
+                expected="a CSV file",
+                found="something else" if path.exists() else "nothing",
+                hint="check the path",
+            )
         state = path.stat()
         if state.st_size > BYTE_LIMIT:
-            raise TooLarge(f"{path} is too large", expected=f"at most {BYTE_LIMIT} bytes", found=state.st_size)
+            raise TooLarge(
+                f"{path} is too large",
+                expected=f"at most {BYTE_LIMIT} bytes",
+                found=state.st_size,
+                hint="take a part of the table",
+            )
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").digest()
     except OSError as error:
         raise FileMissing(
-            f"{path} cannot be read", found=os.strerror(error.errno or 0), hint="check the path and its permissions"
+            f"{path} cannot be read",
+            expected="a file that may be read",
+            found=os.strerror(error.errno or 0),
+            hint="check the path and its permissions",
         ) from error
     return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, digest
 
@@ -121,10 +141,20 @@ def _read_texts(stream: TextIO) -> tuple[list[str], list[list[str]]]:
                     hint="put cells that contain a comma between double quotes",
                 )
             if (len(rows) + 1) * len(columns) > CELL_LIMIT:
-                raise TooLarge("The table has too many cells", expected=f"at most {CELL_LIMIT}")
+                raise TooLarge(
+                    "The table has too many cells",
+                    expected=f"at most {CELL_LIMIT}",
+                    found=f"more in {reader.line_num} lines",
+                    hint="take a part of the table",
+                )
             rows.append(row)
     except csv.Error as error:
-        raise MalformedTable(f"Line {reader.line_num} is not CSV", found=str(error)) from error
+        raise MalformedTable(
+            f"Line {reader.line_num} is not CSV",
+            expected="cells separated by commas, in double quotes where they hold any",
+            found=str(error),
+            hint="is this a CSV file?",
+        ) from error
     return columns, rows
 
 
@@ -137,29 +167,50 @@ def _bounded_lines(stream: TextIO) -> Iterator[str]:
                 f"Line {number} is too long",
                 expected=f"at most {COLUMN_LIMIT} columns and {LINE_LIMIT} characters",
                 found=f"{line.count(',')} commas so far",
+                hint="leave columns out; is this a CSV file?",
             )
         if "\0" in line:
-            raise MalformedTable(f"Line {number} holds a zero byte", expected="text", hint="is this a CSV file?")
+            raise MalformedTable(
+                f"Line {number} holds a zero byte", expected="text", found="0x00", hint="is this a CSV file?"
+            )
         yield line
 
 
 def _check_columns(columns: Sequence[str]) -> None:
     if len(columns) > COLUMN_LIMIT:
-        raise TooLarge("The table has too many columns", expected=f"at most {COLUMN_LIMIT}", found=len(columns))
+        raise TooLarge(
+            "The table has too many columns",
+            expected=f"at most {COLUMN_LIMIT}",
+            found=len(columns),
+            hint="leave columns out",
+        )
     if not columns:
-        raise NoRecords("The file is empty", expected="a line with column names")
+        raise NoRecords(
+            "The file is empty", expected="a line with column names", found="nothing", hint="is this the right file?"
+        )
     for number, name in enumerate(columns):
         if not name and number > 0:
-            raise MalformedTable(f"Column {number + 1} has no name", hint="give every column a name in the first line")
+            raise MalformedTable(
+                f"Column {number + 1} has no name",
+                expected="a name",
+                found="nothing",
+                hint="give every column a name in the first line",
+            )
         if len(name) > NAME_LIMIT or not name.isprintable():
             raise MalformedTable(
                 f"The name of column {number + 1} cannot be used",
                 expected=f"at most {NAME_LIMIT} printable characters",
                 found=ascii(name[:40]),
+                hint="the first line must hold the names of the columns",
             )
     repeated = sorted({name for name in columns if columns.count(name) > 1})
     if repeated:
-        raise MalformedTable("Two columns have the same name", found=", ".join(repeated[:5]))
+        raise MalformedTable(
+            "Two columns have the same name",
+            expected="different names",
+            found=", ".join(repeated[:5]),
+            hint="rename or remove one of each",
+        )
 
 
 def _kept_columns(columns: Sequence[str], label: str, leave_out: Collection[str]) -> list[int]:
@@ -169,6 +220,7 @@ def _kept_columns(columns: Sequence[str], label: str, leave_out: Collection[str]
             "These columns cannot be left out",
             expected=f"columns of the table other than {label!r}",
             found=", ".join(unknown) or label,
+            hint="the first line of the file has the names",
         )
     named = [name for name in columns if name]
     if label not in named:
@@ -180,7 +232,12 @@ def _kept_columns(columns: Sequence[str], label: str, leave_out: Collection[str]
         )
     kept = [place for place, name in enumerate(columns) if name and name not in leave_out]
     if len(kept) < 2:
-        raise MalformedTable("The table has no column besides the label", expected="at least one")
+        raise MalformedTable(
+            "The table has no column besides the label",
+            expected="at least one",
+            found=0,
+            hint="is the file separated by commas?",
+        )
     return kept
 
 
@@ -199,4 +256,5 @@ def _check_label(table: Table) -> None:
             f"Column {table.label!r} does not have two classes",
             expected="2 different values",
             found=f"{len(classes)}: " + ", ".join(map(repr, classes[:5])) + (", ..." if len(classes) > 5 else ""),
+            hint="name another column, or make two classes of this one",
         )

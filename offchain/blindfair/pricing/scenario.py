@@ -92,7 +92,10 @@ def make_scenario(table: Table, seed: int, *, flip_share: float = 0.3, duplicate
 def _divide(table: Table, rng: np.random.Generator) -> tuple[tuple[Row, ...], ...]:
     if len(table.rows) < RECORDS_NEEDED:
         raise NoRecords(
-            "The table is too small to divide", expected=f"at least {RECORDS_NEEDED} records", found=len(table.rows)
+            "The table is too small to divide",
+            expected=f"at least {RECORDS_NEEDED} records",
+            found=len(table.rows),
+            hint="buyer, seller and test set need a part each; use a larger table",
         )
     labels = table.labels()
     parts: list[list[int]] = [[], [], [], []]
@@ -103,6 +106,7 @@ def _divide(table: Table, rng: np.random.Generator) -> tuple[tuple[Row, ...], ..
                 f"Class {value!r} is too rare to divide",
                 expected=f"at least {CLASS_NEEDED} records",
                 found=members.size,
+                hint="buyer, seller and test set need some of it each; use a larger table or another label",
             )
         shares = (TRAIN_SHARE, VALIDATION_SHARE, TEST_SHARE)
         ends = np.cumsum([max(1, round(share * members.size)) for share in shares])

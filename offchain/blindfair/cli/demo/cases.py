@@ -22,13 +22,10 @@ from blindfair.cli.demo.options import (
     LEAST_AUDIT_ROWS,
     OPENED_SHARE,
     PRICE_PER_RECORD,
-    DemoOptions,
 )
-from blindfair.cli.demo.tables import codes_of
+from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import World
-from blindfair.influence.table import Table
 from blindfair.pricing.functions import UniformPricing
-from blindfair.pricing.scenario import Scenario
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.quantities import ETHER, Wei
 from blindfair.protocol.records import RecordEncoding, encode_row
@@ -71,9 +68,9 @@ class Parties:
         self.buyer.close()
 
 
-def stock_of(scenario: Scenario, schema_of: Table) -> Stock:
+def stock_of(job: Prepared) -> Stock:
     """The seller's listing: the troubled offer, as it would describe it itself."""
-    records = tuple(encode_row(row) for row in scenario.offer)
+    records = tuple(encode_row(row) for row in job.scenario.offer)
     bits = PRECISION_BITS * len(records)
     return Stock(
         name="demo",
@@ -81,7 +78,7 @@ def stock_of(scenario: Scenario, schema_of: Table) -> Stock:
         licence="demonstration only",
         consent="public data",
         encoding=RecordEncoding.CBOR_ROW,
-        schema=schema_of.schema(),
+        schema=job.table.schema(),
         records=records,
         terms=Terms(
             tokens=(ETHER,),
@@ -96,11 +93,12 @@ def stock_of(scenario: Scenario, schema_of: Table) -> Stock:
     )
 
 
-def make_parties(world: World, case: str, table: Table, scenario: Scenario, options: DemoOptions) -> Parties:
+def make_parties(world: World, case: str, job: Prepared) -> Parties:
     """Seller and buyer of one case, in directories of their own, each with its grant."""
+    scenario, options = job.scenario, job.options
     surroundings = world.surroundings(case)
     kind = {"corrupted_chunk": CorruptingSeller, "inflated_scores": InflatingSeller}.get(case, Seller)
-    seller = kind(world.directory / case / "seller", surroundings, stock_of(scenario, table), SellerPolicy())
+    seller = kind(world.directory / case / "seller", surroundings, stock_of(job), SellerPolicy())
     if isinstance(seller, InflatingSeller):
         seller.worthless = tuple(int(record) for record in np.flatnonzero(scenario.truth.flipped))
     valuer = TabularValuer(
@@ -110,7 +108,7 @@ def make_parties(world: World, case: str, table: Table, scenario: Scenario, opti
         scenario.label,
         pricing=UniformPricing(PRICE_PER_RECORD, seller.manifest.terms.reserve_price),
         seed=options.seed,
-        categorical=codes_of(options),
+        categorical=job.codes,
         good_record_value=options.good_record_value,
     )
     buyer = Buyer(

@@ -8,15 +8,11 @@ from pathlib import Path
 
 from blindfair.cli.demo.cases import CASES, TradeResult, make_parties, run_case
 from blindfair.cli.demo.estimate import estimate_demo
-from blindfair.cli.demo.home import demo_home
-from blindfair.cli.demo.options import DemoOptions
+from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.screen import Screen
 from blindfair.cli.demo.summary import HonestTrade, review, to_document
-from blindfair.cli.demo.tables import buyers_schema, codes_of, load_table, name_of
 from blindfair.cli.demo.world import World
-from blindfair.influence.table import Table
 from blindfair.influence.threads import one_thread
-from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.utility import SEEDS, SHARE, Utility, measure_utility
 from blindfair.protocol import errors
 from blindfair.protocol.documents import Document
@@ -36,46 +32,41 @@ class Finished:
     document: Document
 
 
-def run_demo(options: DemoOptions, directory: Path, screen: Screen, *, report: bool) -> Finished:
-    """Run the demo in `directory`, or on from where it was when its process ended.
+def run_demo(job: Prepared, directory: Path, screen: Screen, *, report: bool) -> Finished:
+    """Run the demo in `directory`, held for it, or on from where it was when its process ended.
 
-    Raises InputError for a table or options that cannot be used, StateError for a directory that cannot, and what ended
-    the honest trade, if an error did.
+    Raises what ended the honest trade, if an error did.
     """
-    table = load_table(options)
-    scenario = make_scenario(table, options.seed, flip_share=options.flipped, duplicate_share=options.duplicates)
-    schema = buyers_schema(scenario, options)
     shares = (SHARE, *CURVE) if report else (SHARE,)
     seconds: dict[str, float] = {}
     trades: dict[str, TradeResult] = {}
     files: dict[str, bytes] = {}
-    with demo_home(directory, options, table), one_thread():
-        screen.scenario(name_of(options), scenario, schema.describe())
-        screen.estimate(estimate_demo(scenario, schema, seeds=len(SEEDS), shares=shares))
+    with one_thread():
+        screen.estimate(estimate_demo(job.scenario, job.schema, seeds=len(SEEDS), shares=shares))
         world = World(directory, screen.event)
         try:
             for case in CASES:
                 with _timed(seconds, case), screen.case(case):
-                    trades[case] = _trade(world, case, table, scenario, options)
+                    trades[case] = _trade(world, case, job)
             with _timed(seconds, "utility"):
-                utility = _measure(table, options, screen, shares)
-            parties = make_parties(world, "honest", table, scenario, options)
+                utility = _measure(job, screen, shares)
+            parties = make_parties(world, "honest", job)
             try:
-                honest = review(parties, scenario)
+                honest = review(parties, job.scenario)
                 if report:
                     # Imported here: drawing takes a second to load, and most runs draw nothing.
                     from blindfair.cli.demo.report import make_report
 
-                    files = make_report(scenario.columns, schema, trades, honest, utility, parties)
+                    files = make_report(job.scenario.columns, job.schema, trades, honest, utility, parties)
             finally:
                 parties.close()
         finally:
             world.close()
-    return Finished(trades, honest, utility, files, to_document(trades, honest, utility, seconds, options.seed))
+    return Finished(trades, honest, utility, files, to_document(trades, honest, utility, seconds, job.options.seed))
 
 
-def _trade(world: World, case: str, table: Table, scenario: Scenario, options: DemoOptions) -> TradeResult:
-    parties = make_parties(world, case, table, scenario, options)
+def _trade(world: World, case: str, job: Prepared) -> TradeResult:
+    parties = make_parties(world, case, job)
     try:
         result = run_case(world, case, parties)
     finally:
@@ -86,14 +77,14 @@ def _trade(world: World, case: str, table: Table, scenario: Scenario, options: D
     return result
 
 
-def _measure(table: Table, options: DemoOptions, screen: Screen, shares: tuple[float, ...]) -> Utility:
+def _measure(job: Prepared, screen: Screen, shares: tuple[float, ...]) -> Utility:
     with screen.seeds(len(SEEDS)) as advance:
         return measure_utility(
-            table,
+            job.table,
             shares=shares,
-            flip_share=options.flipped,
-            duplicate_share=options.duplicates,
-            categorical=codes_of(options),
+            flip_share=job.options.flipped,
+            duplicate_share=job.options.duplicates,
+            categorical=job.codes,
             on_seed=advance,
         )
 

@@ -1,15 +1,21 @@
 """How the demo goes, for a person who watches. Not here: what came of it (`results`)."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from blindfair.agents.surroundings import Event
-from blindfair.cli.demo.estimate import DemoEstimate
 from blindfair.cli.demo.lines import Lines
-from blindfair.pricing.scenario import Scenario
+from blindfair.cli.demo.prepared import Prepared
+
+if TYPE_CHECKING:
+    # Slow to load, and a person should see something before.
+    from blindfair.agents.surroundings import Event
+    from blindfair.cli.demo.estimate import DemoEstimate
 
 HEADLINES = {
     "honest": "an honest trade",
@@ -30,10 +36,11 @@ class Screen:
         self._console = console
         self._lines = Lines(console)
 
-    def scenario(self, name: str, scenario: Scenario, schema: str) -> None:
+    def scenario(self, job: Prepared) -> None:
         """Who holds what, and how columns become features."""
+        scenario = job.scenario
         flipped, copies = int(scenario.truth.flipped.sum()), int(scenario.truth.duplicate.sum())
-        self._lines.headline("Blindfair demo", name)
+        self._lines.headline("Blindfair demo", job.name)
         self._lines.item(
             "buyer", f"{len(scenario.train):,} training and {len(scenario.validation):,} validation records"
         )
@@ -44,7 +51,7 @@ class Screen:
         )
         self._lines.item("nobody", f"{len(scenario.test):,} test records")
         self._lines.item("schema", "inferred from the buyer's records and sent with the scoring model:")
-        described = schema.splitlines()
+        described = job.schema.describe().splitlines()
         for line in described[:SCHEMA_LINES]:
             self._lines.item("", line, style="dim")
         if len(described) > SCHEMA_LINES:

@@ -1,11 +1,15 @@
-"""The table that is traded: a person's own, or the clinical trial that comes with the package."""
+"""What is traded: a person's own table, or the clinical trial that comes with the package, divided and described.
 
+All that can be wrong with a table is found here, in a second, before the libraries that take ten are loaded.
+"""
+
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
-from blindfair.pricing.scenario import Scenario
+from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.protocol.errors import InvalidOption, TooLarge
 
 TRIAL_NAME = "ACTG175, a clinical trial"
@@ -23,8 +27,47 @@ FEATURE_LIMIT = 256
 """Features that the demo takes: each is a ciphertext of the query, and costs the square of their number in each fit."""
 
 
-def load_table(options: DemoOptions) -> Table:
-    """The table of these options. Raises what `read_table` raises, TooLarge, InvalidOption (unknown categories)."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A table with its name on screen, its division for the demo's seed, and the schema that the buyer infers."""
+
+    options: DemoOptions
+    name: str
+    table: Table
+    scenario: Scenario
+    schema: FeatureSchema
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Columns whose numbers are codes, not amounts."""
+        return _codes(self.options)
+
+
+def prepare(options: DemoOptions) -> Prepared:
+    """Read, divide and describe the table.
+
+    Raises what `read_table`, `make_scenario` and `FeatureSchema.infer` raise, and TooLarge.
+    """
+    table = _load(options)
+    scenario = make_scenario(table, options.seed, flip_share=options.flipped, duplicate_share=options.duplicates)
+    schema = FeatureSchema.infer(
+        [*scenario.train, *scenario.validation], scenario.columns, scenario.label, categorical=_codes(options)
+    )
+    if schema.width > FEATURE_LIMIT:
+        raise TooLarge(
+            "The columns make more features than the demo takes",
+            expected=f"at most {FEATURE_LIMIT}",
+            found=schema.width,
+            hint="leave columns out with --leave-out, those with many categories first",
+        )
+    return Prepared(options, TRIAL_NAME if options.records is None else str(options.records), table, scenario, schema)
+
+
+def _codes(options: DemoOptions) -> tuple[str, ...]:
+    return TRIAL_CODES if options.records is None else options.categorical
+
+
+def _load(options: DemoOptions) -> Table:
     if options.records is None or options.label is None:
         with as_file(files("blindfair.cli.demo") / "data" / "ACTG175.csv") as path:
             return read_table(path, TRIAL_LABEL, leave_out=KNOW_THE_OUTCOME)
@@ -45,28 +88,3 @@ def load_table(options: DemoOptions) -> Table:
             hint="repeat the option for every such column",
         )
     return table
-
-
-def name_of(options: DemoOptions) -> str:
-    """What the table is called on screen."""
-    return TRIAL_NAME if options.records is None else str(options.records)
-
-
-def codes_of(options: DemoOptions) -> tuple[str, ...]:
-    """Columns whose numbers are codes."""
-    return TRIAL_CODES if options.records is None else options.categorical
-
-
-def buyers_schema(scenario: Scenario, options: DemoOptions) -> FeatureSchema:
-    """How the buyer will use the columns, inferred from its own records. Raises TooLarge, UnusableModel."""
-    schema = FeatureSchema.infer(
-        [*scenario.train, *scenario.validation], scenario.columns, scenario.label, categorical=codes_of(options)
-    )
-    if schema.width > FEATURE_LIMIT:
-        raise TooLarge(
-            "The columns make more features than the demo takes",
-            expected=f"at most {FEATURE_LIMIT}",
-            found=schema.width,
-            hint="leave columns out with --leave-out, those with many categories first",
-        )
-    return schema
