@@ -1,7 +1,9 @@
 """The life of an order is the table of PROTOCOL 7: nothing else is possible, and every coin is accounted for."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,6 +159,27 @@ def test_windows_at_their_bounds_are_accepted(window: int) -> None:
     assert order.deadline == 7 + window
     revealed, effects = reveal(order, OFFER.seller, Timestamp(11), KEY)
     assert (revealed.deadline, effects) == (11 + window, ())
+
+
+@pytest.mark.parametrize("change", [{"chunk_count": 1}, {"chunk_count": 2**32 - 1}, {"chunk_size": 16384}, {"bond": 0}])
+def test_the_smallest_and_the_largest_are_accepted(change: dict[str, Any]) -> None:
+    order, _ = accepted(Order(replace(OFFER, **change)), OFFER.buyer, Timestamp(0))
+    assert order.state is OrderState.LOCKED
+
+
+def test_states_have_the_numbers_of_the_contract() -> None:
+    interface = Path(__file__).parents[2] / "contracts" / "interfaces" / "IDataExchange.sol"
+    (names,) = re.findall(r"enum State \{([^}]*)\}", interface.read_text(encoding="utf-8"))
+    assert [state.name for state in OrderState] == [name.strip().upper() for name in names.split(",")]
+    assert [state.value for state in OrderState] == list(range(6))
+
+
+def test_an_ended_order_has_no_deadline() -> None:
+    locked, _ = accepted(Order(OFFER), OFFER.buyer, Timestamp(0))
+    revealed, _ = reveal(locked, OFFER.seller, Timestamp(0), KEY)
+    ended = [cancel(Order(OFFER), OFFER.seller, Timestamp(0)), refund(locked, STRANGER, Timestamp(9999))]
+    ended += [release(revealed, OFFER.buyer, Timestamp(0)), dispute(revealed, STRANGER, Timestamp(0), KEY, FAULT)]
+    assert {order.deadline for order, _ in ended} == {0}
 
 
 def test_tokens_come_without_ether() -> None:
