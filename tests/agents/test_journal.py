@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blindfair.agents.journal import VERSION, Journal
-from blindfair.protocol.errors import JournalDamaged, JournalVersion
+from blindfair.protocol.errors import InsecureStore, JournalDamaged, JournalVersion, StateError
 
 
 def test_a_step_runs_once_and_keeps_its_value(tmp_path: Path) -> None:
@@ -73,6 +73,7 @@ def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE other (x)")
+    path.chmod(0o600)
     with pytest.raises(JournalVersion):
         Journal(path)
 
@@ -84,9 +85,29 @@ def test_a_damaged_journal_is_refused_and_left_as_it_was(tmp_path: Path, content
     tmp_path.chmod(0o700)
     path = tmp_path / "journal.sqlite"
     path.write_bytes(content)
+    path.chmod(0o600)
     with pytest.raises(JournalDamaged):
         Journal(path)
     assert path.read_bytes() == content
+
+
+def test_a_journal_that_others_may_read_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "j" / "journal.sqlite"
+    Journal(path).close()
+    path.chmod(0o644)
+    with pytest.raises(InsecureStore) as caught:
+        Journal(path)
+    assert "chmod 600" in caught.value.hint
+
+
+def test_a_full_disk_is_an_error_with_a_name_and_loses_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j" / "journal.sqlite")
+    journal.once("before", lambda: b"kept")
+    journal._db.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(StateError) as caught:
+        journal.once("large", lambda: bytes(10**6))
+    assert "full" in str(caught.value)
+    assert (journal.get("before"), journal.get("large")) == (b"kept", None)
 
 
 def test_a_journal_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -4,14 +4,15 @@ A trade takes about a second: 120 rows of scikit-learn's breast cancer table wit
 blocks. Prices are given by hand, so that every test can say them to the wei.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from eth_abi.abi import encode
 from eth_account import Account
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer
@@ -102,13 +103,16 @@ def stock(records: Sequence[bytes] | None = None, **terms: Any) -> Stock:
     )
 
 
+UNIFORM = UniformPricing(PER_RECORD, RESERVE)
+
+
 @dataclass(frozen=True)
 class HandValuer:
     """A valuer that knows beforehand what it wants, and at which price."""
 
     records: tuple[RecordIndex, ...] = SELECTED
     price: Wei = PRICE
-    pricing: PricingFunction = UniformPricing(PER_RECORD, RESERVE)
+    pricing: PricingFunction = UNIFORM
     changes: dict[str, Any] = field(default_factory=dict)
 
     def question(self, manifest: Manifest) -> Question:
@@ -144,9 +148,15 @@ class World:
         self.deployer = Account.from_key(
             SecretStore(directory / "secrets").once("deployer", lambda: bytes(Account.create().key))
         )
-        self.fund(Address(self.deployer.address.lower()), GRANT)
-        self.exchange: DataExchange = deploy_once(self.chain.web3, self.deployer)
+        self.exchange = self._contract(directory / "contract")
         self.wrap: Callable[[Transport, Address], Transport] = lambda transport, _: transport
+
+    def _contract(self, path: Path) -> DataExchange:
+        # Its address is kept, because looking at the code again takes a third of the time of opening a world.
+        if not path.exists():
+            self.fund(Address(self.deployer.address.lower()), GRANT)
+            path.write_text(deploy_once(self.chain.web3, self.deployer).address)
+        return DataExchange(self.chain.web3, Address(path.read_text()))
 
     def fund(self, address: Address, amount: Wei = GRANT) -> None:
         """Give an account its first money, once."""
@@ -170,7 +180,8 @@ class World:
         return sender.wait(prepared.hash, polls=1)
 
     def deploy_token(self) -> Address:
-        receipt = self.send(Call("deploy", None, load_artifact("TestToken").bytecode))
+        arguments = encode(["string", "string"], ["Test", "TST"])
+        receipt = self.send(Call("deploy", None, load_artifact("TestToken").bytecode + arguments))
         assert receipt.contract is not None
         return receipt.contract
 
@@ -237,28 +248,28 @@ class Parties:
         self.buyer.close()
 
 
+def transactions_of(world: World, address: Address) -> Iterator[tuple[Any, Any]]:
+    """Every transaction of an account with its receipt, from the chain's blocks and nobody's journal."""
+    eth = world.chain.web3.eth
+    for number in range(eth.block_number + 1):
+        for digest in eth.get_block(number)["transactions"]:
+            transaction = eth.get_transaction(digest)  # type: ignore[arg-type]
+            if transaction["from"].lower() == address:
+                yield transaction, eth.get_transaction_receipt(digest)  # type: ignore[arg-type]
+
+
 def fees_of(world: World, address: Address) -> int:
-    """What an account paid for gas, from the chain's blocks and nobody's journal."""
-    web3 = world.chain.web3
-    total = 0
-    for number in range(web3.eth.block_number + 1):
-        for transaction in web3.eth.get_block(number, full_transactions=True)["transactions"]:
-            if transaction["from"].lower() == address:  # type: ignore[index, call-overload]
-                receipt = web3.eth.get_transaction_receipt(transaction["hash"])  # type: ignore[index, call-overload]
-                total += receipt["gasUsed"] * receipt["effectiveGasPrice"]
-    return total
+    """What an account paid for gas."""
+    return sum(receipt["gasUsed"] * receipt["effectiveGasPrice"] for _, receipt in transactions_of(world, address))
 
 
 def calls_of(world: World, address: Address) -> list[str]:
-    """Selectors (hex) of all transactions of an account that succeeded, in order."""
-    web3 = world.chain.web3
-    found = []
-    for number in range(web3.eth.block_number + 1):
-        for transaction in web3.eth.get_block(number, full_transactions=True)["transactions"]:
-            receipt = web3.eth.get_transaction_receipt(transaction["hash"])  # type: ignore[index, call-overload]
-            if transaction["from"].lower() == address and receipt["status"] == 1:  # type: ignore[index, call-overload]
-                found.append(bytes(transaction["input"])[:4].hex())  # type: ignore[index, call-overload]
-    return found
+    """Selectors (hexadecimal) of all transactions of an account that succeeded, in order."""
+    return [
+        bytes(transaction["input"])[:4].hex()
+        for transaction, receipt in transactions_of(world, address)
+        if receipt["status"] == 1
+    ]
 
 
 def make_parties(
@@ -304,10 +315,32 @@ def make_buyer(
     return buyer
 
 
-@contextmanager
-def world_at(directory: Path) -> Iterator[World]:
-    world = World(directory)
-    try:
-        yield world
-    finally:
+STAGES = (
+    "asked", "listed", "requested", "replied", "selected", "opened", "agreed", "delivered", "accepted", "revealed",
+    "released",
+)  # fmt: skip
+"""What has just been done, in the order of an honest trade; sellers and buyers take turns."""
+
+
+class Stages:
+    """An honest trade that was left lying at every stage, to go on from in a copy: nothing is encrypted twice."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        world = World(directory / "world")
+        parties = make_parties(world)
+        parties.seller.step()
+        for number, stage in enumerate(STAGES):
+            agent = parties.seller if number % 2 else parties.buyer
+            if stage == "revealed":
+                world.chain.mine(FINAL_DEPTH)
+            assert agent.step(), stage
+            # What lies on the disk now is what a killed process would leave.
+            shutil.copytree(world.directory, directory / stage)
+        parties.close()
         world.close()
+
+    def copy(self, stage: str, to: Path) -> World:
+        """The world as it was at `stage`, at a new place."""
+        shutil.copytree(self._directory / stage, to / stage)
+        return World(to / stage)

@@ -13,7 +13,7 @@ from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Call
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, open_delivery
-from blindfair.protocol.errors import CommitmentError, ContractReverted
+from blindfair.protocol.errors import ContractReverted
 from blindfair.protocol.messages import Delivery, Selection
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import DeliveryKey, Timestamp
@@ -116,21 +116,17 @@ class BuyerOrder:
     def _look_into(self, key: DeliveryKey, deadline: Timestamp) -> None:
         """Verify what was delivered; returns if all of it is good. Else disputes, or raises Waiting for the clock."""
         buyer = self._buyer
-        by_the_clock = Timestamp(deadline + 1)
-        try:
-            opened = self._open(key)
-        except CommitmentError as error:
-            # Exactly what was committed, yet no record: no proof on chain exists, so the clock decides (PROTOCOL 0).
-            self._keep_evidence({"error": error.name, "text": str(error), "key": key.hex()})
-            raise Waiting(f"the delivery is as committed but unusable: {error}", by_the_clock) from None
+        opened = self._open(key)
         if isinstance(opened, Fault):
             self._dispute(opened, key, deadline)
             raise Waiting("the end of the order is not final yet")
         buyer.journal.once("bought", lambda: cbor2.dumps(list(zip(self._selection.records, opened, strict=True))))
         wrong = wrong_records(self._evaluated, self._selection, opened)
         if wrong:
-            self._keep_evidence({"mismatched_records": wrong, "key": key.hex()})
-            raise Waiting("scores of delivered records do not hold; the clock decides", by_the_clock)
+            # Exactly what was committed, and not what was scored: no proof on chain exists (PROTOCOL 0, 5.7).
+            finding = {"mismatched_records": wrong, "key": key.hex()}
+            keep_evidence(buyer.directory / "evidence", buyer.journal, finding)
+            raise Waiting("scores of delivered records do not hold; the clock decides", Timestamp(deadline + 1))
         text = f"{len(opened)} records verified: every chunk is the committed one, every score holds"
         buyer.journal.note("verified", text)
         buyer.tell("verify", text)
@@ -151,9 +147,6 @@ class BuyerOrder:
         leaves = selected_leaves(manifest.first_chunks, self._evaluated.listing.leaf_hashes, records)
         counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, records)
         return open_delivery(self._ciphertexts, leaves, key, manifest.chunk_size, counts)
-
-    def _keep_evidence(self, finding: dict[str, object]) -> None:
-        keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)
 
     def _call(self, step: str, call: Callable[[], Call], text: str) -> None:
         try:

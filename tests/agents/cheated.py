@@ -1,0 +1,34 @@
+"""What a buyer is left with when the seller cheats before the payment."""
+
+from collections.abc import Callable
+from typing import Any
+
+from letters import forged, letters_to, put_in, take_out
+from trade import Parties
+
+from blindfair.agents.outcome import Outcome
+from blindfair.protocol.messages import Message, Refusal, read
+
+
+def ended(parties: Parties) -> Outcome:
+    """The outcome of a trade that never became an order: nobody has lost anything."""
+    outcome = parties.buyer.outcome
+    assert outcome is not None
+    assert outcome.final == "NoOrder"
+    assert parties.deltas() == (0, 0)
+    assert "accept" not in parties.buyer.transactions()
+    return outcome
+
+
+def answered(parties: Parties, change: Callable[[Any, Parties], Message]) -> Outcome:
+    """Replace the message that waits for the buyer by another of the seller's, and let the buyer take it."""
+    message = read(take_out(parties.world, parties.buyer), domain=parties.buyer.domain)[1]
+    put_in(parties.world, parties.buyer, forged(parties.seller, change(message, parties)))
+    parties.buyer.step()
+    return ended(parties)
+
+
+def told(parties: Parties) -> list[tuple[str, str]]:
+    """What the buyer told the seller when it stopped: names and texts of errors."""
+    letters = letters_to(parties.world, parties.seller)
+    return [(message.error, message.reason) for _, message in letters if isinstance(message, Refusal)]

@@ -1,0 +1,33 @@
+"""Worlds for the tests of the agents: new ones, and copies of an honest trade at any of its stages."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from trade import Stages, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path / "world")
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
+    return Stages(tmp_path_factory.mktemp("stages"))
+
+
+@pytest.fixture
+def at(stages: Stages, tmp_path: Path) -> Iterator[Callable[[str], World]]:
+    """`at("opened")`: a world in which the openings were just sent."""
+    opened: list[World] = []
+
+    def copy(stage: str) -> World:
+        opened.append(stages.copy(stage, tmp_path))
+        return opened[-1]
+
+    yield copy
+    for world in opened:
+        world.close()

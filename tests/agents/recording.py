@@ -1,0 +1,47 @@
+"""A transport that writes down all that is ever sent through it, by content: the same bytes twice are one message."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from blindfair.agents.store import private_directory, write_atomically
+from blindfair.agents.transport import Transport
+from blindfair.protocol.documents import parse
+from blindfair.protocol.quantities import Address
+
+
+class RecordingTransport:
+    """Another transport, with a copy of every message under `record`, named by its type and hash."""
+
+    def __init__(self, transport: Transport, record: Path) -> None:
+        self._transport = transport
+        self._record = private_directory(record)
+
+    def send(self, to: Address, message: bytes) -> None:
+        name = f"{message_type(message)}-{hashlib.sha256(message).hexdigest()}"
+        write_atomically(self._record / name, message)
+        self._transport.send(to, message)
+
+    def pending(self) -> Iterator[tuple[str, int]]:
+        return self._transport.pending()
+
+    def receive(self, handle: str) -> bytes:
+        return self._transport.receive(handle)
+
+    def done(self, handle: str) -> None:
+        self._transport.done(handle)
+
+
+def recorded(record: Path) -> Callable[[Transport, Address], Transport]:
+    """For `World.wrap`."""
+    return lambda transport, _: RecordingTransport(transport, record)
+
+
+def message_type(message: bytes) -> str:
+    """The type that a message says it is of."""
+    return str(parse(message[8 : 8 + int.from_bytes(message[4:8], "big")], 2**24)["type"])
+
+
+def sent_types(record: Path) -> list[str]:
+    """Types of all different messages that were sent, sorted."""
+    return sorted(path.name.partition("-")[0] for path in record.iterdir() if not path.name.startswith("."))

@@ -1,0 +1,236 @@
+"""Every message cut, altered, forged, repeated, dropped and sent again at its place in a trade: each is refused by
+name, moves no money and holds up nothing, and a trade that gets no true message ends by patience."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from letters import (
+    STRANGER,
+    STRANGER_ADDRESS,
+    letters_to,
+    mailbox,
+    pending,
+    put_in,
+    resigned,
+    take_out,
+    the_letter,
+)
+from recording import message_type
+from trade import BUYER_POLICY, PRICE, STAGES, Parties, World, make_parties
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.transport import Transport
+from blindfair.protocol import errors
+from blindfair.protocol.messages import read
+from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
+from blindfair.protocol.quantities import Address, Seconds
+
+MESSAGES = {
+    "asked": "inquiry",
+    "listed": "listing",
+    "requested": "request",
+    "replied": "reply",
+    "selected": "selection",
+    "opened": "openings",
+    "agreed": "agreement",
+    "delivered": "delivery",
+}
+"""Stage, and the message that lies in a mailbox then."""
+
+REFUSALS = {
+    kind.__name__
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.MessageError | errors.CommitmentError)
+}
+
+
+def receiver(parties: Parties, stage: str) -> Agent:
+    return parties.buyer if STAGES.index(stage) % 2 else parties.seller
+
+
+def spoiled(data: bytes, rng: random.Random) -> Iterator[bytes]:
+    """Cut, lengthened, and altered in every part: head, document, signature, binary parts."""
+    document_end = 8 + int.from_bytes(data[4:8], "big")
+    yield from (data[:4], data[:20], data[: len(data) // 2], data[:-1], data + b"\x00", data[document_end:])
+    places = [0, 5, *(rng.randrange(8, document_end) for _ in range(6)), document_end + 1, document_end + 40]
+    places += [rng.randrange(document_end + 65, len(data)) for _ in range(3) if len(data) > document_end + 65]
+    for place in places:
+        yield data[:place] + bytes([data[place] ^ (1 << rng.randrange(8))]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("stage", MESSAGES)
+def test_a_spoiled_message_is_refused_and_the_true_one_taken(at: Callable[[str], World], stage: str) -> None:
+    parties = make_parties(at(stage))
+    world, agent = parties.world, receiver(parties, stage)
+    true = take_out(world, agent)
+    assert message_type(true) == MESSAGES[stage]
+    variants = set(spoiled(true, random.Random(stage)))
+    for variant in variants:
+        put_in(world, agent, variant)
+    before = agent.sizes(), agent.transactions()
+    agent.step()
+    assert [refusal["error"] in REFUSALS for refusal in agent.refusals()] == [True] * len(variants)
+    assert pending(world, agent) == []
+    assert (agent.sizes(), agent.transactions()) == before
+    put_in(world, agent, true)
+    agent.step()
+    assert (agent.sizes(), agent.transactions()) != before
+    assert len(agent.refusals()) == len(variants)
+
+
+@pytest.mark.parametrize("stage", MESSAGES)
+def test_a_message_of_somebody_else_is_refused(at: Callable[[str], World], stage: str) -> None:
+    parties = make_parties(at(stage))
+    world, agent = parties.world, receiver(parties, stage)
+    true = take_out(world, agent)
+    envelope, _ = read(true, domain=agent.domain)
+    put_in(world, agent, resigned(envelope, agent, key=STRANGER.key, sender=STRANGER_ADDRESS))
+    put_in(world, agent, resigned(envelope, agent, key=STRANGER.key, sender=envelope.sender))
+    put_in(world, agent, resigned(envelope, agent, key=agent.private_key, sender=agent.address))
+    before = agent.sizes(), agent.transactions()
+    agent.step()
+    found = sorted(refusal["error"] for refusal in agent.refusals())
+    if stage == "asked":
+        # A listing is for whoever asks for it.
+        assert found == ["BadSignature", "UnexpectedMessage"]
+        return
+    by_stranger = {"requested": "MalformedMessage", "selected": "FieldMismatch", "agreed": "FieldMismatch"}
+    own = "MalformedMessage" if stage == "requested" else "UnexpectedMessage"
+    assert found == sorted(["BadSignature", by_stranger.get(stage, "UnexpectedMessage"), own])
+    assert agent.transactions() == before[1]
+    put_in(world, agent, true)
+    agent.step()
+    assert (agent.sizes(), agent.transactions()) != before
+
+
+@pytest.mark.parametrize("stage", MESSAGES)
+def test_a_message_that_never_comes_ends_the_trade_by_patience(at: Callable[[str], World], stage: str) -> None:
+    parties = make_parties(at(stage))
+    world = parties.world
+    true = take_out(world, receiver(parties, stage))
+    parties.run()
+    outcome = parties.buyer.outcome
+    assert outcome is not None
+    assert outcome.final == "NoOrder"
+    assert outcome.error == ("NoOpenings" if stage in ("selected", "opened") else "NoAnswer")
+    assert parties.deltas() == (0, 0)
+    # What comes too late changes nothing any more.
+    put_in(world, receiver(parties, stage), true)
+    parties.run()
+    assert parties.buyer.outcome == outcome
+    assert parties.deltas() == (0, 0)
+
+
+def test_patience_is_counted_in_chain_time_from_the_question(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("requested"))
+    take_out(parties.world, parties.seller)
+    parties.buyer.step()
+    asked = parties.world.chain.now()
+    parties.world.chain.advance(Seconds(BUYER_POLICY.patience))
+    parties.buyer.close()
+    buyer = make_parties_again(parties)
+    buyer.step()
+    assert buyer.waiting is not None
+    assert buyer.waiting.until == asked + BUYER_POLICY.patience + 1
+    assert buyer.outcome is None
+    parties.world.chain.advance(Seconds(1))
+    buyer.step()
+    assert buyer.outcome is not None
+
+
+def make_parties_again(parties: Parties) -> Agent:
+    parties.seller.close()
+    return make_parties(parties.world).buyer
+
+
+class HostileWay:
+    """A transport on which everything goes wrong that a signature does not forbid: what is sent arrives late, twice,
+    and together with spoiled copies of itself and with all that was ever sent before."""
+
+    def __init__(self, transport: Transport, everything: list[tuple[Address, bytes]]) -> None:
+        self._transport = transport
+        self._everything = everything
+        self._held: list[tuple[Address, bytes]] = []
+        self._rng = random.Random(len(everything))
+
+    def send(self, to: Address, message: bytes) -> None:
+        self._held.append((to, message))
+        self._everything.append((to, message))
+
+    def pending(self) -> Iterator[tuple[str, int]]:
+        # Its own turn has come again: only now what it said before is let through.
+        for to, message in self._held:
+            for other, old in self._everything:
+                if other == to:
+                    self._transport.send(to, old)
+            for variant in list(spoiled(message, self._rng))[::5]:
+                self._transport.send(to, variant)
+        self._held.clear()
+        return self._transport.pending()
+
+    def receive(self, handle: str) -> bytes:
+        return self._transport.receive(handle)
+
+    def done(self, handle: str) -> None:
+        self._transport.done(handle)
+
+
+def test_a_trade_over_a_hostile_way_ends_as_any_other(world: World) -> None:
+    everything: list[tuple[Address, bytes]] = []
+    world.wrap = lambda transport, _: HostileWay(transport, everything)
+    parties = make_parties(world)
+    parties.run()
+    outcome = parties.buyer.outcome
+    assert outcome is not None
+    assert outcome.final == "Released"
+    assert parties.deltas() == (-PRICE, PRICE)
+    for agent in parties.both:
+        assert len(agent.refusals()) > 8
+        assert {refusal["error"] for refusal in agent.refusals()} <= REFUSALS
+    # A question that came again was answered again, in the same bytes.
+    for kind in ("listing", "reply", "openings"):
+        said = [message for _, message in everything if message_type(message) == kind]
+        assert len(said) > 1, kind
+        assert len(set(said)) == 1, kind
+
+
+def test_a_repeated_question_gets_the_identical_answer(at: Callable[[str], World]) -> None:
+    for stage in ("requested", "selected", "agreed"):
+        parties = make_parties(at(stage))
+        world = parties.world
+        question = the_letter(world, parties.seller)
+        parties.seller.step()
+        answer = take_out(world, parties.buyer)
+        parties.close()
+        parties = make_parties(world)
+        put_in(world, parties.seller, question)
+        parties.seller.step()
+        assert the_letter(world, parties.buyer) == answer
+        assert parties.seller.refusals() == ()
+        parties.close()
+
+
+@pytest.mark.parametrize("stage", ["asked", "delivered"])
+def test_what_is_larger_than_any_message_is_never_read(at: Callable[[str], World], stage: str) -> None:
+    parties = make_parties(at(stage))
+    agent = receiver(parties, stage)
+    large = mailbox(parties.world, agent) / "0-large"
+    with large.open("wb") as file:
+        file.truncate(ENVELOPE_LIMIT + 1)
+    large.chmod(0o000)
+    agent.step()
+    assert [refusal["error"] for refusal in agent.refusals()] == ["MessageTooLarge"]
+    assert not large.exists()
+
+
+def test_what_lies_in_a_mailbox_and_is_no_file_is_left_alone(at: Callable[[str], World], tmp_path: Path) -> None:
+    parties = make_parties(at("asked"))
+    box = mailbox(parties.world, parties.seller)
+    (box / "folder").mkdir()
+    (box / "nowhere").symlink_to(tmp_path / "nothing")
+    (box / ".half-written.77").write_bytes(b"BFM1")
+    parties.seller.step()
+    assert parties.seller.refusals() == ()
+    assert [envelope.type for envelope, _ in letters_to(parties.world, parties.buyer)] == ["listing"]
