@@ -122,6 +122,7 @@ def hostile_weights(d: int) -> dict[str, bytes]:
         "trailing bytes": whole + b"\0",
         "a header that never ends": (2**63).to_bytes(8, "little") + whole[8:],
         "too long": packed(weights=np.zeros(d + 10_000)),
+        "megabytes of remarks": safetensors.numpy.save({"weights": good}, metadata={"remark": "x" * 2**20}),
         "one too few": packed(weights=good[:-1]),
         "a matrix": packed(weights=good[None]),
         "single precision": packed(weights=good.astype(np.float32)),

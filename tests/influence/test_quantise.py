@@ -111,7 +111,7 @@ def test_ranks_survive_rounding_of_rows_with_log_normal_norms() -> None:
     query = rng.normal(size=512)
     integers, _ = quantise_rows(rows, choose_row_scale(rows))
     scores = clear_scores(integers, quantise_query(query, MODULUS)[0])
-    # SCORING 6 asks for 0.9995.
+    # SCORING requirement 6.
     assert spearmanr(scores, rows @ query).statistic > 0.9995
 
 

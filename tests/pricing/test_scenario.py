@@ -30,11 +30,12 @@ def label(table: Table, row: Row) -> Cell:
 
 
 def test_the_parts_hold_every_record_once_and_in_the_stated_sizes(numbered: Table, scenario: Scenario) -> None:
-    offered = {row[0] for row in scenario.offer}
-    parts = [[row[0] for row in part] for part in (scenario.train, scenario.validation, scenario.test)] + [
-        list(offered)
+    offered = tuple({row[0]: row for row in scenario.offer}.values())
+    parts = [
+        [int(str(row[0])) for row in part] for part in (scenario.train, scenario.validation, scenario.test, offered)
     ]
-    assert sorted(number for part in parts for number in part) == list(range(len(numbered.rows)))
+    numbers = sorted(number for part in parts for number in part)
+    assert numbers == list(range(len(numbered.rows)))
     assert [len(part) / len(numbered.rows) for part in parts] == pytest.approx([0.05, 0.10, 0.30, 0.55], abs=0.002)
     rate = np.mean([value == 1 for value in numbered.labels()])
     for part in (scenario.train, scenario.validation, scenario.test):

@@ -86,6 +86,14 @@ def test_equal_trusted_scores_say_nothing_and_that_is_trust_in_all() -> None:
     assert trust.bins == 1 and trust.clean.tolist() == [1, 1]
 
 
+def test_no_bin_is_without_trusted_records_however_they_are_tied() -> None:
+    own = np.repeat([0.0, 1.0], [5, 15])
+    trust = calibrated_trust(np.repeat([0.0, 0.8, 1.0], [3, 10, 2]), own, bins=4)
+    # One edge, at 1: above it lie 3/4 of the trusted records and 2/15 of the offered ones.
+    assert trust.bins == 2
+    assert trust.clean_share == pytest.approx((2 / 15) / (3 / 4))
+
+
 def test_small_trusted_sets_make_fewer_bins_and_tiny_ones_are_refused() -> None:
     offered = np.linspace(-1, 1, 50)
     assert calibrated_trust(offered, np.linspace(-1, 1, 400)).bins == BINS

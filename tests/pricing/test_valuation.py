@@ -61,7 +61,7 @@ def test_right_labels_score_above_flipped_ones_and_real_scores_are_faithful(
     real = made.model.rows(scenario.offer) @ made.real_query
     assert spearmanr(scores, real).statistic > 0.9999
     found = auc(~scenario.truth.flipped, scores)
-    # The textbook query asks for shrinkage, and wrong labels shrink (VALUATION): it does not find them.
+    # The textbook query asks for shrinkage, and wrong labels shrink: it does not find them.
     assert found > 0.8 if kind is QueryKind.DISPLACEMENT else found < 0.6
 
 

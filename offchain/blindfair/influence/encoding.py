@@ -35,7 +35,7 @@ from blindfair.protocol.records import Cell
 from blindfair.protocol.schema import COLUMN_LIMIT, NAME_LIMIT
 
 WIDTH_LIMIT = 4096
-"""Features at most, bias included: the longest gradient row that can be scored (SCORING, `k`)."""
+"""Features at most, bias included: the longest gradient row that can be scored."""
 
 
 @dataclass(frozen=True, slots=True)

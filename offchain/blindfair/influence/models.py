@@ -182,8 +182,6 @@ def _read_weights(data: bytes, width: int) -> Floats:
             expected=f"float64 {(width,)}",
             found=f"{found.dtype} {found.shape}",
         )
-    if not np.isfinite(found).all():
-        raise UnusableModel("The weights are not finite", expected="finite numbers")
     return found.copy()
 
 

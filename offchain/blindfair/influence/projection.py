@@ -3,7 +3,7 @@
     projected row = row @ M,  M of shape d x k
 
 A random basis loses most of the signal unless k is near d; a basis from the buyer's own gradient rows loses little of
-it, but shows the seller those directions (VALUATION). Not here: how such a basis is found.
+it, but shows the seller those directions. Not here: how such a basis is found.
 """
 
 from dataclasses import dataclass

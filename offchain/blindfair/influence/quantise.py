@@ -1,4 +1,4 @@
-"""Rounding of gradient rows and queries to the integers of the exact blind evaluation (PROTOCOL 4.2, SCORING 4 and 6).
+"""Rounding of gradient rows and queries to the integers of the exact blind evaluation (PROTOCOL 4.2).
 
     real row   ~ integer row / row_scale            row_scale: units per 1.0, as in the request
     real query ~ integer query * query_scale        query_scale: 1.0s per unit
@@ -19,7 +19,7 @@ _PERCENTILE = 99.99
 
 
 def choose_row_scale(own_rows: Floats) -> float:
-    """Units per 1.0, so that the 99.99th percentile of the buyer's own `|entries|` becomes 2047 (SCORING 6).
+    """Units per 1.0, so that the 99.99th percentile of the buyer's own `|entries|` becomes 2047.
 
     Raises UnusableModel for rows that are empty, not finite or all zero.
     """
@@ -52,7 +52,7 @@ def quantise_rows(rows: Floats, scale: float) -> tuple[IntegerRows, float]:
 
 
 def quantise_query(query: Floats, plain_modulus: int) -> tuple[Integers, float]:
-    """Integers as large as `2047 * ||q||_1 < t / 2` allows (SCORING 4), and the real size of one unit.
+    """Integers as large as `2047 * ||q||_1 < t / 2` allows (SCORING requirement 4), and the real size of one unit.
 
     `query` is `k` numbers, the result `k` int64 and `query_scale`. Raises QueryOutOfBounds for a query that is empty,
     zero or not finite, and for a modulus too small to hold its rounding.

@@ -1,4 +1,4 @@
-"""Pricing functions: from the efficacy of a record to its price in the token's smallest unit (VALUATION).
+"""Pricing functions: from the efficacy of a record to its price in the token's smallest unit.
 
 The *efficacy* of a record is what the buyer's way of choosing goes by: its real score, or its trust weight. Nothing is
 paid for efficacy below zero, and no record costs less than the seller's reserve price. Prices are exact integers: the

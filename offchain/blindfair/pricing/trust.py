@@ -2,8 +2,8 @@
 
 The offer's scores are compared with the buyer's own trusted records', scored the same way but cross-fitted
 (`valuation`). Where the offer has more low scores than trusted records do, the excess is bad. A clean offer looks like
-the trusted records: trust is then about 1 everywhere and the purchase is random, which is best there (VALUATION).
-Not here: prices and the draw (`selection`).
+the trusted records: trust is then about 1 everywhere and the purchase is random, which is best there. Evidence:
+docs/valuation.md. Not here: prices and the draw (`selection`).
 """
 
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ def calibrated_trust(offer_scores: Floats, trusted_scores: Floats, bins: int = B
 
     Bins are quantiles of the trusted scores, `bins` at most and at least five trusted records to each. With shares
     `p_v` and `p_o` of trusted and offered records in a bin, the clean share is `pi = min(1, median of p_o / p_v over
-    the upper half of the bins)`, and a record's trust is `min(1, pi p_v / p_o)` of its bin (VALUATION, calibrated
-    trust). Of duplicates give one, or their copies would look like an excess. Raises OfferTooSmall for no offered
+    the upper half of the bins)`, and a record's trust is `min(1, pi p_v / p_o)` of its bin (docs/valuation.md).
+    Of duplicates give one, or their copies would look like an excess. Raises OfferTooSmall for no offered
     records or fewer than ten trusted ones.
     """
     edges = _edges(trusted_scores, bins)

@@ -34,7 +34,7 @@ DRAWS = 20
 """Purchases of each kind per seed, averaged: with one, chance in the draw is greater than what is being measured."""
 
 PLAIN_MODULUS = 2**32 - 2**18
-"""The largest plaintext modulus that disclosure allows (SCORING 4)."""
+"""The largest plaintext modulus that disclosure allows (SCORING requirement 4)."""
 
 
 @dataclass(frozen=True, slots=True)
