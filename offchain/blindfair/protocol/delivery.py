@@ -139,7 +139,7 @@ def open_delivery(
         if leaf_hash(chunk) != leaf:
             path = delivery_tree(ciphertexts, leaves).path(index)
             return Fault(ChunkIndex(index), ciphertexts[index], leaf, path)
-    records = []
+    records: list[bytes] = []
     start = 0
     for count in chunk_counts:
         parts = chunks[start : start + count]
