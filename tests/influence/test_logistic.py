@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression as Reference
 
+from blindfair.influence import logistic
 from blindfair.influence.arrays import Classes, Floats
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.logistic import fit_logistic, hessian, loss_gradient, record_loss, total_loss
@@ -69,6 +70,24 @@ def test_classes_that_a_line_parts_still_have_a_minimum() -> None:
     y = np.r_[np.zeros(10), np.ones(10)].astype(np.int64)
     theta = fit_logistic(X, y, 1e-6)
     assert np.isfinite(theta).all() and np.abs(loss_gradient(X, y, theta, 1e-6)).max() < 1e-9
+
+
+def test_steps_that_go_too_far_are_halved() -> None:
+    # Parted by a line and nearly without penalty: whole Newton steps leave the minimum behind and lose 11 nats.
+    X = np.array(
+        [[-28.8, -8.2, 1], [-1.3, 0.3, 1], [-2, -0.2, 1], [-0.1, -0.1, 1], [-0.3, -6.5, 1], [-119.1, -75.1, 1]]
+    )
+    y = np.array([0, 1, 1, 1, 1, 0])
+    theta = fit_logistic(X, y, 4.5e-6)
+    assert np.abs(loss_gradient(X, y, theta, 4.5e-6)).max() < 1e-9
+    assert total_loss(X, y, theta, 4.5e-6) < 0.01
+
+
+def test_a_fit_that_does_not_end_is_not_passed_off_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y, _, _ = problem(2)
+    monkeypatch.setattr(logistic, "_STEPS", 2)
+    with pytest.raises(errors.UnusableModel):
+        fit_logistic(X, y, 1e-3)
 
 
 def test_what_cannot_be_fitted_is_refused() -> None:

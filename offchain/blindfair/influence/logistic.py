@@ -14,7 +14,7 @@ import torch
 
 from blindfair.influence.arrays import Classes, Floats
 from blindfair.influence.threads import one_thread
-from blindfair.protocol.errors import InvalidOption, NotTwoClasses, ShapeMismatch
+from blindfair.protocol.errors import InvalidOption, NotTwoClasses, ShapeMismatch, UnusableModel
 
 _STEPS = 200
 _NEAR = 1e-8
@@ -55,7 +55,8 @@ def fit_logistic(X: Floats, y: Classes, l2: float, sample_weight: Floats | None 
     """The minimum of `L`: `d` weights for features `n x d` whose last is the bias.
 
     Newton's method with halved steps until the loss falls; it ends where the gradient is zero to double precision.
-    Raises InvalidOption unless `l2 > 0`, ShapeMismatch, NotTwoClasses where `y` holds one class.
+    Raises InvalidOption unless `l2 > 0`, ShapeMismatch, NotTwoClasses where `y` holds one class, UnusableModel where
+    200 steps do not suffice.
     """
     if not (np.isfinite(l2) and l2 > 0):
         raise InvalidOption("The penalty of a logistic regression must be positive", expected="> 0", found=l2)
@@ -82,8 +83,10 @@ def _minimum(X: Floats, y: Classes, l2: float, sample_weight: Floats | None) -> 
             size /= 2
         weights = weights - size * step
         if left <= _DONE:
-            break
+            return weights
         loss = total_loss(X, y, weights, l2, sample_weight)
+    if left > _NEAR:
+        raise UnusableModel("A logistic regression did not converge", hint="take a larger penalty")
     return weights
 
 
