@@ -104,7 +104,10 @@ class DirectoryLock:
         except OSError as error:
             self._file.close()
             raise StoreInUse(
-                f"Another process works in {directory}", hint="wait for it to end, or name another directory"
+                f"Another process works in {directory}",
+                expected="one process in a directory",
+                found="its lock is held",
+                hint="wait for it to end, or name another directory",
             ) from error
 
     def release(self) -> None:

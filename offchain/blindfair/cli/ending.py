@@ -16,7 +16,7 @@ from types import FrameType
 
 import typer
 
-from blindfair.protocol.errors import BlindfairError, CannotWrite
+from blindfair.protocol.errors import BlindfairError
 
 USAGE, BUG, INTERRUPTED, TERMINATED = 2, 100, 130, 143
 
@@ -31,19 +31,15 @@ def run_to_its_end(command: Callable[[], object]) -> None:
     """Run the command; raise SystemExit with the right code, after one message on standard error, if it fails."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        command()
+        if command() == INTERRUPTED:
+            # How newer versions of typer tell it; older ones abort.
+            raise KeyboardInterrupt
     except BlindfairError as error:
         _say(error.name, error.what, expected=error.expected, found=error.found, hint=error.hint)
         _leave(error.exit_code)
-    except typer.Exit as leave:
-        raise SystemExit(leave.exit_code) from None
     except (KeyboardInterrupt, typer.Abort):
-        _say("Interrupted", "Nothing was written", hint="with --directory the same command goes on where it was")
+        _say("Interrupted", "No result was written", hint="with --directory the same command goes on where it was")
         _leave(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(CannotWrite.exit_code) from None
     except Exception as error:
         if isinstance(error, _WRONG_USAGE) and hasattr(error, "format_message"):
             _say("Usage", error.format_message(), hint="blindfair --help, blindfair demo --help")

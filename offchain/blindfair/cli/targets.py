@@ -15,7 +15,7 @@ _READABLE = 0o644
 
 def check_file_target(path: Path, option: str) -> None:
     """That a file can be put at `path`, over another regular file at most. Raises CannotWrite."""
-    target = path.resolve()
+    target = _absolute(path, option)
     if target.exists() and not target.is_file():
         raise CannotWrite(
             f"{option} names something that is not a regular file",
@@ -28,7 +28,7 @@ def check_file_target(path: Path, option: str) -> None:
 
 def check_folder_target(path: Path, option: str) -> None:
     """That `path` is a directory that takes files, or that one can be made there. Raises CannotWrite."""
-    target = path.resolve()
+    target = _absolute(path, option)
     while not target.exists() and target != target.parent:
         target = target.parent
     _check_folder(target, option)
@@ -54,6 +54,18 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     except OSError as error:
         raise CannotWrite(
             f"{path} cannot be written", found=error.strerror, hint="look at the disk's space and the permissions"
+        ) from error
+
+
+def _absolute(path: Path, option: str) -> Path:
+    try:
+        return path.resolve()
+    except OSError as error:
+        raise CannotWrite(
+            f"{option} cannot be found from here",
+            expected="a current directory that is still there",
+            found=error.strerror,
+            hint="change to another directory",
         ) from error
 
 

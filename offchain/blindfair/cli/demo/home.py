@@ -70,7 +70,12 @@ def _remember(path: Path, options: DemoOptions, table: Table) -> None:
         found = json.loads(path.read_text(encoding="utf-8"))
         version, begun, table_digest = found["version"], dict(found["options"]), found["table"]
     except (ValueError, TypeError, KeyError) as error:
-        raise JournalDamaged(f"{path} is damaged", hint="begin again in another directory") from error
+        raise JournalDamaged(
+            f"{path} is damaged",
+            expected="the options of a demo",
+            found="something else",
+            hint="begin again in another directory",
+        ) from error
     if version != wanted["version"]:
         raise JournalVersion(
             f"{path.parent} holds a demo of another version of blindfair",
