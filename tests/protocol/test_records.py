@@ -129,7 +129,7 @@ def test_zeros_keep_their_sign() -> None:
         HTTPStatus.OK,
         object(),
     ],
-    ids=repr,
+    ids=lambda cell: type(cell).__name__,
 )
 def test_other_cells_are_refused(cell: Any) -> None:
     with pytest.raises(MalformedRecord):
