@@ -130,7 +130,6 @@ def test_whoever_pays_for_the_gas_cannot_make_a_payment_fail(wallet: Wallet) -> 
     world, sale = wallet.world, wallet.sells()
     # Reads 64 slots: more than 130 000 gas of what a payee is given.
     wallet.behave("CallsBack", Call("", address_of(world.other), bytes(64 * 32)))
-    overdue(world, sale)
     world.now_is(Timestamp(world.deadline(sale.offer) + 1))
     call, balance = world.exchange.claim([sale.offer]), wallet.balance
     low, high = 50_000, 500_000
