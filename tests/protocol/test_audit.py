@@ -173,6 +173,11 @@ def test_the_bound_on_the_mean_behaves(query: list[int], rows: int, queries: int
     assert (bound == 0) == (not any(query))
 
 
+def test_the_bound_worked_by_hand() -> None:
+    # q = (3, 4), 50 rows, 2 queries: L = ln 40000, M = 4 / 50, V = 0.01 * 25 / 50.
+    assert mean_bound([3, -4], 50, 2) == pytest.approx(0.713642, abs=1e-5)
+
+
 def test_the_bound_holds_for_the_exact_distribution_of_flips() -> None:
     # One entry, t rows: the mean is (ups - downs) / t. Its exact tail beyond the bound, by convolution.
     for rows in (1, 5, 20, 59, 200):

@@ -23,7 +23,7 @@ from blindfair.protocol.signing import (
 )
 from protocol.vector_files import Case, each, load, outcome
 from vectors.topics_data import SELLER_KEY
-from vectors.topics_trade import DOMAINS, OFFER
+from vectors.topics_trade import DOMAINS, OFFER, ORDER
 
 GOOD = Offer.from_document(dict(OFFER))
 DOMAIN = Domain(31337, Address("0x" + "c0" * 20))
@@ -140,6 +140,12 @@ def test_bytes_that_are_no_key_are_refused_and_not_shown(key: bytes) -> None:
         with pytest.raises(InvalidOption) as caught:
             attempt()
         assert "secret" not in str(caught.value)
+
+
+def test_the_last_key_is_one_and_the_order_of_the_curve_is_none() -> None:
+    # 115792...494337 is the order that SEC 2 section 2.4.1 gives.
+    assert CURVE_ORDER == ORDER
+    assert address_of((ORDER - 1).to_bytes(32, "big")) == "0x80c0dbf239224071c59dd8970ab9d542e3414ab2"
 
 
 def test_an_offer_made_here_keeps_the_types_of_the_chain() -> None:

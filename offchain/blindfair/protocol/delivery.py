@@ -184,8 +184,6 @@ def verify_fault(
 
     `chunk_count` and `chunk_size` are the offer's.
     """
-    if not 0 <= fault.index < chunk_count:
-        raise NoFault("A proof names a chunk outside the delivery", expected=f"below {chunk_count}", found=fault.index)
     if not SALT_SIZE <= len(fault.ciphertext) <= chunk_size:
         raise NoFault(
             "A proof holds a chunk of a wrong length",
@@ -195,6 +193,7 @@ def verify_fault(
     if key_commitment(key) != commitment:
         raise NoFault("A proof comes with another key", expected=commitment.hex(), found=key_commitment(key).hex())
     try:
+        # This refuses an index at or beyond the count too.
         verify_path(_leaf(fault.ciphertext, fault.leaf), fault.index, chunk_count, fault.path, delivery_root)
     except PathInvalid as error:
         raise NoFault("A proof's path does not hold", found=error.what) from error

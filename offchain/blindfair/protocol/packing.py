@@ -7,7 +7,7 @@ Not here: whether numbers and lengths are those of the selection (`delivery.chec
 
 from collections.abc import Sequence
 
-from blindfair.protocol.chunks import CHUNK_COUNT_LIMIT, CHUNK_SIZES, SALT_SIZE
+from blindfair.protocol.chunks import CHUNK_SIZES, SALT_SIZE
 from blindfair.protocol.errors import MalformedMessage
 from blindfair.protocol.hashing import u32, u64
 from blindfair.protocol.quantities import RecordIndex
@@ -25,13 +25,13 @@ def pack_delivery(records: Sequence[RecordIndex], ciphertexts: Sequence[bytes]) 
 def unpack_delivery(data: bytes) -> tuple[tuple[RecordIndex, ...], tuple[bytes, ...]]:
     """Record numbers and ciphertext chunks of a delivery's content, whose only byte form is `data`.
 
-    Raises `MalformedMessage` for bytes cut off or left over, numbers not ascending, more than 2^20 records or chunks, a
-    chunk of less than 16 or more than 16384 bytes.
+    Raises `MalformedMessage` for bytes cut off or left over, numbers not ascending, a chunk of less than 16 or more
+    than 16384 bytes. No count is believed before its bytes are there, so that the memory used is bounded by `data`.
     """
     reader = _Reader(data)
-    records = tuple(RecordIndex(reader.integer(8)) for _ in range(reader.count("records")))
+    records = tuple(RecordIndex(reader.integer(8)) for _ in range(reader.integer(4)))
     check_selection(records, 2**64)
-    ciphertexts = tuple(reader.chunk() for _ in range(reader.count("chunks")))
+    ciphertexts = tuple(reader.chunk() for _ in range(reader.integer(4)))
     reader.done()
     return records, ciphertexts
 
@@ -50,12 +50,6 @@ class _Reader:
 
     def integer(self, size: int) -> int:
         return int.from_bytes(self.take(size), "big")
-
-    def count(self, what: str) -> int:
-        count = self.integer(4)
-        if count > CHUNK_COUNT_LIMIT:
-            raise MalformedMessage(f"A delivery has too many {what}", expected=CHUNK_COUNT_LIMIT, found=count)
-        return count
 
     def chunk(self) -> bytes:
         length = self.integer(4)
