@@ -92,18 +92,9 @@ class ForgetfulSeller(Seller):
         return super()._scores(request, rows[:-1])
 
 
-class BoastfulSeller(Seller):
-    """Gives scores that no row can have."""
-
-    def _scores(self, request: Request, rows: NDArray[np.int16]) -> bytes:
-        parameters = parameter_set(request.parameters)
-        most = np.full(len(rows), parameters.plain_modulus // 3, dtype=np.int64)
-        return add_to_reply(parameters, super()._scores(request, rows), most)
-
-
 @pytest.mark.parametrize(
     ("seller_type", "error"),
-    [(RoundingSeller, "FieldMismatch"), (ForgetfulSeller, "ShapeMismatch"), (BoastfulSeller, "MalformedCiphertext")],
+    [(RoundingSeller, "FieldMismatch"), (ForgetfulSeller, "ShapeMismatch")],
 )
 def test_a_reply_that_cannot_be_the_answer_ends_the_trade(
     at: Callable[[str], World], seller_type: Callable[..., Seller], error: str
@@ -166,7 +157,7 @@ class LeaningSeller(Seller):
     """Adds to every score a little less than what an audit tolerates of one."""
 
     def _scores(self, request: Request, rows: NDArray[np.int16]) -> bytes:
-        little = np.full(len(rows), 9_000, dtype=np.int64)
+        little = np.full(len(rows), 800_000, dtype=np.int64)
         return add_to_reply(parameter_set(request.parameters), super()._scores(request, rows), little)
 
 
@@ -287,6 +278,21 @@ def test_a_refused_selection_is_a_failed_audit_with_evidence(at: Callable[[str],
         parties.buyer.mail.stored("message:selection")[0].digest, "Excuse", "the draw does not suit me"
     )
     assert told(parties) == []
+
+
+def test_a_seller_that_failed_an_audit_is_not_asked_again(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("requested"), seller_type=OtherRowsSeller)
+    for _ in range(2):
+        parties.seller.step()
+        parties.buyer.step()
+    outcome, sent = ended(parties), parties.buyer.sizes()
+    parties.close()
+    # Another valuer, another policy, the same directory: the listing is not evaluated again (PROTOCOL 5.3).
+    again = make_parties(
+        parties.world, valuer=HandValuer(records=SELECTED[1:]), buyer_policy=replace(BUYER_POLICY, audit_rows=1)
+    )
+    again.run()
+    assert (again.buyer.outcome, again.buyer.sizes()) == (outcome, sent)
 
 
 def test_equal_records_in_a_selection_fail_the_audit(world: World) -> None:

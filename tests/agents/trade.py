@@ -118,7 +118,8 @@ class HandValuer:
     def question(self, manifest: Manifest) -> Question:
         schema = feature_schema()
         config, weights = LogisticRegression.untrained(schema).to_parts()
-        query = np.arange(-3, schema.width - 3, dtype=np.int64) * 1000 + 17
+        # As large as an honest query is: near the bound 2047 ||q||_1 < t/2 of the parameter set.
+        query = np.arange(-3, schema.width - 3, dtype=np.int64) * 85_000 + 1_445
         question = Question(
             model_name=LogisticRegression.NAME,
             model_config=config,

@@ -311,9 +311,9 @@ class Seller(Agent):
         self.mail.write(step, lambda: self._delivery(selected, selection))
         if not self.mail.was_sent(step):
             # The offer is known before its bond is provided, and both before anybody can accept it.
-            self._orders.take(name)
-            if self._orders.ending(name) is not None:
-                raise Expired("The offer ran out before the seller could provide its bond")
+            offer = self._orders.take(name)
+            if self.exchange.now() > offer.expiry:
+                raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
             self._orders.provide_bond(name)
         self.mail.dispatch(step, envelope.sender)
 

@@ -26,12 +26,13 @@ class SellerOrders:
 
     # --- offers ----------------------------------------------------------------------------------------------------
 
-    def take(self, name: str) -> None:
+    def take(self, name: str) -> Offer:
         """Remember the offer of the delivery that was written for the selection `name`."""
         message = self._seller.mail.stored(f"message:delivery:{name}")[1]
         if not isinstance(message, Delivery):
             raise JournalDamaged("A stored delivery is none", expected=Delivery.TYPE, found=message.TYPE)
         self._seller.journal.note(f"offer:{name}", json.dumps(message.offer.to_document()))
+        return message.offer
 
     def offers(self) -> dict[str, Offer]:
         """Every offer that was made, in order."""
@@ -49,27 +50,32 @@ class SellerOrders:
         return self._seller.journal.intent(f"ended:{name}")
 
     def provide_bond(self, name: str) -> None:
-        """Deposit what the free balance lacks for the bonds of all offers in its token that are not yet accepted.
+        """Deposit what the free balance lacks for the bond of this offer beside those that are promised already.
 
         Raises Waiting, InsufficientFunds.
         """
         seller, token = self._seller, self.offers()[name].token
-        step = f"deposit:{name}"
-        if seller.wallet.executed(step) or (not seller.wallet.begun(step) and not self._lacking(token)):
+        step, lacking = f"deposit:{name}", self._lacking(name)
+        if seller.wallet.executed(step) or not (seller.wallet.begun(step) or lacking):
             return
-        lacking = self._lacking(token)
         seller.wallet.check_funds(token, lacking, "the bond of an offer")
         seller.wallet.approve(step, token, lacking)
         seller.wallet.execute(step, lambda: seller.exchange.deposit(token, lacking), "deposits the bond")
 
-    def _lacking(self, token: Address) -> Wei:
-        exchange = self._seller.exchange
+    def _lacking(self, name: str) -> Wei:
+        exchange, mine = self._seller.exchange, self.offers()[name]
         promised = sum(
             offer.bond
-            for offer in self.open_offers().values()
-            if offer.token == token and exchange.order(offer.struct_hash()).state is OrderState.NONE
+            for other, offer in self.open_offers().items()
+            if offer.token == mine.token
+            and (other == name or self._is_promised(other))
+            and exchange.order(offer.struct_hash()).state is OrderState.NONE
         )
-        return Wei(max(0, promised - exchange.free_balance(self._seller.address, token)))
+        return Wei(max(0, promised - exchange.free_balance(self._seller.address, mine.token)))
+
+    def _is_promised(self, name: str) -> bool:
+        # An offer for which no bond could be had is kept back, and must not keep back the others.
+        return self._seller.mail.was_sent(f"delivery:{name}") or self._seller.wallet.executed(f"deposit:{name}")
 
     # --- orders ----------------------------------------------------------------------------------------------------
 

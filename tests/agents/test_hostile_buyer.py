@@ -1,0 +1,305 @@
+"""A buyer that asks for what it may not have: refused by name before anything costly, and before any budget is spent
+where nothing was learnt (PROTOCOL 2, 4, 5.1, 6.1)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from letters import STRANGER_ADDRESS, forged, letters_to, pending, put_in, take_out
+from trade import (
+    AUDITED,
+    OFFERED,
+    PER_RECORD,
+    PRICE,
+    RESERVE,
+    SELECTED,
+    SELLER_POLICY,
+    HandValuer,
+    Parties,
+    World,
+    feature_schema,
+    make_buyer,
+    make_parties,
+)
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.seller_checks import RequestCost
+from blindfair.influence.models import LogisticRegression
+from blindfair.influence.projection import Projection
+from blindfair.pricing.functions import LinearPricing, UniformPricing
+from blindfair.protocol.errors import TooCostly
+from blindfair.protocol.messages import Agreement, Inquiry, Message, Refusal, Request, Selection, read
+from blindfair.protocol.quantities import Digest, ListingId, RecordIndex, Timestamp, Wei
+
+K = feature_schema().width
+Change = Mapping[str, Any]
+
+
+def taken_out(parties: Parties) -> Any:
+    """The message that waits for the seller."""
+    return read(take_out(parties.world, parties.seller), domain=parties.seller.domain)[1]
+
+
+def said_to(parties: Parties, agent: Agent, messages: Mapping[str, Message]) -> dict[str, str]:
+    """Put messages of an agent into the seller's mailbox, let it answer all, and give what it answered to each: the
+    name of an error, or the type of the answer."""
+    digests = {}
+    for name, message in messages.items():
+        data = forged(agent, message)
+        digests[read(data, domain=agent.domain)[0].digest] = name
+        put_in(parties.world, parties.seller, data)
+    parties.seller.step()
+    assert pending(parties.world, parties.seller) == []
+    answers = {}
+    for envelope, answer in letters_to(parties.world, agent):
+        if isinstance(answer, Refusal):
+            answers[digests[answer.about]] = answer.error
+        else:
+            answers[envelope.type] = envelope.type
+    for path in pending(parties.world, agent):
+        path.unlink()
+    return answers
+
+
+def wide_model(width: int) -> Change:
+    """A scoring model of `width` features."""
+    schema = feature_schema()
+    number = schema.features[0]
+    columns = tuple(f"c{place}" for place in range(width - 1))
+    wide = replace(
+        schema,
+        columns=(*columns, schema.label),
+        features=tuple(replace(number, column=column) for column in columns),  # type: ignore[call-arg]
+    )
+    config, weights = LogisticRegression.untrained(wide).to_parts()
+    return {"model_config": config, "weights": weights}
+
+
+WEIGHTS = safetensors.numpy.save({"weights": np.full(K, np.nan)})
+EMPTY = {"kind": "uniform", "per_record": "1"}
+BAD_REQUESTS: Mapping[str, tuple[Change, str]] = {
+    "another listing": ({"listing": ListingId(b"\x01" * 32)}, "FieldMismatch"),
+    "another chain": ({"chain_id": 1}, "FieldMismatch"),
+    "another contract": ({"contract": STRANGER_ADDRESS}, "FieldMismatch"),
+    "too late": ({"expiry": Timestamp(1_700_000_000)}, "Expired"),
+    "another disclosure": ({"disclosure": "everything"}, "FieldMismatch"),
+    "no pricing function": ({"pricing": {}}, "MalformedMessage"),
+    "half a pricing function": ({"pricing": EMPTY}, "MalformedMessage"),
+    "a price under the reserve": (
+        {"pricing": UniformPricing(PER_RECORD, Wei(RESERVE - 1)).to_document()}, "FieldMismatch",
+    ),
+    "no sealing key": ({"buyer_hpke": bytes(32)}, "MalformedMessage"),
+    "an unknown model": ({"model_name": "oracle"}, "UnusableModel"),
+    "no config": ({"model_config": {}}, "UnusableModel"),
+    "no weights": ({"weights": b""}, "UnusableModel"),
+    "weights that are no numbers": ({"weights": WEIGHTS}, "UnusableModel"),
+    "a pickle": ({"weights": b"\x80\x04\x95\x10"}, "UnusableModel"),
+    "no projection": ({"projection": {"kind": "none", "k": K}}, "UnusableModel"),
+    "a projection to another length": ({"projection": Projection.identity(K + 1).to_document()}, "ShapeMismatch"),
+    "signs to another length": ({"projection": Projection.signs(K - 1, bytes(32)).to_document()}, "ShapeMismatch"),
+    "a matrix for other rows": ({"projection": Projection.matrix(np.ones((K + 2, K))).to_document()}, "ShapeMismatch"),
+    "a wider model": (wide_model(K + 3), "ShapeMismatch"),
+    "a larger dimension": ({"dimension": K + 1}, "ShapeMismatch"),
+    "more queries than it holds": ({"queries": 2}, "ShapeMismatch"),
+    "unknown parameters": ({"parameters": "bfv-64-1"}, "UnknownParameters"),
+    "other parameters": ({"parameters": "bfv-8192-24"}, "MalformedCiphertext"),
+    "no query": ({"query": b""}, "MalformedCiphertext"),
+}  # fmt: skip
+
+
+def test_a_bad_request_is_refused_before_it_costs_anything(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("requested"))
+    request = taken_out(parties)
+    messages: dict[str, Message] = {name: replace(request, **change) for name, (change, _) in BAD_REQUESTS.items()}
+    messages["half a query"] = replace(request, query=request.query[: len(request.query) // 2])
+    answers = said_to(parties, parties.buyer, messages)
+    assert answers == {name: error for name, (_, error) in BAD_REQUESTS.items()} | {
+        "half a query": "MalformedCiphertext"
+    }
+    assert list(parties.seller.journal.done("evaluation-of:")) == []
+    assert list(parties.seller.journal.done("request:")) == []
+    assert not (parties.seller.directory / "rows").exists()
+    assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
+
+
+@pytest.mark.parametrize("limits", [{"most_memory": 10**5}, {"most_products": 10**5}])
+def test_a_request_that_takes_too_much_is_refused(at: Callable[[str], World], limits: dict[str, int]) -> None:
+    parties = make_parties(at("requested"), seller_policy=replace(SELLER_POLICY, **limits))
+    signs = Projection.signs(K, bytes(32)).to_document()
+    large = replace(taken_out(parties), **wide_model(400), projection=signs)
+    assert said_to(parties, parties.buyer, {"large": large}) == {"large": "TooCostly"}
+    assert said_to(parties, parties.buyer, {"small": replace(large, **wide_model(40))})["small"] == "UnusableModel"
+
+
+def test_by_default_a_seller_of_many_records_computes_no_huge_rows() -> None:
+    RequestCost.of(5 * 10**5, 100, 512, 1, projected=True).check(SELLER_POLICY)
+    for n, d, k, projected in ((2**20, 4096, 4096, False), (10**6, 4096, 16, True), (1000, 4096, 2**19, True)):
+        with pytest.raises(TooCostly):
+            RequestCost.of(n, d, k, 1, projected=projected).check(SELLER_POLICY)
+
+
+def classes(*values: Any) -> Change:
+    schema = replace(feature_schema(), classes=values)
+    config, weights = LogisticRegression.untrained(schema).to_parts()
+    return {"model_config": config, "weights": weights}
+
+
+def test_whether_a_model_fits_the_records_is_no_free_question(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("requested"))
+    request = taken_out(parties)
+    # Each asks something of a record's label; one answer says no more than another, and each is paid for.
+    guesses = {str(values): replace(request, **classes(*values)) for values in ((0, 7), (1, 7), (8, 9), (-1, 0))}
+    answers = said_to(parties, parties.buyer, guesses)
+    assert sorted(answers.values()) == ["BudgetExhausted", "UnusableModel", "UnusableModel", "UnusableModel"]
+    texts = {refusal["text"] for refusal in parties.seller.refusals() if refusal["error"] == "UnusableModel"}
+    assert len(texts) == 1
+    assert not any(letter.isdigit() for letter in texts.pop())
+    assert said_to(parties, parties.buyer, {"late": request}) == {"late": "BudgetExhausted"}
+
+
+def test_one_evaluation_for_a_model_and_a_counterparty(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("requested"))
+    request = taken_out(parties)
+    data = forged(parties.buyer, request)
+    put_in(parties.world, parties.seller, data)
+    parties.seller.step()
+    reply = take_out(parties.world, parties.buyer)
+    for change in ({"nonce": bytes(32)}, {"row_scale": 1.0}, {"pricing": LinearPricing(Wei(1), RESERVE).to_document()}):
+        again = replace(request, **change)  # type: ignore[arg-type]
+        assert said_to(parties, parties.buyer, {"again": again}) == {"again": "BudgetExhausted"}
+    # The same request once more, after its time: the stored reply, byte for byte.
+    parties.world.chain.advance(SELLER_POLICY.dispute_window)
+    put_in(parties.world, parties.seller, data)
+    parties.seller.step()
+    assert take_out(parties.world, parties.buyer) == reply
+
+
+BAD_SELECTIONS: Mapping[str, tuple[Change, str]] = {
+    "no evaluation": ({"evaluation": Digest(b"\x01" * 32)}, "UnexpectedMessage"),
+    "another number": ({"buyer_random": bytes(32)}, "FieldMismatch"),
+    "a record too far": ({"records": (*SELECTED[:-1], RecordIndex(OFFERED))}, "MalformedMessage"),
+    "a record far too far": ({"records": (*SELECTED[:-1], RecordIndex(2**64 - 1))}, "MalformedMessage"),
+    "another money": ({"token": STRANGER_ADDRESS}, "FieldMismatch"),
+    "a wei less": ({"price": Wei(PRICE - 1)}, "FieldMismatch"),
+    "a wei more": ({"price": Wei(PRICE + 1)}, "FieldMismatch"),
+    "nothing": ({"price": Wei(0)}, "FieldMismatch"),
+    "more than there is": ({"price": Wei(2**256 - 1)}, "FieldMismatch"),
+    "a record more for the same price": ({"records": (*SELECTED, RecordIndex(99))}, "FieldMismatch"),
+    "too large an audit": ({"audit_rows": AUDITED + 1}, "OfferTooSmall"),
+    "an audit of all": ({"audit_rows": len(SELECTED)}, "OfferTooSmall"),
+}
+
+
+def test_a_bad_selection_opens_nothing_and_the_true_one_is_opened(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("selected"))
+    selection = taken_out(parties)
+    assert isinstance(selection, Selection)
+    messages = {name: replace(selection, **change) for name, (change, _) in BAD_SELECTIONS.items()}
+    assert said_to(parties, parties.buyer, messages) == {name: error for name, (_, error) in BAD_SELECTIONS.items()}
+    assert list(parties.seller.journal.done("opened-for:")) == []
+    assert said_to(parties, parties.buyer, {"true": selection}) == {"openings": "openings"}
+    # Having seen the seller's number, it may not choose again.
+    fewer = replace(selection, records=SELECTED[:-1], price=Wei(PRICE - PER_RECORD), audit_rows=2)
+    assert said_to(parties, parties.buyer, {"again": fewer}) == {"again": "UnexpectedMessage"}
+
+
+def test_prices_under_linear_pricing_lie_between_reserve_and_what_an_offer_states(world: World) -> None:
+    pricing = LinearPricing(Wei(10**15), RESERVE)
+    parties = make_parties(world, valuer=HandValuer(pricing=pricing))
+    while "selection" not in parties.buyer.sizes():
+        parties.seller.step()
+        parties.buyer.step()
+    selection = taken_out(parties)
+    least = RESERVE * len(SELECTED)
+    prices = {"least": Wei(least - 1), "most": Wei(2**128)}
+    messages = {name: replace(selection, price=price) for name, price in prices.items()}
+    assert said_to(parties, parties.buyer, messages) == dict.fromkeys(prices, "FieldMismatch")
+    assert said_to(parties, parties.buyer, {"at the reserve": replace(selection, price=Wei(least))}) == {
+        "openings": "openings"
+    }
+
+
+def test_a_bad_agreement_gets_no_offer(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("agreed"))
+    agreement = taken_out(parties)
+    assert isinstance(agreement, Agreement)
+    answers = said_to(
+        parties,
+        parties.buyer,
+        {
+            "another price": replace(agreement, price=Wei(PRICE - 1)),
+            "no selection": replace(agreement, selection=Digest(b"\x01" * 32)),
+        },
+    )
+    assert answers == {"another price": "FieldMismatch", "no selection": "UnexpectedMessage"}
+    assert parties.seller.offers == {}
+    assert "deposit" not in {step.partition(":")[0] for step in parties.seller.transactions()}
+
+
+def test_nothing_is_offered_before_the_openings(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("selected"))
+    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    take_out(parties.world, parties.seller)
+    assert said_to(parties, parties.buyer, {"early": Agreement(selected, PRICE)}) == {"early": "UnexpectedMessage"}
+
+
+def test_a_buyer_cannot_go_on_with_what_is_another_buyers(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("agreed"))
+    other = make_buyer(parties.world, parties.seller, "other", funded=False)
+    selection = parties.buyer.mail.stored("message:selection")[1]
+    agreement = taken_out(parties)
+    answers = said_to(parties, other, {"its selection": selection, "its agreement": agreement})
+    assert answers == dict.fromkeys(("its selection", "its agreement"), "FieldMismatch")
+    assert parties.seller.offers == {}
+
+
+def test_messages_that_are_a_sellers_are_refused(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("opened"))
+    stored = parties.buyer.journal
+    messages: dict[str, Message] = {
+        name: read(stored.get(f"received:{name}") or b"", domain=parties.buyer.domain)[1]
+        for name in ("listing", "reply")
+    }
+    for path in pending(parties.world, parties.buyer):
+        path.unlink()
+    assert said_to(parties, parties.buyer, messages) == dict.fromkeys(messages, "UnexpectedMessage")
+
+
+def test_many_strangers_cannot_fill_the_journal_with_listings(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("listed"))
+    before = parties.seller.journal.writes
+    for number in range(3):
+        stranger = make_buyer(parties.world, parties.seller, f"stranger{number}", funded=False)
+        answers = said_to(parties, stranger, {"mine": Inquiry(parties.seller.listing)})
+        assert answers == {"listing": "listing"}
+        assert said_to(parties, stranger, {"other": Inquiry(ListingId(bytes(32)))}) == {"other": "FieldMismatch"}
+    stored = [step for step, _ in parties.seller.journal.done("message:") if step.startswith("listing")]
+    assert stored == ["listing"]
+    assert parties.seller.journal.writes - before <= 3 * 4
+
+
+def test_only_a_known_buyers_refusal_is_written_down(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("replied"))
+    stranger = make_buyer(parties.world, parties.seller, "stranger", funded=False)
+    take_out(parties.world, parties.buyer)
+    refusal = Refusal(Digest(b"\x01" * 32), "Nonsense", "nothing")
+    before = parties.seller.journal.writes
+    assert said_to(parties, stranger, {"refusal": refusal}) == {}
+    assert parties.seller.journal.writes == before
+    assert said_to(parties, parties.buyer, {"refusal": refusal}) == {}
+    assert list(parties.seller.journal.done("refused-by-buyer:")) == [(bytes(refusal.about).hex(), "Nonsense: nothing")]
+
+
+def test_a_refusal_shows_nothing_that_a_terminal_would_obey(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("requested"))
+    request = taken_out(parties)
+    assert isinstance(request, Request)
+    put_in(parties.world, parties.seller, forged(parties.buyer, replace(request, model_name="a\nb\tc")))
+    parties.seller.step()
+    [(_, refusal)] = letters_to(parties.world, parties.buyer)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.error, refusal.reason.isprintable()) == ("UnusableModel", True)
+    assert "a?b?c" in refusal.reason
