@@ -142,15 +142,19 @@ def test_bytes_that_are_no_key_are_refused_and_not_shown(key: bytes) -> None:
         assert "secret" not in str(caught.value)
 
 
-def test_the_last_key_is_one_and_the_order_of_the_curve_is_none() -> None:
+def test_the_first_and_the_last_key_are_keys() -> None:
     # 115792...494337 is the order that SEC 2 section 2.4.1 gives.
     assert CURVE_ORDER == ORDER
+    assert address_of((1).to_bytes(32, "big")) == "0x7e5f4552091a69125d5dfcb7b8c2659029395bdf"
     assert address_of((ORDER - 1).to_bytes(32, "big")) == "0x80c0dbf239224071c59dd8970ab9d542e3414ab2"
 
 
 def test_an_offer_made_here_keeps_the_types_of_the_chain() -> None:
-    wrong: dict[str, Any] = {"price": 2**128, "nonce": -1, "expiry": 2**53, "listing": bytes(31), "evaluation": b""}
-    for name, value in wrong.items():
+    beyond: dict[str, Any] = {"price": 2**128, "bond": 2**128, "expiry": 2**53, "nonce": 2**256}
+    beyond |= dict.fromkeys(("chunk_count", "chunk_size", "reveal_window", "dispute_window"), 2**32)
+    below = dict.fromkeys(beyond, -1)
+    words = dict.fromkeys(("listing", "evaluation", "delivery_root", "key_commitment"), bytes(31))
+    for name, value in [*beyond.items(), *below.items(), *words.items()]:
         with pytest.raises(MalformedMessage, match=name):
             replace(GOOD, **{name: value})
 

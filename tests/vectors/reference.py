@@ -13,6 +13,7 @@ from Crypto.Hash import keccak
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from eth_account import Account
+from eth_keys.main import KeyAPI
 
 
 def sha256(data: bytes) -> bytes:
@@ -217,6 +218,12 @@ def typed_digest(domain: Mapping[str, object], struct_hash: bytes) -> bytes:
 def sign(digest: bytes, private_key: bytes) -> bytes:
     """RFC 6979 signature by a library; the digest is what is independent."""
     return bytes(Account.unsafe_sign_hash(digest, private_key).signature)
+
+
+def recover(digest: bytes, signature: bytes) -> str:
+    """The account that a signature gives, by a library and without regard to its form."""
+    point = KeyAPI.Signature(signature[:64] + bytes([signature[64] - 27])).recover_public_key_from_msg_hash(digest)
+    return str(point.to_address())
 
 
 def address(private_key: bytes) -> str:

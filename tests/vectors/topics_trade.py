@@ -16,6 +16,7 @@ from vectors.reference import (
     hpke_seal,
     keccak256,
     pattern,
+    recover,
     sealed_segments,
     sha256,
     sign,
@@ -132,6 +133,11 @@ def signatures() -> dict[str, Any]:
     }  # fmt: skip
     cases: list[Case] = [{"name": "good", "signature": good.hex(), "expect": "ok", "signer": address(SELLER_KEY)}]
     cases += [{"name": name, "signature": text.hex(), "expect": "BadSignature"} for name, text in bad.items()]
+    half, above = r + (ORDER // 2).to_bytes(32, "big"), r + (ORDER // 2 + 1).to_bytes(32, "big")
+    cases.append({"name": "s one above half the order", "signature": above.hex() + "1b", "expect": "BadSignature"})
+    # Nobody made this one, and yet it is a signature of whatever account it gives.
+    case = {"name": "s half the order", "signature": half.hex() + "1b", "expect": "ok"}
+    cases.append(case | {"signer": recover(digest, half + b"\x1b")})
     other = sign(digest, BUYER_KEY)
     cases.append({"name": "the buyer's", "signature": other.hex(), "expect": "ok", "signer": address(BUYER_KEY)})
     return {"offer": OFFER, "domain": DOMAINS[0], "cases": cases}
