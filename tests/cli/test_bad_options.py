@@ -33,7 +33,9 @@ BAD_OPTIONS: list[tuple[list[str], type[BlindfairError]]] = [
 ]
 
 
-@pytest.mark.parametrize(("options", "error"), BAD_OPTIONS, ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+@pytest.mark.parametrize(
+    ("options", "error"), BAD_OPTIONS, ids=lambda value: " ".join(value) if isinstance(value, list) else None
+)
 def test_a_bad_option_is_refused_by_name(
     options: list[str], error: type[BlindfairError], clean: Path, inside: Inside
 ) -> None:

@@ -129,7 +129,7 @@ def test_a_demo_goes_on_only_with_its_options(
 
 
 def test_a_demo_goes_on_only_with_its_table(begun: tuple[Path, Path], clean: Path, inside: Inside) -> None:
-    home, table = begun
+    _, table = begun
     table.write_text(table.read_text().replace("17.99", "17.98", 1))
     refused(inside, begun, FileChanged, "another table")
 

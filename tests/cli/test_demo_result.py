@@ -1,0 +1,226 @@
+"""One whole demo on a table as people have them: what the result file, the report and the screen say of it."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Demo
+from matplotlib.image import imread
+from real_tables import LABEL, UGLY_HEADER
+
+from blindfair.influence.table import read_table
+from blindfair.pricing.scenario import make_scenario
+from blindfair.protocol.audit import catch_probability
+
+BOND, PRICE = 10**17, 10**18
+"""Shares of 1: the demo's seller locks a tenth of the price."""
+
+ENDINGS = {
+    # case: (ending, what the buyer gains, what the seller gains), in bonds and prices
+    "honest": ("Released", -PRICE, +PRICE),
+    "corrupted_chunk": ("Refunded", +BOND, -BOND),
+    "no_reveal": ("Refunded", +BOND, -BOND),
+    "inflated_scores": ("NoOrder", 0, 0),
+    "silent_buyer": ("Released", -PRICE, +PRICE),
+}
+
+STEPS = {
+    "honest": {"commit", "deposit", "accept", "reveal", "release", "withdraw"},
+    "corrupted_chunk": {"commit", "deposit", "accept", "reveal", "dispute"},
+    "no_reveal": {"commit", "deposit", "accept", "refund"},
+    "inflated_scores": {"commit"},
+    "silent_buyer": {"commit", "deposit", "accept", "reveal", "claim", "withdraw"},
+}
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+@pytest.mark.parametrize("case", ENDINGS)
+def test_each_case_ends_as_it_must_with_the_money_right_to_the_wei(case: str, demo: Demo) -> None:
+    trade = demo.trade(case)
+    final, buyer, seller = ENDINGS[case]
+    price = demo.trade("honest")["price_wei"]
+    assert trade["final"] == final
+    assert trade["buyer_delta_wei"] == price * buyer // PRICE
+    assert trade["seller_delta_wei"] == price * seller // PRICE
+    assert trade["price_wei"] == (0 if final == "NoOrder" else price)
+    assert trade["bond_wei"] == (0 if final == "NoOrder" else price // 10)
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_each_case_counts_the_gas_of_its_steps(case: str, demo: Demo) -> None:
+    trade = demo.trade(case)
+    assert set(trade["gas"]) == set(trade["transactions"]) == STEPS[case]
+    assert all(20_000 < gas < 200_000 for gas in trade["gas"].values())
+    assert all(re.fullmatch("0x[0-9a-f]{64}", digest) for digest in trade["transactions"].values())
+
+
+def test_the_price_is_that_of_the_records_bought(demo: Demo) -> None:
+    bought = rows_of(demo.report / "bought.csv")[1:]
+    assert len(bought) * 10**15 == demo.trade("honest")["price_wei"] <= 4 * 10**17
+
+
+def test_inflated_scores_are_stopped_by_the_audit(demo: Demo) -> None:
+    assert demo.trade("inflated_scores")["error"] in ("ScoresDisagree", "RowsDisagree")
+    assert all(demo.trade(case)["error"] is None for case in ENDINGS if case != "inflated_scores")
+
+
+def test_scores_are_exact_bounded_and_in_order(demo: Demo) -> None:
+    scores = demo.result["scores"]
+    assert scores["exact"] is True
+    assert scores["spearman_float64"] >= 0.9999
+    assert 31 < scores["bits_per_record"] <= 32
+    assert scores["hiding_bits"] >= 40
+    assert scores["records"] == 328
+    assert scores["seller_us_per_record"] > 0
+    assert scores["upload_bytes"] > scores["download_bytes"] > 328 * 4
+
+
+def test_the_audit_says_what_it_catches(demo: Demo) -> None:
+    audit, bought = demo.result["audit"], len(rows_of(demo.report / "bought.csv")) - 1
+    assert audit["passed"] is True
+    assert 30 <= audit["rows"] == bought // 5 < 59
+    assert audit["catches_5_percent_fakes"] == pytest.approx(catch_probability(0.05, audit["rows"], bought))
+
+
+def test_utility_is_measured_over_ten_seeds(demo: Demo) -> None:
+    utility = demo.result["utility"]
+    assert utility["seeds"] == 10
+    assert utility["bad_share_true"] == pytest.approx(0.3, abs=0.01)
+    assert utility["auc_random"] < utility["auc_by_score"] < utility["auc_clean"]
+    for other in ("random", "before"):
+        low, high = utility[f"gain_over_{other}_ci95"]
+        gain = utility["auc_by_score"] - utility[f"auc_{other}"]
+        assert low < gain < high
+        assert (low + high) / 2 == pytest.approx(gain)
+
+
+def test_the_bought_records_are_those_that_were_offered(demo: Demo) -> None:
+    table = read_table(demo.table, LABEL)
+    offer = make_scenario(table, 0, flip_share=0.3, duplicate_share=0.05).offer
+    header, *bought = rows_of(demo.report / "bought.csv")
+    assert header == ["record", *UGLY_HEADER]
+    assert [row[0] for row in bought] == sorted({row[0] for row in bought}, key=int)
+    for number, *cells in bought:
+        assert cells == ["" if cell is None else str(cell) for cell in offer[int(number)]]
+
+
+def test_every_record_has_a_score_and_the_bought_ones_a_mark(demo: Demo) -> None:
+    header, *scores = rows_of(demo.report / "scores.csv")
+    assert header == ["record", "score_nats_positive_is_helpful", "bought"]
+    assert [int(row[0]) for row in scores] == list(range(328))
+    bought = {row[0] for row in rows_of(demo.report / "bought.csv")[1:]}
+    assert {row[0] for row in scores if row[2] == "1"} == bought
+    mean = {mark: np.mean([float(row[1]) for row in scores if row[2] == mark]) for mark in "01"}
+    assert mean["1"] > 0 > mean["0"]
+
+
+def test_the_receipt_names_order_transactions_digests_and_disclosure(demo: Demo) -> None:
+    receipt = json.loads((demo.report / "receipt.json").read_text())
+    honest = demo.trade("honest")
+    assert receipt["final"] == "Released"
+    assert receipt["price_wei"] == str(honest["price_wei"])
+    assert receipt["transactions"] == honest["transactions"]
+    assert {"listing_root", "manifest", "evaluation", "delivery_root", "key_commitment"} == set(receipt["digests"])
+    assert all(re.fullmatch("0x[0-9a-f]{64}", digest) for digest in [receipt["order"], *receipt["digests"].values()])
+    assert receipt["disclosed"]["records_opened_in_the_audit"] == demo.result["audit"]["rows"]
+    assert receipt["disclosed"]["total_bits"] == pytest.approx(328 * receipt["disclosed"]["bits_per_record"])
+
+
+def test_the_schema_is_the_one_that_the_buyer_sent(demo: Demo) -> None:
+    schema = json.loads((demo.report / "schema.json").read_text())
+    kinds = {feature["column"]: feature["kind"] for feature in schema["features"]}
+    assert kinds == {
+        "[bold]size[/]": "number",
+        "texture": "number",
+        "smoothness": "number",
+        "shape, in words": "category",
+        "symmetric": "category",
+    }
+    assert schema["classes"] == ["No", "Yes"]
+
+
+@pytest.mark.parametrize("name", ["scores.png", "utility.png", "gas.png"])
+def test_the_report_has_its_pictures(name: str, demo: Demo) -> None:
+    picture = imread(demo.report / name)
+    assert picture.shape[:2] == (585, 1040)
+    blue = np.abs(picture[:, :, :3] - np.array([0x1B, 0x6C, 0xA8]) / 255).max(axis=2) < 0.01
+    assert blue.sum() > 500
+
+
+def test_nothing_but_the_report_is_in_its_directory(demo: Demo) -> None:
+    assert sorted(path.name for path in demo.report.iterdir()) == [
+        "bought.csv",
+        "gas.png",
+        "receipt.json",
+        "schema.json",
+        "scores.csv",
+        "scores.png",
+        "utility.png",
+    ]
+
+
+# --- the screen ----------------------------------------------------------------------------------------------------
+
+
+def test_text_from_the_table_is_printed_as_it_is(demo: Demo) -> None:
+    assert "[bold]size[/]: number" in demo.ended.err
+    assert "[red]round[/red]" in demo.ended.err
+    assert "\x1b" not in demo.ended.err + demo.ended.out
+
+
+def test_the_screen_says_what_it_will_take_before_the_first_trade(demo: Demo) -> None:
+    before, _, after = demo.ended.err.partition("\nhonest: an honest trade\n")
+    assert after
+    estimate = " ".join(before.split())
+    told = re.search(r"([0-9,]+) B up, ([0-9,]+) B down, [0-9,]+ MiB of memory, about [0-9.]+ s", estimate)
+    assert told
+    # The messages add a few thousand bytes to the ciphertexts.
+    for shown, key in zip(told.groups(), ("upload_bytes", "download_bytes"), strict=True):
+        assert int(shown.replace(",", "")) == pytest.approx(demo.result["scores"][key], abs=10_000)
+
+
+def test_results_go_to_standard_output_and_progress_does_not(demo: Demo) -> None:
+    assert "How the trades ended" in demo.ended.out
+    assert "sends the request" not in demo.ended.out
+    assert "sends the request" in demo.ended.err
+    assert "How the trades ended" not in demo.ended.err
+
+
+def test_money_is_shown_to_the_wei(demo: Demo) -> None:
+    price = demo.trade("honest")["price_wei"]
+    shown = f"{price / 10**18:.3f}".rstrip("0")
+    (line,) = re.findall(r"^  honest +Released .*$", demo.ended.out, re.MULTILINE)
+    assert line.split()[2:6] == [shown, f"{price / 10**19:.4f}".rstrip("0"), f"-{shown}", f"+{shown}"]
+
+
+def test_the_screen_says_how_to_read_a_score(demo: Demo) -> None:
+    assert "positive = helpful, in nats" in demo.ended.out
+
+
+def test_the_screen_says_what_was_disclosed(demo: Demo) -> None:
+    text = " ".join(demo.ended.out.split())
+    assert "at most 32.00 bits a record" in text
+    assert f"{demo.result['audit']['rows']} records opened in the audit" in text
+
+
+def test_the_screen_says_what_is_worse_than_hoped(demo: Demo) -> None:
+    text = " ".join(demo.ended.out.split())
+    assert "The audit was small" in text
+    low, _ = demo.result["utility"]["gain_over_before_ci95"]
+    assert ("Buying is not shown to be worth anything" in text) == (low <= 0)
+
+
+def test_no_line_is_wider_than_a_hundred_columns(demo: Demo) -> None:
+    assert max(len(line) for line in (demo.ended.out + demo.ended.err).splitlines()) <= 100
+
+
+def test_nothing_of_the_agents_stays_behind(demo: Demo) -> None:
+    written = {path.name for path in demo.table.parent.iterdir()}
+    assert written == {"ugly.csv", "result.json", "a"}

@@ -1,0 +1,126 @@
+"""However the command ends, it says so in one message, leaves no traceback and no half of anything."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from command import COMMAND, Inside
+
+from blindfair.cli.ending import BUG, INTERRUPTED, TERMINATED, USAGE
+from blindfair.protocol import errors
+from blindfair.protocol.errors import BlindfairError
+
+
+def all_errors(root: type[BlindfairError]) -> list[type[BlindfairError]]:
+    return [root, *(error for child in root.__subclasses__() for error in all_errors(child))]
+
+
+def test_every_ending_has_a_code_of_its_own() -> None:
+    codes = [error.exit_code for error in all_errors(BlindfairError)]
+    codes += [0, USAGE, BUG, INTERRUPTED, TERMINATED]
+    assert len(set(codes)) == len(codes)
+    assert all(0 <= code <= 255 for code in codes)
+
+
+@pytest.fixture
+def bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("blindfair.cli.main.prepare", broken)
+
+
+@pytest.mark.usefixtures("bug")
+def test_a_bug_says_that_it_is_one(clean: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside) -> None:
+    monkeypatch.delenv("BLINDFAIR_TRACEBACK", raising=False)
+    ended = inside("demo", "--json", "result.json")
+    assert ended.code == BUG
+    assert ended.err.startswith("error: ZeroDivisionError: This is a bug of blindfair: division by zero\n")
+    assert "BLINDFAIR_TRACEBACK=1" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.usefixtures("bug")
+def test_a_traceback_is_there_for_who_asks(clean: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside) -> None:
+    monkeypatch.setenv("BLINDFAIR_TRACEBACK", "1")
+    ended = inside("demo")
+    assert ended.code == BUG
+    assert "Traceback" in ended.err
+    assert "in broken" in ended.err
+
+
+@pytest.mark.parametrize("name", ["OfferTooSmall", "ContractReverted", "NodeFailure", "JournalDamaged"])
+def test_an_error_of_any_room_ends_with_its_code(
+    name: str, clean: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside
+) -> None:
+    error: type[BlindfairError] = getattr(errors, name)
+
+    def fail(*_: object) -> None:
+        raise error("Something\nis wrong", expected="this", found="that", hint="do so")
+
+    monkeypatch.setattr("blindfair.cli.main.prepare", fail)
+    ended = inside("demo")
+    ended.failed(error)
+    assert ended.err == f"error: {name}: Something\\nis wrong\n  expected  this\n  found     that\n  hint      do so\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "message"),
+    [(signal.SIGINT, INTERRUPTED, "error: Interrupted: No result was written"), (signal.SIGTERM, TERMINATED, "")],
+)
+def test_a_stopped_demo_leaves_no_result_and_no_keys(
+    sent: signal.Signals, code: int, message: str, clean: Path
+) -> None:
+    command = subprocess.Popen(
+        [COMMAND, "demo", "--json", "result.json", "--report", "report"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert command.stderr is not None
+    assert command.stdout is not None
+    # Into the first trade, where directories with keys are there.
+    while "commits to" not in (line := command.stderr.readline()):
+        assert line, "the command ended by itself"
+    assert list(Path(tempfile.gettempdir()).rglob("secrets"))
+    command.send_signal(sent)
+    told = command.stderr.read()
+    assert command.wait() == code
+    assert message in told
+    assert "Traceback" not in told
+    assert command.stdout.read() == ""
+    command.stderr.close()
+    command.stdout.close()
+
+
+def test_a_reader_that_leaves_is_no_bug(clean: Path) -> None:
+    reading, writing = os.pipe()
+    command = subprocess.Popen([COMMAND, "demo", "--help"], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(reading)
+    os.close(writing)
+    _, told = command.communicate()
+    assert "Traceback" not in told
+    assert "bug" not in told
+
+
+def test_a_purchase_too_small_for_its_audit_ends_the_demo_with_no_money_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside
+) -> None:
+    """The options allow it, and then the scores leave too little to buy: only the trade itself can tell."""
+    table = tmp_path / "small.csv"
+    lines = [f"{number % 7},{number * 37 % 101},{(number % 7 > 3) ^ (number % 5 == 0):d}" for number in range(260)]
+    table.write_text("a,b,y\n" + "\n".join(lines) + "\n")
+    home, result = tmp_path / "home", tmp_path / "result.json"
+    ended = inside("demo", "--records", table, "--label", "y", "--directory", home, "--json", result)
+    assert ended.code == errors.OfferTooSmall.exit_code, ended.err
+    last = ended.err.splitlines()[-1]
+    assert "OfferTooSmall" in ended.err
+    assert "at least 30 records opened" in ended.err, last
+    assert "Hint: " in ended.err
+    assert not result.exists()
+    assert "accept" not in ended.err
+    assert json.loads((home / "options.json").read_text())["options"]["label"] == "y"

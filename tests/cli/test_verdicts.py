@@ -1,0 +1,112 @@
+"""The demo says it when buying, or buying by score, is not worth it; and says nothing of the kind when it is."""
+
+import numpy as np
+import pytest
+from real_tables import LABEL, digits
+
+from blindfair.agents.valuer import Choice
+from blindfair.blind.disclosure import Disclosure
+from blindfair.blind.parameters import exact_set
+from blindfair.cli.demo.options import DemoOptions
+from blindfair.cli.demo.pictures import STEPS
+from blindfair.cli.demo.prepared import prepare
+from blindfair.cli.demo.summary import HonestTrade
+from blindfair.cli.demo.verdicts import verdicts
+from blindfair.pricing.utility import SeedOutcome, Utility, measure_utility
+from blindfair.protocol.quantities import RecordIndex, Wei
+
+BEFORE = (0.70, 0.75, 0.80)
+
+
+def utility(by_score: float, at_random: float, *, spread: float = 0.001, estimated: float = 0.28) -> Utility:
+    """Three seeds whose gains over no purchase are `by_score` and `at_random` on average, `spread` apart."""
+    outcomes = [
+        SeedOutcome(
+            auc_before=before,
+            auc_by_score=(before + by_score + place * spread,),
+            auc_random=(before + at_random - place * spread,),
+            auc_clean=(before + 0.02,),
+            bad_share_bought=(0.1,),
+            flipped_label_auc=0.85,
+            bad_share_estimated=estimated,
+            bad_share_true=0.3,
+        )
+        for place, before in zip((-1, 0, 1), BEFORE, strict=True)
+    ]
+    return Utility((0.3,), tuple(outcomes))
+
+
+def trade(*, exact: bool = True, rows: int = 59, after: float = 0.76, reasons: tuple[str, ...] = ()) -> HonestTrade:
+    records = tuple(RecordIndex(number) for number in range(300))
+    return HonestTrade(
+        records=1000,
+        dimension=20,
+        scores=np.zeros(1000),
+        choice=Choice(records, Wei(300), reasons, {}),
+        bought=tuple((number, b"") for number in records),
+        exact=exact,
+        spearman=1.0,
+        disclosure=Disclosure.of(exact_set(32), records=1000, queries=1),
+        seller_microseconds=10.0,
+        audit_rows=rows,
+        clipped_per_million=0,
+        flipped=0.3,
+        auc_before=0.75,
+        auc_after=after,
+    )
+
+
+def test_a_good_purchase_needs_no_but() -> None:
+    assert verdicts(utility(0.01, -0.01), trade()) == []
+
+
+@pytest.mark.parametrize(
+    ("measured", "sentence"),
+    [
+        (utility(0.001, -0.02), "Buying is not shown to be worth anything"),
+        (utility(-0.01, -0.03), "Buying is not worth it"),
+        (utility(0.01, 0.009), "Buying by score is not shown to be better than buying at random"),
+        (utility(0.01, 0.03), "Buying by score is worse than buying at random"),
+        (utility(0.01, -0.01, estimated=0.1), "10% where 30% are bad"),
+    ],
+    ids=["no gain shown", "loss", "no better than random", "worse than random", "misjudged"],
+)
+def test_what_was_measured_over_seeds_is_judged(measured: Utility, sentence: str) -> None:
+    (found,) = verdicts(measured, trade())
+    assert sentence in found
+
+
+@pytest.mark.parametrize(
+    ("ended", "sentence"),
+    [
+        (trade(exact=False), "NOT those of the rows"),
+        (trade(rows=36), "opened 36 of the selected records, 59 are usual"),
+        (trade(after=0.7499), "This purchase did not help: the AUC was 0.7500 and is 0.7499"),
+        (trade(reasons=("Nothing here is worth its price.",)), "Nothing here is worth its price."),
+    ],
+    ids=["inexact", "small audit", "no help", "the buyer's own reason"],
+)
+def test_what_this_trade_showed_is_judged(ended: HonestTrade, sentence: str) -> None:
+    (found,) = verdicts(utility(0.01, -0.01), ended)
+    assert sentence in found
+
+
+def test_gains_are_paired_or_the_seeds_would_hide_them() -> None:
+    """The seeds differ by 0.1, the gain is 0.01: unpaired, no interval would leave zero out."""
+    measured = utility(0.01, -0.01)
+    low, high = measured.gain_over_before_ci95()
+    assert 0.005 < low < 0.01 < high < 0.015
+    assert measured.curve("auc_by_score").std() > 0.03
+
+
+def test_digits_can_be_traded_by_score(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """1,797 records, 64 columns of which some never vary."""
+    job = prepare(DemoOptions(records=digits(tmp_path_factory.mktemp("digits") / "digits.csv"), label=LABEL))
+    assert 50 < job.schema.width < 65
+    measured = measure_utility(job.table, seeds=(0, 1), categorical=job.codes).to_document()
+    gains = {arm: float(str(measured[f"auc_{arm}"])) for arm in ("before", "random", "by_score", "clean")}
+    assert gains["random"] < gains["before"] < gains["by_score"] < gains["clean"]
+
+
+def test_gas_is_drawn_in_the_order_of_the_protocol() -> None:
+    assert list(STEPS)[:5] == ["commit", "deposit", "accept", "reveal", "release"]
