@@ -1,0 +1,225 @@
+"""`scripts/environment`: an environment is made once, made anew when it is half or elsewhere, and never mistaken.
+
+The real script with real environments and pip, in a checkout of a package of the same name without dependencies: what
+is tested is the script, not the network.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+PROJECT = """[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "blindfair"
+version = "1"
+optional-dependencies = { dev = [] }
+"""
+
+BACKEND = '''"""Builds an editable wheel with the standard library alone; fails where a file says so."""
+import pathlib, zipfile
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    if pathlib.Path("broken").exists():
+        raise SystemExit("no network, say")
+    info = "blindfair-1.dist-info"
+    with zipfile.ZipFile(pathlib.Path(folder) / "blindfair-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("blindfair.pth", str(pathlib.Path("src").absolute()))
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: blindfair\\nVersion: 1\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/entry_points.txt", "[console_scripts]\\nblindfair = blindfair.cli.demo.demo:main\\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return "blindfair-1-py3-none-any.whl"
+'''
+
+MODULES = {
+    "blindfair/cli/demo/demo.py": "import sys\ndef main():\n    print('demo', *sys.argv[1:])\n",
+    "blindfair/influence/models.py": "def record_gradients(*_):\n    pass\n",
+    "numpy.py": "def ones(_):\n    pass\n",
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout whose path holds blanks, with its environment made by the first run of the demo."""
+    root = tmp_path_factory.mktemp("some where") / "the check out"
+    for name, text in {"pyproject.toml": PROJECT, "backend.py": BACKEND}.items():
+        path = root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    for name, text in MODULES.items():
+        path = root / "src" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    shutil.copytree(SCRIPTS, root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    first = demo(root, "--seed", "a b", cwd=Path("/"))
+    assert first.stdout == "demo demo --seed a b\n", first.stderr
+    assert "making the environment" in first.stderr
+    return root
+
+
+def demo(root: Path, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run scripts/demo with hardly any environment variables."""
+    base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [root / "scripts" / "demo", *arguments],
+        cwd=cwd or root,
+        env={**base, "PYTHON": sys.executable, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def quickly(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables with which a further environment borrows the pip of the first, instead of six seconds for its own."""
+    folder = tmp_path_factory.mktemp("quickly")
+    (pip,) = (made / ".venv" / "lib").glob("python*/site-packages/pip")
+    shutil.copytree(pip, folder / "borrowed" / "pip")
+    python = folder / "python"
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in "-m venv "*) set -- -m venv --without-pip "$3";; esac\nexec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    return {"PYTHON": str(python), "PYTHONPATH": str(folder / "borrowed")}
+
+
+def came_to_its_end(done: subprocess.CompletedProcess[str]) -> bool:
+    return done.returncode == 0 and done.stdout == "demo demo\n"
+
+
+def test_a_second_run_installs_nothing(made: Path) -> None:
+    # Whatever would be built now would fail.
+    (made / "broken").touch()
+    done = demo(made)
+    (made / "broken").unlink()
+    assert came_to_its_end(done), done.stderr
+    assert done.stderr == ""
+
+
+def test_a_changed_project_is_installed_again(made: Path) -> None:
+    stamp = made / ".venv" / ".blindfair"
+    before = stamp.read_text()
+    (made / "pyproject.toml").write_text(PROJECT + "# changed\n")
+    done = demo(made)
+    assert came_to_its_end(done), done.stderr
+    assert stamp.read_text() != before
+    assert "anew" not in done.stderr
+
+
+def test_a_failed_installation_says_so_and_is_tried_again(made: Path) -> None:
+    (made / "pyproject.toml").write_text(PROJECT + "# changed again\n")
+    (made / "broken").touch()
+    failed = demo(made)
+    (made / "broken").unlink()
+    assert failed.returncode == 1
+    assert "error: the packages could not be installed" in failed.stderr
+    assert "no network, say" in failed.stderr
+    assert failed.stdout == ""
+    again = demo(made)
+    assert came_to_its_end(again), again.stderr
+    assert "anew" not in again.stderr
+
+
+def test_two_installations_at_once_are_refused(made: Path) -> None:
+    busy = made / ".venv" / ".blindfair-busy"
+    busy.write_text(str(os.getpid()))
+    done = demo(made)
+    busy.unlink()
+    assert done.returncode == 1
+    assert f"error: process {os.getpid()} is installing" in done.stderr
+
+
+def test_an_environment_without_pip_gets_one(made: Path) -> None:
+    pip, information = sorted((made / ".venv" / "lib").glob("python*/site-packages/pip*"))
+    shutil.rmtree(pip)
+    shutil.rmtree(information)
+    (made / "pyproject.toml").write_text(PROJECT + "# without pip\n")
+    done = demo(made)
+    assert came_to_its_end(done), done.stderr
+    assert pip.is_dir()
+
+
+def test_a_checkout_that_was_moved_gets_another_environment(
+    made: Path, tmp_path: Path, quickly: dict[str, str]
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(made, moved, symlinks=True)
+    done = demo(moved, **quickly)
+    assert came_to_its_end(done), done.stderr
+    assert f"was made for {made}" in done.stderr
+    assert (moved / ".venv" / ".blindfair-home").read_text() == str(moved)
+
+
+def test_what_was_interrupted_is_made_anew(made: Path, quickly: dict[str, str]) -> None:
+    over = subprocess.Popen([sys.executable, "-c", ""])
+    over.wait()
+    venv = made / ".venv"
+    (venv / ".blindfair-busy").write_text(str(over.pid))
+    (venv / "half").touch()
+    done = demo(made, **quickly)
+    assert came_to_its_end(done), done.stderr
+    assert "was interrupted" in done.stderr
+    assert not (venv / "half").exists()
+    assert not (venv / ".blindfair-busy").exists()
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(made: Path, quickly: dict[str, str]) -> None:
+    python = made / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/nonexistent/python3")
+    done = demo(made, **quickly)
+    assert came_to_its_end(done), done.stderr
+    assert "no working Python" in done.stderr
+
+
+# --- no Python that serves -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A checkout without an environment."""
+    shutil.copytree(SCRIPTS, tmp_path / "bare" / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "bare" / "pyproject.toml").write_text(PROJECT)
+    return tmp_path / "bare"
+
+
+def tools(folder: Path, python: str) -> str:
+    """A PATH with what the script needs of the system and the given program as `python3`."""
+    folder.mkdir()
+    for name in ("bash", "cat", "cksum", "cp", "dirname", "env", "rm"):
+        found = shutil.which(name)
+        assert found is not None
+        (folder / name).symlink_to(found)
+    (folder / "python3").write_text(python)
+    (folder / "python3").chmod(0o755)
+    return str(folder)
+
+
+def test_an_old_python_is_refused(bare: Path, tmp_path: Path) -> None:
+    path = tools(tmp_path / "bin", "#!/bin/sh\nexit 1\n")
+    done = demo(bare, PATH=path, PYTHON="")
+    assert done.returncode == 1
+    assert "error: blindfair needs Python 3.11 or newer" in done.stderr
+    assert not (bare / ".venv").exists()
+
+
+def test_a_python_without_venv_is_refused_with_its_cure(bare: Path, tmp_path: Path) -> None:
+    # As Debian's without the package python3-venv: everything works but the import of ensurepip.
+    without = f'#!/bin/sh\ncase "$*" in *ensurepip*) exit 1;; esac\nexec {sys.executable} "$@"\n'
+    done = demo(bare, PATH=tools(tmp_path / "bin", without), PYTHON="")
+    assert done.returncode == 1
+    assert "error: python3 cannot make environments" in done.stderr
+    assert "apt install python3-venv" in done.stderr
+    assert not (bare / ".venv").exists()
