@@ -224,7 +224,7 @@ def test_tokens_that_are_not_there_are_named(world: World) -> None:
 def test_a_price_beyond_all_means_holds_up_nobody_else(at: Callable[[str], World]) -> None:
     """A hostile buyer agrees to so high a price that no bond for it can be had."""
     world = at("requested")
-    parties = make_parties(world)
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(10**30)))
     price = Wei(10**30)
     valuer = HandValuer(price=price, pricing=LinearPricing(Wei(1), RESERVE))
     hostile = make_buyer(world, parties.seller, "hostile", valuer=valuer, policy=replace(BUYER_POLICY, budget=price))

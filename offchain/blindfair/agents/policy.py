@@ -25,6 +25,13 @@ class SellerPolicy:
     offer_validity: Seconds = Seconds(6 * 3600)
     """From the making of an offer to the last moment of accept."""
 
+    most_bonds: Wei = Wei(10**18)
+    """The most that the bonds of all open offers in one token may come to, in its smallest unit. A buyer names the
+    price, and so the bond: without a bound one that never accepts could tie up all that the seller has."""
+
+    gas_reserve: Wei = Wei(10**16)
+    """Ether kept out of bonds for every open offer, so that its reveal, claim and withdrawal can be paid for."""
+
     most_memory: int = 2**32
     """Bytes that rows, features and projection of one request may take together."""
 

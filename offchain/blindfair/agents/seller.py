@@ -5,6 +5,7 @@ Every answer is journalled before it is sent, and given again unchanged when the
 those.
 """
 
+import contextlib
 import math
 import secrets
 import time
@@ -40,6 +41,7 @@ from blindfair.protocol.errors import (
     MessageError,
     OfferTooSmall,
     ScoringError,
+    Undeliverable,
     UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest
@@ -80,7 +82,7 @@ class Seller(Agent):
         self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
         self._ledger = BudgetLedger(self.journal, stock.terms)
         self._store = RowStore(directory / "rows", self._secret)
-        self._orders = SellerOrders(self)
+        self._orders = SellerOrders(self, policy)
         self._committed = False
 
     # --- the listing -----------------------------------------------------------------------------------------------
@@ -148,8 +150,12 @@ class Seller(Agent):
     def _handle(self, handle: str, envelope: Envelope, message: Message) -> None:
         try:
             self._answer(envelope, message)
+        except Undeliverable as error:
+            # It may ask again once it can be answered; until then it holds up nobody else.
+            self.mail.refuse(handle, error)
         except TOLD as error:
-            self._say_no(envelope, error)
+            with contextlib.suppress(Undeliverable):
+                self._say_no(envelope, error)
             self.mail.refuse(handle, error)
         else:
             self.mail.done(handle)
@@ -259,6 +265,7 @@ class Seller(Agent):
 
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
         check_selection_message(selection, request, self.manifest)
+        self._orders.check_bond(selection.token, self._policy.bond(selection.price))
         random = self._random(digest)
         drawn = draw(selection.buyer_random, random, selection.evaluation, selection.records, selection.audit_rows)
         self._ledger.spend_openings(envelope.digest, len(drawn))

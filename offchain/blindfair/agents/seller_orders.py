@@ -8,20 +8,22 @@ import json
 from collections.abc import Callable
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.waiting import Turn, Waiting
 from blindfair.chain.exchange import Call
-from blindfair.protocol.errors import ContractReverted, JournalDamaged
+from blindfair.protocol.errors import BudgetExhausted, ContractReverted, JournalDamaged
 from blindfair.protocol.messages import Delivery
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import Address, DeliveryKey, Timestamp, Wei
+from blindfair.protocol.quantities import ETHER, Address, DeliveryKey, Timestamp, Wei
 
 
 class SellerOrders:
     """The offers of one seller, by the name of their selection, and the orders that they become."""
 
-    def __init__(self, seller: Agent) -> None:
+    def __init__(self, seller: Agent, policy: SellerPolicy) -> None:
         self._seller = seller
+        self._policy = policy
         self._known: dict[str, Offer] = {}
 
     # --- offers ----------------------------------------------------------------------------------------------------
@@ -49,6 +51,17 @@ class SellerOrders:
         """How the order ended: `Released`, `Refunded`, `Cancelled` or `Expired`; None while it is open."""
         return self._seller.journal.intent(f"ended:{name}")
 
+    def check_bond(self, token: Address, bond: Wei) -> None:
+        """Whether one more offer with this bond is within the policy. Raises BudgetExhausted, which buyers are told."""
+        promised = sum(offer.bond for offer in self.open_offers().values() if offer.token == token)
+        if promised + bond > self._policy.most_bonds:
+            raise BudgetExhausted(
+                "The seller does not lock so much at once",
+                expected=f"bonds of at most {self._policy.most_bonds - promised}",
+                found=bond,
+                hint="buy less, or later",
+            )
+
     def provide_bond(self, name: str) -> None:
         """Deposit what the free balance lacks for the bond of this offer beside those that are promised already.
 
@@ -58,7 +71,14 @@ class SellerOrders:
         step, lacking = f"deposit:{name}", self._lacking(name)
         if seller.wallet.executed(step) or not (seller.wallet.begun(step) or lacking):
             return
-        seller.wallet.check_funds(token, lacking, "the bond of an offer")
+        reserve = Wei(self._policy.gas_reserve * len(self.open_offers()))
+        if token == ETHER:
+            seller.wallet.check_funds(
+                token, Wei(lacking + reserve), "the bond of an offer and the gas of all open ones"
+            )
+        else:
+            seller.wallet.check_funds(token, lacking, "the bond of an offer")
+            seller.wallet.check_funds(ETHER, reserve, "the gas of all open offers")
         seller.wallet.approve(step, token, lacking)
         seller.wallet.execute(step, lambda: seller.exchange.deposit(token, lacking), "deposits the bond")
 

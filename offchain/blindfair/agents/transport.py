@@ -2,19 +2,25 @@
 repeat, and is trusted with nothing: every message is signed, and the delivery sealed."""
 
 import hashlib
+import os
+import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from blindfair.agents.store import private_directory, write_atomically
+from blindfair.protocol.errors import CannotWrite, InsecureStore, Undeliverable
 from blindfair.protocol.quantities import Address
+
+_HANDLE = re.compile(r"[0-9a-f]{64}")
 
 
 class Transport(Protocol):
     """A mailbox. A message stays pending until `done`, so that a receiver that was killed sees it again."""
 
     def send(self, to: Address, message: bytes) -> None:
-        """Put a message into the mailbox of `to`. Sending the same bytes twice is the same as once."""
+        """Put a message into the mailbox of `to`; the same bytes twice are the same as once. Raises Undeliverable."""
         ...
 
     def pending(self) -> Iterator[tuple[str, int]]:
@@ -33,7 +39,8 @@ class Transport(Protocol):
 class FolderTransport:
     """Mailboxes as folders under `root`: one machine, or a folder that two machines share.
 
-    A file is named by the hash of its bytes.
+    A file is named by the hash of its bytes; what has another name, or is no plain file, is not looked at. Whoever else
+    may write into the folder can take messages away, and nothing more.
     """
 
     def __init__(self, root: Path, own: Address) -> None:
@@ -41,19 +48,38 @@ class FolderTransport:
         self._own = private_directory(root / own)
 
     def send(self, to: Address, message: bytes) -> None:
-        """See `Transport`. Raises CannotWrite."""
-        write_atomically(private_directory(self._root / to) / hashlib.sha256(message).hexdigest(), message)
+        """See `Transport`."""
+        mailbox = self._root / to
+        if mailbox.is_symlink():
+            raise Undeliverable("A mailbox leads elsewhere", expected="a folder", found=f"{to} is a link")
+        try:
+            write_atomically(private_directory(mailbox) / hashlib.sha256(message).hexdigest(), message)
+        except (CannotWrite, InsecureStore) as error:
+            raise Undeliverable(
+                f"The mailbox of {to} takes no message", found=error.what, hint="look at the folder's space and mode"
+            ) from error
 
     def pending(self) -> Iterator[tuple[str, int]]:
         """See `Transport`."""
         for path in sorted(self._own.iterdir()):
-            # A name with a dot is a message that is still being written.
-            if path.is_file() and not path.name.startswith("."):
-                yield path.name, path.stat().st_size
+            if not _HANDLE.fullmatch(path.name):
+                continue
+            try:
+                found = path.lstat()
+            except OSError:
+                # Taken away meanwhile, or not for us to read: the same as never sent.
+                continue
+            if stat.S_ISREG(found.st_mode):
+                yield path.name, found.st_size
 
     def receive(self, handle: str) -> bytes:
-        """See `Transport`."""
-        return self._path(handle).read_bytes()
+        """See `Transport`. A message that cannot be read is empty, and no message."""
+        try:
+            descriptor = os.open(self._path(handle), os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return b""
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read()
 
     def done(self, handle: str) -> None:
         """See `Transport`."""

@@ -432,6 +432,12 @@ class InsecureStore(StateError):
     exit_code = 94
 
 
+class Undeliverable(StateError):
+    """A mailbox cannot take a message. A counterparty that spoils its own is left to itself."""
+
+    exit_code = 96
+
+
 class SecretDamaged(StateError):
     """A stored secret of an encrypted query cannot be read back."""
 
