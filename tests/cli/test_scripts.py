@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -67,13 +68,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def demo(root: Path, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def demo(
+    root: Path, *arguments: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run scripts/demo with hardly any environment variables."""
     base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
         [root / "scripts" / "demo", *arguments],
         cwd=cwd or root,
-        env={**base, "PYTHON": sys.executable, **environment},
+        env={**base, "PYTHON": sys.executable, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=300,
@@ -156,7 +159,7 @@ def test_a_checkout_that_was_moved_gets_another_environment(
 ) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(made, moved, symlinks=True)
-    done = demo(moved, **quickly)
+    done = demo(moved, environment=quickly)
     assert came_to_its_end(done), done.stderr
     assert f"was made for {made}" in done.stderr
     assert (moved / ".venv" / ".blindfair-home").read_text() == str(moved)
@@ -168,7 +171,7 @@ def test_what_was_interrupted_is_made_anew(made: Path, quickly: dict[str, str]) 
     venv = made / ".venv"
     (venv / ".blindfair-busy").write_text(str(over.pid))
     (venv / "half").touch()
-    done = demo(made, **quickly)
+    done = demo(made, environment=quickly)
     assert came_to_its_end(done), done.stderr
     assert "was interrupted" in done.stderr
     assert not (venv / "half").exists()
@@ -179,7 +182,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(made: Path, quickly: d
     python = made / ".venv" / "bin" / "python"
     python.unlink()
     python.symlink_to("/nonexistent/python3")
-    done = demo(made, **quickly)
+    done = demo(made, environment=quickly)
     assert came_to_its_end(done), done.stderr
     assert "no working Python" in done.stderr
 
@@ -209,7 +212,7 @@ def tools(folder: Path, python: str) -> str:
 
 def test_an_old_python_is_refused(bare: Path, tmp_path: Path) -> None:
     path = tools(tmp_path / "bin", "#!/bin/sh\nexit 1\n")
-    done = demo(bare, PATH=path, PYTHON="")
+    done = demo(bare, environment={"PATH": path, "PYTHON": ""})
     assert done.returncode == 1
     assert "error: blindfair needs Python 3.11 or newer" in done.stderr
     assert not (bare / ".venv").exists()
@@ -218,7 +221,7 @@ def test_an_old_python_is_refused(bare: Path, tmp_path: Path) -> None:
 def test_a_python_without_venv_is_refused_with_its_cure(bare: Path, tmp_path: Path) -> None:
     # As Debian's without the package python3-venv: everything works but the import of ensurepip.
     without = f'#!/bin/sh\ncase "$*" in *ensurepip*) exit 1;; esac\nexec {sys.executable} "$@"\n'
-    done = demo(bare, PATH=tools(tmp_path / "bin", without), PYTHON="")
+    done = demo(bare, environment={"PATH": tools(tmp_path / "bin", without), "PYTHON": ""})
     assert done.returncode == 1
     assert "error: python3 cannot make environments" in done.stderr
     assert "apt install python3-venv" in done.stderr
