@@ -37,6 +37,10 @@ def test_the_root_of_all_rows() -> None:
         verify_path(leaf_hash(leaf), record, len(FILE["rows"]), tree.path(record), tree.root)
 
 
+def test_rows_of_one_entry_make_a_tree() -> None:
+    assert build_row_tree(SECRET, REQUEST, as_bytes([5, -5, 0]), 1).size == 3
+
+
 def test_equal_rows_of_another_request_record_or_secret_are_not_recognised() -> None:
     salts = {
         row_salt(secret, request, RecordIndex(record))
