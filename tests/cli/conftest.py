@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from command import Ended, Inside, outside
+from command import Inside, outside
 from real_tables import LABEL, ugly
+from whole_demo import Demo
 
 
 @pytest.fixture
@@ -28,20 +27,6 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield here
     assert sorted(here.rglob("*")) == []
     assert sorted(temporary.rglob("*")) == []
-
-
-@dataclass(frozen=True)
-class Demo:
-    """A demo that came to its end."""
-
-    ended: Ended
-    table: Path
-    result: dict[str, Any]
-    report: Path
-
-    def trade(self, case: str) -> dict[str, Any]:
-        (found,) = (trade for trade in self.result["trades"] if trade["case"] == case)
-        return dict(found)
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Demo
 from matplotlib.image import imread
 from real_tables import LABEL, UGLY_HEADER
+from whole_demo import Demo
 
 from blindfair.influence.table import read_table
 from blindfair.pricing.scenario import make_scenario

@@ -5,9 +5,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-from conftest import Demo
 from lives import lives_until_the_end
 from real_tables import LABEL
+from whole_demo import Demo
 
 
 def without_chance(result: dict[str, Any]) -> dict[str, Any]:
