@@ -194,7 +194,7 @@ def test_a_million_columns_do_not_fill_the_memory(tmp_path: Path, clean: Path) -
         "_, status, used = os.wait4(process.pid, 0);"
         "print(os.waitstatus_to_exitcode(status), used.ru_maxrss)"
     )
-    command = [sys.executable, "-c", between, COMMAND, "demo", "--records", table, "--label", "y"]
+    command: list[str | Path] = [sys.executable, "-c", between, COMMAND, "demo", "--records", table, "--label", "y"]
     code, used = map(int, subprocess.run(command, check=True, capture_output=True).stdout.split())
     assert code == TooLarge.exit_code
     # In KiB. The command takes about 110 MiB to find out that there is no table at all.

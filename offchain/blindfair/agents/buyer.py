@@ -123,7 +123,7 @@ class Buyer(Agent):
             if self.wallet.begun("accept"):
                 raise
             self._say_no(error)
-            outcome = Outcome("NoOrder", str(error), error.name)
+            outcome = Outcome.stopped(error)
         self.journal.once("outcome", lambda: json.dumps(asdict(outcome)).encode())
         self.tell("outcome", f"{outcome.final}: {outcome.reason}")
 

@@ -69,11 +69,13 @@ def _trade(world: World, case: str, job: Prepared) -> TradeResult:
     parties = make_parties(world, case, job)
     try:
         result = run_case(world, case, parties)
+        outcome = parties.buyer.outcome
     finally:
         parties.close()
-    if case == "honest" and result.error is not None:
+    if case == "honest" and outcome is not None and outcome.error is not None:
         # Both are honest here, so this is about the table and the options: the others would end the same way.
-        raise getattr(errors, result.error)(result.reason)
+        details = outcome.details or {"what": outcome.reason}
+        raise getattr(errors, outcome.error)(**details)
     return result
 
 
