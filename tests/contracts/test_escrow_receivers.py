@@ -1,6 +1,7 @@
 """Parties that are contracts and misbehave when they are paid, alone, in a batch, and by calling back."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from escrow_world import BOND, DEPOSIT, LISTING_ROOT, MANIFEST_HASH, PRICE, Contract, Sale, World, address_of, member
@@ -215,11 +216,16 @@ def test_a_batch_of_nothing_says_so(ether_world: World, orders: int) -> None:
 # --- calling back ----------------------------------------------------------------------------------------------------
 
 
-def answers(world: World, wallet: Contract, transaction: bytes) -> list[bool]:
-    """Whether each call that the wallet made when it was paid succeeded."""
+def called_back(world: World, wallet: Contract, transaction: bytes) -> list[dict[str, Any]]:
+    """What became of each call that the wallet made when it was paid: `success` and `answer`."""
     contract = world.web3.eth.contract(Web3.to_checksum_address(wallet.address), abi=wallet.abi)
     receipt = world.web3.eth.get_transaction_receipt(HexBytes(transaction))
-    return [log["args"]["success"] for log in contract.events.CalledBack().process_receipt(receipt, errors=DISCARD)]
+    return [dict(log["args"]) for log in contract.events.CalledBack().process_receipt(receipt, errors=DISCARD)]
+
+
+def answers(world: World, wallet: Contract, transaction: bytes) -> list[bool]:
+    """Whether each call that the wallet made when it was paid succeeded."""
+    return [log["success"] for log in called_back(world, wallet, transaction)]
 
 
 AGAIN: dict[str, Callable[[World, Sale], Call]] = {
@@ -247,6 +253,28 @@ def test_a_payee_that_calls_back_is_paid_once(wallet: Wallet, way: str, again: s
     assert answers(world, wallet.contract, receipt.hash) == [False]
     assert (wallet.balance, wallet.free) == (balance + PRICE + BOND, free)
     world.check_solvent([wallet.address])
+
+
+@pytest.mark.parametrize("way", ["refund", "dispute", "release", "claim"])
+def test_whoever_looks_while_being_paid_sees_the_order_ended(wallet: Wallet, way: str) -> None:
+    """State first, money second: no gas rule is needed for that."""
+    world = wallet.world
+    sale = wallet.buys() if way in ("refund", "dispute") else wallet.sells()
+    if way == "dispute":
+        world.send(world.seller, world.exchange.reveal(sale.offer, sale.key))
+    if way in ("refund", "claim"):
+        overdue(world, sale)
+    free = world.free(sale.offer.seller, ETHER)
+    wallet.behave(
+        "CallsBack",
+        world.call("orderOf", sale.offer.struct_hash()),
+        world.call("freeBalance", sale.offer.seller, ETHER),
+    )
+    receipt = world.send(world.buyer, AGAIN[way](world, sale))
+    state, balance = (log["answer"] for log in called_back(world, wallet.contract, receipt.hash))
+    ended, bond = (OrderState.REFUNDED, 0) if way in ("refund", "dispute") else (OrderState.RELEASED, BOND)
+    assert state == ended.value.to_bytes(32, "big") + bytes(32)
+    assert balance == (free + bond).to_bytes(32, "big")
 
 
 def test_a_seller_that_claims_while_it_is_paid_changes_no_sum(wallet: Wallet) -> None:
