@@ -15,8 +15,10 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
-    return Stages(tmp_path_factory.mktemp("stages"))
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+    stages = Stages(tmp_path_factory.mktemp("stages"))
+    yield stages
+    stages.close()
 
 
 @pytest.fixture
@@ -31,3 +33,17 @@ def at(stages: Stages, tmp_path: Path) -> Iterator[Callable[[str], World]]:
     yield copy
     for world in opened:
         world.close()
+
+
+@pytest.fixture
+def beside(stages: Stages, tmp_path: Path) -> Iterator[Callable[[str], World]]:
+    """`at` for what changes nothing on the chain: mails and directories are copies, the chain is one for all."""
+    heights = []
+
+    def copy(stage: str) -> World:
+        world = stages.beside(stage, tmp_path)
+        heights.append((world.exchange, world.exchange.height()))
+        return world
+
+    yield copy
+    assert all(exchange.height() == height for exchange, height in heights)

@@ -44,7 +44,7 @@ def die_at_write(number: int, *, before: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return rows
 
-    Journal._write = counted  # type: ignore[method-assign]
+    Journal._write = counted  # type: ignore[assignment,method-assign]
 
 
 def live(directory: Path, case: str) -> None:
@@ -104,7 +104,7 @@ def trade_and_die(directory: Path, case: str, dies: str) -> int:
     """How many lives it took."""
     rng = random.Random(dies)
     for number in range(LIVES):
-        writes, before = (2, True) if dies == "before-second" else (rng.randint(2, 4), bool(rng.randint(0, 1)))
+        writes, before = (2, True) if dies == "before-second" else (rng.randint(2, 6), bool(rng.randint(0, 1)))
 
         def life(writes: int = writes, before: bool = before) -> None:
             die_at_write(writes, before=before)

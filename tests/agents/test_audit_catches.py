@@ -3,13 +3,12 @@
 The inflated reply is a real one: ciphertexts that the seller changed without any key. The draws are seeded.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import binom
-from trade import AUDITED, OFFERED, Parties, World, make_parties
+from trade import AUDITED, OFFERED, Parties, Stages, make_parties
 
 from blindfair.agents.buyer_checks import audit_openings
 from blindfair.agents.evaluated import Evaluated
@@ -27,10 +26,11 @@ WORTHLESS = frozenset(range(0, OFFERED, 5))
 HONEST = [record for record in range(OFFERED) if record not in WORTHLESS]
 
 
-@pytest.fixture
-def inflated(at: Callable[[str], World]) -> Parties:
+@pytest.fixture(scope="module")
+def inflated(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Parties:
     """Both parties after a reply in which the scores of a fifth of the records are inflated."""
-    parties = make_parties(at("requested"), seller_type=InflatingSeller)
+    world = stages.beside("requested", tmp_path_factory.mktemp("inflated"))
+    parties = make_parties(world, seller_type=InflatingSeller)
     assert isinstance(parties.seller, InflatingSeller)
     parties.seller.worthless = tuple(WORTHLESS)
     parties.seller.step()

@@ -27,8 +27,8 @@ def new_seller(world: World) -> Seller:
     return Seller(world.directory / "seller", world.surroundings(), stock(), SELLER_POLICY)
 
 
-def test_two_agents_never_work_in_one_directory(at: Callable[[str], World]) -> None:
-    world = at("asked")
+def test_two_agents_never_work_in_one_directory(beside: Callable[[str], World]) -> None:
+    world = beside("asked")
     seller = new_seller(world)
     with pytest.raises(StoreInUse):
         new_seller(world)
@@ -36,8 +36,8 @@ def test_two_agents_never_work_in_one_directory(at: Callable[[str], World]) -> N
     new_seller(world).close()
 
 
-def test_a_journal_of_another_version_is_refused_and_nothing_is_held(at: Callable[[str], World]) -> None:
-    world = at("asked")
+def test_a_journal_of_another_version_is_refused_and_nothing_is_held(beside: Callable[[str], World]) -> None:
+    world = beside("asked")
     path = world.directory / "seller" / "journal.sqlite"
     with sqlite3.connect(path) as db:
         db.execute(f"PRAGMA user_version = {VERSION + 1}")
@@ -50,8 +50,8 @@ def test_a_journal_of_another_version_is_refused_and_nothing_is_held(at: Callabl
 
 
 @pytest.mark.parametrize("name", ["account", "hpke", "question"])
-def test_a_secret_that_others_may_read_stops_the_agent(at: Callable[[str], World], name: str) -> None:
-    world = at("requested")
+def test_a_secret_that_others_may_read_stops_the_agent(beside: Callable[[str], World], name: str) -> None:
+    world = beside("requested")
     parties = make_parties(world)
     (world.directory / "buyer" / "secrets" / name).chmod(0o644)
     parties.seller.step()
@@ -72,8 +72,8 @@ def reopened_and_stepped(seller: Seller, buyer: Buyer, world: World) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 9, b"\xa0"])
-def test_a_damaged_secret_of_a_question_has_a_name(at: Callable[[str], World], content: bytes) -> None:
-    parties = make_parties(at("replied"))
+def test_a_damaged_secret_of_a_question_has_a_name(beside: Callable[[str], World], content: bytes) -> None:
+    parties = make_parties(beside("replied"))
     (parties.buyer.directory / "secrets" / "question").write_bytes(content)
     with pytest.raises(SecretDamaged):
         parties.buyer.step()
@@ -109,8 +109,8 @@ def test_nobody_else_can_read_what_an_agent_keeps(at: Callable[[str], World]) ->
     assert {mode for path, mode in modes.items() if path.is_file() and path.name not in ("lock", "contract")} == {0o600}
 
 
-def test_no_secret_stands_in_a_journal_or_a_message(at: Callable[[str], World]) -> None:
-    world = at("released")
+def test_no_secret_stands_in_a_journal_or_a_message(beside: Callable[[str], World]) -> None:
+    world = beside("released")
     for agent in ("seller", "buyer"):
         directory = world.directory / agent
         journal = b"".join(path.read_bytes() for path in directory.glob("journal.sqlite*"))
@@ -121,8 +121,8 @@ def test_no_secret_stands_in_a_journal_or_a_message(at: Callable[[str], World]) 
                 assert path.read_bytes()[:32] not in journal + mail, name
 
 
-def test_a_directory_is_of_one_listing(at: Callable[[str], World]) -> None:
-    world = at("asked")
+def test_a_directory_is_of_one_listing(beside: Callable[[str], World]) -> None:
+    world = beside("asked")
     other = Seller(world.directory / "seller", world.surroundings(), stock(offered_records()[:-1]), SELLER_POLICY)
     with pytest.raises(JournalDamaged) as caught:
         other.step()
@@ -130,8 +130,8 @@ def test_a_directory_is_of_one_listing(at: Callable[[str], World]) -> None:
     other.close()
 
 
-def test_a_directory_is_of_one_purchase(at: Callable[[str], World]) -> None:
-    world = at("asked")
+def test_a_directory_is_of_one_purchase(beside: Callable[[str], World]) -> None:
+    world = beside("asked")
     for seller, listing in (("0x" + "11" * 20, b"\x01" * 32), (ETHER, b"\x00" * 32)):
         for _ in range(2):
             with pytest.raises(JournalDamaged):
@@ -178,8 +178,8 @@ def test_a_policy_that_makes_no_sense_is_refused(make: Callable[[], object]) -> 
         make()
 
 
-def test_errors_of_an_agent_hold_no_secret(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("replied"))
+def test_errors_of_an_agent_hold_no_secret(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("replied"))
     secret = (parties.buyer.directory / "secrets" / "account").read_bytes()
     (parties.buyer.directory / "secrets" / "question").write_bytes(b"")
     with pytest.raises(BlindfairError) as caught:

@@ -26,6 +26,7 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller_checks import RequestCost
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection
@@ -72,7 +73,7 @@ def wide_model(width: int) -> Change:
     wide = replace(
         schema,
         columns=(*columns, schema.label),
-        features=tuple(replace(number, column=column) for column in columns),  # type: ignore[call-arg]
+        features=tuple(replace(number, column=column) for column in columns),
     )
     config, weights = LogisticRegression.untrained(wide).to_parts()
     return {"model_config": config, "weights": weights}
@@ -110,8 +111,8 @@ BAD_REQUESTS: Mapping[str, tuple[Change, str]] = {
 }  # fmt: skip
 
 
-def test_a_bad_request_is_refused_before_it_costs_anything(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("requested"))
+def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("requested"))
     request = taken_out(parties)
     messages: dict[str, Message] = {name: replace(request, **change) for name, (change, _) in BAD_REQUESTS.items()}
     messages["half a query"] = replace(request, query=request.query[: len(request.query) // 2])
@@ -125,9 +126,11 @@ def test_a_bad_request_is_refused_before_it_costs_anything(at: Callable[[str], W
     assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
 
 
-@pytest.mark.parametrize("limits", [{"most_memory": 10**5}, {"most_products": 10**5}])
-def test_a_request_that_takes_too_much_is_refused(at: Callable[[str], World], limits: dict[str, int]) -> None:
-    parties = make_parties(at("requested"), seller_policy=replace(SELLER_POLICY, **limits))
+@pytest.mark.parametrize(
+    "policy", [replace(SELLER_POLICY, most_memory=10**5), replace(SELLER_POLICY, most_products=10**5)]
+)
+def test_a_request_that_takes_too_much_is_refused(beside: Callable[[str], World], policy: SellerPolicy) -> None:
+    parties = make_parties(beside("requested"), seller_policy=policy)
     signs = Projection.signs(K, bytes(32)).to_document()
     large = replace(taken_out(parties), **wide_model(400), projection=signs)
     assert said_to(parties, parties.buyer, {"large": large}) == {"large": "TooCostly"}
@@ -147,8 +150,8 @@ def classes(*values: Any) -> Change:
     return {"model_config": config, "weights": weights}
 
 
-def test_whether_a_model_fits_the_records_is_no_free_question(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("requested"))
+def test_whether_a_model_fits_the_records_is_no_free_question(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("requested"))
     request = taken_out(parties)
     # Each asks something of a record's label; one answer says no more than another, and each is paid for.
     guesses = {str(values): replace(request, **classes(*values)) for values in ((0, 7), (1, 7), (8, 9), (-1, 0))}
@@ -168,7 +171,7 @@ def test_one_evaluation_for_a_model_and_a_counterparty(at: Callable[[str], World
     parties.seller.step()
     reply = take_out(parties.world, parties.buyer)
     for change in ({"nonce": bytes(32)}, {"row_scale": 1.0}, {"pricing": LinearPricing(Wei(1), RESERVE).to_document()}):
-        again = replace(request, **change)  # type: ignore[arg-type]
+        again = replace(request, **change)
         assert said_to(parties, parties.buyer, {"again": again}) == {"again": "BudgetExhausted"}
     # The same request once more, after its time: the stored reply, byte for byte.
     parties.world.chain.advance(SELLER_POLICY.dispute_window)
@@ -193,8 +196,8 @@ BAD_SELECTIONS: Mapping[str, tuple[Change, str]] = {
 }
 
 
-def test_a_bad_selection_opens_nothing_and_the_true_one_is_opened(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("selected"))
+def test_a_bad_selection_opens_nothing_and_the_true_one_is_opened(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("selected"))
     selection = taken_out(parties)
     assert isinstance(selection, Selection)
     messages = {name: replace(selection, **change) for name, (change, _) in BAD_SELECTIONS.items()}
@@ -222,8 +225,8 @@ def test_prices_under_linear_pricing_lie_between_reserve_and_what_an_offer_state
     }
 
 
-def test_a_bad_agreement_gets_no_offer(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("agreed"))
+def test_a_bad_agreement_gets_no_offer(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("agreed"))
     agreement = taken_out(parties)
     assert isinstance(agreement, Agreement)
     answers = said_to(
@@ -239,15 +242,15 @@ def test_a_bad_agreement_gets_no_offer(at: Callable[[str], World]) -> None:
     assert "deposit" not in {step.partition(":")[0] for step in parties.seller.transactions()}
 
 
-def test_nothing_is_offered_before_the_openings(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("selected"))
+def test_nothing_is_offered_before_the_openings(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("selected"))
     selected = parties.buyer.mail.stored("message:selection")[0].digest
     take_out(parties.world, parties.seller)
     assert said_to(parties, parties.buyer, {"early": Agreement(selected, PRICE)}) == {"early": "UnexpectedMessage"}
 
 
-def test_a_buyer_cannot_go_on_with_what_is_another_buyers(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("agreed"))
+def test_a_buyer_cannot_go_on_with_what_is_another_buyers(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("agreed"))
     other = make_buyer(parties.world, parties.seller, "other", funded=False)
     selection = parties.buyer.mail.stored("message:selection")[1]
     agreement = taken_out(parties)
@@ -256,8 +259,8 @@ def test_a_buyer_cannot_go_on_with_what_is_another_buyers(at: Callable[[str], Wo
     assert parties.seller.offers == {}
 
 
-def test_messages_that_are_a_sellers_are_refused(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("opened"))
+def test_messages_that_are_a_sellers_are_refused(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("opened"))
     stored = parties.buyer.journal
     messages: dict[str, Message] = {
         name: read(stored.get(f"received:{name}") or b"", domain=parties.buyer.domain)[1]
@@ -268,8 +271,8 @@ def test_messages_that_are_a_sellers_are_refused(at: Callable[[str], World]) -> 
     assert said_to(parties, parties.buyer, messages) == dict.fromkeys(messages, "UnexpectedMessage")
 
 
-def test_many_strangers_cannot_fill_the_journal_with_listings(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("listed"))
+def test_many_strangers_cannot_fill_the_journal_with_listings(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("listed"))
     before = parties.seller.journal.writes
     for number in range(3):
         stranger = make_buyer(parties.world, parties.seller, f"stranger{number}", funded=False)
@@ -281,8 +284,8 @@ def test_many_strangers_cannot_fill_the_journal_with_listings(at: Callable[[str]
     assert parties.seller.journal.writes - before <= 3 * 4
 
 
-def test_only_a_known_buyers_refusal_is_written_down(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("replied"))
+def test_only_a_known_buyers_refusal_is_written_down(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("replied"))
     stranger = make_buyer(parties.world, parties.seller, "stranger", funded=False)
     take_out(parties.world, parties.buyer)
     refusal = Refusal(Digest(b"\x01" * 32), "Nonsense", "nothing")
@@ -293,8 +296,8 @@ def test_only_a_known_buyers_refusal_is_written_down(at: Callable[[str], World])
     assert list(parties.seller.journal.done("refused-by-buyer:")) == [(bytes(refusal.about).hex(), "Nonsense: nothing")]
 
 
-def test_a_refusal_shows_nothing_that_a_terminal_would_obey(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("requested"))
+def test_a_refusal_shows_nothing_that_a_terminal_would_obey(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("requested"))
     request = taken_out(parties)
     assert isinstance(request, Request)
     put_in(parties.world, parties.seller, forged(parties.buyer, replace(request, model_name="a\nb\tc")))

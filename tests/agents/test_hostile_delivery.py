@@ -74,9 +74,9 @@ def reoffered(**changes: Any) -> Callable[[Delivery, Parties], Delivery]:
     ],
 )
 def test_an_offer_that_is_not_the_agreed_one_is_not_paid(
-    at: Callable[[str], World], changes: dict[str, Any], error: str
+    beside: Callable[[str], World], changes: dict[str, Any], error: str
 ) -> None:
-    parties = make_parties(at("delivered"))
+    parties = make_parties(beside("delivered"))
     assert answered(parties, reoffered(**changes)).error == error
     assert told(parties) == [(error, "the buyer goes no further")]
 
@@ -133,13 +133,13 @@ def altered_seal(delivery: Delivery, parties: Parties) -> Delivery:
     ],
 )
 def test_a_delivery_that_is_not_the_agreed_one_is_not_paid(
-    at: Callable[[str], World], change: Callable[[Delivery, Parties], Delivery], error: str
+    beside: Callable[[str], World], change: Callable[[Delivery, Parties], Delivery], error: str
 ) -> None:
-    parties = make_parties(at("delivered"))
+    parties = make_parties(beside("delivered"))
     assert answered(parties, change).error == error
 
 
-def test_other_records_under_the_selected_numbers_are_not_paid(at: Callable[[str], World]) -> None:
+def test_other_records_under_the_selected_numbers_are_not_paid(beside: Callable[[str], World]) -> None:
     def change(delivery: Delivery, parties: Parties) -> Delivery:
         seller, others = parties.seller, tuple(RecordIndex(record + 1) for record in SELECTED)
         encrypted = encrypt_delivery(seller.dataset, others, new_delivery_key())
@@ -148,7 +148,7 @@ def test_other_records_under_the_selected_numbers_are_not_paid(at: Callable[[str
         made = replace(delivery, sealed=seal(parties.buyer.sealing_keys().public, info, content))
         return reoffered(delivery_root=encrypted.root)(made, parties)
 
-    parties = make_parties(at("delivered"))
+    parties = make_parties(beside("delivered"))
     assert answered(parties, change).error == "RootMismatch"
 
 

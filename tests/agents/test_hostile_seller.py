@@ -113,8 +113,10 @@ def test_a_reply_that_cannot_be_the_answer_ends_the_trade(
      (lambda scores: scores[:47] + b"\xff" * (len(scores) - 47), "MalformedCiphertext"),
      (lambda scores: scores[:4] + b"bfv-8192-24".ljust(32, b"\0") + scores[36:], "MalformedCiphertext")],
 )  # fmt: skip
-def test_damaged_scores_end_the_trade(at: Callable[[str], World], change: Callable[[bytes], bytes], error: str) -> None:
-    parties = make_parties(at("replied"))
+def test_damaged_scores_end_the_trade(
+    beside: Callable[[str], World], change: Callable[[bytes], bytes], error: str
+) -> None:
+    parties = make_parties(beside("replied"))
 
     def damaged(reply: Reply, _: Parties) -> Reply:
         return replace(reply, scores=change(reply.scores))
@@ -255,17 +257,17 @@ def two_chunks(openings: Openings, parties: Parties) -> Openings:
     ],
 )
 def test_openings_that_are_not_those_drawn_fail_the_audit(
-    at: Callable[[str], World], change: Callable[[Openings, Parties], Openings], error: str
+    beside: Callable[[str], World], change: Callable[[Openings, Parties], Openings], error: str
 ) -> None:
-    parties = make_parties(at("opened"))
+    parties = make_parties(beside("opened"))
     assert answered(parties, change).error == error
     assert "agreement" not in parties.buyer.sizes()
     finding = json.loads((parties.buyer.directory / "evidence" / "finding.json").read_text())
     assert finding["error"] == error
 
 
-def test_a_refused_selection_is_a_failed_audit_with_evidence(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("opened"))
+def test_a_refused_selection_is_a_failed_audit_with_evidence(beside: Callable[[str], World]) -> None:
+    parties = make_parties(beside("opened"))
 
     def refusal(openings: Openings, _: Parties) -> Refusal:
         return Refusal(openings.selection, "Excuse", "the draw does not suit me")

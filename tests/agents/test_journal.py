@@ -112,6 +112,8 @@ def test_a_full_disk_is_an_error_with_a_name_and_loses_nothing(tmp_path: Path) -
 
 def test_a_journal_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "j" / "journal.sqlite"
-    Journal(path).once("x", lambda: b"y")
+    journal = Journal(path)
+    journal.once("x", lambda: b"y")
     for file in path.parent.iterdir():
         assert file.stat().st_mode & 0o077 == 0
+    journal.close()

@@ -105,7 +105,11 @@ def crashes_before_sending(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None
     context = monkeypatch.context()
     patch = context.__enter__()
     patch.setattr(Sender, "broadcast", crash)
-    return lambda: context.__exit__(None, None, None)
+
+    def undo() -> None:
+        context.__exit__(None, None, None)
+
+    return undo
 
 
 def test_a_reveal_that_was_signed_in_time_is_not_sent_too_late(

@@ -17,17 +17,16 @@ def mailbox(world: World, owner: str) -> Path:
     return world.directory / "mail" / owner
 
 
-@pytest.mark.parametrize("name", [b"\xff\xfe", b"note.txt", b"A" * 64, b"f" * 64])
-def test_what_is_no_message_in_the_mailbox_is_not_looked_at(world: World, name: bytes) -> None:
-    parties = make_parties(world)
-    inbox = os.fsencode(mailbox(world, parties.seller.address))
-    target = os.path.join(inbox, name)  # noqa: PTH118 - a name that is no text
-    if name == b"f" * 64:
-        os.symlink("/dev/zero", target)  # noqa: PTH211
-    else:
-        os.mkdir(target)  # noqa: PTH102
+def test_what_is_no_message_in_the_mailbox_is_not_looked_at(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("requested"))
+    for agent in parties.both:
+        inbox = os.fsencode(mailbox(parties.world, agent.address))
+        for name in (b"\xff\xfe", b"note.txt", b"A" * 64, b".half-written.77"):
+            os.mkdir(os.path.join(inbox, name))  # noqa: PTH102, PTH118 - a name that is no text
+        os.symlink("/dev/zero", os.path.join(inbox, b"f" * 64))  # noqa: PTH118, PTH211
     parties.run()
     assert parties.deltas() == (-PRICE, PRICE)
+    assert parties.seller.refusals() == parties.buyer.refusals() == ()
 
 
 def spoilt_by_its_mode(box: Path, _: World) -> None:
@@ -49,17 +48,19 @@ def spoilt_by_a_link(box: Path, world: World) -> None:
     box.symlink_to(world.directory / "seller" / "secrets")
 
 
-@pytest.mark.parametrize("spoil", [spoilt_by_its_mode, spoilt_by_a_file, spoilt_by_a_link])
-def test_a_buyer_that_spoils_its_mailbox_harms_only_itself(world: World, spoil: Callable[[Path, World], None]) -> None:
+def test_a_buyer_that_spoils_its_mailbox_harms_only_itself(at: Callable[[str], World]) -> None:
+    world = at("requested")
     parties = make_parties(world)
-    spoiler = make_buyer(world, parties.seller, "spoiler")
-    spoiler.step()
-    spoil(mailbox(world, spoiler.address), world)
     before = sorted((world.directory / "seller" / "secrets").iterdir())
+    for spoil in (spoilt_by_its_mode, spoilt_by_a_file, spoilt_by_a_link):
+        spoiler = make_buyer(world, parties.seller, spoil.__name__)
+        spoiler.step()
+        spoil(mailbox(world, spoiler.address), world)
+        spoiler.close()
     parties.seller.step()
-    parties.seller.step()
-    assert sorted((world.directory / "seller" / "secrets").iterdir()) == before
-    assert [refusal["error"] for refusal in parties.seller.refusals()] == ["Undeliverable"]
+    assert [refusal["error"] for refusal in parties.seller.refusals()] == ["Undeliverable"] * 3
+    after = sorted((world.directory / "seller" / "secrets").iterdir())
+    assert [path for path in after if not path.name.startswith("random.")] == before
     parties.run()
     assert parties.deltas() == (-PRICE, PRICE)
 

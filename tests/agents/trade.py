@@ -143,9 +143,10 @@ BUYER_POLICY = BuyerPolicy(budget=Wei(2 * PRICE), audit_rows=AUDITED)
 class World:
     """The chain with the contract on it, mailboxes in a folder, and the agents' turns."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, beside: "World | None" = None) -> None:
+        """Open or begin a world; `beside` another one, it shares that one's chain."""
         self.directory = private_directory(directory)
-        self.chain = EmbeddedChain(directory / "chain.sqlite")
+        self.chain: EmbeddedChain = EmbeddedChain(directory / "chain.sqlite") if beside is None else beside.chain
         self.deployer = Account.from_key(
             SecretStore(directory / "secrets").once("deployer", lambda: bytes(Account.create().key))
         )
@@ -190,10 +191,11 @@ class World:
         self.send(Call("mint", token, encode_call(load_artifact("TestToken").abi, "mint", to, amount)))
 
     def round(self, *agents: Agent) -> bool:
-        """One step of each; whether any of them did something. Blocks are made in between as on any chain."""
-        progress = [agent.step() for agent in agents]
-        self.chain.mine(1)
-        return any(progress)
+        """One step of each; whether any of them did something. If none did, there is a new block at least."""
+        progress = any([agent.step() for agent in agents])
+        if not progress:
+            self.chain.mine(1)
+        return progress
 
     def run(self, *agents: Agent, until: Callable[[], bool], rounds: int = 60) -> None:
         """Steps in turn until `until` holds. While nobody moves, time passes to the next moment that one waits for."""
@@ -251,8 +253,11 @@ class Parties:
 
 def transactions_of(world: World, address: Address) -> Iterator[tuple[Any, Any]]:
     """Every transaction of an account with its receipt, from the chain's blocks and nobody's journal."""
-    eth = world.chain.web3.eth
+    eth, chain = world.chain.web3.eth, world.chain._backend.chain
     for number in range(eth.block_number + 1):
+        # Empty blocks are most of them, and a look through web3 takes long.
+        if not chain.get_canonical_block_header_by_number(number).gas_used:
+            continue
         for digest in eth.get_block(number)["transactions"]:
             transaction = eth.get_transaction(digest)  # type: ignore[arg-type]
             if transaction["from"].lower() == address:
@@ -328,6 +333,7 @@ class Stages:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._shared: dict[str, World] = {}
         world = World(directory / "world")
         parties = make_parties(world)
         parties.seller.step()
@@ -345,3 +351,14 @@ class Stages:
         """The world as it was at `stage`, at a new place."""
         shutil.copytree(self._directory / stage, to / stage)
         return World(to / stage)
+
+    def beside(self, stage: str, to: Path) -> World:
+        """The same on one chain for everybody, which is not to be changed: that of the first who asks is replayed."""
+        if stage not in self._shared:
+            self._shared[stage] = self.copy(stage, self._directory / "shared")
+        shutil.copytree(self._directory / stage, to / stage)
+        return World(to / stage, self._shared[stage])
+
+    def close(self) -> None:
+        for world in self._shared.values():
+            world.close()
