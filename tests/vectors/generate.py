@@ -11,7 +11,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from vectors import topics_data, topics_orders, topics_trade  # noqa: E402
+from vectors import topics_data, topics_listings, topics_orders, topics_trade  # noqa: E402
 
 
 def build() -> dict[str, dict[str, Any]]:
@@ -28,7 +28,7 @@ def build() -> dict[str, dict[str, Any]]:
         "documents/documents.json": {"source": "PROTOCOL 1, RFC 8785", "cases": topics_data.documents()},
         "chunks/data_sets.json": {"source": "PROTOCOL 2", "cases": topics_data.chunks()},
         "chunks/lengths.json": {"source": "PROTOCOL 2", "cases": topics_data.lengths()},
-        "listings/listings.json": {"source": "PROTOCOL 2, 3"} | topics_data.listings(),
+        "listings/listings.json": {"source": "PROTOCOL 2, 3"} | topics_listings.listings(),
         "rows/rows.json": {"source": "PROTOCOL 4.2"} | topics_data.rows(),
         "draw/draw.json": {"source": "PROTOCOL 5.2", "cases": topics_data.draws()},
         "draw/signs.json": {"source": "PROTOCOL 4.1", "cases": topics_data.signs()},
