@@ -1,13 +1,12 @@
 """The command as a person runs it: in a process of its own, or quicker in this one."""
 
-import os
+import io
 import subprocess
 import sys
-from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
+from unittest.mock import patch
 
 from blindfair.cli.main import main
 from blindfair.protocol.errors import BlindfairError
@@ -38,29 +37,26 @@ class Ended:
 class Inside:
     """Runs the command in this process."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
-        self._patch = patch
-        self._capture = capture
-
     def __call__(self, *arguments: object) -> Ended:
-        self._patch.setattr(sys, "argv", ["blindfair", *map(str, arguments)])
-        self._capture.readouterr()
+        out, err = io.StringIO(), io.StringIO()
         code: object = 0
-        try:
-            main()
-        except SystemExit as leave:
-            code = leave.code or 0
-        printed = self._capture.readouterr()
+        with (
+            patch.object(sys, "argv", ["blindfair", *map(str, arguments)]),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                main()
+            except SystemExit as leave:
+                code = leave.code or 0
         assert isinstance(code, int)
-        return Ended(code, printed.out, printed.err)
+        return Ended(code, out.getvalue(), err.getvalue())
 
 
-def outside(*arguments: object, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> Ended:
+def outside(*arguments: object) -> Ended:
     """Run the installed command in a process of its own."""
     done = subprocess.run(
         [COMMAND, *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=300,

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import Inside, outside
+from command import Inside
 from real_tables import LABEL, ugly
 from whole_demo import Demo
 
 
 @pytest.fixture
-def inside(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Inside:
-    return Inside(monkeypatch, capsys)
+def inside() -> Inside:
+    return Inside()
 
 
 @pytest.fixture
@@ -31,11 +31,9 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The demo on an ugly table of real data, through the installed command, with all that it can write."""
+    """The demo on an ugly table of real data, with all that it can write."""
     home = tmp_path_factory.mktemp("demo")
-    table = ugly(home / "ugly.csv")
-    ended = outside(
-        "demo", "--records", table, "--label", LABEL, "--json", "result.json", "--report", "a/report", cwd=home
-    )
+    table, result, report = ugly(home / "ugly.csv"), home / "result.json", home / "a" / "report"
+    ended = Inside()("demo", "--records", table, "--label", LABEL, "--json", result, "--report", report)
     assert ended.code == 0, ended.err
-    return Demo(ended, table, json.loads((home / "result.json").read_text()), home / "a" / "report")
+    return Demo(ended, table, json.loads(result.read_text()), report)

@@ -2,13 +2,15 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
-import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from command import COMMAND, Inside
+from lives import born, events
 
 from blindfair.cli.ending import BUG, INTERRUPTED, TERMINATED, USAGE
 from blindfair.protocol import errors
@@ -73,28 +75,24 @@ def test_an_error_of_any_room_ends_with_its_code(
     [(signal.SIGINT, INTERRUPTED, "error: Interrupted: No result was written"), (signal.SIGTERM, TERMINATED, "")],
 )
 def test_a_stopped_demo_leaves_no_result_and_no_keys(
-    sent: signal.Signals, code: int, message: str, clean: Path
+    sent: signal.Signals, code: int, message: str, tmp_path: Path
 ) -> None:
-    command = subprocess.Popen(
-        [COMMAND, "demo", "--json", "result.json", "--report", "report"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert command.stderr is not None
-    assert command.stdout is not None
+    told, here, temporary = tmp_path / "told", tmp_path / "here", tmp_path / "temporary"
+    here.mkdir()
+    temporary.mkdir()
+    process = born(["demo", "--json", "result.json", "--report", "report"], told, here=here, temporary=temporary)
     # Into the first trade, where directories with keys are there.
-    while "commits to" not in (line := command.stderr.readline()):
-        assert line, "the command ended by itself"
-    assert list(Path(tempfile.gettempdir()).rglob("secrets"))
-    command.send_signal(sent)
-    told = command.stderr.read()
-    assert command.wait() == code
-    assert message in told
-    assert "Traceback" not in told
-    assert command.stdout.read() == ""
-    command.stderr.close()
-    command.stdout.close()
+    while process.is_alive() and events(told) < 1:
+        time.sleep(0.01)
+    assert list(temporary.rglob("secrets"))
+    assert process.pid is not None
+    os.kill(process.pid, sent)
+    process.join()
+    assert process.exitcode == code
+    text = told.read_text()
+    assert message in text
+    assert "Traceback" not in text
+    assert [*here.iterdir(), *temporary.iterdir()] == []
 
 
 def test_a_reader_that_leaves_is_no_bug(clean: Path) -> None:
@@ -112,15 +110,14 @@ def test_a_purchase_too_small_for_its_audit_ends_the_demo_with_no_money_moved(
 ) -> None:
     """The options allow it, and then the scores leave too little to buy: only the trade itself can tell."""
     table = tmp_path / "small.csv"
-    lines = [f"{number % 7},{number * 37 % 101},{(number % 7 > 3) ^ (number % 5 == 0):d}" for number in range(260)]
+    lines = [f"{number % 7},{number * 37 % 101},{(number % 7 > 3) ^ (number % 5 == 0):d}" for number in range(300)]
     table.write_text("a,b,y\n" + "\n".join(lines) + "\n")
     home, result = tmp_path / "home", tmp_path / "result.json"
-    ended = inside("demo", "--records", table, "--label", "y", "--directory", home, "--json", result)
+    ended = inside("demo", "--records", table, "--label", "y", "--flipped", 0.4, "--directory", home, "--json", result)
     assert ended.code == errors.OfferTooSmall.exit_code, ended.err
-    last = ended.err.splitlines()[-1]
-    assert "OfferTooSmall" in ended.err
-    assert "at least 30 records opened" in ended.err, last
-    assert "Hint: " in ended.err
+    message = ended.err[ended.err.index("error: OfferTooSmall: ") :]
+    assert "\n  expected  at least 30 records opened\n" in message
+    assert re.search(r"\n  found     [0-9]+ of [0-9]+\n  hint      ", message)
     assert not result.exists()
     assert "accept" not in ended.err
     assert json.loads((home / "options.json").read_text())["options"]["label"] == "y"

@@ -6,8 +6,10 @@ is tested is the script, not the network.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,11 +29,14 @@ optional-dependencies = { dev = [] }
 """
 
 BACKEND = '''"""Builds an editable wheel with the standard library alone; fails where a file says so."""
-import pathlib, zipfile
+import pathlib, time, zipfile
 
 def build_editable(folder, config_settings=None, metadata_directory=None):
     if pathlib.Path("broken").exists():
         raise SystemExit("no network, say")
+    while pathlib.Path("slow").exists():
+        pathlib.Path("started").touch()
+        time.sleep(0.05)
     info = "blindfair-1.dist-info"
     with zipfile.ZipFile(pathlib.Path(folder) / "blindfair-1-py3-none-any.whl", "w") as wheel:
         wheel.writestr("blindfair.pth", str(pathlib.Path("src").absolute()))
@@ -50,7 +55,21 @@ MODULES = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quickly(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables with which an environment borrows the pip of this one, instead of ten seconds for its own."""
+    folder = tmp_path_factory.mktemp("quickly")
+    pip = pytest.importorskip("pip")
+    shutil.copytree(Path(pip.__file__).parent, folder / "borrowed" / "pip")
+    python = folder / "python"
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in "-m venv "*) set -- -m venv --without-pip "$3";; esac\nexec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    return {"PYTHON": str(python), "PYTHONPATH": str(folder / "borrowed")}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, quickly: dict[str, str]) -> Path:
     """A checkout whose path holds blanks, with its environment made by the first run of the demo."""
     root = tmp_path_factory.mktemp("some where") / "the check out"
     for name, text in {"pyproject.toml": PROJECT, "backend.py": BACKEND}.items():
@@ -62,7 +81,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     shutil.copytree(SCRIPTS, root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-    first = demo(root, "--seed", "a b", cwd=Path("/"))
+    first = demo(root, "--seed", "a b", cwd=Path("/"), environment=quickly)
     assert first.stdout == "demo demo --seed a b\n", first.stderr
     assert "making the environment" in first.stderr
     return root
@@ -84,74 +103,58 @@ def demo(
     )
 
 
-@pytest.fixture(scope="module")
-def quickly(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Variables with which a further environment borrows the pip of the first, instead of six seconds for its own."""
-    folder = tmp_path_factory.mktemp("quickly")
-    (pip,) = (made / ".venv" / "lib").glob("python*/site-packages/pip")
-    shutil.copytree(pip, folder / "borrowed" / "pip")
-    python = folder / "python"
-    python.write_text(
-        f'#!/bin/sh\ncase "$*" in "-m venv "*) set -- -m venv --without-pip "$3";; esac\nexec {sys.executable} "$@"\n'
-    )
-    python.chmod(0o755)
-    return {"PYTHON": str(python), "PYTHONPATH": str(folder / "borrowed")}
-
-
 def came_to_its_end(done: subprocess.CompletedProcess[str]) -> bool:
     return done.returncode == 0 and done.stdout == "demo demo\n"
 
 
-def test_a_second_run_installs_nothing(made: Path) -> None:
+def test_a_second_run_installs_nothing(made: Path, quickly: dict[str, str]) -> None:
     # Whatever would be built now would fail.
     (made / "broken").touch()
-    done = demo(made)
+    done = demo(made, environment=quickly)
     (made / "broken").unlink()
     assert came_to_its_end(done), done.stderr
     assert done.stderr == ""
 
 
-def test_a_changed_project_is_installed_again(made: Path) -> None:
+def test_a_changed_project_is_installed_again(made: Path, quickly: dict[str, str]) -> None:
     stamp = made / ".venv" / ".blindfair"
     before = stamp.read_text()
     (made / "pyproject.toml").write_text(PROJECT + "# changed\n")
-    done = demo(made)
+    done = demo(made, environment=quickly)
     assert came_to_its_end(done), done.stderr
     assert stamp.read_text() != before
     assert "anew" not in done.stderr
 
 
-def test_a_failed_installation_says_so_and_is_tried_again(made: Path) -> None:
+def test_a_failed_installation_says_so_and_is_tried_again(made: Path, quickly: dict[str, str]) -> None:
     (made / "pyproject.toml").write_text(PROJECT + "# changed again\n")
     (made / "broken").touch()
-    failed = demo(made)
+    failed = demo(made, environment=quickly)
     (made / "broken").unlink()
     assert failed.returncode == 1
     assert "error: the packages could not be installed" in failed.stderr
     assert "no network, say" in failed.stderr
     assert failed.stdout == ""
-    again = demo(made)
+    again = demo(made, environment=quickly)
     assert came_to_its_end(again), again.stderr
     assert "anew" not in again.stderr
 
 
-def test_two_installations_at_once_are_refused(made: Path) -> None:
+def test_two_installations_at_once_are_refused(made: Path, quickly: dict[str, str]) -> None:
     busy = made / ".venv" / ".blindfair-busy"
     busy.write_text(str(os.getpid()))
-    done = demo(made)
+    done = demo(made, environment=quickly)
     busy.unlink()
     assert done.returncode == 1
     assert f"error: process {os.getpid()} is installing" in done.stderr
 
 
 def test_an_environment_without_pip_gets_one(made: Path) -> None:
-    pip, information = sorted((made / ".venv" / "lib").glob("python*/site-packages/pip*"))
-    shutil.rmtree(pip)
-    shutil.rmtree(information)
+    # The first environment has none of its own, and now nobody lends it one.
     (made / "pyproject.toml").write_text(PROJECT + "# without pip\n")
     done = demo(made)
     assert came_to_its_end(done), done.stderr
-    assert pip.is_dir()
+    assert len(list((made / ".venv" / "lib").glob("python*/site-packages/pip"))) == 1
 
 
 def test_a_checkout_that_was_moved_gets_another_environment(
@@ -165,11 +168,25 @@ def test_a_checkout_that_was_moved_gets_another_environment(
     assert (moved / ".venv" / ".blindfair-home").read_text() == str(moved)
 
 
-def test_what_was_interrupted_is_made_anew(made: Path, quickly: dict[str, str]) -> None:
-    over = subprocess.Popen([sys.executable, "-c", ""])
-    over.wait()
-    venv = made / ".venv"
-    (venv / ".blindfair-busy").write_text(str(over.pid))
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_what_was_interrupted_is_made_anew(sent: signal.Signals, made: Path, quickly: dict[str, str]) -> None:
+    venv, slow, started = made / ".venv", made / "slow", made / "started"
+    (made / "pyproject.toml").write_text(PROJECT + f"# until {sent.name}\n")
+    slow.touch()
+    # In a group of its own, as a terminal has one: Ctrl-C reaches pip as well.
+    script = subprocess.Popen(
+        [made / "scripts" / "demo"],
+        env=os.environ | quickly,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while script.poll() is None and not started.exists():
+        time.sleep(0.02)
+    os.killpg(script.pid, sent)
+    assert script.wait() in (130, -signal.SIGKILL)
+    slow.unlink()
+    started.unlink()
     (venv / "half").touch()
     done = demo(made, environment=quickly)
     assert came_to_its_end(done), done.stderr
