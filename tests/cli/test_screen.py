@@ -76,7 +76,7 @@ def test_columns_are_as_wide_as_their_contents() -> None:
 
 def test_a_long_schema_is_cut_and_says_so(tmp_path: Path) -> None:
     table = tmp_path / "wide.csv"
-    lines = [",".join(str(number * place % 97) for place in range(1, 61)) + f",{number % 2}" for number in range(300)]
+    lines = [",".join(str(number * place % 97) for place in range(1, 61)) + f",{number % 2}" for number in range(500)]
     table.write_text(",".join([*(f"c{place}" for place in range(60)), "y"]) + "\n" + "\n".join(lines) + "\n")
     console = terminal(80, no_color=True)
     Screen(console).scenario(prepare(DemoOptions(records=table, label="y")))
