@@ -170,9 +170,10 @@ def test_a_buyer_without_money_sends_nothing_and_goes_on_once_it_has_some(at: Ca
     for _ in range(2):
         with pytest.raises(InsufficientFunds) as caught:
             parties.buyer.step()
-    assert f"{PRICE} wei" in str(caught.value)
+    assert f"{PRICE + BUYER_POLICY.gas_reserve} wei" in str(caught.value)
     assert parties.buyer.transactions() == {}
-    parties.world.chain.fund(parties.buyer.address, Wei(PRICE))
+    # The price alone is not enough: a dispute must be paid for, too.
+    parties.world.chain.fund(parties.buyer.address, Wei(PRICE + BUYER_POLICY.gas_reserve - 1))
     with pytest.raises(InsufficientFunds):
         parties.buyer.step()
     assert parties.buyer.transactions() == {}
@@ -202,7 +203,7 @@ def test_a_seller_without_its_bond_tells_its_owner_and_not_the_buyer(at: Callabl
     for _ in range(2):
         with pytest.raises(InsufficientFunds) as caught:
             parties.seller.step()
-    assert f"{BOND} wei" in str(caught.value)
+    assert f"{BOND + SELLER_POLICY.gas_reserve} wei" in str(caught.value)
     assert list(letters_to(parties.world, parties.buyer)) == []
     assert parties.seller.refusals() == ()
     parties.world.chain.fund(parties.seller.address, GRANT)

@@ -277,4 +277,4 @@ class Buyer(Agent):
                 self.address, self.policy, self.exchange.now(), self.domain, evaluated, selection, delivery
             )
         ciphertexts = unseal_delivery(self.sealing_keys(), evaluated, selection, delivery)
-        return BuyerOrder(self, evaluated, selection, delivery, ciphertexts)
+        return BuyerOrder(self, evaluated, selection, delivery, ciphertexts, self.policy.gas_reserve)

@@ -16,7 +16,7 @@ from blindfair.protocol.delivery import Fault, open_delivery
 from blindfair.protocol.errors import ContractReverted
 from blindfair.protocol.messages import Delivery, Selection
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import DeliveryKey, Timestamp
+from blindfair.protocol.quantities import DeliveryKey, Timestamp, Wei
 from blindfair.protocol.selection import chunk_counts, selected_leaves
 
 _NO_KEY = "the seller did not reveal the key in time"
@@ -32,8 +32,11 @@ class BuyerOrder:
         selection: Selection,
         delivery: Delivery,
         ciphertexts: tuple[bytes, ...],
+        gas_reserve: Wei,
     ) -> None:
+        """`gas_reserve` is ether that must be left after paying."""
         self._buyer = buyer
+        self._gas_reserve = gas_reserve
         self._evaluated = evaluated
         self._selection = selection
         self._delivery = delivery
@@ -56,7 +59,8 @@ class BuyerOrder:
             return None
         if exchange.now() > offer.expiry:
             return self._no_order("the offer ran out before it could be accepted", "Expired")
-        wallet.check_funds(offer.token, offer.price, "the price")
+        if not wallet.begun("accept"):
+            wallet.check_means(offer.token, offer.price, self._gas_reserve, "the price")
         try:
             wallet.approve("accept", offer.token, offer.price)
             wallet.execute(

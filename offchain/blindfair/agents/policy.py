@@ -68,6 +68,9 @@ class BuyerPolicy:
     least_audit_rows: int | None = None
     """Where the listing opens fewer of a small selection, so many will do, from 1; as many as `audit_rows` if None."""
 
+    gas_reserve: Wei = Wei(10**16)
+    """Ether that must be left after paying, so that a dispute, a refund or the release can be paid for."""
+
     least_bond_share: Fraction = _TWENTIETH
     """Part of the price that a seller must lock, 0 to 1."""
 

@@ -15,7 +15,7 @@ from blindfair.protocol.errors import BudgetExhausted, ContractReverted, Journal
 from blindfair.protocol.messages import Delivery
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import ETHER, Address, DeliveryKey, Timestamp, Wei
+from blindfair.protocol.quantities import Address, DeliveryKey, Timestamp, Wei
 
 
 class SellerOrders:
@@ -72,13 +72,7 @@ class SellerOrders:
         if seller.wallet.executed(step) or not (seller.wallet.begun(step) or lacking):
             return
         reserve = Wei(self._policy.gas_reserve * len(self.open_offers()))
-        if token == ETHER:
-            seller.wallet.check_funds(
-                token, Wei(lacking + reserve), "the bond of an offer and the gas of all open ones"
-            )
-        else:
-            seller.wallet.check_funds(token, lacking, "the bond of an offer")
-            seller.wallet.check_funds(ETHER, reserve, "the gas of all open offers")
+        seller.wallet.check_means(token, lacking, reserve, "the bond of an offer")
         seller.wallet.approve(step, token, lacking)
         seller.wallet.execute(step, lambda: seller.exchange.deposit(token, lacking), "deposits the bond")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from blindfair.protocol.errors import NodeFailure, SettlementError
+from blindfair.protocol.errors import BlindfairError, NodeFailure
 from blindfair.protocol.quantities import Timestamp
 
 
@@ -24,7 +24,7 @@ class Turn:
 
     def __init__(self) -> None:
         self._waits: list[Waiting] = []
-        self._troubles: list[SettlementError] = []
+        self._troubles: list[BlindfairError] = []
 
     @contextmanager
     def affair(self) -> Iterator[None]:
@@ -35,7 +35,7 @@ class Turn:
             self._waits.append(waiting)
         except NodeFailure:
             raise
-        except SettlementError as trouble:
+        except BlindfairError as trouble:
             self._troubles.append(trouble)
 
     def end(self) -> None:

@@ -111,6 +111,14 @@ class Wallet:
                 hint=f"send at least {amount - balance} {unit} to it; nothing was sent",
             )
 
+    def check_means(self, token: Address, amount: Wei, reserve: Wei, what: str) -> None:
+        """`check_funds`, with `reserve` wei for the gas of what comes after it kept out of it."""
+        if token == ETHER:
+            self.check_funds(ETHER, Wei(amount + reserve), f"{what}, and the gas of what comes after it")
+        else:
+            self.check_funds(token, amount, what)
+            self.check_funds(ETHER, reserve, f"the gas of what comes after {what}")
+
     def begun(self, step: str) -> bool:
         """Whether a transaction of `step` was signed; it may have been sent."""
         return self._journal.get(f"transaction:{step}") is not None

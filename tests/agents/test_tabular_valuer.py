@@ -1,0 +1,69 @@
+"""The valuer for tables: it asks the same question again, chooses the same again, and keeps to its budget."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, stock, table
+
+from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.blind.parameters import exact_set
+from blindfair.pricing.selection import Method
+from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.errors import FieldMismatch
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import ETHER, Secret, Wei
+from blindfair.protocol.signing import Domain
+
+ROWS = table()
+TRAIN, VALIDATION = ROWS[-OWN:-40], ROWS[-40:]
+
+
+def manifest(**terms: int) -> Manifest:
+    goods = stock(**terms)
+    dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
+    return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+
+
+def valuer(seed: int = 0, method: Method = Method.TRUST) -> TabularValuer:
+    return TabularValuer(TRAIN, VALIDATION, (*COLUMNS, LABEL), LABEL, pricing=UNIFORM, seed=seed, method=method)
+
+
+@pytest.mark.parametrize("bits", [32, 24])
+def test_the_question_is_the_same_each_time_and_fits_the_listings_precision(bits: int) -> None:
+    listing = manifest(precision_bits=bits)
+    one, other = valuer().question(listing), valuer().question(listing)
+    assert np.array_equal(one.queries, other.queries)
+    assert replace(one, queries=other.queries) == other
+    assert int(np.abs(one.queries).sum()) <= exact_set(bits).largest_query_norm(bits)
+    assert one.pricing == UNIFORM.to_document()
+
+
+def test_a_listing_with_other_columns_is_not_asked_about() -> None:
+    strange = TabularValuer(TRAIN, VALIDATION, (*COLUMNS, "other"), "other", pricing=UNIFORM, seed=0)
+    with pytest.raises(FieldMismatch):
+        strange.question(manifest())
+
+
+@pytest.mark.parametrize("method", Method)
+def test_a_choice_keeps_to_the_budget_and_takes_no_record_twice(method: Method) -> None:
+    listing = manifest()
+    scores = valuer().valuation(listing).integer_scores(ROWS[:OFFERED])[np.newaxis, :]
+    scores[0, 7] = scores[0, 9]
+    budget = Wei(10 * PER_RECORD + 1)
+    choice = valuer(method=method).choose(scores, listing, budget)
+    assert choice == valuer(method=method).choose(scores, listing, budget)
+    assert choice.records == tuple(sorted(set(choice.records)))
+    assert 0 < len(choice.records) <= 10
+    assert choice.price == len(choice.records) * PER_RECORD <= budget
+    assert not {7, 9} <= set(choice.records)
+    assert choice.numbers["duplicates"] >= 1
+
+
+def test_nothing_is_bought_of_an_offer_that_is_all_bad() -> None:
+    listing = manifest()
+    flipped = [(*row[:-1], 1 - int(row[-1] or 0)) for row in ROWS[:OFFERED]]
+    scores = valuer().valuation(listing).integer_scores(flipped)[np.newaxis, :]
+    choice = valuer().choose(scores, listing, Wei(50 * PER_RECORD))
+    assert (choice.records, choice.price) == ((), 0)
+    assert choice.reasons
