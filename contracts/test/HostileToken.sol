@@ -12,7 +12,7 @@ contract HostileToken {
         AnswersFalse,
         /// Moves nothing and answers 2, which is neither true nor false.
         AnswersTwo,
-        /// Moves nothing and answers one byte.
+        /// Moves nothing and answers 31 zero bytes: one less than a word.
         AnswersShort,
         /// Moves the money and answers true, followed by much more.
         AnswersAtLength,
@@ -69,7 +69,7 @@ contract HostileToken {
     function _move(address from, address to, uint256 amount) private {
         if (behaviour == Behaviour.AnswersFalse) _answer(32, 0, false);
         if (behaviour == Behaviour.AnswersTwo) _answer(32, 2, false);
-        if (behaviour == Behaviour.AnswersShort) _answer(1, 1 << 248, false);
+        if (behaviour == Behaviour.AnswersShort) _answer(31, 0, false);
         if (behaviour == Behaviour.RevertsAtLength) _answer(100_000, 0, true);
         if (behaviour == Behaviour.Blocks && (from == blocked || to == blocked)) revert Blocked(blocked);
         if (behaviour == Behaviour.BurnsGas) {

@@ -3,8 +3,9 @@ pragma solidity 0.8.37;
 
 import {ChaCha20} from "../libraries/ChaCha20.sol";
 import {MerkleProof9162} from "../libraries/MerkleProof9162.sol";
+import {SellerSignature} from "../libraries/SellerSignature.sol";
 
-/// @title The libraries of the dispute as calls, so that published vectors can be put to them
+/// @title The libraries as calls, so that published vectors can be put to them, and what the contract never asks them
 contract LibraryHarness {
     function decrypt(bytes32 key, uint64 index, bytes calldata text) external pure returns (bytes memory) {
         return ChaCha20.decrypt(key, index, text);
@@ -21,5 +22,9 @@ contract LibraryHarness {
         returns (uint256 length, bytes32 root)
     {
         return (MerkleProof9162.pathLength(index, size), MerkleProof9162.rootFrom(leaf, index, size, path));
+    }
+
+    function signed(address signer, bytes32 digest, bytes calldata signature) external view returns (bool) {
+        return SellerSignature.isValid(signer, digest, signature);
     }
 }

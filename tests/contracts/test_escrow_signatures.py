@@ -120,6 +120,17 @@ def test_a_signature_that_recovers_nobody_is_refused(ether_world: World) -> None
         assert error(ether_world, offer, nonsense) == "InvalidSignature"
 
 
+def test_nobody_has_signed_nothing(ether_world: World) -> None:
+    """An offer by the address zero is refused for its listing; the signature alone would not let it pass either."""
+    world = ether_world
+    harness = world.new_contract("LibraryHarness")
+    offer = world.sale().offer
+    digest = offer.signing_digest(world.domain)
+    assert world.answer(harness.call("signed", offer.seller, digest, world.sign(offer))) == (1).to_bytes(32, "big")
+    for nonsense in (bytes(64) + b"\x1b", bytes(64), b"", b"\xff" * 65):
+        assert world.answer(harness.call("signed", ETHER, digest, nonsense)) == bytes(32)
+
+
 def test_the_buyers_or_anybody_elses_signature_is_refused(ether_world: World) -> None:
     offer = ether_world.sale().offer
     for account in (ether_world.buyer, ether_world.other):

@@ -172,6 +172,13 @@ def test_an_account_without_code_is_no_token_that_pays(ether_world: World) -> No
     assert world.answer(harness.call("tryPush", honest.address, nobody, 0)) == (1).to_bytes(32, "big")
 
 
+def test_an_answer_that_is_cut_short_is_not_filled_up_with_what_lay_in_memory(token: TokenWorld) -> None:
+    world, nobody = token.world, address_of(token.world.other)
+    harness = world.new_contract("PayoutHarness")
+    token.behave("AnswersShort")
+    assert world.answer(harness.call("tryPush", token.address, nobody, 0)) == bytes(32)
+
+
 def test_one_bad_token_does_not_touch_another(token: TokenWorld) -> None:
     """A batch over three monies, one of them burning all gas that it is given."""
     world = token.world
