@@ -1,4 +1,4 @@
-"""CSV files of real data from scikit-learn, plain or made as ugly as the tables that people have."""
+"""CSV files of real data from scikit-learn and the package, plain or made as ugly as the tables that people have."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+
+import blindfair.cli.demo
 
 LABEL = "diagnosis"
 
@@ -43,26 +45,26 @@ def wines(path: Path) -> Path:
     )
 
 
-UGLY_HEADER = ("customer id", "[bold]size[/]", "texture", "smoothness", "shape, in words", "symmetric", LABEL)
+UGLY_HEADER = ("patient id", "[bold]cd4[/]", "cd4 before", "weight", "treatment, in words", "symptoms", LABEL)
+UGLY_RECORDS = 1000
 
 
 def ugly(path: Path) -> Path:
-    """The tumours as a churn table looks: an id, categories, yes and no, missing cells, markup and commas in names."""
-    data = load_breast_cancer()
+    """The clinical trial as a churn table looks: an id, categories, yes and no, missing cells, markup in names."""
+    with (Path(blindfair.cli.demo.__file__).parent / "data" / "ACTG175.csv").open(encoding="utf-8") as file:
+        patients = list(csv.DictReader(file))[:UGLY_RECORDS]
     rng = np.random.default_rng(0)
-    radius, texture, smoothness, concavity, symmetry = (data.data[:, place] for place in (0, 1, 4, 6, 8))
-    words = ["[red]round[/red]", "oval, mostly", 'of "many" corners', "été"]
-    bins = np.digitize(concavity, np.quantile(concavity, [0.25, 0.5, 0.75]))
+    words = ["[red]zidovudine[/red]", "both, mostly", 'a "third" one', "didanosine à jeun"]
+    gaps = ["", "NA", "?", "", "null"]
     rows = []
-    for number, holes in enumerate(rng.random((len(radius), 5)) < 0.04):
-        cells: list[object] = [
-            f"{radius[number]:.3f}",
-            f"{texture[number]:.2f}",
-            f"{smoothness[number]:.5f}",
-            words[bins[number]],
-            "Yes" if symmetry[number] < 0.18 else "No",
+    for patient, holes in zip(patients, rng.random((UGLY_RECORDS, len(gaps))) < 0.04, strict=True):
+        cells = [
+            patient["cd420"],
+            patient["cd40"],
+            patient["wtkg"],
+            words[int(patient["arms"])],
+            "Yes" if patient["symptom"] == "1" else "No",
         ]
-        missing = ["", "NA", "?", "", "null"]
-        cells = [gap if hole else cell for cell, gap, hole in zip(cells, missing, holes, strict=True)]
-        rows.append([f"{number:04d}-{rng.integers(10**6):06d}", *cells, "Yes" if data.target[number] else "No"])
+        cells = [gap if hole else cell for cell, gap, hole in zip(cells, gaps, holes, strict=True)]
+        rows.append([f"{patient['pidnum']}-AB", *cells, "Yes" if patient["cens"] == "1" else "No"])
     return write_csv(path, UGLY_HEADER, rows)

@@ -7,6 +7,7 @@ from real_tables import LABEL, digits
 from blindfair.agents.valuer import Choice
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import exact_set
+from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.pictures import STEPS
 from blindfair.cli.demo.prepared import prepare
@@ -56,8 +57,34 @@ def trade(*, exact: bool = True, rows: int = 59, after: float = 0.76, reasons: t
     )
 
 
+def caught(final: str = "NoOrder", error: str | None = "ScoresDisagree") -> dict[str, TradeResult]:
+    """The trade with the seller that inflates scores, as it ended."""
+    none: dict[str, int] = {}
+    return {
+        "inflated_scores": TradeResult(
+            "inflated_scores",
+            final,
+            "",
+            error,
+            Wei(0),
+            Wei(0),
+            0,
+            0,
+            gas=none,
+            sizes=none,
+            transactions={},
+            seconds=0.0,
+        )
+    }
+
+
+def test_a_seller_that_was_not_caught_is_named() -> None:
+    (found,) = verdicts(utility(0.01, -0.01), trade(), caught("Released", None))
+    assert "missed the seller that inflated scores" in found
+
+
 def test_a_good_purchase_needs_no_but() -> None:
-    assert verdicts(utility(0.01, -0.01), trade()) == []
+    assert verdicts(utility(0.01, -0.01), trade(), caught()) == []
 
 
 @pytest.mark.parametrize(
@@ -72,7 +99,7 @@ def test_a_good_purchase_needs_no_but() -> None:
     ids=["no gain shown", "loss", "no better than random", "worse than random", "misjudged"],
 )
 def test_what_was_measured_over_seeds_is_judged(measured: Utility, sentence: str) -> None:
-    (found,) = verdicts(measured, trade())
+    (found,) = verdicts(measured, trade(), caught())
     assert sentence in found
 
 
@@ -87,7 +114,7 @@ def test_what_was_measured_over_seeds_is_judged(measured: Utility, sentence: str
     ids=["inexact", "small audit", "no help", "the buyer's own reason"],
 )
 def test_what_this_trade_showed_is_judged(ended: HonestTrade, sentence: str) -> None:
-    (found,) = verdicts(utility(0.01, -0.01), ended)
+    (found,) = verdicts(utility(0.01, -0.01), ended, caught())
     assert sentence in found
 
 

@@ -100,7 +100,10 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
     kind = {"corrupted_chunk": CorruptingSeller, "inflated_scores": InflatingSeller}.get(case, Seller)
     seller = kind(world.directory / case / "seller", surroundings, stock_of(job), SellerPolicy())
     if isinstance(seller, InflatingSeller):
-        seller.worthless = tuple(int(record) for record in np.flatnonzero(scenario.truth.flipped))
+        flipped = np.flatnonzero(scenario.truth.flipped)
+        # Where no label is wrong it inflates what it likes.
+        worthless = flipped if flipped.size else np.arange(0, len(scenario.offer), 3)
+        seller.worthless = tuple(int(record) for record in worthless)
     valuer = TabularValuer(
         scenario.train,
         scenario.validation,

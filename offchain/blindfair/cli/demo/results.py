@@ -22,6 +22,8 @@ def show_results(console: Console, trades: Mapping[str, TradeResult], honest: Ho
     _show_trades(lines, trades)
     _show_knowledge(lines, honest)
     _show_worth(lines, trades["honest"], honest, utility)
+    for sentence in verdicts(utility, honest, trades):
+        lines.item("but", sentence, style="yellow")
 
 
 def _show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
@@ -100,8 +102,6 @@ def _show_worth(lines: Lines, trade: TradeResult, honest: HonestTrade, utility: 
     else:
         lines.item("trade", f"nothing was bought; AUC on the test set {honest.auc_before:.4f}")
     _show_utility(lines, utility)
-    for sentence in verdicts(utility, honest):
-        lines.item("but", sentence, style="yellow")
 
 
 def _show_utility(lines: Lines, utility: Utility) -> None:

@@ -1,5 +1,8 @@
 """When buying, or buying by score, is not worth it: said in sentences, each with the numbers that it rests on."""
 
+from collections.abc import Mapping
+
+from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.options import AUDIT_ROWS
 from blindfair.cli.demo.summary import HonestTrade
 from blindfair.pricing.utility import Utility
@@ -8,7 +11,7 @@ _ESTIMATE_MISSES = 0.1
 """From this difference on, the blind estimate of the share of bad records is called wrong."""
 
 
-def verdicts(utility: Utility, honest: HonestTrade) -> list[str]:
+def verdicts(utility: Utility, honest: HonestTrade, trades: Mapping[str, TradeResult]) -> list[str]:
     """What is worse than one would hope, the gravest first; none if all is well."""
     return [
         *_of_the_scores(honest),
@@ -16,6 +19,7 @@ def verdicts(utility: Utility, honest: HonestTrade) -> list[str]:
         *_of_buying(utility, honest),
         *_of_the_estimate(utility),
         *_of_the_audit(honest),
+        *_of_the_cheat(trades["inflated_scores"]),
     ]
 
 
@@ -65,4 +69,13 @@ def _of_the_audit(honest: HonestTrade) -> list[str]:
     return [
         f"The audit was small: the listing opened {honest.audit_rows} of the selected records, {AUDIT_ROWS} are usual; "
         f"a seller that fakes 5 % of a selection is caught with probability {honest.catches:.2f}."
+    ]
+
+
+def _of_the_cheat(inflated: TradeResult) -> list[str]:
+    if inflated.error is not None or inflated.final == "NoOrder":
+        return []
+    return [
+        "The audit missed the seller that inflated scores: too few of the inflated records were selected for the draw "
+        "to meet one (PROTOCOL 5.5)."
     ]
