@@ -18,8 +18,10 @@ def without_chance(result: dict[str, Any]) -> dict[str, Any]:
         {
             **{
                 key: trade[key]
-                for key in ("case", "final", "error", "price_wei", "bond_wei", "buyer_delta_wei", "seller_delta_wei")
+                for key in ("case", "final", "price_wei", "bond_wei", "buyer_delta_wei", "seller_delta_wei")
             },
+            # Which of an audit's checks fails first hangs on the draw.
+            "stopped": trade["error"] is not None,
             "steps": sorted(trade["gas"]),
             "sent": sorted(trade["transactions"]),
             "messages": sorted(trade["bytes"]),
