@@ -28,6 +28,7 @@ from blindfair.agents.seller import Seller
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import parameter_set
 from blindfair.cli.demo.hostile import add_to_reply
+from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.merkle import MerkleTree, leaf_hash
 from blindfair.protocol.messages import Listing, OpenedRecord, Openings, Refusal, Reply, Request, read
 from blindfair.protocol.quantities import Digest, RecordIndex, Wei
@@ -140,19 +141,19 @@ def test_a_reply_to_another_request_is_no_answer(at: Callable[[str], World]) -> 
 class OtherRowsSeller(Seller):
     """Commits to, and scores, rows that are not the records'."""
 
-    def _rows(self, digest: Digest, request: Request) -> tuple[NDArray[np.int16], float]:
-        rows, clipped = super()._rows(digest, request)
-        return np.roll(rows, 1, axis=0), clipped
+    def _rows(self, digest: Digest, request: Request) -> QuantisedRows:
+        rows = super()._rows(digest, request)
+        return replace(rows, entries=np.roll(rows.entries, 1, axis=0))
 
 
 class NudgingSeller(Seller):
     """Adds 1 to one entry of every row, which is within the tolerance of each."""
 
-    def _rows(self, digest: Digest, request: Request) -> tuple[NDArray[np.int16], float]:
-        rows, clipped = super()._rows(digest, request)
-        rows = rows.copy()
-        rows[:, -1] += 1
-        return rows, clipped
+    def _rows(self, digest: Digest, request: Request) -> QuantisedRows:
+        rows = super()._rows(digest, request)
+        entries = rows.entries.copy()
+        entries[:, -1] += 1
+        return replace(rows, entries=entries)
 
 
 class LeaningSeller(Seller):
@@ -170,8 +171,8 @@ class MisnumberingStore(RowStore):
         salt = row_salt(self._secret, digest, RecordIndex(record))
         return row_leaf(salt, RecordIndex(record + 1), [int(entry) for entry in row])
 
-    def tree(self, digest: Digest, rows: NDArray[np.int16]) -> MerkleTree:
-        return MerkleTree([leaf_hash(self.leaf(digest, record, row)) for record, row in enumerate(rows)])
+    def tree(self, digest: Digest, rows: QuantisedRows) -> MerkleTree:
+        return MerkleTree([leaf_hash(self.leaf(digest, record, row)) for record, row in enumerate(rows.entries)])
 
 
 class MisnumberingSeller(Seller):
@@ -182,7 +183,7 @@ class MisnumberingSeller(Seller):
         self._store: MisnumberingStore = MisnumberingStore(self.directory / "rows", self._secret)
 
     def _opened(self, drawn: Sequence[RecordIndex], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
-        rows, _ = self._rows(digest, request)
+        rows = self._rows(digest, request).entries
         return tuple(
             replace(item, row_leaf=self._store.leaf(digest, item.record, rows[item.record]))
             for item in super()._opened(drawn, digest, request)

@@ -127,6 +127,8 @@ class HandValuer:
             fidelity=None,
             projection=Projection.identity(schema.width).to_document(),
             row_scale=200.0,
+            exponent_bits=0,
+            rounding=None,
             queries=query[np.newaxis, :],
             pricing=self.pricing.to_document(),
         )

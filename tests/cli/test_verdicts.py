@@ -47,6 +47,7 @@ def trade(*, exact: bool = True, rows: int = 59, after: float = 0.76, reasons: t
         bought=tuple((number, b"") for number in records),
         exact=exact,
         spearman=1.0,
+        rounding=0.99999,
         disclosure=Disclosure.of(exact_set(32), records=1000, queries=1),
         seller_microseconds=10.0,
         audit_rows=rows,

@@ -45,7 +45,7 @@ def valuation(scenario: Scenario) -> Valuation:
 def test_scores_in_the_clear_are_those_that_a_blind_evaluation_decrypts_to(
     scenario: Scenario, valuation: Valuation
 ) -> None:
-    rows, _ = quantise_rows(valuation.model.rows(scenario.offer), valuation.scale.row_scale)
+    rows = quantise_rows(valuation.model.rows(scenario.offer), valuation.scale.row_scale).entries
     encrypted, secret = encrypt_queries(DEFAULT, valuation.query[None, :], None)
     reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), None)
     blind = decrypt_reply(DEFAULT, secret, reply, len(scenario.offer), 1)

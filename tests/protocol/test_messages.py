@@ -86,8 +86,8 @@ def _offer() -> Offer:
 REQUEST = Request(
     listing=ListingId(D1), chain_id=31337, contract=DOMAIN.contract, buyer=SENDER, buyer_hpke=b"\x09" * 32,
     nonce=b"\x08" * 32, model_name="logistic-regression", model_config={"k": 3}, fidelity=None, projection={},
-    dimension=3, queries=1, row_scale=100.5, parameters="bfv", disclosure="per-record", pricing={}, buyer_commitment=D2,
-    expiry=Timestamp(5), weights=b"w" * 40, query=b"q" * 90,
+    dimension=3, queries=1, row_scale=100.5, exponent_bits=0, parameters="bfv", disclosure="per-record", pricing={},
+    buyer_commitment=D2, expiry=Timestamp(5), weights=b"w" * 40, query=b"q" * 90,
 )  # fmt: skip
 OPENED = OpenedRecord(RecordIndex(3), (b"chunk a", b"chunk b"), ((D1, D2), ()), b"row leaf", (D2,))
 MESSAGES: tuple[Message, ...] = (
@@ -95,12 +95,13 @@ MESSAGES: tuple[Message, ...] = (
     _listing(),
     REQUEST,
     replace(REQUEST, fidelity=0.97),
-    Reply(D1, Root(D2), D1, 17, b"ciphertext"),
+    Reply(D1, Root(D2), D1, 17, b"", b"ciphertext"),
     Selection(D1, b"\x03" * 32, ETHER, Wei(10**20), 2, (RecordIndex(0), RecordIndex(3))),
     Openings(D1, b"\x04" * 32, Wei(3), (OPENED,)),
     Agreement(D1, Wei(3)),
     Delivery(D1, _offer(), sign_offer(_offer(), DOMAIN, KEY), b"sealed bytes"),
     Refusal(D1, "BudgetExhausted", "no more"),
+    Reply(D1, Root(D2), D1, 17, b"\x00\x03", b"ciphertext"),
 )
 
 
@@ -249,6 +250,8 @@ def test_opened_records_of_another_form_are_refused(packed: bytes) -> None:
         {"clip": 4095},
         {"row_scale": 0},
         {"row_scale": -1.5},
+        {"exponent_bits": 5},
+        {"exponent_bits": -1},
         {"dimension": 0},
         {"dimension": 4097},
         {"queries": 17},

@@ -179,13 +179,15 @@ class Buyer(Agent):
             if not isinstance(request, Request):
                 raise JournalDamaged("The stored request is none", expected=Request.TYPE, found=request.TYPE)
             private = self._private()
+            scores, exponents = check_evaluation(listing.manifest, request, reply, private.secret)
             self._evaluated = Evaluated(
                 listing=listing,
                 request=request,
                 reply=reply,
                 evaluation=evaluation_digest(asked, replied),
                 queries=private.queries,
-                scores=check_evaluation(listing.manifest, request, reply, private.secret),
+                exponents=exponents,
+                scores=scores,
             )
         return self._evaluated
 
@@ -195,8 +197,13 @@ class Buyer(Agent):
         Runs again only if the process died before the request was in the journal. Nobody saw that one, and its keys are
         replaced.
         """
+        question = self._valuer.question(listing.manifest)
+        kept = "scores all equal" if question.rounding is None else f"ranks kept to {question.rounding:.6f}"
+        self.tell(
+            "rounding", f"rounds rows to 12 bits and {question.exponent_bits} of exponent: {kept} on its own records"
+        )
         request, private = ask(
-            self._valuer.question(listing.manifest),
+            question,
             listing.manifest,
             buyer=self.address,
             buyer_hpke=self.sealing_keys().public,

@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.policy import BuyerPolicy
-from blindfair.agents.rows import gradient_rows
+from blindfair.agents.rows import real_rows
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.parameters import parameter_set
 from blindfair.blind.reply import EncryptedScores
+from blindfair.influence.arrays import Exponents
+from blindfair.influence.quantise import QuantisedRows, exponent_bounds, quantise_rows, scale_scores
 from blindfair.protocol.audit import (
     AuditReport,
     OpenedRow,
@@ -23,7 +25,14 @@ from blindfair.protocol.audit import (
 )
 from blindfair.protocol.chunks import SALT_SIZE, check_chunk_lengths, chunk_range, join_record
 from blindfair.protocol.delivery import check_delivery
-from blindfair.protocol.errors import CommitmentError, FieldMismatch, OfferRejected, ScoringError
+from blindfair.protocol.errors import (
+    CommitmentError,
+    FieldMismatch,
+    MalformedMessage,
+    OfferRejected,
+    RowsDisagree,
+    ScoringError,
+)
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.merkle import leaf_hash, verify_path
 from blindfair.protocol.messages import Delivery, OpenedRecord, Openings, Reply, Request, Selection
@@ -40,10 +49,13 @@ ROW_TOLERANCE = 1
 """Units of a quantised row: two correct machines may round an entry that lies between two integers to either side."""
 
 
-def check_evaluation(manifest: Manifest, request: Request, reply: Reply, secret: QuerySecret) -> NDArray[np.int64]:
-    """The `m x n` scores of a reply at the precision that the manifest promises (PROTOCOL 4.4).
+def check_evaluation(
+    manifest: Manifest, request: Request, reply: Reply, secret: QuerySecret
+) -> tuple[NDArray[np.int64], Exponents]:
+    """The `m x n` scores of a reply, in units of exponent 0, and the `n` exponents (PROTOCOL 4.3, 4.4).
 
-    Raises FieldMismatch for another precision, ShapeMismatch, UnknownParameters, MalformedCiphertext.
+    Raises FieldMismatch for another precision than the manifest promises, MalformedMessage, ShapeMismatch,
+    UnknownParameters, MalformedCiphertext.
     """
     parameters, promised = parameter_set(request.parameters), manifest.terms.precision_bits
     encrypted = EncryptedScores.from_bytes(parameters, reply.scores, manifest.record_count, request.queries)
@@ -51,7 +63,20 @@ def check_evaluation(manifest: Manifest, request: Request, reply: Reply, secret:
         raise FieldMismatch(
             "The reply has another precision than the manifest", expected=promised, found=encrypted.precision_bits
         )
-    return decrypt_reply(parameters, secret, reply.scores, manifest.record_count, request.queries)
+    exponents = _exponents(reply.exponents, request.exponent_bits, manifest.record_count)
+    scores = decrypt_reply(parameters, secret, reply.scores, manifest.record_count, request.queries)
+    return scale_scores(scores, exponents), exponents
+
+
+def _exponents(data: bytes, bits: int, records: int) -> Exponents:
+    exponents = np.frombuffer(data, dtype=np.uint8) if bits else np.zeros(records, dtype=np.uint8)
+    if (len(data), len(exponents)) != (records if bits else 0, records) or (exponents >> bits).any():
+        raise MalformedMessage(
+            "The reply has wrong exponents",
+            expected=f"{records if bits else 0} of {bits} bits",
+            found=f"{len(data)} bytes",
+        )
+    return exponents
 
 
 def audit_openings(evaluated: Evaluated, selection: Selection, openings: Openings) -> AuditReport:
@@ -76,17 +101,34 @@ def audit_openings(evaluated: Evaluated, selection: Selection, openings: Opening
     records = [_opened_record(evaluated, item) for item in openings.opened]
     check_duplicates(dict(zip(expected, records, strict=True)))
     committed = [_opened_row(evaluated, item) for item in openings.opened]
-    recomputed, _ = gradient_rows(evaluated.request, records)
+    recomputed = recompute_rows(evaluated, expected, records)
     rows = [
         OpenedRow(
             record=item.record,
             committed=row,
             recomputed=tuple(int(entry) for entry in again),
-            scores=tuple(int(score) for score in evaluated.scores[:, item.record]),
+            scores=tuple(int(score) for score in evaluated.decrypted(item.record)),
         )
-        for item, row, again in zip(openings.opened, committed, recomputed, strict=True)
+        for item, row, again in zip(openings.opened, committed, recomputed.entries, strict=True)
     ]
     return check_scores(rows, [[int(entry) for entry in query] for query in evaluated.queries], ROW_TOLERANCE)
+
+
+def recompute_rows(evaluated: Evaluated, numbers: Sequence[RecordIndex], records: Sequence[bytes]) -> QuantisedRows:
+    """The rows of records that the buyer sees, at the exponents that the reply gives them.
+
+    A row on the border of two exponents may have either, by the tolerance of its entries. Raises RowsDisagree for any
+    other exponent, and what `gradient_rows` raises.
+    """
+    request, claimed = evaluated.request, evaluated.exponents[list(numbers)]
+    rows = real_rows(request, records)
+    least, most = exponent_bounds(rows, request.row_scale, request.exponent_bits, ROW_TOLERANCE)
+    for number, low, high, found in zip(numbers, least, most, claimed, strict=True):
+        if not low <= found <= high:
+            raise RowsDisagree(
+                f"The exponent of record {number} is not its row's", expected=f"{low} ... {high}", found=found
+            )
+    return quantise_rows(rows, request.row_scale, request.exponent_bits, claimed)
 
 
 def _opened_record(evaluated: Evaluated, item: OpenedRecord) -> bytes:
@@ -189,9 +231,9 @@ def wrong_records(evaluated: Evaluated, selection: Selection, records: Sequence[
 
 def _score_holds(evaluated: Evaluated, number: RecordIndex, record: bytes) -> bool:
     try:
-        rows, _ = gradient_rows(evaluated.request, [record])
-    except (CommitmentError, ScoringError):
+        rows = recompute_rows(evaluated, [number], [record])
+    except (CommitmentError, ScoringError, RowsDisagree):
         return False
-    clear = evaluated.queries @ rows[0].astype(np.int64)
+    clear = evaluated.queries @ rows.entries[0].astype(np.int64)
     bounds = ROW_TOLERANCE * np.abs(evaluated.queries).sum(axis=1)
-    return bool((np.abs(clear - evaluated.scores[:, number]) <= bounds).all())
+    return bool((np.abs(clear - evaluated.decrypted(number)) <= bounds).all())

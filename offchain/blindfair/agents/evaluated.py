@@ -5,14 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.influence.arrays import Exponents
 from blindfair.protocol.messages import Listing, Reply, Request
-from blindfair.protocol.quantities import Digest
+from blindfair.protocol.quantities import Digest, RecordIndex
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """The messages, the queries in the clear (`m x k` int64) and the decrypted scores (`m x n` int64).
+    """The messages, the queries in the clear (`m x k` int64) and the scores (`m x n` int64).
 
+    Scores are in units of exponent 0, whatever the exponents of the rows (`n` uint8), so that they compare.
     `evaluation` is what the offer will quote: `D("evaluation", H(request) || H(reply))`.
     """
 
@@ -21,4 +23,9 @@ class Evaluated:
     reply: Reply
     evaluation: Digest
     queries: NDArray[np.int64]
+    exponents: Exponents
     scores: NDArray[np.int64]
+
+    def decrypted(self, record: RecordIndex) -> NDArray[np.int64]:
+        """The `m` scores of a record as they were decrypted: those of its row at its exponent."""
+        return np.right_shift(self.scores[:, record], int(self.exponents[record]))

@@ -68,6 +68,7 @@ def ask(
         dimension=question.queries.shape[1],
         queries=question.queries.shape[0],
         row_scale=question.row_scale,
+        exponent_bits=question.exponent_bits,
         parameters=parameters.name,
         disclosure=PER_RECORD,
         pricing=question.pricing,

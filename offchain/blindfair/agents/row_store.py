@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from blindfair.agents.rows import gradient_rows
 from blindfair.agents.store import private_directory, write_atomically
+from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.errors import CommitmentError, JournalDamaged, ScoringError, UnusableModel
 from blindfair.protocol.merkle import MerkleTree
 from blindfair.protocol.messages import Request
@@ -35,22 +35,22 @@ class RowStore:
         if path.exists():
             return
         try:
-            rows, clipped = gradient_rows(request, records)
+            rows = gradient_rows(request, records)
         except (ScoringError, CommitmentError):
             raise UnusableModel(
                 "The scoring model does not fit the records of the listing",
                 hint="columns, label and classes must be the listing's; the evaluation counts nevertheless",
             ) from None
         buffer = io.BytesIO()
-        np.savez(buffer, rows=rows, clipped=np.float64(clipped))
+        np.savez(buffer, entries=rows.entries, exponents=rows.exponents, clipped=np.float64(rows.clipped))
         write_atomically(path, buffer.getvalue())
 
-    def load(self, digest: Digest) -> tuple[NDArray[np.int16], float]:
-        """`n_records x k` int16 rows and the share of clipped entries. Raises JournalDamaged if they cannot be read."""
+    def load(self, digest: Digest) -> QuantisedRows:
+        """The rows of a request that were computed. Raises JournalDamaged if they cannot be read."""
         path = self._path(digest)
         try:
             with np.load(path, allow_pickle=False) as saved:
-                return saved["rows"], float(saved["clipped"])
+                return QuantisedRows(saved["entries"], saved["exponents"], float(saved["clipped"]))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise JournalDamaged(
                 f"The rows of a request cannot be read from {path}",
@@ -58,9 +58,9 @@ class RowStore:
                 hint="restore the file from a backup: the rows are committed and cannot be made anew",
             ) from error
 
-    def tree(self, digest: Digest, rows: NDArray[np.int16]) -> MerkleTree:
+    def tree(self, digest: Digest, rows: QuantisedRows) -> MerkleTree:
         """The row tree of a request."""
-        return build_row_tree(self._secret, digest, rows.astype(">i2").tobytes(), rows.shape[1])
+        return build_row_tree(self._secret, digest, rows.entries.astype(">i2").tobytes(), rows.entries.shape[1])
 
     def _path(self, digest: Digest) -> Path:
         return private_directory(self._directory) / f"{digest.hex()}.npz"

@@ -1,24 +1,29 @@
-"""Gradient rows as a request asks for them: the seller computes all, the buyer those it sees (PROTOCOL 4.2, 5.4)."""
+"""Gradient rows as a request asks for them: the seller computes all, the buyer those it sees (PROTOCOL 4.2, 5.4).
+
+Not here: whether the buyer accepts what the seller computed (`buyer_checks`).
+"""
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
+from blindfair.influence.arrays import Floats
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.projection import Projection
-from blindfair.influence.quantise import quantise_rows
+from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.protocol.errors import ShapeMismatch
 from blindfair.protocol.messages import Request
 from blindfair.protocol.records import decode_row
 
 
-def gradient_rows(request: Request, records: Sequence[bytes]) -> tuple[NDArray[np.int16], float]:
-    """One quantised row per record, and the share of entries that were clipped.
+def gradient_rows(request: Request, records: Sequence[bytes]) -> QuantisedRows:
+    """One row per record, rounded at the least exponent that clips none of its entries, if the request allows one.
 
-    Returns `n_records x k` int16 within +-2047, and a number between 0 and 1. Raises UnusableModel, ShapeMismatch,
-    MalformedRecord.
+    Raises UnusableModel, ShapeMismatch, MalformedRecord.
     """
+    return quantise_rows(real_rows(request, records), request.row_scale, request.exponent_bits)
+
+
+def real_rows(request: Request, records: Sequence[bytes]) -> Floats:
+    """The same before they are rounded: `n_records x k`. Raises UnusableModel, ShapeMismatch, MalformedRecord."""
     model = load_scoring_model(request.model_name, request.model_config, request.weights)
     projection = Projection.from_document(request.projection)
     rows = projection.apply(model.rows([decode_row(record) for record in records]))
@@ -26,4 +31,4 @@ def gradient_rows(request: Request, records: Sequence[bytes]) -> tuple[NDArray[n
         raise ShapeMismatch(
             "The model's rows and the query differ in length", expected=request.dimension, found=rows.shape[1]
         )
-    return quantise_rows(rows, request.row_scale)
+    return rows

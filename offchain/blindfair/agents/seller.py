@@ -28,6 +28,7 @@ from blindfair.agents.waiting import Turn
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import parameter_set
+from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.audit import commit_seller_randomness, draw
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.cipher import key_commitment, new_delivery_key
@@ -213,15 +214,16 @@ class Seller(Agent):
             # Spent before a record is looked at: whether a model fits the records is an answer, too.
             self._ledger.spend_evaluation(request, digest, math.ceil(self.disclosure(request).total_bits))
             self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
-        rows, clipped = self._rows(digest, request)
+        rows = self._rows(digest, request)
         began = time.perf_counter()
-        scores = self._scores(request, rows)
+        scores = self._scores(request, rows.entries)
         self.journal.note(f"scoring-seconds:{digest.hex()}", repr(time.perf_counter() - began))
         return Reply(
             request=digest,
             row_root=self._store.tree(digest, rows).root,
             seller_commitment=commit_seller_randomness(self._random(digest)),
-            clipped_per_million=round(clipped * 1e6),
+            clipped_per_million=round(rows.clipped * 1e6),
+            exponents=rows.exponents.tobytes() if request.exponent_bits else b"",
             scores=scores,
         )
 
@@ -236,9 +238,10 @@ class Seller(Agent):
             records=self.manifest.record_count,
             queries=request.queries,
             precision_bits=self._stock.terms.precision_bits,
+            exponent_bits=request.exponent_bits,
         )
 
-    def _rows(self, digest: Digest, request: Request) -> tuple[NDArray[np.int16], float]:
+    def _rows(self, digest: Digest, request: Request) -> QuantisedRows:
         self._store.compute(digest, request, self._stock.records)
         return self._store.load(digest)
 
@@ -275,12 +278,12 @@ class Seller(Agent):
         return Openings(envelope.digest, random, selection.price, self._opened(drawn, digest, request))
 
     def _opened(self, drawn: Sequence[RecordIndex], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
-        rows, _ = self._rows(digest, request)
+        rows = self._rows(digest, request)
         tree, dataset = self._store.tree(digest, rows), self.dataset
         opened = []
         for record in drawn:
             chunks = dataset.chunks_of(record)
-            row = [int(entry) for entry in rows[record]]
+            row = [int(entry) for entry in rows.entries[record]]
             opened.append(
                 OpenedRecord(
                     record=record,

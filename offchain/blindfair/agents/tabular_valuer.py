@@ -80,7 +80,9 @@ class TabularValuer:
             weights=weights,
             fidelity=None,
             projection=valuation.projection.to_document(),
-            row_scale=valuation.scale.row_scale,
+            row_scale=valuation.rounding.row_scale,
+            exponent_bits=valuation.rounding.exponent_bits,
+            rounding=valuation.rounding.spearman,
             queries=valuation.query[np.newaxis, :],
             pricing=self._pricing.to_document(),
         )

@@ -21,8 +21,11 @@ class Disclosure:
     queries: int
     """`m`."""
 
+    exponent_bits: int
+    """Bits of the power of two by which a record's row was divided, disclosed beside its scores."""
+
     total_bits: Bits
-    """`b n m`, for the listing."""
+    """`(b m + exponent_bits) n`, for the listing."""
 
     hiding_bits: Bits
     """`log2(B / E)`: by how much the noise of the sum, which depends on the rows, is drowned."""
@@ -32,7 +35,13 @@ class Disclosure:
 
     @classmethod
     def of(
-        cls, parameters: ParameterSet, *, records: int, queries: int, precision_bits: int | None = None
+        cls,
+        parameters: ParameterSet,
+        *,
+        records: int,
+        queries: int,
+        precision_bits: int | None = None,
+        exponent_bits: int = 0,
     ) -> Disclosure:
         """What one evaluation of `queries` queries over `records` records discloses at the seller's precision.
 
@@ -43,7 +52,8 @@ class Disclosure:
             bits_per_record=bits,
             records=records,
             queries=queries,
-            total_bits=Bits(bits * records * queries),
+            exponent_bits=exponent_bits,
+            total_bits=Bits((bits * queries + exponent_bits) * records),
             hiding_bits=parameters.hiding_bits(precision_bits),
             exact=parameters.is_exact(precision_bits),
         )

@@ -17,5 +17,8 @@ Classes: TypeAlias = NDArray[np.int64]
 IntegerRows: TypeAlias = NDArray[np.int16]
 """Quantised gradient rows, every entry within +-2047 (PROTOCOL 4.2)."""
 
+Exponents: TypeAlias = NDArray[np.uint8]
+"""A power of two for each row, by which its entries were divided before they were rounded (PROTOCOL 4.2)."""
+
 Integers: TypeAlias = NDArray[np.int64]
 """Quantised queries and the exact integer scores of a blind evaluation."""

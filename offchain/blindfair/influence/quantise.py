@@ -1,9 +1,10 @@
 """Rounding of gradient rows and queries to the integers of the exact blind evaluation (PROTOCOL 4.2).
 
-    real row   ~ integer row / row_scale            row_scale: units per 1.0, as in the request
-    real query ~ integer query * query_scale        query_scale: 1.0s per unit
-    real score ~ integer score * query_scale / row_scale
+    real row   ~ integer row * 2^exponent / row_scale       row_scale: units per 1.0, as in the request
+    real query ~ integer query * query_scale                query_scale: 1.0s per unit
+    real score ~ integer score * query_scale / row_scale    integer score: integer row . query * 2^exponent
 
+A row's exponent is 0 unless the request gives it bits: for rows whose sizes differ by more than twelve bits can hold.
 Not here: encryption (room `blind`). The loss by rounding is measured for each evaluation, not assumed.
 """
 
@@ -11,44 +12,96 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blindfair.influence.arrays import Floats, IntegerRows, Integers
+from blindfair.influence.arrays import Exponents, Floats, IntegerRows, Integers
 from blindfair.protocol.errors import QueryOutOfBounds, ShapeMismatch, UnusableModel
 from blindfair.protocol.rows import ROW_LIMIT
 
 _PERCENTILE = 99.99
 
 
-def choose_row_scale(own_rows: Floats) -> float:
-    """Units per 1.0, so that the 99.99th percentile of the buyer's own `|entries|` becomes 2047.
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantisedRows:
+    """`n` rows as they are committed and scored.
 
-    Raises UnusableModel for rows that are empty, not finite or all zero.
+    `entries` is `n x k` int16 within +-2047, `exponents` `n` uint8; `clipped` is the share of entries out of bounds.
+    """
+
+    entries: IntegerRows
+    exponents: Exponents
+    clipped: float
+
+    def scores(self, queries: Integers) -> Integers:
+        """The exact integer scores `m x n` for `queries` `m x k`, in units of exponent 0. Raises ShapeMismatch."""
+        return scale_scores(np.stack([clear_scores(self.entries, query) for query in queries]), self.exponents)
+
+
+def scale_scores(scores: Integers, exponents: Exponents) -> Integers:
+    """Scores `m x n` of rows at their exponents, as a blind evaluation decrypts to, in units of exponent 0."""
+    return np.asarray(np.left_shift(scores, exponents.astype(np.int64)), dtype=np.int64)
+
+
+def choose_row_scale(own_rows: Floats, exponent_bits: int = 0) -> float:
+    """Units per 1.0 for rows like the buyer's own.
+
+    Without exponents the 99.99th percentile of `|entries|` becomes 2047; with them the largest entry does, at the
+    largest exponent, and a row has all twelve bits down to `2^(2^exponent_bits - 1)` times smaller ones. Raises
+    UnusableModel for rows that are empty, not finite or all zero.
     """
     top = 0.0
     if own_rows.size and np.isfinite(own_rows).all():
         magnitudes = np.abs(own_rows)
         # Where nearly all entries are zero, the percentile may be too.
-        top = float(np.percentile(magnitudes, _PERCENTILE)) or float(magnitudes.max())
-    scale = ROW_LIMIT / top if top > 0 else float("inf")
+        top = 0.0 if exponent_bits else float(np.percentile(magnitudes, _PERCENTILE))
+        top = top or float(magnitudes.max())
+    with np.errstate(over="ignore"):
+        scale = float(np.ldexp(ROW_LIMIT / top, 2**exponent_bits - 1)) if top > 0 else float("inf")
     if not np.isfinite(scale):
         raise UnusableModel("The gradient rows give no scale", expected="finite rows that are not all zero")
     return scale
 
 
-def quantise_rows(rows: Floats, scale: float) -> tuple[IntegerRows, float]:
-    """`rows * scale`, rounded half to even and clipped to +-2047 (PROTOCOL 4.2), and the share of entries clipped.
+def choose_exponents(rows: Floats, scale: float, exponent_bits: int) -> Exponents:
+    """For each of `n x k` rows the least exponent at which no entry is clipped, or the largest there is."""
+    if not exponent_bits or not rows.size:
+        return np.zeros(len(rows), dtype=np.uint8)
+    with np.errstate(over="ignore"):
+        peaks = np.abs(rows).max(axis=1) * scale
+    # frexp gives the least E with peak / 2047.5 < 2^E, and an entry under 2047.5 units rounds to 2047 at most.
+    _, exponents = np.frexp(np.minimum(peaks, np.finfo(np.float64).max) / (ROW_LIMIT + 0.5))
+    return np.asarray(np.clip(exponents, 0, 2**exponent_bits - 1), dtype=np.uint8)
 
-    `rows` is `n x k`; the result is `n x k` int16 and a number from 0 to 1. Raises UnusableModel for rows that are not
-    finite and for a scale that is not positive and finite.
+
+def exponent_bounds(rows: Floats, scale: float, exponent_bits: int, tolerance: int) -> tuple[Exponents, Exponents]:
+    """The least and the largest exponent of each row that an honest seller could have chosen on another machine.
+
+    `tolerance` is how far an entry may lie off, in units; it moves the largest entry by that part of 2047.
+    """
+    part = tolerance / ROW_LIMIT
+    return (
+        choose_exponents(rows, scale * (1 - part), exponent_bits),
+        choose_exponents(rows, scale * (1 + part), exponent_bits),
+    )
+
+
+def quantise_rows(
+    rows: Floats, scale: float, exponent_bits: int = 0, exponents: Exponents | None = None
+) -> QuantisedRows:
+    """`rows * scale / 2^exponent`, rounded half to even and clipped to +-2047 (PROTOCOL 4.2).
+
+    `rows` is `n x k`. The exponents are `choose_exponents`' unless given, as an audit gives those of a reply. Raises
+    UnusableModel for rows that are not finite and for a scale that is not positive and finite.
     """
     if not (np.isfinite(scale) and scale > 0):
         raise UnusableModel("The scale of the rows cannot be used", expected="a positive finite number", found=scale)
     if not np.isfinite(rows).all():
         raise UnusableModel("The gradient rows are not finite", hint="the scoring model or a record is out of range")
+    if exponents is None:
+        exponents = choose_exponents(rows, scale, exponent_bits)
     with np.errstate(over="ignore"):
-        rounded = np.rint(rows * scale)
+        rounded = np.rint(np.ldexp(rows * scale, -exponents.astype(np.int64)[:, np.newaxis]))
     clipped = np.abs(rounded) > ROW_LIMIT
     share = float(clipped.mean()) if clipped.size else 0.0
-    return np.clip(rounded, -ROW_LIMIT, ROW_LIMIT).astype(np.int16), share
+    return QuantisedRows(np.clip(rounded, -ROW_LIMIT, ROW_LIMIT).astype(np.int16), exponents, share)
 
 
 def quantise_query(query: Floats, plain_modulus: int) -> tuple[Integers, float]:

@@ -15,8 +15,9 @@ from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.logistic import fit_logistic
 from blindfair.influence.models import LogisticRegression, record_gradients
 from blindfair.influence.projection import Projection
-from blindfair.influence.quantise import ScoreScale, choose_row_scale, clear_scores, quantise_query, quantise_rows
+from blindfair.influence.quantise import ScoreScale, quantise_query, quantise_rows
 from blindfair.influence.query import displacement_query, textbook_query
+from blindfair.pricing.rounding import Rounding, faithful_rounding
 from blindfair.protocol.errors import NoRecords
 from blindfair.protocol.records import Row
 
@@ -49,13 +50,15 @@ class Valuation:
     projection: Projection
     query: Integers
     real_query: Floats
+    rounding: Rounding
     scale: ScoreScale
     trusted_scores: Floats
 
     def integer_scores(self, records: Sequence[Row]) -> Integers:
         """The scores that a blind evaluation of these records decrypts to, computed in the clear: `n` int64."""
-        rows, _ = quantise_rows(self.projection.apply(self.model.rows(records)), self.scale.row_scale)
-        return clear_scores(rows, self.query)
+        rows = self.projection.apply(self.model.rows(records))
+        rounded = quantise_rows(rows, self.rounding.row_scale, self.rounding.exponent_bits)
+        return np.asarray(rounded.scores(self.query[np.newaxis, :])[0], dtype=np.int64)
 
 
 def prepare_valuation(
@@ -82,17 +85,24 @@ def prepare_valuation(
     weights, query = _question(kind, own, val)
     model = LogisticRegression(schema, weights)
     own_rows = record_gradients(weights, *_joined(own, val))
-    row_scale = choose_row_scale(own_rows)
+    rounding = faithful_rounding(own_rows, query)
     integer_query, query_scale = quantise_query(query, plain_modulus)
-    rows, _ = quantise_rows(own_rows[len(train) :], row_scale)
+    row_scale = rounding.row_scale
     trusted = np.empty(len(validation))
     for fold in np.array_split(rng.permutation(len(validation)), FOLDS):
         rest = np.setdiff1d(np.arange(len(validation)), fold)
         _, held_out = _question(kind, own, (val[0][rest], val[1][rest]))
         fold_query, fold_scale = quantise_query(held_out, plain_modulus)
-        trusted[fold] = ScoreScale(row_scale, fold_scale).real(clear_scores(rows[fold], fold_query))
+        rows = quantise_rows(own_rows[len(train) + fold], row_scale, rounding.exponent_bits)
+        trusted[fold] = ScoreScale(row_scale, fold_scale).real(rows.scores(fold_query[np.newaxis, :])[0])
     return Valuation(
-        model, Projection.identity(schema.width), integer_query, query, ScoreScale(row_scale, query_scale), trusted
+        model,
+        Projection.identity(schema.width),
+        integer_query,
+        query,
+        rounding,
+        ScoreScale(row_scale, query_scale),
+        trusted,
     )
 
 

@@ -17,6 +17,9 @@ from blindfair.protocol.quantities import Digest, RecordIndex, Salt, Secret
 ROW_LIMIT = 2047
 """Entries of a row lie in -2047 ... 2047: 12 bits (PROTOCOL 4.2)."""
 
+EXPONENT_BITS_LIMIT = 4
+"""Bits of a row's exponent at most: rows up to `2^15` times smaller than the largest keep all twelve bits."""
+
 ENTRY_SIZE = 2
 """Bytes of an entry: int16, big-endian."""
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from blindfair.agents.valuer import Choice
 from blindfair.blind.disclosure import Disclosure
 from blindfair.cli.demo.cases import Parties, TradeResult
-from blindfair.influence.quantise import clear_scores, quantise_rows
+from blindfair.influence.quantise import quantise_rows
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.pricing.scenario import Scenario
 from blindfair.pricing.utility import Utility, retrained_auc
@@ -26,7 +26,8 @@ class HonestTrade:
     """What the honest trade's buyer knows, and what the demo can check because it sees both sides.
 
     `scores` are `n` real scores as decrypted; `exact` says whether the integers equal those computed in the clear from
-    the rows, `spearman` is their rank correlation with float64 scores of unrounded rows and query. `flipped` is the
+    the rows, `spearman` is their rank correlation with float64 scores of unrounded rows and query, and
+    `rounding` what the buyer measured on its own records before it asked. `flipped` is the
     share of the offer, without copies, whose label is wrong. `auc_before` and `auc_after` are of this one purchase, on
     the test set.
     """
@@ -38,6 +39,7 @@ class HonestTrade:
     bought: tuple[tuple[int, bytes], ...]
     exact: bool
     spearman: float | None
+    rounding: float | None
     disclosure: Disclosure
     seller_microseconds: float
     audit_rows: int
@@ -58,7 +60,7 @@ def review(parties: Parties, scenario: Scenario) -> HonestTrade:
     evaluated = buyer.review()
     valuation = parties.valuer.valuation(seller.manifest)
     float_rows = valuation.projection.apply(valuation.model.rows(scenario.offer))
-    rows, _ = quantise_rows(float_rows, valuation.scale.row_scale)
+    rows = quantise_rows(float_rows, valuation.rounding.row_scale, valuation.rounding.exponent_bits)
     schema = valuation.model.schema
     own = schema.encode([*scenario.train, *scenario.validation])
     test = schema.encode(scenario.test)
@@ -71,8 +73,9 @@ def review(parties: Parties, scenario: Scenario) -> HonestTrade:
         scores=valuation.scale.real(evaluated.scores[0]),
         choice=buyer.choice(evaluated),
         bought=bought,
-        exact=bool(np.array_equal(evaluated.scores[0], clear_scores(rows, evaluated.queries[0]))),
+        exact=bool(np.array_equal(evaluated.scores, rows.scores(evaluated.queries))),
         spearman=rank_correlation(evaluated.scores[0].astype(np.float64), float_rows @ valuation.real_query),
+        rounding=valuation.rounding.spearman,
         disclosure=seller.disclosure(evaluated.request),
         seller_microseconds=1e6 * seller.scoring_seconds(evaluated.reply.request) / len(scenario.offer),
         audit_rows=buyer.audited_rows,
@@ -99,9 +102,11 @@ def to_document(
             "clipped_per_million": honest.clipped_per_million,
             "download_bytes": sizes.get("reply", 0),
             "exact": honest.exact,
+            "exponent_bits": honest.disclosure.exponent_bits,
             "hiding_bits": float(honest.disclosure.hiding_bits),
             "k": honest.dimension,
             "records": honest.records,
+            "rounding_spearman_own": honest.rounding,
             "seller_us_per_record": honest.seller_microseconds,
             "spearman_float64": honest.spearman,
             "upload_bytes": sizes.get("request", 0),

@@ -10,7 +10,7 @@ from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.messages.envelope import Envelope
 from blindfair.protocol.messages.listing import part
 from blindfair.protocol.quantities import Address, Digest, ListingId, Root, Timestamp
-from blindfair.protocol.rows import ROW_LIMIT
+from blindfair.protocol.rows import EXPONENT_BITS_LIMIT, ROW_LIMIT
 
 MODEL_NAME_LIMIT = 64
 DIMENSION_LIMIT = 4096
@@ -23,7 +23,8 @@ class Request:
     """Buyer to seller: score your records for this encrypted query (PROTOCOL 4.1).
 
     `model_config` holds all preprocessing; `weights` are safetensors; `fidelity` is set when the scoring model stands
-    in for another. `row_scale` multiplies a projected gradient before it is rounded and clipped to +-`clip`.
+    in for another. `row_scale` multiplies a projected gradient before it is rounded and clipped to +-`clip`;
+    with `exponent_bits` the seller divides each row by a power of two of so many bits first, and discloses it.
     `query` is the blind room's encrypted query of `queries` x `dimension` integers under the set `parameters`.
     """
 
@@ -43,6 +44,7 @@ class Request:
     dimension: int
     queries: int
     row_scale: float
+    exponent_bits: int
     parameters: str
     disclosure: str
     pricing: Document
@@ -63,6 +65,7 @@ class Request:
             "dimension": self.dimension,
             "disclosure": self.disclosure,
             "expiry": self.expiry,
+            "exponent_bits": self.exponent_bits,
             "fidelity": self.fidelity,
             "listing": hex_text(self.listing),
             "model_config": self.model_config,
@@ -105,6 +108,7 @@ class Request:
             dimension=fields.integer("dimension", 1, DIMENSION_LIMIT),
             queries=fields.integer("queries", 1, QUERY_LIMIT),
             row_scale=scale,
+            exponent_bits=fields.integer("exponent_bits", 0, EXPONENT_BITS_LIMIT),
             parameters=fields.text("parameters", 64),
             disclosure=fields.text("disclosure", 64),
             pricing=fields.document("pricing"),
@@ -123,7 +127,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Seller to buyer: one encrypted score per record and query, and the commitment to the rows (PROTOCOL 4.3)."""
+    """Seller to buyer: one encrypted score per record and query, and the commitment to the rows (PROTOCOL 4.3).
+
+    `exponents` is one byte a record, or empty where the request gives them no bits.
+    """
 
     TYPE: ClassVar[str] = "reply"
     LIMIT: ClassVar[int] = 600 * 2**20
@@ -132,6 +139,7 @@ class Reply:
     row_root: Root
     seller_commitment: Digest
     clipped_per_million: int
+    exponents: bytes
     scores: bytes
 
     def to_body(self) -> Document:
@@ -144,19 +152,22 @@ class Reply:
         }
 
     def to_parts(self) -> Mapping[str, bytes]:
-        """`scores`: the reply ciphertexts."""
-        return {"scores": self.scores}
+        """`scores`: the reply ciphertexts; `exponents`: those of the rows."""
+        return {"exponents": self.exponents, "scores": self.scores}
 
     @classmethod
     def from_envelope(cls, envelope: Envelope) -> Self:
         """Raises MalformedMessage."""
         fields = Fields(envelope.body)
+        if len(envelope.parts) != 2:
+            raise MalformedMessage("The reply has the wrong binary parts", found=sorted(envelope.parts))
         message = cls(
             request=Digest(fields.data("request", 32)),
             row_root=Root(fields.data("row_root", 32)),
             seller_commitment=Digest(fields.data("seller_commitment", 32)),
             clipped_per_million=fields.integer("clipped_per_million", 0, 10**6),
-            scores=part(envelope, "scores"),
+            exponents=part(envelope, "exponents", only=False),
+            scores=part(envelope, "scores", only=False),
         )
         fields.done()
         return message

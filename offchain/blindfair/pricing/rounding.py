@@ -1,0 +1,49 @@
+"""How finely gradient rows must be rounded so that their scores keep their ranks (SCORING requirement 6).
+
+Not here: the rounding itself (room `influence`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blindfair.influence.arrays import Floats
+from blindfair.influence.quantise import choose_row_scale, quantise_rows
+from blindfair.pricing.ranks import rank_correlation
+from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
+
+FAITHFUL = 0.9999
+"""Spearman's correlation with scores of unrounded rows from which on twelve bits an entry are enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """What a request says of the rounding of rows, and how well it does on the buyer's own records.
+
+    `spearman` compares the scores of rounded rows with those of unrounded ones; None where all scores are equal.
+    """
+
+    row_scale: float
+    exponent_bits: int
+    spearman: float | None
+
+
+def faithful_rounding(own_rows: Floats, query: Floats) -> Rounding:
+    """The fewest bits of exponent that keep the ranks of the buyer's own `n x k` rows, or those that come nearest.
+
+    Every bit is one that each record discloses besides its score, so none is taken where none is needed: only rows
+    with heavy tails need any. Raises UnusableModel as `choose_row_scale`.
+    """
+    tried = []
+    for bits in range(EXPONENT_BITS_LIMIT + 1):
+        tried.append(_try(own_rows, query, bits))
+        if tried[-1].spearman is None or tried[-1].spearman >= FAITHFUL:
+            return tried[-1]
+    return max(tried, key=lambda rounding: rounding.spearman or 0.0)
+
+
+def _try(own_rows: Floats, query: Floats, bits: int) -> Rounding:
+    scale = choose_row_scale(own_rows, bits)
+    rows = quantise_rows(own_rows, scale, bits)
+    scores = np.ldexp(rows.entries @ query, rows.exponents.astype(np.int64))
+    return Rounding(scale, bits, rank_correlation(scores, own_rows @ query))
