@@ -11,13 +11,11 @@ from blindfair.agents.valuer import Question
 from blindfair.blind.parameters import exact_set
 from blindfair.blind.query import QuerySecret, encrypt_queries
 from blindfair.protocol.audit import commit_buyer_randomness
-from blindfair.protocol.errors import SecretDamaged
+from blindfair.protocol.errors import FieldMismatch, SecretDamaged
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Address, Timestamp
-
-PER_RECORD = "per-record"
-"""The disclosure policy that this version asks for: one score for each record."""
+from blindfair.protocol.terms import PER_RECORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +46,15 @@ def ask(
 ) -> tuple[Request, Private]:
     """Encrypt a question under fresh keys, with a fresh `r_B` and nonce.
 
-    Raises UnknownParameters where no parameter set is exact at the listing's precision, ShapeMismatch and
-    QueryOutOfBounds.
+    Raises FieldMismatch where the listing offers no scores per record, UnknownParameters where no parameter set is
+    exact at its precision, ShapeMismatch and QueryOutOfBounds.
     """
+    if PER_RECORD not in manifest.terms.disclosures:
+        raise FieldMismatch(
+            "The listing offers no disclosure that this version can ask for",
+            expected=PER_RECORD,
+            found=manifest.terms.disclosures,
+        )
     parameters = exact_set(manifest.terms.precision_bits)
     encrypted, secret = encrypt_queries(parameters, question.queries)
     random = secrets.token_bytes(32)

@@ -4,16 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.errors import InvalidListing
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.manifest import Manifest, Schema, Terms
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.records import RecordEncoding
 from blindfair.protocol.signing import Domain
+from blindfair.protocol.terms import PER_RECORD
 
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The manifest's contents that are not computed; `records` are canonical bytes."""
+    """The manifest's contents that are not computed; `records` are canonical bytes.
+
+    Raises InvalidListing for terms that offer a disclosure policy this version cannot keep.
+    """
 
     name: str
     description: str
@@ -24,6 +29,15 @@ class Stock:
     records: Sequence[bytes]
     terms: Terms
     chunk_size: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.terms.disclosures != (PER_RECORD,):
+            raise InvalidListing(
+                "The terms offer what this version cannot answer",
+                expected=(PER_RECORD,),
+                found=self.terms.disclosures,
+                hint="offer the disclosure policy per-record alone",
+            )
 
     def manifest(self, dataset: ChunkedDataset, domain: Domain, *, seller: Address, seller_hpke: bytes) -> Manifest:
         """What the public may know; `dataset` is made of `records`. Raises InvalidListing."""

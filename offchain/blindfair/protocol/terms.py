@@ -14,6 +14,9 @@ from blindfair.protocol.quantities import Address, Wei
 TOKEN_LIMIT = 16
 DISCLOSURE_LIMIT = 16
 DISCLOSURE_NAME_LIMIT = 64
+PER_RECORD = "per-record"
+"""The disclosure policy that this version knows: a score for each record. A listing may name others, for others."""
+
 PRECISION_LIMIT = 32
 """Bits of a score, at most (SCORING requirement 4)."""
 
