@@ -57,6 +57,8 @@ def test_each_case_ends_as_it_must_with_the_money_right_to_the_wei(case: str, de
 def test_each_case_counts_the_gas_of_its_steps(case: str, demo: Demo) -> None:
     trade = demo.trade(case)
     assert set(trade["gas"]) == set(trade["transactions"]) == STEPS[case]
+    # A commit alone is 68 bytes, and no call of the honest trade carries a chunk.
+    assert 68 <= trade["calldata_bytes"] < (4000 if case == "corrupted_chunk" else 2500)
     assert all(20_000 < gas < 200_000 for gas in trade["gas"].values())
     assert all(re.fullmatch("0x[0-9a-f]{64}", digest) for digest in trade["transactions"].values())
 

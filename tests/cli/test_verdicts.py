@@ -74,6 +74,7 @@ def caught(final: str = "NoOrder", error: str | None = "ScoresDisagree") -> dict
             gas=none,
             sizes=none,
             transactions={},
+            calldata=0,
             seconds=0.0,
         )
     }

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from hexbytes import HexBytes
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer import Buyer
@@ -38,7 +39,10 @@ EVALUATIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class TradeResult:
-    """How one trade went, counted: amounts in wei (gas not in the deltas), gas and bytes by step, seconds of work."""
+    """How one trade went, counted: amounts in wei (gas not in the deltas), gas and bytes by step, seconds of work.
+
+    `calldata` is all that both parties wrote to the chain, in bytes.
+    """
 
     case: str
     final: str
@@ -51,6 +55,7 @@ class TradeResult:
     gas: dict[str, int]
     sizes: dict[str, int]
     transactions: dict[str, str]
+    calldata: int
     seconds: float
 
 
@@ -174,6 +179,9 @@ def result_of(world: World, case: str, parties: Parties, seconds: float) -> Trad
         gas=gas,
         sizes=sizes,
         transactions=transactions,
+        calldata=sum(
+            len(world.chain.web3.eth.get_transaction(HexBytes(sent))["input"]) for sent in transactions.values()
+        ),
         seconds=seconds,
     )
 

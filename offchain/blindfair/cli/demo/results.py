@@ -20,7 +20,7 @@ def show_results(console: Console, trades: Mapping[str, TradeResult], honest: Ho
     """Print everything."""
     lines = Lines(console)
     _show_trades(lines, trades)
-    _show_knowledge(lines, honest)
+    _show_knowledge(lines, trades["honest"], honest)
     _show_worth(lines, trades["honest"], honest, utility)
     for sentence in verdicts(utility, honest, trades):
         lines.item("but", sentence, style="yellow")
@@ -47,7 +47,7 @@ def _show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
         lines.item("", f"{trade.case}: {trade.reason}")
 
 
-def _show_knowledge(lines: Lines, honest: HonestTrade) -> None:
+def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> None:
     disclosure = honest.disclosure
     lines.blank()
     lines.headline("Who learned what", "in the honest trade")
@@ -63,7 +63,11 @@ def _show_knowledge(lines: Lines, honest: HonestTrade) -> None:
         "the scoring model with its schema; of the query nothing before the selection, and then the selection, from "
         "which the query's direction can be estimated",
     )
-    lines.item("chain", "two accounts, hashes, price, bond, times and the key; no record, score, query or model")
+    lines.item(
+        "chain",
+        f"{trade.calldata:,} bytes in {len(trade.transactions)} transactions: two accounts, hashes, price, bond, times "
+        "and the key; no record, score, query or model",
+    )
     lines.item(
         "hiding",
         f"what a ciphertext keeps of the rows is drowned in noise that is {disclosure.hiding_bits:.0f} bits larger",
@@ -92,7 +96,7 @@ def _show_worth(lines: Lines, trade: TradeResult, honest: HonestTrade, utility: 
         f"those computed in the clear, rank correlation with unrounded ones {correlation}; "
         f"{honest.seller_microseconds:,.0f} us a record",
     )
-    bad = 1 - honest.choice.numbers.get("clean_share", 1.0)
+    bad = 1 - honest.choice.numbers["clean_share"]
     lines.item("offer", f"from the scores {bad:.0%} of it was thought bad before paying; in truth {honest.flipped:.0%}")
     if honest.bought:
         lines.item(

@@ -122,6 +122,7 @@ def _trade(trade: TradeResult) -> Document:
     return {
         "bond_wei": trade.bond,
         "buyer_delta_wei": trade.buyer_delta,
+        "calldata_bytes": trade.calldata,
         "bytes": dict(trade.sizes),
         "case": trade.case,
         "error": trade.error,

@@ -67,6 +67,7 @@ class World:
                 raise StateError(
                     "The trade does not move any more",
                     found="; ".join(agent.waiting.reason for agent in agents if agent.waiting),
+                    hint="run the demo again in another directory, and report this",
                 )
             moments = [agent.waiting.until for agent in agents if agent.waiting and agent.waiting.until]
             if idle <= FINAL_DEPTH + 1 or not moments:
