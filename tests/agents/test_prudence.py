@@ -26,6 +26,7 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.wallet import Wallet
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.pricing.functions import LinearPricing
@@ -96,15 +97,18 @@ class Crash(BaseException):
     """The process is gone."""
 
 
-def crashes_before_sending(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """From now on whoever broadcasts a transaction dies just before; what is returned undoes it."""
+def crashes_before_sending(monkeypatch: pytest.MonkeyPatch, *, exposed: bool = False) -> Callable[[], None]:
+    """From now on whoever broadcasts a transaction dies just before; what is returned undoes it.
 
-    def crash(sender: Sender, raw: bytes) -> None:
+    `exposed` says whether it had noted that it was about to send.
+    """
+
+    def crash(*_: object) -> None:
         raise Crash
 
     context = monkeypatch.context()
     patch = context.__enter__()
-    patch.setattr(Sender, "broadcast", crash)
+    patch.setattr(Sender if exposed else Wallet, "broadcast" if exposed else "_broadcast", crash)
 
     def undo() -> None:
         context.__exit__(None, None, None)
@@ -131,6 +135,21 @@ def test_a_reveal_that_was_signed_in_time_is_not_sent_too_late(
     ]
     assert signed not in included
     assert parties.deltas() == (BOND, -BOND)
+
+
+def test_a_key_that_may_be_known_is_revealed_to_the_last_moment(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parties = make_parties(at("accepted"))
+    parties.world.chain.mine(FINAL_DEPTH)
+    undo = crashes_before_sending(monkeypatch, exposed=True)
+    with pytest.raises(Crash):
+        parties.seller.step()
+    undo()
+    advance_to(parties.world, deadline(parties) - 12)
+    parties = reopened(parties)
+    parties.run()
+    assert parties.deltas() == (-PRICE, PRICE)
 
 
 def test_a_reveal_that_was_signed_is_sent_after_a_crash_while_there_is_time(

@@ -78,6 +78,10 @@ class HardhatNetwork:
     def mine(self, blocks: int) -> None:
         self._do("hardhat_mine", hex(blocks))
 
+    def set_base_fee(self, fee: int) -> None:
+        """What a unit of gas costs in the next block."""
+        self._do("hardhat_setNextBlockBaseFeePerGas", hex(fee))
+
     @contextmanager
     def blocks_by_hand(self) -> Iterator[None]:
         """Transactions wait until `mine`."""

@@ -126,10 +126,12 @@ class SellerOrders:
         accepted = exchange.accepted_at(offer.struct_hash())
         if accepted is None or not exchange.is_final(accepted.block_number, seller.finality):
             raise Waiting("the accept is not final yet")
-        last_safe = Timestamp(deadline - offer.reveal_window // 2)
+        step = f"reveal:{name}"
 
         def safe() -> bool:
-            return exchange.now() <= last_safe
+            # A key that a node may have seen is worth nothing any more but the price, to the last moment.
+            exposed = seller.wallet.exposed(step)
+            return exchange.now() <= (deadline if exposed else deadline - offer.reveal_window // 2)
 
         if not safe():
             raise Waiting("the reveal window is half over: the key stays secret", Timestamp(deadline + 1))
@@ -138,7 +140,7 @@ class SellerOrders:
             raise JournalDamaged(
                 "The key of an accepted offer is gone", expected=f"key.{name}", hint="restore it from a backup at once"
             )
-        self._call(f"reveal:{name}", lambda: exchange.reveal(offer, DeliveryKey(key)), "reveals the key", may_send=safe)
+        self._call(step, lambda: exchange.reveal(offer, DeliveryKey(key)), "reveals the key", may_send=safe)
 
     def _call(
         self, step: str, call: Callable[[], Call], text: str, may_send: Callable[[], bool] = lambda: True

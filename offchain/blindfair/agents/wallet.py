@@ -2,7 +2,7 @@
 first can never be included, so that nobody pays twice."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from eth_account.signers.local import LocalAccount
 
@@ -35,17 +35,20 @@ class Wallet:
         """Send a transaction once and give its receipt. Raises Waiting until it is included.
 
         The signed bytes are journalled before they are broadcast: after a crash the *same* transaction is sent again.
-        Another one is signed only when the first is gone for good: its number was used by another in a final block, or
-        it was included and failed. `may_send` is asked again right before every broadcast.
+        Where gas became too dear for it, the same call is signed at the same number for more. Another one is signed
+        only when the first is gone for good: its number was used by another in a final block, or it was included and
+        failed. `may_send` is asked again right before every broadcast.
         Raises ContractReverted and InsufficientFunds before anything is sent, NodeFailure at any time, and
         TransactionUncertain when other programs keep using the account's numbers.
         """
         for attempt in range(_ATTEMPTS):
             name = f"{step}.{attempt}" if attempt else step
-            raw = self._journal.once(
-                f"transaction:{name}", lambda: self._sender.prepare(call()).to_bytes(), intent=text
+            self._journal.once(
+                f"transaction:{name}",
+                lambda: self._sender.prepare(call(), self._next_number()).to_bytes(),
+                intent=text,
             )
-            receipt = self._carried(step, PreparedTransaction.from_bytes(raw), may_send)
+            receipt = self._carried(step, name, may_send)
             if receipt is not None:
                 if self._note(step, receipt):
                     self._tell(step, text, gas=receipt.gas_used)
@@ -57,24 +60,63 @@ class Wallet:
             hint="do not use this agent's account in another wallet",
         )
 
-    def _carried(self, step: str, prepared: PreparedTransaction, may_send: Callable[[], bool]) -> Receipt | None:
-        """The receipt of a transaction, sent now if it has to be; None if it is gone for good. Raises Waiting."""
+    def _carried(self, step: str, name: str, may_send: Callable[[], bool]) -> Receipt | None:
+        """The receipt of a transaction at any of its prices, sent now if it has to be; None if it is gone for good.
+
+        Raises Waiting.
+        """
+        versions = self._versions(name)
         try:
-            receipt = self._sender.receipt(prepared.hash)
+            receipt = self._included(versions)
             if receipt is not None:
                 return receipt
             if not may_send():
                 raise Waiting(f"it is no longer safe to send the transaction of {step}")
-            self._broadcast(step, prepared)
-            receipt = self._sender.receipt(prepared.hash)
-        except (TransactionUncertain, ContractReverted):
+            versions.append(self._at_the_price_of_now(name, versions))
+            self._broadcast(step, versions[-1])
+            receipt = self._included(versions)
+        except ContractReverted:
             # If the contract would refuse the call again, preparing it anew says so by name and signs nothing.
+            return None
+        except TransactionUncertain:
+            # What used the number may be an earlier version, which a node that is behind does not show yet.
+            if any(self._sender.is_known(version) for version in versions):
+                raise Waiting(f"an earlier transaction of {step} is in a block that the node does not show") from None
             return None
         if receipt is None:
             raise Waiting(f"the transaction of {step} is not included yet")
         return receipt
 
+    def _included(self, versions: Sequence[PreparedTransaction]) -> Receipt | None:
+        return next(filter(None, (self._sender.receipt(version.hash) for version in versions)), None)
+
+    def _at_the_price_of_now(self, name: str, versions: Sequence[PreparedTransaction]) -> PreparedTransaction:
+        dearer = self._sender.dearer(versions[-1])
+        if dearer is None:
+            return versions[-1]
+        again = f"{name}+{len(versions)}"
+        self._journal.once(f"transaction:{again}", dearer.to_bytes, intent="the same for more gas money")
+        return self._prepared(again)
+
+    def _versions(self, name: str) -> list[PreparedTransaction]:
+        """The first transaction of this name and those that were signed in its place when gas became dearer."""
+        again = sum(1 for _ in self._journal.done(f"transaction:{name}+"))
+        return [self._prepared(name), *(self._prepared(f"{name}+{number}") for number in range(1, again + 1))]
+
+    def _next_number(self) -> int:
+        """The number after those of transactions that wait at the node.
+
+        Those that it does not have keep no number: the next one would wait for ever behind one that is never sent.
+        """
+        signed = [
+            self._prepared(name)
+            for name, _ in self._journal.done("transaction:")
+            if not self.executed(_step_of(name)) and self.exposed(_step_of(name))
+        ]
+        return 1 + max((prepared.nonce for prepared in signed if self._sender.is_known(prepared)), default=-1)
+
     def _broadcast(self, step: str, prepared: PreparedTransaction) -> None:
+        self._journal.note(f"broadcast:{step}", "from here on others may know what is in it")
         try:
             self._sender.broadcast(prepared.raw)
         except ContractReverted as error:
@@ -123,6 +165,10 @@ class Wallet:
         """Whether a transaction of `step` was signed; it may have been sent."""
         return self._journal.get(f"transaction:{step}") is not None
 
+    def exposed(self, step: str) -> bool:
+        """Whether a transaction of `step` may have been seen by a node."""
+        return self._journal.intent(f"broadcast:{step}") is not None
+
     def executed(self, step: str) -> bool:
         """Whether a transaction of `step` was seen in a block."""
         return self._journal.intent(f"receipt:{step}") is not None
@@ -130,7 +176,7 @@ class Wallet:
     def note_receipts(self) -> None:
         """A process may have died between a transaction and its receipt; the chain still knows."""
         for name, _ in self._journal.done("transaction:"):
-            step = name.partition(".")[0]
+            step = _step_of(name)
             if self.executed(step):
                 continue
             try:
@@ -156,3 +202,8 @@ class Wallet:
     def hashes(self) -> dict[str, str]:
         """Hash of every transaction that was signed, by step."""
         return {name: "0x" + self._prepared(name).hash.hex() for name, _ in self._journal.done("transaction:")}
+
+
+def _step_of(transaction: str) -> str:
+    """`step.2+1` is the second price of the third attempt of `step`."""
+    return transaction.partition("+")[0].partition(".")[0]

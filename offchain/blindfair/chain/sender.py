@@ -1,14 +1,17 @@
 """Signing and sending the transactions of one account, so that no crash and no lost answer makes anybody pay twice.
 
 A transaction is signed once, by `prepare`. Its caller writes the bytes down, and from then on only those bytes are
-sent, as often as it takes: the account's number inside them lets the chain include them once. `prepare` is called anew
-only when `broadcast` has said that the number went to another transaction for good.
+sent, as often as it takes: the account's number inside them lets the chain include them once. Where gas has become too
+dear for them, `dearer` signs the same call at the same number. `prepare` is called anew only when `broadcast` has said
+that the number went to another transaction for good.
 """
 
 import time
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from hexbytes import HexBytes
 from web3 import Web3
 
 from blindfair.chain.calls import Call
@@ -56,8 +59,11 @@ class Sender:
 
     # --- before ----------------------------------------------------------------------------------------------------
 
-    def prepare(self, call: Call) -> PreparedTransaction:
+    def prepare(self, call: Call, least_number: int = 0) -> PreparedTransaction:
         """Try a call out and sign it; nothing is sent.
+
+        It gets the account's next number on the chain, and no less than `least_number`: the caller knows best what it
+        signed and is not included yet.
 
         Raises ContractReverted if the contract would refuse it, InsufficientFunds if the account cannot pay for it at
         the highest price, WrongContract if there is no contract to call, and NodeFailure.
@@ -65,16 +71,17 @@ class Sender:
         self._check_target(call)
         self._check_funds(call, call.value)
         gas_limit = self._gas_limit(call)
-        base, tip = self._fees(call)
+        base, tip = self._fees()
         price = 2 * base + tip
+        self._check_price(price, call.name)
         self._check_funds(call, Wei(call.value + gas_limit * price))
         with asking("eth_getTransactionCount"):
-            nonce = int(self.web3.eth.get_transaction_count(self._checksummed(), "pending"))
+            count = int(self.web3.eth.get_transaction_count(self._checksummed(), "latest"))
         signed = self._account.sign_transaction(
             {
                 "type": 2,
                 "chainId": self._chain_id,
-                "nonce": nonce,
+                "nonce": max(count, least_number),
                 "value": call.value,
                 "data": call.data,
                 "gas": gas_limit,
@@ -109,18 +116,49 @@ class Sender:
         trial = {"from": self._checksummed(), "data": Web3.to_hex(call.data), "value": hex(call.value)}
         return trial if call.to is None else {**trial, "to": Web3.to_checksum_address(call.to)}
 
-    def _fees(self, call: Call) -> tuple[int, int]:
+    def _fees(self) -> tuple[int, int]:
         with asking("the price of gas"):
             base = int(self.web3.eth.get_block("latest")["baseFeePerGas"])
             tip = int(self.web3.eth.max_priority_fee)
-        if not 0 <= tip <= 2 * base + tip <= self._fee_ceiling:
+        if base < 0 or tip < 0:
+            raise NodeFailure("the price of gas is negative", found=f"{base} and {tip} wei", hint="use another node")
+        return base, tip
+
+    def _check_price(self, price: int, what: str) -> None:
+        if price > self._fee_ceiling:
             raise NodeFailure(
-                f"the price of gas is too high for {call.name}",
+                f"the price of gas is too high for {what}",
                 expected=f"at most {self._fee_ceiling} wei",
-                found=f"{2 * base + tip} wei",
+                found=f"{price} wei",
                 hint="wait, use another node, or raise the ceiling",
             )
-        return base, tip
+
+    def dearer(self, prepared: PreparedTransaction) -> PreparedTransaction | None:
+        """The same call at the same number for the price of gas of now; None while what it offers is enough.
+
+        Of both at most one is ever included, whichever gets there first, so that nobody pays twice. Raises
+        InsufficientFunds if the account cannot pay the higher price, and NodeFailure.
+        """
+        base, tip = self._fees()
+        if base + tip <= prepared.max_fee:
+            return None
+        # Nodes take another transaction of the same number only for a tenth more of both.
+        tip = max(tip, prepared.tip * 11 // 10 + 1)
+        price = max(2 * base + tip, prepared.max_fee * 11 // 10 + 1)
+        self._check_price(price, "a transaction that waits")
+        if self._balance() < prepared.value + prepared.gas_limit * price:
+            raise InsufficientFunds(
+                f"{self.address} cannot pay what gas costs by now",
+                expected=f"{prepared.value + prepared.gas_limit * price} wei",
+                found=f"{self._balance()} wei",
+                hint="send ether to it, or wait until gas is cheaper; the transaction that waits stays good",
+            )
+        fields = dict(TypedTransaction.from_bytes(HexBytes(prepared.raw)).as_dict())
+        for signature in ("v", "r", "s"):
+            fields.pop(signature)
+        fields |= {"maxFeePerGas": price, "maxPriorityFeePerGas": tip}
+        signed = self._account.sign_transaction(fields)
+        return PreparedTransaction.from_bytes(bytes(signed.raw_transaction))
 
     def _check_funds(self, call: Call, needed: Wei) -> None:
         balance = self._balance()
@@ -201,6 +239,10 @@ class Sender:
         Raises ContractReverted, by name where that can be found out, for one that is in a block and failed there.
         """
         return read_receipt(self.web3, transaction)
+
+    def is_known(self, prepared: PreparedTransaction) -> bool:
+        """Whether the node has a transaction, included or waiting. Raises NodeFailure."""
+        return is_known(self.web3, prepared.hash)
 
     def wait(self, transaction: TransactionHash, *, polls: int = 150, pause: float = 2.0) -> Receipt:
         """`receipt`, asked for up to `polls` times with `pause` seconds between.

@@ -26,8 +26,17 @@ class PreparedTransaction:
     nonce: int
     """The account's number for it: how many transactions the account made before."""
     gas_limit: Gas
-    max_cost: Wei
-    """The most that it can take from the account: the ether sent along, and all of the gas at the highest price."""
+    max_fee: Wei
+    """The most that it offers for a unit of gas."""
+    tip: Wei
+    """What of it goes to whoever includes the transaction."""
+    value: Wei
+    """The ether sent along."""
+
+    @property
+    def max_cost(self) -> Wei:
+        """The most that it can take from the account: the ether sent along, and all of the gas at the highest price."""
+        return Wei(self.value + self.gas_limit * self.max_fee)
 
     def to_bytes(self) -> bytes:
         """The signed bytes, which hold everything else."""
@@ -38,13 +47,13 @@ class PreparedTransaction:
         """Raises JournalDamaged for bytes that are not a signed transaction of type 2 (EIP-1559)."""
         try:
             fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
-            gas, price, value = int(fields["gas"]), int(fields["maxFeePerGas"]), int(fields["value"])
-            nonce = int(fields["nonce"])
+            names = ("nonce", "gas", "maxFeePerGas", "maxPriorityFeePerGas", "value")
+            nonce, gas, price, tip, value = (int(fields[name]) for name in names)
         except Exception as error:  # The decoder raises whatever it stumbles over.
             raise JournalDamaged(
                 "a stored transaction is none", found=type(error).__name__, hint="restore the journal from a backup"
             ) from error
-        return cls(raw, TransactionHash(keccak256(raw)), nonce, Gas(gas), Wei(value + gas * price))
+        return cls(raw, TransactionHash(keccak256(raw)), nonce, Gas(gas), Wei(price), Wei(tip), Wei(value))
 
 
 @dataclass(frozen=True, slots=True)
