@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,3 +226,25 @@ def test_no_line_is_wider_than_a_hundred_columns(demo: Demo) -> None:
 def test_nothing_of_the_agents_stays_behind(demo: Demo) -> None:
     written = {path.name for path in demo.table.parent.iterdir()}
     assert written == {"ugly.csv", "result.json", "a"}
+
+
+def names_in(document: Any, name: str = "") -> set[str]:
+    """The fields of a result as docs/results.md names them: maps by step count as one."""
+    if isinstance(document, list) and document and isinstance(document[0], dict):
+        return set().union(*(names_in(item, f"{name}[]") for item in document))
+    if isinstance(document, dict) and name.rpartition(".")[2] not in ("gas", "bytes", "transactions", "seconds"):
+        return set().union(*(names_in(value, f"{name}.{key}".lstrip(".")) for key, value in document.items()))
+    return {name}
+
+
+def test_every_field_of_the_result_is_documented_and_no_other(demo: Demo) -> None:
+    table = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8").split("## The report")[0]
+    first_cells = re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)
+    documented = {name for cell in first_cells for name in re.findall("`([^`]+)`", cell)}
+    assert documented == names_in(demo.result)
+
+
+def test_the_receipt_says_what_was_never_promised(demo: Demo) -> None:
+    said = " ".join(json.loads((demo.report / "receipt.json").read_text())["said_openly"])
+    for topic in ("query's direction", "bits of the lot", "opened in the audit", "disappoints"):
+        assert topic in said

@@ -40,6 +40,15 @@ def make_report(
     }
 
 
+SAID_OPENLY = (
+    "The scoring model was disclosed to the seller, and the selection lets it estimate the query's direction.",
+    "The bound is on the bits of the lot: a buyer that knows the other records of a block could aim them at one.",
+    "Records opened in the audit were seen before payment; a disputed chunk is public.",
+    "No escrow protects against a record that is what was committed and disappoints, nor near-copies sold as new.",
+)
+"""What PROTOCOL 0 wants every report to say."""
+
+
 def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> dict[str, object]:
     """What both parties may keep: numbers on chain, digests of what was said, and what was disclosed."""
     seller, buyer = parties.seller, parties.buyer
@@ -67,11 +76,13 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
         },
         "disclosed": {
             "bits_per_record": float(honest.disclosure.bits_per_record),
+            "exponent_bits": honest.disclosure.exponent_bits,
             "total_bits": honest.disclosure.total_bits,
             "hiding_bits": float(honest.disclosure.hiding_bits),
             "records_opened_in_the_audit": honest.audit_rows,
             "records_delivered": len(honest.bought),
         },
+        "said_openly": list(SAID_OPENLY),
     }  # fmt: skip
 
 
