@@ -56,7 +56,7 @@ def ask(
             found=manifest.terms.disclosures,
         )
     parameters = exact_set(manifest.terms.precision_bits)
-    encrypted, secret = encrypt_queries(parameters, question.queries)
+    encrypted, secret = encrypt_queries(parameters, question.queries, manifest.terms.precision_bits)
     random = secrets.token_bytes(32)
     request = Request(
         listing=manifest.listing,
