@@ -10,18 +10,17 @@ from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import quantise_rows
 from blindfair.protocol.errors import ShapeMismatch
 from blindfair.protocol.messages import Request
-from blindfair.protocol.records import decode_row
+from blindfair.protocol.records import Row
 
 
-def gradient_rows(request: Request, records: Sequence[bytes]) -> tuple[NDArray[np.int16], float]:
-    """One quantised row per record, and the share of entries that were clipped.
+def gradient_rows(request: Request, records: Sequence[Row]) -> tuple[NDArray[np.int16], float]:
+    """One quantised gradient row per decoded record, and the share of entries that were clipped.
 
-    Returns `n_records x k` int16 within +-2047, and a number between 0 and 1. Raises UnusableModel, ShapeMismatch,
-    MalformedRecord.
+    Returns `n_records x k` int16 within +-2047, and a number between 0 and 1. Raises UnusableModel, ShapeMismatch.
     """
     model = load_scoring_model(request.model_name, request.model_config, request.weights)
     projection = Projection.from_document(request.projection)
-    rows = projection.apply(model.rows([decode_row(record) for record in records]))
+    rows = projection.apply(model.rows(records))
     if rows.shape[1] != request.dimension:
         raise ShapeMismatch(
             "The model's rows and the query differ in length", expected=request.dimension, found=rows.shape[1]
