@@ -167,7 +167,7 @@ class SellerOrders:
     # --- money home ------------------------------------------------------------------------------------------------
 
     def to_withdraw(self) -> list[Address]:
-        """Tokens of which no offer is open and a free balance is left that was not yet withdrawn. Raises NodeFailure."""
+        """Tokens of which no offer is open and a free balance was not yet withdrawn. Raises NodeFailure."""
         return [token for token in self._tokens_at_rest() if self._is_to_withdraw(token)]
 
     def _tokens_at_rest(self) -> list[Address]:
