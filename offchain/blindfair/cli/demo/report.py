@@ -52,6 +52,7 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
         "buyer": buyer.address,
         "listing": "0x" + seller.listing.hex(),
         "order": None if offer is None else "0x" + offer.struct_hash().hex(),
+        "sample_order": "0x" + offers[0].struct_hash().hex() if len(offers) > 1 else None,
         "final": trade.final,
         "price_wei": str(trade.price),
         "bond_wei": str(trade.bond),
@@ -69,7 +70,7 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
             "bits_per_record": float(honest.disclosure.bits_per_record),
             "total_bits": honest.disclosure.total_bits,
             "hiding_bits": float(honest.disclosure.hiding_bits),
-            "records_opened_in_the_audit": honest.audit_rows,
+            "records_opened_in_the_audit": honest.audit_rows if honest.sample_price is None else 0,
             "records_delivered": len(honest.bought),
         },
     }  # fmt: skip
