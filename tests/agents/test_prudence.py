@@ -260,6 +260,23 @@ def test_a_price_beyond_all_means_holds_up_nobody_else(at: Callable[[str], World
     assert (hostile.outcome.final, world.exchange_balance(hostile.address)) == ("NoOrder", GRANT)
 
 
+def test_selections_made_together_do_not_get_past_the_most_bonds(at: Callable[[str], World]) -> None:
+    world = at("requested")
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(2 * BOND - 1)))
+    other = make_buyer(world, parties.seller, "other")
+    # Each of them could be served alone, and both are told so before either agrees.
+    world.run(parties.seller, other, until=lambda: "selection" in other.sizes())
+    parties.buyer.step()
+    parties.seller.step()
+    assert {step.partition(":")[0] for step in parties.seller.sizes()} == {"listing", "reply", "openings"}
+    assert len(list(parties.seller.journal.done("message:openings:"))) == 2
+    world.run(*parties.both, other, until=lambda: parties.buyer.outcome is not None and other.outcome is not None)
+    ends = [buyer.outcome for buyer in (parties.buyer, other)]
+    assert sorted(end.final for end in ends if end) == ["NoOrder", "Released"]
+    assert any("does not lock so much at once" in end.reason for end in ends if end)
+    assert len(parties.seller.offers) == 1
+
+
 # --- others with the same account, or the same order ---
 
 

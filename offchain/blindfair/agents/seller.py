@@ -344,6 +344,8 @@ class Seller(Agent):
 
     def _delivery(self, selected: Envelope, selection: Selection, part: Part) -> Delivery:
         _, request = self._request_of(selection)
+        # Others may have come to an agreement since the selection.
+        self._orders.check_bond(part.token, self._policy.bond(part.price))
         # Before first use on the disk, and for this one ciphertext (PROTOCOL 6.2).
         name = f"key.{offer_name(selected.digest, part.name)}"
         key = DeliveryKey(self.secrets.once(name, new_delivery_key))
