@@ -24,14 +24,13 @@ from trade import (
     stock,
 )
 
-from blindfair.agents import buyer_order
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.seller import Seller
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Delivery as Encrypted
-from blindfair.protocol.delivery import Fault
+from blindfair.protocol.delivery import Fault, verify_fault
 from blindfair.protocol.draw import draw
 from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.messages import Agreement, Delivery, Openings, Refusal, Selection, read
@@ -429,14 +428,13 @@ def test_a_selection_that_is_audited_for_nothing_has_no_parts(at: Callable[[str]
 def test_a_dispute_is_tried_out_before_it_is_sent(at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Fault] = []
     parties = make_parties(at("agreed"), seller_type=CorruptingSeller)
-    original = buyer_order.verify_fault
 
     def verify(fault: Fault, *arguments: Any) -> None:
         assert "dispute" not in parties.buyer.transactions()
         tried.append(fault)
-        original(fault, *arguments)
+        verify_fault(fault, *arguments)
 
-    monkeypatch.setattr(buyer_order, "verify_fault", verify)
+    monkeypatch.setattr("blindfair.agents.buyer_order.verify_fault", verify)
     parties.run()
     assert ended(parties).final == "Refunded"
     assert tried
