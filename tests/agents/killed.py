@@ -15,11 +15,12 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from recording import recorded
-from trade import Parties, World, make_parties
+from trade import AUDITED, BUYER_POLICY, Parties, World, make_parties
 
 from blindfair.agents.journal import Journal
 from blindfair.agents.seller import Seller
@@ -51,7 +52,10 @@ def live(directory: Path, case: str) -> None:
     """Trade to the end, and write down how it ended."""
     world = World(directory)
     world.wrap = recorded(directory / "sent")
-    parties = make_parties(world, seller_type=SELLERS.get(case, Seller))
+    # More rows than the listing opens for nothing: the sample is bought first.
+    rows = AUDITED + 2 if case == "sample" else AUDITED
+    policy = replace(BUYER_POLICY, audit_rows=rows)
+    parties = make_parties(world, seller_type=SELLERS.get(case, Seller), buyer_policy=policy)
     run(case, parties)
     outcome = parties.buyer.outcome
     result = {

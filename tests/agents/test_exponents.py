@@ -15,6 +15,7 @@ from blindfair.agents.seller import Seller
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.messages import Envelope, Reply, Request
 from blindfair.protocol.quantities import Digest
+from blindfair.protocol.records import decode_row
 
 BITS = 4
 HEAVY = HandValuer(changes={"row_scale": 200.0 * 2**9, "exponent_bits": BITS})
@@ -26,7 +27,7 @@ def test_a_trade_with_exponents_ends_in_the_right_scores(world: World) -> None:
     parties.run()
     assert parties.buyer.outcome is not None and parties.buyer.outcome.final == "Released"
     found = parties.buyer.review()
-    rows = gradient_rows(found.request, offered_records())
+    rows = gradient_rows(found.request, [decode_row(record) for record in offered_records()])
     assert len(set(found.exponents.tolist())) > 2 and rows.clipped == 0.0
     assert np.array_equal(found.scores, rows.scores(found.queries))
     assert parties.seller.disclosure(found.request).total_bits <= COUNTED.terms.disclosed_bits

@@ -10,7 +10,6 @@ import pytest
 import safetensors.numpy
 from letters import STRANGER_ADDRESS, forged, letters_to, pending, put_in, take_out
 from trade import (
-    AUDITED,
     OFFERED,
     PER_RECORD,
     PRICE,
@@ -33,6 +32,7 @@ from blindfair.influence.projection import Projection
 from blindfair.pricing.functions import LinearPricing, UniformPricing
 from blindfair.protocol.errors import TooCostly
 from blindfair.protocol.messages import Agreement, Inquiry, Message, Refusal, Request, Selection, read
+from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Digest, ListingId, RecordIndex, Timestamp, Wei
 
 K = feature_schema().width
@@ -191,8 +191,6 @@ BAD_SELECTIONS: Mapping[str, tuple[Change, str]] = {
     "nothing": ({"price": Wei(0)}, "FieldMismatch"),
     "more than there is": ({"price": Wei(2**256 - 1)}, "FieldMismatch"),
     "a record more for the same price": ({"records": (*SELECTED, RecordIndex(99))}, "FieldMismatch"),
-    "too large an audit": ({"audit_rows": AUDITED + 1}, "OfferTooSmall"),
-    "an audit of all": ({"audit_rows": len(SELECTED)}, "OfferTooSmall"),
 }
 
 
@@ -246,7 +244,9 @@ def test_nothing_is_offered_before_the_openings(beside: Callable[[str], World]) 
     parties = make_parties(beside("selected"))
     selected = parties.buyer.mail.stored("message:selection")[0].digest
     take_out(parties.world, parties.seller)
-    assert said_to(parties, parties.buyer, {"early": Agreement(selected, PRICE)}) == {"early": "UnexpectedMessage"}
+    assert said_to(parties, parties.buyer, {"early": Agreement(selected, PartName.WHOLE, PRICE)}) == {
+        "early": "UnexpectedMessage"
+    }
 
 
 def test_a_buyer_cannot_go_on_with_what_is_another_buyers(beside: Callable[[str], World]) -> None:

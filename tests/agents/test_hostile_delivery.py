@@ -261,6 +261,6 @@ def test_what_is_committed_and_yet_wrong_is_left_to_the_clock_with_evidence(worl
         envelope, _ = read(path.read_bytes(), domain=parties.buyer.domain)
         kinds[envelope.type] = envelope.sender
     seller, buyer = parties.seller.address, parties.buyer.address
-    assert kinds == {"listing": seller, "request": buyer, "reply": seller, "selection": buyer, "agreement": buyer,
-                     "delivery": seller}  # fmt: skip
+    assert kinds == {"listing": seller, "request": buyer, "reply": seller, "selection": buyer, "openings": seller,
+                     "agreement": buyer, "delivery": seller}  # fmt: skip
     assert (evidence.stat().st_mode & 0o777, (evidence / "finding.json").stat().st_mode & 0o777) == (0o700, 0o600)

@@ -22,6 +22,7 @@ CASES = {
     "corrupted": ("opened", "1"),
     "no_reveal": ("agreed", "2"),
     "silent_buyer": ("agreed", "3"),
+    "sample": ("replied", "4"),
 }
 
 
@@ -92,3 +93,15 @@ def test_trades_that_go_wrong_bear_being_killed(ends: dict[str, Any], case: str,
     assert (end["ending"] if case == "silent_buyer" else end["outcome"][0]) == final
     assert end["deltas"] == deltas
     assert end["refusals"] == []
+
+
+def test_a_trade_in_two_orders_bears_being_killed(ends: dict[str, Any]) -> None:
+    end = ends["sample"]
+    assert end["lives"] > 10
+    assert end["outcome"][0] == end["ending"] == "Released"
+    assert end["deltas"] == [-PRICE, PRICE]
+    assert end["bought"] == list(SELECTED)
+    assert (end["offers"], end["refusals"]) == (2, [])
+    assert sent_types(end["at"] / "sent") == [
+        "agreement", "agreement", "delivery", "delivery", "openings", "selection",
+    ]  # fmt: skip

@@ -32,7 +32,7 @@ from blindfair.chain.sender import Sender
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption, NodeFailure
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import Seconds, Timestamp, Wei
+from blindfair.protocol.quantities import OrderId, Seconds, Timestamp, Wei
 
 
 def order_state(parties: Parties) -> OrderState:
@@ -279,6 +279,23 @@ def test_a_price_beyond_all_means_holds_up_nobody_else(at: Callable[[str], World
     assert (hostile.outcome.final, world.exchange_balance(hostile.address)) == ("NoOrder", GRANT)
 
 
+def test_selections_made_together_do_not_get_past_the_most_bonds(at: Callable[[str], World]) -> None:
+    world = at("requested")
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(2 * BOND - 1)))
+    other = make_buyer(world, parties.seller, "other")
+    # Each of them could be served alone, and both are told so before either agrees.
+    world.run(parties.seller, other, until=lambda: "selection" in other.sizes())
+    parties.buyer.step()
+    parties.seller.step()
+    assert {step.partition(":")[0] for step in parties.seller.sizes()} == {"listing", "reply", "openings"}
+    assert len(list(parties.seller.journal.done("message:openings:"))) == 2
+    world.run(*parties.both, other, until=lambda: parties.buyer.outcome is not None and other.outcome is not None)
+    ends = [buyer.outcome for buyer in (parties.buyer, other)]
+    assert sorted(end.final for end in ends if end) == ["NoOrder", "Released"]
+    assert any("does not lock so much at once" in end.reason for end in ends if end)
+    assert len(parties.seller.offers) == 1
+
+
 # --- others with the same account, or the same order ---
 
 
@@ -378,6 +395,73 @@ def test_a_node_that_fails_for_a_while_loses_nothing(
     assert parties.buyer.transactions() == {}
     parties.run()
     assert parties.deltas() == (-PRICE, PRICE)
+
+
+def test_a_node_that_fails_for_one_order_holds_up_no_other(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parties = make_parties(at("requested"))
+    other = make_buyer(parties.world, parties.seller, "other")
+    agents = (*parties.both, other)
+    parties.world.run(*agents, until=lambda: parties.paid() and other.has_paid)
+    exchange, original = type(parties.world.exchange), type(parties.world.exchange).order
+    bad = next(offer for offer in parties.seller.offers.values() if offer.buyer == parties.buyer.address)
+
+    def order(self: Any, order_id: OrderId) -> Any:
+        if order_id == bad.struct_hash():
+            raise NodeFailure("the node does not know this order")
+        return original(self, order_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exchange, "order", order)
+        for _ in range(12):
+            with pytest.raises(NodeFailure):
+                parties.seller.step()
+            other.step()
+            parties.world.chain.mine(1)
+        assert other.outcome is not None
+        assert other.outcome.final == "Released"
+        # Letters are answered, too.
+        late = make_buyer(parties.world, parties.seller, "late", funded=False)
+        late.step()
+        with pytest.raises(NodeFailure):
+            parties.seller.step()
+        assert [envelope.type for envelope, _ in letters_to(parties.world, late)] == ["listing"]
+    parties.run()
+    assert parties.delta(parties.buyer) == -PRICE
+
+
+def test_a_receipt_that_the_node_does_not_give_holds_up_nothing(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parties = make_parties(at("accepted"))
+    parties.world.chain.mine(FINAL_DEPTH)
+    original, forgotten = Sender.receipt, set(parties.seller.transactions().values())
+
+    def receipt(self: Sender, digest: Any) -> Any:
+        if "0x" + digest.hex() in forgotten:
+            raise NodeFailure("the node has lost this one")
+        return original(self, digest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sender, "receipt", receipt)
+        parties.seller.journal._write("DELETE FROM steps WHERE name LIKE ?", "receipt:%")
+        parties.seller.step()
+    assert order_state(parties) is OrderState.REVEALED
+    parties.run()
+    assert parties.deltas() == (-PRICE, PRICE)
+
+
+def test_an_order_whose_key_was_never_shown_is_over_for_the_seller(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("accepted"))
+    advance_to(parties.world, deadline(parties) + 1)
+    parties.seller.step()
+    # Not before that is final.
+    assert (parties.seller.ending, parties.seller.idle) == (None, False)
+    parties.world.run(parties.seller, until=lambda: parties.seller.idle)
+    assert (parties.seller.ending, order_state(parties)) == ("Refunded", OrderState.LOCKED)
+    parties.run()
+    assert parties.deltas() == (BOND, -BOND)
 
 
 def test_a_choice_over_the_budget_is_not_even_proposed(at: Callable[[str], World]) -> None:

@@ -135,7 +135,8 @@ def test_a_choice_that_cannot_be_bought_ends_without_a_selection(
     at: Callable[[str], World], records: Sequence[int], price: int, error: str | None
 ) -> None:
     valuer = HandValuer(records=tuple(RecordIndex(record) for record in records), price=Wei(price))
-    parties = make_parties(at("replied"), valuer=valuer)
+    policy = replace(BUYER_POLICY, buys_sample=False)
+    parties = make_parties(at("replied"), valuer=valuer, buyer_policy=policy)
     parties.buyer.step()
     outcome = parties.buyer.outcome
     assert outcome is not None

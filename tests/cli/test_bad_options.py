@@ -13,7 +13,7 @@ BAD_OPTIONS: list[tuple[list[str], type[BlindfairError]]] = [
     (["--budget", "1e9"], InvalidOption),
     (["--budget", "0.0000000000000000001"], InvalidOption),
     (["--budget", "0"], OfferTooSmall),
-    (["--budget", "0.149999999999999999"], OfferTooSmall),
+    (["--budget", "0.000999999999999999"], OfferTooSmall),
     (["--budget", "9.000000000000000001"], InsufficientFunds),
     (["--budget", "1000000"], InsufficientFunds),
     (["--value", "much"], InvalidOption),

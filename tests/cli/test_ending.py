@@ -1,8 +1,6 @@
 """However the command ends, it says so in one message, leaves no traceback and no half of anything."""
 
-import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -103,21 +101,3 @@ def test_a_reader_that_leaves_is_no_bug(clean: Path) -> None:
     _, told = command.communicate()
     assert "Traceback" not in told
     assert "bug" not in told
-
-
-def test_a_purchase_too_small_for_its_audit_ends_the_demo_with_no_money_moved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside
-) -> None:
-    """The options allow it, and then the scores leave too little to buy: only the trade itself can tell."""
-    table = tmp_path / "small.csv"
-    lines = [f"{number % 7},{number * 37 % 101},{(number % 7 > 3) ^ (number % 5 == 0):d}" for number in range(300)]
-    table.write_text("a,b,y\n" + "\n".join(lines) + "\n")
-    home, result = tmp_path / "home", tmp_path / "result.json"
-    ended = inside("demo", "--records", table, "--label", "y", "--flipped", 0.4, "--directory", home, "--json", result)
-    assert ended.code == errors.OfferTooSmall.exit_code, ended.err
-    message = ended.err[ended.err.index("error: OfferTooSmall: ") :]
-    assert "\n  expected  at least 30 records opened\n" in message
-    assert re.search(r"\n  found     [0-9]+ of [0-9]+\n  hint      ", message)
-    assert not result.exists()
-    assert "accept" not in ended.err
-    assert json.loads((home / "options.json").read_text())["options"]["label"] == "y"

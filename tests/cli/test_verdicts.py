@@ -51,6 +51,7 @@ def trade(*, exact: bool = True, rows: int = 59, after: float = 0.76, reasons: t
         disclosure=Disclosure.of(exact_set(32), records=1000, queries=1),
         seller_microseconds=10.0,
         audit_rows=rows,
+        sample_price=None,
         clipped_per_million=0,
         flipped=0.3,
         auc_before=0.75,

@@ -39,6 +39,7 @@ from blindfair.protocol.messages import (
 )
 from blindfair.protocol.messages import envelope as envelopes
 from blindfair.protocol.offer import Offer, sign_offer
+from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import (
     ETHER,
     Address,
@@ -98,8 +99,8 @@ MESSAGES: tuple[Message, ...] = (
     Reply(D1, Root(D2), D1, 17, b"", b"ciphertext"),
     Selection(D1, b"\x03" * 32, ETHER, Wei(10**20), 2, (RecordIndex(0), RecordIndex(3))),
     Openings(D1, b"\x04" * 32, Wei(3), (OPENED,)),
-    Agreement(D1, Wei(3)),
-    Delivery(D1, _offer(), sign_offer(_offer(), DOMAIN, KEY), b"sealed bytes"),
+    Agreement(D1, PartName.REST, Wei(3)),
+    Delivery(D1, PartName.WHOLE, _offer(), sign_offer(_offer(), DOMAIN, KEY), b"sealed bytes"),
     Refusal(D1, "BudgetExhausted", "no more"),
     Reply(D1, Root(D2), D1, 17, b"\x00\x03", b"ciphertext"),
 )
@@ -164,7 +165,7 @@ def test_a_message_of_another_contract_or_chain_is_refused() -> None:
 
 
 def test_a_message_cannot_be_read_as_another_type() -> None:
-    agreement = Agreement(D1, Wei(3))
+    agreement = Agreement(D1, PartName.WHOLE, Wei(3))
     data = bytearray(_sign(agreement)).replace(b'"agreement"', b'"selection"')
     with pytest.raises(BadSignature):
         envelopes.open_envelope(bytes(data), domain=DOMAIN, limits={"selection": 10**6})

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from Crypto.Hash import keccak
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -185,6 +186,17 @@ def words(seed: bytes) -> Iterator[int]:
         block = sha256(seed + u64(c))
         yield from (int.from_bytes(block[i : i + 8], "big") for i in (0, 8, 16, 24))
         c += 1
+
+
+# --- PROTOCOL 5.6: the sample and the rest -------------------------------------------------------------------------
+
+
+def divide(selection: Sequence[int], drawn: Sequence[int], price: int) -> list[tuple[str, list[int], int]]:
+    """Name, records and price of each part that is ordered."""
+    sample_price = math.ceil(Fraction(price * len(drawn), len(selection)))
+    rest = [record for record in selection if record not in drawn]
+    sample = ("sample", list(drawn), sample_price)
+    return [sample, ("rest", rest, price - sample_price)] if rest else [sample]
 
 
 # --- EIP-712 -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from vectors.reference import (
     audit_path,
     chacha20,
     chunks_of,
+    divide,
     draw,
     pattern,
     sha256,
@@ -291,6 +292,53 @@ def draws() -> list[Case]:
         ("a number of 65 bits", [1, 2**64]),
     ):
         cases.append(cases[0] | {"name": name, "selection": selection, "expect": "MalformedMessage", "drawn": []})
+    return cases
+
+
+def parts() -> list[Case]:
+    """PROTOCOL 5.6: what is ordered of a selection, with the numbers of the first draw."""
+    buyer, seller = sha256(b"buyer" + u64(0)), sha256(b"seller" + u64(0))
+    evaluation = tagged("evaluation", sha256(b"request") + sha256(b"reply"))
+    cases: list[Case] = []
+    for name, size, t, share, price in (
+        ("as many as are opened", 20, 10, 0.5, 1000),
+        ("fewer than are opened", 20, 3, 0.5, 1000),
+        ("none audited, none opened", 20, 0, 0, 1000),
+        ("all opened, more asked for", 20, 20, 1, 1000),
+        ("one more than is opened", 20, 11, 0.5, 1000),
+        ("a share rounded down", 19, 10, 0.5, 1000),
+        ("a share just under a whole number", 100, 29, 0.29, 1000),
+        ("nothing opened for nothing", 20, 1, 0, 1000),
+        ("a sample rounded up", 7, 3, 0, 10),
+        ("a wei for all", 7, 3, 0, 1),
+        ("nothing for all", 7, 3, 0, 0),
+        ("the largest price", 7, 5, 0, 2**128 - 1),
+        ("all drawn", 7, 7, 0, 10),
+        ("more than all drawn", 7, 59, 0.9, 10),
+        ("one record", 1, 1, 0, 10),
+    ):
+        selection = list(range(0, 3 * size, 3))
+        ordered = [("whole", selection, price)]
+        if t > int(share * size):
+            ordered = divide(selection, draw(buyer, seller, evaluation, selection, t), price)
+        cases.append(
+            {
+                "name": name,
+                "buyer": buyer.hex(),
+                "seller": seller.hex(),
+                "evaluation": evaluation.hex(),
+                "opened_share": share,
+                "selection": selection,
+                "t": t,
+                "price": str(price),
+                "expect": "ok",
+                "parts": [
+                    {"part": part, "records": records, "price": str(amount)} for part, records, amount in ordered
+                ],
+            }
+        )
+    for name, selection in (("nothing selected", []), ("a record twice", [1, 1]), ("descending", [2, 1])):
+        cases.append(cases[4] | {"name": name, "selection": selection, "expect": "MalformedMessage", "parts": []})
     return cases
 
 

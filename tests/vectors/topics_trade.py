@@ -116,6 +116,27 @@ def messages() -> list[Case]:
     return cases
 
 
+def agreements() -> list[Case]:
+    """PROTOCOL 9: bodies of an agreement."""
+    body: Case = {"selection": "0x" + sha256(b"selection").hex(), "part": "whole", "price": "1000"}
+    cases: list[Case] = [
+        {"name": f"the {part}", "body": body | {"part": part}, "expect": "ok"} for part in ("whole", "sample", "rest")
+    ]
+    for field, values in {
+        "part": ("all", "", "Rest", "sample ", None, 1, True, ["sample"], {"sample": 1}),
+        "price": (1000, "01", "-1", "1.5", "0x10", str(10**80), None),
+        "selection": ("0x", "0x" + "00" * 31, "0x" + "00" * 33, "00" * 32, "0x" + "AA" * 32, 0),
+        "extra": (1,),
+    }.items():
+        for value in values:
+            case = {"name": f"{field} as {value!r}", "body": body | {field: value}, "expect": "MalformedMessage"}
+            cases.append(case)
+    for field in body:
+        without = {name: value for name, value in body.items() if name != field}
+        cases.append({"name": f"without {field}", "body": without, "expect": "MalformedMessage"})
+    return cases
+
+
 def signatures() -> dict[str, Any]:
     """Signatures of the ordinary offer in the first domain that are no signatures, or somebody else's."""
     digest = typed_digest(DOMAINS[0], hash_struct(OFFER_TYPE, list(OFFER.values())))

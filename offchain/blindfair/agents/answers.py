@@ -5,10 +5,12 @@ from typing import TypeVar
 
 from blindfair.agents.journal import Journal
 from blindfair.agents.mail import Mail
+from blindfair.agents.part_steps import step_of
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import JournalDamaged, NoAnswer, NoOpenings, Refused, UnexpectedMessage
 from blindfair.protocol.messages import Envelope, Message, Openings, Refusal
+from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest, Seconds, Timestamp
 
 Kind = TypeVar("Kind", bound=Message)
@@ -27,17 +29,21 @@ class Answers:
         self._patience = patience
         self._received: dict[str, tuple[Envelope, Message]] = {}
 
-    def obtain(self, kind: type[Kind], asked: Digest, matches: Callable[[Kind], bool]) -> tuple[Digest, Kind]:
+    def obtain(
+        self, kind: type[Kind], asked: Digest, matches: Callable[[Kind], bool], part: PartName = PartName.WHOLE
+    ) -> tuple[Digest, Kind]:
         """The answer to the message `asked` of which `matches` holds, and its `H(document)`.
+
+        `part` says what the question was about, where there is one for each part of a selection.
 
         Raises Waiting while there is none, Refused if the seller will not, NoAnswer (NoOpenings for openings) once
         patience, counted from the question, is over.
         """
-        step = kind.TYPE
+        step = step_of(kind.TYPE, part)
         if step not in self._received:
             name = f"received:{step}"
             if self._journal.get(name) is None:
-                self._search(kind, asked, matches)
+                self._search(step, kind, asked, matches)
             self._received[step] = self._mail.stored(name)
         envelope, message = self._received[step]
         if isinstance(message, Refusal):
@@ -50,16 +56,16 @@ class Answers:
         """`H(document)` of the answer that was taken last, if there is any."""
         return list(self._received.values())[-1][0].digest if self._received else None
 
-    def _search(self, kind: type[Kind], asked: Digest, matches: Callable[[Kind], bool]) -> None:
+    def _search(self, step: str, kind: type[Kind], asked: Digest, matches: Callable[[Kind], bool]) -> None:
         for handle, envelope, message in self._mail.inbox():
             answers = (isinstance(message, kind) and matches(message)) or (
                 isinstance(message, Refusal) and message.about == asked
             )
             if envelope.sender == self._seller and answers:
-                self._journal.once(f"received:{kind.TYPE}", envelope.to_bytes)
+                self._journal.once(f"received:{step}", envelope.to_bytes)
                 self._mail.done(handle)
                 return
-            if envelope.digest in {known.digest for known, _ in self._received.values()}:
+            if envelope.digest in self._taken():
                 # What was taken already and comes again, be it that the process died before it was put away.
                 self._mail.done(handle)
                 continue
@@ -71,14 +77,20 @@ class Answers:
                     found=f"{envelope.type} of {envelope.sender}",
                 ),
             )
-        self._wait(kind.TYPE)
+        self._wait(step, NoOpenings if kind is Openings else NoAnswer)
 
-    def _wait(self, step: str) -> None:
-        """Raises Waiting, or NoAnswer where there was time enough."""
+    def _taken(self) -> set[Digest]:
+        """`H(document)` of every answer that was taken, in this life or an earlier one."""
+        for step, _ in self._journal.done("received:"):
+            if step not in self._received:
+                self._received[step] = self._mail.stored(f"received:{step}")
+        return {envelope.digest for envelope, _ in self._received.values()}
+
+    def _wait(self, step: str, error: type[NoOpenings | NoAnswer]) -> None:
+        """Raises Waiting, or `error` where there was time enough."""
         since = int(self._journal.once(f"asked:{step}", lambda: str(self._exchange.now()).encode()))
         until = Timestamp(since + self._patience)
         now = self._exchange.now()
         if now <= until:
             raise Waiting(f"the seller has not sent the {step} yet", Timestamp(until + 1))
-        error = NoOpenings if step == Openings.TYPE else NoAnswer
         raise error(f"The seller sent no {step} in time", expected=f"by {until}", found=now)

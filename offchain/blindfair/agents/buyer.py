@@ -12,16 +12,17 @@ import cbor2
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.answers import Answers
-from blindfair.agents.buyer_checks import audit_openings, check_before_paying, check_evaluation, unseal_delivery
-from blindfair.agents.buyer_order import BuyerOrder
+from blindfair.agents.buyer_checks import audit_openings, check_evaluation, ordered_parts
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evidence import keep_evidence
-from blindfair.agents.ledger import free_openings
 from blindfair.agents.outcome import Outcome
+from blindfair.agents.part_steps import step_of
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.purchase import Purchase, end_of, has_open_order
 from blindfair.agents.question import Private, ask
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.valuer import Choice, Valuer
+from blindfair.agents.wallet import in_units
 from blindfair.protocol.errors import (
     AuditError,
     BlindfairError,
@@ -40,8 +41,6 @@ from blindfair.protocol.errors import (
 )
 from blindfair.protocol.evaluation import evaluation_digest
 from blindfair.protocol.messages import (
-    Agreement,
-    Delivery,
     Inquiry,
     Listing,
     Openings,
@@ -50,11 +49,13 @@ from blindfair.protocol.messages import (
     Request,
     Selection,
 )
+from blindfair.protocol.parts import Part, PartName, free_openings
 from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Timestamp, Wei
 from blindfair.protocol.selection import check_selection
+from blindfair.protocol.terms import Terms
 
 BEFORE_PAYMENT = (MessageError, CommitmentError, ScoringError, AuditError, OfferRejected, OfferTooSmall)
-"""Errors that end a trade without an order; nothing was paid, so ending is safe."""
+"""Errors that end a trade, or what is left of it after the sample: no order is open, so ending is safe."""
 
 
 class Buyer(Agent):
@@ -81,7 +82,7 @@ class Buyer(Agent):
         self._answers = Answers(self.journal, self.mail, self.exchange, seller, policy.patience)
         self._listing: Listing | None = None
         self._evaluated: Evaluated | None = None
-        self._order: BuyerOrder | None = None
+        self._purchase: Purchase | None = None
         try:
             self.belongs_to(f"purchase from {seller} of listing {listing.hex()}")
         except BlindfairError:
@@ -92,27 +93,35 @@ class Buyer(Agent):
     def outcome(self) -> Outcome | None:
         """How the trade ended, None while it goes on."""
         stored = self.journal.get("outcome")
-        return None if stored is None else Outcome(**json.loads(stored))
+        return None if stored is None else Outcome.from_bytes(stored)
 
     @property
     def has_paid(self) -> bool:
-        """Whether the price is locked, or was."""
-        return self.wallet.executed("accept")
+        """Whether the price is locked, or was; of a selection that is bought in two parts, at least one."""
+        return any(self.wallet.executed(step_of("accept", part)) for part in PartName)
 
     @property
     def audited_rows(self) -> int:
-        """Rows that the passed audit recomputed; 0 before, or where it failed."""
+        """Rows that the passed audit recomputed, of opened or of bought records; 0 before, or where it failed."""
         stored = self.journal.intent("audited")
         return 0 if stored is None else int(json.loads(stored)["rows"])
+
+    @property
+    def sampled_for(self) -> Wei | None:
+        """The price of the sample, where one is bought before the rest (PROTOCOL 5.6)."""
+        stored = self.journal.intent("sampled")
+        return None if stored is None else Wei(int(stored))
 
     def review(self) -> Evaluated:
         """The evaluation again, from the journal. Raises Waiting where there is none yet."""
         return self.evaluate(self._obtain_listing())
 
     def bought(self) -> tuple[tuple[RecordIndex, bytes], ...]:
-        """Number and canonical bytes of every record that was bought and verified; empty before that."""
-        stored = self.journal.get("bought")
-        return () if stored is None else tuple((RecordIndex(n), data) for n, data in cbor2.loads(stored))
+        """Number and canonical bytes of every record that was paid for and is the committed one, ascending; empty
+        before that."""
+        stored = (self.journal.get(step_of("bought", part)) for part in PartName)
+        records = (record for part in stored if part is not None for record in cbor2.loads(part))
+        return tuple(sorted((RecordIndex(number), data) for number, data in records))
 
     def _advance(self) -> None:
         if self.outcome is not None:
@@ -120,11 +129,14 @@ class Buyer(Agent):
         try:
             outcome = self._trade()
         except BEFORE_PAYMENT as error:
-            if self.wallet.begun("accept"):
+            if has_open_order(self):
                 raise
             self._say_no(error)
             outcome = Outcome.stopped(error)
-        self.journal.once("outcome", lambda: json.dumps(asdict(outcome)).encode())
+            sample = end_of(self, PartName.SAMPLE)
+            if sample is not None:
+                outcome = outcome.after_sample(sample)
+        self.journal.once("outcome", outcome.to_bytes)
         self.tell("outcome", f"{outcome.final}: {outcome.reason}")
 
     def _say_no(self, error: BlindfairError) -> None:
@@ -137,18 +149,16 @@ class Buyer(Agent):
             self.mail.send("refusal", self.seller, lambda: Refusal(about, error.name, "the buyer goes no further"))
 
     def _trade(self) -> Outcome:
-        if self._order is None:
+        if self._purchase is None:
             listing = self._obtain_listing()
             evaluated = self.evaluate(listing)
             choice = self.choice(evaluated)
             if not choice.records:
                 return Outcome("NoOrder", "; ".join(choice.reasons))
             selected, selection = self._select(evaluated, choice)
-            self._audit(evaluated, selected, selection)
-            agreed = self.mail.send("agreement", self.seller, lambda: Agreement(selected, selection.price))
-            _, delivery = self._answers.obtain(Delivery, agreed, lambda message: message.selection == selected)
-            self._order = self._checked_order(evaluated, selection, delivery)
-        return self._order.pay() or self._order.settle()
+            parts = self._audit(evaluated, selected, selection)
+            self._purchase = Purchase(self, self._answers, self.policy, evaluated, selected, parts)
+        return self._purchase.complete()
 
     # --- the line, one by one --------------------------------------------------------------------------------------
 
@@ -241,47 +251,56 @@ class Buyer(Agent):
             raise InvalidOption(
                 "The choice costs more than the budget", expected=self.policy.budget, found=choice.price
             )
-        opened = free_openings(manifest.terms, len(choice.records))
-        if opened < self.policy.fewest_audit_rows:
-            raise OfferTooSmall(
-                "The purchase is too small for the audit: the listing opens only a part of a selection for nothing",
-                expected=f"at least {self.policy.fewest_audit_rows} records opened",
-                found=f"{opened} of {len(choice.records)}",
-                hint="raise the budget, audit fewer rows, or buy from a larger offer",
-            )
         selection = Selection(
             evaluation=evaluated.evaluation,
             buyer_random=self._private().random,
             token=self.policy.token,
             price=choice.price,
-            audit_rows=min(self.policy.audit_rows, opened),
+            audit_rows=self._rows_to_audit(manifest.terms, len(choice.records)),
             records=choice.records,
         )
         return self.mail.send("selection", self.seller, lambda: selection), selection
 
-    def _audit(self, evaluated: Evaluated, selected: Digest, selection: Selection) -> None:
+    def _rows_to_audit(self, terms: Terms, selected: int) -> int:
+        """As many as are opened for nothing where those are enough, else a sample to be bought (PROTOCOL 5.6)."""
+        opened = free_openings(terms, selected)
+        if opened >= min(self.policy.fewest_audit_rows, selected):
+            return min(self.policy.audit_rows, opened)
+        if not self.policy.buys_sample:
+            raise OfferTooSmall(
+                "The purchase is too small for the audit: the listing opens only a part of a selection for nothing",
+                expected=f"at least {self.policy.fewest_audit_rows} records opened",
+                found=f"{opened} of {selected}",
+                hint="raise the budget, audit fewer rows, or let the sample be bought",
+            )
+        return min(self.policy.audit_rows, selected)
+
+    def _audit(self, evaluated: Evaluated, selected: Digest, selection: Selection) -> tuple[Part, ...]:
         """Check the openings of the drawn records, once; silence and refusal are a failed audit (PROTOCOL 5.3).
 
-        Not again after it passed: an order that is paid must not hang on the rounding of another processor.
+        Not again after it passed: an order that is paid must not hang on the rounding of another processor. Gives the
+        parts in which to order; of a sample that is to be bought nothing is opened here, and it is checked later.
         """
-        if self.journal.intent("audited") is not None:
-            return
         try:
             _, openings = self._answers.obtain(Openings, selected, lambda message: message.selection == selected)
             if openings.price != selection.price:
                 raise FieldMismatch("The seller names another price", expected=selection.price, found=openings.price)
-            report = audit_openings(evaluated, selection, openings)
+            parts = ordered_parts(evaluated, selection, openings)
+            if parts[0].name is PartName.SAMPLE:
+                self._note_sample(parts[0])
+            elif self.journal.intent("audited") is None:
+                report = audit_openings(evaluated, selection, openings)
+                self.journal.note("audited", json.dumps(asdict(report)))
+                self.tell("audit", f"recomputes {len(openings.opened)} opened records: all agree")
         except BEFORE_PAYMENT as error:
             keep_evidence(self.directory / "evidence", self.journal, {"error": error.name, "text": str(error)})
             raise
-        self.journal.note("audited", json.dumps(asdict(report)))
-        self.tell("audit", f"recomputes {len(openings.opened)} opened records: all agree")
+        return parts
 
-    def _checked_order(self, evaluated: Evaluated, selection: Selection, delivery: Delivery) -> BuyerOrder:
-        """Everything that PROTOCOL 6.6 asks for before paying."""
-        if not self.wallet.begun("accept"):
-            check_before_paying(
-                self.address, self.policy, self.exchange.now(), self.domain, evaluated, selection, delivery
+    def _note_sample(self, sample: Part) -> None:
+        if self.journal.note("sampled", str(sample.price)):
+            self.tell(
+                "audit",
+                f"buys the {len(sample.records)} drawn records first, for {in_units(sample.price, sample.token)}: "
+                "the listing opens too few for nothing",
             )
-        ciphertexts = unseal_delivery(self.sealing_keys(), evaluated, selection, delivery)
-        return BuyerOrder(self, evaluated, selection, delivery, ciphertexts, self.policy.gas_reserve)

@@ -1,5 +1,5 @@
-"""What the buyer checks before it pays: reply (PROTOCOL 4.4), openings (5.3, 5.4), delivery and offer (6.6); and the
-scores of what was delivered (5.7)."""
+"""What the buyer checks before it pays: reply (PROTOCOL 4.4), openings (5.3, 5.4), delivery and offer (6.6); and of
+what was delivered: a bought sample as an audit (5.6), and the scores (5.7)."""
 
 from collections.abc import Sequence
 
@@ -21,10 +21,9 @@ from blindfair.protocol.audit import (
     check_duplicates,
     check_scores,
     commit_seller_randomness,
-    draw,
 )
 from blindfair.protocol.chunks import SALT_SIZE, check_chunk_lengths, chunk_range, join_record
-from blindfair.protocol.delivery import check_delivery
+from blindfair.protocol.delivery import check_delivery, decode_delivery
 from blindfair.protocol.errors import (
     CommitmentError,
     FieldMismatch,
@@ -39,7 +38,9 @@ from blindfair.protocol.messages import Delivery, OpenedRecord, Openings, Reply,
 from blindfair.protocol.offer_checks import BuyerPolicy as OfferPolicy
 from blindfair.protocol.offer_checks import Purchase, check_offer
 from blindfair.protocol.packing import unpack_delivery
+from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import Address, RecordIndex, Timestamp
+from blindfair.protocol.records import Row
 from blindfair.protocol.rows import parse_row_leaf
 from blindfair.protocol.sealing import SealingKeyPair, delivery_info, unseal
 from blindfair.protocol.selection import selected_chunks, selected_leaves
@@ -79,21 +80,28 @@ def _exponents(data: bytes, bits: int, records: int) -> Exponents:
     return exponents
 
 
-def audit_openings(evaluated: Evaluated, selection: Selection, openings: Openings) -> AuditReport:
-    """Check paths, recompute the rows of the opened records, and compare the scores.
+def ordered_parts(evaluated: Evaluated, selection: Selection, openings: Openings) -> tuple[Part, ...]:
+    """What will be ordered, now that the seller has shown its number: the whole, or the sample and the rest.
 
-    Raises FieldMismatch (not the drawn records, not the number committed to), PathInvalid, MalformedRecord,
-    RowsDisagree, ScoresDisagree, DuplicatesOpened.
+    Raises FieldMismatch for a number that is not the one committed to, and for records opened where a sample is bought.
     """
     if commit_seller_randomness(openings.seller_random) != evaluated.reply.seller_commitment:
         raise FieldMismatch("The seller's number is not the one it committed to")
-    expected = draw(
-        selection.buyer_random,
-        openings.seller_random,
-        selection.evaluation,
-        selection.records,
-        selection.audit_rows,
-    )
+    parts = selection.ordered(evaluated.listing.manifest.terms, openings.seller_random)
+    if parts[0].name is PartName.SAMPLE and openings.opened:
+        raise FieldMismatch(
+            "Records were opened although the sample is to be bought", expected=0, found=len(openings.opened)
+        )
+    return parts
+
+
+def audit_openings(evaluated: Evaluated, selection: Selection, openings: Openings) -> AuditReport:
+    """Check paths, recompute the rows of the opened records, and compare the scores.
+
+    `ordered_parts` has checked the seller's number. Raises FieldMismatch (not the drawn records), PathInvalid,
+    MalformedRecord, RowsDisagree, ScoresDisagree, DuplicatesOpened.
+    """
+    expected = selection.drawn(openings.seller_random)
     if tuple(item.record for item in openings.opened) != expected:
         raise FieldMismatch(
             "Other records were opened than were drawn", expected=len(expected), found=len(openings.opened)
@@ -101,24 +109,48 @@ def audit_openings(evaluated: Evaluated, selection: Selection, openings: Opening
     records = [_opened_record(evaluated, item) for item in openings.opened]
     check_duplicates(dict(zip(expected, records, strict=True)))
     committed = [_opened_row(evaluated, item) for item in openings.opened]
-    recomputed = recompute_rows(evaluated, expected, records)
+    manifest = evaluated.listing.manifest
+    decoded = [manifest.schema.decode(manifest.encoding, record) for record in records]
+    return _compare(evaluated, expected, decoded, committed)
+
+
+def audit_sample(evaluated: Evaluated, sample: Part, records: Sequence[bytes]) -> AuditReport:
+    """The same check of a sample that was bought: its records are the committed ones, as the delivery was.
+
+    No row of the row tree is opened, and none is needed: the scores are compared with the rows of the records
+    themselves. Raises CommittedGarbage, RowsDisagree (an exponent), ScoresDisagree, DuplicatesOpened, UnusableModel,
+    ShapeMismatch.
+    """
+    check_duplicates(dict(zip(sample.records, records, strict=True)))
+    manifest = evaluated.listing.manifest
+    decoded = decode_delivery(records, manifest.encoding, manifest.schema)
+    return _compare(evaluated, sample.records, decoded, [None] * len(records))
+
+
+def _compare(
+    evaluated: Evaluated,
+    numbers: Sequence[RecordIndex],
+    records: Sequence[Row],
+    committed: Sequence[tuple[int, ...] | None],
+) -> AuditReport:
+    recomputed = recompute_rows(evaluated, numbers, records)
     rows = [
         OpenedRow(
-            record=item.record,
+            record=number,
             committed=row,
             recomputed=tuple(int(entry) for entry in again),
-            scores=tuple(int(score) for score in evaluated.decrypted(item.record)),
+            scores=tuple(int(score) for score in evaluated.decrypted(number)),
         )
-        for item, row, again in zip(openings.opened, committed, recomputed.entries, strict=True)
+        for number, row, again in zip(numbers, committed, recomputed.entries, strict=True)
     ]
     return check_scores(rows, [[int(entry) for entry in query] for query in evaluated.queries], ROW_TOLERANCE)
 
 
-def recompute_rows(evaluated: Evaluated, numbers: Sequence[RecordIndex], records: Sequence[bytes]) -> QuantisedRows:
+def recompute_rows(evaluated: Evaluated, numbers: Sequence[RecordIndex], records: Sequence[Row]) -> QuantisedRows:
     """The rows of records that the buyer sees, at the exponents that the reply gives them.
 
     A row on the border of two exponents may have either, by the tolerance of its entries. Raises RowsDisagree for any
-    other exponent, and what `gradient_rows` raises.
+    other exponent, and what `real_rows` raises.
     """
     request, claimed = evaluated.request, evaluated.exponents[list(numbers)]
     rows = real_rows(request, records)
@@ -159,24 +191,24 @@ def check_before_paying(
     now: Timestamp,
     domain: Domain,
     evaluated: Evaluated,
-    selection: Selection,
+    part: Part,
     delivery: Delivery,
 ) -> None:
-    """Every field of the offer against manifest, selection and the buyer's policy (PROTOCOL 6.6).
+    """Every field of the offer against manifest, part of the selection and the buyer's policy (PROTOCOL 6.6).
 
     Raises BadSignature, FieldMismatch, OfferRejected, Expired.
     """
     manifest, offer = evaluated.listing.manifest, delivery.offer
     purchase = Purchase(
         listing=manifest.listing,
-        evaluation=selection.evaluation,
+        evaluation=part.evaluation,
         delivery_root=offer.delivery_root,
-        chunk_count=len(selected_chunks(manifest.first_chunks, manifest.chunk_count, selection.records)),
+        chunk_count=len(selected_chunks(manifest.first_chunks, manifest.chunk_count, part.records)),
         chunk_size=manifest.chunk_size,
         seller=manifest.seller,
         buyer=buyer,
-        token=selection.token,
-        price=selection.price,
+        token=part.token,
+        price=part.price,
     )
     limits = OfferPolicy(
         tokens=frozenset({policy.token}),
@@ -195,43 +227,40 @@ def check_before_paying(
         )
 
 
-def unseal_delivery(
-    keys: SealingKeyPair, evaluated: Evaluated, selection: Selection, delivery: Delivery
-) -> tuple[bytes, ...]:
+def unseal_delivery(keys: SealingKeyPair, evaluated: Evaluated, part: Part, delivery: Delivery) -> tuple[bytes, ...]:
     """The ciphertext chunks, checked against the delivery root, the leaf list and the length rule (PROTOCOL 6.4, 6.6).
 
     Raises SealBroken, OfferRejected and CommitmentError.
     """
     manifest, offer = evaluated.listing.manifest, delivery.offer
-    info = delivery_info(selection.evaluation, offer.delivery_root)
-    limit = 8 + 8 * len(selection.records) + (4 + manifest.chunk_size) * offer.chunk_count
+    info = delivery_info(part.evaluation, offer.delivery_root)
+    limit = 8 + 8 * len(part.records) + (4 + manifest.chunk_size) * offer.chunk_count
     records, ciphertexts = unpack_delivery(unseal(keys.private, info, delivery.sealed, limit))
-    if records != selection.records:
+    if records != part.records:
         raise OfferRejected(
-            "Other records were delivered than were selected", expected=len(selection.records), found=len(records)
+            "Other records were delivered than were selected", expected=len(part.records), found=len(records)
         )
-    leaves = selected_leaves(manifest.first_chunks, evaluated.listing.leaf_hashes, selection.records)
-    check_delivery(
-        ciphertexts, leaves, offer.delivery_root, manifest.chunk_size, selection.records, manifest.first_chunks
-    )
+    leaves = selected_leaves(manifest.first_chunks, evaluated.listing.leaf_hashes, part.records)
+    check_delivery(ciphertexts, leaves, offer.delivery_root, manifest.chunk_size, part.records, manifest.first_chunks)
     return ciphertexts
 
 
-def wrong_records(evaluated: Evaluated, selection: Selection, records: Sequence[bytes]) -> list[RecordIndex]:
+def wrong_records(evaluated: Evaluated, part: Part, records: Sequence[bytes]) -> list[RecordIndex]:
     """Numbers of the delivered records whose score in the clear is not the decrypted one (PROTOCOL 5.7).
 
     A record of which no row can be computed is wrong, too.
     """
     return [
         number
-        for number, record in zip(selection.records, records, strict=True)
+        for number, record in zip(part.records, records, strict=True)
         if not _score_holds(evaluated, number, record)
     ]
 
 
 def _score_holds(evaluated: Evaluated, number: RecordIndex, record: bytes) -> bool:
+    manifest = evaluated.listing.manifest
     try:
-        rows = recompute_rows(evaluated, [number], [record])
+        rows = recompute_rows(evaluated, [number], decode_delivery([record], manifest.encoding, manifest.schema))
     except (CommitmentError, ScoringError, RowsDisagree):
         return False
     clear = evaluated.queries @ rows.entries[0].astype(np.int64)

@@ -1,44 +1,60 @@
 """The buyer's money: pay, then refund, dispute or release, whatever the other side does or stops doing (PROTOCOL 7)."""
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict, replace
 
 import cbor2
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.buyer_checks import wrong_records
+from blindfair.agents.buyer_checks import audit_sample, wrong_records
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evidence import keep_evidence
 from blindfair.agents.outcome import Outcome
+from blindfair.agents.part_steps import step_of
 from blindfair.agents.waiting import Waiting
+from blindfair.agents.wallet import in_units
 from blindfair.chain.exchange import Call
 from blindfair.protocol.cipher import key_commitment
-from blindfair.protocol.delivery import Fault, open_delivery
-from blindfair.protocol.errors import ContractReverted
-from blindfair.protocol.messages import Delivery, Selection
+from blindfair.protocol.delivery import Fault, open_delivery, verify_fault
+from blindfair.protocol.errors import (
+    AuditError,
+    CommitmentError,
+    ContractReverted,
+    ScoresDisagree,
+    ScoringError,
+)
+from blindfair.protocol.messages import Delivery
 from blindfair.protocol.order import OrderState
+from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import DeliveryKey, Timestamp, Wei
 from blindfair.protocol.selection import chunk_counts, selected_leaves
 
 _NO_KEY = "the seller did not reveal the key in time"
+_BY_THE_CLOCK = "the clock paid the seller"
 
 
 class BuyerOrder:
-    """One checked offer with its ciphertext on the disk, from payment to its end."""
+    """One checked offer for a part of the selection, with its ciphertext on the disk, from payment to its end."""
 
     def __init__(
         self,
         buyer: Agent,
         evaluated: Evaluated,
-        selection: Selection,
+        part: Part,
         delivery: Delivery,
         ciphertexts: tuple[bytes, ...],
+        *,
+        means: Wei,
         gas_reserve: Wei,
     ) -> None:
-        """`gas_reserve` is ether that must be left after paying."""
+        """`means` must be there before paying: the price, and that of what is to be ordered afterwards. `gas_reserve`
+        is ether that must be there besides."""
         self._buyer = buyer
+        self._means = means
         self._gas_reserve = gas_reserve
         self._evaluated = evaluated
-        self._selection = selection
+        self._part = part
         self._delivery = delivery
         self._offer = delivery.offer
         self._order_id = delivery.offer.struct_hash()
@@ -59,26 +75,27 @@ class BuyerOrder:
             return None
         if exchange.now() > offer.expiry:
             return self._no_order("the offer ran out before it could be accepted", "Expired")
-        if not wallet.begun("accept"):
-            wallet.check_means(offer.token, offer.price, self._gas_reserve, "the price")
+        accept = self._step("accept")
+        if not wallet.begun(accept):
+            wallet.check_means(offer.token, self._means, self._gas_reserve, "the price")
         try:
-            wallet.approve("accept", offer.token, offer.price)
+            wallet.approve(accept, offer.token, offer.price)
             wallet.execute(
-                "accept",
+                accept,
                 lambda: exchange.accept(offer, self._delivery.offer_signature),
                 "accepts the offer and locks the price",
                 may_send=lambda: exchange.now() <= offer.expiry,
             )
         except ContractReverted as error:
-            self._buyer.journal.note("accept-refused", f"; the contract refused it: {error}")
+            self._buyer.journal.note(self._step("accept-refused"), f"; the contract refused it: {error}")
             raise Waiting(f"the contract refuses the accept: {error}", Timestamp(offer.expiry + 1)) from error
         return None
 
     def _no_order(self, reason: str, state: str) -> Outcome:
         # An accept that was sent might still be in a block that a reorganisation brings back.
-        if not self._buyer.certainty.holds("order", state):
+        if not self._buyer.certainty.holds(self._step("order"), state):
             raise Waiting("it is not final yet that there is no order")
-        return Outcome("NoOrder", reason + (self._buyer.journal.intent("accept-refused") or ""), state)
+        return Outcome("NoOrder", reason + (self._noted("accept-refused") or ""), state)
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 
@@ -95,66 +112,131 @@ class BuyerOrder:
                 self._call("refund", lambda: exchange.refund(self._offer), "takes price and bond back: no key came")
             case OrderState.REVEALED:
                 self._verify(view.deadline)
+                # Nothing but a claim or a release is possible then.
+                if now > view.deadline and self._buyer.certainty.holds(self._step("order"), "past dispute"):
+                    return self._released()
             case ended:
-                if self._buyer.certainty.holds("order", ended.name):
-                    return self._outcome(ended)
+                if self._buyer.certainty.holds(self._step("order"), ended.name):
+                    return self._released() if ended is OrderState.RELEASED else self._refunded()
         raise Waiting("the end of the order is not final yet")
 
-    def _outcome(self, ended: OrderState) -> Outcome:
-        journal = self._buyer.journal
-        if ended is OrderState.RELEASED:
-            return Outcome("Released", journal.intent("verified") or "the clock paid the seller")
+    def _refunded(self) -> Outcome:
         if self._buyer.exchange.revealed_key(self._order_id) is None:
             return Outcome("Refunded", _NO_KEY)
-        return Outcome("Refunded", journal.intent("fault") or "somebody proved a chunk wrong; the money came back")
+        return Outcome("Refunded", self._noted("fault") or "somebody proved a chunk wrong; the money came back")
+
+    def _released(self) -> Outcome:
+        """What was paid for is opened also where the clock was quicker. An error says that a sample is not good."""
+        verified = self._noted("verified")
+        reason = verified or _BY_THE_CLOCK
+        complaint = None if verified else self._look_into(self._key())
+        if isinstance(complaint, Fault):
+            text = f"Chunk {complaint.index} is not the committed one, and nobody proved it in time"
+            complaint = Outcome.stopped(CommitmentError(text))
+        if complaint is None or self._part.name is not PartName.SAMPLE:
+            return Outcome("Released", f"{self._bought()}: {reason}" if self._part.name is PartName.SAMPLE else reason)
+        return replace(complaint, final="Released", reason=f"{self._bought()} and is not good: {complaint.reason}")
+
+    def _bought(self) -> str:
+        part = self._part
+        return f"the sample of {len(part.records)} records was bought for {in_units(part.price, part.token)}"
 
     def _verify(self, deadline: Timestamp) -> None:
-        buyer, exchange, offer = self._buyer, self._buyer.exchange, self._offer
-        key = exchange.revealed_key(self._order_id)
-        if key is None or key_commitment(key) != offer.key_commitment:
-            raise Waiting("the node does not show the revealed key yet")
-        if buyer.journal.intent("verified") is None:
-            self._look_into(key, deadline)
-        self._call("release", lambda: exchange.release(offer), "releases the price")
+        """Release what is good, dispute a fault in time; where the clock has decided there is nothing to do."""
+        key, late = self._key(), self._buyer.exchange.now() > deadline
+        complaint = self._look_into(key)
+        if complaint is None:
+            self._call("release", lambda: self._buyer.exchange.release(self._offer), "releases the price")
+            raise Waiting("the end of the order is not final yet")
+        if late:
+            return
+        if isinstance(complaint, Fault):
+            self._dispute(complaint, key)
+        else:
+            # Exactly what was committed, and not what was scored: no proof on chain exists (PROTOCOL 0, 5.7).
+            raise Waiting("scores of delivered records do not hold; the clock decides", Timestamp(deadline + 1))
 
-    def _look_into(self, key: DeliveryKey, deadline: Timestamp) -> None:
-        """Verify what was delivered; returns if all of it is good. Else disputes, or raises Waiting for the clock."""
-        buyer = self._buyer
+    def _key(self) -> DeliveryKey:
+        key = self._buyer.exchange.revealed_key(self._order_id)
+        if key is None or key_commitment(key) != self._offer.key_commitment:
+            raise Waiting("the node does not show the revealed key yet")
+        return key
+
+    # --- what was delivered ----------------------------------------------------------------------------------------
+
+    def _look_into(self, key: DeliveryKey) -> Fault | Outcome | None:
+        """What is wrong with the delivery, None if nothing is: a fault that the contract judges, or else the error.
+
+        Judged once, since an order that is paid must not hang on the rounding of another processor.
+        """
+        journal = self._buyer.journal
+        if self._noted("verified") is not None:
+            return None
+        complaint = journal.get(self._step("complaint"))
+        if complaint is not None:
+            return Outcome.from_bytes(complaint)
         opened = self._open(key)
         if isinstance(opened, Fault):
-            self._dispute(opened, key, deadline)
-            raise Waiting("the end of the order is not final yet")
-        buyer.journal.once("bought", lambda: cbor2.dumps(list(zip(self._selection.records, opened, strict=True))))
-        wrong = wrong_records(self._evaluated, self._selection, opened)
-        if wrong:
-            # Exactly what was committed, and not what was scored: no proof on chain exists (PROTOCOL 0, 5.7).
-            finding = {"mismatched_records": wrong, "key": key.hex()}
-            keep_evidence(buyer.directory / "evidence", buyer.journal, finding)
-            raise Waiting("scores of delivered records do not hold; the clock decides", Timestamp(deadline + 1))
+            return opened
+        journal.once(self._step("bought"), lambda: cbor2.dumps(list(zip(self._part.records, opened, strict=True))))
+        try:
+            self._judge(opened, key)
+        except (AuditError, CommitmentError, ScoringError) as error:
+            return Outcome.from_bytes(journal.once(self._step("complaint"), Outcome.stopped(error).to_bytes))
         text = f"{len(opened)} records verified: every chunk is the committed one, every score holds"
-        buyer.journal.note("verified", text)
-        buyer.tell("verify", text)
+        journal.note(self._step("verified"), text)
+        self._buyer.tell("verify", text)
+        return None
 
-    def _dispute(self, fault: Fault, key: DeliveryKey, deadline: Timestamp) -> None:
-        exchange = self._buyer.exchange
-        if exchange.now() > deadline:
-            raise Waiting("the dispute window is over; the clock pays the seller")
-        self._buyer.journal.note("fault", f"chunk {fault.index} is not the committed one; the proof returned the money")
+    def _judge(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
+        """Whether the scores are those of the records. Raises AuditError, CommitmentError, ScoringError."""
+        if self._part.name is PartName.SAMPLE:
+            try:
+                report = audit_sample(self._evaluated, self._part, opened)
+            except (AuditError, CommitmentError, ScoringError) as error:
+                self._keep({"error": error.name, "text": str(error), "key": key.hex()})
+                raise
+            self._buyer.journal.note("audited", json.dumps(asdict(report)))
+            self._buyer.tell("audit", f"recomputes {report.rows} records of the bought sample: all agree")
+            return
+        wrong = wrong_records(self._evaluated, self._part, opened)
+        if wrong:
+            self._keep({"mismatched_records": wrong, "key": key.hex()})
+            raise ScoresDisagree("Scores of delivered records do not hold", found=f"{len(wrong)} of {len(opened)}")
+
+    def _keep(self, finding: dict[str, object]) -> None:
+        keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)
+
+    def _dispute(self, fault: Fault, key: DeliveryKey) -> None:
+        exchange, offer = self._buyer.exchange, self._offer
+        # By the contract's own rule, before it costs gas.
+        verify_fault(fault, key, offer.key_commitment, offer.delivery_root, offer.chunk_count, offer.chunk_size)
+        self._buyer.journal.note(
+            self._step("fault"), f"chunk {fault.index} is not the committed one; the proof returned the money"
+        )
         self._call(
             "dispute",
-            lambda: exchange.dispute(self._offer, key, fault.index, fault.ciphertext, fault.leaf, fault.path),
+            lambda: exchange.dispute(offer, key, fault.index, fault.ciphertext, fault.leaf, fault.path),
             f"proves that chunk {fault.index} is not the committed one",
         )
 
     def _open(self, key: DeliveryKey) -> tuple[bytes, ...] | Fault:
-        manifest, records = self._evaluated.listing.manifest, self._selection.records
+        manifest, records = self._evaluated.listing.manifest, self._part.records
         leaves = selected_leaves(manifest.first_chunks, self._evaluated.listing.leaf_hashes, records)
         counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, records)
         return open_delivery(self._ciphertexts, leaves, key, manifest.chunk_size, counts)
 
+    # --- small things ----------------------------------------------------------------------------------------------
+
+    def _step(self, step: str) -> str:
+        return step_of(step, self._part.name)
+
+    def _noted(self, step: str) -> str | None:
+        return self._buyer.journal.intent(self._step(step))
+
     def _call(self, step: str, call: Callable[[], Call], text: str) -> None:
         try:
-            self._buyer.wallet.execute(step, call, text)
+            self._buyer.wallet.execute(self._step(step), call, text)
         except ContractReverted as error:
             # Others may act on the same order: what was possible a moment ago may be done, or over.
             raise Waiting(f"the contract refuses the {step}: {error}") from error

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from blindfair.agents.journal import Journal
+from blindfair.agents.part_steps import step_of
 from blindfair.agents.store import private_directory, write_atomically
+from blindfair.protocol.parts import PartName
 
 MESSAGES = (
     "received:listing",
@@ -14,8 +16,7 @@ MESSAGES = (
     "received:reply",
     "message:selection",
     "received:openings",
-    "message:agreement",
-    "received:delivery",
+    *(step_of(step, part) for part in PartName for step in ("message:agreement", "received:delivery")),
 )
 """Steps of the buyer's journal whose messages, each signed by its sender, say together what was promised."""
 
@@ -31,6 +32,7 @@ def keep_evidence(directory: Path, journal: Journal, finding: Mapping[str, objec
     for step in MESSAGES:
         message = journal.get(step)
         if message is not None:
-            write_atomically(directory / f"{step.partition(':')[2]}.message", message)
+            name = step.partition(":")[2].replace(":", "-")
+            write_atomically(directory / f"{name}.message", message)
     write_atomically(directory / "finding.json", json.dumps(dict(finding), indent=2).encode())
     journal.note("evidence", json.dumps(dict(finding)))

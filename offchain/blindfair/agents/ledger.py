@@ -66,14 +66,6 @@ class BudgetLedger:
         return any(True for _ in self._journal.done(f"{_EVALUATIONS}{buyer}:"))
 
 
-def free_openings(terms: Terms, selected: int) -> int:
-    """How many of `selected` records the listing opens for nothing (PROTOCOL 5.6), rounded down.
-
-    Both sides compute it, as one product of doubles.
-    """
-    return int(terms.opened_share * selected)
-
-
 def _model_digest(request: Request) -> Digest:
     parts = (request.model_name.encode(), canonical(request.model_config), request.weights)
     return tagged("model", b"".join(sha256(part) for part in parts))

@@ -1,6 +1,7 @@
 """How a trade ended, from the buyer's side (PROTOCOL 8)."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, replace
 
 from blindfair.protocol.errors import BlindfairError
 
@@ -9,7 +10,8 @@ from blindfair.protocol.errors import BlindfairError
 class Outcome:
     """`final` is `Released`, `Refunded` or `NoOrder`; `error` names the error that ended the trade, if one did.
 
-    `details` are that error's `what`, `expected`, `found` and `hint` as text.
+    `details` are that error's `what`, `expected`, `found` and `hint` as text. Where a sample was bought first, `final`
+    says how the last order ended.
     """
 
     final: str
@@ -27,3 +29,18 @@ class Outcome:
             "hint": error.hint,
         }
         return cls("NoOrder", str(error), error.name, details)
+
+    def after_sample(self, sample: "Outcome") -> "Outcome":
+        """This end of the rest together with that of the sample's order, which was paid for in any case."""
+        if self.final == "NoOrder":
+            return replace(self, final=sample.final, reason=f"{sample.reason}; the rest was not ordered: {self.reason}")
+        return replace(self, reason=f"{sample.reason}; the rest: {self.reason}")
+
+    def to_bytes(self) -> bytes:
+        """For the journal."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Outcome":
+        """What `to_bytes` gave."""
+        return cls(**json.loads(data))

@@ -66,7 +66,11 @@ class BuyerPolicy:
     """`t` of PROTOCOL 5, from 1: 59 gives 95 % confidence that under 5 % of the selection is fake."""
 
     least_audit_rows: int | None = None
-    """Where the listing opens fewer of a small selection, so many will do, from 1; as many as `audit_rows` if None."""
+    """Where the listing opens fewer for nothing, so many will do, from 1; as many as `audit_rows` if None."""
+
+    buys_sample: bool = True
+    """Whether it buys the drawn records first, as an order of their own, where the listing opens too few of them for
+    nothing (PROTOCOL 5.6). If not, it does not buy then."""
 
     gas_reserve: Wei = Wei(10**16)
     """Ether that must be left after paying, so that a dispute, a refund or the release can be paid for."""
@@ -111,7 +115,7 @@ class BuyerPolicy:
 
     @property
     def fewest_audit_rows(self) -> int:
-        """Under so many rows it does not buy."""
+        """With fewer opened for nothing it buys a sample, or does not buy."""
         return self.audit_rows if self.least_audit_rows is None else self.least_audit_rows
 
     def least_bond(self, price: Wei) -> Wei:

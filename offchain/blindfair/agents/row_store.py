@@ -15,6 +15,7 @@ from blindfair.protocol.errors import CommitmentError, JournalDamaged, ScoringEr
 from blindfair.protocol.merkle import MerkleTree
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Digest, Secret
+from blindfair.protocol.records import decode_row
 from blindfair.protocol.rows import build_row_tree
 
 
@@ -35,7 +36,7 @@ class RowStore:
         if path.exists():
             return
         try:
-            rows = gradient_rows(request, records)
+            rows = gradient_rows(request, [decode_row(record) for record in records])
         except (ScoringError, CommitmentError):
             raise UnusableModel(
                 "The scoring model does not fit the records of the listing",

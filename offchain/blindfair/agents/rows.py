@@ -11,22 +11,22 @@ from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.protocol.errors import ShapeMismatch
 from blindfair.protocol.messages import Request
-from blindfair.protocol.records import decode_row
+from blindfair.protocol.records import Row
 
 
-def gradient_rows(request: Request, records: Sequence[bytes]) -> QuantisedRows:
+def gradient_rows(request: Request, records: Sequence[Row]) -> QuantisedRows:
     """One row per record, rounded at the least exponent that clips none of its entries, if the request allows one.
 
-    Raises UnusableModel, ShapeMismatch, MalformedRecord.
+    Raises UnusableModel, ShapeMismatch.
     """
     return quantise_rows(real_rows(request, records), request.row_scale, request.exponent_bits)
 
 
-def real_rows(request: Request, records: Sequence[bytes]) -> Floats:
-    """The same before they are rounded: `n_records x k`. Raises UnusableModel, ShapeMismatch, MalformedRecord."""
+def real_rows(request: Request, records: Sequence[Row]) -> Floats:
+    """The same before they are rounded: `n_records x k`. Raises UnusableModel, ShapeMismatch."""
     model = load_scoring_model(request.model_name, request.model_config, request.weights)
     projection = Projection.from_document(request.projection)
-    rows = projection.apply(model.rows([decode_row(record) for record in records]))
+    rows = projection.apply(model.rows(records))
     if rows.shape[1] != request.dimension:
         raise ShapeMismatch(
             "The model's rows and the query differ in length", expected=request.dimension, found=rows.shape[1]

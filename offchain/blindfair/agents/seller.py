@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.ledger import BudgetLedger
+from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.row_store import RowStore
 from blindfair.agents.seller_checks import check_request, check_selection_message
@@ -29,7 +30,7 @@ from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import parameter_set
 from blindfair.influence.quantise import QuantisedRows
-from blindfair.protocol.audit import commit_seller_randomness, draw
+from blindfair.protocol.audit import commit_seller_randomness
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import Delivery as EncryptedDelivery
@@ -40,7 +41,6 @@ from blindfair.protocol.errors import (
     FieldMismatch,
     JournalDamaged,
     MessageError,
-    OfferTooSmall,
     ScoringError,
     Undeliverable,
     UnexpectedMessage,
@@ -63,11 +63,12 @@ from blindfair.protocol.messages import (
 )
 from blindfair.protocol.offer import Offer, sign_offer
 from blindfair.protocol.packing import pack_delivery
+from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import DeliveryKey, Digest, ListingId, RecordIndex, Secret, Timestamp
 from blindfair.protocol.rows import row_leaf, row_salt
 from blindfair.protocol.sealing import delivery_info, seal
 
-TOLD = (MessageError, ScoringError, OfferTooSmall)
+TOLD = (MessageError, ScoringError)
 """Errors that are about what the counterparty sent, and are told to it. All others are the owner's to see to."""
 
 
@@ -107,7 +108,7 @@ class Seller(Agent):
 
     @property
     def offers(self) -> dict[str, Offer]:
-        """Every offer that was made, by the selection it is for."""
+        """Every offer that was made, by the selection and the part it is for."""
         return self._orders.offers()
 
     @property
@@ -128,11 +129,12 @@ class Seller(Agent):
         self._commit()
         turn = Turn()
         self._orders.advance(turn)
-        for handle, envelope, message in self.mail.inbox():
-            with turn.affair():
-                self._handle(handle, envelope, message)
-            # An answer may take minutes, and a reveal is not to come too late for that.
-            self._orders.advance(turn)
+        with turn.affair():
+            for handle, envelope, message in self.mail.inbox():
+                with turn.affair():
+                    self._handle(handle, envelope, message)
+                # An answer may take minutes, and a reveal is not to come too late for that.
+                self._orders.advance(turn)
         turn.end()
 
     def _commit(self) -> None:
@@ -270,7 +272,9 @@ class Seller(Agent):
         check_selection_message(selection, request, self.manifest)
         self._orders.check_bond(selection.token, self._policy.bond(selection.price))
         random = self._random(digest)
-        drawn = draw(selection.buyer_random, random, selection.evaluation, selection.records, selection.audit_rows)
+        # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
+        is_whole = selection.ordered(self._stock.terms, random)[0].name is PartName.WHOLE
+        drawn = selection.drawn(random) if is_whole else ()
         self._ledger.spend_openings(envelope.digest, len(drawn))
         # From here on it is this selection and no other: its openings show the seller's number.
         self.journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
@@ -307,18 +311,17 @@ class Seller(Agent):
     # --- delivery and offer (PROTOCOL 6) ---------------------------------------------------------------------------
 
     def _deliver(self, envelope: Envelope, agreement: Agreement) -> None:
-        name = agreement.selection.hex()
-        if self.journal.get(f"message:openings:{name}") is None:
-            raise UnexpectedMessage("No selection of this number was opened", found=name)
-        selected, selection = self.mail.stored(f"selection:{name}")
+        if self.journal.get(f"message:openings:{agreement.selection.hex()}") is None:
+            raise UnexpectedMessage("No selection of this number was opened", found=agreement.selection.hex())
+        selected, selection = self.mail.stored(f"selection:{agreement.selection.hex()}")
         if not isinstance(selection, Selection):
             raise JournalDamaged("A stored selection is none", expected=Selection.TYPE, found=selection.TYPE)
         if selected.sender != envelope.sender:
             raise FieldMismatch("The selection is another buyer's", expected=selected.sender, found=envelope.sender)
-        if agreement.price != selection.price:
-            raise FieldMismatch("This is not the price", expected=selection.price, found=agreement.price)
+        part = self._agreed_part(agreement, selection)
+        name = offer_name(selected.digest, part.name)
         step = f"delivery:{name}"
-        self.mail.write(step, lambda: self._delivery(selected, selection))
+        self.mail.write(step, lambda: self._delivery(selected, selection, part))
         if not self.mail.was_sent(step):
             # The offer is known before its bond is provided, and both before anybody can accept it.
             offer = self._orders.take(name)
@@ -327,39 +330,58 @@ class Seller(Agent):
             self._orders.provide_bond(name)
         self.mail.dispatch(step, envelope.sender)
 
-    def _delivery(self, selected: Envelope, selection: Selection) -> Delivery:
+    def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
+        """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""
+        digest, _ = self._request_of(selection)
+        parts = {part.name: part for part in selection.ordered(self._stock.terms, self._random(digest))}
+        part = parts.get(agreement.part)
+        if part is None:
+            raise UnexpectedMessage(
+                "The selection is not ordered in this part", expected=" or ".join(parts), found=agreement.part
+            )
+        if agreement.price != part.price:
+            raise FieldMismatch("This is not the price", expected=part.price, found=agreement.price)
+        if part.name is PartName.REST and not self._orders.is_sold(offer_name(agreement.selection, PartName.SAMPLE)):
+            raise UnexpectedMessage("The rest is sold once the sample's key is revealed", found="no sold sample")
+        return part
+
+    def _delivery(self, selected: Envelope, selection: Selection, part: Part) -> Delivery:
         _, request = self._request_of(selection)
+        # Others may have come to an agreement since the selection.
+        self._orders.check_bond(part.token, self._policy.bond(part.price))
         # Before first use on the disk, and for this one ciphertext (PROTOCOL 6.2).
-        key = DeliveryKey(self.secrets.once(f"key.{selected.digest.hex()}", new_delivery_key))
-        encrypted = self._encrypted(selection.records, key)
-        offer = self._offer(selection, encrypted, key, request)
+        name = f"key.{offer_name(selected.digest, part.name)}"
+        key = DeliveryKey(self.secrets.once(name, new_delivery_key))
+        encrypted = self._encrypted(part.records, key)
+        offer = self._offer(part, encrypted, key, request)
         return Delivery(
             selection=selected.digest,
+            part=part.name,
             offer=offer,
             offer_signature=sign_offer(offer, self.domain, self.private_key),
             sealed=seal(
                 request.buyer_hpke,
-                delivery_info(selection.evaluation, encrypted.root),
-                pack_delivery(selection.records, encrypted.ciphertexts),
+                delivery_info(part.evaluation, encrypted.root),
+                pack_delivery(part.records, encrypted.ciphertexts),
             ),
         )
 
     def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
         return encrypt_delivery(self.dataset, records, key)
 
-    def _offer(self, selection: Selection, encrypted: EncryptedDelivery, key: DeliveryKey, request: Request) -> Offer:
+    def _offer(self, part: Part, encrypted: EncryptedDelivery, key: DeliveryKey, request: Request) -> Offer:
         return Offer(
             listing=self.listing,
-            evaluation=selection.evaluation,
+            evaluation=part.evaluation,
             delivery_root=encrypted.root,
             key_commitment=key_commitment(key),
             chunk_count=len(encrypted.ciphertexts),
             chunk_size=self._stock.chunk_size,
             seller=self.address,
             buyer=request.buyer,
-            token=selection.token,
-            price=selection.price,
-            bond=self._policy.bond(selection.price),
+            token=part.token,
+            price=part.price,
+            bond=self._policy.bond(part.price),
             reveal_window=self._policy.reveal_window,
             dispute_window=self._policy.dispute_window,
             expiry=Timestamp(self.exchange.now() + self._policy.offer_validity),

@@ -5,7 +5,6 @@ All of it depends on the message and the manifest alone, never on a record: a re
 
 from dataclasses import dataclass
 
-from blindfair.agents.ledger import free_openings
 from blindfair.agents.policy import SellerPolicy
 from blindfair.blind.parameters import parameter_set
 from blindfair.blind.query import EncryptedQueries
@@ -17,7 +16,6 @@ from blindfair.protocol.errors import (
     Expired,
     FieldMismatch,
     MalformedCiphertext,
-    OfferTooSmall,
     ShapeMismatch,
     TooCostly,
 )
@@ -124,25 +122,17 @@ def _check_query(request: Request) -> None:
 
 
 def check_selection_message(selection: Selection, request: Request, manifest: Manifest) -> None:
-    """Whether a selection keeps to what the request and the listing allow (PROTOCOL 5.1, 5.6).
+    """Whether a selection keeps to what the request and the listing allow (PROTOCOL 5.1).
 
-    Raises FieldMismatch, MalformedMessage for records outside the listing, OfferTooSmall for too large an audit.
+    Raises FieldMismatch, and MalformedMessage for records outside the listing.
     """
-    terms, count = manifest.terms, len(selection.records)
+    terms = manifest.terms
     if commit_buyer_randomness(selection.buyer_random) != request.buyer_commitment:
         raise FieldMismatch("The buyer's number is not the one it committed to")
     check_selection(selection.records, manifest.record_count)
     if selection.token not in terms.tokens:
         raise FieldMismatch("The listing does not take this token", expected=terms.tokens, found=selection.token)
-    _check_price(selection, request, count)
-    largest = free_openings(terms, count)
-    if selection.audit_rows > largest:
-        raise OfferTooSmall(
-            "The audit would open more of the selection than the listing gives away",
-            expected=f"<= {largest} of {count}",
-            found=selection.audit_rows,
-            hint="select more records, or audit fewer rows",
-        )
+    _check_price(selection, request, len(selection.records))
 
 
 def _check_price(selection: Selection, request: Request, count: int) -> None:

@@ -19,7 +19,7 @@ from blindfair.protocol.quantities import Address, DeliveryKey, Timestamp, Wei
 
 
 class SellerOrders:
-    """The offers of one seller, by the name of their selection, and the orders that they become."""
+    """The offers of one seller, by the name of selection and part, and the orders that they become."""
 
     def __init__(self, seller: Agent, policy: SellerPolicy) -> None:
         self._seller = seller
@@ -29,7 +29,7 @@ class SellerOrders:
     # --- offers ----------------------------------------------------------------------------------------------------
 
     def take(self, name: str) -> Offer:
-        """Remember the offer of the delivery that was written for the selection `name`."""
+        """Remember the offer of the delivery that was written as `name`."""
         message = self._seller.mail.stored(f"message:delivery:{name}")[1]
         if not isinstance(message, Delivery):
             raise JournalDamaged("A stored delivery is none", expected=Delivery.TYPE, found=message.TYPE)
@@ -48,8 +48,15 @@ class SellerOrders:
         return {name: offer for name, offer in self.offers().items() if self.ending(name) is None}
 
     def ending(self, name: str) -> str | None:
-        """How the order ended: `Released`, `Refunded`, `Cancelled` or `Expired`; None while it is open."""
+        """How the order ended: `Released`, `Refunded`, `Cancelled` or `Expired`; None while it is open.
+
+        `Refunded` also where the money is only the buyer's to take: for the seller it is over.
+        """
         return self._seller.journal.intent(f"ended:{name}")
+
+    def is_sold(self, name: str) -> bool:
+        """Whether the key of this offer was revealed, so that its accept was final, and the money did not go back."""
+        return self._seller.wallet.executed(f"reveal:{name}") and self.ending(name) != "Refunded"
 
     def check_bond(self, token: Address, bond: Wei) -> None:
         """Whether one more offer with this bond is within the policy. Raises BudgetExhausted, which buyers are told."""
@@ -98,9 +105,10 @@ class SellerOrders:
         for name, offer in self.open_offers().items():
             with turn.affair():
                 self._advance_one(name, offer)
-        for token in self.to_withdraw():
+        for token in self._tokens_at_rest():
             with turn.affair():
-                self._withdraw(token)
+                if self._is_to_withdraw(token):
+                    self._withdraw(token)
 
     def _advance_one(self, name: str, offer: Offer) -> None:
         exchange = self._seller.exchange
@@ -113,7 +121,8 @@ class SellerOrders:
             case OrderState.LOCKED if now <= view.deadline:
                 self._reveal(name, offer, view.deadline)
             case OrderState.LOCKED:
-                raise Waiting("no key was revealed in time: price and bond are the buyer's to take")
+                # Nothing but a refund is possible any more, and that is the buyer's business.
+                self._end(name, "Refunded")
             case OrderState.REVEALED if now <= view.deadline:
                 raise Waiting("the buyer may still dispute or release", Timestamp(view.deadline + 1))
             case OrderState.REVEALED:
@@ -160,16 +169,18 @@ class SellerOrders:
     # --- money home ------------------------------------------------------------------------------------------------
 
     def to_withdraw(self) -> list[Address]:
-        """Tokens of which no offer is open and a free balance is left that was not yet withdrawn."""
-        seller = self._seller
+        """Tokens of which no offer is open and a free balance was not yet withdrawn. Raises NodeFailure."""
+        return [token for token in self._tokens_at_rest() if self._is_to_withdraw(token)]
+
+    def _tokens_at_rest(self) -> list[Address]:
         busy = {offer.token for offer in self.open_offers().values()}
-        return [
-            token
-            for token in dict.fromkeys(offer.token for offer in self.offers().values())
-            if token not in busy
-            and not seller.wallet.executed(self._withdrawal(token))
-            and (seller.wallet.begun(self._withdrawal(token)) or seller.exchange.free_balance(seller.address, token))
-        ]
+        return [token for token in dict.fromkeys(offer.token for offer in self.offers().values()) if token not in busy]
+
+    def _is_to_withdraw(self, token: Address) -> bool:
+        seller, step = self._seller, self._withdrawal(token)
+        return not seller.wallet.executed(step) and (
+            seller.wallet.begun(step) or seller.exchange.free_balance(seller.address, token) > 0
+        )
 
     def _withdraw(self, token: Address) -> None:
         seller = self._seller

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from blindfair.protocol.errors import BlindfairError, NodeFailure
+from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.quantities import Timestamp
 
 
@@ -28,13 +28,11 @@ class Turn:
 
     @contextmanager
     def affair(self) -> Iterator[None]:
-        """Around one affair. A node that fails fails them all, and so its NodeFailure passes through."""
+        """Around one affair. A node that fails may have failed this one alone: the others are tried as well."""
         try:
             yield
         except Waiting as waiting:
             self._waits.append(waiting)
-        except NodeFailure:
-            raise
         except BlindfairError as trouble:
             self._troubles.append(trouble)
 

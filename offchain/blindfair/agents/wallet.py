@@ -11,10 +11,21 @@ from blindfair.agents.surroundings import Tell
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Call, DataExchange, Finality
 from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
-from blindfair.protocol.errors import ContractReverted, InsufficientFunds, JournalDamaged, TransactionUncertain
+from blindfair.protocol.errors import (
+    ContractReverted,
+    InsufficientFunds,
+    JournalDamaged,
+    NodeFailure,
+    TransactionUncertain,
+)
 from blindfair.protocol.quantities import ETHER, Address, Wei
 
 _ATTEMPTS = 8
+
+
+def in_units(amount: Wei, token: Address) -> str:
+    """An amount for people, exact."""
+    return f"{amount} wei" if token == ETHER else f"{amount} units of {token}"
 
 
 class Wallet:
@@ -145,12 +156,11 @@ class Wallet:
         """Raises InsufficientFunds if the account has less than `amount` of `token`; gas is not counted."""
         balance = self._exchange.balance(self._address, token)
         if balance < amount:
-            unit = "wei" if token == ETHER else f"units of {token}"
             raise InsufficientFunds(
                 f"{self._address} cannot pay {what}",
-                expected=f"{amount} {unit}",
-                found=f"{balance} {unit}",
-                hint=f"send at least {amount - balance} {unit} to it; nothing was sent",
+                expected=in_units(amount, token),
+                found=in_units(balance, token),
+                hint=f"send at least {in_units(Wei(amount - balance), token)} to it; nothing was sent",
             )
 
     def check_means(self, token: Address, amount: Wei, reserve: Wei, what: str) -> None:
@@ -181,7 +191,8 @@ class Wallet:
                 continue
             try:
                 receipt = self._sender.receipt(self._prepared(name).hash)
-            except ContractReverted:
+            except (ContractReverted, NodeFailure):
+                # A node that fails is told of by the step that needs it, and holds up no other.
                 continue
             if receipt is not None:
                 self._note(step, receipt)

@@ -75,6 +75,12 @@ def is_known(web3: Web3, transaction: TransactionHash) -> bool:
     return _find(web3, transaction) is not None
 
 
+def calldata_size(web3: Web3, transaction: TransactionHash) -> int:
+    """Bytes that a transaction wrote to the chain; 0 for one that the node does not have. Raises NodeFailure."""
+    found = _find(web3, transaction)
+    return 0 if found is None else len(HexBytes(found["input"]))
+
+
 def _find(web3: Web3, transaction: TransactionHash) -> TxData | None:
     with asking("eth_getTransactionByHash"):
         try:

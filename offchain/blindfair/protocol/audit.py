@@ -48,8 +48,8 @@ class OpenedRow:
     record: RecordIndex
     """Its number in the listing."""
 
-    committed: tuple[int, ...]
-    """The row from the row tree, `k` entries."""
+    committed: tuple[int, ...] | None
+    """The row from the row tree, `k` entries; None in a bought sample, of which no row is opened (PROTOCOL 5.6)."""
 
     recomputed: tuple[int, ...]
     """The row that the buyer computes from the record itself, `k` entries."""
@@ -82,9 +82,9 @@ def check_scores(opened: Sequence[OpenedRow], queries: Sequence[Sequence[int]], 
     """Accept or refuse the opened rows and their scores (PROTOCOL 5.4).
 
     `queries` are the integer queries of the request, each `k` long; `tolerance` is how far an entry may lie off. For
-    each record every committed entry lies within `tolerance` of the recomputed one, and every score within
-    `tolerance * ||query||_1` of the recomputed row's; over all records the mean deviation of every query stays within
-    `mean_bound`, so that a seller cannot lean on the tolerance.
+    each record every entry of the committed row, if that was opened, lies within `tolerance` of the recomputed one, and
+    every score within `tolerance * ||query||_1` of the recomputed row's; over all records the mean deviation of every
+    query stays within `mean_bound`, so that a seller cannot lean on the tolerance.
 
     Raises `NoOpenings` without rows, `ShapeMismatch` where sizes disagree, `RowsDisagree`, `ScoresDisagree`.
     """
@@ -138,7 +138,8 @@ def check_duplicates(records: Mapping[RecordIndex, bytes]) -> None:
 
 
 def _check_row(row: OpenedRow, queries: Sequence[Sequence[int]], tolerance: int) -> int:
-    sizes = {len(row.committed), len(row.recomputed), *map(len, queries)}
+    committed_row = row.recomputed if row.committed is None else row.committed
+    sizes = {len(committed_row), len(row.recomputed), *map(len, queries)}
     if len(sizes) != 1 or len(row.scores) != len(queries):
         raise ShapeMismatch(
             f"The opened row of record {row.record} does not fit the queries",
@@ -146,7 +147,7 @@ def _check_row(row: OpenedRow, queries: Sequence[Sequence[int]], tolerance: int)
             found=f"{len(row.scores)} scores, lengths {sorted(sizes)}",
         )
     differing = 0
-    for place, (committed, recomputed) in enumerate(zip(row.committed, row.recomputed, strict=True)):
+    for place, (committed, recomputed) in enumerate(zip(committed_row, row.recomputed, strict=True)):
         differing += committed != recomputed
         if abs(committed - recomputed) > tolerance:
             raise RowsDisagree(

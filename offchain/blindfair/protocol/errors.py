@@ -112,7 +112,7 @@ class InvalidOption(InputError):
 
 
 class OfferTooSmall(InputError):
-    """The offer or the selection is too small for the audit (PROTOCOL 5)."""
+    """The budget, the offer or the selection is too small for the audit (PROTOCOL 5)."""
 
     exit_code = 20
 
@@ -292,7 +292,7 @@ class TooCostly(ScoringError):
 
 
 class AuditError(BlindfairError):
-    """The audit of the selection failed; no money has moved (PROTOCOL 5)."""
+    """The audit of the selection failed; no money has moved, but for a sample that was bought (PROTOCOL 5)."""
 
     exit_code = 70
 

@@ -5,10 +5,10 @@ own method, or a party that simply stops taking its turn.
 """
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from hexbytes import HexBytes
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer import Buyer
@@ -16,6 +16,7 @@ from blindfair.agents.policy import BuyerPolicy, SellerPolicy
 from blindfair.agents.seller import Seller
 from blindfair.agents.stock import Stock
 from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.chain.transactions import calldata_size
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.cli.demo.options import (
     AUDIT_ROWS,
@@ -28,7 +29,8 @@ from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import World
 from blindfair.pricing.functions import UniformPricing
 from blindfair.protocol.manifest import Terms
-from blindfair.protocol.quantities import ETHER, Wei
+from blindfair.protocol.parts import PartName
+from blindfair.protocol.quantities import ETHER, TransactionHash, Wei
 from blindfair.protocol.records import RecordEncoding, encode_row
 
 CASES = ("honest", "corrupted_chunk", "no_reveal", "inflated_scores", "silent_buyer")
@@ -41,7 +43,8 @@ EVALUATIONS = 4
 class TradeResult:
     """How one trade went, counted: amounts in wei (gas not in the deltas), gas and bytes by step, seconds of work.
 
-    `calldata` is all that both parties wrote to the chain, in bytes.
+    `calldata` is all that both parties wrote to the chain, in bytes. Where a sample is bought first, `price`, `bond`,
+    gas and bytes are those of both orders together.
     """
 
     case: str
@@ -161,29 +164,38 @@ def result_of(world: World, case: str, parties: Parties, seconds: float) -> Trad
     offers = list(seller.offers.values())
     outcome = buyer.outcome
     ending = seller.ending if outcome is None else None
-    gas: dict[str, int] = {}
+    gas, sizes = Counter[str](), Counter[str]()
     transactions: dict[str, str] = {}
     for agent in (seller, buyer):
-        gas |= {step.partition(":")[0]: receipt["gas"] for step, receipt in agent.receipts().items()}
-        transactions |= {step.partition(":")[0]: digest for step, digest in agent.transactions().items()}
-    sizes = {step.partition(":")[0]: size for agent in (seller, buyer) for step, size in agent.sizes().items()}
+        for step, receipt in agent.receipts().items():
+            gas[step.partition(":")[0]] += receipt["gas"]
+        for step, size in agent.sizes().items():
+            sizes[step.partition(":")[0]] += size
+        transactions |= {_named(step): digest for step, digest in agent.transactions().items()}
     return TradeResult(
         case=case,
         final=outcome.final if outcome is not None else ending or "NoOrder",
         reason=outcome.reason if outcome is not None else "the buyer went silent; the clock paid the seller",
         error=outcome.error if outcome is not None else None,
-        price=offers[-1].price if offers else Wei(0),
-        bond=offers[-1].bond if offers else Wei(0),
+        price=Wei(sum(offer.price for offer in offers)),
+        bond=Wei(sum(offer.bond for offer in offers)),
         buyer_delta=_delta(world, buyer),
         seller_delta=_delta(world, seller),
-        gas=gas,
-        sizes=sizes,
+        gas=dict(gas),
+        sizes=dict(sizes),
         transactions=transactions,
         calldata=sum(
-            len(world.chain.web3.eth.get_transaction(HexBytes(sent))["input"]) for sent in transactions.values()
+            calldata_size(world.chain.web3, TransactionHash(bytes.fromhex(sent[2:]))) for sent in transactions.values()
         ),
         seconds=seconds,
     )
+
+
+def _named(step: str) -> str:
+    """A step without the digests in its name; `reveal:sample` where it is for a part of the selection."""
+    name, _, about = step.partition(":")
+    part = about.rpartition("-")[2]
+    return f"{name}:{part}" if part in tuple(PartName) else name
 
 
 def _delta(world: World, agent: Agent) -> int:

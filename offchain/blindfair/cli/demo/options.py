@@ -1,6 +1,5 @@
 """What a person may set of the demo, checked before anything is done."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +20,8 @@ OPENED_SHARE = 0.2
 """Share of a selection that the demo's seller opens for nothing, for the audit."""
 
 AUDIT_ROWS, LEAST_AUDIT_ROWS = 59, 30
-"""Rows to audit, and the fewest: 95 % and 79 % sure to see that 5 % of a large selection are fake (PROTOCOL 5.5)."""
-
-LEAST_BUDGET = Wei(PRICE_PER_RECORD * math.ceil(LEAST_AUDIT_ROWS / OPENED_SHARE))
-"""Under this no selection is large enough for the fewest rows of an audit."""
+"""Rows to audit, and the fewest that do where they cost nothing: 95 % and 79 % sure to see that 5 % of a large
+selection are fake (PROTOCOL 5.5). Where fewer are opened for nothing, the sample is bought (PROTOCOL 5.6)."""
 
 _LARGEST_SHARE = 0.9
 
@@ -34,7 +31,7 @@ class DemoOptions:
     """Without `records` it is the clinical trial of the package.
 
     Raises InvalidOption for values out of range, InsufficientFunds for a budget that the buyer does not have, and
-    OfferTooSmall for one that cannot pay for a selection large enough to be audited.
+    OfferTooSmall for one that cannot pay for a single record.
     """
 
     records: Path | None = None
@@ -87,11 +84,10 @@ class DemoOptions:
                 found=show_ether(self.budget),
                 hint=f"it is given {show_ether(GRANT)} ether and keeps some for gas",
             )
-        if self.budget < LEAST_BUDGET:
+        if self.budget < PRICE_PER_RECORD:
             raise OfferTooSmall(
-                "The budget is too small for the audit",
-                expected=f"--budget at least {show_ether(LEAST_BUDGET)}",
+                "The budget does not pay for a record that could be audited",
+                expected=f"--budget at least {show_ether(PRICE_PER_RECORD)}, which a record costs",
                 found=show_ether(self.budget),
-                hint=f"an audit opens {LEAST_AUDIT_ROWS} records or more, {OPENED_SHARE:.0%} of a selection at most, "
-                f"and a record costs {show_ether(PRICE_PER_RECORD)}",
+                hint="any amount from there on will do; 0.4 is usual",
             )

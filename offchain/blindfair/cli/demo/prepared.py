@@ -3,15 +3,14 @@
 All that can be wrong with a table is found here, in a second, before the libraries that take ten are loaded.
 """
 
-import math
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 
-from blindfair.cli.demo.options import LEAST_AUDIT_ROWS, OPENED_SHARE, DemoOptions
+from blindfair.cli.demo.options import DemoOptions
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.scenario import Scenario, make_scenario
-from blindfair.protocol.errors import InvalidOption, OfferTooSmall, TooLarge
+from blindfair.protocol.errors import InvalidOption, TooLarge
 
 TRIAL_NAME = "ACTG175, a clinical trial"
 TRIAL_LABEL = "cens"
@@ -47,7 +46,7 @@ class Prepared:
 def prepare(options: DemoOptions) -> Prepared:
     """Read, divide and describe the table.
 
-    Raises what `read_table`, `make_scenario` and `FeatureSchema.infer` raise, TooLarge, and OfferTooSmall.
+    Raises what `read_table`, `make_scenario` and `FeatureSchema.infer` raise, and TooLarge.
     """
     table = _load(options)
     scenario = make_scenario(table, options.seed, flip_share=options.flipped, duplicate_share=options.duplicates)
@@ -60,14 +59,6 @@ def prepare(options: DemoOptions) -> Prepared:
             expected=f"at most {FEATURE_LIMIT}",
             found=schema.width,
             hint="leave columns out with --leave-out, those with many categories first",
-        )
-    offered, needed = len(set(scenario.offer)), math.ceil(LEAST_AUDIT_ROWS / OPENED_SHARE)
-    if offered < needed:
-        raise OfferTooSmall(
-            "The seller's part of the table is too small to be audited",
-            expected=f"at least {needed} records offered, and as many worth selecting",
-            found=offered,
-            hint="take a table of about 500 records or more",
         )
     return Prepared(options, TRIAL_NAME if options.records is None else str(options.records), table, scenario, schema)
 

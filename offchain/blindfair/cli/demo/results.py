@@ -49,13 +49,13 @@ def _show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
 
 def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> None:
     disclosure = honest.disclosure
+    opened = f"{honest.audit_rows} records opened in the audit" if honest.sample_price is None else "no record"
     lines.blank()
     lines.headline("Who learned what", "in the honest trade")
     lines.item(
         "buyer",
         f"before paying: at most {disclosure.bits_per_record + disclosure.exponent_bits:.2f} bits a record on average "
-        f"over a block, "
-        f"{disclosure.total_bits:,.0f} bits of the lot, and {honest.audit_rows} records opened in the audit; "
+        f"over a block, {disclosure.total_bits:,.0f} bits of the lot, and {opened}; "
         f"after paying: the {len(honest.bought)} records that it bought",
     )
     lines.item(
@@ -73,10 +73,14 @@ def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> No
         f"what a ciphertext keeps of the rows is drowned in noise that is {disclosure.hiding_bits:.0f} bits larger",
     )
     if honest.audit_rows:
+        bought = ""
+        if honest.sample_price is not None:
+            paid = show_ether(honest.sample_price)
+            bought = f", bought first as a sample for {paid} ether since the listing opens too few for nothing"
         lines.item(
             "audit",
-            f"{honest.audit_rows} of {len(honest.choice.records)} selected records were recomputed: a seller that "
-            f"fakes {FAKE_SHARE:.0%} of a selection is caught with probability {honest.catches:.3f}",
+            f"{honest.audit_rows} of {len(honest.choice.records)} selected records were recomputed{bought}: a seller "
+            f"that fakes {FAKE_SHARE:.0%} of a selection is caught with probability {honest.catches:.3f}",
         )
 
 

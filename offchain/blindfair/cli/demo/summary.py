@@ -15,6 +15,7 @@ from blindfair.pricing.scenario import Scenario
 from blindfair.pricing.utility import Utility, retrained_auc
 from blindfair.protocol.audit import catch_probability
 from blindfair.protocol.documents import Document
+from blindfair.protocol.quantities import Wei
 from blindfair.protocol.records import decode_row
 
 FAKE_SHARE = 0.05
@@ -43,6 +44,7 @@ class HonestTrade:
     disclosure: Disclosure
     seller_microseconds: float
     audit_rows: int
+    sample_price: Wei | None
     clipped_per_million: int
     flipped: float
     auc_before: float
@@ -79,6 +81,7 @@ def review(parties: Parties, scenario: Scenario) -> HonestTrade:
         disclosure=seller.disclosure(evaluated.request),
         seller_microseconds=1e6 * seller.scoring_seconds(evaluated.reply.request) / len(scenario.offer),
         audit_rows=buyer.audited_rows,
+        sample_price=buyer.sampled_for,
         clipped_per_million=evaluated.reply.clipped_per_million,
         flipped=float(scenario.truth.flipped[~scenario.truth.duplicate].mean()),
         auc_before=retrained_auc(own, nothing, test),
@@ -96,6 +99,7 @@ def to_document(
             "catches_5_percent_fakes": honest.catches,
             "passed": trades["honest"].error is None and honest.audit_rows > 0,
             "rows": honest.audit_rows,
+            "sample_price_wei": honest.sample_price,
         },
         "scores": {
             "bits_per_record": float(honest.disclosure.bits_per_record),

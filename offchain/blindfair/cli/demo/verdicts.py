@@ -64,7 +64,7 @@ def _of_the_estimate(utility: Utility) -> list[str]:
 
 
 def _of_the_audit(honest: HonestTrade) -> list[str]:
-    if not 0 < honest.audit_rows < AUDIT_ROWS:
+    if not 0 < honest.audit_rows < min(AUDIT_ROWS, len(honest.choice.records)):
         return []
     return [
         f"The audit was small: the listing opened {honest.audit_rows} of the selected records, {AUDIT_ROWS} are usual; "

@@ -8,12 +8,15 @@ from typing import ClassVar, Self
 import cbor2
 
 from blindfair.protocol.documents import Document
+from blindfair.protocol.draw import draw
 from blindfair.protocol.errors import MalformedMessage
 from blindfair.protocol.fields import Fields, amount_text, hex_text
 from blindfair.protocol.hashing import u64
 from blindfair.protocol.messages.envelope import Envelope
 from blindfair.protocol.messages.listing import part
+from blindfair.protocol.parts import Part, PartName, divide, free_openings
 from blindfair.protocol.quantities import Address, Digest, RecordIndex, Wei
+from blindfair.protocol.terms import Terms
 
 _OPENED_RECORDS_LIMIT = 4096
 _RECORD_CHUNKS_LIMIT = 65536
@@ -24,7 +27,8 @@ _PATH_LIMIT = 64 * 32
 class Selection:
     """Buyer to seller: these records, at this price in `token`, and the number that was committed to (PROTOCOL 5.1).
 
-    `audit_rows` is `t`, how many of them the seller is to open.
+    `audit_rows` is `t`, how many of them are audited: opened by the seller where the listing opens so many for nothing,
+    else bought as a sample (PROTOCOL 5.6).
     """
 
     TYPE: ClassVar[str] = "selection"
@@ -50,6 +54,20 @@ class Selection:
     def to_parts(self) -> Mapping[str, bytes]:
         """`records`: the record numbers as `u64`, ascending."""
         return {"records": b"".join(map(u64, self.records))}
+
+    def drawn(self, seller_random: bytes) -> tuple[RecordIndex, ...]:
+        """The records that are audited, once the seller's number is known (PROTOCOL 5.2). Raises MalformedMessage."""
+        return draw(self.buyer_random, seller_random, self.evaluation, self.records, self.audit_rows)
+
+    def ordered(self, terms: Terms, seller_random: bytes) -> tuple[Part, ...]:
+        """What is ordered one after the other: the whole, or the sample and what is left (PROTOCOL 5.6).
+
+        `terms` are the listing's. Raises MalformedMessage.
+        """
+        whole = Part(PartName.WHOLE, self.evaluation, self.token, self.price, self.records)
+        if self.audit_rows <= free_openings(terms, len(self.records)):
+            return (whole,)
+        return divide(whole, self.drawn(seller_random))
 
     @classmethod
     def from_envelope(cls, envelope: Envelope) -> Self:
@@ -86,7 +104,10 @@ class OpenedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Openings:
-    """Seller to buyer: the seller's number, the drawn records, and the price it takes (PROTOCOL 5.1, 5.3)."""
+    """Seller to buyer: the seller's number, the drawn records, and the price it takes (PROTOCOL 5.1, 5.3).
+
+    No record is opened where the sample is bought (PROTOCOL 5.6).
+    """
 
     TYPE: ClassVar[str] = "openings"
     LIMIT: ClassVar[int] = 256 * 2**20

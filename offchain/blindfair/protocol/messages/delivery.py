@@ -7,8 +7,9 @@ from typing import ClassVar, Self
 from blindfair.protocol.documents import Document
 from blindfair.protocol.fields import Fields, amount_text, hex_text
 from blindfair.protocol.messages.envelope import Envelope
-from blindfair.protocol.messages.listing import part
+from blindfair.protocol.messages.listing import part as binary_part
 from blindfair.protocol.offer import Offer
+from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Digest, Signature, Wei
 
 REASON_LIMIT = 512
@@ -16,17 +17,21 @@ REASON_LIMIT = 512
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Buyer to seller: the audit passed, I take the selection at this price; encrypt and offer."""
+    """Buyer to seller: I take this part of the selection at this price; encrypt and offer.
+
+    The whole or the rest, since the audit passed; or the sample, to audit it (PROTOCOL 5.6).
+    """
 
     TYPE: ClassVar[str] = "agreement"
     LIMIT: ClassVar[int] = 4096
 
     selection: Digest
+    part: PartName
     price: Wei
 
     def to_body(self) -> Document:
         """The document's body."""
-        return {"price": amount_text(self.price), "selection": hex_text(self.selection)}
+        return {"part": self.part.value, "price": amount_text(self.price), "selection": hex_text(self.selection)}
 
     def to_parts(self) -> Mapping[str, bytes]:
         """No binary parts."""
@@ -36,7 +41,7 @@ class Agreement:
     def from_envelope(cls, envelope: Envelope) -> Self:
         """Raises MalformedMessage."""
         fields = Fields(envelope.body)
-        message = cls(Digest(fields.data("selection", 32)), Wei(fields.amount("price")))
+        message = cls(Digest(fields.data("selection", 32)), _part_name(fields), Wei(fields.amount("price")))
         fields.done()
         return message
 
@@ -49,6 +54,7 @@ class Delivery:
     LIMIT: ClassVar[int] = 2**30
 
     selection: Digest
+    part: PartName
     offer: Offer
     offer_signature: Signature
     sealed: bytes
@@ -58,6 +64,7 @@ class Delivery:
         return {
             "offer": self.offer.to_document(),
             "offer_signature": hex_text(self.offer_signature),
+            "part": self.part.value,
             "selection": hex_text(self.selection),
         }
 
@@ -71,9 +78,10 @@ class Delivery:
         fields = Fields(envelope.body)
         message = cls(
             selection=Digest(fields.data("selection", 32)),
+            part=_part_name(fields),
             offer=Offer.from_document(fields.document("offer")),
             offer_signature=Signature(fields.data("offer_signature", 65)),
-            sealed=part(envelope, "sealed"),
+            sealed=binary_part(envelope, "sealed"),
         )
         fields.done()
         return message
@@ -107,3 +115,7 @@ class Refusal:
         )
         fields.done()
         return message
+
+
+def _part_name(fields: Fields) -> PartName:
+    return PartName(fields.choice("part", [name.value for name in PartName]))

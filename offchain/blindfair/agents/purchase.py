@@ -1,0 +1,104 @@
+"""Buying a selection: whole, or the sample first and, where that is good, the rest (PROTOCOL 5.6)."""
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.answers import Answers
+from blindfair.agents.buyer_checks import check_before_paying, unseal_delivery
+from blindfair.agents.buyer_order import BuyerOrder
+from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.outcome import Outcome
+from blindfair.agents.part_steps import step_of
+from blindfair.agents.policy import BuyerPolicy
+from blindfair.protocol.messages import Agreement, Delivery
+from blindfair.protocol.parts import Part, PartName
+from blindfair.protocol.quantities import Digest, Wei
+
+
+class Purchase:
+    """The orders of one selection, one after the other; each has its own agreement, delivery and offer."""
+
+    def __init__(
+        self,
+        buyer: Agent,
+        answers: Answers,
+        policy: BuyerPolicy,
+        evaluated: Evaluated,
+        selected: Digest,
+        parts: tuple[Part, ...],
+    ) -> None:
+        """`selected` is `H(selection)`, `parts` what `Selection.ordered` gave."""
+        self._buyer = buyer
+        self._answers = answers
+        self._policy = policy
+        self._evaluated = evaluated
+        self._selected = selected
+        self._parts = parts
+        self._orders: dict[PartName, BuyerOrder] = {}
+
+    def complete(self) -> Outcome:
+        """Take every order to its end, the next one only after a good one.
+
+        Raises Waiting, and what ends a trade before payment: `end_of` then says whether the sample was bought.
+        """
+        outcome = self._take(self._parts[0])
+        for rest in self._parts[1:]:
+            if outcome.final == "Released" and outcome.error is None:
+                outcome = self._take(rest).after_sample(outcome)
+        return outcome
+
+    def _take(self, part: Part) -> Outcome:
+        ended = end_of(self._buyer, part.name)
+        if ended is not None:
+            return ended
+        if part.name not in self._orders:
+            self._orders[part.name] = self._ordered(part)
+        order = self._orders[part.name]
+        ended = order.pay() or order.settle()
+        self._buyer.journal.once(_end_step(part.name), ended.to_bytes)
+        return ended
+
+    def _ordered(self, part: Part) -> BuyerOrder:
+        """Agree, and check everything that PROTOCOL 6.6 asks for before paying."""
+        buyer, evaluated = self._buyer, self._evaluated
+        agreed = buyer.mail.send(
+            step_of(Agreement.TYPE, part.name),
+            evaluated.listing.manifest.seller,
+            lambda: Agreement(self._selected, part.name, part.price),
+        )
+        _, delivery = self._answers.obtain(
+            Delivery,
+            agreed,
+            lambda message: (message.selection, message.part) == (self._selected, part.name),
+            part.name,
+        )
+        if not buyer.wallet.begun(step_of("accept", part.name)):
+            check_before_paying(
+                buyer.address, self._policy, buyer.exchange.now(), buyer.domain, evaluated, part, delivery
+            )
+        ciphertexts = unseal_delivery(buyer.sealing_keys(), evaluated, part, delivery)
+        still = self._parts[self._parts.index(part) :]
+        return BuyerOrder(
+            buyer,
+            evaluated,
+            part,
+            delivery,
+            ciphertexts,
+            means=Wei(sum(each.price for each in still)),
+            gas_reserve=self._policy.gas_reserve,
+        )
+
+
+def end_of(buyer: Agent, part: PartName) -> Outcome | None:
+    """How the order of a part ended, None while it is open or where there is none."""
+    stored = buyer.journal.get(_end_step(part))
+    return None if stored is None else Outcome.from_bytes(stored)
+
+
+def has_open_order(buyer: Agent) -> bool:
+    """Whether an accept was signed, and may be sent, of an order that has not ended."""
+    return any(
+        buyer.wallet.begun(step_of("accept", part)) and buyer.journal.get(_end_step(part)) is None for part in PartName
+    )
+
+
+def _end_step(part: PartName) -> str:
+    return f"end:{part}"

@@ -1,0 +1,78 @@
+"""The parts of a selection that are ordered one after the other: the whole, or a bought sample and then the rest
+(PROTOCOL 5.6).
+
+Not here: which records are drawn (`draw`), what is checked of them (`audit`), and an order itself (`order`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.quantities import Address, Digest, RecordIndex, Wei
+from blindfair.protocol.terms import Terms
+
+
+class PartName(StrEnum):
+    """Which part of a selection an agreement, a delivery and an order are for."""
+
+    WHOLE = "whole"
+    """All of it, audited by openings that cost nothing."""
+
+    SAMPLE = "sample"
+    """The drawn records, where the listing opens fewer for nothing than the buyer audits."""
+
+    REST = "rest"
+    """All but the sample, once that was checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one order is for."""
+
+    name: PartName
+
+    evaluation: Digest
+    """The evaluation that the records were chosen by."""
+
+    token: Address
+    """What is paid in."""
+
+    price: Wei
+    """What is paid for this part."""
+
+    records: tuple[RecordIndex, ...]
+    """Numbers in the listing, ascending."""
+
+
+def free_openings(terms: Terms, selected: int) -> int:
+    """How many of `selected` records the listing opens for nothing (PROTOCOL 5.6), rounded down.
+
+    One product of doubles, so that both sides come to the same number.
+    """
+    return int(terms.opened_share * selected)
+
+
+def sample_price(price: Wei, drawn: int, selected: int) -> Wei:
+    """What `drawn` of `selected` records cost where all cost `price`: in proportion, rounded up to the unit.
+
+    Raises `InvalidOption` unless `1 <= drawn <= selected`.
+    """
+    if not 1 <= drawn <= selected:
+        raise InvalidOption("A sample is a part of its selection", expected=f"1 ... {selected}", found=drawn)
+    return Wei(-(-price * drawn // selected))
+
+
+def divide(whole: Part, drawn: Sequence[RecordIndex]) -> tuple[Part, ...]:
+    """The sample and the rest of a selection, in the order in which they are bought; no rest where all are drawn.
+
+    `drawn` are members of the selection, ascending. The prices add up to that of the whole. Raises `InvalidOption` for
+    an empty sample.
+    """
+    price = sample_price(whole.price, len(drawn), len(whole.records))
+    sample = replace(whole, name=PartName.SAMPLE, price=price, records=tuple(drawn))
+    in_sample = frozenset(drawn)
+    left = tuple(record for record in whole.records if record not in in_sample)
+    if not left:
+        return (sample,)
+    return sample, replace(whole, name=PartName.REST, price=Wei(whole.price - price), records=left)

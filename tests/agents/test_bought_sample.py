@@ -1,0 +1,440 @@
+"""The sample as an order of its own, then the rest (PROTOCOL 5.6): what a cheat costs the buyer is the sample."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cheated import answered
+from letters import forged, letters_to, put_in, take_out
+from trade import (
+    BUYER_POLICY,
+    GRANT,
+    PER_RECORD,
+    PRICE,
+    RESERVE,
+    SELECTED,
+    SELLER_POLICY,
+    HandValuer,
+    Parties,
+    World,
+    make_parties,
+    offered_records,
+    stock,
+)
+
+from blindfair.agents.outcome import Outcome
+from blindfair.agents.seller import Seller
+from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
+from blindfair.pricing.functions import LinearPricing
+from blindfair.protocol.cipher import key_commitment
+from blindfair.protocol.delivery import Delivery as Encrypted
+from blindfair.protocol.delivery import Fault, verify_fault
+from blindfair.protocol.draw import draw
+from blindfair.protocol.errors import InsufficientFunds
+from blindfair.protocol.messages import Agreement, Delivery, Openings, Refusal, Selection, read
+from blindfair.protocol.offer import Offer
+from blindfair.protocol.order import OrderState
+from blindfair.protocol.parts import PartName
+from blindfair.protocol.quantities import ETHER, DeliveryKey, RecordIndex, Seconds, Wei
+
+SAMPLED = 12
+"""More than the ten of twenty that the listing opens for nothing."""
+
+POLICY = replace(BUYER_POLICY, audit_rows=SAMPLED)
+SAMPLE_PRICE = Wei(SAMPLED * PER_RECORD)
+REST_PRICE = Wei(PRICE - SAMPLE_PRICE)
+SAMPLE_BOND, REST_BOND = Wei(SAMPLE_PRICE // 10), Wei(REST_PRICE // 10)
+
+
+def buying(world: World, **changes: Any) -> Parties:
+    """Parties whose buyer will buy a sample, in a world where no selection was made yet."""
+    return make_parties(world, **{"buyer_policy": POLICY} | changes)
+
+
+def ended(parties: Parties) -> Outcome:
+    assert parties.buyer.outcome is not None
+    return parties.buyer.outcome
+
+
+def drawn(parties: Parties) -> tuple[RecordIndex, ...]:
+    """The sample, from the messages and the specification."""
+    _, selection = parties.buyer.mail.stored("message:selection")
+    _, openings = parties.buyer.mail.stored("received:openings")
+    assert isinstance(selection, Selection)
+    assert isinstance(openings, Openings)
+    return draw(selection.buyer_random, openings.seller_random, selection.evaluation, SELECTED, SAMPLED)
+
+
+def states(parties: Parties) -> dict[str, OrderState]:
+    """State on chain of every offer that was made, by its part."""
+    order = parties.world.exchange.order
+    return {name.partition("-")[2]: order(offer.struct_hash()).state for name, offer in parties.seller.offers.items()}
+
+
+def only_the_sample_was_bought(parties: Parties) -> bool:
+    assert parties.deltas() == (-SAMPLE_PRICE, SAMPLE_PRICE)
+    assert [number for number, _ in parties.buyer.bought()] == list(drawn(parties))
+    return parties.world.exchange.balance(parties.world.exchange.address, ETHER) == 0
+
+
+# --- two good orders ---
+
+
+def test_sample_and_rest_cost_together_what_was_agreed(world: World) -> None:
+    price = Wei(PRICE + 5)
+    valuer = HandValuer(price=price, pricing=LinearPricing(Wei(1), RESERVE))
+    parties = buying(world, valuer=valuer)
+    parties.run()
+    outcome = ended(parties)
+    assert (outcome.final, outcome.error, parties.seller.ending) == ("Released", None, "Released")
+    assert "the sample of 12 records was bought for 12000000000000087 wei" in outcome.reason
+    assert "8 records verified" in outcome.reason
+    assert parties.deltas() == (-price, price)
+    assert world.exchange.balance(world.exchange.address, ETHER) == 0
+
+    sample, rest = parties.seller.offers.values()
+    # 20 records for PRICE + 5: twelve of them cost a wei more than 3/5 of that, rounded down.
+    assert (sample.price, rest.price) == (SAMPLE_PRICE + 3, REST_PRICE + 2)
+    assert (sample.bond, rest.bond) == (SAMPLE_BOND, REST_BOND)
+    assert sample.key_commitment != rest.key_commitment
+    assert (sample.chunk_count, rest.chunk_count) == (SAMPLED, len(SELECTED) - SAMPLED)
+    assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.RELEASED}
+    records = offered_records()
+    assert parties.buyer.bought() == tuple((number, records[number]) for number in SELECTED)
+    assert parties.buyer.refusals() == parties.seller.refusals() == ()
+    assert (parties.buyer.audited_rows, parties.buyer.sampled_for) == (SAMPLED, sample.price)
+
+
+def test_nothing_is_opened_of_a_sample_that_is_bought(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"))
+    parties.buyer.step()
+    parties.seller.step()
+    [(_, openings)] = letters_to(parties.world, parties.buyer)
+    assert isinstance(openings, Openings)
+    assert openings.opened == ()
+    assert [intent for _, intent in parties.seller.journal.done("opened-for:")] == ["0"]
+
+
+def test_a_small_selection_is_all_sample(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"), buyer_policy=replace(BUYER_POLICY, audit_rows=59))
+    parties.run()
+    assert ended(parties).final == "Released"
+    assert parties.deltas() == (-PRICE, PRICE)
+    assert states(parties) == {"sample": OrderState.RELEASED}
+    assert (parties.buyer.audited_rows, len(parties.buyer.bought())) == (len(SELECTED), len(SELECTED))
+
+
+def test_a_listing_that_opens_nothing_can_be_bought(world: World) -> None:
+    parties = buying(world, goods=stock(opened_share=0, opened_records=0), buyer_policy=replace(POLICY, audit_rows=1))
+    parties.run()
+    assert parties.deltas() == (-PRICE, PRICE)
+    assert parties.seller.offers[next(iter(parties.seller.offers))].price == PER_RECORD
+
+
+def test_where_all_are_opened_for_nothing_no_sample_is_bought(world: World) -> None:
+    parties = buying(world, goods=stock(opened_share=1.0), buyer_policy=replace(BUYER_POLICY, audit_rows=59))
+    parties.run()
+    assert (parties.buyer.audited_rows, parties.buyer.sampled_for) == (len(SELECTED), None)
+    assert len(parties.seller.offers) == 1
+
+
+def test_a_sample_that_the_clock_paid_for_is_checked_and_the_rest_ordered(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"))
+    parties.run(parties.paid)
+    parties.world.run(parties.seller, until=lambda: parties.seller.idle)
+    assert parties.deltas() == (-SAMPLE_PRICE, SAMPLE_PRICE)
+    parties.run()
+    assert ended(parties).final == "Released"
+    assert parties.deltas() == (-PRICE, PRICE)
+    assert len(parties.buyer.bought()) == len(SELECTED)
+
+
+def test_money_for_the_sample_alone_does_not_begin_it(at: Callable[[str], World]) -> None:
+    policy = replace(POLICY, gas_reserve=Wei(GRANT - PRICE + 1))
+    parties = buying(at("replied"), buyer_policy=policy)
+    with pytest.raises(InsufficientFunds):
+        parties.run()
+    assert parties.buyer.transactions() == {}
+
+
+# --- cheats with the sample ---
+
+
+def test_a_corrupted_chunk_of_the_sample_ends_the_trade(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"), seller_type=CorruptingSeller)
+    parties.run()
+    outcome = ended(parties)
+    assert outcome.final == "Refunded"
+    assert "is not the committed one" in outcome.reason
+    assert parties.deltas() == (SAMPLE_BOND, -SAMPLE_BOND)
+    assert states(parties) == {"sample": OrderState.REFUNDED}
+    assert (parties.buyer.bought(), parties.buyer.audited_rows) == ((), 0)
+    assert "agreement:rest" not in parties.buyer.sizes()
+
+
+def test_a_sample_whose_key_never_comes_ends_the_trade(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"))
+    parties.run(parties.paid)
+    parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
+    assert (ended(parties).final, ended(parties).reason) == ("Refunded", "the seller did not reveal the key in time")
+    assert parties.deltas() == (SAMPLE_BOND, -SAMPLE_BOND)
+    assert "agreement:rest" not in parties.buyer.sizes()
+
+
+def test_faked_scores_cost_the_buyer_the_sample_and_no_more(at: Callable[[str], World]) -> None:
+    parties = buying(at("requested"), seller_type=InflatingSeller)
+    assert isinstance(parties.seller, InflatingSeller)
+    # Half of the selection: whatever twelve of twenty are drawn, two at least are among them.
+    parties.seller.worthless = SELECTED[:10]
+    parties.run()
+    outcome = ended(parties)
+    assert (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
+    assert "the sample of 12 records was bought for" in outcome.reason
+    assert only_the_sample_was_bought(parties)
+    assert "release:sample" not in parties.buyer.receipts()
+    assert "agreement:rest" not in parties.buyer.sizes()
+    assert parties.buyer.audited_rows == 0
+
+    evidence = parties.buyer.directory / "evidence"
+    finding = json.loads((evidence / "finding.json").read_text())
+    assert finding["error"] == "ScoresDisagree"
+    [offer] = parties.seller.offers.values()
+    assert key_commitment(DeliveryKey(bytes.fromhex(finding["key"]))) == offer.key_commitment
+    delivered = read((evidence / "delivery-sample.message").read_bytes(), domain=parties.buyer.domain)[1]
+    assert isinstance(delivered, Delivery)
+    assert (delivered.part, delivered.offer) == (PartName.SAMPLE, offer)
+    assert {path.stem for path in evidence.glob("*.message")} == {
+        "listing", "request", "reply", "selection", "openings", "agreement-sample", "delivery-sample",
+    }  # fmt: skip
+
+
+def test_equal_records_in_the_sample_are_no_good(world: World) -> None:
+    records = list(offered_records())
+    for number in SELECTED[1:]:
+        records[number] = records[SELECTED[0]]
+    parties = buying(world, goods=stock(records))
+    parties.run()
+    assert (ended(parties).final, ended(parties).error) == ("Released", "DuplicatesOpened")
+    assert only_the_sample_was_bought(parties)
+
+
+def test_committed_garbage_in_the_sample_is_no_good(world: World) -> None:
+    class PretendingSeller(Seller):
+        def _rows(self, digest: Any, request: Any) -> Any:
+            self._store.compute(digest, request, offered_records())
+            return self._store.load(digest)
+
+    records = list(offered_records())
+    for number in SELECTED[:10]:
+        records[number] = b"\xff" * number
+    parties = buying(world, goods=stock(records), seller_type=PretendingSeller)
+    parties.run()
+    assert (ended(parties).final, ended(parties).error) == ("Released", "CommittedGarbage")
+    assert only_the_sample_was_bought(parties)
+
+
+def test_a_fault_that_is_found_too_late_stops_the_rest(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"), seller_type=CorruptingSeller)
+    parties.run(parties.paid)
+    parties.world.run(parties.seller, until=lambda: parties.seller.idle)
+    parties.run()
+    outcome = ended(parties)
+    assert (outcome.final, outcome.error) == ("Released", "CommitmentError")
+    assert parties.deltas() == (-SAMPLE_PRICE, SAMPLE_PRICE)
+    assert parties.buyer.bought() == ()
+    assert states(parties) == {"sample": OrderState.RELEASED}
+
+
+def test_a_trade_ends_although_nobody_claims_what_the_clock_gives(at: Callable[[str], World]) -> None:
+    parties = buying(at("requested"), seller_type=InflatingSeller)
+    assert isinstance(parties.seller, InflatingSeller)
+    parties.seller.worthless = SELECTED
+    parties.run(lambda: OrderState.REVEALED in states(parties).values())
+    parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
+    assert (ended(parties).final, ended(parties).error) == ("Released", "ScoresDisagree")
+    assert states(parties) == {"sample": OrderState.REVEALED}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda openings, parties: replace(openings, seller_random=bytes(32)),
+        lambda openings, parties: replace(openings, price=Wei(PRICE + 1)),
+        lambda openings, parties: replace(openings, opened=opened(parties)),
+    ],
+    ids=["another number", "another price", "records opened"],
+)
+def test_wrong_openings_end_the_trade_before_the_sample(
+    beside: Callable[[str], World], change: Callable[[Openings, Parties], Openings]
+) -> None:
+    parties = buying(beside("replied"))
+    parties.buyer.step()
+    parties.seller.step()
+    assert answered(parties, change).error == "FieldMismatch"
+    assert "agreement:sample" not in parties.buyer.sizes()
+    assert (parties.buyer.directory / "evidence" / "finding.json").exists()
+
+
+def opened(parties: Parties) -> tuple[Any, ...]:
+    """What the seller would open if it were for nothing."""
+    request, _ = parties.seller.mail.stored(next(f"request:{name}" for name, _ in requests(parties)))
+    message = parties.seller.mail.stored(f"request:{request.digest.hex()}")[1]
+    return parties.seller._opened(SELECTED[:SAMPLED], request.digest, message)  # type: ignore[arg-type]
+
+
+def requests(parties: Parties) -> list[tuple[str, str]]:
+    return list(parties.seller.journal.done("request:"))
+
+
+# --- cheats with the rest ---
+
+
+class RestCorruptingSeller(CorruptingSeller):
+    """Honest until the sample is sold."""
+
+    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> Encrypted:
+        if len(records) == SAMPLED:
+            return Seller._encrypted(self, records, key)
+        return super()._encrypted(records, key)
+
+
+class OtherRecordsSeller(Seller):
+    """Delivers others of its records as the rest."""
+
+    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> Encrypted:
+        if len(records) != SAMPLED:
+            records = [RecordIndex(number + 1) for number in records]
+        return super()._encrypted(records, key)
+
+
+class DearerSeller(Seller):
+    """Wants a wei more for the rest."""
+
+    def _offer(self, *arguments: Any) -> Offer:
+        offer = super()._offer(*arguments)
+        return offer if offer.price == SAMPLE_PRICE else replace(offer, price=Wei(offer.price + 1))
+
+
+def test_a_corrupted_chunk_of_the_rest_gives_the_rests_money_back(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"), seller_type=RestCorruptingSeller)
+    parties.run()
+    outcome = ended(parties)
+    assert (outcome.final, parties.seller.ending) == ("Refunded", "Refunded")
+    assert "the sample of 12 records was bought for" in outcome.reason
+    assert parties.deltas() == (-SAMPLE_PRICE + REST_BOND, SAMPLE_PRICE - REST_BOND)
+    assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.REFUNDED}
+    assert [number for number, _ in parties.buyer.bought()] == list(drawn(parties))
+
+
+@pytest.mark.parametrize(
+    ("seller_type", "error"), [(OtherRecordsSeller, "RootMismatch"), (DearerSeller, "FieldMismatch")]
+)
+def test_an_offer_for_the_rest_that_is_not_the_agreed_one_is_not_paid(
+    at: Callable[[str], World], seller_type: type[Seller], error: str
+) -> None:
+    parties = buying(at("replied"), seller_type=seller_type)
+    parties.run()
+    outcome = ended(parties)
+    assert (outcome.final, outcome.error) == ("Released", error)
+    assert "the rest was not ordered" in outcome.reason
+    assert only_the_sample_was_bought(parties)
+    assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.NONE}
+
+
+def test_the_samples_delivery_again_is_no_delivery_of_the_rest(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"))
+    parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
+    take_out(parties.world, parties.seller)
+    _, sample = parties.buyer.mail.stored("received:delivery:sample")
+    assert isinstance(sample, Delivery)
+    put_in(parties.world, parties.buyer, forged(parties.seller, replace(sample, sealed=b"")))
+    put_in(parties.world, parties.buyer, forged(parties.seller, sample))
+    parties.buyer.step()
+    assert [refusal["error"] for refusal in parties.buyer.refusals()] == ["UnexpectedMessage"]
+    assert parties.buyer.outcome is None
+    assert parties.deltas() == (-SAMPLE_PRICE, SAMPLE_PRICE)
+
+
+def test_a_seller_that_offers_no_rest_keeps_the_samples_price(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"))
+    parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
+    parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
+    outcome = ended(parties)
+    assert (outcome.final, outcome.error) == ("Released", "NoAnswer")
+    assert only_the_sample_was_bought(parties)
+
+
+def test_a_rest_that_is_not_accepted_in_time_is_no_loss(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"))
+    parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
+    parties.seller.step()
+    parties.world.chain.advance(Seconds(SELLER_POLICY.offer_validity + 1))
+    parties.run()
+    outcome = ended(parties)
+    assert (outcome.final, outcome.error) == ("Released", "Expired")
+    assert only_the_sample_was_bought(parties)
+
+
+# --- a buyer that wants what it may not have ---
+
+
+def said(parties: Parties, *agreements: Agreement) -> list[str]:
+    """What the seller answers to each: an error's name, or a part delivered."""
+    answers = []
+    for agreement in agreements:
+        put_in(parties.world, parties.seller, forged(parties.buyer, agreement))
+        parties.seller.step()
+        message = read(take_out(parties.world, parties.buyer), domain=parties.buyer.domain)[1]
+        answers.append(message.error if isinstance(message, Refusal) else str(getattr(message, "part", None)))
+    return answers
+
+
+def test_the_parts_are_sold_one_after_the_other_and_once(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"))
+    parties.buyer.step()
+    parties.seller.step()
+    take_out(parties.world, parties.buyer)
+    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    sample = Agreement(selected, PartName.SAMPLE, SAMPLE_PRICE)
+    rest = Agreement(selected, PartName.REST, REST_PRICE)
+    whole = Agreement(selected, PartName.WHOLE, PRICE)
+    cheap = replace(sample, price=Wei(SAMPLE_PRICE - 1))
+    assert said(parties, rest, whole, cheap) == ["UnexpectedMessage", "UnexpectedMessage", "FieldMismatch"]
+    assert parties.seller.offers == {}
+    assert said(parties, sample, sample) == ["sample", "sample"]
+    # An offer that nobody accepted buys nothing.
+    assert said(parties, rest, whole) == ["UnexpectedMessage", "UnexpectedMessage"]
+    assert list(states(parties).values()) == [OrderState.NONE]
+
+
+def test_a_refunded_sample_sells_no_rest(at: Callable[[str], World]) -> None:
+    parties = buying(at("replied"), seller_type=CorruptingSeller)
+    parties.run()
+    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    assert said(parties, Agreement(selected, PartName.REST, REST_PRICE)) == ["UnexpectedMessage"]
+
+
+def test_a_selection_that_is_audited_for_nothing_has_no_parts(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("agreed"))
+    take_out(parties.world, parties.seller)
+    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    parts = [Agreement(selected, name, PRICE) for name in (PartName.SAMPLE, PartName.REST)]
+    assert said(parties, *parts) == ["UnexpectedMessage", "UnexpectedMessage"]
+    assert parties.seller.offers == {}
+
+
+def test_a_dispute_is_tried_out_before_it_is_sent(at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Fault] = []
+    parties = make_parties(at("agreed"), seller_type=CorruptingSeller)
+
+    def verify(fault: Fault, *arguments: Any) -> None:
+        assert "dispute" not in parties.buyer.transactions()
+        tried.append(fault)
+        verify_fault(fault, *arguments)
+
+    monkeypatch.setattr("blindfair.agents.buyer_order.verify_fault", verify)
+    parties.run()
+    assert ended(parties).final == "Refunded"
+    assert tried

@@ -1,0 +1,71 @@
+"""A purchase of which the listing opens too few records for nothing: the demo buys its sample first, and says so."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from blindfair.cli.demo.cases import TradeResult, make_parties, run_case
+from blindfair.cli.demo.lines import Lines
+from blindfair.cli.demo.options import AUDIT_ROWS, PRICE_PER_RECORD, DemoOptions
+from blindfair.cli.demo.prepared import prepare
+from blindfair.cli.demo.report import make_receipt
+from blindfair.cli.demo.results import _show_knowledge
+from blindfair.cli.demo.summary import HonestTrade, review
+from blindfair.cli.demo.world import World
+from blindfair.protocol.quantities import Wei
+
+Small = tuple[TradeResult, HonestTrade, dict[str, object], list[str]]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The honest trade on 300 records with a budget for a hundred, what both sides keep of it, and what was told."""
+    directory = tmp_path_factory.mktemp("small")
+    table = directory / "small.csv"
+    lines = [f"{number % 7},{number * 37 % 101},{(number % 7 > 3) ^ (number % 5 == 0):d}" for number in range(300)]
+    table.write_text("a,b,y\n" + "\n".join(lines) + "\n")
+    job = prepare(DemoOptions(records=table, label="y", flipped=0.4, budget=Wei(100 * PRICE_PER_RECORD)))
+    told: list[str] = []
+    world = World(directory / "home", lambda event: told.append(event.text))
+    parties = make_parties(world, "honest", job)
+    try:
+        trade = run_case(world, "honest", parties)
+        honest = review(parties, job.scenario)
+        return trade, honest, make_receipt(trade, honest, parties), told
+    finally:
+        parties.close()
+        world.close()
+
+
+def test_the_whole_price_is_paid_in_two_orders(small: Small) -> None:
+    trade, honest, receipt, _ = small
+    records = len(honest.bought)
+    assert AUDIT_ROWS < records <= 100
+    assert (trade.final, trade.error) == ("Released", None)
+    assert trade.price == records * PRICE_PER_RECORD == -trade.buyer_delta == trade.seller_delta
+    assert trade.bond == trade.price // 10
+    assert (honest.audit_rows, honest.sample_price) == (AUDIT_ROWS, AUDIT_ROWS * PRICE_PER_RECORD)
+    assert receipt["order"] != receipt["sample_order"]
+    assert receipt["price_wei"] == str(trade.price)
+    disclosed = receipt["disclosed"]
+    assert isinstance(disclosed, dict)
+    assert (disclosed["records_opened_in_the_audit"], disclosed["records_delivered"]) == (0, records)
+
+
+def test_the_steps_of_both_orders_are_counted(small: Small) -> None:
+    trade, *_ = small
+    both = {"deposit", "accept", "reveal", "release", "withdraw"}
+    assert set(trade.gas) == {"commit", *both}
+    assert set(trade.transactions) == {"commit", *(f"{step}:{part}" for step in both for part in ("sample", "rest"))}
+    assert trade.gas["accept"] > 90_000
+    assert {"agreement", "delivery", "openings"} < set(trade.sizes)
+
+
+def test_people_are_told_that_the_sample_is_bought(small: Small) -> None:
+    trade, honest, _, told = small
+    assert sum("drawn records first, for 59000000000000000 wei" in text for text in told) == 1
+    shown = io.StringIO()
+    _show_knowledge(Lines(Console(file=shown, width=300)), trade, honest)
+    assert "bought first as a sample for 0.059 ether" in shown.getvalue()
+    assert "and no record; after paying" in shown.getvalue()
