@@ -182,14 +182,16 @@ class Seller(Agent):
         reason = "".join(letter if letter.isprintable() else "?" for letter in str(error))
         step, refusal = f"refusal:{envelope.digest.hex()}", Refusal(envelope.digest, error.name, reason)
         self.mail.write(step, lambda: refusal)
-        self.mail.dispatch(step, envelope.sender)
+        key = self.journal.intent(f"hpke-of:{envelope.sender}")
+        # To a stranger in the clear: it says nothing but what is wrong with what was sent.
+        self.mail.dispatch(step, envelope.sender, None if key is None else bytes.fromhex(key))
 
     def _list(self, envelope: Envelope, inquiry: Inquiry) -> None:
         if inquiry.listing != self.listing:
             raise FieldMismatch("This is not my listing", expected=self.listing.hex(), found=inquiry.listing.hex())
         # The same for everybody, and kept once, however many strangers ask.
         self.mail.write("listing", lambda: Listing(self.manifest, self.dataset.leaf_hashes))
-        self.mail.dispatch("listing", envelope.sender)
+        self.mail.dispatch("listing", envelope.sender, None)
 
     def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
         """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""
@@ -206,12 +208,13 @@ class Seller(Agent):
         reply = self.mail.write(step, lambda: self._reply(envelope, request))
         # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
         self.journal.note(f"evaluation:{evaluation_digest(digest, reply).hex()}", digest.hex())
-        self.mail.dispatch(step, envelope.sender)
+        self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
 
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
         if self.journal.get(f"request:{digest.hex()}") is None:
             check_request(request, self.manifest, self._policy, self.exchange.now())
+            self.journal.note(f"hpke-of:{request.buyer}", request.buyer_hpke.hex())
             # Spent before a record is looked at: whether a model fits the records is an answer, too.
             self._ledger.spend_evaluation(request, digest, math.ceil(self.disclosure(request).total_bits))
             self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
@@ -263,7 +266,7 @@ class Seller(Agent):
             raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())
         step = f"openings:{envelope.digest.hex()}"
         self.mail.write(step, lambda: self._openings(envelope, selection, digest, request))
-        self.mail.dispatch(step, envelope.sender)
+        self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
 
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
         check_selection_message(selection, request, self.manifest)
@@ -325,7 +328,7 @@ class Seller(Agent):
             if self.exchange.now() > offer.expiry:
                 raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
             self._orders.provide_bond(name)
-        self.mail.dispatch(step, envelope.sender)
+        self.mail.dispatch(step, envelope.sender, self._request_of(selection)[1].buyer_hpke)
 
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
         """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""
