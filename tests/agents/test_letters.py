@@ -2,6 +2,7 @@
 (PROTOCOL 9)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 import pytest
@@ -14,8 +15,8 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.seller import Seller
 from blindfair.protocol.letters import MAGIC, is_letter, seal_letter
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.messages import Openings, Request, Selection
-from blindfair.protocol.quantities import Digest
+from blindfair.protocol.messages import Message, Openings, Refusal, Request, Selection, read
+from blindfair.protocol.quantities import Digest, Timestamp
 
 LETTERS = {"requested": "seller", "replied": "buyer", "selected": "seller", "opened": "buyer", "agreed": "seller",
            "delivered": "buyer"}  # fmt: skip
@@ -143,13 +144,24 @@ def test_a_listing_without_a_usable_key_gets_no_request(world: World) -> None:
 
 def test_refusals_are_sealed_to_whom_the_seller_knows_and_clear_to_others(at: Callable[[str], World]) -> None:
     parties = make_parties(at("replied"))
-    for path in pending(parties.world, parties.buyer):
-        path.unlink()
+    the_bytes(parties, parties.buyer)
     stranger = make_buyer(parties.world, parties.seller, "stranger", funded=False)
+    _, request = parties.buyer.mail.stored("message:request")
+    assert isinstance(request, Request)
+    # Whose key is in the request that is refused, is known by that.
+    late = replace(request, buyer=stranger.address, buyer_hpke=stranger.sealing_keys().public, expiry=Timestamp(1))
     nonsense = Selection(Digest(bytes(32)), bytes(32), BUYER_POLICY.token, PRICE, 1, SELECTED)
-    found = []
-    for agent in (parties.buyer, stranger):
-        put_in(parties.world, parties.seller, forged(agent, nonsense))
+    refused: dict[str, tuple[Agent, Message]] = {
+        "a known buyer's selection": (parties.buyer, nonsense),
+        "a stranger's selection": (stranger, nonsense),
+        "a stranger's request": (stranger, late),
+        "a request with no key": (stranger, replace(late, buyer_hpke=bytes(32))),
+    }
+    sealed = {}
+    for name, (agent, message) in refused.items():
+        put_in(parties.world, parties.seller, forged(agent, message))
         parties.seller.step()
-        found.append(is_letter(the_bytes(parties, agent)))
-    assert found == [True, False]
+        letter = the_bytes(parties, agent)
+        assert isinstance(read(inside(agent, letter), domain=agent.domain)[1], Refusal)
+        sealed[name] = is_letter(letter)
+    assert list(sealed.values()) == [True, False, True, False], sealed

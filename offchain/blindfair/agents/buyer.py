@@ -51,7 +51,7 @@ from blindfair.protocol.messages import (
 )
 from blindfair.protocol.parts import Part, PartName, free_openings
 from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Timestamp, Wei
-from blindfair.protocol.sealing import seal
+from blindfair.protocol.sealing import check_sealing_key
 from blindfair.protocol.selection import check_selection
 from blindfair.protocol.terms import Terms
 
@@ -180,8 +180,7 @@ class Buyer(Agent):
             raise FieldMismatch(
                 "The listing does not take the buyer's token", expected=self.policy.token, found=manifest.terms.tokens
             )
-        # Sealing says whether the key is one that letters can be sealed to.
-        seal(manifest.seller_hpke, b"", b"")
+        check_sealing_key(manifest.seller_hpke)
         self._listing = listing
         return listing
 

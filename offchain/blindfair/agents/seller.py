@@ -39,6 +39,7 @@ from blindfair.protocol.errors import (
     Expired,
     FieldMismatch,
     JournalDamaged,
+    MalformedMessage,
     MessageError,
     ScoringError,
     Undeliverable,
@@ -63,9 +64,9 @@ from blindfair.protocol.messages import (
 from blindfair.protocol.offer import Offer, sign_offer
 from blindfair.protocol.packing import pack_delivery
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import DeliveryKey, Digest, ListingId, RecordIndex, Secret, Timestamp
+from blindfair.protocol.quantities import Address, DeliveryKey, Digest, ListingId, RecordIndex, Secret, Timestamp
 from blindfair.protocol.rows import row_leaf, row_salt
-from blindfair.protocol.sealing import delivery_info, seal
+from blindfair.protocol.sealing import check_sealing_key, delivery_info, seal
 
 TOLD = (MessageError, ScoringError)
 """Errors that are about what the counterparty sent, and are told to it. All others are the owner's to see to."""
@@ -157,7 +158,7 @@ class Seller(Agent):
             self.mail.refuse(handle, error)
         except TOLD as error:
             with contextlib.suppress(Undeliverable):
-                self._say_no(envelope, error)
+                self._say_no(envelope, message, error)
             self.mail.refuse(handle, error)
         else:
             self.mail.done(handle)
@@ -177,14 +178,21 @@ class Seller(Agent):
             case _:
                 raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
 
-    def _say_no(self, envelope: Envelope, error: BlindfairError) -> None:
+    def _say_no(self, envelope: Envelope, message: Message, error: BlindfairError) -> None:
         # What a counterparty wrote may stand in the error, and is not to come back as something that no message holds.
         reason = "".join(letter if letter.isprintable() else "?" for letter in str(error))
         step, refusal = f"refusal:{envelope.digest.hex()}", Refusal(envelope.digest, error.name, reason)
         self.mail.write(step, lambda: refusal)
-        key = self.journal.intent(f"hpke-of:{envelope.sender}")
-        # To a stranger in the clear: it says nothing but what is wrong with what was sent.
-        self.mail.dispatch(step, envelope.sender, None if key is None else bytes.fromhex(key))
+        self.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
+
+    def _key_of(self, sender: Address, message: Message) -> bytes | None:
+        """What a refusal is sealed to; None for a stranger, whom it tells only what was wrong with a public message."""
+        if isinstance(message, Request):
+            with contextlib.suppress(MalformedMessage):
+                check_sealing_key(message.buyer_hpke)
+                return message.buyer_hpke
+        known = self.journal.intent(f"hpke-of:{sender}")
+        return None if known is None else bytes.fromhex(known)
 
     def _list(self, envelope: Envelope, inquiry: Inquiry) -> None:
         if inquiry.listing != self.listing:

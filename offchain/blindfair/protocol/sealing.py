@@ -57,6 +57,11 @@ def sealed_size(size: int) -> int:
     return WRAPPED_SIZE + size + TAG_SIZE * _segment_count(size)
 
 
+def check_sealing_key(public: bytes) -> None:
+    """Raises `MalformedMessage` for bytes that nothing can be sealed to: sealing itself says so."""
+    seal(public, b"", b"")
+
+
 def seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
     """Seal to the holder of the private key of `public`, bound to `info`.
 
