@@ -10,6 +10,7 @@ from trade import World
 from blindfair.agents.agent import Agent
 from blindfair.agents.transport import FolderTransport
 from blindfair.protocol.documents import Document
+from blindfair.protocol.letters import is_letter, open_letter
 from blindfair.protocol.messages import Envelope, Message, read, sign
 from blindfair.protocol.messages.envelope import sign_envelope
 from blindfair.protocol.quantities import Address
@@ -26,10 +27,17 @@ def pending(world: World, agent: Agent) -> list[Path]:
     return sorted(path for path in mailbox(world, agent).iterdir() if not path.name.startswith("."))
 
 
+def inside(agent: Agent, data: bytes) -> bytes:
+    """The message in a letter to an agent; what travels in the clear as it is."""
+    if not is_letter(data):
+        return data
+    return open_letter(data, receiver=agent.address, private=agent.sealing_keys().private)[1]
+
+
 def the_letter(world: World, agent: Agent) -> bytes:
-    """The only message that waits for an agent."""
+    """The only message that waits for an agent, opened: what a receiver reads, it can also put in again."""
     [path] = pending(world, agent)
-    return path.read_bytes()
+    return inside(agent, path.read_bytes())
 
 
 def take_out(world: World, agent: Agent) -> bytes:
@@ -45,7 +53,7 @@ def put_in(world: World, agent: Agent, data: bytes) -> None:
 
 def letters_to(world: World, agent: Agent) -> Iterator[tuple[Envelope, Message]]:
     for path in pending(world, agent):
-        yield read(path.read_bytes(), domain=agent.domain)
+        yield read(inside(agent, path.read_bytes()), domain=agent.domain)
 
 
 def forged(agent: Agent, message: Message) -> bytes:

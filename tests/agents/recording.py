@@ -1,5 +1,9 @@
-"""A transport that writes down all that is ever sent through it, by content: the same bytes twice are one message."""
+"""A transport that writes down all that is ever sent through it, by content: the same bytes twice are one message.
 
+Letters are recorded as they travel, and named by what is in them: the secrets of both parties lie in the same world.
+"""
+
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +11,8 @@ from pathlib import Path
 from blindfair.agents.store import private_directory, write_atomically
 from blindfair.agents.transport import Transport
 from blindfair.protocol.documents import parse
+from blindfair.protocol.errors import SealBroken
+from blindfair.protocol.letters import is_letter, open_letter
 from blindfair.protocol.quantities import Address
 
 
@@ -15,12 +21,21 @@ class RecordingTransport:
 
     def __init__(self, transport: Transport, record: Path) -> None:
         self._transport = transport
+        self._world = record.parent
         self._record = private_directory(record)
 
     def send(self, to: Address, message: bytes) -> None:
-        name = f"{message_type(message)}-{hashlib.sha256(message).hexdigest()}"
+        name = f"{message_type(self._opened(to, message))}-{hashlib.sha256(message).hexdigest()}"
         write_atomically(self._record / name, message)
         self._transport.send(to, message)
+
+    def _opened(self, to: Address, message: bytes) -> bytes:
+        if not is_letter(message):
+            return message
+        for secret in self._world.glob("*/secrets/hpke"):
+            with contextlib.suppress(SealBroken):
+                return open_letter(message, receiver=to, private=secret.read_bytes()[:32])[1]
+        raise AssertionError(f"a letter to {to} that nobody can open")
 
     def pending(self) -> Iterator[tuple[str, int]]:
         return self._transport.pending()

@@ -8,6 +8,7 @@ import pytest
 from letters import (
     STRANGER,
     STRANGER_ADDRESS,
+    inside,
     mailbox,
     pending,
     put_in,
@@ -21,8 +22,8 @@ from trade import BUYER_POLICY, PRICE, STAGES, Parties, World, make_parties
 from blindfair.agents.agent import Agent
 from blindfair.agents.transport import Transport
 from blindfair.protocol import errors
+from blindfair.protocol.letters import LETTER_LIMIT, is_letter
 from blindfair.protocol.messages import read
-from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
 from blindfair.protocol.quantities import Address, Seconds
 
 MESSAGES = {
@@ -49,8 +50,8 @@ def receiver(parties: Parties, stage: str) -> Agent:
 
 
 def spoiled(data: bytes, rng: random.Random) -> Iterator[bytes]:
-    """Cut, lengthened, and altered in every part: head, document, signature, binary parts."""
-    document_end = 8 + int.from_bytes(data[4:8], "big")
+    """Cut, lengthened, and altered in every part: head, document, signature, binary parts; of a letter anywhere."""
+    document_end = len(data) - 100 if is_letter(data) else 8 + int.from_bytes(data[4:8], "big")
     yield from (data[:4], data[:20], data[: len(data) // 2], data[:-1], data + b"\x00", data[document_end:])
     places = [0, 5, *(rng.randrange(8, document_end) for _ in range(6)), document_end + 1, document_end + 40]
     places += [rng.randrange(document_end + 65, len(data)) for _ in range(3) if len(data) > document_end + 65]
@@ -189,8 +190,9 @@ def test_a_trade_over_a_hostile_way_ends_as_any_other(world: World) -> None:
         assert len(agent.refusals()) > 8
         assert {refusal["error"] for refusal in agent.refusals()} <= REFUSALS
     # A question that came again was answered again, in the same bytes.
+    agents = {agent.address: agent for agent in parties.both}
     for kind in ("listing", "reply", "openings"):
-        said = [message for _, message in everything if message_type(message) == kind]
+        said = [message for to, message in everything if message_type(inside(agents[to], message)) == kind]
         assert len(said) > 1, kind
         assert len(set(said)) == 1, kind
 
@@ -217,7 +219,7 @@ def test_what_is_larger_than_any_message_is_never_read(beside: Callable[[str], W
     agent = receiver(parties, stage)
     large = mailbox(parties.world, agent) / ("0" * 64)
     with large.open("wb") as file:
-        file.truncate(ENVELOPE_LIMIT + 1)
+        file.truncate(LETTER_LIMIT + 1)
     large.chmod(0o000)
     agent.step()
     assert [refusal["error"] for refusal in agent.refusals()] == ["MessageTooLarge"]

@@ -56,6 +56,20 @@ def test_an_exact_seller_passes_with_nothing_to_remark() -> None:
     assert report.mean_bounds == (mean_bound(QUERY, 59),)
 
 
+def test_a_bought_sample_is_judged_by_its_records_alone() -> None:
+    sample = [replace(row, committed=None) for row in honest(59, share=ROUNDING_SHARE)]
+    report = check_scores(sample, [QUERY], 1)
+    assert (report.rows, report.differing_entries) == (59, 0)
+    assert report.largest_score_deviations[0] > 0
+    faked = replace(sample[7], scores=(sample[7].scores[0] + 2 * MOST + 1,))
+    with pytest.raises(ScoresDisagree):
+        check_scores([*sample[:7], faked, *sample[8:]], [QUERY], 1)
+    with pytest.raises(ScoresDisagree, match="lean to one side"):
+        check_scores([replace(row, scores=(row.scores[0] + MOST // 2,)) for row in sample], [QUERY], 1)
+    with pytest.raises(ShapeMismatch):
+        check_scores([replace(sample[0], recomputed=sample[0].recomputed[1:])], [QUERY], 1)
+
+
 def test_an_honest_seller_on_another_machine_passes() -> None:
     # 300 audits with a hundredth of all entries rounded to the other side: expected false alarms 0.03.
     for seed in range(300):

@@ -40,6 +40,7 @@ def build() -> dict[str, dict[str, Any]]:
         "deliveries/deliveries.json": {"source": "PROTOCOL 6.2, 6.3, 6.6"} | topics_trade.deliveries(),
         "deliveries/faults.json": {"source": "PROTOCOL 7"} | topics_trade.faults(),
         "deliveries/sealed.json": {"source": "PROTOCOL 6.4, RFC 9180"} | topics_trade.sealed(),
+        "deliveries/letters.json": {"source": "PROTOCOL 9, RFC 9180"} | topics_trade.letters(),
         "orders/orders.json": {"source": "PROTOCOL 7"} | topics_orders.orders(),
     }
 

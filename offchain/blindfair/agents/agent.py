@@ -43,7 +43,7 @@ class Agent:
             self.certainty = Certainty(self.exchange, self.finality)
             self._watch = surroundings.watch
             transport = surroundings.transport(self.address)
-            self.mail = Mail(self.journal, transport, self.domain, self.private_key, self.tell)
+            self.mail = Mail(self.journal, transport, self.domain, self.private_key, self.sealing_keys(), self.tell)
             self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)
             self.waiting: Waiting | None = None
             self._held = held.pop_all()
@@ -81,7 +81,7 @@ class Agent:
         raise NotImplementedError
 
     def sealing_keys(self) -> SealingKeyPair:
-        """The X25519 pair that deliveries are sealed to."""
+        """The X25519 pair that deliveries and letters are sealed to."""
 
         def make() -> bytes:
             pair = new_sealing_keypair()

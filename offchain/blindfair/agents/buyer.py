@@ -51,6 +51,7 @@ from blindfair.protocol.messages import (
 )
 from blindfair.protocol.parts import Part, PartName, free_openings
 from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Timestamp, Wei
+from blindfair.protocol.sealing import check_sealing_key
 from blindfair.protocol.selection import check_selection
 from blindfair.protocol.terms import Terms
 
@@ -146,7 +147,9 @@ class Buyer(Agent):
         """
         about = self._answers.latest()
         if about is not None and not isinstance(error, Refused | NoAnswer | NoOpenings):
-            self.mail.send("refusal", self.seller, lambda: Refusal(about, error.name, "the buyer goes no further"))
+            key = None if self._listing is None else self._listing.manifest.seller_hpke
+            text = "the buyer goes no further"
+            self.mail.send("refusal", self.seller, lambda: Refusal(about, error.name, text), key)
 
     def _trade(self) -> Outcome:
         if self._purchase is None:
@@ -165,7 +168,7 @@ class Buyer(Agent):
     def _obtain_listing(self) -> Listing:
         if self._listing is not None:
             return self._listing
-        asked = self.mail.send("inquiry", self.seller, lambda: Inquiry(self._listing_id))
+        asked = self.mail.send("inquiry", self.seller, lambda: Inquiry(self._listing_id), None)
         _, listing = self._answers.obtain(Listing, asked, lambda message: message.manifest.listing == self._listing_id)
         manifest = listing.manifest
         committed = self.exchange.seller_of(self._listing_id)
@@ -177,13 +180,15 @@ class Buyer(Agent):
             raise FieldMismatch(
                 "The listing does not take the buyer's token", expected=self.policy.token, found=manifest.terms.tokens
             )
+        check_sealing_key(manifest.seller_hpke)
         self._listing = listing
         return listing
 
     def evaluate(self, listing: Listing) -> Evaluated:
         """Ask blind and decrypt the reply (PROTOCOL 4)."""
         if self._evaluated is None:
-            asked = self.mail.send("request", self.seller, lambda: self._request(listing))
+            key = listing.manifest.seller_hpke
+            asked = self.mail.send("request", self.seller, lambda: self._request(listing), key)
             replied, reply = self._answers.obtain(Reply, asked, lambda message: message.request == asked)
             request = self.mail.stored("message:request")[1]
             if not isinstance(request, Request):
@@ -259,7 +264,7 @@ class Buyer(Agent):
             audit_rows=self._rows_to_audit(manifest.terms, len(choice.records)),
             records=choice.records,
         )
-        return self.mail.send("selection", self.seller, lambda: selection), selection
+        return self.mail.send("selection", self.seller, lambda: selection, manifest.seller_hpke), selection
 
     def _rows_to_audit(self, terms: Terms, selected: int) -> int:
         """As many as are opened for nothing where those are enough, else a sample to be bought (PROTOCOL 5.6)."""

@@ -133,8 +133,10 @@ class BuyerOrder:
         if isinstance(complaint, Fault):
             text = f"Chunk {complaint.index} is not the committed one, and nobody proved it in time"
             complaint = Outcome.stopped(CommitmentError(text))
-        if complaint is None or self._part.name is not PartName.SAMPLE:
-            return Outcome("Released", f"{self._bought()}: {reason}" if self._part.name is PartName.SAMPLE else reason)
+        if self._part.name is not PartName.SAMPLE:
+            return Outcome("Released", reason)
+        if complaint is None:
+            return Outcome("Released", f"{self._bought()}: {reason}")
         return replace(complaint, final="Released", reason=f"{self._bought()} and is not good: {complaint.reason}")
 
     def _bought(self) -> str:

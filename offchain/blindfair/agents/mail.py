@@ -1,5 +1,5 @@
-"""An agent's correspondence: every message is signed and journalled before it is sent, and never made twice; what comes
-in is checked in full or refused with a named error (PROTOCOL 4, 8)."""
+"""An agent's correspondence: every message is signed, sealed and journalled before it is sent, and never made twice;
+what comes in is checked in full or refused with a named error (PROTOCOL 4, 8)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,9 +8,10 @@ from blindfair.agents.journal import Journal
 from blindfair.agents.surroundings import Tell
 from blindfair.agents.transport import Transport
 from blindfair.protocol.errors import BlindfairError, JournalDamaged, MessageTooLarge, UnexpectedMessage
+from blindfair.protocol.letters import LETTER_LIMIT, check_sender, is_letter, open_letter, seal_letter
 from blindfair.protocol.messages import Envelope, Message, read, sign
-from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
 from blindfair.protocol.quantities import Address, Digest
+from blindfair.protocol.sealing import SealingKeyPair
 from blindfair.protocol.signing import Domain, address_of
 
 
@@ -18,12 +19,21 @@ class Mail:
     """The messages of one account. A step is named by the type of its message, and a colon and more where it can occur
     more than once."""
 
-    def __init__(self, journal: Journal, transport: Transport, domain: Domain, private_key: bytes, tell: Tell) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        transport: Transport,
+        domain: Domain,
+        private_key: bytes,
+        sealing_keys: SealingKeyPair,
+        tell: Tell,
+    ) -> None:
         self._journal = journal
         self._transport = transport
         self._domain = domain
         self._private_key = private_key
         self._address = address_of(private_key)
+        self._sealing_keys = sealing_keys
         self._tell = tell
         self._digests: dict[str, Digest] = {}
 
@@ -40,23 +50,31 @@ class Mail:
             self._digests[step] = read(data, domain=self._domain)[0].digest
         return self._digests[step]
 
-    def dispatch(self, step: str, to: Address) -> None:
+    def dispatch(self, step: str, to: Address, key: bytes | None) -> None:
         """Send the bytes that were journalled for `step`; as often as one likes, they are always the same.
 
-        Raises JournalDamaged if there are none.
+        `key` is the receiver's to seal to, None for what travels in the clear (PROTOCOL 9). Raises JournalDamaged if
+        there are no bytes.
         """
         data = self._journal.get(f"message:{step}")
         if data is None:
             raise JournalDamaged("A message that is to be sent was not written", expected=step)
+        if key is not None:
+            data = self._letter(step, data, to, key)
         self._transport.send(to, data)
         if self._journal.note(f"sent:{step}", str(len(data))):
             self._tell(step, f"sends the {step.partition(':')[0]}", size=len(data))
 
-    def send(self, step: str, to: Address, make: Callable[[], Message]) -> Digest:
+    def _letter(self, step: str, message: bytes, to: Address, key: bytes) -> bytes:
+        return self._journal.once(
+            f"letter:{step}", lambda: seal_letter(message, sender=self._address, receiver=to, key=key)
+        )
+
+    def send(self, step: str, to: Address, make: Callable[[], Message], key: bytes | None) -> Digest:
         """`write`, then `dispatch` unless the message is known to have gone."""
         digest = self.write(step, make)
         if not self.was_sent(step):
-            self.dispatch(step, to)
+            self.dispatch(step, to, key)
         return digest
 
     def was_sent(self, step: str) -> bool:
@@ -69,15 +87,23 @@ class Mail:
         """Every pending message that is one; what is not is refused with a named error, journalled, and put away."""
         for handle, size in self._transport.pending():
             try:
-                if size > ENVELOPE_LIMIT:
-                    raise MessageTooLarge("The message is larger than any may be", expected=ENVELOPE_LIMIT, found=size)
-                envelope, message = read(self._transport.receive(handle), domain=self._domain)
+                if size > LETTER_LIMIT:
+                    raise MessageTooLarge("The message is larger than any may be", expected=LETTER_LIMIT, found=size)
+                envelope, message = self._read(self._transport.receive(handle))
                 if envelope.sender == self._address:
                     raise UnexpectedMessage("The message is one of our own", found=envelope.sender)
             except BlindfairError as error:
                 self.refuse(handle, error)
                 continue
             yield handle, envelope, message
+
+    def _read(self, data: bytes) -> tuple[Envelope, Message]:
+        if not is_letter(data):
+            return read(data, domain=self._domain)
+        named, inside = open_letter(data, receiver=self._address, private=self._sealing_keys.private)
+        envelope, message = read(inside, domain=self._domain)
+        check_sender(named, envelope.sender)
+        return envelope, message
 
     def refuse(self, handle: str, error: BlindfairError) -> None:
         """Write down why a message is not taken, and put it away."""

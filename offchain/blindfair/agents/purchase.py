@@ -63,6 +63,7 @@ class Purchase:
             step_of(Agreement.TYPE, part.name),
             evaluated.listing.manifest.seller,
             lambda: Agreement(self._selected, part.name, part.price),
+            evaluated.listing.manifest.seller_hpke,
         )
         _, delivery = self._answers.obtain(
             Delivery,

@@ -40,6 +40,7 @@ from blindfair.protocol.errors import (
     Expired,
     FieldMismatch,
     JournalDamaged,
+    MalformedMessage,
     MessageError,
     ScoringError,
     Undeliverable,
@@ -64,9 +65,9 @@ from blindfair.protocol.messages import (
 from blindfair.protocol.offer import Offer, sign_offer
 from blindfair.protocol.packing import pack_delivery
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import DeliveryKey, Digest, ListingId, RecordIndex, Secret, Timestamp
+from blindfair.protocol.quantities import Address, DeliveryKey, Digest, ListingId, RecordIndex, Secret, Timestamp
 from blindfair.protocol.rows import row_leaf, row_salt
-from blindfair.protocol.sealing import delivery_info, seal
+from blindfair.protocol.sealing import check_sealing_key, delivery_info, seal
 
 TOLD = (MessageError, ScoringError)
 """Errors that are about what the counterparty sent, and are told to it. All others are the owner's to see to."""
@@ -158,7 +159,7 @@ class Seller(Agent):
             self.mail.refuse(handle, error)
         except TOLD as error:
             with contextlib.suppress(Undeliverable):
-                self._say_no(envelope, error)
+                self._say_no(envelope, message, error)
             self.mail.refuse(handle, error)
         else:
             self.mail.done(handle)
@@ -178,19 +179,28 @@ class Seller(Agent):
             case _:
                 raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
 
-    def _say_no(self, envelope: Envelope, error: BlindfairError) -> None:
+    def _say_no(self, envelope: Envelope, message: Message, error: BlindfairError) -> None:
         # What a counterparty wrote may stand in the error, and is not to come back as something that no message holds.
         reason = "".join(letter if letter.isprintable() else "?" for letter in str(error))
         step, refusal = f"refusal:{envelope.digest.hex()}", Refusal(envelope.digest, error.name, reason)
         self.mail.write(step, lambda: refusal)
-        self.mail.dispatch(step, envelope.sender)
+        self.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
+
+    def _key_of(self, sender: Address, message: Message) -> bytes | None:
+        """What a refusal is sealed to; None for a stranger, whom it tells only what was wrong with a public message."""
+        if isinstance(message, Request):
+            with contextlib.suppress(MalformedMessage):
+                check_sealing_key(message.buyer_hpke)
+                return message.buyer_hpke
+        known = self.journal.intent(f"hpke-of:{sender}")
+        return None if known is None else bytes.fromhex(known)
 
     def _list(self, envelope: Envelope, inquiry: Inquiry) -> None:
         if inquiry.listing != self.listing:
             raise FieldMismatch("This is not my listing", expected=self.listing.hex(), found=inquiry.listing.hex())
         # The same for everybody, and kept once, however many strangers ask.
         self.mail.write("listing", lambda: Listing(self.manifest, self.dataset.leaf_hashes))
-        self.mail.dispatch("listing", envelope.sender)
+        self.mail.dispatch("listing", envelope.sender, None)
 
     def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
         """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""
@@ -207,12 +217,13 @@ class Seller(Agent):
         reply = self.mail.write(step, lambda: self._reply(envelope, request))
         # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
         self.journal.note(f"evaluation:{evaluation_digest(digest, reply).hex()}", digest.hex())
-        self.mail.dispatch(step, envelope.sender)
+        self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
 
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
         if self.journal.get(f"request:{digest.hex()}") is None:
             check_request(request, self.manifest, self._policy, self.exchange.now())
+            self.journal.note(f"hpke-of:{request.buyer}", request.buyer_hpke.hex())
             # Spent before a record is looked at: whether a model fits the records is an answer, too.
             self._ledger.spend_evaluation(request, digest, math.ceil(self.disclosure(request).total_bits))
             self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
@@ -266,7 +277,7 @@ class Seller(Agent):
             raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())
         step = f"openings:{envelope.digest.hex()}"
         self.mail.write(step, lambda: self._openings(envelope, selection, digest, request))
-        self.mail.dispatch(step, envelope.sender)
+        self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
 
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
         check_selection_message(selection, request, self.manifest)
@@ -328,7 +339,7 @@ class Seller(Agent):
             if self.exchange.now() > offer.expiry:
                 raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
             self._orders.provide_bond(name)
-        self.mail.dispatch(step, envelope.sender)
+        self.mail.dispatch(step, envelope.sender, self._request_of(selection)[1].buyer_hpke)
 
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
         """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""

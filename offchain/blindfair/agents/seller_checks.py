@@ -22,7 +22,7 @@ from blindfair.protocol.errors import (
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Request, Selection
 from blindfair.protocol.quantities import Timestamp
-from blindfair.protocol.sealing import seal
+from blindfair.protocol.sealing import check_sealing_key
 from blindfair.protocol.selection import check_selection
 
 
@@ -85,8 +85,8 @@ def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, no
             expected=f">= {manifest.terms.reserve_price}",
             found=reserve,
         )
-    # Sealing says whether the key is one. Found out after the payment it would be nobody's gain.
-    seal(request.buyer_hpke, b"", b"")
+    # Found out after the payment it would be nobody's gain.
+    check_sealing_key(request.buyer_hpke)
     _check_model(request, manifest, policy)
     _check_query(request)
 

@@ -1,4 +1,4 @@
-"""Sealing a delivery to the buyer's public key, so that nobody else reads it once its key is public on chain.
+"""Sealing to a public key: a delivery, so that nobody else reads it once its key is public on chain, and letters.
 
 HPKE (RFC 9180, base mode, DHKEM X25519, HKDF-SHA256, ChaCha20-Poly1305) wraps a fresh file key; the file key encrypts
 the content with ChaCha20-Poly1305 in segments of 64 KiB. The nonce of a segment is its number (11 bytes, big-endian)
@@ -57,6 +57,11 @@ def sealed_size(size: int) -> int:
     return WRAPPED_SIZE + size + TAG_SIZE * _segment_count(size)
 
 
+def check_sealing_key(public: bytes) -> None:
+    """Raises `MalformedMessage` for bytes that nothing can be sealed to: sealing itself says so."""
+    seal(public, b"", b"")
+
+
 def seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
     """Seal to the holder of the private key of `public`, bound to `info`.
 
@@ -84,9 +89,7 @@ def unseal(private: bytes, info: bytes, sealed: bytes, limit: int) -> bytes:
     `info`, or anything altered, cut off, added or moved.
     """
     if len(sealed) > sealed_size(limit):
-        raise MessageTooLarge(
-            "A sealed delivery is too long", expected=f"{sealed_size(limit)} bytes", found=len(sealed)
-        )
+        raise MessageTooLarge("What is sealed is too long", expected=f"{sealed_size(limit)} bytes", found=len(sealed))
     try:
         file_key = _SUITE.decrypt(sealed[:WRAPPED_SIZE], X25519PrivateKey.from_private_bytes(private), info)
         aead = ChaCha20Poly1305(file_key)
@@ -98,7 +101,7 @@ def unseal(private: bytes, info: bytes, sealed: bytes, limit: int) -> bytes:
             for number, start in enumerate(starts)
         )
     except (InvalidTag, ValueError) as error:
-        raise SealBroken("A sealed delivery does not open", hint="ask for the delivery again") from error
+        raise SealBroken("What is sealed does not open", hint="ask for it again") from error
 
 
 def _segment_count(size: int) -> int:
