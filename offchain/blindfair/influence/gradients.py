@@ -3,7 +3,7 @@
 A row is the gradient of one record's loss by all of `theta`, sign +. It is never computed by one pass for each record:
 the sum of the losses, derived by the responses `z` of every layer, gives each record's own `delta`, and the row is
 `delta [a, 1]^T`, layer after layer. That equals `vmap(grad)` of the loss, which a test shows, and takes a fraction of
-its time. Not here: projections (`projection`) and rounding (`quantise`).
+its time. Not here: what a projection is (`projection`) and rounding (`quantise`).
 """
 
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ import torch
 
 from blindfair.influence.architecture import Architecture
 from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.projection import Projection
 from blindfair.protocol.errors import ShapeMismatch
 
 BATCH_NUMBERS = 2**22
@@ -30,10 +31,6 @@ class Factors:
 
     deltas: torch.Tensor
     patches: torch.Tensor
-
-    def multiplied(self) -> torch.Tensor:
-        """`n x outputs x (inputs + 1)`."""
-        return torch.einsum("npo,npi->noi", self.deltas, self.patches)
 
 
 def layer_factors(network: Architecture, theta: torch.Tensor, X: torch.Tensor, y: torch.Tensor) -> list[Factors]:
@@ -64,22 +61,48 @@ def record_gradients(
 
     `X` is `n x features`, `y` class codes from 0. Raises ShapeMismatch where sizes disagree or a code is no class.
     """
-    return by_batch(
-        network, theta, X, y, network.parameters,
-        lambda factors: torch.cat([layer.multiplied().flatten(1) for layer in factors], dim=1), batch,
-    )  # fmt: skip
+    return _by_batch(network, theta, X, y, network.parameters, _multiplied, batch)
 
 
-def by_batch(
+def projected_gradients(
+    network: Architecture, theta: Floats, X: Floats, y: Classes, projection: Projection, *, batch: int | None = None
+) -> Floats:
+    """The same, projected: `n x k`, without all of `n x d` in memory.
+
+    Two-sided projections are applied to the factors, so that not even a batch of whole rows is formed. Raises
+    ShapeMismatch, also where projection and network do not fit, UnusableModel.
+    """
+    projection.check(network.parameters)
+    if projection.sides:
+        sides = [(torch.from_numpy(pair.outer), torch.from_numpy(pair.inner)) for pair in projection.sides]
+        if [(len(outer), len(inner)) for outer, inner in sides] != [layer.shape for layer in network.layers]:
+            raise ShapeMismatch("The sides of the projection are not those of the layers", found=len(sides))
+
+        def rows(factors: list[Factors]) -> torch.Tensor:
+            pairs = zip(factors, sides, strict=True)
+            return _multiplied([Factors(one.deltas @ outer, one.patches @ inner) for one, (outer, inner) in pairs])
+
+        return _by_batch(network, theta, X, y, projection.k, rows, batch)
+    matrix = projection.dense(network.parameters)
+    if matrix is None:
+        return record_gradients(network, theta, X, y, batch=batch)
+    basis = torch.from_numpy(matrix)
+    return _by_batch(network, theta, X, y, projection.k, lambda factors: _multiplied(factors) @ basis, batch)
+
+
+def _multiplied(factors: list[Factors]) -> torch.Tensor:
+    return torch.cat([torch.einsum("npo,npi->noi", one.deltas, one.patches).flatten(1) for one in factors], dim=1)
+
+
+def _by_batch(
     network: Architecture,
     theta: Floats,
     X: Floats,
     y: Classes,
     width: int,
     rows: Callable[[list[Factors]], torch.Tensor],
-    batch: int | None = None,
+    batch: int | None,
 ) -> Floats:
-    """`rows` of the factors of every batch, together `n x width`. Raises ShapeMismatch."""
     point = torch.from_numpy(np.asarray(theta, dtype=np.float64))
     result = np.empty((len(X), width))
     for part, features, codes in _batches(network, X, y, batch):
