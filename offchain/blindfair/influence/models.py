@@ -82,8 +82,11 @@ class LogisticRegression:
 
         Raises ShapeMismatch and UnusableModel as `FeatureSchema.encode` and `Projection.apply`.
         """
-        features, classes = self.schema.encode(records)
-        rows = record_gradients(self.weights, features, classes)
+        return self.gradients(*self.schema.encode(records), projection)
+
+    def gradients(self, X: Floats, y: Classes, projection: Projection | None = None) -> Floats:
+        """The same of features `n x d` and classes `n`."""
+        rows = record_gradients(self.weights, X, y)
         return rows if projection is None else projection.apply(rows)
 
     def estimate(self, records: int) -> RowsEstimate:

@@ -73,17 +73,16 @@ class NetworkModel:
         """Multiplications for one record's row: forward, back, and the row itself."""
         return 3 * sum(layer.places * math.prod(layer.shape) for layer in self.network.layers)
 
-    def encode(self, records: Sequence[Sequence[Cell]]) -> tuple[Floats, Classes]:
-        """Features `n x features` and class codes `n`. Raises ShapeMismatch, UnusableModel."""
-        features, classes = self.schema.encode(records)
-        return np.ascontiguousarray(features[:, :-1]), classes
-
     def rows(self, records: Sequence[Sequence[Cell]], projection: Projection | None = None) -> Floats:
         """`n x d` gradients of each record's loss in nats, or `n x k` projected ones, never all of `n x d` then.
 
         Raises ShapeMismatch, UnusableModel.
         """
-        X, y = self.encode(records)
+        features, classes = self.schema.encode(records)
+        return self.gradients(np.ascontiguousarray(features[:, :-1]), classes, projection)
+
+    def gradients(self, X: Floats, y: Classes, projection: Projection | None = None) -> Floats:
+        """The same of features `n x features` and classes `n`."""
         if projection is None:
             return record_gradients(self.network, self.weights, X, y)
         return projected_gradients(self.network, self.weights, X, y, projection)
