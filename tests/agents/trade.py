@@ -131,6 +131,7 @@ class HandValuer:
             row_scale=200.0,
             queries=query[np.newaxis, :],
             pricing=self.pricing.to_document(),
+            notes=(),
         )
         return replace(question, **self.changes)
 
