@@ -88,8 +88,8 @@ class Learner(Protocol):
         """`n` numbers, greater where class 1 is more likely."""
         ...
 
-    def doubts(self, examples: Examples) -> tuple[str, ...]:
-        """Sentences, with numbers, on what is wrong with the best fit to these records."""
+    def doubts(self, model: ScoringModel, query: Floats, examples: Examples) -> tuple[str, ...]:
+        """Sentences, with numbers, on what is wrong with a query that was made of these records."""
         ...
 
 
@@ -147,7 +147,7 @@ class LogisticLearner:
         """See `Learner`."""
         return np.asarray(X @ theta, dtype=np.float64)
 
-    def doubts(self, examples: Examples) -> tuple[str, ...]:
+    def doubts(self, model: ScoringModel, query: Floats, examples: Examples) -> tuple[str, ...]:
         """None: it is the minimum or an error."""
         return ()
 
@@ -162,7 +162,7 @@ class MlpLearner:
     """
 
     hidden: int = 16
-    steps: int = 200
+    steps: int = 100
     early: int = 20
     entries: int = 128
     l2: float = 10.0
@@ -224,9 +224,9 @@ class MlpLearner:
         logits = class_logits(self._network(X), theta, X)
         return np.asarray(logits[:, 1] - logits[:, 0], dtype=np.float64)
 
-    def doubts(self, examples: Examples) -> tuple[str, ...]:
-        """See `Learner`."""
-        found = convergence(self._network(examples[0]), self.fit(examples), *examples, l2=self.l2)
+    def doubts(self, model: ScoringModel, query: Floats, examples: Examples) -> tuple[str, ...]:
+        """Whether the fit that the query leads to has come to an end."""
+        found = convergence(self._network(examples[0]), model.weights - query, *examples, l2=self.l2)
         if found.reached:
             return ()
         return (

@@ -89,7 +89,7 @@ def prepare_valuation(
         fold_query, fold_scale = quantise_query(held_out, plain_modulus)
         trusted[fold] = ScoreScale(row_scale, fold_scale).real(clear_scores(rows[fold], fold_query))
     loss = _loss(learner, projection, full_rows, full_query, plain_modulus)
-    doubts = (*_overlap(train, validation), *learner.doubts(everything), *loss.doubts())
+    doubts = (*_overlap(train, validation), *learner.doubts(model, full_query, everything), *loss.doubts())
     return Valuation(model, projection, integer_query, query, scale, trusted, loss, doubts)
 
 
