@@ -14,6 +14,7 @@ import safetensors.numpy
 
 from blindfair.influence.architecture import Architecture
 from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.disagreement import network_disagreement
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.gradients import BATCH_NUMBERS, projected_gradients, record_gradients
 from blindfair.influence.projection import Projection
@@ -86,6 +87,10 @@ class NetworkModel:
         if projection is None:
             return record_gradients(self.network, self.weights, X, y)
         return projected_gradients(self.network, self.weights, X, y, projection)
+
+    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scale: float) -> float:
+        """How far two honest machines may lie apart in these rows at most, in units of a rounded row."""
+        return network_disagreement(self.network, self.weights, X, y, projection, row_scale)
 
     def estimate(self, records: int) -> RowsEstimate:
         """From a trial of a few records of zeros."""

@@ -73,6 +73,10 @@ class ScoringModel(Protocol):
         """The same of records that are numbers already: `n x features` and class codes `n`."""
         ...
 
+    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scale: float) -> float:
+        """How far two honest machines may lie apart in these rows at most, in units of a rounded row."""
+        ...
+
     def estimate(self, records: int) -> RowsEstimate:
         """What `rows` of so many records will cost."""
         ...

@@ -16,7 +16,8 @@ from blindfair.influence.quantise import ScoreScale, choose_row_scale, clear_sco
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.pricing.learners import Learner, LogisticLearner, joined
 from blindfair.pricing.loss import ScoreLoss
-from blindfair.protocol.errors import NoRecords, NotTwoClasses
+from blindfair.protocol.audit import ROUNDING_SHARE
+from blindfair.protocol.errors import NoRecords, NotTwoClasses, UnusableModel
 from blindfair.protocol.records import Row
 
 VALIDATION_NEEDED = 10
@@ -65,7 +66,7 @@ def prepare_valuation(
     The validation records must be ones the buyer trusts: they are the measure of what good records look like.
     `learner` is logistic regression unless given. Raises NoRecords for fewer than `VALIDATION_NEEDED` validation
     records, NotTwoClasses where they or all records together are of one class, and what `FeatureSchema.infer`, the
-    learner's fits and `quantise_query` raise.
+    learner's fits and `quantise_query` raise; UnusableModel where rows could not be audited.
     """
     learner = LogisticLearner() if learner is None else learner
     _check_validation(validation, columns, label)
@@ -78,6 +79,7 @@ def prepare_valuation(
     projection = learner.basis(full_rows)
     own_rows = projection.apply(full_rows)
     row_scale = choose_row_scale(own_rows)
+    _check_audit(model.disagreement(*everything, projection, row_scale))
     query = projection.project_query(full_query)
     integer_query, query_scale = quantise_query(query, plain_modulus)
     scale = ScoreScale(row_scale, query_scale)
@@ -110,6 +112,17 @@ def _loss(learner: Learner, projection: Projection, rows: Floats, query: Floats,
         integer_query, unit = quantise_query(asked, plain_modulus)
         rounded[held_out] = ScoreScale(row_scale, unit).real(clear_scores(integers, integer_query))
     return ScoreLoss.measure(scores, projected, rounded)
+
+
+def _check_audit(disagreement: float) -> None:
+    """Refuse to ask what two honest machines might answer differently: the audit would accuse an honest seller."""
+    if not disagreement <= ROUNDING_SHARE:
+        raise UnusableModel(
+            "Two honest machines might disagree about the rows of this model",
+            expected=f"within {ROUNDING_SHARE} units of a rounded row",
+            found=f"{disagreement:.3g}",
+            hint="take a larger penalty: its weights are too large",
+        )
 
 
 def _check_validation(validation: Sequence[Row], columns: Sequence[str], label: str) -> None:
