@@ -14,7 +14,7 @@ import torch
 
 from blindfair.influence.architecture import Architecture
 from blindfair.influence.arrays import Classes, Floats
-from blindfair.influence.gradients import record_gradients
+from blindfair.influence.gradients import check_examples, record_gradients
 from blindfair.influence.threads import one_thread
 from blindfair.protocol.errors import InvalidOption, NoRecords, UnusableModel
 
@@ -54,6 +54,7 @@ def fit_network(
             raise InvalidOption(f"The {name} of a fit is out of range", expected="not negative, finite", found=value)
     if not len(X):
         raise NoRecords("A network needs records to be fitted to", expected="at least 1", found=0)
+    check_examples(network, X, y)
     with one_thread():
         fitted = _adam(network, torch.from_numpy(theta).to(dtype), X, y, l2, steps, seed, rate, batch)
     if not np.isfinite(fitted).all():
