@@ -59,7 +59,8 @@ def test_principal_sides_keep_what_random_sides_lose(question: Question) -> None
     assert principal.k == at_random.k == 2 * 16 * 8
     assert question.kept(principal) > question.kept(at_random) + 0.05
     whole = principal_sides(question.network, question.reference, X[OWN], y[OWN], 65, 24)
-    assert question.kept(whole) == pytest.approx(1, abs=1e-5)
+    # All that the buyer's own records span; the offer lights pixels that none of them does.
+    assert question.kept(whole) > 0.999
 
 
 @networks
