@@ -44,7 +44,7 @@ def network_disagreement(
     for start in range(0, len(X), _BATCH):
         part = slice(start, start + _BATCH)
         features = torch.from_numpy(np.ascontiguousarray(X[part]))
-        errors, sizes = _row_errors(network, point, features, torch.from_numpy(y[part]))
+        errors, sizes = row_errors(network, point, features, torch.from_numpy(y[part]))
         worst = max(worst, float(projected_errors(errors, sizes, projection).max()))
     return in_units(worst, row_scale)
 
@@ -66,8 +66,8 @@ def growth(terms: int) -> float:
     return terms * _U / (1 - terms * _U)
 
 
-def _row_errors(network: Architecture, theta: torch.Tensor, X: torch.Tensor, y: torch.Tensor) -> tuple[Floats, Floats]:
-    """Bounds of rows, and sums of the sizes of their terms, `n x d` each."""
+def row_errors(network: Architecture, theta: torch.Tensor, X: torch.Tensor, y: torch.Tensor) -> tuple[Floats, Floats]:
+    """Bounds `e` of unprojected rows, and the sums of the sizes of their terms, `n x d` each. Raises ShapeMismatch."""
     layers = network.layers
     factors = layer_factors(network, theta, X, y)
     weights = network.split(theta.abs())
