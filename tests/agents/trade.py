@@ -25,7 +25,7 @@ from blindfair.agents.stock import Stock
 from blindfair.agents.store import SecretStore, private_directory
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.transport import FolderTransport, Transport
-from blindfair.agents.valuer import Choice, Question
+from blindfair.agents.valuer import Choice, Question, Valuer
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact
 from blindfair.chain.calls import Call
@@ -118,6 +118,7 @@ class HandValuer:
     def question(self, manifest: Manifest) -> Question:
         schema = feature_schema()
         config, weights = LogisticRegression.untrained(schema).to_parts()
+        projection, basis = Projection.identity(schema.width).to_parts()
         # As large as an honest query is: near the bound 2047 ||q||_1 < t/2 of the parameter set.
         query = np.arange(-3, schema.width - 3, dtype=np.int64) * 85_000 + 1_445
         question = Question(
@@ -125,12 +126,13 @@ class HandValuer:
             model_config=config,
             weights=weights,
             fidelity=None,
-            projection=Projection.identity(schema.width).to_document(),
+            projection=projection,
+            basis=basis,
             row_scale=200.0,
             exponent_bits=0,
-            rounding=None,
             queries=query[np.newaxis, :],
             pricing=self.pricing.to_document(),
+            notes=(),
         )
         return replace(question, **self.changes)
 
@@ -286,7 +288,7 @@ def make_parties(
     seller_type: Callable[..., Seller] = Seller,
     buyer_type: Callable[..., Buyer] = Buyer,
     goods: Stock | None = None,
-    valuer: HandValuer | None = None,
+    valuer: Valuer | None = None,
     seller_policy: SellerPolicy = SELLER_POLICY,
     buyer_policy: BuyerPolicy = BUYER_POLICY,
     funded: bool = True,
@@ -304,7 +306,7 @@ def make_buyer(
     seller: Seller,
     name: str,
     buyer_type: Callable[..., Buyer] = Buyer,
-    valuer: HandValuer | None = None,
+    valuer: Valuer | None = None,
     policy: BuyerPolicy = BUYER_POLICY,
     *,
     funded: bool = True,

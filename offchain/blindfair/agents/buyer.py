@@ -213,10 +213,8 @@ class Buyer(Agent):
         replaced.
         """
         question = self._valuer.question(listing.manifest)
-        kept = "scores all equal" if question.rounding is None else f"ranks kept to {question.rounding:.6f}"
-        self.tell(
-            "rounding", f"rounds rows to 12 bits and {question.exponent_bits} of exponent: {kept} on its own records"
-        )
+        for note in question.notes:
+            self.tell("question", note)
         request, private = ask(
             question,
             listing.manifest,

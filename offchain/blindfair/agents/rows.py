@@ -25,8 +25,8 @@ def gradient_rows(request: Request, records: Sequence[Row]) -> QuantisedRows:
 def real_rows(request: Request, records: Sequence[Row]) -> Floats:
     """The same before they are rounded: `n_records x k`. Raises UnusableModel, ShapeMismatch."""
     model = load_scoring_model(request.model_name, request.model_config, request.weights)
-    projection = Projection.from_document(request.projection)
-    rows = projection.apply(model.rows(records))
+    projection = Projection.from_parts(request.projection, request.basis)
+    rows = model.rows(records, projection)
     if rows.shape[1] != request.dimension:
         raise ShapeMismatch(
             "The model's rows and the query differ in length", expected=request.dimension, found=rows.shape[1]

@@ -19,8 +19,8 @@ class Question:
     """What a request asks (PROTOCOL 4.1), the queries still in the clear.
 
     `queries` is `n_queries x k` int64 with `2047 * ||q||_1 < t/2`; `row_scale` multiplies projected gradients before
-    they are rounded, with exponents of `exponent_bits` (0: none). `rounding` is Spearman's correlation of rounded
-    with unrounded scores on the buyer's own records, and stays with it; everything else is sent as it is.
+    they are rounded, with exponents of `exponent_bits` (0: none); `notes` are told to the buyer's own people, and
+    everything else is sent as it is.
     """
 
     model_name: str
@@ -28,11 +28,12 @@ class Question:
     weights: bytes
     fidelity: float | None
     projection: Document
+    basis: bytes
     row_scale: float
     exponent_bits: int
-    rounding: float | None
     queries: NDArray[np.int64]
     pricing: Document
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

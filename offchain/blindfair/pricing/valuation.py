@@ -6,59 +6,53 @@ Not here: encryption and messages; what is done with the scores (`trust`, `selec
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
-from blindfair.influence.arrays import Classes, Floats, Integers
+from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.logistic import fit_logistic
-from blindfair.influence.models import LogisticRegression, record_gradients
 from blindfair.influence.projection import Projection
-from blindfair.influence.quantise import ScoreScale, quantise_query, quantise_rows
-from blindfair.influence.query import displacement_query, textbook_query
+from blindfair.influence.quantise import ScoreScale, quantise_query
+from blindfair.influence.scoring_model import ScoringModel
+from blindfair.pricing.learners import Learner, LogisticLearner, joined
+from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.rounding import Rounding, faithful_rounding
-from blindfair.protocol.errors import NoRecords
+from blindfair.protocol.audit import ROUNDING_SHARE
+from blindfair.protocol.errors import NoRecords, NotTwoClasses, UnusableModel
 from blindfair.protocol.records import Row
 
-L2 = 1.0
-"""Penalty of every logistic regression here, against a loss that is summed over records: one record's worth."""
+VALIDATION_NEEDED = 10
+"""Validation records at least: fewer cannot be cut into parts for cross-fitting."""
 
-FOLDS = 10
-"""Parts of the validation set for cross-fitting."""
+_HALVES = 2
 
-
-class QueryKind(Enum):
-    """Which query is asked."""
-
-    DISPLACEMENT = "displacement"
-    """The default: gradients at the untrained model, direction to the best model the buyer can fit."""
-
-    TEXTBOOK = "textbook"
-    """The influence function at the model fitted to the training records, which the request then discloses."""
+_SAMPLE = 512
+"""Own records on which the rows' disagreement is bounded: for a large network it costs more than the rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Valuation:
     """Everything of a question that is not encryption, and what is needed to read the answer.
 
-    `query` is `k` int64, `real_query` the same before rounding. `trusted_scores` are the real scores of the validation
-    records, each from a query that was made without it, in the unit of `scale`.
+    `query` is `k` int64 for projected rows, `real_query` the same before rounding. `trusted_scores` are the real scores
+    of the validation records, each from a query that was made without it, in the unit of `scale`. `loss` is what
+    projection and rounding lose, `warnings` are sentences on the buyer's own records and models.
     """
 
-    model: LogisticRegression
+    model: ScoringModel
     projection: Projection
     query: Integers
     real_query: Floats
     rounding: Rounding
     scale: ScoreScale
     trusted_scores: Floats
+    loss: ScoreLoss
+    warnings: tuple[str, ...]
 
     def integer_scores(self, records: Sequence[Row]) -> Integers:
         """The scores that a blind evaluation of these records decrypts to, computed in the clear: `n` int64."""
-        rows = self.projection.apply(self.model.rows(records))
-        rounded = quantise_rows(rows, self.rounding.row_scale, self.rounding.exponent_bits)
-        return np.asarray(rounded.scores(self.query[np.newaxis, :])[0], dtype=np.int64)
+        rows = self.rounding.apply(self.model.rows(records, self.projection))
+        return np.asarray(rows.scores(self.query[np.newaxis, :])[0], dtype=np.int64)
 
 
 def prepare_valuation(
@@ -70,50 +64,95 @@ def prepare_valuation(
     plain_modulus: int,
     rng: np.random.Generator,
     categorical: Collection[str] = (),
-    kind: QueryKind = QueryKind.DISPLACEMENT,
+    learner: Learner | None = None,
 ) -> Valuation:
     """Schema, scoring model, query and trusted scores from the buyer's own records. Deterministic in `rng`.
 
     The validation records must be ones the buyer trusts: they are the measure of what good records look like.
-    Raises NoRecords for fewer than `FOLDS` validation records, and what `FeatureSchema.infer`, `fit_logistic` and
-    `quantise_query` raise.
+    `learner` is logistic regression unless given. Raises NoRecords for fewer than `VALIDATION_NEEDED` validation
+    records, NotTwoClasses where they or all records together are of one class, and what `FeatureSchema.infer`, the
+    learner's fits and `quantise_query` raise; UnusableModel where rows could not be audited.
     """
-    if len(validation) < FOLDS:
-        raise NoRecords("The validation set is too small", expected=f"at least {FOLDS} records", found=len(validation))
+    learner = LogisticLearner() if learner is None else learner
+    _check_validation(validation, columns, label)
     schema = FeatureSchema.infer([*train, *validation], columns, label, categorical=categorical)
-    own, val = schema.encode(train), schema.encode(validation)
-    weights, query = _question(kind, own, val)
-    model = LogisticRegression(schema, weights)
-    own_rows = record_gradients(weights, *_joined(own, val))
+    own, val = learner.encode(schema, train), learner.encode(schema, validation)
+    model = learner.reference(schema, own)
+    full_query = learner.query(model, own, val)
+    everything = joined(own, val)
+    full_rows = model.gradients(*everything)
+    projection = learner.basis(full_rows)
+    own_rows = projection.apply(full_rows)
+    query = projection.project_query(full_query)
     rounding = faithful_rounding(own_rows, query)
+    sample = everything[0][:_SAMPLE], everything[1][:_SAMPLE]
+    _check_audit(model.disagreement(*sample, projection, rounding.largest_scale))
     integer_query, query_scale = quantise_query(query, plain_modulus)
-    row_scale = rounding.row_scale
+    rows = rounding.apply(own_rows[len(train) :])
     trusted = np.empty(len(validation))
-    for fold in np.array_split(rng.permutation(len(validation)), FOLDS):
+    for fold in np.array_split(rng.permutation(len(validation)), learner.folds):
         rest = np.setdiff1d(np.arange(len(validation)), fold)
-        _, held_out = _question(kind, own, (val[0][rest], val[1][rest]))
+        held_out = projection.project_query(learner.query(model, own, (val[0][rest], val[1][rest])))
         fold_query, fold_scale = quantise_query(held_out, plain_modulus)
-        rows = quantise_rows(own_rows[len(train) + fold], row_scale, rounding.exponent_bits)
-        trusted[fold] = ScoreScale(row_scale, fold_scale).real(rows.scores(fold_query[np.newaxis, :])[0])
-    return Valuation(
-        model,
-        Projection.identity(schema.width),
-        integer_query,
-        query,
-        rounding,
-        ScoreScale(row_scale, query_scale),
-        trusted,
+        trusted[fold] = ScoreScale(rounding.row_scale, fold_scale).real(rows.scores(fold_query[np.newaxis, :])[0, fold])
+    loss = _loss(learner, projection, full_rows, full_query, plain_modulus)
+    doubts = (*_overlap(train, validation), *learner.doubts(model, full_query, everything), *loss.doubts())
+    scale = ScoreScale(rounding.row_scale, query_scale)
+    return Valuation(model, projection, integer_query, query, rounding, scale, trusted, loss, doubts)
+
+
+def _loss(learner: Learner, projection: Projection, rows: Floats, query: Floats, plain_modulus: int) -> ScoreLoss:
+    """Measured on records that the basis was not found in: each half of the rows by the basis of the other half.
+
+    So it is found in fewer rows than the one that is sent, and the loss rather overstated.
+    """
+    scores, projected, rounded = rows @ query, np.empty(len(rows)), np.empty(len(rows))
+    for half in range(_HALVES):
+        held_out = np.arange(half, len(rows), _HALVES)
+        others = np.setdiff1d(np.arange(len(rows)), held_out)
+        basis = projection if projection.is_identity else learner.basis(rows[others])
+        entries, asked = basis.apply(rows), basis.project_query(query)
+        projected[held_out] = entries[held_out] @ asked
+        rounding = faithful_rounding(entries[others], asked)
+        integer_query, unit = quantise_query(asked, plain_modulus)
+        integers = rounding.apply(entries[held_out]).scores(integer_query[np.newaxis, :])[0]
+        rounded[held_out] = ScoreScale(rounding.row_scale, unit).real(integers)
+    return ScoreLoss.measure(scores, projected, rounded)
+
+
+def _check_audit(disagreement: float) -> None:
+    """Refuse to ask what two honest machines might answer differently: the audit would accuse an honest seller."""
+    if not disagreement <= ROUNDING_SHARE:
+        raise UnusableModel(
+            "Two honest machines might disagree about the rows of this model",
+            expected=f"within {ROUNDING_SHARE} units of a rounded row",
+            found=f"{disagreement:.3g}",
+            hint="take a larger penalty: its weights are too large",
+        )
+
+
+def _check_validation(validation: Sequence[Row], columns: Sequence[str], label: str) -> None:
+    if len(validation) < VALIDATION_NEEDED:
+        raise NoRecords(
+            "The validation set is too small to be cut into parts",
+            expected=f"at least {VALIDATION_NEEDED} records",
+            found=len(validation),
+        )
+    if label in columns and len({row[list(columns).index(label)] for row in validation}) < 2:
+        raise NotTwoClasses(
+            "The validation set is of one class",
+            expected=2,
+            found=1,
+            hint="what the buyer trusts has to show what good records of both classes look like",
+        )
+
+
+def _overlap(train: Sequence[Row], validation: Sequence[Row]) -> tuple[str, ...]:
+    known = set(train)
+    found = sum(row in known for row in validation)
+    if not found:
+        return ()
+    return (
+        f"{found} of {len(validation)} validation records are training records as well: their scores are too good, "
+        "and the offer looks worse beside them",
     )
-
-
-def _question(kind: QueryKind, own: tuple[Floats, Classes], val: tuple[Floats, Classes]) -> tuple[Floats, Floats]:
-    """The weights of the scoring model and the query to ask of it."""
-    if kind is QueryKind.DISPLACEMENT:
-        reference = np.zeros(own[0].shape[1])
-        return reference, displacement_query(fit_logistic(*_joined(own, val), L2), reference)
-    weights = fit_logistic(*own, L2)
-    return weights, textbook_query(*own, *val, weights, L2)
-
-
-def _joined(one: tuple[Floats, Classes], other: tuple[Floats, Classes]) -> tuple[Floats, Classes]:
-    return np.vstack([one[0], other[0]]), np.concatenate([one[1], other[1]])

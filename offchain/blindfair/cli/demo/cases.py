@@ -28,6 +28,7 @@ from blindfair.cli.demo.options import (
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import World
 from blindfair.pricing.functions import UniformPricing
+from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import ETHER, TransactionHash, Wei
@@ -121,6 +122,7 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
         seed=options.seed,
         categorical=job.codes,
         good_record_value=options.good_record_value,
+        learner=LEARNERS[options.model](),
     )
     buyer = Buyer(
         world.directory / case / "buyer",

@@ -23,6 +23,9 @@ AUDIT_ROWS, LEAST_AUDIT_ROWS = 59, 30
 """Rows to audit, and the fewest that do where they cost nothing: 95 % and 79 % sure to see that 5 % of a large
 selection are fake (PROTOCOL 5.5). Where fewer are opened for nothing, the sample is bought (PROTOCOL 5.6)."""
 
+MODELS = ("logistic", "mlp")
+"""What the buyer may learn by, `LEARNERS` of the pricing room, which would take long to load here."""
+
 _LARGEST_SHARE = 0.9
 
 
@@ -40,6 +43,7 @@ class DemoOptions:
     leave_out: tuple[str, ...] = ()
     budget: Wei = Wei(4 * ETHER_UNIT // 10)
     good_record_value: Wei | None = None
+    model: str = MODELS[0]
     seed: int = 0
     flipped: float = 0.3
     duplicates: float = 0.05
@@ -47,6 +51,13 @@ class DemoOptions:
     def __post_init__(self) -> None:
         self._check_table()
         self._check_budget()
+        if self.model not in MODELS:
+            raise InvalidOption(
+                "--model names no model",
+                expected=" or ".join(MODELS),
+                found=repr(self.model[:40]),
+                hint="logistic is quicker and discloses less; mlp sees what no line parts",
+            )
         if not 0 <= self.seed < 2**32:
             raise InvalidOption(
                 "--seed is out of range", expected="0 ... 4294967295", found=self.seed, hint="any such number will do"

@@ -60,8 +60,8 @@ def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> No
     )
     lines.item(
         "seller",
-        "the scoring model with its schema; of the query nothing before the selection, and then the selection, from "
-        "which the query's direction can be estimated",
+        f"{honest.discloses}; of the query nothing before the selection, and then the selection, from which the "
+        "query's direction can be estimated",
     )
     lines.item(
         "chain",
