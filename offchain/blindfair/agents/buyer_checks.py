@@ -108,11 +108,13 @@ def audit_openings(evaluated: Evaluated, selection: Selection, openings: Opening
             "Other records were opened than were drawn", expected=len(expected), found=len(openings.opened)
         )
     records = [_opened_record(evaluated, item) for item in openings.opened]
-    check_duplicates(dict(zip(expected, records, strict=True)))
     committed = [_opened_row(evaluated, item) for item in openings.opened]
     manifest = evaluated.listing.manifest
     decoded = [manifest.schema.decode(manifest.encoding, record) for record in records]
-    return _compare(evaluated, expected, decoded, committed)
+    report = _compare(evaluated, expected, decoded, committed)
+    # Afterwards: a seller that faked the scores of copies is told of by its scores, whichever copies were drawn.
+    check_duplicates(dict(zip(expected, records, strict=True)))
+    return report
 
 
 def audit_sample(evaluated: Evaluated, sample: Part, records: Sequence[bytes]) -> AuditReport:
@@ -122,10 +124,11 @@ def audit_sample(evaluated: Evaluated, sample: Part, records: Sequence[bytes]) -
     themselves. Raises CommittedGarbage, RowsDisagree (an exponent), ScoresDisagree, DuplicatesOpened, UnusableModel,
     ShapeMismatch.
     """
-    check_duplicates(dict(zip(sample.records, records, strict=True)))
     manifest = evaluated.listing.manifest
     decoded = decode_delivery(records, manifest.encoding, manifest.schema)
-    return _compare(evaluated, sample.records, decoded, [None] * len(records))
+    report = _compare(evaluated, sample.records, decoded, [None] * len(records))
+    check_duplicates(dict(zip(sample.records, records, strict=True)))
+    return report
 
 
 def _compare(
