@@ -60,7 +60,7 @@ def test_threads_batches_and_another_algorithm_stay_within_the_bound(network: Ar
         others += [projected_gradients(network, theta, X[:N], y[:N], projection, batch=batch) for batch in (1, 7, 64)]
         for other in others:
             assert np.abs(other - rows).max() * scale <= bound
-            integers, again = quantise_rows(rows, scale)[0], quantise_rows(other, scale)[0]
+            integers, again = quantise_rows(rows, scale).entries, quantise_rows(other, scale).entries
             assert np.abs(integers.astype(int) - again.astype(int)).max() <= 1
             assert (integers != again).mean() <= ROUNDING_SHARE
 
