@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -54,7 +55,7 @@ def live(directory: Path, case: str) -> None:
     world.wrap = recorded(directory / "sent")
     # More rows than the listing opens for nothing: the sample is bought first.
     rows = AUDITED + 2 if case == "sample" else AUDITED
-    policy = replace(BUYER_POLICY, audit_rows=rows)
+    policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=Fraction(1))
     parties = make_parties(world, seller_type=SELLERS.get(case, Seller), buyer_policy=policy)
     run(case, parties)
     outcome = parties.buyer.outcome

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ from blindfair.protocol.quantities import ETHER, DeliveryKey, RecordIndex, Secon
 SAMPLED = 12
 """More than the ten of twenty that the listing opens for nothing."""
 
-POLICY = replace(BUYER_POLICY, audit_rows=SAMPLED)
+POLICY = replace(BUYER_POLICY, audit_rows=SAMPLED, most_sample_share=Fraction(1))
 SAMPLE_PRICE = Wei(SAMPLED * PER_RECORD)
 REST_PRICE = Wei(PRICE - SAMPLE_PRICE)
 SAMPLE_BOND, REST_BOND = Wei(SAMPLE_PRICE // 10), Wei(REST_PRICE // 10)
@@ -118,12 +119,39 @@ def test_nothing_is_opened_of_a_sample_that_is_bought(at: Callable[[str], World]
 
 
 def test_a_small_selection_is_all_sample(at: Callable[[str], World]) -> None:
-    parties = buying(at("replied"), buyer_policy=replace(BUYER_POLICY, audit_rows=59))
+    parties = buying(at("replied"), buyer_policy=replace(POLICY, audit_rows=59))
     parties.run()
     assert ended(parties).final == "Released"
     assert parties.deltas() == (-PRICE, PRICE)
     assert states(parties) == {"sample": OrderState.RELEASED}
     assert (parties.buyer.audited_rows, len(parties.buyer.bought())) == (len(SELECTED), len(SELECTED))
+
+
+@pytest.mark.parametrize(("share", "rows"), [(Fraction(1, 2), 11), (Fraction(0), 1), (Fraction(1, 21), 1)])
+def test_a_sample_that_is_too_large_a_part_is_not_bought(world: World, share: Fraction, rows: int) -> None:
+    """A listing that opens nothing must not turn a purchase into its own sample: scores would be checked too late."""
+    policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=share)
+    parties = make_parties(world, buyer_policy=policy, goods=stock(opened_share=0.0))
+    parties.run()
+    assert (ended(parties).final, ended(parties).error) == ("NoOrder", "OfferTooSmall")
+    assert parties.deltas() == (0, 0)
+
+
+def test_a_key_that_a_stranger_reveals_first_does_not_keep_back_the_rest(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parties = buying(at("replied"))
+    parties.run(parties.paid)
+    [offer] = parties.seller.offers.values()
+    # Whoever saw the key on its way is quicker: the seller's own transaction never gets into a block.
+    key = parties.seller.secrets.get(f"key.{next(iter(parties.seller.offers))}")
+    assert key is not None
+    parties.world.chain.mine(3)
+    parties.world.send(parties.buyer.exchange.reveal(offer, DeliveryKey(key)))
+    parties.run()
+    assert ended(parties).final == "Released" and ended(parties).error is None
+    assert parties.deltas() == (-PRICE, PRICE)
+    assert not parties.seller.wallet.executed(f"reveal:{next(iter(parties.seller.offers))}")
 
 
 def test_a_listing_that_opens_nothing_can_be_bought(world: World) -> None:

@@ -153,7 +153,7 @@ def test_by_default_a_seller_of_many_records_computes_no_huge_rows() -> None:
     def cost(records: int, width: int, projection: Projection) -> RequestCost:
         return RequestCost.of(wide(width), projection, records=records, queries=1)
 
-    cost(5 * 10**5, 300, Projection.signs(256, bytes(32))).check(SELLER_POLICY)
+    cost(2 * 10**5, 300, Projection.signs(256, bytes(32))).check(SELLER_POLICY)
     for records, projection in (
         (2**20, Projection.identity(4096)),
         (10**6, Projection.signs(16, bytes(32))),

@@ -246,7 +246,8 @@ def test_what_is_committed_and_yet_wrong_is_left_to_the_clock_with_evidence(worl
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.reason) == ("Released", "the clock paid the seller")
+    assert (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
+    assert outcome.reason.startswith("paid for, and not good")
     assert parties.deltas() == (-PRICE, PRICE)
     assert "release" not in parties.buyer.receipts()
     assert dict(parties.buyer.bought())[SELECTED[4]] == WRONG[SELECTED[4]]

@@ -26,7 +26,6 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.wallet import Wallet
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.pricing.functions import LinearPricing
@@ -97,18 +96,15 @@ class Crash(BaseException):
     """The process is gone."""
 
 
-def crashes_before_sending(monkeypatch: pytest.MonkeyPatch, *, exposed: bool = False) -> Callable[[], None]:
-    """From now on whoever broadcasts a transaction dies just before; what is returned undoes it.
+def crashes_before_sending(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From now on whoever broadcasts a transaction dies just before; what is returned undoes it."""
 
-    `exposed` says whether it had noted that it was about to send.
-    """
-
-    def crash(*_: object) -> None:
+    def crash(sender: Sender, raw: bytes) -> None:
         raise Crash
 
     context = monkeypatch.context()
     patch = context.__enter__()
-    patch.setattr(Sender if exposed else Wallet, "broadcast" if exposed else "_broadcast", crash)
+    patch.setattr(Sender, "broadcast", crash)
 
     def undo() -> None:
         context.__exit__(None, None, None)
@@ -116,25 +112,25 @@ def crashes_before_sending(monkeypatch: pytest.MonkeyPatch, *, exposed: bool = F
     return undo
 
 
-def test_a_reveal_that_was_signed_in_time_is_not_sent_too_late(
+def test_a_key_that_a_node_was_shown_to_try_it_out_is_revealed_to_the_last_moment(
     at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A node that is shown the call and then fails must not lock the seller out."""
     parties = make_parties(at("accepted"))
     parties.world.chain.mine(FINAL_DEPTH)
-    undo = crashes_before_sending(monkeypatch)
-    with pytest.raises(Crash):
-        parties.seller.step()
-    undo()
-    advance_to(parties.world, deadline(parties) - SELLER_POLICY.reveal_window // 2 + 1)
+    with monkeypatch.context() as patch:
+
+        def fail(sender: Sender, base: int, tip: int, what: str, least: int = 0) -> int:
+            raise NodeFailure(f"the price of gas is too high for {what}")
+
+        patch.setattr(Sender, "_price", fail)
+        with pytest.raises(NodeFailure):
+            parties.seller.step()
+    assert not any(step.startswith("reveal") for step in parties.seller.transactions())
+    advance_to(parties.world, deadline(parties) - 12)
     parties = reopened(parties)
     parties.run()
-    [step] = [step for step in parties.seller.transactions() if step.startswith("reveal")]
-    signed = parties.seller.transactions()[step]
-    included = [
-        transaction["hash"].to_0x_hex() for transaction, _ in transactions_of(parties.world, parties.seller.address)
-    ]
-    assert signed not in included
-    assert parties.deltas() == (BOND, -BOND)
+    assert parties.deltas() == (-PRICE, PRICE)
 
 
 def test_a_key_that_may_be_known_is_revealed_to_the_last_moment(
@@ -142,7 +138,7 @@ def test_a_key_that_may_be_known_is_revealed_to_the_last_moment(
 ) -> None:
     parties = make_parties(at("accepted"))
     parties.world.chain.mine(FINAL_DEPTH)
-    undo = crashes_before_sending(monkeypatch, exposed=True)
+    undo = crashes_before_sending(monkeypatch)
     with pytest.raises(Crash):
         parties.seller.step()
     undo()

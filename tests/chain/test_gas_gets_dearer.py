@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_nodes import bad_node, forward, rpc_error
+from bad_nodes import bad_node, forward, rpc, rpc_error
 from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on
 
 from blindfair.agents.journal import Journal
@@ -107,6 +107,32 @@ def test_the_cheaper_one_may_still_be_the_one_that_is_included(payer: Payer, che
 def test_a_price_that_is_enough_is_left_alone(payer: Payer, cheap: HardhatNetwork) -> None:
     prepared = payer.party.sender.prepare(payer.exchange.deposit(ETHER, DEPOSIT))
     assert payer.party.sender.dearer(prepared) is None
+
+
+def test_gas_may_cost_nearly_the_ceiling(payer: Payer, cheap: HardhatNetwork) -> None:
+    """A reveal or a dispute must not fail for a price that is allowed."""
+    sender = payer.party.sender
+    prepared = sender.prepare(payer.exchange.deposit(ETHER, DEPOSIT))
+    cheap.set_base_fee(FEE_CEILING * 8 // 10)
+    cheap.mine(1)
+    dearer = sender.dearer(prepared)
+    assert dearer is not None and dearer.max_fee == FEE_CEILING
+    assert sender.prepare(payer.exchange.deposit(ETHER, DEPOSIT)).max_fee == FEE_CEILING
+
+
+def test_a_tip_that_is_far_too_small_is_raised(payer: Payer, cheap: HardhatNetwork) -> None:
+    prepared = payer.party.sender.prepare(payer.exchange.deposit(ETHER, DEPOSIT))
+
+    def greedy(request: dict[str, Any], _: int) -> bytes:
+        if request["method"] == "eth_maxPriorityFeePerGas":
+            return rpc(request, hex(3 * prepared.tip))
+        return forward(cheap.url, request)
+
+    with bad_node(greedy) as node:
+        sender = Sender(connect(node.url, HARDHAT_CHAIN_ID), payer.party.account)
+        dearer = sender.dearer(prepared)
+    assert dearer is not None
+    assert (dearer.nonce, dearer.value, dearer.tip) == (prepared.nonce, prepared.value, 3 * prepared.tip)
 
 
 def test_no_more_is_offered_than_the_ceiling_or_the_account_has(payer: Payer, cheap: HardhatNetwork) -> None:

@@ -54,7 +54,7 @@ def test_threads_batches_and_another_algorithm_stay_within_the_bound(network: Ar
     for projection in projections(network, theta):
         rows = on_threads(1, network, theta, projection)
         scale = choose_row_scale(rows)
-        bound = network_disagreement(network, theta, X[:N], y[:N], projection, scale)
+        bound = network_disagreement(network, theta, X[:N], y[:N], projection, np.full(N, scale))
         assert 0 < bound < ROUNDING_SHARE / 1000
         others = [on_threads(2, network, theta, projection), projection.apply(elsewhere)]
         others += [projected_gradients(network, theta, X[:N], y[:N], projection, batch=batch) for batch in (1, 7, 64)]
@@ -96,7 +96,10 @@ def test_a_model_that_magnifies_every_rounding_is_seen() -> None:
     hidden[:, 64:128] -= 1e14
     identity = Projection.identity(network.parameters)
     rows = record_gradients(network, theta, twice, y[:N])
-    assert network_disagreement(network, theta, twice, y[:N], identity, choose_row_scale(rows)) > ROUNDING_SHARE
+    assert (
+        network_disagreement(network, theta, twice, y[:N], identity, np.full(len(twice), choose_row_scale(rows)))
+        > ROUNDING_SHARE
+    )
 
 
 @pytest.mark.parametrize("size", [0.0, 1.0, 100.0])
@@ -108,7 +111,7 @@ def test_logistic_regression_stays_within_its_bound(trial: Table, size: float) -
     for projection in (Projection.identity(schema.width), Projection.signs(9, bytes(32))):
         rows = model.gradients(X, y, projection)
         scale = choose_row_scale(rows)
-        bound = model.disagreement(X, y, projection, scale)
+        bound = model.disagreement(X, y, projection, np.full(len(X), scale))
         assert np.abs(rows - projection.apply(exact.astype(np.float64))).max() * scale <= bound < 1e-6
     huge = LogisticRegression(schema, np.full(schema.width, 1e15))
-    assert huge.disagreement(X, y, Projection.identity(schema.width), 2047.0) > ROUNDING_SHARE
+    assert huge.disagreement(X, y, Projection.identity(schema.width), np.full(len(X), 2047.0)) > ROUNDING_SHARE

@@ -269,14 +269,15 @@ class Buyer(Agent):
         opened = free_openings(terms, selected)
         if opened >= min(self.policy.fewest_audit_rows, selected):
             return min(self.policy.audit_rows, opened)
-        if not self.policy.buys_sample:
+        sample = min(self.policy.audit_rows, int(self.policy.most_sample_share * selected))
+        if not self.policy.buys_sample or sample < min(self.policy.fewest_audit_rows, selected):
             raise OfferTooSmall(
                 "The purchase is too small for the audit: the listing opens only a part of a selection for nothing",
-                expected=f"at least {self.policy.fewest_audit_rows} records opened",
-                found=f"{opened} of {selected}",
-                hint="raise the budget, audit fewer rows, or let the sample be bought",
+                expected=f"at least {self.policy.fewest_audit_rows} records opened, or bought as a sample",
+                found=f"{opened} of {selected} opened, {sample if self.policy.buys_sample else 0} to be bought",
+                hint="raise the budget, audit fewer rows, or let a larger part be bought as the sample",
             )
-        return min(self.policy.audit_rows, selected)
+        return sample
 
     def _audit(self, evaluated: Evaluated, selected: Digest, selection: Selection) -> tuple[Part, ...]:
         """Check the openings of the drawn records, once; silence and refusal are a failed audit (PROTOCOL 5.3).

@@ -14,6 +14,7 @@ from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
+from blindfair.chain.calls import ACCEPT_GAS, dispute_gas
 from blindfair.chain.exchange import Call
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, open_delivery, verify_fault
@@ -27,7 +28,7 @@ from blindfair.protocol.errors import (
 from blindfair.protocol.messages import Delivery
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import DeliveryKey, Timestamp, Wei
+from blindfair.protocol.quantities import ETHER, DeliveryKey, Gas, Timestamp, Wei
 from blindfair.protocol.selection import chunk_counts, selected_leaves
 
 _NO_KEY = "the seller did not reveal the key in time"
@@ -77,7 +78,10 @@ class BuyerOrder:
             return self._no_order("the offer ran out before it could be accepted", "Expired")
         accept = self._step("accept")
         if not wallet.begun(accept):
-            wallet.check_means(offer.token, self._means, self._gas_reserve, "the price")
+            dispute = wallet.cost_of(Gas(ACCEPT_GAS + dispute_gas(offer.chunk_size)))
+            if offer.token == ETHER and offer.price + offer.bond < dispute:
+                self._buyer.tell("warning", "a dispute would cost more gas than it brings back: cheating is cheap here")
+            wallet.check_means(offer.token, self._means, max(self._gas_reserve, dispute), "the price")
         try:
             wallet.approve(accept, offer.token, offer.price)
             wallet.execute(
@@ -126,18 +130,22 @@ class BuyerOrder:
         return Outcome("Refunded", self._noted("fault") or "somebody proved a chunk wrong; the money came back")
 
     def _released(self) -> Outcome:
-        """What was paid for is opened also where the clock was quicker. An error says that a sample is not good."""
+        """What was paid for is opened also where the clock was quicker. An error says that it is not good."""
         verified = self._noted("verified")
         reason = verified or _BY_THE_CLOCK
         complaint = None if verified else self._look_into(self._key())
         if isinstance(complaint, Fault):
             text = f"Chunk {complaint.index} is not the committed one, and nobody proved it in time"
+            keep_evidence(
+                self._buyer.directory / "evidence",
+                self._buyer.journal,
+                {"error": CommitmentError.__name__, "text": text},
+            )
             complaint = Outcome.stopped(CommitmentError(text))
-        if self._part.name is not PartName.SAMPLE:
-            return Outcome("Released", reason)
+        bought = f"{self._bought()}: " if self._part.name is PartName.SAMPLE else ""
         if complaint is None:
-            return Outcome("Released", f"{self._bought()}: {reason}")
-        return replace(complaint, final="Released", reason=f"{self._bought()} and is not good: {complaint.reason}")
+            return Outcome("Released", f"{bought}{reason}")
+        return replace(complaint, final="Released", reason=f"{bought}paid for, and not good: {complaint.reason}")
 
     def _bought(self) -> str:
         part = self._part

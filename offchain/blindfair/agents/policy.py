@@ -32,6 +32,10 @@ class SellerPolicy:
     gas_reserve: Wei = Wei(10**16)
     """Ether kept out of bonds for every open offer, so that its reveal, claim and withdrawal can be paid for."""
 
+    buyers: frozenset[Address] | None = None
+    """Accounts whose requests are answered; all if None. Whoever makes accounts can use up the evaluations of a listing
+    that answers everybody."""
+
     most_memory: int = 2**32
     """Bytes that rows, features and projection of one request may take together."""
 
@@ -72,8 +76,13 @@ class BuyerPolicy:
     """Whether it buys the drawn records first, as an order of their own, where the listing opens too few of them for
     nothing (PROTOCOL 5.6). If not, it does not buy then."""
 
+    most_sample_share: Fraction = Fraction(1, 2)
+    """Part of a selection that a bought sample may be at most, 0 to 1: so much of the price goes to a seller that faked
+    its scores. Where fewer records than `fewest_audit_rows` are left by it, the buyer does not buy."""
+
     gas_reserve: Wei = Wei(10**16)
-    """Ether that must be left after paying, so that a dispute, a refund or the release can be paid for."""
+    """Ether besides the price that must be there before paying, for the accept and for a refund, the release or a
+    dispute; more is asked for where gas is dear or chunks are large."""
 
     least_bond_share: Fraction = _TWENTIETH
     """Part of the price that a seller must lock, 0 to 1."""
@@ -95,6 +104,7 @@ class BuyerPolicy:
 
     def __post_init__(self) -> None:
         _check_share("least bond", self.least_bond_share)
+        _check_share("sample", self.most_sample_share)
         _check_positive("patience", self.patience)
         if self.budget < 0:
             raise InvalidOption("The budget is negative", expected=">= 0", found=self.budget)

@@ -21,7 +21,7 @@ from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.row_store import RowStore
-from blindfair.agents.seller_checks import check_request, check_selection_message
+from blindfair.agents.seller_checks import check_cost, check_request, check_selection_message
 from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
@@ -37,6 +37,7 @@ from blindfair.protocol.delivery import Delivery as EncryptedDelivery
 from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.errors import (
     BlindfairError,
+    BudgetExhausted,
     Expired,
     FieldMismatch,
     JournalDamaged,
@@ -181,7 +182,9 @@ class Seller(Agent):
 
     def _say_no(self, envelope: Envelope, message: Message, error: BlindfairError) -> None:
         # What a counterparty wrote may stand in the error, and is not to come back as something that no message holds.
-        reason = "".join(letter if letter.isprintable() else "?" for letter in str(error))
+        # How far a budget is used up is other buyers' business.
+        said = error.what if isinstance(error, BudgetExhausted) else str(error)
+        reason = "".join(letter if letter.isprintable() else "?" for letter in said)
         step, refusal = f"refusal:{envelope.digest.hex()}", Refusal(envelope.digest, error.name, reason)
         self.mail.write(step, lambda: refusal)
         self.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
@@ -213,6 +216,8 @@ class Seller(Agent):
 
     def _evaluate(self, envelope: Envelope, request: Request) -> None:
         digest = envelope.digest
+        if self._policy.buyers is not None and envelope.sender not in self._policy.buyers:
+            raise UnexpectedMessage("This seller answers only buyers that its owner named", found=envelope.sender)
         step = f"reply:{digest.hex()}"
         reply = self.mail.write(step, lambda: self._reply(envelope, request))
         # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
@@ -227,6 +232,9 @@ class Seller(Agent):
             # Spent before a record is looked at: whether a model fits the records is an answer, too.
             self._ledger.spend_evaluation(request, digest, math.ceil(self.disclosure(request).total_bits))
             self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
+        else:
+            # The process may have died of it, and its owner have lowered the limits since.
+            check_cost(request, self.manifest, self._policy)
         rows = self._rows(digest, request)
         began = time.perf_counter()
         scores = self._scores(request, rows.entries)
@@ -280,7 +288,7 @@ class Seller(Agent):
         self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
 
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
-        check_selection_message(selection, request, self.manifest)
+        check_selection_message(selection, request, self.manifest, self.exchange.now())
         self._orders.check_bond(selection.token, self._policy.bond(selection.price))
         random = self._random(digest)
         # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).

@@ -27,13 +27,23 @@ from blindfair.protocol.quantities import Timestamp
 from blindfair.protocol.sealing import check_sealing_key
 from blindfair.protocol.selection import check_selection
 
+BLOCK = 8192
+"""Records of one ciphertext."""
+
+_COPIES = 5
+"""Arrays as large as the rows that are there while they are rounded."""
+
+_ENCODED = 16
+"""Bytes of an encoded entry: two residues of 8."""
+
 
 @dataclass(frozen=True, slots=True)
 class RequestCost:
     """What the rows of one request take."""
 
     memory: int
-    """Bytes: features and rows as doubles; and the projection, with a batch of rows before it."""
+    """Bytes at once at most: features, rows as doubles with the copies that rounding takes, and the projection with a
+    batch of rows before it; or the rounded rows with their encoding, whole blocks of `BLOCK` records."""
 
     products: int
     """Multiplications: gradients, projection, and the query over the rounded rows."""
@@ -43,8 +53,11 @@ class RequestCost:
         """From the sizes alone. Without a projection there is none to hold or to multiply by."""
         n, d, k = records, model.k, projection.k
         projected = 0 if projection.is_identity else 1
+        computing = 8 * (2 * n * model.features + _COPIES * n * k)
+        computing += 8 * projected * (d * k + 2 * min(n * d, BATCH_NUMBERS))
+        encoding = 2 * n * k + _ENCODED * -(-n // BLOCK) * BLOCK * k
         return cls(
-            memory=8 * (2 * n * model.features + n * k + projected * (d * k + 2 * min(n * d, BATCH_NUMBERS))),
+            memory=max(computing, encoding),
             products=n * (model.products + projected * d * k + k * queries),
         )
 
@@ -91,11 +104,15 @@ def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, no
         )
     # Found out after the payment it would be nobody's gain.
     check_sealing_key(request.buyer_hpke)
-    _check_model(request, manifest, policy)
+    check_cost(request, manifest, policy)
     _check_query(request)
 
 
-def _check_model(request: Request, manifest: Manifest, policy: SellerPolicy) -> None:
+def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> None:
+    """Whether the model is one, fits its projection, and is of a bearable size.
+
+    Raises UnusableModel, ShapeMismatch, TooCostly.
+    """
     model = load_scoring_model(request.model_name, request.model_config, request.weights)
     projection = Projection.from_parts(request.projection, request.basis)
     if projection.k != request.dimension:
@@ -121,11 +138,13 @@ def _check_query(request: Request) -> None:
         )
 
 
-def check_selection_message(selection: Selection, request: Request, manifest: Manifest) -> None:
-    """Whether a selection keeps to what the request and the listing allow (PROTOCOL 5.1).
+def check_selection_message(selection: Selection, request: Request, manifest: Manifest, now: Timestamp) -> None:
+    """Whether a selection keeps to what the request and the listing allow, in the request's time (PROTOCOL 5.1).
 
-    Raises FieldMismatch, and MalformedMessage for records outside the listing.
+    Raises FieldMismatch, Expired, and MalformedMessage for records outside the listing.
     """
+    if now > request.expiry:
+        raise Expired("The request of this selection has expired", expected=request.expiry, found=now)
     terms = manifest.terms
     if commit_buyer_randomness(selection.buyer_random) != request.buyer_commitment:
         raise FieldMismatch("The buyer's number is not the one it committed to")

@@ -55,8 +55,20 @@ class SellerOrders:
         return self._seller.journal.intent(f"ended:{name}")
 
     def is_sold(self, name: str) -> bool:
-        """Whether the key of this offer was revealed, so that its accept was final, and the money did not go back."""
-        return self._seller.wallet.executed(f"reveal:{name}") and self.ending(name) != "Refunded"
+        """Whether the key of this offer is public and its accept final, and the money did not go back.
+
+        By the chain, since anybody may reveal a key that it has seen on its way. Raises NodeFailure.
+        """
+        seller, offer, ending = self._seller, self.offers().get(name), self.ending(name)
+        if offer is None or ending is not None:
+            return ending == "Released"
+        state = seller.exchange.order(offer.struct_hash()).state
+        accepted = seller.exchange.accepted_at(offer.struct_hash())
+        return (
+            state in (OrderState.REVEALED, OrderState.RELEASED)
+            and accepted is not None
+            and seller.exchange.is_final(accepted.block_number, seller.finality)
+        )
 
     def check_bond(self, token: Address, bond: Wei) -> None:
         """Whether one more offer with this bond is within the policy. Raises BudgetExhausted, which buyers are told."""

@@ -1,5 +1,5 @@
 """How bytes get from one agent to the other. Agents know only `Transport`; what carries the bytes may lose nothing, may
-repeat, and is trusted with nothing: every message is signed, and the delivery sealed."""
+repeat, and is trusted with nothing: every message is signed, and all but the public listing sealed."""
 
 import hashlib
 import os
@@ -40,7 +40,7 @@ class FolderTransport:
     """Mailboxes as folders under `root`: one machine, or a folder that two machines share.
 
     A file is named by the hash of its bytes; what has another name, or is no plain file, is not looked at. Whoever else
-    may write into the folder can take messages away, and nothing more.
+    may write into the folder can take messages away, or fill the disk with others, and nothing more.
     """
 
     def __init__(self, root: Path, own: Address) -> None:

@@ -12,13 +12,14 @@ from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Call, DataExchange, Finality
 from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
 from blindfair.protocol.errors import (
+    BlindfairError,
     ContractReverted,
     InsufficientFunds,
     JournalDamaged,
     NodeFailure,
     TransactionUncertain,
 )
-from blindfair.protocol.quantities import ETHER, Address, Wei
+from blindfair.protocol.quantities import ETHER, Address, Gas, Wei
 
 _ATTEMPTS = 8
 
@@ -54,6 +55,8 @@ class Wallet:
         """
         for attempt in range(_ATTEMPTS):
             name = f"{step}.{attempt}" if attempt else step
+            # From here on the node knows the call: it is asked to try it out before it is signed.
+            self._journal.note(f"exposed:{step}", "a node may have seen what is in it")
             self._journal.once(
                 f"transaction:{name}",
                 lambda: self._sender.prepare(call(), self._next_number()).to_bytes(),
@@ -83,7 +86,7 @@ class Wallet:
                 return receipt
             if not may_send():
                 raise Waiting(f"it is no longer safe to send the transaction of {step}")
-            versions.append(self._at_the_price_of_now(name, versions))
+            trouble = self._raise_the_price(name, versions)
             self._broadcast(step, versions[-1])
             receipt = self._included(versions)
         except ContractReverted:
@@ -95,19 +98,26 @@ class Wallet:
                 raise Waiting(f"an earlier transaction of {step} is in a block that the node does not show") from None
             return None
         if receipt is None:
-            raise Waiting(f"the transaction of {step} is not included yet")
+            raise trouble or Waiting(f"the transaction of {step} is not included yet")
         return receipt
 
     def _included(self, versions: Sequence[PreparedTransaction]) -> Receipt | None:
         return next(filter(None, (self._sender.receipt(version.hash) for version in versions)), None)
 
-    def _at_the_price_of_now(self, name: str, versions: Sequence[PreparedTransaction]) -> PreparedTransaction:
-        dearer = self._sender.dearer(versions[-1])
-        if dearer is None:
-            return versions[-1]
-        again = f"{name}+{len(versions)}"
-        self._journal.once(f"transaction:{again}", dearer.to_bytes, intent="the same for more gas money")
-        return self._prepared(again)
+    def _raise_the_price(self, name: str, versions: list[PreparedTransaction]) -> BlindfairError | None:
+        """Add a dearer version where gas became dearer; what stood in the way, if anything did.
+
+        The version that is there is sent again all the same: gas may become cheaper.
+        """
+        try:
+            dearer = self._sender.dearer(versions[-1])
+        except (NodeFailure, InsufficientFunds) as trouble:
+            return trouble
+        if dearer is not None:
+            again = f"{name}+{len(versions)}"
+            self._journal.once(f"transaction:{again}", dearer.to_bytes, intent="the same for more gas money")
+            versions.append(self._prepared(again))
+        return None
 
     def _versions(self, name: str) -> list[PreparedTransaction]:
         """The first transaction of this name and those that were signed in its place when gas became dearer."""
@@ -127,7 +137,6 @@ class Wallet:
         return 1 + max((prepared.nonce for prepared in signed if self._sender.is_known(prepared)), default=-1)
 
     def _broadcast(self, step: str, prepared: PreparedTransaction) -> None:
-        self._journal.note(f"broadcast:{step}", "from here on others may know what is in it")
         try:
             self._sender.broadcast(prepared.raw)
         except ContractReverted as error:
@@ -171,13 +180,17 @@ class Wallet:
             self.check_funds(token, amount, what)
             self.check_funds(ETHER, reserve, f"the gas of what comes after {what}")
 
+    def cost_of(self, gas: Gas) -> Wei:
+        """What so much gas costs at most while its price has no more than doubled. Raises NodeFailure."""
+        return Wei(gas * 2 * self._sender.gas_price())
+
     def begun(self, step: str) -> bool:
         """Whether a transaction of `step` was signed; it may have been sent."""
         return self._journal.get(f"transaction:{step}") is not None
 
     def exposed(self, step: str) -> bool:
-        """Whether a transaction of `step` may have been seen by a node."""
-        return self._journal.intent(f"broadcast:{step}") is not None
+        """Whether the call of `step` may have been seen by a node, be it that it was only tried out."""
+        return self._journal.intent(f"exposed:{step}") is not None
 
     def executed(self, step: str) -> bool:
         """Whether a transaction of `step` was seen in a block."""

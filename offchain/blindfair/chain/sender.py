@@ -72,8 +72,7 @@ class Sender:
         self._check_funds(call, call.value)
         gas_limit = self._gas_limit(call)
         base, tip = self._fees()
-        price = 2 * base + tip
-        self._check_price(price, call.name)
+        price = self._price(base, tip, call.name)
         self._check_funds(call, Wei(call.value + gas_limit * price))
         with asking("eth_getTransactionCount"):
             count = int(self.web3.eth.get_transaction_count(self._checksummed(), "latest"))
@@ -124,14 +123,21 @@ class Sender:
             raise NodeFailure("the price of gas is negative", found=f"{base} and {tip} wei", hint="use another node")
         return base, tip
 
-    def _check_price(self, price: int, what: str) -> None:
-        if price > self._fee_ceiling:
+    def gas_price(self) -> Wei:
+        """What a unit of gas costs now. Raises NodeFailure."""
+        return Wei(sum(self._fees()))
+
+    def _price(self, base: int, tip: int, what: str, least: int = 0) -> int:
+        """What to offer for a unit: room for the base fee to double, as far as the ceiling goes."""
+        needed = max(base + tip, least)
+        if needed > self._fee_ceiling:
             raise NodeFailure(
                 f"the price of gas is too high for {what}",
                 expected=f"at most {self._fee_ceiling} wei",
-                found=f"{price} wei",
+                found=f"{needed} wei",
                 hint="wait, use another node, or raise the ceiling",
             )
+        return max(needed, min(2 * base + tip, self._fee_ceiling))
 
     def dearer(self, prepared: PreparedTransaction) -> PreparedTransaction | None:
         """The same call at the same number for the price of gas of now; None while what it offers is enough.
@@ -140,12 +146,11 @@ class Sender:
         InsufficientFunds if the account cannot pay the higher price, and NodeFailure.
         """
         base, tip = self._fees()
-        if base + tip <= prepared.max_fee:
+        if base + tip <= prepared.max_fee and tip <= 2 * prepared.tip:
             return None
         # Nodes take another transaction of the same number only for a tenth more of both.
         tip = max(tip, prepared.tip * 11 // 10 + 1)
-        price = max(2 * base + tip, prepared.max_fee * 11 // 10 + 1)
-        self._check_price(price, "a transaction that waits")
+        price = self._price(base, tip, "a transaction that waits", least=prepared.max_fee * 11 // 10 + 1)
         if self._balance() < prepared.value + prepared.gas_limit * price:
             raise InsufficientFunds(
                 f"{self.address} cannot pay what gas costs by now",

@@ -37,16 +37,18 @@ _PATCH = 9
 
 
 def network_disagreement(
-    network: Architecture, theta: Floats, X: Floats, y: Classes, projection: Projection, row_scale: float
+    network: Architecture, theta: Floats, X: Floats, y: Classes, projection: Projection, row_scales: Floats
 ) -> float:
-    """`D` in units of a rounded row: the largest over the records given, `n x features`. Raises ShapeMismatch."""
+    """`D` in units of a rounded row: the largest over the records given, `n x features`, each row at its own scale of
+    `row_scales`, `n`. Raises ShapeMismatch."""
     point, worst = torch.from_numpy(theta), 0.0
     for start in range(0, len(X), _BATCH):
         part = slice(start, start + _BATCH)
         features = torch.from_numpy(np.ascontiguousarray(X[part]))
         errors, sizes = row_errors(network, point, features, torch.from_numpy(y[part]))
-        worst = max(worst, float(projected_errors(errors, sizes, projection).max()))
-    return in_units(worst, row_scale)
+        bounds = projected_errors(errors, sizes, projection).max(axis=1)
+        worst = max(worst, float((bounds * row_scales[part]).max()))
+    return in_units(worst)
 
 
 def projected_errors(errors: Floats, sizes: Floats, projection: Projection) -> Floats:
@@ -56,9 +58,9 @@ def projected_errors(errors: Floats, sizes: Floats, projection: Projection) -> F
     return projection.absolute(errors.shape[1]).apply(errors + growth(errors.shape[1] + 2) * sizes)
 
 
-def in_units(error: float, row_scale: float) -> float:
-    """`D` from the largest `e`."""
-    return 2 * (error * row_scale + ROW_LIMIT * _U)
+def in_units(error: float) -> float:
+    """`D` from the largest `e`, in units."""
+    return 2 * (error + ROW_LIMIT * _U)
 
 
 def growth(terms: int) -> float:

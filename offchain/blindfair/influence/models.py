@@ -90,15 +90,16 @@ class LogisticRegression:
         rows = record_gradients(self.weights, X, y)
         return rows if projection is None else projection.apply(rows)
 
-    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scale: float) -> float:
-        """How far two honest machines may lie apart in these rows at most, in units of a rounded row.
+    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scales: Floats) -> float:
+        """How far two honest machines may lie apart in these `n` rows at most, in units of each row's own scale.
 
         The score `x . theta` lies within `growth(d + 2) |x| . |theta|`, the slope of the loss by it changes by at most
         a quarter of that, and its own evaluation by 8 roundings (`disagreement`).
         """
         sizes = np.abs(X)
         errors = (growth(self.k + 2) * (sizes @ np.abs(self.weights)) / 4 + 8 * growth(1))[:, None] * sizes
-        return in_units(float(projected_errors(errors, sizes, projection).max(initial=0.0)), row_scale)
+        bounds = projected_errors(errors, sizes, projection).max(axis=1, initial=0.0)
+        return in_units(float((bounds * row_scales).max(initial=0.0)))
 
     def estimate(self, records: int) -> RowsEstimate:
         """From a trial of one batch of zeros."""

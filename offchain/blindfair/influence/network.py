@@ -88,9 +88,9 @@ class NetworkModel:
             return record_gradients(self.network, self.weights, X, y)
         return projected_gradients(self.network, self.weights, X, y, projection)
 
-    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scale: float) -> float:
-        """How far two honest machines may lie apart in these rows at most, in units of a rounded row."""
-        return network_disagreement(self.network, self.weights, X, y, projection, row_scale)
+    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scales: Floats) -> float:
+        """How far two honest machines may lie apart in these `n` rows at most, in units of each row's own scale."""
+        return network_disagreement(self.network, self.weights, X, y, projection, row_scales)
 
     def estimate(self, records: int) -> RowsEstimate:
         """From a trial of a few records of zeros."""

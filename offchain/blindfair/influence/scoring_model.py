@@ -73,8 +73,8 @@ class ScoringModel(Protocol):
         """The same of records that are numbers already: `n x features` and class codes `n`."""
         ...
 
-    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scale: float) -> float:
-        """How far two honest machines may lie apart in these rows at most, in units of a rounded row."""
+    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scales: Floats) -> float:
+        """How far two honest machines may lie apart in these `n` rows at most, in units of each row's own scale."""
         ...
 
     def estimate(self, records: int) -> RowsEstimate:

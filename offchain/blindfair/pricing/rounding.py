@@ -3,13 +3,12 @@
 Not here: the rounding itself (room `influence`).
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from blindfair.influence.arrays import Floats
-from blindfair.influence.quantise import QuantisedRows, choose_row_scale, quantise_rows
+from blindfair.influence.quantise import QuantisedRows, choose_exponents, choose_row_scale, quantise_rows
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 
@@ -28,10 +27,10 @@ class Rounding:
     exponent_bits: int
     spearman: float | None
 
-    @property
-    def largest_scale(self) -> float:
-        """Units per 1.0 of the largest rows, which are divided by the largest power of two."""
-        return math.ldexp(self.row_scale, 1 - 2**self.exponent_bits)
+    def scales(self, rows: Floats) -> Floats:
+        """Units per 1.0 of each of `n` rows, at its exponent."""
+        exponents = choose_exponents(rows, self.row_scale, self.exponent_bits)
+        return np.ldexp(self.row_scale, -exponents.astype(np.int64))
 
     def apply(self, rows: Floats) -> QuantisedRows:
         """Rows `n x k` as a seller rounds them. Raises UnusableModel as `quantise_rows`."""

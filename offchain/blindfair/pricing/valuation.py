@@ -86,7 +86,7 @@ def prepare_valuation(
     query = projection.project_query(full_query)
     rounding = faithful_rounding(own_rows, query)
     sample = everything[0][:_SAMPLE], everything[1][:_SAMPLE]
-    _check_audit(model.disagreement(*sample, projection, rounding.largest_scale))
+    _check_audit(model.disagreement(*sample, projection, rounding.scales(own_rows[:_SAMPLE])))
     integer_query, query_scale = quantise_query(query, plain_modulus)
     rows = rounding.apply(own_rows[len(train) :])
     trusted = np.empty(len(validation))

@@ -51,7 +51,7 @@ class Delivery:
     """Seller to buyer: the sealed ciphertext and the offer that the buyer may accept (PROTOCOL 6.4, 6.5)."""
 
     TYPE: ClassVar[str] = "delivery"
-    LIMIT: ClassVar[int] = 2**30
+    LIMIT: ClassVar[int] = 900 * 2**20
 
     selection: Digest
     part: PartName

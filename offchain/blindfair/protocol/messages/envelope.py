@@ -22,7 +22,7 @@ VERSION = 1
 SIGNATURE_SIZE = 65
 DOCUMENT_LIMIT = 16 * 2**20
 """Bytes of a document: the first chunks of a million records fit."""
-ENVELOPE_LIMIT = 2**30
+ENVELOPE_LIMIT = 900 * 2**20
 """Bytes of any message; each type has a smaller limit of its own."""
 _PARTS_LIMIT = 4
 
