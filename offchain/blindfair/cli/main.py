@@ -12,18 +12,25 @@ import typer
 from rich.console import Console
 
 import blindfair
+from blindfair.cli import account, deploying
 from blindfair.cli.amounts import parse_ether
+from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import Screen
 from blindfair.cli.ending import run_to_its_end
+from blindfair.cli.seller import commands as seller
 from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
 
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.add_typer(seller.app, name="seller")
+app.add_typer(buyer.app, name="buyer")
+app.add_typer(account.app, name="account")
+app.command("deploy")(deploying.deploy)
 
 
 @app.callback(invoke_without_command=True)

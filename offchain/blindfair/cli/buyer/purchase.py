@@ -1,0 +1,121 @@
+"""The buyer's long commands: until there are scores to show, and on to the end of a trade."""
+
+import sys
+from pathlib import Path
+
+import typer
+
+from blindfair.agents.books import buyer_books
+from blindfair.agents.buyer import Buyer
+from blindfair.agents.journal import Journal
+from blindfair.agents.outcome import Outcome
+from blindfair.agents.valuer import Choice
+from blindfair.chain.costs import gas_price
+from blindfair.cli.buyer.export import BOUGHT, export_bought
+from blindfair.cli.buyer.opened import CONFIRMED, opened_purchase
+from blindfair.cli.buyer.report import (
+    evaluation_document,
+    outcome_document,
+    show_costs,
+    show_evaluation,
+    show_outcome,
+)
+from blindfair.cli.output import Output
+from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.settings import Settings
+from blindfair.cli.party.turns import Turns
+from blindfair.protocol import errors
+from blindfair.protocol.errors import FaultProven, InvalidOption, NoAnswer
+
+
+def was_confirmed(directory: Path) -> bool:
+    """Whether its owner has agreed to the purchase. Raises JournalVersion, JournalDamaged."""
+    path = directory / "journal.sqlite"
+    if not path.exists():
+        return False
+    journal = Journal(path)
+    try:
+        return journal.intent(CONFIRMED) is not None
+    finally:
+        journal.close()
+
+
+def show_scores(directory: Path, settings: Settings, password_file: Path | None, poll: float, output: Output) -> None:
+    """Ask, wait for the answer, and show what it says. Raises what the evaluation raises."""
+    with Screen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
+        evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
+        scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
+        screen.still()
+        show_evaluation(output.lines, evaluated, choice, scores)
+        if choice.records:
+            output.lines.item("next", f"blindfair buyer buy --directory {directory}")
+        output.document(evaluation_document(evaluated, choice, scores))
+
+
+def complete(
+    directory: Path,
+    settings: Settings,
+    password_file: Path | None,
+    poll: float,
+    output: Output,
+    *,
+    export: Path | None,
+    confirmed: bool,
+) -> None:
+    """Take the purchase to its end, asking its owner first unless `confirmed` or agreed to before.
+
+    Raises what ended it where an error did, FaultProven or NoAnswer for an order that was refunded, and what the agent
+    raises.
+    """
+    with Screen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
+        buyer, turns = purchase.buyer, Turns(screen, poll)
+        if buyer.outcome is None:
+            _, choice = turns.until(purchase.evaluated)
+            if choice.records and not _agreed(buyer, choice, screen, output, confirmed):
+                output.lines.item("", "nothing was bought; the same command asks again")
+                output.document({"final": None, "reason": "not agreed to"})
+                return
+        outcome = turns.until(purchase.ended)
+        screen.still()
+        if buyer.bought():
+            target = export or directory / BOUGHT
+            output.lines.item("records", f"{export_bought(buyer, target):,} in {target}")
+    show_outcome(output.lines, outcome, None, directory)
+    _raise_failure(outcome, refunded_by_clock=any(step.startswith("refund") for step in buyer_gas(directory)))
+    output.document(outcome_document(buyer_books(directory)))
+
+
+def buyer_gas(directory: Path) -> dict[str, int]:
+    """Gas by step. Raises JournalVersion, JournalDamaged."""
+    books = buyer_books(directory)
+    return {} if books is None else books.common.gas
+
+
+def _agreed(buyer: Buyer, choice: Choice, screen: Screen, output: Output, confirmed: bool) -> bool:
+    """Whether to pay: agreed to before, now by option, or now by the owner's answer. Raises InsufficientFunds."""
+    if buyer.journal.intent(CONFIRMED) is not None:
+        return True
+    buyer.wallet.check_means(buyer.policy.token, choice.price, buyer.policy.gas_reserve, "the price")
+    screen.still()
+    show_costs(screen.lines, choice.price, gas_price(buyer.exchange.web3), buyer.exchange.balance(buyer.address))
+    if not confirmed:
+        if not sys.stdin.isatty():
+            raise InvalidOption(
+                "Nobody can be asked whether to pay",
+                expected="--yes",
+                found="neither that nor a terminal",
+                hint="look at the price above, then add --yes",
+            )
+        if not typer.confirm("Pay?", err=True):
+            return False
+    buyer.journal.note(CONFIRMED)
+    return True
+
+
+def _raise_failure(outcome: Outcome, *, refunded_by_clock: bool) -> None:
+    """A trade that did not come off is told by its error's name and code. Nothing worth buying is no error."""
+    if outcome.final == "Refunded":
+        kind = NoAnswer if refunded_by_clock else FaultProven
+        raise kind("Price and bond came back", expected="a verified delivery", found=outcome.reason)
+    if outcome.error is not None and outcome.final == "NoOrder":
+        raise getattr(errors, outcome.error)(**(outcome.details or {"what": outcome.reason}))

@@ -1,0 +1,73 @@
+"""`blindfair deploy`: the escrow contract on any chain, at the same address everywhere, safe to run twice."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from blindfair.chain.artifacts import verification_input
+from blindfair.chain.deployment import Deployment
+from blindfair.chain.deterministic import complete_deployment, escrow_address, is_deployed, prepare_deployment
+from blindfair.chain.node import connect
+from blindfair.chain.sender import Sender
+from blindfair.cli.account import KeystoreFile
+from blindfair.cli.amounts import show_ether
+from blindfair.cli.demo.lines import Lines
+from blindfair.cli.keystore import read_password, unlock
+from blindfair.cli.options import JsonFile, PasswordFile, Rpc
+from blindfair.cli.output import Output
+from blindfair.cli.targets import check_folder_target, write_folder
+from blindfair.protocol.errors import MalformedFile
+from blindfair.protocol.fields import hex_text
+from blindfair.protocol.quantities import BlockNumber
+
+
+def deploy(
+    rpc: Rpc,
+    chain_id: Annotated[int, typer.Option(help="The chain that is meant; a node of another is refused.", min=1)],
+    keystore: KeystoreFile,
+    password_file: PasswordFile = None,
+    folder: Annotated[
+        Path, typer.Option("--deployments", metavar="DIR", help="Where the deployment's files are written.")
+    ] = Path("deployments"),
+    json_file: JsonFile = None,
+) -> None:
+    """Put the escrow contract on a chain, or find it there.
+
+    Its address depends on its code alone. Writes DIR/<chain id>.json for seller and buyer, and
+    DIR/<chain id>.input.json with which block explorers verify the sources.
+    """
+    output = Output(json_file)
+    check_folder_target(folder, "--deployments")
+    progress = Lines(Console(stderr=True))
+    web3 = connect(rpc, chain_id)
+    transaction, first_block = None, _known_block(folder / f"{chain_id}.json")
+    if is_deployed(web3):
+        progress.item("deploy", f"the contract is at {escrow_address()} already; nothing is sent")
+    else:
+        sender = Sender(web3, unlock(keystore, read_password(password_file, keystore)))
+        prepared = prepare_deployment(sender)
+        progress.item(
+            "deploy",
+            f"to {escrow_address()}: at most {prepared.gas_limit:,} gas, {show_ether(prepared.max_cost)} ether",
+        )
+        made = complete_deployment(sender, prepared)
+        transaction, first_block = hex_text(made.transaction), made.block_number
+    deployment = Deployment.of(web3, escrow_address(), first_block)
+    files = {f"{chain_id}.json": deployment.to_bytes(), f"{chain_id}.input.json": verification_input()}
+    write_folder(folder, files)
+    lines = output.lines
+    lines.item("escrow", f"{deployment.address} on chain {chain_id}")
+    lines.item("code", f"hash {hex_text(deployment.code_hash)}, compared byte by byte with this version's")
+    lines.item("files", ", ".join(str(folder / name) for name in files))
+    output.document({**deployment.to_document(), "transaction": transaction})
+
+
+def _known_block(path: Path) -> BlockNumber:
+    """Where the search for events may begin; a contract that somebody else put there is searched from the start."""
+    try:
+        deployment = Deployment.from_bytes(path.read_bytes())
+    except (OSError, MalformedFile):
+        return BlockNumber(0)
+    return deployment.first_block if deployment.address == escrow_address() else BlockNumber(0)
