@@ -7,7 +7,7 @@ from typing import TypeVar
 from blindfair.agents.agent import Agent
 from blindfair.agents.waiting import Waiting
 from blindfair.cli.party.screen import Screen
-from blindfair.protocol.errors import NodeFailure
+from blindfair.protocol.errors import BlindfairError, NodeFailure
 
 Result = TypeVar("Result")
 
@@ -18,15 +18,23 @@ POLL = 1.0
 
 
 class Turns:
-    """Repeats attempts with `poll` seconds between them. For as long as `patience` a failing node is borne."""
+    """Repeats attempts with `poll` seconds in between. Errors of the kind `bears` are borne for `patience` seconds."""
 
-    def __init__(self, screen: Screen, poll: float = POLL, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        screen: Screen,
+        poll: float = POLL,
+        *,
+        patience: float = PATIENCE,
+        bears: type[BlindfairError] = NodeFailure,
+    ) -> None:
         self._screen = screen
         self._poll = poll
         self._patience = patience
+        self._bears = bears
 
     def until(self, attempt: Callable[[], Result]) -> Result:
-        """What `attempt` gives once it raises Waiting no more. Raises NodeFailure after all patience, and all else."""
+        """What `attempt` gives once it raises Waiting no more. Raises what is borne after that, all else at once."""
         failing_since: float | None = None
         while True:
             try:
@@ -34,7 +42,7 @@ class Turns:
             except Waiting as waiting:
                 failing_since = None
                 self._screen.waiting(waiting.reason)
-            except NodeFailure as failure:
+            except self._bears as failure:
                 failing_since = time.monotonic() if failing_since is None else failing_since
                 if time.monotonic() - failing_since > self._patience:
                     raise

@@ -1,5 +1,6 @@
 """`blindfair seller`: list a table, answer buyers, see how it goes, take the money home."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -141,17 +142,14 @@ def serve(
         save(directory, settings)
 
         def turn() -> None:
-            try:
-                while seller.step():
-                    pass
-            except BlindfairError as trouble:
-                # Others may have caused it, and whatever it is, other orders go on: the owner reads it.
-                screen.trouble(trouble)
+            while seller.step():
+                pass
             raise seller.waiting or Waiting("no buyer asks anything now")
 
         screen.lines.item("serves", f"listing 0x{seller.listing.hex()} as {seller.address}; Ctrl-C ends it")
         try:
-            Turns(screen, poll).until(turn)
+            # Whatever the trouble with one order is, the others go on: its owner reads of it.
+            Turns(screen, poll, patience=math.inf, bears=BlindfairError).until(turn)
         except KeyboardInterrupt:
             screen.still()
             screen.lines.item("", "stopped; the same command goes on where it was")
