@@ -13,7 +13,7 @@ from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address
 
 
-def withdraw(seller: Agent, offers: Iterable[Offer], token: Address, to: Address) -> bool:
+def withdraw_by_hand(seller: Agent, offers: Iterable[Offer], token: Address, to: Address) -> bool:
     """Withdraw the whole free balance in `token` to an address; whether there was any.
 
     A withdrawal that was begun before is finished first, wherever it goes. Raises Waiting until it is in a block,

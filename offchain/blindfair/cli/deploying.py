@@ -1,9 +1,7 @@
-"""`blindfair deploy`: the escrow contract on any chain, at the same address everywhere, safe to run twice."""
+"""What `blindfair deploy` does: the escrow contract on any chain, at the same address everywhere, safe to run twice."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 
 from blindfair.chain.artifacts import verification_input
@@ -11,11 +9,9 @@ from blindfair.chain.deployment import Deployment
 from blindfair.chain.deterministic import complete_deployment, escrow_address, is_deployed, prepare_deployment
 from blindfair.chain.node import connect
 from blindfair.chain.sender import Sender
-from blindfair.cli.account import KeystoreFile
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.demo.lines import Lines
 from blindfair.cli.keystore import read_password, unlock
-from blindfair.cli.options import JsonFile, PasswordFile, Rpc
 from blindfair.cli.output import Output
 from blindfair.cli.targets import check_folder_target, write_folder
 from blindfair.protocol.errors import MalformedFile
@@ -23,22 +19,13 @@ from blindfair.protocol.fields import hex_text
 from blindfair.protocol.quantities import BlockNumber
 
 
-def deploy(
-    rpc: Rpc,
-    chain_id: Annotated[int, typer.Option(help="The chain that is meant; a node of another is refused.", min=1)],
-    keystore: KeystoreFile,
-    password_file: PasswordFile = None,
-    folder: Annotated[
-        Path, typer.Option("--deployments", metavar="DIR", help="Where the deployment's files are written.")
-    ] = Path("deployments"),
-    json_file: JsonFile = None,
+def deploy_contract(
+    rpc: str, chain_id: int, keystore: Path, password_file: Path | None, folder: Path, output: Output
 ) -> None:
-    """Put the escrow contract on a chain, or find it there.
+    """Deploy or find the contract, and write its files into `folder`. The keystore is opened only to deploy.
 
-    Its address depends on its code alone. Writes DIR/<chain id>.json for seller and buyer, and
-    DIR/<chain id>.input.json with which block explorers verify the sources.
+    Raises CannotWrite, NodeFailure, WrongContract, what `unlock` and `Sender` raise.
     """
-    output = Output(json_file)
     check_folder_target(folder, "--deployments")
     progress = Lines(Console(stderr=True))
     web3 = connect(rpc, chain_id)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 import blindfair
-from blindfair.cli import account, deploying
+from blindfair.cli import account
 from blindfair.cli.amounts import parse_ether
 from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
@@ -20,6 +20,8 @@ from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import Screen
 from blindfair.cli.ending import run_to_its_end
+from blindfair.cli.options import JsonFile, KeystoreFile, PasswordFile, Rpc
+from blindfair.cli.output import Output
 from blindfair.cli.seller import commands as seller
 from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
 
@@ -30,7 +32,6 @@ app = typer.Typer(
 app.add_typer(seller.app, name="seller")
 app.add_typer(buyer.app, name="buyer")
 app.add_typer(account.app, name="account")
-app.command("deploy")(deploying.deploy)
 
 
 @app.callback(invoke_without_command=True)
@@ -121,6 +122,27 @@ def demo(
             write_file(json_file, text.encode())
             screen.note(f"result in {json_file}")
     sys.stdout.flush()
+
+
+@app.command()
+def deploy(
+    rpc: Rpc,
+    chain_id: Annotated[int, typer.Option(help="The chain that is meant; a node of another is refused.", min=1)],
+    keystore: KeystoreFile,
+    password_file: PasswordFile = None,
+    folder: Annotated[
+        Path, typer.Option("--deployments", metavar="DIR", help="Where the deployment's files are written.")
+    ] = Path("deployments"),
+    json_file: JsonFile = None,
+) -> None:
+    """Put the escrow contract on a chain, or find it there.
+
+    Its address depends on its code alone. Writes DIR/<chain id>.json for seller and buyer, and
+    DIR/<chain id>.input.json with which block explorers verify the sources.
+    """
+    from blindfair.cli.deploying import deploy_contract
+
+    deploy_contract(rpc, chain_id, keystore, password_file, folder, Output(json_file))
 
 
 @contextmanager

@@ -42,17 +42,22 @@ def the_listing(exchange: DataExchange, listing: ListingId | None) -> CommittedE
 
 
 def ask_sellers(
-    surroundings: Surroundings, events: Sequence[CommittedEvent], *, private_key: bytes, own: Address, wait: float
+    surroundings: Surroundings, events: Sequence[CommittedEvent], *, wait: float
 ) -> dict[ListingId, Manifest]:
     """The manifests of those sellers that answer within `wait` seconds.
 
-    What lies in the mailbox is only looked at: it may be another purchase's. Raises Undeliverable.
+    What lies in the mailbox is only looked at: it may be another purchase's. Without an account nobody is asked.
+    Raises Undeliverable.
     """
-    exchange, transport = surroundings.exchange, surroundings.transport(own)
+    exchange, account = surroundings.exchange, surroundings.account
+    if account is None:
+        return {}
+    own = Address(account.address.lower())
+    transport = surroundings.transport(own)
     domain = Domain(exchange.chain_id, exchange.address)
     wanted = {event.listing: event for event in events}
     for event in events:
-        inquiry = sign(Inquiry(event.listing), sender=own, domain=domain, private_key=private_key)
+        inquiry = sign(Inquiry(event.listing), sender=own, domain=domain, private_key=bytes(account.key))
         transport.send(event.seller, inquiry.to_bytes())
     found: dict[ListingId, Manifest] = {}
     looked_at: set[str] = set()

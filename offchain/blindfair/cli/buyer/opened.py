@@ -20,8 +20,9 @@ from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import advance
 from blindfair.influence.threads import one_thread
-from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import Address
 
 CONFIRMED = "confirmed"
 """Step of the journal: the owner has said yes to price and gas."""
@@ -55,8 +56,11 @@ def opened_purchase(
 
     Raises what `open_surroundings`, `Agent` and the tables' reading raise.
     """
-    options = PurchaseOptions.from_document(_part(settings, "purchase"))
-    tables = TableOptions.from_document(_part(settings, "tables"))
+    options, stored = PurchaseOptions.from_document(settings.options), settings.options.get("tables")
+    tables = TableOptions.from_document(stored if isinstance(stored, dict) else {})
+    listing, seller = options.listing_id, settings.options.get("seller")
+    if listing is None or not isinstance(seller, str):
+        raise JournalDamaged("The settings lack the listing that is bought from", found=directory)
     own = tables.read({name: directory / name for name in settings.tables})
     surroundings = open_surroundings(settings, password_file, screen.event)
     width = tables.schema(own).width
@@ -77,15 +81,10 @@ def opened_purchase(
             surroundings,
             valuer,
             options.policy(),
-            seller=options.seller_address,
-            listing=options.listing_id,
+            seller=Address(seller),
+            listing=listing,
         )
         try:
             yield Purchase(buyer, valuer)
         finally:
             buyer.close()
-
-
-def _part(settings: Settings, name: str) -> Document:
-    part = settings.options.get(name)
-    return part if isinstance(part, dict) else {}

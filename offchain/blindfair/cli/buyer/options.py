@@ -1,20 +1,19 @@
 """What a buyer has decided before it asks, as its settings keep it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.cli.amounts import parse_ether
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged
-from blindfair.protocol.quantities import Address, ListingId, Wei
+from blindfair.protocol.quantities import ListingId, Wei
 
 
 @dataclass(frozen=True, slots=True)
 class PurchaseOptions:
-    """From which listing (hexadecimal) of whom, and for how much: amounts in ether as text."""
+    """From which listing (hexadecimal, None for the only one), and for how much: amounts in ether as text."""
 
-    listing: str
-    seller: str
+    listing: str | None
     budget: str
     price_per_record: str | None
     value: str | None
@@ -23,10 +22,10 @@ class PurchaseOptions:
 
     @classmethod
     def from_document(cls, document: Document) -> "PurchaseOptions":
-        """From the settings. Raises JournalDamaged."""
+        """From the settings, whatever else is in them. Raises JournalDamaged."""
         try:
-            return cls(**document)  # type: ignore[arg-type]
-        except TypeError as error:
+            return cls(**{field.name: document[field.name] for field in fields(cls)})  # type: ignore[arg-type]
+        except (TypeError, KeyError) as error:
             raise JournalDamaged("The settings lack an option of a purchase", found=str(error)) from error
 
     def to_document(self) -> Document:
@@ -39,13 +38,13 @@ class PurchaseOptions:
             budget=parse_ether(self.budget), audit_rows=self.audit_rows, least_audit_rows=self.least_audit_rows
         )
 
-    def checked(self) -> "PurchaseOptions":
-        """The same, once all of it was read. Raises InvalidOption."""
+    def check(self) -> None:
+        """Read everything once. Raises InvalidOption."""
         self.policy()
         for amount in (self.price_per_record, self.value):
             if amount is not None:
                 parse_ether(amount)
-        return self
+        _ = self.listing_id
 
     @property
     def offered(self) -> Wei | None:
@@ -58,14 +57,9 @@ class PurchaseOptions:
         return None if self.value is None else parse_ether(self.value)
 
     @property
-    def listing_id(self) -> ListingId:
-        """The listing on chain."""
-        return parse_listing(self.listing)
-
-    @property
-    def seller_address(self) -> Address:
-        """Who committed it."""
-        return Address(self.seller)
+    def listing_id(self) -> ListingId | None:
+        """The listing on chain. Raises InvalidOption."""
+        return None if self.listing is None else parse_listing(self.listing)
 
 
 def parse_listing(text: str) -> ListingId:

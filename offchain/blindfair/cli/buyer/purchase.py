@@ -5,7 +5,6 @@ from pathlib import Path
 
 import typer
 
-from blindfair.agents.books import buyer_books
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.journal import Journal
 from blindfair.agents.outcome import Outcome
@@ -13,13 +12,7 @@ from blindfair.agents.valuer import Choice
 from blindfair.chain.costs import gas_price
 from blindfair.cli.buyer.export import BOUGHT, export_bought
 from blindfair.cli.buyer.opened import CONFIRMED, opened_purchase
-from blindfair.cli.buyer.report import (
-    evaluation_document,
-    outcome_document,
-    show_costs,
-    show_evaluation,
-    show_outcome,
-)
+from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
 from blindfair.cli.output import Output
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
@@ -80,15 +73,9 @@ def complete(
         if buyer.bought():
             target = export or directory / BOUGHT
             output.lines.item("records", f"{export_bought(buyer, target):,} in {target}")
-    show_outcome(output.lines, outcome, None, directory)
-    _raise_failure(outcome, refunded_by_clock=any(step.startswith("refund") for step in buyer_gas(directory)))
-    output.document(outcome_document(buyer_books(directory)))
-
-
-def buyer_gas(directory: Path) -> dict[str, int]:
-    """Gas by step. Raises JournalVersion, JournalDamaged."""
-    books = buyer_books(directory)
-    return {} if books is None else books.common.gas
+        refunded_by_clock = any(step.startswith("refund") for step in buyer.receipts())
+    tell_outcome(directory, output)
+    _raise_failure(outcome, refunded_by_clock=refunded_by_clock)
 
 
 def _agreed(buyer: Buyer, choice: Choice, screen: Screen, output: Output, confirmed: bool) -> bool:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from blindfair.agents.books import BuyerBooks
+from blindfair.agents.books import buyer_books
 from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.outcome import Outcome
 from blindfair.agents.valuer import Choice
 from blindfair.chain.costs import ACCEPT, DISPUTE, RELEASE
 from blindfair.chain.exchange import CommittedEvent
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.demo.lines import Lines
+from blindfair.cli.output import Output
 from blindfair.influence.arrays import Floats
 from blindfair.protocol.documents import Document
 from blindfair.protocol.fields import hex_text
@@ -120,26 +120,25 @@ def show_costs(lines: Lines, price: Wei, gas_price: Wei, balance: Wei) -> None:
     )
 
 
-def outcome_document(books: BuyerBooks | None) -> Document:
-    """Where a purchase stands, from its journal."""
-    if books is None:
-        return {"stage": None, "final": None}
-    outcome = books.outcome
-    return {
+def tell_outcome(directory: Path, output: Output) -> None:
+    """Where a purchase stands, from its journal, both ways. Raises JournalVersion, JournalDamaged."""
+    books = buyer_books(directory)
+    outcome, stage = (None, None) if books is None else (books.outcome, books.stage)
+    if outcome is not None:
+        output.lines.item("ended", f"{outcome.final}: {outcome.reason}")
+    else:
+        output.lines.item("stage", "nothing was asked yet" if stage is None else f"the last thing done is: {stage}")
+        output.lines.item("next", f"blindfair buyer resume --directory {directory}")
+    document: Document = {
+        "error": None if outcome is None else outcome.error,
         "final": None if outcome is None else outcome.final,
         "reason": None if outcome is None else outcome.reason,
-        "error": None if outcome is None else outcome.error,
-        "gas": dict(books.common.gas),
-        "sent_bytes": dict(books.common.sent),
-        "refused_messages": books.common.refused,
-        "stage": books.stage,
+        "stage": stage,
     }
-
-
-def show_outcome(lines: Lines, outcome: Outcome | None, stage: str | None, directory: Path) -> None:
-    """The same for people, and what to type next."""
-    if outcome is not None:
-        lines.item("ended", f"{outcome.final}: {outcome.reason}")
-    else:
-        lines.item("stage", "nothing was asked yet" if stage is None else f"the last thing done is: {stage}")
-        lines.item("next", f"blindfair buyer resume --directory {directory}")
+    if books is not None:
+        document |= {
+            "gas": dict(books.common.gas),
+            "refused_messages": books.common.refused,
+            "sent_bytes": dict(books.common.sent),
+        }
+    output.document(document)

@@ -8,7 +8,9 @@ from blindfair.agents.transport import FolderTransport
 from blindfair.chain.deployment import Deployment, open_exchange
 from blindfair.chain.finality import Finality
 from blindfair.cli.keystore import address_of, read_password, unlock
+from blindfair.cli.options import Begun
 from blindfair.cli.party.settings import Settings
+from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import FileMissing
 
 KEYSTORE = "keystore.json"
@@ -25,6 +27,20 @@ def read_deployment(path: Path) -> Deployment:
             found=error.strerror,
             hint="take the one that `blindfair deploy` or scripts/testnet wrote",
         ) from error
+
+
+def begun_settings(role: str, begun: Begun, options: Document) -> Settings:
+    """What a directory is to be begun with. Raises FileMissing, MalformedFile."""
+    return Settings(
+        role=role,
+        deployment=read_deployment(begun.deployment),
+        rpc=begun.rpc,
+        mail=begun.mail.resolve(),
+        keystore=(begun.keystore or begun.directory / KEYSTORE).resolve(),
+        finality_depth=begun.finality_depth,
+        options=options,
+        tables={},
+    )
 
 
 def open_surroundings(settings: Settings, password_file: Path | None, watch: Callable[[Event], None]) -> Surroundings:

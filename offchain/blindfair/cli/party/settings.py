@@ -12,6 +12,7 @@ from pathlib import Path
 import blindfair
 from blindfair.agents.store import DirectoryLock, write_atomically
 from blindfair.chain.deployment import Deployment
+from blindfair.cli.options import Resumed
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import (
     FileChanged,
@@ -114,6 +115,11 @@ def load(directory: Path, role: str) -> Settings:
                 hint="restore it from a backup",
             )
     return settings
+
+
+def resumed_settings(role: str, resumed: Resumed) -> Settings:
+    """The settings of a directory, with what has moved since. Raises what `load` raises."""
+    return load(resumed.directory, role).moved(rpc=resumed.rpc, mail=resumed.mail, keystore=resumed.keystore)
 
 
 def _read(directory: Path, role: str) -> Settings:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.waiting import Waiting
+from blindfair.cli.options import POLL
 from blindfair.cli.party.screen import Screen
 from blindfair.protocol.errors import BlindfairError, NodeFailure
 
@@ -13,8 +14,6 @@ Result = TypeVar("Result")
 
 PATIENCE = 60.0
 """Seconds for which a node may fail before a command gives up; all is written down, and it can go on later."""
-
-POLL = 1.0
 
 
 class Turns:

@@ -1,15 +1,13 @@
-"""`blindfair seller`: list a table, answer buyers, see how it goes, take the money home."""
+"""`blindfair seller` and its options. What the commands do is in `running`, and loaded when one is run."""
 
-import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from blindfair.agents.waiting import Waiting
-from blindfair.chain.costs import COMMIT, gas_price
-from blindfair.cli.amounts import show_ether
 from blindfair.cli.options import (
+    POLL,
+    Begun,
     DeploymentFile,
     Directory,
     FinalityDepth,
@@ -20,21 +18,12 @@ from blindfair.cli.options import (
     Poll,
     RememberedMail,
     RememberedRpc,
+    Resumed,
     Rpc,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.party.access import KEYSTORE, read_deployment
-from blindfair.cli.party.screen import Screen
-from blindfair.cli.party.settings import Settings, begin, load, save
-from blindfair.cli.party.turns import POLL, Turns, advance
-from blindfair.cli.seller.listing import RECORDS, ListingOptions
-from blindfair.cli.seller.report import listing_document, read_standing, show_listing, show_standing, standing_document
-from blindfair.protocol.errors import BlindfairError, InvalidOption
-from blindfair.protocol.quantities import ETHER, Address, Wei
 
 app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode=None)
-
-ROLE = "seller"
 
 
 @app.command("list")
@@ -71,7 +60,9 @@ def list_records(
 
     The table is copied into DIR; of the records nothing leaves it before `blindfair seller serve` answers buyers.
     """
-    output = Output(json_file)
+    from blindfair.cli.seller.listing import ListingOptions
+    from blindfair.cli.seller.running import run_list
+
     options = ListingOptions(
         label=label,
         leave_out=leave_out or [],
@@ -82,42 +73,14 @@ def list_records(
         price_per_record=price_per_record,
         evaluations=evaluations,
         opened_share=opened_share,
-        opened_records=0,
+        opened_records=opened_records,
         bond_share=bond_share,
         reveal_window=reveal_window,
         dispute_window=dispute_window,
         chunk_size=chunk_size,
-    ).opening(records, opened_records)
-    settings = begin(
-        directory,
-        Settings(
-            role=ROLE,
-            deployment=read_deployment(deployment),
-            rpc=rpc,
-            mail=mail.resolve(),
-            keystore=(keystore or directory / KEYSTORE).resolve(),
-            finality_depth=finality_depth,
-            options=options.to_document(),
-            tables={},
-        ),
-        {RECORDS: records.read_bytes()},
     )
-    # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
-    from blindfair.cli.seller.opened import opened_seller
-
-    with Screen() as screen, opened_seller(directory, settings, password_file, screen) as seller:
-        exchange, listing = seller.exchange, seller.listing
-
-        def is_listed() -> bool:
-            return exchange.seller_of(listing) == seller.address
-
-        if not is_listed():
-            cost = Wei(COMMIT * gas_price(exchange.web3))
-            screen.lines.item("takes", f"one transaction of about {COMMIT:,} gas, {show_ether(cost)} ether now")
-        Turns(screen).until(lambda: advance(seller, is_listed))
-        screen.still()
-        show_listing(output.lines, seller.manifest, directory)
-        output.document(listing_document(seller.manifest))
+    begun = Begun(directory, mail, rpc, deployment, keystore, password_file, finality_depth)
+    run_list(begun, options, records, Output(json_file))
 
 
 @app.command()
@@ -134,33 +97,21 @@ def serve(
 
     Leave it running while an order is open: a key that is not revealed in time costs the bond.
     """
-    output = Output(json_file)
-    settings = load(directory, ROLE).moved(rpc=rpc, mail=mail, keystore=keystore)
-    from blindfair.cli.seller.opened import opened_seller
+    from blindfair.cli.seller.running import run_serve
 
-    with Screen() as screen, opened_seller(directory, settings, password_file, screen) as seller:
-        save(directory, settings)
-
-        def turn() -> None:
-            while seller.step():
-                pass
-            raise seller.waiting or Waiting("no buyer asks anything now")
-
-        screen.lines.item("serves", f"listing 0x{seller.listing.hex()} as {seller.address}; Ctrl-C ends it")
-        try:
-            # Whatever the trouble with one order is, the others go on: its owner reads of it.
-            Turns(screen, poll, patience=math.inf, bears=BlindfairError).until(turn)
-        except KeyboardInterrupt:
-            screen.still()
-            screen.lines.item("", "stopped; the same command goes on where it was")
-    _tell_standing(directory, settings, output)
+    run_serve(Resumed(directory, password_file, keystore, rpc, mail), poll, Output(json_file))
 
 
 @app.command()
-def status(directory: Directory, rpc: RememberedRpc = None, json_file: JsonFile = None) -> None:
+def status(
+    directory: Directory, keystore: Keystore = None, rpc: RememberedRpc = None, json_file: JsonFile = None
+) -> None:
     """What was sold, what is open, and what the account has. Needs no password, and may be asked while it serves."""
+    from blindfair.cli.party.settings import resumed_settings
+    from blindfair.cli.seller.report import tell_standing
+
     output = Output(json_file)
-    _tell_standing(directory, load(directory, ROLE).moved(rpc=rpc, mail=None, keystore=None), output)
+    tell_standing(directory, resumed_settings("seller", Resumed(directory, None, keystore, rpc)), output)
 
 
 @app.command()
@@ -175,28 +126,6 @@ def withdraw(
     json_file: JsonFile = None,
 ) -> None:
     """Take the free balance, bonds that came back, out of the contract. Prices are paid to the account itself."""
-    output = Output(json_file)
-    settings = load(directory, ROLE).moved(rpc=rpc, mail=None, keystore=keystore)
-    target = None if to is None else _address(to)
-    from blindfair.agents.withdrawing import withdraw as withdraw_by_hand
-    from blindfair.cli.seller.opened import opened_seller
+    from blindfair.cli.seller.running import run_withdraw
 
-    with Screen() as screen, opened_seller(directory, settings, password_file, screen) as seller:
-        to_whom = target or seller.address
-        withdrawn = Turns(screen).until(lambda: withdraw_by_hand(seller, seller.offers.values(), ETHER, to_whom))
-        screen.still()
-        output.lines.item("money", "the free balance was withdrawn" if withdrawn else "nothing is left in the contract")
-    _tell_standing(directory, settings, output, withdrawn=withdrawn)
-
-
-def _tell_standing(directory: Path, settings: Settings, output: Output, **more: bool) -> None:
-    standing = read_standing(directory, settings)
-    show_standing(output.lines, standing)
-    output.document({**standing_document(standing), **more})
-
-
-def _address(text: str) -> Address:
-    digits = text.removeprefix("0x").lower()
-    if len(digits) != 40 or not set(digits) <= set("0123456789abcdef"):
-        raise InvalidOption("--to is not an address", expected="0x and 40 hexadecimal digits", found=repr(text[:60]))
-    return Address("0x" + digits)
+    run_withdraw(Resumed(directory, password_file, keystore, rpc), to, Output(json_file))

@@ -1,6 +1,6 @@
 """What a seller lists: a table with terms, as its owner states them, and the stock that an agent makes of them."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class ListingOptions:
     price_per_record: str
     evaluations: int
     opened_share: float
-    opened_records: int
+    opened_records: int | None
     bond_share: float
     reveal_window: int
     dispute_window: int
@@ -58,17 +58,13 @@ class ListingOptions:
         except TypeError as error:
             raise JournalDamaged("The settings lack an option of a listing", found=str(error)) from error
 
-    def opening(self, path: Path, opened_records: int | None) -> "ListingOptions":
-        """The same for the table at `path`, which is read for it, with the records that all audits may see.
+    def check(self, path: Path) -> None:
+        """Read the table at `path` and make everything of it once: what is wrong is told before anything is done.
 
-        Raises what `read_table`, `policy` and `stock` raise: what is wrong is told before anything is done.
+        Raises what `table`, `policy` and `stock` raise.
         """
-        table = self.table(path)
-        opened = max(AUDIT_ROWS, len(table.rows) // 10) if opened_records is None else opened_records
-        options = replace(self, opened_records=opened)
-        options.policy()
-        options.stock(table)
-        return options
+        self.policy()
+        self.stock(self.table(path))
 
     def table(self, path: Path) -> Table:
         """Read the table. Raises what `read_table` raises."""
@@ -81,6 +77,10 @@ class ListingOptions:
             reveal_window=Seconds(self.reveal_window),
             dispute_window=Seconds(self.dispute_window),
         )
+
+    def openable(self, records: int) -> int:
+        """Records that all audits together may see, of so many."""
+        return max(AUDIT_ROWS, records // 10) if self.opened_records is None else self.opened_records
 
     def stock(self, table: Table) -> Stock:
         """What the agent lists. Raises InvalidOption, InvalidListing."""
@@ -100,7 +100,7 @@ class ListingOptions:
                 precision_bits=PRECISION_BITS,
                 evaluations=self.evaluations,
                 disclosed_bits=self.evaluations * bits,
-                opened_records=self.opened_records,
+                opened_records=self.openable(len(records)),
                 opened_share=self.opened_share,
                 disclosures=(PER_RECORD,),
             ),

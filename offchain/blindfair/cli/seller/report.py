@@ -9,6 +9,7 @@ from blindfair.chain.exchange import OrderView
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.demo.lines import Lines
 from blindfair.cli.keystore import address_of
+from blindfair.cli.output import Output
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.seller.listing import ListingOptions
 from blindfair.protocol.documents import Document
@@ -95,7 +96,6 @@ def standing_document(standing: Standing) -> Document:
             "evaluations": books.evaluations,
             "evaluations_allowed": standing.options.evaluations,
             "opened_records": books.opened_records,
-            "opened_records_allowed": standing.options.opened_records,
         },
     }
 
@@ -130,7 +130,7 @@ def show_standing(lines: Lines, standing: Standing) -> None:
     lines.item(
         "used",
         f"{books.evaluations} of {options.evaluations} evaluations, {books.disclosed_bits:,} bits, "
-        f"{books.opened_records} of {options.opened_records} opened records",
+        f"{books.opened_records} opened records",
     )
     for entry, view in standing.orders:
         offer = entry.offer
@@ -141,3 +141,10 @@ def show_standing(lines: Lines, standing: Standing) -> None:
         )
     if not standing.orders:
         lines.item("orders", "none yet")
+
+
+def tell_standing(directory: Path, settings: Settings, output: Output, **more: bool) -> None:
+    """Look, and tell both ways; `more` goes into the document. Raises what `read_standing` raises."""
+    standing = read_standing(directory, settings)
+    show_standing(output.lines, standing)
+    output.document({**standing_document(standing), **more})
