@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from command import Inside
-from local_chain import HARDHAT, ROOT, LocalChain, free_port, shell, wait_for
+from local_chain import HARDHAT, ROOT, LocalChain, children_of, free_port, shell, wait_for
 from real_tables import LABEL, ugly
 from whole_demo import Demo
 
@@ -42,7 +42,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return Demo(ended, table, json.loads(result.read_text()), report)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def testnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
     """A chain that `scripts/testnet` has made. Interrupted at the end, it ends with its node."""
     if not HARDHAT.exists():
@@ -52,4 +52,7 @@ def testnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
     told = home / "told"
     with shell(f"exec {script}", home, told) as process:
         wait_for("Ctrl-C stops it", told, process)
+        (node,) = children_of(process.pid)
         yield LocalChain(port, home)
+    assert (process.returncode, told.read_text().splitlines()[-1]) == (0, "testnet: stopped; the chain is gone")
+    assert not Path(f"/proc/{node}").exists()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import Inside, outside
+from command import Inside
 from local_chain import HARDHAT, LIGHT, PASSWORD, ROOT, LocalChain, free_port, password
 from web3 import Web3
 from web3.types import RPCEndpoint
@@ -217,10 +217,10 @@ def test_without_a_terminal_nobody_is_asked(keystore: Path, monkeypatch: pytest.
         read_password(None, keystore)
 
 
-def test_a_password_comes_from_no_argument_and_no_variable() -> None:
+def test_a_password_comes_from_no_argument_and_no_variable(inside: Inside) -> None:
     """Arguments and variables of a process can be read by others."""
     for name in ("deploy", "account create", "seller list", "seller serve", "buyer evaluate", "buyer buy"):
-        told = outside(*name.split(), "--help").out
+        told = inside(*name.split(), "--help").out
         assert "--password-file" in told
         assert not re.search(r"--(password|private-?key|key|secret|mnemonic)[ =]", told)
         assert "env var" not in told

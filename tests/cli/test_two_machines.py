@@ -19,8 +19,10 @@ from lives import born
 from local_chain import ROOT, LocalChain, environment, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
 
+from blindfair.chain.development import set_balance
+from blindfair.protocol.errors import InsufficientFunds, InvalidOption
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import ETHER, Address, ListingId
+from blindfair.protocol.quantities import ETHER, Address, ListingId, Wei
 
 
 def blocks_of_the_readme() -> list[str]:
@@ -40,7 +42,7 @@ class Read:
     interrupted: int
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def readme(testnet: LocalChain) -> Read:
     """The README's section followed word by word, but for the port and for the environment, which is this one."""
     chain, seller, buyer = (
@@ -209,6 +211,7 @@ def test_killed_programs_go_on_and_trade_once(killed: Killed, inside: Inside) ->
         LABEL, "--listing", listing, "--poll", "0.1",
     )  # fmt: skip
     until(lambda: seller.ended() or buyer.ended())
+    nothing_is_paid_by_who_cannot_or_did_not_agree(killed, inside, accounts["buyer"])
     buyer.begin("buyer", "buy", *killed.common("buyer"), "--yes", "--poll", "0.1")
     until(lambda: seller.ended() or order_state(killed, inside) is not OrderState.NONE or buyer.ended())
     # From here on the seller is killed for good as soon as it has revealed: the bond is then its owner's to fetch.
@@ -235,6 +238,17 @@ def test_killed_programs_go_on_and_trade_once(killed: Killed, inside: Inside) ->
     again = inside("seller", "withdraw", *killed.common("seller"), "--to", elsewhere, "--json", "-")
     assert json.loads(again.out)["withdrawn"] is False
     assert_paid_once(killed, inside, accounts)
+
+
+def nothing_is_paid_by_who_cannot_or_did_not_agree(killed: Killed, inside: Inside, buyer: Address) -> None:
+    """Between evaluation and purchase: the account is empty for a while, and nobody is there to say yes."""
+    had = killed.chain.exchange.balance(buyer)
+    for balance, more, error in ((0, ["--yes"], InsufficientFunds), (had, [], InvalidOption)):
+        set_balance(killed.chain.web3, buyer, Wei(balance))
+        ended = inside("buyer", "buy", *killed.common("buyer"), *more)
+        assert ended.code == error.exit_code, ended.err
+        assert "sends the selection" not in ended.err
+    assert killed.status(inside, "buyer")["stage"] == "request"
 
 
 def order_state(killed: Killed, inside: Inside) -> OrderState:
