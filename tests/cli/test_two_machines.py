@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Inside, outside
+from command import Inside
 from lives import born
 from local_chain import ROOT, LocalChain, environment, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
@@ -80,9 +80,9 @@ def test_the_readme_ends_in_a_released_order(readme: Read) -> None:
         assert row == sold[number]
 
 
-def test_what_it_takes_is_told_before_it_is_done(readme: Read) -> None:
+def test_what_it_takes_is_told_before_it_is_done(readme: Read, inside: Inside) -> None:
     testnet = readme.chain.home / "testnet"
-    journal = json.loads(outside("buyer", "status", "--directory", testnet / "buyer", "--json", "-").out)
+    journal = json.loads(inside("buyer", "status", "--directory", testnet / "buyer", "--json", "-").out)
     assert "1,236 records; label cens" in readme.buyer
     assert "takes" in readme.seller
     assert readme.seller.index("about 48,000 gas") < readme.seller.index("commits to 1,236 records")

@@ -8,6 +8,7 @@ without chain id that nobody has the key of (https://github.com/Arachnid/determi
 from dataclasses import dataclass
 
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 from web3 import Web3
@@ -17,6 +18,7 @@ from blindfair.chain.artifacts import load_artifact
 from blindfair.chain.calls import Call
 from blindfair.chain.deploy import check_deployment
 from blindfair.chain.development import is_development, set_balance
+from blindfair.chain.exchange import DataExchange
 from blindfair.chain.node import asking
 from blindfair.chain.sender import PreparedTransaction, Sender
 from blindfair.protocol.errors import WrongContract
@@ -81,6 +83,14 @@ def complete_deployment(sender: Sender, prepared: PreparedTransaction) -> Made:
     receipt = sender.wait(prepared.hash)
     check_deployment(sender.web3, escrow_address())
     return Made(escrow_address(), receipt.block_number, receipt.hash)
+
+
+def find_or_deploy(web3: Web3, account: LocalAccount) -> DataExchange:
+    """The contract, deployed by `account` if it is not there yet. Raises what the steps above raise."""
+    if not is_deployed(web3):
+        sender = Sender(web3, account)
+        complete_deployment(sender, prepare_deployment(sender))
+    return DataExchange(web3, escrow_address())
 
 
 def _provide_proxy(web3: Web3) -> None:

@@ -69,6 +69,10 @@ def demo(
     seed: Annotated[int, typer.Option(help="Decides division, trouble and draws of the data.")] = 0,
     flipped: Annotated[float, typer.Option(help="Share of the seller's labels that the demo flips, 0 to 0.9.")] = 0.3,
     duplicates: Annotated[float, typer.Option(help="Copies that the demo adds, as a share, 0 to 0.9.")] = 0.05,
+    rpc: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A node for development, as scripts/testnet starts, not an embedded chain."),
+    ] = None,
     directory: Annotated[
         Path | None, typer.Option(help="Where both agents live; name it again to go on after an interruption.")
     ] = None,
@@ -82,6 +86,7 @@ def demo(
     """Trade a table, once honestly and four times not.
 
     Blind scores, prices, an audit, an escrow contract on an embedded chain, verified delivery; and what it was worth.
+    With --rpc the chain is a node's.
     """
     options = DemoOptions(
         records=records,
@@ -93,6 +98,7 @@ def demo(
         seed=seed,
         flipped=flipped,
         duplicates=duplicates,
+        rpc=rpc,
     )
     to_screen = json_file == Path("-")
     if json_file is not None and not to_screen:

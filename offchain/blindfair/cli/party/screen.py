@@ -44,13 +44,13 @@ class Screen:
         if self._status is not None:
             # As plain text: a reason may quote what others wrote, and square brackets are markup.
             self._status.update(f"waiting: {reason}".replace("[", r"\["))
-        self._once("waits", reason, dim=self._status is None)
+        self._once("waits", reason, printed=self._status is None)
 
     def trouble(self, error: BlindfairError) -> None:
         """What went wrong and is tried again."""
-        self._once("trouble", f"{error.name}: {error}", dim=True)
+        self._once("trouble", f"{error.name}: {error}", printed=True)
 
-    def _once(self, label: str, text: str, *, dim: bool) -> None:
-        if text != self._last and dim:
+    def _once(self, label: str, text: str, *, printed: bool) -> None:
+        if text != self._last and printed:
             self.lines.item(label, "".join(c if c.isprintable() else "?" for c in text), style="dim")
         self._last = text
