@@ -89,6 +89,7 @@ def run(port: int, directory: Path, deployments: Path) -> None:
             found="one of an earlier chain, which is gone, or something else",
             hint=f"rm -r {directory}, or name another with --directory",
         )
+    check_port(port)
     say("starting Hardhat's node")
     install_packages(find_node())
     private_directory(directory)
@@ -102,12 +103,16 @@ def run(port: int, directory: Path, deployments: Path) -> None:
     raise NodeFailure("Hardhat's node has ended", expected="a node that runs", hint=f"see {directory / 'node.log'}")
 
 
-@contextmanager
-def running_node(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Hardhat's node, once it listens; it is ended with this process, however that ends short of a kill."""
+def check_port(port: int) -> None:
+    """That nothing listens there: it would be taken for the node. Raises NodeFailure."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise NodeFailure("Something listens at the port already", found=port, hint="end it, or name another port")
+
+
+@contextmanager
+def running_node(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Hardhat's node, once it listens; it is ended with this process, however that ends short of a kill."""
     program = ROOT / "node_modules" / "hardhat" / "dist" / "src" / "cli.js"
     arguments = ["--config", str(ROOT / "scripts" / "testnet.config.js"), "node", "--hostname", "127.0.0.1"]
     with log.open("wb") as output:

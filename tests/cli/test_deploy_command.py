@@ -224,3 +224,19 @@ def test_a_password_comes_from_no_argument_and_no_variable(inside: Inside) -> No
         assert "--password-file" in told
         assert not re.search(r"--(password|private-?key|key|secret|mnemonic)[ =]", told)
         assert "env var" not in told
+
+
+# --- the local chain -----------------------------------------------------------------------------------------------
+
+
+def test_a_local_chain_takes_nobodys_port_and_nobodys_directory(bare: LocalChain, tmp_path: Path) -> None:
+    from testnet import run
+
+    with pytest.raises(NodeFailure, match="listens at the port already"):
+        run(bare.port, tmp_path / "testnet", tmp_path / "deployments")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "testnet").mkdir()
+    (tmp_path / "testnet" / "mine").touch()
+    with pytest.raises(CannotWrite, match="rm -r"):
+        run(free_port(), tmp_path / "testnet", tmp_path / "deployments")
+    assert [path.name for path in (tmp_path / "testnet").iterdir()] == ["mine"]

@@ -7,9 +7,9 @@ import typer
 
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.journal import Journal
-from blindfair.agents.outcome import Outcome
 from blindfair.agents.valuer import Choice
 from blindfair.chain.costs import gas_price
+from blindfair.cli.buyer.endings import raise_failure
 from blindfair.cli.buyer.export import BOUGHT, export_bought
 from blindfair.cli.buyer.opened import CONFIRMED, opened_purchase
 from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
@@ -17,8 +17,7 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import Turns
-from blindfair.protocol import errors
-from blindfair.protocol.errors import FaultProven, InvalidOption, NoAnswer
+from blindfair.protocol.errors import InvalidOption
 
 
 def was_confirmed(directory: Path) -> bool:
@@ -75,7 +74,7 @@ def complete(
             output.lines.item("records", f"{export_bought(buyer, target):,} in {target}")
         refunded_by_clock = any(step.startswith("refund") for step in buyer.receipts())
     tell_outcome(directory, output)
-    _raise_failure(outcome, refunded_by_clock=refunded_by_clock)
+    raise_failure(outcome, refunded_by_clock=refunded_by_clock)
 
 
 def _agreed(buyer: Buyer, choice: Choice, screen: Screen, output: Output, confirmed: bool) -> bool:
@@ -97,12 +96,3 @@ def _agreed(buyer: Buyer, choice: Choice, screen: Screen, output: Output, confir
             return False
     buyer.journal.note(CONFIRMED)
     return True
-
-
-def _raise_failure(outcome: Outcome, *, refunded_by_clock: bool) -> None:
-    """A trade that did not come off is told by its error's name and code. Nothing worth buying is no error."""
-    if outcome.final == "Refunded":
-        kind = NoAnswer if refunded_by_clock else FaultProven
-        raise kind("Price and bond came back", expected="a verified delivery", found=outcome.reason)
-    if outcome.error is not None and outcome.final == "NoOrder":
-        raise getattr(errors, outcome.error)(**(outcome.details or {"what": outcome.reason}))

@@ -44,6 +44,7 @@ class Screen:
         if self._status is not None:
             # As plain text: a reason may quote what others wrote, and square brackets are markup.
             self._status.update(f"waiting: {reason}".replace("[", r"\["))
+            self._status.start()
         self._once("waits", reason, printed=self._status is None)
 
     def trouble(self, error: BlindfairError) -> None:
