@@ -156,9 +156,10 @@ def test_a_keystore_is_made_shown_and_never_overwritten(tmp_path: Path, inside: 
     assert made.code == 0, made.err
     address = json.loads(made.out)["address"]
     assert json.loads(inside("account", "show", "--keystore", path, "--json", "-").out)["address"] == address
-    assert unlock(path, PASSWORD).address.lower() == address
+    account = unlock(path, PASSWORD)
+    assert account.address.lower() == address
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert bytes(unlock(path, PASSWORD).key).hex() not in made.out + made.err + path.read_text()
+    assert bytes(account.key).hex() not in made.out + made.err + path.read_text()
     kept = path.read_bytes()
     inside("account", "create", "--keystore", path, "--password-file", words).failed(CannotWrite)
     assert path.read_bytes() == kept
