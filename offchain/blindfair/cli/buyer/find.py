@@ -3,12 +3,13 @@
 Asking leaves no trace in any journal: a manifest is public, and one answer is like the other.
 """
 
+import contextlib
 import time
 from collections.abc import Sequence
 
 from blindfair.agents.surroundings import Surroundings
 from blindfair.chain.exchange import CommittedEvent, DataExchange
-from blindfair.protocol.errors import BlindfairError, InvalidOption
+from blindfair.protocol.errors import BlindfairError, InvalidOption, Undeliverable
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Inquiry, Listing, read, sign
 from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
@@ -47,7 +48,6 @@ def ask_sellers(
     """The manifests of those sellers that answer within `wait` seconds.
 
     What lies in the mailbox is only looked at: it may be another purchase's. Without an account nobody is asked.
-    Raises Undeliverable.
     """
     exchange, account = surroundings.exchange, surroundings.account
     if account is None:
@@ -58,7 +58,9 @@ def ask_sellers(
     wanted = {event.listing: event for event in events}
     for event in events:
         inquiry = sign(Inquiry(event.listing), sender=own, domain=domain, private_key=bytes(account.key))
-        transport.send(event.seller, inquiry.to_bytes())
+        # Whoever spoils its own mailbox is not asked, and keeps nobody else from being asked.
+        with contextlib.suppress(Undeliverable):
+            transport.send(event.seller, inquiry.to_bytes())
     found: dict[ListingId, Manifest] = {}
     looked_at: set[str] = set()
     until = time.monotonic() + wait

@@ -5,6 +5,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from blindfair.agents.surroundings import Event
 from blindfair.cli.demo.lines import Lines
@@ -42,8 +43,8 @@ class Screen:
     def waiting(self, reason: str) -> None:
         """What it waits for."""
         if self._status is not None:
-            # As plain text: a reason may quote what others wrote, and square brackets are markup.
-            self._status.update(f"waiting: {reason}".replace("[", r"\["))
+            # As plain text: a reason may quote what others wrote, and a string would be read as markup.
+            self._status.update(Text(f"waiting: {reason}"))
             self._status.start()
         self._once("waits", reason, printed=self._status is None)
 
