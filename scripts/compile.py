@@ -26,6 +26,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "contracts"
 SHIPPED = ROOT / "offchain" / "blindfair" / "chain" / "artifacts"
+FOR_EXPLORERS = ROOT / "offchain" / "blindfair" / "chain" / "verification"
 FOR_TESTS = ROOT / "tests" / "contracts" / "artifacts"
 OLDEST_NODE = (22, 13)
 """Hardhat, installed with the rest, leaves its native part out under an older Node."""
@@ -120,6 +121,25 @@ def source_digest(output: dict[str, Any]) -> str:
     return "0x" + hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
+def verification_input(compiler: dict[str, Any], output: dict[str, Any]) -> str:
+    """What a block explorer needs to compile one contract again: standard JSON with the sources that it is made of."""
+    question = {
+        "language": "Solidity",
+        "sources": {name: {"content": source_text(name)} for name in sorted(json.loads(output["metadata"])["sources"])},
+        "settings": {
+            **compiler["settings"],
+            "outputSelection": {"*": {"*": ["abi", "evm.bytecode", "evm.deployedBytecode", "metadata"]}},
+        },
+    }
+    return json.dumps(question, indent=1) + "\n"
+
+
+def source_text(name: str) -> str:
+    """A source, from the project or from npm's packages, as scripts/solc finds it."""
+    own = ROOT / name
+    return (own if own.is_file() else ROOT / "node_modules" / name).read_text()
+
+
 def storage_layout(output: dict[str, Any]) -> list[dict[str, Any]]:
     """Variables with slot, offset and type; without the compiler's internal numbering, which says nothing."""
     layout = output["storageLayout"]
@@ -160,6 +180,8 @@ def artifacts() -> dict[Path, str]:
             }
             folder = SHIPPED if shipped else FOR_TESTS
             files[folder / f"{name}.json"] = json.dumps(artifact, indent=1) + "\n"
+            if name == "DataExchange":
+                files[FOR_EXPLORERS / f"{name}.json"] = verification_input(compiler, output)
     return files
 
 
@@ -175,14 +197,14 @@ def differences(files: dict[Path, str]) -> list[str]:
         keys = sorted(key for key in expected.keys() | shipped.keys() if expected.get(key) != shipped.get(key))
         if keys:
             found.append(f"{name} differs from its sources in {', '.join(keys)}")
-    for folder in (SHIPPED, FOR_TESTS):
+    for folder in (SHIPPED, FOR_EXPLORERS, FOR_TESTS):
         found.extend(f"{path.relative_to(ROOT)} has no source" for path in folder.glob("*.json") if path not in files)
     return found
 
 
 def write(files: dict[Path, str]) -> None:
     """Write all files, each at once or not at all, and remove those without a source."""
-    for folder in (SHIPPED, FOR_TESTS):
+    for folder in (SHIPPED, FOR_EXPLORERS, FOR_TESTS):
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*.json"):
             if path not in files:

@@ -1,11 +1,14 @@
 """Runners of the command, tables, and one whole demo that several tests look at."""
 
 import json
+import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command import Inside
+from local_chain import HARDHAT, ROOT, LocalChain, children_of, free_port, shell, wait_for
 from real_tables import LABEL, ugly
 from whole_demo import Demo
 
@@ -37,3 +40,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     ended = Inside()("demo", "--records", table, "--label", LABEL, "--json", result, "--report", report)
     assert ended.code == 0, ended.err
     return Demo(ended, table, json.loads(result.read_text()), report)
+
+
+@pytest.fixture(scope="module")
+def testnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
+    """A chain that `scripts/testnet` has made. Interrupted at the end, it ends with its node."""
+    if not HARDHAT.exists():
+        pytest.skip("hardhat is not installed: npm ci")
+    home, port = tmp_path_factory.mktemp("two machines"), free_port()
+    script = shlex.join([sys.executable, str(ROOT / "scripts" / "testnet.py"), "--port", str(port)])
+    told = home / "told"
+    with shell(f"exec {script}", home, told) as process:
+        wait_for("Ctrl-C stops it", told, process)
+        (node,) = children_of(process.pid)
+        yield LocalChain(port, home)
+    assert (process.returncode, told.read_text().splitlines()[-1]) == (0, "testnet: stopped; the chain is gone")
+    assert not Path(f"/proc/{node}").exists()

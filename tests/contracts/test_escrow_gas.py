@@ -9,7 +9,7 @@ import pytest
 from escrow_world import LISTING_ROOT, Sale, World
 from eth_account.signers.local import LocalAccount
 
-from blindfair.chain.calls import ACCEPT_GAS, Call, dispute_gas
+from blindfair.chain.calls import Call
 from blindfair.protocol.cipher import crypt_chunk
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.merkle import leaf_hash, node_hash
@@ -70,13 +70,6 @@ def measure(world: World) -> dict[str, int]:
         run(f"`dispute` of {size} bytes among 2^20 chunks", world.other, dispute)
     run("`withdraw`", world.seller, exchange.withdraw(world.token, Wei(10**18), sale.offer.seller))
     return found
-
-
-def test_a_buyer_reckons_with_no_less_than_the_documented_gas() -> None:
-    gas = documented()
-    assert max(gas["`accept`"]) < ACCEPT_GAS
-    for size in (1024, 4096, 16384):
-        assert dispute_gas(size) > max(gas[f"`dispute` of {size} bytes among 2^20 chunks"])
 
 
 def test_the_documented_gas_is_the_gas(worlds: dict[str, World]) -> None:

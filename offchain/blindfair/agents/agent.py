@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 
 from blindfair.agents.certainty import Certainty
 from blindfair.agents.journal import Journal
@@ -27,16 +28,18 @@ class Agent:
     role = "agent"
 
     def __init__(self, directory: Path, surroundings: Surroundings) -> None:
-        """Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged, NodeFailure; holds nothing then."""
+        """Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged (also for the directory of another account),
+        NodeFailure; holds nothing then."""
         with contextlib.ExitStack() as held:
             held.callback(DirectoryLock(directory).release)
             self.directory = directory
             self.secrets = SecretStore(directory / "secrets")
             self.journal = Journal(directory / "journal.sqlite")
             held.callback(self.journal.close)
-            account = Account.from_key(self.secrets.once("account", lambda: bytes(Account.create().key)))
+            account = surroundings.account or self._own_account()
             self.private_key = bytes(account.key)
             self.address = Address(account.address.lower())
+            self._check_account()
             self.exchange = surroundings.exchange
             self.domain = Domain(self.exchange.chain_id, self.exchange.address)
             self.finality = surroundings.finality
@@ -51,6 +54,21 @@ class Agent:
     def close(self) -> None:
         """Let go of journal and directory."""
         self._held.close()
+
+    def _own_account(self) -> LocalAccount:
+        account: LocalAccount = Account.from_key(self.secrets.once("account", lambda: bytes(Account.create().key)))
+        return account
+
+    def _check_account(self) -> None:
+        # Whatever is in the journal was signed with one key, and means nothing under another.
+        found = self.journal.once("account", self.address.encode).decode()
+        if found != self.address:
+            raise JournalDamaged(
+                f"{self.directory} belongs to another account",
+                expected=found,
+                found=self.address,
+                hint="use the keystore with which it was begun, or another directory",
+            )
 
     def belongs_to(self, trade: str) -> None:
         """Bind the directory to what is done in it. Raises JournalDamaged if something else was done in it before."""

@@ -14,7 +14,7 @@ from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
-from blindfair.chain.calls import ACCEPT_GAS, dispute_gas
+from blindfair.chain.costs import ACCEPT, dispute_gas
 from blindfair.chain.exchange import Call
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, open_delivery, verify_fault
@@ -78,7 +78,7 @@ class BuyerOrder:
             return self._no_order("the offer ran out before it could be accepted", "Expired")
         accept = self._step("accept")
         if not wallet.begun(accept):
-            dispute = wallet.cost_of(Gas(ACCEPT_GAS + dispute_gas(offer.chunk_size)))
+            dispute = wallet.cost_of(Gas(2 * ACCEPT + dispute_gas(offer.chunk_size)))
             if offer.token == ETHER and offer.price + offer.bond < dispute:
                 self._buyer.tell("warning", "a dispute would cost more gas than it brings back: cheating is cheap here")
             wallet.check_means(offer.token, self._means, max(self._gas_reserve, dispute), "the price")

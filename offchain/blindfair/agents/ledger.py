@@ -44,9 +44,9 @@ class BudgetLedger:
                     hint="send the earlier request again to get its stored reply",
                 )
             return
-        spent = [json.loads(intent)["bits"] for _, intent in self._journal.done(_EVALUATIONS)]
-        _within("evaluations", self._terms.evaluations, len(spent) + 1)
-        _within("disclosed bits", self._terms.disclosed_bits, sum(spent) + bits)
+        evaluations, disclosed, _ = spent_budget(self._journal)
+        _within("evaluations", self._terms.evaluations, evaluations + 1)
+        _within("disclosed bits", self._terms.disclosed_bits, disclosed + bits)
         self._journal.note(name, json.dumps({"request": digest.hex(), "bits": bits}))
 
     def spend_openings(self, selection: Digest, records: int) -> None:
@@ -57,13 +57,19 @@ class BudgetLedger:
         name = f"{_OPENED}{selection.hex()}"
         if self._journal.intent(name) is not None:
             return
-        spent = sum(int(intent) for _, intent in self._journal.done(_OPENED))
-        _within("opened records", self._terms.opened_records, spent + records)
+        _, _, opened = spent_budget(self._journal)
+        _within("opened records", self._terms.opened_records, opened + records)
         self._journal.note(name, str(records))
 
     def knows(self, buyer: Address) -> bool:
         """Whether a buyer had an evaluation."""
         return any(True for _ in self._journal.done(f"{_EVALUATIONS}{buyer}:"))
+
+
+def spent_budget(journal: Journal) -> tuple[int, int, int]:
+    """Evaluations, disclosed bits and opened records that were spent so far, over all counterparties."""
+    bits = [int(json.loads(intent)["bits"]) for _, intent in journal.done(_EVALUATIONS)]
+    return len(bits), sum(bits), sum(int(intent) for _, intent in journal.done(_OPENED))
 
 
 def _model_digest(request: Request) -> Digest:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from eth_account.signers.local import LocalAccount
+
 from blindfair.agents.transport import Transport
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.protocol.quantities import Address
@@ -31,9 +33,13 @@ def _silence(_: Event) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The contract and its chain, a mailbox, what counts as final, and who watches."""
+    """The contract and its chain, a mailbox, what counts as final, who watches, and the account to act with.
+
+    Without `account` an agent makes one and keeps its key in a secret file of its directory.
+    """
 
     exchange: DataExchange
     transport: Callable[[Address], Transport]
     finality: Finality
     watch: Callable[[Event], None] = field(default=_silence)
+    account: LocalAccount | None = field(default=None, repr=False)

@@ -25,6 +25,12 @@ class Artifact:
     deployed_bytecode: bytes
     """What is at the contract's address afterwards, with zeros where immutable values go."""
 
+    compiler: str
+    """The version of Solidity."""
+
+    source_digest: str
+    """SHA-256 over names and hashes of all sources, `0x` and hexadecimal."""
+
 
 @cache
 def load_artifact(name: str) -> Artifact:
@@ -37,4 +43,11 @@ def load_artifact(name: str) -> Artifact:
         abi=found["abi"],
         bytecode=bytes.fromhex(found["bytecode"].removeprefix("0x")),
         deployed_bytecode=bytes.fromhex(found["deployedBytecode"].removeprefix("0x")),
+        compiler=found["compiler"],
+        source_digest=found["sourceDigest"],
     )
+
+
+def verification_input() -> bytes:
+    """The escrow's sources and settings as the compiler's standard JSON: what block explorers ask for."""
+    return (files("blindfair.chain") / "verification" / "DataExchange.json").read_bytes()

@@ -14,22 +14,12 @@ from blindfair.protocol.quantities import (
     ChunkIndex,
     DeliveryKey,
     Digest,
-    Gas,
     Root,
     Signature,
     Wei,
 )
 
 _NOTHING = Wei(0)
-
-
-ACCEPT_GAS = Gas(120_000)
-"""More than an accept takes in any money (docs/escrow.md)."""
-
-
-def dispute_gas(chunk_size: int) -> Gas:
-    """More than a dispute of a chunk takes in any money, among 2^32 chunks (docs/escrow.md)."""
-    return Gas(120_000 + 110 * chunk_size)
 
 
 @dataclass(frozen=True, slots=True)

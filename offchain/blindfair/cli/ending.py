@@ -42,7 +42,11 @@ def run_to_its_end(command: Callable[[], object]) -> None:
         _leave(INTERRUPTED)
     except Exception as error:
         if isinstance(error, _WRONG_USAGE) and hasattr(error, "format_message"):
-            _say("Usage", error.format_message(), hint="blindfair --help, blindfair demo --help")
+            _say(
+                "Usage",
+                error.format_message(),
+                hint="blindfair --help, blindfair demo --help, blindfair seller list --help",
+            )
             _leave(USAGE)
         _say(
             type(error).__name__,

@@ -12,18 +12,26 @@ import typer
 from rich.console import Console
 
 import blindfair
+from blindfair.cli import account
 from blindfair.cli.amounts import parse_ether
+from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import Screen
 from blindfair.cli.ending import run_to_its_end
+from blindfair.cli.options import JsonFile, KeystoreFile, PasswordFile, Rpc
+from blindfair.cli.output import Output
+from blindfair.cli.seller import commands as seller
 from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
 
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.add_typer(seller.app, name="seller")
+app.add_typer(buyer.app, name="buyer")
+app.add_typer(account.app, name="account")
 
 
 @app.callback(invoke_without_command=True)
@@ -64,6 +72,10 @@ def demo(
     seed: Annotated[int, typer.Option(help="Decides division, trouble and draws of the data.")] = 0,
     flipped: Annotated[float, typer.Option(help="Share of the seller's labels that the demo flips, 0 to 0.9.")] = 0.3,
     duplicates: Annotated[float, typer.Option(help="Copies that the demo adds, as a share, 0 to 0.9.")] = 0.05,
+    rpc: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A node for development, as scripts/testnet starts, not an embedded chain."),
+    ] = None,
     directory: Annotated[
         Path | None, typer.Option(help="Where both agents live; name it again to go on after an interruption.")
     ] = None,
@@ -77,6 +89,7 @@ def demo(
     """Trade a table, once honestly and four times not.
 
     Blind scores, prices, an audit, an escrow contract on an embedded chain, verified delivery; and what it was worth.
+    With --rpc the chain is a node's.
     """
     options = DemoOptions(
         records=records,
@@ -89,6 +102,7 @@ def demo(
         seed=seed,
         flipped=flipped,
         duplicates=duplicates,
+        rpc=rpc,
     )
     to_screen = json_file == Path("-")
     if json_file is not None and not to_screen:
@@ -118,6 +132,27 @@ def demo(
             write_file(json_file, text.encode())
             screen.note(f"result in {json_file}")
     sys.stdout.flush()
+
+
+@app.command()
+def deploy(
+    rpc: Rpc,
+    chain_id: Annotated[int, typer.Option(help="The chain that is meant; a node of another is refused.", min=1)],
+    keystore: KeystoreFile,
+    password_file: PasswordFile = None,
+    folder: Annotated[
+        Path, typer.Option("--deployments", metavar="DIR", help="Where the deployment's files are written.")
+    ] = Path("deployments"),
+    json_file: JsonFile = None,
+) -> None:
+    """Put the escrow contract on a chain, or find it there.
+
+    Its address depends on its code alone. Writes DIR/<chain id>.json for seller and buyer, and
+    DIR/<chain id>.input.json with which block explorers verify the sources.
+    """
+    from blindfair.cli.deploying import deploy_contract
+
+    deploy_contract(rpc, chain_id, keystore, password_file, folder, Output(json_file))
 
 
 @contextmanager

@@ -123,6 +123,18 @@ class CannotWrite(InputError):
     exit_code = 21
 
 
+class WrongPassword(InputError):
+    """The password does not open the keystore."""
+
+    exit_code = 22
+
+
+class MalformedFile(InputError):
+    """A keystore, or a file that this program writes for itself or for others, is not one."""
+
+    exit_code = 23
+
+
 # --- bytes from the counterparty -----------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""The main job from end to end: divide a table, trade it five times on an embedded chain, say what came of it."""
+"""The main job from end to end: divide a table, trade it five times on a chain that obeys, say what came of it."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ def run_demo(job: Prepared, directory: Path, screen: Screen, *, report: bool) ->
     files: dict[str, bytes] = {}
     with one_thread():
         screen.estimate(estimate_demo(job.scenario, job.schema, learner, seeds=len(SEEDS), shares=shares))
-        world = World(directory, screen.event)
+        world = World(directory, screen.event, job.options.rpc)
         try:
             for case in CASES:
                 with _timed(seconds, case), screen.case(case):

@@ -31,7 +31,7 @@ _LARGEST_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """Without `records` it is the clinical trial of the package.
+    """Without `records` it is the clinical trial of the package; without `rpc`, a node's URL, an embedded chain.
 
     Raises InvalidOption for values out of range, InsufficientFunds for a budget that the buyer does not have, and
     OfferTooSmall for one that cannot pay for a single record.
@@ -47,6 +47,7 @@ class DemoOptions:
     seed: int = 0
     flipped: float = 0.3
     duplicates: float = 0.05
+    rpc: str | None = None
 
     def __post_init__(self) -> None:
         self._check_table()

@@ -1,12 +1,11 @@
 """What `--report DIRECTORY` holds: pictures, the bought records and all scores as CSV, the schema, and a receipt."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from blindfair.cli.csv_text import csv_bytes
 from blindfair.cli.demo.cases import Parties, TradeResult
 from blindfair.cli.demo.pictures import draw_gas, draw_scores, draw_utility
 from blindfair.cli.demo.summary import HonestTrade
@@ -30,8 +29,8 @@ def make_report(
         "scores.png": draw_scores(honest.scores, bought),
         "utility.png": draw_utility(utility),
         "gas.png": draw_gas(trades),
-        "bought.csv": _csv(["record", *columns], ([record, *decode_row(data)] for record, data in honest.bought)),
-        "scores.csv": _csv(
+        "bought.csv": csv_bytes(["record", *columns], ([record, *decode_row(data)] for record, data in honest.bought)),
+        "scores.csv": csv_bytes(
             ["record", "score_nats_positive_is_helpful", "bought"],
             ([record, repr(float(score)), int(bought[record])] for record, score in enumerate(honest.scores)),
         ),
@@ -85,14 +84,6 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
         },
         "said_openly": list(SAID_OPENLY),
     }  # fmt: skip
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
-    return text.getvalue().encode()
 
 
 def _json(document: Mapping[str, object]) -> bytes:

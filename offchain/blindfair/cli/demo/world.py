@@ -1,4 +1,4 @@
-"""The demo's surroundings: an embedded chain with the contract on it, mailboxes in a folder, and the agents' turns.
+"""The demo's surroundings: a chain that obeys with the contract on it, mailboxes in a folder, and the agents' turns.
 
 Agents never see this module: they are stepped in turn, and while neither has anything to do, blocks are made and chain
 time passes until the next moment that one of them waits for.
@@ -14,6 +14,8 @@ from blindfair.agents.store import SecretStore, private_directory
 from blindfair.agents.surroundings import Event, Surroundings
 from blindfair.agents.transport import FolderTransport
 from blindfair.chain.deploy import deploy_once
+from blindfair.chain.deterministic import find_or_deploy
+from blindfair.chain.development import DevelopmentChain, ObedientChain
 from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.cli.demo.options import GRANT
@@ -28,16 +30,24 @@ _IDLE_LIMIT = 64
 
 
 class World:
-    """One directory: the chain's log, the deployer's key, and a folder for every case."""
+    """One directory: the embedded chain's log if there is one, the deployer's key, and a folder for every case."""
 
-    def __init__(self, directory: Path, watch: Callable[[Event], None]) -> None:
+    def __init__(self, directory: Path, watch: Callable[[Event], None], rpc_url: str | None = None) -> None:
+        """`rpc_url` is a node for development, None for an embedded chain.
+
+        Raises what `EmbeddedChain`, `DevelopmentChain` and the deployment raise.
+        """
         self.directory = private_directory(directory)
-        self.chain = EmbeddedChain(directory / "chain.sqlite")
+        self.chain: ObedientChain = (
+            EmbeddedChain(directory / "chain.sqlite") if rpc_url is None else DevelopmentChain(rpc_url)
+        )
         deployer = Account.from_key(
             SecretStore(directory / "secrets").once("deployer", lambda: bytes(Account.create().key))
         )
         self.fund(Address(deployer.address.lower()))
-        self.exchange: DataExchange = deploy_once(self.chain.web3, deployer)
+        # Others may use a node, too: the contract is where everybody's is.
+        deployed = deploy_once if rpc_url is None else find_or_deploy
+        self.exchange: DataExchange = deployed(self.chain.web3, deployer)
         self._watch = watch
 
     def fund(self, address: Address) -> None:

@@ -1,0 +1,101 @@
+"""What an agent's journal says about its affairs, read beside the agent or without it: no key, no lock, no node.
+
+Not here: what the chain says by now, which only a node can tell.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from blindfair.agents.journal import Journal
+from blindfair.agents.ledger import spent_budget
+from blindfair.agents.outcome import Outcome
+from blindfair.protocol.errors import JournalDamaged
+from blindfair.protocol.offer import Offer
+
+
+@dataclass(frozen=True, slots=True)
+class OfferEntry:
+    """An offer that the seller made, and how its order ended: None while it is open."""
+
+    offer: Offer
+    ending: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What both parties have: `trade` names listing or purchase; gas by step, and bytes of every message by step."""
+
+    trade: str | None
+    gas: dict[str, int]
+    sent: dict[str, int]
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class SellerBooks:
+    """The seller's: what was used of the budgets, and every offer in order."""
+
+    common: Books
+    evaluations: int
+    disclosed_bits: int
+    opened_records: int
+    offers: tuple[OfferEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuyerBooks:
+    """The buyer's: how far it is. `stage` is the last message or transaction, None before any."""
+
+    common: Books
+    stage: str | None
+    outcome: Outcome | None
+
+
+def seller_books(directory: Path) -> SellerBooks | None:
+    """The books of a seller's directory; None where it has none yet. Raises JournalVersion, JournalDamaged."""
+    journal = _open(directory)
+    if journal is None:
+        return None
+    try:
+        evaluations, bits, opened = spent_budget(journal)
+        offers = tuple(
+            OfferEntry(Offer.from_document(json.loads(document)), journal.intent(f"ended:{name}"))
+            for name, document in journal.done("offer:")
+        )
+        return SellerBooks(_common(journal), evaluations, bits, opened, offers)
+    finally:
+        journal.close()
+
+
+def buyer_books(directory: Path) -> BuyerBooks | None:
+    """The books of a buyer's directory; None where it has none yet. Raises JournalVersion, JournalDamaged."""
+    journal = _open(directory)
+    if journal is None:
+        return None
+    try:
+        common = _common(journal)
+        steps = [*common.sent, *common.gas]
+        stored = journal.get("outcome")
+        try:
+            outcome = None if stored is None else Outcome(**json.loads(stored))
+        except (ValueError, TypeError) as error:
+            raise JournalDamaged("The stored outcome is none", found=directory) from error
+        return BuyerBooks(common, steps[-1] if steps else None, outcome)
+    finally:
+        journal.close()
+
+
+def _open(directory: Path) -> Journal | None:
+    path = directory / "journal.sqlite"
+    return Journal(path) if path.exists() else None
+
+
+def _common(journal: Journal) -> Books:
+    trade = journal.get("trade")
+    return Books(
+        trade=None if trade is None else trade.decode(),
+        gas={step: int(json.loads(receipt)["gas"]) for step, receipt in journal.done("receipt:")},
+        sent={step: int(size) for step, size in journal.done("sent:")},
+        refused=sum(1 for _ in journal.done("refused:")),
+    )

@@ -1,0 +1,25 @@
+"""What the calls of an order cost in gas, told before anything is paid. A test holds the figures against real calls.
+
+Not here: the limit of a transaction, which the node tries out (`sender`).
+"""
+
+from web3 import Web3
+
+from blindfair.chain.node import asking
+from blindfair.protocol.quantities import Gas, Wei
+
+COMMIT = Gas(48_000)
+ACCEPT = Gas(68_000)
+RELEASE = Gas(66_000)
+"""The first of a seller; later ones, to whom something is free already, cost less."""
+
+
+def dispute_gas(chunk_size: int) -> Gas:
+    """What a dispute over a full chunk takes in the largest delivery."""
+    return Gas(75_000 + 105 * chunk_size)
+
+
+def gas_price(web3: Web3) -> Wei:
+    """What a unit of gas costs now, in wei. Raises NodeFailure."""
+    with asking("eth_gasPrice"):
+        return Wei(int(web3.eth.gas_price))

@@ -1,0 +1,173 @@
+"""`blindfair buyer` and its options. What the commands do is in `running`, and loaded when one is run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindfair.cli.options import (
+    POLL,
+    Begun,
+    DeploymentFile,
+    Directory,
+    FinalityDepth,
+    JsonFile,
+    Keystore,
+    Mail,
+    PasswordFile,
+    Poll,
+    RememberedMail,
+    RememberedRpc,
+    Resumed,
+    Rpc,
+)
+from blindfair.cli.output import Output
+
+app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
+
+ExportFile = Annotated[
+    Path | None, typer.Option("--export", metavar="FILE", help="The bought records; bought.csv in DIR if not given.")
+]
+
+
+@app.command()
+def find(
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    mail: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The shared folder; without it sellers are not asked.")
+    ] = None,
+    keystore: Keystore = None,
+    password_file: PasswordFile = None,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long sellers have to answer.", min=0)] = 15.0,
+    json_file: JsonFile = None,
+) -> None:
+    """Show what is listed: from the chain alone, and with --mail and --keystore what the sellers say of it."""
+    from blindfair.cli.buyer.running import run_find
+
+    run_find(rpc, deployment, mail, keystore, password_file, wait, Output(json_file))
+
+
+@app.command()
+def evaluate(
+    label: Annotated[str, typer.Option(metavar="COLUMN", help="The column to predict, as in the listing.")],
+    budget: Annotated[str, typer.Option(metavar="ETHER", help="The most that is paid; gas comes on top.")],
+    directory: Directory,
+    mail: Mail,
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    listing: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="The listing; needed if the chain has more than one.")
+    ] = None,
+    own: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Your own records; a third trains, the rest validates.")
+    ] = None,
+    train: Annotated[Path | None, typer.Option(metavar="CSV", help="Your training records, instead of --own.")] = None,
+    validation: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Records that you trust, with --train.")
+    ] = None,
+    categorical: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="A column whose numbers are codes. May be repeated.")
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column that the listing does not have. May be repeated."),
+    ] = None,
+    price_per_record: Annotated[
+        str | None, typer.Option(metavar="ETHER", help="What you offer for a record; the seller's least if not given.")
+    ] = None,
+    value: Annotated[
+        str | None, typer.Option(metavar="ETHER", help="What one more good record is worth to you.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides division and choice.", min=0, max=2**32 - 1)] = 0,
+    audit_rows: Annotated[int, typer.Option(help="Selected records to audit before paying.")] = 59,
+    least_audit_rows: Annotated[int | None, typer.Option(help="Fewer than --audit-rows will do from here on.")] = None,
+    keystore: Keystore = None,
+    password_file: PasswordFile = None,
+    finality_depth: FinalityDepth = None,
+    poll: Poll = POLL,
+    json_file: JsonFile = None,
+) -> None:
+    """Score a listing blind; costs no gas, and one of the listing's evaluations. Run it again to go on.
+
+    Your tables are copied into DIR. One directory is for one purchase.
+    """
+    from blindfair.cli.buyer.options import PurchaseOptions
+    from blindfair.cli.buyer.own_records import TableOptions, chosen_tables
+    from blindfair.cli.buyer.running import run_evaluate
+
+    purchase = PurchaseOptions(
+        listing=listing,
+        budget=budget,
+        price_per_record=price_per_record,
+        value=value,
+        audit_rows=audit_rows,
+        least_audit_rows=audit_rows if least_audit_rows is None else least_audit_rows,
+    )
+    tables = TableOptions(label, leave_out or [], categorical or [], seed)
+    begun = Begun(directory, mail, rpc, deployment, keystore, password_file, finality_depth)
+    run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, Output(json_file))
+
+
+@app.command()
+def buy(
+    directory: Directory,
+    yes: Annotated[bool, typer.Option("--yes", help="Pay without being asked.")] = False,
+    export: ExportFile = None,
+    password_file: PasswordFile = None,
+    keystore: Keystore = None,
+    rpc: RememberedRpc = None,
+    mail: RememberedMail = None,
+    poll: Poll = POLL,
+    json_file: JsonFile = None,
+) -> None:
+    """Buy what the evaluation advises: select, audit, pay, verify, release, export.
+
+    Shows price and gas first, and asks. The money comes back if the seller cheats; run `resume` if this is interrupted.
+    """
+    from blindfair.cli.buyer.running import run_buy
+
+    run_buy(Resumed(directory, password_file, keystore, rpc, mail), export, poll, Output(json_file), confirmed=yes)
+
+
+@app.command()
+def resume(
+    directory: Directory,
+    export: ExportFile = None,
+    password_file: PasswordFile = None,
+    keystore: Keystore = None,
+    rpc: RememberedRpc = None,
+    mail: RememberedMail = None,
+    poll: Poll = POLL,
+    json_file: JsonFile = None,
+) -> None:
+    """Go on after an interruption: with the purchase if it was agreed to, else with the evaluation."""
+    from blindfair.cli.buyer.running import run_resume
+
+    run_resume(Resumed(directory, password_file, keystore, rpc, mail), export, poll, Output(json_file))
+
+
+@app.command()
+def status(directory: Directory, json_file: JsonFile = None) -> None:
+    """How far the purchase is, from its journal. Needs no password and no node, and may be asked while it runs."""
+    from blindfair.cli.buyer.report import tell_outcome
+    from blindfair.cli.party.settings import load
+
+    output = Output(json_file)
+    load(directory, "buyer")
+    tell_outcome(directory, output)
+
+
+@app.command()
+def export(
+    directory: Directory,
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write.")],
+    password_file: PasswordFile = None,
+    keystore: Keystore = None,
+    rpc: RememberedRpc = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Write the bought records as CSV."""
+    from blindfair.cli.buyer.running import run_export
+
+    run_export(Resumed(directory, password_file, keystore, rpc), to, Output(json_file))

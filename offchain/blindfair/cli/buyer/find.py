@@ -1,0 +1,89 @@
+"""Which listings there are: from the chain's events, and from manifests where their sellers answer.
+
+Asking leaves no trace in any journal: a manifest is public, and one answer is like the other.
+"""
+
+import contextlib
+import time
+from collections.abc import Sequence
+
+from blindfair.agents.surroundings import Surroundings
+from blindfair.chain.exchange import CommittedEvent, DataExchange
+from blindfair.protocol.errors import BlindfairError, InvalidOption, Undeliverable
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import Inquiry, Listing, read, sign
+from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
+from blindfair.protocol.quantities import Address, ListingId
+from blindfair.protocol.signing import Domain
+
+_PAUSE = 0.2
+
+
+def the_listing(exchange: DataExchange, listing: ListingId | None) -> CommittedEvent:
+    """The named listing, or the only one that there is. Raises InvalidOption, NodeFailure."""
+    if listing is not None:
+        event = exchange.commitment(listing)
+        if event is None:
+            raise InvalidOption(
+                "There is no such listing on this chain",
+                expected="the number of a committed listing",
+                found="0x" + listing.hex(),
+                hint="blindfair buyer find shows them",
+            )
+        return event
+    events = exchange.listings()
+    if len(events) != 1:
+        raise InvalidOption(
+            "It is not clear which listing is meant",
+            expected="--listing, or a chain with one listing",
+            found=f"{len(events)} listings",
+            hint="blindfair buyer find shows them",
+        )
+    return events[0]
+
+
+def ask_sellers(
+    surroundings: Surroundings, events: Sequence[CommittedEvent], *, wait: float
+) -> dict[ListingId, Manifest]:
+    """The manifests of those sellers that answer within `wait` seconds.
+
+    What lies in the mailbox is only looked at: it may be another purchase's. Without an account nobody is asked.
+    """
+    exchange, account = surroundings.exchange, surroundings.account
+    if account is None:
+        return {}
+    own = Address(account.address.lower())
+    transport = surroundings.transport(own)
+    domain = Domain(exchange.chain_id, exchange.address)
+    wanted = {event.listing: event for event in events}
+    for event in events:
+        inquiry = sign(Inquiry(event.listing), sender=own, domain=domain, private_key=bytes(account.key))
+        # Whoever spoils its own mailbox is not asked, and keeps nobody else from being asked.
+        with contextlib.suppress(Undeliverable):
+            transport.send(event.seller, inquiry.to_bytes())
+    found: dict[ListingId, Manifest] = {}
+    looked_at: set[str] = set()
+    until = time.monotonic() + wait
+    while True:
+        for handle, size in transport.pending():
+            if handle in looked_at or size > ENVELOPE_LIMIT:
+                continue
+            looked_at.add(handle)
+            found.update(_manifests(transport.receive(handle), domain, wanted))
+        if len(found) == len(wanted) or time.monotonic() >= until:
+            return found
+        time.sleep(_PAUSE)
+
+
+def _manifests(data: bytes, domain: Domain, wanted: dict[ListingId, CommittedEvent]) -> dict[ListingId, Manifest]:
+    """The manifest in a message by its listing, if it is one that the chain vouches for."""
+    try:
+        envelope, message = read(data, domain=domain)
+    except BlindfairError:
+        return {}
+    if not isinstance(message, Listing):
+        return {}
+    event, manifest = wanted.get(message.manifest.listing), message.manifest
+    if event is None or not envelope.sender == event.seller == manifest.seller:
+        return {}
+    return {event.listing: manifest}

@@ -1,0 +1,72 @@
+"""A buyer with a table whose price hangs on the listing: what it offers for a record is known once the manifest is."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.valuer import Choice, Question
+from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
+from blindfair.influence.arrays import Floats
+from blindfair.pricing.functions import UniformPricing
+from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import Wei
+
+
+class ListingValuer:
+    """Implements `Valuer` for one listing."""
+
+    def __init__(
+        self,
+        own: OwnRecords,
+        tables: TableOptions,
+        purchase: PurchaseOptions,
+        before_asking: Callable[[Manifest], None],
+    ) -> None:
+        """`before_asking` is told of the manifest right before a question is made, the only time in a trade."""
+        self._own = own
+        self._tables = tables
+        self._purchase = purchase
+        self._before_asking = before_asking
+        self._made: TabularValuer | None = None
+
+    def question(self, manifest: Manifest) -> Question:
+        """See `Valuer`. Raises InvalidOption for an offer under the reserve, and what `TabularValuer` raises."""
+        reserve = manifest.terms.reserve_price
+        offered = self._purchase.offered
+        if offered is not None and offered < reserve:
+            raise InvalidOption(
+                "The offered price of a record is under what the seller takes",
+                expected=f"at least {reserve} wei",
+                found=f"{offered} wei",
+                hint="offer more in another directory, or buy elsewhere; nothing was asked",
+            )
+        valuer = self._valuer(manifest)
+        self._before_asking(manifest)
+        return valuer.question(manifest)
+
+    def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
+        """See `Valuer`."""
+        return self._valuer(manifest).choose(scores, manifest, budget)
+
+    def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
+        """Decrypted scores, `n` int64, in nats; positive = helpful."""
+        return np.asarray(self._valuer(manifest).valuation(manifest).scale.real(scores), dtype=np.float64)
+
+    def _valuer(self, manifest: Manifest) -> TabularValuer:
+        if self._made is None:
+            reserve, offered = manifest.terms.reserve_price, self._purchase.offered
+            self._made = TabularValuer(
+                self._own.train,
+                self._own.validation,
+                self._own.columns,
+                self._own.label,
+                pricing=UniformPricing(reserve if offered is None else offered, reserve),
+                seed=self._tables.seed,
+                categorical=self._tables.categorical,
+                good_record_value=self._purchase.good_record_value,
+            )
+        return self._made

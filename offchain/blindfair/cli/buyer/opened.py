@@ -1,0 +1,90 @@
+"""The buyer's agent, opened from its directory, with what its owner needs to read the answers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from blindfair.agents.buyer import Buyer
+from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.outcome import Outcome
+from blindfair.agents.valuer import Choice
+from blindfair.agents.waiting import Waiting
+from blindfair.blind.estimate import estimate
+from blindfair.blind.parameters import exact_set
+from blindfair.cli.buyer.listing_valuer import ListingValuer
+from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.cli.buyer.own_records import TableOptions
+from blindfair.cli.party.access import open_surroundings
+from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.settings import Settings
+from blindfair.cli.party.turns import advance
+from blindfair.influence.threads import one_thread
+from blindfair.protocol.errors import JournalDamaged
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import Address
+
+CONFIRMED = "confirmed"
+"""Step of the journal: the owner has said yes to price and gas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """One purchase, as far as it is."""
+
+    buyer: Buyer
+    valuer: ListingValuer
+
+    def evaluated(self) -> tuple[Evaluated, Choice]:
+        """The scores and what they advise. Raises Waiting, and what the evaluation raises."""
+        evaluated = self.buyer.review()
+        return evaluated, self.buyer.choice(evaluated)
+
+    def ended(self) -> Outcome:
+        """How the trade ended. Raises Waiting while it goes on, and what the agent raises."""
+        advance(self.buyer, lambda: self.buyer.outcome is not None)
+        if self.buyer.outcome is None:
+            raise Waiting("the trade goes on")
+        return self.buyer.outcome
+
+
+@contextmanager
+def opened_purchase(
+    directory: Path, settings: Settings, password_file: Path | None, screen: Screen
+) -> Iterator[Purchase]:
+    """The agent of a directory that was begun; closed at the end.
+
+    Raises what `open_surroundings`, `Agent` and the tables' reading raise.
+    """
+    options, stored = PurchaseOptions.from_document(settings.options), settings.options.get("tables")
+    tables = TableOptions.from_document(stored if isinstance(stored, dict) else {})
+    listing, seller = options.listing_id, settings.options.get("seller")
+    if listing is None or not isinstance(seller, str):
+        raise JournalDamaged("The settings lack the listing that is bought from", found=directory)
+    own = tables.read({name: directory / name for name in settings.tables})
+    surroundings = open_surroundings(settings, password_file, screen.event)
+    width = tables.schema(own).width
+
+    def tell_estimate(manifest: Manifest) -> None:
+        found = estimate(exact_set(manifest.terms.precision_bits), manifest.record_count, width, 1)
+        screen.lines.item(
+            "takes",
+            f"{manifest.record_count:,} records, {width} entries a row: {found.upload_bytes:,} B to the seller, "
+            f"{found.download_bytes:,} B back, about {found.encrypt_seconds:.1f} s here and "
+            f"{found.encode_seconds + found.evaluate_seconds:.1f} s at the seller on a machine like this; no gas",
+        )
+
+    valuer = ListingValuer(own, tables, options, tell_estimate)
+    with one_thread():
+        buyer = Buyer(
+            directory,
+            surroundings,
+            valuer,
+            options.policy(),
+            seller=Address(seller),
+            listing=listing,
+        )
+        try:
+            yield Purchase(buyer, valuer)
+        finally:
+            buyer.close()

@@ -1,0 +1,78 @@
+"""What a buyer has decided before it asks, as its settings keep it."""
+
+from dataclasses import asdict, dataclass, fields
+
+from blindfair.agents.policy import BuyerPolicy
+from blindfair.cli.amounts import parse_ether
+from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import InvalidOption, JournalDamaged
+from blindfair.protocol.quantities import ListingId, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseOptions:
+    """From which listing (hexadecimal, None for the only one), and for how much: amounts in ether as text."""
+
+    listing: str | None
+    budget: str
+    price_per_record: str | None
+    value: str | None
+    audit_rows: int
+    least_audit_rows: int
+
+    @classmethod
+    def from_document(cls, document: Document) -> "PurchaseOptions":
+        """From the settings, whatever else is in them. Raises JournalDamaged."""
+        try:
+            return cls(**{field.name: document[field.name] for field in fields(cls)})  # type: ignore[arg-type]
+        except (TypeError, KeyError) as error:
+            raise JournalDamaged("The settings lack an option of a purchase", found=str(error)) from error
+
+    def to_document(self) -> Document:
+        """For the settings."""
+        return asdict(self)
+
+    def policy(self) -> BuyerPolicy:
+        """What the agent decides by. Raises InvalidOption."""
+        return BuyerPolicy(
+            budget=parse_ether(self.budget), audit_rows=self.audit_rows, least_audit_rows=self.least_audit_rows
+        )
+
+    def check(self) -> None:
+        """Read everything once. Raises InvalidOption."""
+        self.policy()
+        for amount in (self.price_per_record, self.value):
+            if amount is not None:
+                parse_ether(amount)
+        _ = self.listing_id
+
+    @property
+    def offered(self) -> Wei | None:
+        """What is offered for a record. Raises InvalidOption."""
+        return None if self.price_per_record is None else parse_ether(self.price_per_record)
+
+    @property
+    def good_record_value(self) -> Wei | None:
+        """What one more good record is worth to the buyer. Raises InvalidOption."""
+        return None if self.value is None else parse_ether(self.value)
+
+    @property
+    def listing_id(self) -> ListingId | None:
+        """The listing on chain. Raises InvalidOption."""
+        return None if self.listing is None else parse_listing(self.listing)
+
+
+def parse_listing(text: str) -> ListingId:
+    """A listing's number as a person writes it. Raises InvalidOption."""
+    try:
+        number = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        number = b""
+    if len(number) != 32:
+        raise InvalidOption(
+            "This is not the number of a listing",
+            expected="0x and 64 hexadecimal digits",
+            found=repr(text[:80]),
+            hint="blindfair buyer find shows them",
+        )
+    return ListingId(number)

@@ -1,0 +1,107 @@
+"""The buyer's own records: one table, divided into training and validation, or one table for each."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.table import Table, read_table
+from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import InvalidOption, JournalDamaged, MalformedTable
+from blindfair.protocol.records import Row
+
+OWN, TRAIN, VALIDATION = "own.csv", "train.csv", "validation.csv"
+"""The copies in the buyer's directory."""
+
+_TRAIN_SHARE = 1 / 3
+"""As in the demo: the validation records are the measure of what good records look like, and there should be more."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRecords:
+    """Rows in the order of `columns`."""
+
+    columns: tuple[str, ...]
+    label: str
+    train: tuple[Row, ...]
+    validation: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """How the buyer's tables are read; the same as the seller's, or the columns differ."""
+
+    label: str
+    leave_out: list[str]
+    categorical: list[str]
+    seed: int
+
+    @classmethod
+    def from_document(cls, document: Document) -> "TableOptions":
+        """From the settings. Raises JournalDamaged."""
+        try:
+            return cls(**document)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise JournalDamaged("The settings lack an option of the buyer's tables", found=str(error)) from error
+
+    def to_document(self) -> Document:
+        """For the settings."""
+        return asdict(self)
+
+    def read(self, tables: Mapping[str, Path]) -> OwnRecords:
+        """Read one table named `OWN`, or two named `TRAIN` and `VALIDATION`.
+
+        Raises what `read_table` and `FeatureSchema.infer` raise, InvalidOption, MalformedTable for columns that differ.
+        """
+        read = {name: read_table(path, self.label, leave_out=self.leave_out) for name, path in tables.items()}
+        if OWN in read:
+            table = read[OWN]
+            train, validation = _divided(table, self.seed)
+        else:
+            table = read[TRAIN]
+            if read[VALIDATION].columns != table.columns:
+                raise MalformedTable(
+                    "Training and validation records have different columns",
+                    expected=", ".join(table.columns[:12]),
+                    found=", ".join(read[VALIDATION].columns[:12]),
+                    hint="write the same columns in the same order into both",
+                )
+            train, validation = table.rows, read[VALIDATION].rows
+        own = OwnRecords(table.columns, self.label, train, validation)
+        self.schema(own)
+        return own
+
+    def schema(self, own: OwnRecords) -> FeatureSchema:
+        """How columns become features. Raises what `FeatureSchema.infer` raises."""
+        return FeatureSchema.infer([*own.train, *own.validation], own.columns, own.label, categorical=self.categorical)
+
+
+def chosen_tables(own: Path | None, train: Path | None, validation: Path | None) -> dict[str, Path]:
+    """The tables that were named. Raises InvalidOption unless it is `--own` alone or both others."""
+    if own is not None and train is None and validation is None:
+        return {OWN: own}
+    if own is None and train is not None and validation is not None:
+        return {TRAIN: train, VALIDATION: validation}
+    raise InvalidOption(
+        "The buyer's own records are named in one of two ways",
+        expected="--own CSV, or --train CSV and --validation CSV",
+        found="a mixture, or nothing",
+        hint="--own divides one table by itself",
+    )
+
+
+def _divided(table: Table, seed: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """Training and validation records, each class divided alike; the same for the same table and seed."""
+    rng = np.random.default_rng(seed)
+    labels = table.labels()
+    train: set[int] = set()
+    for value in sorted(set(labels), key=repr):
+        members = [number for number, label in enumerate(labels) if label == value]
+        train.update(rng.permutation(members)[: max(1, round(_TRAIN_SHARE * len(members)))].tolist())
+    rows = list(enumerate(table.rows))
+    return (
+        tuple(row for number, row in rows if number in train),
+        tuple(row for number, row in rows if number not in train),
+    )

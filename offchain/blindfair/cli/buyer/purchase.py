@@ -1,0 +1,104 @@
+"""The buyer's long commands: until there are scores to show, and on to the end of a trade."""
+
+import sys
+from pathlib import Path
+
+import typer
+
+from blindfair.agents.buyer import Buyer
+from blindfair.agents.journal import Journal
+from blindfair.agents.valuer import Choice
+from blindfair.chain.costs import gas_price
+from blindfair.cli.buyer.endings import raise_failure
+from blindfair.cli.buyer.export import BOUGHT, export_bought
+from blindfair.cli.buyer.opened import CONFIRMED, opened_purchase
+from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
+from blindfair.cli.output import Output
+from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.settings import Settings
+from blindfair.cli.party.turns import Turns
+from blindfair.protocol.errors import InvalidOption
+
+
+def was_confirmed(directory: Path) -> bool:
+    """Whether its owner has agreed to the purchase. Raises JournalVersion, JournalDamaged."""
+    path = directory / "journal.sqlite"
+    if not path.exists():
+        return False
+    journal = Journal(path)
+    try:
+        return journal.intent(CONFIRMED) is not None
+    finally:
+        journal.close()
+
+
+def show_scores(directory: Path, settings: Settings, password_file: Path | None, poll: float, output: Output) -> None:
+    """Ask, wait for the answer, and show what it says. Raises what the evaluation raises."""
+    with Screen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
+        evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
+        scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
+        screen.still()
+        show_evaluation(output.lines, evaluated, choice, scores)
+        if choice.records:
+            output.lines.item("next", f"blindfair buyer buy --directory {directory}")
+        output.document(evaluation_document(evaluated, choice, scores))
+
+
+def complete(
+    directory: Path,
+    settings: Settings,
+    password_file: Path | None,
+    poll: float,
+    output: Output,
+    *,
+    export: Path | None,
+    confirmed: bool,
+) -> None:
+    """Take the purchase to its end, asking its owner first unless `confirmed` or agreed to before.
+
+    Raises what ended it where an error did, FaultProven or NoAnswer for an order that was refunded, and what the agent
+    raises.
+    """
+    with Screen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
+        buyer, turns = purchase.buyer, Turns(screen, poll)
+        if buyer.outcome is None:
+            _, choice = turns.until(purchase.evaluated)
+            if choice.records and not _agreed(buyer, choice, screen, output, confirmed):
+                output.lines.item("", "nothing was bought; the same command asks again")
+                output.document({"final": None, "reason": "not agreed to"})
+                return
+        outcome = turns.until(purchase.ended)
+        screen.still()
+        if buyer.bought():
+            target = export or directory / BOUGHT
+            output.lines.item("records", f"{export_bought(buyer, target):,} in {target}")
+        refunded_by_clock = any(step.startswith("refund") for step in buyer.receipts())
+    tell_outcome(directory, output)
+    raise_failure(outcome, refunded_by_clock=refunded_by_clock)
+
+
+def _agreed(buyer: Buyer, choice: Choice, screen: Screen, output: Output, confirmed: bool) -> bool:
+    """Whether to pay: agreed to before, now by option, or now by the owner's answer. Raises InsufficientFunds."""
+    if buyer.journal.intent(CONFIRMED) is not None:
+        return True
+    buyer.wallet.check_means(buyer.policy.token, choice.price, buyer.policy.gas_reserve, "the price")
+    screen.still()
+    show_costs(
+        screen.lines,
+        choice.price,
+        gas_price(buyer.exchange.web3),
+        buyer.exchange.balance(buyer.address),
+        buyer.review().listing.manifest.chunk_size,
+    )
+    if not confirmed:
+        if not sys.stdin.isatty():
+            raise InvalidOption(
+                "Nobody can be asked whether to pay",
+                expected="--yes",
+                found="neither that nor a terminal",
+                hint="look at the price above, then add --yes",
+            )
+        if not typer.confirm("Pay?", err=True):
+            return False
+    buyer.journal.note(CONFIRMED)
+    return True

@@ -1,0 +1,144 @@
+"""What a buyer's commands print, and the same as documents."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from blindfair.agents.books import buyer_books
+from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.valuer import Choice
+from blindfair.chain.costs import ACCEPT, RELEASE, dispute_gas
+from blindfair.chain.exchange import CommittedEvent
+from blindfair.cli.amounts import show_ether
+from blindfair.cli.demo.lines import Lines
+from blindfair.cli.output import Output
+from blindfair.influence.arrays import Floats
+from blindfair.protocol.documents import Document
+from blindfair.protocol.fields import hex_text
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import ListingId, Wei
+
+
+def found_document(events: Sequence[CommittedEvent], manifests: Mapping[ListingId, Manifest]) -> Document:
+    """Listings, oldest first; `manifest` is null where the seller did not answer."""
+    return {
+        "listings": [
+            {
+                "block": event.block_number,
+                "listing": hex_text(event.listing),
+                "manifest": None if event.listing not in manifests else _manifest(manifests[event.listing]),
+                "seller": event.seller,
+            }
+            for event in events
+        ]
+    }
+
+
+def _manifest(manifest: Manifest) -> Document:
+    """What a buyer chooses by; not the chunks."""
+    return {
+        "columns": [column.name for column in manifest.schema.columns],
+        "consent": manifest.consent,
+        "description": manifest.description,
+        "label": manifest.schema.label,
+        "licence": manifest.licence,
+        "name": manifest.name,
+        "records": manifest.record_count,
+        "terms": manifest.terms.to_document(),
+    }
+
+
+def show_found(lines: Lines, events: Sequence[CommittedEvent], manifests: Mapping[ListingId, Manifest]) -> None:
+    """The same for people."""
+    if not events:
+        lines.item("find", "nothing is listed on this chain")
+    for event in events:
+        lines.item("listing", f"{hex_text(event.listing)} of {event.seller}, block {event.block_number:,}")
+        manifest = manifests.get(event.listing)
+        if manifest is None:
+            lines.item("", "its seller has not said what it is", style="dim")
+            continue
+        columns = ", ".join(column.name for column in manifest.schema.columns)
+        lines.item("", f"{manifest.name}: {manifest.record_count:,} records; label {manifest.schema.label}")
+        lines.item("", f"columns: {columns}", style="dim")
+        lines.item(
+            "",
+            f"at least {show_ether(manifest.terms.reserve_price)} ether a record, "
+            f"{manifest.terms.precision_bits} bits a score, {manifest.terms.evaluations} evaluations in all",
+        )
+        lines.item("", f"licence: {manifest.licence}; consent: {manifest.consent}", style="dim")
+
+
+def evaluation_document(evaluated: Evaluated, choice: Choice, scores: Floats) -> Document:
+    """Scores in nats, positive = helpful; what they advise, and on what that rests."""
+    low, median, high = (float(value) for value in np.percentile(scores, [0, 50, 100]))
+    return {
+        "evaluation": hex_text(evaluated.evaluation),
+        "listing": hex_text(evaluated.listing.manifest.listing),
+        "records": evaluated.listing.manifest.record_count,
+        "scores": {"lowest": low, "median": median, "highest": high, "positive": float((scores > 0).mean())},
+        "selected": len(choice.records),
+        "price_wei": str(choice.price),
+        "trust": dict(choice.numbers),
+        "warnings": list(choice.reasons),
+    }
+
+
+def show_evaluation(lines: Lines, evaluated: Evaluated, choice: Choice, scores: Floats) -> None:
+    """The same for people."""
+    low, median, high = np.percentile(scores, [0, 50, 100])
+    numbers = choice.numbers
+    lines.item(
+        "scores",
+        f"of {evaluated.listing.manifest.record_count:,} records, positive = helpful, in nats: {low:+.3f} to "
+        f"{high:+.3f}, median {median:+.3f}, {float((scores > 0).mean()):.0%} positive",
+    )
+    lines.item(
+        "trust",
+        f"{numbers['clean_share']:.0%} of the offer looks as good as your own records, between "
+        f"{numbers['clean_share_low']:.0%} and {numbers['clean_share_high']:.0%}",
+    )
+    lines.item("price", f"{len(choice.records):,} records for {show_ether(choice.price)} ether")
+    if choice.records:
+        lines.item(
+            "worth",
+            f"{numbers['clean_expected']:.0%} of these are expected to be good: {numbers['good_net']:,.0f} more good "
+            "than bad ones",
+        )
+    for reason in choice.reasons:
+        lines.item("but", reason, style="yellow")
+
+
+def show_costs(lines: Lines, price: Wei, gas_price: Wei, balance: Wei, chunk_size: int) -> None:
+    """What paying takes, before it is done."""
+    happy = Wei((ACCEPT + RELEASE) * gas_price)
+    lines.item(
+        "pays",
+        f"{show_ether(price)} ether, locked until the records are verified, and about {ACCEPT + RELEASE:,} gas, "
+        f"{show_ether(happy)} ether now; a dispute would take {dispute_gas(chunk_size):,} gas; the account has {show_ether(balance)}",
+    )
+
+
+def tell_outcome(directory: Path, output: Output) -> None:
+    """Where a purchase stands, from its journal, both ways. Raises JournalVersion, JournalDamaged."""
+    books = buyer_books(directory)
+    outcome, stage = (None, None) if books is None else (books.outcome, books.stage)
+    if outcome is not None:
+        output.lines.item("ended", f"{outcome.final}: {outcome.reason}")
+    else:
+        output.lines.item("stage", "nothing was asked yet" if stage is None else f"the last thing done is: {stage}")
+        output.lines.item("next", f"blindfair buyer resume --directory {directory}")
+    document: Document = {
+        "error": None if outcome is None else outcome.error,
+        "final": None if outcome is None else outcome.final,
+        "reason": None if outcome is None else outcome.reason,
+        "stage": stage,
+    }
+    if books is not None:
+        document |= {
+            "gas": dict(books.common.gas),
+            "refused_messages": books.common.refused,
+            "sent_bytes": dict(books.common.sent),
+        }
+    output.document(document)

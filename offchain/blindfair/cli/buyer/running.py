@@ -1,0 +1,120 @@
+"""What the buyer's commands do."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from blindfair.chain.deployment import open_exchange
+from blindfair.cli.buyer.find import ask_sellers, the_listing
+from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.cli.buyer.own_records import TableOptions
+from blindfair.cli.buyer.report import found_document, show_found
+from blindfair.cli.options import Begun, Resumed
+from blindfair.cli.output import Output
+from blindfair.cli.party.access import begun_settings, open_surroundings, read_deployment
+from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.settings import Settings, begin, is_begun, load, resumed_settings, save
+from blindfair.cli.targets import check_file_target
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import ListingId
+
+ROLE = "buyer"
+
+
+def run_find(
+    rpc: str,
+    deployment: Path,
+    mail: Path | None,
+    keystore: Path | None,
+    password_file: Path | None,
+    wait: float,
+    output: Output,
+) -> None:
+    """Show what is listed; sellers are asked with `mail` and `keystore`. Raises what opening and asking raise."""
+    place = read_deployment(deployment)
+    manifests: Mapping[ListingId, Manifest] = {}
+    if mail is None or keystore is None:
+        events = open_exchange(rpc, place).listings()
+    else:
+        settings = Settings(ROLE, place, rpc, mail.resolve(), keystore.resolve(), None, {}, {})
+        with Screen() as screen:
+            surroundings = open_surroundings(settings, password_file, screen.event)
+            events = surroundings.exchange.listings()
+            screen.waiting("the answers of the sellers")
+            manifests = ask_sellers(surroundings, events, wait=wait)
+    show_found(output.lines, events, manifests)
+    output.document(found_document(events, manifests))
+
+
+def run_evaluate(
+    begun: Begun,
+    purchase: PurchaseOptions,
+    tables: TableOptions,
+    paths: Mapping[str, Path],
+    poll: float,
+    output: Output,
+) -> None:
+    """Begin a directory for a purchase, or go on in it, until there are scores.
+
+    Raises what reading options, tables and settings raises, and what the evaluation raises.
+    """
+    purchase.check()
+    tables.read(paths)
+    options = {**purchase.to_document(), "tables": tables.to_document()}
+    settings = begun_settings(ROLE, begun, options)
+    event = the_listing(open_exchange(begun.rpc, settings.deployment), purchase.listing_id or _begun(begun.directory))
+    options |= {"listing": "0x" + event.listing.hex(), "seller": event.seller}
+    settings = begin(
+        begun.directory,
+        begun_settings(ROLE, begun, options),
+        {name: path.read_bytes() for name, path in paths.items()},
+    )
+    # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
+    from blindfair.cli.buyer.purchase import show_scores
+
+    show_scores(begun.directory, settings, begun.password_file, poll, output)
+
+
+def _begun(directory: Path) -> ListingId | None:
+    """The listing that this directory is for already, whatever else was listed since."""
+    if not is_begun(directory):
+        return None
+    return PurchaseOptions.from_document(load(directory, ROLE).options).listing_id
+
+
+def run_buy(resumed: Resumed, export: Path | None, poll: float, output: Output, *, confirmed: bool) -> None:
+    """Take a purchase to its end. Raises what `complete` raises."""
+    settings = _resumed(resumed, export, "--export")
+    from blindfair.cli.buyer.purchase import complete
+
+    complete(resumed.directory, settings, resumed.password_file, poll, output, export=export, confirmed=confirmed)
+
+
+def run_resume(resumed: Resumed, export: Path | None, poll: float, output: Output) -> None:
+    """Go on with what was begun. Raises what `complete` and `show_scores` raise."""
+    settings = _resumed(resumed, export, "--export")
+    from blindfair.cli.buyer.purchase import complete, show_scores, was_confirmed
+
+    if was_confirmed(resumed.directory):
+        complete(resumed.directory, settings, resumed.password_file, poll, output, export=export, confirmed=True)
+    else:
+        show_scores(resumed.directory, settings, resumed.password_file, poll, output)
+
+
+def run_export(resumed: Resumed, to: Path, output: Output) -> None:
+    """Write the bought records. Raises what `export_bought` and opening the directory raise."""
+    settings = _resumed(resumed, to, "--to")
+    from blindfair.cli.buyer.export import export_bought
+    from blindfair.cli.buyer.opened import opened_purchase
+
+    with Screen() as screen, opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase:
+        count = export_bought(purchase.buyer, to)
+    output.lines.item("records", f"{count:,} in {to}")
+    output.document({"file": str(to), "records": count})
+
+
+def _resumed(resumed: Resumed, target: Path | None, option: str) -> Settings:
+    if target is not None:
+        check_file_target(target, option)
+    settings = resumed_settings(ROLE, resumed)
+    save(resumed.directory, settings)
+    return settings

@@ -1,0 +1,58 @@
+"""What a person sees while an agent works, on standard error: each step with what it cost, and what is waited for."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from blindfair.agents.surroundings import Event
+from blindfair.cli.demo.lines import Lines
+from blindfair.protocol.errors import BlindfairError
+
+
+class Screen:
+    """Tells each wait and trouble once until there is another. On a terminal a spinner shows what is waited for."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self.lines = Lines(console)
+        self._status: Status | None = console.status("", spinner="dots") if console.is_terminal else None
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.still()
+
+    def still(self) -> None:
+        """No spinner from here on: a question or the result comes."""
+        if self._status is not None:
+            self._status.stop()
+
+    def event(self, event: Event) -> None:
+        """One thing that the agent did."""
+        counted = f"{event.gas:,} gas" if event.gas is not None else f"{event.size:,} B" if event.size else ""
+        self.lines.item(event.who, event.text, right=counted)
+        self._last = ""
+
+    def waiting(self, reason: str) -> None:
+        """What it waits for."""
+        if self._status is not None:
+            # As plain text: a reason may quote what others wrote, and a string would be read as markup.
+            self._status.update(Text(f"waiting: {reason}"))
+            self._status.start()
+        self._once("waits", reason, printed=self._status is None)
+
+    def trouble(self, error: BlindfairError) -> None:
+        """What went wrong and is tried again."""
+        self._once("trouble", f"{error.name}: {error}", printed=True)
+
+    def _once(self, label: str, text: str, *, printed: bool) -> None:
+        if text != self._last and printed:
+            self.lines.item(label, "".join(c if c.isprintable() else "?" for c in text), style="dim")
+        self._last = text

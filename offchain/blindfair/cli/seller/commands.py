@@ -1,0 +1,131 @@
+"""`blindfair seller` and its options. What the commands do is in `running`, and loaded when one is run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindfair.cli.options import (
+    POLL,
+    Begun,
+    DeploymentFile,
+    Directory,
+    FinalityDepth,
+    JsonFile,
+    Keystore,
+    Mail,
+    PasswordFile,
+    Poll,
+    RememberedMail,
+    RememberedRpc,
+    Resumed,
+    Rpc,
+)
+from blindfair.cli.output import Output
+
+app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode=None)
+
+
+@app.command("list")
+def list_records(
+    records: Annotated[Path, typer.Option(metavar="CSV", help="The table to sell, a record in each line.")],
+    label: Annotated[str, typer.Option(metavar="COLUMN", help="Its column to predict, with two classes.")],
+    price_per_record: Annotated[str, typer.Option(metavar="ETHER", help="The least that a record is sold for.")],
+    licence: Annotated[str, typer.Option(help="What a buyer may do with the records. Public.")],
+    consent: Annotated[str, typer.Option(help="On what ground the records may be sold. Public.")],
+    directory: Directory,
+    mail: Mail,
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    keystore: Keystore = None,
+    password_file: PasswordFile = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="A column not to sell. May be repeated.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The listing's public name; the file's if not given.")] = None,
+    description: Annotated[str, typer.Option(help="What the records are. Public.")] = "",
+    evaluations: Annotated[int, typer.Option(help="How many blind evaluations are answered in all.")] = 4,
+    opened_share: Annotated[float, typer.Option(help="Part of a selection that its audit may see for nothing.")] = 0.2,
+    opened_records: Annotated[
+        int | None, typer.Option(help="Records that all audits may see in all; a tenth, and 59 at least, if not given.")
+    ] = None,
+    bond_share: Annotated[float, typer.Option(help="Part of a price that is locked as bond.")] = 0.1,
+    reveal_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to reveal the key once paid.")] = 3600,
+    dispute_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to dispute once revealed.")] = 86400,
+    chunk_size: Annotated[int, typer.Option(help="1024, 4096 or 16384 bytes.")] = 1024,
+    finality_depth: FinalityDepth = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Commit to a table on chain: hashes only. Run it again to go on where it was.
+
+    The table is copied into DIR; of the records nothing leaves it before `blindfair seller serve` answers buyers.
+    """
+    from blindfair.cli.seller.listing import ListingOptions
+    from blindfair.cli.seller.running import run_list
+
+    options = ListingOptions(
+        label=label,
+        leave_out=leave_out or [],
+        name=name or records.stem,
+        description=description,
+        licence=licence,
+        consent=consent,
+        price_per_record=price_per_record,
+        evaluations=evaluations,
+        opened_share=opened_share,
+        opened_records=opened_records,
+        bond_share=bond_share,
+        reveal_window=reveal_window,
+        dispute_window=dispute_window,
+        chunk_size=chunk_size,
+    )
+    begun = Begun(directory, mail, rpc, deployment, keystore, password_file, finality_depth)
+    run_list(begun, options, records, Output(json_file))
+
+
+@app.command()
+def serve(
+    directory: Directory,
+    password_file: PasswordFile = None,
+    keystore: Keystore = None,
+    rpc: RememberedRpc = None,
+    mail: RememberedMail = None,
+    poll: Poll = POLL,
+    json_file: JsonFile = None,
+) -> None:
+    """Answer buyers until interrupted: evaluate, open for audits, deliver, reveal, claim, withdraw.
+
+    Leave it running while an order is open: a key that is not revealed in time costs the bond.
+    """
+    from blindfair.cli.seller.running import run_serve
+
+    run_serve(Resumed(directory, password_file, keystore, rpc, mail), poll, Output(json_file))
+
+
+@app.command()
+def status(
+    directory: Directory, keystore: Keystore = None, rpc: RememberedRpc = None, json_file: JsonFile = None
+) -> None:
+    """What was sold, what is open, and what the account has. Needs no password, and may be asked while it serves."""
+    from blindfair.cli.party.settings import resumed_settings
+    from blindfair.cli.seller.report import tell_standing
+
+    output = Output(json_file)
+    tell_standing(directory, resumed_settings("seller", Resumed(directory, None, keystore, rpc)), output)
+
+
+@app.command()
+def withdraw(
+    directory: Directory,
+    to: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where the money goes; the seller's own account if not given.")
+    ] = None,
+    password_file: PasswordFile = None,
+    keystore: Keystore = None,
+    rpc: RememberedRpc = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Take the free balance, bonds that came back, out of the contract. Prices are paid to the account itself."""
+    from blindfair.cli.seller.running import run_withdraw
+
+    run_withdraw(Resumed(directory, password_file, keystore, rpc), to, Output(json_file))

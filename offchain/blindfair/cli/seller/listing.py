@@ -1,0 +1,108 @@
+"""What a seller lists: a table with terms, as its owner states them, and the stock that an agent makes of them."""
+
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from blindfair.agents.ledger import CLIPPED_SHARE_BITS
+from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.stock import Stock
+from blindfair.cli.amounts import parse_ether
+from blindfair.influence.table import Table, read_table
+from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import JournalDamaged
+from blindfair.protocol.manifest import Terms
+from blindfair.protocol.quantities import ETHER, Seconds
+from blindfair.protocol.records import RecordEncoding, encode_row
+from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
+from blindfair.protocol.terms import PER_RECORD
+
+RECORDS = "records.csv"
+"""The copy of the table in the seller's directory."""
+
+AUDIT_ROWS = 59
+"""Rows of a usual audit (PROTOCOL 5.5)."""
+
+PRECISION_BITS = 32
+"""Bits that a score discloses of its record at most: the only precision at which scores are exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListingOptions:
+    """As a person gives them: amounts in ether as text, shares as numbers. `leave_out` are columns not to list."""
+
+    label: str
+    leave_out: list[str]
+    name: str
+    description: str
+    licence: str
+    consent: str
+    price_per_record: str
+    evaluations: int
+    opened_share: float
+    opened_records: int | None
+    bond_share: float
+    reveal_window: int
+    dispute_window: int
+    chunk_size: int
+
+    def to_document(self) -> Document:
+        """For the settings."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Document) -> "ListingOptions":
+        """From the settings. Raises JournalDamaged."""
+        try:
+            return cls(**document)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise JournalDamaged("The settings lack an option of a listing", found=str(error)) from error
+
+    def check(self, path: Path) -> None:
+        """Read the table at `path` and make everything of it once: what is wrong is told before anything is done.
+
+        Raises what `table`, `policy` and `stock` raise.
+        """
+        self.policy()
+        self.stock(self.table(path))
+
+    def table(self, path: Path) -> Table:
+        """Read the table. Raises what `read_table` raises."""
+        return read_table(path, self.label, leave_out=self.leave_out)
+
+    def policy(self) -> SellerPolicy:
+        """What the agent decides by. Raises InvalidOption."""
+        return SellerPolicy(
+            bond_share=Fraction(self.bond_share).limit_denominator(10**6),
+            reveal_window=Seconds(self.reveal_window),
+            dispute_window=Seconds(self.dispute_window),
+        )
+
+    def openable(self, records: int) -> int:
+        """Records that all audits together may see, of so many."""
+        return max(AUDIT_ROWS, records // 10) if self.opened_records is None else self.opened_records
+
+    def stock(self, table: Table) -> Stock:
+        """What the agent lists. Raises InvalidOption, InvalidListing."""
+        records = tuple(encode_row(row) for row in table.rows)
+        bits = (PRECISION_BITS + EXPONENT_BITS_LIMIT) * len(records) + CLIPPED_SHARE_BITS
+        return Stock(
+            name=self.name,
+            description=self.description,
+            licence=self.licence,
+            consent=self.consent,
+            encoding=RecordEncoding.CBOR_ROW,
+            schema=table.schema(),
+            records=records,
+            terms=Terms(
+                tokens=(ETHER,),
+                reserve_price=parse_ether(self.price_per_record),
+                precision_bits=PRECISION_BITS,
+                evaluations=self.evaluations,
+                disclosed_bits=self.evaluations * bits,
+                opened_records=self.openable(len(records)),
+                opened_share=self.opened_share,
+                disclosures=(PER_RECORD,),
+            ),
+            chunk_size=self.chunk_size,
+        )

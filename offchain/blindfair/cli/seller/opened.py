@@ -1,0 +1,28 @@
+"""The seller's agent, opened from its directory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from blindfair.agents.seller import Seller
+from blindfair.cli.party.access import open_surroundings
+from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.settings import Settings
+from blindfair.cli.seller.listing import RECORDS, ListingOptions
+from blindfair.influence.threads import one_thread
+
+
+@contextmanager
+def opened_seller(directory: Path, settings: Settings, password_file: Path | None, screen: Screen) -> Iterator[Seller]:
+    """The agent of a directory that was begun; closed at the end.
+
+    Raises what `open_surroundings`, `Agent` and the table's reading raise.
+    """
+    options = ListingOptions.from_document(settings.options)
+    surroundings = open_surroundings(settings, password_file, screen.event)
+    with one_thread():
+        seller = Seller(directory, surroundings, options.stock(options.table(directory / RECORDS)), options.policy())
+        try:
+            yield seller
+        finally:
+            seller.close()

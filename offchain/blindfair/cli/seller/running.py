@@ -1,0 +1,97 @@
+"""What the seller's commands do."""
+
+import math
+from pathlib import Path
+
+from blindfair.chain.costs import COMMIT, gas_price
+from blindfair.cli.amounts import show_ether
+from blindfair.cli.options import Begun, Resumed
+from blindfair.cli.output import Output
+from blindfair.cli.party.access import begun_settings
+from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.settings import begin, resumed_settings, save
+from blindfair.cli.party.turns import Turns, advance
+from blindfair.cli.seller.listing import RECORDS, ListingOptions
+from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
+from blindfair.protocol.errors import BlindfairError, InvalidOption
+from blindfair.protocol.quantities import ETHER, Address, Wei
+
+ROLE = "seller"
+
+
+def run_list(begun: Begun, options: ListingOptions, records: Path, output: Output) -> None:
+    """Begin a directory with a table, or go on in it, until the listing is committed.
+
+    Raises what reading table and settings raises, and what the agent raises.
+    """
+    options.check(records)
+    settings = begun_settings(ROLE, begun, options.to_document())
+    settings = begin(begun.directory, settings, {RECORDS: records.read_bytes()})
+    # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
+    from blindfair.cli.seller.opened import opened_seller
+
+    with Screen() as screen, opened_seller(begun.directory, settings, begun.password_file, screen) as seller:
+        exchange, listing = seller.exchange, seller.listing
+
+        def is_listed() -> bool:
+            return exchange.seller_of(listing) == seller.address
+
+        if not is_listed():
+            cost = Wei(COMMIT * gas_price(exchange.web3))
+            screen.lines.item("takes", f"one transaction of about {COMMIT:,} gas, {show_ether(cost)} ether now")
+        Turns(screen).until(lambda: advance(seller, is_listed))
+        screen.still()
+        show_listing(output.lines, seller.manifest, begun.directory)
+        output.document(listing_document(seller.manifest))
+
+
+def run_serve(resumed: Resumed, poll: float, output: Output) -> None:
+    """Take the seller's turns until interrupted, then say where it stands. Raises what opening the directory raises."""
+    settings = resumed_settings(ROLE, resumed)
+    from blindfair.agents.waiting import Waiting
+    from blindfair.cli.seller.opened import opened_seller
+
+    with Screen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
+        save(resumed.directory, settings)
+
+        def turn() -> None:
+            while seller.step():
+                pass
+            raise seller.waiting or Waiting("no buyer asks anything now")
+
+        screen.lines.item("serves", f"listing 0x{seller.listing.hex()} as {seller.address}; Ctrl-C ends it")
+        try:
+            # Whatever the trouble with one order is, the others go on: its owner reads of it.
+            Turns(screen, poll, patience=math.inf, bears=BlindfairError).until(turn)
+        except KeyboardInterrupt:
+            screen.still()
+            screen.lines.item("", "stopped; the same command goes on where it was")
+    tell_standing(resumed.directory, settings, output)
+
+
+def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
+    """Bring the free balance to an address, the seller's own if `to` is None. Raises InvalidOption, and what
+    `withdraw_by_hand` and opening the directory raise."""
+    settings = resumed_settings(ROLE, resumed)
+    target = None if to is None else _address(to)
+    from blindfair.agents.withdrawing import withdraw_by_hand
+    from blindfair.cli.seller.opened import opened_seller
+
+    with Screen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
+        whose = target or seller.address
+        withdrawn = Turns(screen).until(lambda: withdraw_by_hand(seller, seller.offers.values(), ETHER, whose))
+        screen.still()
+        output.lines.item("money", "the free balance was withdrawn" if withdrawn else "nothing is left in the contract")
+    tell_standing(resumed.directory, settings, output, withdrawn=withdrawn)
+
+
+def _address(text: str) -> Address:
+    digits = text.removeprefix("0x").lower()
+    if len(digits) != 40 or not set(digits) <= set("0123456789abcdef"):
+        raise InvalidOption(
+            "--to is not an address",
+            expected="0x and 40 hexadecimal digits",
+            found=repr(text[:60]),
+            hint="copy the address from its wallet; nothing was sent",
+        )
+    return Address("0x" + digits)

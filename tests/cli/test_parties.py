@@ -1,0 +1,333 @@
+"""What can be wrong when a seller or buyer begins or goes on: a named error with its own code, and nothing done."""
+
+import csv
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Ended, Inside
+from local_chain import LocalChain, free_port, password
+from real_tables import LABEL, tumours, write_csv
+from web3.types import RPCEndpoint
+
+from blindfair.agents.store import DirectoryLock
+from blindfair.chain.deployment import Deployment, code_hash
+from blindfair.chain.development import set_balance
+from blindfair.protocol.errors import (
+    BlindfairError,
+    FileChanged,
+    FileMissing,
+    InsecureStore,
+    InsufficientFunds,
+    InvalidListing,
+    InvalidOption,
+    JournalDamaged,
+    JournalVersion,
+    MalformedFile,
+    MalformedTable,
+    NodeFailure,
+    StoreInUse,
+    WrongContract,
+    WrongPassword,
+)
+from blindfair.protocol.quantities import Address, BlockNumber, Wei
+
+
+@dataclass(frozen=True)
+class Home:
+    """A seller and a buyer who have not begun: keystores, a password, tables."""
+
+    chain: LocalChain
+    path: Path
+    inside: Inside
+
+    def seller(self, **changes: object) -> Ended:
+        """`seller list`, with other options than the usual."""
+        usual: dict[str, object] = {
+            "directory": self.path / "seller",
+            "records": self.path / "offer.csv",
+            "label": LABEL,
+            "price_per_record": "0.001",
+            "licence": "any",
+            "consent": "public",
+        }
+        return self.inside("seller", "list", *self.options(usual | changes))
+
+    def buyer(self, **changes: object) -> Ended:
+        """`buyer evaluate`, with other options than the usual."""
+        usual: dict[str, object] = {
+            "directory": self.path / "buyer",
+            "own": self.path / "own.csv",
+            "label": LABEL,
+            "budget": "0.1",
+        }
+        return self.inside("buyer", "evaluate", *self.options(usual | changes))
+
+    def options(self, changes: dict[str, object]) -> list[object]:
+        places: dict[str, object] = {
+            "mail": self.path / "mail",
+            "rpc": self.chain.url,
+            "deployment": self.chain.deployment,
+            "password_file": self.path / "password",
+        }
+        found = {name: value for name, value in (places | changes).items() if value is not None}
+        return [part for name, value in found.items() for part in (f"--{name.replace('_', '-')}", value)]
+
+    def untouched(self, name: str) -> bool:
+        """Whether nothing was begun in a party's directory."""
+        return [entry.name for entry in (self.path / name).iterdir()] == ["keystore.json"]
+
+
+@pytest.fixture
+def home(testnet: LocalChain, tmp_path: Path, inside: Inside) -> Home:
+    with tumours(tmp_path / "all.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    write_csv(tmp_path / "offer.csv", header, rows[:60])
+    write_csv(tmp_path / "own.csv", header, rows[60:160])
+    for name in ("seller", "buyer"):
+        testnet.party(tmp_path / name)
+    return Home(testnet, tmp_path, inside)
+
+
+@pytest.fixture
+def listed(home: Home) -> Home:
+    """With the seller's listing on the chain."""
+    ended = home.seller()
+    assert ended.code == 0, ended.err
+    return home
+
+
+# --- before anything is begun --------------------------------------------------------------------------------------
+
+
+def test_no_keystore(home: Home) -> None:
+    (home.path / "seller" / "keystore.json").unlink()
+    ended = home.seller()
+    ended.failed(FileMissing, "blindfair account create --keystore")
+
+
+def test_a_wrong_password_is_named_and_not_told(home: Home) -> None:
+    password(home.path / "password", "battery staple")
+    for ended in (home.seller(), home.inside("buyer", "find", *home.options({"keystore": keystore_of(home, "buyer")}))):
+        ended.failed(WrongPassword)
+        assert "battery" not in ended.err
+
+
+def keystore_of(home: Home, name: str) -> Path:
+    return home.path / name / "keystore.json"
+
+
+def test_no_node(home: Home) -> None:
+    ended = home.seller(rpc=f"http://127.0.0.1:{free_port()}")
+    assert ended.code == NodeFailure.exit_code
+    assert "cannot be reached" in ended.err
+
+
+def test_a_node_of_another_chain(home: Home) -> None:
+    other = json.loads(home.chain.deployment.read_text()) | {"chain_id": 1}
+    (home.path / "1.json").write_text(json.dumps(other))
+    home.seller(deployment=home.path / "1.json").failed(NodeFailure, "chain id 1")
+    home.buyer(deployment=home.path / "1.json").failed(NodeFailure, "chain id 1")
+    assert home.untouched("buyer")
+
+
+def test_other_code_than_the_file_names(home: Home) -> None:
+    other = json.loads(home.chain.deployment.read_text()) | {"code_hash": "0x" + "ab" * 32}
+    (home.path / "other.json").write_text(json.dumps(other))
+    home.seller(deployment=home.path / "other.json").failed(WrongContract, "0xababab")
+
+
+def test_a_file_that_names_another_program_by_its_true_hash(home: Home) -> None:
+    web3, place = home.chain.web3, Address("0x" + "c0" * 20)
+    web3.provider.make_request(RPCEndpoint("hardhat_setCode"), [place, "0x600160005260206000f3"])
+    lie = Deployment(31337, place, code_hash(web3, place), BlockNumber(0), "0.8.37")
+    (home.path / "lie.json").write_bytes(lie.to_bytes())
+    home.buyer(deployment=home.path / "lie.json").failed(WrongContract, "another program")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"address": 1}', "\xff", '{"chain_id": 31337, "address": "0x12"}'])
+def test_what_is_no_deployment_file(text: str, home: Home) -> None:
+    (home.path / "bad.json").write_text(text, encoding="latin-1")
+    ended = home.seller(deployment=home.path / "bad.json")
+    assert ended.code == MalformedFile.exit_code, ended.err
+    assert home.untouched("seller")
+
+
+def test_no_deployment_file(home: Home) -> None:
+    home.seller(deployment=home.path / "nothing.json").failed(FileMissing, "blindfair deploy")
+
+
+def test_an_empty_account_commits_nothing_and_can_go_on_later(home: Home) -> None:
+    poor = home.path / "poor"
+    home.chain.party(poor, ether=0)
+    ended = home.seller(directory=poor)
+    assert ended.code == InsufficientFunds.exit_code
+    assert "error: InsufficientFunds: " in ended.err
+    assert "nothing was sent" in ended.err
+    status = json.loads(home.inside("seller", "status", "--directory", poor, "--json", "-").out)
+    assert (status["committed"], status["balance_wei"]) == (False, "0")
+    set_balance(home.chain.web3, status["seller"], Wei(10**18))
+    assert home.seller(directory=poor).code == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"price_per_record": "cheap"}, InvalidOption),
+        ({"bond_share": 2}, InvalidOption),
+        ({"reveal_window": 0}, InvalidOption),
+        ({"evaluations": 0}, InvalidListing),
+        ({"opened_share": 1.5}, InvalidListing),
+        ({"licence": ""}, InvalidListing),
+        ({"leave_out": "nonsense"}, InvalidOption),
+        ({"finality_depth": -1}, InvalidOption),
+    ],
+)
+def test_a_listing_that_cannot_be(changes: dict[str, object], error: type[BlindfairError], home: Home) -> None:
+    ended = home.seller(**changes)
+    assert ended.code == error.exit_code, ended.err
+    assert ended.err.startswith(f"error: {error.__name__}: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"budget": "-1"}, InvalidOption),
+        ({"value": "much"}, InvalidOption),
+        ({"price_per_record": "0.0000000000000000001"}, InvalidOption),
+        ({"audit_rows": 0}, InvalidOption),
+        ({"audit_rows": 10, "least_audit_rows": 11}, InvalidOption),
+        ({"listing": "0x12"}, InvalidOption),
+        ({"listing": "0x" + "00" * 32}, InvalidOption),
+        ({"own": None}, InvalidOption),
+        ({"own": None, "train": "own.csv"}, InvalidOption),
+        ({"categorical": "nonsense"}, InvalidOption),
+        ({"label": "nonsense"}, BlindfairError),
+    ],
+)
+def test_a_question_that_cannot_be(
+    changes: dict[str, object], error: type[BlindfairError], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home.path)
+    ended = home.buyer(**changes)
+    assert ended.code == error.exit_code or error is BlindfairError
+    assert ended.code not in (0, 2, 100), ended.err
+    assert home.untouched("buyer")
+
+
+def test_training_and_validation_records_have_the_same_columns(home: Home) -> None:
+    with (home.path / "own.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    write_csv(home.path / "train.csv", [*header[1:], header[0]], ([*row[1:], row[0]] for row in rows[:50]))
+    write_csv(home.path / "validation.csv", header, rows[50:])
+    home.buyer(own=None, train=home.path / "train.csv", validation=home.path / "validation.csv").failed(MalformedTable)
+
+
+# --- going on ------------------------------------------------------------------------------------------------------
+
+
+def test_listing_again_goes_on_and_pays_nothing(listed: Home) -> None:
+    web3, account = listed.chain.web3, json.loads(keystore_of(listed, "seller").read_text())["address"]
+    count = web3.eth.get_transaction_count(web3.to_checksum_address(account))
+    first = listed.seller(json="-")
+    assert listed.seller(json="-").out == first.out
+    assert web3.eth.get_transaction_count(web3.to_checksum_address(account)) == count == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"price_per_record": "0.002"}, {"licence": "none"}, {"evaluations": 9}, {"leave_out": "mean area"}]
+)
+def test_other_options_than_it_was_begun_with(changes: dict[str, object], listed: Home) -> None:
+    listed.seller(**changes).failed(InvalidOption, "begun with other options")
+
+
+def test_another_table_than_it_was_begun_with(listed: Home) -> None:
+    shutil.copy(listed.path / "own.csv", listed.path / "offer.csv")
+    listed.seller().failed(FileChanged)
+
+
+def test_a_copy_that_was_edited(listed: Home) -> None:
+    with (listed.path / "seller" / "records.csv").open("a") as file:
+        file.write("\n")
+    listed.inside("seller", "status", "--directory", listed.path / "seller").failed(FileChanged, "backup")
+
+
+def test_another_account_than_it_was_begun_with(listed: Home) -> None:
+    listed.seller(keystore=keystore_of(listed, "buyer")).failed(JournalDamaged, "another account")
+
+
+def test_settings_of_another_version(listed: Home) -> None:
+    settings = listed.path / "seller" / "settings.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"version": "0.0.1"}))
+    listed.inside("seller", "status", "--directory", listed.path / "seller").failed(JournalVersion, "0.0.1")
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"version": "0.1.0"}'])
+def test_damaged_settings(damage: str, listed: Home) -> None:
+    (listed.path / "seller" / "settings.json").write_text(damage)
+    listed.inside("seller", "status", "--directory", listed.path / "seller").failed(JournalDamaged)
+
+
+def test_where_nothing_was_begun(home: Home) -> None:
+    for command in (("seller", "serve"), ("seller", "status"), ("seller", "withdraw")):
+        home.inside(*command, "--directory", home.path / "seller").failed(FileMissing, "blindfair seller list")
+    for command in (("buyer", "buy"), ("buyer", "resume"), ("buyer", "status")):
+        home.inside(*command, "--directory", home.path / "buyer").failed(FileMissing, "blindfair buyer evaluate")
+
+
+def test_the_directory_of_the_other_role(listed: Home) -> None:
+    listed.inside("buyer", "status", "--directory", listed.path / "seller").failed(InvalidOption, "belongs to a seller")
+
+
+def test_a_directory_in_use(listed: Home) -> None:
+    with DirectoryLock(listed.path / "seller"):
+        listed.inside("seller", "serve", *resumed(listed, "seller")).failed(StoreInUse)
+        # Looking is possible all the same.
+        assert listed.inside("seller", "status", "--directory", listed.path / "seller").code == 0
+
+
+def resumed(home: Home, name: str) -> list[object]:
+    return ["--directory", home.path / name, "--password-file", home.path / "password"]
+
+
+def test_a_directory_that_others_may_enter(home: Home) -> None:
+    (home.path / "seller").chmod(0o755)
+    home.seller().failed(InsecureStore, "chmod 700")
+
+
+def test_nothing_is_withdrawn_where_there_is_nothing(listed: Home) -> None:
+    ended = listed.inside("seller", "withdraw", *resumed(listed, "seller"), "--json", "-")
+    assert json.loads(ended.out)["withdrawn"] is False
+    listed.inside("seller", "withdraw", *resumed(listed, "seller"), "--to", "my wallet").failed(InvalidOption)
+
+
+# --- finding -------------------------------------------------------------------------------------------------------
+
+
+def test_listings_are_found_on_the_chain_alone(listed: Home) -> None:
+    found = found_by(listed)
+    mine = json.loads(listed.seller(json="-").out)
+    (entry,) = [entry for entry in found if entry["listing"] == mine["listing"]]
+    assert entry["seller"] == mine["seller"]
+    assert entry["manifest"] is None
+
+
+def test_a_seller_that_cannot_be_asked_is_still_found(listed: Home) -> None:
+    seller = json.loads(listed.seller(json="-").out)["seller"]
+    shutil.rmtree(listed.path / "mail" / seller)
+    (listed.path / "mail" / seller).symlink_to(listed.path)
+    options = {"mail": listed.path / "mail", "keystore": keystore_of(listed, "buyer"), "wait": 0}
+    ended = listed.inside("buyer", "find", *listed.options(options), "--json", "-")
+    assert ended.code == 0, ended.err
+    assert all(entry["manifest"] is None for entry in json.loads(ended.out)["listings"])
+    assert len(json.loads(ended.out)["listings"]) == len(found_by(listed))
+
+
+def found_by(home: Home) -> list[dict[str, Any]]:
+    options = ("--rpc", home.chain.url, "--deployment", home.chain.deployment, "--json", "-")
+    ended = home.inside("buyer", "find", *options)
+    assert ended.code == 0, ended.err
+    return list(json.loads(ended.out)["listings"])

@@ -1,0 +1,278 @@
+"""Seller and buyer as two programs on one real node: as the README tells it, and with both killed again and again."""
+
+import csv
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Inside
+from lives import born
+from local_chain import ROOT, LocalChain, environment, shell, wait_for
+from real_tables import LABEL, tumours, write_csv
+
+from blindfair.chain.development import set_balance
+from blindfair.protocol.errors import InsufficientFunds, InvalidOption
+from blindfair.protocol.order import OrderState
+from blindfair.protocol.quantities import ETHER, Address, ListingId, Wei
+
+
+def blocks_of_the_readme() -> list[str]:
+    """The commands of the section "Two machines", a block for each terminal."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.split("\n## Two machines\n", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the README's commands left."""
+
+    chain: LocalChain
+    buyer: str
+    seller: str
+    interrupted: int
+
+
+@pytest.fixture(scope="module")
+def readme(testnet: LocalChain) -> Read:
+    """The README's section followed word by word, but for the port and for the environment, which is this one."""
+    chain, seller, buyer = (
+        block.replace("8545", str(testnet.port)).replace(". .venv/bin/activate\n", "")
+        for block in blocks_of_the_readme()
+    )
+    assert chain == "./scripts/testnet\n"
+    told = testnet.home / "seller.told"
+    with shell(seller, testnet.home, told) as serving:
+        wait_for("serves", told, serving)
+        done = subprocess.run(
+            ["bash", "-ec", buyer],
+            cwd=testnet.home,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + told.read_text()
+        wait_for("withdraws its free balance", told, serving)
+    return Read(testnet, done.stdout, told.read_text(), serving.returncode)
+
+
+def test_the_readme_ends_in_a_released_order(readme: Read) -> None:
+    assert "\n  ended   Released: 400 records verified" in readme.buyer
+    assert "\n  order   Released: 400 chunks for 0.4 ether" in readme.buyer
+    with (readme.chain.home / "testnet" / "buyer" / "bought.csv").open(newline="") as file:
+        bought = list(csv.DictReader(file))
+    with (readme.chain.home / "testnet" / "seller.csv").open(newline="") as file:
+        sold = list(csv.DictReader(file))
+    assert len(bought) == 400
+    for row in bought:
+        number = int(row.pop("record"))
+        assert row == sold[number]
+
+
+def test_what_it_takes_is_told_before_it_is_done(readme: Read, inside: Inside) -> None:
+    testnet = readme.chain.home / "testnet"
+    journal = json.loads(inside("buyer", "status", "--directory", testnet / "buyer", "--json", "-").out)
+    assert "1,236 records; label cens" in readme.buyer
+    assert "takes" in readme.seller
+    assert readme.seller.index("about 48,000 gas") < readme.seller.index("commits to 1,236 records")
+    assert journal["gas"]["accept"] <= 68_000
+    assert journal["gas"]["release"] <= 66_000
+
+
+def test_an_interrupted_seller_ends_well_and_says_where_it_stands(readme: Read) -> None:
+    assert readme.interrupted == 0, readme.seller
+    assert "Traceback" not in readme.seller
+    assert "the same command goes on where it was" in readme.seller
+
+
+def test_the_keys_are_nowhere_in_what_is_printed(readme: Read) -> None:
+    testnet = readme.chain.home / "testnet"
+    password = (testnet / "password").read_text().strip()
+    printed = readme.buyer + readme.seller + (readme.chain.home / "told").read_text()
+    assert password not in printed
+    assert "Private Key" not in printed + (testnet / "node.log").read_text()
+    for keystore in testnet.glob("*/keystore.json"):
+        assert json.loads(keystore.read_text())["crypto"]["ciphertext"] not in printed
+        assert keystore.stat().st_mode & 0o077 == 0
+
+
+# --- killed --------------------------------------------------------------------------------------------------------
+
+OPENED = ["--opened-share", "0.5", "--bond-share", "0.25"]
+AUDIT = ["--audit-rows", "10", "--budget", "0.05"]
+LIVES = 60
+
+
+@dataclass
+class Program:
+    """One party's commands, each killed now and then and started again until it comes to its end."""
+
+    name: str
+    home: Path
+    rng: random.Random
+    process: ForkServerProcess | None = None
+    arguments: list[str] = field(default_factory=list)
+    lives: int = 0
+    dies_at: float = 0.0
+
+    def begin(self, *arguments: object) -> None:
+        assert self.process is None
+        self.arguments = [*map(str, arguments)]
+        self._live()
+
+    def _live(self) -> None:
+        self.lives += 1
+        assert self.lives < LIVES, self.told.read_text()
+        self.process = born(self.arguments, self.told, here=self.home, temporary=self.home)
+        # A program takes a second to come to its first step; lives get longer, so that there is an end to it.
+        self.dies_at = time.monotonic() + self.rng.uniform(0.3, 1.5 + 0.2 * self.lives)
+
+    @property
+    def told(self) -> Path:
+        return self.home / f"{self.name}.told"
+
+    def ended(self) -> bool:
+        """Whether its command has come to its end; if its time is over it is killed, and begun again."""
+        assert self.process is not None
+        if self.process.is_alive() and time.monotonic() < self.dies_at:
+            return False
+        if self.process.is_alive():
+            self.kill()
+            self._live()
+            return False
+        assert self.process.exitcode == 0, self.told.read_text()
+        self.process = None
+        return True
+
+    def kill(self) -> None:
+        assert self.process is not None
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.join()
+
+
+@dataclass
+class Killed:
+    """A trade in which both programs are killed at random, and the commands that its parties use."""
+
+    chain: LocalChain
+    home: Path
+    seller: Program
+    buyer: Program
+
+    def common(self, name: str) -> list[object]:
+        return ["--directory", self.home / name, "--password-file", self.home / "password"]
+
+    def place(self) -> list[object]:
+        return ["--mail", self.home / "mail", "--rpc", self.chain.url, "--deployment", self.chain.deployment]
+
+    def status(self, inside: Inside, name: str) -> dict[str, Any]:
+        ended = inside(name, "status", "--directory", self.home / name, "--json", "-")
+        assert ended.code == 0, ended.err
+        return dict(json.loads(ended.out))
+
+
+@pytest.fixture
+def killed(readme: Read, tmp_path: Path) -> Killed:
+    table = tumours(tmp_path / "all.csv")
+    with table.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    write_csv(tmp_path / "offer.csv", header, rows[:300])
+    write_csv(tmp_path / "own.csv", header, rows[300:])
+    rng = random.Random(7)
+    return Killed(readme.chain, tmp_path, Program("seller", tmp_path, rng), Program("buyer", tmp_path, rng))
+
+
+def test_killed_programs_go_on_and_trade_once(killed: Killed, inside: Inside) -> None:
+    chain, home, seller, buyer = killed.chain, killed.home, killed.seller, killed.buyer
+    accounts = {name: chain.party(home / name) for name in ("seller", "buyer")}
+    seller.begin(
+        "seller", "list", *killed.common("seller"), *killed.place(), *OPENED, "--records", home / "offer.csv",
+        "--label", LABEL, "--price-per-record", "0.001", "--licence", "any", "--consent", "public",
+    )  # fmt: skip
+    until(seller.ended)
+    listing = killed.status(inside, "seller")["listing"]
+    assert chain.exchange.seller_of(ListingId(bytes.fromhex(listing[2:]))) == accounts["seller"]
+
+    seller.begin("seller", "serve", *killed.common("seller"), "--poll", "0.1")
+    buyer.begin(
+        "buyer", "evaluate", *killed.common("buyer"), *killed.place(), *AUDIT, "--own", home / "own.csv", "--label",
+        LABEL, "--listing", listing, "--poll", "0.1",
+    )  # fmt: skip
+    until(lambda: seller.ended() or buyer.ended())
+    nothing_is_paid_by_who_cannot_or_did_not_agree(killed, inside, accounts["buyer"])
+    buyer.begin("buyer", "buy", *killed.common("buyer"), "--yes", "--poll", "0.1")
+    until(lambda: seller.ended() or order_state(killed, inside) is not OrderState.NONE or buyer.ended())
+    # From here on the seller is killed for good as soon as it has revealed: the bond is then its owner's to fetch.
+    assert buyer.process is not None, buyer.told.read_text()
+    buyer.kill()
+    until(lambda: seller.ended() or order_state(killed, inside) is OrderState.REVEALED)
+    seller.kill()
+    buyer.process = None
+    buyer.begin("buyer", "resume", *killed.common("buyer"), "--poll", "0.1")
+    until(buyer.ended)
+
+    assert killed.status(inside, "buyer")["final"] == "Released"
+    assert order_state(killed, inside) is OrderState.RELEASED
+    with (home / "buyer" / "bought.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 50
+    assert seller.lives + buyer.lives > 6
+
+    elsewhere = Address("0x" + "e1" * 20)
+    bond = chain.exchange.free_balance(accounts["seller"], ETHER)
+    assert bond == 50 * 10**15 // 4
+    withdrawn = inside("seller", "withdraw", *killed.common("seller"), "--to", elsewhere)
+    assert withdrawn.code == 0, withdrawn.err
+    assert chain.exchange.balance(elsewhere) == bond
+    again = inside("seller", "withdraw", *killed.common("seller"), "--to", elsewhere, "--json", "-")
+    assert json.loads(again.out)["withdrawn"] is False
+    assert_paid_once(killed, inside, accounts)
+
+
+def nothing_is_paid_by_who_cannot_or_did_not_agree(killed: Killed, inside: Inside, buyer: Address) -> None:
+    """Between evaluation and purchase: the account is empty for a while, and nobody is there to say yes."""
+    had = killed.chain.exchange.balance(buyer)
+    for balance, more, error in ((0, ["--yes"], InsufficientFunds), (had, [], InvalidOption)):
+        set_balance(killed.chain.web3, buyer, Wei(balance))
+        ended = inside("buyer", "buy", *killed.common("buyer"), *more)
+        assert ended.code == error.exit_code, ended.err
+        assert "sends the selection" not in ended.err
+    assert killed.status(inside, "buyer")["stage"] == "request"
+
+
+def order_state(killed: Killed, inside: Inside) -> OrderState:
+    """What the chain says of the seller's latest offer."""
+    orders = killed.status(inside, "seller")["orders"]
+    return OrderState[orders[-1]["state"].upper()] if orders else OrderState.NONE
+
+
+def assert_paid_once(killed: Killed, inside: Inside, accounts: dict[str, Address]) -> None:
+    """Whatever was killed when, each party sent each of its transactions once, and the price changed hands once."""
+    web3 = killed.chain.web3
+    sent = {
+        name: web3.eth.get_transaction_count(web3.to_checksum_address(account)) for name, account in accounts.items()
+    }
+    # Seller: commit, deposit, reveal, withdraw. Buyer: accept, release.
+    assert sent == {"seller": 4, "buyer": 2}
+    price, paid = 50 * 10**15, 10 * 10**18 - killed.chain.exchange.balance(accounts["buyer"])
+    assert price < paid < price + 10**16
+    assert int(killed.status(inside, "seller")["orders"][0]["price_wei"]) == price
+
+
+def until(is_so: Any, seconds: float = 120) -> None:
+    """Look again and again."""
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
