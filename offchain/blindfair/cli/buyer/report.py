@@ -116,7 +116,8 @@ def show_costs(lines: Lines, price: Wei, gas_price: Wei, balance: Wei, chunk_siz
     lines.item(
         "pays",
         f"{show_ether(price)} ether, locked until the records are verified, and about {ACCEPT + RELEASE:,} gas, "
-        f"{show_ether(happy)} ether now; a dispute would take {dispute_gas(chunk_size):,} gas; the account has {show_ether(balance)}",
+        f"{show_ether(happy)} ether now; a dispute would take {dispute_gas(chunk_size):,} gas; the account has "
+        f"{show_ether(balance)}",
     )
 
 
