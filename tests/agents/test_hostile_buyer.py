@@ -29,7 +29,7 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller_checks import RequestCost
 from blindfair.influence.models import LogisticRegression
-from blindfair.influence.projection import Projection
+from blindfair.influence.projection import Projection, Sides
 from blindfair.pricing.functions import LinearPricing, UniformPricing
 from blindfair.protocol.errors import TooCostly
 from blindfair.protocol.messages import Agreement, Inquiry, Message, Refusal, Request, Selection, read
@@ -65,18 +65,28 @@ def said_to(parties: Parties, agent: Agent, messages: Mapping[str, Message]) -> 
     return answers
 
 
-def wide_model(width: int) -> Change:
+def wide(width: int) -> LogisticRegression:
     """A scoring model of `width` features."""
     schema = feature_schema()
     number = schema.features[0]
     columns = tuple(f"c{place}" for place in range(width - 1))
-    wide = replace(
-        schema,
-        columns=(*columns, schema.label),
-        features=tuple(replace(number, column=column) for column in columns),
+    return LogisticRegression.untrained(
+        replace(
+            schema,
+            columns=(*columns, schema.label),
+            features=tuple(replace(number, column=column) for column in columns),
+        )
     )
-    config, weights = LogisticRegression.untrained(wide).to_parts()
+
+
+def wide_model(width: int) -> Change:
+    config, weights = wide(width).to_parts()
     return {"model_config": config, "weights": weights}
+
+
+def projected(projection: Projection) -> Change:
+    document, basis = projection.to_parts()
+    return {"projection": document, "basis": basis}
 
 
 WEIGHTS = safetensors.numpy.save({"weights": np.full(K, np.nan)})
@@ -99,9 +109,12 @@ BAD_REQUESTS: Mapping[str, tuple[Change, str]] = {
     "weights that are no numbers": ({"weights": WEIGHTS}, "UnusableModel"),
     "a pickle": ({"weights": b"\x80\x04\x95\x10"}, "UnusableModel"),
     "no projection": ({"projection": {"kind": "none", "k": K}}, "UnusableModel"),
-    "a projection to another length": ({"projection": Projection.identity(K + 1).to_document()}, "ShapeMismatch"),
-    "signs to another length": ({"projection": Projection.signs(K - 1, bytes(32)).to_document()}, "ShapeMismatch"),
-    "a matrix for other rows": ({"projection": Projection.matrix(np.ones((K + 2, K))).to_document()}, "ShapeMismatch"),
+    "a projection to another length": (projected(Projection.identity(K + 1)), "ShapeMismatch"),
+    "signs to another length": (projected(Projection.signs(K - 1, bytes(32))), "ShapeMismatch"),
+    "a matrix for other rows": (projected(Projection.matrix(np.ones((K + 2, K)))), "ShapeMismatch"),
+    "a basis of no projection": ({"basis": b"\0" * 64}, "UnusableModel"),
+    "sides of a network that is none": (projected(Projection.two_sided((Sides(np.eye(K), np.ones((2, 1))),))),
+                                        "ShapeMismatch"),
     "a wider model": (wide_model(K + 3), "ShapeMismatch"),
     "a larger dimension": ({"dimension": K + 1}, "ShapeMismatch"),
     "more queries than it holds": ({"queries": 2}, "ShapeMismatch"),
@@ -127,21 +140,27 @@ def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str
 
 
 @pytest.mark.parametrize(
-    "policy", [replace(SELLER_POLICY, most_memory=10**5), replace(SELLER_POLICY, most_products=10**5)]
+    "policy", [replace(SELLER_POLICY, most_memory=10**6), replace(SELLER_POLICY, most_products=10**5)]
 )
 def test_a_request_that_takes_too_much_is_refused(beside: Callable[[str], World], policy: SellerPolicy) -> None:
     parties = make_parties(beside("requested"), seller_policy=policy)
-    signs = Projection.signs(K, bytes(32)).to_document()
-    large = replace(taken_out(parties), **wide_model(400), projection=signs)
+    large = replace(taken_out(parties), **wide_model(400), **projected(Projection.signs(K, bytes(32))))
     assert said_to(parties, parties.buyer, {"large": large}) == {"large": "TooCostly"}
     assert said_to(parties, parties.buyer, {"small": replace(large, **wide_model(40))})["small"] == "UnusableModel"
 
 
 def test_by_default_a_seller_of_many_records_computes_no_huge_rows() -> None:
-    RequestCost.of(5 * 10**5, 100, 512, 1, projected=True).check(SELLER_POLICY)
-    for n, d, k, projected in ((2**20, 4096, 4096, False), (10**6, 4096, 16, True), (1000, 4096, 2**19, True)):
+    def cost(records: int, width: int, projection: Projection) -> RequestCost:
+        return RequestCost.of(wide(width), projection, records=records, queries=1)
+
+    cost(5 * 10**5, 300, Projection.signs(256, bytes(32))).check(SELLER_POLICY)
+    for records, projection in (
+        (2**20, Projection.identity(4096)),
+        (10**6, Projection.signs(16, bytes(32))),
+        (10**5, Projection.signs(4096, bytes(32))),
+    ):
         with pytest.raises(TooCostly):
-            RequestCost.of(n, d, k, 1, projected=projected).check(SELLER_POLICY)
+            cost(records, 4096, projection).check(SELLER_POLICY)
 
 
 def classes(*values: Any) -> Change:

@@ -118,6 +118,7 @@ class HandValuer:
     def question(self, manifest: Manifest) -> Question:
         schema = feature_schema()
         config, weights = LogisticRegression.untrained(schema).to_parts()
+        projection, basis = Projection.identity(schema.width).to_parts()
         # As large as an honest query is: near the bound 2047 ||q||_1 < t/2 of the parameter set.
         query = np.arange(-3, schema.width - 3, dtype=np.int64) * 85_000 + 1_445
         question = Question(
@@ -125,7 +126,8 @@ class HandValuer:
             model_config=config,
             weights=weights,
             fidelity=None,
-            projection=Projection.identity(schema.width).to_document(),
+            projection=projection,
+            basis=basis,
             row_scale=200.0,
             queries=query[np.newaxis, :],
             pricing=self.pricing.to_document(),

@@ -87,7 +87,7 @@ REQUEST = Request(
     listing=ListingId(D1), chain_id=31337, contract=DOMAIN.contract, buyer=SENDER, buyer_hpke=b"\x09" * 32,
     nonce=b"\x08" * 32, model_name="logistic-regression", model_config={"k": 3}, fidelity=None, projection={},
     dimension=3, queries=1, row_scale=100.5, parameters="bfv", disclosure="per-record", pricing={}, buyer_commitment=D2,
-    expiry=Timestamp(5), weights=b"w" * 40, query=b"q" * 90,
+    expiry=Timestamp(5), weights=b"w" * 40, basis=b"b" * 8, query=b"q" * 90,
 )  # fmt: skip
 OPENED = OpenedRecord(RecordIndex(3), (b"chunk a", b"chunk b"), ((D1, D2), ()), b"row leaf", (D2,))
 MESSAGES: tuple[Message, ...] = (

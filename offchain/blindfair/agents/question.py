@@ -74,6 +74,7 @@ def ask(
         buyer_commitment=commit_buyer_randomness(random),
         expiry=expiry,
         weights=question.weights,
+        basis=question.basis,
         query=encrypted.to_bytes(),
     )
     return request, Private(random, question.queries, secret)

@@ -20,8 +20,8 @@ def gradient_rows(request: Request, records: Sequence[bytes]) -> tuple[NDArray[n
     MalformedRecord.
     """
     model = load_scoring_model(request.model_name, request.model_config, request.weights)
-    projection = Projection.from_document(request.projection)
-    rows = projection.apply(model.rows([decode_row(record) for record in records]))
+    projection = Projection.from_parts(request.projection, request.basis)
+    rows = model.rows([decode_row(record) for record in records], projection)
     if rows.shape[1] != request.dimension:
         raise ShapeMismatch(
             "The model's rows and the query differ in length", expected=request.dimension, found=rows.shape[1]

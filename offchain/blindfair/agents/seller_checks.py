@@ -9,8 +9,10 @@ from blindfair.agents.ledger import free_openings
 from blindfair.agents.policy import SellerPolicy
 from blindfair.blind.parameters import parameter_set
 from blindfair.blind.query import EncryptedQueries
+from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.projection import Projection
+from blindfair.influence.scoring_model import ScoringModel
 from blindfair.pricing.functions import PRICE_LIMIT, UniformPricing, pricing_from_document
 from blindfair.protocol.audit import commit_buyer_randomness
 from blindfair.protocol.errors import (
@@ -30,20 +32,22 @@ from blindfair.protocol.selection import check_selection
 
 @dataclass(frozen=True, slots=True)
 class RequestCost:
-    """What the rows of one request take: `n` records, `d` features, `k` entries a row, `m` queries."""
+    """What the rows of one request take."""
 
     memory: int
-    """Bytes: features and rows as doubles, and the projection."""
+    """Bytes: features and rows as doubles; and the projection, with a batch of rows before it."""
 
     products: int
     """Multiplications: gradients, projection, and the query over the rounded rows."""
 
     @classmethod
-    def of(cls, n: int, d: int, k: int, m: int, *, projected: bool) -> "RequestCost":
+    def of(cls, model: ScoringModel, projection: Projection, *, records: int, queries: int) -> "RequestCost":
         """From the sizes alone. Without a projection there is none to hold or to multiply by."""
+        n, d, k = records, model.k, projection.k
+        projected = 0 if projection.is_identity else 1
         return cls(
-            memory=8 * (2 * n * d + n * k + (d * k if projected else 0)),
-            products=n * d + (n * d * k if projected else 0) + n * k * m,
+            memory=8 * (2 * n * model.features + n * k + projected * (d * k + 2 * min(n * d, BATCH_NUMBERS))),
+            products=n * (model.products + projected * d * k + k * queries),
         )
 
     def check(self, policy: SellerPolicy) -> None:
@@ -95,15 +99,11 @@ def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, no
 
 def _check_model(request: Request, manifest: Manifest, policy: SellerPolicy) -> None:
     model = load_scoring_model(request.model_name, request.model_config, request.weights)
-    projection = Projection.from_document(request.projection)
+    projection = Projection.from_parts(request.projection, request.basis)
     if projection.k != request.dimension:
         raise ShapeMismatch("Projection and query differ in length", expected=request.dimension, found=projection.k)
-    takes = projection.k if projection.entries is None else projection.entries.shape[0]
-    # Signs from a seed fit rows of any length.
-    if projection.seed is None and takes != model.k:
-        raise ShapeMismatch("Scoring model and projection differ in length", expected=takes, found=model.k)
-    projected = projection.entries is not None or projection.seed is not None
-    cost = RequestCost.of(manifest.record_count, model.k, request.dimension, request.queries, projected=projected)
+    projection.check(model.k)
+    cost = RequestCost.of(model, projection, records=manifest.record_count, queries=request.queries)
     cost.check(policy)
 
 

@@ -74,12 +74,14 @@ class TabularValuer:
             raise FieldMismatch("The listing has other columns than the buyer", expected=self._columns, found=found)
         valuation = self.valuation(manifest)
         config, weights = valuation.model.to_parts()
+        projection, basis = valuation.projection.to_parts()
         return Question(
             model_name=valuation.model.name,
             model_config=config,
             weights=weights,
             fidelity=None,
-            projection=valuation.projection.to_document(),
+            projection=projection,
+            basis=basis,
             row_scale=valuation.scale.row_scale,
             queries=valuation.query[np.newaxis, :],
             pricing=self._pricing.to_document(),

@@ -27,6 +27,7 @@ class Question:
     weights: bytes
     fidelity: float | None
     projection: Document
+    basis: bytes
     row_scale: float
     queries: NDArray[np.int64]
     pricing: Document

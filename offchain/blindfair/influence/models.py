@@ -5,20 +5,25 @@ pickle. Not here: projecting and rounding of the rows (`projection`, `quantise`)
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 import torch
 from torch.func import grad, vmap
 
+from blindfair.influence.architecture import Mlp, SmallCnn, SoftmaxRegression
 from blindfair.influence.arrays import Classes, Floats
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.logistic import record_loss
+from blindfair.influence.network import NetworkModel
+from blindfair.influence.projection import Projection
 from blindfair.influence.refusal import unusable
+from blindfair.influence.scoring_model import RowsEstimate, ScoringModel
+from blindfair.influence.tensors import read_weights
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import ShapeMismatch, UnusableModel
 from blindfair.protocol.fields import Fields
@@ -27,52 +32,6 @@ from blindfair.protocol.records import Cell
 
 BATCH = 4096
 """Records whose gradients are in memory at once besides the result."""
-
-_WEIGHTS_OVERHEAD = 4096
-"""Bytes that safetensors may need besides the numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowsEstimate:
-    """What computing gradient rows will cost on this machine."""
-
-    records: int
-    """Number of records."""
-
-    rows_bytes: int
-    """Bytes of the result, `records x k` float64."""
-
-    peak_bytes: int
-    """Bytes at the worst moment: the result, the features and one batch."""
-
-    seconds: Seconds
-    """Rounded up, from a trial of one batch; encoding of the cells not counted."""
-
-
-class ScoringModel(Protocol):
-    """What every scoring model can do."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the registry."""
-        ...
-
-    @property
-    def k(self) -> int:
-        """Entries of a gradient row, before projection."""
-        ...
-
-    def rows(self, records: Sequence[Sequence[Cell]]) -> Floats:
-        """`n x k` gradients of each record's loss, sign +: the sign of a score is in the query (PROTOCOL 4.1)."""
-        ...
-
-    def estimate(self, records: int) -> RowsEstimate:
-        """What `rows` of so many records will cost."""
-        ...
-
-    def to_parts(self) -> tuple[Document, bytes]:
-        """Config and safetensors weights, as `load_scoring_model` takes them."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,13 +67,24 @@ class LogisticRegression:
         """Entries of a gradient row: one per feature, the bias included."""
         return self.schema.width
 
-    def rows(self, records: Sequence[Sequence[Cell]]) -> Floats:
-        """`n x d` gradients of each record's loss in nats.
+    @property
+    def features(self) -> int:
+        """Numbers that a record becomes, the bias included."""
+        return self.schema.width
 
-        Raises ShapeMismatch and UnusableModel as `FeatureSchema.encode`.
+    @property
+    def products(self) -> int:
+        """Multiplications for one record's row: the score, and the row itself."""
+        return 2 * self.schema.width
+
+    def rows(self, records: Sequence[Sequence[Cell]], projection: Projection | None = None) -> Floats:
+        """`n x d` gradients of each record's loss in nats, or `n x k` projected ones.
+
+        Raises ShapeMismatch and UnusableModel as `FeatureSchema.encode` and `Projection.apply`.
         """
         features, classes = self.schema.encode(records)
-        return record_gradients(self.weights, features, classes)
+        rows = record_gradients(self.weights, features, classes)
+        return rows if projection is None else projection.apply(rows)
 
     def estimate(self, records: int) -> RowsEstimate:
         """From a trial of one batch of zeros."""
@@ -138,7 +108,7 @@ class LogisticRegression:
             fields = Fields(config, "config")
             schema = FeatureSchema.from_fields(fields.sub("schema"))
             fields.done()
-        return cls(schema, _read_weights(weights, schema.width))
+        return cls(schema, read_weights(weights, schema.width))
 
 
 def record_gradients(weights: Floats, features: Floats, classes: Classes) -> Floats:
@@ -161,28 +131,10 @@ def load_scoring_model(name: str, config: Document, weights: bytes) -> ScoringMo
     kind = _REGISTRY.get(name)
     if kind is None:
         raise UnusableModel("The scoring model is not known", expected=" or ".join(sorted(_REGISTRY)), found=name[:64])
-    return kind.from_parts(config, weights)
+    return kind(config, weights)
 
 
-def _read_weights(data: bytes, width: int) -> Floats:
-    # Checked before it is parsed, and parsed by a format that cannot hold code.
-    limit = 8 * width + _WEIGHTS_OVERHEAD
-    if len(data) > limit:
-        raise UnusableModel("The weights are too long", expected=f"at most {limit} bytes", found=len(data))
-    try:
-        tensors = safetensors.numpy.load(data)
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UnusableModel("The weights are not safetensors", found=type(error).__name__) from error
-    found = tensors.get("weights")
-    if found is None or len(tensors) != 1:
-        raise UnusableModel("The weights have other tensors than expected", expected="weights", found=len(tensors))
-    if found.dtype != np.float64 or found.shape != (width,):
-        raise UnusableModel(
-            "The weights have another form than the schema",
-            expected=f"float64 {(width,)}",
-            found=f"{found.dtype} {found.shape}",
-        )
-    return found.copy()
-
-
-_REGISTRY: Mapping[str, type[LogisticRegression]] = {LogisticRegression.NAME: LogisticRegression}
+_REGISTRY: Mapping[str, Callable[[Document, bytes], ScoringModel]] = {
+    LogisticRegression.NAME: LogisticRegression.from_parts,
+    **{kind.NAME: partial(NetworkModel.from_parts, kind) for kind in (SoftmaxRegression, Mlp, SmallCnn)},
+}

@@ -1,39 +1,83 @@
-"""Projections of gradient rows to fewer entries: none, an explicit matrix, or random signs from a seed (PROTOCOL 4.1).
+"""Projections of gradient rows to fewer entries (PROTOCOL 4.1): none, an explicit matrix, random signs from a seed, or
+two small matrices for each layer of a network.
 
-    projected row = row @ M,  M of shape d x k
+    projected row = row @ M, M of shape d x k          two-sided: a layer's part is outer^T (delta [a, 1]^T) inner
 
 A random basis loses most of the signal unless k is near d; a basis from the buyer's own gradient rows loses little of
-it, but shows the seller those directions. Not here: how such a basis is found.
+it, but shows the seller those directions. Entries of explicit bases are single precision, in which they travel; all
+arithmetic is double. Not here: how a basis is found (`bases`), and gradients (`gradients`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Floats
 from blindfair.influence.refusal import unusable
+from blindfair.influence.tensors import read_tensors
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import ShapeMismatch, UnusableModel
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.projection import SEED_SIZE, sign_bits
 
 K_LIMIT = 4096
-ENTRY_LIMIT = 2**19
-"""Entries of an explicit matrix: 8 MiB of document as hexadecimal."""
+ENTRY_LIMIT = 2**24
+"""Entries of an explicit basis, of all its matrices: 64 MiB."""
+
+LAYER_LIMIT = 64
 
 _SIGNS_LIMIT = 2**26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Projection:
-    """One of three, made by `identity`, `matrix` and `signs`; `k` is the length of a projected row.
+class Sides:
+    """The two matrices of one layer: `inner`, `(inputs + 1) x r`, and `outer`, `outputs x s`; `s r` entries come out.
 
-    `entries` is `d x k` for an explicit matrix, `seed` 32 bytes for signs.
+    LoGra (Choe et al. 2024, arXiv 2405.13954). Raises UnusableModel as `Projection.matrix` for each.
+    """
+
+    inner: Floats
+    outer: Floats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inner", _basis(self.inner))
+        object.__setattr__(self, "outer", _basis(self.outer))
+
+    @property
+    def d(self) -> int:
+        """Parameters of the layer."""
+        return len(self.inner) * len(self.outer)
+
+    @property
+    def k(self) -> int:
+        """Entries of its part of a projected row."""
+        return len(self.inner.T) * len(self.outer.T)
+
+    def apply(self, rows: Floats) -> Floats:
+        """The layer's part of rows, `n x d`, to `n x k`."""
+        blocks = rows.reshape(len(rows), self.outer.shape[0], self.inner.shape[0])
+        return np.asarray(self.outer.T @ blocks @ self.inner).reshape(len(rows), self.k)
+
+    def project_query(self, query: Floats) -> Floats:
+        """`d` numbers to the `k` that come nearest: least squares."""
+        block = query.reshape(self.outer.shape[0], self.inner.shape[0])
+        return np.asarray(np.linalg.pinv(self.outer) @ block @ np.linalg.pinv(self.inner).T).ravel()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projection:
+    """One of four, made by `identity`, `matrix`, `signs` and `two_sided`; `k` is the length of a projected row.
+
+    `entries` is `d x k` for an explicit matrix, `seed` 32 bytes for signs, `sides` a pair for each layer.
     """
 
     k: int
     entries: Floats | None = None
     seed: bytes | None = None
+    sides: tuple[Sides, ...] = ()
 
     @classmethod
     def identity(cls, k: int) -> "Projection":
@@ -42,14 +86,13 @@ class Projection:
 
     @classmethod
     def matrix(cls, entries: Floats) -> "Projection":
-        """`row @ entries`. Raises UnusableModel unless `entries` is `d x k`, finite and at most `ENTRY_LIMIT` large."""
-        if entries.ndim != 2 or not 1 <= entries.size <= ENTRY_LIMIT or not np.isfinite(entries).all():
-            raise UnusableModel(
-                "The matrix of a projection cannot be used",
-                expected=f"d x k finite numbers, {ENTRY_LIMIT} at most",
-                found=entries.shape,
-            )
-        return cls(_checked_k(entries.shape[1]), entries=np.ascontiguousarray(entries, dtype=np.float64))
+        """`row @ entries`, rounded to single precision.
+
+        Raises UnusableModel unless `entries` is `d x k`, finite, at most `ENTRY_LIMIT` large, not wider than long and
+        without columns of zeros.
+        """
+        basis = _basis(entries)
+        return cls(_checked_k(basis.shape[1]), entries=basis)
 
     @classmethod
     def signs(cls, k: int, seed: bytes) -> "Projection":
@@ -61,58 +104,109 @@ class Projection:
             raise ShapeMismatch("A projection seed has the wrong length", expected=SEED_SIZE, found=len(seed))
         return cls(_checked_k(k), seed=seed)
 
+    @classmethod
+    def two_sided(cls, sides: tuple[Sides, ...]) -> "Projection":
+        """A pair for each layer of a network, in order. Raises UnusableModel for none, too many or too large."""
+        entries = sum(pair.inner.size + pair.outer.size for pair in sides)
+        if not 1 <= len(sides) <= LAYER_LIMIT or entries > ENTRY_LIMIT:
+            raise UnusableModel(
+                "A two-sided projection is of a wrong size",
+                expected=f"1 ... {LAYER_LIMIT} layers, {ENTRY_LIMIT} entries at most",
+                found=f"{len(sides)} layers, {entries} entries",
+            )
+        return cls(_checked_k(sum(pair.k for pair in sides)), sides=sides)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether rows stay as they are."""
+        return self.entries is None and self.seed is None and not self.sides
+
+    @property
+    def d(self) -> int | None:
+        """The length of the rows that it takes; none for signs, which fit rows of any length."""
+        if self.sides:
+            return sum(pair.d for pair in self.sides)
+        if self.entries is not None:
+            return len(self.entries)
+        return None if self.seed is not None else self.k
+
+    def check(self, d: int) -> None:
+        """Raises ShapeMismatch where rows of `d` entries do not fit, UnusableModel where they are fewer than `k`."""
+        if self.d not in (None, d):
+            raise ShapeMismatch("Rows and projection differ in length", expected=self.d, found=d)
+        if self.seed is not None and d * self.k > _SIGNS_LIMIT:
+            raise ShapeMismatch(
+                "A projection of this size is not computed", expected=f"d k <= {_SIGNS_LIMIT}", found=d * self.k
+            )
+        if self.k > d:
+            raise UnusableModel("A basis cannot be larger than the model", expected=f"k <= {d}", found=self.k)
+
+    def dense(self, d: int) -> Floats | None:
+        """`M`, `d x k`, where rows are multiplied by one; none for identity and two-sided. Raises as `check`."""
+        self.check(d)
+        return self.entries if self.seed is None else _sign_matrix(self.seed, d, self.k)
+
     def apply(self, rows: Floats) -> Floats:
-        """Rows `n x d` to `n x k`. Raises ShapeMismatch where `d` does not fit."""
+        """Rows `n x d` to `n x k`. Raises ShapeMismatch, UnusableModel where `d` does not fit."""
         if rows.ndim != 2:
             raise ShapeMismatch("Gradient rows are a matrix", expected="n x d", found=rows.shape)
-        matrix = self._matrix(rows.shape[1])
+        matrix = self.dense(rows.shape[1])
+        if self.sides:
+            parts = np.split(rows, np.cumsum([pair.d for pair in self.sides])[:-1], axis=1)
+            return np.hstack([pair.apply(part) for pair, part in zip(self.sides, parts, strict=True)])
         return rows if matrix is None else rows @ matrix
 
     def project_query(self, query: Floats) -> Floats:
         """The `k` numbers whose scores of projected rows come nearest to `query` on rows: least squares of `M p = q`.
 
-        Raises ShapeMismatch where `d` does not fit.
+        Raises ShapeMismatch, UnusableModel where `d` does not fit.
         """
-        matrix = self._matrix(query.shape[0])
+        matrix = self.dense(query.shape[0])
+        if self.sides:
+            parts = np.split(query, np.cumsum([pair.d for pair in self.sides])[:-1])
+            return np.concatenate([pair.project_query(part) for pair, part in zip(self.sides, parts, strict=True)])
         if matrix is None:
             return query
         return np.asarray(np.linalg.lstsq(matrix, query, rcond=None)[0], dtype=np.float64)
 
-    def to_document(self) -> Document:
-        """The projection as a field of the request."""
+    def to_parts(self) -> tuple[Document, bytes]:
+        """A field of the request, and its binary part `basis`: safetensors, or nothing where there are no matrices."""
+        if self.sides:
+            tensors = {}
+            for number, pair in enumerate(self.sides):
+                tensors[f"inner.{number}"], tensors[f"outer.{number}"] = pair.inner, pair.outer
+            return {"k": self.k, "kind": "two-sided", "layers": len(self.sides)}, _packed(tensors)
         if self.entries is not None:
-            packed = hex_text(self.entries.astype("<f8").tobytes())
-            return {"d": self.entries.shape[0], "entries": packed, "k": self.k, "kind": "matrix"}
+            return {"d": self.entries.shape[0], "k": self.k, "kind": "matrix"}, _packed({"entries": self.entries})
         if self.seed is not None:
-            return {"k": self.k, "kind": "signs", "seed": hex_text(self.seed)}
-        return {"k": self.k, "kind": "identity"}
+            return {"k": self.k, "kind": "signs", "seed": hex_text(self.seed)}, b""
+        return {"k": self.k, "kind": "identity"}, b""
 
     @classmethod
-    def from_document(cls, document: Document) -> "Projection":
+    def from_parts(cls, document: Document, basis: bytes) -> "Projection":
         """A counterparty's projection, checked in full. Raises UnusableModel."""
         with unusable("The projection cannot be used"):
             fields = Fields(document, "projection")
-            kind = fields.choice("kind", ("identity", "matrix", "signs"))
+            kind = fields.choice("kind", ("identity", "matrix", "signs", "two-sided"))
             k = fields.integer("k", 1, K_LIMIT)
-            if kind == "identity":
-                fields.done()
-                return cls.identity(k)
-            if kind == "signs":
-                seed = fields.data("seed", SEED_SIZE)
-                fields.done()
-                return cls.signs(k, seed)
-            d = fields.integer("d", 1, ENTRY_LIMIT // k)
-            packed = fields.data("entries", 8 * d * k)
+            seed = fields.data("seed", SEED_SIZE) if kind == "signs" else b""
+            d = fields.integer("d", 1, ENTRY_LIMIT // k) if kind == "matrix" else 0
+            layers = fields.integer("layers", 1, LAYER_LIMIT) if kind == "two-sided" else 0
             fields.done()
-        return cls.matrix(np.frombuffer(packed, dtype="<f8").reshape(d, k))
-
-    def _matrix(self, d: int) -> Floats | None:
-        if self.seed is not None:
-            return _sign_matrix(self.seed, d, self.k)
-        expected = self.k if self.entries is None else self.entries.shape[0]
-        if d != expected:
-            raise ShapeMismatch("Rows and projection differ in length", expected=expected, found=d)
-        return self.entries
+        if kind in ("identity", "signs"):
+            if basis:
+                raise UnusableModel("A projection without matrices has a basis", expected="0 bytes", found=len(basis))
+            return cls.identity(k) if kind == "identity" else cls.signs(k, seed)
+        if kind == "matrix":
+            (entries,) = _unpacked(basis, ["entries"], 4 * d * k)
+            projection = cls.matrix(entries)
+        else:
+            names = [f"{side}.{number}" for number in range(layers) for side in ("inner", "outer")]
+            found = _unpacked(basis, names, 4 * ENTRY_LIMIT)
+            projection = cls.two_sided(tuple(map(Sides, found[::2], found[1::2])))
+        if projection.k != k or (kind == "matrix" and projection.d != d):
+            raise UnusableModel("The basis has another form than stated", expected=f"k = {k}", found=projection.k)
+        return projection
 
 
 def _checked_k(k: int) -> int:
@@ -121,9 +215,38 @@ def _checked_k(k: int) -> int:
     return k
 
 
+def _basis(entries: Floats) -> Floats:
+    """The same in single precision, if its columns can be a basis."""
+    with np.errstate(over="ignore"):
+        single = entries.astype(np.float32).astype(np.float64)
+    if single.ndim != 2 or not 1 <= single.size <= ENTRY_LIMIT or not np.isfinite(single).all():
+        raise UnusableModel(
+            "The matrix of a projection cannot be used",
+            expected=f"d x k finite numbers, {ENTRY_LIMIT} at most",
+            found=entries.shape,
+        )
+    if single.shape[1] > single.shape[0]:
+        raise UnusableModel("A basis cannot be larger than the model", expected=single.shape[0], found=single.shape[1])
+    empty = np.flatnonzero(~single.any(axis=0))
+    if empty.size:
+        raise UnusableModel("A basis has a direction of zeros", expected="no column of zeros", found=int(empty[0]))
+    return np.ascontiguousarray(single)
+
+
+def _packed(tensors: Mapping[str, Floats]) -> bytes:
+    return safetensors.numpy.save({name: tensor.astype(np.float32) for name, tensor in tensors.items()})
+
+
+def _unpacked(basis: bytes, names: list[str], most_bytes: int) -> list[NDArray[np.float64]]:
+    tensors = read_tensors(basis, "matrices of the projection", most_bytes=most_bytes)
+    if set(tensors) != set(names) or any(tensor.dtype != np.float32 for tensor in tensors.values()):
+        raise UnusableModel(
+            "The projection has other matrices than expected", expected=f"{len(names)} float32", found=len(tensors)
+        )
+    return [tensors[name].astype(np.float64) for name in names]
+
+
 def _sign_matrix(seed: bytes, d: int, k: int) -> Floats:
-    if d * k > _SIGNS_LIMIT:
-        raise ShapeMismatch("A projection of this size is not computed", expected=f"d k <= {_SIGNS_LIMIT}", found=d * k)
     packed = np.frombuffer(sign_bits(seed, d * k), dtype=np.uint8)
     bits = np.unpackbits(packed, count=d * k, bitorder="little").reshape(d, k)
     return np.asarray(np.where(bits == 1, 1.0, -1.0) / np.sqrt(k), dtype=np.float64)

@@ -23,8 +23,9 @@ class Request:
     """Buyer to seller: score your records for this encrypted query (PROTOCOL 4.1).
 
     `model_config` holds all preprocessing; `weights` are safetensors; `fidelity` is set when the scoring model stands
-    in for another. `row_scale` multiplies a projected gradient before it is rounded and clipped to +-`clip`.
-    `query` is the blind room's encrypted query of `queries` x `dimension` integers under the set `parameters`.
+    in for another. `basis` holds the matrices of `projection` as safetensors, or nothing. `row_scale` multiplies a
+    projected gradient before it is rounded and clipped to +-`clip`. `query` is the blind room's encrypted query of
+    `queries` x `dimension` integers under the set `parameters`.
     """
 
     TYPE: ClassVar[str] = "request"
@@ -49,6 +50,7 @@ class Request:
     buyer_commitment: Digest
     expiry: Timestamp
     weights: bytes
+    basis: bytes
     query: bytes
 
     def to_body(self) -> Document:
@@ -76,8 +78,8 @@ class Request:
         }
 
     def to_parts(self) -> Mapping[str, bytes]:
-        """`query`: the encrypted query; `weights`: the scoring model's."""
-        return {"query": self.query, "weights": self.weights}
+        """`basis`: the projection's matrices, if it has any; `query`: the encrypted query; `weights`: the model's."""
+        return {"basis": self.basis, "query": self.query, "weights": self.weights}
 
     @classmethod
     def from_envelope(cls, envelope: Envelope) -> Self:
@@ -89,7 +91,7 @@ class Request:
         scale = fields.number("row_scale")
         if not scale > 0:
             raise MalformedMessage("The scale of the rows is not positive", expected="> 0", found=scale)
-        if len(envelope.parts) != 2:
+        if len(envelope.parts) != 3:
             raise MalformedMessage("The request has the wrong binary parts", found=sorted(envelope.parts))
         message = cls(
             listing=ListingId(fields.data("listing", 32)),
@@ -111,6 +113,7 @@ class Request:
             buyer_commitment=Digest(fields.data("buyer_commitment", 32)),
             expiry=Timestamp(fields.integer("expiry", 0, 2**53 - 1)),
             weights=part(envelope, "weights", only=False),
+            basis=part(envelope, "basis", only=False),
             query=part(envelope, "query", only=False),
         )
         fields.done()

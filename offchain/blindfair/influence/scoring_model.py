@@ -1,0 +1,67 @@
+"""What every scoring model can do, whatever its kind. The kinds and their registry are in `models` and `network`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from blindfair.influence.arrays import Floats
+from blindfair.influence.projection import Projection
+from blindfair.protocol.documents import Document
+from blindfair.protocol.quantities import Seconds
+from blindfair.protocol.records import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class RowsEstimate:
+    """What computing gradient rows will cost on this machine."""
+
+    records: int
+    """Number of records."""
+
+    rows_bytes: int
+    """Bytes of the result, `records x k` float64."""
+
+    peak_bytes: int
+    """Bytes at the worst moment: the result, the features and one batch."""
+
+    seconds: Seconds
+    """Rounded up, from a trial of one batch; encoding of the cells not counted."""
+
+
+class ScoringModel(Protocol):
+    """What every scoring model can do."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the registry."""
+        ...
+
+    @property
+    def k(self) -> int:
+        """Entries `d` of a gradient row, before projection."""
+        ...
+
+    @property
+    def features(self) -> int:
+        """Numbers that a record becomes."""
+        ...
+
+    @property
+    def products(self) -> int:
+        """Multiplications for one record's row, before projection."""
+        ...
+
+    def rows(self, records: Sequence[Sequence[Cell]], projection: Projection | None = None) -> Floats:
+        """`n x d` gradients of each record's loss, or `n x k` projected ones.
+
+        Sign +: the sign of a score is in the query (PROTOCOL 4.1). Raises ShapeMismatch, UnusableModel.
+        """
+        ...
+
+    def estimate(self, records: int) -> RowsEstimate:
+        """What `rows` of so many records will cost."""
+        ...
+
+    def to_parts(self) -> tuple[Document, bytes]:
+        """Config and safetensors weights, as `load_scoring_model` takes them."""
+        ...
