@@ -23,6 +23,9 @@ from blindfair.protocol.records import Row
 L2 = 1.0
 """Penalty of every logistic regression here, against a loss that is summed over records: one record's worth."""
 
+BEST_L2 = 10.0
+"""Penalty of the best model, whose direction is the query: a few hundred records give a better direction with more."""
+
 FOLDS = 10
 """Parts of the validation set for cross-fitting."""
 

@@ -1,0 +1,87 @@
+"""What more disclosure would bring, for logistic regression: further queries along principal directions, up to everything.
+
+A buyer that knows each record's class and its features along some directions can fit a model to the offer that allows
+for wrong labels. With all directions that is all there is to know of the offer: no query can do better. Not here: the
+selection (`choices`).
+"""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from blindfair.influence.arrays import Floats, Integers
+from blindfair.pricing.evidence import Scored, calibrate, probability
+from blindfair.pricing.trust import label_noise
+from blindfair.pricing.valuation import BEST_L2
+from blindfair.studies.answers import Answer, Asking
+from blindfair.studies.families import LogisticFamily
+from blindfair.studies.worlds import Records, World
+
+FURTHER = 4
+_ROUNDS = 15
+
+
+def disclosed_answer(asking: Asking, directions: int | None) -> Answer:
+    """The default's answer, its model improved by the offer along so many principal directions; none means all.
+
+    The trusted scores stay those of the buyer's own cross-fitted models: they calibrate, the improved model tells apart.
+    """
+    world, family = asking.world, LogisticFamily(asking.world.train.X.shape[1])
+
+    def make(train: Records, validation: Records) -> "_Margins":
+        own = train.and_also(validation)
+        best = family.fit(own, l2=BEST_L2)
+        return _Margins(_improved(own, best, world.offer, _basis(own, directions)))
+
+    return asking.ask(lambda train, validation: make(train, validation).score)
+
+
+class _Margins:
+    def __init__(self, theta: Floats) -> None:
+        self._theta = theta
+
+    def score(self, records: Records) -> Floats:
+        """The displacement score at the untrained model."""
+        scores: Floats = (records.y - 0.5) * (records.X @ self._theta)
+        return scores
+
+
+def near_distinct(world: World, answer: Answer) -> Integers:
+    """Places of one record of each group that is near in the score and along `FURTHER` principal directions, ascending.
+
+    Near is nearer than all but one in a hundred of the buyer's own records are to their next, allowing for the number
+    of records.
+    """
+    basis = _basis(world.own, FURTHER)
+    own, offer = world.own.X @ basis, world.offer.X @ basis
+    scale = own.std(axis=0)
+    own, offer = own / scale, offer / scale
+    offer = np.column_stack([offer, answer.offer.scores / answer.right.scores.std(), 10.0 * world.offer.y])
+    gaps = cKDTree(own).query(own, k=2)[0][:, 1]
+    limit = float(np.quantile(gaps, 0.01)) * (len(own) / len(offer)) ** (1 / FURTHER)
+    copies = {int(max(pair)) for pair in cKDTree(offer).query_pairs(limit)}
+    return np.setdiff1d(np.arange(len(offer)), np.fromiter(copies, dtype=np.int64))
+
+
+def _basis(own: Records, directions: int | None) -> Floats:
+    if directions is None:
+        return np.eye(own.X.shape[1])
+    centred = own.X - own.X.mean(axis=0)
+    return np.asarray(np.linalg.svd(centred, full_matrices=False)[2][:directions].T, dtype=np.float64)
+
+
+def _improved(own: Records, best: Floats, offer: Records, basis: Floats) -> Floats:
+    """The most likely model `best + basis a`, own records as a normal prior, the offer's labels wrong in some share."""
+    chance = probability(own.X @ best)
+    prior = basis.T @ ((own.X * (chance * (1 - chance))[:, None]).T @ own.X + BEST_L2 * np.eye(best.size)) @ basis
+    features, fixed = offer.X @ basis, offer.X @ best
+    sides = 2.0 * offer.y - 1.0
+    found = np.zeros(basis.shape[1])
+    for _ in range(_ROUNDS):
+        clean, _ = label_noise(sides * (fixed + features @ found), sides)
+        truth = np.where(offer.y == 1, clean, 1.0 - clean)
+        for _ in range(2):
+            chance = probability(fixed + features @ found)
+            slope = features.T @ (chance - truth) + prior @ found
+            curvature = (features * (chance * (1 - chance))[:, None]).T @ features + prior
+            found = found - np.linalg.solve(curvature, slope)
+    return best + basis @ found
