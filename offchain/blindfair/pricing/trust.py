@@ -87,12 +87,12 @@ def clean_share_interval(
     return float(low), float(high)
 
 
-def label_noise(log_odds: Floats, sides: Floats) -> tuple[Floats, float]:
+def label_noise(log_odds: Floats, sides: Floats, *, rounds: int = _ROUNDS) -> tuple[Floats, float]:
     """The probability of a right label for each of `n` records, and the share of wrong ones (see `calibrated_trust`)."""
     bad, shift = _FIRST_GUESS, 0.0
     known = bool(np.any(sides))
     clean = np.ones_like(log_odds)
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         chance = probability(log_odds + shift * sides)
         clean = (1.0 - bad) * chance / ((1.0 - bad) * chance + bad * (1.0 - chance))
         found = min(_MOST_WRONG, float(1.0 - clean.mean()))

@@ -121,7 +121,7 @@ class _Study:
         world, kind = self.world, self.kind
         places, distinct = np.arange(len(world.offer)), self.distinct(default)
         fine = np.flatnonzero(world.truth.fine)
-        many, few = (6, 3) if self.cheap else (3, 2)
+        many, few = (6, 2) if self.cheap else (3, 2)
         found: dict[str, tuple[Order, int]] = {
             RANDOM: (lambda rng: rng.permutation(places), many),
             CLEAN: (lambda rng: rng.permutation(fine), many),

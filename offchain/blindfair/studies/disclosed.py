@@ -17,7 +17,7 @@ from blindfair.studies.families import LogisticFamily
 from blindfair.studies.worlds import Records, World
 
 FURTHER = 4
-_ROUNDS = 15
+_ROUNDS, _INNER_ROUNDS = 8, 15
 
 
 def disclosed_answer(asking: Asking, directions: int | None) -> Answer:
@@ -77,7 +77,7 @@ def _improved(own: Records, best: Floats, offer: Records, basis: Floats) -> Floa
     sides = 2.0 * offer.y - 1.0
     found = np.zeros(basis.shape[1])
     for _ in range(_ROUNDS):
-        clean, _ = label_noise(sides * (fixed + features @ found), sides)
+        clean, _ = label_noise(sides * (fixed + features @ found), sides, rounds=_INNER_ROUNDS)
         truth = np.where(offer.y == 1, clean, 1.0 - clean)
         for _ in range(2):
             chance = probability(fixed + features @ found)

@@ -183,7 +183,7 @@ def _cnn(world: World) -> Family:
         raise InvalidOption("A convolution takes images", expected="a data set of images", found="others")
     height, width = world.image
     network = SmallCnn(height=height, width=width, channels=(6, 12), classes=world.class_count)
-    return NetworkFamily(network, steps=100, batch=64)
+    return NetworkFamily(network, steps=60, batch=64)
 
 
 _FAMILIES: Mapping[str, Callable[[World], Family]] = {
