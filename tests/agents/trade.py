@@ -25,7 +25,7 @@ from blindfair.agents.stock import Stock
 from blindfair.agents.store import SecretStore, private_directory
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.transport import FolderTransport, Transport
-from blindfair.agents.valuer import Choice, Question
+from blindfair.agents.valuer import Choice, Question, Valuer
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact
 from blindfair.chain.calls import Call
@@ -131,6 +131,7 @@ class HandValuer:
             row_scale=200.0,
             queries=query[np.newaxis, :],
             pricing=self.pricing.to_document(),
+            notes=(),
         )
         return replace(question, **self.changes)
 
@@ -286,7 +287,7 @@ def make_parties(
     seller_type: Callable[..., Seller] = Seller,
     buyer_type: Callable[..., Buyer] = Buyer,
     goods: Stock | None = None,
-    valuer: HandValuer | None = None,
+    valuer: Valuer | None = None,
     seller_policy: SellerPolicy = SELLER_POLICY,
     buyer_policy: BuyerPolicy = BUYER_POLICY,
     funded: bool = True,
@@ -304,7 +305,7 @@ def make_buyer(
     seller: Seller,
     name: str,
     buyer_type: Callable[..., Buyer] = Buyer,
-    valuer: HandValuer | None = None,
+    valuer: Valuer | None = None,
     policy: BuyerPolicy = BUYER_POLICY,
     *,
     funded: bool = True,

@@ -10,10 +10,11 @@ from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
 from blindfair.influence.quantise import quantise_rows
 from blindfair.influence.table import Table
+from blindfair.pricing.learners import LogisticLearner, QueryKind
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import distinct_records
-from blindfair.pricing.valuation import FOLDS, QueryKind, Valuation, prepare_valuation
+from blindfair.pricing.valuation import VALIDATION_NEEDED, Valuation, prepare_valuation
 from blindfair.protocol import errors
 
 MODULUS = DEFAULT.plain_modulus
@@ -33,7 +34,7 @@ def prepared(scenario: Scenario, kind: QueryKind = QueryKind.DISPLACEMENT, seed:
         plain_modulus=MODULUS,
         rng=np.random.default_rng(seed),
         categorical=("arms",),
-        kind=kind,
+        learner=LogisticLearner(kind),
     )
 
 
@@ -117,7 +118,7 @@ def test_a_buyer_without_enough_records_is_told(scenario: Scenario) -> None:
         )  # fmt: skip
 
     with pytest.raises(errors.NoRecords):
-        prepare(50, FOLDS - 1)
+        prepare(50, VALIDATION_NEEDED - 1)
     place = scenario.columns.index(scenario.label)
     one_class = [row for row in scenario.train if row[place] == 0]
     with pytest.raises(errors.NotTwoClasses):

@@ -5,11 +5,12 @@ import pytest
 
 from blindfair.influence.table import Table
 from blindfair.pricing.functions import UniformPricing
+from blindfair.pricing.learners import LogisticLearner, QueryKind
 from blindfair.pricing.scenario import make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
 from blindfair.pricing.utility import PLAIN_MODULUS, SHARE, retrained_auc
-from blindfair.pricing.valuation import QueryKind, prepare_valuation
+from blindfair.pricing.valuation import prepare_valuation
 from blindfair.protocol.quantities import Wei
 
 SEEDS = range(4)
@@ -35,7 +36,8 @@ def mean_gains(table: Table, flip_share: float) -> Gains:
             rng = np.random.default_rng(seed)
             made = prepare_valuation(
                 scenario.train, scenario.validation, scenario.columns, scenario.label,
-                plain_modulus=PLAIN_MODULUS, rng=rng, categorical=("arms",), kind=kind,
+                plain_modulus=PLAIN_MODULUS, rng=rng, categorical=("arms",),
+                learner=LogisticLearner(kind),
             )  # fmt: skip
             own, offer, test = (
                 made.model.schema.encode(part)

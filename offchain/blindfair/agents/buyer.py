@@ -195,8 +195,11 @@ class Buyer(Agent):
         Runs again only if the process died before the request was in the journal. Nobody saw that one, and its keys are
         replaced.
         """
+        question = self._valuer.question(listing.manifest)
+        for note in question.notes:
+            self.tell("question", note)
         request, private = ask(
-            self._valuer.question(listing.manifest),
+            question,
             listing.manifest,
             buyer=self.address,
             buyer_hpke=self.sealing_keys().public,

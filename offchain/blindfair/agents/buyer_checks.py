@@ -37,7 +37,8 @@ from blindfair.protocol.selection import selected_chunks, selected_leaves
 from blindfair.protocol.signing import Domain
 
 ROW_TOLERANCE = 1
-"""Units of a quantised row: two correct machines may round an entry that lies between two integers to either side."""
+"""Units of a rounded row: two honest machines may round an entry that lies between two integers to either side, and
+never lie further apart; `influence.disagreement` derives it, and the buyer asks nothing of which it does not hold."""
 
 
 def check_evaluation(manifest: Manifest, request: Request, reply: Reply, secret: QuerySecret) -> NDArray[np.int64]:

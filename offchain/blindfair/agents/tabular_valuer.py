@@ -1,4 +1,4 @@
-"""A buyer with a table: displacement query by logistic regression, calibrated trust, a price within the budget."""
+"""A buyer with a table: a query by what it learns, calibrated trust, a price within the budget."""
 
 from collections.abc import Collection, Sequence
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from blindfair.agents.valuer import Choice, Question
 from blindfair.blind.parameters import exact_set
 from blindfair.pricing.functions import PricingFunction
+from blindfair.pricing.learners import Learner
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
 from blindfair.pricing.valuation import Valuation, prepare_valuation
@@ -24,8 +25,9 @@ _FOLDS, _CHOICE, _INTERVAL = range(3)
 class TabularValuer:
     """The buyer's own records and its way of choosing. Implements `Valuer`.
 
-    `seed` makes question and choice repeatable. `categorical` columns hold numbers that are codes, not amounts.
-    `good_record_value` is what one more good record is worth to the buyer, if it says so.
+    `seed` makes question and choice repeatable. `categorical` columns hold numbers that are codes, not amounts. It
+    learns by logistic regression unless a `learner` is given. `good_record_value` is what one more good record is worth
+    to the buyer, if it says so.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class TabularValuer:
         categorical: Collection[str] = (),
         method: Method = Method.TRUST,
         good_record_value: Wei | None = None,
+        learner: Learner | None = None,
     ) -> None:
         self._train = train
         self._validation = validation
@@ -50,6 +53,7 @@ class TabularValuer:
         self._categorical = tuple(categorical)
         self._method = method
         self._good_record_value = good_record_value
+        self._learner = learner
         self._valuations: dict[int, Valuation] = {}
 
     def valuation(self, manifest: Manifest) -> Valuation:
@@ -64,6 +68,7 @@ class TabularValuer:
                 plain_modulus=modulus,
                 rng=self._random(_FOLDS),
                 categorical=self._categorical,
+                learner=self._learner,
             )
         return self._valuations[modulus]
 
@@ -83,24 +88,25 @@ class TabularValuer:
             projection=projection,
             basis=basis,
             row_scale=valuation.scale.row_scale,
-            queries=valuation.query[np.newaxis, :],
+            queries=valuation.queries,
             pricing=self._pricing.to_document(),
+            notes=(f"measures what its score loses, {valuation.loss.describe()}", *valuation.warnings),
         )
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
         """See `Valuer`. Of records with equal scores one is a candidate (PROTOCOL 5.1)."""
         valuation = self.valuation(manifest)
-        trusted = valuation.trusted_scores
         candidates = distinct_records(scores)
-        real = valuation.scale.real(scores[0, candidates])
-        trust = calibrated_trust(real, trusted)
-        efficacy = trust.weights if self._method is Method.TRUST else real
+        offer = valuation.read(scores[:, candidates])
+        trust = calibrated_trust(offer, valuation.right, valuation.wrong)
+        efficacy = trust.weights if self._method is Method.TRUST else offer.scores
         chosen = select(self._method, candidates, efficacy, self._pricing, budget, self._random(_CHOICE))
         places = np.searchsorted(candidates, np.array(chosen.records, dtype=np.int64))
         worth = assess(
             trust,
-            real,
-            trusted,
+            offer,
+            valuation.right,
+            valuation.wrong,
             places,
             chosen.price,
             self._random(_INTERVAL),
@@ -110,7 +116,7 @@ class TabularValuer:
         return Choice(
             records=chosen.records if buys else (),
             price=chosen.price if buys else Wei(0),
-            reasons=worth.warnings,
+            reasons=(*valuation.warnings, *worth.warnings),
             numbers={**worth.numbers(), "duplicates": float(manifest.record_count - candidates.size)},
         )
 

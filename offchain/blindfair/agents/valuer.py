@@ -19,7 +19,7 @@ class Question:
     """What a request asks (PROTOCOL 4.1), the queries still in the clear.
 
     `queries` is `n_queries x k` int64 with `2047 * ||q||_1 < t/2`; `row_scale` multiplies projected gradients before
-    they are rounded; everything else is sent as it is.
+    they are rounded; `notes` are told to the buyer's own people, and everything else is sent as it is.
     """
 
     model_name: str
@@ -31,6 +31,7 @@ class Question:
     row_scale: float
     queries: NDArray[np.int64]
     pricing: Document
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,9 @@ def demo(
     value: Annotated[
         str | None, typer.Option(metavar="ETHER", help="What one more good record is worth to the buyer.")
     ] = None,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="What the buyer learns by: logistic, or mlp, a small neural network.")
+    ] = "logistic",
     seed: Annotated[int, typer.Option(help="Decides division, trouble and draws of the data.")] = 0,
     flipped: Annotated[float, typer.Option(help="Share of the seller's labels that the demo flips, 0 to 0.9.")] = 0.3,
     duplicates: Annotated[float, typer.Option(help="Copies that the demo adds, as a share, 0 to 0.9.")] = 0.05,
@@ -82,6 +85,7 @@ def demo(
         leave_out=tuple(leave_out or ()),
         budget=parse_ether(budget),
         good_record_value=None if value is None else parse_ether(value),
+        model=model,
         seed=seed,
         flipped=flipped,
         duplicates=duplicates,

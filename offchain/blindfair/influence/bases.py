@@ -14,7 +14,7 @@ from blindfair.influence.gradients import layer_factors
 from blindfair.influence.projection import Projection, Sides
 from blindfair.protocol.errors import NoRecords, UnusableModel
 
-_NOTHING = 1e-10
+_NOTHING = 1e-6
 """Directions whose singular value is under this share of the largest are rounding errors."""
 
 

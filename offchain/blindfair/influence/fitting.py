@@ -14,7 +14,7 @@ import torch
 
 from blindfair.influence.architecture import Architecture
 from blindfair.influence.arrays import Classes, Floats
-from blindfair.influence.gradients import record_gradients
+from blindfair.influence.gradients import check_examples, record_gradients
 from blindfair.influence.threads import one_thread
 from blindfair.protocol.errors import InvalidOption, NoRecords, UnusableModel
 
@@ -37,7 +37,7 @@ def fit_network(
     batch: int = BATCH,
     dtype: torch.dtype = torch.float32,
 ) -> Floats:
-    """`steps` steps of Adam (Kingma and Ba 2015) from `theta`, on `batch` records each; returns `d` float64.
+    """`steps` steps of Adam (Kingma and Ba 2015) from `theta`, on `batch` records each at most; returns `d` float64.
 
     `X` is `n x features`, `y` class codes from 0. Records come in a new order each time round, drawn from `seed`. In
     single precision it takes half the time; gradient rows are computed in double precision all the same. One thread,
@@ -54,6 +54,7 @@ def fit_network(
             raise InvalidOption(f"The {name} of a fit is out of range", expected="not negative, finite", found=value)
     if not len(X):
         raise NoRecords("A network needs records to be fitted to", expected="at least 1", found=0)
+    check_examples(network, X, y)
     with one_thread():
         fitted = _adam(network, torch.from_numpy(theta).to(dtype), X, y, l2, steps, seed, rate, batch)
     if not np.isfinite(fitted).all():
@@ -76,11 +77,13 @@ def _adam(
     features, codes = torch.from_numpy(X).to(theta.dtype), torch.from_numpy(y.astype(np.int64))
     theta = theta.clone()
     mean, square = torch.zeros_like(theta), torch.zeros_like(theta)
-    order = torch.empty(0, dtype=torch.int64)
+    # Of equal size: a small rest would be as loud as a whole batch.
+    parts = -(-len(X) // batch)
+    batches: list[torch.Tensor] = []
     for step in range(1, steps + 1):
-        if not len(order):
-            order = torch.from_numpy(rng.permutation(len(X)))
-        drawn, order = order[:batch], order[batch:]
+        if not batches:
+            batches = [torch.from_numpy(part) for part in np.array_split(rng.permutation(len(X)), parts)]
+        drawn = batches.pop()
         point = theta.detach().requires_grad_()
         loss = network.losses(point, features[drawn], codes[drawn]).mean()
         (slope,) = torch.autograd.grad(loss, point)

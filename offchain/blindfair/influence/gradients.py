@@ -90,6 +90,17 @@ def projected_gradients(
     return _by_batch(network, theta, X, y, projection.k, lambda factors: _multiplied(factors) @ basis, batch)
 
 
+def check_examples(network: Architecture, X: Floats, y: Classes) -> None:
+    """Raises ShapeMismatch unless `X` is `n x features` and `y` holds `n` codes of the network's classes."""
+    network.check(X)
+    if y.shape != X.shape[:1]:
+        raise ShapeMismatch("Records and their classes differ in number", expected=X.shape[:1], found=y.shape)
+    if y.size and not 0 <= y.min() <= y.max() < network.classes:
+        raise ShapeMismatch(
+            "A class code is none of the network's", expected=f"0 ... {network.classes - 1}", found=int(y.max())
+        )
+
+
 def _multiplied(factors: list[Factors]) -> torch.Tensor:
     return torch.cat([torch.einsum("npo,npi->noi", one.deltas, one.patches).flatten(1) for one in factors], dim=1)
 
@@ -128,13 +139,7 @@ def class_logits(network: Architecture, theta: Floats, X: Floats) -> Floats:
 def _batches(
     network: Architecture, X: Floats, y: Classes, batch: int | None
 ) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
-    network.check(X)
-    if y.shape != X.shape[:1]:
-        raise ShapeMismatch("Records and their classes differ in number", expected=X.shape[:1], found=y.shape)
-    if y.size and not 0 <= y.min() <= y.max() < network.classes:
-        raise ShapeMismatch(
-            "A class code is none of the network's", expected=f"0 ... {network.classes - 1}", found=int(y.max())
-        )
+    check_examples(network, X, y)
     numbers = max(network.parameters, *(layer.places * sum(layer.shape) for layer in network.layers))
     size = max(1, BATCH_NUMBERS // numbers) if batch is None else batch
     features = torch.from_numpy(np.ascontiguousarray(X, dtype=np.float64))

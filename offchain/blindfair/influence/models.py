@@ -17,6 +17,7 @@ from torch.func import grad, vmap
 
 from blindfair.influence.architecture import Mlp, SmallCnn, SoftmaxRegression
 from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.disagreement import growth, in_units, projected_errors
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.logistic import record_loss
 from blindfair.influence.network import NetworkModel
@@ -82,9 +83,22 @@ class LogisticRegression:
 
         Raises ShapeMismatch and UnusableModel as `FeatureSchema.encode` and `Projection.apply`.
         """
-        features, classes = self.schema.encode(records)
-        rows = record_gradients(self.weights, features, classes)
+        return self.gradients(*self.schema.encode(records), projection)
+
+    def gradients(self, X: Floats, y: Classes, projection: Projection | None = None) -> Floats:
+        """The same of features `n x d` and classes `n`."""
+        rows = record_gradients(self.weights, X, y)
         return rows if projection is None else projection.apply(rows)
+
+    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scale: float) -> float:
+        """How far two honest machines may lie apart in these rows at most, in units of a rounded row.
+
+        The score `x . theta` lies within `growth(d + 2) |x| . |theta|`, the slope of the loss by it changes by at most
+        a quarter of that, and its own evaluation by 8 roundings (`disagreement`).
+        """
+        sizes = np.abs(X)
+        errors = (growth(self.k + 2) * (sizes @ np.abs(self.weights)) / 4 + 8 * growth(1))[:, None] * sizes
+        return in_units(float(projected_errors(errors, sizes, projection).max(initial=0.0)), row_scale)
 
     def estimate(self, records: int) -> RowsEstimate:
         """From a trial of one batch of zeros."""

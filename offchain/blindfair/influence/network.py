@@ -14,6 +14,7 @@ import safetensors.numpy
 
 from blindfair.influence.architecture import Architecture
 from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.disagreement import network_disagreement
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.gradients import BATCH_NUMBERS, projected_gradients, record_gradients
 from blindfair.influence.projection import Projection
@@ -73,20 +74,23 @@ class NetworkModel:
         """Multiplications for one record's row: forward, back, and the row itself."""
         return 3 * sum(layer.places * math.prod(layer.shape) for layer in self.network.layers)
 
-    def encode(self, records: Sequence[Sequence[Cell]]) -> tuple[Floats, Classes]:
-        """Features `n x features` and class codes `n`. Raises ShapeMismatch, UnusableModel."""
-        features, classes = self.schema.encode(records)
-        return np.ascontiguousarray(features[:, :-1]), classes
-
     def rows(self, records: Sequence[Sequence[Cell]], projection: Projection | None = None) -> Floats:
         """`n x d` gradients of each record's loss in nats, or `n x k` projected ones, never all of `n x d` then.
 
         Raises ShapeMismatch, UnusableModel.
         """
-        X, y = self.encode(records)
+        features, classes = self.schema.encode(records)
+        return self.gradients(np.ascontiguousarray(features[:, :-1]), classes, projection)
+
+    def gradients(self, X: Floats, y: Classes, projection: Projection | None = None) -> Floats:
+        """The same of features `n x features` and classes `n`."""
         if projection is None:
             return record_gradients(self.network, self.weights, X, y)
         return projected_gradients(self.network, self.weights, X, y, projection)
+
+    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scale: float) -> float:
+        """How far two honest machines may lie apart in these rows at most, in units of a rounded row."""
+        return network_disagreement(self.network, self.weights, X, y, projection, row_scale)
 
     def estimate(self, records: int) -> RowsEstimate:
         """From a trial of a few records of zeros."""

@@ -156,6 +156,13 @@ class Projection:
             return np.hstack([pair.apply(part) for pair, part in zip(self.sides, parts, strict=True)])
         return rows if matrix is None else rows @ matrix
 
+    def absolute(self, d: int) -> "Projection":
+        """The same for rows of `d` entries with the absolute values of its matrices, for bounds. Raises as `check`."""
+        if self.sides:
+            return Projection.two_sided(tuple(Sides(np.abs(pair.inner), np.abs(pair.outer)) for pair in self.sides))
+        matrix = self.dense(d)
+        return self if matrix is None else Projection(self.k, entries=np.abs(matrix))
+
     def project_query(self, query: Floats) -> Floats:
         """The `k` numbers whose scores of projected rows come nearest to `query` on rows: least squares of `M p = q`.
 

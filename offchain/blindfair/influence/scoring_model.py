@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from blindfair.influence.arrays import Floats
+from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.projection import Projection
 from blindfair.protocol.documents import Document
 from blindfair.protocol.quantities import Seconds
@@ -37,6 +38,16 @@ class ScoringModel(Protocol):
         ...
 
     @property
+    def schema(self) -> FeatureSchema:
+        """How records become numbers."""
+        ...
+
+    @property
+    def weights(self) -> Floats:
+        """`d` parameters, float64."""
+        ...
+
+    @property
     def k(self) -> int:
         """Entries `d` of a gradient row, before projection."""
         ...
@@ -56,6 +67,14 @@ class ScoringModel(Protocol):
 
         Sign +: the sign of a score is in the query (PROTOCOL 4.1). Raises ShapeMismatch, UnusableModel.
         """
+        ...
+
+    def gradients(self, X: Floats, y: Classes, projection: Projection | None = None) -> Floats:
+        """The same of records that are numbers already: `n x features` and class codes `n`."""
+        ...
+
+    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scale: float) -> float:
+        """How far two honest machines may lie apart in these rows at most, in units of a rounded row."""
         ...
 
     def estimate(self, records: int) -> RowsEstimate:

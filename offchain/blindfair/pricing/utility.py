@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from blindfair.influence.arrays import Classes, Floats, Integers
-from blindfair.influence.logistic import fit_logistic
+from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.table import Table
 from blindfair.pricing.functions import UniformPricing
+from blindfair.pricing.learners import Examples, Learner, LogisticLearner, joined
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.valuation import L2, prepare_valuation
+from blindfair.pricing.valuation import prepare_valuation
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Wei
@@ -30,16 +30,13 @@ SEEDS = tuple(range(10))
 SHARE = 0.3
 """Share of the offered records that is bought."""
 
-DRAWS = 20
-"""Purchases of each kind per seed, averaged: with one, chance in the draw is greater than what is being measured."""
-
 PLAIN_MODULUS = 2**32 - 2**18
 """The largest plaintext modulus that disclosure allows (SCORING requirement 4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeedOutcome:
-    """One seed. The AUC after a purchase is one number for each share bought, the mean of `DRAWS` purchases.
+    """One seed. The AUC after a purchase is one number for each share bought, the mean of several purchases.
 
     `flipped_label_auc` is how well the score tells right labels from flipped ones (1 perfectly, 0.5 not at all), none
     where nothing was flipped. `bad_share_bought` is the true share of flipped labels in the purchase by score.
@@ -112,6 +109,7 @@ def measure_utility(
     flip_share: float = 0.3,
     duplicate_share: float = 0.1,
     categorical: Collection[str] = (),
+    learner: Learner | None = None,
     on_seed: Callable[[], None] = lambda: None,
 ) -> Utility:
     """Measure on a table, for 2 seeds or more. Deterministic. `on_seed` is called after each.
@@ -123,22 +121,27 @@ def measure_utility(
         raise InvalidOption("An interval needs several seeds", expected="at least 2", found=len(seeds))
     if not shares or not all(0 < share <= 1 for share in shares):
         raise InvalidOption("A share to buy is out of range", expected="above 0, at most 1", found=tuple(shares))
+    learner = LogisticLearner() if learner is None else learner
     outcomes = []
     for seed in seeds:
         scenario = make_scenario(table, seed, flip_share=flip_share, duplicate_share=duplicate_share)
-        outcomes.append(_run(scenario, np.random.default_rng([seed, 1]), shares, categorical))
+        outcomes.append(_run(scenario, np.random.default_rng([seed, 1]), shares, categorical, learner))
         on_seed()
     return Utility(tuple(shares), tuple(outcomes))
 
 
-def retrained_auc(own: tuple[Floats, Classes], bought: tuple[Floats, Classes], test: tuple[Floats, Classes]) -> float:
-    """AUC on the test records of a model fitted to the buyer's own and the bought records, each `(X, y)`."""
-    weights = fit_logistic(np.vstack([own[0], bought[0]]), np.concatenate([own[1], bought[1]]), L2)
-    return auc(test[1] == 1, test[0] @ weights)
+def retrained_auc(own: Examples, bought: Examples, test: Examples, learner: Learner | None = None) -> float:
+    """AUC on the test records of a model fitted to the buyer's own and the bought records."""
+    learner = LogisticLearner() if learner is None else learner
+    return auc(test[1] == 1, learner.margins(learner.fit(joined(own, bought)), test[0]))
 
 
 def _run(
-    scenario: Scenario, rng: np.random.Generator, shares: Sequence[float], categorical: Collection[str]
+    scenario: Scenario,
+    rng: np.random.Generator,
+    shares: Sequence[float],
+    categorical: Collection[str],
+    learner: Learner,
 ) -> SeedOutcome:
     valuation = prepare_valuation(
         scenario.train,
@@ -148,25 +151,26 @@ def _run(
         plain_modulus=PLAIN_MODULUS,
         rng=rng,
         categorical=categorical,
+        learner=learner,
     )
     schema = valuation.model.schema
-    own = schema.encode([*scenario.train, *scenario.validation])
-    offer, test = schema.encode(scenario.offer), schema.encode(scenario.test)
+    own = learner.encode(schema, [*scenario.train, *scenario.validation])
+    offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)
 
     def after(bought: Integers) -> float:
-        return retrained_auc(own, (offer[0][bought], offer[1][bought]), test)
+        return retrained_auc(own, (offer[0][bought], offer[1][bought]), test, learner)
 
     integers = valuation.integer_scores(scenario.offer)
-    scores = valuation.scale.real(integers)
+    offered = valuation.read(integers)
     candidates = distinct_records(integers)
-    trust = calibrated_trust(scores[candidates], valuation.trusted_scores)
+    trust = calibrated_trust(offered.at(candidates), valuation.right, valuation.wrong)
     truth = scenario.truth
     right = np.flatnonzero(~truth.flipped & ~truth.duplicate)
     everything = np.arange(len(scenario.offer))
     by_score, at_random, clean, bad = [], [], [], []
     for share in shares:
         budget = Wei(round(share * len(scenario.offer)))
-        purchases = [_purchase(candidates, trust.weights, budget, rng) for _ in range(DRAWS)]
+        purchases = [_purchase(candidates, trust.weights, budget, rng) for _ in range(learner.draws)]
         by_score.append(_mean([after(bought) for bought in purchases]))
         at_random.append(_mean([after(rng.choice(everything, bought.size, replace=False)) for bought in purchases]))
         sizes = [min(bought.size, right.size) for bought in purchases]
@@ -180,7 +184,7 @@ def _run(
         auc_random=tuple(at_random),
         auc_clean=tuple(clean),
         bad_share_bought=tuple(bad),
-        flipped_label_auc=auc(~flips, scores[distinct]) if flips.any() else None,
+        flipped_label_auc=auc(~flips, offered.scores[distinct]) if flips.any() else None,
         bad_share_estimated=trust.bad_share,
         bad_share_true=float(flips.mean()),
     )

@@ -1,64 +1,66 @@
-"""What the buyer works out alone before it asks: the scoring model, the integer query, and the scores of its own
-trusted records, to which the offer's scores will be compared.
+"""What the buyer works out alone before it asks: the scoring model, the integer queries, and the scores of its own
+trusted records, right and with the other label, to which the offer's scores will be compared.
 
 Not here: encryption and messages; what is done with the scores (`trust`, `selection`, `worth`).
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
-from blindfair.influence.arrays import Classes, Floats, Integers
+from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.logistic import fit_logistic
-from blindfair.influence.models import LogisticRegression, record_gradients
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import ScoreScale, choose_row_scale, clear_scores, quantise_query, quantise_rows
-from blindfair.influence.query import displacement_query, textbook_query
-from blindfair.protocol.errors import NoRecords
+from blindfair.influence.scoring_model import ScoringModel
+from blindfair.pricing.evidence import Scored
+from blindfair.pricing.learners import Learner, LogisticLearner, joined
+from blindfair.pricing.loss import ScoreLoss
+from blindfair.protocol.audit import ROUNDING_SHARE
+from blindfair.protocol.errors import NoRecords, NotTwoClasses, ShapeMismatch, UnusableModel
 from blindfair.protocol.records import Row
 
-L2 = 1.0
-"""Penalty of every logistic regression here, against a loss that is summed over records: one record's worth."""
+VALIDATION_NEEDED = 10
+"""Validation records at least: fewer cannot be cut into parts for cross-fitting."""
 
-BEST_L2 = 10.0
-"""Penalty of the best model, whose direction is the query: a few hundred records give a better direction with more."""
-
-FOLDS = 10
-"""Parts of the validation set for cross-fitting."""
-
-
-class QueryKind(Enum):
-    """Which query is asked."""
-
-    DISPLACEMENT = "displacement"
-    """The default: gradients at the untrained model, direction to the best model the buyer can fit."""
-
-    TEXTBOOK = "textbook"
-    """The influence function at the model fitted to the training records, which the request then discloses."""
+_HALVES = 2
+_SIDE = 0.995
+"""A query for the class is asked only where it is right for this share of the buyer's own records."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Valuation:
     """Everything of a question that is not encryption, and what is needed to read the answer.
 
-    `query` is `k` int64, `real_query` the same before rounding. `trusted_scores` are the real scores of the validation
-    records, each from a query that was made without it, in the unit of `scale`.
+    `queries` is `m x k` int64 for projected rows. The first is the question itself, `real_query` the same before
+    rounding and `scale` its unit; the second, where there is one, has a positive score for a record of class 1 and a
+    negative one for a record of class 0. `right` are the scores of the validation records, each from a query that was
+    made without it, `wrong` those of the same records with the other label. `loss` is what projection and rounding
+    lose, `warnings` are sentences on the buyer's own records and models.
     """
 
-    model: LogisticRegression
+    model: ScoringModel
     projection: Projection
-    query: Integers
+    queries: Integers
     real_query: Floats
     scale: ScoreScale
-    trusted_scores: Floats
+    right: Scored
+    wrong: Scored
+    loss: ScoreLoss
+    warnings: tuple[str, ...]
 
     def integer_scores(self, records: Sequence[Row]) -> Integers:
-        """The scores that a blind evaluation of these records decrypts to, computed in the clear: `n` int64."""
-        rows, _ = quantise_rows(self.projection.apply(self.model.rows(records)), self.scale.row_scale)
-        return clear_scores(rows, self.query)
+        """The scores that a blind evaluation of these records decrypts to, computed in the clear: `m x n` int64."""
+        rows, _ = quantise_rows(self.model.rows(records, self.projection), self.scale.row_scale)
+        return np.array([clear_scores(rows, query) for query in self.queries])
+
+    def read(self, scores: Integers) -> Scored:
+        """`m x n` integer scores as real scores and sides. Raises ShapeMismatch for another number of queries."""
+        if scores.ndim != 2 or len(scores) != len(self.queries):
+            raise ShapeMismatch("Scores and queries differ in number", expected=len(self.queries), found=scores.shape)
+        sides = np.sign(scores[1]).astype(np.float64) if len(scores) > 1 else np.zeros(scores.shape[1])
+        return Scored(self.scale.real(scores[0]), sides)
 
 
 def prepare_valuation(
@@ -70,43 +72,109 @@ def prepare_valuation(
     plain_modulus: int,
     rng: np.random.Generator,
     categorical: Collection[str] = (),
-    kind: QueryKind = QueryKind.DISPLACEMENT,
+    learner: Learner | None = None,
 ) -> Valuation:
-    """Schema, scoring model, query and trusted scores from the buyer's own records. Deterministic in `rng`.
+    """Schema, scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
 
     The validation records must be ones the buyer trusts: they are the measure of what good records look like.
-    Raises NoRecords for fewer than `FOLDS` validation records, and what `FeatureSchema.infer`, `fit_logistic` and
-    `quantise_query` raise.
+    `learner` is logistic regression unless given. Raises NoRecords for fewer than `VALIDATION_NEEDED` validation
+    records, NotTwoClasses where they or all records together are of one class, and what `FeatureSchema.infer`, the
+    learner's fits and `quantise_query` raise; UnusableModel where rows could not be audited.
     """
-    if len(validation) < FOLDS:
-        raise NoRecords("The validation set is too small", expected=f"at least {FOLDS} records", found=len(validation))
+    learner = LogisticLearner() if learner is None else learner
+    _check_validation(validation, columns, label)
     schema = FeatureSchema.infer([*train, *validation], columns, label, categorical=categorical)
-    own, val = schema.encode(train), schema.encode(validation)
-    weights, query = _question(kind, own, val)
-    model = LogisticRegression(schema, weights)
-    own_rows = record_gradients(weights, *_joined(own, val))
+    own, val = learner.encode(schema, train), learner.encode(schema, validation)
+    model = learner.reference(schema, own)
+    full_query = learner.query(model, own, val)
+    everything = joined(own, val)
+    full_rows = model.gradients(*everything)
+    projection = learner.basis(full_rows)
+    own_rows = projection.apply(full_rows)
     row_scale = choose_row_scale(own_rows)
-    integer_query, query_scale = quantise_query(query, plain_modulus)
-    rows, _ = quantise_rows(own_rows[len(train) :], row_scale)
-    trusted = np.empty(len(validation))
-    for fold in np.array_split(rng.permutation(len(validation)), FOLDS):
+    _check_audit(model.disagreement(*everything, projection, row_scale))
+    query, query_scale = quantise_query(projection.project_query(full_query), plain_modulus)
+    rows, _ = quantise_rows(own_rows, row_scale)
+    side, _ = quantise_query(projection.project_query(learner.side_query(model)), plain_modulus)
+    sides = 2.0 * everything[1] - 1.0
+    asks_side = float((np.sign(clear_scores(rows, side)) == sides).mean()) >= _SIDE
+    known = sides[len(train) :] if asks_side else np.zeros(len(validation))
+    turned, _ = quantise_rows(projection.apply(model.gradients(val[0], 1 - val[1])), row_scale)
+    right, wrong = np.empty(len(validation)), np.empty(len(validation))
+    for fold in np.array_split(rng.permutation(len(validation)), learner.folds):
         rest = np.setdiff1d(np.arange(len(validation)), fold)
-        _, held_out = _question(kind, own, (val[0][rest], val[1][rest]))
+        held_out = projection.project_query(learner.query(model, own, (val[0][rest], val[1][rest])))
         fold_query, fold_scale = quantise_query(held_out, plain_modulus)
-        trusted[fold] = ScoreScale(row_scale, fold_scale).real(clear_scores(rows[fold], fold_query))
+        unit = ScoreScale(row_scale, fold_scale)
+        right[fold] = unit.real(clear_scores(rows[len(train) :][fold], fold_query))
+        wrong[fold] = unit.real(clear_scores(turned[fold], fold_query))
+    loss = _loss(learner, projection, full_rows, full_query, plain_modulus)
+    doubts = (*_overlap(train, validation), *learner.doubts(model, full_query, everything), *loss.doubts())
     return Valuation(
-        model, Projection.identity(schema.width), integer_query, query, ScoreScale(row_scale, query_scale), trusted
+        model=model,
+        projection=projection,
+        queries=np.array([query, side] if asks_side else [query]),
+        real_query=projection.project_query(full_query),
+        scale=ScoreScale(row_scale, query_scale),
+        right=Scored(right, known),
+        wrong=Scored(wrong, -known),
+        loss=loss,
+        warnings=doubts,
     )
 
 
-def _question(kind: QueryKind, own: tuple[Floats, Classes], val: tuple[Floats, Classes]) -> tuple[Floats, Floats]:
-    """The weights of the scoring model and the query to ask of it."""
-    if kind is QueryKind.DISPLACEMENT:
-        reference = np.zeros(own[0].shape[1])
-        return reference, displacement_query(fit_logistic(*_joined(own, val), L2), reference)
-    weights = fit_logistic(*own, L2)
-    return weights, textbook_query(*own, *val, weights, L2)
+def _loss(learner: Learner, projection: Projection, rows: Floats, query: Floats, plain_modulus: int) -> ScoreLoss:
+    """Measured on records that the basis was not found in: each half of the rows by the basis of the other half.
+
+    So it is found in fewer rows than the one that is sent, and the loss rather overstated.
+    """
+    scores, projected, rounded = rows @ query, np.empty(len(rows)), np.empty(len(rows))
+    for half in range(_HALVES):
+        held_out = np.arange(half, len(rows), _HALVES)
+        others = np.setdiff1d(np.arange(len(rows)), held_out)
+        basis = projection if projection.is_identity else learner.basis(rows[others])
+        entries, asked = basis.apply(rows), basis.project_query(query)
+        projected[held_out] = entries[held_out] @ asked
+        row_scale = choose_row_scale(entries[others])
+        integers, _ = quantise_rows(entries[held_out], row_scale)
+        integer_query, unit = quantise_query(asked, plain_modulus)
+        rounded[held_out] = ScoreScale(row_scale, unit).real(clear_scores(integers, integer_query))
+    return ScoreLoss.measure(scores, projected, rounded)
 
 
-def _joined(one: tuple[Floats, Classes], other: tuple[Floats, Classes]) -> tuple[Floats, Classes]:
-    return np.vstack([one[0], other[0]]), np.concatenate([one[1], other[1]])
+def _check_audit(disagreement: float) -> None:
+    """Refuse to ask what two honest machines might answer differently: the audit would accuse an honest seller."""
+    if not disagreement <= ROUNDING_SHARE:
+        raise UnusableModel(
+            "Two honest machines might disagree about the rows of this model",
+            expected=f"within {ROUNDING_SHARE} units of a rounded row",
+            found=f"{disagreement:.3g}",
+            hint="take a larger penalty: its weights are too large",
+        )
+
+
+def _check_validation(validation: Sequence[Row], columns: Sequence[str], label: str) -> None:
+    if len(validation) < VALIDATION_NEEDED:
+        raise NoRecords(
+            "The validation set is too small to be cut into parts",
+            expected=f"at least {VALIDATION_NEEDED} records",
+            found=len(validation),
+        )
+    if label in columns and len({row[list(columns).index(label)] for row in validation}) < 2:
+        raise NotTwoClasses(
+            "The validation set is of one class",
+            expected=2,
+            found=1,
+            hint="what the buyer trusts has to show what good records of both classes look like",
+        )
+
+
+def _overlap(train: Sequence[Row], validation: Sequence[Row]) -> tuple[str, ...]:
+    known = set(train)
+    found = sum(row in known for row in validation)
+    if not found:
+        return ()
+    return (
+        f"{found} of {len(validation)} validation records are training records as well: their scores are too good, "
+        "and the offer looks worse beside them",
+    )

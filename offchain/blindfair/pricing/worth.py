@@ -10,7 +10,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.arrays import Integers
+from blindfair.pricing.evidence import Scored
 from blindfair.pricing.trust import Trust, clean_share_interval
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Wei
@@ -60,8 +61,9 @@ class Worth:
 
 def assess(
     trust: Trust,
-    offer_scores: Floats,
-    trusted_scores: Floats,
+    offer: Scored,
+    right: Scored,
+    wrong: Scored,
     chosen: Integers,
     price: Wei,
     rng: np.random.Generator,
@@ -70,14 +72,14 @@ def assess(
 ) -> Worth:
     """Assess a selection of the offer that `trust` was computed from, before paying `price` for it.
 
-    `offer_scores` (`n`) and `trusted_scores` (`m`) are those given to `calibrated_trust`; `chosen` are the places of
-    the selected records in `offer_scores`. `good_record_value` is what one more good record is worth to the buyer, its
+    `offer`, `right` and `wrong` are those given to `calibrated_trust`; `chosen` are the places of the selected records
+    in `offer`. `good_record_value` is what one more good record is worth to the buyer, its
     own figure: a bad record is taken to undo a good one, so the selection is worth that times `good_net`, and nothing
     below zero. Raises InvalidOption for a negative value.
     """
     if good_record_value is not None and good_record_value < 0:
         raise InvalidOption("The value of a good record is negative", expected=">= 0", found=good_record_value)
-    low, high = clean_share_interval(offer_scores, trusted_scores, rng)
+    low, high = clean_share_interval(offer, right, wrong, rng)
     clean = trust.clean[chosen]
     good_net = float((2.0 * clean - 1.0).sum())
     value = None if good_record_value is None else Wei(max(0, int(good_record_value * Fraction(good_net))))

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.pricing.evidence import Scored, calibrate, probability
 from blindfair.pricing.trust import label_noise
-from blindfair.pricing.valuation import BEST_L2
+from blindfair.pricing.learners import BEST_L2
 from blindfair.studies.answers import Answer, Asking
 from blindfair.studies.families import LogisticFamily
 from blindfair.studies.worlds import Records, World

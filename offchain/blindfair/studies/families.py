@@ -17,7 +17,7 @@ from blindfair.influence.fitting import fit_network
 from blindfair.influence.gradients import class_logits, record_gradients, record_losses
 from blindfair.influence.logistic import fit_logistic
 from blindfair.pricing.ranks import auc
-from blindfair.pricing.valuation import L2
+from blindfair.pricing.learners import L2
 from blindfair.protocol.errors import InvalidOption
 from blindfair.studies.worlds import Records, World
 

@@ -13,7 +13,7 @@ from blindfair.influence.arrays import Floats, Integers
 from blindfair.pricing.evidence import Evidence, Scored, calibrate, probability
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.trust import label_noise, weights
-from blindfair.pricing.valuation import BEST_L2
+from blindfair.pricing.learners import BEST_L2
 from blindfair.protocol.documents import Document
 from blindfair.studies import answers, choices
 from blindfair.studies.answers import Asking

@@ -26,6 +26,7 @@ from blindfair.cli.demo.options import (
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import World
 from blindfair.pricing.functions import UniformPricing
+from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.quantities import ETHER, Wei
 from blindfair.protocol.records import RecordEncoding, encode_row
@@ -113,6 +114,7 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
         seed=options.seed,
         categorical=job.codes,
         good_record_value=options.good_record_value,
+        learner=LEARNERS[options.model](),
     )
     buyer = Buyer(
         world.directory / case / "buyer",

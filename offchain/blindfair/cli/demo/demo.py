@@ -13,6 +13,7 @@ from blindfair.cli.demo.screen import Screen
 from blindfair.cli.demo.summary import HonestTrade, review, to_document
 from blindfair.cli.demo.world import World
 from blindfair.influence.threads import one_thread
+from blindfair.pricing.learners import LEARNERS, Learner
 from blindfair.pricing.utility import SEEDS, SHARE, Utility, measure_utility
 from blindfair.protocol import errors
 from blindfair.protocol.documents import Document
@@ -38,21 +39,22 @@ def run_demo(job: Prepared, directory: Path, screen: Screen, *, report: bool) ->
     Raises what ended the honest trade, if an error did.
     """
     shares = (SHARE, *CURVE) if report else (SHARE,)
+    learner = LEARNERS[job.options.model]()
     seconds: dict[str, float] = {}
     trades: dict[str, TradeResult] = {}
     files: dict[str, bytes] = {}
     with one_thread():
-        screen.estimate(estimate_demo(job.scenario, job.schema, seeds=len(SEEDS), shares=shares))
+        screen.estimate(estimate_demo(job.scenario, job.schema, learner, seeds=len(SEEDS), shares=shares))
         world = World(directory, screen.event)
         try:
             for case in CASES:
                 with _timed(seconds, case), screen.case(case):
                     trades[case] = _trade(world, case, job)
             with _timed(seconds, "utility"):
-                utility = _measure(job, screen, shares)
+                utility = _measure(job, screen, shares, learner)
             parties = make_parties(world, "honest", job)
             try:
-                honest = review(parties, job.scenario)
+                honest = review(parties, job.scenario, learner)
                 if report:
                     # Imported here: drawing takes a second to load, and most runs draw nothing.
                     from blindfair.cli.demo.report import make_report
@@ -79,7 +81,7 @@ def _trade(world: World, case: str, job: Prepared) -> TradeResult:
     return result
 
 
-def _measure(job: Prepared, screen: Screen, shares: tuple[float, ...]) -> Utility:
+def _measure(job: Prepared, screen: Screen, shares: tuple[float, ...], learner: Learner) -> Utility:
     with screen.seeds(len(SEEDS)) as advance:
         return measure_utility(
             job.table,
@@ -87,6 +89,7 @@ def _measure(job: Prepared, screen: Screen, shares: tuple[float, ...]) -> Utilit
             flip_share=job.options.flipped,
             duplicate_share=job.options.duplicates,
             categorical=job.codes,
+            learner=learner,
             on_seed=advance,
         )
 

@@ -12,9 +12,9 @@ from blindfair.blind.estimate import estimate
 from blindfair.blind.parameters import exact_set
 from blindfair.cli.demo.cases import PRECISION_BITS
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.pricing.learners import Learner
 from blindfair.pricing.scenario import Scenario
-from blindfair.pricing.utility import DRAWS, retrained_auc
-from blindfair.pricing.valuation import FOLDS
+from blindfair.pricing.utility import retrained_auc
 
 _ARMS = 3
 """By score, at random, clean only."""
@@ -31,20 +31,22 @@ class DemoEstimate:
     refit_seconds: float
 
 
-def estimate_demo(scenario: Scenario, schema: FeatureSchema, *, seeds: int, shares: Sequence[float]) -> DemoEstimate:
+def estimate_demo(
+    scenario: Scenario, schema: FeatureSchema, learner: Learner, *, seeds: int, shares: Sequence[float]
+) -> DemoEstimate:
     """Estimate a demo that measures its utility over so many seeds and shares bought."""
-    blind = estimate(exact_set(PRECISION_BITS), len(scenario.offer), schema.width, 1)
-    own = schema.encode([*scenario.train, *scenario.validation])
-    offer, test = schema.encode(scenario.offer), schema.encode(scenario.test)
+    own = learner.encode(schema, [*scenario.train, *scenario.validation])
+    offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)
+    blind = estimate(exact_set(PRECISION_BITS), len(scenario.offer), learner.dimension(schema, len(own[0])), 1)
     seconds = 0.0
     for share in shares:
         bought = round(share * len(scenario.offer))
         began = time.perf_counter()
-        retrained_auc(own, (offer[0][:bought], offer[1][:bought]), test)
-        seconds += _ARMS * DRAWS * (time.perf_counter() - began)
+        retrained_auc(own, (offer[0][:bought], offer[1][:bought]), test, learner)
+        seconds += _ARMS * learner.draws * (time.perf_counter() - began)
     began = time.perf_counter()
-    retrained_auc(own, (offer[0][:0], offer[1][:0]), test)
-    seconds += (FOLDS + 2) * (time.perf_counter() - began)
+    retrained_auc(own, (offer[0][:0], offer[1][:0]), test, learner)
+    seconds += (learner.folds + 2) * (time.perf_counter() - began)
     return DemoEstimate(
         upload_bytes=blind.upload_bytes,
         download_bytes=blind.download_bytes,

@@ -26,6 +26,9 @@ AUDIT_ROWS, LEAST_AUDIT_ROWS = 59, 30
 LEAST_BUDGET = Wei(PRICE_PER_RECORD * math.ceil(LEAST_AUDIT_ROWS / OPENED_SHARE))
 """Under this no selection is large enough for the fewest rows of an audit."""
 
+MODELS = ("logistic", "mlp")
+"""What the buyer may learn by, `LEARNERS` of the pricing room, which would take long to load here."""
+
 _LARGEST_SHARE = 0.9
 
 
@@ -43,6 +46,7 @@ class DemoOptions:
     leave_out: tuple[str, ...] = ()
     budget: Wei = Wei(4 * ETHER_UNIT // 10)
     good_record_value: Wei | None = None
+    model: str = MODELS[0]
     seed: int = 0
     flipped: float = 0.3
     duplicates: float = 0.05
@@ -50,6 +54,13 @@ class DemoOptions:
     def __post_init__(self) -> None:
         self._check_table()
         self._check_budget()
+        if self.model not in MODELS:
+            raise InvalidOption(
+                "--model names no model",
+                expected=" or ".join(MODELS),
+                found=repr(self.model[:40]),
+                hint="logistic is quicker and discloses less; mlp sees what no line parts",
+            )
         if not 0 <= self.seed < 2**32:
             raise InvalidOption(
                 "--seed is out of range", expected="0 ... 4294967295", found=self.seed, hint="any such number will do"

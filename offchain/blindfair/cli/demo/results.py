@@ -59,8 +59,8 @@ def _show_knowledge(lines: Lines, honest: HonestTrade) -> None:
     )
     lines.item(
         "seller",
-        "the scoring model with its schema; of the query nothing before the selection, and then the selection, from "
-        "which the query's direction can be estimated",
+        f"{honest.discloses}; of the query nothing before the selection, and then the selection, from which the "
+        "query's direction can be estimated",
     )
     lines.item("chain", "two accounts, hashes, price, bond, times and the key; no record, score, query or model")
     lines.item(

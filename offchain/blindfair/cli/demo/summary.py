@@ -10,6 +10,8 @@ from blindfair.agents.valuer import Choice
 from blindfair.blind.disclosure import Disclosure
 from blindfair.cli.demo.cases import Parties, TradeResult
 from blindfair.influence.quantise import clear_scores, quantise_rows
+from blindfair.pricing.learners import Learner
+from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.pricing.scenario import Scenario
 from blindfair.pricing.utility import Utility, retrained_auc
@@ -38,6 +40,8 @@ class HonestTrade:
     bought: tuple[tuple[int, bytes], ...]
     exact: bool
     spearman: float | None
+    loss: ScoreLoss
+    discloses: str
     disclosure: Disclosure
     seller_microseconds: float
     audit_rows: int
@@ -52,19 +56,19 @@ class HonestTrade:
         return catch_probability(FAKE_SHARE, self.audit_rows, len(self.choice.records)) if self.audit_rows else 0.0
 
 
-def review(parties: Parties, scenario: Scenario) -> HonestTrade:
+def review(parties: Parties, scenario: Scenario, learner: Learner) -> HonestTrade:
     """Look into the ended honest trade from both sides."""
     seller, buyer = parties.seller, parties.buyer
     evaluated = buyer.review()
     valuation = parties.valuer.valuation(seller.manifest)
-    float_rows = valuation.projection.apply(valuation.model.rows(scenario.offer))
+    float_rows = valuation.model.rows(scenario.offer, valuation.projection)
     rows, _ = quantise_rows(float_rows, valuation.scale.row_scale)
     schema = valuation.model.schema
-    own = schema.encode([*scenario.train, *scenario.validation])
-    test = schema.encode(scenario.test)
+    own = learner.encode(schema, [*scenario.train, *scenario.validation])
+    test = learner.encode(schema, scenario.test)
     bought = buyer.bought()
-    added = schema.encode([decode_row(record) for _, record in bought])
-    nothing = schema.encode([])
+    added = learner.encode(schema, [decode_row(record) for _, record in bought])
+    nothing = learner.encode(schema, [])
     return HonestTrade(
         records=len(scenario.offer),
         dimension=evaluated.request.dimension,
@@ -73,13 +77,15 @@ def review(parties: Parties, scenario: Scenario) -> HonestTrade:
         bought=bought,
         exact=bool(np.array_equal(evaluated.scores[0], clear_scores(rows, evaluated.queries[0]))),
         spearman=rank_correlation(evaluated.scores[0].astype(np.float64), float_rows @ valuation.real_query),
+        loss=valuation.loss,
+        discloses=learner.discloses,
         disclosure=seller.disclosure(evaluated.request),
         seller_microseconds=1e6 * seller.scoring_seconds(evaluated.reply.request) / len(scenario.offer),
         audit_rows=buyer.audited_rows,
         clipped_per_million=evaluated.reply.clipped_per_million,
         flipped=float(scenario.truth.flipped[~scenario.truth.duplicate].mean()),
-        auc_before=retrained_auc(own, nothing, test),
-        auc_after=retrained_auc(own, added, test),
+        auc_before=retrained_auc(own, nothing, test, learner),
+        auc_after=retrained_auc(own, added, test, learner),
     )
 
 
@@ -101,6 +107,7 @@ def to_document(
             "exact": honest.exact,
             "hiding_bits": float(honest.disclosure.hiding_bits),
             "k": honest.dimension,
+            "loss": honest.loss.to_document(),
             "records": honest.records,
             "seller_us_per_record": honest.seller_microseconds,
             "spearman_float64": honest.spearman,

@@ -1,0 +1,175 @@
+"""A buyer that learns by an MLP: its scores find wrong labels, its trusted ones are held out and of the same unit, what
+is lost is measured before it asks, and what is wrong with its records is said with numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from blindfair.blind.decrypt import decrypt_reply
+from blindfair.blind.evaluate import encode_rows, evaluate
+from blindfair.blind.parameters import DEFAULT
+from blindfair.blind.query import encrypt_queries
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.models import LogisticRegression, load_scoring_model
+from blindfair.influence.network import NetworkModel
+from blindfair.influence.projection import Projection
+from blindfair.influence.quantise import quantise_rows
+from blindfair.influence.scoring_model import ScoringModel
+from blindfair.influence.table import Table
+from blindfair.pricing import learners
+from blindfair.pricing.learners import LEARNERS, LogisticLearner, MlpLearner
+from blindfair.pricing.loss import ScoreLoss
+from blindfair.pricing.ranks import auc
+from blindfair.pricing.scenario import Scenario, make_scenario
+from blindfair.pricing.trust import calibrated_trust
+from blindfair.pricing.utility import measure_utility
+from blindfair.pricing.valuation import Valuation, prepare_valuation
+from blindfair.protocol import errors
+
+
+@pytest.fixture(scope="module")
+def scenario(trial: Table) -> Scenario:
+    return make_scenario(trial, 0)
+
+
+def prepared(scenario: Scenario, learner: learners.Learner | None = None) -> Valuation:
+    return prepare_valuation(
+        scenario.train, scenario.validation, scenario.columns, scenario.label,
+        plain_modulus=DEFAULT.plain_modulus, rng=np.random.default_rng(0), categorical=("arms",),
+        learner=MlpLearner() if learner is None else learner,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def valuation(scenario: Scenario) -> Valuation:
+    return prepared(scenario)
+
+
+def test_scores_in_the_clear_are_those_that_a_blind_evaluation_decrypts_to(
+    scenario: Scenario, valuation: Valuation
+) -> None:
+    offer = scenario.offer[:200]
+    rows, _ = quantise_rows(valuation.model.rows(offer, valuation.projection), valuation.scale.row_scale)
+    encrypted, secret = encrypt_queries(DEFAULT, valuation.query[None, :], None)
+    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), None)
+    blind = decrypt_reply(DEFAULT, secret, reply, len(offer), 1)
+    np.testing.assert_array_equal(blind[0], valuation.integer_scores(offer))
+
+
+def test_the_seller_computes_equal_rows_from_what_it_is_sent(scenario: Scenario, valuation: Valuation) -> None:
+    config, weights = valuation.model.to_parts()
+    model = load_scoring_model(valuation.model.name, config, weights)
+    projection = Projection.from_parts(*valuation.projection.to_parts())
+    theirs = quantise_rows(model.rows(scenario.offer, projection), valuation.scale.row_scale)[0]
+    ours = quantise_rows(valuation.model.rows(scenario.offer, valuation.projection), valuation.scale.row_scale)[0]
+    assert (theirs == ours).all()
+
+
+def test_right_labels_score_above_flipped_ones_and_the_bad_share_is_estimated(
+    scenario: Scenario, valuation: Valuation
+) -> None:
+    scores = valuation.scale.real(valuation.integer_scores(scenario.offer))
+    assert auc(~scenario.truth.flipped, scores) > 0.8
+    assert calibrated_trust(scores, valuation.trusted_scores).bad_share == pytest.approx(0.3, abs=0.12)
+
+
+def test_a_clean_offer_looks_like_the_trusted_records(trial: Table) -> None:
+    clean = make_scenario(trial, 1, flip_share=0, duplicate_share=0)
+    made = prepared(clean)
+    scores = made.scale.real(made.integer_scores(clean.offer))
+    assert np.median(made.trusted_scores) == pytest.approx(np.median(scores), rel=0.3)
+    assert calibrated_trust(scores, made.trusted_scores).bad_share < 0.12
+
+
+def test_the_scoring_model_saw_no_validation_record(scenario: Scenario, valuation: Valuation) -> None:
+    assert isinstance(valuation.model, NetworkModel)
+    place = scenario.columns.index(scenario.label)
+    flipped = tuple((*row[:place], 1 - int(str(row[place])), *row[place + 1 :]) for row in scenario.validation)
+    other = prepared(replace(scenario, validation=flipped))
+    assert other.model.weights.tobytes() == valuation.model.weights.tobytes()
+    assert np.corrcoef(other.real_query, valuation.real_query)[0, 1] < 0.5
+
+
+def test_the_same_records_give_the_same_question(scenario: Scenario, valuation: Valuation) -> None:
+    again = prepared(scenario)
+    assert (again.query == valuation.query).all() and again.scale == valuation.scale
+    assert again.trusted_scores.tobytes() == valuation.trusted_scores.tobytes()
+    assert again.projection.to_parts() == valuation.projection.to_parts()
+
+
+def test_the_loss_is_that_of_records_the_basis_was_not_found_in(scenario: Scenario, valuation: Valuation) -> None:
+    assert valuation.loss.records == len(scenario.train) + len(scenario.validation)
+    kept, poor = valuation.loss, prepared(scenario, MlpLearner(entries=4))
+    assert kept.rounded_spearman is not None and kept.rounded_spearman > 0.98
+    assert poor.loss.projected_spearman is not None and poor.loss.projected_spearman < 0.9
+    assert any(f"{poor.loss.rounded_spearman:.4f}" in warning for warning in poor.warnings)
+    assert valuation.warnings == ()
+    # What was said beforehand of the loss is what happens in the offer, which neither had seen.
+    for made in (valuation, poor):
+        model = made.model
+        assert isinstance(model, NetworkModel)
+        best = MlpLearner().query(
+            model, *(MlpLearner().encode(model.schema, part) for part in (scenario.train, scenario.validation))
+        )
+        whole = model.rows(scenario.offer) @ best
+        true = ScoreLoss.measure(whole, whole, made.scale.real(made.integer_scores(scenario.offer)))
+        assert made.loss.rounded_pearson is not None and true.rounded_pearson is not None
+        assert made.loss.rounded_pearson == pytest.approx(true.rounded_pearson, abs=0.1)
+
+
+def test_without_a_projection_only_rounding_loses(scenario: Scenario) -> None:
+    loss = prepared(scenario, LogisticLearner()).loss
+    assert loss.projected_spearman == pytest.approx(1) and loss.projected_pearson == pytest.approx(1)
+    assert loss.rounded_spearman is not None and 0.999 < loss.rounded_spearman < 1
+
+
+def test_a_loss_of_equal_scores_is_not_defined() -> None:
+    loss = ScoreLoss.measure(np.ones(5), np.arange(5.0), np.arange(5.0))
+    assert loss.projected_pearson is None and "not defined" in loss.describe() and loss.doubts()
+
+
+def test_validation_records_of_one_class_are_refused(scenario: Scenario) -> None:
+    place = scenario.columns.index(scenario.label)
+    one_class = tuple(row for row in scenario.validation if row[place] == 0)
+    for learner in (LogisticLearner(), MlpLearner()):
+        with pytest.raises(errors.NotTwoClasses):
+            prepared(replace(scenario, validation=one_class), learner)
+        with pytest.raises(errors.NoRecords):
+            prepared(replace(scenario, validation=scenario.validation[:9]), learner)
+
+
+def test_an_overlap_of_training_and_validation_is_counted(scenario: Scenario) -> None:
+    overlapping = replace(scenario, validation=(*scenario.train[:7], *scenario.validation))
+    (warning,) = prepared(overlapping, LogisticLearner()).warnings
+    assert f"7 of {len(scenario.validation) + 7} validation records" in warning
+
+
+def test_a_model_that_has_not_converged_is_said_with_its_gradient(scenario: Scenario) -> None:
+    warnings = prepared(scenario, MlpLearner(early=1, steps=2)).warnings
+    assert any("has not converged" in warning and "gradient" in warning for warning in warnings)
+
+
+class Careless(LogisticLearner):
+    """Sends a model at which `x . theta` is a sum of numbers so large that only their rounding is left."""
+
+    def reference(self, schema: FeatureSchema, train: learners.Examples) -> ScoringModel:
+        return LogisticRegression(schema, np.where(np.arange(schema.width) % 2, 1e14, -1e14))
+
+
+def test_rows_that_no_audit_could_hold_are_not_asked_for(scenario: Scenario) -> None:
+    with pytest.raises(errors.UnusableModel, match="disagree"):
+        prepared(scenario, Careless())
+
+
+def test_a_purchase_by_its_scores_can_be_measured(trial: Table) -> None:
+    block = measure_utility(trial, seeds=(0, 1), categorical=("arms",), learner=MlpLearner(steps=60)).to_document()
+    assert block["flipped_label_auc"] > 0.75  # type: ignore[operator]
+    assert block["bad_share_bought"] < block["bad_share_true"]  # type: ignore[operator]
+
+
+def test_the_dimension_is_known_beforehand(scenario: Scenario, valuation: Valuation) -> None:
+    records = len(scenario.train) + len(scenario.validation)
+    assert MlpLearner().dimension(valuation.model.schema, records) == valuation.projection.k == 128
+    assert MlpLearner().dimension(valuation.model.schema, 50) == 50
+    assert set(LEARNERS) == {"logistic", "mlp"}
