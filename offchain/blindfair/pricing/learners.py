@@ -144,7 +144,7 @@ class LogisticLearner:
 
     def side_query(self, model: ScoringModel) -> Floats:
         """See `Learner`: less the bias' entry, `sigma - y`."""
-        return -np.eye(model.k)[-1]
+        return np.asarray(-np.eye(model.k)[-1], dtype=np.float64)
 
     def basis(self, rows: Floats) -> Projection:
         """None: rows are short."""
@@ -220,7 +220,7 @@ class MlpLearner:
         return displacement_query(best, model.weights)
 
     def side_query(self, model: ScoringModel) -> Floats:
-        """See `Learner`: the bias of the last layer for class 0 less that for class 1, `p_0 - p_1` and 1 to the side."""
+        """See `Learner`: the last bias for class 0 less that for class 1, `p_0 - p_1` and 1 to the side."""
         query = np.zeros(model.k)
         width = self.hidden + 1
         query[[-width - 1, -1]] = 1.0, -1.0

@@ -46,8 +46,8 @@ def calibrated_trust(offer: Scored, right: Scored, wrong: Scored) -> Trust:
     With `z` the log-odds of a record (`calibrate`), `p = sigma(z + shift * side)` and `bad` the share of wrong labels,
     `clean = (1 - bad) p / ((1 - bad) p + bad (1 - p))`; `bad` and `shift` are those of greatest likelihood, by
     expectation and maximisation. `shift` allows for classes that are more frequent in the offer than with the buyer,
-    and is 0 where sides are not known. Of duplicates give one, or they would count several times. Raises OfferTooSmall for no offered records
-    or too few trusted ones, ShapeMismatch.
+    and is 0 where sides are not known. Of duplicates give one, or they would count several times. Raises OfferTooSmall
+    for no offered records or too few trusted ones, ShapeMismatch.
     """
     if len(offer) == 0:
         raise OfferTooSmall("There are no offered records to judge", expected="at least 1", found=0)
@@ -88,7 +88,7 @@ def clean_share_interval(
 
 
 def label_noise(log_odds: Floats, sides: Floats, *, rounds: int = _ROUNDS) -> tuple[Floats, float]:
-    """The probability of a right label for each of `n` records, and the share of wrong ones (see `calibrated_trust`)."""
+    """How likely each of `n` labels is right, and the share of wrong ones (see `calibrated_trust`)."""
     bad, shift = _FIRST_GUESS, 0.0
     known = bool(np.any(sides))
     clean = np.ones_like(log_odds)

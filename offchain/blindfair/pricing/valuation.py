@@ -59,8 +59,8 @@ class Valuation:
         """`m x n` integer scores as real scores and sides. Raises ShapeMismatch for another number of queries."""
         if scores.ndim != 2 or len(scores) != len(self.queries):
             raise ShapeMismatch("Scores and queries differ in number", expected=len(self.queries), found=scores.shape)
-        sides = np.sign(scores[1]).astype(np.float64) if len(scores) > 1 else np.zeros(scores.shape[1])
-        return Scored(self.scale.real(scores[0]), sides)
+        sides = np.sign(scores[1]) if len(scores) > 1 else np.zeros(scores.shape[1])
+        return Scored(self.scale.real(scores[0]), np.asarray(sides, dtype=np.float64))
 
 
 def prepare_valuation(
@@ -96,7 +96,7 @@ def prepare_valuation(
     query, query_scale = quantise_query(projection.project_query(full_query), plain_modulus)
     rows, _ = quantise_rows(own_rows, row_scale)
     side, _ = quantise_query(projection.project_query(learner.side_query(model)), plain_modulus)
-    sides = 2.0 * everything[1] - 1.0
+    sides = np.asarray(2.0 * everything[1] - 1.0, dtype=np.float64)
     asks_side = float((np.sign(clear_scores(rows, side)) == sides).mean()) >= _SIDE
     known = sides[len(train) :] if asks_side else np.zeros(len(validation))
     turned, _ = quantise_rows(projection.apply(model.gradients(val[0], 1 - val[1])), row_scale)

@@ -1,5 +1,5 @@
-"""What one evaluation tells a buyer, for every kind of query that is compared: a score of each offered record, and of the
-buyer's own validation records, right and with another label, each from a query that was made without it.
+"""What one evaluation tells a buyer, for every kind of query that is compared: a score of each offered record, and of
+the buyer's own validation records, right and with another label, each from a query that was made without it.
 
 **Positive = helpful** in all. Not here: what is bought (`choices`).
 """
@@ -63,7 +63,8 @@ class Asking:
     def _sides(self, records: Records) -> Floats:
         # The last bias' entry of a row is a probability less 1 or 0 for the record's class: of two classes, its sign
         # gives the class away, to one query more.
-        return 2.0 * records.y - 1.0 if self.world.class_count == 2 else np.zeros(len(records))
+        sides = 2.0 * records.y - 1.0 if self.world.class_count == 2 else np.zeros(len(records))
+        return np.asarray(sides, dtype=np.float64)
 
 
 def displacement(family: Family, reference: Floats, *, l2: float = BEST_L2) -> Callable[[Records, Records], Score]:
@@ -81,9 +82,7 @@ def several_references(family: Family, references: Sequence[Floats]) -> Callable
 
     def make(train: Records, validation: Records) -> Score:
         best = family.fit(train.and_also(validation))
-        return lambda records: -np.mean(
-            [family.slopes(point, best - point, records) for point in references], axis=0
-        )
+        return lambda records: -np.mean([family.slopes(point, best - point, records) for point in references], axis=0)
 
     return make
 
@@ -99,15 +98,13 @@ def per_subgroup(family: Family, reference: Floats) -> Callable[[Records, Record
         along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
         halves = [train.and_also(validation.at(np.flatnonzero(half))) for half in (along <= 0, along > 0)]
         best = [family.fit(half if np.unique(half.y).size > 1 else train.and_also(validation)) for half in halves]
-        return lambda records: np.min(
-            [-family.slopes(reference, model - reference, records) for model in best], axis=0
-        )
+        return lambda records: np.min([-family.slopes(reference, model - reference, records) for model in best], axis=0)
 
     return make
 
 
 def textbook(family: Family) -> Callable[[Records, Records], Score]:
-    """`H^-1 grad L_val` at the fitted model: exact Hessian, or the empirical Fisher matrix of the buyer's own gradients."""
+    """`H^-1 grad L_val` at the fitted model: exact Hessian, or the empirical Fisher matrix."""
 
     def make(train: Records, validation: Records) -> Score:
         theta = family.fit(train)
@@ -130,7 +127,7 @@ def cosine(family: Family) -> Callable[[Records, Records], Score]:
 
         def score(records: Records) -> Floats:
             norms = np.linalg.norm(family.gradients(theta, records), axis=1)
-            return family.slopes(theta, query, records) / np.maximum(norms, 1e-12)
+            return np.asarray(family.slopes(theta, query, records) / np.maximum(norms, 1e-12), dtype=np.float64)
 
         return score
 
@@ -138,7 +135,7 @@ def cosine(family: Family) -> Callable[[Records, Records], Score]:
 
 
 def checkpoint_sum(family: Family) -> Callable[[Records, Records], Score]:
-    """TracIn: the product with the validation gradient, summed over checkpoints (Pruthi et al. 2020): a query for each."""
+    """TracIn (Pruthi et al. 2020): the product with the validation gradient, summed over checkpoints, a query each."""
 
     def make(train: Records, validation: Records) -> Score:
         points = [family.fit(train, progress=progress) for progress in CHECKPOINTS]
@@ -151,7 +148,7 @@ def checkpoint_sum(family: Family) -> Callable[[Records, Records], Score]:
 
 
 def _fisher_solve(rows: Floats, gradient: Floats) -> Floats:
-    """`(rows^T rows / n + damping I)^-1 gradient`, by Woodbury's identity; damping is a tenth of the mean eigenvalue."""
+    """`(rows^T rows / n + damping I)^-1 gradient`, by Woodbury's identity; damping: a tenth of the mean eigenvalue."""
     count = len(rows)
     kernel = rows @ rows.T / count
     damping = 0.1 * float(np.trace(kernel)) / count

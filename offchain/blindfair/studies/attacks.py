@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Floats, Integers
+from blindfair.pricing.learners import BEST_L2
 from blindfair.protocol.documents import Document
 from blindfair.studies import answers, choices
 from blindfair.studies.answers import Asking
@@ -30,7 +31,7 @@ def run_attacks(data: str, seed: int) -> Document:
     rng = np.random.default_rng([seed, 7])
     size = round(_SHARE * len(world.offer))
     family = LogisticFamily(world.train.X.shape[1])
-    stolen = family.fit(world.own, l2=answers.BEST_L2)
+    stolen = family.fit(world.own, l2=BEST_L2)
     own_model = family.fit(world.offer)
     copies = _copied(world, 0.0, rng)
     near = _copied(world, _NEAR, rng)

@@ -1,4 +1,4 @@
-"""One cell of the study: a data set, a model family, a regime, a size of buyer, a seed; every method buys, at every share.
+"""One cell of the study: data set, model family, regime, size of buyer, seed; every method buys, at every share.
 
 The result is a flat document for one line of a file. Qualities are those of a model fitted to all the buyer's own
 records and the bought ones. Not here: which cells there are (`plan`), and what is made of them (`statistics`).
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
+from blindfair.pricing.learners import L2
 from blindfair.pricing.ranks import auc
 from blindfair.protocol.documents import Document
 from blindfair.studies import answers, choices
@@ -89,7 +90,7 @@ class _Study:
         """Quality, number of records bought and share of bad ones among them at each share, means over draws."""
         rng = np.random.default_rng([self.seed, 4])
         sizes = [max(1, round(share * len(self.world.offer))) for share in self.shares]
-        quality, bought, bad = np.empty((draws, len(sizes))), np.empty((draws, len(sizes))), np.empty((draws, len(sizes)))
+        quality, bought, bad = (np.empty((draws, len(sizes))) for _ in range(3))
         for draw in range(draws):
             ordered = order(rng)
             before = -1
@@ -133,7 +134,7 @@ class _Study:
             "limit: true labels": (self._true_labels(default, fine), few),
             "limit: scores of a model that knows all": (self._weighted(self._all_knowing(), distinct), few),
         }  # fmt: skip
-        old = self.asking.ask(answers.displacement(kind, self.reference, l2=answers.L2))
+        old = self.asking.ask(answers.displacement(kind, self.reference, l2=L2))
         found[BEFORE] = (self._weighted(old, distinct, choices.binned_weights), few)
         found["displacement, top"] = (lambda _: choices.top(old, distinct), 1)
         found["displacement, random among positive"] = (lambda rng: choices.positive(old, distinct, rng), few)

@@ -30,9 +30,7 @@ def drawn(wanted: Floats, candidates: Integers, rng: np.random.Generator) -> Int
     return candidates[drawing_order(wanted, rng)]
 
 
-def by_listing(
-    listing: Integers, candidates: Integers, weigh: Callable[[Integers], Floats]
-) -> Floats:
+def by_listing(listing: Integers, candidates: Integers, weigh: Callable[[Integers], Floats]) -> Floats:
     """The weights of candidates, each listing judged by itself: who sells what is known."""
     found = np.empty(candidates.size)
     for number in np.unique(listing[candidates]):
@@ -56,7 +54,7 @@ def strict_weights(answer: Answer, places: Integers) -> Floats:
     """The product's weights where `max(0, 2 clean - 1)` replaces `clean^3`."""
     trust = trust_of(answer, places)
     ratio = np.maximum(0.0, 2.0 * trust.clean - 1.0) / np.maximum(trust.clean, 1e-9) ** 3
-    return trust.weights * ratio
+    return np.asarray(trust.weights * ratio, dtype=np.float64)
 
 
 def knowing_weights(answer: Answer, places: Integers) -> Floats:

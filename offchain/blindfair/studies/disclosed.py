@@ -1,4 +1,4 @@
-"""What more disclosure would bring, for logistic regression: further queries along principal directions, up to everything.
+"""What more disclosure would bring to logistic regression: queries along principal directions, up to everything.
 
 A buyer that knows each record's class and its features along some directions can fit a model to the offer that allows
 for wrong labels. With all directions that is all there is to know of the offer: no query can do better. Not here: the
@@ -9,10 +9,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import Scored, calibrate, probability
-from blindfair.pricing.trust import label_noise
+from blindfair.pricing.evidence import probability
 from blindfair.pricing.learners import BEST_L2
-from blindfair.studies.answers import Answer, Asking
+from blindfair.pricing.trust import label_noise
+from blindfair.studies.answers import Answer, Asking, Score
 from blindfair.studies.families import LogisticFamily
 from blindfair.studies.worlds import Records, World
 
@@ -21,28 +21,20 @@ _ROUNDS, _INNER_ROUNDS = 8, 15
 
 
 def disclosed_answer(asking: Asking, directions: int | None) -> Answer:
-    """The default's answer, its model improved by the offer along so many principal directions; none means all.
+    """The answer of a model improved by the offer along so many principal directions of its features; none means all.
 
-    The trusted scores stay those of the buyer's own cross-fitted models: they calibrate, the improved model tells apart.
+    It is improved for every fold of the validation set, so that its trusted scores are held out, too.
     """
     world, family = asking.world, LogisticFamily(asking.world.train.X.shape[1])
 
-    def make(train: Records, validation: Records) -> "_Margins":
+    def make(train: Records, validation: Records) -> Score:
         own = train.and_also(validation)
         best = family.fit(own, l2=BEST_L2)
-        return _Margins(_improved(own, best, world.offer, _basis(own, directions)))
+        improved = _improved(own, best, world.offer, _basis(own, directions))
+        # The displacement score at the untrained model.
+        return lambda records: np.asarray((records.y - 0.5) * (records.X @ improved), dtype=np.float64)
 
-    return asking.ask(lambda train, validation: make(train, validation).score)
-
-
-class _Margins:
-    def __init__(self, theta: Floats) -> None:
-        self._theta = theta
-
-    def score(self, records: Records) -> Floats:
-        """The displacement score at the untrained model."""
-        scores: Floats = (records.y - 0.5) * (records.X @ self._theta)
-        return scores
+    return asking.ask(make)
 
 
 def near_distinct(world: World, answer: Answer) -> Integers:
@@ -74,7 +66,7 @@ def _improved(own: Records, best: Floats, offer: Records, basis: Floats) -> Floa
     chance = probability(own.X @ best)
     prior = basis.T @ ((own.X * (chance * (1 - chance))[:, None]).T @ own.X + BEST_L2 * np.eye(best.size)) @ basis
     features, fixed = offer.X @ basis, offer.X @ best
-    sides = 2.0 * offer.y - 1.0
+    sides = np.asarray(2.0 * offer.y - 1.0, dtype=np.float64)
     found = np.zeros(basis.shape[1])
     for _ in range(_ROUNDS):
         clean, _ = label_noise(sides * (fixed + features @ found), sides, rounds=_INNER_ROUNDS)

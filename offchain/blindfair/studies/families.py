@@ -16,8 +16,8 @@ from blindfair.influence.arrays import Classes, Floats
 from blindfair.influence.fitting import fit_network
 from blindfair.influence.gradients import class_logits, record_gradients, record_losses
 from blindfair.influence.logistic import fit_logistic
-from blindfair.pricing.ranks import auc
 from blindfair.pricing.learners import L2
+from blindfair.pricing.ranks import auc
 from blindfair.protocol.errors import InvalidOption
 from blindfair.studies.worlds import Records, World
 
@@ -144,9 +144,8 @@ class NetworkFamily:
     def slopes(self, theta: Floats, direction: Floats, records: Records) -> Floats:
         """See `Family`: one pass forward with a tangent."""
         X, y = torch.from_numpy(np.ascontiguousarray(records.X[:, :-1])), torch.from_numpy(records.y)
-        _, slopes = torch.func.jvp(
-            lambda point: self.network.losses(point, X, y), (torch.from_numpy(theta),), (torch.from_numpy(direction),)
-        )
+        point, tangent = (torch.from_numpy(theta),), (torch.from_numpy(direction),)
+        slopes: torch.Tensor = torch.func.jvp(lambda at: self.network.losses(at, X, y), point, tangent)[1]
         return np.asarray(slopes.numpy(), dtype=np.float64)
 
     def losses(self, theta: Floats, records: Records) -> Floats:
@@ -175,7 +174,7 @@ def _logistic(world: World) -> Family:
 
 
 def _inputs(world: World) -> int:
-    return world.train.X.shape[1] - 1
+    return int(world.train.X.shape[1]) - 1
 
 
 def _cnn(world: World) -> Family:

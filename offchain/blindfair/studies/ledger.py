@@ -1,4 +1,4 @@
-"""The results so far: one JSON document a line, each under a key, appended as it is found; a restart skips what is there.
+"""The results so far: one JSON document a line, under a key, appended as it is found; a restart skips what is there.
 
 A line that was cut off by a kill is left out, and its cell studied again. Not here: what the documents say.
 """

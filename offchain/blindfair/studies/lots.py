@@ -1,4 +1,4 @@
-"""The value of a lot before it is bought: a forecast of what it adds to the AUC, with an interval, against what it added.
+"""The value of a lot before it is bought: a forecast of what it adds to the AUC, with an interval, and what it added.
 
 The forecast plays the purchase through in worlds that the buyer can make up: records like its own, labels by its own
 calibrated model, labels made wrong in the share that the scores say. Compared with what else could rank lots: their
@@ -11,9 +11,9 @@ import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.pricing.evidence import Evidence, Scored, calibrate, probability
+from blindfair.pricing.learners import BEST_L2
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.trust import label_noise, weights
-from blindfair.pricing.learners import BEST_L2
 from blindfair.protocol.documents import Document
 from blindfair.studies import answers, choices
 from blindfair.studies.answers import Asking
@@ -41,9 +41,7 @@ class Forecast:
 
 def run_lots(data: str, seed: int) -> Document:
     """Lots of several sizes and troubles from one division of a data set: forecasts, rivals and realised gains."""
-    return {
-        f"{regime.value}/{size}": _one_lot(data, regime, size, seed) for regime in REGIMES for size in _SIZES
-    }
+    return {f"{regime.value}/{size}": _one_lot(data, regime, size, seed) for regime in REGIMES for size in _SIZES}
 
 
 def _one_lot(data: str, regime: Regime, share: float, seed: int) -> Document:
@@ -94,7 +92,8 @@ def forecast(
     gains = np.array([_played(own, truth, count, bad_share, evidence, size, rng) for _ in range(WORLDS)])
     low, high = np.quantile(gains, [0.025, 0.975], axis=0)
     mean = gains.mean(axis=0)
-    return (Forecast(float(mean[0]), float(low[0]), float(high[0])), Forecast(float(mean[1]), float(low[1]), float(high[1])))
+    whole, part = (Forecast(float(mean[one]), float(low[one]), float(high[one])) for one in range(2))
+    return whole, part
 
 
 def _played(
@@ -108,14 +107,13 @@ def _played(
     if len(np.unique(mine.y)) < 2 or len(np.unique(judge.y)) < 2:
         return 0.0, 0.0
     best = family.fit(mine, l2=BEST_L2)
-    sides = 2.0 * offer.y - 1.0
+    sides = np.asarray(2.0 * offer.y - 1.0, dtype=np.float64)
     log_odds = evidence.log_odds(Scored(0.5 * sides * (offer.X @ best), sides))
     wanted = weights(label_noise(log_odds, sides)[0], log_odds, sides)
     chosen: Integers = choices.drawn(wanted, np.arange(count), rng)[:size]
     before = auc(judge.y == 1, judge.X @ family.fit(mine))
     whole, part = (
-        auc(judge.y == 1, judge.X @ family.fit(mine.and_also(bought))) - before
-        for bought in (offer, offer.at(chosen))
+        auc(judge.y == 1, judge.X @ family.fit(mine.and_also(bought))) - before for bought in (offer, offer.at(chosen))
     )
     return whole, part
 

@@ -1,4 +1,4 @@
-"""One purchase to be studied, with the truth at hand: a data set divided between buyer, offer and test, the offer troubled.
+"""One purchase to be studied, with the truth at hand: a data set divided between buyer, offer and test, and troubled.
 
     data set --make_world--> buyer's training and validation records, offer (with what is wrong with it), test
 
@@ -126,7 +126,7 @@ class Truth:
     @property
     def fine(self) -> NDArray[np.bool_]:
         """Neither bad nor a copy: what the bound buys."""
-        return ~self.bad & (self.original == np.arange(self.original.size))
+        return np.asarray(~self.bad & (self.original == np.arange(self.original.size)), dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,7 +215,7 @@ def _without_subgroup(data: Dataset, places: Integers) -> Integers:
 def _thinned(data: Dataset, places: Integers) -> Integers:
     lower = data.classes[places] < (data.class_count + 1) // 2
     kept = ~lower | (np.cumsum(lower) % 3 == 0)
-    return places[kept]
+    return np.asarray(places[kept], dtype=np.int64)
 
 
 def _standardised(data: Dataset, own: Integers) -> Floats:
