@@ -76,6 +76,7 @@ class _Study:
     def __init__(self, world: World, kind: Family, seed: int) -> None:
         self.world, self.kind, self.seed = world, kind, seed
         self.own = world.own
+        self.fitted = kind.fit(self.own)
         self.asking = Asking(world, kind, seed)
         self.reference = kind.reference(self.own)
         # Networks are dear: fewer repeated draws and no method that only logistic regression has.
@@ -84,7 +85,7 @@ class _Study:
 
     def fitted_with(self, bought: Integers) -> Floats:
         """The model after a purchase."""
-        return self.kind.fit(self.own.and_also(self.world.offer.at(bought)))
+        return self.kind.fit(self.own.and_also(self.world.offer.at(bought)), start=self.fitted)
 
     def arm(self, order: Order, draws: int) -> Document:
         """Quality, number of records bought and share of bad ones among them at each share, means over draws."""
@@ -122,7 +123,7 @@ class _Study:
         world, kind = self.world, self.kind
         places, distinct = np.arange(len(world.offer)), self.distinct(default)
         fine = np.flatnonzero(world.truth.fine)
-        many, few = (6, 2) if self.cheap else (3, 2)
+        many, few = (6, 2) if self.cheap else (2, 1)
         found: dict[str, tuple[Order, int]] = {
             RANDOM: (lambda rng: rng.permutation(places), many),
             CLEAN: (lambda rng: rng.permutation(fine), many),

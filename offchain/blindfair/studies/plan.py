@@ -2,9 +2,9 @@
 
 - logistic regression: every data set of two classes, a middle buyer; every regime where there are enough records;
 - small and large buyers: three data sets, three regimes;
-- networks: the regimes that a network can be expected to take differently, on images, texts and a small CNN.
+- networks: images, texts, digits, in few regimes.
 
-Cells of one seed come before those of the next, so that a run cut short has all regimes with fewer seeds.
+Tables come before networks, and cells of one seed before those of the next: a run cut short has fewer seeds.
 """
 
 from collections.abc import Iterable
@@ -21,17 +21,17 @@ _SMALL_REGIMES = (Regime.CLEAN, Regime.WRONG_30, Regime.NOISE, Regime.IMBALANCE)
 _SIZED = ("trial", "digits-high", "tweets")
 _SIZED_REGIMES = (Regime.CLEAN, Regime.WRONG_30, Regime.SHIFT_WRONG)
 _NETWORKS = (
-    ("digits", "softmax", (Regime.CLEAN, Regime.WRONG_30, Regime.NOISE, Regime.SHIFT_WRONG)),
-    ("mnist", "mlp", (Regime.CLEAN, Regime.WRONG_30, Regime.WRONG_50)),
+    ("digits", "softmax", (Regime.CLEAN, Regime.WRONG_30, Regime.NOISE)),
+    ("mnist", "mlp", (Regime.CLEAN, Regime.WRONG_30)),
     ("tweets", "mlp", (Regime.CLEAN, Regime.WRONG_30)),
-    ("digits", "mlp", (Regime.NEAR_COPIES, Regime.SELLERS)),
+    ("digits", "mlp", (Regime.SELLERS,)),
     ("digits", "cnn", (Regime.CLEAN, Regime.WRONG_30)),
 )
 
 
 def full_plan(seeds: int = SEEDS) -> list[Cell]:
     """Every cell of the full study."""
-    return [cell for seed in range(seeds) for cell in _of_seed(seed)]
+    return [cell for of_seed in (_tables, _networks) for seed in range(seeds) for cell in of_seed(seed)]
 
 
 def quick_plan() -> list[Cell]:
@@ -49,7 +49,7 @@ def quick_plan() -> list[Cell]:
     return tables + networks
 
 
-def _of_seed(seed: int) -> Iterable[Cell]:
+def _tables(seed: int) -> Iterable[Cell]:
     for data in TABLES:
         yield from (Cell(data, "logistic", regime, BuyerSize.MIDDLE, seed) for regime in Regime)
     for data in _SMALL_TABLES:
@@ -57,5 +57,8 @@ def _of_seed(seed: int) -> Iterable[Cell]:
     for size in (BuyerSize.SMALL, BuyerSize.LARGE):
         for data in _SIZED:
             yield from (Cell(data, "logistic", regime, size, seed) for regime in _SIZED_REGIMES)
+
+
+def _networks(seed: int) -> Iterable[Cell]:
     for data, kind, regimes in _NETWORKS:
         yield from (Cell(data, kind, regime, BuyerSize.MIDDLE, seed) for regime in regimes)

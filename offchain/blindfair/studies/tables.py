@@ -1,0 +1,356 @@
+"""The tables of the report, each a function of the findings. Not here: how they are written (`report`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from blindfair.influence.arrays import Floats
+from blindfair.pricing.ranks import rank_correlation
+from blindfair.protocol.documents import Document, JsonValue
+from blindfair.studies.cells import BEFORE, CLEAN, DEFAULT, RANDOM
+from blindfair.studies.reading import Findings
+from blindfair.studies.statistics import Result, gain, gap_share, methods_of, worst
+from blindfair.studies.worlds import Regime
+
+DISCLOSED = "limit: all features and labels disclosed"
+KNOWS_ALL = "limit: scores of a model that knows all"
+TRUE_LABELS = "limit: true labels"
+MAIN_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of texts under `columns`, with a title and a sentence on how to read them."""
+
+    name: str
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def to_markdown(self) -> str:
+        """With its title as a heading."""
+        lines = [f"## {self.title}", "", self.note, "", _line(self.columns), _line(["---"] * len(self.columns))]
+        return "\n".join([*lines, *(_line(row) for row in self.rows)]) + "\n"
+
+    def to_document(self) -> Document:
+        """Title, note, and one object a row."""
+        rows: list[JsonValue] = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        return {"note": self.note, "rows": rows, "title": self.title}
+
+
+def all_tables(found: Findings) -> list[Table]:
+    """Those for which there are findings."""
+    tables = [
+        _bar(found),
+        _methods(found),
+        _sizes_of_purchase(found),
+        _data_sets(found),
+        _buyers(found),
+        _networks(found),
+        _estimates(found),
+        _sums(found),
+        _lots(found),
+        _attacks(found),
+    ]
+    return [table for table in tables if table.rows]
+
+
+def _bar(found: Findings) -> Table:
+    rows = []
+    for regime, cells in _by_regime(found.where(family="logistic", size="middle")):
+        for share in (0.1, MAIN_SHARE):
+            least, least_gain = worst(cells, DEFAULT, share)
+            rows.append(
+                (
+                    regime,
+                    f"{share:.0%}",
+                    f"{gain(cells, CLEAN, RANDOM, share).mean:+.4f}",
+                    str(gain(cells, DEFAULT, RANDOM, share)),
+                    _percent(gap_share(cells, DEFAULT, share)),
+                    str(gain(cells, BEFORE, RANDOM, share)),
+                    _percent(gap_share(cells, BEFORE, share)),
+                    _percent(gap_share(cells, DISCLOSED, share)),
+                    _percent(gap_share(cells, KNOWS_ALL, share)),
+                    f"{least} {least_gain}",
+                )
+            )
+    return Table(
+        "bar",
+        "The bar",
+        "Logistic regression, middle buyer, AUC, mean over data sets. Gains over random, with 95 % intervals over "
+        "seeds; in % of the gap from random to clean. The limits choose the same way by better scores: of a model "
+        "fitted to everything offered with labels as they are, right or wrong; and of one that knows the true labels.",
+        ("regime", "bought", "clean", "trust", "of gap", "old default", "of gap", "limit: all disclosed",
+         "limit: knows the truth", "worst data set"),
+        tuple(rows),
+    )  # fmt: skip
+
+
+def _methods(found: Findings) -> Table:
+    cells = found.where(family="logistic", size="middle")
+    regimes = [regime for regime, _ in _by_regime(cells)]
+    rows = []
+    for method in methods_of(cells):
+        if method == RANDOM:
+            continue
+        row = [method]
+        for regime in regimes:
+            having = [cell for cell in cells if cell.regime == regime and method in cell.quality]
+            row.append(f"{1e4 * gain(having, method, RANDOM, MAIN_SHARE).mean:+.0f}" if having else "")
+        rows.append(tuple(row))
+    return Table(
+        "methods",
+        "Every method",
+        f"Gains in AUC over random, times 10,000, {MAIN_SHARE:.0%} bought; the same cells as above.",
+        ("method", *regimes),
+        tuple(rows),
+    )
+
+
+def _sizes_of_purchase(found: Findings) -> Table:
+    rows = []
+    cells = found.where(family="logistic", size="middle")
+    for regime, part in _by_regime(cells):
+        shares = part[0].shares
+        rows.append(
+            (regime, *(f"{gain(part, DEFAULT, RANDOM, s)} ({_percent(gap_share(part, DEFAULT, s))})" for s in shares))
+        )
+    columns = tuple(f"{share:.0%}" for share in cells[0].shares) if cells else ()
+    return Table(
+        "purchases",
+        "Sizes of purchase",
+        "Gain of trust over random in AUC, and of the gap to clean; the same cells.",
+        ("regime", *columns),
+        tuple(rows),
+    )
+
+
+def _data_sets(found: Findings) -> Table:
+    rows = []
+    for data in sorted({cell.data for cell in found.where(family="logistic", size="middle")}):
+        for regime, cells in _by_regime(found.where(family="logistic", size="middle", data=data)):
+            rows.append(_plain_row(cells, data, regime))
+    return Table(
+        "data-sets",
+        "Each data set",
+        f"Logistic regression, middle buyer, AUC, {MAIN_SHARE:.0%} bought.",
+        ("data set", "regime", *_PLAIN_COLUMNS),
+        tuple(rows),
+    )
+
+
+def _buyers(found: Findings) -> Table:
+    rows = []
+    for size in ("small", "middle", "large"):
+        for regime in ("clean", "wrong-30", "shift-wrong-30"):
+            names = {cell.data for cell in found.where(size="large")}
+            cells = [cell for cell in found.where(family="logistic", size=size, regime=regime) if cell.data in names]
+            if cells:
+                rows.append(_plain_row(cells, size, regime))
+    return Table(
+        "buyers",
+        "Small and large buyers",
+        f"Logistic regression on the data sets that were tried with all sizes of buyer, AUC, {MAIN_SHARE:.0%} bought. "
+        "A small buyer has 7.5 % of the data set, half of what a middle one has, a large one 30 %.",
+        ("buyer", "regime", *_PLAIN_COLUMNS),
+        tuple(rows),
+    )
+
+
+def _networks(found: Findings) -> Table:
+    rows = []
+    networks = [cell for cell in found.cells if cell.family != "logistic"]
+    for family, data in dict.fromkeys((cell.family, cell.data) for cell in networks):
+        for regime, cells in _by_regime([cell for cell in networks if (cell.family, cell.data) == (family, data)]):
+            rows.append(_plain_row(cells, f"{family}, {data} ({cells[0].judge})", regime))
+    return Table(
+        "networks",
+        "Networks",
+        f"Middle buyer, {MAIN_SHARE:.0%} bought; AUC for two classes, accuracy for more.",
+        ("model, data set", "regime", *_PLAIN_COLUMNS),
+        tuple(rows),
+    )
+
+
+def _estimates(found: Findings) -> Table:
+    rows = []
+    for regime, cells in _by_regime(found.where(family="logistic", size="middle")):
+        known = [cell for cell in cells if cell.bad_estimated is not None]
+        if not known:
+            continue
+        true = np.array([cell.bad_share for cell in known])
+        estimated = np.array([cell.bad_estimated for cell in known], dtype=np.float64)
+        apart = [cell.told_apart for cell in known if cell.told_apart is not None]
+        bought = [cell.bad[DEFAULT][cell.shares.index(MAIN_SHARE)] for cell in known]
+        rows.append(
+            (
+                regime,
+                f"{true.mean():.2f}",
+                f"{estimated.mean():.2f}",
+                f"{np.abs(estimated - true).mean():.2f}",
+                f"{np.mean(apart):.3f}" if apart else "",
+                f"{np.mean(bought):.2f}",
+            )
+        )
+    return Table(
+        "estimates",
+        "The share of bad records, estimated blind",
+        f"Logistic regression, middle buyer. How far one estimate is off on average; how well the score tells bad "
+        f"records apart (AUC); and which share of a purchase of {MAIN_SHARE:.0%} is bad.",
+        ("regime", "true", "estimated", "off by", "told apart", "bought"),
+        tuple(rows),
+    )
+
+
+def _sums(found: Findings) -> Table:
+    cases: dict[str, dict[str, list[float]]] = {}
+    for case, document in found.sums:
+        kinds = cases.setdefault(case.rpartition("/")[0], {})
+        for name, value in document.items():
+            if isinstance(value, float):
+                kinds.setdefault(name, []).append(value)
+    names = list(dict.fromkeys(name for kinds in cases.values() for name in kinds))
+    rows = [(name, *(f"{np.mean(kinds[name]):+.2f}" for kinds in cases.values())) for name in names]
+    return Table(
+        "sums",
+        "Sums of scores against exact retraining",
+        "Rank correlation of the sum of scores over 60 random subsets (20 % of an offer with 30 % wrong labels) with "
+        "the fall of the test loss after retraining; mean over seeds.",
+        ("score", *cases),
+        tuple(rows),
+    )
+
+
+def lot_arrays(found: Findings) -> dict[str, Floats]:
+    """Every number of the lots as an array over lots; forecasts as three."""
+    values: dict[str, list[float]] = {}
+    for _, document in found.lots:
+        for lot in document.values():
+            if not isinstance(lot, dict):
+                continue
+            for name, value in lot.items():
+                if isinstance(value, list):
+                    for part, number in zip(("mean", "low", "high"), value, strict=True):
+                        values.setdefault(f"{name}_{part}", []).append(float(str(number)))
+                else:
+                    values.setdefault(name, []).append(float(str(value)))
+    return {name: np.array(numbers) for name, numbers in values.items()}
+
+
+def _lots(found: Findings) -> Table:
+    lots = lot_arrays(found)
+    if not lots:
+        return Table("lots", "", "", (), ())
+    rows = []
+    for predictor in ("forecast", "expected_good", "records", "likeness", "gradient_cosine", "chance"):
+        row = [predictor.replace("_", " ")]
+        for kind in ("whole", "part"):
+            values = lots[f"forecast_{kind}_mean"] if predictor == "forecast" else lots[predictor]
+            spearman = rank_correlation(values, lots[kind])
+            row += [f"{np.corrcoef(values, lots[kind])[0, 1]:+.2f}", "" if spearman is None else f"{spearman:+.2f}"]
+        rows.append(tuple(row))
+    inside = {
+        kind: float(
+            np.mean((lots[f"forecast_{kind}_low"] <= lots[kind]) & (lots[kind] <= lots[f"forecast_{kind}_high"]))
+        )
+        for kind in ("whole", "part")
+    }
+    return Table(
+        "lots",
+        "The value of a lot",
+        f"{len(lots['whole'])} lots of 10 % to all of an offer, clean to 50 % wrong: correlation of what was predicted "
+        "with the AUC that was gained, when the lot is bought whole and when the best 30 % are. The forecast's interval "
+        f"of 95 % held the gain in {inside['whole']:.0%} and {inside['part']:.0%} of the lots.",
+        ("predictor", "whole: Pearson", "whole: Spearman", "part: Pearson", "part: Spearman"),
+        tuple(rows),
+    )
+
+
+def _attacks(found: Findings) -> Table:
+    by_attack: dict[str, list[dict[str, float]]] = {}
+    honest = {
+        case: {name: float(str(value)) for name, value in _entry(document, "honest").items() if value is not None}
+        for case, document in found.attacks
+    }
+    for case, document in found.attacks:
+        for attack, values in document.items():
+            if isinstance(values, dict):
+                numbers = {name: float(str(value)) for name, value in values.items() if value is not None}
+                numbers["revenue"] /= honest[case]["revenue"]
+                numbers["gain"] = numbers["quality"] - numbers["before"]
+                by_attack.setdefault(attack, []).append(numbers)
+    rows = []
+    for attack, all_numbers in by_attack.items():
+        means = {
+            name: float(np.mean([numbers[name] for numbers in all_numbers if name in numbers] or [np.nan]))
+            for name in ("revenue", "gain", "right", "copies", "bad_estimated")
+        }
+        estimated = "" if np.isnan(means["bad_estimated"]) else f"{means['bad_estimated']:.2f}"
+        rows.append(
+            (
+                attack,
+                f"{means['revenue']:.2f}",
+                f"{means['gain']:+.4f}",
+                f"{means['right']:.2f}",
+                f"{means['copies']:.2f}",
+                estimated,
+            )
+        )
+    return Table(
+        "attacks",
+        "A seller that knows the method",
+        "An offer with 30 % wrong labels; the buyer buys as many records as 30 % of the honest listing has. Revenue is "
+        "the sum of efficacy that linear pricing pays, the honest seller's being 1; what the purchase adds to the "
+        "buyer's AUC; shares of the purchase with right labels and of copies; the share of bad records as estimated.",
+        ("the seller", "revenue", "buyer's gain", "right labels", "copies", "bad, estimated"),
+        tuple(rows),
+    )
+
+
+def _entry(document: Document, name: str) -> Document:
+    entry = document[name]
+    return entry if isinstance(entry, dict) else {}
+
+
+_PLAIN_COLUMNS = (
+    "before",
+    "random",
+    "clean",
+    "trust",
+    "old default",
+    "trust over random",
+    "of gap",
+    "limit: true labels",
+)
+
+
+def _plain_row(cells: Sequence[Result], *names: str) -> tuple[str, ...]:
+    def mean(method: str) -> str:
+        return f"{np.mean([cell.at(method, MAIN_SHARE) for cell in cells]):.4f}"
+
+    return (
+        *names,
+        f"{np.mean([cell.before for cell in cells]):.4f}",
+        mean(RANDOM),
+        mean(CLEAN),
+        mean(DEFAULT),
+        mean(BEFORE),
+        str(gain(cells, DEFAULT, RANDOM, MAIN_SHARE)),
+        _percent(gap_share(cells, DEFAULT, MAIN_SHARE)),
+        mean(TRUE_LABELS),
+    )
+
+
+def _by_regime(cells: Sequence[Result]) -> list[tuple[str, list[Result]]]:
+    found = [(regime.value, [cell for cell in cells if cell.regime == regime.value]) for regime in Regime]
+    return [(regime, part) for regime, part in found if part]
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
+
+
+def _line(texts: Sequence[str]) -> str:
+    return "| " + " | ".join(texts) + " |"
