@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from blindfair.influence.arrays import Integers
+from blindfair.pricing.evidence import Scored
 from blindfair.pricing.trust import calibrated_trust
 from blindfair.pricing.worth import Worth, assess
 from blindfair.protocol import errors
@@ -14,14 +15,15 @@ ETHER = 10**18
 
 def assessed(bad: float, *, value: int | None = None, price: int = ETHER, empty: bool = False) -> Worth:
     rng = np.random.default_rng(0)
-    own = rng.normal(1, 1, 400)
+    right, wrong = (Scored(sign * rng.normal(1, 1, 400), np.zeros(400)) for sign in (1.0, -1.0))
     count = round(bad * 2000)
-    offered = np.concatenate([rng.normal(-1, 1, count), rng.normal(1, 1, 2000 - count)])
-    trust = calibrated_trust(offered, own)
+    scores = np.concatenate([rng.normal(-1, 1, count), rng.normal(1, 1, 2000 - count)])
+    offered = Scored(scores, np.zeros(2000))
+    trust = calibrated_trust(offered, right, wrong)
     trusted = np.flatnonzero(trust.weights > 0)
     chosen: Integers = trusted[:0] if empty else trusted[::3]
     worth = None if value is None else Wei(value)
-    return assess(trust, offered, own, chosen, Wei(price), rng, good_record_value=worth)
+    return assess(trust, offered, right, wrong, chosen, Wei(price), rng, good_record_value=worth)
 
 
 def test_an_offer_with_trouble_is_described_and_not_warned_of() -> None:

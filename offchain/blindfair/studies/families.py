@@ -27,7 +27,7 @@ EARLY = 0.15
 
 _NEWTON_STEPS = 20
 _NEWTON_DONE = 1e-7
-"""Twice the distance to the minimum in nats, before the last step: after it there are 14 digits."""
+"""Twice the distance to the minimum in nats before the last step, which squares what is left of it."""
 
 
 class Family(Protocol):

@@ -261,8 +261,8 @@ def _lots(found: Findings) -> Table:
         "lots",
         "The value of a lot",
         f"{len(lots['whole'])} lots of 10 % to all of an offer, clean to 50 % wrong: correlation of what was predicted "
-        "with the AUC that was gained, when the lot is bought whole and when the best 30 % are. The forecast's interval "
-        f"of 95 % held the gain in {inside['whole']:.0%} and {inside['part']:.0%} of the lots.",
+        "with the AUC that was gained, when the lot is bought whole and when the best 30 % are. The forecast's "
+        f"interval of 95 % held the gain in {inside['whole']:.0%} and {inside['part']:.0%} of the lots.",
         ("predictor", "whole: Pearson", "whole: Spearman", "part: Pearson", "part: Spearman"),
         tuple(rows),
     )
