@@ -53,7 +53,7 @@ def _show_knowledge(lines: Lines, honest: HonestTrade) -> None:
     lines.headline("Who learned what", "in the honest trade")
     lines.item(
         "buyer",
-        f"before paying: at most {disclosure.bits_per_record:.2f} bits a record on average over a block, "
+        f"before paying: at most {disclosure.bits_per_record:.2f} bits a record and query on average over a block, "
         f"{disclosure.total_bits:,.0f} bits of the lot, and {honest.audit_rows} records opened in the audit; "
         f"after paying: the {len(honest.bought)} records that it bought",
     )

@@ -72,10 +72,13 @@ def review(parties: Parties, scenario: Scenario, learner: Learner) -> HonestTrad
     return HonestTrade(
         records=len(scenario.offer),
         dimension=evaluated.request.dimension,
-        scores=valuation.scale.real(evaluated.scores[0]),
+        scores=valuation.read(evaluated.scores).scores,
         choice=buyer.choice(evaluated),
         bought=bought,
-        exact=bool(np.array_equal(evaluated.scores[0], clear_scores(rows, evaluated.queries[0]))),
+        exact=all(
+            np.array_equal(scores, clear_scores(rows, query))
+            for scores, query in zip(evaluated.scores, evaluated.queries, strict=True)
+        ),
         spearman=rank_correlation(evaluated.scores[0].astype(np.float64), float_rows @ valuation.real_query),
         loss=valuation.loss,
         discloses=learner.discloses,
