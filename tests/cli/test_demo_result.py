@@ -77,6 +77,8 @@ def test_scores_are_exact_bounded_and_in_order(demo: Demo) -> None:
     assert scores["spearman_float64"] >= 0.9999
     assert 31 < scores["bits_per_record"] <= 32
     assert scores["hiding_bits"] >= 40
+    assert scores["loss"]["records"] > 80 and scores["loss"]["projected_spearman"] == pytest.approx(1)
+    assert 0.999 < scores["loss"]["rounded_spearman"] <= 1
     assert scores["records"] == 578
     assert scores["seller_us_per_record"] > 0
     assert scores["upload_bytes"] > scores["download_bytes"] > 578 * 4

@@ -13,6 +13,7 @@ from blindfair.cli.demo.pictures import STEPS
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.summary import HonestTrade
 from blindfair.cli.demo.verdicts import verdicts
+from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.utility import SeedOutcome, Utility, measure_utility
 from blindfair.protocol.quantities import RecordIndex, Wei
 
@@ -47,6 +48,8 @@ def trade(*, exact: bool = True, rows: int = 59, after: float = 0.76, reasons: t
         bought=tuple((number, b"") for number in records),
         exact=exact,
         spearman=1.0,
+        loss=ScoreLoss(9, 1.0, 1.0, 1.0, 1.0),
+        discloses="the scoring model",
         disclosure=Disclosure.of(exact_set(32), records=1000, queries=1),
         seller_microseconds=10.0,
         audit_rows=rows,

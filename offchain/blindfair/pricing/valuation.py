@@ -28,6 +28,9 @@ _HALVES = 2
 _SIDE = 0.995
 """A query for the class is asked only where it is right for this share of the buyer's own records."""
 
+_SAMPLE = 512
+"""Own records on which the rows' disagreement is bounded: for a large network it costs more than the rows."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Valuation:
@@ -92,7 +95,8 @@ def prepare_valuation(
     projection = learner.basis(full_rows)
     own_rows = projection.apply(full_rows)
     row_scale = choose_row_scale(own_rows)
-    _check_audit(model.disagreement(*everything, projection, row_scale))
+    sample = everything[0][:_SAMPLE], everything[1][:_SAMPLE]
+    _check_audit(model.disagreement(*sample, projection, row_scale))
     query, query_scale = quantise_query(projection.project_query(full_query), plain_modulus)
     rows, _ = quantise_rows(own_rows, row_scale)
     side, _ = quantise_query(projection.project_query(learner.side_query(model)), plain_modulus)
