@@ -12,6 +12,7 @@ import numpy as np
 
 from blindfair.influence.arrays import Integers
 from blindfair.pricing.evidence import Scored
+from blindfair.pricing.ranks import auc
 from blindfair.pricing.trust import Trust, clean_share_interval
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Wei
@@ -19,8 +20,11 @@ from blindfair.protocol.quantities import Wei
 NEARLY_CLEAN = 0.95
 """From this clean share on, a purchase at random is as good: the estimate is no finer on a few hundred records."""
 
-MOSTLY_CLEAN = 0.5
-"""Under this clean share the comparison with trusted records errs to the hopeful side (docs/valuation.md)."""
+WORTHWHILE = 0.65
+"""Under this clean share even the chosen part brought the model nothing, on average over the study's data sets."""
+
+TELLING = 0.7
+"""Where scores tell right labels from wrong ones no better than this AUC, choosing by them brought hardly anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,16 @@ def assess(
         warnings.append(
             f"The selection is not worth its price: worth {value} to the buyer, costs {price} (smallest units)"
         )
-    if low < MOSTLY_CLEAN:
+    if trust.clean_share < WORTHWHILE:
         warnings.append(
-            f"Half of the offer or more may be bad (clean share {trust.clean_share:.2f}, between {low:.2f} and "
-            f"{high:.2f}): for such offers these estimates are too hopeful"
+            f"Much of the offer seems bad (clean share {trust.clean_share:.2f}, between {low:.2f} and {high:.2f}): "
+            "from such offers even what is chosen rarely makes a model better than it was"
+        )
+    telling = _telling(right, wrong)
+    if telling < TELLING:
+        warnings.append(
+            "The buyer's model hardly tells right labels from wrong ones: on its own records with an AUC of "
+            f"{telling:.2f}, where 0.5 is guessing; a choice by its scores is little better than random"
         )
     if high >= NEARLY_CLEAN:
         warnings.append(
@@ -104,3 +114,9 @@ def assess(
             f"{high:.2f}); a lot bought unseen would serve as well, but for duplicates"
         )
     return Worth(clean.size, price, trust.clean_share, low, high, expected, good_net, value, tuple(warnings))
+
+
+def _telling(right: Scored, wrong: Scored) -> float:
+    """The AUC with which scores tell the buyer's records as they are from the same with another label."""
+    are_right = np.repeat([True, False], [len(right), len(wrong)])
+    return auc(are_right, np.concatenate([right.scores, wrong.scores]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -50,6 +51,7 @@ def all_tables(found: Findings) -> list[Table]:
         _buyers(found),
         _networks(found),
         _estimates(found),
+        _outlook(found),
         _sums(found),
         _lots(found),
         _attacks(found),
@@ -202,6 +204,40 @@ def _estimates(found: Findings) -> Table:
         ("regime", "true", "estimated", "off by", "told apart", "bought"),
         tuple(rows),
     )
+
+
+_STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 1.0)
+
+
+def _outlook(found: Findings) -> Table:
+    cells = [cell for cell in found.where(family="logistic") if cell.bad_estimated is not None]
+    rows = []
+    for low, high in pairwise(_STEPS):
+        part = [cell for cell in cells if cell.bad_estimated is not None and low <= cell.bad_estimated < high]
+        if not part:
+            continue
+        chosen, drawn = (np.array([cell.at(method, MAIN_SHARE) for cell in part]) for method in (DEFAULT, RANDOM))
+        before = np.array([cell.before for cell in part])
+        rows.append(
+            (
+                f"{low:.0%} to {high:.0%}",
+                str(len(part)),
+                f"{np.mean([cell.bad_share for cell in part]):.2f}",
+                f"{(chosen - drawn).mean():+.4f}",
+                f"{(chosen - before).mean():+.4f}",
+                f"{(chosen > before).mean():.0%}",
+                f"{(drawn - before).mean():+.4f}",
+            )
+        )
+    return Table(
+        "outlook",
+        "What the estimate says of a purchase",
+        f"All cells of logistic regression, by the share of bad records that was estimated; {MAIN_SHARE:.0%} bought. "
+        "Over nothing: against the model that the buyer had before.",
+        ("bad, estimated", "cells", "bad, true", "trust over random", "trust over nothing", "better than nothing",
+         "random over nothing"),
+        tuple(rows),
+    )  # fmt: skip
 
 
 def _sums(found: Findings) -> Table:
