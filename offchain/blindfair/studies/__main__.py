@@ -19,12 +19,15 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="two minutes instead of fifty, and much less sure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the tables as one JSON document")
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="results, tables and pictures")
+    parser.add_argument("--so-far", action="store_true", help="report what there is, and do nothing more")
     options = parser.parse_args()
     try:
         ledger = Ledger(options.report / RESULTS)
         jobs = study_jobs(options.quick)
-        run_jobs(jobs, ledger)
-        write_report([ledger[job.key] for job in jobs], options.report, options.json, quick=options.quick)
+        if not options.so_far:
+            run_jobs(jobs, ledger)
+        done = [ledger[job.key] for job in jobs if job.key in ledger]
+        write_report(done, options.report, options.json, quick=options.quick)
     except BlindfairError as error:
         print(f"{error.name}: {error}", file=sys.stderr)
         return error.exit_code

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from blindfair.studies.cells import BEFORE, CLEAN, DEFAULT, RANDOM
 from blindfair.studies.reading import Findings
+from blindfair.studies.side_tables import lot_arrays
 from blindfair.studies.statistics import gain
-from blindfair.studies.tables import DISCLOSED, MAIN_SHARE, lot_arrays
+from blindfair.studies.tables import DISCLOSED, MAIN_SHARE
 from blindfair.studies.worlds import Regime
 
 _DPI = 90
