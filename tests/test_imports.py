@@ -28,6 +28,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "blind": ({"protocol"}, {"numpy", "tenseal"}),
     "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", *ETHEREUM}),
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
+    "studies": ({"protocol", "influence", "pricing"}, {"matplotlib", "numpy", "scipy", "sklearn", "torch"}),
     "agents": ({"protocol", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
     "cli": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents"},
@@ -109,6 +110,9 @@ def test_every_room_has_a_rule() -> None:
         ("agents", "from blindfair.cli.main import main"),
         ("agents", "import pickle"),
         ("cli", "from joblib import load"),
+        ("cli", "from blindfair.studies.cells import run_cell"),
+        ("studies", "from blindfair.agents.buyer import Buyer"),
+        ("studies", "import pandas"),
     ],
 )
 def test_the_lint_sees_what_is_forbidden(room: str, source: str) -> None:

@@ -72,7 +72,7 @@ def test_a_trade_by_a_network_passes_its_audit_and_is_right_to_the_wei(tmp_path:
     assert Projection.from_parts(evaluated.request.projection, evaluated.request.basis).k == 24
     # What the seller answered blind is what the buyer's own arithmetic gives.
     clear = valuer().valuation(parties.seller.manifest).integer_scores(ROWS[: len(records)])
-    assert np.array_equal(evaluated.scores[0], clear)
+    assert np.array_equal(evaluated.scores, clear)
     assert parties.buyer.refusals() == parties.seller.refusals() == ()
     # The loss is told before the request is sent.
     place = min(number for number, event in enumerate(world.told) if event.step == "question")

@@ -29,10 +29,10 @@ def digests(table: Table) -> str:
     config, weights = valuation.model.to_parts()
     scores = valuation.integer_scores(scenario.offer)
     distinct = distinct_records(scores)
-    trust = calibrated_trust(valuation.scale.real(scores[distinct]), valuation.trusted_scores)
+    trust = calibrated_trust(valuation.read(scores[:, distinct]), valuation.right, valuation.wrong)
     pricing = UniformPricing(Wei(7), Wei(0))
     chosen = select(Method.TRUST, distinct, trust.weights, pricing, Wei(2000), np.random.default_rng(5))
-    parts = [canonical(config), weights, valuation.query.tobytes(), scores.tobytes(), repr(chosen).encode()]
+    parts = [canonical(config), weights, valuation.queries.tobytes(), scores.tobytes(), repr(chosen).encode()]
     return " ".join(hashlib.sha256(part).hexdigest() for part in parts)
 
 

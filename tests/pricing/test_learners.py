@@ -51,10 +51,10 @@ def test_scores_in_the_clear_are_those_that_a_blind_evaluation_decrypts_to(
 ) -> None:
     offer = scenario.offer[:200]
     rows = quantise_rows(valuation.model.rows(offer, valuation.projection), valuation.scale.row_scale).entries
-    encrypted, secret = encrypt_queries(DEFAULT, valuation.query[None, :], None)
-    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), None)
-    blind = decrypt_reply(DEFAULT, secret, reply, len(offer), 1)
-    np.testing.assert_array_equal(blind[0], valuation.integer_scores(offer))
+    encrypted, secret = encrypt_queries(DEFAULT, valuation.queries, None)
+    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), None, queries=len(valuation.queries))
+    blind = decrypt_reply(DEFAULT, secret, reply, len(offer), len(valuation.queries))
+    np.testing.assert_array_equal(blind, valuation.integer_scores(offer))
 
 
 def test_the_seller_computes_equal_rows_from_what_it_is_sent(scenario: Scenario, valuation: Valuation) -> None:
@@ -69,17 +69,17 @@ def test_the_seller_computes_equal_rows_from_what_it_is_sent(scenario: Scenario,
 def test_right_labels_score_above_flipped_ones_and_the_bad_share_is_estimated(
     scenario: Scenario, valuation: Valuation
 ) -> None:
-    scores = valuation.scale.real(valuation.integer_scores(scenario.offer))
-    assert auc(~scenario.truth.flipped, scores) > 0.8
-    assert calibrated_trust(scores, valuation.trusted_scores).bad_share == pytest.approx(0.3, abs=0.12)
+    offered = valuation.read(valuation.integer_scores(scenario.offer))
+    assert auc(~scenario.truth.flipped, offered.scores) > 0.8
+    assert calibrated_trust(offered, valuation.right, valuation.wrong).bad_share == pytest.approx(0.3, abs=0.12)
 
 
 def test_a_clean_offer_looks_like_the_trusted_records(trial: Table) -> None:
     clean = make_scenario(trial, 1, flip_share=0, duplicate_share=0)
     made = prepared(clean)
-    scores = made.scale.real(made.integer_scores(clean.offer))
-    assert np.median(made.trusted_scores) == pytest.approx(np.median(scores), rel=0.3)
-    assert calibrated_trust(scores, made.trusted_scores).bad_share < 0.12
+    offered = made.read(made.integer_scores(clean.offer))
+    assert np.median(made.right.scores) == pytest.approx(np.median(offered.scores), rel=0.3)
+    assert calibrated_trust(offered, made.right, made.wrong).bad_share < 0.12
 
 
 def test_the_scoring_model_saw_no_validation_record(scenario: Scenario, valuation: Valuation) -> None:
@@ -93,8 +93,9 @@ def test_the_scoring_model_saw_no_validation_record(scenario: Scenario, valuatio
 
 def test_the_same_records_give_the_same_question(scenario: Scenario, valuation: Valuation) -> None:
     again = prepared(scenario)
-    assert (again.query == valuation.query).all() and again.scale == valuation.scale
-    assert again.trusted_scores.tobytes() == valuation.trusted_scores.tobytes()
+    assert (again.queries == valuation.queries).all() and again.scale == valuation.scale
+    for one, other in ((again.right, valuation.right), (again.wrong, valuation.wrong)):
+        assert one.scores.tobytes() == other.scores.tobytes()
     assert again.projection.to_parts() == valuation.projection.to_parts()
 
 
@@ -113,7 +114,7 @@ def test_the_loss_is_that_of_records_the_basis_was_not_found_in(scenario: Scenar
             model, *(MlpLearner().encode(model.schema, part) for part in (scenario.train, scenario.validation))
         )
         whole = model.rows(scenario.offer) @ best
-        true = ScoreLoss.measure(whole, whole, made.scale.real(made.integer_scores(scenario.offer)))
+        true = ScoreLoss.measure(whole, whole, made.read(made.integer_scores(scenario.offer)).scores)
         assert made.loss.rounded_pearson is not None and true.rounded_pearson is not None
         assert made.loss.rounded_pearson == pytest.approx(true.rounded_pearson, abs=0.1)
 

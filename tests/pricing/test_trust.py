@@ -1,4 +1,4 @@
-"""Calibrated trust on offers whose truth is known: it finds the bad share, and leaves a clean offer alone."""
+"""Calibrated trust on offers whose truth is known: it finds the wrong share, and leaves a clean offer alone."""
 
 import numpy as np
 import pytest
@@ -6,111 +6,159 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from blindfair.influence.arrays import Floats
-from blindfair.pricing.trust import BINS, calibrated_trust, clean_share_interval
+from blindfair.pricing.evidence import Scored, calibrate
+from blindfair.pricing.trust import LEAST_CLEAN, calibrated_trust, clean_share_interval, weights
 from blindfair.protocol import errors
 
-
-def scores(rng: np.random.Generator, n: int, bad: float = 0.0) -> tuple[Floats, NDArray[np.bool_]]:
-    """Good records score around +1, bad ones around -1."""
-    is_bad = np.arange(n) < round(bad * n)
-    return np.where(is_bad, rng.normal(-1, 1, n), rng.normal(1, 1, n)), is_bad
+Offer = tuple[Scored, NDArray[np.bool_]]
 
 
-@pytest.mark.parametrize("bad", [0.1, 0.3, 0.5])
-def test_the_bad_share_is_found(bad: float) -> None:
+def records(rng: np.random.Generator, n: int, wrong: float = 0.0, ones: float = 0.5, *, sided: bool = True) -> Offer:
+    """Margins of a model that is right on average, `ones` the share of class 1; score and side turn with the label."""
+    label = np.where(rng.random(n) < ones, 1.0, -1.0)
+    is_wrong = np.arange(n) < round(wrong * n)
+    margin = 1.5 * label + 1.2 * rng.standard_normal(n)
+    side = np.where(is_wrong, -label, label)
+    return Scored(side * margin, side if sided else np.zeros(n)), is_wrong
+
+
+def turned(scored: Scored) -> Scored:
+    return Scored(-scored.scores, -scored.sides)
+
+
+def own(rng: np.random.Generator, n: int = 1000, *, sided: bool = True) -> tuple[Scored, Scored]:
+    right = records(rng, n, sided=sided)[0]
+    return right, turned(right)
+
+
+@pytest.mark.parametrize("sided", [True, False])
+@pytest.mark.parametrize("wrong", [0.1, 0.3, 0.5, 0.7])
+def test_the_wrong_share_is_found_and_trust_is_a_probability(wrong: float, sided: bool) -> None:
     rng = np.random.default_rng(1)
-    offered, is_bad = scores(rng, 4000, bad)
-    trust = calibrated_trust(offered, scores(rng, 1000)[0])
-    assert trust.bad_share == pytest.approx(bad, abs=0.06)
+    offered, is_wrong = records(rng, 4000, wrong, sided=sided)
+    trust = calibrated_trust(offered, *own(rng, sided=sided))
+    assert trust.bad_share == pytest.approx(wrong, abs=0.04)
     assert trust.clean_share + trust.bad_share == 1
-    # The trust of a record is a probability: of those trusted c, about c are good.
-    for low in (0.0, 0.5, 0.9):
-        group = (trust.clean >= low) & (trust.clean <= low + 0.5)
+    # Of those trusted c, about c are right.
+    for low in (0.0, 0.3, 0.6, 0.9):
+        group = (trust.clean >= low) & (trust.clean <= low + 0.3)
         if group.sum() > 200:
-            assert (~is_bad[group]).mean() == pytest.approx(trust.clean[group].mean(), abs=0.08)
+            assert (~is_wrong[group]).mean() == pytest.approx(trust.clean[group].mean(), abs=0.08)
 
 
-def test_a_clean_offer_is_trusted_throughout_so_that_the_purchase_is_random() -> None:
+def test_a_clean_offer_is_trusted_throughout() -> None:
     rng = np.random.default_rng(2)
-    trust = calibrated_trust(scores(rng, 4000)[0], scores(rng, 1000)[0])
-    assert trust.clean_share > 0.95
-    assert trust.weights.min() > 0.6 and trust.weights.mean() > 0.9
+    trust = calibrated_trust(records(rng, 4000)[0], *own(rng))
+    assert trust.bad_share < 0.03
+    assert trust.clean.mean() > 0.97 and (trust.weights > 0).mean() > 0.97
 
 
-def test_bad_records_are_left_out_and_good_ones_kept() -> None:
+@pytest.mark.parametrize("ones", [0.2, 0.8])
+def test_classes_that_are_more_frequent_in_the_offer_are_not_taken_for_wrong_labels(ones: float) -> None:
     rng = np.random.default_rng(3)
-    offered, is_bad = scores(rng, 4000, 0.3)
-    weights = calibrated_trust(offered, scores(rng, 1000)[0]).weights
-    assert weights[is_bad].sum() / weights.sum() < 0.1
-    assert (weights[~is_bad] > 0).mean() > 0.7
+    trust = calibrated_trust(records(rng, 4000, 0.0, ones)[0], *own(rng))
+    assert trust.bad_share < 0.05
+    # Without the sides the same offer is fine, too: it has as many low scores as the buyer's own records.
+    assert calibrated_trust(records(rng, 4000, 0.0, ones, sided=False)[0], *own(rng, sided=False)).bad_share < 0.05
+
+
+def test_wrong_labels_in_an_offer_of_other_classes_are_found_all_the_same() -> None:
+    rng = np.random.default_rng(4)
+    assert calibrated_trust(records(rng, 6000, 0.3, 0.2)[0], *own(rng)).bad_share == pytest.approx(0.3, abs=0.06)
+
+
+def test_wrong_records_are_wanted_less_and_both_classes_alike() -> None:
+    rng = np.random.default_rng(5)
+    offered, is_wrong = records(rng, 4000, 0.3, 0.25)
+    wanted = calibrated_trust(offered, *own(rng)).weights
+    assert wanted[is_wrong].sum() / wanted.sum() < 0.15
+    ones = offered.sides > 0
+    assert wanted[ones].sum() == pytest.approx(wanted[~ones].sum())
+    assert wanted.min() >= 0 and wanted.max() <= 1
+
+
+def test_of_records_as_likely_right_the_doubtful_are_wanted_most() -> None:
+    odds = np.array([-3.0, 0.0, 0.5, 3.0])
+    found = weights(np.full(4, 0.9), odds, np.zeros(4))
+    assert found.argmax() == 1 and found[3] == pytest.approx(found[0]) and found[2] > found[3]
+    assert found[1] == pytest.approx(0.9**3)
+    assert not weights(np.full(4, LEAST_CLEAN), odds, np.zeros(4)).any()
+
+
+def test_where_one_class_is_worth_nothing_the_other_is_bought_alone() -> None:
+    found = weights(np.array([0.9, 0.9, 0.1]), np.zeros(3), np.array([1.0, 1.0, -1.0]))
+    assert found[0] > 0 and found[2] == 0
 
 
 def test_an_offer_unlike_anything_trusted_is_not_trusted() -> None:
-    rng = np.random.default_rng(4)
-    trust = calibrated_trust(np.full(500, -100.0), scores(rng, 300)[0])
-    assert trust.clean_share == 0 and trust.bad_share == 1 and not trust.weights.any()
+    rng = np.random.default_rng(6)
+    trust = calibrated_trust(Scored(np.full(500, -100.0), np.ones(500)), *own(rng, 300))
+    assert trust.clean_share < 0.06 and not trust.weights.any()
 
 
 finite = st.floats(-1e6, 1e6)
+sides = st.sampled_from([-1.0, 0.0, 1.0])
 
 
-@given(st.lists(finite | st.sampled_from([0.0, 1.0]), min_size=1, max_size=60),
-       st.lists(finite | st.sampled_from([0.0, 1.0]), min_size=10, max_size=60), st.integers(2, 12))  # fmt: skip
-def test_trust_is_a_probability_for_any_scores_ties_included(offered: list[float], own: list[float], bins: int) -> None:
-    trust = calibrated_trust(np.array(offered), np.array(own), bins)
+@given(st.lists(st.tuples(finite | st.sampled_from([0.0, 1.0]), sides), min_size=1, max_size=60),
+       st.lists(st.tuples(finite | st.sampled_from([0.0, 1.0]), sides), min_size=10, max_size=60))  # fmt: skip
+def test_trust_is_a_probability_for_any_scores_ties_included(
+    offered: list[tuple[float, float]], trusted: list[tuple[float, float]]
+) -> None:
+    offer, right = (Scored(*np.array(part, dtype=np.float64).T) for part in (offered, trusted))
+    trust = calibrated_trust(offer, right, turned(right))
     assert trust.clean.shape == trust.weights.shape == (len(offered),)
-    assert (trust.clean >= 0).all() and (trust.clean <= 1).all() and np.isfinite(trust.clean).all()
-    assert (trust.weights == np.maximum(0, 2 * trust.clean - 1)).all()
-    assert 0 <= trust.clean_share <= 1 and trust.bins <= bins
-    by_score = dict(zip(offered, trust.clean.tolist(), strict=True))
-    assert [by_score[score] for score in offered] == trust.clean.tolist()
-
-
-@given(st.lists(finite, min_size=10, max_size=50), st.randoms(use_true_random=False))
-def test_an_offer_equal_to_the_trusted_records_is_trusted_whole(own: list[float], chance: object) -> None:
-    trust = calibrated_trust(np.array(own), np.array(own))
-    assert trust.clean_share == 1 and (trust.clean == 1).all()
+    for found in (trust.clean, trust.weights):
+        assert (found >= 0).all() and (found <= 1).all() and np.isfinite(found).all()
+    assert 0 <= trust.clean_share <= 1
+    same = dict(zip(offered, trust.clean.tolist(), strict=True))
+    assert [same[record] for record in offered] == trust.clean.tolist()
 
 
 def test_neither_order_nor_unit_of_the_scores_matters() -> None:
-    rng = np.random.default_rng(5)
-    offered, own = scores(rng, 500, 0.3)[0], scores(rng, 200)[0]
-    trust = calibrated_trust(offered, own)
-    turned = calibrated_trust(offered[::-1] * 1024, own[::-1] * 1024)
-    assert turned.clean_share == trust.clean_share and (turned.clean[::-1] == trust.clean).all()
+    rng = np.random.default_rng(7)
+    offered, (right, wrong) = records(rng, 500, 0.3)[0], own(rng, 200)
+    trust = calibrated_trust(offered, right, wrong)
+    back = np.arange(500)[::-1]
+    again = calibrated_trust(
+        Scored(offered.scores[back] * 1024, offered.sides[back]),
+        *(Scored(part.scores * 1024, part.sides) for part in (right, wrong)),
+    )
+    assert again.clean_share == pytest.approx(trust.clean_share, abs=1e-9)
+    np.testing.assert_allclose(again.clean[::-1], trust.clean, atol=1e-9)
 
 
-def test_equal_trusted_scores_say_nothing_and_that_is_trust_in_all() -> None:
-    trust = calibrated_trust(np.array([-1.0, 5.0]), np.zeros(50))
-    assert trust.bins == 1 and trust.clean.tolist() == [1, 1]
+def test_equal_trusted_scores_say_nothing_and_that_is_trust_in_half() -> None:
+    nothing = Scored(np.zeros(50), np.zeros(50))
+    assert calibrate(nothing, nothing).log_odds(Scored(np.array([-1.0, 5.0]), np.zeros(2))).tolist() == [0, 0]
 
 
-def test_no_bin_is_without_trusted_records_however_they_are_tied() -> None:
-    own = np.repeat([0.0, 1.0], [5, 15])
-    trust = calibrated_trust(np.repeat([0.0, 0.8, 1.0], [3, 10, 2]), own, bins=4)
-    # One edge, at 1: above it lie 3/4 of the trusted records and 2/15 of the offered ones.
-    assert trust.bins == 2
-    assert trust.clean_share == pytest.approx((2 / 15) / (3 / 4))
+def test_scores_without_error_give_finite_log_odds() -> None:
+    right = Scored(np.linspace(1, 2, 40), np.ones(40))
+    evidence = calibrate(right, turned(right))
+    odds = evidence.log_odds(right)
+    assert np.isfinite(odds).all() and odds.min() > 1
 
 
-def test_small_trusted_sets_make_fewer_bins_and_tiny_ones_are_refused() -> None:
-    offered = np.linspace(-1, 1, 50)
-    assert calibrated_trust(offered, np.linspace(-1, 1, 400)).bins == BINS
-    assert calibrated_trust(offered, np.linspace(-1, 1, 20)).bins == 4
+def test_too_few_or_unequal_records_are_refused() -> None:
+    right = Scored(np.linspace(-1, 2, 50), np.ones(50))
     for size in (0, 1, 9):
         with pytest.raises(errors.OfferTooSmall):
-            calibrated_trust(offered, np.linspace(-1, 1, size))
+            calibrated_trust(right, right.at(np.arange(size)), right.at(np.arange(size)))
     with pytest.raises(errors.OfferTooSmall):
-        calibrated_trust(np.empty(0), np.linspace(-1, 1, 50))
+        calibrated_trust(right.at(np.arange(0)), right, turned(right))
+    with pytest.raises(errors.ShapeMismatch):
+        calibrate(right, right.at(np.arange(20)))
+    with pytest.raises(errors.ShapeMismatch):
+        Scored(np.zeros(3), np.zeros(4))
 
 
 def test_the_interval_holds_the_truth_and_narrows_with_more_trusted_records() -> None:
-    rng = np.random.default_rng(6)
-    offered = scores(rng, 3000, 0.3)[0]
+    rng = np.random.default_rng(8)
     widths = []
-    for size in (100, 1000):
-        low, high = clean_share_interval(offered, scores(rng, size)[0], rng)
+    for size in (40, 1000):
+        offered = records(rng, 3 * size, 0.3)[0]
+        low, high = clean_share_interval(offered, *own(rng, size), rng)
         assert 0 <= low <= 0.7 <= high <= 1
         widths.append(high - low)
-    assert widths[1] < widths[0]
+    assert widths[1] < 0.5 * widths[0]

@@ -8,12 +8,15 @@ from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
+from blindfair.influence.arrays import Floats
 from blindfair.influence.quantise import quantise_rows
+from blindfair.influence.scoring_model import ScoringModel
 from blindfair.influence.table import Table
 from blindfair.pricing.learners import LogisticLearner, QueryKind
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import distinct_records
+from blindfair.pricing.trust import calibrated_trust
 from blindfair.pricing.valuation import VALIDATION_NEEDED, Valuation, prepare_valuation
 from blindfair.protocol import errors
 
@@ -47,10 +50,37 @@ def test_scores_in_the_clear_are_those_that_a_blind_evaluation_decrypts_to(
     scenario: Scenario, valuation: Valuation
 ) -> None:
     rows = quantise_rows(valuation.model.rows(scenario.offer), valuation.scale.row_scale).entries
-    encrypted, secret = encrypt_queries(DEFAULT, valuation.query[None, :], None)
-    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), None)
-    blind = decrypt_reply(DEFAULT, secret, reply, len(scenario.offer), 1)
-    np.testing.assert_array_equal(blind[0], valuation.integer_scores(scenario.offer))
+    encrypted, secret = encrypt_queries(DEFAULT, valuation.queries, None)
+    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), None, queries=2)
+    blind = decrypt_reply(DEFAULT, secret, reply, len(scenario.offer), 2)
+    np.testing.assert_array_equal(blind, valuation.integer_scores(scenario.offer))
+
+
+def test_the_second_query_tells_the_class_of_every_record(scenario: Scenario, valuation: Valuation) -> None:
+    place = scenario.columns.index(scenario.label)
+    offered = valuation.read(valuation.integer_scores(scenario.offer))
+    assert offered.sides.tolist() == [1.0 if row[place] == 1 else -1.0 for row in scenario.offer]
+    assert valuation.right.sides.tolist() == [1.0 if row[place] == 1 else -1.0 for row in scenario.validation]
+    assert (valuation.wrong.sides == -valuation.right.sides).all()
+    with pytest.raises(errors.ShapeMismatch):
+        valuation.read(valuation.integer_scores(scenario.offer)[:1])
+
+
+class Mute(LogisticLearner):
+    """Asks for the class along a direction that does not tell it."""
+
+    def side_query(self, model: ScoringModel) -> Floats:
+        return np.asarray(np.eye(model.k)[0], dtype=np.float64)
+
+
+def test_a_query_that_does_not_tell_the_class_is_not_asked(scenario: Scenario) -> None:
+    made = prepare_valuation(
+        scenario.train, scenario.validation, scenario.columns, scenario.label, plain_modulus=MODULUS,
+        rng=np.random.default_rng(0), categorical=("arms",), learner=Mute(),
+    )  # fmt: skip
+    offered = made.read(made.integer_scores(scenario.offer))
+    assert len(made.queries) == 1 and not offered.sides.any() and not made.right.sides.any()
+    assert calibrated_trust(offered, made.right, made.wrong).bad_share == pytest.approx(0.3, abs=0.1)
 
 
 @pytest.mark.parametrize("kind", QueryKind)
@@ -58,7 +88,7 @@ def test_right_labels_score_above_flipped_ones_and_real_scores_are_faithful(
     scenario: Scenario, kind: QueryKind
 ) -> None:
     made = prepared(scenario, kind)
-    scores = made.scale.real(made.integer_scores(scenario.offer))
+    scores = made.read(made.integer_scores(scenario.offer)).scores
     real = made.model.rows(scenario.offer) @ made.real_query
     assert spearmanr(scores, real).statistic > 0.9999
     found = auc(~scenario.truth.flipped, scores)
@@ -67,10 +97,10 @@ def test_right_labels_score_above_flipped_ones_and_real_scores_are_faithful(
 
 
 def test_trusted_scores_are_held_out(scenario: Scenario, valuation: Valuation) -> None:
-    seen = valuation.scale.real(valuation.integer_scores(scenario.validation))
+    seen = valuation.read(valuation.integer_scores(scenario.validation)).scores
     # Each record has helped to fit the model that scores it in `seen`, and scores better there.
-    assert valuation.trusted_scores.mean() < seen.mean()
-    assert np.corrcoef(valuation.trusted_scores, seen)[0, 1] > 0.9
+    assert valuation.right.scores.mean() < seen.mean()
+    assert np.corrcoef(valuation.right.scores, seen)[0, 1] > 0.9
     flipped = list(scenario.validation)
     place = scenario.columns.index(scenario.label)
     flipped[5] = (*flipped[5][:place], 1 - int(str(flipped[5][place])), *flipped[5][place + 1 :])
@@ -79,15 +109,17 @@ def test_trusted_scores_are_held_out(scenario: Scenario, valuation: Valuation) -
         rng=np.random.default_rng(0), categorical=("arms",),
     )  # fmt: skip
     # The query that scores record 5 was made without it, so turning its label turns its score and nothing else.
-    assert other.trusted_scores[5] == pytest.approx(-valuation.trusted_scores[5], rel=1e-3)
+    assert other.right.scores[5] == pytest.approx(-valuation.right.scores[5], rel=1e-3)
+    # What it was before is what it would be with the other label.
+    assert other.wrong.scores[5] == pytest.approx(valuation.right.scores[5], rel=1e-3)
 
 
 def test_trusted_scores_have_the_unit_of_the_offers_scores(trial: Table) -> None:
     clean = make_scenario(trial, 3, flip_share=0, duplicate_share=0)
     made = prepared(clean)
-    scores = made.scale.real(made.integer_scores(clean.offer))
-    assert np.median(made.trusted_scores) == pytest.approx(np.median(scores), rel=0.25)
-    assert made.trusted_scores.std() == pytest.approx(scores.std(), rel=0.25)
+    scores = made.read(made.integer_scores(clean.offer)).scores
+    assert np.median(made.right.scores) == pytest.approx(np.median(scores), rel=0.25)
+    assert made.right.scores.std() == pytest.approx(scores.std(), rel=0.25)
 
 
 def test_copies_have_equal_scores_and_different_records_do_not(scenario: Scenario, valuation: Valuation) -> None:
@@ -104,10 +136,11 @@ def test_the_question_discloses_no_fitted_weights_unless_it_is_the_textbooks(
 
 def test_the_same_seed_gives_the_same_question(scenario: Scenario, valuation: Valuation) -> None:
     again = prepared(scenario)
-    assert (again.query == valuation.query).all() and again.scale == valuation.scale
-    assert again.trusted_scores.tobytes() == valuation.trusted_scores.tobytes()
+    assert (again.queries == valuation.queries).all() and again.scale == valuation.scale
+    for one, other in ((again.right, valuation.right), (again.wrong, valuation.wrong)):
+        assert one.scores.tobytes() == other.scores.tobytes()
     # The seed is for the folds alone.
-    assert (prepared(scenario, seed=1).query == valuation.query).all()
+    assert (prepared(scenario, seed=1).queries == valuation.queries).all()
 
 
 def test_a_buyer_without_enough_records_is_told(scenario: Scenario) -> None:

@@ -45,9 +45,9 @@ def mean_gains(table: Table, flip_share: float) -> Gains:
             )
             integers = made.integer_scores(scenario.offer)
             candidates = distinct_records(integers)
-            scores = made.scale.real(integers[candidates])
-            trust = calibrated_trust(scores, made.trusted_scores)
-            efficacy = trust.weights if method is Method.TRUST else scores
+            offered = made.read(integers[:, candidates])
+            trust = calibrated_trust(offered, made.right, made.wrong)
+            efficacy = trust.weights if method is Method.TRUST else offered.scores
             for _ in range(DRAWS):
                 chosen = select(method, candidates, efficacy, UniformPricing(Wei(1), Wei(0)), budget, rng)
                 at_random = rng.choice(len(scenario.offer), len(chosen.records), replace=False)

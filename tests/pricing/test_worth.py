@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from blindfair.influence.arrays import Integers
+from blindfair.pricing.evidence import Scored
 from blindfair.pricing.trust import calibrated_trust
 from blindfair.pricing.worth import Worth, assess
 from blindfair.protocol import errors
@@ -12,16 +13,19 @@ from blindfair.protocol.quantities import Wei
 ETHER = 10**18
 
 
-def assessed(bad: float, *, value: int | None = None, price: int = ETHER, empty: bool = False) -> Worth:
+def assessed(
+    bad: float, *, value: int | None = None, price: int = ETHER, empty: bool = False, centre: float = 1
+) -> Worth:
     rng = np.random.default_rng(0)
-    own = rng.normal(1, 1, 400)
+    right, wrong = (Scored(sign * rng.normal(centre, 1, 400), np.zeros(400)) for sign in (1.0, -1.0))
     count = round(bad * 2000)
-    offered = np.concatenate([rng.normal(-1, 1, count), rng.normal(1, 1, 2000 - count)])
-    trust = calibrated_trust(offered, own)
+    scores = np.concatenate([rng.normal(-centre, 1, count), rng.normal(centre, 1, 2000 - count)])
+    offered = Scored(scores, np.zeros(2000))
+    trust = calibrated_trust(offered, right, wrong)
     trusted = np.flatnonzero(trust.weights > 0)
     chosen: Integers = trusted[:0] if empty else trusted[::3]
     worth = None if value is None else Wei(value)
-    return assess(trust, offered, own, chosen, Wei(price), rng, good_record_value=worth)
+    return assess(trust, offered, right, wrong, chosen, Wei(price), rng, good_record_value=worth)
 
 
 def test_an_offer_with_trouble_is_described_and_not_warned_of() -> None:
@@ -40,8 +44,16 @@ def test_in_a_clean_offer_random_is_said_to_be_as_good() -> None:
     assert worth.advises_buying
 
 
-def test_a_mostly_bad_offer_is_said_to_be_judged_too_hopefully() -> None:
-    assert [warning for warning in assessed(0.7).warnings if "too hopeful" in warning]
+def test_of_an_offer_with_much_bad_it_is_said_that_it_rarely_helps() -> None:
+    for bad in (0.45, 0.7):
+        (warning,) = (warning for warning in assessed(bad).warnings if "Much of the offer seems bad" in warning)
+        assert f"clean share {assessed(bad).clean_share:.2f}" in warning
+
+
+def test_a_model_that_tells_nothing_apart_is_said_to_with_its_auc() -> None:
+    (warning,) = (warning for warning in assessed(0.2, centre=0.1).warnings if "hardly tells" in warning)
+    assert "AUC of 0.5" in warning
+    assert not [warning for warning in assessed(0.2).warnings if "hardly tells" in warning]
 
 
 def test_nothing_selected_is_nothing_worth_its_price() -> None:

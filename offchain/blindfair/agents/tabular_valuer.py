@@ -89,7 +89,7 @@ class TabularValuer:
             basis=basis,
             row_scale=valuation.rounding.row_scale,
             exponent_bits=valuation.rounding.exponent_bits,
-            queries=valuation.query[np.newaxis, :],
+            queries=valuation.queries,
             pricing=self._pricing.to_document(),
             notes=(
                 f"measures what its score loses, {valuation.loss.describe()}; {valuation.rounding.exponent_bits} bits "
@@ -101,17 +101,17 @@ class TabularValuer:
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
         """See `Valuer`. Of records with equal scores one is a candidate (PROTOCOL 5.1)."""
         valuation = self.valuation(manifest)
-        trusted = valuation.trusted_scores
         candidates = distinct_records(scores)
-        real = valuation.scale.real(scores[0, candidates])
-        trust = calibrated_trust(real, trusted)
-        efficacy = trust.weights if self._method is Method.TRUST else real
+        offer = valuation.read(scores[:, candidates])
+        trust = calibrated_trust(offer, valuation.right, valuation.wrong)
+        efficacy = trust.weights if self._method is Method.TRUST else offer.scores
         chosen = select(self._method, candidates, efficacy, self._pricing, budget, self._random(_CHOICE))
         places = np.searchsorted(candidates, np.array(chosen.records, dtype=np.int64))
         worth = assess(
             trust,
-            real,
-            trusted,
+            offer,
+            valuation.right,
+            valuation.wrong,
             places,
             chosen.price,
             self._random(_INTERVAL),

@@ -28,6 +28,9 @@ from blindfair.protocol.records import Cell
 L2 = 1.0
 """Penalty of logistic regression, against a loss that is summed over records: one record's worth."""
 
+BEST_L2 = 10.0
+"""Penalty of the best model, whose direction is the query: with a few hundred records a stiffer one points better."""
+
 Examples = tuple[Floats, Classes]
 """Features `n x features` and class codes `n`."""
 
@@ -74,6 +77,10 @@ class Learner(Protocol):
 
     def query(self, model: ScoringModel, train: Examples, validation: Examples) -> Floats:
         """What to ask at the scoring model: `d` numbers."""
+        ...
+
+    def side_query(self, model: ScoringModel) -> Floats:
+        """`d` numbers whose score is positive for a record of class 1 and negative for one of class 0."""
         ...
 
     def basis(self, rows: Floats) -> Projection:
@@ -132,8 +139,12 @@ class LogisticLearner:
     def query(self, model: ScoringModel, train: Examples, validation: Examples) -> Floats:
         """See `Learner`."""
         if self.kind is QueryKind.DISPLACEMENT:
-            return displacement_query(self.fit(joined(train, validation)), model.weights)
+            return displacement_query(fit_logistic(*joined(train, validation), BEST_L2), model.weights)
         return textbook_query(*train, *validation, model.weights, L2)
+
+    def side_query(self, model: ScoringModel) -> Floats:
+        """See `Learner`: less the bias' entry, `sigma - y`."""
+        return np.asarray(-np.eye(model.k)[-1], dtype=np.float64)
 
     def basis(self, rows: Floats) -> Projection:
         """None: rows are short."""
@@ -207,6 +218,13 @@ class MlpLearner:
         own = joined(train, validation)
         best = fit_network(self._network(own[0]), model.weights, *own, l2=self.l2, steps=self.steps, seed=self.seed)
         return displacement_query(best, model.weights)
+
+    def side_query(self, model: ScoringModel) -> Floats:
+        """See `Learner`: the last bias for class 0 less that for class 1, `p_0 - p_1` and 1 to the side."""
+        query = np.zeros(model.k)
+        width = self.hidden + 1
+        query[[-width - 1, -1]] = 1.0, -1.0
+        return query
 
     def basis(self, rows: Floats) -> Projection:
         """See `Learner`."""

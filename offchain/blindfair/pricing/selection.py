@@ -93,7 +93,15 @@ def _order(method: Method, efficacy: Floats, rng: np.random.Generator) -> Intege
         return positive[np.argsort(-efficacy[positive], kind="stable")]
     if method is Method.POSITIVE:
         return rng.permutation(positive)
-    # Smallest exponential waiting time first, rate = weight: drawing without replacement with a chance in proportion to
-    # the weight (Efraimidis and Spirakis 2006).
-    waits = rng.standard_exponential(positive.size) / efficacy[positive]
+    return drawing_order(efficacy, rng)
+
+
+def drawing_order(weights: Floats, rng: np.random.Generator) -> Integers:
+    """Places of the positive weights in the order in which they are drawn without replacement.
+
+    The chance of the next is in proportion to its weight: the smallest exponential waiting time comes first, the rate
+    being the weight (Efraimidis and Spirakis 2006).
+    """
+    positive = np.flatnonzero(weights > 0)
+    waits = rng.standard_exponential(positive.size) / weights[positive]
     return positive[np.argsort(waits, kind="stable")]

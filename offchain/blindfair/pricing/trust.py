@@ -1,62 +1,76 @@
-"""Calibrated trust: how far to believe each score, by comparison with records that the buyer knows to be good.
+"""Calibrated trust: how far to believe the label of each offered record, and how much to want the record.
 
-The offer's scores are compared with the buyer's own trusted records', scored the same way but cross-fitted
-(`valuation`). Where the offer has more low scores than trusted records do, the excess is bad. A clean offer looks like
-the trusted records: trust is then about 1 everywhere and the purchase is random, which is best there. Evidence:
-docs/valuation.md. Not here: prices and the draw (`selection`).
+    log-odds of a right label (`evidence`) --share of wrong labels, shift of the classes--> clean --> weight
+
+The share of wrong labels is the one that makes the offer's log-odds most likely. A clean offer has none: trust is then
+about 1 everywhere. Evidence for all of it: docs/valuation.md. Not here: prices and the draw (`selection`).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.arrays import Floats
+from blindfair.pricing.evidence import Evidence, Scored, calibrate, probability
 from blindfair.protocol.errors import OfferTooSmall
 
-BINS = 8
-_TRUSTED_PER_BIN = 5
-"""Fewer trusted records than this in a bin say nothing about it."""
+RESAMPLES = 200
+"""Of the bootstrap of the clean share."""
+
+LEAST_CLEAN = 1 / 3
+"""A record whose label is less likely right is worth nothing."""
+
+_ROUNDS = 100
+_FIRST_GUESS = 0.1
+_MOST_WRONG = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trust:
-    """What the comparison says of an offer of `n` records.
+    """What the scores say of an offer of `n` records.
 
-    `clean` is, for each record, the probability that it is as good as a trusted one, given its score alone. `weights`
-    are `max(0, 2 clean - 1)`: a good record less the harm of a bad one, and the weight with which it is drawn.
-    `clean_share` and `bad_share` are shares of the offer and add up to 1.
+    `clean` is, for each record, the probability that its label is right. `weights`, from 0 to 1, are what a record is
+    drawn and paid by (`weights`). `clean_share` and `bad_share` are shares of the offer and add up to 1.
     """
 
     clean: Floats
     weights: Floats
     clean_share: float
     bad_share: float
-    bins: int
 
 
-def calibrated_trust(offer_scores: Floats, trusted_scores: Floats, bins: int = BINS) -> Trust:
-    """Trust in `n` offered records from their scores and `m` trusted ones, both in the same unit.
+def calibrated_trust(offer: Scored, right: Scored, wrong: Scored) -> Trust:
+    """Trust in `n` offered records, from their scores and those of `m` trusted ones, right and with another label.
 
-    Bins are quantiles of the trusted scores, `bins` at most and at least five trusted records to each. With shares
-    `p_v` and `p_o` of trusted and offered records in a bin, the clean share is `pi = min(1, median of p_o / p_v over
-    the upper half of the bins)`, and a record's trust is `min(1, pi p_v / p_o)` of its bin (docs/valuation.md).
-    Of duplicates give one, or their copies would look like an excess. Raises OfferTooSmall for no offered
-    records or fewer than ten trusted ones.
+    With `z` the log-odds of a record (`calibrate`), `p = sigma(z + shift * side)` and `bad` the share of wrong labels,
+    `clean = (1 - bad) p / ((1 - bad) p + bad (1 - p))`; `bad` and `shift` are those of greatest likelihood, by
+    expectation and maximisation. `shift` allows for classes that are more frequent in the offer than with the buyer,
+    and is 0 where sides are not known. Of duplicates give one, or they would count several times. Raises OfferTooSmall
+    for no offered records or too few trusted ones, ShapeMismatch.
     """
-    edges = _edges(trusted_scores, bins)
-    if offer_scores.size == 0:
+    if len(offer) == 0:
         raise OfferTooSmall("There are no offered records to judge", expected="at least 1", found=0)
-    places = np.searchsorted(edges, offer_scores, side="right")
-    offered, trusted = _shares(places, edges), _shares(np.searchsorted(edges, trusted_scores, side="right"), edges)
-    clean_share = _clean_share(offered, trusted)
-    # A bin without offered records has no record to trust: its ratio is never read.
-    by_bin = np.minimum(1.0, clean_share * trusted / np.maximum(offered, np.finfo(np.float64).tiny))
-    clean = by_bin[places]
-    return Trust(clean, np.maximum(0.0, 2.0 * clean - 1.0), clean_share, 1.0 - clean_share, len(edges) + 1)
+    log_odds = calibrate(right, wrong).log_odds(offer)
+    clean, bad_share = label_noise(log_odds, offer.sides)
+    return Trust(clean, weights(clean, log_odds, offer.sides), 1.0 - bad_share, bad_share)
+
+
+def weights(clean: Floats, log_odds: Floats, sides: Floats) -> Floats:
+    """How much each of `n` records is wanted, 0 to 1: `clean^3`, times doubt, evened out between the sides.
+
+    The power is milder than a threshold at 1/2, which where one class is rare and its labels mostly wrong would leave
+    of that class only what the buyer's model knows already. What is twice as likely wrong as right is not wanted at
+    all. Doubt is `4 sigma(z) sigma(-z)`: near 0 log-odds `z` the buyer's model is unsure, and a right record teaches
+    more. Where sides are known, the weights of both get the same sum.
+    """
+    doubt = probability(log_odds)
+    wanted = np.where(clean > LEAST_CLEAN, clean**3, 0.0) * 4.0 * doubt * (1.0 - doubt)
+    return _even(wanted, sides)
 
 
 def clean_share_interval(
-    offer_scores: Floats, trusted_scores: Floats, rng: np.random.Generator, *, bins: int = BINS, resamples: int = 400
+    offer: Scored, right: Scored, wrong: Scored, rng: np.random.Generator, *, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
     """A 95 % bootstrap interval of the clean share: how far the few trusted records and the draw may mislead it.
 
@@ -65,38 +79,41 @@ def clean_share_interval(
     """
     shares = []
     for _ in range(resamples):
-        trusted = rng.choice(trusted_scores, trusted_scores.size)
-        edges = _edges(trusted, bins)
-        offered = rng.choice(offer_scores, offer_scores.size)
-        shares.append(
-            _clean_share(
-                _shares(np.searchsorted(edges, offered, side="right"), edges),
-                _shares(np.searchsorted(edges, trusted, side="right"), edges),
-            )
-        )
+        trusted = rng.integers(0, len(right), len(right))
+        drawn = offer.at(rng.integers(0, len(offer), len(offer)))
+        evidence: Evidence = calibrate(right.at(trusted), wrong.at(trusted))
+        shares.append(1.0 - label_noise(evidence.log_odds(drawn), drawn.sides)[1])
     low, high = np.percentile(shares, [2.5, 97.5])
     return float(low), float(high)
 
 
-def _edges(trusted_scores: Floats, bins: int) -> Floats:
-    usable = min(bins, trusted_scores.size // _TRUSTED_PER_BIN)
-    if usable < 2:
-        raise OfferTooSmall(
-            "There are too few trusted records to judge an offer by",
-            expected=f"at least {2 * _TRUSTED_PER_BIN}",
-            found=trusted_scores.size,
-            hint="give the buyer a larger validation set",
-        )
-    # Edges are trusted scores themselves and the least is none of them, so that no bin is without trusted records; on
-    # equal scores several quantiles fall together, and such bins are one.
-    edges = np.unique(np.quantile(trusted_scores, np.arange(1, usable) / usable, method="lower"))
-    return np.asarray(edges[edges > trusted_scores.min()], dtype=np.float64)
+def label_noise(log_odds: Floats, sides: Floats, *, rounds: int = _ROUNDS) -> tuple[Floats, float]:
+    """How likely each of `n` labels is right, and the share of wrong ones (see `calibrated_trust`)."""
+    bad, shift = _FIRST_GUESS, 0.0
+    known = bool(np.any(sides))
+    clean = np.ones_like(log_odds)
+    for _ in range(rounds):
+        chance = probability(log_odds + shift * sides)
+        clean = (1.0 - bad) * chance / ((1.0 - bad) * chance + bad * (1.0 - chance))
+        found = min(_MOST_WRONG, float(1.0 - clean.mean()))
+        if known:
+            # One step of Newton's method on the offset of a logistic regression; one record's worth keeps it finite.
+            shift -= float(sides @ (chance - clean)) / (float((chance * (1.0 - chance)).sum()) + 1.0)
+        if abs(found - bad) < 1e-9:
+            break
+        bad = found
+    return clean, bad
 
 
-def _shares(places: Integers, edges: Floats) -> Floats:
-    return np.bincount(places, minlength=edges.size + 1) / places.size
-
-
-def _clean_share(offered: Floats, trusted: Floats) -> float:
-    upper = slice(len(trusted) // 2, None)
-    return float(min(1.0, np.median(offered[upper] / trusted[upper])))
+def _even(weights: Floats, sides: Floats) -> Floats:
+    """Weights of which each side has the same sum, none above what it was."""
+    sums: list[tuple[NDArray[np.bool_], float]] = [
+        (sides == side, float(weights[sides == side].sum())) for side in (-1.0, 1.0)
+    ]
+    least = min(total for _, total in sums)
+    if least == 0.0:
+        return weights
+    even = weights.copy()
+    for members, total in sums:
+        even[members] *= least / total
+    return even

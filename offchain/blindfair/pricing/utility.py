@@ -161,9 +161,9 @@ def _run(
         return retrained_auc(own, (offer[0][bought], offer[1][bought]), test, learner)
 
     integers = valuation.integer_scores(scenario.offer)
-    scores = valuation.scale.real(integers)
+    offered = valuation.read(integers)
     candidates = distinct_records(integers)
-    trust = calibrated_trust(scores[candidates], valuation.trusted_scores)
+    trust = calibrated_trust(offered.at(candidates), valuation.right, valuation.wrong)
     truth = scenario.truth
     right = np.flatnonzero(~truth.flipped & ~truth.duplicate)
     everything = np.arange(len(scenario.offer))
@@ -184,7 +184,7 @@ def _run(
         auc_random=tuple(at_random),
         auc_clean=tuple(clean),
         bad_share_bought=tuple(bad),
-        flipped_label_auc=auc(~flips, scores[distinct]) if flips.any() else None,
+        flipped_label_auc=auc(~flips, offered.scores[distinct]) if flips.any() else None,
         bad_share_estimated=trust.bad_share,
         bad_share_true=float(flips.mean()),
     )

@@ -1,5 +1,5 @@
-"""What the buyer works out alone before it asks: the scoring model, the integer query, and the scores of its own
-trusted records, to which the offer's scores will be compared.
+"""What the buyer works out alone before it asks: the scoring model, the integer queries, and the scores of its own
+trusted records, right and with the other label, to which the offer's scores will be compared.
 
 Not here: encryption and messages; what is done with the scores (`trust`, `selection`, `worth`).
 """
@@ -14,17 +14,20 @@ from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import ScoreScale, quantise_query
 from blindfair.influence.scoring_model import ScoringModel
+from blindfair.pricing.evidence import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner, joined
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.rounding import Rounding, faithful_rounding
 from blindfair.protocol.audit import ROUNDING_SHARE
-from blindfair.protocol.errors import NoRecords, NotTwoClasses, UnusableModel
+from blindfair.protocol.errors import NoRecords, NotTwoClasses, ShapeMismatch, UnusableModel
 from blindfair.protocol.records import Row
 
 VALIDATION_NEEDED = 10
 """Validation records at least: fewer cannot be cut into parts for cross-fitting."""
 
 _HALVES = 2
+_SIDE = 0.995
+"""A query for the class is asked only where it is right for this share of the buyer's own records."""
 
 _SAMPLE = 512
 """Own records on which the rows' disagreement is bounded: for a large network it costs more than the rows."""
@@ -34,25 +37,34 @@ _SAMPLE = 512
 class Valuation:
     """Everything of a question that is not encryption, and what is needed to read the answer.
 
-    `query` is `k` int64 for projected rows, `real_query` the same before rounding. `trusted_scores` are the real scores
-    of the validation records, each from a query that was made without it, in the unit of `scale`. `loss` is what
-    projection and rounding lose, `warnings` are sentences on the buyer's own records and models.
+    `queries` is `m x k` int64 for projected rows. The first is the question itself, `real_query` the same before
+    rounding and `scale` its unit; the second, where there is one, has a positive score for a record of class 1 and a
+    negative one for a record of class 0. `right` are the scores of the validation records, each from a query that was
+    made without it, `wrong` those of the same records with the other label. `loss` is what projection and rounding
+    lose, `warnings` are sentences on the buyer's own records and models.
     """
 
     model: ScoringModel
     projection: Projection
-    query: Integers
+    queries: Integers
     real_query: Floats
     rounding: Rounding
     scale: ScoreScale
-    trusted_scores: Floats
+    right: Scored
+    wrong: Scored
     loss: ScoreLoss
     warnings: tuple[str, ...]
 
     def integer_scores(self, records: Sequence[Row]) -> Integers:
-        """The scores that a blind evaluation of these records decrypts to, computed in the clear: `n` int64."""
-        rows = self.rounding.apply(self.model.rows(records, self.projection))
-        return np.asarray(rows.scores(self.query[np.newaxis, :])[0], dtype=np.int64)
+        """The scores that a blind evaluation of these records decrypts to, computed in the clear: `m x n` int64."""
+        return self.rounding.apply(self.model.rows(records, self.projection)).scores(self.queries)
+
+    def read(self, scores: Integers) -> Scored:
+        """`m x n` integer scores as real scores and sides. Raises ShapeMismatch for another number of queries."""
+        if scores.ndim != 2 or len(scores) != len(self.queries):
+            raise ShapeMismatch("Scores and queries differ in number", expected=len(self.queries), found=scores.shape)
+        sides = np.sign(scores[1]) if len(scores) > 1 else np.zeros(scores.shape[1])
+        return Scored(self.scale.real(scores[0]), np.asarray(sides, dtype=np.float64))
 
 
 def prepare_valuation(
@@ -66,7 +78,7 @@ def prepare_valuation(
     categorical: Collection[str] = (),
     learner: Learner | None = None,
 ) -> Valuation:
-    """Schema, scoring model, query and trusted scores from the buyer's own records. Deterministic in `rng`.
+    """Schema, scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
 
     The validation records must be ones the buyer trusts: they are the measure of what good records look like.
     `learner` is logistic regression unless given. Raises NoRecords for fewer than `VALIDATION_NEEDED` validation
@@ -83,22 +95,39 @@ def prepare_valuation(
     full_rows = model.gradients(*everything)
     projection = learner.basis(full_rows)
     own_rows = projection.apply(full_rows)
-    query = projection.project_query(full_query)
-    rounding = faithful_rounding(own_rows, query)
+    real_query = projection.project_query(full_query)
+    rounding = faithful_rounding(own_rows, real_query)
     sample = everything[0][:_SAMPLE], everything[1][:_SAMPLE]
     _check_audit(model.disagreement(*sample, projection, rounding.scales(own_rows[:_SAMPLE])))
-    integer_query, query_scale = quantise_query(query, plain_modulus)
-    rows = rounding.apply(own_rows[len(train) :])
-    trusted = np.empty(len(validation))
+    query, query_scale = quantise_query(real_query, plain_modulus)
+    rows = rounding.apply(own_rows)
+    side, _ = quantise_query(projection.project_query(learner.side_query(model)), plain_modulus)
+    sides = np.asarray(2.0 * everything[1] - 1.0, dtype=np.float64)
+    asks_side = float((np.sign(rows.scores(side[np.newaxis, :])[0]) == sides).mean()) >= _SIDE
+    known = sides[len(train) :] if asks_side else np.zeros(len(validation))
+    turned = rounding.apply(projection.apply(model.gradients(val[0], 1 - val[1])))
+    right, wrong = np.empty(len(validation)), np.empty(len(validation))
     for fold in np.array_split(rng.permutation(len(validation)), learner.folds):
         rest = np.setdiff1d(np.arange(len(validation)), fold)
         held_out = projection.project_query(learner.query(model, own, (val[0][rest], val[1][rest])))
         fold_query, fold_scale = quantise_query(held_out, plain_modulus)
-        trusted[fold] = ScoreScale(rounding.row_scale, fold_scale).real(rows.scores(fold_query[np.newaxis, :])[0, fold])
+        unit = ScoreScale(rounding.row_scale, fold_scale)
+        right[fold] = unit.real(rows.scores(fold_query[np.newaxis, :])[0, len(train) + fold])
+        wrong[fold] = unit.real(turned.scores(fold_query[np.newaxis, :])[0, fold])
     loss = _loss(learner, projection, full_rows, full_query, plain_modulus)
     doubts = (*_overlap(train, validation), *learner.doubts(model, full_query, everything), *loss.doubts())
-    scale = ScoreScale(rounding.row_scale, query_scale)
-    return Valuation(model, projection, integer_query, query, rounding, scale, trusted, loss, doubts)
+    return Valuation(
+        model=model,
+        projection=projection,
+        queries=np.array([query, side] if asks_side else [query]),
+        real_query=real_query,
+        rounding=rounding,
+        scale=ScoreScale(rounding.row_scale, query_scale),
+        right=Scored(right, known),
+        wrong=Scored(wrong, -known),
+        loss=loss,
+        warnings=doubts,
+    )
 
 
 def _loss(learner: Learner, projection: Projection, rows: Floats, query: Floats, plain_modulus: int) -> ScoreLoss:

@@ -10,7 +10,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.arrays import Integers
+from blindfair.pricing.evidence import Scored
+from blindfair.pricing.ranks import auc
 from blindfair.pricing.trust import Trust, clean_share_interval
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Wei
@@ -18,8 +20,11 @@ from blindfair.protocol.quantities import Wei
 NEARLY_CLEAN = 0.95
 """From this clean share on, a purchase at random is as good: the estimate is no finer on a few hundred records."""
 
-MOSTLY_CLEAN = 0.5
-"""Under this clean share the comparison with trusted records errs to the hopeful side (docs/valuation.md)."""
+WORTHWHILE = 0.65
+"""Under this clean share even the chosen part brought the model nothing, on average over the study's data sets."""
+
+TELLING = 0.7
+"""Where scores tell right labels from wrong ones no better than this AUC, choosing by them brought hardly anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,9 @@ class Worth:
 
 def assess(
     trust: Trust,
-    offer_scores: Floats,
-    trusted_scores: Floats,
+    offer: Scored,
+    right: Scored,
+    wrong: Scored,
     chosen: Integers,
     price: Wei,
     rng: np.random.Generator,
@@ -70,14 +76,14 @@ def assess(
 ) -> Worth:
     """Assess a selection of the offer that `trust` was computed from, before paying `price` for it.
 
-    `offer_scores` (`n`) and `trusted_scores` (`m`) are those given to `calibrated_trust`; `chosen` are the places of
-    the selected records in `offer_scores`. `good_record_value` is what one more good record is worth to the buyer, its
+    `offer`, `right` and `wrong` are those given to `calibrated_trust`; `chosen` are the places of the selected records
+    in `offer`. `good_record_value` is what one more good record is worth to the buyer, its
     own figure: a bad record is taken to undo a good one, so the selection is worth that times `good_net`, and nothing
     below zero. Raises InvalidOption for a negative value.
     """
     if good_record_value is not None and good_record_value < 0:
         raise InvalidOption("The value of a good record is negative", expected=">= 0", found=good_record_value)
-    low, high = clean_share_interval(offer_scores, trusted_scores, rng)
+    low, high = clean_share_interval(offer, right, wrong, rng)
     clean = trust.clean[chosen]
     good_net = float((2.0 * clean - 1.0).sum())
     value = None if good_record_value is None else Wei(max(0, int(good_record_value * Fraction(good_net))))
@@ -91,10 +97,16 @@ def assess(
         warnings.append(
             f"The selection is not worth its price: worth {value} to the buyer, costs {price} (smallest units)"
         )
-    if low < MOSTLY_CLEAN:
+    if trust.clean_share < WORTHWHILE:
         warnings.append(
-            f"Half of the offer or more may be bad (clean share {trust.clean_share:.2f}, between {low:.2f} and "
-            f"{high:.2f}): for such offers these estimates are too hopeful"
+            f"Much of the offer seems bad (clean share {trust.clean_share:.2f}, between {low:.2f} and {high:.2f}): "
+            "from such offers even what is chosen rarely makes a model better than it was"
+        )
+    telling = _telling(right, wrong)
+    if telling < TELLING:
+        warnings.append(
+            "The buyer's model hardly tells right labels from wrong ones: on its own records with an AUC of "
+            f"{telling:.2f}, where 0.5 is guessing; a choice by its scores is little better than random"
         )
     if high >= NEARLY_CLEAN:
         warnings.append(
@@ -102,3 +114,9 @@ def assess(
             f"{high:.2f}); a lot bought unseen would serve as well, but for duplicates"
         )
     return Worth(clean.size, price, trust.clean_share, low, high, expected, good_net, value, tuple(warnings))
+
+
+def _telling(right: Scored, wrong: Scored) -> float:
+    """The AUC with which scores tell the buyer's records as they are from the same with another label."""
+    are_right = np.repeat([True, False], [len(right), len(wrong)])
+    return auc(are_right, np.concatenate([right.scores, wrong.scores]))

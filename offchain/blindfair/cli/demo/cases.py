@@ -38,6 +38,8 @@ CASES = ("honest", "corrupted_chunk", "no_reveal", "inflated_scores", "silent_bu
 
 PRECISION_BITS = 32
 EVALUATIONS = 4
+QUERIES = 2
+"""Queries of an evaluation that the seller allows for: the default asks for the class besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Parties:
 def stock_of(job: Prepared) -> Stock:
     """The seller's listing: the troubled offer, as it would describe it itself."""
     records = tuple(encode_row(row) for row in job.scenario.offer)
-    bits = PRECISION_BITS * len(records)
+    bits = QUERIES * PRECISION_BITS * len(records)
     return Stock(
         name="demo",
         description="the offered part of the demo's table",

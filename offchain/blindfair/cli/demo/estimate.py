@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from blindfair.blind.estimate import estimate
 from blindfair.blind.parameters import exact_set
-from blindfair.cli.demo.cases import PRECISION_BITS
+from blindfair.cli.demo.cases import PRECISION_BITS, QUERIES
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.scenario import Scenario
@@ -37,7 +37,7 @@ def estimate_demo(
     """Estimate a demo that measures its utility over so many seeds and shares bought."""
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
     offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)
-    blind = estimate(exact_set(PRECISION_BITS), len(scenario.offer), learner.dimension(schema, len(own[0])), 1)
+    blind = estimate(exact_set(PRECISION_BITS), len(scenario.offer), learner.dimension(schema, len(own[0])), QUERIES)
     seconds = 0.0
     for share in shares:
         bought = round(share * len(scenario.offer))

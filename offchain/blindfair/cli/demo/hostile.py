@@ -48,17 +48,21 @@ class InflatingSeller(Seller):
         added = np.zeros(len(rows), dtype=np.int64)
         for record in self.worthless:
             added[record] = int(step * (0.5 + secrets.randbelow(1000) / 500))
-        return add_to_reply(parameters, super()._scores(request, rows), added)
+        return add_to_reply(parameters, super()._scores(request, rows), added, request.queries)
 
 
-def add_to_reply(parameters: ParameterSet, reply: bytes, added: NDArray[np.int64]) -> bytes:
-    """A reply whose `n` scores decrypt to `added` more; it takes no key, since a score sits at a known multiple."""
-    encrypted = EncryptedScores.from_bytes(parameters, reply, len(added), 1)
+def add_to_reply(parameters: ParameterSet, reply: bytes, added: NDArray[np.int64], queries: int = 1) -> bytes:
+    """A reply whose `n` scores of the first query decrypt to `added` more.
+
+    It takes no key, since a score sits at a known multiple.
+    """
+    encrypted = EncryptedScores.from_bytes(parameters, reply, len(added), queries)
     modulus, plain, degree = parameters.reply_modulus, parameters.plain_modulus, parameters.ring_degree
     ciphertexts = []
-    for block, pair in enumerate(encrypted.ciphertexts):
+    blocks = len(encrypted.ciphertexts) // queries
+    for block, pair in enumerate(encrypted.ciphertexts[:blocks]):
         changed = pair.copy()
         for place, more in enumerate(added[block * degree : (block + 1) * degree]):
             changed[0, 0, place] = (int(changed[0, 0, place]) + int(more) * modulus // plain) % modulus
         ciphertexts.append(changed)
-    return replace(encrypted, ciphertexts=tuple(ciphertexts)).to_bytes()
+    return replace(encrypted, ciphertexts=(*ciphertexts, *encrypted.ciphertexts[blocks:])).to_bytes()

@@ -54,8 +54,8 @@ def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> No
     lines.headline("Who learned what", "in the honest trade")
     lines.item(
         "buyer",
-        f"before paying: at most {disclosure.bits_per_record + disclosure.exponent_bits:.2f} bits a record on average "
-        f"over a block, {disclosure.total_bits:,.0f} bits of the lot, and {opened}; "
+        f"before paying: at most {disclosure.bits_per_record:.2f} bits a record and query on average over a block, "
+        f"{disclosure.total_bits:,.0f} bits of the lot, and {opened}; "
         f"after paying: the {len(honest.bought)} records that it bought",
     )
     lines.item(

@@ -73,7 +73,7 @@ def review(parties: Parties, scenario: Scenario, learner: Learner) -> HonestTrad
     return HonestTrade(
         records=len(scenario.offer),
         dimension=evaluated.request.dimension,
-        scores=valuation.scale.real(evaluated.scores[0]),
+        scores=valuation.read(evaluated.scores).scores,
         choice=buyer.choice(evaluated),
         bought=bought,
         exact=bool(np.array_equal(evaluated.scores, rows.scores(evaluated.queries))),

@@ -1,0 +1,257 @@
+"""The tables of purchases, each a function of the findings; and the list of all. Not here: writing them (`report`)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from blindfair.studies.cells import BEFORE, CLEAN, DEFAULT, RANDOM
+from blindfair.studies.reading import Findings
+from blindfair.studies.side_tables import attacks_table, lots_table, sums_table
+from blindfair.studies.statistics import Result, gain, gap_share, methods_of, worst
+from blindfair.studies.table import Table
+from blindfair.studies.worlds import Regime
+
+DISCLOSED = "limit: all features and labels disclosed"
+KNOWS_ALL = "limit: scores of a model that knows all"
+TRUE_LABELS = "limit: true labels"
+MAIN_SHARE = 0.3
+
+
+def all_tables(found: Findings) -> list[Table]:
+    """Those for which there are findings."""
+    tables = [
+        _bar(found),
+        _methods(found),
+        _sizes_of_purchase(found),
+        _data_sets(found),
+        _buyers(found),
+        _networks(found),
+        _estimates(found),
+        _outlook(found),
+        sums_table(found),
+        lots_table(found),
+        attacks_table(found),
+    ]
+    return [table for table in tables if table.rows]
+
+
+def _bar(found: Findings) -> Table:
+    rows = []
+    for regime, cells in _by_regime(found.where(family="logistic", size="middle")):
+        for share in (0.1, MAIN_SHARE):
+            least, least_gain = worst(cells, DEFAULT, share)
+            rows.append(
+                (
+                    regime,
+                    f"{share:.0%}",
+                    f"{gain(cells, CLEAN, RANDOM, share).mean:+.4f}",
+                    str(gain(cells, DEFAULT, RANDOM, share)),
+                    _percent(gap_share(cells, DEFAULT, share)),
+                    str(gain(cells, BEFORE, RANDOM, share)),
+                    _percent(gap_share(cells, BEFORE, share)),
+                    _percent(gap_share(cells, DISCLOSED, share)),
+                    _percent(gap_share(cells, KNOWS_ALL, share)),
+                    f"{least} {least_gain}",
+                )
+            )
+    return Table(
+        "bar",
+        "The bar",
+        "Logistic regression, middle buyer, AUC, mean over data sets. Gains over random, with 95 % intervals over "
+        "seeds; in % of the gap from random to clean. The limits choose the same way by better scores: of a model "
+        "fitted to everything offered with labels as they are, right or wrong; and of one that knows the true labels.",
+        ("regime", "bought", "clean", "trust", "of gap", "old default", "of gap", "limit: all disclosed",
+         "limit: knows the truth", "worst data set"),
+        tuple(rows),
+    )  # fmt: skip
+
+
+def _methods(found: Findings) -> Table:
+    cells = found.where(family="logistic", size="middle")
+    regimes = [regime for regime, _ in _by_regime(cells)]
+    rows = []
+    for method in methods_of(cells):
+        if method == RANDOM:
+            continue
+        row = [method]
+        for regime in regimes:
+            having = [cell for cell in cells if cell.regime == regime and method in cell.quality]
+            row.append(f"{1e4 * gain(having, method, RANDOM, MAIN_SHARE).mean:+.0f}" if having else "")
+        rows.append(tuple(row))
+    return Table(
+        "methods",
+        "Every method",
+        f"Gains in AUC over random, times 10,000, {MAIN_SHARE:.0%} bought; the same cells as above.",
+        ("method", *regimes),
+        tuple(rows),
+    )
+
+
+def _sizes_of_purchase(found: Findings) -> Table:
+    rows = []
+    cells = found.where(family="logistic", size="middle")
+    for regime, part in _by_regime(cells):
+        shares = part[0].shares
+        rows.append(
+            (regime, *(f"{gain(part, DEFAULT, RANDOM, s)} ({_percent(gap_share(part, DEFAULT, s))})" for s in shares))
+        )
+    columns = tuple(f"{share:.0%}" for share in cells[0].shares) if cells else ()
+    return Table(
+        "purchases",
+        "Sizes of purchase",
+        "Gain of trust over random in AUC, and of the gap to clean; the same cells.",
+        ("regime", *columns),
+        tuple(rows),
+    )
+
+
+def _data_sets(found: Findings) -> Table:
+    rows = []
+    for data in sorted({cell.data for cell in found.where(family="logistic", size="middle")}):
+        for regime, cells in _by_regime(found.where(family="logistic", size="middle", data=data)):
+            rows.append(_plain_row(cells, data, regime))
+    return Table(
+        "data-sets",
+        "Each data set",
+        f"Logistic regression, middle buyer, AUC, {MAIN_SHARE:.0%} bought.",
+        ("data set", "regime", *_PLAIN_COLUMNS),
+        tuple(rows),
+    )
+
+
+def _buyers(found: Findings) -> Table:
+    rows = []
+    for size in ("small", "middle", "large"):
+        for regime in ("clean", "wrong-30", "shift-wrong-30"):
+            names = {cell.data for cell in found.where(size="large")}
+            cells = [cell for cell in found.where(family="logistic", size=size, regime=regime) if cell.data in names]
+            if cells:
+                rows.append(_plain_row(cells, size, regime))
+    return Table(
+        "buyers",
+        "Small and large buyers",
+        f"Logistic regression on the data sets that were tried with all sizes of buyer, AUC, {MAIN_SHARE:.0%} bought. "
+        "A small buyer has 7.5 % of the data set, half of what a middle one has, a large one 30 %.",
+        ("buyer", "regime", *_PLAIN_COLUMNS),
+        tuple(rows),
+    )
+
+
+def _networks(found: Findings) -> Table:
+    rows = []
+    networks = [cell for cell in found.cells if cell.family != "logistic"]
+    for family, data in dict.fromkeys((cell.family, cell.data) for cell in networks):
+        for regime, cells in _by_regime([cell for cell in networks if (cell.family, cell.data) == (family, data)]):
+            rows.append(_plain_row(cells, f"{family}, {data} ({cells[0].judge})", regime))
+    return Table(
+        "networks",
+        "Networks",
+        f"Middle buyer, {MAIN_SHARE:.0%} bought; AUC for two classes, accuracy for more.",
+        ("model, data set", "regime", *_PLAIN_COLUMNS),
+        tuple(rows),
+    )
+
+
+def _estimates(found: Findings) -> Table:
+    rows = []
+    for regime, cells in _by_regime(found.where(family="logistic", size="middle")):
+        known = [cell for cell in cells if cell.bad_estimated is not None]
+        if not known:
+            continue
+        true = np.array([cell.bad_share for cell in known])
+        estimated = np.array([cell.bad_estimated for cell in known], dtype=np.float64)
+        apart = [cell.told_apart for cell in known if cell.told_apart is not None]
+        bought = [cell.bad[DEFAULT][cell.shares.index(MAIN_SHARE)] for cell in known]
+        rows.append(
+            (
+                regime,
+                f"{true.mean():.2f}",
+                f"{estimated.mean():.2f}",
+                f"{np.abs(estimated - true).mean():.2f}",
+                f"{np.mean(apart):.3f}" if apart else "",
+                f"{np.mean(bought):.2f}",
+            )
+        )
+    return Table(
+        "estimates",
+        "The share of bad records, estimated blind",
+        f"Logistic regression, middle buyer. How far one estimate is off on average; how well the score tells bad "
+        f"records apart (AUC); and which share of a purchase of {MAIN_SHARE:.0%} is bad.",
+        ("regime", "true", "estimated", "off by", "told apart", "bought"),
+        tuple(rows),
+    )
+
+
+_STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 1.0)
+
+
+def _outlook(found: Findings) -> Table:
+    cells = [cell for cell in found.where(family="logistic") if cell.bad_estimated is not None]
+    rows = []
+    for low, high in pairwise(_STEPS):
+        part = [cell for cell in cells if cell.bad_estimated is not None and low <= cell.bad_estimated < high]
+        if not part:
+            continue
+        chosen, drawn = (np.array([cell.at(method, MAIN_SHARE) for cell in part]) for method in (DEFAULT, RANDOM))
+        before = np.array([cell.before for cell in part])
+        rows.append(
+            (
+                f"{low:.0%} to {high:.0%}",
+                str(len(part)),
+                f"{np.mean([cell.bad_share for cell in part]):.2f}",
+                f"{(chosen - drawn).mean():+.4f}",
+                f"{(chosen - before).mean():+.4f}",
+                f"{(chosen > before).mean():.0%}",
+                f"{(drawn - before).mean():+.4f}",
+            )
+        )
+    return Table(
+        "outlook",
+        "What the estimate says of a purchase",
+        f"All cells of logistic regression, by the share of bad records that was estimated; {MAIN_SHARE:.0%} bought. "
+        "Over nothing: against the model that the buyer had before.",
+        ("bad, estimated", "cells", "bad, true", "trust over random", "trust over nothing", "better than nothing",
+         "random over nothing"),
+        tuple(rows),
+    )  # fmt: skip
+
+
+_PLAIN_COLUMNS = (
+    "seeds",
+    "before",
+    "random",
+    "clean",
+    "trust",
+    "old default",
+    "trust over random",
+    "of gap",
+    "limit: true labels",
+)
+
+
+def _plain_row(cells: Sequence[Result], *names: str) -> tuple[str, ...]:
+    def mean(method: str) -> str:
+        return f"{np.mean([cell.at(method, MAIN_SHARE) for cell in cells]):.4f}"
+
+    return (
+        *names,
+        str(len({cell.seed for cell in cells})),
+        f"{np.mean([cell.before for cell in cells]):.4f}",
+        mean(RANDOM),
+        mean(CLEAN),
+        mean(DEFAULT),
+        mean(BEFORE),
+        str(gain(cells, DEFAULT, RANDOM, MAIN_SHARE)),
+        _percent(gap_share(cells, DEFAULT, MAIN_SHARE)),
+        mean(TRUE_LABELS),
+    )
+
+
+def _by_regime(cells: Sequence[Result]) -> list[tuple[str, list[Result]]]:
+    found = [(regime.value, [cell for cell in cells if cell.regime == regime.value]) for regime in Regime]
+    return [(regime, part) for regime, part in found if part]
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
