@@ -226,7 +226,7 @@ contract DataExchange is IDataExchange, EIP712 {
 
     function _paySeller(bytes32 orderId, Offer calldata offer) private {
         orderOf[orderId] = Order(State.Released, 0);
-        freeBalance[offer.seller][offer.token] += offer.bond;
+        if (offer.bond != 0) freeBalance[offer.seller][offer.token] += offer.bond;
         emit Released(orderId);
         _pay(offer.token, offer.seller, offer.price);
     }
@@ -239,6 +239,7 @@ contract DataExchange is IDataExchange, EIP712 {
     }
 
     function _debit(address owner, address token, uint256 amount) private {
+        if (amount == 0) return;
         uint256 balance = freeBalance[owner][token];
         if (balance < amount) revert FreeBalanceTooLow(owner, token, amount, balance);
         unchecked {
