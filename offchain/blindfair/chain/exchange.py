@@ -123,7 +123,7 @@ class DataExchange(ExchangeCalls):
     def permit_domain(self, owner: Address, token: Address) -> tuple[Digest, int]:
         """A token's EIP-712 domain separator and the owner's next nonce, for `permit.sign_permit` (EIP-2612).
 
-        Raises NodeFailure for a token that takes no permits.
+        Raises ContractReverted or WrongContract for a token that takes no permits.
         """
         (separator,) = self._read_from(token, ERC20, "DOMAIN_SEPARATOR")
         (nonce,) = self._read_from(token, ERC20, "nonces", owner)
