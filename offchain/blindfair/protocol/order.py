@@ -185,9 +185,9 @@ def accept(
     """
     offer = order.offer
     _check_allowed(order, Action.ACCEPT, caller, now)
+    _check_acceptable(offer, committed, windows)
     if signer != offer.seller:
         raise BadSignature("An offer is not signed by its seller", expected=offer.seller, found=signer)
-    _check_acceptable(offer, committed, windows)
     due = offer.price if offer.token == ETHER else Wei(0)
     if value != due:
         raise InsufficientFunds("The payment is not the price", expected=due, found=value)
