@@ -29,7 +29,6 @@ from blindfair.protocol.quantities import ETHER, Address, ChunkIndex, DeliveryKe
 WINDOWS = WindowBounds(Seconds(600), Seconds(30 * 86400))
 PARTIES = ("seller", "buyer", "other")
 ELSEWHERE = Address("0x" + "e1" * 20)
-BATCH_SIZE = 3
 
 MEANS = {
     "ForbiddenTransition": {
@@ -63,7 +62,10 @@ FINAL = (OrderState.REFUNDED, OrderState.RELEASED, OrderState.CANCELLED)
 
 OFFERS: list[dict[str, Any]] = [
     {},
+    {},
+    {},
     {"bond": Wei(0)},
+    {"price": Wei(1), "bond": Wei(1)},
     {"bond": DEPOSIT},
     {"price": Wei(0), "bond": Wei(0)},
     {"price": Wei(1), "bond": Wei(BOND + 1), "reveal_window": Seconds(600), "dispute_window": Seconds(600)},
@@ -73,6 +75,12 @@ OFFERS: list[dict[str, Any]] = [
     {"listing": ListingId(bytes(32))},
 ]
 """Changes of an ordinary offer; the last four are of offers that nobody can accept."""
+
+STAGES = (OrderState.NONE, OrderState.LOCKED, OrderState.LOCKED, OrderState.REVEALED, OrderState.REVEALED)
+"""How far an order comes before the random steps begin; it would seldom come so far by them."""
+
+CALLERS = st.sampled_from(["", "", "", *PARTIES])
+"""Who calls; empty is who may."""
 
 
 @cache
@@ -101,9 +109,11 @@ class Storage:
         self._free, self._orders = labels["freeBalance"], labels["_orders"]
         (self._balances,) = (e["slot"] for e in artifact("TestToken")["storageLayout"] if e["label"] == "_balances")
 
-    @property
-    def _state(self) -> Any:
-        return self._world._backend.chain.get_vm().state
+        self.look()
+
+    def look(self) -> None:
+        """See the chain as it is now."""
+        self._state: Any = self._world._backend.chain.get_vm().state
 
     def _word(self, contract: Address, base: int, *keys: bytes) -> int:
         """A value of a mapping, or of a mapping in a mapping."""
@@ -133,8 +143,12 @@ def raw(address: Address) -> bytes:
 class Lockstep(RuleBasedStateMachine):
     """Three orders, three parties and one address more."""
 
-    @initialize(in_ether=st.booleans(), terms=st.lists(st.sampled_from(OFFERS), min_size=3, max_size=3))
-    def begin(self, in_ether: bool, terms: list[dict[str, Any]]) -> None:
+    @initialize(
+        in_ether=st.booleans(),
+        terms=st.lists(st.sampled_from(OFFERS), min_size=3, max_size=3),
+        stages=st.lists(st.sampled_from(STAGES), min_size=3, max_size=3),
+    )
+    def begin(self, in_ether: bool, terms: list[dict[str, Any]], stages: list[OrderState]) -> None:
         self.world = world_of(in_ether)
         self.world.rewind()
         self.sales: list[Sale] = [self.world.sale(nonce=n, **change) for n, change in enumerate(terms)]
@@ -147,6 +161,11 @@ class Lockstep(RuleBasedStateMachine):
         self.chain = Storage(self.world)
         self.wealth = {owner: self.chain.wealth(owner) for owner in self.free}
         self.last = 0
+        for place, stage in enumerate(stages):
+            if stage is not OrderState.NONE:
+                self.accept(place, "", "")
+            if self.orders[place].state is OrderState.LOCKED and stage is OrderState.REVEALED:
+                self.reveal(place, "", False)
 
     def account(self, name: str) -> LocalAccount:
         account: LocalAccount = getattr(self.world, name)
@@ -158,10 +177,9 @@ class Lockstep(RuleBasedStateMachine):
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
-    @rule(
-        place=st.integers(0, 2), caller=st.sampled_from(PARTIES), how=st.sampled_from(["", "", "", "signer", "value"])
-    )
+    @rule(place=st.integers(0, 2), caller=CALLERS, how=st.sampled_from(["", "", "", "signer", "value"]))
     def accept(self, place: int, caller: str, how: str) -> None:
+        caller = caller or "buyer"
         offer, world = self.sales[place].offer, self.world
         signer = world.other if how == "signer" else world.seller
         call = world.exchange.accept(offer, sign_offer(offer, world.domain, bytes(signer.key)))
@@ -183,31 +201,37 @@ class Lockstep(RuleBasedStateMachine):
 
         self.make(caller, Try(predict, call))
 
-    @rule(place=st.integers(0, 2), caller=st.sampled_from(PARTIES))
+    @rule(place=st.integers(0, 2), caller=CALLERS)
     def cancel(self, place: int, caller: str) -> None:
+        caller = caller or "seller"
         call = self.world.exchange.cancel(self.sales[place].offer)
         self.make(caller, self.simple(place, caller, model.cancel, call))
 
-    @rule(place=st.integers(0, 2), caller=st.sampled_from(PARTIES), wrong=st.sampled_from([False, False, False, True]))
+    @rule(place=st.integers(0, 2), caller=CALLERS, wrong=st.sampled_from([False, False, False, True]))
     def reveal(self, place: int, caller: str, wrong: bool) -> None:
+        caller = caller or "seller"
         sale = self.sales[place]
         key = DeliveryKey(bytes(32)) if wrong else sale.key
         call = self.world.exchange.reveal(sale.offer, key)
         self.make(caller, self.simple(place, caller, lambda *given: model.reveal(*given, key), call))
 
-    @rule(place=st.integers(0, 2), caller=st.sampled_from(PARTIES), elsewhere=st.booleans())
-    def refund(self, place: int, caller: str, elsewhere: bool) -> None:
+    @rule(place=st.integers(0, 2), caller=CALLERS, elsewhere=st.booleans(), after=st.sampled_from([0, 1, 1]))
+    def refund(self, place: int, caller: str, elsewhere: bool, after: int) -> None:
+        caller = caller or "buyer"
+        self.wait(place, after)
         offer, exchange = self.sales[place].offer, self.world.exchange
         call = exchange.refund_to(offer, ELSEWHERE) if elsewhere else exchange.refund(offer)
         self.make(caller, self.own(place, caller, model.refund, call, "buyer" if elsewhere else None))
 
-    @rule(place=st.integers(0, 2), caller=st.sampled_from(PARTIES))
+    @rule(place=st.integers(0, 2), caller=CALLERS)
     def release(self, place: int, caller: str) -> None:
+        caller = caller or "buyer"
         call = self.world.exchange.release(self.sales[place].offer)
         self.make(caller, self.simple(place, caller, model.release, call))
 
-    @rule(place=st.integers(0, 2), caller=st.sampled_from(PARTIES), signer=st.sampled_from(["buyer", *PARTIES]))
+    @rule(place=st.integers(0, 2), caller=CALLERS, signer=st.sampled_from(["buyer", "buyer", *PARTIES]))
     def release_by_signature(self, place: int, caller: str, signer: str) -> None:
+        caller = caller or "seller"
         offer, account = self.sales[place].offer, self.account(signer)
         call = self.world.exchange.release_by_signature(offer, self.world.sign_release(offer, account))
 
@@ -216,8 +240,16 @@ class Lockstep(RuleBasedStateMachine):
 
         self.make(caller, Try(predict, call))
 
-    @rule(places=st.lists(st.integers(0, 2), max_size=BATCH_SIZE), caller=st.sampled_from(PARTIES), to=st.booleans())
-    def claim(self, places: list[int], caller: str, to: bool) -> None:
+    @rule(
+        places=st.lists(st.integers(0, 2), max_size=4),
+        caller=CALLERS,
+        to=st.booleans(),
+        after=st.sampled_from([0, 1, 1]),
+    )
+    def claim(self, places: list[int], caller: str, to: bool, after: int) -> None:
+        caller = caller or "seller"
+        for place in places[:1]:
+            self.wait(place, after)
         offers, exchange = [self.sales[place].offer for place in places], self.world.exchange
         owner = address_of(self.account(caller))
 
@@ -237,11 +269,14 @@ class Lockstep(RuleBasedStateMachine):
 
     @rule(
         place=st.integers(0, 2),
-        caller=st.sampled_from(PARTIES),
-        how=st.sampled_from(["", "", "", "honest chunk", "key", "index", "leaf", "short path", "long path", "bytes"]),
+        caller=CALLERS,
+        how=st.sampled_from(
+            ["", "", "", "", "", "honest chunk", "key", "index", "leaf", "short path", "long path", "bytes"]
+        ),
         elsewhere=st.sampled_from([False, False, True]),
     )
     def dispute(self, place: int, caller: str, how: str, elsewhere: bool) -> None:
+        caller = caller or "buyer"
         sale, exchange = self.sales[place], self.world.exchange
         proof = sale.proof(0 if how == "honest chunk" else 1)
         changes: dict[str, dict[str, Any]] = {
@@ -282,6 +317,7 @@ class Lockstep(RuleBasedStateMachine):
         moment = order.offer.expiry if order.state is OrderState.NONE else order.deadline
         if moment + after > self.next_time:
             self.world.next_is(Timestamp(moment + after))
+            self.chain.look()
 
     # --- both machines -----------------------------------------------------------------------------------------------
 
@@ -321,6 +357,8 @@ class Lockstep(RuleBasedStateMachine):
             self.world.send(self.account(caller), call)
         except ContractReverted as error:
             return error.error_name
+        finally:
+            self.chain.look()
         return ""
 
     def settle(self, place: int, order: Order, effects: Effects, payee: Address | None) -> None:
@@ -390,8 +428,8 @@ DEEP = os.environ.get("BLINDFAIR_LOCKSTEP") == "deep"
 
 TestLockstep = Lockstep.TestCase
 TestLockstep.settings = settings(
-    max_examples=1000 if DEEP else 16,
-    stateful_step_count=50 if DEEP else 24,
+    max_examples=1000 if DEEP else 32,
+    stateful_step_count=50 if DEEP else 14,
     deadline=None,
     derandomize=not DEEP,
     print_blob=True,
