@@ -1,4 +1,4 @@
-"""The trees of `trees/` and the list of INVARIANTS.md are about what is there: every leaf and number names a test."""
+"""The trees, INVARIANTS.md and the attacks of docs/audit.md are about what is there: each leaf and row names a test."""
 
 import ast
 import re
@@ -74,3 +74,12 @@ def test_the_forbidden_transitions_are_all_but_those_of_the_table() -> None:
         if row in states and "`" in cell
     }
     assert found == TABLE
+
+
+def test_every_attack_names_its_tests() -> None:
+    audit = (HERE.parents[1] / "docs" / "audit.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .* \| .* \| (.*) \| (?:yes|no) \|$", audit, re.MULTILINE)
+    assert len(rows) > 20
+    for row in rows:
+        names = set(re.findall(r"`(test_\w+)`", row))
+        assert names and names <= known_tests(), row
