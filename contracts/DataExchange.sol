@@ -1,48 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {Address} from "@openzeppelin/contracts/utils/Address.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {Domain} from "./Domain.sol";
+import {FreeBalances} from "./FreeBalances.sol";
 import {IDataExchange} from "./interfaces/IDataExchange.sol";
+import {AccountSignature} from "./libraries/AccountSignature.sol";
 import {ChaCha20} from "./libraries/ChaCha20.sol";
 import {MerkleProof9162} from "./libraries/MerkleProof9162.sol";
-import {OfferHash} from "./libraries/OfferHash.sol";
-import {Payout} from "./libraries/Payout.sol";
-import {SellerSignature} from "./libraries/SellerSignature.sol";
+import {OfferHash, Terms} from "./libraries/OfferHash.sol";
+import {OrderSlot, orderSlot} from "./libraries/OrderSlot.sol";
+import {PossibleActions} from "./libraries/PossibleActions.sol";
 
 /// @title DataExchange, the escrow of PROTOCOL 7; what its calls promise is told in `IDataExchange`
 /// @dev There is no reentrancy lock: every call writes all state before it calls out, so that a call which comes back
-/// finds the order in its next state. What a token brings in is measured around the one transfer and must be exact:
-/// money that moves meanwhile, by a call which comes back, makes the outer call fail instead of being counted twice.
-contract DataExchange is IDataExchange, EIP712 {
-    using SafeERC20 for IERC20;
-
-    /// @dev One storage slot; everything else is in the offer, whose hash is the key.
-    struct Order {
-        State state;
-        uint64 deadline;
-    }
-
-    address private constant ETHER = address(0);
+/// finds the order in its next state.
+contract DataExchange is IDataExchange, Domain, FreeBalances {
     uint256 private constant SALT_LENGTH = 16;
+    bytes32 private constant RELEASE_TYPEHASH = keccak256("Release(bytes32 order)");
 
     /// @inheritdoc IDataExchange
     uint32 public constant MIN_WINDOW = 10 minutes;
     /// @inheritdoc IDataExchange
     uint32 public constant MAX_WINDOW = 30 days;
-    /// @inheritdoc IDataExchange
-    uint256 public constant PAYOUT_GAS = Payout.GAS_LEFT;
 
     /// @inheritdoc IDataExchange
     mapping(bytes32 listing => address) public sellerOf;
-    /// @inheritdoc IDataExchange
-    mapping(address owner => mapping(address token => uint256)) public freeBalance;
-    /// @inheritdoc IDataExchange
-    mapping(bytes32 orderId => Order) public orderOf;
-
-    constructor() EIP712("Blindfair", "1") {}
+    /// @dev One storage slot an order; everything else is in the offer, whose hash is the key.
+    mapping(bytes32 orderId => OrderSlot) private _orders;
 
     /// @inheritdoc IDataExchange
     function commit(bytes32 listingRoot, bytes32 manifestHash) external returns (bytes32 listing) {
@@ -53,99 +38,249 @@ contract DataExchange is IDataExchange, EIP712 {
     }
 
     /// @inheritdoc IDataExchange
-    function deposit(address token, uint256 amount) external payable {
-        // No larger than a price, so that no sum of balances can overflow and stop a payout.
-        if (amount > type(uint128).max) revert AmountTooLarge(type(uint128).max, amount);
-        freeBalance[msg.sender][token] += amount;
-        emit Deposited(msg.sender, token, amount);
-        _collect(token, amount);
+    function accept(Offer calldata offer, bytes calldata signature) external payable returns (bytes32) {
+        return _accept(offer, signature);
     }
 
     /// @inheritdoc IDataExchange
-    function withdraw(address token, uint256 amount, address to) external {
-        if (to == address(0) || to == address(this)) revert InvalidRecipient(to);
-        _debit(msg.sender, token, amount);
-        emit Withdrawn(msg.sender, token, amount, to);
-        if (token == ETHER) Address.sendValue(payable(to), amount);
-        else IERC20(token).safeTransfer(to, amount);
-    }
-
-    /// @inheritdoc IDataExchange
-    function accept(Offer calldata offer, bytes calldata signature) external payable returns (bytes32 orderId) {
-        orderId = OfferHash.hash(offer);
-        _requireState(orderId, State.None);
-        if (msg.sender != offer.buyer) revert NotBuyer(offer.buyer, msg.sender);
-        if (block.timestamp > offer.expiry) revert OfferExpired(offer.expiry, block.timestamp);
-        _requireTerms(offer);
-        bytes32 digest = _hashTypedDataV4(orderId);
-        if (!SellerSignature.isValid(offer.seller, digest, signature)) revert InvalidSignature(offer.seller, digest);
-
-        orderOf[orderId] = Order(State.Locked, uint64(block.timestamp) + offer.revealWindow);
-        _debit(offer.seller, offer.token, offer.bond);
-        emit Accepted(
-            orderId, offer.listing, offer.buyer, offer.seller, offer.evaluation, offer.token, offer.price
+    function acceptWithPermit(Offer calldata offer, bytes calldata signature, Permit calldata permit)
+        external
+        returns (bytes32)
+    {
+        // Whoever saw the permit may have used it before: then it fails, and the allowance that it gave is there.
+        (bool ignored,) = offer.token.call(
+            abi.encodeCall(
+                IERC20Permit.permit,
+                (msg.sender, address(this), permit.value, permit.deadline, permit.v, permit.r, permit.s)
+            )
         );
-        _collect(offer.token, offer.price);
+        ignored;
+        return _accept(offer, signature);
     }
 
     /// @inheritdoc IDataExchange
-    function cancel(Offer calldata offer) external {
-        if (msg.sender != offer.seller) revert NotSeller(offer.seller, msg.sender);
-        bytes32 orderId = OfferHash.hash(offer);
+    function cancel(Offer calldata given) external {
+        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
+        if (msg.sender != _account(offer.seller)) revert NotSeller(_account(offer.seller), msg.sender);
         _requireState(orderId, State.None);
-        orderOf[orderId] = Order(State.Cancelled, 0);
+        _orders[orderId] = orderSlot(State.Cancelled, 0);
         emit Cancelled(orderId);
     }
 
     /// @inheritdoc IDataExchange
-    function reveal(Offer calldata offer, bytes32 key) external {
-        bytes32 orderId = OfferHash.hash(offer);
+    function reveal(Offer calldata given, bytes32 key) external {
+        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
         _requireBefore(orderId, _requireState(orderId, State.Locked));
         _requireKey(offer, key);
-        orderOf[orderId] = Order(State.Revealed, uint64(block.timestamp) + offer.disputeWindow);
+        unchecked {
+            // A window has 32 bits.
+            _orders[orderId] = orderSlot(State.Revealed, block.timestamp + offer.disputeWindow);
+        }
         emit Revealed(orderId, key);
     }
 
     /// @inheritdoc IDataExchange
-    function refund(Offer calldata offer) external {
-        bytes32 orderId = OfferHash.hash(offer);
-        uint64 deadline = _requireState(orderId, State.Locked);
-        if (block.timestamp <= deadline) revert DeadlineNotPassed(orderId, deadline, block.timestamp);
-        _payBuyer(orderId, offer);
+    function refund(Offer calldata given) external {
+        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
+        _refund(orderId, offer, _account(offer.buyer));
     }
 
     /// @inheritdoc IDataExchange
-    function release(Offer calldata offer) external {
-        if (msg.sender != offer.buyer) revert NotBuyer(offer.buyer, msg.sender);
-        bytes32 orderId = OfferHash.hash(offer);
+    function refundTo(Offer calldata given, address to) external {
+        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
+        _requireBuyer(offer);
+        _requireRecipient(to);
+        _refund(orderId, offer, to);
+    }
+
+    /// @inheritdoc IDataExchange
+    function release(Offer calldata given) external {
+        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
+        _requireBuyer(offer);
         _requireState(orderId, State.Revealed);
-        _paySeller(orderId, offer);
+        _paySeller(orderId, offer, _account(offer.seller));
+    }
+
+    /// @inheritdoc IDataExchange
+    function releaseBySig(Offer calldata given, bytes calldata signature) external {
+        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
+        _requireState(orderId, State.Revealed);
+        _requireSignature(_account(offer.buyer), keccak256(abi.encode(RELEASE_TYPEHASH, orderId)), signature);
+        _paySeller(orderId, offer, _account(offer.seller));
     }
 
     /// @inheritdoc IDataExchange
     function claim(Offer[] calldata offers) external {
         bool claimed;
         for (uint256 i; i < offers.length; ++i) {
-            bytes32 orderId = OfferHash.hash(offers[i]);
-            Order memory order = orderOf[orderId];
-            if (order.state == State.Revealed && block.timestamp > order.deadline) {
-                _paySeller(orderId, offers[i]);
-                claimed = true;
-            }
+            (Terms calldata offer, bytes32 orderId) = OfferHash.read(offers[i]);
+            if (_claim(orderId, offer, _account(offer.seller))) claimed = true;
+        }
+        if (!claimed) revert NothingToClaim(offers.length);
+    }
+
+    /// @inheritdoc IDataExchange
+    function claimTo(Offer[] calldata offers, address to) external {
+        _requireRecipient(to);
+        bool claimed;
+        for (uint256 i; i < offers.length; ++i) {
+            (Terms calldata offer, bytes32 orderId) = OfferHash.read(offers[i]);
+            if (msg.sender != _account(offer.seller)) revert NotSeller(_account(offer.seller), msg.sender);
+            if (_claim(orderId, offer, to)) claimed = true;
         }
         if (!claimed) revert NothingToClaim(offers.length);
     }
 
     /// @inheritdoc IDataExchange
     function dispute(
-        Offer calldata offer,
+        Offer calldata given,
         bytes32 key,
         uint256 index,
         bytes calldata chunk,
         bytes32 leafHash,
         bytes32[] calldata path
     ) external {
-        bytes32 orderId = OfferHash.hash(offer);
+        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
+        _requireFault(orderId, offer, key, index, chunk, leafHash, path);
+        _payBuyer(orderId, offer, _account(offer.buyer));
+    }
+
+    /// @inheritdoc IDataExchange
+    function disputeTo(
+        Offer calldata given,
+        bytes32 key,
+        uint256 index,
+        bytes calldata chunk,
+        bytes32 leafHash,
+        bytes32[] calldata path,
+        address to
+    ) external {
+        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
+        _requireBuyer(offer);
+        _requireRecipient(to);
+        _requireFault(orderId, offer, key, index, chunk, leafHash, path);
+        _payBuyer(orderId, offer, to);
+    }
+
+    /// @inheritdoc IDataExchange
+    function orderOf(bytes32 orderId) external view returns (State state, uint64 deadline) {
+        OrderSlot order = _orders[orderId];
+        return (order.state(), order.deadline());
+    }
+
+    /// @inheritdoc IDataExchange
+    function possibleActions(Offer calldata given) external view returns (State state, Possible[] memory actions) {
+        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
+        OrderSlot order = _orders[orderId];
+        return (order.state(), PossibleActions.list(offer, order));
+    }
+
+    /// @inheritdoc IDataExchange
+    function hashOffer(Offer calldata offer) external pure returns (bytes32 orderId) {
+        (, orderId) = OfferHash.read(offer);
+    }
+
+    /// @inheritdoc IDataExchange
+    function domainSeparator() external view returns (bytes32) {
+        return _domainSeparator();
+    }
+
+    function _accept(Offer calldata given, bytes calldata signature) private returns (bytes32) {
+        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
+        _requireState(orderId, State.None);
+        _requireBuyer(offer);
+        if (block.timestamp > offer.expiry) revert OfferExpired(uint64(offer.expiry), block.timestamp);
+        (address seller, address token) = (_account(offer.seller), _account(offer.token));
+        _requireTerms(offer, seller);
+        _requireSignature(seller, orderId, signature);
+
+        unchecked {
+            // A window has 32 bits.
+            _orders[orderId] = orderSlot(State.Locked, block.timestamp + offer.revealWindow);
+        }
+        _debit(seller, token, offer.bond);
+        emit Accepted(orderId, offer.listing, msg.sender, seller, offer.evaluation, token, offer.price);
+        _collect(token, offer.price);
+        return orderId;
+    }
+
+    function _refund(bytes32 orderId, Terms calldata offer, address to) private {
+        uint64 deadline = _requireState(orderId, State.Locked);
+        if (block.timestamp <= deadline) revert DeadlineNotPassed(orderId, deadline, block.timestamp);
+        _payBuyer(orderId, offer, to);
+    }
+
+    function _claim(bytes32 orderId, Terms calldata offer, address to) private returns (bool due) {
+        OrderSlot order = _orders[orderId];
+        due = order.isIn(State.Revealed) && block.timestamp > order.deadline();
+        if (due) _paySeller(orderId, offer, to);
+    }
+
+    /// @dev `_account` of a field of `Terms`, which has no bits above.
+    function _account(uint256 word) private pure returns (address) {
+        return address(uint160(word));
+    }
+
+    function _requireBuyer(Terms calldata offer) private view {
+        if (msg.sender != _account(offer.buyer)) revert NotBuyer(_account(offer.buyer), msg.sender);
+    }
+
+    function _requireState(bytes32 orderId, State expected) private view returns (uint64 deadline) {
+        OrderSlot order = _orders[orderId];
+        if (!order.isIn(expected)) revert WrongState(orderId, expected, order.state());
+        return order.deadline();
+    }
+
+    function _requireBefore(bytes32 orderId, uint64 deadline) private view {
+        if (block.timestamp > deadline) revert DeadlinePassed(orderId, deadline, block.timestamp);
+    }
+
+    function _requireSignature(address signer, bytes32 structHash, bytes calldata signature) private view {
+        bytes32 digest = _digest(structHash);
+        if (!AccountSignature.isValid(signer, digest, signature)) revert InvalidSignature(signer, digest);
+    }
+
+    function _requireKey(Terms calldata offer, bytes32 key) private pure {
+        bytes32 found;
+        assembly ("memory-safe") {
+            mstore(0, key)
+            found := keccak256(0, 32)
+        }
+        if (found != offer.keyCommitment) revert WrongKey(offer.keyCommitment, found);
+    }
+
+    /// @dev That the buyer is not zero follows from its being the caller.
+    function _requireTerms(Terms calldata offer, address seller) private view {
+        address committer = sellerOf[offer.listing];
+        if (committer == address(0) || committer != seller) {
+            revert ListingNotOfSeller(offer.listing, seller, committer);
+        }
+        uint256 size = offer.chunkSize;
+        if (size != 1024 && size != 4096 && size != 16384) revert ChunkSizeUnsupported(uint32(size));
+        if (offer.chunkCount == 0) revert NoChunks();
+        _requireWindow(offer.revealWindow);
+        _requireWindow(offer.disputeWindow);
+    }
+
+    function _requireWindow(uint256 window) private pure {
+        unchecked {
+            // One comparison for both bounds: what is below the lower becomes huge.
+            if (window - MIN_WINDOW > MAX_WINDOW - MIN_WINDOW) {
+                revert WindowOutOfBounds(MIN_WINDOW, MAX_WINDOW, uint32(window));
+            }
+        }
+    }
+
+    /// @dev That chunk `index` of a revealed delivery does not decrypt to what was committed, and is in time.
+    function _requireFault(
+        bytes32 orderId,
+        Terms calldata offer,
+        bytes32 key,
+        uint256 index,
+        bytes calldata chunk,
+        bytes32 leafHash,
+        bytes32[] calldata path
+    ) private {
         _requireBefore(orderId, _requireState(orderId, State.Revealed));
         _requireKey(offer, key);
         _requireDelivered(offer, index, chunk, leafHash, path);
@@ -153,55 +288,11 @@ contract DataExchange is IDataExchange, EIP712 {
         bytes memory plain = ChaCha20.decrypt(key, uint64(index), chunk);
         if (MerkleProof9162.leafHash(plain) == leafHash) revert ChunkIsHonest(index, leafHash);
         emit Disputed(orderId, index);
-        _payBuyer(orderId, offer);
-    }
-
-    /// @inheritdoc IDataExchange
-    function hashOffer(Offer calldata offer) external pure returns (bytes32) {
-        return OfferHash.hash(offer);
-    }
-
-    /// @inheritdoc IDataExchange
-    function domainSeparator() external view returns (bytes32) {
-        return _domainSeparatorV4();
-    }
-
-    function _requireState(bytes32 orderId, State expected) private view returns (uint64 deadline) {
-        Order memory order = orderOf[orderId];
-        if (order.state != expected) revert WrongState(orderId, expected, order.state);
-        return order.deadline;
-    }
-
-    function _requireBefore(bytes32 orderId, uint64 deadline) private view {
-        if (block.timestamp > deadline) revert DeadlinePassed(orderId, deadline, block.timestamp);
-    }
-
-    function _requireKey(Offer calldata offer, bytes32 key) private pure {
-        bytes32 found = keccak256(abi.encode(key));
-        if (found != offer.keyCommitment) revert WrongKey(offer.keyCommitment, found);
-    }
-
-    /// @dev That the buyer is not zero follows from its being the caller.
-    function _requireTerms(Offer calldata offer) private view {
-        address seller = sellerOf[offer.listing];
-        if (seller == address(0) || seller != offer.seller) {
-            revert ListingNotOfSeller(offer.listing, offer.seller, seller);
-        }
-        if (offer.chunkSize != 1024 && offer.chunkSize != 4096 && offer.chunkSize != 16384) {
-            revert ChunkSizeUnsupported(offer.chunkSize);
-        }
-        if (offer.chunkCount == 0) revert NoChunks();
-        _requireWindow(offer.revealWindow);
-        _requireWindow(offer.disputeWindow);
-    }
-
-    function _requireWindow(uint32 window) private pure {
-        if (window < MIN_WINDOW || window > MAX_WINDOW) revert WindowOutOfBounds(MIN_WINDOW, MAX_WINDOW, window);
     }
 
     /// @dev That this ciphertext and this leaf hash are chunk `index` of the delivery.
     function _requireDelivered(
-        Offer calldata offer,
+        Terms calldata offer,
         uint256 index,
         bytes calldata chunk,
         bytes32 leafHash,
@@ -218,44 +309,20 @@ contract DataExchange is IDataExchange, EIP712 {
         if (root != offer.deliveryRoot) revert WrongRoot(offer.deliveryRoot, root);
     }
 
-    function _payBuyer(bytes32 orderId, Offer calldata offer) private {
-        orderOf[orderId] = Order(State.Refunded, 0);
+    function _payBuyer(bytes32 orderId, Terms calldata offer, address to) private {
+        _orders[orderId] = orderSlot(State.Refunded, 0);
         emit Refunded(orderId);
-        _pay(offer.token, offer.buyer, uint256(offer.price) + offer.bond);
-    }
-
-    function _paySeller(bytes32 orderId, Offer calldata offer) private {
-        orderOf[orderId] = Order(State.Released, 0);
-        freeBalance[offer.seller][offer.token] += offer.bond;
-        emit Released(orderId);
-        _pay(offer.token, offer.seller, offer.price);
-    }
-
-    function _pay(address token, address to, uint256 amount) private {
-        if (gasleft() < Payout.GAS_LEFT) revert GasTooLow(Payout.GAS_LEFT, gasleft());
-        if (Payout.tryPush(token, to, amount)) return;
-        freeBalance[to][token] += amount;
-        emit Credited(to, token, amount);
-    }
-
-    function _debit(address owner, address token, uint256 amount) private {
-        uint256 balance = freeBalance[owner][token];
-        if (balance < amount) revert FreeBalanceTooLow(owner, token, amount, balance);
         unchecked {
-            freeBalance[owner][token] = balance - amount;
+            // Both have 128 bits.
+            _pay(_account(offer.token), _account(offer.buyer), to, offer.price + offer.bond);
         }
     }
 
-    /// @dev Takes exactly `amount` from the caller, or reverts.
-    function _collect(address token, uint256 amount) private {
-        uint256 due = token == ETHER ? amount : 0;
-        if (msg.value != due) revert WrongPayment(due, msg.value);
-        if (token == ETHER) return;
-        if (token.code.length == 0) revert NotAToken(token);
-        uint256 before = IERC20(token).balanceOf(address(this));
-        IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
-        uint256 afterwards = IERC20(token).balanceOf(address(this));
-        uint256 brought = afterwards > before ? afterwards - before : 0;
-        if (brought != amount) revert WrongTransfer(token, amount, brought);
+    function _paySeller(bytes32 orderId, Terms calldata offer, address to) private {
+        (address seller, address token) = (_account(offer.seller), _account(offer.token));
+        _orders[orderId] = orderSlot(State.Released, 0);
+        _credit(seller, token, offer.bond);
+        emit Released(orderId);
+        _pay(token, seller, to, offer.price);
     }
 }

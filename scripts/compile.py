@@ -162,7 +162,8 @@ def artifacts() -> dict[Path, str]:
     compiled = compile_all(compiler, names)
     files = {}
     for source in names:
-        for name, output in compiled[source].items():
+        # A file of types alone has no contract.
+        for name, output in compiled.get(source, {}).items():
             bytecode = output["evm"]["bytecode"]["object"]
             shipped = name in ("DataExchange", "TestToken")
             if not shipped and (not source.startswith("contracts/test/") or not bytecode):

@@ -10,7 +10,8 @@ pragma solidity 0.8.37;
 ///
 /// Money leaves in two ways. `refund`, `release`, `claim` and `dispute` push it to the party; a push that fails
 /// (a receiver that reverts, a token that blocks it) becomes a free balance of that party, so that it holds up nobody.
-/// `withdraw` pays a free balance to whatever address its owner names.
+/// `withdraw` pays a free balance to whatever address its owner names, and `refundTo`, `claimTo` and `disputeTo` push
+/// the caller's own money there at once.
 interface IDataExchange {
     /// @notice What a seller signs (EIP-712) and a buyer accepts.
     /// @param listing The committed data set: `keccak256(abi.encode(seller, listingRoot, manifestHash))`.
@@ -56,6 +57,41 @@ interface IDataExchange {
         Cancelled
     }
 
+    /// @notice What moves an order; `Release` by the buyer's own call or by its signature.
+    enum Action {
+        Accept,
+        Cancel,
+        Reveal,
+        Refund,
+        Release,
+        Claim,
+        Dispute
+    }
+
+    /// @notice Something that may happen to an order now.
+    /// @param action What.
+    /// @param by Who alone may do it; zero means anyone.
+    /// @param until The last second at which it may be done; the largest number means that time does not end it.
+    struct Possible {
+        Action action;
+        address by;
+        uint64 until;
+    }
+
+    /// @notice A token holder's signature that lets the contract take its tokens (EIP-2612).
+    /// @param value The allowance that it gives.
+    /// @param deadline The last second at which the token takes it.
+    /// @param v Recovery value of the signature.
+    /// @param r First half of the signature.
+    /// @param s Second half of the signature.
+    struct Permit {
+        uint256 value;
+        uint256 deadline;
+        uint8 v;
+        bytes32 r;
+        bytes32 s;
+    }
+
     /// @notice A data set was committed.
     event Committed(bytes32 indexed listing, address indexed seller, bytes32 listingRoot, bytes32 manifestHash);
     /// @notice The price and the bond of an order are locked.
@@ -72,9 +108,9 @@ interface IDataExchange {
     event Cancelled(bytes32 indexed orderId);
     /// @notice The key of the delivery is public.
     event Revealed(bytes32 indexed orderId, bytes32 key);
-    /// @notice Price and bond went to the buyer.
+    /// @notice Price and bond went to the buyer, or where it said.
     event Refunded(bytes32 indexed orderId);
-    /// @notice The price went to the seller and the bond to its free balance.
+    /// @notice The price went to the seller, or where it said, and the bond to its free balance.
     event Released(bytes32 indexed orderId);
     /// @notice Delivery chunk `index` is proven not to be the committed one; `Refunded` follows.
     event Disputed(bytes32 indexed orderId, uint256 index);
@@ -107,7 +143,7 @@ interface IDataExchange {
     error NoChunks();
     /// @notice A window is shorter than `MIN_WINDOW` or longer than `MAX_WINDOW`.
     error WindowOutOfBounds(uint32 min, uint32 max, uint32 found);
-    /// @notice Neither a key's signature by the seller, nor one that the seller's contract takes.
+    /// @notice Neither a key's signature by this account, nor one that its contract takes.
     error InvalidSignature(address signer, bytes32 digest);
     /// @notice The ether sent along is not the amount due, which is none when the money is a token.
     error WrongPayment(uint256 expected, uint256 found);
@@ -159,6 +195,13 @@ interface IDataExchange {
     /// `deliveryRoot` from its own selection and the whole ciphertext (PROTOCOL 6.6) buys whatever the seller put there.
     function accept(Offer calldata offer, bytes calldata signature) external payable returns (bytes32 orderId);
 
+    /// @notice `accept` of an offer in a token, with the allowance given by signature: one transaction pays.
+    /// @param permit The buyer's, for this contract. Where it is refused, because somebody has already used it, the
+    /// allowance that is there counts.
+    function acceptWithPermit(Offer calldata offer, bytes calldata signature, Permit calldata permit)
+        external
+        returns (bytes32 orderId);
+
     /// @notice Makes sure that an offer which is not accepted yet never will be. Only its seller.
     function cancel(Offer calldata offer) external;
 
@@ -170,13 +213,27 @@ interface IDataExchange {
     /// @notice Returns the price, and pays the bond, to the buyer of an order whose key was not revealed in time. Anyone.
     function refund(Offer calldata offer) external;
 
+    /// @notice `refund` by the buyer itself, which may have its money sent elsewhere.
+    /// @param to Where price and bond go; when they cannot be pushed there they become the buyer's free balance.
+    function refundTo(Offer calldata offer, address to) external;
+
     /// @notice Pays the seller before the dispute window is over. Only the buyer.
     function release(Offer calldata offer) external;
+
+    /// @notice `release` by whoever has the buyer's word for it, so that the buyer needs no gas.
+    /// @param signature The buyer's over the EIP-712 digest of `Release(bytes32 order)`: in the forms of `accept`.
+    /// @dev Warning: the signature does not expire. A buyer that gives it away before it has the key and has seen the
+    /// whole delivery decrypt to what was committed gives up its dispute.
+    function releaseBySig(Offer calldata offer, bytes calldata signature) external;
 
     /// @notice Pays the seller of every order whose dispute window is over without a dispute, and passes over those that
     /// are not there yet or no longer. Anyone.
     /// @dev Reverts when nothing at all could be claimed.
     function claim(Offer[] calldata offers) external;
+
+    /// @notice `claim` by the seller itself, which may have its money sent elsewhere. All orders must be the caller's.
+    /// @param to Where the prices go; what cannot be pushed there becomes the seller's free balance.
+    function claimTo(Offer[] calldata offers, address to) external;
 
     /// @notice Proves that one chunk of a revealed delivery does not decrypt to what was committed, and returns price
     /// and bond to the buyer. Anyone, until the dispute deadline, so that a buyer may leave it to a watchtower.
@@ -194,6 +251,18 @@ interface IDataExchange {
         bytes32[] calldata path
     ) external;
 
+    /// @notice `dispute` by the buyer itself, which may have its money sent elsewhere.
+    /// @param to Where price and bond go; when they cannot be pushed there they become the buyer's free balance.
+    function disputeTo(
+        Offer calldata offer,
+        bytes32 key,
+        uint256 index,
+        bytes calldata chunk,
+        bytes32 leafHash,
+        bytes32[] calldata path,
+        address to
+    ) external;
+
     /// @notice The seller of a committed listing, else zero.
     function sellerOf(bytes32 listing) external view returns (address);
 
@@ -204,6 +273,11 @@ interface IDataExchange {
     /// @return state The state.
     /// @return deadline The last second to reveal in `Locked`, to dispute in `Revealed`; zero in all others.
     function orderOf(bytes32 orderId) external view returns (State state, uint64 deadline);
+
+    /// @notice What may happen to an order now, by whom, until when; nothing once it has ended.
+    /// @dev It knows state and time. Whether an accept would be refused for the offer's terms, its signature or the
+    /// payment shows only when the accept is tried out.
+    function possibleActions(Offer calldata offer) external view returns (State state, Possible[] memory actions);
 
     /// @notice `hashStruct(offer)` of EIP-712, the identifier of its order.
     function hashOffer(Offer calldata offer) external view returns (bytes32);

@@ -27,16 +27,26 @@ library ChaCha20 {
 
     /// @notice The plaintext of `text`, of the same length.
     function decrypt(bytes32 key, uint64 index, bytes calldata text) internal pure returns (bytes memory plain) {
-        uint256 pointer;
-        uint256 end;
-        // Two blocks are written whole: the memory set aside is a multiple of 128 bytes.
+        (uint256 pointer, uint256 end) = (0, 0);
+        (uint256 low, uint256 top, uint256 above16, uint256 above7) = (0, 0, 0, 0);
         assembly ("memory-safe") {
             plain := mload(0x40)
-            mstore(plain, text.length)
             pointer := add(plain, 32)
+            // Two blocks are written whole: the memory set aside is a multiple of 128 bytes.
             end := add(pointer, and(add(text.length, 127), not(127)))
             mstore(0x40, end)
+            mstore(plain, text.length)
+            // The masks that are used most go by way of memory, where the optimizer loses sight of them, to the stack:
+            // from there each use takes one byte of code instead of 33.
+            mstore(end, LOW)
+            mstore(add(end, 32), TOP)
+            mstore(add(end, 64), ABOVE_16)
+            mstore(add(end, 96), ABOVE_7)
             calldatacopy(pointer, text.offset, text.length)
+            low := mload(end)
+            top := mload(add(end, 32))
+            above16 := mload(add(end, 64))
+            above7 := mload(add(end, 96))
         }
         uint256 words = _swap(uint256(key));
         uint256 upperKey = _spread(words >> 128);
@@ -44,7 +54,8 @@ library ChaCha20 {
         uint256 counters = FIRST_COUNTERS | _spread(_swap(index));
         unchecked {
             for (; pointer < end; pointer += 128) {
-                (uint256 a, uint256 b, uint256 c, uint256 d) = _twoBlocks(upperKey, lowerKey, counters);
+                (uint256 a, uint256 b, uint256 c, uint256 d) =
+                    _twoBlocks(upperKey, lowerKey, counters, low, top, above16, above7);
                 _mix(pointer, ((a >> 128) << 128) | (b >> 128));
                 _mix(pointer + 32, ((c >> 128) << 128) | (d >> 128));
                 _mix(pointer + 64, (a << 128) | ((b << 128) >> 128));
@@ -55,46 +66,76 @@ library ChaCha20 {
     }
 
     /// @dev The block function of RFC 8439 section 2.3 for two counters: the four rows of the key stream, with the first
-    /// block's bytes in their upper halves and the second's in their lower.
-    function _twoBlocks(uint256 upperKey, uint256 lowerKey, uint256 counters)
-        private
-        pure
-        returns (uint256 a, uint256 b, uint256 c, uint256 d)
-    {
+    /// block's bytes in their upper halves and the second's in their lower. The last four arguments are masks.
+    function _twoBlocks(
+        uint256 upperKey,
+        uint256 lowerKey,
+        uint256 counters,
+        uint256 low,
+        uint256 top,
+        uint256 above16,
+        uint256 above7
+    ) private pure returns (uint256 a, uint256 b, uint256 c, uint256 d) {
         (a, b, c, d) = (CONSTANTS, upperKey, lowerKey, counters);
-        for (uint256 i; i < 10; ++i) {
-            // A quarter round (section 2.1) on every column.
-            a = _add(a, b, LOW, TOP);
-            d ^= a;
-            d = _pick(d << 16, d >> 16, ABOVE_16);
-            c = _add(c, d, LOW, TOP);
-            b ^= c;
-            b = _pick(b << 12, b >> 20, ABOVE_12);
-            a = _add(a, b, LOW, TOP);
-            d ^= a;
-            d = _pick(d << 8, d >> 24, ABOVE_8);
-            c = _add(c, d, LOW, TOP);
-            b ^= c;
-            b = _pick(b << 7, b >> 25, ABOVE_7);
-            // On every diagonal: with the rows turned, a column.
-            b = (b << 64) | (b >> 192);
-            c = (c << 128) | (c >> 128);
-            d = (d << 192) | (d >> 64);
-            a = _add(a, b, LOW, TOP);
-            d ^= a;
-            d = _pick(d << 16, d >> 16, ABOVE_16);
-            c = _add(c, d, LOW, TOP);
-            b ^= c;
-            b = _pick(b << 12, b >> 20, ABOVE_12);
-            a = _add(a, b, LOW, TOP);
-            d ^= a;
-            d = _pick(d << 8, d >> 24, ABOVE_8);
-            c = _add(c, d, LOW, TOP);
-            b ^= c;
-            b = _pick(b << 7, b >> 25, ABOVE_7);
-            b = (b << 192) | (b >> 64);
-            c = (c << 128) | (c >> 128);
-            d = (d << 64) | (d >> 192);
+        assembly ("memory-safe") {
+            // Addition modulo 2^32 in every lane; the top bits are added apart, so that no carry leaves its lane.
+            function sum(x, y, others, tops) -> z {
+                z := xor(add(and(y, others), and(x, others)), and(xor(y, x), tops))
+            }
+            // Every lane rotated to the left; the mask has ones where the bits shifted to the left belong.
+            function turn(x, left, right, mask) -> z {
+                z := shr(right, x)
+                z := xor(z, and(xor(z, shl(left, x)), mask))
+            }
+            for { let i := 5 } i { i := sub(i, 1) } {
+                // A quarter round (section 2.1) on every column.
+                a := sum(a, b, low, top)
+                d := turn(xor(d, a), 16, 16, above16)
+                c := sum(c, d, low, top)
+                b := turn(xor(b, c), 12, 20, ABOVE_12)
+                a := sum(a, b, low, top)
+                d := turn(xor(d, a), 8, 24, ABOVE_8)
+                c := sum(c, d, low, top)
+                b := turn(xor(b, c), 7, 25, above7)
+                // On every diagonal: with the rows turned, a column.
+                b := or(shl(64, b), shr(192, b))
+                c := or(shl(128, c), shr(128, c))
+                d := or(shl(192, d), shr(64, d))
+                a := sum(a, b, low, top)
+                d := turn(xor(d, a), 16, 16, above16)
+                c := sum(c, d, low, top)
+                b := turn(xor(b, c), 12, 20, ABOVE_12)
+                a := sum(a, b, low, top)
+                d := turn(xor(d, a), 8, 24, ABOVE_8)
+                c := sum(c, d, low, top)
+                b := turn(xor(b, c), 7, 25, above7)
+                b := or(shl(192, b), shr(64, b))
+                c := or(shl(128, c), shr(128, c))
+                d := or(shl(64, d), shr(192, d))
+                // The same again: half the turns of the loop cost less.
+                a := sum(a, b, low, top)
+                d := turn(xor(d, a), 16, 16, above16)
+                c := sum(c, d, low, top)
+                b := turn(xor(b, c), 12, 20, ABOVE_12)
+                a := sum(a, b, low, top)
+                d := turn(xor(d, a), 8, 24, ABOVE_8)
+                c := sum(c, d, low, top)
+                b := turn(xor(b, c), 7, 25, above7)
+                b := or(shl(64, b), shr(192, b))
+                c := or(shl(128, c), shr(128, c))
+                d := or(shl(192, d), shr(64, d))
+                a := sum(a, b, low, top)
+                d := turn(xor(d, a), 16, 16, above16)
+                c := sum(c, d, low, top)
+                b := turn(xor(b, c), 12, 20, ABOVE_12)
+                a := sum(a, b, low, top)
+                d := turn(xor(d, a), 8, 24, ABOVE_8)
+                c := sum(c, d, low, top)
+                b := turn(xor(b, c), 7, 25, above7)
+                b := or(shl(192, b), shr(64, b))
+                c := or(shl(128, c), shr(128, c))
+                d := or(shl(64, d), shr(192, d))
+            }
         }
         a = _serialise(_add(a, CONSTANTS, LOW, TOP));
         b = _serialise(_add(b, upperKey, LOW, TOP));
@@ -102,7 +143,7 @@ library ChaCha20 {
         d = _serialise(_add(d, counters, LOW, TOP));
     }
 
-    /// @dev Addition modulo 2^32 in every lane; the top bits are added apart, so that no carry leaves its lane.
+    /// @dev Addition modulo 2^32 in every lane.
     function _add(uint256 x, uint256 y, uint256 low, uint256 top) private pure returns (uint256) {
         unchecked {
             return ((x & low) + (y & low)) ^ ((x ^ y) & top);

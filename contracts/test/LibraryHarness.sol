@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {AccountSignature} from "../libraries/AccountSignature.sol";
 import {ChaCha20} from "../libraries/ChaCha20.sol";
 import {MerkleProof9162} from "../libraries/MerkleProof9162.sol";
-import {SellerSignature} from "../libraries/SellerSignature.sol";
 
 /// @title The libraries as calls, so that published vectors can be put to them, and what the contract never asks them
 contract LibraryHarness {
@@ -11,7 +11,7 @@ contract LibraryHarness {
         return ChaCha20.decrypt(key, index, text);
     }
 
-    function leafHash(bytes calldata data) external pure returns (bytes32) {
+    function leafHash(bytes calldata data) external view returns (bytes32) {
         return MerkleProof9162.leafHash(data);
     }
 
@@ -25,6 +25,6 @@ contract LibraryHarness {
     }
 
     function signed(address signer, bytes32 digest, bytes calldata signature) external view returns (bool) {
-        return SellerSignature.isValid(signer, digest, signature);
+        return AccountSignature.isValid(signer, digest, signature);
     }
 }

@@ -49,6 +49,7 @@ from blindfair.protocol.quantities import (
     TransactionHash,
     Wei,
 )
+from blindfair.protocol.release import sign_release
 from blindfair.protocol.signing import Domain
 
 MONEY = Wei(10**20)
@@ -188,6 +189,10 @@ class World:
 
     def sign(self, offer: Offer) -> Signature:
         return sign_offer(offer, self.domain, bytes(self.seller.key))
+
+    def sign_release(self, offer: Offer, account: LocalAccount | None = None) -> Signature:
+        """The buyer's word, or somebody else's, that an order may be released."""
+        return sign_release(offer.struct_hash(), self.domain, bytes((account or self.buyer).key))
 
     # --- calls -----------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 """Whose word the contract takes for an offer, and whose not (PROTOCOL 1, 6.5)."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +44,37 @@ def test_contract_and_package_agree_on_every_digest(ether_world: World, change: 
     offer = replace(ether_world.sale().offer, **change)
     assert ether_world.read("hashOffer", offer) == offer.struct_hash()
     assert ether_world.exchange.domain_separator() == ether_world.domain.typed({"Nothing": []}, {}).header
+
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "offers"
+
+
+def vectors(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((VECTORS / f"{name}.json").read_text())
+    return loaded
+
+
+def test_the_vectors_of_offers_and_releases_hold_on_chain(ether_world: World) -> None:
+    """The same files that the package's own signing is tested with."""
+    world, harness = ether_world, ether_world.new_contract("LibraryHarness")
+    offers = [case for case in vectors("offers")["cases"] if case["expect"] == "ok"]
+    for case in offers:
+        assert world.read("hashOffer", Offer.from_document(case["offer"])).hex() == case["struct_hash"]
+    for case in [*offers, *vectors("releases")["cases"], *vectors("messages")["cases"]]:
+        signature, digest = bytes.fromhex(case["signature"]), bytes.fromhex(case["digest"])
+        assert world.answer(harness.call("signed", case["signer"], digest, signature)) == (1).to_bytes(32, "big")
+        assert world.answer(harness.call("signed", ETHER, digest, signature)) == bytes(32)
+
+
+def test_the_vectors_of_bad_signatures_are_bad_on_chain(ether_world: World) -> None:
+    world, harness, file = ether_world, ether_world.new_contract("LibraryHarness"), vectors("signatures")
+    domain = Domain(file["domain"]["chain_id"], Address(file["domain"]["contract"]))
+    offer = Offer.from_document(file["offer"])
+    digest = offer.signing_digest(domain)
+    for case in file["cases"]:
+        signer = case.get("signer", offer.seller)
+        found = world.answer(harness.call("signed", signer, digest, bytes.fromhex(case["signature"])))
+        assert found == (case["expect"] == "ok").to_bytes(32, "big"), case["name"]
 
 
 def test_every_field_is_signed(ether_world: World) -> None:

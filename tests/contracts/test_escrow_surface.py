@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from escrow_world import World, artifact
 from eth_utils.abi import collapse_if_tuple
 from web3 import Web3
@@ -12,19 +13,24 @@ from blindfair.chain.artifacts import load_artifact
 from blindfair.protocol.hashing import keccak256
 from blindfair.protocol.order import OrderState
 
-COMPILER = Path(__file__).parents[2] / "contracts" / "compiler.json"
+SOURCES = Path(__file__).parents[2] / "contracts"
+COMPILER = SOURCES / "compiler.json"
 OFFER = (
     "(bytes32,bytes32,bytes32,bytes32,uint32,uint32,address,address,address,"
     "uint128,uint128,uint32,uint32,uint64,uint256)"
 )
+PERMIT = "(uint256,uint256,uint8,bytes32,bytes32)"
 
 FUNCTIONS = f"""
 accept({OFFER},bytes)->(bytes32)
+acceptWithPermit({OFFER},bytes,{PERMIT})->(bytes32)
 cancel({OFFER})->()
 claim({OFFER}[])->()
+claimTo({OFFER}[],address)->()
 commit(bytes32,bytes32)->(bytes32)
 deposit(address,uint256)->()
 dispute({OFFER},bytes32,uint256,bytes,bytes32,bytes32[])->()
+disputeTo({OFFER},bytes32,uint256,bytes,bytes32,bytes32[],address)->()
 domainSeparator()->(bytes32)
 eip712Domain()->(bytes1,string,string,uint256,address,bytes32,uint256[])
 freeBalance(address,address)->(uint256)
@@ -33,8 +39,11 @@ MAX_WINDOW()->(uint32)
 MIN_WINDOW()->(uint32)
 orderOf(bytes32)->(uint8,uint64)
 PAYOUT_GAS()->(uint256)
+possibleActions({OFFER})->(uint8,(uint8,address,uint64)[])
 refund({OFFER})->()
+refundTo({OFFER},address)->()
 release({OFFER})->()
+releaseBySig({OFFER},bytes)->()
 reveal({OFFER},bytes32)->()
 sellerOf(bytes32)->(address)
 withdraw(address,uint256,address)->()
@@ -87,9 +96,7 @@ WrongTransfer(address,uint256,uint256)
 LIBRARY_ERRORS = """
 FailedCall()
 InsufficientBalance(uint256,uint256)
-InvalidShortString()
 SafeERC20FailedOperation(address)
-StringTooLong(string)
 """.strip().splitlines()
 
 
@@ -117,7 +124,7 @@ def test_the_surface_is_this() -> None:
     assert signatures("event") == set(EVENTS)
     assert signatures("error") == {*ERRORS, *LIBRARY_ERRORS}
     kinds = {item["type"] for item in load_artifact("DataExchange").abi}
-    assert kinds == {"constructor", "function", "event", "error"}, "neither receive nor fallback"
+    assert kinds == {"function", "event", "error"}, "neither receive nor fallback"
 
 
 def test_nothing_can_be_replaced_or_removed() -> None:
@@ -135,17 +142,42 @@ def test_every_chain_takes_a_contract_of_this_size() -> None:
 
 def test_the_shipped_code_was_compiled_with_the_settings_beside_the_sources() -> None:
     compiler = json.loads(COMPILER.read_text())
-    for name in ("DataExchange", "TestToken", "HostileToken", "HostileWallet", "LibraryHarness", "PayoutHarness"):
+    for name in (
+        "DataExchange",
+        "TestToken",
+        "HostileToken",
+        "HostileWallet",
+        "LibraryHarness",
+        "PayoutHarness",
+        "PermitToken",
+    ):
         found = artifact(name)
         assert (found["compiler"], found["settings"]) == (compiler["version"], compiler["settings"])
 
 
-def test_an_order_is_state_and_deadline_in_one_slot(ether_world: World) -> None:
+def layout() -> dict[str, tuple[int, int, str]]:
+    """Variable to slot, offset and type, as the compiler says."""
+    return {e["label"]: (e["slot"], e["offset"], e["type"]) for e in artifact("DataExchange")["storageLayout"]}
+
+
+def test_the_contract_stores_three_mappings_and_a_word_for_each_order() -> None:
+    """A mapping's values begin a slot of their own; `OrderSlot` is one word and the whole of the value."""
+    assert layout() == {
+        "freeBalance": (0, 0, "mapping(address => mapping(address => uint256))"),
+        "sellerOf": (1, 0, "mapping(bytes32 => address)"),
+        "_orders": (2, 0, "mapping(bytes32 => OrderSlot)"),
+    }
+    source = (SOURCES / "libraries" / "OrderSlot.sol").read_text()
+    assert "type OrderSlot is uint256;" in source
+
+
+@pytest.mark.parametrize("state", [OrderState.LOCKED, OrderState.REVEALED, OrderState.RELEASED, OrderState.CANCELLED])
+def test_an_order_is_state_and_deadline_in_one_slot(ether_world: World, state: OrderState) -> None:
     world, sale = ether_world, ether_world.sale()
-    world.bring_to(OrderState.LOCKED, sale)
-    (base,) = (e["slot"] for e in artifact("DataExchange")["storageLayout"] if e["label"] == "orderOf")
+    world.bring_to(state, sale)
+    base = layout()["_orders"][0]
     slot = int.from_bytes(keccak256(sale.offer.struct_hash() + base.to_bytes(32, "big")), "big")
     contract = Web3.to_checksum_address(world.exchange.address)
     found = int.from_bytes(bytes(world.web3.eth.get_storage_at(contract, slot)), "big")
-    assert found == world.deadline(sale.offer) << 8 | OrderState.LOCKED.value
+    assert found == world.deadline(sale.offer) << 8 | state.value
     assert bytes(world.web3.eth.get_storage_at(contract, slot + 1)) == bytes(32)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from blindfair.protocol.documents import canonical, parse
 from blindfair.protocol.errors import BadSignature, InvalidOption, MalformedMessage
 from blindfair.protocol.offer import Offer, recover_offer_signer, sign_offer
-from blindfair.protocol.quantities import Address, Digest, Signature
+from blindfair.protocol.quantities import Address, Digest, OrderId, Signature
+from blindfair.protocol.release import recover_release_signer, release_digest, sign_release
 from blindfair.protocol.signing import (
     CURVE_ORDER,
     Domain,
@@ -23,7 +24,7 @@ from blindfair.protocol.signing import (
 )
 from protocol.vector_files import Case, each, load, outcome
 from vectors.topics_data import SELLER_KEY
-from vectors.topics_trade import DOMAINS, OFFER, ORDER
+from vectors.topics_trade import BUYER_KEY, DOMAINS, OFFER, ORDER
 
 GOOD = Offer.from_document(dict(OFFER))
 DOMAIN = Domain(31337, Address("0x" + "c0" * 20))
@@ -65,6 +66,22 @@ def test_messages_are_signed_as_typed_data(case: Case) -> None:
     for other in map(domain_of, DOMAINS):
         signer = recover_message_signer(other, Digest(kind), Digest(body), signature)
         assert (signer == case["signer"]) == (other == domain)
+
+
+@each("offers/releases.json")
+def test_releases_are_signed_as_typed_data(case: Case) -> None:
+    domain, order = domain_of(case["domain"]), OrderId(bytes.fromhex(case["order"]))
+    assert release_digest(order, domain).hex() == case["digest"]
+    signature = sign_release(order, domain, BUYER_KEY)
+    assert signature.hex() == case["signature"]
+    assert recover_release_signer(order, domain, signature) == case["signer"]
+    for other in map(domain_of, DOMAINS):
+        assert (recover_release_signer(order, other, signature) == case["signer"]) == (other == domain)
+    # A word for one order is none for another, nor is the order's number signed as a message.
+    other_order = OrderId(bytes.fromhex(case["digest"]))
+    assert recover_release_signer(other_order, domain, signature) != case["signer"]
+    as_message = sign_message(domain, Digest(order), Digest(order), BUYER_KEY)
+    assert recover_release_signer(order, domain, as_message) != case["signer"]
 
 
 def test_the_order_number_is_the_same_on_every_chain_and_the_signature_is_not() -> None:

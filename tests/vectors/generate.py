@@ -36,6 +36,7 @@ def build() -> dict[str, dict[str, Any]]:
         "offers/offers.json": {"source": "PROTOCOL 6.5, EIP-712", "cases": topics_trade.offers()},
         "offers/signatures.json": {"source": "PROTOCOL 1, EIP-712"} | topics_trade.signatures(),
         "offers/agreements.json": {"source": "PROTOCOL 5.6, 9", "cases": topics_trade.agreements()},
+        "offers/releases.json": {"source": "PROTOCOL 7, EIP-712", "cases": topics_trade.releases()},
         "offers/messages.json": {"source": "PROTOCOL 4, EIP-712", "cases": topics_trade.messages()},
         "deliveries/deliveries.json": {"source": "PROTOCOL 6.2, 6.3, 6.6"} | topics_trade.deliveries(),
         "deliveries/faults.json": {"source": "PROTOCOL 7"} | topics_trade.faults(),

@@ -207,6 +207,7 @@ OFFER_TYPE = (
     "uint32 disputeWindow,uint64 expiry,uint256 nonce)"
 )
 MESSAGE_TYPE = "Message(bytes32 kind,bytes32 body)"
+RELEASE_TYPE = "Release(bytes32 order)"
 DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
 

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from vectors.reference import (
     MESSAGE_TYPE,
     OFFER_TYPE,
+    RELEASE_TYPE,
     address,
     audit_path,
     chunks_of,
@@ -134,6 +135,27 @@ def agreements() -> list[Case]:
     for field in body:
         without = {name: value for name, value in body.items() if name != field}
         cases.append({"name": f"without {field}", "body": without, "expect": "MalformedMessage"})
+    return cases
+
+
+def releases() -> list[Case]:
+    """PROTOCOL 7: the buyer's signed word that an order may be released."""
+    cases = []
+    for nonce in (0, 1, 2**256 - 1):
+        offer = OFFER | {"nonce": str(nonce)}
+        order = hash_struct(OFFER_TYPE, list(offer.values()))
+        for domain in DOMAINS:
+            digest = typed_digest(domain, hash_struct(RELEASE_TYPE, ["0x" + order.hex()]))
+            cases.append(
+                {
+                    "name": f"nonce {nonce}, chain {domain['chain_id']}, contract {str(domain['contract'])[:4]}",
+                    "domain": domain,
+                    "order": order.hex(),
+                    "digest": digest.hex(),
+                    "signer": address(BUYER_KEY),
+                    "signature": sign(digest, BUYER_KEY).hex(),
+                }
+            )
     return cases
 
 

@@ -35,8 +35,20 @@ ERC20: Abi = (
         "inputs": [{"name": "account", "type": "address"}],
         "outputs": [{"name": "", "type": "uint256"}],
     },
+    {
+        "type": "function",
+        "name": "nonces",
+        "inputs": [{"name": "owner", "type": "address"}],
+        "outputs": [{"name": "", "type": "uint256"}],
+    },
+    {
+        "type": "function",
+        "name": "DOMAIN_SEPARATOR",
+        "inputs": [],
+        "outputs": [{"name": "", "type": "bytes32"}],
+    },
 )
-"""What this program asks of a token (ERC-20)."""
+"""What this program asks of a token (ERC-20), and of one that takes allowances by signature (EIP-2612)."""
 
 
 def exchange_abi() -> Abi:

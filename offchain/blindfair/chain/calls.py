@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from blindfair.chain.abi import ERC20, encode_call, exchange_abi
+from blindfair.chain.permit import Permit
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import (
     ETHER,
@@ -62,34 +63,63 @@ class ExchangeCalls:
 
     def accept(self, offer: Offer, signature: Signature) -> Call:
         """Lock the price; a token must be approved first. `signature` is the seller's."""
-        return self._call("accept", _struct(offer), signature, value=_ether(offer.token, offer.price))
+        return self._call("accept", struct_of(offer), signature, value=_ether(offer.token, offer.price))
+
+    def accept_with_permit(self, offer: Offer, signature: Signature, permit: Permit) -> Call:
+        """`accept` of an offer in a token that gives the allowance in the same transaction (EIP-2612)."""
+        return self._call("acceptWithPermit", struct_of(offer), signature, struct_of(permit))
 
     def cancel(self, offer: Offer) -> Call:
         """Make sure that an offer is never accepted."""
-        return self._call("cancel", _struct(offer))
+        return self._call("cancel", struct_of(offer))
 
     def reveal(self, offer: Offer, key: DeliveryKey) -> Call:
         """Publish the delivery key. Warning: it is public as soon as this is broadcast, included or not."""
-        return self._call("reveal", _struct(offer), key)
+        return self._call("reveal", struct_of(offer), key)
 
     def refund(self, offer: Offer) -> Call:
         """Price and bond to the buyer after the reveal deadline."""
-        return self._call("refund", _struct(offer))
+        return self._call("refund", struct_of(offer))
+
+    def refund_to(self, offer: Offer, to: Address) -> Call:
+        """`refund` by the buyer, with its money sent to `to`."""
+        return self._call("refundTo", struct_of(offer), to)
 
     def release(self, offer: Offer) -> Call:
         """Pay the seller on the buyer's word."""
-        return self._call("release", _struct(offer))
+        return self._call("release", struct_of(offer))
+
+    def release_by_signature(self, offer: Offer, signature: Signature) -> Call:
+        """Pay the seller on the buyer's signed word (`protocol.release`), whoever sends it."""
+        return self._call("releaseBySig", struct_of(offer), signature)
 
     def claim(self, offers: Sequence[Offer]) -> Call:
         """Pay the seller of every order whose dispute deadline is over."""
-        return self._call("claim", [_struct(offer) for offer in offers])
+        return self._call("claim", [struct_of(offer) for offer in offers])
+
+    def claim_to(self, offers: Sequence[Offer], to: Address) -> Call:
+        """`claim` by the seller of all these orders, with its money sent to `to`."""
+        return self._call("claimTo", [struct_of(offer) for offer in offers], to)
 
     def dispute(
         self, offer: Offer, key: DeliveryKey, index: ChunkIndex, chunk: bytes, leaf: Digest, path: Sequence[Digest]
     ) -> Call:
         """Prove one delivered chunk wrong: the ciphertext `chunk` at delivery position `index`, the listing leaf hash
         beside it, and the RFC 9162 path of both to the delivery root."""
-        return self._call("dispute", _struct(offer), key, index, chunk, leaf, list(path))
+        return self._call("dispute", struct_of(offer), key, index, chunk, leaf, list(path))
+
+    def dispute_to(
+        self,
+        offer: Offer,
+        key: DeliveryKey,
+        index: ChunkIndex,
+        chunk: bytes,
+        leaf: Digest,
+        path: Sequence[Digest],
+        to: Address,
+    ) -> Call:
+        """`dispute` by the buyer, with its money sent to `to`."""
+        return self._call("disputeTo", struct_of(offer), key, index, chunk, leaf, list(path), to)
 
     def approve(self, token: Address, amount: Wei) -> Call:
         """Let the contract take up to `amount` of a token from the sender (ERC-20)."""
@@ -100,6 +130,7 @@ def _ether(token: Address, amount: Wei) -> Wei:
     return amount if token == ETHER else _NOTHING
 
 
-def _struct(offer: Offer) -> tuple[object, ...]:
-    # `Offer` has the fields of the contract's struct in the same order (PROTOCOL 6.5).
-    return tuple(getattr(offer, field.name) for field in fields(offer))
+def struct_of(value: Offer | Permit) -> tuple[object, ...]:
+    """An argument of a call that is a struct."""
+    # Both have the fields of the contract's struct in the same order (PROTOCOL 6.5 for offers).
+    return tuple(getattr(value, field.name) for field in fields(value))

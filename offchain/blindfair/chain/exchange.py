@@ -10,12 +10,13 @@ from typing import Any
 from web3 import Web3
 
 from blindfair.chain.abi import ERC20, Abi, decode_output, encode_call, exchange_abi
-from blindfair.chain.calls import Call, ExchangeCalls
+from blindfair.chain.calls import Call, ExchangeCalls, struct_of
 from blindfair.chain.events import AcceptedEvent, CommittedEvent, Log, read_logs
 from blindfair.chain.finality import Finality, final_height
 from blindfair.chain.node import asking, request
 from blindfair.protocol.errors import WrongContract
-from blindfair.protocol.order import OrderState
+from blindfair.protocol.offer import Offer
+from blindfair.protocol.order import Action, OrderState, Possible
 from blindfair.protocol.quantities import (
     ETHER,
     Address,
@@ -32,6 +33,8 @@ from blindfair.protocol.quantities import (
 __all__ = ["AcceptedEvent", "Call", "CommittedEvent", "DataExchange", "Finality", "OrderView"]
 
 _GENESIS = BlockNumber(0)
+_ACTIONS = tuple(Action)
+_NO_END = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,19 @@ class DataExchange(ExchangeCalls):
             state, deadline = self._read("orderOf", order_id)
             return OrderView(OrderState(state), Timestamp(deadline))
 
+    def possible_actions(self, offer: Offer) -> tuple[Possible, ...]:
+        """What may happen to an order now, by whom, until when, as the contract says itself."""
+        with asking("possibleActions"):
+            _, found = self._read("possibleActions", struct_of(offer))
+            return tuple(
+                Possible(
+                    _ACTIONS[action],
+                    None if by == ETHER else Address(by),
+                    None if until == _NO_END else Timestamp(until),
+                )
+                for action, by, until in found
+            )
+
     def free_balance(self, owner: Address, token: Address) -> Wei:
         """What `owner` may withdraw or stake as bonds."""
         (amount,) = self._read("freeBalance", owner, token)
@@ -103,6 +119,15 @@ class DataExchange(ExchangeCalls):
         """How much of a token the contract may take from `owner`."""
         (amount,) = self._read_from(token, ERC20, "allowance", owner, self.address)
         return Wei(amount)
+
+    def permit_domain(self, owner: Address, token: Address) -> tuple[Digest, int]:
+        """A token's EIP-712 domain separator and the owner's next nonce, for `permit.sign_permit` (EIP-2612).
+
+        Raises ContractReverted or WrongContract for a token that takes no permits.
+        """
+        (separator,) = self._read_from(token, ERC20, "DOMAIN_SEPARATOR")
+        (nonce,) = self._read_from(token, ERC20, "nonces", owner)
+        return Digest(separator), int(nonce)
 
     def domain_separator(self) -> Digest:
         """The EIP-712 domain in which the contract takes signatures, as it says itself."""

@@ -129,6 +129,29 @@ class Order:
     """The last moment of reveal while locked, of dispute while revealed, else 0."""
 
 
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """Something that may happen to an order now."""
+
+    action: Action
+    """What."""
+
+    by: Address | None
+    """Who alone may do it; None is anyone."""
+
+    until: Timestamp | None
+    """The last moment at which it may be done; None where time does not end it."""
+
+
+def possibilities(order: Order, now: Timestamp) -> frozenset[Possible]:
+    """What may happen to an order now, by whom, until when: the contract's answer to `possibleActions`."""
+    parties = {Actor.BUYER: order.offer.buyer, Actor.SELLER: order.offer.seller, Actor.ANYONE: None}
+    ends = {Action.ACCEPT: order.offer.expiry, Action.REVEAL: order.deadline, Action.DISPUTE: order.deadline}
+    return frozenset(
+        Possible(action, parties[ACTORS[action]], ends.get(action)) for action in possible_actions(order, now)
+    )
+
+
 def possible_actions(order: Order, now: Timestamp) -> frozenset[Action]:
     """The calls that state and time allow: acting is `<=`, undoing is `>` (PROTOCOL 7). `ACTORS` says to whom."""
     match order.state:
@@ -162,9 +185,9 @@ def accept(
     """
     offer = order.offer
     _check_allowed(order, Action.ACCEPT, caller, now)
+    _check_acceptable(offer, committed, windows)
     if signer != offer.seller:
         raise BadSignature("An offer is not signed by its seller", expected=offer.seller, found=signer)
-    _check_acceptable(offer, committed, windows)
     due = offer.price if offer.token == ETHER else Wei(0)
     if value != due:
         raise InsufficientFunds("The payment is not the price", expected=due, found=value)
@@ -205,6 +228,17 @@ def refund(order: Order, caller: Address, now: Timestamp) -> tuple[Order, Effect
 def release(order: Order, caller: Address, now: Timestamp) -> tuple[Order, Effects]:
     """Pay the seller, on the buyer's word. Raises `ForbiddenTransition`."""
     _check_allowed(order, Action.RELEASE, caller, now)
+    return _released(order)
+
+
+def release_by_signature(order: Order, now: Timestamp, signer: Address) -> tuple[Order, Effects]:
+    """Pay the seller on the buyer's signed word, brought by anyone; `signer` is who signed it.
+
+    Raises `ForbiddenTransition`, and `BadSignature` for the word of another.
+    """
+    _check_allowed(order, Action.RELEASE, order.offer.buyer, now)
+    if signer != order.offer.buyer:
+        raise BadSignature("A release is not signed by the buyer", expected=order.offer.buyer, found=signer)
     return _released(order)
 
 

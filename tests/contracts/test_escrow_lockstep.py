@@ -1,0 +1,437 @@
+"""The pure order machine and the deployed contract make the same random trades, hostile arguments included.
+
+After every step both are in the same states, hold the same money for the same people, and have refused for the same
+reason. The invariants of INVARIANTS.md that can be seen from outside are checked after every step too, by number.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from escrow_world import BOND, DEPOSIT, Sale, World, address_of, artifact
+from eth_account.signers.local import LocalAccount
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from blindfair.chain.calls import Call
+from blindfair.protocol import order as model
+from blindfair.protocol.errors import BlindfairError, ContractReverted
+from blindfair.protocol.hashing import keccak256
+from blindfair.protocol.offer import Offer, sign_offer
+from blindfair.protocol.order import Action, Effects, Holder, Order, OrderState, WindowBounds
+from blindfair.protocol.quantities import ETHER, Address, ChunkIndex, DeliveryKey, ListingId, Seconds, Timestamp, Wei
+
+WINDOWS = WindowBounds(Seconds(600), Seconds(30 * 86400))
+PARTIES = ("seller", "buyer", "other")
+ELSEWHERE = Address("0x" + "e1" * 20)
+
+MEANS = {
+    "ForbiddenTransition": {
+        "WrongState",
+        "NotBuyer",
+        "NotSeller",
+        "OfferExpired",
+        "DeadlinePassed",
+        "DeadlineNotPassed",
+    }
+    | {"NothingToClaim", "WrongKey"},
+    "BadSignature": {"InvalidSignature"},
+    "OfferRejected": {"ListingNotOfSeller", "ChunkSizeUnsupported", "NoChunks", "WindowOutOfBounds"},
+    "InsufficientFunds": {"WrongPayment", "FreeBalanceTooLow"},
+    "NoFault": {"WrongKey", "ChunkIndexOutOfRange", "ChunkLengthOutOfRange", "WrongPathLength", "WrongRoot"}
+    | {"ChunkIsHonest"},
+}
+"""The package's error to those of the contract that say the same with other words."""
+
+TABLE = {
+    (OrderState.NONE, OrderState.LOCKED),
+    (OrderState.NONE, OrderState.CANCELLED),
+    (OrderState.LOCKED, OrderState.REVEALED),
+    (OrderState.LOCKED, OrderState.REFUNDED),
+    (OrderState.REVEALED, OrderState.RELEASED),
+    (OrderState.REVEALED, OrderState.REFUNDED),
+}
+"""All transitions that there are (PROTOCOL 7); every other one is forbidden."""
+
+FINAL = (OrderState.REFUNDED, OrderState.RELEASED, OrderState.CANCELLED)
+
+OFFERS: list[dict[str, Any]] = [
+    {},
+    {},
+    {},
+    {"bond": Wei(0)},
+    {"price": Wei(1), "bond": Wei(1)},
+    {"bond": DEPOSIT},
+    {"price": Wei(0), "bond": Wei(0)},
+    {"price": Wei(1), "bond": Wei(BOND + 1), "reveal_window": Seconds(600), "dispute_window": Seconds(600)},
+    {"chunk_size": 512},
+    {"reveal_window": Seconds(599)},
+    {"dispute_window": Seconds(30 * 86400 + 1)},
+    {"listing": ListingId(bytes(32))},
+]
+"""Changes of an ordinary offer; the last four are of offers that nobody can accept."""
+
+STAGES = (OrderState.NONE, OrderState.LOCKED, OrderState.LOCKED, OrderState.REVEALED, OrderState.REVEALED)
+"""How far an order comes before the random steps begin; it would seldom come so far by them."""
+
+CALLERS = st.sampled_from(["", "", "", *PARTIES])
+"""Who calls; empty is who may."""
+
+
+@cache
+def world_of(in_ether: bool) -> World:
+    return World(in_ether)
+
+
+@dataclass(frozen=True)
+class Try:
+    """A call that is about to be made: what the model says of it, and the transaction."""
+
+    predict: Callable[[Timestamp], list[tuple[int, Order, Effects]]]
+    """The orders that it changes, by place, with their money movements; or an error."""
+
+    call: Call
+    payee: Address | None = None
+    """Where the acting party's own money goes, if not to itself."""
+
+
+class Storage:
+    """What the chain holds, read from its storage and not by calls: some thirty values after every step."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        labels = {e["label"]: e["slot"] for e in artifact("DataExchange")["storageLayout"]}
+        self._free, self._orders = labels["freeBalance"], labels["_orders"]
+        (self._balances,) = (e["slot"] for e in artifact("TestToken")["storageLayout"] if e["label"] == "_balances")
+
+        self.look()
+
+    def look(self) -> None:
+        """See the chain as it is now."""
+        self._state: Any = self._world._backend.chain.get_vm().state
+
+    def _word(self, contract: Address, base: int, *keys: bytes) -> int:
+        """A value of a mapping, or of a mapping in a mapping."""
+        slot = base
+        for key in keys:
+            slot = int.from_bytes(keccak256(key.rjust(32, b"\0") + slot.to_bytes(32, "big")), "big")
+        return int(self._state.get_storage(raw(contract), slot))
+
+    def order(self, offer: Offer) -> tuple[OrderState, Timestamp]:
+        word = self._word(self._world.exchange.address, self._orders, offer.struct_hash())
+        return OrderState(word & 0xFF), Timestamp(word >> 8)
+
+    def free(self, owner: Address) -> int:
+        return self._word(self._world.exchange.address, self._free, raw(owner), raw(self._world.token))
+
+    def wealth(self, owner: Address) -> int:
+        """What an account has outside of the contract, gas given back."""
+        if self._world.token == ETHER:
+            return int(self._state.get_balance(raw(owner))) + self._world.fees.get(owner, 0)
+        return self._word(self._world.token, self._balances, raw(owner))
+
+
+def raw(address: Address) -> bytes:
+    return bytes.fromhex(address.removeprefix("0x"))
+
+
+class Lockstep(RuleBasedStateMachine):
+    """Three orders, three parties and one address more."""
+
+    @initialize(
+        in_ether=st.booleans(),
+        terms=st.lists(st.sampled_from(OFFERS), min_size=3, max_size=3),
+        stages=st.lists(st.sampled_from(STAGES), min_size=3, max_size=3),
+    )
+    def begin(self, in_ether: bool, terms: list[dict[str, Any]], stages: list[OrderState]) -> None:
+        self.world = world_of(in_ether)
+        self.world.rewind()
+        self.sales: list[Sale] = [self.world.sale(nonce=n, **change) for n, change in enumerate(terms)]
+        self.orders = [Order(sale.offer) for sale in self.sales]
+        self.world.offers += [sale.offer for sale in self.sales]
+        self.history: list[list[OrderState]] = [[OrderState.NONE] for _ in self.sales]
+        self.paid_out: Counter[int] = Counter()
+        self.free = {address_of(self.account(name)): Wei(0) for name in PARTIES} | {ELSEWHERE: Wei(0)}
+        self.free[address_of(self.world.seller)] = DEPOSIT
+        self.chain = Storage(self.world)
+        self.wealth = {owner: self.chain.wealth(owner) for owner in self.free}
+        self.last = 0
+        for place, stage in enumerate(stages):
+            if stage is not OrderState.NONE:
+                self.accept(place, "", "")
+            if self.orders[place].state is OrderState.LOCKED and stage is OrderState.REVEALED:
+                self.reveal(place, "", False)
+
+    def account(self, name: str) -> LocalAccount:
+        account: LocalAccount = getattr(self.world, name)
+        return account
+
+    @property
+    def next_time(self) -> Timestamp:
+        return Timestamp(self.world.chain.now() + 12)
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    @rule(place=st.integers(0, 2), caller=CALLERS, how=st.sampled_from(["", "", "", "signer", "value"]))
+    def accept(self, place: int, caller: str, how: str) -> None:
+        caller = caller or "buyer"
+        offer, world = self.sales[place].offer, self.world
+        signer = world.other if how == "signer" else world.seller
+        call = world.exchange.accept(offer, sign_offer(offer, world.domain, bytes(signer.key)))
+        call = replace(call, value=Wei(call.value + (how == "value")))
+        owner = address_of(self.account(caller))
+
+        def predict(now: Timestamp) -> list[tuple[int, Order, Effects]]:
+            accepted = model.accept(
+                self.orders[place],
+                owner,
+                now,
+                signer=address_of(signer),
+                committed=offer.listing == world.listing(offer.seller),
+                value=call.value,
+                free_balance=self.free[offer.seller],
+                windows=WINDOWS,
+            )
+            return [(place, *accepted)]
+
+        self.make(caller, Try(predict, call))
+
+    @rule(place=st.integers(0, 2), caller=CALLERS)
+    def cancel(self, place: int, caller: str) -> None:
+        caller = caller or "seller"
+        call = self.world.exchange.cancel(self.sales[place].offer)
+        self.make(caller, self.simple(place, caller, model.cancel, call))
+
+    @rule(place=st.integers(0, 2), caller=CALLERS, wrong=st.sampled_from([False, False, False, True]))
+    def reveal(self, place: int, caller: str, wrong: bool) -> None:
+        caller = caller or "seller"
+        sale = self.sales[place]
+        key = DeliveryKey(bytes(32)) if wrong else sale.key
+        call = self.world.exchange.reveal(sale.offer, key)
+        self.make(caller, self.simple(place, caller, lambda *given: model.reveal(*given, key), call))
+
+    @rule(place=st.integers(0, 2), caller=CALLERS, elsewhere=st.booleans(), after=st.sampled_from([0, 1, 1]))
+    def refund(self, place: int, caller: str, elsewhere: bool, after: int) -> None:
+        caller = caller or "buyer"
+        self.wait(place, after)
+        offer, exchange = self.sales[place].offer, self.world.exchange
+        call = exchange.refund_to(offer, ELSEWHERE) if elsewhere else exchange.refund(offer)
+        self.make(caller, self.own(place, caller, model.refund, call, "buyer" if elsewhere else None))
+
+    @rule(place=st.integers(0, 2), caller=CALLERS)
+    def release(self, place: int, caller: str) -> None:
+        caller = caller or "buyer"
+        call = self.world.exchange.release(self.sales[place].offer)
+        self.make(caller, self.simple(place, caller, model.release, call))
+
+    @rule(place=st.integers(0, 2), caller=CALLERS, signer=st.sampled_from(["buyer", "buyer", *PARTIES]))
+    def release_by_signature(self, place: int, caller: str, signer: str) -> None:
+        caller = caller or "seller"
+        offer, account = self.sales[place].offer, self.account(signer)
+        call = self.world.exchange.release_by_signature(offer, self.world.sign_release(offer, account))
+
+        def predict(now: Timestamp) -> list[tuple[int, Order, Effects]]:
+            return [(place, *model.release_by_signature(self.orders[place], now, address_of(account)))]
+
+        self.make(caller, Try(predict, call))
+
+    @rule(
+        places=st.lists(st.integers(0, 2), max_size=4),
+        caller=CALLERS,
+        to=st.booleans(),
+        after=st.sampled_from([0, 1, 1]),
+    )
+    def claim(self, places: list[int], caller: str, to: bool, after: int) -> None:
+        caller = caller or "seller"
+        for place in places[:1]:
+            self.wait(place, after)
+        offers, exchange = [self.sales[place].offer for place in places], self.world.exchange
+        owner = address_of(self.account(caller))
+
+        def predict(now: Timestamp) -> list[tuple[int, Order, Effects]]:
+            done: dict[int, tuple[int, Order, Effects]] = {}
+            for place in places:
+                if to and owner != self.sales[place].offer.seller:
+                    raise model.ForbiddenTransition("not the caller's")
+                if place not in done and Action.CLAIM in model.possible_actions(self.orders[place], now):
+                    done[place] = (place, *model.claim(self.orders[place], owner, now))
+            if not done:
+                raise model.ForbiddenTransition("nothing to claim")
+            return list(done.values())
+
+        call = exchange.claim_to(offers, ELSEWHERE) if to else exchange.claim(offers)
+        self.make(caller, Try(predict, call, ELSEWHERE if to else None))
+
+    @rule(
+        place=st.integers(0, 2),
+        caller=CALLERS,
+        how=st.sampled_from(
+            ["", "", "", "", "", "honest chunk", "key", "index", "leaf", "short path", "long path", "bytes"]
+        ),
+        elsewhere=st.sampled_from([False, False, True]),
+    )
+    def dispute(self, place: int, caller: str, how: str, elsewhere: bool) -> None:
+        caller = caller or "buyer"
+        sale, exchange = self.sales[place], self.world.exchange
+        proof = sale.proof(0 if how == "honest chunk" else 1)
+        changes: dict[str, dict[str, Any]] = {
+            "index": {"index": ChunkIndex(2**32 + 1)},
+            "leaf": {"leaf": sale.leaves[0]},
+            "short path": {"path": proof.path[:-1]},
+            "long path": {"path": (*proof.path, proof.path[0])},
+            "bytes": {"ciphertext": proof.ciphertext + b"\0"},
+        }
+        proof = replace(proof, **changes.get(how, {}))
+        key = DeliveryKey(bytes(32)) if how == "key" else sale.key
+        words = (sale.offer, key, proof.index, proof.ciphertext, proof.leaf, proof.path)
+        call = exchange.dispute_to(*words, ELSEWHERE) if elsewhere else exchange.dispute(*words)
+        attempt = self.own(
+            place, caller, lambda *given: model.dispute(*given, key, proof), call, "buyer" if elsewhere else None
+        )
+        self.make(caller, attempt)
+
+    @rule(
+        caller=st.sampled_from(PARTIES), amount=st.sampled_from([0, 1, BOND, DEPOSIT, DEPOSIT + 1]), into=st.booleans()
+    )
+    def move_free_balance(self, caller: str, amount: int, into: bool) -> None:
+        owner, token, exchange = address_of(self.account(caller)), self.world.token, self.world.exchange
+        deposit = exchange.deposit(token, Wei(amount))
+        call = deposit if into else exchange.withdraw(token, Wei(amount), ELSEWHERE)
+        error = self.send(caller, call)
+        if not into and amount > self.free[owner]:
+            assert error == "FreeBalanceTooLow"
+            return
+        assert error == ""
+        self.free[owner] = Wei(self.free[owner] + (amount if into else -amount))
+        self.wealth[owner if into else ELSEWHERE] += -amount if into else amount
+
+    @rule(place=st.integers(0, 2), after=st.sampled_from([-1, 0, 0, 1, 1, 500]))
+    def wait(self, place: int, after: int) -> None:
+        """Until the next block is near the moment at which an order changes what it allows."""
+        order = self.orders[place]
+        moment = order.offer.expiry if order.state is OrderState.NONE else order.deadline
+        if moment + after > self.next_time:
+            self.world.next_is(Timestamp(moment + after))
+            self.chain.look()
+
+    # --- both machines -----------------------------------------------------------------------------------------------
+
+    def simple(self, place: int, caller: str, transition: Callable[..., tuple[Order, Effects]], call: Call) -> Try:
+        owner = address_of(self.account(caller))
+        return Try(lambda now: [(place, *transition(self.orders[place], owner, now))], call)
+
+    def own(
+        self, place: int, caller: str, transition: Callable[..., tuple[Order, Effects]], call: Call, party: str | None
+    ) -> Try:
+        """A call that anybody may make for the party, and only the `party` itself if it names an address."""
+        attempt = self.simple(place, caller, transition, call)
+        if party is None:
+            return attempt
+
+        def predict(now: Timestamp) -> list[tuple[int, Order, Effects]]:
+            if caller != party:
+                raise model.ForbiddenTransition("not the caller's")
+            return attempt.predict(now)
+
+        return Try(predict, call, ELSEWHERE)
+
+    def make(self, caller: str, attempt: Try) -> None:
+        expected, changes = "", []
+        try:
+            changes = attempt.predict(self.next_time)
+        except BlindfairError as error:
+            expected = error.name
+        found = self.send(caller, attempt.call)
+        assert found in MEANS[expected] if expected else found == "", f"{attempt.call.name}: {expected} / {found}"
+        for place, order, effects in changes:
+            self.settle(place, order, effects, attempt.payee)
+
+    def send(self, caller: str, call: Call) -> str:
+        """The name of the contract's error; empty for success."""
+        try:
+            self.world.send(self.account(caller), call)
+        except ContractReverted as error:
+            return error.error_name
+        finally:
+            self.chain.look()
+        return ""
+
+    def settle(self, place: int, order: Order, effects: Effects, payee: Address | None) -> None:
+        offer = order.offer
+        self.orders[place] = order
+        self.last = place
+        self.history[place].append(order.state)
+        for movement in effects:
+            if movement.source is Holder.BUYER:
+                self.wealth[offer.buyer] -= movement.amount
+            if movement.source is Holder.SELLER_BALANCE:
+                self.free[offer.seller] = Wei(self.free[offer.seller] - movement.amount)
+            if movement.target is Holder.SELLER_BALANCE:
+                self.free[offer.seller] = Wei(self.free[offer.seller] + movement.amount)
+            if movement.target in (Holder.BUYER, Holder.SELLER):
+                party = offer.buyer if movement.target is Holder.BUYER else offer.seller
+                self.wealth[payee or party] += movement.amount
+            if movement.source is Holder.ORDER:
+                self.paid_out[place] += movement.amount
+
+    # --- invariants --------------------------------------------------------------------------------------------------
+
+    @invariant()
+    def invariant_1_the_contract_holds_exactly_what_it_owes(self) -> None:
+        owed = sum(self.chain.free(owner) for owner in self.free)
+        for order in self.orders:
+            if self.chain.order(order.offer)[0] in (OrderState.LOCKED, OrderState.REVEALED):
+                owed += order.offer.price + order.offer.bond
+        assert self.chain.wealth(self.world.exchange.address) == owed
+
+    @invariant()
+    def invariant_2_state_and_deadline_are_the_models(self) -> None:
+        for order in self.orders:
+            assert self.chain.order(order.offer) == (order.state, order.deadline)
+
+    @invariant()
+    def invariant_3_nobody_gains_or_loses_but_by_the_table(self) -> None:
+        for owner in self.free:
+            assert self.chain.wealth(owner) == self.wealth[owner]
+            assert self.chain.free(owner) == self.free[owner]
+
+    @invariant()
+    def invariant_4_an_order_pays_all_it_took_in_and_once(self) -> None:
+        for place, order in enumerate(self.orders):
+            paid = order.offer.price + order.offer.bond
+            ended = order.state in (OrderState.REFUNDED, OrderState.RELEASED)
+            assert self.paid_out[place] == (paid if ended else 0)
+
+    @invariant()
+    def invariant_5_no_transition_but_those_of_the_table(self) -> None:
+        for states in self.history:
+            assert set(pairwise(states)) <= TABLE
+            assert not any(state in FINAL for state in states[:-1])
+
+    @invariant()
+    def invariant_6_whatever_is_open_somebody_can_end(self) -> None:
+        asked = self.orders[self.last]
+        found = self.world.exchange.possible_actions(asked.offer)
+        assert set(found) == model.possibilities(asked, self.world.chain.now())
+        for order in self.orders:
+            later = Timestamp(order.deadline + 1)
+            if order.state in (OrderState.LOCKED, OrderState.REVEALED):
+                assert None in {possible.by for possible in model.possibilities(order, later)}
+
+
+DEEP = os.environ.get("BLINDFAIR_LOCKSTEP") == "deep"
+
+TestLockstep = Lockstep.TestCase
+TestLockstep.settings = settings(
+    max_examples=1000 if DEEP else 32,
+    stateful_step_count=50 if DEEP else 14,
+    deadline=None,
+    derandomize=not DEEP,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)

@@ -1,0 +1,85 @@
+"""The trees, INVARIANTS.md and the attacks of docs/audit.md are about what is there: each leaf and row names a test."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from test_escrow_lockstep import TABLE
+from test_escrow_surface import ERRORS, FUNCTIONS
+
+from blindfair.protocol.order import OrderState
+
+HERE = Path(__file__).parent
+TREES = sorted((HERE / "trees").glob("*.tree"))
+INVARIANTS = (HERE / "INVARIANTS.md").read_text(encoding="utf-8")
+READS = {"domainSeparator", "eip712Domain", "freeBalance", "hashOffer", "MAX_WINDOW", "MIN_WINDOW", "orderOf"}
+READS |= {"PAYOUT_GAS", "sellerOf"}
+"""Plain reads, which have no branches."""
+
+
+@cache
+def known_tests() -> frozenset[str]:
+    """Names of all test functions and checked invariants of the contract and of the order machine."""
+    files = [*HERE.glob("test_*.py"), HERE.parent / "protocol" / "test_order.py"]
+    found = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    names = [node.name for node in found if isinstance(node, ast.FunctionDef)]
+    return frozenset(name for name in names if name.startswith(("test_", "invariant_")))
+
+
+def leaves(tree: Path) -> list[tuple[str, str]]:
+    """Lines that nothing hangs from: what they say, and the test that they name."""
+    lines = tree.read_text(encoding="utf-8").splitlines()
+    depths = [len(re.match(r"[│├└─ ]*", line)[0]) for line in lines]  # type: ignore[index]
+    ends = [depth >= after for depth, after in zip(depths, [*depths[1:], 0], strict=True)]
+    said = [line.strip("│├└─ ").partition(" -> ") for line, end in zip(lines, ends, strict=True) if end]
+    return [(what, test) for what, _, test in said]
+
+
+def test_every_function_that_decides_something_has_a_tree() -> None:
+    names = {signature.split("(")[0] for signature in FUNCTIONS}
+    assert {tree.stem for tree in TREES} == names - READS
+
+
+@pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.stem)
+def test_every_leaf_says_what_happens_and_names_its_test(tree: Path) -> None:
+    assert tree.read_text(encoding="utf-8").splitlines()[0] == tree.stem
+    for what, test in leaves(tree):
+        assert what.startswith("it "), what
+        assert test in known_tests(), f"{what}: {test or 'no test'}"
+
+
+def test_every_error_of_the_interface_is_in_a_tree() -> None:
+    said = " ".join(what for tree in TREES for what, _ in leaves(tree))
+    assert {error.split("(")[0] for error in ERRORS} - set(re.findall(r"\w+", said)) == set()
+
+
+def test_every_invariant_is_numbered_and_names_its_tests() -> None:
+    rows = re.findall(r"^\| (\d+) \| .* \| (`.*`) \|$", INVARIANTS, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
+    named = {int(number): re.findall(r"`(\w+)`", cell) for number, cell in rows}
+    assert {name for names in named.values() for name in names} <= known_tests()
+    checked = {name for name in known_tests() if name.startswith("invariant_")}
+    assert checked == {name for number, names in named.items() for name in names if f"invariant_{number}_" in name}
+
+
+def test_the_forbidden_transitions_are_all_but_those_of_the_table() -> None:
+    states = {state.name.title(): state for state in OrderState}
+    rows = re.findall(r"^\| (\w+) \|((?: [^|]+ \|){6})$", INVARIANTS, re.MULTILINE)
+    found = {
+        (states[row], state)
+        for row, cells in rows
+        for state, cell in zip(OrderState, cells.split("|")[:6], strict=True)
+        if row in states and "`" in cell
+    }
+    assert found == TABLE
+
+
+def test_every_attack_names_its_tests() -> None:
+    audit = (HERE.parents[1] / "docs" / "audit.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .* \| .* \| (.*) \| (?:yes|no) \|$", audit, re.MULTILINE)
+    assert len(rows) > 20
+    for row in rows:
+        names = set(re.findall(r"`(test_\w+)`", row))
+        assert names and names <= known_tests(), row
