@@ -21,8 +21,6 @@ from blindfair.protocol.hashing import keccak256
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.signing import Domain
 
-_NAME, _VERSION = "Blindfair", "1"
-
 # How the compiler leaves room for an immutable value: PUSH32 and 32 zero bytes.
 _BLANK = re.compile(rb"\x7f\x00{32}")
 
@@ -89,27 +87,17 @@ def check_deployment(web3: Web3, address: Address) -> None:
 
 
 def _filled(template: bytes, found: bytes, domain: Domain) -> bytes:
-    """The template with its blanks filled as in `found`, where that is a value which belongs there; else left blank."""
-    allowed = _immutable_values(domain)
+    """The template with its blanks filled as in `found`, where that is a value which belongs there; else with one that
+    is not in `found`, so that a blank which was never set is noticed as well as a wrong value."""
+    separator = _separator(domain)
+    # What `Domain.sol` keeps in the code.
+    allowed = {separator, domain.chain_id.to_bytes(32, "big")}
 
     def fill(blank: re.Match[bytes]) -> bytes:
         word = found[blank.start() + 1 : blank.end()]
-        return b"\x7f" + word if word in allowed else blank.group()
+        return b"\x7f" + (word if word in allowed else separator)
 
     return _BLANK.sub(fill, template)
-
-
-def _immutable_values(domain: Domain) -> set[bytes]:
-    """What OpenZeppelin's EIP712 keeps in its code: parts of the domain, and texts as ShortStrings."""
-    return {
-        _separator(domain),
-        domain.chain_id.to_bytes(32, "big"),
-        bytes.fromhex(domain.contract.removeprefix("0x")).rjust(32, b"\x00"),
-        keccak256(_NAME.encode()),
-        keccak256(_VERSION.encode()),
-        _NAME.encode().ljust(31, b"\x00") + bytes([len(_NAME)]),
-        _VERSION.encode().ljust(31, b"\x00") + bytes([len(_VERSION)]),
-    }
 
 
 def _separator(domain: Domain) -> bytes:
