@@ -135,7 +135,7 @@ def test_the_receipt_names_order_transactions_digests_and_disclosure(demo: Demo)
     assert {"listing_root", "manifest", "evaluation", "delivery_root", "key_commitment"} == set(receipt["digests"])
     assert all(re.fullmatch("0x[0-9a-f]{64}", digest) for digest in [receipt["order"], *receipt["digests"].values()])
     assert receipt["disclosed"]["records_opened_in_the_audit"] == demo.result["audit"]["rows"]
-    assert receipt["disclosed"]["total_bits"] == pytest.approx(578 * receipt["disclosed"]["bits_per_record"])
+    assert receipt["disclosed"]["total_bits"] == pytest.approx(2 * 578 * receipt["disclosed"]["bits_per_record"])
 
 
 def test_the_schema_is_the_one_that_the_buyer_sent(demo: Demo) -> None:

@@ -79,3 +79,15 @@ def test_the_buyers_own_figure_decides_to_the_unit() -> None:
 def test_a_negative_value_is_refused() -> None:
     with pytest.raises(errors.InvalidOption):
         assessed(0.3, value=-1)
+
+
+def test_an_offer_of_one_class_is_warned_of() -> None:
+    rng = np.random.default_rng(0)
+    sides = np.where(rng.random(400) < 0.5, 1.0, -1.0)
+    scores = rng.normal(1, 1, 400)
+    right, wrong = Scored(scores, sides), Scored(-scores, -sides)
+    for ones, warned in ((300, True), (200, False)):
+        offer = Scored(rng.normal(1, 1, 300), np.repeat([1.0, -1.0], [ones, 300 - ones]))
+        trust = calibrated_trust(offer, right, wrong)
+        worth = assess(trust, offer, right, wrong, np.arange(10), Wei(1), rng)
+        assert any("one class alone (0.0%" in warning for warning in worth.warnings) == warned

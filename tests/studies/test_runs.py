@@ -164,7 +164,7 @@ def test_the_report_is_a_function_of_the_results(documents: list[Document], tmp_
         write_report(source, tmp_path / place / "report", tmp_path / f"{place}.json", quick=True)
     one, two = (sorted((tmp_path / place / "report").iterdir()) for place in ("one", "two"))
     assert [path.name for path in one] == [path.name for path in two]
-    assert {"gains.png", "purchases.png", "lots.png", TABLES} <= {path.name for path in one}
+    assert {"bad-share.png", "gains.png", "lots.png", TABLES} <= {path.name for path in one}
     for left, right in zip(one, two, strict=True):
         assert left.read_bytes() == right.read_bytes()
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()

@@ -26,6 +26,9 @@ WORTHWHILE = 0.65
 TELLING = 0.7
 """Where scores tell right labels from wrong ones no better than this AUC, choosing by them brought hardly anything."""
 
+ONE_CLASS = 0.02
+"""An offer that has less of a class is of the other alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worth:
@@ -101,6 +104,12 @@ def assess(
         warnings.append(
             f"Much of the offer seems bad (clean share {trust.clean_share:.2f}, between {low:.2f} and {high:.2f}): "
             "from such offers even what is chosen rarely makes a model better than it was"
+        )
+    rarer = min(float((offer.sides == side).mean()) for side in (-1.0, 1.0))
+    if offer.sides.any() and rarer < ONE_CLASS:
+        warnings.append(
+            f"The offer is of one class alone ({rarer:.1%} are of the other): wrong labels look like a shift of the "
+            "classes there, and records cost more than they are worth"
         )
     telling = _telling(right, wrong)
     if telling < TELLING:

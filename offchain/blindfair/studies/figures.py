@@ -23,8 +23,9 @@ def draw_figures(found: Findings, directory: Path) -> None:
     """Draw what there are findings for."""
     if found.where(family="logistic", size="middle"):
         _save(directory / "gains.png", (8.0, 3.6), lambda axes: _gains(found, axes))
-        _save(directory / "purchases.png", (5.2, 3.6), lambda axes: _purchases(found, axes))
         _save(directory / "bad-share.png", (4.2, 3.6), lambda axes: _estimates(found, axes))
+    if found.where(family="logistic", size="middle", regime="wrong-30"):
+        _save(directory / "purchases.png", (5.2, 3.6), lambda axes: _purchases(found, axes))
     if found.lots:
         _save(directory / "lots.png", (4.2, 3.6), lambda axes: _lots(found, axes))
 

@@ -23,7 +23,7 @@ def write_report(documents: Sequence[Document], directory: Path, json_path: Path
     found = read(documents)
     tables = all_tables(found)
     seeds = len({cell.seed for cell in found.cells})
-    command = f"scripts/study queries{' --quick' if quick else ''} --report {directory.name}"
+    command = f"scripts/study queries{' --quick' if quick else ''} --report DIR"
     head = (
         "# Which query and which selection are worth money\n\n"
         f"Made by `{command}` from {len(found.cells)} cells of {seeds} seeds; what they are is said in "
