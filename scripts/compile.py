@@ -107,7 +107,7 @@ def compile_all(compiler: dict[str, Any], names: list[str]) -> dict[str, Any]:
     try:
         answer = solcx.compile_standard(question, solc_binary=ROOT / "scripts" / "solc")
     except solcx.exceptions.SolcError as failure:
-        raise CompileFailed(failure.message) from None
+        raise CompileFailed(f"{failure.message}\n{failure.stderr_data}") from None
     for problem in answer.get("errors", []):
         raise CompileFailed(f"the compiler warns:\n{problem['formattedMessage']}")
     contracts: dict[str, Any] = answer["contracts"]
