@@ -2,7 +2,7 @@
 
 0    done
 2    wrong usage
-10 - 99  a named error (`protocol/errors.py`)
+10 - 99  a named error (`protocol/errors/`)
 100  a bug of this program
 130  interrupted, 143 terminated
 """

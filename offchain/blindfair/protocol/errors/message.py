@@ -1,0 +1,71 @@
+"""Errors: bytes from the counterparty."""
+
+from __future__ import annotations
+
+from blindfair.protocol.errors.base import BlindfairError
+
+
+class MessageError(BlindfairError):
+    """A message from the counterparty was refused before anything was done with it (PROTOCOL 8)."""
+
+    exit_code = 30
+
+
+class MessageTooLarge(MessageError):
+    """Longer than the limit of its type."""
+
+    exit_code = 31
+
+
+class MalformedMessage(MessageError):
+    """Not the bytes of a message: truncated, altered, not canonical, a field missing, of the wrong type or range."""
+
+    exit_code = 32
+
+
+class UnknownVersion(MessageError):
+    """Of another version of the protocol."""
+
+    exit_code = 33
+
+
+class UnexpectedMessage(MessageError):
+    """A well-formed message of another type, trade or moment than the one awaited."""
+
+    exit_code = 34
+
+
+class BadSignature(MessageError):
+    """Not signed by the party that it must come from."""
+
+    exit_code = 35
+
+
+class FieldMismatch(MessageError):
+    """A field disagrees with what was agreed before."""
+
+    exit_code = 36
+
+
+class Expired(MessageError):
+    """Too late, by chain time."""
+
+    exit_code = 37
+
+
+class Refused(MessageError):
+    """The counterparty answered that it will not go on, and why."""
+
+    exit_code = 38
+
+
+class SealBroken(MessageError):
+    """A sealed delivery or letter does not open with this key, or was altered (RFC 9180)."""
+
+    exit_code = 39
+
+
+class NoAnswer(MessageError):
+    """The counterparty did not answer in time, counted in chain time."""
+
+    exit_code = 40
