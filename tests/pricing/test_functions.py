@@ -13,7 +13,6 @@ from blindfair.pricing.functions import (
     PricingFunction,
     UniformPricing,
     pricing_from_document,
-    total_price,
 )
 from blindfair.protocol import errors
 from blindfair.protocol.documents import canonical, parse
@@ -40,14 +39,6 @@ def test_linear_is_the_floor_of_the_exact_product_and_at_least_the_reserve(e: fl
     exact = Fraction(e) * rate
     price = LinearPricing(Wei(rate), Wei(reserve)).price(e)
     assert price == max(reserve, exact.numerator // exact.denominator if e > 0 else 0)
-
-
-@given(st.lists(st.floats(-10, 10), max_size=20))
-def test_a_total_is_the_sum_of_its_prices_in_any_order(efficacies: list[float]) -> None:
-    pricing = LinearPricing(Wei(ETHER // 7), Wei(13))
-    total = total_price(pricing, efficacies)
-    assert total == sum(pricing.price(e) for e in efficacies) == total_price(pricing, efficacies[::-1])
-    assert total >= 13 * len(efficacies)
 
 
 @pytest.mark.parametrize("pricing", [UniformPricing(Wei(2**100), Wei(1)), LinearPricing(Wei(2**90), Wei(0))])

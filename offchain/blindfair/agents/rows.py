@@ -22,6 +22,12 @@ def gradient_rows(request: Request, records: Sequence[Row]) -> QuantisedRows:
     return quantise_rows(real_rows(request, records), request.row_scale, request.exponent_bits)
 
 
+def estimate_rows(request: Request, records: int) -> str:
+    """What computing the rows of so many records will take, in words, from a trial. Raises UnusableModel."""
+    found = load_scoring_model(request.model_name, request.model_config, request.weights).estimate(records)
+    return f"about {found.seconds} s and {found.peak_bytes / 2**20:,.0f} MiB for {found.records:,} records"
+
+
 def real_rows(request: Request, records: Sequence[Row]) -> Floats:
     """The same before they are rounded: `n_records x k`. Raises UnusableModel, ShapeMismatch."""
     model = load_scoring_model(request.model_name, request.model_config, request.weights)

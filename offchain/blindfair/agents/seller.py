@@ -21,7 +21,8 @@ from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.row_store import RowStore
-from blindfair.agents.seller_checks import check_cost, check_request, check_selection_message
+from blindfair.agents.rows import estimate_rows
+from blindfair.agents.seller_checks import agreed_part, check_cost, check_request, check_selection_message
 from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
@@ -235,6 +236,7 @@ class Seller(Agent):
         else:
             # The process may have died of it, and its owner have lowered the limits since.
             check_cost(request, self.manifest, self._policy)
+        self.tell("rows", f"computes gradient rows, {estimate_rows(request, self.manifest.record_count)}")
         rows = self._rows(digest, request)
         began = time.perf_counter()
         scores = self._scores(request, rows.entries)
@@ -254,13 +256,7 @@ class Seller(Agent):
 
     def disclosure(self, request: Request) -> Disclosure:
         """What the answer to a request discloses, from the parameters and the counts."""
-        return Disclosure.of(
-            parameter_set(request.parameters),
-            records=self.manifest.record_count,
-            queries=request.queries,
-            precision_bits=self._stock.terms.precision_bits,
-            exponent_bits=request.exponent_bits,
-        )
+        return self._stock.disclosure(request)
 
     def _rows(self, digest: Digest, request: Request) -> QuantisedRows:
         self._store.compute(digest, request, self._stock.records)
@@ -352,14 +348,7 @@ class Seller(Agent):
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
         """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""
         digest, _ = self._request_of(selection)
-        parts = {part.name: part for part in selection.ordered(self._stock.terms, self._random(digest))}
-        part = parts.get(agreement.part)
-        if part is None:
-            raise UnexpectedMessage(
-                "The selection is not ordered in this part", expected=" or ".join(parts), found=agreement.part
-            )
-        if agreement.price != part.price:
-            raise FieldMismatch("This is not the price", expected=part.price, found=agreement.price)
+        part = agreed_part(agreement, selection.ordered(self._stock.terms, self._random(digest)))
         if part.name is PartName.REST and not self._orders.is_sold(offer_name(agreement.selection, PartName.SAMPLE)):
             raise UnexpectedMessage("The rest is sold once the sample's key is revealed", found="no sold sample")
         return part

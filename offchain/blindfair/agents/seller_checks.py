@@ -3,6 +3,7 @@
 All of it depends on the message and the manifest alone, never on a record: a refusal tells nothing of the data.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindfair.agents.policy import SellerPolicy
@@ -20,9 +21,11 @@ from blindfair.protocol.errors import (
     MalformedCiphertext,
     ShapeMismatch,
     TooCostly,
+    UnexpectedMessage,
 )
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.messages import Request, Selection
+from blindfair.protocol.messages import Agreement, Request, Selection
+from blindfair.protocol.parts import Part
 from blindfair.protocol.quantities import Timestamp
 from blindfair.protocol.sealing import check_sealing_key
 from blindfair.protocol.selection import check_selection
@@ -152,6 +155,23 @@ def check_selection_message(selection: Selection, request: Request, manifest: Ma
     if selection.token not in terms.tokens:
         raise FieldMismatch("The listing does not take this token", expected=terms.tokens, found=selection.token)
     _check_price(selection, request, len(selection.records))
+
+
+def agreed_part(agreement: Agreement, parts: Sequence[Part]) -> Part:
+    """The part of a selection that an agreement names, at its price.
+
+    Raises UnexpectedMessage for a part that the selection does not have, and FieldMismatch for another price.
+    """
+    for part in parts:
+        if part.name is agreement.part:
+            if agreement.price != part.price:
+                raise FieldMismatch("This is not the price", expected=part.price, found=agreement.price)
+            return part
+    raise UnexpectedMessage(
+        "The selection is not ordered in this part",
+        expected=" or ".join(part.name for part in parts),
+        found=agreement.part,
+    )
 
 
 def _check_price(selection: Selection, request: Request, count: int) -> None:

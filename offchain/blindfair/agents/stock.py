@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from blindfair.blind.disclosure import Disclosure
+from blindfair.blind.parameters import parameter_set
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import InvalidListing
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.manifest import Manifest, Schema, Terms
+from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.records import RecordEncoding
 from blindfair.protocol.signing import Domain
@@ -38,6 +41,16 @@ class Stock:
                 found=self.terms.disclosures,
                 hint="offer the disclosure policy per-record alone",
             )
+
+    def disclosure(self, request: Request) -> Disclosure:
+        """What the answer to a request would disclose. Raises UnknownParameters."""
+        return Disclosure.of(
+            parameter_set(request.parameters),
+            records=len(self.records),
+            queries=request.queries,
+            precision_bits=self.terms.precision_bits,
+            exponent_bits=request.exponent_bits,
+        )
 
     def manifest(self, dataset: ChunkedDataset, domain: Domain, *, seller: Address, seller_hpke: bytes) -> Manifest:
         """What the public may know; `dataset` is made of `records`. Raises InvalidListing."""

@@ -5,7 +5,6 @@ paid for efficacy below zero, and no record costs less than the seller's reserve
 same document and efficacy give the same price everywhere. Not here: which records are bought (`selection`).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
@@ -105,11 +104,6 @@ def pricing_from_document(document: Document) -> PricingFunction:
         return UniformPricing(amount, reserve) if kind == UniformPricing.KIND else LinearPricing(amount, reserve)
     except InvalidOption as error:
         raise MalformedMessage(error.what, expected=error.expected, found=error.found) from error
-
-
-def total_price(pricing: PricingFunction, efficacies: Iterable[float]) -> Wei:
-    """The price of a selection: the sum over its records, exactly."""
-    return Wei(sum(pricing.price(efficacy) for efficacy in efficacies))
 
 
 def _check_amounts(*amounts: Wei) -> None:
