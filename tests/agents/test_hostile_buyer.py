@@ -10,6 +10,7 @@ import pytest
 import safetensors.numpy
 from letters import STRANGER_ADDRESS, forged, letters_to, pending, put_in, take_out
 from trade import (
+    BUYER_POLICY,
     OFFERED,
     PER_RECORD,
     PRICE,
@@ -33,7 +34,7 @@ from blindfair.pricing.functions import LinearPricing, UniformPricing
 from blindfair.protocol.errors import TooCostly
 from blindfair.protocol.messages import Agreement, Inquiry, Message, Refusal, Request, Selection, read
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import Digest, ListingId, RecordIndex, Timestamp, Wei
+from blindfair.protocol.quantities import Digest, ListingId, RecordIndex, Seconds, Timestamp, Wei
 
 K = feature_schema().width
 Change = Mapping[str, Any]
@@ -325,3 +326,21 @@ def test_a_refusal_shows_nothing_that_a_terminal_would_obey(beside: Callable[[st
     assert isinstance(refusal, Refusal)
     assert (refusal.error, refusal.reason.isprintable()) == ("UnusableModel", True)
     assert "a?b?c" in refusal.reason
+
+
+def test_a_seller_that_names_its_buyers_answers_no_others(world: World) -> None:
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, buyers=frozenset({STRANGER_ADDRESS})))
+    parties.run()
+    outcome = parties.buyer.outcome
+    assert outcome is not None and outcome.error == "Refused" and "UnexpectedMessage" in outcome.reason
+    # Nothing was spent on it.
+    assert parties.seller.receipts().keys() == {"commit"}
+    assert not any(step.startswith("reply") for step in parties.seller.sizes())
+
+
+def test_a_selection_after_its_requests_time_is_refused(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("replied"))
+    parties.buyer.step()
+    parties.world.chain.advance(Seconds(BUYER_POLICY.patience + 60))
+    parties.seller.step()
+    assert [refusal["error"] for refusal in parties.seller.refusals()] == ["Expired"]

@@ -9,7 +9,13 @@ ROOT = Path(__file__).parent.parent.parent
 QUOTE = re.compile(r"PROTOCOL ((?:\d+(?:\.\d+)?(?:(?:, | and | - |-)(?=\d))?)+)")
 SOURCES = [
     path
-    for folder, suffix in (("offchain", ".py"), ("contracts", ".sol"), ("tests", ".py"), ("scripts", ""))
+    for folder, suffix in (
+        ("offchain", ".py"),
+        ("contracts", ".sol"),
+        ("tests", ".py"),
+        ("scripts", ""),
+        ("docs", ".md"),
+    )
     for path in sorted((ROOT / folder).rglob(f"*{suffix}"))
     if path.is_file() and "__pycache__" not in path.parts and path != Path(__file__)
 ]

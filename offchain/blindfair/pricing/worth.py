@@ -94,7 +94,8 @@ def assess(
     warnings = []
     if clean.size == 0:
         warnings.append(
-            "Nothing here is worth its price: no record that the budget can pay is more likely good than bad"
+            "Nothing here is worth its price: every record that the budget could pay seems at least twice as likely "
+            "wrong as right"
         )
     elif value is not None and value < price:
         warnings.append(

@@ -1,4 +1,4 @@
-"""The result of a demo as one document (`--json`), from what was counted and measured; nothing is estimated here."""
+"""The result of a demo as one document (`--json`), from what was counted and measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

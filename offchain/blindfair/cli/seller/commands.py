@@ -49,6 +49,10 @@ def list_records(
     opened_records: Annotated[
         int | None, typer.Option(help="Records that all audits may see in all; a tenth, and 59 at least, if not given.")
     ] = None,
+    buyer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="Answer the requests of this account. May be repeated; all if not given."),
+    ] = None,
     bond_share: Annotated[float, typer.Option(help="Part of a price that is locked as bond.")] = 0.1,
     reveal_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to reveal the key once paid.")] = 3600,
     dispute_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to dispute once revealed.")] = 86400,
@@ -74,6 +78,7 @@ def list_records(
         evaluations=evaluations,
         opened_share=opened_share,
         opened_records=opened_records,
+        buyers=buyer or [],
         bond_share=bond_share,
         reveal_window=reveal_window,
         dispute_window=dispute_window,

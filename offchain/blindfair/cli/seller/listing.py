@@ -7,6 +7,7 @@ from pathlib import Path
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.stock import Stock
+from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import parse_ether
 from blindfair.influence.table import Table, read_table
 from blindfair.protocol.documents import Document
@@ -27,9 +28,14 @@ PRECISION_BITS = 32
 """Bits that a score discloses of its record at most: the only precision at which scores are exact."""
 
 
+QUERIES = 2
+"""Queries of a usual request: what a record is worth, and its class."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListingOptions:
-    """As a person gives them: amounts in ether as text, shares as numbers. `leave_out` are columns not to list."""
+    """As a person gives them: amounts in ether as text, shares as numbers. `leave_out` are columns not to list,
+    `buyers` the accounts that are answered, all if there are none."""
 
     label: str
     leave_out: list[str]
@@ -41,6 +47,7 @@ class ListingOptions:
     evaluations: int
     opened_share: float
     opened_records: int | None
+    buyers: list[str]
     bond_share: float
     reveal_window: int
     dispute_window: int
@@ -76,6 +83,7 @@ class ListingOptions:
             bond_share=Fraction(self.bond_share).limit_denominator(10**6),
             reveal_window=Seconds(self.reveal_window),
             dispute_window=Seconds(self.dispute_window),
+            buyers=frozenset(parse_address(buyer, "--buyer") for buyer in self.buyers) if self.buyers else None,
         )
 
     def openable(self, records: int) -> int:
@@ -85,7 +93,7 @@ class ListingOptions:
     def stock(self, table: Table) -> Stock:
         """What the agent lists. Raises InvalidOption, InvalidListing."""
         records = tuple(encode_row(row) for row in table.rows)
-        bits = (PRECISION_BITS + EXPONENT_BITS_LIMIT) * len(records) + CLIPPED_SHARE_BITS
+        bits = (QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT) * len(records) + CLIPPED_SHARE_BITS
         return Stock(
             name=self.name,
             description=self.description,

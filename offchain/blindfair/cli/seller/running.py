@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from blindfair.chain.costs import COMMIT, gas_price
+from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
@@ -13,8 +14,8 @@ from blindfair.cli.party.settings import begin, resumed_settings, save
 from blindfair.cli.party.turns import Turns, advance
 from blindfair.cli.seller.listing import RECORDS, ListingOptions
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
-from blindfair.protocol.errors import BlindfairError, InvalidOption
-from blindfair.protocol.quantities import ETHER, Address, Wei
+from blindfair.protocol.errors import BlindfairError
+from blindfair.protocol.quantities import ETHER, Wei
 
 ROLE = "seller"
 
@@ -73,7 +74,7 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
     """Bring the free balance to an address, the seller's own if `to` is None. Raises InvalidOption, and what
     `withdraw_by_hand` and opening the directory raise."""
     settings = resumed_settings(ROLE, resumed)
-    target = None if to is None else _address(to)
+    target = None if to is None else parse_address(to)
     from blindfair.agents.withdrawing import withdraw_by_hand
     from blindfair.cli.seller.opened import opened_seller
 
@@ -83,15 +84,3 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
         screen.still()
         output.lines.item("money", "the free balance was withdrawn" if withdrawn else "nothing is left in the contract")
     tell_standing(resumed.directory, settings, output, withdrawn=withdrawn)
-
-
-def _address(text: str) -> Address:
-    digits = text.removeprefix("0x").lower()
-    if len(digits) != 40 or not set(digits) <= set("0123456789abcdef"):
-        raise InvalidOption(
-            "--to is not an address",
-            expected="0x and 40 hexadecimal digits",
-            found=repr(text[:60]),
-            hint="copy the address from its wallet; nothing was sent",
-        )
-    return Address("0x" + digits)
