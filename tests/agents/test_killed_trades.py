@@ -18,7 +18,7 @@ from blindfair.protocol.quantities import ETHER, Address
 PROGRAM = Path(__file__).with_name("killed.py")
 
 DEEP = os.environ.get("BLINDFAIR_DEEP") == "1"
-"""Whether to die before every single write, which takes minutes; else before or after every second to sixth."""
+"""Whether to die before every single write, which takes minutes (`scripts/deep`); else around every second to sixth."""
 
 CASES = {
     # case: (stage from which it goes on, how it dies)

@@ -18,6 +18,7 @@ from blindfair.cli.demo.world import World
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("case", "final"), [("no_reveal", "Refunded"), ("silent_buyer", "Released")])
 def test_cases_that_the_clock_ends(case: str, final: str, testnet: LocalChain, tmp_path: Path) -> None:
     world = World(tmp_path / "home", lambda _: None, testnet.url)

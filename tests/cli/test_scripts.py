@@ -149,6 +149,7 @@ def test_two_installations_at_once_are_refused(made: Path, quickly: dict[str, st
     assert f"error: process {os.getpid()} is installing" in done.stderr
 
 
+@pytest.mark.deep
 def test_an_environment_without_pip_gets_one(made: Path) -> None:
     # The first environment has none of its own, and now nobody lends it one.
     (made / "pyproject.toml").write_text(PROJECT + "# without pip\n")

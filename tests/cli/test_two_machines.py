@@ -194,6 +194,7 @@ def killed(readme: Read, tmp_path: Path) -> Killed:
     return Killed(readme.chain, tmp_path, Program("seller", tmp_path, rng), Program("buyer", tmp_path, rng))
 
 
+@pytest.mark.deep
 def test_killed_programs_go_on_and_trade_once(killed: Killed, inside: Inside) -> None:
     chain, home, seller, buyer = killed.chain, killed.home, killed.seller, killed.buyer
     accounts = {name: chain.party(home / name) for name in ("seller", "buyer")}
