@@ -312,3 +312,18 @@ def test_a_long_reason_is_cut_and_still_readable() -> None:
     _, refusal = _read(_sign(Refusal(D1, "Refused", "ü" * 5000)))
     assert isinstance(refusal, Refusal)
     assert len(refusal.reason) == 512
+
+
+def test_a_reply_with_a_part_too_many_or_too_few_is_refused() -> None:
+    reply = next(message for message in MESSAGES if isinstance(message, Reply))
+
+    def more(document: dict[str, Any]) -> None:
+        document["parts"]["zebra"] = {"length": 1, "sha256": "0x" + sha256(b"z").hex()}
+
+    def fewer(document: dict[str, Any]) -> None:
+        del document["parts"]["exponents"]
+
+    with pytest.raises(MalformedMessage):
+        _read(_forge(reply, more, reply.exponents + reply.scores + b"z"))
+    with pytest.raises(MalformedMessage):
+        _read(_forge(reply, fewer, reply.scores))
