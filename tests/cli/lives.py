@@ -56,7 +56,7 @@ def lives_until_the_end(arguments: Sequence[str], told: Path, rng: random.Random
     for life in range(1, LIVES):
         told.unlink(missing_ok=True)
         process = born(arguments, told, here=told.parent, temporary=told.parent)
-        last, more = rng.randint(5, 40), rng.uniform(0, 0.5)
+        last, more = rng.randint(10, 45), rng.uniform(0, 0.5)
         while process.is_alive() and events(told) < last:
             time.sleep(0.005)
         # Not right after a step either: anywhere in the next ones.
