@@ -96,9 +96,9 @@ def run(port: int, directory: Path, deployments: Path) -> None:
     with running_node(port, directory / "node.log") as node:
         url = f"http://127.0.0.1:{port}"
         web3 = connect(url, CHAIN_ID)
-        deployer = furnish(web3, directory, deployments)
+        token = furnish(web3, directory, deployments)
         mine_every(web3, BLOCK_TIME)
-        show(url, directory, deployments, deployer)
+        show(url, directory, deployments, token)
         node.wait()
     raise NodeFailure("Hardhat's node has ended", expected="a node that runs", hint=f"see {directory / 'node.log'}")
 
