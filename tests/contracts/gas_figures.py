@@ -26,7 +26,7 @@ PUBLISHED = {
     "FairSwap (CCS 2018), deploy, lock, reveal, claim": 1_003_555,
     "Fair Data Exchange (2024), 4 transactions": 264_585,
 }
-"""Gas of an honest sale in ether of other designs: taken over from an earlier measurement on anvil, not measured here."""
+"""Gas of an honest sale in ether of other designs: from an earlier measurement on anvil, not measured here."""
 
 
 def large_sale(world: World, size: int, levels: int) -> tuple[Sale, Call]:
