@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.agents.valuer import Question
-from blindfair.blind.parameters import exact_set
+from blindfair.blind.plan import plan
 from blindfair.blind.query import QuerySecret, encrypt_queries
 from blindfair.protocol.audit import commit_buyer_randomness
 from blindfair.protocol.errors import FieldMismatch, SecretDamaged
@@ -44,7 +44,7 @@ class Private:
 def ask(
     question: Question, manifest: Manifest, *, buyer: Address, buyer_hpke: bytes, expiry: Timestamp
 ) -> tuple[Request, Private]:
-    """Encrypt a question under fresh keys, with a fresh `r_B` and nonce.
+    """Encrypt a question under fresh keys, with a fresh `r_B` and nonce, in the way that `plan` finds the quickest.
 
     Raises FieldMismatch where the listing offers no scores per record, UnknownParameters where no parameter set is
     exact at its precision, ShapeMismatch and QueryOutOfBounds.
@@ -55,7 +55,8 @@ def ask(
             expected=PER_RECORD,
             found=manifest.terms.disclosures,
         )
-    parameters = exact_set(manifest.terms.precision_bits)
+    m, k = question.queries.shape
+    parameters = plan(manifest.terms.precision_bits, manifest.record_count, k, m).parameters
     encrypted, secret = encrypt_queries(parameters, question.queries, manifest.terms.precision_bits)
     random = secrets.token_bytes(32)
     request = Request(
@@ -69,8 +70,8 @@ def ask(
         model_config=question.model_config,
         fidelity=question.fidelity,
         projection=question.projection,
-        dimension=question.queries.shape[1],
-        queries=question.queries.shape[0],
+        dimension=k,
+        queries=m,
         row_scale=question.row_scale,
         exponent_bits=question.exponent_bits,
         parameters=parameters.name,

@@ -13,23 +13,20 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from blindfair.agents.agent import Agent
 from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.row_store import RowStore
 from blindfair.agents.rows import estimate_rows
+from blindfair.agents.scoring import Scoring
 from blindfair.agents.seller_checks import agreed_part, check_cost, check_request, check_selection_message
 from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.waiting import Turn
 from blindfair.blind.disclosure import Disclosure
-from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.parameters import parameter_set
+from blindfair.influence.arrays import IntegerRows
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.audit import commit_seller_randomness
 from blindfair.protocol.chunks import ChunkedDataset
@@ -87,6 +84,7 @@ class Seller(Agent):
         self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
         self._ledger = BudgetLedger(self.journal, stock.terms)
         self._store = RowStore(directory / "rows", self._secret)
+        self._scoring = Scoring(directory / "scoring", stock.terms.precision_bits, self.tell)
         self._orders = SellerOrders(self, policy)
         self._committed = False
 
@@ -224,6 +222,7 @@ class Seller(Agent):
         # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
         self.journal.note(f"evaluation:{evaluation_digest(digest, reply).hex()}", digest.hex())
         self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
+        self._scoring.forget(request)
 
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
@@ -262,10 +261,8 @@ class Seller(Agent):
         self._store.compute(digest, request, self._stock.records)
         return self._store.load(digest)
 
-    def _scores(self, request: Request, rows: NDArray[np.int16]) -> bytes:
-        parameters = parameter_set(request.parameters)
-        encoded = encode_rows(parameters, rows)
-        return evaluate(encoded, request.query, self._stock.terms.precision_bits, queries=request.queries)
+    def _scores(self, request: Request, rows: IntegerRows) -> bytes:
+        return self._scoring.scores(request, rows)
 
     def _random(self, digest: Digest) -> bytes:
         return self.secrets.once(f"random.{digest.hex()}", lambda: secrets.token_bytes(32))

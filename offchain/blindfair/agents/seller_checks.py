@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindfair.agents.policy import SellerPolicy
+from blindfair.blind.estimate import IN_MEMORY_BLOCKS
 from blindfair.blind.parameters import parameter_set
 from blindfair.blind.query import EncryptedQueries
 from blindfair.influence.gradients import BATCH_NUMBERS
@@ -36,6 +37,9 @@ BLOCK = 8192
 _COPIES = 5
 """Arrays as large as the rows that are there while they are rounded."""
 
+_OPENING = 2**24
+"""Multiplications for one coordinate's ciphertext, an automorphism with its transforms."""
+
 _ENCODED = 16
 """Bytes of an encoded entry: two residues of 8."""
 
@@ -49,7 +53,8 @@ class RequestCost:
     batch of rows before it; or the rounded rows with their encoding, whole blocks of `BLOCK` records."""
 
     products: int
-    """Multiplications: gradients, projection, and the query over the rounded rows."""
+    """Multiplications: gradients, projection, making the query's ciphertexts ready, and the query over the rounded
+    rows."""
 
     @classmethod
     def of(cls, model: ScoringModel, projection: Projection, *, records: int, queries: int) -> "RequestCost":
@@ -58,10 +63,12 @@ class RequestCost:
         projected = 0 if projection.is_identity else 1
         computing = 8 * (2 * n * model.features + _COPIES * n * k)
         computing += 8 * projected * (d * k + 2 * min(n * d, BATCH_NUMBERS))
-        encoding = 2 * n * k + _ENCODED * -(-n // BLOCK) * BLOCK * k
+        # More blocks than that go to the disk, and a few of them are in memory at once.
+        blocks = min(-(-n // BLOCK), IN_MEMORY_BLOCKS)
+        encoding = 2 * n * k + _ENCODED * blocks * BLOCK * k + 2 * _ENCODED * BLOCK * k * queries
         return cls(
             memory=max(computing, encoding),
-            products=n * (model.products + projected * d * k + k * queries),
+            products=n * (model.products + projected * d * k + k * queries) + _OPENING * k * queries,
         )
 
     def check(self, policy: SellerPolicy) -> None:

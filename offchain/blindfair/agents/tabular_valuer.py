@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.agents.valuer import Choice, Question
-from blindfair.blind.parameters import exact_set
+from blindfair.blind.parameters import exact_sets
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.selection import Method, distinct_records, select
@@ -58,7 +58,7 @@ class TabularValuer:
 
     def valuation(self, manifest: Manifest) -> Valuation:
         """Model, query and trusted scores; computed from the buyer's records alone, the same each time."""
-        modulus = exact_set(manifest.terms.precision_bits).plain_modulus
+        modulus = exact_sets(manifest.terms.precision_bits)[0].plain_modulus
         if modulus not in self._valuations:
             self._valuations[modulus] = prepare_valuation(
                 self._train,

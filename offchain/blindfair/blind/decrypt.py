@@ -36,7 +36,7 @@ def decrypt_reply(parameters: ParameterSet, secret: QuerySecret, reply: bytes, n
     scores = np.empty((m, blocks * degree), dtype=np.int64)
     for number, pair in enumerate(encrypted.ciphertexts):
         plaintext = sealapi.Plaintext()
-        decryptor.decrypt(seal.ciphertext(pair, seal.last_level), plaintext)
+        decryptor.decrypt(seal.ciphertext(pair, seal.reply_level), plaintext)
         residues = seal.plaintext_words(plaintext).astype(np.int64)
         query, block = divmod(number, blocks)
         scores[query, block * degree : (block + 1) * degree] = np.where(

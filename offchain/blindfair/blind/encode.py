@@ -46,13 +46,8 @@ def encode_rows(parameters: ParameterSet, rows: NDArray[np.int16]) -> EncodedRow
     Takes `8 N primes` bytes for each column and block. Raises `ShapeMismatch` for another type or shape, for more
     columns than the set allows, and for an entry out of bounds.
     """
-    if rows.dtype != np.int16 or rows.ndim != 2:
-        found = f"{' x '.join(map(str, rows.shape))} {rows.dtype}"
-        raise ShapeMismatch("rows are no table of small integers", expected="n x k int16", found=found)
+    check_rows(parameters, rows)
     n, k = rows.shape
-    if n < 1 or not 1 <= k <= parameters.largest_k:
-        expected = f"1 or more x 1 ... {parameters.largest_k}"
-        raise ShapeMismatch("there are too few or too many rows", expected=expected, found=f"{n} x {k}")
     seal = engine(parameters)
     degree = parameters.ring_degree
     return EncodedRows(
@@ -60,18 +55,34 @@ def encode_rows(parameters: ParameterSet, rows: NDArray[np.int16]) -> EncodedRow
     )
 
 
-def encode_column(seal: Engine, column: NDArray[np.int16]) -> Any:
+def check_rows(parameters: ParameterSet, rows: NDArray[np.int16]) -> None:
+    """Raises `ShapeMismatch` for another type or shape than `n x k` int16, and for more columns than the set allows."""
+    if rows.dtype != np.int16 or rows.ndim != 2:
+        found = f"{' x '.join(map(str, rows.shape))} {rows.dtype}"
+        raise ShapeMismatch("rows are no table of small integers", expected="n x k int16", found=found)
+    n, k = rows.shape
+    if n < 1 or not 1 <= k <= parameters.largest_k:
+        expected = f"1 or more x 1 ... {parameters.largest_k}"
+        raise ShapeMismatch("there are too few or too many rows", expected=expected, found=f"{n} x {k}")
+
+
+def check_block(rows: NDArray[np.int16]) -> None:
+    """Raises `ShapeMismatch` for an entry out of bounds."""
+    if rows.min() < -ROW_LIMIT or rows.max() > ROW_LIMIT:
+        raise ShapeMismatch("a row has an entry out of bounds", expected=f"-{ROW_LIMIT} ... {ROW_LIMIT}")
+
+
+def encode_column(seal: Engine, column: NDArray[np.int16] | NDArray[np.int32]) -> Any:
     """`N` small integers as a SEAL plaintext in NTT form at the level of queries."""
     coefficients = column.astype(np.int64)
     coefficients[coefficients < 0] += seal.parameters.plain_modulus
     plaintext = seal.plaintext(coefficients.astype(np.uint64))
-    seal.evaluator.transform_to_ntt_inplace(plaintext, seal.first_level)
+    seal.evaluator.transform_to_ntt_inplace(plaintext, seal.sum_level)
     return plaintext
 
 
 def _encode_block(seal: Engine, rows: NDArray[np.int16]) -> tuple[Any, ...]:
-    if rows.min() < -ROW_LIMIT or rows.max() > ROW_LIMIT:
-        raise ShapeMismatch("a row has an entry out of bounds", expected=f"-{ROW_LIMIT} ... {ROW_LIMIT}")
+    check_block(rows)
     columns = np.zeros((rows.shape[1], seal.parameters.ring_degree), dtype=np.int16)
     columns[:, : len(rows)] = rows.T
     return tuple(encode_column(seal, column) if column.any() else None for column in columns)

@@ -1,26 +1,44 @@
 """Bytes, memory and time of an evaluation, told before it starts.
 
-Bytes are exact. Times come from doing a few of the very operations on this machine, which takes some hundredths of a
+Bytes are exact. Times come from doing a few of the very operations on this machine, which takes some tenths of a
 second, and from nothing else: no rate of another machine is written here.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import tenseal.sealapi as sealapi
 
+from blindfair.blind import expansion, kernel
 from blindfair.blind.encode import encode_column
-from blindfair.blind.hiding import mask_columns
+from blindfair.blind.expand import open_query, transformed
+from blindfair.blind.hide import hide
+from blindfair.blind.hiding import NoiseKey
+from blindfair.blind.layout import aligned, columns_shape, queries_shape
+from blindfair.blind.matrix import matrix_bytes
+from blindfair.blind.packing import pack
 from blindfair.blind.parameters import ParameterSet
-from blindfair.blind.query import query_size
+from blindfair.blind.query import encrypt_queries, query_size
 from blindfair.blind.reply import reply_size
-from blindfair.blind.seal import engine
+from blindfair.blind.seal import Words, engine
+from blindfair.blind.stream import BLOCKS_AT_ONCE, queries_per_pass
+
+IN_MEMORY_BLOCKS = 4
+"""Up to so many blocks of records are encoded and held in memory; more go to disk (`matrix.py`). There the coordinates
+must leave SEAL first, which only pays for itself over several blocks."""
 
 _WORD_SIZE = 8
 _REPEATS = 3
+_TRIAL_K = 4
+"""Coordinates of a trial: an expansion of them takes 4 automorphisms."""
+
+_TRIAL_COLUMNS = 128
+"""Columns of a trial of the kernel: more than the cache holds, as in earnest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,62 +51,140 @@ class Estimate:
     download_bytes: int
     """The reply."""
 
-    encoded_bytes: int
-    """Memory of the encoded rows, held as long as they are reused."""
+    memory_bytes: int
+    """The seller's memory at the worst moment, besides the rows and the program itself."""
 
-    working_bytes: int
-    """Further memory while evaluating: the queries as bytes and unpacked, and one of them expanded."""
+    disk_bytes: int
+    """The seller's disk: encoded rows, kept for further queries, and the evaluation's folder. 0 where all is in
+    memory."""
 
     encrypt_seconds: float
-    """The buyer's time."""
+    """The buyer's time before."""
+
+    decrypt_seconds: float
+    """The buyer's time after."""
 
     encode_seconds: float
     """The seller's time to encode the rows, once."""
 
+    expand_seconds: float
+    """The seller's time to make the coordinates ready."""
+
     evaluate_seconds: float
-    """The seller's time for the reply."""
+    """The seller's time for the products and for hiding."""
+
+    @property
+    def seconds(self) -> float:
+        """All of it, one after another."""
+        seller = self.encode_seconds + self.expand_seconds + self.evaluate_seconds
+        return self.encrypt_seconds + seller + self.decrypt_seconds
 
 
 def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
     """Estimate an evaluation of `m` queries over `n` records with rows of `k` entries."""
-    seal = engine(parameters)
-    encryptor = sealapi.Encryptor(seal.context, sealapi.KeyGenerator(seal.context).secret_key())
-    seeded = encryptor.encrypt_symmetric(sealapi.Plaintext("1"))
-    first, seed = seal.seeded_words(seeded)
-    ciphertext = seal.seeded_ciphertext(first, seed)
-    column = mask_columns(parameters)[0]
-    plaintext = encode_column(seal, column)
-    transformed, product = sealapi.Ciphertext(), sealapi.Ciphertext()
-    seal.evaluator.transform_to_ntt(ciphertext, transformed)
-    seal.evaluator.multiply_plain(transformed, plaintext, product)
-
-    def multiply_and_add() -> None:
-        seal.evaluator.multiply_plain(transformed, plaintext, product)
-        seal.evaluator.add_inplace(transformed, product)
-
-    encrypt = _seconds(lambda: seal.seeded_words(encryptor.encrypt_symmetric(sealapi.Plaintext("1"))))
-    expand = _seconds(lambda: seal.evaluator.transform_to_ntt_inplace(seal.seeded_ciphertext(first, seed)))
-    encode = _seconds(lambda: encode_column(seal, column))
-    product_seconds = _seconds(multiply_and_add)
+    trial = _Trial(parameters)
     blocks = -(-n // parameters.ring_degree)
     masks = parameters.mask_columns
     polynomial = _WORD_SIZE * parameters.ring_degree * len(parameters.data_primes)
-    upload = query_size(parameters, k, m)
+    upload, download = query_size(parameters, k, m), reply_size(parameters, n, m)
+    on_disk = blocks > IN_MEMORY_BLOCKS
+    if parameters.is_expanded:
+        ciphertexts = m * expansion.pieces(k)
+        opening = m * expansion.automorphisms(k) * trial.automorphism + m * k * trial.transform
+    else:
+        ciphertexts = m * k
+        opening = m * k * (trial.seed + trial.transform)
+    queries = 2 * polynomial * m * k
+    if on_disk:
+        together = min(m, queries_per_pass(parameters, k))
+        memory = 2 * polynomial * together * k + BLOCKS_AT_ONCE * polynomial * k + 2 * upload
+        disk = matrix_bytes(parameters, n, k) + queries + download
+        opening += m * k * trial.leave
+        products = trial.kernel_product if kernel.library() is not None else trial.product + trial.enter
+    else:
+        memory = blocks * k * polynomial + 2 * upload + 2 * polynomial * (masks + k)
+        disk = 0
+        products = trial.product
+    encode = blocks * k * (trial.encode + (trial.leave / 2 if on_disk else 0.0))
     return Estimate(
         upload_bytes=upload,
-        download_bytes=reply_size(parameters, n, m),
-        encoded_bytes=blocks * k * polynomial,
-        working_bytes=upload + polynomial * (masks + m * k) + 2 * polynomial * (masks + k),
-        encrypt_seconds=(masks + m * k) * encrypt,
-        encode_seconds=blocks * k * encode,
-        evaluate_seconds=(masks + m * k) * expand + m * blocks * ((masks + k) * product_seconds + masks * encode),
+        download_bytes=download,
+        memory_bytes=memory,
+        disk_bytes=disk,
+        encrypt_seconds=(masks + ciphertexts) * trial.encrypt,
+        decrypt_seconds=m * blocks * trial.decrypt,
+        encode_seconds=encode,
+        expand_seconds=masks * (trial.seed + trial.transform) + opening,
+        evaluate_seconds=m * blocks * (k * products + trial.hide),
     )
 
 
-def _seconds(action: Callable[[], object]) -> float:
-    """The quickest of a few runs: others on the machine only ever add to it."""
+class _Trial:
+    """Seconds of each operation under a parameter set: the quickest of a few runs, as others only ever add to it."""
+
+    def __init__(self, parameters: ParameterSet) -> None:
+        seal = engine(parameters)
+        request, _ = encrypt_queries(parameters, np.ones((1, _TRIAL_K), dtype=np.int64))
+        column = np.ones(parameters.ring_degree, dtype=np.int16)
+        plaintext = encode_column(seal, column)
+        zeros = transformed(seal, request.zeros, seal.sum_level)
+        first, seed = next(iter(request.zeros))
+        product, total = sealapi.Ciphertext(), sealapi.Ciphertext()
+        seal.evaluator.multiply_plain(zeros[0], plaintext, total)
+        words = seal.ciphertext_words(zeros[0])
+
+        def multiply_and_add() -> None:
+            seal.evaluator.multiply_plain(zeros[0], plaintext, product)
+            seal.evaluator.add_inplace(total, product)
+
+        def opened() -> None:
+            open_query(seal, request, 0)
+
+        self.seed = seconds(lambda: seal.seeded_ciphertext(first, seed, seal.sum_level))
+        both = seconds(lambda: transformed(seal, request.zeros[:1], seal.sum_level))
+        self.transform = max(0.0, both - self.seed)
+        self.encrypt = seconds(lambda: encrypt_queries(parameters, np.ones((1, 1), dtype=np.int64)))
+        self.encrypt /= parameters.mask_columns + 1
+        self.encode = seconds(lambda: encode_column(seal, column))
+        self.enter = seconds(lambda: seal.ciphertext(words, seal.sum_level))
+        self.leave = seconds(lambda: seal.ciphertext_words(zeros[0]))
+        # About what leaving takes: a smaller object, and a product with the key.
+        self.decrypt = self.leave
+        self.product = seconds(multiply_and_add)
+        self.hide = seconds(lambda: _hide(parameters, zeros, words), 1)
+        self.kernel_product = _kernel_product(parameters)
+        self.automorphism = 0.0
+        if parameters.is_expanded:
+            spent = seconds(opened, 1) - _TRIAL_K * self.transform
+            self.automorphism = max(0.0, spent) / expansion.automorphisms(_TRIAL_K)
+
+
+def _hide(parameters: ParameterSet, zeros: Sequence[Any], words: Words) -> None:
+    seal = engine(parameters)
+    total = seal.ciphertext(words, seal.sum_level, transformed=True)
+    stream = NoiseKey().stream(0, 0)
+    hidden = hide(seal, total, zeros, stream, parameters.drowning_bound(), parameters.ring_degree)
+    for polynomial in hidden:
+        pack((parameters.reply_modulus,), polynomial)
+
+
+def _kernel_product(parameters: ParameterSet) -> float:
+    """Of one column and one coordinate; 0 where there is no kernel."""
+    if kernel.library() is None:
+        return 0.0
+    columns, queries = (
+        aligned(columns_shape(parameters, _TRIAL_COLUMNS)),
+        aligned(queries_shape(parameters, 1, _TRIAL_COLUMNS)),
+    )
+    columns[:], queries[:] = 1, 1
+    spent = seconds(lambda: kernel.sums([columns, columns], queries, parameters.data_primes))
+    return spent / (2 * _TRIAL_COLUMNS)
+
+
+def seconds(action: Callable[[], object], repeats: int = _REPEATS) -> float:
+    """The quickest of a few runs."""
     times = []
-    for _ in range(_REPEATS):
+    for _ in range(repeats):
         start = time.perf_counter()
         action()
         times.append(time.perf_counter() - start)

@@ -1,38 +1,71 @@
 """The seller's noise: what makes a reply say no more than its scores, to any buyer (SCORING requirements 3 and 4).
 
-Three kinds, all drawn from the operating system's generator by exact rejection, never reduced with a bias:
-`drowning_noise` for the coefficients of the first polynomial, and `mask_columns`, which make the second one uniform.
-Not here: how large the noise must be (`parameters.py`).
+Three kinds, all drawn by exact rejection, never reduced with a bias: `drowning_noise` for the coefficients of the first
+polynomial, and `mask_columns`, which make the second one uniform. Not here: how large the noise must be
+(`parameters.py`).
+
+An evaluation draws one key from the operating system's generator; ChaCha20 (RFC 8439) makes of it a stream for every
+block and query. So a block that is computed anew, after a crash or by another machine, gets the same noise: nobody ever
+holds two replies that differ in noise alone, which would average it away.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from numpy.typing import NDArray
 
-from blindfair.blind.parameters import MASK_BITS, ParameterSet
+from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.seal import Words
 
+KEY_SIZE = 32
+"""Bytes of a noise key."""
+
 _WORD_BITS = 64
-_NIBBLE_BITS = 4
 
 
-def mask_columns(parameters: ParameterSet) -> NDArray[np.int16]:
-    """`mask_columns x N` uniform int16: factors of the query's encryptions of zero.
+@dataclass(frozen=True, slots=True)
+class NoiseKey:
+    """The seller's secret of one evaluation: whoever has it can take the noise off. Kept until the reply is stored."""
+
+    key: bytes = field(repr=False, default_factory=lambda: os.urandom(KEY_SIZE))
+
+    def stream(self, block: int, query: int) -> NoiseStream:
+        """The random bytes for one ciphertext of a reply; the same for the same key, block and query."""
+        nonce = bytes(4) + query.to_bytes(4, "little") + block.to_bytes(8, "little")
+        return NoiseStream(Cipher(ChaCha20(self.key, nonce), mode=None).encryptor())
+
+
+class NoiseStream:
+    """Uniform bytes, each given out once."""
+
+    def __init__(self, context: CipherContext) -> None:
+        self._context = context
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        return self._context.update(bytes(size))
+
+
+def mask_columns(parameters: ParameterSet, stream: NoiseStream) -> NDArray[np.int32]:
+    """`mask_columns x N` uniform numbers of `mask_bits`: factors of the query's encryptions of zero.
 
     They are as wide as a whole query of random rows: the second polynomial of a reply then is statistically uniform.
     A ternary polynomial times one encryption of zero would not do, because a hostile first polynomial of that
     encryption reads the ternary one out of the reply's first polynomial (docs/privacy.md).
     """
     shape = (parameters.mask_columns, parameters.ring_degree)
-    size = MASK_BITS // 8 * shape[0] * shape[1]
-    return np.frombuffer(os.urandom(size), dtype=np.int16).reshape(shape)
+    drawn = np.frombuffer(stream.take(4 * shape[0] * shape[1]), dtype="<i4").reshape(shape)
+    # Of a uniform word the upper bits are uniform, and its sign goes along.
+    return drawn >> (32 - parameters.mask_bits)
 
 
-def drowning_noise(parameters: ParameterSet, bound: int, scores: int) -> Words:
+def drowning_noise(parameters: ParameterSet, bound: int, scores: int, stream: NoiseStream) -> Words:
     """Residues, `data primes x N`, of noise for the first polynomial of a reply with `scores` scores.
 
     The first `scores` coefficients are uniform in [-bound, bound]. All others are uniform modulo Q: a query whose
@@ -40,15 +73,15 @@ def drowning_noise(parameters: ParameterSet, bound: int, scores: int) -> Words:
     """
     primes = parameters.data_primes
     noise = np.empty((len(primes), parameters.ring_degree), dtype=np.uint64)
-    noise[:, :scores] = symmetric_residues(primes, bound, scores)
+    noise[:, :scores] = symmetric_residues(primes, bound, scores, stream)
     for row, prime in enumerate(primes):
-        noise[row, scores:] = _uniform_words(prime, parameters.ring_degree - scores)[:, 0]
+        noise[row, scores:] = _uniform_words(prime, parameters.ring_degree - scores, stream)[:, 0]
     return noise
 
 
-def symmetric_residues(primes: Sequence[int], bound: int, count: int) -> Words:
+def symmetric_residues(primes: Sequence[int], bound: int, count: int, stream: NoiseStream) -> Words:
     """`count` integers uniform in [-bound, bound], each by its residues: `primes x count`."""
-    drawn = _uniform_words(2 * bound + 1, count)
+    drawn = _uniform_words(2 * bound + 1, count, stream)
     residues = np.empty((len(primes), count), dtype=np.uint64)
     for row, prime in enumerate(primes):
         # Subtracting the bound modulo the prime turns [0, 2 bound] into [-bound, bound].
@@ -56,7 +89,7 @@ def symmetric_residues(primes: Sequence[int], bound: int, count: int) -> Words:
     return residues
 
 
-def _uniform_words(limit: int, count: int) -> Words:
+def _uniform_words(limit: int, count: int, stream: NoiseStream) -> Words:
     """`count` integers uniform in 0 ... limit - 1, as `count x words` of 64 bits, least significant first."""
     bits = (limit - 1).bit_length()
     words = -(-bits // _WORD_BITS)
@@ -65,8 +98,8 @@ def _uniform_words(limit: int, count: int) -> Words:
     filled = 0
     while filled < count:
         # Of the candidates, at least half pass: they have as many bits as the limit.
-        drawn = os.urandom(8 * words * 2 * (count - filled))
-        candidates = np.frombuffer(drawn, dtype=np.uint64).reshape(-1, words).copy()
+        drawn = stream.take(8 * words * 2 * (count - filled))
+        candidates = np.frombuffer(drawn, dtype="<u8").reshape(-1, words).copy()
         candidates[:, -1] &= top_mask
         passing = candidates[_below(candidates, limit)][: count - filled]
         accepted[filled : filled + len(passing)] = passing
@@ -86,11 +119,22 @@ def _below(numbers: Words, limit: int) -> NDArray[np.bool_]:
 def _reduce(numbers: Words, bits: int, prime: int) -> Words:
     """`count x words` numbers of at most `bits` bits modulo a prime of at most 60.
 
-    Beyond the first word it goes four bits at a time, times their weight modulo the prime: nothing exceeds 64 bits.
+    Beyond the first 60 bits it goes so many at a time, times their weight modulo the prime, that nothing exceeds 64
+    bits: all at once where the prime is close below a power of two.
     """
     modulus = np.uint64(prime)
-    remainder: Words = numbers[:, 0] % modulus
-    for shift in range(_WORD_BITS, bits, _NIBBLE_BITS):
-        nibble = (numbers[:, shift // _WORD_BITS] >> np.uint64(shift % _WORD_BITS)) & np.uint64(2**_NIBBLE_BITS - 1)
-        remainder = (remainder + nibble * np.uint64(pow(2, shift, prime)) % modulus) % modulus
+    remainder: Words = _bits_of(numbers, 0, prime.bit_length()) % modulus
+    shift = prime.bit_length()
+    while shift < bits:
+        weight = pow(2, shift, prime)
+        width = min(63 - weight.bit_length(), _WORD_BITS - shift % _WORD_BITS)
+        remainder = (remainder + _bits_of(numbers, shift, width) * np.uint64(weight) % modulus) % modulus
+        shift += width
     return remainder
+
+
+def _bits_of(numbers: Words, start: int, width: int) -> Words:
+    """`width` bits from `start` on of each of `count x words` numbers; they may not cross into another word."""
+    word, offset = divmod(start, _WORD_BITS)
+    found: Words = (numbers[:, word] >> np.uint64(offset)) & np.uint64(2**width - 1)
+    return found

@@ -46,7 +46,7 @@ class QuerySecret:
         """The bytes to store, with a digest that shows damage."""
         body = _HEAD.pack(_MAGIC, self.parameters.name.encode("ascii"), self.queries)
         body += b"".join(_NORM.pack(norm) for norm in self.norms)
-        body += pack(_primes(self.parameters), self.key)
+        body += pack(self.parameters.key_primes, self.key)
         return body + hashlib.sha256(body).digest()
 
     @classmethod
@@ -59,15 +59,11 @@ class QuerySecret:
         try:
             parameters = parameter_set(name.rstrip(b"\0").decode("ascii", "replace"))
             start = _HEAD.size + _NORM.size * queries
-            size = start + packed_size(_primes(parameters), parameters.ring_degree)
+            size = start + packed_size(parameters.key_primes, parameters.ring_degree)
             if magic != _MAGIC or len(body) != size:
                 raise SecretDamaged("the stored secret of a query has a wrong size", expected=size, found=len(body))
-            key = unpack(_primes(parameters), parameters.ring_degree, body[start:])
+            key = unpack(parameters.key_primes, parameters.ring_degree, body[start:])
         except (UnknownParameters, MalformedCiphertext) as error:
             raise SecretDamaged("the stored secret of a query is of another version") from error
         norms = (_NORM.unpack_from(body, _HEAD.size + _NORM.size * i)[0] for i in range(queries))
         return cls(parameters, tuple(norms), key)
-
-
-def _primes(parameters: ParameterSet) -> tuple[int, ...]:
-    return (*parameters.data_primes, parameters.special_prime)

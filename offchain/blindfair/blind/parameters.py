@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from blindfair.blind import expansion
 from blindfair.protocol.errors import UnknownParameters
 from blindfair.protocol.quantities import Bits
 from blindfair.protocol.rows import ROW_LIMIT
@@ -29,9 +30,6 @@ from a normal one of deviation 3.2 clipped at 19.2, depending on how it was buil
 
 DROWNING_BITS = 40
 """`B >= 2^40 E` (SCORING requirement 3)."""
-
-MASK_BITS = 16
-"""Entries of a mask column are uniform in -2^15 ... 2^15 - 1."""
 
 MASK_MARGIN_BITS = 128
 """Entropy of a coefficient's mask beyond what uniformity needs: a reply's second polynomial is within chi-square 2^-128
@@ -61,7 +59,7 @@ class ParameterSet:
     """Primes whose product is `Q`. The first is the modulus `Q'` of a reply."""
 
     special_prime: int
-    """The prime that SEAL sets aside for key switching. Nothing is ever encrypted modulo it, yet it counts in the
+    """The prime that SEAL sets aside for key switching: only keys are encrypted modulo it, and it counts in the
     security check."""
 
     plain_modulus: int
@@ -73,8 +71,16 @@ class ParameterSet:
     mask_columns: int
     """Encryptions of zero that come with a query, each multiplied by a fresh random column to hide the reply."""
 
+    mask_bits: int
+    """Entries of a mask column are uniform in -2^(mask_bits - 1) ... 2^(mask_bits - 1) - 1."""
+
+    expansion_prime: int | None = None
+    """None: a query comes as one ciphertext for each coordinate. Else it comes as one for each 512 and is expanded by
+    the seller (`expansion.py`) modulo the data primes and this one, which is dropped afterwards and takes the noise of
+    the expansion with it."""
+
     def __post_init__(self) -> None:
-        primes = (*self.data_primes, self.special_prime)
+        primes = self.key_primes
         total_bits = math.prod(primes).bit_length()
         allowed = LARGEST_TOTAL_BITS.get(self.ring_degree, 0)
         self._require(total_bits <= allowed, "less than 128-bit security", f"<= {allowed} bits", f"{total_bits} bits")
@@ -85,9 +91,9 @@ class ParameterSet:
             primes,
         )
         self._require(
-            self.plain_modulus % 2 == 1 and 2**MASK_BITS < self.plain_modulus <= LARGEST_PLAIN_MODULUS,
+            self.plain_modulus % 2 == 1 and 2**self.mask_bits < self.plain_modulus <= LARGEST_PLAIN_MODULUS,
             "a plain modulus out of range",
-            f"odd, {2**MASK_BITS} < t <= {LARGEST_PLAIN_MODULUS}",
+            f"odd, {2**self.mask_bits} < t <= {LARGEST_PLAIN_MODULUS}",
             self.plain_modulus,
         )
         exact = self.exact_drowning_bound
@@ -103,7 +109,7 @@ class ParameterSet:
             f"<= {LARGEST_BITS_PER_RECORD} bits",
             self.bits_per_record(),
         )
-        entropy = self.mask_columns * MASK_BITS
+        entropy = self.mask_columns * self.mask_bits
         needed = math.log2(self.ciphertext_modulus) + len(self.data_primes) * math.log2(self.ring_degree)
         self._require(
             entropy >= needed + MASK_MARGIN_BITS,
@@ -117,6 +123,26 @@ class ParameterSet:
             raise UnknownParameters(f"the parameter set {self.name!r} has {what}", expected=expected, found=found)
 
     @property
+    def is_expanded(self) -> bool:
+        """Whether queries come in few ciphertexts, to be expanded."""
+        return self.expansion_prime is not None
+
+    @property
+    def sums(self) -> tuple[int, int, tuple[int, ...]]:
+        """What sets must share to use the same encoded rows: ring degree, plain modulus and data primes."""
+        return self.ring_degree, self.plain_modulus, self.data_primes
+
+    @property
+    def query_primes(self) -> tuple[int, ...]:
+        """The primes of a query's ciphertexts; its encryptions of zero have the data primes always."""
+        return self.data_primes if self.expansion_prime is None else (*self.data_primes, self.expansion_prime)
+
+    @property
+    def key_primes(self) -> tuple[int, ...]:
+        """The primes of keys: all."""
+        return (*self.query_primes, self.special_prime)
+
+    @property
     def ciphertext_modulus(self) -> int:
         """`Q`."""
         return math.prod(self.data_primes)
@@ -127,15 +153,33 @@ class ParameterSet:
         return self.data_primes[0]
 
     @property
+    def coordinate_noise(self) -> int:
+        """The largest coefficient of the noise of one coordinate's ciphertext, when it meets the rows.
+
+        Fresh noise, where it came as such. Where it was expanded: the leaf's, which the switch to the data primes
+        divides by the expansion prime, and the rounding of that switch, 1/2 in each polynomial, the second of which
+        meets a ternary secret. A key switch multiplies `N` residues of the second polynomial with fresh noise for each
+        prime, divides by the special prime and rounds likewise.
+        """
+        if self.expansion_prime is None:
+            return FRESH_NOISE
+        rounding = self.ring_degree // 2 + 1
+        products = self.ring_degree * FRESH_NOISE * sum(self.query_primes)
+        switching = -(-products // self.special_prime) + rounding
+        # Scaling an entry to a multiple of Q/t is off by less than 1.
+        leaf = expansion.leaf_noise(expansion.depth(expansion.LARGEST_PIECE), FRESH_NOISE + 1, switching)
+        return -(-leaf // self.expansion_prime) + rounding
+
+    @property
     def worst_noise(self) -> int:
         """`E`: the largest honest noise of a sum before drowning, for `largest_k` coordinates.
 
-        A coefficient of column times fresh noise is a sum of `N` products of at most 2047 * 21; scaling a coordinate to
-        a multiple of Q/t is off by less than 1, and a constant, so it meets one entry of the column only; each mask
-        column adds `N` products of at most 2^15 * 21.
+        A coefficient of column times noise is a sum of `N` products of at most 2047 times the noise of a coordinate;
+        scaling a coordinate to a multiple of Q/t is off by less than 1, and a constant, so it meets one entry of the
+        column only; each mask column adds `N` products of at most 2^(mask_bits - 1) * 21.
         """
-        columns = self.largest_k * ROW_LIMIT * (self.ring_degree * FRESH_NOISE + 1)
-        masks = self.mask_columns * (self.ring_degree << (MASK_BITS - 1)) * FRESH_NOISE
+        columns = self.largest_k * ROW_LIMIT * (self.ring_degree * self.coordinate_noise + 1)
+        masks = self.mask_columns * (self.ring_degree << (self.mask_bits - 1)) * FRESH_NOISE
         return columns + masks
 
     @property
@@ -207,7 +251,19 @@ _SETS = (
         special_prime=1152921504606830593,
         plain_modulus=LARGEST_PLAIN_MODULUS - 1,
         largest_k=4096,
-        mask_columns=18,
+        mask_columns=11,
+        mask_bits=25,
+    ),
+    ParameterSet(
+        name="bfv-8192-32-expanded",
+        ring_degree=8192,
+        data_primes=(1152921504606683137, 1152921504606748673),
+        special_prime=1152921504606830593,
+        plain_modulus=LARGEST_PLAIN_MODULUS - 1,
+        largest_k=1024,
+        mask_columns=11,
+        mask_bits=25,
+        expansion_prime=68719230977,
     ),
     ParameterSet(
         name="bfv-8192-24",
@@ -217,6 +273,7 @@ _SETS = (
         plain_modulus=2**24 - 2**10 - 1,
         largest_k=1024,
         mask_columns=17,
+        mask_bits=16,
     ),
 )
 
@@ -224,21 +281,26 @@ PARAMETER_SETS: Mapping[str, ParameterSet] = MappingProxyType({each.name: each f
 """Every set that exists, by name."""
 
 DEFAULT = _SETS[0]
-"""Scores of 32 bits: 2047 ||q||_1 < 2^31."""
+"""Scores of 32 bits: 2047 ||q||_1 < 2^31; one ciphertext for each coordinate."""
+
+EXPANDED = _SETS[1]
+"""The same sums from one ciphertext for each 512 coordinates."""
 
 
-def exact_set(precision_bits: int) -> ParameterSet:
-    """The set with the most bits whose scores are exact for a seller that discloses at most `precision_bits` a record.
+def exact_sets(precision_bits: int) -> list[ParameterSet]:
+    """The sets of the most bits whose scores are exact for a seller that discloses at most `precision_bits` a record.
 
-    Raises `UnknownParameters` where no set is: the seller's scores would be rounded.
+    They have the same sums and differ in how a query travels; `plan.py` chooses. Raises `UnknownParameters` where no
+    set is exact: the seller's scores would be rounded.
     """
-    for each in sorted(_SETS, key=ParameterSet.bits_per_record, reverse=True):
-        if each.is_exact(precision_bits):
-            return each
-    least = min(math.ceil(each.bits_per_record()) for each in _SETS)
-    raise UnknownParameters(
-        "no parameter set gives exact scores at this precision", expected=f">= {least} bits", found=precision_bits
-    )
+    exact = [each for each in _SETS if each.is_exact(precision_bits)]
+    if not exact:
+        least = min(math.ceil(each.bits_per_record()) for each in _SETS)
+        raise UnknownParameters(
+            "no parameter set gives exact scores at this precision", expected=f">= {least} bits", found=precision_bits
+        )
+    best = max(exact, key=ParameterSet.bits_per_record)
+    return [each for each in exact if each.sums == best.sums]
 
 
 def parameter_set(name: str) -> ParameterSet:

@@ -1,12 +1,15 @@
 """The buyer's encrypted queries and their framing, which leaves a hostile buyer nothing but first polynomials.
 
-A query coordinate is one symmetric encryption of a constant polynomial. It travels as the 64-byte seed of its second
-polynomial and its packed first one, never as a SEAL object: the seller expands the seeds itself, so no ciphertext or
-public key of the buyer's shape can reach it (SCORING requirement 3). The encryptions of zero that hide the reply travel
-in the same way, before the coordinates.
+A query comes as one symmetric encryption of a constant for each coordinate or, under a set that is expanded, as one for
+each 512 coordinates and the keys for it. Each travels as the 64-byte seed of its second polynomial and its packed first
+one, never as a SEAL object: the seller expands the seeds itself, so no ciphertext or public key of the buyer's shape
+can reach it (SCORING requirement 3). The encryptions of zero that hide the reply travel likewise, before all others.
 
     "BFQ1"  name of the parameter set, 32 bytes, zero-padded  u16 m  u32 k      (little-endian)
-    mask_columns + m k times:  seed, 64 bytes   first polynomial, `packing.py`
+    mask_columns zeros, then the expansion's keys level by level, then the queries' ciphertexts, each:
+        seed, 64 bytes   first polynomial, `packing.py`
+
+What the parts are and how many, `encryptions.py` says.
 """
 
 from __future__ import annotations
@@ -14,15 +17,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tenseal.sealapi as sealapi
 from numpy.typing import NDArray
 
+from blindfair.blind import expansion
+from blindfair.blind.encryptions import Encryptions, encryption_size, shape_of
 from blindfair.blind.keys import LARGEST_QUERIES, QuerySecret
-from blindfair.blind.packing import pack, packed_size, unpack
 from blindfair.blind.parameters import ParameterSet, parameter_set
-from blindfair.blind.seal import SEED_SIZE, Words, engine
+from blindfair.blind.seal import Engine, Words, engine
 from blindfair.protocol.errors import MalformedCiphertext, QueryOutOfBounds, ShapeMismatch
 
 __all__ = ["EncryptedQueries", "QuerySecret", "encrypt_queries", "query_size"]
@@ -44,30 +49,25 @@ class EncryptedQueries:
     k: int
     """Coordinates of each query."""
 
-    seeds: tuple[bytes, ...]
-    """64 bytes for each encryption, all different: zeros first, then the coordinates query after query."""
+    zeros: Encryptions
+    """`mask_columns` encryptions of zero."""
 
-    firsts: Words
-    """First polynomials in the same order: `(mask_columns + m k) x primes x N`."""
+    keys: Encryptions
+    """The expansion's keys, for each level that has one as many as there are query primes; none where nothing is
+    expanded."""
 
-    def zeros(self) -> Iterator[tuple[Words, bytes]]:
-        """First polynomial and seed of every encryption of zero."""
-        return self._encryptions(0, self.parameters.mask_columns)
+    ciphertexts: Encryptions
+    """Query after query: its coordinates one by one, or its pieces."""
 
-    def coordinates(self, query: int) -> Iterator[tuple[Words, bytes]]:
-        """First polynomial and seed of every coordinate of a query."""
-        start = self.parameters.mask_columns + query * self.k
-        return self._encryptions(start, start + self.k)
-
-    def _encryptions(self, start: int, end: int) -> Iterator[tuple[Words, bytes]]:
-        return zip(self.firsts[start:end], self.seeds[start:end], strict=True)
+    def of_query(self, query: int) -> Encryptions:
+        """The ciphertexts of one query."""
+        each = len(self.ciphertexts) // self.queries
+        return self.ciphertexts[query * each : (query + 1) * each]
 
     def to_bytes(self) -> bytes:
         """The message, of exactly `query_size` bytes."""
-        parts = [_HEAD.pack(_MAGIC, self.parameters.name.encode("ascii"), self.queries, self.k)]
-        for first, seed in zip(self.firsts, self.seeds, strict=True):
-            parts += (seed, pack(self.parameters.data_primes, first))
-        return b"".join(parts)
+        head = _HEAD.pack(_MAGIC, self.parameters.name.encode("ascii"), self.queries, self.k)
+        return head + self.zeros.to_bytes() + self.keys.to_bytes() + self.ciphertexts.to_bytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> EncryptedQueries:
@@ -88,25 +88,23 @@ class EncryptedQueries:
         size = query_size(parameters, k, queries)
         if len(data) != size:
             raise MalformedCiphertext("a query has a wrong length", expected=size, found=len(data))
-        count = parameters.mask_columns + queries * k
-        firsts = np.empty((count, len(parameters.data_primes), parameters.ring_degree), dtype=np.uint64)
-        seeds = []
-        view = memoryview(data)
-        each = _encryption_size(parameters)
-        for number in range(count):
-            start = _HEAD.size + number * each
-            seeds.append(bytes(view[start : start + SEED_SIZE]))
-            packed = view[start + SEED_SIZE : start + each]
-            firsts[number] = unpack(parameters.data_primes, parameters.ring_degree, packed)
+        view = memoryview(data)[_HEAD.size :]
+        parts = []
+        for count, primes in shape_of(parameters, k, queries):
+            length = count * encryption_size(primes, parameters.ring_degree)
+            parts.append(Encryptions.from_bytes(primes, parameters.ring_degree, view[:length]))
+            view = view[length:]
+        seeds = [seed for part in parts for seed in part.seeds]
         # Zeros with one seed between them would be multiples of one polynomial: the mask would be no mask.
-        if len(set(seeds)) != count:
-            raise MalformedCiphertext("a query uses a seed twice", expected=count, found=len(set(seeds)))
-        return cls(parameters, queries, k, tuple(seeds), firsts)
+        if len(set(seeds)) != len(seeds):
+            raise MalformedCiphertext("a query uses a seed twice", expected=len(seeds), found=len(set(seeds)))
+        return cls(parameters, queries, k, *parts)
 
 
 def query_size(parameters: ParameterSet, k: int, queries: int) -> int:
     """Bytes of an encrypted query."""
-    return _HEAD.size + (parameters.mask_columns + queries * k) * _encryption_size(parameters)
+    parts = shape_of(parameters, k, queries)
+    return _HEAD.size + sum(count * encryption_size(primes, parameters.ring_degree) for count, primes in parts)
 
 
 def encrypt_queries(
@@ -119,17 +117,46 @@ def encrypt_queries(
     wrap around: its `||q||_1` must be at most `parameters.largest_query_norm(precision_bits)`.
     """
     norms = _norms(parameters, queries, precision_bits)
+    m, k = queries.shape
     seal = engine(parameters)
-    secret_key = sealapi.KeyGenerator(seal.context).secret_key()
+    generator = sealapi.KeyGenerator(seal.context)
+    secret_key = generator.secret_key()
     encryptor = sealapi.Encryptor(seal.context, secret_key)
-    values = [0] * parameters.mask_columns + [int(value) % parameters.plain_modulus for value in queries.flat]
-    firsts = np.empty((len(values), len(parameters.data_primes), parameters.ring_degree), dtype=np.uint64)
-    seeds = []
-    for number, value in enumerate(values):
-        firsts[number], seed = seal.seeded_words(encryptor.encrypt_symmetric(sealapi.Plaintext(f"{value:X}")))
-        seeds.append(seed)
-    encrypted = EncryptedQueries(parameters, queries.shape[0], queries.shape[1], tuple(seeds), firsts)
-    return encrypted, QuerySecret(parameters, norms, seal.secret_key_words(secret_key))
+    zeros = [
+        seal.seeded_words(encryptor.encrypt_zero_symmetric(seal.sum_level)) for _ in range(parameters.mask_columns)
+    ]
+    keys = _expansion_keys(seal, generator, k) if parameters.is_expanded else []
+    plaintexts = [plaintext for query in queries for plaintext in _plaintexts(seal, query)]
+    ciphertexts = [seal.seeded_words(encryptor.encrypt_symmetric(plaintext)) for plaintext in plaintexts]
+    parts = [
+        Encryptions.of(primes, parameters.ring_degree, part)
+        for part, (_, primes) in zip((zeros, keys, ciphertexts), shape_of(parameters, k, m), strict=True)
+    ]
+    return EncryptedQueries(parameters, m, k, *parts), QuerySecret(parameters, norms, seal.secret_key_words(secret_key))
+
+
+def _expansion_keys(seal: Engine, generator: Any, k: int) -> list[tuple[Words, bytes]]:
+    levels = expansion.key_levels(expansion.depth(k))
+    elements = [expansion.galois_element(seal.parameters.ring_degree, level) for level in levels]
+    keys = seal.galois_words(generator.create_galois_keys(elements))
+    return [digit for element in elements for digit in keys[element]]
+
+
+def _plaintexts(seal: Engine, query: NDArray[np.int64]) -> Iterator[Any]:
+    """A query as plaintexts: constants, or pieces whose entries the expansion multiplies back by 2^depth."""
+    parameters = seal.parameters
+    modulus = parameters.plain_modulus
+    if not parameters.is_expanded:
+        for value in query:
+            yield sealapi.Plaintext(f"{int(value) % modulus:X}")
+        return
+    size = 1 << expansion.depth(len(query))
+    inverse = pow(size, -1, modulus)
+    for start in range(0, len(query), size):
+        coefficients = np.zeros(parameters.ring_degree, dtype=np.uint64)
+        piece = [int(value) * inverse % modulus for value in query[start : start + size]]
+        coefficients[: len(piece)] = piece
+        yield seal.plaintext(coefficients)
 
 
 def _norms(parameters: ParameterSet, queries: NDArray[np.int64], precision_bits: int | None) -> tuple[int, ...]:
@@ -154,7 +181,3 @@ def _norms(parameters: ParameterSet, queries: NDArray[np.int64], precision_bits:
 
 def _describe(array: NDArray[np.int64]) -> str:
     return f"{' x '.join(map(str, array.shape))} {array.dtype}"
-
-
-def _encryption_size(parameters: ParameterSet) -> int:
-    return SEED_SIZE + packed_size(parameters.data_primes, parameters.ring_degree)

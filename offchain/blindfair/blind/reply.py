@@ -43,8 +43,7 @@ class EncryptedScores:
 
     def to_bytes(self) -> bytes:
         """The message, of exactly `reply_size` bytes."""
-        name = self.parameters.name.encode("ascii")
-        head = _HEAD.pack(_MAGIC, name, self.queries, self.records, self.precision_bits)
+        head = reply_head(self.parameters, self.queries, self.records, self.precision_bits)
         primes = (self.parameters.reply_modulus,)
         return head + b"".join(pack(primes, polynomial) for pair in self.ciphertexts for polynomial in pair)
 
@@ -76,6 +75,11 @@ class EncryptedScores:
         polynomials = [unpack(primes, degree, view[start : start + each]) for start in range(0, len(view), each)]
         pairs = zip(polynomials[::2], polynomials[1::2], strict=True)
         return cls(parameters, m, n, precision_bits, tuple(np.stack(pair) for pair in pairs))
+
+
+def reply_head(parameters: ParameterSet, queries: int, records: int, precision_bits: int) -> bytes:
+    """What a reply begins with; the ciphertexts follow."""
+    return _HEAD.pack(_MAGIC, parameters.name.encode("ascii"), queries, records, precision_bits)
 
 
 def reply_size(parameters: ParameterSet, records: int, queries: int) -> int:

@@ -11,6 +11,7 @@ Shapes: a polynomial is `primes x N` uint64, residues below their primes, in coe
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -27,16 +28,23 @@ from blindfair.protocol.errors import ScoringError, UnknownParameters
 Words: TypeAlias = NDArray[np.uint64]
 """Residues or coefficients as SEAL keeps them: one little-endian word each."""
 
+Level: TypeAlias = tuple[int, int, int, int]
+"""SEAL's name for a modulus of its chain: a hash of the parameters."""
+
 SEED_SIZE = 64
 """Bytes from which SEAL expands the second polynomial of a symmetric encryption, by Blake2xb."""
 
 _HEADER = struct.Struct("<HBBBBHQ")  # magic, header size, version (2), compression, reserved, size with header
 _CIPHERTEXT = struct.Struct("<4QBQQQdQ")  # parms_id, NTT form, polynomials, N, primes, scale, correction factor
 _PLAINTEXT = struct.Struct("<4QQd")  # parms_id, coefficients, scale
+_KEYS = struct.Struct("<4QQ")  # parms_id, indices of Galois elements
 _COUNT = struct.Struct("<Q")
 _MAGIC = 0xA15E
 _UNCOMPRESSED, _ZSTD = 0, 2
 _BLAKE2XB = 1
+_LARGEST_SAVED = 32
+"""Polynomials of the largest object that is taken out: a ciphertext has 16, the expansion's keys 18, and headers."""
+
 _COEFFICIENT_FORM = (0, 0, 0, 0)
 """The parms_id of a plaintext that is not in NTT form."""
 
@@ -51,14 +59,17 @@ class Engine:
     version: tuple[int, int]
     """Of the SEAL inside TenSEAL; written into what is assembled for it."""
 
+    sum_level: Level
+    """SEAL's name for the modulus `Q`, of sums and of encryptions of zero."""
+
     @property
-    def first_level(self) -> tuple[int, int, int, int]:
-        """SEAL's name for the modulus `Q`, of queries and sums."""
+    def query_level(self) -> Level:
+        """SEAL's name for the modulus of queries: `Q`, times the expansion prime where there is one."""
         a, b, c, d = self.context.first_parms_id()
         return a, b, c, d
 
     @property
-    def last_level(self) -> tuple[int, int, int, int]:
+    def reply_level(self) -> Level:
         """SEAL's name for the modulus `Q'`, of replies."""
         a, b, c, d = self.context.last_parms_id()
         return a, b, c, d
@@ -72,19 +83,38 @@ class Engine:
         self._load(plaintext, head + self._array(coefficients))
         return plaintext
 
-    def ciphertext(self, polynomials: Words, level: tuple[int, int, int, int]) -> Any:
-        """A ciphertext of two polynomials, `2 x primes x N`, at a level."""
+    def transformed_plaintext(self, residues: Words) -> Any:
+        """A plaintext in NTT form at the level of sums, of residues `primes x N`."""
+        plaintext = sealapi.Plaintext()
+        self._load(plaintext, _PLAINTEXT.pack(*self.sum_level, residues.size, 1.0) + self._array(residues))
+        return plaintext
+
+    def ciphertext(self, polynomials: Words, level: Level, *, transformed: bool = False) -> Any:
+        """A ciphertext of 2 to 16 polynomials, `count x primes x N`, at a level; in NTT form if it says so."""
         ciphertext = sealapi.Ciphertext()
-        self._load(ciphertext, self._ciphertext_head(polynomials.shape[1], level) + self._array(polynomials))
+        head = self._ciphertext_head(len(polynomials), polynomials.shape[1], level, transformed)
+        self._load(ciphertext, head + self._array(polynomials))
         return ciphertext
 
-    def seeded_ciphertext(self, first: Words, seed: bytes) -> Any:
-        """A ciphertext at the first level whose second polynomial SEAL expands from `seed`, here and now."""
+    def seeded_ciphertext(self, first: Words, seed: bytes, level: Level) -> Any:
+        """A ciphertext at a level whose second polynomial SEAL expands from `seed`, here and now."""
         ciphertext = sealapi.Ciphertext()
-        info = self._wrap(bytes([_BLAKE2XB]) + seed)
-        head = self._ciphertext_head(first.shape[0], self.first_level)
-        self._load(ciphertext, head + self._array(first) + info)
+        self._load(ciphertext, self._seeded(first, seed, level, transformed=False))
         return ciphertext
+
+    def galois_keys(self, keys: Mapping[int, Sequence[tuple[Words, bytes]]]) -> Any:
+        """Galois element -> for each query prime the first polynomial, `all primes x N` in NTT form, and the seed."""
+        level: Level = self.context.key_parms_id()
+        indices = self.parameters.ring_degree
+        parts = [_KEYS.pack(*level, indices)]
+        by_index = {(element - 1) // 2: digits for element, digits in keys.items()}
+        for index in range(indices):
+            digits = by_index.get(index, ())
+            parts.append(_COUNT.pack(len(digits)))
+            parts += (self._wrap(self._seeded(first, seed, level, transformed=True)) for first, seed in digits)
+        loaded = sealapi.GaloisKeys()
+        self._load(loaded, b"".join(parts))
+        return loaded
 
     def secret_key(self, residues: Words) -> Any:
         """The secret key whose residues `secret_key_words` gave, `all primes x N` in NTT form."""
@@ -96,15 +126,33 @@ class Engine:
     # --- out of SEAL -----------------------------------------------------------------------------------------------
 
     def ciphertext_words(self, ciphertext: Any) -> Words:
-        """The polynomials of a ciphertext, `2 x primes x N`."""
-        shape = (2, ciphertext.coeff_modulus_size(), self.parameters.ring_degree)
+        """The polynomials of a ciphertext, `count x primes x N`."""
+        shape = (ciphertext.size(), ciphertext.coeff_modulus_size(), self.parameters.ring_degree)
         words, _ = self._take_apart(self._save(ciphertext), _CIPHERTEXT)
         return words.reshape(shape)
 
     def seeded_words(self, seeded: Any) -> tuple[Words, bytes]:
         """First polynomial, `primes x N`, and seed of what a symmetric encryption returned."""
         words, rest = self._take_apart(self._save(seeded), _CIPHERTEXT)
-        return words.reshape(len(self.parameters.data_primes), self.parameters.ring_degree), rest[-SEED_SIZE:]
+        return words.reshape(-1, self.parameters.ring_degree), rest[-SEED_SIZE:]
+
+    def galois_words(self, generated: Any) -> dict[int, list[tuple[Words, bytes]]]:
+        """What a key generator returned, taken apart to what `galois_keys` takes."""
+        saved = self._save(generated)
+        keys = {}
+        position = _KEYS.size
+        for index in range(_KEYS.unpack_from(saved)[-1]):
+            (digits,) = _COUNT.unpack_from(saved, position)
+            position += _COUNT.size
+            found = []
+            for _ in range(digits):
+                size = _HEADER.unpack_from(saved, position)[-1]
+                words, rest = self._take_apart(saved[position + _HEADER.size : position + size], _CIPHERTEXT)
+                found.append((words.reshape(-1, self.parameters.ring_degree), rest[-SEED_SIZE:]))
+                position += size
+            if found:
+                keys[2 * index + 1] = found
+        return keys
 
     def plaintext_words(self, plaintext: Any) -> Words:
         """The `N` coefficients of a decrypted plaintext; SEAL drops leading zeros, which come back here."""
@@ -116,12 +164,16 @@ class Engine:
     def secret_key_words(self, secret: Any) -> Words:
         """The residues of a secret key, `all primes x N` in NTT form."""
         words, _ = self._take_apart(self._save(secret), _PLAINTEXT)
-        return words.reshape(len(self.parameters.data_primes) + 1, self.parameters.ring_degree)
+        return words.reshape(len(self.parameters.key_primes), self.parameters.ring_degree)
 
     # --- bytes -----------------------------------------------------------------------------------------------------
 
-    def _ciphertext_head(self, primes: int, level: tuple[int, int, int, int]) -> bytes:
-        return _CIPHERTEXT.pack(*level, 0, 2, self.parameters.ring_degree, primes, 1.0, 1)
+    def _ciphertext_head(self, polynomials: int, primes: int, level: Level, transformed: bool) -> bytes:
+        return _CIPHERTEXT.pack(*level, transformed, polynomials, self.parameters.ring_degree, primes, 1.0, 1)
+
+    def _seeded(self, first: Words, seed: bytes, level: Level, *, transformed: bool) -> bytes:
+        info = self._wrap(bytes([_BLAKE2XB]) + seed)
+        return self._ciphertext_head(2, len(first), level, transformed) + self._array(first) + info
 
     def _array(self, words: Words) -> bytes:
         return self._wrap(_COUNT.pack(words.size) + words.astype("<u8", copy=False).tobytes())
@@ -139,7 +191,7 @@ class Engine:
         with memory_file() as path:
             source.save(str(path))
             saved = path.read_bytes()
-        largest = 2 * 8 * self.parameters.ring_degree * (len(self.parameters.data_primes) + 1) + 1024
+        largest = _LARGEST_SAVED * 8 * self.parameters.ring_degree * len(self.parameters.key_primes)
         if _HEADER.unpack_from(saved)[4] != _ZSTD:
             raise ScoringError("this build of TenSEAL does not compress with zstd", hint="install tenseal from PyPI")
         return decompress(saved[_HEADER.size :], largest)
@@ -159,8 +211,7 @@ def engine(parameters: ParameterSet) -> Engine:
     """The engine of a set, made once. Raises `UnknownParameters` if SEAL itself finds the set invalid or insecure."""
     wanted = sealapi.EncryptionParameters(sealapi.SCHEME_TYPE.BFV)
     wanted.set_poly_modulus_degree(parameters.ring_degree)
-    primes = (*parameters.data_primes, parameters.special_prime)
-    wanted.set_coeff_modulus([sealapi.Modulus(prime) for prime in primes])
+    wanted.set_coeff_modulus([sealapi.Modulus(prime) for prime in parameters.key_primes])
     wanted.set_plain_modulus(parameters.plain_modulus)
     context = sealapi.SEALContext(wanted, True, sealapi.SEC_LEVEL_TYPE.TC128)
     if not context.parameters_set():
@@ -168,4 +219,6 @@ def engine(parameters: ParameterSet) -> Engine:
     with memory_file() as path:
         sealapi.Plaintext().save(str(path))
         _, _, major, minor, *_ = _HEADER.unpack_from(path.read_bytes())
-    return Engine(parameters, context, sealapi.Evaluator(context), (major, minor))
+    at_first = context.first_context_data()
+    at_sums = at_first.next_context_data() if parameters.is_expanded else at_first
+    return Engine(parameters, context, sealapi.Evaluator(context), (major, minor), at_sums.parms_id())

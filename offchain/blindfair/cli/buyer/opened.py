@@ -10,8 +10,7 @@ from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.valuer import Choice
 from blindfair.agents.waiting import Waiting
-from blindfair.blind.estimate import estimate
-from blindfair.blind.parameters import exact_set
+from blindfair.blind.plan import plan
 from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
@@ -66,12 +65,14 @@ def opened_purchase(
     width = tables.schema(own).width
 
     def tell_estimate(manifest: Manifest) -> None:
-        found = estimate(exact_set(manifest.terms.precision_bits), manifest.record_count, width, 1)
+        chosen = plan(manifest.terms.precision_bits, manifest.record_count, width, 1)
+        found = chosen.estimate
         screen.lines.item(
             "takes",
             f"{manifest.record_count:,} records, {width} entries a row: {found.upload_bytes:,} B to the seller, "
             f"{found.download_bytes:,} B back, about {found.encrypt_seconds:.1f} s here and "
-            f"{found.encode_seconds + found.evaluate_seconds:.1f} s at the seller on a machine like this; no gas",
+            f"{found.encode_seconds + found.expand_seconds + found.evaluate_seconds:.1f} s at the seller on a machine "
+            f"like this; no gas. {chosen.parameters.name}: {chosen.why}",
         )
 
     valuer = ListingValuer(own, tables, options, tell_estimate)

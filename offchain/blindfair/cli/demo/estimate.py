@@ -8,8 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blindfair.blind.estimate import estimate
-from blindfair.blind.parameters import exact_set
+from blindfair.blind.plan import plan
 from blindfair.cli.demo.cases import PRECISION_BITS, QUERIES
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.learners import Learner
@@ -37,7 +36,8 @@ def estimate_demo(
     """Estimate a demo that measures its utility over so many seeds and shares bought."""
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
     offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)
-    blind = estimate(exact_set(PRECISION_BITS), len(scenario.offer), learner.dimension(schema, len(own[0])), QUERIES)
+    dimension = learner.dimension(schema, len(own[0]))
+    blind = plan(PRECISION_BITS, len(scenario.offer), dimension, QUERIES).estimate
     seconds = 0.0
     for share in shares:
         bought = round(share * len(scenario.offer))
@@ -50,7 +50,7 @@ def estimate_demo(
     return DemoEstimate(
         upload_bytes=blind.upload_bytes,
         download_bytes=blind.download_bytes,
-        memory_bytes=blind.encoded_bytes + blind.working_bytes,
-        evaluation_seconds=blind.encrypt_seconds + blind.encode_seconds + blind.evaluate_seconds,
+        memory_bytes=blind.memory_bytes,
+        evaluation_seconds=blind.seconds,
         refit_seconds=seeds * seconds,
     )

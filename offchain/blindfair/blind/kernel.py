@@ -1,0 +1,88 @@
+"""The door to `kernel.c`, which is compiled when the package is installed, where there is a C compiler.
+
+Without it everything works and is slower: `multiply.py` then asks SEAL for the same sums.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import numpy as np
+
+from blindfair.blind.layout import TILE, aligned
+from blindfair.blind.seal import Words
+from blindfair.protocol.errors import ScoringError, ShapeMismatch
+
+_NAME = "_kernel"
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled kernel, or None where there is none that loads."""
+    for suffix in EXTENSION_SUFFIXES:
+        path = Path(__file__).with_name(_NAME + suffix)
+        if path.exists():
+            try:
+                return ctypes.CDLL(str(path))
+            except OSError:
+                continue
+    return None
+
+
+def has_vectors() -> bool:
+    """Whether this processor has the vectors that the kernel can use."""
+    found = library()
+    return found is not None and bool(found.blindfair_has_vectors())
+
+
+def sums(
+    columns: Sequence[Words], queries: Words, primes: Sequence[int], *, threads: int = 1, vectors: bool | None = None
+) -> Words:
+    """`blocks x m x 2 x primes x N`: for each block and query the sum of coordinates times columns, in NTT form.
+
+    `columns` are blocks and `queries` coordinates as in `layout.py`; residues are below their primes, which are below
+    2^60. `vectors` are used where the processor has them unless it says otherwise. Raises ShapeMismatch for arrays that
+    do not fit each other, ScoringError where there is no kernel.
+    """
+    found = library()
+    if found is None:
+        raise ScoringError("the kernel is not compiled", hint="install blindfair where there is a C compiler")
+    prime_count, tiles, m, k = queries.shape[:4]
+    expected = (prime_count, tiles, k, TILE)
+    for array, shape in [(queries, (prime_count, tiles, m, k, 2, TILE)), *((block, expected) for block in columns)]:
+        if array.shape != shape or array.dtype != np.uint64 or not array.flags.c_contiguous:
+            raise ShapeMismatch("an array is not laid out for the kernel", expected=shape, found=array.shape)
+    if len(primes) != prime_count or max(primes) >= 2**60:
+        raise ShapeMismatch("the primes do not fit the kernel", expected=f"{prime_count} below 2^60", found=len(primes))
+    results = aligned((len(columns), m, 2, prime_count, tiles * TILE))
+    pointers = (ctypes.c_void_p * len(columns))(*(block.ctypes.data for block in columns))
+    moduli = np.array(primes, dtype=np.uint64)
+
+    def share(first: int, last: int) -> None:
+        found.blindfair_sums(
+            pointers,
+            ctypes.c_size_t(len(columns)),
+            ctypes.c_void_p(queries.ctypes.data),
+            ctypes.c_size_t(m),
+            ctypes.c_size_t(k),
+            ctypes.c_void_p(moduli.ctypes.data),
+            ctypes.c_size_t(prime_count),
+            ctypes.c_size_t(tiles),
+            ctypes.c_size_t(first),
+            ctypes.c_size_t(last),
+            ctypes.c_int(has_vectors() if vectors is None else vectors),
+            ctypes.c_void_p(results.ctypes.data),
+        )
+
+    bounds = [tiles * number // threads for number in range(threads + 1)]
+    if threads == 1:
+        share(0, tiles)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(share, bounds[:-1], bounds[1:]))
+    return results

@@ -1,0 +1,163 @@
+"""The seller's rows on disk in the form that is multiplied: encoded once in blocks, used for any number of queries.
+
+A million rows of 512 entries are 1 GB of small integers and 8 GB encoded; neither is ever in memory as a whole. What an
+interrupted encoding has finished is not done again. For a few thousand rows `encode.py` does the same in memory.
+
+    matrix.json            shape and parameters
+    block-000000 ...       4,096 bytes: "BFM1", SHA-256 of the block's rows; then words, `layout.py`
+
+Not here: the sums (`multiply.py`), where rows come from (room `influence`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.blind.encode import check_block, check_rows
+from blindfair.blind.layout import aligned, columns_shape, put_columns
+from blindfair.blind.parameters import ParameterSet
+from blindfair.blind.seal import Engine, Words, engine
+from blindfair.blind.shelf import Shelf
+from blindfair.protocol.errors import MalformedFile, ShapeMismatch
+
+Progress = Callable[[int, int], None]
+"""Called after each block with the number of blocks done and of all."""
+
+_MAGIC = b"BFM1"
+_HEAD_SIZE = 4096
+"""A page, so that mapped words begin at one."""
+
+_HEADER = "matrix.json"
+_COLUMNS_AT_ONCE = 16
+"""SEAL transforms at most so many polynomials in one object."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedMatrix:
+    """`n` rows of `k` entries, encoded on a shelf. Never leaves the seller."""
+
+    parameters: ParameterSet
+    """The set that they were encoded for; every set with the same sums can use them."""
+
+    records: int
+    """`n`."""
+
+    k: int
+    """Entries of a row."""
+
+    shelf: Shelf = field(repr=False)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks of `N` records there are."""
+        return -(-self.records // self.parameters.ring_degree)
+
+    def scores_in(self, block: int) -> int:
+        """Records in a block: `N`, or fewer in the last."""
+        degree = self.parameters.ring_degree
+        return min(degree, self.records - block * degree)
+
+    def digest(self, block: int) -> bytes:
+        """SHA-256 of a block's rows."""
+        return self.shelf.read(block_name(block), len(_MAGIC), 32)
+
+    def columns(self, block: int) -> Words:
+        """A block's columns, as in `layout.py`. Raises MalformedFile for a damaged file."""
+        words = self.shelf.words(block_name(block), _HEAD_SIZE)
+        shape = columns_shape(self.parameters, self.k)
+        if words.size != np.prod(shape):
+            raise MalformedFile(
+                f"{block_name(block)} of an encoded matrix is damaged",
+                expected=f"{np.prod(shape)} words",
+                found=words.size,
+                hint="encode the rows again",
+            )
+        return words.reshape(shape)
+
+
+def block_name(block: int) -> str:
+    """A block's file."""
+    return f"block-{block:06d}"
+
+
+def matrix_bytes(parameters: ParameterSet, n: int, k: int) -> int:
+    """Bytes of an encoded matrix on disk."""
+    blocks = -(-n // parameters.ring_degree)
+    return blocks * (_HEAD_SIZE + 8 * int(np.prod(columns_shape(parameters, k))))
+
+
+def encode_matrix(
+    parameters: ParameterSet, rows: NDArray[np.int16], shelf: Shelf, progress: Progress | None = None
+) -> EncodedMatrix:
+    """Encode `n x k` int16 rows within -2047 ... 2047 block by block; a memory-mapped array is read as it is needed.
+
+    Blocks of these very rows that the shelf holds already are kept, others are replaced. Raises ShapeMismatch as
+    `encode_rows`, CannotWrite where the disk is full: what is finished stays and serves the next attempt.
+    """
+    check_rows(parameters, rows)
+    n, k = rows.shape
+    header = json.dumps(_header(parameters, n, k), sort_keys=True).encode()
+    kept = shelf.has(_HEADER) and shelf.read(_HEADER) == header
+    if not kept:
+        shelf.write(_HEADER, header)
+    matrix = EncodedMatrix(parameters, n, k, shelf)
+    seal, degree = engine(parameters), parameters.ring_degree
+    block = aligned(columns_shape(parameters, k))
+    for number in range(matrix.blocks):
+        part = np.ascontiguousarray(rows[number * degree : (number + 1) * degree])
+        digest = hashlib.sha256(part.data).digest()
+        if not (kept and shelf.has(block_name(number)) and matrix.digest(number) == digest):
+            check_block(part)
+            _encode(seal, part, block)
+            head = (_MAGIC + digest).ljust(_HEAD_SIZE, b"\0")
+            shelf.write(block_name(number), head, block.data)
+        if progress is not None:
+            progress(number + 1, matrix.blocks)
+    return matrix
+
+
+def open_matrix(parameters: ParameterSet, shelf: Shelf) -> EncodedMatrix:
+    """A matrix that `encode_matrix` finished. Raises FileMissing, and MalformedFile for one of other parameters."""
+    try:
+        found = json.loads(shelf.read(_HEADER))
+        n, k = int(found["records"]), int(found["k"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise MalformedFile(f"{_HEADER} of an encoded matrix is damaged", hint="encode the rows again") from error
+    if found != _header(parameters, n, k):
+        raise MalformedFile("an encoded matrix is of other parameters", expected=parameters.name, found=found)
+    matrix = EncodedMatrix(parameters, n, k, shelf)
+    missing = [number for number in range(matrix.blocks) if not shelf.has(block_name(number))]
+    if missing:
+        raise ShapeMismatch(
+            "an encoded matrix is not finished",
+            expected=f"{matrix.blocks} blocks",
+            found=matrix.blocks - len(missing),
+            hint="encode the rows again; finished blocks are kept",
+        )
+    return matrix
+
+
+def _header(parameters: ParameterSet, n: int, k: int) -> dict[str, Any]:
+    primes = list(parameters.data_primes)
+    return {"format": 1, "k": k, "primes": primes, "records": n, "ring_degree": parameters.ring_degree}
+
+
+def _encode(seal: Engine, rows: NDArray[np.int16], block: Words) -> None:
+    parameters = seal.parameters
+    primes = np.array(parameters.data_primes, dtype=np.int64)[:, None]
+    for start in range(0, rows.shape[1], _COLUMNS_AT_ONCE):
+        columns = rows[:, start : start + _COLUMNS_AT_ONCE].T
+        # An object of SEAL's has two polynomials at least; of one column the second is nothing.
+        polynomials = np.zeros((max(2, len(columns)), len(primes), parameters.ring_degree), dtype=np.int64)
+        polynomials[: len(columns), :, : len(rows)] = columns[:, None, :]
+        polynomials += (polynomials < 0) * primes
+        transformed = seal.ciphertext(polynomials.view(np.uint64), seal.sum_level)
+        seal.evaluator.transform_to_ntt_inplace(transformed)
+        put_columns(block, start, seal.ciphertext_words(transformed)[: len(columns)])

@@ -1,0 +1,71 @@
+"""Which parameter set to ask under: the one whose evaluation is over soonest, the way there and back included.
+
+A query of a ciphertext for each coordinate is large and ready at once; one that is expanded is small and costs the
+seller an automorphism for each coordinate. So a thin line or a long query speaks for expansion, a broad one against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blindfair.blind.estimate import Estimate, estimate
+from blindfair.blind.parameters import ParameterSet, exact_sets
+from blindfair.protocol.errors import UnknownParameters
+
+BANDWIDTH = 12_500_000
+"""Bytes a second between buyer and seller where nobody says otherwise: 100 Mbit/s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A choice, what it will take, and why it was made."""
+
+    parameters: ParameterSet
+    estimate: Estimate
+
+    bandwidth: int
+    """Bytes a second that were reckoned with."""
+
+    why: str
+    """For a person: this choice's seconds against the others'."""
+
+    @property
+    def transfer_seconds(self) -> float:
+        """Both ways."""
+        return transfer_seconds(self.estimate, self.bandwidth)
+
+    @property
+    def seconds(self) -> float:
+        """From the question to the scores."""
+        return self.estimate.seconds + self.transfer_seconds
+
+
+def plan(precision_bits: int, n: int, k: int, m: int, bandwidth: int = BANDWIDTH) -> Plan:
+    """Choose a set for `m` queries over `n x k` rows of a seller that discloses at most `precision_bits` a record.
+
+    Raises `UnknownParameters` where no set gives exact scores at this precision or has room for `k` coordinates.
+    """
+    sets = [each for each in exact_sets(precision_bits) if k <= each.largest_k]
+    if not sets:
+        largest = max(each.largest_k for each in exact_sets(precision_bits))
+        raise UnknownParameters(
+            "a query is too long for every parameter set",
+            expected=f"<= {largest} coordinates",
+            found=k,
+            hint="project to fewer directions",
+        )
+    found = {each: estimate(each, n, k, m) for each in sets}
+    total = {each: found[each].seconds + transfer_seconds(found[each], bandwidth) for each in sets}
+    best = min(sets, key=lambda each: total[each])
+    others = [
+        f"{total[each]:.1f} s and {found[each].upload_bytes:,} B with {each.name}" for each in sets if each != best
+    ]
+    why = f"{total[best]:.1f} s and {found[best].upload_bytes:,} B up at {bandwidth * 8 / 1e6:g} Mbit/s"
+    if others:
+        why += ", against " + ", ".join(others)
+    return Plan(best, found[best], bandwidth, why)
+
+
+def transfer_seconds(found: Estimate, bandwidth: int) -> float:
+    """What an evaluation's bytes take at so many a second."""
+    return (found.upload_bytes + found.download_bytes) / bandwidth

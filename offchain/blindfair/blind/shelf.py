@@ -1,0 +1,95 @@
+"""Where an evaluation of many records keeps its files: a directory, each file written whole or not at all.
+
+The interface is what `scale_out.py` needs of places elsewhere, too. Not here: what the files hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from blindfair.blind.seal import Words
+from blindfair.protocol.errors import CannotWrite, FileMissing
+
+_POPULATE = getattr(mmap, "MAP_POPULATE", 0)
+
+
+class Shelf(Protocol):
+    """Named files of bytes."""
+
+    def has(self, name: str) -> bool:
+        """Whether there is one of that name, which then is complete."""
+        ...
+
+    def write(self, name: str, *parts: bytes | memoryview) -> None:
+        """Write the parts one after another. Raises CannotWrite, and then there is no such file, or the earlier one."""
+        ...
+
+    def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
+        """A file's bytes, or some of them. Raises FileMissing."""
+        ...
+
+    def words(self, name: str, start: int) -> Words:
+        """A file's 64-bit words from byte `start` on, read-only. Raises FileMissing."""
+        ...
+
+
+class Directory:
+    """A shelf on this machine; made, for its owner alone, when the first file is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def has(self, name: str) -> bool:
+        """See `Shelf`."""
+        return (self.path / name).is_file()
+
+    def write(self, name: str, *parts: bytes | memoryview) -> None:
+        """See `Shelf`."""
+        temporary = self.path / f".{name}.{os.getpid()}"
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+                with os.fdopen(descriptor, "wb") as file:
+                    for part in parts:
+                        file.write(part)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.rename(self.path / name)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise CannotWrite(
+                f"{name} cannot be written", found=error.strerror, hint="look at the disk's space and the permissions"
+            ) from error
+
+    def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
+        """See `Shelf`."""
+        try:
+            with (self.path / name).open("rb") as file:
+                file.seek(start)
+                return file.read(-1 if size is None else size)
+        except OSError as error:
+            raise self._missing(name, error) from error
+
+    def words(self, name: str, start: int) -> Words:
+        """See `Shelf`. Mapped, not copied: the memory is the system's cache of the file, and goes with the array."""
+        try:
+            with (self.path / name).open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED | _POPULATE, prot=mmap.PROT_READ)
+        except (OSError, ValueError) as error:
+            raise self._missing(name, error) from error
+        with contextlib.suppress(AttributeError, OSError):
+            mapped.madvise(mmap.MADV_SEQUENTIAL)
+        return np.frombuffer(mapped, dtype="<u8", offset=start)
+
+    @staticmethod
+    def _missing(name: str, error: Exception) -> FileMissing:
+        return FileMissing(f"{name} cannot be read", found=getattr(error, "strerror", None) or "an empty file")

@@ -1,0 +1,194 @@
+"""The seller's side, for rows on disk: the reply of `evaluate.py`, in bounded memory and after any interruption.
+
+An evaluation is a folder and a set of jobs, one for a few blocks each, which may run in any order, in any process and
+more than once: a job's bytes are always the same. What the folder holds:
+
+    evaluation.json          what is asked of what, so that a folder never serves another evaluation
+    noise.key                32 bytes, the seller's secret; mode 0600
+    queries-00 ...           the coordinates, laid out for the kernel, for each pass over the rows
+    part-00-000000 ...       finished: a block's ciphertexts for the queries of a pass
+
+Once the reply is stored the folder can go. Not here: who may ask, and keeping the reply.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from blindfair.blind.evaluate import read_query
+from blindfair.blind.expand import open_query, transformed
+from blindfair.blind.hide import hide
+from blindfair.blind.hiding import KEY_SIZE, NoiseKey
+from blindfair.blind.layout import aligned, put_coordinate, queries_shape
+from blindfair.blind.matrix import EncodedMatrix
+from blindfair.blind.multiply import multiply
+from blindfair.blind.packing import pack
+from blindfair.blind.parameters import LARGEST_BITS_PER_RECORD, ParameterSet
+from blindfair.blind.query import EncryptedQueries
+from blindfair.blind.reply import reply_head
+from blindfair.blind.seal import Words, engine
+from blindfair.blind.shelf import Shelf
+from blindfair.protocol.errors import FieldMismatch
+
+Progress = Callable[[int, int], None]
+"""Called after each job with the number of blocks done, over all passes, and of all."""
+
+PASS_BYTES = 2 * 2**30
+"""Memory for the coordinates of the queries that share a pass over the rows."""
+
+BLOCKS_AT_ONCE = 4
+"""Blocks of a job: they share the coordinates while these are in the cache."""
+
+_ABOUT, _KEY = "evaluation.json", "noise.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Some blocks on the queries of one pass."""
+
+    number: int
+    """Of the pass."""
+
+    blocks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One evaluation under way: a matrix, a checked request and the folder of what is finished."""
+
+    matrix: EncodedMatrix
+    query: EncryptedQueries
+    precision_bits: int | None
+    shelf: Shelf = field(repr=False)
+    noise: NoiseKey = field(repr=False)
+
+    @property
+    def passes(self) -> list[range]:
+        """The queries of each pass over the rows."""
+        together = queries_per_pass(self.query.parameters, self.query.k)
+        return [
+            range(first, min(first + together, self.query.queries)) for first in range(0, self.query.queries, together)
+        ]
+
+    def jobs(self) -> Iterator[Job]:
+        """What is not finished yet, in order."""
+        for number in range(len(self.passes)):
+            blocks = [block for block in range(self.matrix.blocks) if not self.shelf.has(_part_name(number, block))]
+            for start in range(0, len(blocks), BLOCKS_AT_ONCE):
+                yield Job(number, tuple(blocks[start : start + BLOCKS_AT_ONCE]))
+
+    def open_queries(self, number: int) -> None:
+        """Expand the queries of a pass to the shelf, unless they are there."""
+        name = _queries_name(number)
+        if self.shelf.has(name):
+            return
+        seal, chosen = engine(self.query.parameters), self.passes[number]
+        laid_out = aligned(queries_shape(self.query.parameters, len(chosen), self.query.k))
+        for place, query in enumerate(chosen):
+            for coordinate, ciphertext in enumerate(open_query(seal, self.query, query)):
+                put_coordinate(laid_out, place, coordinate, seal.ciphertext_words(ciphertext))
+        self.shelf.write(name, laid_out.data)
+
+    def run(self, job: Job, threads: int = 1) -> None:
+        """Do a job: write a part for each of its blocks."""
+        parameters, chosen = self.query.parameters, self.passes[job.number]
+        seal = engine(parameters)
+        bound = parameters.drowning_bound(self.precision_bits)
+        zeros = transformed(seal, self.query.zeros, seal.sum_level)
+        totals = multiply(
+            seal, [self.matrix.columns(block) for block in job.blocks], self._queries(job.number), threads
+        )
+        for block, of_block in zip(job.blocks, totals, strict=True):
+            parts = []
+            for query, words in zip(chosen, of_block, strict=True):
+                total = seal.ciphertext(words, seal.sum_level, transformed=True)
+                stream, scores = self.noise.stream(block, query), self.matrix.scores_in(block)
+                hidden = hide(seal, total, zeros, stream, bound, scores)
+                parts += [pack((parameters.reply_modulus,), polynomial) for polynomial in hidden]
+            self.shelf.write(_part_name(job.number, block), *parts)
+
+    def reply(self) -> bytes:
+        """The reply, once there are no jobs left: byte for byte the same whoever did them."""
+        parameters = self.query.parameters
+        kept = self.precision_bits if self.precision_bits is not None else LARGEST_BITS_PER_RECORD
+        reply = [reply_head(parameters, self.query.queries, self.matrix.records, kept)]
+        for number, chosen in enumerate(self.passes):
+            parts = [self.shelf.read(_part_name(number, block)) for block in range(self.matrix.blocks)]
+            for place in range(len(chosen)):
+                for part in parts:
+                    size = len(part) // len(chosen)
+                    reply.append(part[place * size : (place + 1) * size])
+        return b"".join(reply)
+
+    def _queries(self, number: int) -> Words:
+        chosen = self.passes[number]
+        return self.shelf.words(_queries_name(number), 0).reshape(
+            queries_shape(self.query.parameters, len(chosen), self.query.k)
+        )
+
+
+def queries_per_pass(parameters: ParameterSet, k: int) -> int:
+    """Queries whose coordinates fit in `PASS_BYTES` together."""
+    return max(1, PASS_BYTES // (8 * int(np.prod(queries_shape(parameters, 1, k)))))
+
+
+def start_evaluation(
+    matrix: EncodedMatrix,
+    query_bytes: bytes,
+    shelf: Shelf,
+    precision_bits: int | None = None,
+    *,
+    queries: int | None = None,
+) -> Evaluation:
+    """Begin an evaluation in a folder, or go on with it. Raises as `evaluate`, FieldMismatch for another's folder."""
+    query = read_query(matrix.parameters, matrix.k, query_bytes, queries)
+    about = hashlib.sha256()
+    for block in range(matrix.blocks):
+        about.update(matrix.digest(block))
+    description = {
+        "precision_bits": precision_bits,
+        "query": hashlib.sha256(query_bytes).hexdigest(),
+        "records": matrix.records,
+        "rows": about.hexdigest(),
+    }
+    header = json.dumps(description, sort_keys=True).encode()
+    if not shelf.has(_KEY):
+        shelf.write(_KEY, os.urandom(KEY_SIZE))
+    if not shelf.has(_ABOUT):
+        shelf.write(_ABOUT, header)
+    elif shelf.read(_ABOUT) != header:
+        raise FieldMismatch(
+            "this folder holds another evaluation", expected=header.decode(), found=shelf.read(_ABOUT)[:1024]
+        )
+    # Noise that depends on all that it hides: the same noise never lies over different sums.
+    key = hmac.digest(shelf.read(_KEY), header, "sha256")
+    return Evaluation(matrix, query, precision_bits, shelf, NoiseKey(key))
+
+
+def finish(evaluation: Evaluation, progress: Progress | None = None, threads: int = 1) -> bytes:
+    """Do every job that is left, here, and return the reply."""
+    total = evaluation.matrix.blocks * len(evaluation.passes)
+    jobs = list(evaluation.jobs())
+    done = total - sum(len(job.blocks) for job in jobs)
+    for job in jobs:
+        evaluation.open_queries(job.number)
+        evaluation.run(job, threads)
+        done += len(job.blocks)
+        if progress is not None:
+            progress(done, total)
+    return evaluation.reply()
+
+
+def _queries_name(number: int) -> str:
+    return f"queries-{number:02d}"
+
+
+def _part_name(number: int, block: int) -> str:
+    return f"part-{number:02d}-{block:06d}"
