@@ -7,9 +7,8 @@ second, and from nothing else: no rate of another machine is written here.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tenseal.sealapi as sealapi
@@ -17,7 +16,7 @@ import tenseal.sealapi as sealapi
 from blindfair.blind import expansion, kernel
 from blindfair.blind.encode import encode_column
 from blindfair.blind.expand import open_query, transformed
-from blindfair.blind.hide import hide
+from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import NoiseKey
 from blindfair.blind.layout import aligned, columns_shape, queries_shape
 from blindfair.blind.matrix import matrix_bytes
@@ -151,7 +150,8 @@ class _Trial:
         # About what leaving takes: a smaller object, and a product with the key.
         self.decrypt = self.leave
         self.product = seconds(multiply_and_add)
-        self.hide = seconds(lambda: _hide(parameters, zeros, words), 1)
+        laid_out = lay_out_zeros(seal, request)
+        self.hide = seconds(lambda: _hide(parameters, laid_out, words))
         self.kernel_product = _kernel_product(parameters)
         self.automorphism = 0.0
         if parameters.is_expanded:
@@ -159,7 +159,7 @@ class _Trial:
             self.automorphism = max(0.0, spent) / expansion.automorphisms(_TRIAL_K)
 
 
-def _hide(parameters: ParameterSet, zeros: Sequence[Any], words: Words) -> None:
+def _hide(parameters: ParameterSet, zeros: Words, words: Words) -> None:
     seal = engine(parameters)
     total = seal.ciphertext(words, seal.sum_level, transformed=True)
     stream = NoiseKey().stream(0, 0)

@@ -14,8 +14,8 @@ import numpy as np
 import tenseal.sealapi as sealapi
 
 from blindfair.blind.encode import EncodedRows, encode_column, encode_rows
-from blindfair.blind.expand import open_query, transformed
-from blindfair.blind.hide import hide
+from blindfair.blind.expand import open_query
+from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import NoiseKey
 from blindfair.blind.parameters import LARGEST_BITS_PER_RECORD, ParameterSet
 from blindfair.blind.query import EncryptedQueries
@@ -52,7 +52,7 @@ def evaluate(
     parameters = query.parameters
     bound = parameters.drowning_bound(precision_bits)
     seal = engine(parameters)
-    zeros = transformed(seal, query.zeros, seal.sum_level)
+    zeros = lay_out_zeros(seal, query)
     noise = NoiseKey()
     ciphertexts = []
     for number in range(query.queries):

@@ -1,12 +1,12 @@
-/* Sums of products of residues: the one loop of blind scoring whose work grows with records times coordinates.
+/* The two loops of blind scoring whose work grows with the records: sums of products of residues, and the number
+ * theoretic transform of the seller's own columns. Both give what SEAL gives for the same residues, bit for bit.
  *
- * For every prime p, place c of a polynomial, block b of records and query q, both polynomials of a ciphertext:
+ * Sums. For every prime p, place c of a polynomial, block b of records and query q, both polynomials of a ciphertext:
  *
  *     sums[b][q][polynomial][p][c] = sum over j of columns[b][p][c][j] * queries[q][polynomial][p][c][j]   modulo p
  *
- * Exact, and reduced: what SEAL's own multiply_plain and add give for the same residues. Nothing here knows what is a
- * key or a score, allocates, or depends on the values in its time. Not here: how the arrays are made (layout.py), their
- * checks (kernel.py).
+ * Exact, and reduced. Nothing here knows what is a key or a score, allocates, or depends on the values in its time. Not
+ * here: how the arrays are made (layout.py, transform.py), their checks (kernel.py).
  *
  * Memory. Places come in tiles of 8, the words of one cache line:
  *
@@ -77,6 +77,7 @@ typedef struct {
 } products;
 
 #define INLINE static inline __attribute__((always_inline, target("avx512f")))
+#define INLINE_DQ static inline __attribute__((always_inline, target("avx512f,avx512dq")))
 
 INLINE void multiply(products *sum, __m512i x, __m512i x_high, __m512i x_both, __m512i y, __m512i y_high, __m512i y_both) {
     sum->low = _mm512_add_epi64(sum->low, _mm512_mul_epu32(x, y));
@@ -161,12 +162,111 @@ __attribute__((target("avx512f"))) static void tiles_avx512(const uint64_t *cons
 #define HAS_AVX512 0
 #endif
 
+/* --- the transform ------------------------------------------------------------------------------------------------ */
+
+/* Butterflies on values below 4 p (D. Harvey, "Faster arithmetic for number-theoretic transforms", 2014): the product
+ * x w - floor(x w' / 2^64) p with w' = floor(2^64 w / p) is x w modulo p and below 2 p for any x. */
+
+static uint64_t below(uint64_t x, uint64_t bound) { return x >= bound ? x - bound : x; }
+
+static void butterflies(uint64_t *low, uint64_t *high, size_t count, uint64_t p, uint64_t root, uint64_t quotient) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t product = high[i] * root - (uint64_t)(((uint128)high[i] * quotient) >> 64) * p;
+        uint64_t kept = below(low[i], 2 * p);
+        low[i] = kept + product;
+        high[i] = kept + 2 * p - product;
+    }
+}
+
+#if HAS_AVX512
+/* Eight at once. The upper half of a product is put together from three products of halves without the carries of what
+ * is below, so it is at most 2 too small, and the product below 4 p. */
+INLINE_DQ void butterflies8(__m512i *low, __m512i *high, __m512i p, __m512i root, __m512i quotient) {
+    __m512i twice = _mm512_add_epi64(p, p), x = *high;
+    __m512i x_high = _mm512_srli_epi64(x, 32), q_high = _mm512_srli_epi64(quotient, 32);
+    __m512i upper = _mm512_add_epi64(_mm512_srli_epi64(_mm512_mul_epu32(x_high, quotient), 32),
+                                     _mm512_srli_epi64(_mm512_mul_epu32(x, q_high), 32));
+    upper = _mm512_add_epi64(upper, _mm512_mul_epu32(x_high, q_high));
+    __m512i product = _mm512_sub_epi64(_mm512_mullo_epi64(x, root), _mm512_mullo_epi64(upper, p));
+    product = _mm512_min_epu64(product, _mm512_sub_epi64(product, twice));
+    __m512i kept = _mm512_min_epu64(*low, _mm512_sub_epi64(*low, twice));
+    *low = _mm512_add_epi64(kept, product);
+    *high = _mm512_sub_epi64(_mm512_add_epi64(kept, twice), product);
+}
+
+__attribute__((target("avx512f,avx512dq"))) static void layer_avx512(uint64_t *low, uint64_t *high, size_t count,
+                                                                     uint64_t p, uint64_t root, uint64_t quotient) {
+    __m512i modulus = _mm512_set1_epi64((long long)p);
+    __m512i factor = _mm512_set1_epi64((long long)root), ratio = _mm512_set1_epi64((long long)quotient);
+    for (size_t i = 0; i < count; i += 8) {
+        __m512i x = _mm512_loadu_si512(low + i), y = _mm512_loadu_si512(high + i);
+        butterflies8(&x, &y, modulus, factor, ratio);
+        _mm512_storeu_si512(low + i, x);
+        _mm512_storeu_si512(high + i, y);
+    }
+}
+
+/* A layer whose gap is 4, 2 or 1: of 16 neighbours the low halves of the groups go to one vector, the high to another. */
+__attribute__((target("avx512f,avx512dq"))) static void near_layer_avx512(uint64_t *polynomial, size_t degree, size_t gap,
+                                                                          uint64_t p, const uint64_t *roots,
+                                                                          const uint64_t *quotients) {
+    uint64_t places[8], partners[8], groups[8], back_low[8], back_high[8];
+    for (size_t i = 0; i < 8; i++) {
+        groups[i] = i / gap;
+        places[i] = 2 * gap * groups[i] + i % gap;
+        partners[i] = places[i] + gap;
+    }
+    for (size_t i = 0; i < 8; i++) {
+        *(places[i] < 8 ? &back_low[places[i]] : &back_high[places[i] - 8]) = i;
+        *(partners[i] < 8 ? &back_low[partners[i]] : &back_high[partners[i] - 8]) = i + 8;
+    }
+    __m512i modulus = _mm512_set1_epi64((long long)p), group = _mm512_loadu_si512(groups);
+    __m512i to_low = _mm512_loadu_si512(places), to_high = _mm512_loadu_si512(partners);
+    __m512i first = _mm512_loadu_si512(back_low), second = _mm512_loadu_si512(back_high);
+    __mmask8 wanted = (__mmask8)((1u << (8 / gap)) - 1);
+    for (size_t start = 0, at = degree / (2 * gap); start < degree; start += 16, at += 8 / gap) {
+        __m512i a = _mm512_loadu_si512(polynomial + start), b = _mm512_loadu_si512(polynomial + start + 8);
+        __m512i low = _mm512_permutex2var_epi64(a, to_low, b), high = _mm512_permutex2var_epi64(a, to_high, b);
+        __m512i root = _mm512_permutexvar_epi64(group, _mm512_maskz_loadu_epi64(wanted, roots + at));
+        __m512i quotient = _mm512_permutexvar_epi64(group, _mm512_maskz_loadu_epi64(wanted, quotients + at));
+        butterflies8(&low, &high, modulus, root, quotient);
+        _mm512_storeu_si512(polynomial + start, _mm512_permutex2var_epi64(low, first, high));
+        _mm512_storeu_si512(polynomial + start + 8, _mm512_permutex2var_epi64(low, second, high));
+    }
+}
+#endif
+
 /* --- the door ----------------------------------------------------------------------------------------------------- */
 
-/* 1 if this processor has what `vectors` of blindfair_sums needs. */
+/* A polynomial of `degree`, at least 16, residues below p < 2^60 to its values, in place. `roots` are the powers of a root of unity in
+ * bit-reversed order, `quotients` their w'. */
+void blindfair_transform(uint64_t *polynomial, size_t degree, uint64_t p, const uint64_t *roots,
+                         const uint64_t *quotients, int vectors) {
+    for (size_t groups = 1, gap = degree / 2; gap > 0; groups *= 2, gap /= 2) {
+#if HAS_AVX512
+        if (vectors && gap < 8) {
+            near_layer_avx512(polynomial, degree, gap, p, roots, quotients);
+            continue;
+        }
+#endif
+        for (size_t group = 0; group < groups; group++) {
+            uint64_t *low = polynomial + 2 * gap * group, *high = low + gap;
+            uint64_t root = roots[groups + group], quotient = quotients[groups + group];
+#if HAS_AVX512
+            if (vectors) {
+                layer_avx512(low, high, gap, p, root, quotient);
+                continue;
+            }
+#endif
+            butterflies(low, high, gap, p, root, quotient);
+        }
+    }
+    for (size_t i = 0; i < degree; i++) polynomial[i] = below(below(polynomial[i], 2 * p), p);
+}
+/* 1 if this processor has what `vectors` needs. */
 int blindfair_has_vectors(void) {
 #if HAS_AVX512
-    return __builtin_cpu_supports("avx512f") != 0;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
 #else
     return 0;
 #endif

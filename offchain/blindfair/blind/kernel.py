@@ -1,6 +1,6 @@
 """The door to `kernel.c`, which is compiled when the package is installed, where there is a C compiler.
 
-Without it everything works and is slower: `multiply.py` then asks SEAL for the same sums.
+Without it everything works and is slower: `multiply.py` and `transform.py` then ask SEAL for the same.
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ def sums(
     2^60. `vectors` are used where the processor has them unless it says otherwise. Raises ShapeMismatch for arrays that
     do not fit each other, ScoringError where there is no kernel.
     """
-    found = library()
-    if found is None:
-        raise ScoringError("the kernel is not compiled", hint="install blindfair where there is a C compiler")
+    found = _loaded()
     prime_count, tiles, m, k = queries.shape[:4]
     expected = (prime_count, tiles, k, TILE)
     for array, shape in [(queries, (prime_count, tiles, m, k, 2, TILE)), *((block, expected) for block in columns)]:
@@ -86,3 +84,33 @@ def sums(
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(share, bounds[:-1], bounds[1:]))
     return results
+
+
+def transform(polynomial: Words, prime: int, roots: Words, quotients: Words, *, vectors: bool | None = None) -> None:
+    """Turn `N` residues below a prime below 2^60 into values, in place; see `transform.py` for `roots` and `quotients`.
+
+    Raises ShapeMismatch for arrays that do not fit each other, ScoringError where there is no kernel.
+    """
+    found = _loaded()
+    for array in (polynomial, roots, quotients):
+        if array.shape != polynomial.shape or array.dtype != np.uint64 or not array.flags.c_contiguous:
+            raise ShapeMismatch("an array is not laid out for the kernel", expected=polynomial.shape, found=array.shape)
+    if polynomial.size < 16 or polynomial.size & (polynomial.size - 1) or prime >= 2**60:
+        raise ShapeMismatch(
+            "a transform is of a power of two of residues below 2^60, at least 16", found=polynomial.shape
+        )
+    found.blindfair_transform(
+        ctypes.c_void_p(polynomial.ctypes.data),
+        ctypes.c_size_t(polynomial.size),
+        ctypes.c_uint64(prime),
+        ctypes.c_void_p(roots.ctypes.data),
+        ctypes.c_void_p(quotients.ctypes.data),
+        ctypes.c_int(has_vectors() if vectors is None else vectors),
+    )
+
+
+def _loaded() -> ctypes.CDLL:
+    found = library()
+    if found is None:
+        raise ScoringError("the kernel is not compiled", hint="install blindfair where there is a C compiler")
+    return found

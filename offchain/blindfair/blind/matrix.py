@@ -25,6 +25,7 @@ from blindfair.blind.layout import aligned, columns_shape, put_columns
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.seal import Engine, Words, engine
 from blindfair.blind.shelf import Shelf
+from blindfair.blind.transform import values_of
 from blindfair.protocol.errors import MalformedFile, ShapeMismatch
 
 Progress = Callable[[int, int], None]
@@ -35,8 +36,8 @@ _HEAD_SIZE = 4096
 """A page, so that mapped words begin at one."""
 
 _HEADER = "matrix.json"
-_COLUMNS_AT_ONCE = 16
-"""SEAL transforms at most so many polynomials in one object."""
+_COLUMNS_AT_ONCE = 8
+"""Columns that are transformed together: few enough to stay in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +151,5 @@ def _header(parameters: ParameterSet, n: int, k: int) -> dict[str, Any]:
 
 
 def _encode(seal: Engine, rows: NDArray[np.int16], block: Words) -> None:
-    parameters = seal.parameters
-    primes = np.array(parameters.data_primes, dtype=np.int64)[:, None]
     for start in range(0, rows.shape[1], _COLUMNS_AT_ONCE):
-        columns = rows[:, start : start + _COLUMNS_AT_ONCE].T
-        # An object of SEAL's has two polynomials at least; of one column the second is nothing.
-        polynomials = np.zeros((max(2, len(columns)), len(primes), parameters.ring_degree), dtype=np.int64)
-        polynomials[: len(columns), :, : len(rows)] = columns[:, None, :]
-        polynomials += (polynomials < 0) * primes
-        transformed = seal.ciphertext(polynomials.view(np.uint64), seal.sum_level)
-        seal.evaluator.transform_to_ntt_inplace(transformed)
-        put_columns(block, start, seal.ciphertext_words(transformed)[: len(columns)])
+        put_columns(block, start, values_of(seal, rows[:, start : start + _COLUMNS_AT_ONCE].T))

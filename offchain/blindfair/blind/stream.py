@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from blindfair.blind.evaluate import read_query
-from blindfair.blind.expand import open_query, transformed
-from blindfair.blind.hide import hide
+from blindfair.blind.expand import open_query
+from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import KEY_SIZE, NoiseKey
 from blindfair.blind.layout import aligned, put_coordinate, queries_shape
 from blindfair.blind.matrix import EncodedMatrix
@@ -101,7 +101,7 @@ class Evaluation:
         parameters, chosen = self.query.parameters, self.passes[job.number]
         seal = engine(parameters)
         bound = parameters.drowning_bound(self.precision_bits)
-        zeros = transformed(seal, self.query.zeros, seal.sum_level)
+        zeros = lay_out_zeros(seal, self.query)
         totals = multiply(
             seal, [self.matrix.columns(block) for block in job.blocks], self._queries(job.number), threads
         )
