@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.blind.estimate import IN_MEMORY_BLOCKS
+from blindfair.blind.estimate import IN_MEMORY_BLOCKS, Estimate, estimate
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.matrix import encode_matrix, matrix_bytes
 from blindfair.blind.parameters import parameter_set
@@ -40,7 +40,9 @@ class Scoring:
             encoded = encode_rows(parameters, rows)
             return evaluate(encoded, request.query, self._precision_bits, queries=request.queries)
         name = f"matrix-{hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()[:32]}"
-        self._make_room(name, matrix_bytes(parameters, *rows.shape))
+        n, k = rows.shape
+        self._tell_cost(estimate(parameters, n, k, request.queries))
+        self._make_room(name, matrix_bytes(parameters, n, k))
         matrix = encode_matrix(parameters, rows, Directory(self._directory / name), self._progress("encodes rows"))
         evaluation = start_evaluation(
             matrix,
@@ -58,6 +60,14 @@ class Scoring:
     def _evaluation(self, request: Request) -> Path:
         return self._directory / f"evaluation-{hashlib.sha256(request.query).hexdigest()[:32]}"
 
+    def _tell_cost(self, found: Estimate) -> None:
+        self._tell(
+            "takes",
+            f"about {found.encode_seconds:,.0f} s to encode the rows, unless they are, "
+            f"{found.expand_seconds:,.0f} s for the query, {found.evaluate_seconds:,.0f} s to score; "
+            f"{found.memory_bytes:,} B of memory, {found.disk_bytes:,} B of disk",
+        )
+
     def _make_room(self, name: str, size: int) -> None:
         for other in self._directory.glob("matrix-*"):
             if other.name != name:
@@ -65,7 +75,6 @@ class Scoring:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         present = sum(file.stat().st_size for file in (self._directory / name).glob("*"))
         free = shutil.disk_usage(self._directory).free
-        self._tell("disk", f"{size:,} B for the encoded rows, {free:,} B are free")
         if size - present > free:
             raise TooCostly(
                 "There is no room on the disk for the encoded rows",

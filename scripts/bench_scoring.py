@@ -1,0 +1,320 @@
+"""Blind scoring measured on one core: ours in each mode, the library's own products, numpy in the clear.
+
+All on the same rows in the same run. Every mode runs in a process of its own, so that its memory is
+its own. Seconds are of the processor. The rows are normal numbers whose sizes differ from record to record (log-normal,
+sigma 1), rounded as for a trade; a mode's `spearman` is that of its scores against the rows before rounding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from threadpoolctl import threadpool_limits
+
+from blindfair.blind import kernel
+from blindfair.blind.decrypt import decrypt_reply
+from blindfair.blind.disclosure import Disclosure
+from blindfair.blind.encode import encode_rows
+from blindfair.blind.evaluate import evaluate
+from blindfair.blind.matrix import encode_matrix, matrix_bytes
+from blindfair.blind.parameters import DEFAULT, EXPANDED, ParameterSet
+from blindfair.blind.query import encrypt_queries
+from blindfair.blind.shelf import Directory
+from blindfair.blind.stream import finish, start_evaluation
+from blindfair.influence.quantise import choose_row_scale, quantise_query, quantise_rows
+
+Result = TypeVar("Result")
+
+_BATCH = 4096
+_DOT_RECORDS = 3
+_MATMUL_RECORDS = 4096
+"""Records of a trial of the library's products: `dot` costs the same for each, `matmul` the least for a full vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows on the disk, before and after rounding, and queries."""
+
+    folder: Path
+    n: int
+    k: int
+    m: int
+
+    @property
+    def real(self) -> NDArray[np.float32]:
+        """`n x k`."""
+        found: NDArray[np.float32] = np.load(self.folder / f"real-{self.n}-{self.k}.npy", mmap_mode="r")
+        return found
+
+    @property
+    def rows(self) -> NDArray[np.int16]:
+        """`n x k`."""
+        found: NDArray[np.int16] = np.load(self.folder / f"rows-{self.n}-{self.k}.npy", mmap_mode="r")
+        return found
+
+    def queries(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """`m x k` real and rounded."""
+        real = np.random.default_rng(1).normal(size=(self.m, self.k))
+        return real, np.stack([quantise_query(query, DEFAULT.plain_modulus)[0] for query in real])
+
+    def make(self) -> None:
+        """Write the rows, a batch at a time."""
+        rng = np.random.default_rng(0)
+        open_file = np.lib.format.open_memmap
+        real = open_file(self.folder / f"real-{self.n}-{self.k}.npy", "w+", np.float32, (self.n, self.k))
+        rows = open_file(self.folder / f"rows-{self.n}-{self.k}.npy", "w+", np.int16, (self.n, self.k))
+        scale = 0.0
+        for start in range(0, self.n, _BATCH):
+            count = min(_BATCH, self.n - start)
+            batch = rng.normal(size=(count, self.k)) * rng.lognormal(size=(count, 1))
+            scale = scale or choose_row_scale(batch)
+            real[start : start + _BATCH] = batch
+            rows[start : start + _BATCH] = quantise_rows(batch, scale).entries
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One mode on one table."""
+
+    mode: str
+    k: int
+    n: int
+    queries: int
+    seller_us_per_record: float
+    """All that the seller does for a request once the rows are encoded, for each record and query."""
+    expand_seconds: float
+    """Of it, for each query: what does not grow with the records."""
+    encode_us_per_record: float
+    upload_bytes: int
+    download_bytes_per_record: float
+    buyer_seconds: float
+    peak_rss_bytes: int
+    spearman: float
+    exact: bool
+    hiding_bits: float
+    disclosed_bits_per_record: float
+
+
+def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, native: bool = True) -> Figures:
+    """A whole evaluation, on disk or in memory, by the kernel or by SEAL alone."""
+    if not native:
+        kernel.library = lambda: None  # type: ignore[assignment]
+    real, queries = table.queries()
+    began = time.process_time()
+    encrypted, secret = encrypt_queries(parameters, queries)
+    sent = encrypted.to_bytes()
+    buyer = time.process_time() - began
+    del encrypted
+    with tempfile.TemporaryDirectory(dir=table.folder) as folder:
+        began = time.process_time()
+        if on_disk:
+            matrix = encode_matrix(parameters, table.rows, Directory(Path(folder) / "matrix"))
+        else:
+            encoded = encode_rows(parameters, table.rows)
+        encode = time.process_time() - began
+        began = time.process_time()
+        if on_disk:
+            evaluation = start_evaluation(matrix, sent, Directory(Path(folder) / "evaluation"))
+            evaluation.open_queries(0)
+            opened = time.process_time() - began
+            reply = finish(evaluation)
+        else:
+            opened = 0.0
+            reply = evaluate(encoded, sent)
+        seller = time.process_time() - began
+    began = time.process_time()
+    scores = decrypt_reply(parameters, secret, reply, table.n, table.m)
+    buyer += time.process_time() - began
+    disclosed = Disclosure.of(parameters, records=table.n, queries=table.m)
+    exact = all(
+        (scores[:, start : start + _BATCH] == queries @ table.rows[start : start + _BATCH].T.astype(np.int64)).all()
+        for start in range(0, table.n, _BATCH)
+    )
+    return Figures(
+        mode=mode,
+        k=table.k,
+        n=table.n,
+        queries=table.m,
+        seller_us_per_record=seller / table.n / table.m * 1e6,
+        expand_seconds=opened / table.m,
+        encode_us_per_record=encode / table.n * 1e6,
+        upload_bytes=len(sent),
+        download_bytes_per_record=len(reply) / table.n / table.m,
+        buyer_seconds=buyer,
+        peak_rss_bytes=0,
+        spearman=_spearman(scores[0], table.real @ real[0].astype(np.float32)),
+        exact=exact,
+        hiding_bits=disclosed.hiding_bits,
+        disclosed_bits_per_record=disclosed.bits_per_record,
+    )
+
+
+def library(table: Table, mode: str) -> Figures:
+    """TenSEAL's own products of an encrypted vector, with its keys: `dot` record by record, `matmul` for many at once.
+
+    Neither hides anything but the query; `dot` leaves the whole row in the reply.
+    """
+    import tenseal as ts
+
+    real, _ = table.queries()
+    records = _DOT_RECORDS if mode == "tenseal-dot" else _MATMUL_RECORDS
+    rows = np.asarray(table.real[:records], dtype=np.float64)
+    began = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context = ts.context(ts.SCHEME_TYPE.CKKS, 8192, coeff_mod_bit_sizes=[60, 40, 60])
+    context.global_scale = 2**40
+    context.generate_galois_keys()
+    vector = ts.ckks_vector(context, real[0])
+    upload = len(vector.serialize()) + len(context.serialize(save_secret_key=False))
+    buyer = time.process_time() - began
+    began = time.process_time()
+    by_record = mode == "tenseal-dot"
+    products = [vector.dot(row.tolist()) for row in rows] if by_record else [vector.matmul(rows.T.tolist())]
+    seller = time.process_time() - began
+    began = time.process_time()
+    scores = np.concatenate([product.decrypt()[: 1 if by_record else records] for product in products])
+    buyer += (time.process_time() - began) * table.n / records
+    size = len(products[0].serialize())
+    return Figures(
+        mode=mode,
+        k=table.k,
+        n=table.n,
+        queries=1,
+        seller_us_per_record=seller / records * 1e6,
+        expand_seconds=0.0,
+        encode_us_per_record=0.0,
+        upload_bytes=upload,
+        download_bytes_per_record=size if by_record else size / min(4096, table.n),
+        buyer_seconds=buyer,
+        peak_rss_bytes=0,
+        spearman=_spearman(scores, rows @ real[0]) if records > 3 else float("nan"),
+        exact=False,
+        hiding_bits=0.0,
+        disclosed_bits_per_record=float("inf"),
+    )
+
+
+def numpy_clear(table: Table) -> float:
+    """Microseconds a record of `rows @ query` in float64, without any privacy."""
+    rows = np.asarray(table.real[: min(table.n, 20_000)], dtype=np.float64)
+    query = table.queries()[0][0]
+    times = []
+    for _ in range(7):
+        began = time.process_time()
+        rows @ query
+        times.append(time.process_time() - began)
+    return min(times) / len(rows) * 1e6
+
+
+def modes(table: Table) -> list[Callable[[], Figures]]:
+    """What is measured on a table."""
+    found: list[Callable[[], Figures]] = [
+        partial(ours, table, DEFAULT, "coordinates, SEAL alone", on_disk=False, native=False),
+        partial(ours, table, DEFAULT, "coordinates", on_disk=True),
+        partial(ours, table, EXPANDED, "expanded", on_disk=True),
+    ]
+    for together in (4, 16):
+        if table.k == 512:
+            several = replace(table, m=together)
+            found.append(partial(ours, several, EXPANDED, f"expanded, {together} queries", on_disk=True))
+    return [*found, partial(library, table, "tenseal-matmul"), partial(library, table, "tenseal-dot")]
+
+
+def scoring(options: argparse.Namespace) -> dict[str, object]:
+    """Blind scoring in each mode against the library's products and numpy's in the clear."""
+    rows: list[Figures] = []
+    clear: dict[str, float] = {}
+    largest = max(options.n) * max(options.k)
+    needed = matrix_bytes(DEFAULT, max(options.n), max(options.k)) + 6 * largest
+    print(f"takes about {needed:,} B of disk and some minutes", file=sys.stderr)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        for k in options.k:
+            for n in options.n:
+                table = Table(Path(folder), n, k, 1)
+                table.make()
+                clear[f"{k}"] = min(clear.get(f"{k}", float("inf")), _apart(partial(numpy_clear, table))[0])
+                for mode in modes(table):
+                    found, peak = _apart(mode)
+                    rows.append(replace(found, peak_rss_bytes=peak))
+                    _print(rows[-1], clear[f"{k}"])
+    return {"rows": [asdict(row) for row in rows], "numpy_us_per_record": clear, "fit": linear_fit(rows)}
+
+
+def linear_fit(rows: list[Figures]) -> dict[str, float]:
+    """The seller's time after expansion, one query, rows on disk, as `a n k + b n`, and how far a point is off."""
+    points = [row for row in rows if row.mode in ("coordinates", "expanded")]
+    if len(points) < 3:
+        return {}
+    seconds = np.array([row.seller_us_per_record * row.n - row.expand_seconds * 1e6 for row in points])
+    sizes = np.array([(row.n * row.k, row.n) for row in points], dtype=np.float64)
+    (slope, each), *_ = np.linalg.lstsq(sizes / seconds[:, None], np.ones(len(points)), rcond=None)
+    worst = float(np.abs(sizes @ (slope, each) / seconds - 1).max())
+    print(
+        f"after expansion {slope * 1e3:.3f} ns a record and entry + {each:.3f} us a record, at worst off by {worst:.0%}"
+    )
+    return {"ns_per_record_and_entry": slope * 1e3, "us_per_record": each, "worst_relative_error": worst}
+
+
+def _spearman(scores: NDArray[np.generic], exact: NDArray[np.generic]) -> float:
+    return float(spearmanr(scores, exact).statistic)
+
+
+def _print(row: Figures, clear: float) -> None:
+    print(
+        f"{row.mode:24} k {row.k:5,} n {row.n:9,}  {row.seller_us_per_record:10.2f} us a record and query"
+        f" = {row.seller_us_per_record / clear:8.1f} x numpy  encode {row.encode_us_per_record:6.1f} us"
+        f"  up {row.upload_bytes / 1e6:6.2f} MB  down {row.download_bytes_per_record:9.1f} B a record"
+        f"  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB  spearman {row.spearman:.6f}",
+        flush=True,
+    )
+
+
+def _apart(action: Callable[[], Result]) -> tuple[Result, int]:
+    """What an action returns in a process of its own, and that process's peak memory in bytes."""
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    child = context.Process(target=_measured, args=(action, send))
+    child.start()
+    send.close()
+    try:
+        result, peak = receive.recv()
+    except EOFError:
+        raise SystemExit("a measurement ended early; its own message is above") from None
+    child.join()
+    return result, peak
+
+
+def _measured(action: Callable[[], object], send: object) -> None:
+    with threadpool_limits(1):
+        result = action()
+    send.send((result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))  # type: ignore[attr-defined]
+
+
+def write_json(path: Path, figures: dict[str, object]) -> None:
+    """Infinities and what is no number become null."""
+    path.write_text(json.dumps(_finite(figures), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
