@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 from blindfair.blind.estimate import Estimate, estimate
 from blindfair.blind.parameters import ParameterSet, exact_sets
-from blindfair.protocol.errors import UnknownParameters
+from blindfair.blind.query import query_size
+from blindfair.blind.reply import reply_size
+from blindfair.protocol.errors import TooCostly, UnknownParameters
+from blindfair.protocol.messages import Reply, Request
+
+MESSAGE_LIMIT = min(Request.LIMIT, Reply.LIMIT) - 2**25
+"""Bytes of queries or scores in one message, at most: a request holds a scoring model, too."""
 
 BANDWIDTH = 12_500_000
 """Bytes a second between buyer and seller where nobody says otherwise: 100 Mbit/s."""
@@ -30,7 +36,11 @@ class Plan:
     """For a person: this choice's seconds against the others'."""
 
     @property
-    def transfer_seconds(self) -> float:
+    def _largest_message(parameters: ParameterSet, n: int, k: int, m: int) -> int:
+    return max(query_size(parameters, k, m), reply_size(parameters, n, m))
+
+
+def transfer_seconds(self) -> float:
         """Both ways."""
         return transfer_seconds(self.estimate, self.bandwidth)
 
@@ -43,16 +53,25 @@ class Plan:
 def plan(precision_bits: int, n: int, k: int, m: int, bandwidth: int = BANDWIDTH) -> Plan:
     """Choose a set for `m` queries over `n x k` rows of a seller that discloses at most `precision_bits` a record.
 
-    Raises `UnknownParameters` where no set gives exact scores at this precision or has room for `k` coordinates.
+    Raises `UnknownParameters` where no set gives exact scores at this precision or has room for `k` coordinates, and
+    `TooCostly` where queries or scores fit in no message.
     """
-    sets = [each for each in exact_sets(precision_bits) if k <= each.largest_k]
-    if not sets:
-        largest = max(each.largest_k for each in exact_sets(precision_bits))
+    exact = exact_sets(precision_bits)
+    long_enough = [each for each in exact if k <= each.largest_k]
+    if not long_enough:
         raise UnknownParameters(
             "a query is too long for every parameter set",
-            expected=f"<= {largest} coordinates",
+            expected=f"<= {max(each.largest_k for each in exact)} coordinates",
             found=k,
             hint="project to fewer directions",
+        )
+    sets = [each for each in long_enough if _largest_message(each, n, k, m) <= MESSAGE_LIMIT]
+    if not sets:
+        raise TooCostly(
+            "an evaluation fits in no message",
+            expected=f"<= {MESSAGE_LIMIT:,} B",
+            found=f"{min(_largest_message(each, n, k, m) for each in long_enough):,} B",
+            hint="ask fewer queries at once",
         )
     found = {each: estimate(each, n, k, m) for each in sets}
     total = {each: found[each].seconds + transfer_seconds(found[each], bandwidth) for each in sets}
@@ -64,6 +83,10 @@ def plan(precision_bits: int, n: int, k: int, m: int, bandwidth: int = BANDWIDTH
     if others:
         why += ", against " + ", ".join(others)
     return Plan(best, found[best], bandwidth, why)
+
+
+def _largest_message(parameters: ParameterSet, n: int, k: int, m: int) -> int:
+    return max(query_size(parameters, k, m), reply_size(parameters, n, m))
 
 
 def transfer_seconds(found: Estimate, bandwidth: int) -> float:
