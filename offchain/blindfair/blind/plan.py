@@ -36,11 +36,7 @@ class Plan:
     """For a person: this choice's seconds against the others'."""
 
     @property
-    def _largest_message(parameters: ParameterSet, n: int, k: int, m: int) -> int:
-    return max(query_size(parameters, k, m), reply_size(parameters, n, m))
-
-
-def transfer_seconds(self) -> float:
+    def transfer_seconds(self) -> float:
         """Both ways."""
         return transfer_seconds(self.estimate, self.bandwidth)
 
