@@ -15,10 +15,10 @@ import tenseal.sealapi as sealapi
 
 from blindfair.blind import expansion, kernel
 from blindfair.blind.encode import encode_column
-from blindfair.blind.expand import open_query, transformed
+from blindfair.blind.expand import open_encryptions, open_query
 from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import NoiseKey
-from blindfair.blind.layout import aligned, columns_shape, queries_shape
+from blindfair.blind.layout import aligned, columns_shape, put_columns, queries_shape
 from blindfair.blind.matrix import matrix_bytes
 from blindfair.blind.packing import pack
 from blindfair.blind.parameters import ParameterSet
@@ -26,6 +26,7 @@ from blindfair.blind.query import encrypt_queries, query_size
 from blindfair.blind.reply import reply_size
 from blindfair.blind.seal import Words, engine
 from blindfair.blind.stream import BLOCKS_AT_ONCE, queries_per_pass
+from blindfair.blind.transform import values_of
 
 IN_MEMORY_BLOCKS = 4
 """Up to so many blocks of records are encoded and held in memory; more go to disk (`matrix.py`). There the coordinates
@@ -33,8 +34,8 @@ must leave SEAL first, which only pays for itself over several blocks."""
 
 _WORD_SIZE = 8
 _REPEATS = 3
-_TRIAL_K = 4
-"""Coordinates of a trial: an expansion of them takes 4 automorphisms."""
+_TRIAL_K = 16
+"""Coordinates of a trial: an expansion of them takes 20 automorphisms."""
 
 _TRIAL_COLUMNS = 128
 """Columns of a trial of the kernel: more than the cache holds, as in earnest."""
@@ -89,22 +90,24 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
     on_disk = blocks > IN_MEMORY_BLOCKS
     if parameters.is_expanded:
         ciphertexts = m * expansion.pieces(k)
-        opening = m * expansion.automorphisms(k) * trial.automorphism + m * k * trial.transform
+        opening = m * expansion.automorphisms(k) * trial.automorphism
     else:
         ciphertexts = m * k
-        opening = m * k * (trial.seed + trial.transform)
+        opening = m * k * trial.seed
     queries = 2 * polynomial * m * k
     if on_disk:
         together = min(m, queries_per_pass(parameters, k))
         memory = 2 * polynomial * together * k + BLOCKS_AT_ONCE * polynomial * k + 2 * upload
         disk = matrix_bytes(parameters, n, k) + queries + download
-        opening += m * k * trial.leave
+        opening += m * k * (trial.leave + 2 * trial.lay_out)
+        encode = blocks * k * trial.lay_out
         products = trial.kernel_product if kernel.library() is not None else trial.product + trial.enter
     else:
         memory = blocks * k * polynomial + 2 * upload + 2 * polynomial * (masks + k)
         disk = 0
+        opening += m * k * trial.transform
+        encode = blocks * k * trial.encode
         products = trial.product
-    encode = blocks * k * (trial.encode + (trial.leave / 2 if on_disk else 0.0))
     return Estimate(
         upload_bytes=upload,
         download_bytes=download,
@@ -113,7 +116,7 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
         encrypt_seconds=(masks + ciphertexts) * trial.encrypt,
         decrypt_seconds=m * blocks * trial.decrypt,
         encode_seconds=encode,
-        expand_seconds=masks * (trial.seed + trial.transform) + opening,
+        expand_seconds=masks * (trial.seed + trial.leave + 2 * trial.lay_out) + opening,
         evaluate_seconds=m * blocks * (k * products + trial.hide),
     )
 
@@ -126,7 +129,9 @@ class _Trial:
         request, _ = encrypt_queries(parameters, np.ones((1, _TRIAL_K), dtype=np.int64))
         column = np.ones(parameters.ring_degree, dtype=np.int16)
         plaintext = encode_column(seal, column)
-        zeros = transformed(seal, request.zeros, seal.sum_level)
+        zeros = list(open_encryptions(seal, request.zeros[:1], seal.sum_level))
+        self.transform = seconds(lambda: seal.evaluator.transform_to_ntt(zeros[0], sealapi.Ciphertext()))
+        seal.evaluator.transform_to_ntt_inplace(zeros[0])
         first, seed = next(iter(request.zeros))
         product, total = sealapi.Ciphertext(), sealapi.Ciphertext()
         seal.evaluator.multiply_plain(zeros[0], plaintext, total)
@@ -137,14 +142,14 @@ class _Trial:
             seal.evaluator.add_inplace(total, product)
 
         def opened() -> None:
-            open_query(seal, request, 0)
+            list(open_query(seal, request, 0))
 
         self.seed = seconds(lambda: seal.seeded_ciphertext(first, seed, seal.sum_level))
-        both = seconds(lambda: transformed(seal, request.zeros[:1], seal.sum_level))
-        self.transform = max(0.0, both - self.seed)
         self.encrypt = seconds(lambda: encrypt_queries(parameters, np.ones((1, 1), dtype=np.int64)))
         self.encrypt /= parameters.mask_columns + 1
         self.encode = seconds(lambda: encode_column(seal, column))
+        block = aligned(columns_shape(parameters, 1))
+        self.lay_out = seconds(lambda: put_columns(block, 0, values_of(seal, column[np.newaxis])))
         self.enter = seconds(lambda: seal.ciphertext(words, seal.sum_level))
         self.leave = seconds(lambda: seal.ciphertext_words(zeros[0]))
         # About what leaving takes: a smaller object, and a product with the key.
@@ -155,8 +160,7 @@ class _Trial:
         self.kernel_product = _kernel_product(parameters)
         self.automorphism = 0.0
         if parameters.is_expanded:
-            spent = seconds(opened, 1) - _TRIAL_K * self.transform
-            self.automorphism = max(0.0, spent) / expansion.automorphisms(_TRIAL_K)
+            self.automorphism = seconds(opened, 1) / expansion.automorphisms(_TRIAL_K)
 
 
 def _hide(parameters: ParameterSet, zeros: Words, words: Words) -> None:

@@ -56,7 +56,9 @@ def evaluate(
     noise = NoiseKey()
     ciphertexts = []
     for number in range(query.queries):
-        coordinates = open_query(seal, query, number)
+        coordinates = list(open_query(seal, query, number))
+        for coordinate in coordinates:
+            seal.evaluator.transform_to_ntt_inplace(coordinate)
         for start in range(0, len(encoded.blocks), _BLOCKS_AT_ONCE):
             blocks = encoded.blocks[start : start + _BLOCKS_AT_ONCE]
             for block, total in enumerate(_sums(seal, coordinates, blocks), start):

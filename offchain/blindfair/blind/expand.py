@@ -7,45 +7,47 @@ encryptions of zero that hide the reply are never expanded.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tenseal.sealapi as sealapi
 
 from blindfair.blind import expansion
 from blindfair.blind.encryptions import Encryptions
+from blindfair.blind.layout import put_coordinate
 from blindfair.blind.query import EncryptedQueries
-from blindfair.blind.seal import Engine, Level
+from blindfair.blind.seal import Engine, Level, Words
+from blindfair.blind.transform import transform
 
 
-def open_query(seal: Engine, request: EncryptedQueries, query: int) -> list[Any]:
-    """The `k` coordinates of a query: ciphertexts of constants in NTT form at the level of sums."""
+def open_query(seal: Engine, request: EncryptedQueries, query: int) -> Iterator[Any]:
+    """The `k` coordinates of a query, one after another: ciphertexts of constants at the level of sums."""
     parameters, k = request.parameters, request.k
-    ciphertexts = request.of_query(query)
     if not parameters.is_expanded:
-        return transformed(seal, ciphertexts, seal.sum_level)
+        yield from open_encryptions(seal, request.of_query(query), seal.sum_level)
+        return
     levels = expansion.depth(k)
     keys = _keys(seal, request.keys, levels)
-    coordinates: list[Any] = []
-    for first, seed in ciphertexts:
+    for piece, (first, seed) in enumerate(request.of_query(query)):
         nodes = [seal.seeded_ciphertext(first, seed, seal.query_level)]
-        wanted = min(1 << levels, k - len(coordinates))
+        wanted = min(1 << levels, k - (piece << levels))
         for level in range(levels):
             nodes = _split(seal, nodes, keys, wanted, level, levels)
         for node in nodes[:wanted]:
             seal.evaluator.mod_switch_to_next_inplace(node)
-            seal.evaluator.transform_to_ntt_inplace(node)
-            coordinates.append(node)
-    return coordinates
+            yield node
 
 
-def transformed(seal: Engine, encryptions: Encryptions, level: Level) -> list[Any]:
-    """Ciphertexts in NTT form; their second polynomials come from the seeds, here."""
-    ciphertexts = []
+def open_encryptions(seal: Engine, encryptions: Encryptions, level: Level) -> Iterator[Any]:
+    """Ciphertexts at a level; their second polynomials come from the seeds, here."""
     for first, seed in encryptions:
-        ciphertext = seal.seeded_ciphertext(first, seed, level)
-        seal.evaluator.transform_to_ntt_inplace(ciphertext)
-        ciphertexts.append(ciphertext)
-    return ciphertexts
+        yield seal.seeded_ciphertext(first, seed, level)
+
+
+def lay_out(seal: Engine, ciphertexts: Iterable[Any], laid_out: Words, query: int) -> None:
+    """Put a query's ciphertexts, transformed, where the kernel looks for them."""
+    for coordinate, ciphertext in enumerate(ciphertexts):
+        put_coordinate(laid_out, query, coordinate, transform(seal, seal.ciphertext_words(ciphertext)))
 
 
 def _keys(seal: Engine, keys: Encryptions, levels: int) -> Any:

@@ -17,9 +17,9 @@ from functools import cache
 LARGEST_PIECE = 512
 """Entries of a query in one ciphertext, at most; a longer query comes in several."""
 
-_KEY_STEPS = (1, 3, 6)
+_KEY_STEPS = (1, 2, 4)
 """Levels that have a key, counted from the deepest. The deeper a level the more ciphertexts it has, so the more a key
-of its own saves: at depth 9 these three keys take 736 automorphisms where nine would take 511."""
+of its own saves: at depth 9 these three keys take 704 automorphisms where nine would take 511."""
 
 
 def depth(k: int) -> int:

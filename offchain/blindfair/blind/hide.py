@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from blindfair.blind import hiding
-from blindfair.blind.expand import transformed
-from blindfair.blind.layout import aligned, columns_shape, put_columns, put_coordinate, queries_shape
+from blindfair.blind.expand import lay_out, open_encryptions
+from blindfair.blind.layout import aligned, columns_shape, put_columns, queries_shape
 from blindfair.blind.multiply import multiply
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.seal import Engine, Words
@@ -20,10 +20,8 @@ from blindfair.blind.transform import transform, values_of
 
 def lay_out_zeros(seal: Engine, request: EncryptedQueries) -> Words:
     """A request's encryptions of zero, ready to be multiplied: laid out as one query."""
-    zeros = transformed(seal, request.zeros, seal.sum_level)
-    laid_out = aligned(queries_shape(seal.parameters, 1, len(zeros)))
-    for number, zero in enumerate(zeros):
-        put_coordinate(laid_out, 0, number, seal.ciphertext_words(zero))
+    laid_out = aligned(queries_shape(seal.parameters, 1, len(request.zeros)))
+    lay_out(seal, open_encryptions(seal, request.zeros, seal.sum_level), laid_out, 0)
     return laid_out
 
 

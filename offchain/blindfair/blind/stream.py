@@ -5,7 +5,7 @@ more than once: a job's bytes are always the same. What the folder holds:
 
     evaluation.json          what is asked of what, so that a folder never serves another evaluation
     noise.key                32 bytes, the seller's secret; mode 0600
-    queries-00 ...           the coordinates, laid out for the kernel, for each pass over the rows
+    zeros, queries-00 ...    encryptions of zero and coordinates, laid out for the kernel, for each pass over the rows
     part-00-000000 ...       finished: a block's ciphertexts for the queries of a pass
 
 Once the reply is stored the folder can go. Not here: who may ask, and keeping the reply.
@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from blindfair.blind.evaluate import read_query
-from blindfair.blind.expand import open_query
+from blindfair.blind.expand import lay_out, open_query
 from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import KEY_SIZE, NoiseKey
-from blindfair.blind.layout import aligned, put_coordinate, queries_shape
+from blindfair.blind.layout import aligned, queries_shape
 from blindfair.blind.matrix import EncodedMatrix
 from blindfair.blind.multiply import multiply
 from blindfair.blind.packing import pack
@@ -46,7 +46,7 @@ PASS_BYTES = 2 * 2**30
 BLOCKS_AT_ONCE = 4
 """Blocks of a job: they share the coordinates while these are in the cache."""
 
-_ABOUT, _KEY = "evaluation.json", "noise.key"
+_ABOUT, _KEY, _ZEROS = "evaluation.json", "noise.key", "zeros"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,14 @@ class Evaluation:
     def open_queries(self, number: int) -> None:
         """Expand the queries of a pass to the shelf, unless they are there."""
         name = _queries_name(number)
+        seal, chosen = engine(self.query.parameters), self.passes[number]
+        if not self.shelf.has(_ZEROS):
+            self.shelf.write(_ZEROS, lay_out_zeros(seal, self.query).data)
         if self.shelf.has(name):
             return
-        seal, chosen = engine(self.query.parameters), self.passes[number]
         laid_out = aligned(queries_shape(self.query.parameters, len(chosen), self.query.k))
         for place, query in enumerate(chosen):
-            for coordinate, ciphertext in enumerate(open_query(seal, self.query, query)):
-                put_coordinate(laid_out, place, coordinate, seal.ciphertext_words(ciphertext))
+            lay_out(seal, open_query(seal, self.query, query), laid_out, place)
         self.shelf.write(name, laid_out.data)
 
     def run(self, job: Job, threads: int = 1) -> None:
@@ -101,7 +102,7 @@ class Evaluation:
         parameters, chosen = self.query.parameters, self.passes[job.number]
         seal = engine(parameters)
         bound = parameters.drowning_bound(self.precision_bits)
-        zeros = lay_out_zeros(seal, self.query)
+        zeros = self.shelf.words(_ZEROS, 0).reshape(queries_shape(parameters, 1, parameters.mask_columns))
         totals = multiply(
             seal, [self.matrix.columns(block) for block in job.blocks], self._queries(job.number), threads
         )
