@@ -43,7 +43,7 @@ Progress = Callable[[int, int], None]
 PASS_BYTES = 2 * 2**30
 """Memory for the coordinates of the queries that share a pass over the rows."""
 
-BLOCKS_AT_ONCE = 4
+BLOCKS_AT_ONCE = 8
 """Blocks of a job: they share the coordinates while these are in the cache."""
 
 _ABOUT, _KEY, _ZEROS = "evaluation.json", "noise.key", "zeros"
