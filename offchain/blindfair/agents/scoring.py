@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, Estimate, estimate
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.matrix import encode_matrix, matrix_bytes
-from blindfair.blind.parameters import parameter_set
+from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import TooCostly
-from blindfair.protocol.messages import Request
 
 Tell = Callable[[str, str], None]
 
@@ -32,33 +31,34 @@ class Scoring:
         self._precision_bits = precision_bits
         self._tell = tell
 
-    def scores(self, request: Request, rows: NDArray[np.int16]) -> bytes:
-        """The encrypted scores of `n x k` rows. Raises as `evaluate` and `encode_matrix`, and TooCostly where the disk
-        has no room for the encoded rows."""
-        parameters = parameter_set(request.parameters)
+    def scores(self, parameters: ParameterSet, query: bytes, queries: int, rows: NDArray[np.int16]) -> bytes:
+        """The encrypted scores of `n x k` rows on `queries` encrypted queries.
+
+        Raises as `evaluate` and `encode_matrix`, and TooCostly where the disk has no room for the encoded rows.
+        """
         if -(-len(rows) // parameters.ring_degree) <= IN_MEMORY_BLOCKS:
             encoded = encode_rows(parameters, rows)
-            return evaluate(encoded, request.query, self._precision_bits, queries=request.queries)
+            return evaluate(encoded, query, self._precision_bits, queries=queries)
         name = f"matrix-{hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()[:32]}"
         n, k = rows.shape
-        self._tell_cost(estimate(parameters, n, k, request.queries))
+        self._tell_cost(estimate(parameters, n, k, queries))
         self._make_room(name, matrix_bytes(parameters, n, k))
         matrix = encode_matrix(parameters, rows, Directory(self._directory / name), self._progress("encodes rows"))
         evaluation = start_evaluation(
             matrix,
-            request.query,
-            Directory(self._evaluation(request)),
+            query,
+            Directory(self._evaluation(query)),
             self._precision_bits,
-            queries=request.queries,
+            queries=queries,
         )
         return finish(evaluation, self._progress("scores"))
 
-    def forget(self, request: Request) -> None:
+    def forget(self, query: bytes) -> None:
         """Remove what an evaluation left, its noise among it. For when the reply is stored."""
-        shutil.rmtree(self._evaluation(request), ignore_errors=True)
+        shutil.rmtree(self._evaluation(query), ignore_errors=True)
 
-    def _evaluation(self, request: Request) -> Path:
-        return self._directory / f"evaluation-{hashlib.sha256(request.query).hexdigest()[:32]}"
+    def _evaluation(self, query: bytes) -> Path:
+        return self._directory / f"evaluation-{hashlib.sha256(query).hexdigest()[:32]}"
 
     def _tell_cost(self, found: Estimate) -> None:
         self._tell(

@@ -26,6 +26,7 @@ from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.waiting import Turn
 from blindfair.blind.disclosure import Disclosure
+from blindfair.blind.parameters import parameter_set
 from blindfair.influence.arrays import IntegerRows
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.audit import commit_seller_randomness
@@ -222,7 +223,7 @@ class Seller(Agent):
         # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
         self.journal.note(f"evaluation:{evaluation_digest(digest, reply).hex()}", digest.hex())
         self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
-        self._scoring.forget(request)
+        self._scoring.forget(request.query)
 
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
@@ -262,7 +263,7 @@ class Seller(Agent):
         return self._store.load(digest)
 
     def _scores(self, request: Request, rows: IntegerRows) -> bytes:
-        return self._scoring.scores(request, rows)
+        return self._scoring.scores(parameter_set(request.parameters), request.query, request.queries, rows)
 
     def _random(self, digest: Digest) -> bytes:
         return self.secrets.once(f"random.{digest.hex()}", lambda: secrets.token_bytes(32))

@@ -33,11 +33,11 @@ IN_MEMORY_BLOCKS = 4
 must leave SEAL first, which only pays for itself over several blocks."""
 
 _WORD_SIZE = 8
-_REPEATS = 3
+_REPEATS = 2
 _TRIAL_K = 16
 """Coordinates of a trial: an expansion of them takes 17 automorphisms."""
 
-_TRIAL_COLUMNS = 128
+_TRIAL_COLUMNS = 64
 """Columns of a trial of the kernel: more than the cache holds, as in earnest."""
 
 

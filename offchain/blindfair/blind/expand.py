@@ -18,10 +18,14 @@ from blindfair.blind.layout import put_coordinate
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.seal import Engine, Level, Words
 from blindfair.blind.transform import transform
+from blindfair.protocol.errors import MalformedCiphertext
 
 
 def open_query(seal: Engine, request: EncryptedQueries, query: int) -> Iterator[Any]:
-    """The `k` coordinates of a query, one after another: ciphertexts of constants at the level of sums."""
+    """The `k` coordinates of a query, one after another: ciphertexts of constants at the level of sums.
+
+    Raises `MalformedCiphertext` where SEAL refuses to expand it.
+    """
     parameters, k = request.parameters, request.k
     if not parameters.is_expanded:
         yield from open_encryptions(seal, request.of_query(query), seal.sum_level)
@@ -31,8 +35,12 @@ def open_query(seal: Engine, request: EncryptedQueries, query: int) -> Iterator[
     for piece, (first, seed) in enumerate(request.of_query(query)):
         nodes = [seal.seeded_ciphertext(first, seed, seal.query_level)]
         wanted = min(1 << levels, k - (piece << levels))
-        for level in range(levels):
-            nodes = _split(seal, nodes, keys, wanted, level, levels)
+        try:
+            for level in range(levels):
+                nodes = _split(seal, nodes, keys, wanted, level, levels)
+        except RuntimeError as error:
+            # SEAL refuses results whose second polynomial is zero, which only made-up keys could bring about.
+            raise MalformedCiphertext("a query cannot be expanded", found=str(error)) from error
         for node in nodes[:wanted]:
             seal.evaluator.mod_switch_to_next_inplace(node)
             yield node

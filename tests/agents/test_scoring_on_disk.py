@@ -1,0 +1,103 @@
+"""A seller with more records than it holds in memory scores them from its disk, and goes on there after a crash."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from blindfair.agents.scoring import Scoring
+from blindfair.blind.decrypt import decrypt_reply
+from blindfair.blind.estimate import IN_MEMORY_BLOCKS
+from blindfair.blind.keys import QuerySecret
+from blindfair.blind.parameters import EXPANDED
+from blindfair.blind.query import encrypt_queries
+from blindfair.protocol.errors import TooCostly
+
+RECORDS = IN_MEMORY_BLOCKS * EXPANDED.ring_degree + 5
+QUERIES = np.array([[400_000, -3, 77], [1, 2, -900_000]])
+
+SELLER = """
+import sys
+from pathlib import Path
+import numpy as np
+from blindfair.agents.scoring import Scoring
+from blindfair.blind.parameters import EXPANDED
+folder = Path(sys.argv[1])
+scoring = Scoring(folder / "scoring", 32, lambda step, text: print(step, text, flush=True))
+rows = np.load(folder / "rows.npy")
+(folder / "reply").write_bytes(scoring.scores(EXPANDED, (folder / "query").read_bytes(), 2, rows))
+"""
+
+
+def rows() -> NDArray[np.int16]:
+    return np.random.default_rng(3).integers(-2047, 2048, (RECORDS, 3)).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def asked() -> tuple[bytes, QuerySecret]:
+    encrypted, secret = encrypt_queries(EXPANDED, QUERIES)
+    return encrypted.to_bytes(), secret
+
+
+def scoring_of(folder: Path) -> tuple[Scoring, list[str]]:
+    told: list[str] = []
+    return Scoring(folder / "scoring", 32, lambda step, text: told.append(f"{step} {text}")), told
+
+
+def test_scores_from_the_disk_are_exact_and_leave_no_noise_behind(
+    tmp_path: Path, asked: tuple[bytes, QuerySecret]
+) -> None:
+    query, secret = asked
+    scoring, told = scoring_of(tmp_path)
+    reply = scoring.scores(EXPANDED, query, 2, rows())
+    scores = decrypt_reply(EXPANDED, secret, reply, RECORDS, 2)
+    np.testing.assert_array_equal(scores, QUERIES @ rows().T.astype(np.int64))
+    assert told[0].startswith("takes about"), "what it takes is told before it starts"
+    assert any("of 5 blocks" in line for line in told)
+    assert scoring.scores(EXPANDED, query, 2, rows()) == reply, "until the reply is stored it is the same one"
+    scoring.forget(query)
+    assert not list((tmp_path / "scoring").rglob("noise.key"))
+    assert scoring.scores(EXPANDED, query, 2, rows()) != reply
+
+
+def test_a_seller_killed_at_work_goes_on_with_the_finished_blocks(
+    tmp_path: Path, asked: tuple[bytes, QuerySecret]
+) -> None:
+    query, secret = asked
+    (tmp_path / "query").write_bytes(query)
+    np.save(tmp_path / "rows.npy", rows())
+    command = [sys.executable, "-c", SELLER, str(tmp_path)]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    for line in first.stdout:
+        if "3 of 5 blocks" in line:
+            break
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    (matrix,) = (tmp_path / "scoring").glob("matrix-*")
+    before = {block.name: block.stat().st_mtime_ns for block in sorted(matrix.glob("block-*"))}
+    assert len(before) >= 3
+    time.sleep(0.01)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = {block.name: block.stat().st_mtime_ns for block in matrix.glob("block-*")}
+    assert all(after[name] == written for name, written in before.items()), "finished blocks are not encoded again"
+    scores = decrypt_reply(EXPANDED, secret, (tmp_path / "reply").read_bytes(), RECORDS, 2)
+    np.testing.assert_array_equal(scores, QUERIES @ rows().T.astype(np.int64))
+
+
+def test_other_rows_make_room_and_too_little_room_is_told(tmp_path: Path, asked: tuple[bytes, QuerySecret]) -> None:
+    scoring, _ = scoring_of(tmp_path)
+    scoring.scores(EXPANDED, asked[0], 2, rows())
+    scoring.forget(asked[0])
+    scoring.scores(EXPANDED, asked[0], 2, -rows())
+    assert len(list((tmp_path / "scoring").glob("matrix-*"))) == 1
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1_000_000})())
+        with pytest.raises(TooCostly, match="no room on the disk"):
+            scoring.scores(EXPANDED, asked[0], 2, rows() // 2)
