@@ -31,6 +31,7 @@ from blindfair.protocol.errors import (
     InvalidOption,
     JournalDamaged,
     MessageError,
+    MessageTooLarge,
     NoAnswer,
     NoOpenings,
     OfferRejected,
@@ -38,6 +39,7 @@ from blindfair.protocol.errors import (
     Refused,
     ScoringError,
     SecretDamaged,
+    UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest
 from blindfair.protocol.messages import (
@@ -150,6 +152,12 @@ class Buyer(Agent):
             key = None if self._listing is None else self._listing.manifest.seller_hpke
             text = "the buyer goes no further"
             self.mail.send("refusal", self.seller, lambda: Refusal(about, error.name, text), key)
+
+    def _check_letter(self, sender: Address | None, size: int) -> None:
+        if sender is None and size > Listing.LIMIT:
+            raise MessageTooLarge("Only a letter is as large as this", expected=Listing.LIMIT, found=size)
+        if sender not in (None, self.seller):
+            raise UnexpectedMessage("Letters are awaited from the seller alone", expected=self.seller, found=sender)
 
     def _trade(self) -> Outcome:
         if self._purchase is None:
