@@ -48,7 +48,7 @@ class SellerPolicy:
     that answers everybody."""
 
     most_letter: int = 2**28
-    """Bytes of a message that is read at all: a request holds a scoring model and an encrypted query."""
+    """Bytes of a message that is unsealed and read at all: a request holds a scoring model and an encrypted query."""
 
     most_listings: int = 2**30
     """Bytes of listings that are given to strangers in an hour of chain time, and one listing at least: whoever makes

@@ -51,7 +51,6 @@ from blindfair.protocol.errors import (
     UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest
-from blindfair.protocol.letters import letter_size
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
     Agreement,
@@ -83,9 +82,6 @@ from blindfair.protocol.quantities import (
 )
 from blindfair.protocol.rows import row_leaf, row_salt
 from blindfair.protocol.sealing import check_sealing_key, delivery_info, seal
-
-_SMALL = 8192
-"""Bytes of the largest message that is not a question: a refusal."""
 
 TOLD = (MessageError, ScoringError)
 """Errors that are about what the counterparty sent, and are told to it. All others are the owner's to see to."""
@@ -143,10 +139,8 @@ class Seller(Agent):
         return not self._orders.open_offers() and not self._orders.to_withdraw()
 
     def _check_letter(self, sender: Address | None, size: int) -> None:
-        """See `mail.Door`. What an inquiry takes is read from anybody: no more from whom its owner did not name."""
+        """See `mail.Door`. Whoever it is: what is not unsealed is not answered, and its sender would wait for ever."""
         most = self._policy.most_letter
-        if sender is not None and self._policy.buyers is not None and sender not in self._policy.buyers:
-            most = min(most, letter_size(_SMALL))
         if size > most:
             raise MessageTooLarge("The message is larger than this seller reads", expected=f"<= {most}", found=size)
 
