@@ -16,10 +16,10 @@ from real_tables import LABEL, tumours
 from rich.console import Console
 
 from blindfair.agents.surroundings import Event
-from blindfair.cli.demo.lines import Lines, columns
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import SCHEMA_LINES, Screen
+from blindfair.cli.lines import Lines, columns
 
 
 def terminal(width: int, **options: Any) -> Console:

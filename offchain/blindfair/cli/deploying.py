@@ -10,8 +10,8 @@ from blindfair.chain.deterministic import complete_deployment, escrow_address, i
 from blindfair.chain.node import connect
 from blindfair.chain.sender import Sender
 from blindfair.cli.amounts import show_ether
-from blindfair.cli.demo.lines import Lines
 from blindfair.cli.keystore import read_password, unlock
+from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.targets import check_folder_target, write_folder
 from blindfair.protocol.errors import MalformedFile

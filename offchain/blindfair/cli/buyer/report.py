@@ -11,7 +11,7 @@ from blindfair.agents.valuer import Choice
 from blindfair.chain.costs import ACCEPT, RELEASE, dispute_gas
 from blindfair.chain.exchange import CommittedEvent
 from blindfair.cli.amounts import show_ether
-from blindfair.cli.demo.lines import Lines
+from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.influence.arrays import Floats
 from blindfair.protocol.documents import Document

@@ -12,14 +12,13 @@ import numpy as np
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer import Buyer
-from blindfair.agents.policy import BuyerPolicy, SellerPolicy
+from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
 from blindfair.agents.seller import Seller
 from blindfair.agents.stock import Stock
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.chain.transactions import calldata_size
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.cli.demo.options import (
-    AUDIT_ROWS,
     GRANT,
     LEAST_AUDIT_ROWS,
     OPENED_SHARE,
@@ -27,6 +26,7 @@ from blindfair.cli.demo.options import (
 )
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import World
+from blindfair.cli.usual import PRECISION_BITS, QUERIES
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.manifest import Terms
@@ -36,10 +36,7 @@ from blindfair.protocol.records import RecordEncoding, encode_row
 
 CASES = ("honest", "corrupted_chunk", "no_reveal", "inflated_scores", "silent_buyer")
 
-PRECISION_BITS = 32
 EVALUATIONS = 4
-QUERIES = 2
-"""Queries of an evaluation that the seller allows for: the default asks for the class besides."""
 
 
 @dataclass(frozen=True, slots=True)

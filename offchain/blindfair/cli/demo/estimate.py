@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from blindfair.blind.estimate import estimate
 from blindfair.blind.parameters import exact_set
-from blindfair.cli.demo.cases import PRECISION_BITS, QUERIES
+from blindfair.cli.usual import PRECISION_BITS, QUERIES
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.scenario import Scenario

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from blindfair.cli.demo.lines import Lines
 from blindfair.cli.demo.prepared import Prepared
+from blindfair.cli.lines import Lines
 
 if TYPE_CHECKING:
     # Slow to load, and a person should see something before.

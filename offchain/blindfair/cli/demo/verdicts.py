@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.cli.demo.cases import TradeResult
-from blindfair.cli.demo.options import AUDIT_ROWS
 from blindfair.cli.demo.summary import HonestTrade
 from blindfair.pricing.utility import Utility
 

@@ -7,8 +7,8 @@ from blindfair.agents.books import OfferEntry, SellerBooks, seller_books
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
 from blindfair.cli.amounts import show_ether
-from blindfair.cli.demo.lines import Lines
 from blindfair.cli.keystore import address_of
+from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.seller.listing import ListingOptions
