@@ -21,7 +21,7 @@ from blindfair.chain.development import is_development, set_balance
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.node import asking
 from blindfair.chain.sender import PreparedTransaction, Sender
-from blindfair.protocol.errors import WrongContract
+from blindfair.protocol.errors import NodeFailure, WrongContract
 from blindfair.protocol.hashing import keccak256
 from blindfair.protocol.quantities import Address, BlockNumber, TransactionHash, Wei
 
@@ -66,6 +66,25 @@ def is_deployed(web3: Web3) -> bool:
         return False
     check_deployment(web3, escrow_address())
     return True
+
+
+def creation_block(web3: Web3) -> BlockNumber | None:
+    """The block that made the contract, which is there: before it there are no events.
+
+    None where the node keeps no state of old blocks, as most public ones do.
+    """
+    with asking("eth_blockNumber"):
+        low, high = 0, int(web3.eth.block_number)
+    place = to_checksum_address(escrow_address())
+    try:
+        while low < high:
+            middle = (low + high) // 2
+            with asking("eth_getCode"):
+                there = bool(web3.eth.get_code(place, middle))
+            low, high = (low, middle) if there else (middle + 1, high)
+    except NodeFailure:
+        return None
+    return BlockNumber(low)
 
 
 def prepare_deployment(sender: Sender) -> PreparedTransaction:

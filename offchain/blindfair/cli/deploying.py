@@ -3,10 +3,17 @@
 from pathlib import Path
 
 from rich.console import Console
+from web3 import Web3
 
 from blindfair.chain.artifacts import verification_input
 from blindfair.chain.deployment import Deployment
-from blindfair.chain.deterministic import complete_deployment, escrow_address, is_deployed, prepare_deployment
+from blindfair.chain.deterministic import (
+    complete_deployment,
+    creation_block,
+    escrow_address,
+    is_deployed,
+    prepare_deployment,
+)
 from blindfair.chain.node import connect
 from blindfair.chain.sender import Sender
 from blindfair.cli.amounts import show_ether
@@ -29,9 +36,10 @@ def deploy_contract(
     check_folder_target(folder, "--deployments")
     progress = Lines(Console(stderr=True))
     web3 = connect(rpc, chain_id)
-    transaction, first_block = None, _known_block(folder / f"{chain_id}.json")
+    transaction = None
     if is_deployed(web3):
         progress.item("deploy", f"the contract is at {escrow_address()} already; nothing is sent")
+        first_block = _found_block(web3, folder / f"{chain_id}.json", progress)
     else:
         sender = Sender(web3, unlock(keystore, read_password(password_file, keystore)))
         prepared = prepare_deployment(sender)
@@ -51,10 +59,15 @@ def deploy_contract(
     output.document({**deployment.to_document(), "transaction": transaction})
 
 
-def _known_block(path: Path) -> BlockNumber:
-    """Where the search for events may begin; a contract that somebody else put there is searched from the start."""
+def _found_block(web3: Web3, path: Path, progress: Lines) -> BlockNumber:
+    """Where the search for events may begin: as an earlier file says, or as the node does. Raises NodeFailure."""
     try:
         deployment = Deployment.from_bytes(path.read_bytes())
     except (OSError, MalformedFile):
-        return BlockNumber(0)
-    return deployment.first_block if deployment.address == escrow_address() else BlockNumber(0)
+        deployment = None
+    if deployment is not None and deployment.address == escrow_address():
+        return deployment.first_block
+    found = creation_block(web3)
+    if found is None:
+        progress.item("deploy", "the node does not know when it was made: its events are searched from block 0")
+    return found or BlockNumber(0)

@@ -25,6 +25,7 @@ LEAST_AUDIT_ROWS = 30
 selection are fake (PROTOCOL 5.5). Where fewer are opened for nothing, the sample is bought (PROTOCOL 5.6)."""
 
 _LARGEST_SHARE = 0.9
+_MOST_DIVISIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class DemoOptions:
     seed: int = 0
     flipped: float = 0.3
     duplicates: float = 0.05
+    divisions: int = 10
     rpc: str | None = None
 
     def __post_init__(self) -> None:
@@ -54,6 +56,13 @@ class DemoOptions:
         if not 0 <= self.seed < 2**32:
             raise InvalidOption(
                 "--seed is out of range", expected="0 ... 4294967295", found=self.seed, hint="any such number will do"
+            )
+        if not 2 <= self.divisions <= _MOST_DIVISIONS:
+            raise InvalidOption(
+                "--divisions is out of range",
+                expected=f"2 ... {_MOST_DIVISIONS}",
+                found=self.divisions,
+                hint="10 are usual; fewer are quicker, and their interval is wider",
             )
         for name, share in (("--flipped", self.flipped), ("--duplicates", self.duplicates)):
             if not 0 <= share <= _LARGEST_SHARE:
