@@ -12,6 +12,8 @@ from local_chain import HARDHAT, ROOT, LocalChain, children_of, shell, wait_for
 from real_tables import LABEL, ugly
 from whole_demo import QUICK, Demo
 
+from ports import free_port
+
 
 @pytest.fixture
 def inside() -> Inside:

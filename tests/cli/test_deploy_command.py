@@ -97,9 +97,26 @@ def test_a_deployment_is_made_once_and_found_again(
     assert {path.name: path.read_bytes() for path in (tmp_path / "deployments").iterdir()} == files
 
     # Somebody else finds it as well, and the block that made it, however many came after it.
-    web3.provider.make_request(RPCEndpoint("hardhat_mine"), ["0x64"])
+    for _ in range(20):
+        web3.provider.make_request(RPCEndpoint("evm_mine"), [])
     elsewhere = inside(*deploy(bare, keystore, "--json", "-", deployments=tmp_path / "elsewhere"))
     assert json.loads(elsewhere.out) == {**made, "transaction": None}
+
+
+def test_a_node_that_leads_astray_begins_at_block_zero(
+    bare: LocalChain, keystore: Path, tmp_path: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun too late, a search would miss listings."""
+    asked = NodeProvider.make_request
+
+    def forgetful(self: NodeProvider, method: RPCEndpoint, params: Any) -> Any:
+        if method == "eth_getCode" and params[1] != "latest":
+            return {"jsonrpc": "2.0", "id": 1, "result": "0x"}
+        return asked(self, method, params)
+
+    monkeypatch.setattr(NodeProvider, "make_request", forgetful)
+    ended = inside(*deploy(bare, keystore, "--json", "-", deployments=tmp_path / "astray"))
+    assert json.loads(ended.out)["block"] == 0
 
 
 def test_a_node_without_old_states_begins_at_block_zero(

@@ -71,7 +71,8 @@ def is_deployed(web3: Web3) -> bool:
 def creation_block(web3: Web3) -> BlockNumber | None:
     """The block that made the contract, which is there: before it there are no events.
 
-    None where the node keeps no state of old blocks, as most public ones do.
+    None where the node keeps no state of old blocks, as most public ones do, and where the block that it leads to holds
+    no deployment: a search for events that begins too late would miss some. Raises NodeFailure.
     """
     with asking("eth_blockNumber"):
         low, high = 0, int(web3.eth.block_number)
@@ -84,7 +85,10 @@ def creation_block(web3: Web3) -> BlockNumber | None:
             low, high = (low, middle) if there else (middle + 1, high)
     except NodeFailure:
         return None
-    return BlockNumber(low)
+    with asking("eth_getBlockByNumber"):
+        sent = [transaction for transaction in web3.eth.get_block(low, True)["transactions"]]
+        made = any(bytes(one["input"]) == _deployment() for one in sent if not isinstance(one, bytes))
+    return BlockNumber(low) if made else None
 
 
 def prepare_deployment(sender: Sender) -> PreparedTransaction:
@@ -93,7 +97,7 @@ def prepare_deployment(sender: Sender) -> PreparedTransaction:
     Raises what `Sender.prepare` does, and WrongContract where there is no proxy, or another contract in its place.
     """
     _provide_proxy(sender.web3)
-    return sender.prepare(Call("deploy", PROXY, _SALT + load_artifact(EXCHANGE).bytecode))
+    return sender.prepare(Call("deploy", PROXY, _deployment()))
 
 
 def complete_deployment(sender: Sender, prepared: PreparedTransaction) -> Made:
@@ -110,6 +114,10 @@ def find_or_deploy(web3: Web3, account: LocalAccount) -> DataExchange:
         sender = Sender(web3, account)
         complete_deployment(sender, prepare_deployment(sender))
     return DataExchange(web3, escrow_address())
+
+
+def _deployment() -> bytes:
+    return _SALT + load_artifact(EXCHANGE).bytecode
 
 
 def _provide_proxy(web3: Web3) -> None:
