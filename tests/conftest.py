@@ -21,7 +21,7 @@ SLOW = (
 TOGETHER = {
     "cli/test_two_machines.py": "testnet",
     "cli/test_parties.py": "testnet",
-    "cli/test_token_trades.py": "testnet",
+    "cli/test_token_options.py": "testnet",
     "cli/test_demo_on_a_node.py": "testnet",
     "cli/test_killed_demo.py": "demo",
     "cli/test_demo_result.py": "demo",

@@ -14,6 +14,7 @@ from trade import BOND, BUYER_POLICY, GRANT, PRICE, Parties, World, make_parties
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact
 from blindfair.chain.calls import Call
+from blindfair.chain.costs import ACCEPT_TOKEN
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.permit import sign_permit
 from blindfair.cli.demo.hostile import CorruptingSeller
@@ -41,6 +42,7 @@ def test_with_a_permit_paying_is_one_transaction(world: World) -> None:
     parties.run()
     assert ended(parties) == ("Released", None)
     assert set(parties.buyer.transactions()) == {"accept"}
+    assert 0.8 * ACCEPT_TOKEN < parties.buyer.receipts()["accept"]["gas"] <= ACCEPT_TOKEN
     assert parties.deltas(token) == (-PRICE, PRICE)
     assert parties.deltas() == (0, 0)
     assert world.exchange.allowance(parties.buyer.address, token) == 0

@@ -81,7 +81,7 @@ class Buyer(Agent):
         self._valuer = valuer
         self.policy = policy
         self.seller = seller
-        self._listing_id = listing
+        self.listing = listing
         self._answers = Answers(self.journal, self.mail, self.exchange, seller, policy.patience)
         self._listing: Listing | None = None
         self._evaluated: Evaluated | None = None
@@ -176,10 +176,10 @@ class Buyer(Agent):
     def _obtain_listing(self) -> Listing:
         if self._listing is not None:
             return self._listing
-        asked = self.mail.send("inquiry", self.seller, lambda: Inquiry(self._listing_id), None)
-        _, listing = self._answers.obtain(Listing, asked, lambda message: message.manifest.listing == self._listing_id)
+        asked = self.mail.send("inquiry", self.seller, lambda: Inquiry(self.listing), None)
+        _, listing = self._answers.obtain(Listing, asked, lambda message: message.manifest.listing == self.listing)
         manifest = listing.manifest
-        committed = self.exchange.seller_of(self._listing_id)
+        committed = self.exchange.seller_of(self.listing)
         if not committed == manifest.seller == self.seller:
             raise FieldMismatch("The listing is not the seller's on chain", expected=self.seller, found=committed)
         if (manifest.chain_id, manifest.contract) != (self.exchange.chain_id, self.exchange.address):
