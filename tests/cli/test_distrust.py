@@ -16,7 +16,7 @@ BAD, OTHER = ListingId(b"\x0b" * 32), ListingId(b"\x0c" * 32)
 def test_a_failed_audit_is_remembered_beside_the_keystore(error: str, tmp_path: Path) -> None:
     keystore = tmp_path / "keystore.json"
     remember_failure(keystore, BAD, Outcome("NoOrder", "the score of record 7", error))
-    with pytest.raises(InvalidOption, match="failed before.*record 7"):
+    with pytest.raises(InvalidOption, match="record 7"):
         check_trusted(keystore, BAD)
     check_trusted(keystore, OTHER)
     check_trusted(tmp_path / "another" / "keystore.json", BAD)
