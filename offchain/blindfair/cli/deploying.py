@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from rich.console import Console
-from web3 import Web3
 
 from blindfair.chain.artifacts import verification_input
 from blindfair.chain.deployment import Deployment
@@ -39,7 +38,10 @@ def deploy_contract(
     transaction = None
     if is_deployed(web3):
         progress.item("deploy", f"the contract is at {escrow_address()} already; nothing is sent")
-        first_block = _found_block(web3, folder / f"{chain_id}.json", progress)
+        found = _known_block(folder / f"{chain_id}.json") or creation_block(web3)
+        if found is None:
+            progress.item("deploy", "the node does not know when it was made: its events are searched from block 0")
+        first_block = found or BlockNumber(0)
     else:
         sender = Sender(web3, unlock(keystore, read_password(password_file, keystore)))
         prepared = prepare_deployment(sender)
@@ -59,15 +61,10 @@ def deploy_contract(
     output.document({**deployment.to_document(), "transaction": transaction})
 
 
-def _found_block(web3: Web3, path: Path, progress: Lines) -> BlockNumber:
-    """Where the search for events may begin: as an earlier file says, or as the node does. Raises NodeFailure."""
+def _known_block(path: Path) -> BlockNumber | None:
+    """Where the search for events may begin, as an earlier file says."""
     try:
         deployment = Deployment.from_bytes(path.read_bytes())
     except (OSError, MalformedFile):
-        deployment = None
-    if deployment is not None and deployment.address == escrow_address():
-        return deployment.first_block
-    found = creation_block(web3)
-    if found is None:
-        progress.item("deploy", "the node does not know when it was made: its events are searched from block 0")
-    return found or BlockNumber(0)
+        return None
+    return deployment.first_block if deployment.address == escrow_address() else None

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.chain.development import is_development
-from blindfair.chain.node import connect
 from blindfair.cli.demo.cases import TradeResult, make_parties, run_case
 from blindfair.cli.demo.estimate import estimate_demo
 from blindfair.cli.demo.prepared import Prepared
@@ -20,7 +18,6 @@ from blindfair.pricing.learners import LEARNERS, Learner
 from blindfair.pricing.utility import SHARE, Utility, measure_utility
 from blindfair.protocol import errors
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import InvalidOption
 
 CURVE = (0.1, 0.2, 0.45, 0.6)
 """Shares bought for the picture, besides `SHARE`."""
@@ -79,16 +76,9 @@ def run_demo(
 def _open_world(directory: Path, screen: Screen, rpc: str | None, accounts: DemoAccounts | None) -> World:
     if rpc is None or accounts is None:
         return ObedientWorld(directory, screen.event, rpc)
-    web3 = connect(rpc)
-    if is_development(web3):
-        raise InvalidOption(
-            "The node is one for development, where the demo makes accounts of its own",
-            expected="no keystores",
-            found="--seller-keystore and --buyer-keystore",
-            hint="leave them out; all five trades are shown there",
-        )
+    world = PublicWorld(directory, screen.event, rpc, accounts)
     screen.real_chain()
-    return PublicWorld(directory, screen.event, web3, accounts)
+    return world
 
 
 def _trade(world: World, case: str, job: Prepared) -> TradeResult:

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from web3 import Web3
-
 from blindfair.agents.agent import Agent
 from blindfair.agents.store import private_directory
 from blindfair.agents.surroundings import Event, Surroundings
 from blindfair.agents.transport import FolderTransport
 from blindfair.chain.deterministic import creation_block, escrow_address, is_deployed
+from blindfair.chain.development import is_development
 from blindfair.chain.exchange import DataExchange, Finality
+from blindfair.chain.node import connect
 from blindfair.cli.demo.world import note_grant
 from blindfair.cli.keystore import address_of, read_password, unlock
 from blindfair.cli.options import POLL
@@ -40,10 +40,18 @@ class PublicWorld:
     """Implements `World`."""
 
     def __init__(
-        self, directory: Path, watch: Callable[[Event], None], web3: Web3, accounts: DemoAccounts, poll: float = POLL
+        self, directory: Path, watch: Callable[[Event], None], rpc: str, accounts: DemoAccounts, poll: float = POLL
     ) -> None:
-        """Raises FileMissing, MalformedFile, WrongPassword, InvalidOption, NodeFailure, and WrongContract where the
-        escrow was not deployed."""
+        """Raises FileMissing, MalformedFile, WrongPassword, NodeFailure, InvalidOption (also for a node for
+        development), and WrongContract where the escrow was not deployed."""
+        web3 = connect(rpc)
+        if is_development(web3):
+            raise InvalidOption(
+                "The node is one for development, where the demo makes accounts of its own",
+                expected="no keystores",
+                found="--seller-keystore and --buyer-keystore",
+                hint="leave them out; all five trades are shown there",
+            )
         if address_of(accounts.seller) == address_of(accounts.buyer):
             raise InvalidOption(
                 "Seller and buyer are one account", expected="two accounts", found=address_of(accounts.seller)
