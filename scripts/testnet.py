@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from compile import ROOT, CompileFailed, find_node, install_packages
-from eth_abi.abi import encode
 from web3 import Web3
 
 from blindfair.agents.store import private_directory, write_atomically
@@ -154,9 +153,8 @@ def furnish(web3: Web3, directory: Path, deployments: Path) -> Address:
     deployment = Deployment.of(web3, made.address, made.block_number)
     files = {f"{CHAIN_ID}.json": deployment.to_bytes(), f"{CHAIN_ID}.input.json": verification_input()}
     write_folder(deployments, files)
-    artifact = load_artifact("TestToken")
-    names = encode(["string", "string"], ["Test token", "TEST"])
-    token = send(sender, Call("deploy", None, artifact.bytecode + names)).contract
+    artifact = load_artifact("PermitToken")
+    token = send(sender, Call("deploy", None, artifact.bytecode)).contract
     if token is None:
         raise NodeFailure("The node made no token", hint="use another version of Hardhat")
     for name in PARTIES:
@@ -187,7 +185,8 @@ def show(url: str, directory: Path, deployments: Path, token: Address) -> None:
     seller, buyer = (f"--directory {directory}/{name} {password}" for name in PARTIES)
     say(f"""ready at {url}, chain {CHAIN_ID}, a block each second; Ctrl-C stops it
 
-  accounts  {directory}/seller and {directory}/buyer: {GRANT // 10**18} ether and {GRANT // 10**18} TEST ({token}) each
+  accounts  {directory}/seller and {directory}/buyer: {GRANT // 10**18} ether and {GRANT // 10**18} PMT each
+  token     {token}, a test token that takes permits; --token with it trades in PMT instead of ether
   contract  {deployments}/{CHAIN_ID}.json
 
 In a second terminal, the seller:
@@ -198,9 +197,14 @@ In a second terminal, the seller:
 
 In a third one, the buyer:
 
+  blindfair buyer find --keystore {directory}/buyer/keystore.json {password} {place}
   blindfair buyer evaluate {buyer} {place} --own {directory}/buyer.csv --label {TRIAL_LABEL} \
 --categorical {" --categorical ".join(TRIAL_CODES)} --budget 0.4
   blindfair buyer buy {buyer}
+
+In each of them first, so that the command is found:
+
+  . {ROOT / ".venv" / "bin" / "activate"}
 """)
 
 

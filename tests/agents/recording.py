@@ -40,6 +40,9 @@ class RecordingTransport:
     def pending(self) -> Iterator[tuple[str, int]]:
         return self._transport.pending()
 
+    def head(self, handle: str, size: int) -> bytes:
+        return self._transport.head(handle, size)
+
     def receive(self, handle: str) -> bytes:
         return self._transport.receive(handle)
 

@@ -75,6 +75,6 @@ def test_inflated_scores_are_caught_as_often_as_the_protocol_says(inflated: Part
 def test_an_honest_selection_always_passes(inflated: Parties) -> None:
     evaluated = inflated.buyer.review()
     rng = np.random.default_rng(6)
-    for seed in range(AUDITS):
+    for seed in range(AUDITS // 10):
         drawn = audit(inflated, evaluated, list(map(int, rng.choice(HONEST, SIZE, replace=False))), seed)
         assert len(drawn) == AUDITED

@@ -1,14 +1,27 @@
 """The sample as an order of its own, then the rest (PROTOCOL 5.6): what a cheat costs the buyer is the sample."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
 from cheated import answered
-from letters import forged, letters_to, put_in, take_out
+from letters import letters_to
+from sampled import (
+    POLICY,
+    REST_BOND,
+    REST_PRICE,
+    SAMPLE_BOND,
+    SAMPLE_PRICE,
+    SAMPLED,
+    buying,
+    ended,
+    only_the_sample_was_bought,
+    opened,
+    states,
+)
 from trade import (
     BUYER_POLICY,
     GRANT,
@@ -16,7 +29,6 @@ from trade import (
     PRICE,
     RESERVE,
     SELECTED,
-    SELLER_POLICY,
     HandValuer,
     Parties,
     World,
@@ -25,60 +37,15 @@ from trade import (
     stock,
 )
 
-from blindfair.agents.outcome import Outcome
 from blindfair.agents.seller import Seller
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.cipher import key_commitment
-from blindfair.protocol.delivery import Delivery as Encrypted
-from blindfair.protocol.delivery import Fault, verify_fault
-from blindfair.protocol.draw import draw
 from blindfair.protocol.errors import InsufficientFunds
-from blindfair.protocol.messages import Agreement, Delivery, Openings, Refusal, Selection, read
-from blindfair.protocol.offer import Offer
+from blindfair.protocol.messages import Delivery, Openings, read
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import ETHER, DeliveryKey, RecordIndex, Seconds, Wei
-
-SAMPLED = 12
-"""More than the ten of twenty that the listing opens for nothing."""
-
-POLICY = replace(BUYER_POLICY, audit_rows=SAMPLED, most_sample_share=Fraction(1))
-SAMPLE_PRICE = Wei(SAMPLED * PER_RECORD)
-REST_PRICE = Wei(PRICE - SAMPLE_PRICE)
-SAMPLE_BOND, REST_BOND = Wei(SAMPLE_PRICE // 10), Wei(REST_PRICE // 10)
-
-
-def buying(world: World, **changes: Any) -> Parties:
-    """Parties whose buyer will buy a sample, in a world where no selection was made yet."""
-    return make_parties(world, **{"buyer_policy": POLICY} | changes)
-
-
-def ended(parties: Parties) -> Outcome:
-    assert parties.buyer.outcome is not None
-    return parties.buyer.outcome
-
-
-def drawn(parties: Parties) -> tuple[RecordIndex, ...]:
-    """The sample, from the messages and the specification."""
-    _, selection = parties.buyer.mail.stored("message:selection")
-    _, openings = parties.buyer.mail.stored("received:openings")
-    assert isinstance(selection, Selection)
-    assert isinstance(openings, Openings)
-    return draw(selection.buyer_random, openings.seller_random, selection.evaluation, SELECTED, SAMPLED)
-
-
-def states(parties: Parties) -> dict[str, OrderState]:
-    """State on chain of every offer that was made, by its part."""
-    order = parties.world.exchange.order
-    return {name.partition("-")[2]: order(offer.struct_hash()).state for name, offer in parties.seller.offers.items()}
-
-
-def only_the_sample_was_bought(parties: Parties) -> bool:
-    assert parties.deltas() == (-SAMPLE_PRICE, SAMPLE_PRICE)
-    assert [number for number, _ in parties.buyer.bought()] == list(drawn(parties))
-    return parties.world.exchange.balance(parties.world.exchange.address, ETHER) == 0
-
+from blindfair.protocol.quantities import ETHER, DeliveryKey, Wei
 
 # --- two good orders ---
 
@@ -221,7 +188,7 @@ def test_faked_scores_cost_the_buyer_the_sample_and_no_more(at: Callable[[str], 
     assert (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
     assert "the sample of 12 records was bought for" in outcome.reason
     assert only_the_sample_was_bought(parties)
-    assert "release:sample" not in parties.buyer.receipts()
+    assert "release:sample" not in parties.buyer.sizes()
     assert "agreement:rest" not in parties.buyer.sizes()
     assert parties.buyer.audited_rows == 0
 
@@ -303,166 +270,3 @@ def test_wrong_openings_end_the_trade_before_the_sample(
     assert answered(parties, change).error == "FieldMismatch"
     assert "agreement:sample" not in parties.buyer.sizes()
     assert (parties.buyer.directory / "evidence" / "finding.json").exists()
-
-
-def opened(parties: Parties) -> tuple[Any, ...]:
-    """What the seller would open if it were for nothing."""
-    request, _ = parties.seller.mail.stored(next(f"request:{name}" for name, _ in requests(parties)))
-    message = parties.seller.mail.stored(f"request:{request.digest.hex()}")[1]
-    return parties.seller._opened(SELECTED[:SAMPLED], request.digest, message)  # type: ignore[arg-type]
-
-
-def requests(parties: Parties) -> list[tuple[str, str]]:
-    return list(parties.seller.journal.done("request:"))
-
-
-# --- cheats with the rest ---
-
-
-class RestCorruptingSeller(CorruptingSeller):
-    """Honest until the sample is sold."""
-
-    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> Encrypted:
-        if len(records) == SAMPLED:
-            return Seller._encrypted(self, records, key)
-        return super()._encrypted(records, key)
-
-
-class OtherRecordsSeller(Seller):
-    """Delivers others of its records as the rest."""
-
-    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> Encrypted:
-        if len(records) != SAMPLED:
-            records = [RecordIndex(number + 1) for number in records]
-        return super()._encrypted(records, key)
-
-
-class DearerSeller(Seller):
-    """Wants a wei more for the rest."""
-
-    def _offer(self, *arguments: Any) -> Offer:
-        offer = super()._offer(*arguments)
-        return offer if offer.price == SAMPLE_PRICE else replace(offer, price=Wei(offer.price + 1))
-
-
-def test_a_corrupted_chunk_of_the_rest_gives_the_rests_money_back(at: Callable[[str], World]) -> None:
-    parties = buying(at("replied"), seller_type=RestCorruptingSeller)
-    parties.run()
-    outcome = ended(parties)
-    assert (outcome.final, parties.seller.ending) == ("Refunded", "Refunded")
-    assert "the sample of 12 records was bought for" in outcome.reason
-    assert parties.deltas() == (-SAMPLE_PRICE + REST_BOND, SAMPLE_PRICE - REST_BOND)
-    assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.REFUNDED}
-    assert [number for number, _ in parties.buyer.bought()] == list(drawn(parties))
-
-
-@pytest.mark.parametrize(
-    ("seller_type", "error"), [(OtherRecordsSeller, "RootMismatch"), (DearerSeller, "FieldMismatch")]
-)
-def test_an_offer_for_the_rest_that_is_not_the_agreed_one_is_not_paid(
-    at: Callable[[str], World], seller_type: type[Seller], error: str
-) -> None:
-    parties = buying(at("replied"), seller_type=seller_type)
-    parties.run()
-    outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", error)
-    assert "the rest was not ordered" in outcome.reason
-    assert only_the_sample_was_bought(parties)
-    assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.NONE}
-
-
-def test_the_samples_delivery_again_is_no_delivery_of_the_rest(at: Callable[[str], World]) -> None:
-    parties = buying(at("replied"))
-    parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
-    take_out(parties.world, parties.seller)
-    _, sample = parties.buyer.mail.stored("received:delivery:sample")
-    assert isinstance(sample, Delivery)
-    put_in(parties.world, parties.buyer, forged(parties.seller, replace(sample, sealed=b"")))
-    put_in(parties.world, parties.buyer, forged(parties.seller, sample))
-    parties.buyer.step()
-    assert [refusal["error"] for refusal in parties.buyer.refusals()] == ["UnexpectedMessage"]
-    assert parties.buyer.outcome is None
-    assert parties.deltas() == (-SAMPLE_PRICE, SAMPLE_PRICE)
-
-
-def test_a_seller_that_offers_no_rest_keeps_the_samples_price(at: Callable[[str], World]) -> None:
-    parties = buying(at("replied"))
-    parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
-    parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
-    outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", "NoAnswer")
-    assert only_the_sample_was_bought(parties)
-
-
-def test_a_rest_that_is_not_accepted_in_time_is_no_loss(at: Callable[[str], World]) -> None:
-    parties = buying(at("replied"))
-    parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
-    parties.seller.step()
-    parties.world.chain.advance(Seconds(SELLER_POLICY.offer_validity + 1))
-    parties.run()
-    outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", "Expired")
-    assert only_the_sample_was_bought(parties)
-
-
-# --- a buyer that wants what it may not have ---
-
-
-def said(parties: Parties, *agreements: Agreement) -> list[str]:
-    """What the seller answers to each: an error's name, or a part delivered."""
-    answers = []
-    for agreement in agreements:
-        put_in(parties.world, parties.seller, forged(parties.buyer, agreement))
-        parties.seller.step()
-        message = read(take_out(parties.world, parties.buyer), domain=parties.buyer.domain)[1]
-        answers.append(message.error if isinstance(message, Refusal) else str(getattr(message, "part", None)))
-    return answers
-
-
-def test_the_parts_are_sold_one_after_the_other_and_once(at: Callable[[str], World]) -> None:
-    parties = buying(at("replied"))
-    parties.buyer.step()
-    parties.seller.step()
-    take_out(parties.world, parties.buyer)
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
-    sample = Agreement(selected, PartName.SAMPLE, SAMPLE_PRICE)
-    rest = Agreement(selected, PartName.REST, REST_PRICE)
-    whole = Agreement(selected, PartName.WHOLE, PRICE)
-    cheap = replace(sample, price=Wei(SAMPLE_PRICE - 1))
-    assert said(parties, rest, whole, cheap) == ["UnexpectedMessage", "UnexpectedMessage", "FieldMismatch"]
-    assert parties.seller.offers == {}
-    assert said(parties, sample, sample) == ["sample", "sample"]
-    # An offer that nobody accepted buys nothing.
-    assert said(parties, rest, whole) == ["UnexpectedMessage", "UnexpectedMessage"]
-    assert list(states(parties).values()) == [OrderState.NONE]
-
-
-def test_a_refunded_sample_sells_no_rest(at: Callable[[str], World]) -> None:
-    parties = buying(at("replied"), seller_type=CorruptingSeller)
-    parties.run()
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
-    assert said(parties, Agreement(selected, PartName.REST, REST_PRICE)) == ["UnexpectedMessage"]
-
-
-def test_a_selection_that_is_audited_for_nothing_has_no_parts(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("agreed"))
-    take_out(parties.world, parties.seller)
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
-    parts = [Agreement(selected, name, PRICE) for name in (PartName.SAMPLE, PartName.REST)]
-    assert said(parties, *parts) == ["UnexpectedMessage", "UnexpectedMessage"]
-    assert parties.seller.offers == {}
-
-
-def test_a_dispute_is_tried_out_before_it_is_sent(at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[Fault] = []
-    parties = make_parties(at("agreed"), seller_type=CorruptingSeller)
-
-    def verify(fault: Fault, *arguments: Any) -> None:
-        assert "dispute" not in parties.buyer.transactions()
-        tried.append(fault)
-        verify_fault(fault, *arguments)
-
-    monkeypatch.setattr("blindfair.agents.buyer_order.verify_fault", verify)
-    parties.run()
-    assert ended(parties).final == "Refunded"
-    assert tried

@@ -249,7 +249,7 @@ def test_what_is_committed_and_yet_wrong_is_left_to_the_clock_with_evidence(worl
     assert (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
     assert outcome.reason.startswith("paid for, and not good")
     assert parties.deltas() == (-PRICE, PRICE)
-    assert "release" not in parties.buyer.receipts()
+    assert "release" not in parties.buyer.sizes()
     assert dict(parties.buyer.bought())[SELECTED[4]] == WRONG[SELECTED[4]]
 
     evidence = parties.buyer.directory / "evidence"

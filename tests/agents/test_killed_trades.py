@@ -66,7 +66,7 @@ def test_an_honest_trade_bears_being_killed_again_and_again(ends: dict[str, Any]
 
 def test_no_message_is_ever_said_in_two_ways(ends: dict[str, Any]) -> None:
     assert sent_types(ends["honest"]["at"] / "sent") == [
-        "agreement", "delivery", "inquiry", "listing", "openings", "reply", "request", "selection",
+        "agreement", "delivery", "inquiry", "listing", "openings", "release", "reply", "request", "selection",
     ]  # fmt: skip
     for case in ("corrupted", "no_reveal", "silent_buyer"):
         sent = sent_types(ends[case]["at"] / "sent")
@@ -82,8 +82,9 @@ def test_each_call_of_the_contract_is_made_once(ends: dict[str, Any]) -> None:
     seller, buyer = calls
     assert seller[0] == selector("commit", bytes(32), bytes(32))
     assert seller[1] == selector("deposit", ETHER, 0)
-    assert seller[3] == selector("withdraw", ETHER, 0, ETHER)
-    assert (len(seller), len(buyer)) == (4, 2)
+    assert seller[4] == selector("withdraw", ETHER, 0, ETHER)
+    # Seller: commit, deposit, reveal, release, withdraw. Buyer: accept.
+    assert (len(seller), len(buyer)) == (5, 1)
 
 
 @pytest.mark.parametrize(
@@ -107,5 +108,5 @@ def test_a_trade_in_two_orders_bears_being_killed(ends: dict[str, Any]) -> None:
     assert end["bought"] == list(SELECTED)
     assert (end["offers"], end["refusals"]) == (2, [])
     assert sent_types(end["at"] / "sent") == [
-        "agreement", "agreement", "delivery", "delivery", "openings", "selection",
+        "agreement", "agreement", "delivery", "delivery", "openings", "release", "release", "selection",
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from trade import BUYER_POLICY, PRICE, SELECTED, Parties, World, make_buyer, mak
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.seller import Seller
-from blindfair.protocol.letters import MAGIC, is_letter, seal_letter
+from blindfair.protocol.letters import MAGIC, is_letter, new_letter_seal, seal_letter
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Message, Openings, Refusal, Request, Selection, read
 from blindfair.protocol.quantities import Digest, Timestamp
@@ -38,7 +38,7 @@ def the_bytes(parties: Parties, agent: Agent) -> bytes:
 def resealed(agent: Agent, message: bytes, **changes: object) -> bytes:
     """A letter to an agent as whoever knows its key can make one."""
     whole = {"sender": STRANGER_ADDRESS, "receiver": agent.address, "key": agent.sealing_keys().public} | changes
-    return seal_letter(message, **whole)  # type: ignore[arg-type]
+    return seal_letter(message, new_letter_seal(**whole), sender=whole["sender"])  # type: ignore[arg-type]
 
 
 def test_nothing_secret_is_readable_on_the_way(world: World) -> None:

@@ -170,6 +170,9 @@ class HostileWay:
         self._held.clear()
         return self._transport.pending()
 
+    def head(self, handle: str, size: int) -> bytes:
+        return self._transport.head(handle, size)
+
     def receive(self, handle: str) -> bytes:
         return self._transport.receive(handle)
 

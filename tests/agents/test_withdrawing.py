@@ -23,7 +23,7 @@ def test_a_bond_that_an_offer_relies_on_stays(at: Callable[[str], World]) -> Non
 
 
 def test_a_bond_that_came_back_goes_where_its_owner_says_once(at: Callable[[str], World]) -> None:
-    world = at("released")
+    world = at("paid")
     parties = make_parties(world)
     offers = parties.seller.offers.values()
     assert withdraw_by_hand(parties.seller, offers, ETHER, ELSEWHERE)

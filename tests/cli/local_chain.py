@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,12 +24,6 @@ LIGHT = 2
 """Rounds of scrypt for keystores of tests."""
 
 PASSWORD = "correct horse"  # noqa: S105
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment() -> dict[str, str]:
@@ -60,7 +53,7 @@ def shell(commands: str, cwd: Path, told: Path) -> Iterator[subprocess.Popen[byt
         process.wait(30)
 
 
-def wait_for(words: str, told: Path, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+def wait_for(words: str, told: Path, process: subprocess.Popen[bytes], seconds: float = 300) -> None:
     """Until a program has said something. It need not be quick, but must not end before."""
     until = time.monotonic() + seconds
     while words not in told.read_text():

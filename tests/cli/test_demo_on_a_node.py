@@ -7,21 +7,24 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 from command import Inside
-from local_chain import LocalChain, free_port
+from local_chain import LocalChain
 
 from blindfair.chain.deterministic import escrow_address
 from blindfair.cli.demo.cases import make_parties, run_case
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
-from blindfair.cli.demo.world import World
+from blindfair.cli.demo.world import ObedientWorld
 from blindfair.protocol.errors import InvalidOption, NodeFailure
+from blindfair.protocol.quantities import Address
+from ports import free_port
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize(("case", "final"), [("no_reveal", "Refunded"), ("silent_buyer", "Released")])
 def test_cases_that_the_clock_ends(case: str, final: str, testnet: LocalChain, tmp_path: Path) -> None:
-    world = World(tmp_path / "home", lambda _: None, testnet.url)
+    world = ObedientWorld(tmp_path / "home", lambda _: None, testnet.url)
     assert world.exchange.address == escrow_address()
     parties = make_parties(world, case, prepare(DemoOptions(rpc=testnet.url)))
     began = world.chain.now()
@@ -32,6 +35,89 @@ def test_cases_that_the_clock_ends(case: str, final: str, testnet: LocalChain, t
     moved = result.bond if final == "Refunded" else -result.price
     assert (result.buyer_delta, result.seller_delta) == (moved, -moved)
     assert world.chain.now() - began > 3600
+
+
+class Disguised(BaseHTTPRequestHandler):
+    """The local chain, calling itself a public one and keeping no commands that would move clock or money."""
+
+    chain = ""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        question = json.loads(body)
+        assert question["method"].startswith(("eth_", "web3_")), question
+        answer = {"jsonrpc": "2.0", "id": question["id"], "result": ANSWERS["web3_clientVersion"]}
+        if question["method"] != "web3_clientVersion":
+            answer = requests.post(self.chain, data=body, timeout=60).json()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def disguised(testnet: LocalChain) -> Iterator[str]:
+    handler = type("Handler", (Disguised,), {"chain": testnet.url})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def small_table(folder: Path) -> Path:
+    lines = [f"{number % 7},{number * 37 % 101},{(number % 7 > 3) ^ (number % 5 == 0):d}" for number in range(300)]
+    (folder / "small.csv").write_text("a,b,y\n" + "\n".join(lines) + "\n")
+    return folder / "small.csv"
+
+
+def test_where_clock_and_money_are_real_the_honest_trade_alone_is_shown(
+    disguised: str, testnet: LocalChain, tmp_path: Path, inside: Inside
+) -> None:
+    accounts = {name: testnet.party(tmp_path / name) for name in ("seller", "buyer")}
+    keys = [part for name in accounts for part in (f"--{name}-keystore", tmp_path / name / "keystore.json")]
+    ended = inside(
+        "demo", "--rpc", disguised, *keys, "--password-file", tmp_path / "password", "--finality-depth", 1,
+        "--records", small_table(tmp_path), "--label", "y", "--budget", "0.1", "--divisions", 2, "--json", "-",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "the honest trade alone" in ended.err
+    (trade,) = json.loads(ended.out)["trades"]
+    assert (trade["case"], trade["final"]) == ("honest", "Released")
+    price = trade["price_wei"]
+    assert (trade["buyer_delta_wei"], trade["seller_delta_wei"]) == (-price, price)
+    # Of the accounts that were named, in fact: gas comes on top.
+    spent = 10**19 - testnet.exchange.balance(accounts["buyer"])
+    assert price < spent < price + 10**16
+    assert testnet.exchange.balance(accounts["seller"]) > 10**19
+
+
+@pytest.mark.parametrize("given", ["neither", "one", "both the same"])
+def test_without_two_accounts_nothing_is_begun_there(
+    given: str, disguised: str, testnet: LocalChain, tmp_path: Path, inside: Inside
+) -> None:
+    testnet.party(tmp_path / "seller")
+    keystore = tmp_path / "seller" / "keystore.json"
+    keys = {
+        "neither": [],
+        "one": ["--seller-keystore", keystore],
+        "both the same": ["--seller-keystore", keystore, "--buyer-keystore", keystore],
+    }[given]
+    ended = inside("demo", "--rpc", disguised, *keys, "--password-file", tmp_path / "password")
+    assert ended.code == InvalidOption.exit_code, ended.err
+    assert testnet.exchange.balance(Address("0x" + json.loads(keystore.read_text())["address"].lower())) == 10**19
+
+
+def test_accounts_are_not_used_where_the_demo_makes_its_own(
+    testnet: LocalChain, tmp_path: Path, inside: Inside
+) -> None:
+    for name in ("seller", "buyer"):
+        testnet.party(tmp_path / name)
+    keys = [part for name in ("seller", "buyer") for part in (f"--{name}-keystore", tmp_path / name / "keystore.json")]
+    ended = inside("demo", "--rpc", testnet.url, *keys, "--password-file", tmp_path / "password")
+    assert ended.code == InvalidOption.exit_code
+    assert "all five trades are shown there" in ended.err
 
 
 ANSWERS = {"eth_chainId": "0x1", "web3_clientVersion": "Geth/v1.16.0-stable/linux-amd64/go1.24"}

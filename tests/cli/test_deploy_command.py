@@ -6,10 +6,11 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import Inside
-from local_chain import HARDHAT, LIGHT, PASSWORD, ROOT, LocalChain, free_port, password
+from local_chain import HARDHAT, LIGHT, PASSWORD, ROOT, LocalChain, password
 from web3 import Web3
 from web3.types import RPCEndpoint
 
@@ -17,7 +18,7 @@ from blindfair.chain.artifacts import load_artifact, verification_input
 from blindfair.chain.deployment import Deployment
 from blindfair.chain.deterministic import PROXY, escrow_address, prepare_deployment
 from blindfair.chain.development import set_balance
-from blindfair.chain.node import connect
+from blindfair.chain.node import NodeProvider, connect
 from blindfair.chain.sender import Sender
 from blindfair.cli.keystore import address_of, create_keystore, read_password, unlock
 from blindfair.protocol.errors import (
@@ -33,6 +34,7 @@ from blindfair.protocol.errors import (
 )
 from blindfair.protocol.hashing import keccak256, sha256
 from blindfair.protocol.quantities import Wei
+from ports import free_port
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
@@ -94,9 +96,44 @@ def test_a_deployment_is_made_once_and_found_again(
     assert used(web3, account) == before
     assert {path.name: path.read_bytes() for path in (tmp_path / "deployments").iterdir()} == files
 
-    # Somebody else finds it as well; where its events begin is not known there.
+    # Somebody else finds it as well, and the block that made it, however many came after it.
+    for _ in range(20):
+        web3.provider.make_request(RPCEndpoint("evm_mine"), [])
     elsewhere = inside(*deploy(bare, keystore, "--json", "-", deployments=tmp_path / "elsewhere"))
-    assert json.loads(elsewhere.out) == {**made, "transaction": None, "block": 0}
+    assert json.loads(elsewhere.out) == {**made, "transaction": None}
+
+
+def test_a_node_that_leads_astray_begins_at_block_zero(
+    bare: LocalChain, keystore: Path, tmp_path: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun too late, a search would miss listings."""
+    asked = NodeProvider.make_request
+
+    def forgetful(self: NodeProvider, method: RPCEndpoint, params: Any) -> Any:
+        if method == "eth_getCode" and params[1] != "latest":
+            return {"jsonrpc": "2.0", "id": 1, "result": "0x"}
+        return asked(self, method, params)
+
+    monkeypatch.setattr(NodeProvider, "make_request", forgetful)
+    ended = inside(*deploy(bare, keystore, "--json", "-", deployments=tmp_path / "astray"))
+    assert json.loads(ended.out)["block"] == 0
+
+
+def test_a_node_without_old_states_begins_at_block_zero(
+    bare: LocalChain, keystore: Path, tmp_path: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = NodeProvider.make_request
+
+    def pruned(self: NodeProvider, method: RPCEndpoint, params: Any) -> Any:
+        if method == "eth_getCode" and params[1] != "latest":
+            return {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "missing trie node"}}
+        return asked(self, method, params)
+
+    monkeypatch.setattr(NodeProvider, "make_request", pruned)
+    ended = inside(*deploy(bare, keystore, "--json", "-", deployments=tmp_path / "pruned"))
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["block"] == 0
+    assert "from block 0" in ended.err
 
 
 def used(web3: Web3, account: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lives import lives_until_the_end
 from real_tables import LABEL
-from whole_demo import Demo
+from whole_demo import QUICK, Demo
 
 
 def without_chance(result: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def without_chance(result: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_killed_demo_goes_on_and_ends_the_same(demo: Demo, tmp_path: Path) -> None:
     home, result = tmp_path / "home", tmp_path / "result.json"
-    arguments = ["demo", "--records", str(demo.table), "--label", LABEL]
+    arguments = ["demo", "--records", str(demo.table), "--label", LABEL, *QUICK]
     arguments += ["--directory", str(home), "--json", str(result)]
     lives = lives_until_the_end(arguments, tmp_path / "told", random.Random(1))
     assert lives > 2

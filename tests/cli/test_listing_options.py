@@ -10,14 +10,17 @@ from real_tables import LABEL, ugly
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import DEFAULT
+from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.seller.listing import ListingOptions
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 
 DEFAULTS: dict[str, Any] = {
     "label": LABEL, "leave_out": ["patient id"], "name": "n", "description": "", "licence": "l", "consent": "c",
+    "money": IN_ETHER.to_document(),
     "price_per_record": "0.001", "evaluations": 1, "opened_share": 0.2, "opened_records": None, "buyers": [],
     "bond_share": 0.1, "reveal_window": 3600, "dispute_window": 86400, "chunk_size": 1024,
+    "most_bonds": "1", "pay_to": None,
 }  # fmt: skip
 
 

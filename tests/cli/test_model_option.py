@@ -5,10 +5,10 @@ import pytest
 
 from blindfair.blind.estimate import estimate as estimate_blind
 from blindfair.blind.parameters import exact_set
-from blindfair.cli.demo.cases import PRECISION_BITS
 from blindfair.cli.demo.estimate import estimate_demo
-from blindfair.cli.demo.options import MODELS, DemoOptions
+from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
+from blindfair.cli.usual import MODELS, PRECISION_BITS
 from blindfair.pricing.learners import LEARNERS
 from blindfair.pricing.valuation import prepare_valuation
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from command import Ended, Inside
-from local_chain import LocalChain, free_port, password
+from local_chain import LocalChain, password
 from real_tables import LABEL, tumours, write_csv
 from web3.types import RPCEndpoint
 
@@ -34,6 +34,7 @@ from blindfair.protocol.errors import (
     WrongPassword,
 )
 from blindfair.protocol.quantities import Address, BlockNumber, Wei
+from ports import free_port
 
 
 @dataclass(frozen=True)

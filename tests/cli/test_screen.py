@@ -14,12 +14,13 @@ import pytest
 from command import COMMAND
 from real_tables import LABEL, tumours
 from rich.console import Console
+from whole_demo import QUICK
 
 from blindfair.agents.surroundings import Event
-from blindfair.cli.demo.lines import Lines, columns
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import SCHEMA_LINES, Screen
+from blindfair.cli.lines import Lines, columns
 
 
 def terminal(width: int, **options: Any) -> Console:
@@ -132,8 +133,20 @@ def clean_offer(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """The demo on an offer without any trouble, its result on standard output and a terminal for the rest."""
     table = tumours(tmp_path_factory.mktemp("tumours") / "tumours.csv")
     return watched(
-        "demo", "--records", table, "--label", LABEL, "--flipped", 0, "--duplicates", 0, "--json", "-", NO_COLOR=""
-    )
+        "demo",
+        "--records",
+        table,
+        "--label",
+        LABEL,
+        "--flipped",
+        0,
+        "--duplicates",
+        0,
+        *QUICK,
+        "--json",
+        "-",
+        NO_COLOR="",
+    )  # fmt: skip
 
 
 def test_the_result_alone_goes_to_standard_output(clean_offer: Seen) -> None:

@@ -5,15 +5,16 @@ import io
 import pytest
 from rich.console import Console
 
+from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.demo.cases import TradeResult, make_parties, run_case
-from blindfair.cli.demo.lines import Lines
-from blindfair.cli.demo.options import AUDIT_ROWS, LEAST_AUDIT_ROWS, PRICE_PER_RECORD, DemoOptions
+from blindfair.cli.demo.options import LEAST_AUDIT_ROWS, PRICE_PER_RECORD, DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.report import make_receipt
 from blindfair.cli.demo.results import _show_knowledge
 from blindfair.cli.demo.summary import HonestTrade, review
-from blindfair.cli.demo.world import World
+from blindfair.cli.demo.world import ObedientWorld
+from blindfair.cli.lines import Lines
 from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.quantities import Wei
 
@@ -29,7 +30,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     table.write_text("a,b,y\n" + "\n".join(lines) + "\n")
     job = prepare(DemoOptions(records=table, label="y", flipped=0.4, budget=Wei(100 * PRICE_PER_RECORD)))
     told: list[str] = []
-    world = World(directory / "home", lambda event: told.append(event.text))
+    world = ObedientWorld(directory / "home", lambda event: told.append(event.text))
     parties = make_parties(world, "honest", job)
     try:
         trade = run_case(world, "honest", parties)

@@ -33,6 +33,7 @@ from blindfair.protocol.messages import (
     OpenedRecord,
     Openings,
     Refusal,
+    Release,
     Reply,
     Request,
     Selection,
@@ -46,6 +47,7 @@ from blindfair.protocol.quantities import (
     Digest,
     KeyCommitment,
     ListingId,
+    OrderId,
     RecordIndex,
     Root,
     Seconds,
@@ -55,6 +57,7 @@ from blindfair.protocol.quantities import (
     Wei,
 )
 from blindfair.protocol.records import RecordEncoding, encode_row
+from blindfair.protocol.release import sign_release
 from blindfair.protocol.signing import Domain, sign_message
 
 KEY = b"\x01" * 32
@@ -102,6 +105,7 @@ MESSAGES: tuple[Message, ...] = (
     Agreement(D1, PartName.REST, Wei(3)),
     Delivery(D1, PartName.WHOLE, _offer(), sign_offer(_offer(), DOMAIN, KEY), b"sealed bytes"),
     Refusal(D1, "BudgetExhausted", "no more"),
+    Release(OrderId(D1), sign_release(OrderId(D1), DOMAIN, KEY)),
     Reply(D1, Root(D2), D1, 17, b"\x00\x03", b"ciphertext"),
 )
 

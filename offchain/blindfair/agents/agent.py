@@ -46,7 +46,8 @@ class Agent:
             self.certainty = Certainty(self.exchange, self.finality)
             self._watch = surroundings.watch
             transport = surroundings.transport(self.address)
-            self.mail = Mail(self.journal, transport, self.domain, self.private_key, self.sealing_keys(), self.tell)
+            keys, door = self.sealing_keys(), self._check_letter
+            self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, door)
             self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)
             self.waiting: Waiting | None = None
             self._held = held.pop_all()
@@ -96,6 +97,10 @@ class Agent:
         return self.journal.writes > before
 
     def _advance(self) -> None:
+        raise NotImplementedError
+
+    def _check_letter(self, sender: Address | None, size: int) -> None:
+        """See `mail.Door`."""
         raise NotImplementedError
 
     def sealing_keys(self) -> SealingKeyPair:

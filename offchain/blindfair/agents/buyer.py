@@ -31,6 +31,7 @@ from blindfair.protocol.errors import (
     InvalidOption,
     JournalDamaged,
     MessageError,
+    MessageTooLarge,
     NoAnswer,
     NoOpenings,
     OfferRejected,
@@ -38,6 +39,7 @@ from blindfair.protocol.errors import (
     Refused,
     ScoringError,
     SecretDamaged,
+    UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest
 from blindfair.protocol.messages import (
@@ -79,7 +81,7 @@ class Buyer(Agent):
         self._valuer = valuer
         self.policy = policy
         self.seller = seller
-        self._listing_id = listing
+        self.listing = listing
         self._answers = Answers(self.journal, self.mail, self.exchange, seller, policy.patience)
         self._listing: Listing | None = None
         self._evaluated: Evaluated | None = None
@@ -151,6 +153,12 @@ class Buyer(Agent):
             text = "the buyer goes no further"
             self.mail.send("refusal", self.seller, lambda: Refusal(about, error.name, text), key)
 
+    def _check_letter(self, sender: Address | None, size: int) -> None:
+        if sender is None and size > Listing.LIMIT:
+            raise MessageTooLarge("Only a letter is as large as this", expected=Listing.LIMIT, found=size)
+        if sender not in (None, self.seller):
+            raise UnexpectedMessage("Letters are awaited from the seller alone", expected=self.seller, found=sender)
+
     def _trade(self) -> Outcome:
         if self._purchase is None:
             listing = self._obtain_listing()
@@ -168,10 +176,10 @@ class Buyer(Agent):
     def _obtain_listing(self) -> Listing:
         if self._listing is not None:
             return self._listing
-        asked = self.mail.send("inquiry", self.seller, lambda: Inquiry(self._listing_id), None)
-        _, listing = self._answers.obtain(Listing, asked, lambda message: message.manifest.listing == self._listing_id)
+        asked = self.mail.send("inquiry", self.seller, lambda: Inquiry(self.listing), None)
+        _, listing = self._answers.obtain(Listing, asked, lambda message: message.manifest.listing == self.listing)
         manifest = listing.manifest
-        committed = self.exchange.seller_of(self._listing_id)
+        committed = self.exchange.seller_of(self.listing)
         if not committed == manifest.seller == self.seller:
             raise FieldMismatch("The listing is not the seller's on chain", expected=self.seller, found=committed)
         if (manifest.chain_id, manifest.contract) != (self.exchange.chain_id, self.exchange.address):

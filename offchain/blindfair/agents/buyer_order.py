@@ -12,6 +12,8 @@ from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evidence import keep_evidence
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
+from blindfair.agents.paying import accepting, is_of_the_token, takes_permits
+from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
 from blindfair.chain.costs import ACCEPT, dispute_gas
@@ -25,10 +27,11 @@ from blindfair.protocol.errors import (
     ScoresDisagree,
     ScoringError,
 )
-from blindfair.protocol.messages import Delivery
+from blindfair.protocol.messages import Delivery, Release
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import ETHER, DeliveryKey, Gas, Timestamp, Wei
+from blindfair.protocol.release import sign_release
 from blindfair.protocol.selection import chunk_counts, selected_leaves
 
 _NO_KEY = "the seller did not reveal the key in time"
@@ -46,14 +49,13 @@ class BuyerOrder:
         delivery: Delivery,
         ciphertexts: tuple[bytes, ...],
         *,
+        policy: BuyerPolicy,
         means: Wei,
-        gas_reserve: Wei,
     ) -> None:
-        """`means` must be there before paying: the price, and that of what is to be ordered afterwards. `gas_reserve`
-        is ether that must be there besides."""
+        """`means` must be there before paying: the price, and that of what is to be ordered afterwards."""
         self._buyer = buyer
+        self._policy = policy
         self._means = means
-        self._gas_reserve = gas_reserve
         self._evaluated = evaluated
         self._part = part
         self._delivery = delivery
@@ -81,19 +83,34 @@ class BuyerOrder:
             dispute = wallet.cost_of(Gas(2 * ACCEPT + dispute_gas(offer.chunk_size)))
             if offer.token == ETHER and offer.price + offer.bond < dispute:
                 self._buyer.tell("warning", "a dispute would cost more gas than it brings back: cheating is cheap here")
-            wallet.check_means(offer.token, self._means, max(self._gas_reserve, dispute), "the price")
+            wallet.check_means(offer.token, self._means, max(self._policy.gas_reserve, dispute), "the price")
         try:
-            wallet.approve(accept, offer.token, offer.price)
-            wallet.execute(
-                accept,
-                lambda: exchange.accept(offer, self._delivery.offer_signature),
-                "accepts the offer and locks the price",
-                may_send=lambda: exchange.now() <= offer.expiry,
-            )
+            self._accept()
         except ContractReverted as error:
             self._buyer.journal.note(self._step("accept-refused"), f"; the contract refused it: {error}")
             raise Waiting(f"the contract refuses the accept: {error}", Timestamp(offer.expiry + 1)) from error
         return None
+
+    def _accept(self) -> None:
+        """By permit where the token takes one, so that paying is one transaction; else after an approval."""
+        accept, wallet, exchange, offer = self._step("accept"), self._buyer.wallet, self._buyer.exchange, self._offer
+
+        def send() -> None:
+            wallet.execute(
+                accept,
+                lambda: accepting(self._buyer, offer, self._delivery.offer_signature),
+                "accepts the offer and locks the price",
+                may_send=lambda: exchange.now() <= offer.expiry,
+            )
+
+        if wallet.begun(accept) or takes_permits(self._buyer, offer.token):
+            try:
+                return send()
+            except ContractReverted as error:
+                if not is_of_the_token(error):
+                    raise
+        wallet.approve(accept, offer.token, offer.price)
+        return send()
 
     def _no_order(self, reason: str, state: str) -> Outcome:
         # An accept that was sent might still be in a block that a reorganisation brings back.
@@ -113,11 +130,12 @@ class BuyerOrder:
             case OrderState.LOCKED if now <= view.deadline:
                 raise Waiting("the seller has not revealed the key yet", Timestamp(view.deadline + 1))
             case OrderState.LOCKED:
-                self._call("refund", lambda: exchange.refund(self._offer), "takes price and bond back: no key came")
+                self._call("refund", self._refund, "takes price and bond back: no key came")
             case OrderState.REVEALED:
                 self._verify(view.deadline)
                 # Nothing but a claim or a release is possible then.
-                if now > view.deadline and self._buyer.certainty.holds(self._step("order"), "past dispute"):
+                over = "past dispute" if now > view.deadline else "released by letter"
+                if self._buyer.certainty.holds(self._step("order"), over):
                     return self._released()
             case ended:
                 if self._buyer.certainty.holds(self._step("order"), ended.name):
@@ -152,19 +170,38 @@ class BuyerOrder:
         return f"the sample of {len(part.records)} records was bought for {in_units(part.price, part.token)}"
 
     def _verify(self, deadline: Timestamp) -> None:
-        """Release what is good, dispute a fault in time; where the clock has decided there is nothing to do."""
+        """Release what is good, dispute a fault in time; where the clock has decided there is nothing to do.
+
+        Raises Waiting unless the order can only be released any more, be it by the clock.
+        """
         key, late = self._key(), self._buyer.exchange.now() > deadline
         complaint = self._look_into(key)
         if complaint is None:
-            self._call("release", lambda: self._buyer.exchange.release(self._offer), "releases the price")
-            raise Waiting("the end of the order is not final yet")
-        if late:
-            return
-        if isinstance(complaint, Fault):
+            self._release(deadline)
+        elif isinstance(complaint, Fault) and not late:
             self._dispute(complaint, key)
-        else:
+            raise Waiting("the end of the order is not final yet")
+        elif not late:
             # Exactly what was committed, and not what was scored: no proof on chain exists (PROTOCOL 0, 5.7).
             raise Waiting("scores of delivered records do not hold; the clock decides", Timestamp(deadline + 1))
+
+    def _release(self, deadline: Timestamp) -> None:
+        """Give the seller its money: by a letter with a signed release, or by a transaction.
+
+        Raises Waiting until the seller has had time to use the letter: from then on it is the seller's affair alone.
+        """
+        buyer = self._buyer
+        if not self._policy.releases_by_letter:
+            self._call("release", lambda: buyer.exchange.release(self._offer), "releases the price")
+            raise Waiting("the end of the order is not final yet")
+        signature = sign_release(self._order_id, buyer.domain, buyer.private_key)
+        manifest = self._evaluated.listing.manifest
+        letter = self._step(Release.TYPE)
+        buyer.mail.send(letter, manifest.seller, lambda: Release(self._order_id, signature), manifest.seller_hpke)
+        sent = int(buyer.journal.once(f"sent-at:{letter}", lambda: str(buyer.exchange.now()).encode()))
+        until = Timestamp(min(sent + self._policy.release_patience, deadline) + 1)
+        if buyer.exchange.now() < until:
+            raise Waiting("the seller has not used the signed release yet", until)
 
     def _key(self) -> DeliveryKey:
         key = self._buyer.exchange.revealed_key(self._order_id)
@@ -224,11 +261,17 @@ class BuyerOrder:
         self._buyer.journal.note(
             self._step("fault"), f"chunk {fault.index} is not the committed one; the proof returned the money"
         )
+        proof = (offer, key, fault.index, fault.ciphertext, fault.leaf, fault.path)
+        to = self._policy.refund_to
         self._call(
             "dispute",
-            lambda: exchange.dispute(offer, key, fault.index, fault.ciphertext, fault.leaf, fault.path),
+            lambda: exchange.dispute(*proof) if to is None else exchange.dispute_to(*proof, to),
             f"proves that chunk {fault.index} is not the committed one",
         )
+
+    def _refund(self) -> Call:
+        exchange, to = self._buyer.exchange, self._policy.refund_to
+        return exchange.refund(self._offer) if to is None else exchange.refund_to(self._offer, to)
 
     def _open(self, key: DeliveryKey) -> tuple[bytes, ...] | Fault:
         manifest, records = self._evaluated.listing.manifest, self._part.records

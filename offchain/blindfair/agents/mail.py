@@ -3,16 +3,35 @@ what comes in is checked in full or refused with a named error (PROTOCOL 4, 8)."
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from blindfair.agents.journal import Journal
 from blindfair.agents.surroundings import Tell
 from blindfair.agents.transport import Transport
 from blindfair.protocol.errors import BlindfairError, JournalDamaged, MessageTooLarge, UnexpectedMessage
-from blindfair.protocol.letters import LETTER_LIMIT, check_sender, is_letter, open_letter, seal_letter
+from blindfair.protocol.letters import (
+    HEAD_SIZE,
+    LETTER_LIMIT,
+    check_sender,
+    is_letter,
+    letter_sender,
+    new_letter_seal,
+    open_letter,
+    seal_letter,
+)
 from blindfair.protocol.messages import Envelope, Message, read, sign
 from blindfair.protocol.quantities import Address, Digest
-from blindfair.protocol.sealing import SealingKeyPair
+from blindfair.protocol.sealing import FILE_KEY_SIZE, Seal, SealingKeyPair
 from blindfair.protocol.signing import Domain, address_of
+
+
+class Door(Protocol):
+    """Who may send how much, decided before anything is unsealed."""
+
+    def __call__(self, sender: Address | None, size: int) -> None:
+        """`sender` is whom a letter names, which nobody has proved yet; None for a message in the clear, or none at
+        all. Raises MessageTooLarge, UnexpectedMessage for what is not to be read."""
+        ...
 
 
 class Mail:
@@ -27,6 +46,7 @@ class Mail:
         private_key: bytes,
         sealing_keys: SealingKeyPair,
         tell: Tell,
+        door: Door,
     ) -> None:
         self._journal = journal
         self._transport = transport
@@ -35,6 +55,7 @@ class Mail:
         self._address = address_of(private_key)
         self._sealing_keys = sealing_keys
         self._tell = tell
+        self._door = door
         self._digests: dict[str, Digest] = {}
 
     # --- out -------------------------------------------------------------------------------------------------------
@@ -66,9 +87,14 @@ class Mail:
             self._tell(step, f"sends the {step.partition(':')[0]}", size=len(data))
 
     def _letter(self, step: str, message: bytes, to: Address, key: bytes) -> bytes:
-        return self._journal.once(
-            f"letter:{step}", lambda: seal_letter(message, sender=self._address, receiver=to, key=key)
-        )
+        """Kept is the seal alone: with the message, which is kept as well, it makes the same bytes again."""
+
+        def made() -> bytes:
+            seal = new_letter_seal(sender=self._address, receiver=to, key=key)
+            return seal.file_key + seal.wrapped
+
+        kept = self._journal.once(f"letter:{step}", made)
+        return seal_letter(message, Seal(kept[:FILE_KEY_SIZE], kept[FILE_KEY_SIZE:]), sender=self._address)
 
     def send(self, step: str, to: Address, make: Callable[[], Message], key: bytes | None) -> Digest:
         """`write`, then `dispatch` unless the message is known to have gone."""
@@ -89,6 +115,7 @@ class Mail:
             try:
                 if size > LETTER_LIMIT:
                     raise MessageTooLarge("The message is larger than any may be", expected=LETTER_LIMIT, found=size)
+                self._door(letter_sender(self._transport.head(handle, HEAD_SIZE)), size)
                 envelope, message = self._read(self._transport.receive(handle))
                 if envelope.sender == self._address:
                     raise UnexpectedMessage("The message is one of our own", found=envelope.sender)

@@ -6,6 +6,9 @@ from fractions import Fraction
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import ETHER, Address, Seconds, Wei
 
+AUDIT_ROWS = 59
+"""Rows of a usual audit: 95 % sure to meet one where 5 % of a large selection are fake (PROTOCOL 5.5)."""
+
 _TENTH, _TWENTIETH = Fraction(1, 10), Fraction(1, 20)
 
 
@@ -25,6 +28,14 @@ class SellerPolicy:
     offer_validity: Seconds = Seconds(6 * 3600)
     """From the making of an offer to the last moment of accept."""
 
+    agreement_validity: Seconds = Seconds(6 * 3600)
+    """From the opening of a selection to the last agreement about it; and from the end of a bought sample's order to
+    the last agreement about the rest, for whose bond room is kept so long (PROTOCOL 5.6)."""
+
+    pay_to: Address | None = None
+    """Where prices that the clock brings, and free balances, are paid; the seller's own account if None. A price that
+    the buyer releases always goes to the account."""
+
     most_bonds: Wei = Wei(10**18)
     """The most that the bonds of all open offers in one token may come to, in its smallest unit. A buyer names the
     price, and so the bond: without a bound one that never accepts could tie up all that the seller has."""
@@ -35,6 +46,13 @@ class SellerPolicy:
     buyers: frozenset[Address] | None = None
     """Accounts whose requests are answered; all if None. Whoever makes accounts can use up the evaluations of a listing
     that answers everybody."""
+
+    most_letter: int = 2**28
+    """Bytes of a message that is unsealed and read at all: a request holds a scoring model and an encrypted query."""
+
+    most_listings: int = 2**30
+    """Bytes of listings that are given to strangers in an hour of chain time, and one listing at least: whoever makes
+    accounts could fill the disk that the mailboxes are on. Buyers that are named do not count."""
 
     most_memory: int = 2**32
     """Bytes that rows, features and projection of one request may take together."""
@@ -47,6 +65,7 @@ class SellerPolicy:
         _check_positive("reveal window", self.reveal_window)
         _check_positive("dispute window", self.dispute_window)
         _check_positive("validity of an offer", self.offer_validity)
+        _check_positive("validity of an agreement", self.agreement_validity)
 
     def bond(self, price: Wei) -> Wei:
         """The bond for a price."""
@@ -64,10 +83,10 @@ class BuyerPolicy:
     """The most that it pays, in the token's smallest unit; gas comes on top."""
 
     token: Address = ETHER
-    """What it pays in."""
+    """What it pays in, and all that it pays in: an offer in anything else is refused."""
 
-    audit_rows: int = 59
-    """`t` of PROTOCOL 5, from 1: 59 gives 95 % confidence that under 5 % of the selection is fake."""
+    audit_rows: int = AUDIT_ROWS
+    """`t` of PROTOCOL 5, from 1."""
 
     least_audit_rows: int | None = None
     """Where the listing opens fewer for nothing, so many will do, from 1; as many as `audit_rows` if None."""
@@ -102,10 +121,22 @@ class BuyerPolicy:
     patience: Seconds = Seconds(2 * 3600)
     """How long the buyer waits for an answer of the seller, in chain time."""
 
+    releases_by_letter: bool = True
+    """Whether the seller is sent a signed release, which it brings to the chain; else the buyer releases itself."""
+
+    release_patience: Seconds = Seconds(600)
+    """How long, in chain time, the buyer waits to see its signed release on chain before it is done all the same: the
+    seller has it, and the clock besides."""
+
+    refund_to: Address | None = None
+    """Where price and bond go when the buyer takes them back itself; its own account if None. If somebody else is
+    quicker they go to the account."""
+
     def __post_init__(self) -> None:
         _check_share("least bond", self.least_bond_share)
         _check_share("sample", self.most_sample_share)
         _check_positive("patience", self.patience)
+        _check_positive("patience with a release", self.release_patience)
         if self.budget < 0:
             raise InvalidOption("The budget is negative", expected=">= 0", found=self.budget)
         if self.audit_rows < 1:

@@ -83,8 +83,8 @@ class Purchase:
             part,
             delivery,
             ciphertexts,
+            policy=self._policy,
             means=Wei(sum(each.price for each in still)),
-            gas_reserve=self._policy.gas_reserve,
         )
 
 

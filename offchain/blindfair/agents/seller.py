@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.allowance import Allowance
 from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
@@ -42,6 +43,7 @@ from blindfair.protocol.errors import (
     JournalDamaged,
     MalformedMessage,
     MessageError,
+    MessageTooLarge,
     ScoringError,
     Undeliverable,
     UnexpectedMessage,
@@ -58,6 +60,7 @@ from blindfair.protocol.messages import (
     OpenedRecord,
     Openings,
     Refusal,
+    Release,
     Reply,
     Request,
     Selection,
@@ -65,7 +68,16 @@ from blindfair.protocol.messages import (
 from blindfair.protocol.offer import Offer, sign_offer
 from blindfair.protocol.packing import pack_delivery
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import Address, DeliveryKey, Digest, ListingId, RecordIndex, Secret, Timestamp
+from blindfair.protocol.quantities import (
+    Address,
+    DeliveryKey,
+    Digest,
+    ListingId,
+    RecordIndex,
+    Seconds,
+    Secret,
+    Timestamp,
+)
 from blindfair.protocol.rows import row_leaf, row_salt
 from blindfair.protocol.sealing import check_sealing_key, delivery_info, seal
 
@@ -87,6 +99,7 @@ class Seller(Agent):
         self._store = RowStore(directory / "rows", self._secret)
         self._scoring = Scoring(directory / "scoring", stock.terms.precision_bits, self.tell)
         self._orders = SellerOrders(self, policy)
+        self._given = Allowance(policy.most_listings, Seconds(3600))
         self._committed = False
 
     # --- the listing -----------------------------------------------------------------------------------------------
@@ -123,6 +136,12 @@ class Seller(Agent):
     def idle(self) -> bool:
         """Whether every order has ended and its money is home."""
         return not self._orders.open_offers() and not self._orders.to_withdraw()
+
+    def _check_letter(self, sender: Address | None, size: int) -> None:
+        """See `mail.Door`. Whoever it is: what is not unsealed is not answered, and its sender would wait for ever."""
+        most = self._policy.most_letter
+        if size > most:
+            raise MessageTooLarge("The message is larger than this seller reads", expected=f"<= {most}", found=size)
 
     # --- one step --------------------------------------------------------------------------------------------------
 
@@ -175,6 +194,8 @@ class Seller(Agent):
                 self._open(envelope, message)
             case Agreement():
                 self._deliver(envelope, message)
+            case Release():
+                self._orders.take_release(envelope.sender, message)
             case Refusal():
                 self._hear(envelope, message)
             case _:
@@ -203,6 +224,8 @@ class Seller(Agent):
             raise FieldMismatch("This is not my listing", expected=self.listing.hex(), found=inquiry.listing.hex())
         # The same for everybody, and kept once, however many strangers ask.
         self.mail.write("listing", lambda: Listing(self.manifest, self.dataset.leaf_hashes))
+        if envelope.sender not in (self._policy.buyers or ()):
+            self._given.take(32 * len(self.dataset.leaf_hashes), self.exchange.now())
         self.mail.dispatch("listing", envelope.sender, None)
 
     def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
@@ -283,12 +306,13 @@ class Seller(Agent):
 
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
         check_selection_message(selection, request, self.manifest, self.exchange.now())
-        self._orders.check_bond(selection.token, self._policy.bond(selection.price))
+        self._orders.bonds.check_bond(selection.token, self._policy.bond(selection.price))
         random = self._random(digest)
         # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
         is_whole = selection.ordered(self._stock.terms, random)[0].name is PartName.WHOLE
         drawn = selection.drawn(random) if is_whole else ()
         self._ledger.spend_openings(envelope.digest, len(drawn))
+        self.journal.once(f"selected-at:{envelope.digest.hex()}", lambda: str(self.exchange.now()).encode())
         # From here on it is this selection and no other: its openings show the seller's number.
         self.journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
         self.journal.once(f"selection:{envelope.digest.hex()}", envelope.to_bytes)
@@ -340,7 +364,7 @@ class Seller(Agent):
             offer = self._orders.take(name)
             if self.exchange.now() > offer.expiry:
                 raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
-            self._orders.provide_bond(name)
+            self._orders.bonds.provide_bond(name)
         self.mail.dispatch(step, envelope.sender, self._request_of(selection)[1].buyer_hpke)
 
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
@@ -353,8 +377,7 @@ class Seller(Agent):
 
     def _delivery(self, selected: Envelope, selection: Selection, part: Part) -> Delivery:
         _, request = self._request_of(selection)
-        # Others may have come to an agreement since the selection.
-        self._orders.check_bond(part.token, self._policy.bond(part.price))
+        self._orders.bonds.check_part(selected.digest, selection.price, part)
         # Before first use on the disk, and for this one ciphertext (PROTOCOL 6.2).
         name = f"key.{offer_name(selected.digest, part.name)}"
         key = DeliveryKey(self.secrets.once(name, new_delivery_key))

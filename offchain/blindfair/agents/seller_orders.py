@@ -1,4 +1,4 @@
-"""What the seller does on chain for its offers: bond, reveal, claim, withdraw (PROTOCOL 7).
+"""What the seller does on chain for its offers: reveal, claim, withdraw (PROTOCOL 7); bonds are in `seller_bonds`.
 
 It reveals only when the accept is final, and never in the last half of the reveal window: a key that is shown against
 an accept which a reorganisation takes back is a gift.
@@ -9,13 +9,21 @@ from collections.abc import Callable
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller_bonds import SellerBonds
 from blindfair.agents.waiting import Turn, Waiting
 from blindfair.chain.exchange import Call
-from blindfair.protocol.errors import BudgetExhausted, ContractReverted, JournalDamaged
-from blindfair.protocol.messages import Delivery
+from blindfair.protocol.errors import (
+    BadSignature,
+    ContractReverted,
+    FieldMismatch,
+    JournalDamaged,
+    UnexpectedMessage,
+)
+from blindfair.protocol.messages import Delivery, Release
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import Address, DeliveryKey, Timestamp, Wei
+from blindfair.protocol.quantities import Address, DeliveryKey, Signature, Timestamp
+from blindfair.protocol.release import recover_release_signer
 
 
 class SellerOrders:
@@ -24,6 +32,7 @@ class SellerOrders:
     def __init__(self, seller: Agent, policy: SellerPolicy) -> None:
         self._seller = seller
         self._policy = policy
+        self.bonds = SellerBonds(seller, self, policy)
         self._known: dict[str, Offer] = {}
 
     # --- offers ----------------------------------------------------------------------------------------------------
@@ -70,46 +79,6 @@ class SellerOrders:
             and seller.exchange.is_final(accepted.block_number, seller.finality)
         )
 
-    def check_bond(self, token: Address, bond: Wei) -> None:
-        """Whether one more offer with this bond is within the policy. Raises BudgetExhausted, which buyers are told."""
-        promised = sum(offer.bond for offer in self.open_offers().values() if offer.token == token)
-        if promised + bond > self._policy.most_bonds:
-            raise BudgetExhausted(
-                "The seller does not lock so much at once",
-                expected=f"bonds of at most {self._policy.most_bonds - promised}",
-                found=bond,
-                hint="buy less, or later",
-            )
-
-    def provide_bond(self, name: str) -> None:
-        """Deposit what the free balance lacks for the bond of this offer beside those that are promised already.
-
-        Raises Waiting, InsufficientFunds.
-        """
-        seller, token = self._seller, self.offers()[name].token
-        step, lacking = f"deposit:{name}", self._lacking(name)
-        if seller.wallet.executed(step) or not (seller.wallet.begun(step) or lacking):
-            return
-        reserve = Wei(self._policy.gas_reserve * len(self.open_offers()))
-        seller.wallet.check_means(token, lacking, reserve, "the bond of an offer")
-        seller.wallet.approve(step, token, lacking)
-        seller.wallet.execute(step, lambda: seller.exchange.deposit(token, lacking), "deposits the bond")
-
-    def _lacking(self, name: str) -> Wei:
-        exchange, mine = self._seller.exchange, self.offers()[name]
-        promised = sum(
-            offer.bond
-            for other, offer in self.open_offers().items()
-            if offer.token == mine.token
-            and (other == name or self._is_promised(other))
-            and exchange.order(offer.struct_hash()).state is OrderState.NONE
-        )
-        return Wei(max(0, promised - exchange.free_balance(self._seller.address, mine.token)))
-
-    def _is_promised(self, name: str) -> bool:
-        # An offer for which no bond could be had is kept back, and must not keep back the others.
-        return self._seller.mail.was_sent(f"delivery:{name}") or self._seller.wallet.executed(f"deposit:{name}")
-
     # --- orders ----------------------------------------------------------------------------------------------------
 
     def advance(self, turn: Turn) -> None:
@@ -135,12 +104,48 @@ class SellerOrders:
             case OrderState.LOCKED:
                 # Nothing but a refund is possible any more, and that is the buyer's business.
                 self._end(name, "Refunded")
-            case OrderState.REVEALED if now <= view.deadline:
-                raise Waiting("the buyer may still dispute or release", Timestamp(view.deadline + 1))
             case OrderState.REVEALED:
-                self._call(f"claim:{name}", lambda: exchange.claim([offer]), "claims the price by the clock")
+                self._collect(name, offer, view.deadline)
             case ended:
                 self._end(name, ended.name.capitalize())
+
+    def take_release(self, sender: Address, release: Release) -> None:
+        """Keep a signed release of one of the offers, to be brought to the chain.
+
+        Raises UnexpectedMessage for an order that is none of them, FieldMismatch for another buyer's, BadSignature.
+        """
+        named = (name for name, offer in self.offers().items() if offer.struct_hash() == release.order)
+        name = next(named, None)
+        if name is None:
+            raise UnexpectedMessage("This order is none of mine", found=release.order.hex())
+        offer = self.offers()[name]
+        if sender != offer.buyer:
+            raise FieldMismatch("The order is another buyer's", expected=offer.buyer, found=sender)
+        signer = recover_release_signer(release.order, self._seller.domain, release.signature)
+        if signer != offer.buyer:
+            raise BadSignature("The release is not signed by the buyer", expected=offer.buyer, found=signer)
+        self._seller.journal.once(f"released:{name}", lambda: release.signature)
+
+    def _collect(self, name: str, offer: Offer, deadline: Timestamp) -> None:
+        """The price of a revealed order: by the buyer's signed release once there is one, else by the clock.
+
+        Raises Waiting.
+        """
+        exchange, step = self._seller.exchange, f"release:{name}"
+        late, signature = exchange.now() > deadline, self._seller.journal.get(f"released:{name}")
+        if signature is not None and (not late or self._seller.wallet.begun(step)):
+            release = Signature(signature)
+            self._call(
+                step, lambda: exchange.release_by_signature(offer, release), "is paid on the buyer's signed word",
+            )  # fmt: skip
+        elif late:
+            self._call(f"claim:{name}", lambda: self._claim(offer), "claims the price by the clock")
+        else:
+            raise Waiting("the buyer may still dispute or release", Timestamp(deadline + 1))
+
+    def _claim(self, offer: Offer) -> Call:
+        exchange, to = self._seller.exchange, self._policy.pay_to
+        return exchange.claim([offer]) if to is None else exchange.claim_to([offer], to)
 
     def _reveal(self, name: str, offer: Offer, deadline: Timestamp) -> None:
         seller, exchange = self._seller, self._seller.exchange
@@ -175,6 +180,7 @@ class SellerOrders:
     def _end(self, name: str, how: str) -> None:
         if not self._seller.certainty.holds(f"order {name}", how):
             raise Waiting("the end of the order is not final yet")
+        self._seller.journal.once(f"ended-at:{name}", lambda: str(self._seller.exchange.now()).encode())
         self._seller.journal.note(f"ended:{name}", how)
         self._seller.tell("order", f"order ended: {how}")
 
@@ -195,12 +201,10 @@ class SellerOrders:
         )
 
     def _withdraw(self, token: Address) -> None:
-        seller = self._seller
+        seller, to = self._seller, self._policy.pay_to or self._seller.address
         self._call(
             self._withdrawal(token),
-            lambda: seller.exchange.withdraw(
-                token, seller.exchange.free_balance(seller.address, token), seller.address
-            ),
+            lambda: seller.exchange.withdraw(token, seller.exchange.free_balance(seller.address, token), to),
             "withdraws its free balance",
         )
 

@@ -27,8 +27,12 @@ class Transport(Protocol):
         """Handle and size in bytes of every message not yet done."""
         ...
 
+    def head(self, handle: str, size: int) -> bytes:
+        """The first `size` bytes of a message, fewer where it ends before."""
+        ...
+
     def receive(self, handle: str) -> bytes:
-        """The message; its reader has looked at the size before."""
+        """The message; its reader has looked at size and head before."""
         ...
 
     def done(self, handle: str) -> None:
@@ -72,14 +76,21 @@ class FolderTransport:
             if stat.S_ISREG(found.st_mode):
                 yield path.name, found.st_size
 
+    def head(self, handle: str, size: int) -> bytes:
+        """See `Transport`."""
+        return self._read(handle, size)
+
     def receive(self, handle: str) -> bytes:
         """See `Transport`. A message that cannot be read is empty, and no message."""
+        return self._read(handle, -1)
+
+    def _read(self, handle: str, size: int) -> bytes:
         try:
             descriptor = os.open(self._path(handle), os.O_RDONLY | os.O_NOFOLLOW)
         except OSError:
             return b""
         with os.fdopen(descriptor, "rb") as file:
-            return file.read()
+            return file.read(size)
 
     def done(self, handle: str) -> None:
         """See `Transport`."""

@@ -10,6 +10,9 @@ from blindfair.protocol.quantities import Gas, Wei
 
 COMMIT = Gas(48_000)
 ACCEPT = Gas(68_000)
+ACCEPT_TOKEN = Gas(130_000)
+"""With a permit, of a plain token: others take what they take."""
+
 RELEASE = Gas(66_000)
 """The first of a seller; later ones, to whom something is free already, cost less."""
 

@@ -21,7 +21,7 @@ from blindfair.chain.development import is_development, set_balance
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.node import asking
 from blindfair.chain.sender import PreparedTransaction, Sender
-from blindfair.protocol.errors import WrongContract
+from blindfair.protocol.errors import NodeFailure, WrongContract
 from blindfair.protocol.hashing import keccak256
 from blindfair.protocol.quantities import Address, BlockNumber, TransactionHash, Wei
 
@@ -68,13 +68,36 @@ def is_deployed(web3: Web3) -> bool:
     return True
 
 
+def creation_block(web3: Web3) -> BlockNumber | None:
+    """The block that made the contract, which is there: before it there are no events.
+
+    None where the node keeps no state of old blocks, as most public ones do, and where the block that it leads to holds
+    no deployment: a search for events that begins too late would miss some. Raises NodeFailure.
+    """
+    with asking("eth_blockNumber"):
+        low, high = 0, int(web3.eth.block_number)
+    place = to_checksum_address(escrow_address())
+    try:
+        while low < high:
+            middle = (low + high) // 2
+            with asking("eth_getCode"):
+                there = bool(web3.eth.get_code(place, middle))
+            low, high = (low, middle) if there else (middle + 1, high)
+    except NodeFailure:
+        return None
+    with asking("eth_getBlockByNumber"):
+        sent = [transaction for transaction in web3.eth.get_block(low, True)["transactions"]]
+        made = any(bytes(one["input"]) == _deployment() for one in sent if not isinstance(one, bytes))
+    return BlockNumber(low) if made else None
+
+
 def prepare_deployment(sender: Sender) -> PreparedTransaction:
     """Sign the deployment; on a chain for development without the proxy, put that there first.
 
     Raises what `Sender.prepare` does, and WrongContract where there is no proxy, or another contract in its place.
     """
     _provide_proxy(sender.web3)
-    return sender.prepare(Call("deploy", PROXY, _SALT + load_artifact(EXCHANGE).bytecode))
+    return sender.prepare(Call("deploy", PROXY, _deployment()))
 
 
 def complete_deployment(sender: Sender, prepared: PreparedTransaction) -> Made:
@@ -91,6 +114,10 @@ def find_or_deploy(web3: Web3, account: LocalAccount) -> DataExchange:
         sender = Sender(web3, account)
         complete_deployment(sender, prepare_deployment(sender))
     return DataExchange(web3, escrow_address())
+
+
+def _deployment() -> bytes:
+    return _SALT + load_artifact(EXCHANGE).bytecode
 
 
 def _provide_proxy(web3: Web3) -> None:

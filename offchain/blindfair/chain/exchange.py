@@ -120,6 +120,18 @@ class DataExchange(ExchangeCalls):
         (amount,) = self._read_from(token, ERC20, "allowance", owner, self.address)
         return Wei(amount)
 
+    def token_places(self, token: Address) -> int:
+        """Digits after the point in which people count a token. Raises ContractReverted or WrongContract where it does
+        not say."""
+        (places,) = self._read_from(token, ERC20, "decimals")
+        return int(places)
+
+    def token_symbol(self, token: Address) -> str:
+        """What a token calls itself: any text at all. Raises ContractReverted or WrongContract where it does not say,
+        NodeFailure where it says it in another form."""
+        (symbol,) = self._read_from(token, ERC20, "symbol")
+        return str(symbol)
+
     def permit_domain(self, owner: Address, token: Address) -> tuple[Digest, int]:
         """A token's EIP-712 domain separator and the owner's next nonce, for `permit.sign_permit` (EIP-2612).
 

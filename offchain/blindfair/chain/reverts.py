@@ -48,9 +48,19 @@ _TOKEN_ERRORS: Abi = [
 ]
 
 
+_REFUSED_TRANSFER = "SafeERC20FailedOperation"
+"""What the contract makes of a token that answers false, or refuses without a word."""
+
+
 @cache
 def _known_errors() -> dict[bytes, Mapping[str, Any]]:
     return error_signatures(_TOKEN_ERRORS) | error_signatures(exchange_abi())
+
+
+def is_error_of_the_escrow(name: str) -> bool:
+    """Whether the escrow contract refuses calls by this error, and not because a token refused it."""
+    errors = error_signatures(exchange_abi()).values()
+    return name != _REFUSED_TRANSFER and any(error["name"] == name for error in errors)
 
 
 def decode_revert(data: bytes) -> tuple[str, dict[str, object]]:

@@ -1,36 +1,80 @@
-"""Amounts as people write and read them: ether, exactly. Everything else in the program is in wei."""
+"""Amounts as people write and read them: ether or a token, exactly. All else in the program is in the smallest unit."""
 
 import re
+from dataclasses import dataclass
 
-from blindfair.protocol.errors import InvalidOption
-from blindfair.protocol.quantities import Wei
+from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import InvalidOption, JournalDamaged
+from blindfair.protocol.quantities import ETHER, Address, Wei
 
 ETHER_UNIT = 10**18
 """Wei in one ether."""
 
-_PLACES = 18
+MOST_PLACES = 36
+"""Digits after the point that a token may have."""
 
 # Digits and a point only: other notations have exponents and alphabets in which a huge number is short.
-_AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,18}))?")
+_AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,36}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What prices are in."""
+
+    token: Address
+    """The token's contract, `ETHER` for ether."""
+
+    places: int
+    """Digits after the point down to the smallest unit."""
+
+    unit: str
+    """How people call it; a token chooses its own name, and another may have the same."""
+
+    def parse(self, text: str) -> Wei:
+        """An amount in the smallest unit, exactly. Raises InvalidOption for anything else, or finer than that."""
+        match = _AMOUNT.fullmatch(text.strip())
+        if match is None or len(match.group(2) or "") > self.places:
+            raise InvalidOption(
+                f"This is not an amount of {self.unit}",
+                expected=f"digits, like 0.5, at most {self.places} after the point",
+                found=repr(text[:40]),
+                hint=f"write the amount in {self.unit} without a unit",
+            )
+        whole, fraction = match.group(1), match.group(2) or ""
+        return Wei(int(whole) * 10**self.places + int(fraction.ljust(self.places, "0") or "0"))
+
+    def digits(self, amount: int, *, signed: bool = False) -> str:
+        """An amount to the last digit, without its unit; with `signed`, a plus before what was gained."""
+        whole, fraction = divmod(abs(amount), 10**self.places)
+        digits = f"{whole:,}.{fraction:0{self.places}}".rstrip("0").rstrip(".") if self.places else f"{whole:,}"
+        sign = "-" if amount < 0 else "+" if signed and amount > 0 else ""
+        return sign + digits
+
+    def show(self, amount: int) -> str:
+        """An amount with its unit."""
+        return f"{self.digits(amount)} {self.unit}"
+
+    def to_document(self) -> Document:
+        """For the settings."""
+        return {"places": self.places, "token": self.token, "unit": self.unit}
+
+    @classmethod
+    def from_document(cls, document: object) -> "Money":
+        """From the settings. Raises JournalDamaged."""
+        try:
+            return cls(**document)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise JournalDamaged("The settings do not say what prices are in", found=str(error)) from error
+
+
+IN_ETHER = Money(ETHER, 18, "ether")
 
 
 def parse_ether(text: str) -> Wei:
     """An amount in ether as wei, exactly. Raises InvalidOption for anything else, or finer than a wei."""
-    match = _AMOUNT.fullmatch(text.strip())
-    if match is None:
-        raise InvalidOption(
-            "This is not an amount of ether",
-            expected="digits, like 0.5, at most 18 after the point",
-            found=repr(text[:40]),
-            hint="write the amount in ether without a unit",
-        )
-    whole, fraction = match.group(1), match.group(2) or ""
-    return Wei(int(whole) * ETHER_UNIT + int(fraction.ljust(_PLACES, "0")))
+    return IN_ETHER.parse(text)
 
 
 def show_ether(amount: int, *, signed: bool = False) -> str:
     """Wei as ether, to the last digit; with `signed`, a plus before what was gained."""
-    whole, fraction = divmod(abs(amount), ETHER_UNIT)
-    digits = f"{whole:,}.{fraction:0{_PLACES}}".rstrip("0").rstrip(".")
-    sign = "-" if amount < 0 else "+" if signed and amount > 0 else ""
-    return sign + digits
+    return IN_ETHER.digits(amount, signed=signed)

@@ -6,12 +6,18 @@ from rich.console import Console
 
 from blindfair.chain.artifacts import verification_input
 from blindfair.chain.deployment import Deployment
-from blindfair.chain.deterministic import complete_deployment, escrow_address, is_deployed, prepare_deployment
+from blindfair.chain.deterministic import (
+    complete_deployment,
+    creation_block,
+    escrow_address,
+    is_deployed,
+    prepare_deployment,
+)
 from blindfair.chain.node import connect
 from blindfair.chain.sender import Sender
 from blindfair.cli.amounts import show_ether
-from blindfair.cli.demo.lines import Lines
 from blindfair.cli.keystore import read_password, unlock
+from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.targets import check_folder_target, write_folder
 from blindfair.protocol.errors import MalformedFile
@@ -29,9 +35,13 @@ def deploy_contract(
     check_folder_target(folder, "--deployments")
     progress = Lines(Console(stderr=True))
     web3 = connect(rpc, chain_id)
-    transaction, first_block = None, _known_block(folder / f"{chain_id}.json")
+    transaction = None
     if is_deployed(web3):
         progress.item("deploy", f"the contract is at {escrow_address()} already; nothing is sent")
+        found = _known_block(folder / f"{chain_id}.json") or creation_block(web3)
+        if found is None:
+            progress.item("deploy", "the node does not know when it was made: its events are searched from block 0")
+        first_block = found or BlockNumber(0)
     else:
         sender = Sender(web3, unlock(keystore, read_password(password_file, keystore)))
         prepared = prepare_deployment(sender)
@@ -51,10 +61,10 @@ def deploy_contract(
     output.document({**deployment.to_document(), "transaction": transaction})
 
 
-def _known_block(path: Path) -> BlockNumber:
-    """Where the search for events may begin; a contract that somebody else put there is searched from the start."""
+def _known_block(path: Path) -> BlockNumber | None:
+    """Where the search for events may begin, as an earlier file says."""
     try:
         deployment = Deployment.from_bytes(path.read_bytes())
     except (OSError, MalformedFile):
-        return BlockNumber(0)
-    return deployment.first_block if deployment.address == escrow_address() else BlockNumber(0)
+        return None
+    return deployment.first_block if deployment.address == escrow_address() else None

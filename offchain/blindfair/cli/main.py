@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -20,10 +20,14 @@ from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import Screen
 from blindfair.cli.ending import run_to_its_end
-from blindfair.cli.options import JsonFile, KeystoreFile, PasswordFile, Rpc
+from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc
 from blindfair.cli.output import Output
 from blindfair.cli.seller import commands as seller
 from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
+from blindfair.protocol.errors import InvalidOption
+
+if TYPE_CHECKING:
+    from blindfair.cli.demo.public import DemoAccounts
 
 app = typer.Typer(
     add_completion=False,
@@ -72,10 +76,22 @@ def demo(
     seed: Annotated[int, typer.Option(help="Decides division, trouble and draws of the data.")] = 0,
     flipped: Annotated[float, typer.Option(help="Share of the seller's labels that the demo flips, 0 to 0.9.")] = 0.3,
     duplicates: Annotated[float, typer.Option(help="Copies that the demo adds, as a share, 0 to 0.9.")] = 0.05,
+    divisions: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Over how many divisions of the table its worth is measured.")
+    ] = 10,
     rpc: Annotated[
         str | None,
         typer.Option(metavar="URL", help="A node for development, as scripts/testnet starts, not an embedded chain."),
     ] = None,
+    seller_keystore: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --rpc of any other node: the account that sells in the honest trade."),
+    ] = None,
+    buyer_keystore: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The account that buys there, with the budget and some for gas.")
+    ] = None,
+    password_file: PasswordFile = None,
+    finality_depth: FinalityDepth = None,
     directory: Annotated[
         Path | None, typer.Option(help="Where both agents live; name it again to go on after an interruption.")
     ] = None,
@@ -89,8 +105,9 @@ def demo(
     """Trade a table, once honestly and four times not.
 
     Blind scores, prices, an audit, an escrow contract on an embedded chain, verified delivery; and what it was worth.
-    With --rpc the chain is a node's.
+    With --rpc the chain is a node's; where clock and money are real there, the honest trade alone is shown.
     """
+    accounts = _accounts(seller_keystore, buyer_keystore, password_file, finality_depth, rpc)
     options = DemoOptions(
         records=records,
         label=label,
@@ -102,6 +119,7 @@ def demo(
         seed=seed,
         flipped=flipped,
         duplicates=duplicates,
+        divisions=divisions,
         rpc=rpc,
     )
     to_screen = json_file == Path("-")
@@ -119,7 +137,7 @@ def demo(
         from blindfair.cli.demo.demo import run_demo
         from blindfair.cli.demo.results import show_results
 
-        finished = run_demo(job, home, screen, report=report is not None)
+        finished = run_demo(job, home, screen, report=report is not None, accounts=accounts)
     show_results(progress if to_screen else Console(), finished.trades, finished.honest, finished.utility)
     if report is not None:
         write_folder(report, finished.files)
@@ -153,6 +171,23 @@ def deploy(
     from blindfair.cli.deploying import deploy_contract
 
     deploy_contract(rpc, chain_id, keystore, password_file, folder, Output(json_file))
+
+
+def _accounts(
+    seller: Path | None, buyer: Path | None, password_file: Path | None, finality_depth: int | None, rpc: str | None
+) -> "DemoAccounts | None":
+    if seller is None and buyer is None:
+        return None
+    if seller is None or buyer is None or rpc is None:
+        raise InvalidOption(
+            "--seller-keystore, --buyer-keystore and --rpc go together",
+            expected="all three, or --rpc alone",
+            found="one of the keystores, or no node",
+            hint="make accounts with blindfair account create, and send both some money",
+        )
+    from blindfair.cli.demo.public import DemoAccounts
+
+    return DemoAccounts(seller, buyer, password_file, finality_depth)
 
 
 @contextmanager

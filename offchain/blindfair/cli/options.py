@@ -1,6 +1,9 @@
 """Options that several commands have, spelled and explained once. Nothing slow to load: help is to come at once."""
 
-from dataclasses import dataclass
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +39,10 @@ FinalityDepth = Annotated[
     typer.Option(metavar="BLOCKS", help="Blocks on top that make a block final; else the node says what is final."),
 ]
 Poll = Annotated[float, typer.Option(metavar="SECONDS", help="How often to look for what is new.", min=0.05, max=3600)]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", metavar="ADDRESS", help="The token that prices are in; ether if not given."),
+]
 KeystoreFile = Annotated[Path, typer.Option("--keystore", metavar="FILE", help="The encrypted keystore.")]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the result here; - for standard output.")
@@ -46,21 +53,53 @@ JsonFile = Annotated[
 class Begun:
     """Where a party begins: its directory, what it shares with the other side, and the account it acts with."""
 
-    directory: Path
-    mail: Path
-    rpc: str
-    deployment: Path
-    keystore: Path | None
-    password_file: Path | None
-    finality_depth: int | None
+    directory: Directory
+    mail: Mail
+    rpc: Rpc
+    deployment: DeploymentFile
+    keystore: Keystore = None
+    password_file: PasswordFile = None
+    finality_depth: FinalityDepth = None
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
     """Where a party goes on: its directory, and what has moved since it began there."""
 
-    directory: Path
-    password_file: Path | None
-    keystore: Path | None = None
-    rpc: str | None = None
-    mail: Path | None = None
+    directory: Directory
+    password_file: PasswordFile = None
+    keystore: Keystore = None
+    rpc: RememberedRpc = None
+    mail: RememberedMail = None
+
+
+_GROUPS = (Begun, Resumed)
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the fields of each parameter of the kinds `Begun` and `Resumed` as options of their own."""
+    given = inspect.signature(command, eval_str=True).parameters
+    groups = {name: parameter.annotation for name, parameter in given.items() if parameter.annotation in _GROUPS}
+
+    @functools.wraps(command)
+    def spread(**options: object) -> None:
+        for name, kind in groups.items():
+            options[name] = kind(**{field.name: options.pop(field.name) for field in fields(kind)})
+        command(**options)
+
+    def parameters() -> Iterator[inspect.Parameter]:
+        for name, parameter in given.items():
+            if name not in groups:
+                yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+                continue
+            for field in fields(groups[name]):
+                default = inspect.Parameter.empty if field.default is MISSING else field.default
+                yield inspect.Parameter(
+                    field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=field.type
+                )
+
+    shown = [*parameters()]
+    spread.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    spread.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    del spread.__wrapped__
+    return spread

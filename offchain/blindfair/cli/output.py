@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from blindfair.cli.demo.lines import Lines
+from blindfair.cli.lines import Lines
 from blindfair.cli.targets import check_file_target, write_file
 from blindfair.protocol.documents import Document
 

@@ -9,12 +9,14 @@ itself (`sealing`).
 from blindfair.protocol.errors import FieldMismatch, MalformedMessage, MessageTooLarge
 from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
 from blindfair.protocol.quantities import Address
-from blindfair.protocol.sealing import seal, sealed_size, unseal
+from blindfair.protocol.sealing import Seal, sealed_size, unseal
 
 MAGIC = b"BFL1"
 _ADDRESS = 20
-_HEAD = len(MAGIC) + _ADDRESS
-LETTER_LIMIT = _HEAD + sealed_size(ENVELOPE_LIMIT)
+HEAD_SIZE = len(MAGIC) + _ADDRESS
+"""Bytes before the sealed message."""
+
+LETTER_LIMIT = HEAD_SIZE + sealed_size(ENVELOPE_LIMIT)
 """Bytes of any letter."""
 
 
@@ -28,12 +30,29 @@ def is_letter(data: bytes) -> bool:
     return data[: len(MAGIC)] == MAGIC
 
 
-def seal_letter(message: bytes, *, sender: Address, receiver: Address, key: bytes) -> bytes:
-    """The letter with a signed message in it, for the holder of the X25519 public key `key`.
+def letter_size(message: int) -> int:
+    """Bytes of the letter with a message of so many bytes in it."""
+    return HEAD_SIZE + sealed_size(message)
 
-    Another one each time. Raises `MalformedMessage` for a key that is not usable.
+
+def letter_sender(head: bytes) -> Address | None:
+    """Whom a letter names as its sender, from its first `HEAD_SIZE` bytes; None for what is no letter.
+
+    A claim, until the message inside is read.
     """
-    return MAGIC + _raw(sender) + seal(key, letter_info(sender, receiver), message)
+    if not is_letter(head) or len(head) < HEAD_SIZE:
+        return None
+    return Address("0x" + head[len(MAGIC) : HEAD_SIZE].hex())
+
+
+def new_letter_seal(*, sender: Address, receiver: Address, key: bytes) -> Seal:
+    """A seal for one letter to the holder of the X25519 public key `key`. Raises `MalformedMessage` for another key."""
+    return Seal.new(key, letter_info(sender, receiver))
+
+
+def seal_letter(message: bytes, seal: Seal, *, sender: Address) -> bytes:
+    """The letter with a signed message in it: the same bytes for the same seal."""
+    return MAGIC + _raw(sender) + seal.close(message)
 
 
 def open_letter(letter: bytes, *, receiver: Address, private: bytes) -> tuple[Address, bytes]:
@@ -44,10 +63,10 @@ def open_letter(letter: bytes, *, receiver: Address, private: bytes) -> tuple[Ad
     """
     if len(letter) > LETTER_LIMIT:
         raise MessageTooLarge("The letter is larger than any may be", expected=LETTER_LIMIT, found=len(letter))
-    if not is_letter(letter) or len(letter) < _HEAD:
-        raise MalformedMessage("This is no letter", expected=f"{_HEAD} bytes before the seal", found=len(letter))
-    sender = Address("0x" + letter[len(MAGIC) : _HEAD].hex())
-    return sender, unseal(private, letter_info(sender, receiver), letter[_HEAD:], ENVELOPE_LIMIT)
+    sender = letter_sender(letter[:HEAD_SIZE])
+    if sender is None:
+        raise MalformedMessage("This is no letter", expected=f"{HEAD_SIZE} bytes before the seal", found=len(letter))
+    return sender, unseal(private, letter_info(sender, receiver), letter[HEAD_SIZE:], ENVELOPE_LIMIT)
 
 
 def check_sender(named: Address, signer: Address) -> None:

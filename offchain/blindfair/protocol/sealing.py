@@ -62,24 +62,42 @@ def check_sealing_key(public: bytes) -> None:
     seal(public, b"", b"")
 
 
-def seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
-    """Seal to the holder of the private key of `public`, bound to `info`.
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A fresh file key, wrapped for one receiver. For one content alone: with another one nonces would repeat."""
 
-    The result is the wrapped file key and the segments: `sealed_size(len(plaintext))` bytes. Raises `MalformedMessage`
-    for a public key that is no usable point of the curve.
-    """
-    file_key = secrets.token_bytes(FILE_KEY_SIZE)
-    try:
-        wrapped = _SUITE.encrypt(file_key, X25519PublicKey.from_public_bytes(public), info)
-    except ValueError as error:
-        raise MalformedMessage("The public key to seal to is not usable", expected="an X25519 key") from error
-    aead = ChaCha20Poly1305(file_key)
-    segments = [wrapped]
-    last = _segment_count(len(plaintext)) - 1
-    for number in range(last + 1):
-        segment = plaintext[number * SEGMENT_SIZE : (number + 1) * SEGMENT_SIZE]
-        segments.append(aead.encrypt(_nonce(number, number == last), segment, None))
-    return b"".join(segments)
+    file_key: bytes = field(repr=False)
+    """32 bytes. Secret."""
+
+    wrapped: bytes
+    """The file key as it travels, `WRAPPED_SIZE` bytes."""
+
+    @classmethod
+    def new(cls, public: bytes, info: bytes) -> "Seal":
+        """For the holder of the private key of `public`, bound to `info`.
+
+        Raises `MalformedMessage` for a public key that is no usable point of the curve.
+        """
+        file_key = secrets.token_bytes(FILE_KEY_SIZE)
+        try:
+            return cls(file_key, _SUITE.encrypt(file_key, X25519PublicKey.from_public_bytes(public), info))
+        except ValueError as error:
+            raise MalformedMessage("The public key to seal to is not usable", expected="an X25519 key") from error
+
+    def close(self, plaintext: bytes) -> bytes:
+        """The wrapped file key and the segments: `sealed_size(len(plaintext))` bytes, the same each time."""
+        aead = ChaCha20Poly1305(self.file_key)
+        segments = [self.wrapped]
+        last = _segment_count(len(plaintext)) - 1
+        for number in range(last + 1):
+            segment = plaintext[number * SEGMENT_SIZE : (number + 1) * SEGMENT_SIZE]
+            segments.append(aead.encrypt(_nonce(number, number == last), segment, None))
+        return b"".join(segments)
+
+
+def seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
+    """`plaintext` under a new `Seal`: other bytes each time. Raises `MalformedMessage` for an unusable public key."""
+    return Seal.new(public, info).close(plaintext)
 
 
 def unseal(private: bytes, info: bytes, sealed: bytes, limit: int) -> bytes:

@@ -5,23 +5,23 @@ from typing import Annotated
 
 import typer
 
+from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.cli.options import (
     POLL,
     Begun,
     DeploymentFile,
     Directory,
-    FinalityDepth,
     JsonFile,
     Keystore,
-    Mail,
     PasswordFile,
     Poll,
-    RememberedMail,
-    RememberedRpc,
     Resumed,
     Rpc,
+    Token,
+    grouped,
 )
 from blindfair.cli.output import Output
+from blindfair.cli.usual import MODELS
 
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
 
@@ -49,13 +49,12 @@ def find(
 
 
 @app.command()
+@grouped
 def evaluate(
     label: Annotated[str, typer.Option(metavar="COLUMN", help="The column to predict, as in the listing.")],
-    budget: Annotated[str, typer.Option(metavar="ETHER", help="The most that is paid; gas comes on top.")],
-    directory: Directory,
-    mail: Mail,
-    rpc: Rpc,
-    deployment: DeploymentFile,
+    budget: Annotated[str, typer.Option(metavar="AMOUNT", help="The most that is paid; gas comes on top.")],
+    begun: Begun,
+    token: Token = None,
     listing: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="The listing; needed if the chain has more than one.")
     ] = None,
@@ -74,17 +73,27 @@ def evaluate(
         typer.Option(metavar="COLUMN", help="A column that the listing does not have. May be repeated."),
     ] = None,
     price_per_record: Annotated[
-        str | None, typer.Option(metavar="ETHER", help="What you offer for a record; the seller's least if not given.")
+        str | None, typer.Option(metavar="AMOUNT", help="What you offer for a record; the seller's least if not given.")
     ] = None,
     value: Annotated[
-        str | None, typer.Option(metavar="ETHER", help="What one more good record is worth to you.")
+        str | None, typer.Option(metavar="AMOUNT", help="What one more good record is worth to you.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides division and choice.", min=0, max=2**32 - 1)] = 0,
-    audit_rows: Annotated[int, typer.Option(help="Selected records to audit before paying.")] = 59,
+    audit_rows: Annotated[int, typer.Option(help="Selected records to audit before paying.")] = AUDIT_ROWS,
     least_audit_rows: Annotated[int | None, typer.Option(help="Fewer than --audit-rows will do from here on.")] = None,
-    keystore: Keystore = None,
-    password_file: PasswordFile = None,
-    finality_depth: FinalityDepth = None,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="What you learn by: logistic, or mlp, a small neural network.")
+    ] = MODELS[0],
+    release_on_chain: Annotated[
+        bool,
+        typer.Option(
+            "--release-on-chain", help="Release by a transaction of your own, not by a signature that the seller uses."
+        ),
+    ] = False,
+    refund_to: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Where money goes that you take back; your account if not given."),
+    ] = None,
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
@@ -95,29 +104,31 @@ def evaluate(
     from blindfair.cli.buyer.options import PurchaseOptions
     from blindfair.cli.buyer.own_records import TableOptions, chosen_tables
     from blindfair.cli.buyer.running import run_evaluate
+    from blindfair.cli.party.money import chosen_money
 
+    output = Output(json_file)
     purchase = PurchaseOptions(
         listing=listing,
+        money=chosen_money(token, begun.rpc, begun.deployment).to_document(),
         budget=budget,
         price_per_record=price_per_record,
         value=value,
         audit_rows=audit_rows,
         least_audit_rows=audit_rows if least_audit_rows is None else least_audit_rows,
+        model=model,
+        release_on_chain=release_on_chain,
+        refund_to=refund_to,
     )
     tables = TableOptions(label, leave_out or [], categorical or [], seed)
-    begun = Begun(directory, mail, rpc, deployment, keystore, password_file, finality_depth)
-    run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, Output(json_file))
+    run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output)
 
 
 @app.command()
+@grouped
 def buy(
-    directory: Directory,
+    resumed: Resumed,
     yes: Annotated[bool, typer.Option("--yes", help="Pay without being asked.")] = False,
     export: ExportFile = None,
-    password_file: PasswordFile = None,
-    keystore: Keystore = None,
-    rpc: RememberedRpc = None,
-    mail: RememberedMail = None,
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
@@ -127,24 +138,21 @@ def buy(
     """
     from blindfair.cli.buyer.running import run_buy
 
-    run_buy(Resumed(directory, password_file, keystore, rpc, mail), export, poll, Output(json_file), confirmed=yes)
+    run_buy(resumed, export, poll, Output(json_file), confirmed=yes)
 
 
 @app.command()
+@grouped
 def resume(
-    directory: Directory,
+    resumed: Resumed,
     export: ExportFile = None,
-    password_file: PasswordFile = None,
-    keystore: Keystore = None,
-    rpc: RememberedRpc = None,
-    mail: RememberedMail = None,
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
     """Go on after an interruption: with the purchase if it was agreed to, else with the evaluation."""
     from blindfair.cli.buyer.running import run_resume
 
-    run_resume(Resumed(directory, password_file, keystore, rpc, mail), export, poll, Output(json_file))
+    run_resume(resumed, export, poll, Output(json_file))
 
 
 @app.command()
@@ -159,15 +167,13 @@ def status(directory: Directory, json_file: JsonFile = None) -> None:
 
 
 @app.command()
+@grouped
 def export(
-    directory: Directory,
+    resumed: Resumed,
     to: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write.")],
-    password_file: PasswordFile = None,
-    keystore: Keystore = None,
-    rpc: RememberedRpc = None,
     json_file: JsonFile = None,
 ) -> None:
     """Write the bought records as CSV."""
     from blindfair.cli.buyer.running import run_export
 
-    run_export(Resumed(directory, password_file, keystore, rpc), to, Output(json_file))
+    run_export(resumed, to, Output(json_file))

@@ -11,6 +11,7 @@ from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
 from blindfair.influence.arrays import Floats
 from blindfair.pricing.functions import UniformPricing
+from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Wei
@@ -40,8 +41,8 @@ class ListingValuer:
         if offered is not None and offered < reserve:
             raise InvalidOption(
                 "The offered price of a record is under what the seller takes",
-                expected=f"at least {reserve} wei",
-                found=f"{offered} wei",
+                expected=f"at least {self._purchase.prices.show(reserve)}",
+                found=self._purchase.prices.show(offered),
                 hint="offer more in another directory, or buy elsewhere; nothing was asked",
             )
         valuer = self._valuer(manifest)
@@ -68,5 +69,6 @@ class ListingValuer:
                 seed=self._tables.seed,
                 categorical=self._tables.categorical,
                 good_record_value=self._purchase.good_record_value,
+                learner=LEARNERS[self._purchase.model](),
             )
         return self._made

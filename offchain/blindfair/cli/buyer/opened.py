@@ -18,7 +18,9 @@ from blindfair.cli.party.access import open_surroundings
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import advance
+from blindfair.cli.usual import QUERIES
 from blindfair.influence.threads import one_thread
+from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address
@@ -62,10 +64,11 @@ def opened_purchase(
         raise JournalDamaged("The settings lack the listing that is bought from", found=directory)
     own = tables.read({name: directory / name for name in settings.tables})
     surroundings = open_surroundings(settings, password_file, screen.event)
-    width = tables.schema(own).width
+    learner = LEARNERS[options.model]()
+    width = learner.dimension(tables.schema(own), len(own.train) + len(own.validation))
 
     def tell_estimate(manifest: Manifest) -> None:
-        chosen = plan(manifest.terms.precision_bits, manifest.record_count, width, 1)
+        chosen = plan(manifest.terms.precision_bits, manifest.record_count, width, QUERIES)
         found = chosen.estimate
         screen.lines.item(
             "takes",

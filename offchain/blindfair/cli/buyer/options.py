@@ -3,7 +3,9 @@
 from dataclasses import asdict, dataclass, fields
 
 from blindfair.agents.policy import BuyerPolicy
-from blindfair.cli.amounts import parse_ether
+from blindfair.cli.addresses import parse_address
+from blindfair.cli.amounts import Money
+from blindfair.cli.usual import check_model
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged
 from blindfair.protocol.quantities import ListingId, Wei
@@ -11,14 +13,19 @@ from blindfair.protocol.quantities import ListingId, Wei
 
 @dataclass(frozen=True, slots=True)
 class PurchaseOptions:
-    """From which listing (hexadecimal, None for the only one), and for how much: amounts in ether as text."""
+    """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `money`, a `Money`
+    as a document. `model` is what the buyer learns by, `refund_to` an address."""
 
     listing: str | None
+    money: Document
     budget: str
     price_per_record: str | None
     value: str | None
     audit_rows: int
     least_audit_rows: int
+    model: str
+    release_on_chain: bool
+    refund_to: str | None
 
     @classmethod
     def from_document(cls, document: Document) -> "PurchaseOptions":
@@ -35,26 +42,37 @@ class PurchaseOptions:
     def policy(self) -> BuyerPolicy:
         """What the agent decides by. Raises InvalidOption."""
         return BuyerPolicy(
-            budget=parse_ether(self.budget), audit_rows=self.audit_rows, least_audit_rows=self.least_audit_rows
+            budget=self.prices.parse(self.budget),
+            token=self.prices.token,
+            audit_rows=self.audit_rows,
+            least_audit_rows=self.least_audit_rows,
+            releases_by_letter=not self.release_on_chain,
+            refund_to=None if self.refund_to is None else parse_address(self.refund_to, "--refund-to"),
         )
 
     def check(self) -> None:
         """Read everything once. Raises InvalidOption."""
         self.policy()
+        check_model(self.model)
         for amount in (self.price_per_record, self.value):
             if amount is not None:
-                parse_ether(amount)
+                self.prices.parse(amount)
         _ = self.listing_id
+
+    @property
+    def prices(self) -> Money:
+        """What all amounts are in. Raises JournalDamaged."""
+        return Money.from_document(self.money)
 
     @property
     def offered(self) -> Wei | None:
         """What is offered for a record. Raises InvalidOption."""
-        return None if self.price_per_record is None else parse_ether(self.price_per_record)
+        return None if self.price_per_record is None else self.prices.parse(self.price_per_record)
 
     @property
     def good_record_value(self) -> Wei | None:
         """What one more good record is worth to the buyer. Raises InvalidOption."""
-        return None if self.value is None else parse_ether(self.value)
+        return None if self.value is None else self.prices.parse(self.value)
 
     @property
     def listing_id(self) -> ListingId | None:

@@ -8,10 +8,12 @@ import typer
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.journal import Journal
 from blindfair.agents.valuer import Choice
-from blindfair.chain.costs import gas_price
+from blindfair.cli.amounts import Money
+from blindfair.cli.buyer.distrust import remember_failure
 from blindfair.cli.buyer.endings import raise_failure
 from blindfair.cli.buyer.export import BOUGHT, export_bought
 from blindfair.cli.buyer.opened import CONFIRMED, opened_purchase
+from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
 from blindfair.cli.output import Output
 from blindfair.cli.party.screen import Screen
@@ -38,7 +40,8 @@ def show_scores(directory: Path, settings: Settings, password_file: Path | None,
         evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
-        show_evaluation(output.lines, evaluated, choice, scores)
+        prices = PurchaseOptions.from_document(settings.options).prices
+        show_evaluation(output.lines, evaluated, choice, scores, prices)
         if choice.records:
             output.lines.item("next", f"blindfair buyer buy --directory {directory}")
         output.document(evaluation_document(evaluated, choice, scores))
@@ -61,13 +64,15 @@ def complete(
     """
     with Screen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
         buyer, turns = purchase.buyer, Turns(screen, poll)
+        prices = PurchaseOptions.from_document(settings.options).prices
         if buyer.outcome is None:
             _, choice = turns.until(purchase.evaluated)
-            if choice.records and not _agreed(buyer, choice, screen, output, confirmed):
+            if choice.records and not _agreed(buyer, choice, prices, screen, confirmed):
                 output.lines.item("", "nothing was bought; the same command asks again")
                 output.document({"final": None, "reason": "not agreed to"})
                 return
         outcome = turns.until(purchase.ended)
+        remember_failure(settings.keystore, buyer.listing, outcome)
         screen.still()
         if buyer.bought():
             target = export or directory / BOUGHT
@@ -77,19 +82,13 @@ def complete(
     raise_failure(outcome, refunded_by_clock=refunded_by_clock)
 
 
-def _agreed(buyer: Buyer, choice: Choice, screen: Screen, output: Output, confirmed: bool) -> bool:
+def _agreed(buyer: Buyer, choice: Choice, prices: Money, screen: Screen, confirmed: bool) -> bool:
     """Whether to pay: agreed to before, now by option, or now by the owner's answer. Raises InsufficientFunds."""
     if buyer.journal.intent(CONFIRMED) is not None:
         return True
     buyer.wallet.check_means(buyer.policy.token, choice.price, buyer.policy.gas_reserve, "the price")
     screen.still()
-    show_costs(
-        screen.lines,
-        choice.price,
-        gas_price(buyer.exchange.web3),
-        buyer.exchange.balance(buyer.address),
-        buyer.review().listing.manifest.chunk_size,
-    )
+    show_costs(screen.lines, buyer, choice.price, prices)
     if not confirmed:
         if not sys.stdin.isatty():
             raise InvalidOption(

@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 
 from blindfair.agents.books import buyer_books
+from blindfair.agents.buyer import Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.valuer import Choice
-from blindfair.chain.costs import ACCEPT, RELEASE, dispute_gas
+from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
 from blindfair.chain.exchange import CommittedEvent
-from blindfair.cli.amounts import show_ether
-from blindfair.cli.demo.lines import Lines
+from blindfair.cli.amounts import IN_ETHER, Money, show_ether
+from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.influence.arrays import Floats
 from blindfair.protocol.documents import Document
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ListingId, Wei
+from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
 
 
 def found_document(events: Sequence[CommittedEvent], manifests: Mapping[ListingId, Manifest]) -> Document:
@@ -49,8 +50,13 @@ def _manifest(manifest: Manifest) -> Document:
     }
 
 
-def show_found(lines: Lines, events: Sequence[CommittedEvent], manifests: Mapping[ListingId, Manifest]) -> None:
-    """The same for people."""
+def show_found(
+    lines: Lines,
+    events: Sequence[CommittedEvent],
+    manifests: Mapping[ListingId, Manifest],
+    monies: Mapping[Address, Money],
+) -> None:
+    """The same for people; `monies` are the tokens that are known."""
     if not events:
         lines.item("find", "nothing is listed on this chain")
     for event in events:
@@ -64,10 +70,18 @@ def show_found(lines: Lines, events: Sequence[CommittedEvent], manifests: Mappin
         lines.item("", f"columns: {columns}", style="dim")
         lines.item(
             "",
-            f"at least {show_ether(manifest.terms.reserve_price)} ether a record, "
+            f"at least {_reserve(manifest, monies)} a record, "
             f"{manifest.terms.precision_bits} bits a score, {manifest.terms.evaluations} evaluations in all",
         )
         lines.item("", f"licence: {manifest.licence}; consent: {manifest.consent}", style="dim")
+
+
+def _reserve(manifest: Manifest, monies: Mapping[Address, Money]) -> str:
+    token = manifest.terms.tokens[0]
+    if token not in monies:
+        return f"{manifest.terms.reserve_price} units of {token}"
+    money = monies[token]
+    return money.show(manifest.terms.reserve_price) + ("" if money == IN_ETHER else f" (token {token})")
 
 
 def evaluation_document(evaluated: Evaluated, choice: Choice, scores: Floats) -> Document:
@@ -85,7 +99,7 @@ def evaluation_document(evaluated: Evaluated, choice: Choice, scores: Floats) ->
     }
 
 
-def show_evaluation(lines: Lines, evaluated: Evaluated, choice: Choice, scores: Floats) -> None:
+def show_evaluation(lines: Lines, evaluated: Evaluated, choice: Choice, scores: Floats, prices: Money) -> None:
     """The same for people."""
     low, median, high = np.percentile(scores, [0, 50, 100])
     numbers = choice.numbers
@@ -99,7 +113,7 @@ def show_evaluation(lines: Lines, evaluated: Evaluated, choice: Choice, scores: 
         f"{numbers['clean_share']:.0%} of the offer looks as good as your own records, between "
         f"{numbers['clean_share_low']:.0%} and {numbers['clean_share_high']:.0%}",
     )
-    lines.item("price", f"{len(choice.records):,} records for {show_ether(choice.price)} ether")
+    lines.item("price", f"{len(choice.records):,} records for {prices.show(choice.price)}")
     if choice.records:
         lines.item(
             "worth",
@@ -110,14 +124,19 @@ def show_evaluation(lines: Lines, evaluated: Evaluated, choice: Choice, scores: 
         lines.item("but", reason, style="yellow")
 
 
-def show_costs(lines: Lines, price: Wei, gas_price: Wei, balance: Wei, chunk_size: int) -> None:
-    """What paying takes, before it is done."""
-    happy = Wei((ACCEPT + RELEASE) * gas_price)
+def show_costs(lines: Lines, buyer: Buyer, price: Wei, prices: Money) -> None:
+    """What paying takes, before it is done. Raises NodeFailure."""
+    exchange = buyer.exchange
+    chunk_size = buyer.review().listing.manifest.chunk_size
+    gas = Gas((ACCEPT if prices == IN_ETHER else ACCEPT_TOKEN) + (0 if buyer.policy.releases_by_letter else RELEASE))
+    has = f"{show_ether(exchange.balance(buyer.address))} ether"
+    if prices != IN_ETHER:
+        has += f" and {prices.show(exchange.balance(buyer.address, prices.token))}"
+    cost = show_ether(gas * gas_price(exchange.web3))
     lines.item(
         "pays",
-        f"{show_ether(price)} ether, locked until the records are verified, and about {ACCEPT + RELEASE:,} gas, "
-        f"{show_ether(happy)} ether now; a dispute would take {dispute_gas(chunk_size):,} gas; the account has "
-        f"{show_ether(balance)}",
+        f"{prices.show(price)}, locked until the records are verified, and about {gas:,} gas, {cost} ether now; "
+        f"a dispute would take {dispute_gas(chunk_size):,} gas; the account has {has}",
     )
 
 

@@ -1,9 +1,13 @@
 """What the buyer's commands do."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from blindfair.chain.deployment import open_exchange
+from blindfair.chain.exchange import DataExchange
+from blindfair.cli.amounts import IN_ETHER, Money
+from blindfair.cli.buyer.distrust import check_trusted
 from blindfair.cli.buyer.find import ask_sellers, the_listing
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
@@ -11,11 +15,13 @@ from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings, open_surroundings, read_deployment
+from blindfair.cli.party.money import money_of
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings, begin, is_begun, load, resumed_settings, save
 from blindfair.cli.targets import check_file_target
+from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ListingId
+from blindfair.protocol.quantities import ETHER, Address, ListingId
 
 ROLE = "buyer"
 
@@ -33,16 +39,27 @@ def run_find(
     place = read_deployment(deployment)
     manifests: Mapping[ListingId, Manifest] = {}
     if mail is None or keystore is None:
-        events = open_exchange(rpc, place).listings()
+        exchange = open_exchange(rpc, place)
+        events = exchange.listings()
     else:
         settings = Settings(ROLE, place, rpc, mail.resolve(), keystore.resolve(), None, {}, {})
         with Screen() as screen:
             surroundings = open_surroundings(settings, password_file, screen.event)
-            events = surroundings.exchange.listings()
+            exchange = surroundings.exchange
+            events = exchange.listings()
             screen.waiting("the answers of the sellers")
             manifests = ask_sellers(surroundings, events, wait=wait)
-    show_found(output.lines, events, manifests)
+    show_found(output.lines, events, manifests, _monies(exchange, manifests))
     output.document(found_document(events, manifests))
+
+
+def _monies(exchange: DataExchange, manifests: Mapping[ListingId, Manifest]) -> dict[Address, Money]:
+    """What the prices are in, as far as the tokens say how they are counted: a listing may name anything."""
+    found = {ETHER: IN_ETHER}
+    for token in {manifest.terms.tokens[0] for manifest in manifests.values()} - {ETHER}:
+        with contextlib.suppress(InvalidOption, NodeFailure):
+            found[token] = money_of(exchange, token)
+    return found
 
 
 def run_evaluate(
@@ -62,6 +79,8 @@ def run_evaluate(
     options = {**purchase.to_document(), "tables": tables.to_document()}
     settings = begun_settings(ROLE, begun, options)
     event = the_listing(open_exchange(begun.rpc, settings.deployment), purchase.listing_id or _begun(begun.directory))
+    if not is_begun(begun.directory):
+        check_trusted(settings.keystore, event.listing)
     options |= {"listing": "0x" + event.listing.hex(), "seller": event.seller}
     settings = begin(
         begun.directory,

@@ -12,21 +12,20 @@ import numpy as np
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer import Buyer
-from blindfair.agents.policy import BuyerPolicy, SellerPolicy
+from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
 from blindfair.agents.seller import Seller
 from blindfair.agents.stock import Stock
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.chain.transactions import calldata_size
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.cli.demo.options import (
-    AUDIT_ROWS,
-    GRANT,
     LEAST_AUDIT_ROWS,
     OPENED_SHARE,
     PRICE_PER_RECORD,
 )
 from blindfair.cli.demo.prepared import Prepared
-from blindfair.cli.demo.world import World
+from blindfair.cli.demo.world import GRANTED, World
+from blindfair.cli.usual import PRECISION_BITS, QUERIES
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.manifest import Terms
@@ -34,12 +33,7 @@ from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import ETHER, TransactionHash, Wei
 from blindfair.protocol.records import RecordEncoding, encode_row
 
-CASES = ("honest", "corrupted_chunk", "no_reveal", "inflated_scores", "silent_buyer")
-
-PRECISION_BITS = 32
 EVALUATIONS = 4
-QUERIES = 2
-"""Queries of an evaluation that the seller allows for: the default asks for the class besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +101,9 @@ def stock_of(job: Prepared) -> Stock:
 def make_parties(world: World, case: str, job: Prepared) -> Parties:
     """Seller and buyer of one case, in directories of their own, each with its grant."""
     scenario, options = job.scenario, job.options
-    surroundings = world.surroundings(case)
     kind = {"corrupted_chunk": CorruptingSeller, "inflated_scores": InflatingSeller}.get(case, Seller)
-    seller = kind(world.directory / case / "seller", surroundings, stock_of(job), SellerPolicy())
+    at = world.directory / case
+    seller = kind(at / "seller", world.surroundings(case, Seller.role), stock_of(job), SellerPolicy())
     if isinstance(seller, InflatingSeller):
         flipped = np.flatnonzero(scenario.truth.flipped)
         # Where no label is wrong it inflates what it likes.
@@ -127,15 +121,15 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
         learner=LEARNERS[options.model](),
     )
     buyer = Buyer(
-        world.directory / case / "buyer",
-        surroundings,
+        at / "buyer",
+        world.surroundings(case, Buyer.role),
         valuer,
         BuyerPolicy(budget=options.budget, audit_rows=AUDIT_ROWS, least_audit_rows=LEAST_AUDIT_ROWS),
         seller=seller.address,
         listing=seller.listing,
     )
     for agent in (seller, buyer):
-        world.fund(agent.address)
+        world.fund(agent)
     return Parties(seller, buyer, valuer)
 
 
@@ -188,11 +182,13 @@ def result_of(world: World, case: str, parties: Parties, seconds: float) -> Trad
         gas=dict(gas),
         sizes=dict(sizes),
         transactions=transactions,
-        calldata=sum(
-            calldata_size(world.chain.web3, TransactionHash(bytes.fromhex(sent[2:]))) for sent in transactions.values()
-        ),
+        calldata=sum(calldata_size(world.exchange.web3, _hash(sent)) for sent in transactions.values()),
         seconds=seconds,
     )
+
+
+def _hash(text: str) -> TransactionHash:
+    return TransactionHash(bytes.fromhex(text[2:]))
 
 
 def _named(step: str) -> str:
@@ -203,6 +199,6 @@ def _named(step: str) -> str:
 
 
 def _delta(world: World, agent: Agent) -> int:
-    """What the agent has more than it was given, fees added back."""
+    """What the agent has more than at the beginning, fees added back."""
     owned = world.exchange.balance(agent.address) + world.exchange.free_balance(agent.address, ETHER)
-    return owned + sum(receipt["fee"] for receipt in agent.receipts().values()) - GRANT
+    return owned + sum(receipt["fee"] for receipt in agent.receipts().values()) - int(agent.journal.get(GRANTED) or 0)

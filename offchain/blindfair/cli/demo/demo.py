@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.cli.demo.cases import CASES, TradeResult, make_parties, run_case
+from blindfair.cli.demo.cases import TradeResult, make_parties, run_case
 from blindfair.cli.demo.estimate import estimate_demo
 from blindfair.cli.demo.prepared import Prepared
+from blindfair.cli.demo.public import DemoAccounts, PublicWorld
 from blindfair.cli.demo.screen import Screen
 from blindfair.cli.demo.summary import HonestTrade, review, to_document
-from blindfair.cli.demo.world import World
+from blindfair.cli.demo.world import ObedientWorld, World
 from blindfair.influence.threads import one_thread
 from blindfair.pricing.learners import LEARNERS, Learner
-from blindfair.pricing.utility import SEEDS, SHARE, Utility, measure_utility
+from blindfair.pricing.utility import SHARE, Utility, measure_utility
 from blindfair.protocol import errors
 from blindfair.protocol.documents import Document
 
@@ -33,21 +34,26 @@ class Finished:
     document: Document
 
 
-def run_demo(job: Prepared, directory: Path, screen: Screen, *, report: bool) -> Finished:
+def run_demo(
+    job: Prepared, directory: Path, screen: Screen, *, report: bool, accounts: DemoAccounts | None = None
+) -> Finished:
     """Run the demo in `directory`, held for it, or on from where it was when its process ended.
 
-    Raises what ended the honest trade, if an error did.
+    Raises what ended the honest trade, if an error did, and InvalidOption for a node that is none for development
+    without `accounts`, or for one that is with them.
     """
     shares = (SHARE, *CURVE) if report else (SHARE,)
+    divisions = job.options.divisions
     learner = LEARNERS[job.options.model]()
     seconds: dict[str, float] = {}
     trades: dict[str, TradeResult] = {}
     files: dict[str, bytes] = {}
     with one_thread():
-        screen.estimate(estimate_demo(job.scenario, job.schema, learner, seeds=len(SEEDS), shares=shares))
-        world = World(directory, screen.event, job.options.rpc)
+        world = _open_world(directory, screen, job.options.rpc, accounts)
         try:
-            for case in CASES:
+            estimate = estimate_demo(job.scenario, job.schema, learner, seeds=divisions, shares=shares)
+            screen.estimate(estimate, len(world.cases))
+            for case in world.cases:
                 with _timed(seconds, case), screen.case(case):
                     trades[case] = _trade(world, case, job)
             with _timed(seconds, "utility"):
@@ -67,6 +73,14 @@ def run_demo(job: Prepared, directory: Path, screen: Screen, *, report: bool) ->
     return Finished(trades, honest, utility, files, to_document(trades, honest, utility, seconds, job.options.seed))
 
 
+def _open_world(directory: Path, screen: Screen, rpc: str | None, accounts: DemoAccounts | None) -> World:
+    if rpc is None or accounts is None:
+        return ObedientWorld(directory, screen.event, rpc)
+    world = PublicWorld(directory, screen.event, rpc, accounts)
+    screen.real_chain()
+    return world
+
+
 def _trade(world: World, case: str, job: Prepared) -> TradeResult:
     parties = make_parties(world, case, job)
     try:
@@ -82,9 +96,10 @@ def _trade(world: World, case: str, job: Prepared) -> TradeResult:
 
 
 def _measure(job: Prepared, screen: Screen, shares: tuple[float, ...], learner: Learner) -> Utility:
-    with screen.seeds(len(SEEDS)) as advance:
+    with screen.seeds(job.options.divisions) as advance:
         return measure_utility(
             job.table,
+            seeds=range(job.options.divisions),
             shares=shares,
             flip_share=job.options.flipped,
             duplicate_share=job.options.duplicates,

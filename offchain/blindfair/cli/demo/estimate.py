@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindfair.blind.plan import plan
-from blindfair.cli.demo.cases import PRECISION_BITS, QUERIES
+from blindfair.cli.usual import PRECISION_BITS, QUERIES
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.scenario import Scenario

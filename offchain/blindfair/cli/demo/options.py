@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.cli.amounts import ETHER_UNIT, show_ether
+from blindfair.cli.usual import MODELS, check_model
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption, OfferTooSmall
 from blindfair.protocol.quantities import Wei
 
@@ -19,14 +20,12 @@ LARGEST_BUDGET = Wei(9 * ETHER_UNIT)
 OPENED_SHARE = 0.2
 """Share of a selection that the demo's seller opens for nothing, for the audit."""
 
-AUDIT_ROWS, LEAST_AUDIT_ROWS = 59, 30
-"""Rows to audit, and the fewest that do where they cost nothing: 95 % and 79 % sure to see that 5 % of a large
+LEAST_AUDIT_ROWS = 30
+"""The fewest rows to audit, instead of `AUDIT_ROWS`, where they cost nothing: 79 % sure to see that 5 % of a large
 selection are fake (PROTOCOL 5.5). Where fewer are opened for nothing, the sample is bought (PROTOCOL 5.6)."""
 
-MODELS = ("logistic", "mlp")
-"""What the buyer may learn by, `LEARNERS` of the pricing room, which would take long to load here."""
-
 _LARGEST_SHARE = 0.9
+_MOST_DIVISIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +46,23 @@ class DemoOptions:
     seed: int = 0
     flipped: float = 0.3
     duplicates: float = 0.05
+    divisions: int = 10
     rpc: str | None = None
 
     def __post_init__(self) -> None:
         self._check_table()
         self._check_budget()
-        if self.model not in MODELS:
-            raise InvalidOption(
-                "--model names no model",
-                expected=" or ".join(MODELS),
-                found=repr(self.model[:40]),
-                hint="logistic is quicker and discloses less; mlp sees what no line parts",
-            )
+        check_model(self.model)
         if not 0 <= self.seed < 2**32:
             raise InvalidOption(
                 "--seed is out of range", expected="0 ... 4294967295", found=self.seed, hint="any such number will do"
+            )
+        if not 2 <= self.divisions <= _MOST_DIVISIONS:
+            raise InvalidOption(
+                "--divisions is out of range",
+                expected=f"2 ... {_MOST_DIVISIONS}",
+                found=self.divisions,
+                hint="10 are usual; fewer are quicker, and their interval is wider",
             )
         for name, share in (("--flipped", self.flipped), ("--duplicates", self.duplicates)):
             if not 0 <= share <= _LARGEST_SHARE:

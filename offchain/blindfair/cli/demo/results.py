@@ -10,9 +10,9 @@ from rich.console import Console
 
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.demo.cases import TradeResult
-from blindfair.cli.demo.lines import Lines
 from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
 from blindfair.cli.demo.verdicts import verdicts
+from blindfair.cli.lines import Lines
 from blindfair.pricing.utility import Utility
 
 

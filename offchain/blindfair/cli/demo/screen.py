@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from blindfair.cli.demo.lines import Lines
 from blindfair.cli.demo.prepared import Prepared
+from blindfair.cli.lines import Lines
 
 if TYPE_CHECKING:
     # Slow to load, and a person should see something before.
@@ -57,13 +57,23 @@ class Screen:
         if len(described) > SCHEMA_LINES:
             self._lines.item("", f"and {len(described) - SCHEMA_LINES} more columns", style="dim")
 
-    def estimate(self, estimate: DemoEstimate) -> None:
+    def real_chain(self) -> None:
+        """That it is no chain that obeys, and what follows from that."""
+        self._lines.item(
+            "chain",
+            "clock and money are real there: the honest trade alone, in real time. Price, bond and gas are paid by the "
+            "accounts that were named; the other four trades need a node for development",
+            style="yellow",
+        )
+
+    def estimate(self, estimate: DemoEstimate, trades: int) -> None:
         """What it will take."""
         self._lines.item(
             "takes",
-            f"five trades, each with one blind evaluation: {estimate.upload_bytes:,} B up, {estimate.download_bytes:,} "
-            f"B down, {estimate.memory_bytes / 2**20:,.0f} MiB of memory, about {estimate.evaluation_seconds:.1f} s "
-            f"besides blocks and messages; then about {estimate.refit_seconds:.0f} s to see what it was worth",
+            f"{'one trade' if trades == 1 else f'{trades} trades'}, each with one blind evaluation: "
+            f"{estimate.upload_bytes:,} B up, {estimate.download_bytes:,} B down, "
+            f"{estimate.memory_bytes / 2**20:,.0f} MiB of memory, about {estimate.evaluation_seconds:.1f} s besides "
+            f"blocks and messages; then about {estimate.refit_seconds:.0f} s to see what it was worth",
         )
 
     @contextmanager

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.cli.demo.cases import TradeResult
-from blindfair.cli.demo.options import AUDIT_ROWS
 from blindfair.cli.demo.summary import HonestTrade
 from blindfair.pricing.utility import Utility
 
@@ -19,7 +19,7 @@ def verdicts(utility: Utility, honest: HonestTrade, trades: Mapping[str, TradeRe
         *_of_buying(utility, honest),
         *_of_the_estimate(utility),
         *_of_the_audit(honest),
-        *_of_the_cheat(trades["inflated_scores"]),
+        *_of_the_cheat(trades.get("inflated_scores")),
     ]
 
 
@@ -72,8 +72,8 @@ def _of_the_audit(honest: HonestTrade) -> list[str]:
     ]
 
 
-def _of_the_cheat(inflated: TradeResult) -> list[str]:
-    if inflated.error is not None or inflated.final == "NoOrder":
+def _of_the_cheat(inflated: TradeResult | None) -> list[str]:
+    if inflated is None or inflated.error is not None or inflated.final == "NoOrder":
         return []
     return [
         "The audit missed the seller that inflated scores: too few of the inflated records were selected for the draw "

@@ -1,11 +1,12 @@
-"""The demo's surroundings: a chain that obeys with the contract on it, mailboxes in a folder, and the agents' turns.
+"""The demo's surroundings: a chain with the contract on it, mailboxes in a folder, and the agents' turns.
 
-Agents never see this module: they are stepped in turn, and while neither has anything to do, blocks are made and chain
-time passes until the next moment that one of them waits for.
+Agents never see this module: they are stepped in turn. Where the chain obeys, and neither has anything to do, blocks
+are made and chain time passes until the next moment that one of them waits for; elsewhere (`public`) it is waited for.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from eth_account import Account
 
@@ -20,7 +21,9 @@ from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.cli.demo.options import GRANT
 from blindfair.protocol.errors import StateError
-from blindfair.protocol.quantities import Address, Seconds, Wei
+from blindfair.protocol.quantities import Address, Seconds
+
+CASES = ("honest", "corrupted_chunk", "no_reveal", "inflated_scores", "silent_buyer")
 
 FINAL_DEPTH = 2
 """Blocks on top of an accept before the seller takes it as final; the embedded chain never reorganises."""
@@ -29,7 +32,44 @@ _IDLE_LIMIT = 64
 """Turns without any progress before the demo says that it is stuck, instead of running for ever."""
 
 
-class World:
+GRANTED = "granted"
+"""Step of an agent's journal: what its account had when its trade began, in wei."""
+
+
+class World(Protocol):
+    """What a case needs."""
+
+    directory: Path
+    exchange: DataExchange
+
+    @property
+    def cases(self) -> Sequence[str]:
+        """The trades that can be shown here."""
+        ...
+
+    def surroundings(self, case: str, role: str) -> Surroundings:
+        """What an agent of one case gets; `role` is `seller` or `buyer`."""
+        ...
+
+    def fund(self, agent: Agent) -> None:
+        """See to it that an agent has money, and write down once how much."""
+        ...
+
+    def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
+        """Step the agents in turn until `until` holds between two rounds."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the chain."""
+        ...
+
+
+def note_grant(agent: Agent) -> None:
+    """Write down what an agent has, once."""
+    agent.journal.once(GRANTED, lambda: str(agent.exchange.balance(agent.address)).encode())
+
+
+class ObedientWorld:
     """One directory: the embedded chain's log if there is one, the deployer's key, and a folder for every case."""
 
     def __init__(self, directory: Path, watch: Callable[[Event], None], rpc_url: str | None = None) -> None:
@@ -44,28 +84,33 @@ class World:
         deployer = Account.from_key(
             SecretStore(directory / "secrets").once("deployer", lambda: bytes(Account.create().key))
         )
-        self.fund(Address(deployer.address.lower()))
+        self._give(Address(deployer.address.lower()))
         # Others may use a node, too: the contract is where everybody's is.
         deployed = deploy_once if rpc_url is None else find_or_deploy
         self.exchange: DataExchange = deployed(self.chain.web3, deployer)
         self._watch = watch
 
-    def fund(self, address: Address) -> None:
-        """Give a new account its grant; one that was ever funded gets nothing."""
-        if self.exchange_balance(address) == 0:
+    @property
+    def cases(self) -> Sequence[str]:
+        """See `World`."""
+        return CASES
+
+    def fund(self, agent: Agent) -> None:
+        """See `World`. A new account gets its grant; one that was ever funded gets nothing."""
+        self._give(agent.address)
+        note_grant(agent)
+
+    def _give(self, address: Address) -> None:
+        if not self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)):
             self.chain.fund(address, GRANT)
 
-    def exchange_balance(self, address: Address) -> Wei:
-        """Ether of an account."""
-        return Wei(self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)))
-
-    def surroundings(self, case: str) -> Surroundings:
-        """What the agents of one case get."""
+    def surroundings(self, case: str, role: str) -> Surroundings:
+        """See `World`. Agents make accounts of their own."""
         mail = self.directory / case / "mail"
         return Surroundings(self.exchange, lambda own: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch)
 
     def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
-        """Step the agents in turn until `until` holds between two rounds. Raises StateError if nothing moves."""
+        """See `World`. Raises StateError if nothing moves."""
         idle = 0
         while not until():
             progress = [agent.step() for agent in agents]

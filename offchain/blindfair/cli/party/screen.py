@@ -8,7 +8,7 @@ from rich.status import Status
 from rich.text import Text
 
 from blindfair.agents.surroundings import Event
-from blindfair.cli.demo.lines import Lines
+from blindfair.cli.lines import Lines
 from blindfair.protocol.errors import BlindfairError
 
 

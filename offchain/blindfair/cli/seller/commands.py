@@ -5,21 +5,18 @@ from typing import Annotated
 
 import typer
 
+from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.cli.options import (
     POLL,
     Begun,
-    DeploymentFile,
     Directory,
-    FinalityDepth,
     JsonFile,
     Keystore,
-    Mail,
-    PasswordFile,
     Poll,
-    RememberedMail,
     RememberedRpc,
     Resumed,
-    Rpc,
+    Token,
+    grouped,
 )
 from blindfair.cli.output import Output
 
@@ -27,18 +24,15 @@ app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode
 
 
 @app.command("list")
+@grouped
 def list_records(
     records: Annotated[Path, typer.Option(metavar="CSV", help="The table to sell, a record in each line.")],
     label: Annotated[str, typer.Option(metavar="COLUMN", help="Its column to predict, with two classes.")],
-    price_per_record: Annotated[str, typer.Option(metavar="ETHER", help="The least that a record is sold for.")],
+    price_per_record: Annotated[str, typer.Option(metavar="AMOUNT", help="The least that a record is sold for.")],
     licence: Annotated[str, typer.Option(help="What a buyer may do with the records. Public.")],
     consent: Annotated[str, typer.Option(help="On what ground the records may be sold. Public.")],
-    directory: Directory,
-    mail: Mail,
-    rpc: Rpc,
-    deployment: DeploymentFile,
-    keystore: Keystore = None,
-    password_file: PasswordFile = None,
+    begun: Begun,
+    token: Token = None,
     leave_out: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="A column not to sell. May be repeated.")
     ] = None,
@@ -47,7 +41,8 @@ def list_records(
     evaluations: Annotated[int, typer.Option(help="How many blind evaluations are answered in all.")] = 4,
     opened_share: Annotated[float, typer.Option(help="Part of a selection that its audit may see for nothing.")] = 0.2,
     opened_records: Annotated[
-        int | None, typer.Option(help="Records that all audits may see in all; a tenth, and 59 at least, if not given.")
+        int | None,
+        typer.Option(help=f"Records that all audits may see in all; a tenth, and {AUDIT_ROWS} at least, if not given."),
     ] = None,
     buyer: Annotated[
         list[str] | None,
@@ -57,16 +52,27 @@ def list_records(
     reveal_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to reveal the key once paid.")] = 3600,
     dispute_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to dispute once revealed.")] = 86400,
     chunk_size: Annotated[int, typer.Option(help="1024, 4096 or 16384 bytes.")] = 1024,
-    finality_depth: FinalityDepth = None,
+    most_bonds: Annotated[
+        str, typer.Option(metavar="AMOUNT", help="The most that the bonds of all open offers may come to.")
+    ] = "1",
+    pay_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where prices that the clock brings and bonds are paid; what a buyer releases goes to the account.",
+        ),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Commit to a table on chain: hashes only. Run it again to go on where it was.
 
     The table is copied into DIR; of the records nothing leaves it before `blindfair seller serve` answers buyers.
     """
+    from blindfair.cli.party.money import chosen_money
     from blindfair.cli.seller.listing import ListingOptions
     from blindfair.cli.seller.running import run_list
 
+    output = Output(json_file)
     options = ListingOptions(
         label=label,
         leave_out=leave_out or [],
@@ -74,6 +80,7 @@ def list_records(
         description=description,
         licence=licence,
         consent=consent,
+        money=chosen_money(token, begun.rpc, begun.deployment).to_document(),
         price_per_record=price_per_record,
         evaluations=evaluations,
         opened_share=opened_share,
@@ -83,18 +90,16 @@ def list_records(
         reveal_window=reveal_window,
         dispute_window=dispute_window,
         chunk_size=chunk_size,
+        most_bonds=most_bonds,
+        pay_to=pay_to,
     )
-    begun = Begun(directory, mail, rpc, deployment, keystore, password_file, finality_depth)
-    run_list(begun, options, records, Output(json_file))
+    run_list(begun, options, records, output)
 
 
 @app.command()
+@grouped
 def serve(
-    directory: Directory,
-    password_file: PasswordFile = None,
-    keystore: Keystore = None,
-    rpc: RememberedRpc = None,
-    mail: RememberedMail = None,
+    resumed: Resumed,
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
@@ -104,7 +109,7 @@ def serve(
     """
     from blindfair.cli.seller.running import run_serve
 
-    run_serve(Resumed(directory, password_file, keystore, rpc, mail), poll, Output(json_file))
+    run_serve(resumed, poll, Output(json_file))
 
 
 @app.command()
@@ -120,17 +125,15 @@ def status(
 
 
 @app.command()
+@grouped
 def withdraw(
-    directory: Directory,
+    resumed: Resumed,
     to: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Where the money goes; the seller's own account if not given.")
     ] = None,
-    password_file: PasswordFile = None,
-    keystore: Keystore = None,
-    rpc: RememberedRpc = None,
     json_file: JsonFile = None,
 ) -> None:
     """Take the free balance, bonds that came back, out of the contract. Prices are paid to the account itself."""
     from blindfair.cli.seller.running import run_withdraw
 
-    run_withdraw(Resumed(directory, password_file, keystore, rpc), to, Output(json_file))
+    run_withdraw(resumed, to, Output(json_file))

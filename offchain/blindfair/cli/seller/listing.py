@@ -5,15 +5,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS
-from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.stock import Stock
 from blindfair.cli.addresses import parse_address
-from blindfair.cli.amounts import parse_ether
+from blindfair.cli.amounts import Money
+from blindfair.cli.usual import PRECISION_BITS, QUERIES
 from blindfair.influence.table import Table, read_table
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.manifest import Terms
-from blindfair.protocol.quantities import ETHER, Seconds
+from blindfair.protocol.quantities import Seconds
 from blindfair.protocol.records import RecordEncoding, encode_row
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 from blindfair.protocol.terms import PER_RECORD
@@ -21,21 +22,11 @@ from blindfair.protocol.terms import PER_RECORD
 RECORDS = "records.csv"
 """The copy of the table in the seller's directory."""
 
-AUDIT_ROWS = 59
-"""Rows of a usual audit (PROTOCOL 5.5)."""
-
-PRECISION_BITS = 32
-"""Bits that a score discloses of its record at most: the only precision at which scores are exact."""
-
-
-QUERIES = 2
-"""Queries of a usual request: what a record is worth, and its class."""
-
 
 @dataclass(frozen=True, slots=True)
 class ListingOptions:
-    """As a person gives them: amounts in ether as text, shares as numbers. `leave_out` are columns not to list,
-    `buyers` the accounts that are answered, all if there are none."""
+    """As a person gives them: amounts in `money` (a `Money` as a document) as text, shares as numbers. `leave_out` are
+    columns not to list, `buyers` the accounts that are answered, all if there are none; `pay_to` is an address."""
 
     label: str
     leave_out: list[str]
@@ -43,6 +34,7 @@ class ListingOptions:
     description: str
     licence: str
     consent: str
+    money: Document
     price_per_record: str
     evaluations: int
     opened_share: float
@@ -52,6 +44,8 @@ class ListingOptions:
     reveal_window: int
     dispute_window: int
     chunk_size: int
+    most_bonds: str
+    pay_to: str | None
 
     def to_document(self) -> Document:
         """For the settings."""
@@ -77,6 +71,11 @@ class ListingOptions:
         """Read the table. Raises what `read_table` raises."""
         return read_table(path, self.label, leave_out=self.leave_out)
 
+    @property
+    def prices(self) -> Money:
+        """What the prices are in. Raises JournalDamaged."""
+        return Money.from_document(self.money)
+
     def policy(self) -> SellerPolicy:
         """What the agent decides by. Raises InvalidOption."""
         return SellerPolicy(
@@ -84,6 +83,8 @@ class ListingOptions:
             reveal_window=Seconds(self.reveal_window),
             dispute_window=Seconds(self.dispute_window),
             buyers=frozenset(parse_address(buyer, "--buyer") for buyer in self.buyers) if self.buyers else None,
+            pay_to=None if self.pay_to is None else parse_address(self.pay_to, "--pay-to"),
+            most_bonds=self.prices.parse(self.most_bonds),
         )
 
     def openable(self, records: int) -> int:
@@ -103,8 +104,8 @@ class ListingOptions:
             schema=table.schema(),
             records=records,
             terms=Terms(
-                tokens=(ETHER,),
-                reserve_price=parse_ether(self.price_per_record),
+                tokens=(self.prices.token,),
+                reserve_price=self.prices.parse(self.price_per_record),
                 precision_bits=PRECISION_BITS,
                 evaluations=self.evaluations,
                 disclosed_bits=self.evaluations * bits,

@@ -6,16 +6,16 @@ from pathlib import Path
 from blindfair.agents.books import OfferEntry, SellerBooks, seller_books
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
-from blindfair.cli.amounts import show_ether
-from blindfair.cli.demo.lines import Lines
+from blindfair.cli.amounts import IN_ETHER, Money, show_ether
 from blindfair.cli.keystore import address_of
+from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.seller.listing import ListingOptions
 from blindfair.protocol.documents import Document
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ETHER, Address, Wei
+from blindfair.protocol.quantities import Address, Wei
 
 
 def listing_document(manifest: Manifest) -> Document:
@@ -31,25 +31,30 @@ def listing_document(manifest: Manifest) -> Document:
         "records": manifest.record_count,
         "reserve_price_wei": str(manifest.terms.reserve_price),
         "seller": manifest.seller,
+        "token": manifest.terms.tokens[0],
     }
 
 
-def show_listing(lines: Lines, manifest: Manifest, directory: Path) -> None:
+def show_listing(lines: Lines, manifest: Manifest, prices: Money, directory: Path) -> None:
     """The same for people, and what to type next."""
     lines.item("listing", hex_text(manifest.listing))
     lines.item(
         "records",
-        f"{manifest.record_count:,} of {manifest.name}, at least {show_ether(manifest.terms.reserve_price)} ether each",
+        f"{manifest.record_count:,} of {manifest.name}, at least {prices.show(manifest.terms.reserve_price)} each",
     )
+    if prices != IN_ETHER:
+        lines.item("token", f"{prices.unit}, at {prices.token}")
     lines.item("seller", f"{manifest.seller} on chain {manifest.chain_id}, contract {manifest.contract}")
     lines.item("next", f"blindfair seller serve --directory {directory}")
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a seller stands: what account and contract hold now, and its books; each offer with its order's state."""
+    """Where a seller stands: what account and contract hold now, in ether and in the listing's money, and its books;
+    each offer with its order's state."""
 
     seller: Address
+    ether: Wei
     balance: Wei
     free_balance: Wei
     books: SellerBooks | None
@@ -61,13 +66,16 @@ def read_standing(directory: Path, settings: Settings) -> Standing:
     """Look at journal and chain. Raises NodeFailure, WrongContract, JournalVersion, JournalDamaged, FileMissing."""
     exchange = open_exchange(settings.rpc, settings.deployment)
     books, seller = seller_books(directory), address_of(settings.keystore)
+    options = ListingOptions.from_document(settings.options)
+    token = options.prices.token
     offers = () if books is None else books.offers
     return Standing(
         seller=seller,
-        balance=exchange.balance(seller),
-        free_balance=exchange.free_balance(seller, ETHER),
+        ether=exchange.balance(seller),
+        balance=exchange.balance(seller, token),
+        free_balance=exchange.free_balance(seller, token),
         books=books,
-        options=ListingOptions.from_document(settings.options),
+        options=options,
         orders=tuple((entry, exchange.order(entry.offer.struct_hash())) for entry in offers),
     )
 
@@ -75,10 +83,12 @@ def read_standing(directory: Path, settings: Settings) -> Standing:
 def standing_document(standing: Standing) -> Document:
     """The standing as a document; `listing` is null until the agent has run once."""
     document: Document = {
-        "balance_wei": str(standing.balance),
+        "balance_wei": str(standing.ether),
         "free_balance_wei": str(standing.free_balance),
         "listing": None,
         "seller": standing.seller,
+        "token": standing.options.prices.token,
+        "token_balance": str(standing.balance),
     }
     books = standing.books
     if books is None:
@@ -120,8 +130,10 @@ def _order(entry: OfferEntry, view: OrderView) -> Document:
 
 def show_standing(lines: Lines, standing: Standing) -> None:
     """The same for people."""
-    lines.item("account", f"{standing.seller}: {show_ether(standing.balance)} ether")
-    lines.item("escrow", f"{show_ether(standing.free_balance)} ether of free balance")
+    prices = standing.options.prices
+    tokens = "" if prices == IN_ETHER else f", {prices.show(standing.balance)}"
+    lines.item("account", f"{standing.seller}: {show_ether(standing.ether)} ether{tokens}")
+    lines.item("escrow", f"{prices.show(standing.free_balance)} of free balance")
     books, options = standing.books, standing.options
     if books is None:
         lines.item("listing", "nothing was committed yet")
@@ -137,7 +149,7 @@ def show_standing(lines: Lines, standing: Standing) -> None:
         lines.item(
             "order",
             f"{entry.ending or view.state.name.capitalize()}: {offer.chunk_count:,} chunks for "
-            f"{show_ether(offer.price)} ether to {offer.buyer}, bond {show_ether(offer.bond)}",
+            f"{prices.show(offer.price)} to {offer.buyer}, bond {prices.digits(offer.bond)}",
         )
     if not standing.orders:
         lines.item("orders", "none yet")

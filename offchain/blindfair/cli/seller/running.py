@@ -15,7 +15,7 @@ from blindfair.cli.party.turns import Turns, advance
 from blindfair.cli.seller.listing import RECORDS, ListingOptions
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
 from blindfair.protocol.errors import BlindfairError
-from blindfair.protocol.quantities import ETHER, Wei
+from blindfair.protocol.quantities import Wei
 
 ROLE = "seller"
 
@@ -42,7 +42,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
             screen.lines.item("takes", f"one transaction of about {COMMIT:,} gas, {show_ether(cost)} ether now")
         Turns(screen).until(lambda: advance(seller, is_listed))
         screen.still()
-        show_listing(output.lines, seller.manifest, begun.directory)
+        show_listing(output.lines, seller.manifest, options.prices, begun.directory)
         output.document(listing_document(seller.manifest))
 
 
@@ -71,16 +71,19 @@ def run_serve(resumed: Resumed, poll: float, output: Output) -> None:
 
 
 def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
-    """Bring the free balance to an address, the seller's own if `to` is None. Raises InvalidOption, and what
-    `withdraw_by_hand` and opening the directory raise."""
+    """Bring the free balance to an address: `to`, or the one that it was begun with, or the seller's own.
+
+    Raises InvalidOption, and what `withdraw_by_hand` and opening the directory raise.
+    """
     settings = resumed_settings(ROLE, resumed)
-    target = None if to is None else parse_address(to)
+    options = ListingOptions.from_document(settings.options)
+    target = parse_address(to) if to is not None else options.policy().pay_to
     from blindfair.agents.withdrawing import withdraw_by_hand
     from blindfair.cli.seller.opened import opened_seller
 
     with Screen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
-        whose = target or seller.address
-        withdrawn = Turns(screen).until(lambda: withdraw_by_hand(seller, seller.offers.values(), ETHER, whose))
+        whose, token = target or seller.address, options.prices.token
+        withdrawn = Turns(screen).until(lambda: withdraw_by_hand(seller, seller.offers.values(), token, whose))
         screen.still()
         output.lines.item("money", "the free balance was withdrawn" if withdrawn else "nothing is left in the contract")
     tell_standing(resumed.directory, settings, output, withdrawn=withdrawn)

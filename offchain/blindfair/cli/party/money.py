@@ -1,0 +1,49 @@
+"""What a party's prices are in: ether, or a token that is asked how people count it."""
+
+import re
+from pathlib import Path
+
+from blindfair.chain.deployment import open_exchange
+from blindfair.chain.exchange import DataExchange
+from blindfair.cli.addresses import parse_address
+from blindfair.cli.amounts import IN_ETHER, MOST_PLACES, Money
+from blindfair.cli.party.access import read_deployment
+from blindfair.protocol.errors import ContractReverted, InvalidOption, NodeFailure, WrongContract
+from blindfair.protocol.quantities import ETHER, Address
+
+_SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9.$_-]{0,10}")
+
+
+def chosen_money(token: str | None, rpc: str, deployment: Path) -> Money:
+    """The money of `--token`, ether without it, for which no node is asked.
+
+    Raises InvalidOption for an address that is none or where no token is, and what `open_exchange` raises.
+    """
+    if token is None or parse_address(token, "--token") == ETHER:
+        return IN_ETHER
+    return money_of(open_exchange(rpc, read_deployment(deployment)), parse_address(token, "--token"))
+
+
+def money_of(exchange: DataExchange, token: Address) -> Money:
+    """How a token is counted and called. Raises InvalidOption where it does not say, NodeFailure."""
+    try:
+        places = exchange.token_places(token)
+    except (ContractReverted, WrongContract) as error:
+        raise InvalidOption(
+            "There is no token at this address",
+            expected="an ERC-20 token that says how many decimals it has",
+            found=token,
+            hint="check --token and the chain",
+        ) from error
+    if places > MOST_PLACES:
+        raise InvalidOption("The token has too many decimals", expected=f"<= {MOST_PLACES}", found=places)
+    return Money(token, places, _unit(exchange, token))
+
+
+def _unit(exchange: DataExchange, token: Address) -> str:
+    """Its symbol where that is a plain word, and is not taken for ether; else the address."""
+    try:
+        symbol = exchange.token_symbol(token)
+    except (ContractReverted, WrongContract, NodeFailure):
+        return token
+    return symbol if _SYMBOL.fullmatch(symbol) and symbol.lower() not in ("eth", "ether", "wei") else token

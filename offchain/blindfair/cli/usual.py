@@ -1,0 +1,23 @@
+"""What sellers and buyers of the commands and of the demo do unless told otherwise."""
+
+from blindfair.protocol.errors import InvalidOption
+
+PRECISION_BITS = 32
+"""Bits that a score discloses of its record at most: the only precision at which scores are exact."""
+
+QUERIES = 2
+"""Queries of a usual request: what a record is worth, and its class."""
+
+MODELS = ("logistic", "mlp")
+"""What a buyer may learn by, `LEARNERS` of the pricing room, which would take long to load here."""
+
+
+def check_model(model: str) -> None:
+    """Raises InvalidOption for a name that is none of `MODELS`."""
+    if model not in MODELS:
+        raise InvalidOption(
+            "--model names no model",
+            expected=" or ".join(MODELS),
+            found=repr(model[:40]),
+            hint="logistic is quicker and discloses less; mlp sees what no line parts",
+        )
