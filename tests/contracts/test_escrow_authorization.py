@@ -1,4 +1,4 @@
-"""Paying by the buyer's signature, without an allowance: it is good for one order and one contract (PROTOCOL 7, EIP-3009)."""
+"""Paying by the buyer's signature, without an allowance: good for one order and one contract (PROTOCOL 7, EIP-3009)."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """Payments of a token authorized by signature (EIP-3009): one transaction pays, and no allowance is ever given.
 
-Only the escrow can use such a signature, only for the one order whose number it names, and only until the offer expires.
+Only the escrow can use such a signature, only for the one order whose number it names, until the offer expires.
 The token's domain is the token's own affair; it is asked for its separator, and nothing is assumed about its name.
 """
 
@@ -36,7 +36,7 @@ class Authorization:
 def sign_authorization(separator: Digest, escrow: Address, offer: Offer, private_key: bytes) -> Authorization:
     """The buyer's payment of an offer's price to the escrow (PROTOCOL 7); the key is the buyer's.
 
-    `separator` is what the token answers (`DataExchange.token_domain`). Raises `InvalidOption` for bytes that are no key.
+    `separator` is what the token answers (`DataExchange.token_domain`). Raises `InvalidOption` for what is no key.
     """
     numbers = (offer.price, 0, offer.expiry + 1)
     words = [_address_word(offer.buyer), _address_word(escrow), *(number.to_bytes(32, "big") for number in numbers)]
