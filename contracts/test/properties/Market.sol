@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IDataExchange} from "../../interfaces/IDataExchange.sol";
 import {AuthorizedToken} from "../tokens/AuthorizedToken.sol";
-import {Cheats} from "./Cheats.sol";
+import {Cheats, Vm} from "./Cheats.sol";
 import {Reference} from "./Reference.sol";
 
 /// @title What the tests stand on: the escrow, a token, a seller, a buyer, somebody else, and sales of a few chunks
@@ -34,12 +34,17 @@ abstract contract Market is Cheats {
     );
     bytes32 private constant RELEASE_TYPEHASH = keccak256("Release(bytes32 order)");
 
-    struct Sale {
-        IDataExchange.Offer offer;
+    struct Delivery {
         bytes32 key;
         bytes[] ciphertexts;
         bytes32[] leaves;
         bytes32[] nodes;
+        bytes32 root;
+    }
+
+    struct Sale {
+        IDataExchange.Offer offer;
+        Delivery delivery;
     }
 
     IDataExchange internal exchange;
@@ -48,9 +53,12 @@ abstract contract Market is Cheats {
     address internal buyer;
     address internal other;
     bytes32 internal listing;
+    /// @dev A delivery that most sales are of: to encrypt one in every run would be most of the time.
+    Delivery private _usual;
 
     function setUp() public virtual {
         vm.warp(START);
+        _usual = _delivery(3, 1, 100, 1);
         exchange = IDataExchange(_deploy("DataExchange", "offchain/blindfair/chain/artifacts/"));
         token = new AuthorizedToken();
         (seller, buyer, other) = (vm.addr(SELLER_KEY), vm.addr(BUYER_KEY), vm.addr(OTHER_KEY));
@@ -78,31 +86,47 @@ abstract contract Market is Cheats {
 
     // --- sales ------------------------------------------------------------------------------------------------------
 
-    /// @dev A sale in `money` of three chunks, of which the second is not what was committed.
-    function _sale(address money) internal view returns (Sale memory) {
-        return _sale(money, 3, 1, 100, 1);
+    /// @dev An offer in `money` of the usual delivery: three chunks, of which the second is not what was committed.
+    function _offer(address money) internal view returns (IDataExchange.Offer memory) {
+        return _offerOf(money, _usual.root, _usual.key, 3);
     }
 
-    function _sale(address money, uint256 chunks, uint256 faulty, uint256 length, uint256 seed)
+    function _sale(address money) internal view returns (Sale memory) {
+        return Sale(_offer(money), _usual);
+    }
+
+    function _saleOf(Delivery memory delivery) internal view returns (Sale memory) {
+        return Sale(_offerOf(address(0), delivery.root, delivery.key, delivery.nodes.length), delivery);
+    }
+
+    function _delivery(uint256 chunks, uint256 faulty, uint256 length, uint256 seed)
         internal
-        view
-        returns (Sale memory sale)
+        pure
+        returns (Delivery memory made)
     {
-        sale.key = keccak256(abi.encode("key", seed));
-        sale.ciphertexts = new bytes[](chunks);
-        (sale.leaves, sale.nodes) = (new bytes32[](chunks), new bytes32[](chunks));
+        made.key = keccak256(abi.encode("key", seed));
+        made.ciphertexts = new bytes[](chunks);
+        (made.leaves, made.nodes) = (new bytes32[](chunks), new bytes32[](chunks));
         for (uint256 i; i < chunks; ++i) {
-            bytes memory plain = noise(seed + i, length);
-            sale.leaves[i] = Reference.leaf(plain);
+            bytes memory plain = noise(uint256(keccak256(abi.encode(seed, i))), length);
+            made.leaves[i] = Reference.leaf(plain);
             if (i == faulty) plain[seed % length] ^= bytes1(uint8(1 << (seed % 8)));
-            sale.ciphertexts[i] = Reference.crypt(sale.key, uint64(i), plain);
-            sale.nodes[i] = Reference.leaf(abi.encodePacked(sha256(sale.ciphertexts[i]), sale.leaves[i]));
+            made.ciphertexts[i] = Reference.crypt(made.key, uint64(i), plain);
+            made.nodes[i] = Reference.leaf(abi.encodePacked(sha256(made.ciphertexts[i]), made.leaves[i]));
         }
-        sale.offer = IDataExchange.Offer({
+        made.root = Reference.root(made.nodes, 0, chunks);
+    }
+
+    function _offerOf(address money, bytes32 root, bytes32 key, uint256 chunks)
+        private
+        view
+        returns (IDataExchange.Offer memory)
+    {
+        return IDataExchange.Offer({
             listing: listing,
             evaluation: keccak256("evaluation"),
-            deliveryRoot: Reference.root(sale.nodes, 0, chunks),
-            keyCommitment: keccak256(abi.encode(sale.key)),
+            deliveryRoot: root,
+            keyCommitment: keccak256(abi.encode(key)),
             chunkCount: uint32(chunks),
             chunkSize: 1024,
             seller: seller,
@@ -113,7 +137,7 @@ abstract contract Market is Cheats {
             revealWindow: 1 hours,
             disputeWindow: 2 hours,
             expiry: uint64(block.timestamp + 3 hours),
-            nonce: seed
+            nonce: 1
         });
     }
 
@@ -185,7 +209,7 @@ abstract contract Market is Cheats {
 
     function _reveal(Sale memory sale) internal {
         _accept(sale.offer);
-        exchange.reveal(sale.offer, sale.key);
+        exchange.reveal(sale.offer, sale.delivery.key);
     }
 
     function _late(IDataExchange.Offer memory offer) internal {
@@ -194,13 +218,14 @@ abstract contract Market is Cheats {
     }
 
     function _dispute(Sale memory sale, uint256 index) internal {
+        Delivery memory delivery = sale.delivery;
         exchange.dispute(
             sale.offer,
-            sale.key,
+            delivery.key,
             index,
-            sale.ciphertexts[index],
-            sale.leaves[index],
-            Reference.path(sale.nodes, index)
+            delivery.ciphertexts[index],
+            delivery.leaves[index],
+            Reference.path(delivery.nodes, index)
         );
     }
 
@@ -223,6 +248,21 @@ abstract contract Market is Cheats {
     /// @dev Ether or the token, as drawn.
     function _money(uint256 drawn) internal view returns (address) {
         return drawn % 2 == 0 ? address(0) : address(token);
+    }
+
+    /// @dev The event of a call that has one.
+    function _onlyLog() internal returns (Vm.Log memory) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        same(logs.length, 1, "events");
+        return logs[0];
+    }
+
+    /// @dev The last event of the escrow, whatever a token said after it.
+    function _lastLog() internal returns (Vm.Log memory log) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].emitter == address(exchange)) log = logs[i];
+        }
     }
 
     function _wrongState(

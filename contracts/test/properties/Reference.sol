@@ -61,7 +61,7 @@ library Reference {
     }
 
     function _left(uint32 x, uint256 n) private pure returns (uint32) {
-        return x << n | x >> (32 - n);
+        return uint32((uint256(x) << n) | (uint256(x) >> (32 - n)));
     }
 
     function _little(uint32 x) private pure returns (uint32) {
