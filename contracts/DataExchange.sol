@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {Domain} from "./Domain.sol";
 import {FreeBalances} from "./FreeBalances.sol";
 import {IDataExchange} from "./interfaces/IDataExchange.sol";
@@ -11,6 +10,7 @@ import {MerkleProof9162} from "./libraries/MerkleProof9162.sol";
 import {OfferHash, Terms} from "./libraries/OfferHash.sol";
 import {OrderSlot, orderSlot} from "./libraries/OrderSlot.sol";
 import {PossibleActions} from "./libraries/PossibleActions.sol";
+import {SignedPayment} from "./libraries/SignedPayment.sol";
 
 /// @title DataExchange, the escrow of PROTOCOL 7; what its calls promise is told in `IDataExchange`
 /// @dev There is no reentrancy lock: every call writes all state before it calls out, so that a call which comes back
@@ -38,24 +38,35 @@ contract DataExchange is IDataExchange, Domain, FreeBalances {
     }
 
     /// @inheritdoc IDataExchange
-    function accept(Offer calldata offer, bytes calldata signature) external payable returns (bytes32) {
-        return _accept(offer, signature);
+    function accept(Offer calldata given, bytes calldata signature) external payable returns (bytes32) {
+        (Terms calldata offer, bytes32 orderId) = _lock(given, signature);
+        _collect(_account(offer.token), offer.price);
+        return orderId;
     }
 
     /// @inheritdoc IDataExchange
-    function acceptWithPermit(Offer calldata offer, bytes calldata signature, Permit calldata permit)
+    function acceptWithPermit(Offer calldata given, bytes calldata signature, Permit calldata permit)
         external
         returns (bytes32)
     {
         // Whoever saw the permit may have used it before: then it fails, and the allowance that it gave is there.
-        (bool ignored,) = offer.token.call(
-            abi.encodeCall(
-                IERC20Permit.permit,
-                (msg.sender, address(this), permit.value, permit.deadline, permit.v, permit.r, permit.s)
-            )
-        );
-        ignored;
-        return _accept(offer, signature);
+        SignedPayment.tryPermit(given.token, permit);
+        (Terms calldata offer, bytes32 orderId) = _lock(given, signature);
+        _collect(_account(offer.token), offer.price);
+        return orderId;
+    }
+
+    /// @inheritdoc IDataExchange
+    function acceptByAuthorization(Offer calldata given, bytes calldata signature, Authorization calldata authorization)
+        external
+        returns (bytes32)
+    {
+        (Terms calldata offer, bytes32 orderId) = _lock(given, signature);
+        unchecked {
+            // An expiry has 64 bits.
+            _collectAuthorized(_account(offer.token), offer.price, offer.expiry + 1, orderId, authorization);
+        }
+        return orderId;
     }
 
     /// @inheritdoc IDataExchange
@@ -185,8 +196,12 @@ contract DataExchange is IDataExchange, Domain, FreeBalances {
         return _domainSeparator();
     }
 
-    function _accept(Offer calldata given, bytes calldata signature) private returns (bytes32) {
-        (Terms calldata offer, bytes32 orderId) = OfferHash.read(given);
+    /// @dev All of an accept but the payment, which must follow.
+    function _lock(Offer calldata given, bytes calldata signature)
+        private
+        returns (Terms calldata offer, bytes32 orderId)
+    {
+        (offer, orderId) = OfferHash.read(given);
         _requireState(orderId, State.None);
         _requireBuyer(offer);
         if (block.timestamp > offer.expiry) revert OfferExpired(uint64(offer.expiry), block.timestamp);
@@ -200,8 +215,6 @@ contract DataExchange is IDataExchange, Domain, FreeBalances {
         }
         _debit(seller, token, offer.bond);
         emit Accepted(orderId, offer.listing, msg.sender, seller, offer.evaluation, token, offer.price);
-        _collect(token, offer.price);
-        return orderId;
     }
 
     function _refund(bytes32 orderId, Terms calldata offer, address to) private {
@@ -258,15 +271,15 @@ contract DataExchange is IDataExchange, Domain, FreeBalances {
         uint256 size = offer.chunkSize;
         if (size != 1024 && size != 4096 && size != 16384) revert ChunkSizeUnsupported(uint32(size));
         if (offer.chunkCount == 0) revert NoChunks();
-        _requireWindow(offer.revealWindow);
-        _requireWindow(offer.disputeWindow);
+        _requireWindows(offer.revealWindow, offer.disputeWindow);
     }
 
-    function _requireWindow(uint256 window) private pure {
+    function _requireWindows(uint256 first, uint256 second) private pure {
         unchecked {
             // One comparison for both bounds: what is below the lower becomes huge.
-            if (window - MIN_WINDOW > MAX_WINDOW - MIN_WINDOW) {
-                revert WindowOutOfBounds(MIN_WINDOW, MAX_WINDOW, uint32(window));
+            bool outside = first - MIN_WINDOW > MAX_WINDOW - MIN_WINDOW;
+            if (outside || second - MIN_WINDOW > MAX_WINDOW - MIN_WINDOW) {
+                revert WindowOutOfBounds(MIN_WINDOW, MAX_WINDOW, uint32(outside ? first : second));
             }
         }
     }

@@ -3,9 +3,9 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IDataExchange} from "./interfaces/IDataExchange.sol";
 import {Payout} from "./libraries/Payout.sol";
+import {SignedPayment} from "./libraries/SignedPayment.sol";
 
 /// @title Money that comes in, lies free, and goes out (PROTOCOL 7); nothing here knows of orders
 /// @dev What a token brings in is measured around the one transfer and must be exact: money that moves meanwhile, by a
@@ -35,7 +35,7 @@ abstract contract FreeBalances is IDataExchange {
         _requireRecipient(to);
         _debit(msg.sender, token, amount);
         emit Withdrawn(msg.sender, token, amount, to);
-        if (token == ETHER) Address.sendValue(payable(to), amount);
+        if (token == ETHER) _send(to, amount);
         else IERC20(token).safeTransfer(to, amount);
     }
 
@@ -48,17 +48,38 @@ abstract contract FreeBalances is IDataExchange {
         uint256 due = token == ETHER ? amount : 0;
         if (msg.value != due) revert WrongPayment(due, msg.value);
         if (token == ETHER) return;
-        if (token.code.length == 0) revert NotAToken(token);
         uint256 before = _held(token);
         IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
-        uint256 afterwards = _held(token);
-        uint256 brought = afterwards > before ? afterwards - before : 0;
-        if (brought != amount) revert WrongTransfer(token, amount, brought);
+        _requireBrought(token, amount, before);
     }
 
-    /// @dev `balanceOf(this)`; a token that does not answer brings nothing in, since what it holds is not known.
+    /// @dev Takes exactly `amount` of a token from the caller, who authorized it under `nonce` until before `end`.
+    function _collectAuthorized(
+        address token,
+        uint256 amount,
+        uint256 end,
+        bytes32 nonce,
+        Authorization calldata authorization
+    ) internal {
+        uint256 before = _held(token);
+        SignedPayment.receiveAuthorized(token, amount, end, nonce, authorization);
+        _requireBrought(token, amount, before);
+    }
+
+    /// @dev That the contract holds exactly `amount` more than `before`.
+    function _requireBrought(address token, uint256 amount, uint256 before) private view {
+        uint256 afterwards = _held(token);
+        unchecked {
+            uint256 brought = afterwards > before ? afterwards - before : 0;
+            if (brought != amount) revert WrongTransfer(token, amount, brought);
+        }
+    }
+
+    /// @dev `balanceOf(this)`. What does not answer, as an account without code, brings nothing in: what it holds is not
+    /// known.
     function _held(address token) private view returns (uint256 held) {
         bytes4 selector = IERC20.balanceOf.selector;
+        bool answered;
         assembly ("memory-safe") {
             mstore(0, selector)
             mstore(4, address())
@@ -67,8 +88,20 @@ abstract contract FreeBalances is IDataExchange {
                 returndatacopy(reason, 0, returndatasize())
                 revert(reason, returndatasize())
             }
-            if lt(returndatasize(), 32) { revert(0, 0) }
+            answered := gt(returndatasize(), 31)
             held := mload(0)
+        }
+        if (!answered) revert NotAToken(token);
+    }
+
+    /// @dev Sends ether, or reverts with what `to` says.
+    function _send(address to, uint256 amount) private {
+        assembly ("memory-safe") {
+            if iszero(call(gas(), to, amount, 0, 0, 0, 0)) {
+                let reason := mload(0x40)
+                returndatacopy(reason, 0, returndatasize())
+                revert(reason, returndatasize())
+            }
         }
     }
 

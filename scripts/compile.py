@@ -28,6 +28,9 @@ CONTRACTS = ROOT / "contracts"
 SHIPPED = ROOT / "offchain" / "blindfair" / "chain" / "artifacts"
 FOR_EXPLORERS = ROOT / "offchain" / "blindfair" / "chain" / "verification"
 FOR_TESTS = ROOT / "tests" / "contracts" / "artifacts"
+RUNNERS = {"properties", "symbolic"}
+"""Folders of tests in Solidity, which their runners compile."""
+
 OLDEST_NODE = (22, 13)
 """Hardhat, installed with the rest, leaves its native part out under an older Node."""
 
@@ -158,7 +161,8 @@ def storage_layout(output: dict[str, Any]) -> list[dict[str, Any]]:
 def artifacts() -> dict[Path, str]:
     """Every file that is generated, with its content."""
     compiler = json.loads((CONTRACTS / "compiler.json").read_text())
-    names = sorted(str(path.relative_to(ROOT)) for path in CONTRACTS.rglob("*.sol"))
+    sources = (path for path in CONTRACTS.rglob("*.sol") if not RUNNERS & set(path.parts))
+    names = sorted(str(path.relative_to(ROOT)) for path in sources)
     compiled = compile_all(compiler, names)
     files = {}
     for source in names:

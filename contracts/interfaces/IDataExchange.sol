@@ -92,6 +92,18 @@ interface IDataExchange {
         bytes32 s;
     }
 
+    /// @notice A token holder's signature that pays the price of one order (EIP-3009): of
+    /// `ReceiveWithAuthorization(from, to, value, validAfter, validBefore, nonce)` in the token's domain, with the buyer,
+    /// this contract, the price, 0, `expiry + 1` and the order's identifier.
+    /// @param v Recovery value of the signature.
+    /// @param r First half of the signature.
+    /// @param s Second half of the signature.
+    struct Authorization {
+        uint8 v;
+        bytes32 r;
+        bytes32 s;
+    }
+
     /// @notice A data set was committed.
     event Committed(bytes32 indexed listing, address indexed seller, bytes32 listingRoot, bytes32 manifestHash);
     /// @notice The price and the bond of an order are locked.
@@ -147,7 +159,7 @@ interface IDataExchange {
     error InvalidSignature(address signer, bytes32 digest);
     /// @notice The ether sent along is not the amount due, which is none when the money is a token.
     error WrongPayment(uint256 expected, uint256 found);
-    /// @notice The token contract has no code.
+    /// @notice There is no contract here, or none that tells what it holds for whom.
     error NotAToken(address token);
     /// @notice The token brought another amount than the one due.
     error WrongTransfer(address token, uint256 expected, uint256 found);
@@ -199,6 +211,13 @@ interface IDataExchange {
     /// @param permit The buyer's, for this contract. Where it is refused, because somebody has already used it, the
     /// allowance that is there counts.
     function acceptWithPermit(Offer calldata offer, bytes calldata signature, Permit calldata permit)
+        external
+        returns (bytes32 orderId);
+
+    /// @notice `accept` of an offer in a token that takes authorizations: one transaction pays, and no allowance is given.
+    /// @param authorization The buyer's. It pays for this order alone, until the offer expires, and only this contract
+    /// can use it: nothing that somebody does with it beforehand can stop the accept.
+    function acceptByAuthorization(Offer calldata offer, bytes calldata signature, Authorization calldata authorization)
         external
         returns (bytes32 orderId);
 

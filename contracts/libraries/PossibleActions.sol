@@ -7,7 +7,6 @@ import {OrderSlot} from "./OrderSlot.sol";
 
 /// @title The table of PROTOCOL 7 as an answer: what may happen to an order now, by whom, until when
 library PossibleActions {
-    address private constant ANYONE = address(0);
     uint64 private constant NO_END = type(uint64).max;
 
     function list(Terms calldata offer, OrderSlot order)
@@ -15,24 +14,31 @@ library PossibleActions {
         view
         returns (IDataExchange.Possible[] memory actions)
     {
-        (address seller, address buyer) = (address(uint160(offer.seller)), address(uint160(offer.buyer)));
-        uint64 until = order.isIn(IDataExchange.State.None) ? uint64(offer.expiry) : order.deadline();
+        bool none = order.isIn(IDataExchange.State.None);
+        bool locked = order.isIn(IDataExchange.State.Locked);
+        if (!none && !locked && !order.isIn(IDataExchange.State.Revealed)) return actions;
+        uint64 until = none ? uint64(offer.expiry) : order.deadline();
         bool late = block.timestamp > until;
-        if (order.isIn(IDataExchange.State.None)) {
-            actions = new IDataExchange.Possible[](late ? 1 : 2);
-            actions[0] = IDataExchange.Possible(IDataExchange.Action.Cancel, seller, NO_END);
-            if (!late) actions[1] = IDataExchange.Possible(IDataExchange.Action.Accept, buyer, until);
-        } else if (order.isIn(IDataExchange.State.Locked)) {
-            actions = new IDataExchange.Possible[](1);
-            actions[0] = late
-                ? IDataExchange.Possible(IDataExchange.Action.Refund, ANYONE, NO_END)
-                : IDataExchange.Possible(IDataExchange.Action.Reveal, ANYONE, until);
-        } else if (order.isIn(IDataExchange.State.Revealed)) {
-            actions = new IDataExchange.Possible[](2);
-            actions[0] = IDataExchange.Possible(IDataExchange.Action.Release, buyer, NO_END);
-            actions[1] = late
-                ? IDataExchange.Possible(IDataExchange.Action.Claim, ANYONE, NO_END)
-                : IDataExchange.Possible(IDataExchange.Action.Dispute, ANYONE, until);
+        actions = new IDataExchange.Possible[](locked || (none && late) ? 1 : 2);
+        // Whom an action's `by` does not name: anyone.
+        IDataExchange.Possible memory item = actions[0];
+        if (!locked) {
+            // What one party alone may do, time does not end.
+            item.action = none ? IDataExchange.Action.Cancel : IDataExchange.Action.Release;
+            item.by = address(uint160(none ? offer.seller : offer.buyer));
+            item.until = NO_END;
+            if (none && late) return actions;
+            item = actions[1];
         }
+        if (none) {
+            item.action = IDataExchange.Action.Accept;
+            item.by = address(uint160(offer.buyer));
+        } else if (late) {
+            item.action = locked ? IDataExchange.Action.Refund : IDataExchange.Action.Claim;
+            until = NO_END;
+        } else {
+            item.action = locked ? IDataExchange.Action.Reveal : IDataExchange.Action.Dispute;
+        }
+        item.until = until;
     }
 }

@@ -120,7 +120,7 @@ def test_ether_needs_and_takes_no_permit(ether_world: World) -> None:
 def test_a_token_without_permits_is_paid_from_its_allowance(ether_world: World) -> None:
     """It refuses a call that it does not know; only the transfer counts."""
     world = ether_world
-    world.token = world.new_token("HostileToken").address
+    world.token = world.new_token("SilentToken").address
     try:
         world.send(world.seller, world.exchange.deposit(world.token, DEPOSIT))
         assert world.refusal(address_of(world.buyer), accept(world, NOTHING)) is None

@@ -318,17 +318,16 @@ def test_a_withdrawal_that_calls_back_takes_nothing_twice(wallet: Wallet) -> Non
 class TokenTrade:
     """A wallet with a token that calls its holders: before money moves, or after."""
 
-    def __init__(self, wallet: Wallet, behaviour: str) -> None:
+    def __init__(self, wallet: Wallet, kind: str) -> None:
         self.world, self.wallet = wallet.world, wallet
-        self.token = self.world.new_token("HostileToken")
+        self.token = self.world.new_token(kind)
         exchange = self.world.exchange
         self.world.token = self.token.address
         # So that there is something of others to steal.
         self.world.send(self.world.seller, exchange.deposit(self.token.address, Wei(3 * PRICE)))
         self.world.send(self.world.other, self.token.call("mint", wallet.address, 4 * PRICE))
         wallet.do(exchange.approve(self.token.address, Wei(100 * PRICE)))
-        number = member("HostileToken", behaviour)
-        self.world.send(self.world.other, self.token.call("behave", number, ETHER))
+        self.world.send(self.world.other, self.token.call("misbehave", True, ETHER))
 
     def held(self) -> int:
         """What the wallet has of the token, in the contract and outside."""
@@ -336,7 +335,7 @@ class TokenTrade:
         return outside + self.world.free(self.wallet.address, self.token.address)
 
 
-@pytest.fixture(params=["CallsBefore", "CallsAfter"])
+@pytest.fixture(params=["CallsBeforeToken", "CallsAfterToken"])
 def trade(request: pytest.FixtureRequest, wallet: Wallet) -> Iterator[TokenTrade]:
     yield TokenTrade(wallet, request.param)
     wallet.world.token = ETHER

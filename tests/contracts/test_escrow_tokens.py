@@ -1,9 +1,10 @@
 """Tokens that misbehave: on the way in they are refused, on the way out they hold up nobody but their own holders."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
-from escrow_world import BOND, DEPOSIT, MONEY, PRICE, Contract, Ledger, World, address_of, member
+from escrow_world import BOND, DEPOSIT, MONEY, PRICE, Contract, Ledger, World, address_of
 
 from blindfair.chain.calls import Call
 from blindfair.protocol.errors import ContractReverted
@@ -15,37 +16,41 @@ ENOUGH = 1_000_000
 
 
 class TokenWorld:
-    """A world whose money is a token that can be told to misbehave from now on."""
+    """A world whose money is a token that can be told to misbehave from now on, in the way of its kind."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, kind: str) -> None:
         self.world = world
-        self.contract: Contract = world.new_token("HostileToken")
+        self.contract: Contract = world.new_token(kind)
         self.address = self.contract.address
         world.token = self.address
         world.send(world.seller, world.exchange.deposit(self.address, DEPOSIT))
 
-    def behave(self, behaviour: str, account: Address = ETHER) -> None:
-        self.world.send(self.world.deployer, self.contract.call("behave", member("HostileToken", behaviour), account))
+    def misbehave(self, now: bool = True, towards: Address = ETHER) -> None:
+        self.world.send(self.world.deployer, self.contract.call("misbehave", now, towards))
+
+
+Make = Callable[[str], TokenWorld]
 
 
 @pytest.fixture
-def token(ether_world: World) -> Iterator[TokenWorld]:
-    hostile = TokenWorld(ether_world)
-    yield hostile
+def make(ether_world: World) -> Iterator[Make]:
+    """Makes a token of the kind that a file in contracts/test/tokens describes."""
+    yield partial(TokenWorld, ether_world)
     ether_world.token = ETHER
 
 
-GOOD_ENOUGH = ("Honest", "AnswersNothing", "AnswersAtLength", "CallsBefore", "CallsAfter")
+GOOD_ENOUGH = ("SilentToken", "LongToken", "CallsBeforeToken", "CallsAfterToken")
 WAYS_IN: dict[str, Callable[[World], tuple[Address, Call]]] = {
     "deposit": lambda w: (address_of(w.seller), w.exchange.deposit(w.token, Wei(1_000))),
     "accept": lambda w: (address_of(w.buyer), w.accept(w.sale().offer)),
 }
 
 
-@pytest.mark.parametrize("behaviour", GOOD_ENOUGH)
-def test_a_token_that_brings_the_money_is_taken_whatever_it_answers(token: TokenWorld, behaviour: str) -> None:
+@pytest.mark.parametrize("kind", GOOD_ENOUGH)
+def test_a_token_that_brings_the_money_is_taken_whatever_it_answers(make: Make, kind: str) -> None:
+    token = make(kind)
     world, sale = token.world, token.world.sale()
-    token.behave(behaviour)
+    token.misbehave()
     ledger = Ledger(world)
     world.bring_to(OrderState.RELEASED, sale)
     assert ledger.changes() == {sale.offer.buyer: -PRICE, sale.offer.seller: PRICE}
@@ -55,38 +60,40 @@ def test_a_token_that_brings_the_money_is_taken_whatever_it_answers(token: Token
 
 @pytest.mark.parametrize("way", WAYS_IN)
 @pytest.mark.parametrize(
-    ("behaviour", "expected"),
+    ("kind", "expected"),
     [
-        ("AnswersFalse", "SafeERC20FailedOperation"),
-        ("AnswersTwo", "SafeERC20FailedOperation"),
-        ("AnswersShort", "SafeERC20FailedOperation"),
-        ("RevertsAtLength", ""),
-        ("TakesFee", "WrongTransfer"),
-        ("Multiplies", "WrongTransfer"),
-        ("Shrinks", "WrongTransfer"),
+        ("FalseToken", "SafeERC20FailedOperation"),
+        ("TwoToken", "SafeERC20FailedOperation"),
+        ("ShortToken", "SafeERC20FailedOperation"),
+        ("RevertingToken", ""),
+        ("FeeToken", "WrongTransfer"),
+        ("GenerousToken", "WrongTransfer"),
+        ("RebasingToken", "WrongTransfer"),
     ],
 )
 def test_a_token_that_does_not_bring_exactly_the_money_is_refused(
-    token: TokenWorld, way: str, behaviour: str, expected: str
+    make: Make, way: str, kind: str, expected: str
 ) -> None:
-    token.behave(behaviour)
+    token = make(kind)
+    token.misbehave()
     refusal = token.world.refusal(*WAYS_IN[way](token.world))
     assert refusal is not None and refusal.error_name == expected
     amount = 1_000 if way == "deposit" else PRICE
-    brought = {"TakesFee": amount - amount // 100, "Multiplies": 2 * amount, "Shrinks": 0}
+    brought = {"FeeToken": amount - amount // 100, "GenerousToken": 2 * amount, "RebasingToken": 0}
     if expected == "WrongTransfer":
-        assert refusal.values == {"token": token.address, "expected": amount, "found": brought[behaviour]}
+        assert refusal.values == {"token": token.address, "expected": amount, "found": brought[kind]}
 
 
-def test_a_token_that_blocks_says_so_itself(token: TokenWorld) -> None:
-    token.behave("Blocks", address_of(token.world.buyer))
+def test_a_token_that_blocks_says_so_itself(make: Make) -> None:
+    token = make("BlockingToken")
+    token.misbehave(towards=address_of(token.world.buyer))
     refusal = token.world.refusal(*WAYS_IN["accept"](token.world))
     assert refusal is not None and refusal.found is not None
 
 
 # --- on the way out --------------------------------------------------------------------------------------------------
 
-NOT_PAID = ("AnswersFalse", "AnswersTwo", "AnswersShort", "RevertsAtLength", "BurnsGas")
+NOT_PAID = ("FalseToken", "TwoToken", "ShortToken", "RevertingToken", "BurningToken")
 
 
 def settle(world: World, way: str) -> tuple[Call, Address, int]:
@@ -107,12 +114,13 @@ def settle(world: World, way: str) -> tuple[Call, Address, int]:
 
 
 @pytest.mark.parametrize("way", ["refund", "release", "claim", "dispute"])
-@pytest.mark.parametrize("behaviour", NOT_PAID)
-def test_money_that_cannot_be_pushed_becomes_a_free_balance(token: TokenWorld, way: str, behaviour: str) -> None:
+@pytest.mark.parametrize("kind", NOT_PAID)
+def test_money_that_cannot_be_pushed_becomes_a_free_balance(make: Make, way: str, kind: str) -> None:
+    token = make(kind)
     world = token.world
     call, payee, amount = settle(world, way)
     before = world.free(payee)
-    token.behave(behaviour)
+    token.misbehave()
     caller = world.buyer
     receipt = world.send(caller, call, gas=ENOUGH)
     bond = BOND if way in ("release", "claim") else 0
@@ -121,17 +129,18 @@ def test_money_that_cannot_be_pushed_becomes_a_free_balance(token: TokenWorld, w
     assert [(c["owner"].lower(), c["token"].lower(), c["amount"]) for c in credits] == [(payee, token.address, amount)]
     world.check_solvent()
     # Stuck only as long as the token is: afterwards all of it can be had.
-    token.behave("Honest")
+    token.misbehave(False)
     owner = world.buyer if payee == address_of(world.buyer) else world.seller
     world.send(owner, world.exchange.withdraw(token.address, Wei(before + amount + bond), address_of(world.other)))
     assert world.wealth(address_of(world.other), token.address) == MONEY + before + amount + bond
     world.check_solvent()
 
 
-def test_a_blocked_party_names_another_address(token: TokenWorld) -> None:
+def test_a_blocked_party_names_another_address(make: Make) -> None:
+    token = make("BlockingToken")
     world = token.world
     call, payee, amount = settle(world, "refund")
-    token.behave("Blocks", payee)
+    token.misbehave(towards=payee)
     world.send(world.other, call)
     assert world.free(payee) == amount
     refusal = world.refusal(payee, world.exchange.withdraw(token.address, Wei(amount), payee))
@@ -141,25 +150,27 @@ def test_a_blocked_party_names_another_address(token: TokenWorld) -> None:
     world.check_solvent()
 
 
-def test_a_token_that_starts_to_charge_does_not_lock_money(token: TokenWorld) -> None:
+def test_a_token_that_starts_to_charge_does_not_lock_money(make: Make) -> None:
     """Outgoing transfers are not measured: what arrives is between the token and its holders."""
+    token = make("FeeToken")
     world = token.world
     call, payee, amount = settle(world, "release")
-    token.behave("TakesFee")
+    token.misbehave()
     before = world.wealth(payee, token.address)
     world.send(world.buyer, call)
     assert world.wealth(payee, token.address) == before + amount - amount // 100
     world.check_solvent()
 
 
-def test_a_failed_withdrawal_costs_nothing(token: TokenWorld) -> None:
+@pytest.mark.parametrize("kind", ["FalseToken", "TwoToken", "ShortToken", "RevertingToken"])
+def test_a_failed_withdrawal_costs_nothing(make: Make, kind: str) -> None:
     """The owner asked for the money and not for another credit: all stays as it was."""
+    token = make(kind)
     world, seller = token.world, address_of(token.world.seller)
-    for behaviour in ("AnswersFalse", "AnswersTwo", "AnswersShort", "RevertsAtLength"):
-        token.behave(behaviour)
-        with pytest.raises(ContractReverted):
-            world.send(world.seller, world.exchange.withdraw(token.address, Wei(1), seller), gas=ENOUGH)
-        assert world.free(seller) == DEPOSIT
+    token.misbehave()
+    with pytest.raises(ContractReverted):
+        world.send(world.seller, world.exchange.withdraw(token.address, Wei(1), seller), gas=ENOUGH)
+    assert world.free(seller) == DEPOSIT
 
 
 def test_an_account_without_code_is_no_token_that_pays(ether_world: World) -> None:
@@ -172,15 +183,17 @@ def test_an_account_without_code_is_no_token_that_pays(ether_world: World) -> No
     assert world.answer(harness.call("tryPush", honest.address, nobody, 0)) == (1).to_bytes(32, "big")
 
 
-def test_an_answer_that_is_cut_short_is_not_filled_up_with_what_lay_in_memory(token: TokenWorld) -> None:
+def test_an_answer_that_is_cut_short_is_not_filled_up_with_what_lay_in_memory(make: Make) -> None:
+    token = make("ShortToken")
     world, nobody = token.world, address_of(token.world.other)
     harness = world.new_contract("PayoutHarness")
-    token.behave("AnswersShort")
+    token.misbehave()
     assert world.answer(harness.call("tryPush", token.address, nobody, 0)) == bytes(32)
 
 
-def test_one_bad_token_does_not_touch_another(token: TokenWorld) -> None:
+def test_one_bad_token_does_not_touch_another(make: Make) -> None:
     """A batch over three monies, one of them burning all gas that it is given."""
+    token = make("BurningToken")
     world = token.world
     burning = world.sale(nonce=1)
     world.token = ETHER
@@ -188,10 +201,58 @@ def test_one_bad_token_does_not_touch_another(token: TokenWorld) -> None:
     for sale in (burning, ether):
         world.bring_to(OrderState.REVEALED, sale)
     world.next_is(Timestamp(world.deadline(ether.offer) + 1))
-    token.behave("BurnsGas")
+    token.misbehave()
     before = world.wealth(ether.offer.seller, ETHER)
     receipt = world.send(world.other, world.exchange.claim([burning.offer, ether.offer]), gas=ENOUGH)
     assert receipt.gas_used < 400_000
     assert world.wealth(ether.offer.seller, ETHER) == before + PRICE
     assert world.free(burning.offer.seller, token.address) == DEPOSIT + PRICE
     world.check_solvent()
+
+
+def test_a_token_whose_balances_shrink_leaves_only_its_own_holders_short(make: Make) -> None:
+    """What is not there cannot be paid, and stays owed; ether is not touched."""
+    token = make("RebasingToken")
+    world = token.world
+    sale = world.sale(nonce=1)
+    world.bring_to(OrderState.REVEALED, sale)
+    world.token = ETHER
+    ether = world.sale(nonce=2)
+    world.bring_to(OrderState.REVEALED, ether)
+    world.send(world.deployer, token.contract.call("rebase", world.exchange.address, 50))
+    world.next_is(Timestamp(world.deadline(ether.offer) + 1))
+    before = world.wealth(ether.offer.seller, ETHER)
+    world.send(world.other, world.exchange.claim([sale.offer, ether.offer]))
+    assert world.wealth(ether.offer.seller, ETHER) == before + PRICE
+    assert world.free(sale.offer.seller, token.address) == DEPOSIT + PRICE, "the push failed, the debt is there"
+    held = world.exchange.balance(world.exchange.address, token.address)
+    world.send(world.seller, world.exchange.withdraw(token.address, Wei(held), sale.offer.seller))
+
+
+def test_amounts_of_any_token_stay_below_a_word(ether_world: World) -> None:
+    """77 decimals: what is too large for an order is too large for a balance; sums that wrap around bring nothing."""
+    world, largest = ether_world, 2**128 - 1
+    token = world.new_contract("HugeToken")
+    for account in (world.seller, world.buyer):
+        world.send(account, token.call("mint", account.address, 2**255))
+        world.send(
+            account, Call("approve", token.address, token.call("approve", world.exchange.address, 2**256 - 1).data)
+        )
+    world.token = token.address
+    try:
+        world.send(world.seller, world.exchange.deposit(token.address, Wei(largest)))
+        refusal = world.refusal(address_of(world.seller), world.exchange.deposit(token.address, Wei(largest + 1)))
+        assert refusal and (refusal.error_name, refusal.values) == (
+            "AmountTooLarge",
+            {"max": largest, "found": largest + 1},
+        )
+        sale = world.sale(price=Wei(largest), bond=Wei(largest))
+        world.bring_to(OrderState.RELEASED, sale)
+        assert world.free(sale.offer.seller) == largest
+        assert world.wealth(sale.offer.seller, token.address) == 2**255
+        # Gifts until the contract's balance wraps around in the middle of a deposit: less than was brought is there.
+        world.send(world.deployer, token.call("mint", world.exchange.address, 2**256 - 1 - largest))
+        refusal = world.refusal(address_of(world.buyer), world.exchange.deposit(token.address, Wei(5)))
+        assert refusal and (refusal.error_name, refusal.values["found"]) == ("WrongTransfer", 0)
+    finally:
+        world.token = ETHER

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from blindfair.chain.abi import ERC20, encode_call, exchange_abi
+from blindfair.chain.authorization import Authorization
 from blindfair.chain.permit import Permit
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import (
@@ -68,6 +69,10 @@ class ExchangeCalls:
     def accept_with_permit(self, offer: Offer, signature: Signature, permit: Permit) -> Call:
         """`accept` of an offer in a token that gives the allowance in the same transaction (EIP-2612)."""
         return self._call("acceptWithPermit", struct_of(offer), signature, struct_of(permit))
+
+    def accept_by_authorization(self, offer: Offer, signature: Signature, authorization: Authorization) -> Call:
+        """`accept` of an offer in a token that is paid by the buyer's signature, without an allowance (EIP-3009)."""
+        return self._call("acceptByAuthorization", struct_of(offer), signature, struct_of(authorization))
 
     def cancel(self, offer: Offer) -> Call:
         """Make sure that an offer is never accepted."""

@@ -137,9 +137,16 @@ class DataExchange(ExchangeCalls):
 
         Raises ContractReverted or WrongContract for a token that takes no permits.
         """
-        (separator,) = self._read_from(token, ERC20, "DOMAIN_SEPARATOR")
         (nonce,) = self._read_from(token, ERC20, "nonces", owner)
-        return Digest(separator), int(nonce)
+        return self.token_domain(token), int(nonce)
+
+    def token_domain(self, token: Address) -> Digest:
+        """A token's EIP-712 domain separator, for `authorization.sign_authorization` (EIP-3009).
+
+        Raises ContractReverted or WrongContract for a token that takes no signatures.
+        """
+        (separator,) = self._read_from(token, ERC20, "DOMAIN_SEPARATOR")
+        return Digest(separator)
 
     def domain_separator(self) -> Digest:
         """The EIP-712 domain in which the contract takes signatures, as it says itself."""
