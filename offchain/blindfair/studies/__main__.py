@@ -7,6 +7,7 @@ from pathlib import Path
 from blindfair.protocol.errors import BlindfairError
 from blindfair.studies.jobs import peer_jobs, run_jobs, study_jobs
 from blindfair.studies.ledger import Ledger
+from blindfair.studies.peers.question import check_program
 from blindfair.studies.peers.report import write_peers
 from blindfair.studies.report import write_report
 
@@ -33,6 +34,8 @@ def main() -> int:
         peers = options.study == "peers"
         jobs = peer_jobs(options.quick, options.peers) if peers else study_jobs(options.quick)
         if not options.so_far:
+            if peers:
+                check_program(options.peers)
             run_jobs(jobs, ledger)
         done = [ledger[job.key] for job in jobs if job.key in ledger]
         write = write_peers if peers else write_report

@@ -7,6 +7,7 @@ here: our own answer (`ours`) and what is made of answers (`datamodels`, `purcha
 """
 
 import json
+import os
 import subprocess
 import tempfile
 import zipfile
@@ -60,26 +61,28 @@ Answer = dict[str, Answered]
 """By the names of methods."""
 
 
+def check_program(program: Path) -> None:
+    """Before minutes are spent on what cannot be compared. Raises FileMissing unless the program can be run."""
+    if not os.access(program, os.X_OK) or not program.is_file():
+        raise FileMissing(
+            "The peers' program cannot be run",
+            expected="an executable file",
+            found=str(program),
+            hint="run scripts/study peers, which names it",
+        )
+
+
 def ask(program: Path, question: Question) -> Answer:
     """Have the peers' program answer in a directory of its own, which is removed.
 
-    Raises FileMissing where the program is not there, NoAnswer where it fails, MalformedFile for another answer than
-    was asked for.
+    Raises NoAnswer where the program fails, MalformedFile for another answer than was asked for.
     """
     with tempfile.TemporaryDirectory(prefix="peers-") as place:
         directory = Path(place)
         write(question, directory)
-        try:
-            ran = subprocess.run(  # noqa: S603  the program is named by whoever runs the study
-                [program.absolute(), directory], capture_output=True, text=True, check=False
-            )
-        except OSError as error:
-            raise FileMissing(
-                "The peers' program cannot be run",
-                expected=str(program),
-                found=error.strerror,
-                hint="run scripts/study peers, which makes its environment",
-            ) from error
+        ran = subprocess.run(  # noqa: S603  the program is named by whoever runs the study
+            [program.absolute(), directory], capture_output=True, text=True, check=False
+        )
         if ran.returncode:
             raise NoAnswer("The peers' program failed", expected="exit code 0", found=ran.stderr.strip()[-_TOLD:])
         return read(directory, len(question.rows), len(question.queries))
