@@ -186,6 +186,9 @@ def test_the_copies_of_a_seller_earn_nothing_where_they_are_grouped() -> None:
     assert found["near-copies, four further queries"]["copies"] < found["near-copies"]["copies"]
     pleasing = found["labels by the buyer's query, stolen"]
     assert pleasing["bad_estimated"] < 0.05 and pleasing["right"] < 1
+    assert pleasing["warned"] == 1 and not any(found[name]["warned"] for name in found if name.startswith("honest"))
+    assert found["each class listed by itself"]["revenue"] == found["each class listed by itself"]["records"] == 0
+    assert found["each class listed with a tenth of the other"]["revenue"] < 0.5 * found["honest"]["revenue"]
 
 
 def test_a_forecast_knows_a_bad_lot_from_a_good_one(documents: list[Document]) -> None:
