@@ -86,6 +86,13 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(ran) == 4
 
 
+def test_what_was_found_now_is_in_the_order_in_which_it_is_read_later(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "results.jsonl")
+    ledger.add("a", {"second": 2, "first": 1})
+    again = Ledger(tmp_path / "results.jsonl")
+    assert list(ledger["a"].items()) == list(again["a"].items())
+
+
 def test_a_line_that_is_no_document_is_done_again(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     path.write_text('{"key": "a", "n": 1}\nnonsense\n[1]\n{"key": "b"}\n', encoding="utf-8")

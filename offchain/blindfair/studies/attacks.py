@@ -93,7 +93,7 @@ def _outcome(
         quality.append(family.quality(family.fit(world.own.and_also(world.offer.at(bought))), world.test))
         right.append(float((~world.truth.bad[bought]).mean()) if bought.size else 0.0)
         originals = world.truth.original[bought]
-        copied.append(1.0 - np.unique(originals).size / max(1, originals.size))
+        copied.append(1.0 - np.unique(originals).size / originals.size if originals.size else 0.0)
     return {
         "revenue": float(np.mean(revenue)),
         "records": float(bought.size),

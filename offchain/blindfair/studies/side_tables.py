@@ -86,8 +86,8 @@ def intervals_table(found: Findings) -> Table:
         "lot-intervals",
         "The interval of a lot's value",
         "How many lots' gains lie in the forecast's interval of 95 %: as the made-up worlds give it, and with both "
-        "halves widened by the factor that the lots of all *other* data sets need (split conformal prediction), so that "
-        "each data set is judged by an interval that has not seen it.",
+        "halves widened by the factor that the lots of all *other* data sets need (split conformal prediction): each "
+        "data set is judged by an interval that has not seen it.",
         ("bought", "interval", "factor", "holds the gain", "worst data set", "mean width, AUC"),
         tuple(rows),
     )
