@@ -113,7 +113,7 @@ def test_rows_that_span_fewer_directions_give_fewer() -> None:
 def test_bases_that_cannot_be_found_are_named() -> None:
     rows = np.random.default_rng(0).normal(size=(30, 8))
     for k in (0, -1, 9):
-        with pytest.raises(errors.UnusableModel):
+        with pytest.raises(errors.UnusableModel, match=rf"expected 1 \.\.\. 8; found {k}"):
             principal_directions(rows, k)
     for bad in (np.zeros((5, 8)), np.full((5, 8), np.nan), np.full((5, 8), np.inf)):
         with pytest.raises(errors.UnusableModel):

@@ -142,6 +142,13 @@ def test_hostile_weights_are_refused(model: LogisticRegression, name: str) -> No
         load_scoring_model(model.name, config, hostile_weights(model.k)[name])
 
 
+def test_weights_that_are_no_numbers_are_counted(model: LogisticRegression) -> None:
+    weights = np.zeros(model.k)
+    weights[[1, 3]] = np.nan, np.inf
+    with pytest.raises(errors.UnusableModel, match=f"2 of {model.k} that are NaN"):
+        LogisticRegression(model.schema, weights)
+
+
 @pytest.mark.parametrize("name", ["", "logistic_regression", "os.system", "../model", "x" * 10_000])
 def test_unknown_models_are_refused(model: LogisticRegression, name: str) -> None:
     config, weights = model.to_parts()

@@ -146,6 +146,15 @@ def test_an_overlap_of_training_and_validation_is_counted(scenario: Scenario) ->
     assert f"7 of {len(scenario.validation) + 7} validation records" in warning
 
 
+def test_a_validation_record_that_is_there_more_than_once_is_counted(scenario: Scenario) -> None:
+    """Its copy may be in the fold that its query was made of."""
+    copied = replace(scenario, validation=(*scenario.validation, *scenario.validation[:3], scenario.validation[0]))
+    (warning,) = prepared(copied, LogisticLearner()).warnings
+    assert f"7 of {len(scenario.validation) + 4} validation records are there more than once" in warning
+    both = replace(scenario, validation=(*scenario.train[:2], *scenario.train[:2], *scenario.validation))
+    assert len(prepared(both, LogisticLearner()).warnings) == 2
+
+
 def test_a_model_that_has_not_converged_is_said_with_its_gradient(scenario: Scenario) -> None:
     warnings = prepared(scenario, MlpLearner(early=1, steps=2)).warnings
     assert any("has not converged" in warning and "gradient" in warning for warning in warnings)

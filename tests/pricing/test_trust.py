@@ -85,9 +85,25 @@ def test_of_records_as_likely_right_the_doubtful_are_wanted_most() -> None:
     assert not weights(np.full(4, LEAST_CLEAN), odds, np.zeros(4)).any()
 
 
-def test_where_one_class_is_worth_nothing_the_other_is_bought_alone() -> None:
-    found = weights(np.array([0.9, 0.9, 0.1]), np.zeros(3), np.array([1.0, 1.0, -1.0]))
-    assert found[0] > 0 and found[2] == 0
+def test_of_a_class_alone_nothing_is_wanted() -> None:
+    """Whether the other is not there, or there to be seen only, its labels all wrong."""
+    clean, sides = np.array([0.9, 0.9, 0.1]), np.array([1.0, 1.0, -1.0])
+    assert not weights(clean, np.zeros(3), sides).any()
+    assert not weights(clean[:2], np.zeros(2), sides[:2]).any()
+    # Where classes are not known there is nothing to even out.
+    assert weights(clean, np.zeros(3), np.zeros(3))[0] > 0
+
+
+def test_listing_each_class_by_itself_earns_a_seller_nothing() -> None:
+    rng = np.random.default_rng(11)
+    offered, _ = records(rng, 4000, 0.3)
+    trusted = own(rng)
+    together = calibrated_trust(offered, *trusted).weights.sum()
+    for few in (0, 20, 200):
+        # All of one class, and so many of the other that it does not look like one alone.
+        ones, others = np.flatnonzero(offered.sides > 0), np.flatnonzero(offered.sides < 0)[:few]
+        alone = calibrated_trust(offered.at(np.concatenate([ones, others])), *trusted).weights.sum()
+        assert 2 * alone < 0.5 * together
 
 
 def test_an_offer_unlike_anything_trusted_is_not_trusted() -> None:

@@ -6,7 +6,7 @@ import pytest
 from blindfair.influence.arrays import Integers
 from blindfair.pricing.evidence import Scored
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.worth import Worth, assess
+from blindfair.pricing.worth import Worth, assess, denied
 from blindfair.protocol import errors
 from blindfair.protocol.quantities import Wei
 
@@ -91,3 +91,38 @@ def test_an_offer_of_one_class_is_warned_of() -> None:
         trust = calibrated_trust(offer, right, wrong)
         worth = assess(trust, offer, right, wrong, np.arange(10), Wei(1), rng)
         assert any("one class alone (0.0%" in warning for warning in worth.warnings) == warned
+
+
+@pytest.mark.parametrize("sided", [True, False])
+def test_labels_that_please_too_well_are_warned_of_with_both_numbers(sided: bool) -> None:
+    rng = np.random.default_rng(0)
+    margins, truth = rng.normal(0, 1.5, 3000), rng.random(3000)
+    honest = np.where(truth < 1 / (1 + np.exp(-2 * margins)), 1.0, -1.0)
+
+    def scored(labels: Integers | np.typing.NDArray[np.float64], part: slice) -> Scored:
+        known = labels[part] if sided else np.zeros(len(labels[part]))
+        return Scored(labels[part] * margins[part], np.asarray(known, dtype=np.float64))
+
+    own, offered = slice(0, 300), slice(300, 1500)
+    right, wrong = scored(honest, own), scored(-honest, own)
+    for labels, warned in ((honest, False), (np.sign(margins), True), (np.where(truth < 0.3, -honest, honest), False)):
+        offer = scored(labels, offered)
+        trust = calibrated_trust(offer, right, wrong)
+        worth = assess(trust, offer, right, wrong, np.arange(10), Wei(1), rng)
+        said = [warning for warning in worth.warnings if "too well" in warning]
+        assert bool(said) == warned
+        if warned:
+            found = denied(offer, right, wrong)
+            assert f"{found.offered:.1%}" in said[0] and f"{found.trusted:.1%}" in said[0]
+            # The estimate of wrong labels does not see them.
+            assert trust.bad_share < 0.02 and (labels[offered] != honest[offered]).mean() > 0.1
+
+
+def test_a_few_records_are_not_called_pleasing() -> None:
+    rng = np.random.default_rng(1)
+    right = Scored(rng.normal(1, 1, 200), np.zeros(200))
+    wrong, lucky = Scored(-right.scores, np.zeros(200)), Scored(np.full(3, 1.5), np.zeros(3))
+    assert not denied(Scored(rng.normal(1, 1, 12), np.zeros(12)), right, wrong).pleasing
+    assert denied(lucky, right, wrong).offered == 0 and not denied(lucky, right, wrong).pleasing
+    assert denied(Scored(np.full(300, 1.5), np.zeros(300)), right, wrong).pleasing
+    assert denied(Scored(np.zeros(5), np.zeros(5)), *(Scored(np.zeros(20), np.zeros(20)),) * 2).errors == 0

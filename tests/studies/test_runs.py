@@ -86,6 +86,13 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(ran) == 4
 
 
+def test_what_was_found_now_is_in_the_order_in_which_it_is_read_later(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "results.jsonl")
+    ledger.add("a", {"second": 2, "first": 1})
+    again = Ledger(tmp_path / "results.jsonl")
+    assert list(ledger["a"].items()) == list(again["a"].items())
+
+
 def test_a_line_that_is_no_document_is_done_again(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     path.write_text('{"key": "a", "n": 1}\nnonsense\n[1]\n{"key": "b"}\n', encoding="utf-8")
@@ -186,6 +193,9 @@ def test_the_copies_of_a_seller_earn_nothing_where_they_are_grouped() -> None:
     assert found["near-copies, four further queries"]["copies"] < found["near-copies"]["copies"]
     pleasing = found["labels by the buyer's query, stolen"]
     assert pleasing["bad_estimated"] < 0.05 and pleasing["right"] < 1
+    assert pleasing["warned"] == 1 and not any(found[name]["warned"] for name in found if name.startswith("honest"))
+    assert found["each class listed by itself"]["revenue"] == found["each class listed by itself"]["records"] == 0
+    assert found["each class listed with a tenth of the other"]["revenue"] < 0.5 * found["honest"]["revenue"]
 
 
 def test_a_forecast_knows_a_bad_lot_from_a_good_one(documents: list[Document]) -> None:

@@ -22,7 +22,7 @@ from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.logistic import record_loss
 from blindfair.influence.network import NetworkModel
 from blindfair.influence.projection import Projection
-from blindfair.influence.refusal import unusable
+from blindfair.influence.refusal import check_finite, unusable
 from blindfair.influence.scoring_model import RowsEstimate, ScoringModel
 from blindfair.influence.tensors import read_weights
 from blindfair.protocol.documents import Document
@@ -50,8 +50,7 @@ class LogisticRegression:
     def __post_init__(self) -> None:
         if self.weights.shape != (self.schema.width,):
             raise ShapeMismatch("Weights and schema differ", expected=(self.schema.width,), found=self.weights.shape)
-        if not np.isfinite(self.weights).all():
-            raise UnusableModel("The scoring model has weights that are not finite", expected="finite numbers")
+        check_finite(self.weights)
 
     @classmethod
     def untrained(cls, schema: FeatureSchema) -> "LogisticRegression":

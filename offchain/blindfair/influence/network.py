@@ -18,11 +18,11 @@ from blindfair.influence.disagreement import network_disagreement
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.gradients import BATCH_NUMBERS, projected_gradients, record_gradients
 from blindfair.influence.projection import Projection
-from blindfair.influence.refusal import unusable
+from blindfair.influence.refusal import check_finite, unusable
 from blindfair.influence.scoring_model import RowsEstimate
 from blindfair.influence.tensors import read_weights
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import ShapeMismatch, UnusableModel
+from blindfair.protocol.errors import ShapeMismatch
 from blindfair.protocol.fields import Fields
 from blindfair.protocol.quantities import Seconds
 from blindfair.protocol.records import Cell
@@ -51,8 +51,7 @@ class NetworkModel:
         ):
             if expected != found:
                 raise ShapeMismatch(f"The network does not fit in its {what}", expected=expected, found=found)
-        if not np.isfinite(self.weights).all():
-            raise UnusableModel("The scoring model has weights that are not finite", expected="finite numbers")
+        check_finite(self.weights)
 
     @property
     def name(self) -> str:

@@ -62,7 +62,8 @@ def weights(clean: Floats, log_odds: Floats, sides: Floats) -> Floats:
     The power is milder than a threshold at 1/2, which where one class is rare and its labels mostly wrong would leave
     of that class only what the buyer's model knows already. What is twice as likely wrong as right is not wanted at
     all. Doubt is `4 sigma(z) sigma(-z)`: near 0 log-odds `z` the buyer's model is unsure, and a right record teaches
-    more. Where sides are known, the weights of both get the same sum.
+    more. Where sides are known, the weights of both get the same sum: of a class alone nothing is wanted. There wrong
+    labels look like a shift of the classes, and a seller who lists each class by itself would earn four times as much.
     """
     doubt = probability(log_odds)
     wanted = np.where(clean > LEAST_CLEAN, clean**3, 0.0) * 4.0 * doubt * (1.0 - doubt)
@@ -106,14 +107,14 @@ def label_noise(log_odds: Floats, sides: Floats, *, rounds: int = _ROUNDS) -> tu
 
 
 def _even(weights: Floats, sides: Floats) -> Floats:
-    """Weights of which each side has the same sum, none above what it was."""
+    """Weights of which each side has the same sum, none above what it was; as they are where no side is known."""
+    if not np.any(sides):
+        return weights
     sums: list[tuple[NDArray[np.bool_], float]] = [
         (sides == side, float(weights[sides == side].sum())) for side in (-1.0, 1.0)
     ]
     least = min(total for _, total in sums)
-    if least == 0.0:
-        return weights
     even = weights.copy()
     for members, total in sums:
-        even[members] *= least / total
+        even[members] *= least / total if total else 0.0
     return even

@@ -4,6 +4,7 @@ trusted records, right and with the other label, to which the offer's scores wil
 Not here: encryption and messages; what is done with the scores (`trust`, `selection`, `worth`).
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -177,11 +178,13 @@ def _check_validation(validation: Sequence[Row], columns: Sequence[str], label: 
 
 
 def _overlap(train: Sequence[Row], validation: Sequence[Row]) -> tuple[str, ...]:
-    known = set(train)
-    found = sum(row in known for row in validation)
-    if not found:
-        return ()
-    return (
-        f"{found} of {len(validation)} validation records are training records as well: their scores are too good, "
-        "and the offer looks worse beside them",
+    """Whether trusted records have been seen by the models that score them: in training, or as another one's copy."""
+    known, counts = set(train), Counter(validation)
+    learnt = sum(row in known for row in validation)
+    copied = sum(count for count in counts.values() if count > 1)
+    return tuple(
+        f"{found} of {len(validation)} validation records are {what}: their scores are too good, and the offer looks "
+        "worse beside them"
+        for found, what in ((learnt, "training records as well"), (copied, "there more than once"))
+        if found
     )

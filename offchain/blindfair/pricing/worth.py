@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from blindfair.influence.arrays import Integers
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.evidence import Scored, calibrate
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.trust import Trust, clean_share_interval
 from blindfair.protocol.errors import InvalidOption
@@ -28,6 +28,41 @@ TELLING = 0.7
 
 ONE_CLASS = 0.02
 """An offer that has less of a class is of the other alone."""
+
+
+PLEASING = 0.8
+"""Labels of which the buyer's model denies less than this share of what it denies of its own please too well."""
+
+_SURELY = 3.0
+"""Standard errors of the difference: the study's honest offers lie within two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Shares of labels that are more likely wrong than right by the buyer's model: those offered, and those of its own
+    trusted records, each judged by a model that was made without it. `errors` standard errors lie between.
+    """
+
+    offered: float
+    trusted: float
+    errors: float
+
+    @property
+    def pleasing(self) -> bool:
+        """Whether the offered labels agree with the model more than life does.
+
+        That finds labels made by the buyer's own query, which nobody should have, and some of those that a seller makes
+        by a good model of its own.
+        """
+        return self.offered < PLEASING * self.trusted and self.errors < -_SURELY
+
+
+def denied(offer: Scored, right: Scored, wrong: Scored) -> Denied:
+    """Compare the labels of an offer with trusted ones. Raises as `calibrate`."""
+    evidence = calibrate(right, wrong)
+    offered, trusted = (float((evidence.log_odds(part) < 0).mean()) for part in (offer, right))
+    spread = np.sqrt(trusted * (1.0 - trusted) * (1 / len(offer) + 1 / len(right)))
+    return Denied(offered, trusted, (offered - trusted) / spread if spread > 0 else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +145,13 @@ def assess(
     if offer.sides.any() and rarer < ONE_CLASS:
         warnings.append(
             f"The offer is of one class alone ({rarer:.1%} are of the other): wrong labels look like a shift of the "
-            "classes there, and records cost more than they are worth"
+            "classes there, so that no more is wanted of the one class than of the other"
+        )
+    denial = denied(offer, right, wrong)
+    if denial.pleasing:
+        warnings.append(
+            f"The labels of the offer please the buyer's model too well: it takes {denial.offered:.1%} of them for "
+            f"wrong, and {denial.trusted:.1%} of the buyer's own, which are right; they may have been made by a model"
         )
     telling = _telling(right, wrong)
     if telling < TELLING:

@@ -1,33 +1,45 @@
-"""`python -m blindfair.studies queries`: what `scripts/study` starts. Only the command line is here."""
+"""`python -m blindfair.studies queries|peers`: what `scripts/study` starts. Only the command line is here."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from blindfair.protocol.errors import BlindfairError
-from blindfair.studies.jobs import run_jobs, study_jobs
+from blindfair.studies.jobs import peer_jobs, run_jobs, study_jobs
 from blindfair.studies.ledger import Ledger
+from blindfair.studies.peers.question import check_program
+from blindfair.studies.peers.report import write_peers
 from blindfair.studies.report import write_report
 
 RESULTS = "results.jsonl"
+PEERS = Path("scripts/peers/score")
 
 
 def main() -> int:
     """Run the study that is asked for. The exit code is that of the error, as of the `blindfair` command."""
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
-    parser.add_argument("study", choices=["queries"], help="which query and which selection are worth money")
-    parser.add_argument("--quick", action="store_true", help="two minutes instead of fifty, and much less sure")
+    parser.add_argument(
+        "study", choices=["queries", "peers"], help="which query and selection are worth money; or: other libraries"
+    )
+    parser.add_argument("--quick", action="store_true", help="a few minutes instead of fifty, and much less sure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the tables as one JSON document")
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="results, tables and pictures")
     parser.add_argument("--so-far", action="store_true", help="report what there is, and do nothing more")
+    parser.add_argument(
+        "--peers", type=Path, default=PEERS, metavar="PROGRAM", help=f"answers for the peers; {PEERS} unless given"
+    )
     options = parser.parse_args()
     try:
         ledger = Ledger(options.report / RESULTS)
-        jobs = study_jobs(options.quick)
+        peers = options.study == "peers"
+        jobs = peer_jobs(options.quick, options.peers) if peers else study_jobs(options.quick)
         if not options.so_far:
+            if peers:
+                check_program(options.peers)
             run_jobs(jobs, ledger)
         done = [ledger[job.key] for job in jobs if job.key in ledger]
-        write_report(done, options.report, options.json, quick=options.quick)
+        write = write_peers if peers else write_report
+        write(done, options.report, options.json, quick=options.quick)
     except BlindfairError as error:
         print(f"{error.name}: {error}", file=sys.stderr)
         return error.exit_code

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.pricing.learners import BEST_L2
+from blindfair.pricing.worth import denied
 from blindfair.protocol.documents import Document
 from blindfair.studies import answers, choices
 from blindfair.studies.answers import Asking
@@ -35,13 +36,18 @@ def run_attacks(data: str, seed: int) -> Document:
     own_model = family.fit(world.offer)
     copies = _copied(world, 0.0, rng)
     near = _copied(world, _NEAR, rng)
+    fair = (make_world(load(data), regime, BuyerSize.MIDDLE, seed) for regime in (Regime.CLEAN, Regime.IMBALANCE))
+    clean, imbalanced = (_sold(one, size, seed) for one in fair)
     return {
         "honest": _sold(world, size, seed),
+        "honest, nothing wrong": clean,
+        "honest, nothing wrong, other class frequencies": imbalanced,
         "every record listed twice": _sold(copies, size, seed),
         "the same, copies not grouped": _sold(copies, size, seed, grouped=False),
         "near-copies": _sold(near, size, seed),
         "near-copies, four further queries": _sold(near, size, seed, further=True),
-        "split into halves of each class": _split(world, size, seed),
+        "each class listed by itself": _split(world, size, seed, 0.0),
+        "each class listed with a tenth of the other": _split(world, size, seed, 0.1),
         "features halved towards the mean": _sold(_with_features(world, 0.5), size, seed),
         "labels by the seller's own model": _sold(_with_labels(world, world.offer.X @ own_model > 0), size, seed),
         "labels by the buyer's query, stolen": _sold(_with_labels(world, world.offer.X @ stolen > 0), size, seed),
@@ -57,15 +63,19 @@ def _sold(world: World, size: int, seed: int, *, grouped: bool = True, further: 
     elif grouped:
         candidates = np.sort(np.unique(answer.offer.scores, return_index=True)[1])
     trust = choices.trust_of(answer, candidates)
-    return _outcome(world, candidates, trust.weights, size, seed, trust.bad_share)
+    found = _outcome(world, candidates, trust.weights, size, seed, trust.bad_share)
+    return found | {"warned": float(denied(answer.offer.at(candidates), answer.right, answer.wrong).pleasing)}
 
 
-def _split(world: World, size: int, seed: int) -> Document:
-    """Two listings, one of each class, each judged by itself: what is odd in one cannot be seen against the other."""
+def _split(world: World, size: int, seed: int, mixed: float) -> Document:
+    """Two listings, one of each class but for a share of each, judged by themselves: what is odd in one cannot be seen
+    against the other."""
     family = LogisticFamily(world.train.X.shape[1])
     answer = Asking(world, family, seed).ask(answers.displacement(family, np.zeros(family.width)))
     places = np.arange(len(world.offer))
-    weights = choices.by_listing(world.offer.y, places, lambda part: choices.trust_of(answer, part).weights)
+    astray = np.random.default_rng([seed, 9]).random(places.size) < mixed
+    listing = np.where(astray, 1 - world.offer.y, world.offer.y)
+    weights = choices.by_listing(listing, places, lambda part: choices.trust_of(answer, part).weights)
     return _outcome(world, places, weights, size, seed, float("nan"))
 
 
@@ -83,7 +93,7 @@ def _outcome(
         quality.append(family.quality(family.fit(world.own.and_also(world.offer.at(bought))), world.test))
         right.append(float((~world.truth.bad[bought]).mean()) if bought.size else 0.0)
         originals = world.truth.original[bought]
-        copied.append(1.0 - np.unique(originals).size / max(1, originals.size))
+        copied.append(1.0 - np.unique(originals).size / originals.size if originals.size else 0.0)
     return {
         "revenue": float(np.mean(revenue)),
         "records": float(bought.size),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TextIO
 
 from blindfair.influence.threads import one_thread
@@ -17,13 +18,25 @@ from blindfair.studies.attacks import run_attacks
 from blindfair.studies.cells import Cell, run_cell
 from blindfair.studies.ledger import Ledger
 from blindfair.studies.lots import run_lots
+from blindfair.studies.peers import measures
+from blindfair.studies.peers.datamodels import run_datamodels
+from blindfair.studies.peers.purchases import run_purchases
 from blindfair.studies.sums import run_sums
+from blindfair.studies.worlds import Regime
 
 _SECONDS = {"logistic": 0.9, "softmax": 2.2, "mlp": 4.5, "cnn": 7.0}
 """One cell of each family, on one core of a machine of 2024."""
 
 FEW_SEEDS = 4
 """Of the sums and the lots, which have many sets or lots to a seed."""
+
+PEER_SEEDS = 2
+
+_PEERS = (
+    ("datamodels", run_datamodels, (Regime.CLEAN, Regime.WRONG_30)),
+    ("purchases", run_purchases, (Regime.WRONG_10, Regime.WRONG_30)),
+)
+_PEER_SECONDS = {"softmax": 60.0, "mlp": 140.0}
 
 _WIDTH = 40
 
@@ -56,6 +69,23 @@ def study_jobs(quick: bool) -> list[Job]:
     jobs += [Job(f"lots/{data}/{seed}", 5.0, partial(run_lots, data, seed)) for seed in few for data in lots]
     jobs += [_cell_job(cell) for cell in cells if cell.family != "logistic"]
     return jobs
+
+
+def peer_jobs(quick: bool, program: Path) -> list[Job]:
+    """The comparison with the peers, whom `program` asks; cells of one seed before those of the next."""
+    found = []
+    for seed in range(1 if quick else PEER_SEEDS):
+        for kind in ("softmax",) if quick else measures.KINDS:
+            for what, run, regimes in _PEERS:
+                found += [
+                    Job(
+                        f"peers/{what}/mnist/{kind}/{regime.value}/{seed}",
+                        _PEER_SECONDS[kind],
+                        partial(run, "mnist", kind, regime, seed, program),
+                    )
+                    for regime in regimes
+                ]
+    return found
 
 
 def _cell_job(cell: Cell) -> Job:

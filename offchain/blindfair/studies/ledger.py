@@ -43,12 +43,14 @@ class Ledger:
     def add(self, key: str, document: Document) -> None:
         """Keep a document; it is on the disk when this returns. Raises CannotWrite."""
         entry: Document = {"key": key, **document}
+        line = json.dumps(entry, sort_keys=True)
         try:
             with self._path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(entry, sort_keys=True) + "\n")
+                stream.write(line + "\n")
         except OSError as error:
             raise CannotWrite(f"The results cannot be kept in {self._path}", found=error.strerror) from error
-        self._found[key] = entry
+        # As a later start would read it: a report does not depend on how often the study was interrupted.
+        self._found[key] = json.loads(line)
 
 
 def _is_document(line: str) -> bool:
