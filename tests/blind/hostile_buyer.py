@@ -118,6 +118,54 @@ class HostileBuyer:
         return first
 
 
+def crafted_for_two(buyer: HostileBuyer, phases: tuple[Phase, Phase]) -> tuple[Encryption, list[Encryption]]:
+    """A ciphertext and keys whose expansion to two coordinates gives them any phases at all.
+
+    The second polynomials do not depend on the first ones, so the buyer knows them beforehand. With node (c0, c1), its
+    image (s(c0) + f, c1'), where s turns the sign of odd coefficients and f = D(s(c1)) K / p is what the key's first
+    polynomial K brings, the coordinates are node + image and (node - image) / x. These are two equations for c0 and f,
+    and f gives K, since the digit D is known.
+    """
+    seal, degree = buyer.seal, buyer.parameters.ring_degree
+    primes = buyer.parameters.query_primes
+    column = np.array(primes, dtype=object)[:, None]
+    honest = buyer.keys(2)
+    keys = [(np.zeros_like(first), seed) for first, seed in honest]
+    first, seed = buyer.bare({}, seal.query_level)
+    node, image = seal.seeded_ciphertext(first, seed, seal.query_level), sealapi.Ciphertext()
+    seal.evaluator.apply_galois(node, degree + 1, seal.galois_keys({degree + 1: keys}), image)
+    c1, c1_image = (seal.ciphertext_words(each)[1].astype(object) for each in (node, image))
+    seconds = (c1 + c1_image) % column, _shifted(c1 - c1_image, -1) % column
+    secret = ternary_secret(buyer.parameters, buyer.secret_key)
+    extra = buyer.parameters.expansion_prime
+    wanted = []
+    for phase, second in zip(phases, seconds, strict=True):
+        polynomial = -np.stack([_times(row.astype(np.uint64), secret) for row in second])
+        for place, value in phase.items():
+            polynomial[:, place] += value * extra
+        wanted.append(polynomial)
+    halves = np.array([pow(2, -1, prime) for prime in primes], dtype=object)[:, None]
+    c0 = (wanted[0] + _shifted(wanted[1], 1)) * halves % column
+    sign = np.where(np.arange(degree) % 2 == 1, -1, 1)
+    brought = (wanted[0] - c0 - c0 * sign) % column
+    digit = (c1[0] * sign % primes[0])[None] % column
+    both = seal.ciphertext(np.stack((digit, brought)).astype(np.uint64), seal.query_level)
+    seal.evaluator.transform_to_ntt_inplace(both)
+    values = seal.ciphertext_words(both).astype(object)
+    crafted = np.zeros_like(honest[0][0])
+    for row, prime in enumerate(primes):
+        inverse = np.array([pow(value, -1, prime) for value in values[0, row]], dtype=object)
+        crafted[row] = values[1, row] * inverse * buyer.parameters.special_prime % prime
+    return (c0.astype(np.uint64), seed), [(crafted, keys[0][1]), *keys[1:]]
+
+
+def _shifted(polynomial: NDArray[Any], places: int) -> NDArray[Any]:
+    """Times x or 1 / x: what leaves at one end comes in at the other with its sign turned."""
+    shifted = np.roll(polynomial, places, axis=1)
+    shifted[:, 0 if places == 1 else -1] *= -1
+    return shifted
+
+
 def packed_phases(parameters: ParameterSet, phases: Sequence[Phase], size: int) -> Phase:
     """One phase, modulo Q times the expansion prime, from whose expansion to `size` coordinates come the given ones.
 
@@ -157,9 +205,12 @@ def secret_key_of(secret: QuerySecret) -> Any:
 
 def phase_of(pair: Words, secret: NDArray[np.int64], modulus: int) -> NDArray[Any]:
     """`c0 + c1 s` of a ciphertext `2 x 1 x N` modulo one prime, centred, as Python integers."""
-    product = _multiply(pair[1, 0], secret == 1) - _multiply(pair[1, 0], secret == -1)
-    phase = (pair[0, 0].astype(object) + product) % modulus
+    phase = (pair[0, 0].astype(object) + _times(pair[1, 0], secret)) % modulus
     return np.array([value - modulus if value > modulus // 2 else value for value in phase], dtype=object)
+
+
+def _times(polynomial: Words, secret: NDArray[np.int64]) -> NDArray[Any]:
+    return _multiply(polynomial, secret == 1) - _multiply(polynomial, secret == -1)
 
 
 def _multiply(polynomial: Words, bits: NDArray[np.bool_]) -> NDArray[Any]:

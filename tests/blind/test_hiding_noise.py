@@ -28,9 +28,7 @@ def centred(residues: NDArray[np.uint64], primes: Sequence[int]) -> list[int]:
     return [value - modulus if value > modulus // 2 else value for value in values]
 
 
-def noise_of_reply(
-    precision_bits: int | None, records: int, parameters: ParameterSet = DEFAULT
-) -> NDArray[np.float64]:
+def noise_of_reply(precision_bits: int | None, records: int, parameters: ParameterSet = DEFAULT) -> NDArray[np.float64]:
     """Honest evaluation: what remains of all N phases without the score, as a share of the stated bound."""
     rows = np.random.default_rng(1).integers(-2047, 2048, (records, 2)).astype(np.int16)
     norm = parameters.largest_query_norm(precision_bits)

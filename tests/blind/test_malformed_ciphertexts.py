@@ -12,7 +12,7 @@ from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import EncodedRows, encode_rows, evaluate
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.packing import packed_size
-from blindfair.blind.parameters import DEFAULT, EXPANDED, ParameterSet, parameter_set
+from blindfair.blind.parameters import DEFAULT, parameter_set
 from blindfair.blind.query import EncryptedQueries, encrypt_queries
 from blindfair.protocol.errors import MalformedCiphertext, ScoringError, ShapeMismatch, UnknownParameters
 
