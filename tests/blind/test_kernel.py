@@ -14,7 +14,7 @@ from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.layout import aligned, column_of, columns_shape, halved, joined, put_columns, put_coordinate
 from blindfair.blind.layout import queries_shape
 from blindfair.blind.multiply import multiply, multiply_by_seal
-from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS
+from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.seal import Words, engine
 from blindfair.protocol.errors import ScoringError, ShapeMismatch
@@ -185,7 +185,7 @@ def test_primes_that_do_not_fit_are_refused(primes: tuple[int, ...]) -> None:
 
 
 @pytest.fixture
-def no_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[None]:
+def no_kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As where there was no C compiler: no file of its name."""
     kernel.library.cache_clear()
     monkeypatch.setattr(kernel, "_NAME", "_kernel_that_was_not_compiled")
@@ -196,14 +196,14 @@ def no_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[Non
 
 @pytest.mark.usefixtures("no_kernel")
 @pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
-def test_without_the_kernel_scores_are_the_same(parameters: object) -> None:
+def test_without_the_kernel_scores_are_the_same(parameters: ParameterSet) -> None:
     assert kernel.library() is None
     assert not kernel.has_vectors()
     rows = np.random.default_rng(1).integers(-2047, 2048, (300, 3)).astype(np.int16)
     queries = np.array([[100, -200, 3], [0, 0, 1]])
-    encrypted, secret = encrypt_queries(EXPANDED, queries)
-    reply = evaluate(encode_rows(EXPANDED, rows), encrypted.to_bytes())
-    np.testing.assert_array_equal(decrypt_reply(EXPANDED, secret, reply, 300, 2), queries @ rows.T.astype(np.int64))
+    encrypted, secret = encrypt_queries(parameters, queries)
+    reply = evaluate(encode_rows(parameters, rows), encrypted.to_bytes())
+    np.testing.assert_array_equal(decrypt_reply(parameters, secret, reply, 300, 2), queries @ rows.T.astype(np.int64))
 
 
 @pytest.mark.usefixtures("no_kernel")
@@ -214,7 +214,7 @@ def test_without_the_kernel_seal_multiplies() -> None:
         kernel.sums(columns, queries, PRIMES)
 
 
-def test_a_file_that_is_no_library_counts_as_none(tmp_path: object) -> None:
+def test_a_file_that_is_no_library_counts_as_none() -> None:
     """A half-installed or foreign build: the program goes on with SEAL."""
     code = (
         "import ctypes\n"
