@@ -25,7 +25,7 @@ def test_polynomials_pass_unchanged(parameters: ParameterSet) -> None:
     seal = engine(parameters)
     primes = np.array(parameters.data_primes, dtype=np.uint64)[None, :, None]
     sent = rng.integers(0, primes, (2, len(parameters.data_primes), parameters.ring_degree), dtype=np.uint64)
-    np.testing.assert_array_equal(seal.ciphertext_words(seal.ciphertext(sent, seal.first_level)), sent)
+    np.testing.assert_array_equal(seal.ciphertext_words(seal.ciphertext(sent, seal.sum_level)), sent)
     coefficients = rng.integers(0, parameters.plain_modulus, parameters.ring_degree, dtype=np.uint64)
     coefficients[-5:] = 0
     np.testing.assert_array_equal(seal.plaintext_words(seal.plaintext(coefficients)), coefficients)
@@ -35,7 +35,10 @@ def test_polynomials_pass_unchanged(parameters: ParameterSet) -> None:
 def test_a_seed_expands_to_the_same_polynomial_every_time_and_another_to_another(parameters: ParameterSet) -> None:
     seal = engine(parameters)
     first = np.zeros((len(parameters.data_primes), parameters.ring_degree), dtype=np.uint64)
-    expanded = [seal.ciphertext_words(seal.seeded_ciphertext(first, seed * 64))[1] for seed in (b"\0", b"\0", b"\1")]
+    expanded = [
+        seal.ciphertext_words(seal.seeded_ciphertext(first, seed * 64, seal.sum_level))[1]
+        for seed in (b"\0", b"\0", b"\1")
+    ]
     np.testing.assert_array_equal(expanded[0], expanded[1])
     assert (expanded[0] == expanded[2]).mean() < 0.001
 
@@ -47,14 +50,14 @@ def test_what_the_buyer_encrypts_the_seller_expands_to_the_same_ciphertext(param
     again = seal.secret_key(seal.secret_key_words(key))
     first, seed = seal.seeded_words(sealapi.Encryptor(seal.context, again).encrypt_symmetric(sealapi.Plaintext("2A")))
     plaintext = sealapi.Plaintext()
-    sealapi.Decryptor(seal.context, key).decrypt(seal.seeded_ciphertext(first, seed), plaintext)
+    sealapi.Decryptor(seal.context, key).decrypt(seal.seeded_ciphertext(first, seed, seal.query_level), plaintext)
     assert plaintext.to_string() == "2A"
 
 
 @SETS
 def test_packing_is_exact_at_the_largest_residues(parameters: ParameterSet) -> None:
-    primes, degree = parameters.data_primes, parameters.ring_degree
-    polynomial = np.random.default_rng(2).integers(0, 2**53 - 2**20, (len(primes), degree), dtype=np.uint64)
+    primes, degree = parameters.key_primes, parameters.ring_degree
+    polynomial = np.random.default_rng(2).integers(0, min(primes), (len(primes), degree), dtype=np.uint64)
     polynomial[:, 0] = [prime - 1 for prime in primes]
     data = pack(primes, polynomial)
     assert len(data) == packed_size(primes, degree)

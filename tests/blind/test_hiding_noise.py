@@ -10,11 +10,12 @@ from scipy.stats import chisquare, kstest
 
 from blindfair.blind import hiding
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.parameters import DEFAULT
+from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.reply import EncryptedScores
 
 N = DEFAULT.ring_degree
+SETS = pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
 ALPHA = 1e-6
 """A correct build fails one run in a million; a missing noise gives p-values below 1e-100."""
 
@@ -27,29 +28,36 @@ def centred(residues: NDArray[np.uint64], primes: Sequence[int]) -> list[int]:
     return [value - modulus if value > modulus // 2 else value for value in values]
 
 
-def noise_of_reply(precision_bits: int | None, records: int) -> NDArray[np.float64]:
+def noise_of_reply(precision_bits: int | None, records: int, parameters: ParameterSet = DEFAULT) -> NDArray[np.float64]:
     """Honest evaluation: what remains of all N phases without the score, as a share of the stated bound."""
     rows = np.random.default_rng(1).integers(-2047, 2048, (records, 2)).astype(np.int16)
-    queries = np.array([[400_000, -300_000]])
-    encrypted, secret = encrypt_queries(DEFAULT, queries, precision_bits)
-    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), precision_bits)
-    (pair,) = EncryptedScores.from_bytes(DEFAULT, reply, records, 1).ciphertexts
-    modulus = DEFAULT.reply_modulus
-    phase = phase_of(pair, ternary_secret(DEFAULT, secret_key_of(secret)), modulus)
+    norm = parameters.largest_query_norm(precision_bits)
+    queries = np.array([[norm // 3, -norm // 2]])
+    encrypted, secret = encrypt_queries(parameters, queries, precision_bits)
+    reply = evaluate(encode_rows(parameters, rows), encrypted.to_bytes(), precision_bits)
+    (pair,) = EncryptedScores.from_bytes(parameters, reply, records, 1).ciphertexts
+    modulus = parameters.reply_modulus
+    phase = phase_of(pair, ternary_secret(parameters, secret_key_of(secret)), modulus)
     scores = np.zeros(N, dtype=object)
     scores[:records] = [int(score) for score in queries[0] @ rows.T.astype(np.int64)]
-    rest = [(int(p) - int(s) * modulus // DEFAULT.plain_modulus) % modulus for p, s in zip(phase, scores, strict=True)]
-    bound = DEFAULT.drowning_bound(precision_bits) * modulus / DEFAULT.ciphertext_modulus
+    plain = parameters.plain_modulus
+    rest = [(int(p) - int(s) * modulus // plain) % modulus for p, s in zip(phase, scores, strict=True)]
+    bound = parameters.drowning_bound(precision_bits) * modulus / parameters.ciphertext_modulus
     return np.array([value - modulus if value > modulus // 2 else value for value in rest], dtype=np.float64) / bound
+
+
+def stream() -> hiding.NoiseStream:
+    return hiding.NoiseKey().stream(0, 0)
 
 
 def uniform_p_value(values: NDArray[np.float64], bound: float) -> float:
     return float(kstest(values, "uniform", args=(-bound, 2 * bound)).pvalue)
 
 
-@pytest.mark.parametrize("precision_bits", [None, 24, 8])
-def test_noise_of_scores_is_uniform_within_the_bound(precision_bits: int | None) -> None:
-    noise = noise_of_reply(precision_bits, N)
+@SETS
+@pytest.mark.parametrize("precision_bits", [None, 23, 8])
+def test_noise_of_scores_is_uniform_within_the_bound(precision_bits: int | None, parameters: ParameterSet) -> None:
+    noise = noise_of_reply(precision_bits, N, parameters)
     assert abs(noise).max() <= 1 + 1e-4
     assert uniform_p_value(noise, 1.0) > ALPHA
 
@@ -65,7 +73,9 @@ def test_other_coefficients_are_uniform_over_the_whole_modulus() -> None:
 def test_leaving_out_the_noise_would_be_seen(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     real = hiding.symmetric_residues
     monkeypatch.setattr(
-        hiding, "symmetric_residues", lambda primes, bound, count: real(primes, int(share * bound), count)
+        hiding,
+        "symmetric_residues",
+        lambda primes, bound, count, stream: real(primes, int(share * bound), count, stream),
     )
     assert uniform_p_value(noise_of_reply(None, N), 1.0) < 1e-12
 
@@ -80,17 +90,18 @@ def test_two_replies_to_one_query_share_no_coefficient() -> None:
     assert (first == second).mean(axis=2).max() < 0.001
 
 
-def test_second_polynomial_is_uniform_even_if_nothing_was_asked() -> None:
-    buyer = HostileBuyer()
-    query = buyer.query([buyer.bare({})])
-    reply = evaluate(encode_rows(DEFAULT, np.ones((5, 1), dtype=np.int16)), query.to_bytes())
-    pair = EncryptedScores.from_bytes(DEFAULT, reply, 5, 1).ciphertexts[0]
-    assert kstest(pair[1, 0] / DEFAULT.reply_modulus, "uniform").pvalue > ALPHA
+@SETS
+def test_second_polynomial_is_uniform_even_if_nothing_was_asked(parameters: ParameterSet) -> None:
+    buyer = HostileBuyer(parameters)
+    query = buyer.query([{}], encrypt=buyer.bare)
+    reply = evaluate(encode_rows(parameters, np.ones((5, 1), dtype=np.int16)), query.to_bytes())
+    pair = EncryptedScores.from_bytes(parameters, reply, 5, 1).ciphertexts[0]
+    assert kstest(pair[1, 0] / parameters.reply_modulus, "uniform").pvalue > ALPHA
 
 
 @pytest.mark.parametrize("bound", [1, 2, 3, 7])
 def test_small_bounds_are_drawn_without_bias(bound: int) -> None:
-    values = centred(hiding.symmetric_residues(DEFAULT.data_primes, bound, 20_000), DEFAULT.data_primes)
+    values = centred(hiding.symmetric_residues(DEFAULT.data_primes, bound, 20_000, stream()), DEFAULT.data_primes)
     counts = np.bincount(np.array(values) + bound, minlength=2 * bound + 1)
     assert len(counts) == 2 * bound + 1
     assert chisquare(counts).pvalue > ALPHA
@@ -98,23 +109,87 @@ def test_small_bounds_are_drawn_without_bias(bound: int) -> None:
 
 @pytest.mark.parametrize("bound", [3 * 2**60, 2**63 - 1, 2**63, 3 * 2**62, 2**64 + 12345, 5 * 2**85 + 7, 2**118 - 1])
 def test_large_bounds_give_consistent_residues_and_uniform_low_and_high_parts(bound: int) -> None:
-    values = centred(hiding.symmetric_residues(DEFAULT.data_primes, bound, 20_000), DEFAULT.data_primes)
+    values = centred(hiding.symmetric_residues(DEFAULT.data_primes, bound, 20_000, stream()), DEFAULT.data_primes)
     assert -bound <= min(values) < -0.99 * bound
     assert 0.99 * bound < max(values) <= bound
     assert uniform_p_value(np.array([value / bound for value in values]), 1.0) > ALPHA
     assert chisquare(np.bincount([value % 256 for value in values], minlength=256)).pvalue > ALPHA
 
 
-def test_rejection_never_reduces(monkeypatch: pytest.MonkeyPatch) -> None:
+class Counting(hiding.NoiseStream):
+    """0 to 7 again and again, as words of 64 bits."""
+
+    def __init__(self) -> None:
+        pass
+
+    def take(self, size: int) -> bytes:
+        return np.resize(np.arange(8, dtype=np.uint64), size // 8).tobytes()
+
+
+def test_rejection_never_reduces() -> None:
     """A candidate at or above the width is dropped, not folded back: 7 of 8 three-bit values are kept for width 7."""
-    stream = np.tile(np.arange(8, dtype=np.uint64), 4)
-    monkeypatch.setattr("blindfair.blind.hiding.os.urandom", lambda size: np.resize(stream, size // 8).tobytes())
-    values = centred(hiding.symmetric_residues(DEFAULT.data_primes, 3, 14), DEFAULT.data_primes)
+    values = centred(hiding.symmetric_residues(DEFAULT.data_primes, 3, 14, Counting()), DEFAULT.data_primes)
     assert values == [*range(-3, 4)] * 2
 
 
-def test_mask_columns_are_full_range_and_never_repeat() -> None:
-    first, second = hiding.mask_columns(DEFAULT), hiding.mask_columns(DEFAULT)
-    assert first.shape == (18, N)
+@SETS
+def test_mask_columns_are_full_range_and_never_repeat(parameters: ParameterSet) -> None:
+    """Of both signs, every bit as often set as not, none like another column or the next draw."""
+    source = stream()
+    first, second = hiding.mask_columns(parameters, source), hiding.mask_columns(parameters, source)
+    bits = parameters.mask_bits
+    assert first.shape == (parameters.mask_columns, N)
+    half = 2 ** (bits - 1)
+    assert -half <= first.min() < -0.99 * half
+    assert 0.99 * half < first.max() < half
     assert (first == second).mean() < 0.001
-    assert chisquare(np.bincount((first.astype(np.int64).ravel() + 32768) // 256, minlength=256)).pvalue > ALPHA
+    assert (first[0] == first[1]).mean() < 0.001
+    shifted = first.astype(np.int64).ravel() + half
+    assert chisquare(np.bincount(shifted >> (bits - 8), minlength=256)).pvalue > ALPHA
+    assert chisquare(np.bincount(shifted % 256, minlength=256)).pvalue > ALPHA
+
+
+# --- the stream that all noise comes from --------------------------------------------------------------------------
+
+
+def test_noise_is_the_chacha20_of_rfc_8439() -> None:
+    """Section 2.3.2 there: its key, nonce and counter 1, so the second 64 bytes of a stream that begins at 0."""
+    key = hiding.NoiseKey(bytes(range(32)))
+    nonce = bytes.fromhex("000000090000004a00000000")
+    query, block = int.from_bytes(nonce[:4], "little"), int.from_bytes(nonce[4:], "little")
+    expected = "10f1e7e4d13b5915500fdd1fa32071c4c7d1f4c733c068030422aa9ac3d46c4e"
+    assert key.stream(block, query).take(96)[64:].hex() == expected
+
+
+def test_a_stream_gives_no_byte_twice_and_comes_again_for_the_same_block_and_query_only() -> None:
+    key = hiding.NoiseKey()
+    whole = key.stream(3, 1).take(3000)
+    pieces = key.stream(3, 1)
+    assert b"".join(pieces.take(size) for size in (1, 63, 64, 1000, 1872)) == whole
+    others = [key.stream(block, query).take(3000) for block, query in [(3, 0), (2, 1), (1, 3), (3 + 2**32, 1), (0, 0)]]
+    others += [whole[start : start + 64] * 46 for start in (64, 128, 2048)]
+    for other in others:
+        assert sum(a == b for a, b in zip(whole, other, strict=False)) < 0.05 * len(other)
+
+
+def test_every_evaluation_has_a_noise_key_of_its_own_that_nothing_shows() -> None:
+    keys = {hiding.NoiseKey().key for _ in range(50)}
+    assert len(keys) == 50
+    assert {len(key) for key in keys} == {hiding.KEY_SIZE}
+    key = hiding.NoiseKey(b"k" * 32)
+    assert "kkk" not in repr(key)
+
+
+def test_noise_differs_between_the_blocks_queries_and_coefficients_of_one_reply() -> None:
+    """Equal rows and equal queries: what differs is noise alone."""
+    encrypted, secret = encrypt_queries(EXPANDED, np.zeros((2, 1), dtype=np.int64))
+    reply = evaluate(encode_rows(EXPANDED, np.ones((2 * N, 1), dtype=np.int16)), encrypted.to_bytes())
+    found = EncryptedScores.from_bytes(EXPANDED, reply, 2 * N, 2).ciphertexts
+    key, modulus = ternary_secret(EXPANDED, secret_key_of(secret)), EXPANDED.reply_modulus
+    phases = [phase_of(pair, key, modulus) for pair in found]
+    seconds = [pair[1, 0] for pair in found]
+    for one in range(4):
+        assert len(set(phases[one].tolist())) > N - 10, "of 2^28 values"
+        for other in range(one):
+            assert (phases[one] == phases[other]).mean() < 0.001
+            assert (seconds[one] == seconds[other]).mean() < 0.001

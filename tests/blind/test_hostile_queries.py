@@ -5,7 +5,8 @@ it is: what the attacker extracts stays within `Disclosure`. docs/privacy.md has
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 from sympy import ZZ  # type: ignore[import-untyped]
 from sympy.polys.matrices import DomainMatrix  # type: ignore[import-untyped]
 
-from blindfair.blind import hiding
+from blindfair.blind import expand, hiding
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.parameters import DEFAULT
+from blindfair.blind.parameters import DEFAULT, EXPANDED, ParameterSet
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.reply import EncryptedScores
 
@@ -28,6 +29,9 @@ STEP = Q // T
 """The scaling factor: what an honest coordinate of 1 has as its phase."""
 
 ENTRY_BITS = math.log2(4095)
+
+SETS = pytest.mark.parametrize("parameters", [DEFAULT, EXPANDED], ids=["coordinates", "expanded"])
+"""The two ways in which a query travels; the moduli and t of their sums are the same."""
 
 
 def random_rows(n: int, k: int, seed: int = 0) -> NDArray[np.int16]:
@@ -41,15 +45,15 @@ def stated_bits(queries: int = 1) -> float:
 
 def no_drowning(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first polynomial is sent as computed."""
-    monkeypatch.setattr(hiding, "drowning_noise", lambda parameters, bound, scores: np.zeros((2, N), dtype=np.uint64))
+    monkeypatch.setattr(hiding, "drowning_noise", lambda *_: np.zeros((2, N), dtype=np.uint64))
 
 
 def drowning_of_scores_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Coefficients that are not scores get no noise."""
 
-    def noise(_: object, bound: int, scores: int) -> NDArray[np.uint64]:
+    def noise(_: object, bound: int, scores: int, stream: hiding.NoiseStream) -> NDArray[np.uint64]:
         residues = np.zeros((2, N), dtype=np.uint64)
-        residues[:, :scores] = hiding.symmetric_residues(DEFAULT.data_primes, bound, scores)
+        residues[:, :scores] = hiding.symmetric_residues(DEFAULT.data_primes, bound, scores, stream)
         return residues
 
     monkeypatch.setattr(hiding, "drowning_noise", noise)
@@ -61,7 +65,7 @@ def constant_masks(monkeypatch: pytest.MonkeyPatch, first: NDArray[np.int16] | N
     columns[:, 0] = 1
     if first is not None:
         columns[0] = first
-    monkeypatch.setattr(hiding, "mask_columns", lambda parameters: columns)
+    monkeypatch.setattr(hiding, "mask_columns", lambda parameters, stream: columns)
 
 
 # --- weights and phases: one coefficient is asked for more than a score --------------------------------------------
@@ -76,16 +80,19 @@ def bits_from_positional_phases(buyer: HostileBuyer, coordinates: int) -> float:
     rows = random_rows(N, coordinates)
     numbers = [sum(int(entry) * 4096**j for j, entry in enumerate(row)) for row in rows]
     unit = Q // 4096**coordinates
-    query = buyer.query([buyer.encryption({0: unit * 4096**j}) for j in range(coordinates)])
-    phase = buyer.phase(evaluate(encode_rows(DEFAULT, rows), query.to_bytes()), N)[0]
+    query = buyer.query([{0: unit * 4096**j} for j in range(coordinates)])
+    phase = buyer.phase(evaluate(encode_rows(buyer.parameters, rows), query.to_bytes()), N)[0]
     errors = [read - number * unit * SMALL_Q // Q for read, number in zip(phase, numbers, strict=True)]
     errors = [(error + SMALL_Q // 2) % SMALL_Q - SMALL_Q // 2 for error in errors]
     return math.log2(SMALL_Q) - math.log2(max(max(errors) - min(errors) + 1, SMALL_Q // 4096**coordinates))
 
 
+@SETS
 @pytest.mark.parametrize("coordinates", [3, 4])
-def test_phases_between_multiples_of_the_scaling_factor(coordinates: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    buyer = HostileBuyer()
+def test_phases_between_multiples_of_the_scaling_factor(
+    coordinates: int, parameters: ParameterSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buyer = HostileBuyer(parameters)
     defended = bits_from_positional_phases(buyer, coordinates)
     no_drowning(monkeypatch)
     undefended = bits_from_positional_phases(buyer, coordinates)
@@ -93,13 +100,14 @@ def test_phases_between_multiples_of_the_scaling_factor(coordinates: int, monkey
     assert defended <= stated_bits() + 0.01, "the range of 8,192 errors falls short of its bound by less than this"
 
 
-def test_large_weights_wrap_around_and_tell_no_more() -> None:
+@SETS
+def test_large_weights_wrap_around_and_tell_no_more(parameters: ParameterSet) -> None:
     """1, 2^13, 2^26, 2^39: the honest code refuses to send it; sent by hand, the scores are only known modulo t."""
-    buyer = HostileBuyer()
+    buyer = HostileBuyer(parameters)
     rows = random_rows(2000, 4)
     weights = [1, 2**13, 2**26, 2**39]
-    query = buyer.query([buyer.encryption({0: weight * Q // T}) for weight in weights])
-    phase = buyer.phase(evaluate(encode_rows(DEFAULT, rows), query.to_bytes()), len(rows))[0][: len(rows)]
+    query = buyer.query([{0: weight * Q // T} for weight in weights])
+    phase = buyer.phase(evaluate(encode_rows(parameters, rows), query.to_bytes()), len(rows))[0][: len(rows)]
     scores = np.array([(int(p) * T + SMALL_Q // 2) // SMALL_Q % T for p in phase])
     exact = [sum(int(g) * w for g, w in zip(row, weights, strict=True)) % T for row in rows]
     assert scores.tolist() == exact, "a score modulo t, which has fewer than 32 bits, is all that comes out"
@@ -111,13 +119,14 @@ def test_large_weights_wrap_around_and_tell_no_more() -> None:
     assert math.log2(T) <= stated_bits()
 
 
-def test_basis_vectors_as_separate_queries_are_counted() -> None:
+@SETS
+def test_basis_vectors_as_separate_queries_are_counted(parameters: ParameterSet) -> None:
     """Any k independent exact queries give the rows away, whatever the encryption: the count is what bounds it."""
     rows = random_rows(300, 4)
-    encrypted, secret = encrypt_queries(DEFAULT, np.eye(4, dtype=np.int64))
-    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes())
-    np.testing.assert_array_equal(decrypt_reply(DEFAULT, secret, reply, 300, 4).T, rows)
-    assert rows.size * ENTRY_BITS <= Disclosure.of(DEFAULT, records=300, queries=4).total_bits
+    encrypted, secret = encrypt_queries(parameters, np.eye(4, dtype=np.int64))
+    reply = evaluate(encode_rows(parameters, rows), encrypted.to_bytes())
+    np.testing.assert_array_equal(decrypt_reply(parameters, secret, reply, 300, 4).T, rows)
+    assert rows.size * ENTRY_BITS <= Disclosure.of(parameters, records=300, queries=4).total_bits
 
 
 # --- polynomials that are not constants ---------------------------------------------------------------------------
@@ -126,15 +135,18 @@ def test_basis_vectors_as_separate_queries_are_counted() -> None:
 def coordinates_read_beside_the_scores(buyer: HostileBuyer, rows: NDArray[np.int16]) -> int:
     """Shift coordinate j by j times the number of records; count coordinates that come out beside the scores."""
     n, k = rows.shape
-    query = buyer.query([buyer.encryption({j * n: STEP}) for j in range(k)])
-    phase = buyer.phase(evaluate(encode_rows(DEFAULT, rows), query.to_bytes()), n)[0]
+    query = buyer.query([{j * n: STEP} for j in range(k)])
+    phase = buyer.phase(evaluate(encode_rows(buyer.parameters, rows), query.to_bytes()), n)[0]
     read = np.array([(int(p) * T + SMALL_Q // 2) // SMALL_Q for p in phase])
     columns = [read[j * n : (j + 1) * n] for j in range(k)]
     return sum(bool((column == rows[:, j]).mean() > 0.01) for j, column in enumerate(columns))
 
 
-def test_non_constant_polynomials_in_a_partly_filled_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    buyer, rows = HostileBuyer(), random_rows(1200, 6)
+@SETS
+def test_non_constant_polynomials_in_a_partly_filled_block(
+    parameters: ParameterSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buyer, rows = HostileBuyer(parameters), random_rows(1200, 6)
     assert coordinates_read_beside_the_scores(buyer, rows) == 1, "the one in the scores' own places"
     assert stated_bits() >= ENTRY_BITS
     drowning_of_scores_only(monkeypatch)
@@ -145,28 +157,32 @@ def test_non_constant_polynomials_in_a_partly_filled_block(monkeypatch: pytest.M
 # --- the second polynomial -----------------------------------------------------------------------------------------
 
 
-def entries_from_the_second_polynomial(rows: NDArray[np.int16]) -> int:
+def entries_from_the_second_polynomial(rows: NDArray[np.int16], parameters: ParameterSet) -> int:
     """One record, nothing asked: all first polynomials zero, as an all-zero public key and bare queries would be.
 
     If the mask is known, `c1` is a known linear map of the row; the attacker solves four of its equations by lattice
     reduction and counts the entries that it gets right.
     """
-    buyer, k, equations = HostileBuyer(), rows.shape[1], 4
-    zeros = [buyer.bare({}) for _ in range(DEFAULT.mask_columns)]
-    query = buyer.query([buyer.bare({}) for _ in range(k)], zeros)
-    reply = evaluate(encode_rows(DEFAULT, rows), query.to_bytes())
-    second = EncryptedScores.from_bytes(DEFAULT, reply, 1, 1).ciphertexts[0][1, 0]
+    buyer, k, equations = HostileBuyer(parameters), rows.shape[1], 4
+    zeros = [buyer.bare({}) for _ in range(parameters.mask_columns)]
+    query = buyer.query([{}] * k, zeros, encrypt=buyer.bare)
+    reply = evaluate(encode_rows(parameters, rows), query.to_bytes())
+    second = EncryptedScores.from_bytes(parameters, reply, 1, 1).ciphertexts[0][1, 0]
 
-    def expanded(number: int) -> list[int]:
-        """First coefficients of what a seed expands to, scaled down to Q'."""
-        ciphertext = buyer.seal.seeded_ciphertext(query.firsts[number], query.seeds[number])
-        residues = buyer.seal.ciphertext_words(ciphertext)[1, :, :equations]
-        p, r = DEFAULT.data_primes
-        lifted = [int(a) + p * ((int(b) - int(a)) * pow(p, -1, r) % r) for a, b in residues.T]
-        return [value * SMALL_Q // Q for value in lifted]
+    def first_coefficients(transformed: Sequence[Any]) -> list[list[int]]:
+        """Of the second polynomial of each ciphertext, scaled down to Q'. The buyer computes what the seller does."""
+        found = []
+        for ciphertext in transformed:
+            buyer.seal.evaluator.transform_from_ntt_inplace(ciphertext)
+            residues = buyer.seal.ciphertext_words(ciphertext)[1, :, :equations]
+            p, r = parameters.data_primes
+            lifted = [int(a) + p * ((int(b) - int(a)) * pow(p, -1, r) % r) for a, b in residues.T]
+            found.append([value * SMALL_Q // Q for value in lifted])
+        return found
 
-    offset = [sum(column) for column in zip(*(expanded(i) for i in range(DEFAULT.mask_columns)), strict=True)]
-    maps = [expanded(DEFAULT.mask_columns + j) for j in range(k)]
+    masks = first_coefficients(expand.transformed(buyer.seal, query.zeros, buyer.seal.sum_level))
+    offset = [sum(column) for column in zip(*masks, strict=True)]
+    maps = first_coefficients(expand.open_query(buyer.seal, query, 0))
     lattice = [[int(i == j) for j in range(k)] + maps[i] + [0] for i in range(k)]
     lattice += [[0] * k + [SMALL_Q * (i == j) for j in range(equations)] + [0] for i in range(equations)]
     lattice += [[0] * k + [int(second[i]) - offset[i] for i in range(equations)] + [2000]]
@@ -175,15 +191,18 @@ def entries_from_the_second_polynomial(rows: NDArray[np.int16]) -> int:
     return max((sum(g == int(r) for g, r in zip(guess, rows[0], strict=True)) for guess in guesses), default=0)
 
 
-def test_bare_queries_and_an_all_zero_public_key(monkeypatch: pytest.MonkeyPatch) -> None:
+@SETS
+def test_bare_queries_and_an_all_zero_public_key(parameters: ParameterSet, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = random_rows(1, 8)
-    assert entries_from_the_second_polynomial(rows) <= 1
+    assert entries_from_the_second_polynomial(rows, parameters) <= 1
     constant_masks(monkeypatch)
-    assert entries_from_the_second_polynomial(rows) == 8
+    assert entries_from_the_second_polynomial(rows, parameters) == 8
     assert stated_bits() < 8 * ENTRY_BITS
 
 
-def recognises_the_rows(mask: Callable[[], NDArray[np.int16]] | None, monkeypatch: pytest.MonkeyPatch) -> bool:
+def recognises_the_rows(
+    mask: Callable[[], NDArray[np.int16]] | None, parameters: ParameterSet, monkeypatch: pytest.MonkeyPatch
+) -> bool:
     """Nothing is asked of the rows; the first encryption of zero is crafted to read the mask instead.
 
     Its phase is `step * sum_l 3^l x^(-512 l)`, so that the first 512 coefficients of the reply spell all 8,192 entries
@@ -193,14 +212,16 @@ def recognises_the_rows(mask: Callable[[], NDArray[np.int16]] | None, monkeypatc
     rows = random_rows(512, 4)
     other = rows.copy()
     other[17, 3] += 1 if other[17, 3] < 2047 else -1
-    buyer = HostileBuyer()
+    buyer = HostileBuyer(parameters)
     crafted = {0: STEP, **{N - 512 * digit: -(3**digit) * STEP for digit in range(1, 16)}}
-    zeros = [buyer.bare(crafted), *(buyer.bare({}) for _ in range(DEFAULT.mask_columns - 1))]
-    query = buyer.query([buyer.bare({}) for _ in range(4)], zeros).to_bytes()
+    zeros = [buyer.bare(crafted), *(buyer.bare({}) for _ in range(parameters.mask_columns - 1))]
+    # With keys of zero an expansion of zero stays zero.
+    keys = [(np.zeros_like(first), seed) for first, seed in buyer.keys(4)] if parameters.is_expanded else None
+    query = buyer.query([{}] * 4, zeros, encrypt=buyer.bare, keys=keys).to_bytes()
 
     def second_polynomial(candidate: NDArray[np.int16]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        reply = evaluate(encode_rows(DEFAULT, candidate), query)
-        pair = EncryptedScores.from_bytes(DEFAULT, reply, 512, 1).ciphertexts[0]
+        reply = evaluate(encode_rows(parameters, candidate), query)
+        pair = EncryptedScores.from_bytes(parameters, reply, 512, 1).ciphertexts[0]
         return pair[0, 0], pair[1, 0]
 
     with monkeypatch.context() as patched:
@@ -218,9 +239,12 @@ def recognises_the_rows(mask: Callable[[], NDArray[np.int16]] | None, monkeypatc
         return bool((second_polynomial(rows)[1] == held).all() and (second_polynomial(other)[1] != held).any())
 
 
-def test_a_crafted_encryption_of_zero_cannot_read_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+@SETS
+def test_a_crafted_encryption_of_zero_cannot_read_the_mask(
+    parameters: ParameterSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A ternary mask, as public-key encryption uses, would be read with the stated 32 bits of 512 records, and then
     the reply tells everything about the rows, though nothing was asked of them."""
     generator = np.random.default_rng(7)
-    assert recognises_the_rows(lambda: generator.integers(-1, 2, N).astype(np.int16), monkeypatch)
-    assert not recognises_the_rows(None, monkeypatch)
+    assert recognises_the_rows(lambda: generator.integers(-1, 2, N).astype(np.int16), parameters, monkeypatch)
+    assert not recognises_the_rows(None, parameters, monkeypatch)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,85 +15,113 @@ from hostile_buyer import HostileBuyer, secret_key_of, ternary_secret
 
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
+from blindfair.blind.expand import open_query
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.memory_file import memory_file
-from blindfair.blind.parameters import DEFAULT
+from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.query import EncryptedQueries, encrypt_queries
 from blindfair.blind.seal import engine
 from blindfair.protocol.errors import BlindfairError, SecretDamaged
 
 N = DEFAULT.ring_degree
+SETS = pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
 
 SELLER = """
 import sys, pathlib
 import numpy as np
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.parameters import DEFAULT
+from blindfair.blind.parameters import PARAMETER_SETS
 query = sys.stdin.buffer.read()
 rows = np.load(sys.argv[1], allow_pickle=False)
-sys.stdout.buffer.write(evaluate(encode_rows(DEFAULT, rows), query))
+sys.stdout.buffer.write(evaluate(encode_rows(PARAMETER_SETS[sys.argv[2]], rows), query))
 assert "blindfair.blind.decrypt" not in sys.modules
 """
 
 
-def test_a_seller_in_another_process_needs_only_the_bytes(tmp_path: Path) -> None:
+@SETS
+def test_a_seller_in_another_process_needs_only_the_bytes(parameters: ParameterSet, tmp_path: Path) -> None:
     rows = np.random.default_rng(1).integers(-2047, 2048, (70, 3)).astype(np.int16)
     np.save(tmp_path / "rows.npy", rows)
-    queries = np.array([[8000, -300, 5]])
-    encrypted, secret = encrypt_queries(DEFAULT, queries)
+    queries = np.array([[1000, -300, 5]])
+    encrypted, secret = encrypt_queries(parameters, queries)
     sent = encrypted.to_bytes()
     done = subprocess.run(
-        [sys.executable, "-c", SELLER, str(tmp_path / "rows.npy")], input=sent, capture_output=True, check=False
+        [sys.executable, "-c", SELLER, str(tmp_path / "rows.npy"), parameters.name],
+        input=sent,
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
-    scores = decrypt_reply(DEFAULT, secret, done.stdout, 70, 1)
+    scores = decrypt_reply(parameters, secret, done.stdout, 70, 1)
     np.testing.assert_array_equal(scores, queries @ rows.T.astype(np.int64))
 
 
 def decrypts_to(encrypted: EncryptedQueries, key: Any) -> list[int]:
-    """The coordinates of the first query under some key."""
-    seal = engine(DEFAULT)
+    """The coordinates of the first query under some key, as the seller makes them ready."""
+    seal, modulus = engine(encrypted.parameters), encrypted.parameters.plain_modulus
     decryptor = sealapi.Decryptor(seal.context, key)
     values = []
-    for first, seed in encrypted.coordinates(0):
+    for ciphertext in open_query(seal, encrypted, 0):
         plaintext = sealapi.Plaintext()
-        decryptor.decrypt(seal.seeded_ciphertext(first, seed), plaintext)
+        seal.evaluator.transform_from_ntt_inplace(ciphertext)
+        decryptor.decrypt(ciphertext, plaintext)
         value = int(seal.plaintext_words(plaintext)[0])
-        values.append(value - DEFAULT.plain_modulus if value > DEFAULT.plain_modulus // 2 else value)
+        values.append(value - modulus if value > modulus // 2 else value)
     return values
 
 
-def test_the_bytes_of_a_query_cannot_decrypt_it() -> None:
-    """Every key that the bytes offer is tried: what they hold as residues, the zero key, a key of the seller's own."""
-    queries = np.array([[123, -45, 0, 6000]])
-    encrypted, secret = encrypt_queries(DEFAULT, queries)
+@SETS
+def test_the_bytes_of_a_query_cannot_decrypt_it(parameters: ParameterSet) -> None:
+    """Every key that the bytes offer is tried: what they hold as residues, also those of the expansion's keys, the zero
+    key, a key of the seller's own."""
+    queries = np.array([[123, -45, 0, 600]])
+    encrypted, secret = encrypt_queries(parameters, queries)
     received = EncryptedQueries.from_bytes(encrypted.to_bytes())
     assert decrypts_to(received, secret_key_of(secret)) == queries[0].tolist(), "the buyer can"
-    seal = engine(DEFAULT)
-    offered = [np.vstack((first, first[:1] % np.uint64(DEFAULT.special_prime))) for first in received.firsts[:3]]
+    seal = engine(parameters)
+    primes = np.array(parameters.key_primes, dtype=np.uint64)[:, None]
+    firsts = [*received.zeros.firsts[:3], *received.keys.firsts[:3], *received.ciphertexts.firsts[:1]]
+    offered = [np.resize(first, (len(primes), N)) % primes for first in firsts]
     keys = [seal.secret_key(residues) for residues in (*offered, np.zeros_like(offered[0]))]
     keys.append(sealapi.KeyGenerator(seal.context).secret_key())
     for key in keys:
         assert not set(decrypts_to(received, key)) & set(queries[0].tolist())
 
 
-def test_neither_key_nor_query_appears_in_what_is_sent() -> None:
-    queries = np.array([[0xABCDE, 0]])
-    encrypted, secret = encrypt_queries(DEFAULT, queries)
+@SETS
+def test_neither_key_nor_query_appears_in_what_is_sent(parameters: ParameterSet) -> None:
+    queries = np.array([[0xABC, 0]])
+    encrypted, secret = encrypt_queries(parameters, queries)
     sent = encrypted.to_bytes()
-    ternary = ternary_secret(DEFAULT, secret_key_of(secret)).astype(np.int8)
-    for hidden in (secret.key[0, :4].tobytes(), secret.to_bytes()[60:100], ternary[:32].tobytes(), b"\xde\xbc\x0a\x00"):
+    ternary = ternary_secret(parameters, secret_key_of(secret)).astype(np.int8)
+    for hidden in (secret.key[0, :4].tobytes(), secret.to_bytes()[60:100], ternary[:32].tobytes(), b"\xbc\x0a\0\0\0\0"):
         assert hidden not in sent
-    assert all(first.std() > 0.2 * DEFAULT.data_primes[0] for first in encrypted.firsts.astype(np.float64))
+    for part in (encrypted.zeros, encrypted.keys, encrypted.ciphertexts):
+        primes = np.array(part.primes, dtype=np.float64)
+        for first in part.firsts.astype(np.float64):
+            assert first.std(axis=1) / primes == pytest.approx(12**-0.5, rel=0.05), "residues of uniform numbers"
 
 
-def test_every_request_has_fresh_keys_and_seeds() -> None:
-    first, second = (encrypt_queries(DEFAULT, np.array([[7]])) for _ in range(2))
-    assert not set(first[0].seeds) & set(second[0].seeds)
+@SETS
+def test_every_request_has_fresh_keys_and_seeds(parameters: ParameterSet) -> None:
+    first, second = (encrypt_queries(parameters, np.array([[7]])) for _ in range(2))
+    seeds = [set(asked.zeros.seeds + asked.keys.seeds + asked.ciphertexts.seeds) for asked, _ in (first, second)]
+    assert len(seeds[0]) == parameters.mask_columns + 1 + (3 if parameters.is_expanded else 0)
+    assert not seeds[0] & seeds[1]
     assert (first[1].key != second[1].key).any()
-    reply = evaluate(encode_rows(DEFAULT, np.ones((200, 1), dtype=np.int16)), first[0].to_bytes())
+    reply = evaluate(encode_rows(parameters, np.ones((200, 1), dtype=np.int16)), first[0].to_bytes())
     with pytest.raises(BlindfairError):
-        decrypt_reply(DEFAULT, second[1], reply, 200, 1)
+        decrypt_reply(parameters, second[1], reply, 200, 1)
+
+
+def test_keys_of_another_request_give_no_scores() -> None:
+    """The expansion's keys are encrypted under the key of their request and of no use in another."""
+    asked, secret = encrypt_queries(EXPANDED, np.array([[7, 8, 9]]))
+    other, _ = encrypt_queries(EXPANDED, np.array([[7, 8, 9]]))
+    rows = encode_rows(EXPANDED, np.ones((200, 3), dtype=np.int16))
+    assert decrypt_reply(EXPANDED, secret, evaluate(rows, asked.to_bytes()), 200, 1).tolist() == [[24] * 200]
+    with pytest.raises(BlindfairError):
+        decrypt_reply(EXPANDED, secret, evaluate(rows, replace(asked, keys=other.keys).to_bytes()), 200, 1)
 
 
 def test_a_secret_survives_storage_and_shows_nothing() -> None:
@@ -159,7 +188,7 @@ def test_library_dot_gives_the_row_away_and_our_reply_does_not() -> None:
 
     buyer = HostileBuyer()
     step = DEFAULT.ciphertext_modulus // DEFAULT.plain_modulus
-    asked = buyer.query([buyer.encryption({0: int(value) * step}) for value in query])
+    asked = buyer.query([{0: int(value) * step} for value in query])
     reply = evaluate(encode_rows(DEFAULT, row.astype(np.int16)[None]), asked.to_bytes())
     phases = buyer.phase(reply, 1)[0]
     scores = np.array([int(p) * DEFAULT.plain_modulus / DEFAULT.reply_modulus for p in phases])

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -15,15 +16,32 @@ SETS = pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAME
 @SETS
 def test_modulus_is_within_the_tightened_128_bit_table(parameters: ParameterSet) -> None:
     table = {2048: 53, 4096: 106, 8192: 218}
-    total = math.prod(parameters.data_primes) * parameters.special_prime
+    total = math.prod(parameters.data_primes) * (parameters.expansion_prime or 1) * parameters.special_prime
     assert math.log2(total) <= table[parameters.ring_degree]
     assert engine(parameters).context.parameters_set()
+
+
+def noise_of_a_coordinate(parameters: ParameterSet) -> int:
+    """As `coordinate_noise` derives it, for a tree of depth 9 whose levels 8, 6 and 3 have keys: level i applies the
+    key of the next of these 2^(distance) times, and each key switch adds the rounding of two polynomials and, for each
+    prime, N products of a digit and an error over the special prime."""
+    if parameters.expansion_prime is None:
+        return 21
+    n = parameters.ring_degree
+    primes = (*parameters.data_primes, parameters.expansion_prime)
+    switching = math.ceil(Fraction(n * 21 * sum(primes), parameters.special_prime)) + n // 2 + 1
+    noise = 22
+    for times in (8, 4, 2, 1, 4, 2, 1, 2, 1):
+        noise = 2 * noise + times * switching
+    return math.ceil(Fraction(noise, parameters.expansion_prime)) + n // 2 + 1
 
 
 @SETS
 def test_noise_is_drowned_by_forty_bits_and_scores_still_decrypt(parameters: ParameterSet) -> None:
     q, t, n, k = parameters.ciphertext_modulus, parameters.plain_modulus, parameters.ring_degree, parameters.largest_k
-    worst = k * 2047 * (n * 21 + 1) + parameters.mask_columns * n * 2**15 * 21
+    masks = parameters.mask_columns * n * 2 ** (parameters.mask_bits - 1) * 21
+    worst = k * 2047 * (n * noise_of_a_coordinate(parameters) + 1) + masks
+    assert parameters.worst_noise == worst
     rounding = q // parameters.reply_modulus * (1 + n) // 2 + 1
     bound = parameters.drowning_bound()
     assert bound >= 2**40 * worst
@@ -43,7 +61,7 @@ def test_at_most_the_stated_bits_per_record(parameters: ParameterSet, precision_
 def test_the_mask_has_the_entropy_that_uniformity_needs() -> None:
     for parameters in PARAMETER_SETS.values():
         needed = math.log2(parameters.ciphertext_modulus) + len(parameters.data_primes) * math.log2(8192) + 128
-        assert parameters.mask_columns * 16 >= needed
+        assert parameters.mask_columns * parameters.mask_bits >= needed
 
 
 @pytest.mark.parametrize(
@@ -59,8 +77,14 @@ def test_the_mask_has_the_entropy_that_uniformity_needs() -> None:
         ({"largest_k": 2**20}, "drown"),
         ({"plain_modulus": 2**32 - 1}, "plain modulus"),
         ({"plain_modulus": 2**32 - 2**18 - 2}, "plain modulus"),
-        ({"plain_modulus": 2**16 - 1}, "plain modulus"),
-        ({"mask_columns": 17}, "mask"),
+        ({"plain_modulus": 2**25 - 1}, "plain modulus"),
+        ({"mask_bits": 32}, "plain modulus"),
+        ({"expansion_prime": 1152921504606994433}, "128-bit"),
+        ({"expansion_prime": 68719230979}, "primes"),
+        ({"expansion_prime": 65537}, "drown"),
+        ({"mask_columns": 10}, "mask"),
+        ({"mask_bits": 24}, "mask"),
+        ({"mask_bits": 28}, "drown"),
         ({"mask_columns": 1}, "mask"),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else next(iter(value)),

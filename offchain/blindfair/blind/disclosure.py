@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from blindfair.blind.parameters import ParameterSet
@@ -30,6 +31,11 @@ class Disclosure:
     hiding_bits: Bits
     """`log2(B / E)`: by how much the noise of the sum, which depends on the rows, is drowned."""
 
+    hiding_bits_total: Bits
+    """`hiding_bits - log2(n m)`: the same for all scores of the evaluation together, by the union bound. Whatever is
+    made of an honest query's reply differs by at most 2^-hiding_bits_total in probability from what can be made of the
+    scores."""
+
     exact: bool
     """Whether scores are the integer product; else they are rounded to `bits_per_record`."""
 
@@ -47,13 +53,14 @@ class Disclosure:
 
         Raises `UnknownParameters` for a precision outside 1 ... 32.
         """
-        bits = parameters.bits_per_record(precision_bits)
+        bits, hiding = parameters.bits_per_record(precision_bits), parameters.hiding_bits(precision_bits)
         return cls(
             bits_per_record=bits,
             records=records,
             queries=queries,
             exponent_bits=exponent_bits,
             total_bits=Bits((bits * queries + exponent_bits) * records),
-            hiding_bits=parameters.hiding_bits(precision_bits),
+            hiding_bits=hiding,
+            hiding_bits_total=Bits(hiding - math.log2(records * queries)),
             exact=parameters.is_exact(precision_bits),
         )

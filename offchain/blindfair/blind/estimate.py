@@ -1,11 +1,12 @@
 """Bytes, memory and time of an evaluation, told before it starts.
 
-Bytes are exact. Times come from doing a few of the very operations on this machine, which takes some tenths of a
-second, and from nothing else: no rate of another machine is written here.
+Bytes are exact. Times come from doing a few of the very operations on this machine, once in a process, which takes some
+tenths of a second, and from nothing else: no rate of another machine is written here.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ class Estimate:
 
 def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
     """Estimate an evaluation of `m` queries over `n` records with rows of `k` entries."""
-    trial = _Trial(parameters)
+    trial = _trial(parameters)
     blocks = -(-n // parameters.ring_degree)
     masks = parameters.mask_columns
     polynomial = _WORD_SIZE * parameters.ring_degree * len(parameters.data_primes)
@@ -119,6 +120,11 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
         expand_seconds=masks * (trial.seed + trial.leave + 2 * trial.lay_out) + opening,
         evaluate_seconds=m * blocks * (k * products + trial.hide),
     )
+
+
+@functools.cache
+def _trial(parameters: ParameterSet) -> _Trial:
+    return _Trial(parameters)
 
 
 class _Trial:
