@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from blindfair.blind.estimate import estimate as estimate_blind
-from blindfair.blind.parameters import exact_set
+from blindfair.blind.parameters import exact_sets
+from blindfair.blind.query import query_size
 from blindfair.cli.demo.estimate import estimate_demo
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
@@ -26,6 +26,7 @@ def test_the_estimate_is_of_the_rows_that_will_be_asked_for(model: str) -> None:
         job.scenario.train, job.scenario.validation, job.scenario.columns, job.scenario.label,
         plain_modulus=2**32 - 2**18, rng=np.random.default_rng(0), categorical=job.codes, learner=learner,
     )  # fmt: skip
-    asked = estimate_blind(exact_set(PRECISION_BITS), len(job.scenario.offer), made.queries.shape[1], len(made.queries))
-    assert estimate.upload_bytes == asked.upload_bytes
+    # Which of the sets is the quickest is for the machine to say.
+    m, k = made.queries.shape
+    assert estimate.upload_bytes in {query_size(each, k, m) for each in exact_sets(PRECISION_BITS)}
     assert estimate.refit_seconds > 0
