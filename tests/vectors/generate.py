@@ -11,7 +11,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from vectors import topics_data, topics_listings, topics_orders, topics_trade  # noqa: E402
+from vectors import topics_data, topics_deliveries, topics_listings, topics_orders, topics_trade  # noqa: E402
 
 
 def build() -> dict[str, dict[str, Any]]:
@@ -38,10 +38,10 @@ def build() -> dict[str, dict[str, Any]]:
         "offers/agreements.json": {"source": "PROTOCOL 5.6, 9", "cases": topics_trade.agreements()},
         "offers/releases.json": {"source": "PROTOCOL 7, EIP-712", "cases": topics_trade.releases()},
         "offers/messages.json": {"source": "PROTOCOL 4, EIP-712", "cases": topics_trade.messages()},
-        "deliveries/deliveries.json": {"source": "PROTOCOL 6.2, 6.3, 6.6"} | topics_trade.deliveries(),
-        "deliveries/faults.json": {"source": "PROTOCOL 7"} | topics_trade.faults(),
-        "deliveries/sealed.json": {"source": "PROTOCOL 6.4, RFC 9180"} | topics_trade.sealed(),
-        "deliveries/letters.json": {"source": "PROTOCOL 9, RFC 9180"} | topics_trade.letters(),
+        "deliveries/deliveries.json": {"source": "PROTOCOL 6.2, 6.3, 6.6"} | topics_deliveries.deliveries(),
+        "deliveries/faults.json": {"source": "PROTOCOL 7"} | topics_deliveries.faults(),
+        "deliveries/sealed.json": {"source": "PROTOCOL 6.4, RFC 9180"} | topics_deliveries.sealed(),
+        "deliveries/letters.json": {"source": "PROTOCOL 9, RFC 9180"} | topics_deliveries.letters(),
         "orders/orders.json": {"source": "PROTOCOL 7"} | topics_orders.orders(),
     }
 

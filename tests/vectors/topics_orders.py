@@ -9,7 +9,8 @@ from typing import Any
 
 from vectors.reference import audit_path, delivery_leaves, encrypt_chunk, sha256
 from vectors.topics_data import Case
-from vectors.topics_trade import KEY, OFFER, committed, proof
+from vectors.topics_deliveries import committed, proof
+from vectors.topics_trade import KEY, OFFER
 
 EXPIRY, REVEAL, DISPUTE = 1000, 600, 700
 PRICE, BOND = 1_000_000, 100_000
