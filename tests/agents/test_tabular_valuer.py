@@ -7,7 +7,7 @@ import pytest
 from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, stock, table
 
 from blindfair.agents.tabular_valuer import TabularValuer
-from blindfair.blind.parameters import exact_set
+from blindfair.blind.parameters import exact_sets
 from blindfair.pricing.selection import Method
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import FieldMismatch
@@ -35,7 +35,7 @@ def test_the_question_is_the_same_each_time_and_fits_the_listings_precision(bits
     one, other = valuer().question(listing), valuer().question(listing)
     assert np.array_equal(one.queries, other.queries)
     assert replace(one, queries=other.queries) == other
-    assert int(np.abs(one.queries).sum(axis=1).max()) <= exact_set(bits).largest_query_norm(bits)
+    assert int(np.abs(one.queries).sum(axis=1).max()) <= exact_sets(bits)[0].largest_query_norm(bits)
     assert one.pricing == UNIFORM.to_document()
 
 

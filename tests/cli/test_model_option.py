@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from blindfair.blind.estimate import estimate as estimate_blind
-from blindfair.blind.parameters import exact_set
+from blindfair.blind.parameters import exact_sets
 from blindfair.cli.demo.cases import PRECISION_BITS
 from blindfair.cli.demo.estimate import estimate_demo
 from blindfair.cli.demo.options import MODELS, DemoOptions
@@ -26,6 +26,6 @@ def test_the_estimate_is_of_the_rows_that_will_be_asked_for(model: str) -> None:
         job.scenario.train, job.scenario.validation, job.scenario.columns, job.scenario.label,
         plain_modulus=2**32 - 2**18, rng=np.random.default_rng(0), categorical=job.codes, learner=learner,
     )  # fmt: skip
-    asked = estimate_blind(exact_set(PRECISION_BITS), len(job.scenario.offer), made.queries.shape[1], len(made.queries))
+    asked = estimate_blind(exact_sets(PRECISION_BITS)[0], len(job.scenario.offer), made.queries.shape[1], len(made.queries))
     assert estimate.upload_bytes == asked.upload_bytes
     assert estimate.refit_seconds > 0

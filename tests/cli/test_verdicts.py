@@ -6,7 +6,7 @@ from real_tables import LABEL, digits
 
 from blindfair.agents.valuer import Choice
 from blindfair.blind.disclosure import Disclosure
-from blindfair.blind.parameters import exact_set
+from blindfair.blind.parameters import exact_sets
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.pictures import STEPS
@@ -50,7 +50,7 @@ def trade(*, exact: bool = True, rows: int = 59, after: float = 0.76, reasons: t
         spearman=1.0,
         loss=ScoreLoss(9, 1.0, 1.0, 1.0, 1.0),
         discloses="the scoring model",
-        disclosure=Disclosure.of(exact_set(32), records=1000, queries=1),
+        disclosure=Disclosure.of(exact_sets(32)[0], records=1000, queries=1),
         seller_microseconds=10.0,
         audit_rows=rows,
         sample_price=None,
