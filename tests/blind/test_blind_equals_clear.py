@@ -1,8 +1,10 @@
 """Decrypted scores are the integer product of rows and query: random shapes, the bounds, real data."""
 
 import csv
+import tempfile
 from collections.abc import Callable
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +17,11 @@ from sklearn.linear_model import LogisticRegression
 
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
+from blindfair.blind.matrix import encode_matrix
 from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet, parameter_set
 from blindfair.blind.query import encrypt_queries
+from blindfair.blind.shelf import Directory
+from blindfair.blind.stream import finish, start_evaluation
 from blindfair.influence.quantise import choose_row_scale, quantise_query, quantise_rows
 from blindfair.protocol.errors import QueryOutOfBounds, ShapeMismatch
 
@@ -42,25 +47,106 @@ def random_rows(rng: np.random.Generator, n: int, k: int) -> NDArray[np.int16]:
     return rng.integers(-2047, 2048, (n, k)).astype(np.int16)
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    n=st.integers(1, 300),
-    k=st.integers(1, 12),
-    m=st.integers(1, 3),
-    seed=st.integers(0, 2**32),
-    magnitude=st.sampled_from([1, 2**6, 2**13, 2**16]),
-    sparse=st.booleans(),
-    name=st.sampled_from(sorted(PARAMETER_SETS)),
-)
-def test_random_shapes(n: int, k: int, m: int, seed: int, magnitude: int, sparse: bool, name: str) -> None:
+def scores_on_disk(
+    rows: NDArray[np.int16], queries: NDArray[np.int64], parameters: ParameterSet = DEFAULT
+) -> NDArray[np.int64]:
+    encrypted, secret = encrypt_queries(parameters, queries)
+    with tempfile.TemporaryDirectory() as folder:
+        matrix = encode_matrix(parameters, rows, Directory(Path(folder) / "matrix"))
+        reply = finish(start_evaluation(matrix, encrypted.to_bytes(), Directory(Path(folder) / "evaluation")))
+    return decrypt_reply(parameters, secret, reply, rows.shape[0], queries.shape[0])
+
+
+MODES = {"memory": blind_scores, "disk": scores_on_disk}
+
+MAGNITUDES = [0, 1, 2**6, 2**13, 2**16, None]
+"""Of a query's entries; None: as large as its norm may be."""
+
+
+@st.composite
+def shapes(draw: st.DrawFn, most_k: int, most_m: int, most_n: int) -> tuple[int, int, int]:
+    """n, k, m: with one record, the borders of blocks and one query more often than by chance."""
+    n = draw(st.one_of(st.just(1), st.integers(1, 300), st.sampled_from([N - 1, N, N + 1, most_n])))
+    return min(n, most_n), draw(st.integers(1, most_k)), draw(st.integers(1, most_m))
+
+
+def assert_exact(
+    mode: str, name: str, shape: tuple[int, int, int], seed: int, magnitude: int | None, empty: float
+) -> None:
+    """Rows with zeros in places, rows and columns at the bounds in others; queries of both signs up to their bound."""
+    n, k, m = shape
     parameters = parameter_set(name)
     rng = np.random.default_rng(seed)
     rows = random_rows(rng, n, k)
-    if sparse:
-        rows[:, rng.random(k) < 0.5] = 0
-    limit = min(magnitude, parameters.largest_query_norm() // k)
+    rows[rng.random(n) < 0.1] = 2047
+    rows[rng.random(n) < 0.1] = -2047
+    rows[rng.random(n) < empty] = 0
+    rows[:, rng.random(k) < empty] = 0
+    largest = parameters.largest_query_norm()
+    limit = largest // k if magnitude is None else min(magnitude, largest // k)
     queries = rng.integers(-limit, limit + 1, (m, k))
-    np.testing.assert_array_equal(blind_scores(rows, queries, parameters), clear_scores(rows, queries))
+    if magnitude is None:
+        # All that the norm leaves goes to one entry.
+        for query in queries:
+            place = rng.integers(k)
+            query[place] = (largest - abs(query).sum() + abs(query[place])) * rng.choice([-1, 1])
+    scores = MODES[mode](rows, queries, parameters)
+    np.testing.assert_array_equal(scores, clear_scores(rows, queries))
+
+
+CASES = {
+    "mode": st.sampled_from(sorted(MODES)),
+    "name": st.sampled_from(sorted(PARAMETER_SETS)),
+    "seed": st.integers(0, 2**32),
+    "magnitude": st.sampled_from(MAGNITUDES),
+    "empty": st.sampled_from([0.0, 0.5, 1.0]),
+}
+
+
+@settings(max_examples=15, deadline=None)
+@given(shape=shapes(8, 3, N + 1), **CASES)
+def test_random_shapes(
+    mode: str, name: str, shape: tuple[int, int, int], seed: int, magnitude: int | None, empty: float
+) -> None:
+    assert_exact(mode, name, shape, seed, magnitude, empty)
+
+
+@pytest.mark.deep
+@settings(max_examples=60, deadline=None)
+@given(shape=shapes(40, 4, 5 * N + 1), **CASES)
+def test_larger_random_shapes(
+    mode: str, name: str, shape: tuple[int, int, int], seed: int, magnitude: int | None, empty: float
+) -> None:
+    assert_exact(mode, name, shape, seed, magnitude, empty)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", sorted(PARAMETER_SETS))
+def test_the_largest_score_is_exact_and_one_more_is_refused(mode: str, name: str) -> None:
+    """The bound that keeps sums from wrapping around, at its edge: 2047 times the largest norm is less than t/2 and
+    comes out with either sign; a norm larger by one could reach further."""
+    parameters = parameter_set(name)
+    largest, half = parameters.largest_query_norm(), parameters.plain_modulus // 2
+    assert 2047 * largest <= half < 2047 * (largest + 1)
+    noise = parameters.drowning_bound() + parameters.worst_noise + parameters.rounding
+    assert 2 * parameters.plain_modulus * noise < parameters.ciphertext_modulus, "no noise can turn a score"
+    rows = np.array([[2047, -2047], [-2047, 2047]], dtype=np.int16)
+    queries = np.array([[largest - 1, -1]])
+    assert MODES[mode](rows, queries, parameters).tolist() == [[2047 * largest, -2047 * largest]]
+    with pytest.raises(QueryOutOfBounds):
+        encrypt_queries(parameters, queries - np.array([[0, 1]]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", sorted(PARAMETER_SETS))
+def test_blocks_of_zeros(mode: str, name: str) -> None:
+    """Nothing to multiply at all: everywhere, and in all blocks but the last."""
+    queries = np.array([[5, -7]])
+    rows = np.zeros((N + 1, 2), dtype=np.int16)
+    for last in ((0, 0), (-2047, 3)):
+        rows[-1] = last
+        scores = MODES[mode](rows, queries, parameter_set(name))
+        np.testing.assert_array_equal(scores, clear_scores(rows, queries))
 
 
 @pytest.mark.parametrize("n", [1, N - 1, N, N + 1])

@@ -9,10 +9,14 @@ import pytest
 
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.encode import encode_rows
-from blindfair.blind.estimate import estimate
+from blindfair.blind.estimate import IN_MEMORY_BLOCKS, estimate
 from blindfair.blind.evaluate import evaluate
-from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet
+from blindfair.blind.matrix import encode_matrix
+from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
+from blindfair.blind.plan import plan
 from blindfair.blind.query import encrypt_queries
+from blindfair.blind.shelf import Directory
+from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import UnknownParameters
 
 
@@ -20,8 +24,16 @@ def test_default_discloses_32_bits_of_each_record_and_query_exactly() -> None:
     found = Disclosure.of(DEFAULT, records=1000, queries=3)
     assert 31.9999 < found.bits_per_record <= 32
     assert found.total_bits == found.bits_per_record * 3000
-    assert found.hiding_bits > 46
+    assert found.hiding_bits > 42
     assert found.exact
+
+
+@pytest.mark.parametrize(("records", "queries"), [(1, 1), (1000, 3), (10**6, 16), (10**7, 1)])
+def test_hiding_of_a_whole_evaluation_is_less_by_the_union_bound(records: int, queries: int) -> None:
+    for parameters in PARAMETER_SETS.values():
+        found = Disclosure.of(parameters, records=records, queries=queries)
+        assert 2**found.hiding_bits_total == pytest.approx(2**found.hiding_bits / (records * queries))
+        assert found.hiding_bits_total > 16, "of all that may be asked"
 
 
 @pytest.mark.parametrize("precision_bits", [1, 8, 31])
@@ -42,7 +54,10 @@ def test_impossible_precision() -> None:
         Disclosure.of(DEFAULT, records=1, queries=1, precision_bits=0)
 
 
-@pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
+SETS = pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
+
+
+@SETS
 @pytest.mark.parametrize(("n", "k", "m"), [(1, 1, 1), (8193, 3, 2)])
 def test_estimated_bytes_are_exact(parameters: ParameterSet, n: int, k: int, m: int) -> None:
     expected = estimate(parameters, n, k, m)
@@ -52,15 +67,82 @@ def test_estimated_bytes_are_exact(parameters: ParameterSet, n: int, k: int, m: 
     assert expected.upload_bytes == len(query)
     assert expected.download_bytes == len(evaluate(rows, query))
     words = sum(column.coeff_count() for block in rows.blocks for column in block)
-    assert expected.encoded_bytes == 8 * words
+    assert expected.memory_bytes > 8 * words + len(query)
+    assert expected.disk_bytes == 0
     assert min(expected.encrypt_seconds, expected.encode_seconds, expected.evaluate_seconds) > 0
+    assert expected.seconds > expected.evaluate_seconds
+
+
+@SETS
+def test_estimated_disk_is_what_is_written(parameters: ParameterSet, tmp_path: Path) -> None:
+    """To within the encryptions of zero and the few bytes of descriptions and digests."""
+    n, k, m = 8192 * IN_MEMORY_BLOCKS + 1, 1, 1
+    encrypted, _ = encrypt_queries(parameters, np.ones((m, k), dtype=np.int64))
+    query = encrypted.to_bytes()
+    matrix = encode_matrix(parameters, np.ones((n, k), dtype=np.int16), Directory(tmp_path / "matrix"))
+    reply = finish(start_evaluation(matrix, query, Directory(tmp_path / "evaluation")))
+    expected = estimate(parameters, n, k, m)
+    assert (expected.upload_bytes, expected.download_bytes) == (len(query), len(reply))
+    zeros = parameters.mask_columns * 2 * 8 * parameters.ring_degree * len(parameters.data_primes)
+    written = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file() and path.name != "zeros")
+    assert 0 <= written - expected.disk_bytes < 4096 or 0 <= expected.disk_bytes - written <= zeros
+    assert expected.disk_bytes > 5 * 2 * 8 * 8192 * k
 
 
 def test_an_estimate_grows_with_the_work() -> None:
     small, large = estimate(DEFAULT, 8192, 4, 1), estimate(DEFAULT, 50 * 8192, 400, 4)
-    assert large.encoded_bytes == 5000 * small.encoded_bytes
     assert large.evaluate_seconds > 10 * small.evaluate_seconds
-    assert large.working_bytes > small.working_bytes
+    assert large.encode_seconds > 1000 * small.encode_seconds
+    assert large.memory_bytes > small.memory_bytes
+    larger = estimate(DEFAULT, 100 * 8192, 400, 4)
+    assert larger.memory_bytes == large.memory_bytes, "the same for any number of records on disk"
+    assert larger.disk_bytes > 1.8 * large.disk_bytes
+
+
+# --- which way to ask ----------------------------------------------------------------------------------------------
+
+
+def test_a_thin_line_speaks_for_expansion_and_a_broad_one_against_it() -> None:
+    """64 MB or 3.5 MB of query: over 1 Mbit/s, eight minutes apart; over 100 Gbit/s, milliseconds."""
+    thin, broad = (plan(32, 100_000, 512, 1, bandwidth) for bandwidth in (125_000, 12_500_000_000))
+    assert thin.parameters == EXPANDED
+    assert broad.parameters == DEFAULT
+    for found, other in ((thin, DEFAULT), (broad, EXPANDED)):
+        assert found.estimate == estimate(found.parameters, 100_000, 512, 1)
+        assert f"against {found.seconds:.1f}" not in found.why
+        assert found.why.startswith(f"{found.seconds:.1f} s and {found.estimate.upload_bytes:,} B up at ")
+        assert other.name in found.why
+    assert "at 1 Mbit/s" in thin.why
+
+
+def test_short_queries_come_by_coordinates_whatever_the_line() -> None:
+    """The keys would be larger than what they save."""
+    for bandwidth in (125_000, 12_500_000):
+        assert plan(32, 1000, 4, 1, bandwidth).parameters == DEFAULT
+
+
+@pytest.mark.parametrize("bits", [24, 28, 31])
+def test_a_seller_of_fewer_bits_is_asked_under_the_set_that_is_exact(bits: int) -> None:
+    found = plan(bits, 100, 4, 1)
+    assert found.parameters.name == "bfv-8192-24"
+    assert found.parameters.is_exact(bits)
+    assert "against" not in found.why, "there is one way only"
+
+
+def test_what_no_set_can_do_is_refused() -> None:
+    with pytest.raises(UnknownParameters, match="exact"):
+        plan(23, 100, 4, 1)
+    with pytest.raises(UnknownParameters, match="too long"):
+        plan(32, 100, DEFAULT.largest_k + 1, 1)
+    assert plan(32, 100, DEFAULT.largest_k, 1, 10**12).parameters == DEFAULT, "the only one that is long enough"
+
+
+@pytest.mark.parametrize("bandwidth", [125_000, 10**9])
+def test_a_plan_reckons_with_both_ways(bandwidth: int) -> None:
+    found = plan(32, 50_000, 16, 2, bandwidth)
+    both = found.estimate.upload_bytes + found.estimate.download_bytes
+    assert found.transfer_seconds == pytest.approx(both / bandwidth)
+    assert found.seconds == pytest.approx(found.estimate.seconds + both / bandwidth)
 
 
 def test_the_privacy_page_quotes_the_numbers_of_the_parameters_and_tests_that_exist() -> None:

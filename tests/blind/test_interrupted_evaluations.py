@@ -19,7 +19,7 @@ from blindfair.blind.matrix import EncodedMatrix
 from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet, parameter_set
 from blindfair.blind.reply import EncryptedScores, reply_size
 from blindfair.blind.shelf import Directory
-from blindfair.blind.stream import BLOCKS_AT_ONCE, Evaluation, finish, start_evaluation
+from blindfair.blind.stream import Evaluation, finish, start_evaluation
 from blindfair.protocol.errors import FieldMismatch, FileMissing, MalformedCiphertext, MalformedFile, ShapeMismatch
 
 K, RECORDS = 2, 5 * N + 3
@@ -99,14 +99,19 @@ def asked_again(evaluation: Evaluation) -> bytes:
 
 
 def test_jobs_give_the_same_bytes_in_any_order_and_any_number_of_times(
-    matrix: EncodedMatrix, query: bytes, begun: Evaluation, tmp_path_factory: pytest.TempPathFactory
+    matrix: EncodedMatrix,
+    query: bytes,
+    begun: Evaluation,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(stream, "BLOCKS_AT_ONCE", 4)
     reply = finish(begun)
     other = tmp_path_factory.mktemp("other")
     shutil.copy(begun.shelf.path / "noise.key", other)  # type: ignore[attr-defined]
     again = start_evaluation(matrix, query, Directory(other))
     jobs = list(again.jobs())
-    assert [len(job.blocks) for job in jobs] == [BLOCKS_AT_ONCE, 2]
+    assert [len(job.blocks) for job in jobs] == [4, 2]
     again.open_queries(0)
     for job in (*jobs[::-1], jobs[0]):
         for block in job.blocks:
@@ -132,7 +137,8 @@ def test_threads_and_the_kernel_change_no_byte(
         kernel.library.cache_clear()
 
 
-def test_progress_counts_from_where_it_was(begun: Evaluation) -> None:
+def test_progress_counts_from_where_it_was(begun: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "BLOCKS_AT_ONCE", 4)
     jobs = list(begun.jobs())
     begun.open_queries(0)
     begun.run(jobs[0])
@@ -141,7 +147,8 @@ def test_progress_counts_from_where_it_was(begun: Evaluation) -> None:
     assert seen == [(6, 6)]
 
 
-def test_a_reply_before_its_parts(begun: Evaluation) -> None:
+def test_a_reply_before_its_parts(begun: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "BLOCKS_AT_ONCE", 4)
     begun.open_queries(0)
     begun.run(next(begun.jobs()))
     with pytest.raises(FileMissing, match="part-00-000004"):
@@ -166,35 +173,35 @@ def test_several_passes_give_the_scores_of_one(
 # --- interruptions -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("writes", [0, 1, 2, 3, 7, 9])
+@pytest.mark.parametrize("writes", [0, 1, 2, 3, 4, 8, 10])
 def test_interrupted_before_any_file(matrix: EncodedMatrix, query: bytes, writes: int, tmp_path: Path) -> None:
-    """Noise key, description, queries and the six parts, in this order: whatever was there stays as it was."""
+    """Noise key, description, zeros, queries and the six parts, in this order: whatever was there stays as it was."""
     failed = False
     try:
         finish(start_evaluation(matrix, query, Interrupting(tmp_path, writes)))
     except KeyboardInterrupt:
         failed = True
-    assert failed == (writes < 9)
     before = files(tmp_path)
-    assert len(before) == writes if failed else 9
+    assert failed == (writes < 10)
+    assert len(before) == writes
     reply = finish(start_evaluation(matrix, query, Directory(tmp_path)))
     assert all(files(tmp_path)[name] == found for name, found in before.items())
     (tmp_path / "part-00-000000").unlink()
     assert finish(start_evaluation(matrix, query, Directory(tmp_path))) == reply
 
 
-@pytest.mark.parametrize("writes", [5, 7, 10])
+@pytest.mark.parametrize("writes", [2, 4, 5, 6])
 def test_a_process_killed_while_it_scores(writes: int, rows: NDArray[np.int16], query: bytes, tmp_path: Path) -> None:
-    """SIGKILL with all bytes of a file out and no name yet, after the matrix's own files: in the description of the
-    evaluation, in the first part, in the second."""
-    few = rows[: N + 3] if writes < 9 else rows
+    """SIGKILL with all bytes of a file out and no name yet: of the description of the evaluation, the coordinates, the
+    first part, the second."""
+    few = rows[: N + 3]
     np.save(tmp_path / "rows.npy", few)
     (tmp_path / "query").write_bytes(query)
-    files_of_matrix = -(-len(few) // N) + 1
+    files_of_matrix = 2 + 1
     died = in_a_child(
         "evaluate",
         "die",
-        str(writes if writes < 9 else files_of_matrix + writes - 5),
+        str(files_of_matrix + writes),
         DEFAULT.name,
         str(tmp_path),
         str(tmp_path / "rows.npy"),
@@ -203,6 +210,7 @@ def test_a_process_killed_while_it_scores(writes: int, rows: NDArray[np.int16], 
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     folder = tmp_path / "evaluation"
     done = {name: found for name, found in files(folder).items() if not name.startswith(".")}
+    assert len(done) == writes - 1
     key = (folder / "noise.key").read_bytes()
     reply = finish(start_evaluation(encoded(tmp_path / "matrix", few), query, Directory(folder)))
     assert all(files(folder)[name] == found for name, found in done.items())
@@ -218,12 +226,12 @@ def test_a_disk_that_is_full_while_it_scores(rows: NDArray[np.int16], tmp_path: 
     (tmp_path / "query").write_bytes(query)
     arguments = (DEFAULT.name, str(tmp_path), str(tmp_path / "rows.npy"), str(tmp_path / "query"))
     # Less than a part of four queries, more than SEAL's objects, which pass through files in memory.
-    full = in_a_child("evaluate", "300000", str(7 + 5), *arguments)
+    full = in_a_child("evaluate", "300000", str(7 + 6), *arguments)
     assert full.returncode == 1
     assert b"CannotWrite: part-00-000002 cannot be written" in full.stderr, full.stderr
     folder = tmp_path / "evaluation"
     before = files(folder)
-    assert sorted(before) == ["evaluation.json", "noise.key", "part-00-000000", "part-00-000001", "queries-00"]
+    assert sorted(before) == ["evaluation.json", "noise.key", "part-00-000000", "part-00-000001", "queries-00", "zeros"]
     reply = finish(start_evaluation(encoded(tmp_path / "matrix", rows), query, Directory(folder)))
     assert all(files(folder)[name] == found for name, found in before.items())
     assert len(reply) == reply_size(EXPANDED, RECORDS, 4)

@@ -3,16 +3,20 @@
 import random
 import struct
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 import pytest
 from hostile_buyer import HostileBuyer
 
+import blindfair.blind.evaluate as evaluation
 from blindfair.blind.decrypt import decrypt_reply
+from blindfair.blind.encryptions import Encryptions
 from blindfair.blind.evaluate import EncodedRows, encode_rows, evaluate
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.packing import packed_size
-from blindfair.blind.parameters import DEFAULT, parameter_set
+from blindfair.blind.parameters import DEFAULT, EXPANDED, parameter_set
 from blindfair.blind.query import EncryptedQueries, encrypt_queries
 from blindfair.protocol.errors import MalformedCiphertext, ScoringError, ShapeMismatch, UnknownParameters
 
@@ -23,19 +27,22 @@ SEED = 64
 POLYNOMIAL = packed_size(DEFAULT.data_primes, DEFAULT.ring_degree)
 
 
+Asked: TypeAlias = tuple[bytes, QuerySecret]
+
+
 @pytest.fixture(scope="module")
 def encoded() -> EncodedRows:
     return encode_rows(DEFAULT, np.random.default_rng(1).integers(-2047, 2048, (RECORDS, 2)).astype(np.int16))
 
 
 @pytest.fixture(scope="module")
-def asked() -> tuple[bytes, QuerySecret]:
+def asked() -> Asked:
     encrypted, secret = encrypt_queries(DEFAULT, np.array([[5000, -70]]))
     return encrypted.to_bytes(), secret
 
 
 @pytest.fixture(scope="module")
-def reply(encoded: EncodedRows, asked: tuple[bytes, QuerySecret]) -> bytes:
+def reply(encoded: EncodedRows, asked: Asked) -> bytes:
     return evaluate(encoded, asked[0])
 
 
@@ -57,36 +64,80 @@ def damage(data: bytes, seed: int) -> bytes:
     return rng.choice(damages)()
 
 
-def test_hundreds_of_damaged_queries(encoded: EncodedRows, asked: tuple[bytes, QuerySecret]) -> None:
+@pytest.fixture(scope="module")
+def asked_expanded() -> Asked:
+    encrypted, secret = encrypt_queries(EXPANDED, np.array([[5000, -70]]))
+    return encrypted.to_bytes(), secret
+
+
+class _Computed(Exception):
+    """What was asked reached the sums."""
+
+
+def assert_damaged_queries_are_refused_first(
+    encoded: EncodedRows, data: bytes, seeds: range, monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, list[bytes]]:
+    """How many are refused, and those that are well-formed. None is refused later than it is read."""
+    answered = []
+
+    def computed(*_: object) -> None:
+        raise _Computed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(evaluation, "engine", computed)
+        for seed in seeds:
+            damaged = damage(data, seed)
+            if damaged == data:
+                continue
+            try:
+                evaluate(encoded, damaged)
+            except ScoringError:
+                continue
+            except _Computed:
+                answered.append(damaged)
+    return len(seeds) - len(answered), answered
+
+
+@pytest.mark.parametrize("which", ["asked", "asked_expanded"])
+def test_hundreds_of_damaged_queries(
+    encoded: EncodedRows, which: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A changed residue that is still in range is another query, which only the message's signature can tell. The
     seller answers it as it answers any: and the buyer then gets scores within their bounds, or a refusal."""
-    refused = answered = 0
-    for seed in range(300):
-        data = damage(asked[0], seed)
-        if data == asked[0]:
-            continue
-        try:
-            EncryptedQueries.from_bytes(data)
-        except ScoringError:
-            refused += 1
-            with pytest.raises(ScoringError):
-                evaluate(encoded, data)
-            continue
-        answered += 1
-        if answered <= 10:
-            assert_bounded_or_refused(asked[1], evaluate(encoded, data))
-    assert refused > 150
-    assert answered > 10
+    data, secret = request.getfixturevalue(which)
+    refused, answered = assert_damaged_queries_are_refused_first(encoded, data, range(250), monkeypatch)
+    assert refused > 100
+    assert len(answered) > 10
+    for damaged in answered[:5]:
+        assert_bounded_or_refused(secret, evaluate(encoded, damaged))
 
 
-def test_hundreds_of_damaged_replies(asked: tuple[bytes, QuerySecret], reply: bytes) -> None:
-    for seed in range(300):
-        assert_bounded_or_refused(asked[1], damage(reply, seed))
+@pytest.mark.parametrize("which", ["asked", "asked_expanded"])
+def test_hundreds_of_damaged_replies(encoded: EncodedRows, which: str, request: pytest.FixtureRequest) -> None:
+    data, secret = request.getfixturevalue(which)
+    reply = evaluate(encoded, data)
+    for seed in range(250):
+        assert_bounded_or_refused(secret, damage(reply, seed))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("which", ["asked", "asked_expanded"])
+def test_ten_thousand_damaged_messages(
+    encoded: EncodedRows, which: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, secret = request.getfixturevalue(which)
+    refused, answered = assert_damaged_queries_are_refused_first(encoded, data, range(1000, 3500), monkeypatch)
+    assert refused > 1000
+    for damaged in answered[::20]:
+        assert_bounded_or_refused(secret, evaluate(encoded, damaged))
+    reply = evaluate(encoded, data)
+    for seed in range(1000, 3500):
+        assert_bounded_or_refused(secret, damage(reply, seed))
 
 
 def assert_bounded_or_refused(secret: QuerySecret, data: bytes) -> None:
     try:
-        scores = decrypt_reply(DEFAULT, secret, data, RECORDS, 1)
+        scores = decrypt_reply(secret.parameters, secret, data, RECORDS, 1)
     except ScoringError:
         return
     assert scores.shape == (1, RECORDS)
@@ -94,15 +145,51 @@ def assert_bounded_or_refused(secret: QuerySecret, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, HEAD - 1, HEAD, HEAD + 1, HEAD + SEED, 100_000])
-def test_truncated_queries(encoded: EncodedRows, asked: tuple[bytes, QuerySecret], size: int) -> None:
+def test_truncated_queries(encoded: EncodedRows, asked: Asked, size: int) -> None:
     with pytest.raises(MalformedCiphertext):
         evaluate(encoded, asked[0][:size])
 
 
 @pytest.mark.parametrize("size", [0, 1, REPLY_HEAD - 1, REPLY_HEAD, 100_000])
-def test_truncated_replies(asked: tuple[bytes, QuerySecret], reply: bytes, size: int) -> None:
+def test_truncated_replies(asked: Asked, reply: bytes, size: int) -> None:
     with pytest.raises(MalformedCiphertext):
         decrypt_reply(DEFAULT, asked[1], reply[:size], RECORDS, 1)
+
+
+@pytest.mark.parametrize("part", ["zeros", "keys", "ciphertexts"])
+def test_residues_out_of_range_in_each_part(encoded: EncodedRows, asked_expanded: Asked, part: str) -> None:
+    query = EncryptedQueries.from_bytes(asked_expanded[0])
+    spoilt: Encryptions = getattr(query, part)
+    for row, prime in enumerate(spoilt.primes):
+        # The largest that as many bits can say.
+        for value in (prime, 2 ** prime.bit_length() - 1):
+            firsts = spoilt.firsts.copy()
+            firsts[-1, row, 8191] = value
+            data = replace(query, **{part: Encryptions(spoilt.primes, spoilt.seeds, firsts)}).to_bytes()
+            assert len(data) == len(asked_expanded[0])
+            with pytest.raises(MalformedCiphertext, match="residue"):
+                evaluate(encoded, data)
+
+
+@pytest.mark.parametrize(("one", "other"), [("zeros", "keys"), ("keys", "ciphertexts"), ("zeros", "ciphertexts")])
+def test_a_seed_used_in_two_parts(encoded: EncodedRows, asked_expanded: Asked, one: str, other: str) -> None:
+    query = EncryptedQueries.from_bytes(asked_expanded[0])
+    source, target = getattr(query, one), getattr(query, other)
+    seeds = (*target.seeds[:-1], source.seeds[0])
+    data = replace(query, **{other: Encryptions(target.primes, seeds, target.firsts)}).to_bytes()
+    with pytest.raises(MalformedCiphertext, match="seed"):
+        evaluate(encoded, data)
+
+
+def test_the_two_ways_to_ask_are_not_mistaken_for_each_other(
+    encoded: EncodedRows, asked: Asked, asked_expanded: Asked
+) -> None:
+    for data, name in ((asked[0], EXPANDED.name), (asked_expanded[0], DEFAULT.name)):
+        renamed = data[:4] + name.encode().ljust(32, b"\0") + data[36:]
+        with pytest.raises(MalformedCiphertext, match="length"):
+            evaluate(encoded, renamed)
+    with pytest.raises(MalformedCiphertext, match="another parameter set"):
+        decrypt_reply(EXPANDED, asked[1], evaluate(encoded, asked[0]), RECORDS, 1)
 
 
 def with_head(data: bytes, m: int, k: int) -> bytes:
@@ -112,7 +199,7 @@ def with_head(data: bytes, m: int, k: int) -> bytes:
 @pytest.mark.parametrize(
     ("m", "k"), [(0, 2), (1, 0), (0, 0), (17, 2), (65535, 1), (1, 4097), (1, 2**32 - 1), (2, 1), (1, 3), (2, 2)]
 )
-def test_impossible_or_untrue_shapes(encoded: EncodedRows, asked: tuple[bytes, QuerySecret], m: int, k: int) -> None:
+def test_impossible_or_untrue_shapes(encoded: EncodedRows, asked: Asked, m: int, k: int) -> None:
     if (m, k) == (2, 1):
         # The same bytes read as two queries of one coordinate: well-formed, so the rows' shape and the budget decide.
         with pytest.raises(ShapeMismatch):
@@ -153,7 +240,7 @@ def test_a_known_set_other_than_the_rows() -> None:
         decrypt_reply(DEFAULT, ours, reply, 1, 1)
 
 
-def test_unseeded_ciphertexts_have_no_place(encoded: EncodedRows, asked: tuple[bytes, QuerySecret]) -> None:
+def test_unseeded_ciphertexts_have_no_place(encoded: EncodedRows, asked: Asked) -> None:
     """Two polynomials each, the second as the buyer likes: twice as long, so refused by length alone."""
     unseeded = asked[0][:HEAD] + (asked[0][HEAD : HEAD + POLYNOMIAL] + bytes(POLYNOMIAL)) * 13
     with pytest.raises(MalformedCiphertext, match="length"):
@@ -161,7 +248,7 @@ def test_unseeded_ciphertexts_have_no_place(encoded: EncodedRows, asked: tuple[b
 
 
 @pytest.mark.parametrize(("number", "copied"), [(0, 1), (0, 10), (3, 11), (11, 12)])
-def test_a_seed_used_twice(encoded: EncodedRows, asked: tuple[bytes, QuerySecret], number: int, copied: int) -> None:
+def test_a_seed_used_twice(encoded: EncodedRows, asked: Asked, number: int, copied: int) -> None:
     """Zeros of one seed are multiples of one polynomial, so that their masks would add up to one mask."""
     data = bytearray(asked[0])
     first, second = (HEAD + place * (SEED + POLYNOMIAL) for place in (number, copied))
@@ -174,7 +261,7 @@ def test_a_seed_used_twice(encoded: EncodedRows, asked: tuple[bytes, QuerySecret
 @pytest.mark.parametrize("prime", [0, 1])
 @pytest.mark.parametrize("coefficient", [0, 8191])
 def test_residues_out_of_range(
-    encoded: EncodedRows, asked: tuple[bytes, QuerySecret], number: int, prime: int, coefficient: int
+    encoded: EncodedRows, asked: Asked, number: int, prime: int, coefficient: int
 ) -> None:
     """The prime itself is a second encoding of zero."""
     start = HEAD + number * (SEED + POLYNOMIAL) + SEED
@@ -186,13 +273,13 @@ def test_residues_out_of_range(
 
 
 @pytest.mark.parametrize(("n", "m"), [(RECORDS + 1, 1), (RECORDS - 1, 1), (RECORDS + 8192, 1), (0, 1), (RECORDS, 2)])
-def test_replies_to_something_else(asked: tuple[bytes, QuerySecret], reply: bytes, n: int, m: int) -> None:
+def test_replies_to_something_else(asked: Asked, reply: bytes, n: int, m: int) -> None:
     with pytest.raises(ShapeMismatch):
         decrypt_reply(DEFAULT, asked[1], reply, n, m)
 
 
 @pytest.mark.parametrize("precision", [0, 33, 255])
-def test_replies_with_an_impossible_precision(asked: tuple[bytes, QuerySecret], reply: bytes, precision: int) -> None:
+def test_replies_with_an_impossible_precision(asked: Asked, reply: bytes, precision: int) -> None:
     data = reply[: REPLY_HEAD - 1] + bytes([precision]) + reply[REPLY_HEAD:]
     with pytest.raises(MalformedCiphertext):
         decrypt_reply(DEFAULT, asked[1], data, RECORDS, 1)
@@ -208,7 +295,7 @@ def test_replies_with_an_impossible_precision(asked: tuple[bytes, QuerySecret], 
     ids=["first polynomial zero", "polynomials swapped", "random"],
 )
 def test_made_up_replies_give_no_scores(
-    asked: tuple[bytes, QuerySecret], reply: bytes, forge: Callable[[bytes, bytes], bytes]
+    asked: Asked, reply: bytes, forge: Callable[[bytes, bytes], bytes]
 ) -> None:
     middle = (REPLY_HEAD + len(reply)) // 2
     forged = reply[:REPLY_HEAD] + forge(reply[REPLY_HEAD:middle], reply[middle:])
@@ -216,7 +303,7 @@ def test_made_up_replies_give_no_scores(
         decrypt_reply(DEFAULT, asked[1], forged, RECORDS, 1)
 
 
-def test_an_all_zero_reply_is_read_as_what_it_is(asked: tuple[bytes, QuerySecret]) -> None:
+def test_an_all_zero_reply_is_read_as_what_it_is(asked: Asked) -> None:
     """The zero ciphertext decrypts to zero under every key: no crash, and no score that was not sent."""
     data = b"BFR1" + DEFAULT.name.encode().ljust(32, b"\0") + struct.pack("<HQB", 1, RECORDS, 32) + bytes(POLYNOMIAL)
     assert len(data) == REPLY_HEAD + 2 * 8192 * 60 // 8
