@@ -4,7 +4,7 @@ A million rows of 512 entries are 1 GB of small integers and 8 GB encoded; neith
 interrupted encoding has finished is not done again. For a few thousand rows `encode.py` does the same in memory.
 
     matrix.json            shape and parameters
-    block-000000 ...       4,096 bytes: "BFM1", SHA-256 of the block's rows; then words, `layout.py`
+    block-000000 ...       4,096 bytes: "BFM1", SHA-256 of the block's shape and rows; then words, `layout.py`
 
 Not here: the sums (`multiply.py`), where rows come from (room `influence`).
 """
@@ -65,7 +65,7 @@ class EncodedMatrix:
         return min(degree, self.records - block * degree)
 
     def digest(self, block: int) -> bytes:
-        """SHA-256 of a block's rows."""
+        """SHA-256 of a block's shape and rows."""
         return self.shelf.read(block_name(block), len(_MAGIC), 32)
 
     def columns(self, block: int) -> Words:
@@ -103,24 +103,37 @@ def encode_matrix(
     """
     check_rows(parameters, rows)
     n, k = rows.shape
-    header = json.dumps(_header(parameters, n, k), sort_keys=True).encode()
-    kept = shelf.has(_HEADER) and shelf.read(_HEADER) == header
-    if not kept:
-        shelf.write(_HEADER, header)
-    matrix = EncodedMatrix(parameters, n, k, shelf)
-    seal, degree = engine(parameters), parameters.ring_degree
-    block = aligned(columns_shape(parameters, k))
+    matrix = begin_matrix(parameters, n, k, shelf)
+    degree = parameters.ring_degree
     for number in range(matrix.blocks):
-        part = np.ascontiguousarray(rows[number * degree : (number + 1) * degree])
-        digest = hashlib.sha256(part.data).digest()
-        if not (kept and shelf.has(block_name(number)) and matrix.digest(number) == digest):
-            check_block(part)
-            _encode(seal, part, block)
-            head = (_MAGIC + digest).ljust(_HEAD_SIZE, b"\0")
-            shelf.write(block_name(number), head, block.data)
+        encode_block(matrix, number, rows[number * degree : (number + 1) * degree])
         if progress is not None:
             progress(number + 1, matrix.blocks)
     return matrix
+
+
+def begin_matrix(parameters: ParameterSet, n: int, k: int, shelf: Shelf) -> EncodedMatrix:
+    """A matrix whose blocks are still to be encoded. Raises CannotWrite."""
+    header = json.dumps(_header(parameters, n, k), sort_keys=True).encode()
+    if not (shelf.has(_HEADER) and shelf.read(_HEADER) == header):
+        shelf.write(_HEADER, header)
+    return EncodedMatrix(parameters, n, k, shelf)
+
+
+def encode_block(matrix: EncodedMatrix, number: int, rows: NDArray[np.int16]) -> None:
+    """Encode a block of a matrix from its rows, unless it is there. Raises ShapeMismatch, CannotWrite."""
+    parameters, name = matrix.parameters, block_name(number)
+    part = np.ascontiguousarray(rows)
+    # With the shape: a shelf that held these rows for other primes has no block of this matrix.
+    shape = {**_header(parameters, 0, matrix.k), "records": len(part)}
+    digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode() + b"\0")
+    digest.update(part.data)
+    if matrix.shelf.has(name) and matrix.digest(number) == digest.digest():
+        return
+    check_block(part)
+    block = aligned(columns_shape(parameters, matrix.k))
+    _encode(engine(parameters), part, block)
+    matrix.shelf.write(name, (_MAGIC + digest.digest()).ljust(_HEAD_SIZE, b"\0"), block.data)
 
 
 def open_matrix(parameters: ParameterSet, shelf: Shelf) -> EncodedMatrix:
