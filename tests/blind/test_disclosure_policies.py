@@ -33,7 +33,8 @@ def grouped(policy: DisclosurePolicy, rows: NDArray[np.float64] = ROWS) -> tuple
 def blind(rows: QuantisedRows, query: NDArray[np.int64]) -> NDArray[np.int64]:
     encrypted, secret = encrypt_queries(DEFAULT, query[np.newaxis])
     reply = evaluate(encode_rows(DEFAULT, rows.entries), encrypted.to_bytes())
-    return decrypt_reply(DEFAULT, secret, reply, len(rows.entries), 1)[0]
+    scores: NDArray[np.int64] = decrypt_reply(DEFAULT, secret, reply, len(rows.entries), 1)[0]
+    return scores
 
 
 @pytest.mark.parametrize("name", POLICIES)
