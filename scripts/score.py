@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from blindfair.blind.cluster import workers
-from blindfair.blind.matrix import Progress, begin_matrix, encode_block, matrix_bytes, open_matrix
+from blindfair.blind.matrix import Progress, finish_matrix, matrix_bytes, open_matrix
 from blindfair.blind.parameters import DEFAULT, parameter_set
 from blindfair.blind.remote_shelf import shelf_at
 from blindfair.blind.reply import reply_size
@@ -36,11 +36,11 @@ def encode(options: argparse.Namespace) -> None:
         with workers(options.workers):
             encode_by_workers(Places(parameters.name, options.matrix, ""), options.rows, tell)
         return
-    matrix = begin_matrix(parameters, rows.records, rows.k, shelf_at(options.matrix))
+    matrix = rows.matrix(parameters, shelf_at(options.matrix))
     for number in range(matrix.blocks):
-        part = rows.part(number * parameters.ring_degree, matrix.scores_in(number))
-        encode_block(matrix, number, part)
+        rows.encode(matrix, number)
         tell(number + 1, matrix.blocks)
+    finish_matrix(matrix)
 
 
 def reply(options: argparse.Namespace) -> None:

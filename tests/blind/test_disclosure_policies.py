@@ -100,7 +100,7 @@ def test_a_group_does_not_protect_a_record_from_a_model_that_is_blind_to_the_oth
     ("bits", "least", "most"), [(12, 0.999, 1.0), (8, 0.97, 0.9995), (4, 0.3, 0.9), (1, -0.3, 0.4)]
 )
 def test_few_bits_of_a_score_are_few_of_its_rank(bits: int, least: float, most: float) -> None:
-    """What takes the place of a policy that tells only the top: the table in docs/scale-out.md."""
+    """What takes the place of a policy that tells only the top: the table in docs/disclosure.md."""
     rng = np.random.default_rng(9)
     rows = quantise_rows(rng.normal(size=(800, 16)), 500.0)
     real = rng.normal(size=16)

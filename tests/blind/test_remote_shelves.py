@@ -103,15 +103,11 @@ def test_matrix_and_scores_on_any_shelf_are_those_of_a_directory(shelf: Shelf, t
     )
 
 
-def test_blocks_of_other_primes_are_not_taken_for_those_of_this_matrix(shelf: Shelf, tmp_path: Path) -> None:
-    """A folder that was used for another set, then interrupted before its first block: its header says one thing and
-    its blocks another."""
-    rows = some_rows(20, 2)
-    wide = PARAMETER_SETS["bfv-8192-32"]
-    encode_matrix(PARAMETERS, rows, shelf)
-    fresh = encode_matrix(wide, rows, Directory(tmp_path / "fresh"))
-    shelf.write("matrix.json", fresh.shelf.read("matrix.json"))
-    np.testing.assert_array_equal(encode_matrix(wide, rows, shelf).columns(0), fresh.columns(0))
+@pytest.mark.parametrize("content", [b"1234", b"12345678901", b""])
+def test_words_that_are_cut_short_are_no_words(content: bytes, shelf: Shelf) -> None:
+    shelf.write("words", content)
+    with pytest.raises((MalformedFile, FileMissing)):
+        shelf.words("words", 8)
 
 
 def test_a_folder_of_another_evaluation_is_refused(shelf: Shelf, tmp_path: Path) -> None:
@@ -154,6 +150,17 @@ def test_rows_of_a_file_are_read_block_by_block(shelf: Shelf, tmp_path: Path) ->
         np.testing.assert_array_equal(file.part(4, 5), rows[4:9])
     with pytest.raises(MalformedFile, match="ends early"):
         file.part(8, 3)
+    encoded = file.matrix(PARAMETERS, shelf)
+    file.encode(encoded, 0)
+    expected = encode_matrix(PARAMETERS, rows, Directory(tmp_path / "matrix"))
+    np.testing.assert_array_equal(encoded.columns(0), expected.columns(0))
+
+
+def test_a_file_that_a_set_has_no_room_for_is_refused_before_it_is_read(shelf: Shelf, tmp_path: Path) -> None:
+    for shape in ((0, 3), (3, 1025)):
+        np.save(tmp_path / "rows.npy", np.zeros(shape, np.int16))
+        with pytest.raises(ShapeMismatch, match="too few or too many"):
+            RowsFile.open(f"{tmp_path}/rows.npy").matrix(PARAMETERS, shelf)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_what_cannot_be_scored_is_a_named_error(
     arguments: tuple[str, ...], error: type[FileMissing], tmp_path: Path
 ) -> None:
     np.save(tmp_path / "floats.npy", np.zeros((2, 2)))
-    np.save(tmp_path / "rows.npy", np.zeros((2, 2), np.int16))
+    np.save(tmp_path / "rows.npy", np.ones((2, 2), np.int16))
     (tmp_path / "query").write_bytes(b"no query")
     if arguments[1] == "matrix":
         assert score("encode", tmp_path / "rows.npy", tmp_path / "matrix").returncode == 0

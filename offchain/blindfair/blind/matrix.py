@@ -3,8 +3,10 @@
 A million rows of 512 entries are 1 GB of small integers and 8 GB encoded; neither is ever in memory as a whole. What an
 interrupted encoding has finished is not done again. For a few thousand rows `encode.py` does the same in memory.
 
-    matrix.json            shape and parameters
-    block-000000 ...       4,096 bytes: "BFM1", SHA-256 of the block's shape and rows; then words, `layout.py`
+    block-000000 ...       4,096 bytes: "BFM1", SHA-256 of the block's parameters and rows; then words, `layout.py`
+    matrix.json            when all are finished: shape, parameters and SHA-256 of the blocks' digests
+
+A file that a disk has cut short is found out; a bit that it has turned is not, and gives wrong scores.
 
 Not here: the sums (`multiply.py`), where rows come from (room `influence`).
 """
@@ -65,11 +67,11 @@ class EncodedMatrix:
         return min(degree, self.records - block * degree)
 
     def digest(self, block: int) -> bytes:
-        """SHA-256 of a block's shape and rows."""
+        """SHA-256 of a block's parameters and rows."""
         return self.shelf.read(block_name(block), len(_MAGIC), 32)
 
     def columns(self, block: int) -> Words:
-        """A block's columns, as in `layout.py`. Raises MalformedFile for a damaged file."""
+        """A block's columns, as in `layout.py`. Raises MalformedFile for a file of another size."""
         words = self.shelf.words(block_name(block), _HEAD_SIZE)
         shape = columns_shape(self.parameters, self.k)
         if words.size != np.prod(shape):
@@ -103,48 +105,41 @@ def encode_matrix(
     """
     check_rows(parameters, rows)
     n, k = rows.shape
-    matrix = begin_matrix(parameters, n, k, shelf)
-    degree = parameters.ring_degree
+    matrix, degree = EncodedMatrix(parameters, n, k, shelf), parameters.ring_degree
     for number in range(matrix.blocks):
         encode_block(matrix, number, rows[number * degree : (number + 1) * degree])
         if progress is not None:
             progress(number + 1, matrix.blocks)
+    finish_matrix(matrix)
     return matrix
 
 
-def begin_matrix(parameters: ParameterSet, n: int, k: int, shelf: Shelf) -> EncodedMatrix:
-    """A matrix whose blocks are still to be encoded. Raises CannotWrite."""
-    header = json.dumps(_header(parameters, n, k), sort_keys=True).encode()
-    if not (shelf.has(_HEADER) and shelf.read(_HEADER) == header):
-        shelf.write(_HEADER, header)
-    return EncodedMatrix(parameters, n, k, shelf)
-
-
 def encode_block(matrix: EncodedMatrix, number: int, rows: NDArray[np.int16]) -> None:
-    """Encode a block of a matrix from its rows, unless it is there. Raises ShapeMismatch, CannotWrite."""
-    parameters, name = matrix.parameters, block_name(number)
-    part = np.ascontiguousarray(rows)
-    # With the shape: a shelf that held these rows for other primes has no block of this matrix.
-    shape = {**_header(parameters, 0, matrix.k), "records": len(part)}
-    digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode() + b"\0")
-    digest.update(part.data)
-    if matrix.shelf.has(name) and matrix.digest(number) == digest.digest():
-        return
-    check_block(part)
-    block = aligned(columns_shape(parameters, matrix.k))
-    _encode(engine(parameters), part, block)
-    matrix.shelf.write(name, (_MAGIC + digest.digest()).ljust(_HEAD_SIZE, b"\0"), block.data)
+    """Encode a block, unless the shelf holds it. Raises ShapeMismatch for an entry out of bounds, CannotWrite."""
+    part, name = np.ascontiguousarray(rows), block_name(number)
+    head = (_MAGIC + _digest(matrix.parameters, part)).ljust(_HEAD_SIZE, b"\0")
+    block = aligned(columns_shape(matrix.parameters, matrix.k))
+    if not _holds(matrix.shelf, name, head, block.nbytes):
+        check_block(part)
+        _encode(engine(matrix.parameters), part, block)
+        matrix.shelf.write(name, head, block.data)
+
+
+def finish_matrix(matrix: EncodedMatrix) -> None:
+    """Write what makes a matrix one, when all its blocks are there. Raises CannotWrite."""
+    header = _header(matrix)
+    if not (matrix.shelf.has(_HEADER) and matrix.shelf.read(_HEADER) == header):
+        matrix.shelf.write(_HEADER, header)
 
 
 def open_matrix(parameters: ParameterSet, shelf: Shelf) -> EncodedMatrix:
-    """A matrix that `encode_matrix` finished. Raises FileMissing, and MalformedFile for one of other parameters."""
+    """A matrix that `encode_matrix` finished. Raises FileMissing where there is none, ShapeMismatch where blocks are
+    missing, and MalformedFile for one of other parameters, or whose blocks are of other rows by now."""
     try:
         found = json.loads(shelf.read(_HEADER))
         n, k = int(found["records"]), int(found["k"])
     except (ValueError, KeyError, TypeError) as error:
         raise MalformedFile(f"{_HEADER} of an encoded matrix is damaged", hint="encode the rows again") from error
-    if found != _header(parameters, n, k):
-        raise MalformedFile("an encoded matrix is of other parameters", expected=parameters.name, found=found)
     matrix = EncodedMatrix(parameters, n, k, shelf)
     missing = [number for number in range(matrix.blocks) if not shelf.has(block_name(number))]
     if missing:
@@ -154,12 +149,38 @@ def open_matrix(parameters: ParameterSet, shelf: Shelf) -> EncodedMatrix:
             found=matrix.blocks - len(missing),
             hint="encode the rows again; finished blocks are kept",
         )
+    if shelf.read(_HEADER) != _header(matrix):
+        raise MalformedFile(
+            "an encoded matrix is of other parameters or other rows",
+            expected=parameters.name,
+            found=found,
+            hint="encode the rows again",
+        )
     return matrix
 
 
-def _header(parameters: ParameterSet, n: int, k: int) -> dict[str, Any]:
-    primes = list(parameters.data_primes)
-    return {"format": 1, "k": k, "primes": primes, "records": n, "ring_degree": parameters.ring_degree}
+def _header(matrix: EncodedMatrix) -> bytes:
+    about = hashlib.sha256()
+    for number in range(matrix.blocks):
+        about.update(matrix.digest(number))
+    shape = {"format": 2, "k": matrix.k, "records": matrix.records, "rows": about.hexdigest()}
+    return json.dumps(_parameters(matrix.parameters) | shape, sort_keys=True).encode()
+
+
+def _digest(parameters: ParameterSet, rows: NDArray[np.int16]) -> bytes:
+    """Of all that a block's words depend on: two sets encode the same rows differently."""
+    about = json.dumps(_parameters(parameters) | {"shape": rows.shape}, sort_keys=True).encode()
+    return hashlib.sha256(hashlib.sha256(about).digest() + hashlib.sha256(rows.data).digest()).digest()
+
+
+def _parameters(parameters: ParameterSet) -> dict[str, Any]:
+    return {"primes": list(parameters.data_primes), "ring_degree": parameters.ring_degree}
+
+
+def _holds(shelf: Shelf, name: str, head: bytes, words: int) -> bool:
+    """Whether there is a file of that head and that many bytes of words."""
+    last = len(head) + words - 1
+    return shelf.has(name) and shelf.read(name, 0, len(head)) == head and len(shelf.read(name, last, 2)) == 1
 
 
 def _encode(seal: Engine, rows: NDArray[np.int16], block: Words) -> None:

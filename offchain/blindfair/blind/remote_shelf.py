@@ -19,7 +19,7 @@ import numpy as np
 from blindfair.blind.layout import aligned
 from blindfair.blind.seal import Words
 from blindfair.blind.shelf import Directory, Shelf
-from blindfair.protocol.errors import CannotWrite, FileMissing, InvalidOption, MissingPackage
+from blindfair.protocol.errors import CannotWrite, FileMissing, InvalidOption, MalformedFile, MissingPackage
 
 _FILE = "file://"
 
@@ -91,8 +91,10 @@ class RemoteShelf:
     def words(self, name: str, start: int) -> Words:
         """See `Shelf`. A copy in this machine's memory."""
         data = self.read(name, start)
+        if not data or len(data) % 8:
+            raise MalformedFile(f"{name} is cut short", found=f"{start + len(data)} bytes")
         words = aligned((len(data) // 8,))
-        words[:] = np.frombuffer(data, dtype="<u8", count=len(words))
+        words[:] = np.frombuffer(data, dtype="<u8")
         words.flags.writeable = False
         return words
 

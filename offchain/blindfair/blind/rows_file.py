@@ -1,4 +1,4 @@
-"""A `.npy` file of rounded rows on a shelf, read a block at a time. Not here: its encoding (`matrix.py`)."""
+"""A `.npy` file of rounded rows on a shelf, read and encoded a block at a time. Not here: how (`matrix.py`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.blind.encode import check_rows
+from blindfair.blind.matrix import EncodedMatrix, encode_block
+from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.remote_shelf import shelf_at
 from blindfair.blind.shelf import Shelf
 from blindfair.protocol.errors import MalformedFile, ShapeMismatch
@@ -57,6 +60,16 @@ class RowsFile:
         if len(data) != count * size:
             raise MalformedFile("a file of rows ends early", expected=count * size, found=len(data))
         return np.frombuffer(data, dtype="<i2").reshape(count, self.k)
+
+    def matrix(self, parameters: ParameterSet, shelf: Shelf) -> EncodedMatrix:
+        """What its rows become on a shelf, block by block. Raises ShapeMismatch where the set has no room for them."""
+        # Of the shape alone: nothing is read, and nothing takes memory.
+        check_rows(parameters, np.broadcast_to(np.int16(0), (self.records, self.k)))
+        return EncodedMatrix(parameters, self.records, self.k, shelf)
+
+    def encode(self, matrix: EncodedMatrix, number: int) -> None:
+        """Encode a block, unless the matrix has it. Raises as `part` and `encode_block`."""
+        encode_block(matrix, number, self.part(number * matrix.parameters.ring_degree, matrix.scores_in(number)))
 
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from blindfair.blind.cluster import by_workers
-from blindfair.blind.matrix import Progress, begin_matrix, encode_block, open_matrix
+from blindfair.blind.matrix import Progress, finish_matrix, open_matrix
 from blindfair.blind.parameters import parameter_set
 from blindfair.blind.remote_shelf import shelf_at
 from blindfair.blind.rows_file import RowsFile
@@ -85,28 +85,28 @@ def encode_by_workers(places: Places, rows: str, progress: Progress | None = Non
 
     Raises as `encode_matrix` and `RowsFile.open`, WorkersLost.
     """
-    parameters = parameter_set(places.parameters)
-    file = RowsFile.open(rows)
-    matrix = begin_matrix(parameters, file.records, file.k, shelf_at(places.matrix))
+    matrix = RowsFile.open(rows).matrix(parameter_set(places.parameters), shelf_at(places.matrix))
     tasks = [(places, rows, number) for number in range(matrix.blocks)]
     for done, _ in enumerate(by_workers(_encode, tasks), 1):
         if progress is not None:
             progress(done, matrix.blocks)
+    finish_matrix(matrix)
 
 
 class _LatestWords:
-    """A shelf that keeps the words of the file that was mapped last: the coordinates, which every job needs."""
+    """A shelf that keeps the words of the last two files that were asked for: what every job of a pass needs."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._latest: tuple[tuple[str, int], Words] | None = None
+        self._latest: dict[tuple[str, int], Words] = {}
         self.has, self.write, self.read = shelf.has, shelf.write, shelf.read
 
     def words(self, name: str, start: int) -> Words:
-        if self._latest is None or self._latest[0] != (name, start):
-            self._latest = None
-            self._latest = (name, start), self._shelf.words(name, start)
-        return self._latest[1]
+        kept = self._latest.pop((name, start), None)
+        if kept is None and len(self._latest) == 2:
+            del self._latest[next(iter(self._latest))]
+        self._latest[name, start] = self._shelf.words(name, start) if kept is None else kept
+        return self._latest[name, start]
 
 
 def _score(places: Places, about: str, job: Job) -> int:
@@ -120,10 +120,8 @@ def _score(places: Places, about: str, job: Job) -> int:
 
 def _encode(places: Places, rows: str, number: int) -> None:
     """At a worker: encode a block."""
-    parameters = parameter_set(places.parameters)
     file = RowsFile.open(rows)
-    matrix = begin_matrix(parameters, file.records, file.k, shelf_at(places.matrix))
-    encode_block(matrix, number, file.part(number * parameters.ring_degree, matrix.scores_in(number)))
+    file.encode(file.matrix(parameter_set(places.parameters), shelf_at(places.matrix)), number)
 
 
 @lru_cache(maxsize=1)

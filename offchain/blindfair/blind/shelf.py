@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from blindfair.blind.seal import Words
-from blindfair.protocol.errors import CannotWrite, FileMissing
+from blindfair.protocol.errors import CannotWrite, FileMissing, MalformedFile
 
 _POPULATE = getattr(mmap, "MAP_POPULATE", 0)
 
@@ -35,7 +35,8 @@ class Shelf(Protocol):
         ...
 
     def words(self, name: str, start: int) -> Words:
-        """A file's 64-bit words from byte `start` on, read-only. Raises FileMissing."""
+        """A file's 64-bit words from byte `start` on, read-only. Raises FileMissing, MalformedFile for no whole
+        words."""
         ...
 
 
@@ -86,6 +87,8 @@ class Directory:
                 mapped = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED | _POPULATE, prot=mmap.PROT_READ)
         except (OSError, ValueError) as error:
             raise self._missing(name, error) from error
+        if len(mapped) < start or (len(mapped) - start) % 8:
+            raise MalformedFile(f"{name} is cut short", found=f"{len(mapped)} bytes")
         with contextlib.suppress(AttributeError, OSError):
             mapped.madvise(mmap.MADV_SEQUENTIAL)
         return np.frombuffer(mapped, dtype="<u8", offset=start)

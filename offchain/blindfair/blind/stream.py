@@ -6,7 +6,7 @@ more than once: a job's bytes are always the same. What the folder holds:
     evaluation.json          what is asked of what, so that a folder never serves another evaluation
     noise.key                32 bytes, the seller's secret; mode 0600
     queries-00 ...           the coordinates, laid out for the kernel, for each pass over the rows
-    part-00-000000 ...       finished: a block's ciphertexts for the queries of a pass
+    part-00-000000 ...       finished: a block's ciphertexts for the queries of a pass, after their SHA-256
 
 Once the reply is stored the folder can go. Not here: who may ask, and keeping the reply.
 """
@@ -35,7 +35,7 @@ from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_head
 from blindfair.blind.seal import Words, engine
 from blindfair.blind.shelf import Shelf
-from blindfair.protocol.errors import FieldMismatch
+from blindfair.protocol.errors import FieldMismatch, MalformedFile
 
 Progress = Callable[[int, int], None]
 """Called after each job with the number of blocks done, over all passes, and of all."""
@@ -46,6 +46,7 @@ PASS_BYTES = 2 * 2**30
 BLOCKS_AT_ONCE = 4
 """Blocks of a job: they share the coordinates while these are in the cache."""
 
+_DIGEST_SIZE = 32
 _ABOUT, _KEY = "evaluation.json", "noise.key"
 
 
@@ -118,26 +119,43 @@ class Evaluation:
                 stream, scores = self.noise.stream(block, query), self.matrix.scores_in(block)
                 hidden = hide(seal, total, zeros, stream, bound, scores)
                 parts += [pack((parameters.reply_modulus,), polynomial) for polynomial in hidden]
-            self.shelf.write(_part_name(job.number, block), *parts)
+            digest = hashlib.sha256(b"".join(parts)).digest()
+            self.shelf.write(_part_name(job.number, block), digest, *parts)
 
     def reply(self) -> bytes:
-        """The reply, once there are no jobs left: byte for byte the same whoever did them."""
+        """The reply, once there are no jobs left: byte for byte the same whoever did them.
+
+        Raises MalformedFile for a part that the disk has damaged, FileMissing for one that is not finished.
+        """
         parameters = self.query.parameters
         kept = self.precision_bits if self.precision_bits is not None else LARGEST_BITS_PER_RECORD
         reply = [reply_head(parameters, self.query.queries, self.matrix.records, kept)]
         for number, chosen in enumerate(self.passes):
-            parts = [self.shelf.read(_part_name(number, block)) for block in range(self.matrix.blocks)]
+            parts = [self._part(_part_name(number, block)) for block in range(self.matrix.blocks)]
             for place in range(len(chosen)):
                 for part in parts:
                     size = len(part) // len(chosen)
                     reply.append(part[place * size : (place + 1) * size])
         return b"".join(reply)
 
+    def _part(self, name: str) -> bytes:
+        stored = self.shelf.read(name)
+        digest, part = stored[:_DIGEST_SIZE], stored[_DIGEST_SIZE:]
+        if hashlib.sha256(part).digest() != digest:
+            raise MalformedFile(f"{name} of an evaluation is damaged", hint="remove the file; only it is done again")
+        return part
+
     def _queries(self, number: int) -> Words:
-        chosen = self.passes[number]
-        return self.shelf.words(_queries_name(number), 0).reshape(
-            queries_shape(self.query.parameters, len(chosen), self.query.k)
-        )
+        shape = queries_shape(self.query.parameters, len(self.passes[number]), self.query.k)
+        words = self.shelf.words(_queries_name(number), 0)
+        if words.size != np.prod(shape):
+            raise MalformedFile(
+                f"{_queries_name(number)} of an evaluation is damaged",
+                expected=f"{np.prod(shape)} words",
+                found=words.size,
+                hint="remove the file; only it is done again",
+            )
+        return words.reshape(shape)
 
 
 def queries_per_pass(parameters: ParameterSet, k: int) -> int:
@@ -153,7 +171,10 @@ def start_evaluation(
     *,
     queries: int | None = None,
 ) -> Evaluation:
-    """Begin an evaluation in a folder, or go on with it. Raises as `evaluate`, FieldMismatch for another's folder."""
+    """Begin an evaluation in a folder, or go on with it.
+
+    Raises as `evaluate`, FieldMismatch for another's folder, MalformedFile for a damaged one.
+    """
     query = read_query(matrix.parameters, matrix.k, query_bytes, queries)
     about = hashlib.sha256()
     for block in range(matrix.blocks):
@@ -173,8 +194,11 @@ def start_evaluation(
         raise FieldMismatch(
             "this folder holds another evaluation", expected=header.decode(), found=shelf.read(_ABOUT)[:1024]
         )
+    secret = shelf.read(_KEY)
+    if len(secret) != KEY_SIZE:
+        raise MalformedFile(f"{_KEY} of an evaluation is damaged", hint="remove the folder and evaluate again")
     # Noise that depends on all that it hides: the same noise never lies over different sums.
-    key = hmac.digest(shelf.read(_KEY), header, "sha256")
+    key = hmac.digest(secret, header, "sha256")
     return Evaluation(matrix, query, precision_bits, shelf, NoiseKey(key))
 
 
