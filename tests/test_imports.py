@@ -25,7 +25,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     # room: (rooms that it may import, libraries that it may import)
     "protocol": (set(), {"cbor2", "cryptography", "eth_account", "eth_hash", "eth_keys", "numpy", "rfc8785"}),
     "influence": ({"protocol"}, {"numpy", "safetensors", "torch"}),
-    "blind": ({"protocol"}, {"cryptography", "numpy", "tenseal"}),
+    "blind": ({"protocol"}, {"cryptography", "fsspec", "numpy", "ray", "tenseal"}),
     "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", *ETHEREUM}),
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
     "studies": ({"protocol", "influence", "pricing"}, {"matplotlib", "numpy", "scipy", "sklearn", "torch"}),

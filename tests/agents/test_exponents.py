@@ -10,9 +10,9 @@ from cheated import ended
 from trade import OFFERED, HandValuer, World, make_parties, offered_records, stock
 
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS
-from blindfair.agents.rows import gradient_rows
+from blindfair.agents.rows import real_rows
 from blindfair.agents.seller import Seller
-from blindfair.influence.quantise import QuantisedRows
+from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.protocol.messages import Envelope, Reply, Request
 from blindfair.protocol.quantities import Digest
 from blindfair.protocol.records import decode_row
@@ -27,7 +27,8 @@ def test_a_trade_with_exponents_ends_in_the_right_scores(world: World) -> None:
     parties.run()
     assert parties.buyer.outcome is not None and parties.buyer.outcome.final == "Released"
     found = parties.buyer.review()
-    rows = gradient_rows(found.request, [decode_row(record) for record in offered_records()])
+    real = real_rows(found.request, [decode_row(record) for record in offered_records()])
+    rows = quantise_rows(real, found.request.row_scale, BITS)
     assert len(set(found.exponents.tolist())) > 2 and rows.clipped == 0.0
     assert np.array_equal(found.scores, rows.scores(found.queries))
     assert parties.seller.disclosure(found.request).total_bits <= COUNTED.terms.disclosed_bits

@@ -55,10 +55,13 @@ class SellerPolicy:
     accounts could fill the disk that the mailboxes are on. Buyers that are named do not count."""
 
     most_memory: int = 2**32
-    """Bytes that rows, features and projection of one request may take together."""
+    """Bytes that one request may take at once: rows, features and projection, or blocks of encoded rows."""
 
     most_products: int = 2**40
     """Multiplications that one request may take."""
+
+    most_disk: int = 2**35
+    """Bytes of rows, rounded and encoded, that one request may take on the disk."""
 
     def __post_init__(self) -> None:
         _check_share("bond", self.bond_share)

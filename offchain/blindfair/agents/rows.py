@@ -1,38 +1,70 @@
 """Gradient rows as a request asks for them: the seller computes all, the buyer those it sees (PROTOCOL 4.2, 5.4).
 
-Not here: whether the buyer accepts what the seller computed (`buyer_checks`).
+Not here: whether the buyer accepts what the seller computed (`buyer_checks`), and keeping them (`row_store`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from blindfair.influence.arrays import Floats
+from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
-from blindfair.protocol.errors import ShapeMismatch
+from blindfair.influence.scoring_model import ScoringModel
+from blindfair.protocol.errors import CommitmentError, ScoringError, ShapeMismatch
 from blindfair.protocol.messages import Request
-from blindfair.protocol.records import Row
+from blindfair.protocol.records import Row, decode_row
 
 
-def gradient_rows(request: Request, records: Sequence[Row]) -> QuantisedRows:
-    """One row per record, rounded at the least exponent that clips none of its entries, if the request allows one.
+def batch_records(model: ScoringModel, k: int) -> int:
+    """Records whose rows of `k` entries are real numbers at once: `BATCH_NUMBERS` of them, or one batch of the model's.
 
-    Raises UnusableModel, ShapeMismatch.
+    Whole batches of the model's, so that every row is computed among the same others as in one go, to the same bits.
     """
-    return quantise_rows(real_rows(request, records), request.row_scale, request.exponent_bits)
+    return model.batch * max(1, BATCH_NUMBERS // (model.batch * max(k, model.features)))
+
+
+def row_batches(request: Request, records: Sequence[bytes]) -> Iterator[QuantisedRows]:
+    """One row per record, `batch_records` at a time, rounded at the least exponent that clips none of its entries.
+
+    Raises ScoringError and CommitmentError where the model does not fit a record; only at the end, so that the time
+    does not tell which.
+    """
+    model, projection = _loaded(request)
+    size = batch_records(model, projection.k)
+    failure: ScoringError | CommitmentError | None = None
+    for start in range(0, len(records), size):
+        try:
+            part = [decode_row(record) for record in records[start : start + size]]
+            rows = quantise_rows(
+                _checked(request, model.rows(part, projection)), request.row_scale, request.exponent_bits
+            )
+        except (ScoringError, CommitmentError) as error:
+            failure = failure or error
+            continue
+        yield rows
+    if failure is not None:
+        raise failure
 
 
 def estimate_rows(request: Request, records: int) -> str:
     """What computing the rows of so many records will take, in words, from a trial. Raises UnusableModel."""
     found = load_scoring_model(request.model_name, request.model_config, request.weights).estimate(records)
-    return f"about {found.seconds} s and {found.peak_bytes / 2**20:,.0f} MiB for {found.records:,} records"
+    return f"about {found.seconds} s for {found.records:,} records"
 
 
 def real_rows(request: Request, records: Sequence[Row]) -> Floats:
-    """The same before they are rounded: `n_records x k`. Raises UnusableModel, ShapeMismatch."""
+    """A few rows before they are rounded: `n_records x k`. Raises UnusableModel, ShapeMismatch."""
+    model, projection = _loaded(request)
+    return _checked(request, model.rows(records, projection))
+
+
+def _loaded(request: Request) -> tuple[ScoringModel, Projection]:
     model = load_scoring_model(request.model_name, request.model_config, request.weights)
-    projection = Projection.from_parts(request.projection, request.basis)
-    rows = model.rows(records, projection)
+    return model, Projection.from_parts(request.projection, request.basis)
+
+
+def _checked(request: Request, rows: Floats) -> Floats:
     if rows.shape[1] != request.dimension:
         raise ShapeMismatch(
             "The model's rows and the query differ in length", expected=request.dimension, found=rows.shape[1]

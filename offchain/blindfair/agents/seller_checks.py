@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.rows import batch_records
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS
 from blindfair.blind.parameters import parameter_set
 from blindfair.blind.query import EncryptedQueries
@@ -35,7 +36,7 @@ BLOCK = 8192
 """Records of one ciphertext."""
 
 _COPIES = 5
-"""Arrays as large as the rows that are there while they are rounded."""
+"""Arrays as large as a batch of rows that are there while it is rounded."""
 
 _OPENING = 2**24
 """Multiplications for one coordinate's ciphertext, an automorphism with its transforms."""
@@ -49,8 +50,11 @@ class RequestCost:
     """What the rows of one request take."""
 
     memory: int
-    """Bytes at once at most: features, rows as doubles with the copies that rounding takes, and the projection with a
-    batch of rows before it; or the rounded rows with their encoding, whole blocks of `BLOCK` records."""
+    """Bytes at once at most: features and rows of a batch of records as doubles, with the copies that rounding takes,
+    and the projection; or the encoding of some blocks of `BLOCK` records."""
+
+    disk: int
+    """Bytes of the rounded rows, of their encoding and of the coordinates, where these are not in memory."""
 
     products: int
     """Multiplications: gradients, projection, making the query's ciphertexts ready, and the query over the rounded
@@ -61,13 +65,16 @@ class RequestCost:
         """From the sizes alone. Without a projection there is none to hold or to multiply by."""
         n, d, k = records, model.k, projection.k
         projected = 0 if projection.is_identity else 1
-        computing = 8 * (2 * n * model.features + _COPIES * n * k)
-        computing += 8 * projected * (d * k + 2 * min(n * d, BATCH_NUMBERS))
+        batch = min(n, batch_records(model, k))
+        computing = 8 * batch * (2 * model.features + _COPIES * k)
+        computing += 8 * projected * (d * k + 2 * min(batch * d, max(BATCH_NUMBERS, model.batch * d)))
         # More blocks than that go to the disk, and a few of them are in memory at once.
-        blocks = min(-(-n // BLOCK), IN_MEMORY_BLOCKS)
-        encoding = 2 * n * k + _ENCODED * blocks * BLOCK * k + 2 * _ENCODED * BLOCK * k * queries
+        blocks, coordinates = -(-n // BLOCK), 2 * _ENCODED * BLOCK * k * queries
+        encoding = _ENCODED * min(blocks, IN_MEMORY_BLOCKS) * BLOCK * k + coordinates
+        encoded = _ENCODED * blocks * BLOCK * k + coordinates if blocks > IN_MEMORY_BLOCKS else 0
         return cls(
             memory=max(computing, encoding),
+            disk=2 * n * k + encoded,
             products=n * (model.products + projected * d * k + k * queries) + _OPENING * k * queries,
         )
 
@@ -75,6 +82,7 @@ class RequestCost:
         """Raises TooCostly beyond what the policy gives to one request."""
         for what, most, found in (
             ("memory", policy.most_memory, self.memory),
+            ("disk", policy.most_disk, self.disk),
             ("multiplications", policy.most_products, self.products),
         ):
             if found > most:

@@ -1,12 +1,13 @@
 """An agent's directory: secrets in files of mode 0600, and a lock so that two processes never work in it at once."""
 
+import contextlib
 import fcntl
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from blindfair.protocol.errors import CannotWrite, InsecureStore, StoreInUse
 
@@ -14,16 +15,23 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,120}")
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Write `data` under a temporary name, flush it to the disk, then rename: never a half-written file.
+    """Write `data`: never a half-written file. Raises CannotWrite, and leaves nothing behind then."""
+    with writing_atomically(path, mode) as file:
+        file.write(data)
 
-    Raises CannotWrite, and leaves nothing behind then.
+
+@contextlib.contextmanager
+def writing_atomically(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A file to be written under a temporary name, then flushed to the disk and renamed.
+
+    Where that fails, or what is done meanwhile, nothing is left behind. Raises CannotWrite.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.rename(path)

@@ -106,22 +106,31 @@ def encode_matrix(
     """
     check_rows(parameters, rows)
     n, k = rows.shape
-    matrix = EncodedMatrix(parameters, n, k, shelf)
-    seal, degree = engine(parameters), parameters.ring_degree
-    block = aligned(columns_shape(parameters, k))
+    matrix, degree = EncodedMatrix(parameters, n, k, shelf), parameters.ring_degree
     for number in range(matrix.blocks):
-        part = np.ascontiguousarray(rows[number * degree : (number + 1) * degree])
-        head = (_MAGIC + _digest(parameters, part)).ljust(_HEAD_SIZE, b"\0")
-        if not _holds(shelf, block_name(number), head, block.nbytes):
-            check_block(part)
-            _encode(seal, part, block)
-            shelf.write(block_name(number), head, block.data)
+        encode_block(matrix, number, rows[number * degree : (number + 1) * degree])
         if progress is not None:
             progress(number + 1, matrix.blocks)
-    header = _header(matrix)
-    if not (shelf.has(_HEADER) and shelf.read(_HEADER) == header):
-        shelf.write(_HEADER, header)
+    finish_matrix(matrix)
     return matrix
+
+
+def encode_block(matrix: EncodedMatrix, number: int, rows: NDArray[np.int16]) -> None:
+    """Encode a block, unless the shelf holds it. Raises ShapeMismatch for an entry out of bounds, CannotWrite."""
+    part, name = np.ascontiguousarray(rows), block_name(number)
+    head = (_MAGIC + _digest(matrix.parameters, part)).ljust(_HEAD_SIZE, b"\0")
+    block = aligned(columns_shape(matrix.parameters, matrix.k))
+    if not _holds(matrix.shelf, name, head, block.nbytes):
+        check_block(part)
+        _encode(engine(matrix.parameters), part, block)
+        matrix.shelf.write(name, head, block.data)
+
+
+def finish_matrix(matrix: EncodedMatrix) -> None:
+    """Write what makes a matrix one, when all its blocks are there. Raises CannotWrite."""
+    header = _header(matrix)
+    if not (matrix.shelf.has(_HEADER) and matrix.shelf.read(_HEADER) == header):
+        matrix.shelf.write(_HEADER, header)
 
 
 def open_matrix(parameters: ParameterSet, shelf: Shelf) -> EncodedMatrix:

@@ -85,6 +85,12 @@ class Evaluation:
             for start in range(0, len(blocks), BLOCKS_AT_ONCE):
                 yield Job(number, tuple(blocks[start : start + BLOCKS_AT_ONCE]))
 
+    def left(self, job: Job) -> Job:
+        """What is not finished of a job."""
+        return Job(
+            job.number, tuple(block for block in job.blocks if not self.shelf.has(_part_name(job.number, block)))
+        )
+
     def open_queries(self, number: int) -> None:
         """Expand the queries of a pass to the shelf, unless they are there."""
         name = _queries_name(number)

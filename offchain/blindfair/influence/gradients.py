@@ -54,6 +54,12 @@ def layer_factors(network: Architecture, theta: torch.Tensor, X: torch.Tensor, y
     ]
 
 
+def batch_records(network: Architecture) -> int:
+    """Records of a batch unless told otherwise: so many that their rows, and the layers' factors, fit."""
+    numbers = max(network.parameters, *(layer.places * sum(layer.shape) for layer in network.layers))
+    return max(1, BATCH_NUMBERS // numbers)
+
+
 def record_gradients(
     network: Architecture, theta: Floats, X: Floats, y: Classes, *, batch: int | None = None
 ) -> Floats:
@@ -140,8 +146,7 @@ def _batches(
     network: Architecture, X: Floats, y: Classes, batch: int | None
 ) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
     check_examples(network, X, y)
-    numbers = max(network.parameters, *(layer.places * sum(layer.shape) for layer in network.layers))
-    size = max(1, BATCH_NUMBERS // numbers) if batch is None else batch
+    size = batch_records(network) if batch is None else batch
     features = torch.from_numpy(np.ascontiguousarray(X, dtype=np.float64))
     codes = torch.from_numpy(y.astype(np.int64))
     for start in range(0, len(X), size):

@@ -73,6 +73,11 @@ class LogisticRegression:
         return self.schema.width
 
     @property
+    def batch(self) -> int:
+        """Records whose rows are computed together."""
+        return BATCH
+
+    @property
     def products(self) -> int:
         """Multiplications for one record's row: the score, and the row itself."""
         return 2 * self.schema.width

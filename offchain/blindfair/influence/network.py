@@ -16,7 +16,7 @@ from blindfair.influence.architecture import Architecture
 from blindfair.influence.arrays import Classes, Floats
 from blindfair.influence.disagreement import network_disagreement
 from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.gradients import BATCH_NUMBERS, projected_gradients, record_gradients
+from blindfair.influence.gradients import BATCH_NUMBERS, batch_records, projected_gradients, record_gradients
 from blindfair.influence.projection import Projection
 from blindfair.influence.refusal import check_finite, unusable
 from blindfair.influence.scoring_model import RowsEstimate
@@ -67,6 +67,11 @@ class NetworkModel:
     def features(self) -> int:
         """Numbers that a record becomes."""
         return self.network.features
+
+    @property
+    def batch(self) -> int:
+        """Records whose rows are computed together."""
+        return batch_records(self.network)
 
     @property
     def products(self) -> int:

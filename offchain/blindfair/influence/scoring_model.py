@@ -58,6 +58,11 @@ class ScoringModel(Protocol):
         ...
 
     @property
+    def batch(self) -> int:
+        """Records whose rows are computed together: parts of whole batches have the same rows as all at once."""
+        ...
+
+    @property
     def products(self) -> int:
         """Multiplications for one record's row, before projection."""
         ...

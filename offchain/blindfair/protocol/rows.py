@@ -82,15 +82,20 @@ def build_row_tree(secret: Secret, request_digest: Digest, rows: bytes, k: int) 
     `rows` are `n_records x k` int16, big-endian, row after row. Raises `ShapeMismatch` for bytes that are not a whole
     positive number of rows and for entries beyond `ROW_LIMIT`.
     """
+    return MerkleTree(row_leaves(secret, request_digest, RecordIndex(0), rows, k))
+
+
+def row_leaves(secret: Secret, request_digest: Digest, first: RecordIndex, rows: bytes, k: int) -> list[Digest]:
+    """The leaf hashes of the row tree for the records from `first` on. `rows` and errors as in `build_row_tree`."""
     size = ENTRY_SIZE * k
     if k < 1 or not rows or len(rows) % size:
         raise ShapeMismatch("The rows are no table", expected=f"rows of {k} entries", found=f"{len(rows)} bytes")
     leaves = []
     for number in range(len(rows) // size):
-        record = RecordIndex(number)
+        record = RecordIndex(first + number)
         row = rows[number * size : (number + 1) * size]
         leaves.append(leaf_hash(row_leaf(row_salt(secret, request_digest, record), record, row)))
-    return MerkleTree(leaves)
+    return leaves
 
 
 def _entries(data: bytes) -> tuple[int, ...]:

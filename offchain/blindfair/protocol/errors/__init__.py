@@ -38,6 +38,7 @@ from blindfair.protocol.errors.input import (
     LabelMissing,
     MalformedFile,
     MalformedTable,
+    MissingPackage,
     NoRecords,
     NotTwoClasses,
     OfferTooSmall,
@@ -67,6 +68,7 @@ from blindfair.protocol.errors.scoring import (
     TooCostly,
     UnknownParameters,
     UnusableModel,
+    WorkersLost,
 )
 from blindfair.protocol.errors.settlement import (
     ContractReverted,
@@ -122,6 +124,7 @@ __all__ = [
     "MalformedTable",
     "MessageError",
     "MessageTooLarge",
+    "MissingPackage",
     "NoAnswer",
     "NoFault",
     "NoOpenings",
@@ -152,6 +155,7 @@ __all__ = [
     "UnknownParameters",
     "UnknownVersion",
     "UnusableModel",
+    "WorkersLost",
     "WrongContract",
     "WrongPassword",
 ]

@@ -87,3 +87,9 @@ class MalformedFile(InputError):
     """A keystore, or a file that this program writes for itself or for others, is not one."""
 
     exit_code = 23
+
+
+class MissingPackage(InputError):
+    """What was asked for needs a package that is not installed."""
+
+    exit_code = 24

@@ -51,3 +51,9 @@ class TooCostly(ScoringError):
     """Answering the request would take more memory or work than the seller gives."""
 
     exit_code = 67
+
+
+class WorkersLost(ScoringError):
+    """The machines that score could not be reached, or a job killed each of them."""
+
+    exit_code = 68

@@ -1,0 +1,130 @@
+"""The seller's blocks on many machines, by Ray: the jobs of `stream.py`, with the same bytes as on one machine.
+
+A worker gets addresses of shelves (`remote_shelf.py`), which every machine must reach, and the number of a job. What
+the job is about it reads from there: the request, the queries' coordinates, the noise key, the encoded rows. So
+nothing secret is an argument of a task, in Ray's object store or in its logs. All of it is the seller's: the machines
+must be its own, and whoever reads the evaluation's shelf can take the noise off the reply, whoever reads the matrix's
+has the rows, and whoever reaches Ray's ports runs what it likes.
+
+A job's bytes do not depend on who does it or how often. Where a worker dies, Ray gives its job to another one, and
+blocks of it that are finished are not done again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from blindfair.blind.cluster import by_workers
+from blindfair.blind.matrix import Progress, finish_matrix, open_matrix
+from blindfair.blind.parameters import parameter_set
+from blindfair.blind.remote_shelf import shelf_at
+from blindfair.blind.rows_file import RowsFile
+from blindfair.blind.seal import Words
+from blindfair.blind.shelf import Shelf
+from blindfair.blind.stream import Evaluation, Job, start_evaluation
+
+_REQUEST = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the rows of a listing and scoring model are, and one evaluation of them."""
+
+    parameters: str
+    """Name of the parameter set of the encoded rows."""
+
+    matrix: str = field(repr=False)
+    """Address of the shelf of the encoded rows."""
+
+    evaluation: str = field(repr=False)
+    """Address of the shelf of the evaluation, for the seller alone: the noise key is there."""
+
+    precision_bits: int | None = None
+    """As `start_evaluation` takes it."""
+
+    queries: int | None = None
+    """The number that the budget was charged for."""
+
+    def start(self, query_bytes: bytes) -> Evaluation:
+        """Begin the evaluation, or go on with it. Raises as `open_matrix` and `start_evaluation`."""
+        matrix = open_matrix(parameter_set(self.parameters), shelf_at(self.matrix))
+        shelf = _LatestWords(shelf_at(self.evaluation))
+        evaluation = start_evaluation(matrix, query_bytes, shelf, self.precision_bits, queries=self.queries)
+        if not shelf.has(_REQUEST):
+            shelf.write(_REQUEST, query_bytes)
+        return evaluation
+
+
+def finish_by_workers(places: Places, query_bytes: bytes, progress: Progress | None = None) -> bytes:
+    """The reply of `stream.finish`, byte for byte, by the workers of the cluster that `cluster.workers` connected to.
+
+    Raises as `Places.start`, CannotWrite and FileMissing as a worker does, WorkersLost where a job killed every worker
+    that it was given to.
+    """
+    evaluation = places.start(query_bytes)
+    # Workers keep what they opened, and must not take one evaluation for another that was at the same address.
+    about = secrets.token_hex(8)
+    jobs = list(evaluation.jobs())
+    total = evaluation.matrix.blocks * len(evaluation.passes)
+    done = total - sum(len(job.blocks) for job in jobs)
+    for number in range(len(evaluation.passes)):
+        of_pass = [(places, about, job) for job in jobs if job.number == number]
+        if of_pass:
+            evaluation.open_queries(number)
+        for blocks in by_workers(_score, of_pass):
+            done += blocks
+            if progress is not None:
+                progress(done, total)
+    return evaluation.reply()
+
+
+def encode_by_workers(places: Places, rows: str, progress: Progress | None = None) -> None:
+    """`matrix.encode_matrix` of the `.npy` file of `n x k` int16 rows at the address `rows`, by workers.
+
+    Raises as `encode_matrix` and `RowsFile.open`, WorkersLost.
+    """
+    matrix = RowsFile.open(rows).matrix(parameter_set(places.parameters), shelf_at(places.matrix))
+    tasks = [(places, rows, number) for number in range(matrix.blocks)]
+    for done, _ in enumerate(by_workers(_encode, tasks), 1):
+        if progress is not None:
+            progress(done, matrix.blocks)
+    finish_matrix(matrix)
+
+
+class _LatestWords:
+    """A shelf that keeps the words of the last two files that were asked for: what every job of a pass needs."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._latest: dict[tuple[str, int], Words] = {}
+        self.has, self.write, self.read = shelf.has, shelf.write, shelf.read
+
+    def words(self, name: str, start: int) -> Words:
+        kept = self._latest.pop((name, start), None)
+        if kept is None and len(self._latest) == 2:
+            del self._latest[next(iter(self._latest))]
+        self._latest[name, start] = self._shelf.words(name, start) if kept is None else kept
+        return self._latest[name, start]
+
+
+def _score(places: Places, about: str, job: Job) -> int:
+    """At a worker: do what is left of a job, and say how many blocks it has."""
+    evaluation = _opened(places, about)
+    left = evaluation.left(job)
+    if left.blocks:
+        evaluation.run(left)
+    return len(job.blocks)
+
+
+def _encode(places: Places, rows: str, number: int) -> None:
+    """At a worker: encode a block."""
+    file = RowsFile.open(rows)
+    file.encode(file.matrix(parameter_set(places.parameters), shelf_at(places.matrix)), number)
+
+
+@lru_cache(maxsize=1)
+def _opened(places: Places, about: str) -> Evaluation:
+    # Read first: where the shelf is not the one that the evaluation was begun on, this fails, and no new key is made.
+    return places.start(shelf_at(places.evaluation).read(_REQUEST))
