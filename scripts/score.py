@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from blindfair.blind.cluster import workers
-from blindfair.blind.matrix import Progress, finish_matrix, matrix_bytes, open_matrix
+from blindfair.blind.evaluate import Progress
+from blindfair.blind.matrix import finish_matrix, matrix_bytes, open_matrix
 from blindfair.blind.parameters import DEFAULT, parameter_set
 from blindfair.blind.remote_shelf import shelf_at
 from blindfair.blind.reply import reply_size

@@ -5,6 +5,7 @@ process that dies goes on where it was. Not here: computing the rows (`rows.py`)
 """
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,13 +15,16 @@ from numpy.typing import NDArray
 
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, Estimate, estimate
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.matrix import encode_matrix, matrix_bytes
+from blindfair.blind.matrix import EncodedMatrix, encode_matrix
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
-from blindfair.protocol.errors import TooCostly
+from blindfair.protocol.errors import CannotWrite, EvaluationDiffers, MalformedFile
 
 Tell = Callable[[str, str], None]
+
+RESERVE = 2**30
+"""Bytes of the disk that an evaluation leaves free: the journal must go on, whatever buyers ask."""
 
 
 class Scoring:
@@ -34,28 +38,36 @@ class Scoring:
     def scores(self, parameters: ParameterSet, query: bytes, queries: int, rows: NDArray[np.int16]) -> bytes:
         """The encrypted scores of `n x k` rows on `queries` encrypted queries.
 
-        Raises as `evaluate` and `encode_matrix`, and TooCostly where the disk has no room for the encoded rows.
+        Raises as `evaluate` and `encode_matrix`, and CannotWrite where the disk has no room for the encoded rows.
         """
         if -(-len(rows) // parameters.ring_degree) <= IN_MEMORY_BLOCKS:
             encoded = encode_rows(parameters, rows)
             return evaluate(encoded, query, self._precision_bits, queries=queries)
         name = f"matrix-{hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()[:32]}"
         n, k = rows.shape
-        self._tell_cost(estimate(parameters, n, k, queries))
-        self._make_room(name, matrix_bytes(parameters, n, k))
-        matrix = encode_matrix(parameters, rows, Directory(self._directory / name), self._progress("encodes rows"))
-        evaluation = start_evaluation(
-            matrix,
-            query,
-            Directory(self._evaluation(query)),
-            self._precision_bits,
-            queries=queries,
-        )
-        return finish(evaluation, self._progress("scores"))
+        found = estimate(parameters, n, k, queries)
+        self._tell_cost(found)
+        shelf, folder = Directory(self._directory / name), Directory(self._evaluation(query))
+        self._make_room(shelf, found.disk_bytes)
+        matrix = encode_matrix(parameters, rows, shelf, self._progress("encodes rows"))
+        try:
+            return self._finished(matrix, query, queries, folder)
+        except (EvaluationDiffers, MalformedFile):
+            # Of the same query on other rows, or damaged. Nothing of it was sent, so it may be begun anew.
+            self.forget(query)
+            return self._finished(matrix, query, queries, folder)
+
+    def _finished(self, matrix: EncodedMatrix, query: bytes, queries: int, folder: Directory) -> bytes:
+        folder.sweep()
+        evaluation = start_evaluation(matrix, query, folder, self._precision_bits, queries=queries)
+        return finish(evaluation, self._progress("scores"), threads=len(os.sched_getaffinity(0)))
 
     def forget(self, query: bytes) -> None:
-        """Remove what an evaluation left, its noise among it. For when the reply is stored."""
-        shutil.rmtree(self._evaluation(query), ignore_errors=True)
+        """Remove what an evaluation left, its noise among it. For when the reply is stored, and for when there will be
+        none."""
+        folder = self._evaluation(query)
+        if folder.exists():
+            shutil.rmtree(folder)
 
     def _evaluation(self, query: bytes) -> Path:
         return self._directory / f"evaluation-{hashlib.sha256(query).hexdigest()[:32]}"
@@ -68,19 +80,16 @@ class Scoring:
             f"{found.memory_bytes:,} B of memory, {found.disk_bytes:,} B of disk",
         )
 
-    def _make_room(self, name: str, size: int) -> None:
-        for other in self._directory.glob("matrix-*"):
-            if other.name != name:
-                shutil.rmtree(other, ignore_errors=True)
+    def _make_room(self, shelf: Directory, size: int) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        present = sum(file.stat().st_size for file in (self._directory / name).glob("*"))
-        free = shutil.disk_usage(self._directory).free
-        if size - present > free:
-            raise TooCostly(
-                "There is no room on the disk for the encoded rows",
-                expected=f"<= {free} B",
-                found=f"{size - present} B",
-            )
+        shelf.sweep()
+        others = [other for other in self._directory.glob("matrix-*") if other != shelf.path]
+        present = sum(file.stat().st_size for other in (shelf.path, *others) for file in other.glob("block-*"))
+        free = shutil.disk_usage(self._directory).free + present - RESERVE
+        if size > free:
+            raise CannotWrite("There is no room for the encoded rows", expected=f"<= {free} B", found=f"{size} B")
+        for other in others:
+            shutil.rmtree(other)
 
     def _progress(self, what: str) -> Callable[[int, int], None]:
         def tell(done: int, of: int) -> None:

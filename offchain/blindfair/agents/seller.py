@@ -242,11 +242,15 @@ class Seller(Agent):
         if self._policy.buyers is not None and envelope.sender not in self._policy.buyers:
             raise UnexpectedMessage("This seller answers only buyers that its owner named", found=envelope.sender)
         step = f"reply:{digest.hex()}"
-        reply = self.mail.write(step, lambda: self._reply(envelope, request))
+        try:
+            reply = self.mail.write(step, lambda: self._reply(envelope, request))
+        except TOLD:
+            self._scoring.forget(request.query)
+            raise
+        self._scoring.forget(request.query)
         # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
         self.journal.note(f"evaluation:{evaluation_digest(digest, reply).hex()}", digest.hex())
         self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
-        self._scoring.forget(request.query)
 
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.rows import batch_records
-from blindfair.blind.estimate import IN_MEMORY_BLOCKS
-from blindfair.blind.parameters import parameter_set
+from blindfair.blind.estimate import working_space
+from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
+from blindfair.blind.plan import MESSAGE_LIMIT
 from blindfair.blind.query import EncryptedQueries
+from blindfair.blind.reply import reply_size
 from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.projection import Projection
@@ -41,9 +43,6 @@ _COPIES = 5
 _OPENING = 2**24
 """Multiplications for one coordinate's ciphertext, an automorphism with its transforms."""
 
-_ENCODED = 16
-"""Bytes of an encoded entry: two residues of 8."""
-
 
 @dataclass(frozen=True, slots=True)
 class RequestCost:
@@ -61,20 +60,25 @@ class RequestCost:
     rows."""
 
     @classmethod
-    def of(cls, model: ScoringModel, projection: Projection, *, records: int, queries: int) -> "RequestCost":
+    def of(
+        cls,
+        model: ScoringModel,
+        projection: Projection,
+        *,
+        records: int,
+        queries: int,
+        parameters: ParameterSet = DEFAULT,
+    ) -> "RequestCost":
         """From the sizes alone. Without a projection there is none to hold or to multiply by."""
         n, d, k = records, model.k, projection.k
         projected = 0 if projection.is_identity else 1
         batch = min(n, batch_records(model, k))
         computing = 8 * batch * (2 * model.features + _COPIES * k)
         computing += 8 * projected * (d * k + 2 * min(batch * d, max(BATCH_NUMBERS, model.batch * d)))
-        # More blocks than that go to the disk, and a few of them are in memory at once.
-        blocks, coordinates = -(-n // BLOCK), 2 * _ENCODED * BLOCK * k * queries
-        encoding = _ENCODED * min(blocks, IN_MEMORY_BLOCKS) * BLOCK * k + coordinates
-        encoded = _ENCODED * blocks * BLOCK * k + coordinates if blocks > IN_MEMORY_BLOCKS else 0
+        scoring = working_space(parameters, n, k, queries)
         return cls(
-            memory=max(computing, encoding),
-            disk=2 * n * k + encoded,
+            memory=max(computing, scoring.memory),
+            disk=2 * n * k + scoring.disk,
             products=n * (model.products + projected * d * k + k * queries) + _OPENING * k * queries,
         )
 
@@ -136,8 +140,14 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
     if projection.k != request.dimension:
         raise ShapeMismatch("Projection and query differ in length", expected=request.dimension, found=projection.k)
     projection.check(model.k)
-    cost = RequestCost.of(model, projection, records=manifest.record_count, queries=request.queries)
-    cost.check(policy)
+    parameters, records = parameter_set(request.parameters), manifest.record_count
+    RequestCost.of(model, projection, records=records, queries=request.queries, parameters=parameters).check(policy)
+    size = reply_size(parameters, records, request.queries)
+    if size > MESSAGE_LIMIT:
+        raise TooCostly(
+            "The scores would fit in no message", expected=f"<= {MESSAGE_LIMIT:,} B", found=f"{size:,} B",
+            hint="ask fewer queries",
+        )  # fmt: skip
 
 
 def _check_query(request: Request) -> None:

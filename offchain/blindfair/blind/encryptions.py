@@ -57,11 +57,11 @@ class Encryptions:
         """Read what `to_bytes` gave, of a length that was checked. Raises `MalformedCiphertext` for a residue out of
         range."""
         each = encryption_size(primes, degree)
-        parts = []
-        for start in range(0, len(view), each):
-            seed = bytes(view[start : start + SEED_SIZE])
-            parts.append((unpack(primes, degree, view[start + SEED_SIZE : start + each]), seed))
-        return cls.of(primes, degree, parts)
+        starts = range(0, len(view), each)
+        firsts = np.empty((len(starts), len(primes), degree), dtype=np.uint64)
+        for number, start in enumerate(starts):
+            firsts[number] = unpack(primes, degree, view[start + SEED_SIZE : start + each])
+        return cls(primes, tuple(bytes(view[start : start + SEED_SIZE]) for start in starts), firsts)
 
 
 def encryption_size(primes: Sequence[int], degree: int) -> int:

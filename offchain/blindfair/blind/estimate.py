@@ -26,7 +26,7 @@ from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.query import encrypt_queries, query_size
 from blindfair.blind.reply import reply_size
 from blindfair.blind.seal import Words, engine
-from blindfair.blind.stream import BLOCKS_AT_ONCE, queries_per_pass
+from blindfair.blind.stream import blocks_per_job, queries_per_pass
 from blindfair.blind.transform import values_of
 
 IN_MEMORY_BLOCKS = 4
@@ -86,34 +86,27 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
     trial = _trial(parameters)
     blocks = -(-n // parameters.ring_degree)
     masks = parameters.mask_columns
-    polynomial = _WORD_SIZE * parameters.ring_degree * len(parameters.data_primes)
     upload, download = query_size(parameters, k, m), reply_size(parameters, n, m)
-    on_disk = blocks > IN_MEMORY_BLOCKS
+    space = working_space(parameters, n, k, m)
     if parameters.is_expanded:
         ciphertexts = m * expansion.pieces(k)
         opening = m * expansion.automorphisms(k) * trial.automorphism
     else:
         ciphertexts = m * k
         opening = m * k * trial.seed
-    queries = 2 * polynomial * m * k
-    if on_disk:
-        together = min(m, queries_per_pass(parameters, k))
-        memory = 2 * polynomial * together * k + BLOCKS_AT_ONCE * polynomial * k + 2 * upload
-        disk = matrix_bytes(parameters, n, k) + queries + download
+    if space.disk:
         opening += m * k * (trial.leave + 2 * trial.lay_out)
         encode = blocks * k * trial.lay_out
         products = trial.kernel_product if kernel.library() is not None else trial.product + trial.enter
     else:
-        memory = blocks * k * polynomial + 2 * upload + 2 * polynomial * (masks + k)
-        disk = 0
         opening += m * k * trial.transform
         encode = blocks * k * trial.encode
         products = trial.product
     return Estimate(
         upload_bytes=upload,
         download_bytes=download,
-        memory_bytes=memory,
-        disk_bytes=disk,
+        memory_bytes=space.memory,
+        disk_bytes=space.disk,
         encrypt_seconds=(masks + ciphertexts) * trial.encrypt,
         decrypt_seconds=m * blocks * trial.decrypt,
         encode_seconds=encode,
@@ -127,12 +120,40 @@ def _trial(parameters: ParameterSet) -> _Trial:
     return _Trial(parameters)
 
 
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What an evaluation needs to work in, besides the rows and the program itself."""
+
+    memory: int
+    """Bytes at the worst moment."""
+
+    disk: int
+    """Bytes of the encoded rows, which are kept, and of the evaluation's folder; 0 where all is in memory."""
+
+
+def working_space(parameters: ParameterSet, n: int, k: int, m: int) -> Space:
+    """The seller's space for `m` queries over `n x k` rows."""
+    blocks = -(-n // parameters.ring_degree)
+    polynomial = _WORD_SIZE * parameters.ring_degree * len(parameters.data_primes)
+    # The request, and the same unpacked, which takes more than twice as much.
+    request = 3 * query_size(parameters, k, m)
+    # The tree of the expansion: a piece's leaves, with a prime more.
+    tree = 3 * polynomial * min(k, expansion.LARGEST_PIECE) if parameters.is_expanded else 0
+    if blocks <= IN_MEMORY_BLOCKS:
+        return Space(request + tree + blocks * k * polynomial + 2 * polynomial * (parameters.mask_columns + k), 0)
+    together = min(m, queries_per_pass(parameters, k))
+    memory = request + tree + 2 * polynomial * together * k + blocks_per_job(parameters, k) * polynomial * k
+    coordinates = 2 * polynomial * (m * k + parameters.mask_columns)
+    return Space(memory, matrix_bytes(parameters, n, k) + coordinates + 2 * reply_size(parameters, n, m))
+
+
 class _Trial:
     """Seconds of each operation under a parameter set: the quickest of a few runs, as others only ever add to it."""
 
     def __init__(self, parameters: ParameterSet) -> None:
         seal = engine(parameters)
-        request, _ = encrypt_queries(parameters, np.ones((1, _TRIAL_K), dtype=np.int64))
+        asked = {k: encrypt_queries(parameters, np.ones((1, k), dtype=np.int64))[0] for k in (2, _TRIAL_K)}
+        request = asked[_TRIAL_K]
         column = np.ones(parameters.ring_degree, dtype=np.int16)
         plaintext = encode_column(seal, column)
         zeros = list(open_encryptions(seal, request.zeros[:1], seal.sum_level))
@@ -147,16 +168,18 @@ class _Trial:
             seal.evaluator.multiply_plain(zeros[0], plaintext, product)
             seal.evaluator.add_inplace(total, product)
 
-        def opened() -> None:
-            list(open_query(seal, request, 0))
+        def opened(k: int) -> None:
+            list(open_query(seal, asked[k], 0))
 
         self.seed = seconds(lambda: seal.seeded_ciphertext(first, seed, seal.sum_level))
-        self.encrypt = seconds(lambda: encrypt_queries(parameters, np.ones((1, 1), dtype=np.int64)))
-        self.encrypt /= parameters.mask_columns + 1
+        generator = sealapi.KeyGenerator(seal.context)
+        encryptor = sealapi.Encryptor(seal.context, generator.secret_key())
+        one = sealapi.Plaintext("1")
+        self.encrypt = seconds(lambda: seal.seeded_words(encryptor.encrypt_symmetric(one)))
         self.encode = seconds(lambda: encode_column(seal, column))
         block = aligned(columns_shape(parameters, 1))
         self.lay_out = seconds(lambda: put_columns(block, 0, values_of(seal, column[np.newaxis])))
-        self.enter = seconds(lambda: seal.ciphertext(words, seal.sum_level))
+        self.enter = seconds(lambda: seal.transformed_plaintext(words[0]))
         self.leave = seconds(lambda: seal.ciphertext_words(zeros[0]))
         # About what leaving takes: a smaller object, and a product with the key.
         self.decrypt = self.leave
@@ -166,7 +189,10 @@ class _Trial:
         self.kernel_product = _kernel_product(parameters)
         self.automorphism = 0.0
         if parameters.is_expanded:
-            self.automorphism = seconds(opened, 1) / expansion.automorphisms(_TRIAL_K)
+            # What two sizes have in common is loading the keys.
+            small, large = seconds(lambda: opened(2)), seconds(lambda: opened(_TRIAL_K))
+            more = expansion.automorphisms(_TRIAL_K) - expansion.automorphisms(2)
+            self.automorphism = max(0.0, large - small) / more
 
 
 def _hide(parameters: ParameterSet, zeros: Words, words: Words) -> None:
@@ -195,7 +221,7 @@ def seconds(action: Callable[[], object], repeats: int = _REPEATS) -> float:
     """The quickest of a few runs."""
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         action()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)

@@ -116,7 +116,7 @@ INLINE void step(products sums[2][2], const uint64_t *const *columns, size_t blo
         y_both[polynomial] = _mm512_add_epi64(y[polynomial], y_high[polynomial]);
     }
     for (size_t block = 0; block < blocks; block++) {
-        __builtin_prefetch(columns[block] + TILE * (j + AHEAD));
+        __builtin_prefetch((const void *)((uintptr_t)columns[block] + sizeof(uint64_t) * TILE * (j + AHEAD)));
         __m512i x = _mm512_loadu_si512(columns[block] + TILE * j);
         __m512i x_high = _mm512_srli_epi64(x, 32);
         __m512i x_both = _mm512_add_epi64(x, x_high);
@@ -265,6 +265,9 @@ void blindfair_transform(uint64_t *polynomial, size_t degree, uint64_t p, const 
     }
     for (size_t i = 0; i < degree; i++) polynomial[i] = below(below(polynomial[i], 2 * p), p);
 }
+/* Changes with every change of what follows: a compiled kernel may be older than the package. */
+int blindfair_kernel_version(void) { return 1; }
+
 /* 1 if this processor has what `vectors` needs. */
 int blindfair_has_vectors(void) {
 #if HAS_AVX512

@@ -19,17 +19,20 @@ from blindfair.blind.seal import Words
 from blindfair.protocol.errors import ScoringError, ShapeMismatch
 
 _NAME = "_kernel"
+_VERSION = 1
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled kernel, or None where there is none that loads."""
+    """The compiled kernel, or None where there is none that loads and is of this version."""
     for suffix in EXTENSION_SUFFIXES:
         path = Path(__file__).with_name(_NAME + suffix)
         if path.exists():
             try:
-                return ctypes.CDLL(str(path))
-            except OSError:
+                found = ctypes.CDLL(str(path))
+                if found.blindfair_kernel_version() == _VERSION:
+                    return found
+            except (OSError, AttributeError):
                 continue
     return None
 

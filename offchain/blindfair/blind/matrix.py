@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,15 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.blind.encode import check_block, check_rows
+from blindfair.blind.evaluate import Progress
 from blindfair.blind.layout import aligned, columns_shape, put_columns
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.seal import Engine, Words, engine
 from blindfair.blind.shelf import Shelf
 from blindfair.blind.transform import values_of
 from blindfair.protocol.errors import MalformedFile, ShapeMismatch
-
-Progress = Callable[[int, int], None]
-"""Called after each block with the number of blocks done and of all."""
 
 _MAGIC = b"BFM1"
 _HEAD_SIZE = 4096
@@ -69,7 +66,10 @@ class EncodedMatrix:
 
     def digest(self, block: int) -> bytes:
         """SHA-256 of a block's parameters and rows."""
-        return self.shelf.read(block_name(block), len(_MAGIC), 32)
+        head = self.shelf.read(block_name(block), 0, len(_MAGIC) + 32)
+        if len(head) != len(_MAGIC) + 32 or not head.startswith(_MAGIC):
+            raise MalformedFile(f"{block_name(block)} of an encoded matrix is damaged", hint="encode the rows again")
+        return head[len(_MAGIC) :]
 
     def columns(self, block: int) -> Words:
         """A block's columns, as in `layout.py`. Raises MalformedFile for a file of another size."""

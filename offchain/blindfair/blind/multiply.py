@@ -27,18 +27,21 @@ def multiply_by_seal(seal: Engine, columns: Sequence[Words], queries: Words) -> 
     """The same by SEAL's own multiplication and addition."""
     primes, tiles, m, k, _, tile = queries.shape
     totals: list[list[Any]] = [[None] * m for _ in columns]
+    stand_in = np.ones((primes, tiles * tile), dtype=np.uint64)
     for coordinate in range(k):
         factors = [_coordinate(seal, queries, query, coordinate) for query in range(m)]
         for block, entries in enumerate(columns):
             column = column_of(entries, coordinate)
-            # SEAL refuses a product that is zero.
-            if not column.any():
-                continue
-            plaintext = seal.transformed_plaintext(column)
+            # SEAL refuses a product that is zero. A column of zeros costs the same work nevertheless, so that the time
+            # does not tell how many there are.
+            is_zero = not column.any()
+            plaintext = seal.transformed_plaintext(stand_in if is_zero else column)
             for query, factor in enumerate(factors):
                 product = sealapi.Ciphertext()
                 seal.evaluator.multiply_plain(factor, plaintext, product)
-                if totals[block][query] is None:
+                if is_zero:
+                    seal.evaluator.add_inplace(sealapi.Ciphertext(product), product)
+                elif totals[block][query] is None:
                     totals[block][query] = product
                 else:
                     seal.evaluator.add_inplace(totals[block][query], product)

@@ -91,9 +91,9 @@ class ParameterSet:
             primes,
         )
         self._require(
-            self.plain_modulus % 2 == 1 and 2**self.mask_bits < self.plain_modulus <= LARGEST_PLAIN_MODULUS,
+            self.plain_modulus % 2 == 1 and 2 * ROW_LIMIT < self.plain_modulus <= LARGEST_PLAIN_MODULUS,
             "a plain modulus out of range",
-            f"odd, {2**self.mask_bits} < t <= {LARGEST_PLAIN_MODULUS}",
+            f"odd, {2 * ROW_LIMIT} < t <= {LARGEST_PLAIN_MODULUS}",
             self.plain_modulus,
         )
         exact = self.exact_drowning_bound
@@ -108,6 +108,12 @@ class ParameterSet:
             "more than 32 bits per record",
             f"<= {LARGEST_BITS_PER_RECORD} bits",
             self.bits_per_record(),
+        )
+        self._require(
+            2**self.mask_bits <= min(self.data_primes),
+            "masks that are wider than a prime",
+            f"<= {min(self.data_primes).bit_length() - 1} bits",
+            self.mask_bits,
         )
         entropy = self.mask_columns * self.mask_bits
         needed = math.log2(self.ciphertext_modulus) + len(self.data_primes) * math.log2(self.ring_degree)

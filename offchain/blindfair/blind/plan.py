@@ -7,6 +7,7 @@ seller an automorphism for each coordinate. So a thin line or a long query speak
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from blindfair.blind.estimate import Estimate, estimate
 from blindfair.blind.parameters import ParameterSet, exact_sets
@@ -46,10 +47,12 @@ class Plan:
         return self.estimate.seconds + self.transfer_seconds
 
 
+@cache
 def plan(precision_bits: int, n: int, k: int, m: int, bandwidth: int = BANDWIDTH) -> Plan:
     """Choose a set for `m` queries over `n x k` rows of a seller that discloses at most `precision_bits` a record.
 
-    Raises `UnknownParameters` where no set gives exact scores at this precision or has room for `k` coordinates, and
+    In one process the same question has the same answer: what is told before is what is asked then. Raises
+    `UnknownParameters` where no set gives exact scores at this precision or has room for `k` coordinates, and
     `TooCostly` where queries or scores fit in no message.
     """
     exact = exact_sets(precision_bits)

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from blindfair.blind.cluster import by_workers
-from blindfair.blind.matrix import Progress, finish_matrix, open_matrix
+from blindfair.blind.evaluate import Progress
+from blindfair.blind.matrix import finish_matrix, open_matrix
 from blindfair.blind.parameters import parameter_set
 from blindfair.blind.remote_shelf import shelf_at
 from blindfair.blind.rows_file import RowsFile
@@ -99,7 +100,7 @@ class _LatestWords:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._latest: dict[tuple[str, int], Words] = {}
-        self.has, self.write, self.read = shelf.has, shelf.write, shelf.read
+        self.has, self.write, self.write_once, self.read = shelf.has, shelf.write, shelf.write_once, shelf.read
 
     def words(self, name: str, start: int) -> Words:
         kept = self._latest.pop((name, start), None)

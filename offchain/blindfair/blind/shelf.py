@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import secrets
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +18,7 @@ import numpy as np
 from blindfair.blind.seal import Words
 from blindfair.protocol.errors import CannotWrite, FileMissing, MalformedFile
 
+_TEMPORARY = ".part"
 _POPULATE = getattr(mmap, "MAP_POPULATE", 0)
 
 
@@ -28,6 +31,10 @@ class Shelf(Protocol):
 
     def write(self, name: str, *parts: bytes | memoryview) -> None:
         """Write the parts one after another. Raises CannotWrite, and then there is no such file, or the earlier one."""
+        ...
+
+    def write_once(self, name: str, data: bytes) -> bytes:
+        """Write a file unless there is one, and return what there is: the first writer's. Raises as `write`."""
         ...
 
     def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
@@ -52,24 +59,19 @@ class Directory:
 
     def write(self, name: str, *parts: bytes | memoryview) -> None:
         """See `Shelf`."""
-        temporary = self.path / f".{name}.{os.getpid()}"
-        try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-                with os.fdopen(descriptor, "wb") as file:
-                    for part in parts:
-                        file.write(part)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.rename(self.path / name)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise CannotWrite(
-                f"{name} cannot be written", found=error.strerror, hint="look at the disk's space and the permissions"
-            ) from error
+        with self._complete(name, parts) as temporary:
+            temporary.rename(self.path / name)
+
+    def write_once(self, name: str, data: bytes) -> bytes:
+        """See `Shelf`."""
+        with self._complete(name, (data,)) as temporary, contextlib.suppress(FileExistsError):
+            os.link(temporary, self.path / name)
+        return self.read(name)
+
+    def sweep(self) -> None:
+        """Remove what killed writers left. For whoever alone writes here."""
+        for temporary in self.path.glob(f".*{_TEMPORARY}"):
+            temporary.unlink(missing_ok=True)
 
     def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
         """See `Shelf`."""
@@ -92,6 +94,32 @@ class Directory:
         with contextlib.suppress(AttributeError, OSError):
             mapped.madvise(mmap.MADV_SEQUENTIAL)
         return np.frombuffer(mapped, dtype="<u8", offset=start)
+
+    @contextlib.contextmanager
+    def _complete(self, name: str, parts: Iterable[bytes | memoryview]) -> Iterator[Path]:
+        """A file with these parts, under a name that nobody else has, for as long as the context lasts."""
+        temporary = self.path / f".{name}.{secrets.token_hex(8)}{_TEMPORARY}"
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+                with os.fdopen(descriptor, "wb") as file:
+                    for part in parts:
+                        file.write(part)
+                    file.flush()
+                    os.fsync(file.fileno())
+                yield temporary
+            finally:
+                temporary.unlink(missing_ok=True)
+            directory = os.open(self.path, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        except OSError as error:
+            raise CannotWrite(
+                f"{name} cannot be written", found=error.strerror, hint="look at the disk's space and the permissions"
+            ) from error
 
     @staticmethod
     def _missing(name: str, error: Exception) -> FileMissing:

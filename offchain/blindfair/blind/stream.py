@@ -17,16 +17,16 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from blindfair.blind.evaluate import read_query
+from blindfair.blind.evaluate import Progress, read_query
 from blindfair.blind.expand import lay_out, open_query
 from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import KEY_SIZE, NoiseKey
-from blindfair.blind.layout import aligned, queries_shape
+from blindfair.blind.layout import aligned, columns_shape, queries_shape
 from blindfair.blind.matrix import EncodedMatrix
 from blindfair.blind.multiply import multiply
 from blindfair.blind.packing import pack
@@ -35,16 +35,13 @@ from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_head
 from blindfair.blind.seal import Words, engine
 from blindfair.blind.shelf import Shelf
-from blindfair.protocol.errors import FieldMismatch, MalformedFile
-
-Progress = Callable[[int, int], None]
-"""Called after each job with the number of blocks done, over all passes, and of all."""
+from blindfair.protocol.errors import EvaluationDiffers, MalformedFile
 
 PASS_BYTES = 2 * 2**30
 """Memory for the coordinates of the queries that share a pass over the rows."""
 
-BLOCKS_AT_ONCE = 8
-"""Blocks of a job: they share the coordinates while these are in the cache."""
+JOB_BYTES = 2**29
+"""Memory for the columns of a job's blocks, which share the coordinates while these are in the cache."""
 
 _DIGEST_SIZE = 32
 _ABOUT, _KEY, _ZEROS = "evaluation.json", "noise.key", "zeros"
@@ -82,8 +79,9 @@ class Evaluation:
         """What is not finished yet, in order."""
         for number in range(len(self.passes)):
             blocks = [block for block in range(self.matrix.blocks) if not self.shelf.has(_part_name(number, block))]
-            for start in range(0, len(blocks), BLOCKS_AT_ONCE):
-                yield Job(number, tuple(blocks[start : start + BLOCKS_AT_ONCE]))
+            together = blocks_per_job(self.query.parameters, self.query.k)
+            for start in range(0, len(blocks), together):
+                yield Job(number, tuple(blocks[start : start + together]))
 
     def left(self, job: Job) -> Job:
         """What is not finished of a job."""
@@ -109,10 +107,9 @@ class Evaluation:
         parameters, chosen = self.query.parameters, self.passes[job.number]
         seal = engine(parameters)
         bound = parameters.drowning_bound(self.precision_bits)
-        zeros = self.shelf.words(_ZEROS, 0).reshape(queries_shape(parameters, 1, parameters.mask_columns))
-        totals = multiply(
-            seal, [self.matrix.columns(block) for block in job.blocks], self._queries(job.number), threads
-        )
+        zeros = self._laid_out(_ZEROS, 1, parameters.mask_columns)
+        queries = self._laid_out(_queries_name(job.number), len(chosen), self.query.k)
+        totals = multiply(seal, [self.matrix.columns(block) for block in job.blocks], queries, threads)
         for block, of_block in zip(job.blocks, totals, strict=True):
             parts = []
             for query, words in zip(chosen, of_block, strict=True):
@@ -146,12 +143,12 @@ class Evaluation:
             raise MalformedFile(f"{name} of an evaluation is damaged", hint="remove the file; only it is done again")
         return part
 
-    def _queries(self, number: int) -> Words:
-        shape = queries_shape(self.query.parameters, len(self.passes[number]), self.query.k)
-        words = self.shelf.words(_queries_name(number), 0)
+    def _laid_out(self, name: str, m: int, k: int) -> Words:
+        shape = queries_shape(self.query.parameters, m, k)
+        words = self.shelf.words(name, 0)
         if words.size != np.prod(shape):
             raise MalformedFile(
-                f"{_queries_name(number)} of an evaluation is damaged",
+                f"{name} of an evaluation is damaged",
                 expected=f"{np.prod(shape)} words",
                 found=words.size,
                 hint="remove the file; only it is done again",
@@ -164,6 +161,11 @@ def queries_per_pass(parameters: ParameterSet, k: int) -> int:
     return max(1, PASS_BYTES // (8 * int(np.prod(queries_shape(parameters, 1, k)))))
 
 
+def blocks_per_job(parameters: ParameterSet, k: int) -> int:
+    """Blocks whose columns fit in `JOB_BYTES` together."""
+    return max(1, JOB_BYTES // (8 * int(np.prod(columns_shape(parameters, k)))))
+
+
 def start_evaluation(
     matrix: EncodedMatrix,
     query_bytes: bytes,
@@ -174,28 +176,26 @@ def start_evaluation(
 ) -> Evaluation:
     """Begin an evaluation in a folder, or go on with it.
 
-    Raises as `evaluate`, FieldMismatch for another's folder, MalformedFile for a damaged one.
+    Raises as `evaluate`, EvaluationDiffers for another's folder, MalformedFile for a damaged one, CannotWrite.
     """
     query = read_query(matrix.parameters, matrix.k, query_bytes, queries)
     about = hashlib.sha256()
     for block in range(matrix.blocks):
         about.update(matrix.digest(block))
     description = {
+        "format": 1,
+        "queries_per_pass": queries_per_pass(query.parameters, query.k),
         "precision_bits": precision_bits,
         "query": hashlib.sha256(query_bytes).hexdigest(),
         "records": matrix.records,
         "rows": about.hexdigest(),
     }
     header = json.dumps(description, sort_keys=True).encode()
-    if not shelf.has(_KEY):
-        shelf.write(_KEY, os.urandom(KEY_SIZE))
-    if not shelf.has(_ABOUT):
-        shelf.write(_ABOUT, header)
-    elif shelf.read(_ABOUT) != header:
-        raise FieldMismatch(
-            "this folder holds another evaluation", expected=header.decode(), found=shelf.read(_ABOUT)[:1024]
-        )
-    secret = shelf.read(_KEY)
+    # The key first: a folder with a description has one. Whoever comes second takes the first one's.
+    secret = shelf.write_once(_KEY, os.urandom(KEY_SIZE))
+    if shelf.write_once(_ABOUT, header) != header:
+        # What it holds is of no use to anybody else: it tells of the rows.
+        raise EvaluationDiffers("this folder holds another evaluation", hint="use another folder, or remove it")
     if len(secret) != KEY_SIZE:
         raise MalformedFile(f"{_KEY} of an evaluation is damaged", hint="remove the folder and evaluate again")
     # Noise that depends on all that it hides: the same noise never lies over different sums.
@@ -204,7 +204,7 @@ def start_evaluation(
 
 
 def finish(evaluation: Evaluation, progress: Progress | None = None, threads: int = 1) -> bytes:
-    """Do every job that is left, here, and return the reply."""
+    """Do every job that is left, here, and return the reply. `progress` counts the blocks of all passes."""
     total = evaluation.matrix.blocks * len(evaluation.passes)
     jobs = list(evaluation.jobs())
     done = total - sum(len(job.blocks) for job in jobs)

@@ -64,7 +64,7 @@ def values_of(seal: Engine, columns: NDArray[np.signedinteger]) -> Words:
 
 
 def transform(seal: Engine, polynomials: Words) -> Words:
-    """`count x primes x N` polynomials to values, in NTT form at the level of sums. The kernel does it in place."""
+    """`count x primes x N` polynomials to values, in NTT form at the level of sums; they are used up."""
     parameters = seal.parameters
     if kernel.library() is None:
         return np.concatenate(

@@ -83,6 +83,7 @@ from blindfair.protocol.errors.settlement import (
     WrongContract,
 )
 from blindfair.protocol.errors.state import (
+    EvaluationDiffers,
     InsecureStore,
     JournalDamaged,
     JournalVersion,
@@ -102,6 +103,7 @@ __all__ = [
     "CommittedGarbage",
     "ContractReverted",
     "DuplicatesOpened",
+    "EvaluationDiffers",
     "Expired",
     "FaultProven",
     "FieldMismatch",

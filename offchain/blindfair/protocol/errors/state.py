@@ -41,6 +41,12 @@ class Undeliverable(StateError):
     exit_code = 96
 
 
+class EvaluationDiffers(StateError):
+    """A folder holds the evaluation of another query, or of other rows."""
+
+    exit_code = 97
+
+
 class SecretDamaged(StateError):
     """A stored secret of an encrypted query cannot be read back."""
 
