@@ -16,8 +16,10 @@ from pathlib import Path
 from blindfair.agents.agent import Agent
 from blindfair.agents.allowance import Allowance
 from blindfair.agents.ledger import BudgetLedger
+from blindfair.agents.opening import open_record
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.refusing import refusal_of
 from blindfair.agents.row_store import RowStore
 from blindfair.agents.rows import estimate_rows
 from blindfair.agents.scoring import Scoring
@@ -37,7 +39,6 @@ from blindfair.protocol.delivery import Delivery as EncryptedDelivery
 from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.errors import (
     BlindfairError,
-    BudgetExhausted,
     Expired,
     FieldMismatch,
     JournalDamaged,
@@ -78,7 +79,6 @@ from blindfair.protocol.quantities import (
     Secret,
     Timestamp,
 )
-from blindfair.protocol.rows import row_leaf, row_salt
 from blindfair.protocol.sealing import check_sealing_key, delivery_info, seal
 
 TOLD = (MessageError, ScoringError)
@@ -202,12 +202,8 @@ class Seller(Agent):
                 raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
 
     def _say_no(self, envelope: Envelope, message: Message, error: BlindfairError) -> None:
-        # What a counterparty wrote may stand in the error, and is not to come back as something that no message holds.
-        # How far a budget is used up is other buyers' business.
-        said = error.what if isinstance(error, BudgetExhausted) else str(error)
-        reason = "".join(letter if letter.isprintable() else "?" for letter in said)
-        step, refusal = f"refusal:{envelope.digest.hex()}", Refusal(envelope.digest, error.name, reason)
-        self.mail.write(step, lambda: refusal)
+        step = f"refusal:{envelope.digest.hex()}"
+        self.mail.write(step, lambda: refusal_of(envelope.digest, error))
         self.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
 
     def _key_of(self, sender: Address, message: Message) -> bytes | None:
@@ -325,20 +321,7 @@ class Seller(Agent):
     def _opened(self, drawn: Sequence[RecordIndex], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
         rows = self._rows(digest, request)
         tree, dataset = self._store.tree(digest, rows), self.dataset
-        opened = []
-        for record in drawn:
-            chunks = dataset.chunks_of(record)
-            row = [int(entry) for entry in rows.entries[record]]
-            opened.append(
-                OpenedRecord(
-                    record=record,
-                    chunks=tuple(dataset.chunks[j] for j in chunks),
-                    chunk_paths=tuple(dataset.tree.path(j) for j in chunks),
-                    row_leaf=row_leaf(row_salt(self._secret, digest, record), record, row),
-                    row_path=tree.path(record),
-                )
-            )
-        return tuple(opened)
+        return tuple(open_record(record, dataset, rows, tree, self._secret, digest) for record in drawn)
 
     def _request_of(self, selection: Selection) -> tuple[Digest, Request]:
         found = self.journal.intent(f"evaluation:{selection.evaluation.hex()}")
