@@ -30,7 +30,7 @@ from blindfair.protocol.rows import build_row_tree
 
 SECRET, DIGEST = Secret(bytes(range(32))), Digest(b"\x05" * 32)
 SCALE = 400.0
-MANY = 3 * 4096 + 77
+MANY = 4096 + 77
 
 
 def some_records(n: int) -> list[bytes]:
@@ -102,9 +102,9 @@ def test_rows_in_batches_are_those_of_one_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     # A network's batch is large where it has few weights.
-    monkeypatch.setattr("blindfair.influence.gradients.BATCH_NUMBERS", 2**19)
+    monkeypatch.setattr("blindfair.influence.gradients.BATCH_NUMBERS", 2**17)
     request, records = request_of(model, projection), some_records(MANY)
-    assert model.batch < MANY / 2
+    assert model.batch < MANY
     found = stored(tmp_path, request, records)
     expected = quantise_rows(real_rows(request, [decode_row(record) for record in records]), SCALE, 2)
     np.testing.assert_array_equal(found.entries, expected.entries)
@@ -186,7 +186,7 @@ def test_a_disk_that_is_full_in_the_middle_is_an_error_and_leaves_nothing(
     request_of: Callable[..., Request], tmp_path: Path, small_batches: None
 ) -> None:
     request, records = request_of(logistic(), Projection.identity(7)), some_records(MANY)
-    with files_of_at_most(2 * 7 * 5000), pytest.raises(CannotWrite):
+    with files_of_at_most(2 * 7 * 4100), pytest.raises(CannotWrite):
         stored(tmp_path, request, records)
     assert list(tmp_path.iterdir()) == []
     assert len(stored(tmp_path, request, records).entries) == MANY

@@ -20,7 +20,7 @@ from blindfair.protocol.rows import ROW_LIMIT
 
 ROWS = np.random.default_rng(4).normal(size=(103, 6))
 QUERY = np.random.default_rng(5).normal(size=6)
-POLICIES = ["per-record", "per-group-2", "per-group-10", "per-group-500", "total"]
+POLICIES = ["per-record", "per-group-10", "per-group-500"]
 
 
 def grouped(policy: DisclosurePolicy, rows: NDArray[np.float64] = ROWS) -> tuple[QuantisedRows, float]:
@@ -96,9 +96,7 @@ def test_a_group_does_not_protect_a_record_from_a_model_that_is_blind_to_the_oth
     np.testing.assert_allclose(scores[[0, 1, 6]], ROWS[aimed_at] @ QUERY, rtol=0.01, atol=0.01)
 
 
-@pytest.mark.parametrize(
-    ("bits", "least", "most"), [(12, 0.999, 1.0), (8, 0.97, 0.9995), (4, 0.3, 0.9), (1, -0.3, 0.4)]
-)
+@pytest.mark.parametrize(("bits", "least", "most"), [(12, 0.999, 1.0), (4, 0.3, 0.9)])
 def test_few_bits_of_a_score_are_few_of_its_rank(bits: int, least: float, most: float) -> None:
     """What takes the place of a policy that tells only the top: the table in docs/disclosure.md."""
     rng = np.random.default_rng(9)
