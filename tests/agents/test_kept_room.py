@@ -11,7 +11,6 @@ from trade import (
     BUYER_POLICY,
     PER_RECORD,
     PRICE,
-    SELECTED,
     SELLER_POLICY,
     HandValuer,
     World,
@@ -173,4 +172,3 @@ def test_a_letter_is_kept_once(at: Callable[[str], World]) -> None:
         kept = {name: agent.journal.get(f"letter:{name}") for name, _ in agent.journal.done("letter:")}
         assert len(kept) > 2
         assert {len(seal or b"") for seal in kept.values()} == {112}
-    assert len(SELECTED) * 1024 > 112

@@ -50,7 +50,7 @@ def test_nothing_secret_is_readable_on_the_way(world: World) -> None:
     sent = {path.name.partition("-")[0]: path.read_bytes() for path in record.iterdir() if path.name[0] != "."}
     in_the_clear = {kind for kind, data in sent.items() if not is_letter(data)}
     assert in_the_clear == {"inquiry", "listing"}
-    assert len(sent) == 8
+    assert len(sent) == 9
 
     stored = parties.buyer.mail.stored
     _, openings = stored("received:openings")

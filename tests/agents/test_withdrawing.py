@@ -45,6 +45,10 @@ def test_books_are_read_while_the_agents_work(at: Callable[[str], World]) -> Non
     assert seller.offers[0].ending is None
     assert set(seller.common.gas) >= {"commit"}
     assert (buyer.stage, buyer.outcome) == ("accept", None)
+    parties.buyer.step()
+    released = buyer_books(world.directory / "buyer")
+    assert released is not None
+    assert released.stage == "release"
     parties.run()
     ended = buyer_books(world.directory / "buyer")
     assert ended is not None

@@ -185,6 +185,10 @@ def test_an_empty_account_commits_nothing_and_can_go_on_later(home: Home) -> Non
         ({"licence": ""}, InvalidListing),
         ({"leave_out": "nonsense"}, InvalidOption),
         ({"finality_depth": -1}, InvalidOption),
+        ({"most_bonds": "-1"}, InvalidOption),
+        ({"pay_to": "my wallet"}, InvalidOption),
+        ({"token": "0x12"}, InvalidOption),
+        ({"token": "0x" + "12" * 20}, InvalidOption),
     ],
 )
 def test_a_listing_that_cannot_be(changes: dict[str, object], error: type[BlindfairError], home: Home) -> None:
@@ -206,6 +210,9 @@ def test_a_listing_that_cannot_be(changes: dict[str, object], error: type[Blindf
         ({"own": None}, InvalidOption),
         ({"own": None, "train": "own.csv"}, InvalidOption),
         ({"categorical": "nonsense"}, InvalidOption),
+        ({"model": "oracle"}, InvalidOption),
+        ({"refund_to": "my wallet"}, InvalidOption),
+        ({"token": "0x" + "12" * 20}, InvalidOption),
         ({"label": "nonsense"}, BlindfairError),
     ],
 )

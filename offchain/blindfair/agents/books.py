@@ -11,6 +11,7 @@ from blindfair.agents.journal import Journal
 from blindfair.agents.ledger import spent_budget
 from blindfair.agents.outcome import Outcome
 from blindfair.protocol.errors import JournalDamaged
+from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
 
 
@@ -75,7 +76,9 @@ def buyer_books(directory: Path) -> BuyerBooks | None:
         return None
     try:
         common = _common(journal)
-        steps = [*common.sent, *common.gas]
+        # Transactions come after the messages that lead to them, but for a release that travels as one.
+        told = [step for step in common.sent if step.partition(":")[0] == Release.TYPE]
+        steps = [*common.sent, *common.gas, *told]
         stored = journal.get("outcome")
         try:
             outcome = None if stored is None else Outcome(**json.loads(stored))

@@ -26,7 +26,8 @@ def takes_permits(buyer: Agent, token: Address) -> bool:
 def accepting(buyer: Agent, offer: Offer, signature: Signature) -> Call:
     """The accept of an offer, with a permit where its token takes one and no allowance is there.
 
-    Whoever sends the permit ahead gives the allowance that the accept then uses. Raises NodeFailure.
+    Whoever sends the permit ahead gives the allowance that the accept then uses. A token that answers with another's
+    domain gets an allowance of that other for the escrow, which takes from nobody but its caller. Raises NodeFailure.
     """
     exchange = buyer.exchange
     if offer.token == ETHER or exchange.allowance(buyer.address, offer.token) >= offer.price:
