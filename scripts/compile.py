@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -28,6 +29,8 @@ CONTRACTS = ROOT / "contracts"
 SHIPPED = ROOT / "offchain" / "blindfair" / "chain" / "artifacts"
 FOR_EXPLORERS = ROOT / "offchain" / "blindfair" / "chain" / "verification"
 FOR_TESTS = ROOT / "tests" / "contracts" / "artifacts"
+FORGE = "node_modules/@foundry-rs/forge-"
+
 RUNNERS = {"properties", "symbolic"}
 """Folders of tests in Solidity, which their runners compile."""
 
@@ -79,10 +82,22 @@ def npm_script(node: Path) -> Path:
     raise CompileFailed(f"no npm beside {node}; install npm, or run `npm ci` in {ROOT} yourself")
 
 
+def fits_here(package: dict[str, Any]) -> bool:
+    """Whether a package of binaries is for this machine, in the words of the lock file."""
+    cpu = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(platform.machine().lower(), platform.machine())
+    return platform.system().lower() in package["os"] and cpu in package["cpu"]
+
+
+def find_forge() -> Path | None:
+    """The runner of the tests in Solidity among npm's packages; None where there is none for the machine."""
+    return next(iter(ROOT.glob(f"{FORGE}*/bin/forge")), None)
+
+
 def install_packages(node: Path) -> None:
     """`npm ci`, unless the locked versions are installed."""
     locked = json.loads((ROOT / "package-lock.json").read_text())["packages"]
-    wanted = ("node_modules/solc", "node_modules/@openzeppelin/contracts")
+    wanted = ["node_modules/solc", "node_modules/@openzeppelin/contracts"]
+    wanted += [name for name, package in locked.items() if name.startswith(FORGE) and fits_here(package)]
 
     def installed(name: str) -> bool:
         file = ROOT / name / "package.json"

@@ -144,7 +144,7 @@ library ChaCha20 {
     }
 
     /// @dev Addition modulo 2^32 in every lane.
-    function _add(uint256 x, uint256 y, uint256 low, uint256 top) private pure returns (uint256) {
+    function _add(uint256 x, uint256 y, uint256 low, uint256 top) internal pure returns (uint256) {
         unchecked {
             return ((x & low) + (y & low)) ^ ((x ^ y) & top);
         }
@@ -152,18 +152,18 @@ library ChaCha20 {
 
     /// @dev The bits of `x` where `mask` has ones and those of `y` where it has zeros. Of a word shifted to the left and
     /// to the right it makes the rotation of every lane.
-    function _pick(uint256 x, uint256 y, uint256 mask) private pure returns (uint256) {
+    function _pick(uint256 x, uint256 y, uint256 mask) internal pure returns (uint256) {
         return y ^ ((x ^ y) & mask);
     }
 
     /// @dev Reverses the bytes of every lane: the words of ChaCha20 are little-endian.
-    function _swap(uint256 x) private pure returns (uint256) {
+    function _swap(uint256 x) internal pure returns (uint256) {
         x = _pick(x << 8, x >> 8, 0xff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00);
         return _pick(x << 16, x >> 16, ABOVE_16);
     }
 
     /// @dev The four words in the lower half of `x`, each in two neighbouring lanes.
-    function _spread(uint256 x) private pure returns (uint256) {
+    function _spread(uint256 x) internal pure returns (uint256) {
         x = ((x & 0xffffffffffffffff0000000000000000) << 64) | (x & 0xffffffffffffffff);
         x = ((x & 0xffffffff000000000000000000000000ffffffff00000000) << 32)
             | (x & 0x00ffffffff000000000000000000000000ffffffff);
@@ -171,7 +171,7 @@ library ChaCha20 {
     }
 
     /// @dev The bytes of a row: the first block's words in the upper half, the second's in the lower.
-    function _serialise(uint256 row) private pure returns (uint256) {
+    function _serialise(uint256 row) internal pure returns (uint256) {
         row = _swap(row);
         uint256 moved = (row ^ (row >> 32)) & 0xffffffff000000000000000000000000ffffffff00000000;
         row ^= moved ^ (moved << 32);

@@ -56,6 +56,7 @@ contract BalancesTest is Market {
         exchange.withdraw(money, part, to);
         log = _lastLog();
         same(log.topics[0], IDataExchange.Withdrawn.selector, "event of the withdrawal");
+        same(log.topics[1], bytes32(uint256(uint160(other))), "owner in the event");
         same(keccak256(log.data), keccak256(abi.encode(part, to)), "data of the event");
         same(_held(to, money) - before, part, "paid");
         same(exchange.freeBalance(other, money), amount - part, "left");

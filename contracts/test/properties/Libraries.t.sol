@@ -37,6 +37,18 @@ contract LibrariesTest is Market {
         same(harness.leafHash(data), Reference.leaf(data), "leaf");
     }
 
+    /// @dev A hash for which there is no gas ends the call: at no limit is there another answer.
+    function test_hashing_without_gas_ends_the_call(uint256 gas_) public view {
+        bytes memory data = new bytes(30_000);
+        bytes32 expected = Reference.leaf(data);
+        bytes memory asked = abi.encodeCall(LibraryHarness.leafHash, (data));
+        for (uint256 i; i < 40; ++i) {
+            uint256 limit = i == 0 ? within(gas_, 10_000, 60_000) : 10_000 + 1_000 * i;
+            (bool success, bytes memory answer) = address(harness).staticcall{gas: limit}(asked);
+            if (success) same(abi.decode(answer, (bytes32)), expected, "leaf");
+        }
+    }
+
     function test_a_path_of_any_tree_leads_to_its_root(uint256 size, uint256 index, uint256 seed) public view {
         size = within(size, 1, 70);
         index = within(index, 0, size - 1);

@@ -7,8 +7,8 @@ import {Cheats, Vm} from "./Cheats.sol";
 import {Reference} from "./Reference.sol";
 
 /// @title What the tests stand on: the escrow, a token, a seller, a buyer, somebody else, and sales of a few chunks
-/// @dev The escrow is the one whose code the Python package ships, or, where the environment says `source`, as where
-/// coverage is counted and mutants are tried, the one that was compiled just now.
+/// @dev The escrow is the one whose code the Python package ships, unless BLINDFAIR_CODE in the environment names a folder
+/// with another, as where mutants are tried, or says `compiled`: the runner's own, as where coverage is counted.
 abstract contract Market is Cheats {
     IDataExchange.State internal constant NONE = IDataExchange.State.None;
     IDataExchange.State internal constant LOCKED = IDataExchange.State.Locked;
@@ -77,10 +77,13 @@ abstract contract Market is Cheats {
         exchange.deposit(address(token), DEPOSIT);
     }
 
-    function _deploy(string memory name, string memory folder) internal returns (address) {
-        bool compiled = keccak256(bytes(vm.envOr("BLINDFAIR_CODE", "shipped"))) == keccak256("source");
+    function _deploy(string memory name, string memory shipped) internal returns (address) {
+        string memory code = vm.envOr("BLINDFAIR_CODE", "shipped");
+        if (keccak256(bytes(code)) == keccak256("compiled")) {
+            return vm.deployCode(string.concat(name, ".sol:", name));
+        }
         return vm.deployCode(
-            compiled ? string.concat(name, ".sol:", name) : string.concat(folder, name, ".json")
+            string.concat(keccak256(bytes(code)) == keccak256("shipped") ? shipped : code, name, ".json")
         );
     }
 
