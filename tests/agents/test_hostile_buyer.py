@@ -140,14 +140,35 @@ def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str
     assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
 
 
+SIGNS = projected(Projection.signs(K, bytes(32)))
+
+
 @pytest.mark.parametrize(
-    "policy", [replace(SELLER_POLICY, most_memory=10**6), replace(SELLER_POLICY, most_products=10**5)]
+    ("policy", "large", "small", "error"),
+    [
+        (
+            replace(SELLER_POLICY, most_memory=5 * 10**6),
+            wide_model(4000) | SIGNS,
+            wide_model(400) | SIGNS,
+            "UnusableModel",
+        ),
+        (
+            replace(SELLER_POLICY, most_products=10**9),
+            wide_model(400) | projected(Projection.identity(400)) | {"dimension": 400},
+            wide_model(40) | projected(Projection.identity(40)) | {"dimension": 40},
+            "ShapeMismatch",
+        ),
+    ],
+    ids=["memory of a wide model", "work for many coordinates"],
 )
-def test_a_request_that_takes_too_much_is_refused(beside: Callable[[str], World], policy: SellerPolicy) -> None:
+def test_a_request_that_takes_too_much_is_refused(
+    beside: Callable[[str], World], policy: SellerPolicy, large: Change, small: Change, error: str
+) -> None:
+    """Refused for its size alone; a smaller one gets as far as its next fault."""
     parties = make_parties(beside("requested"), seller_policy=policy)
-    large = replace(taken_out(parties), **wide_model(400), **projected(Projection.signs(K, bytes(32))))
-    assert said_to(parties, parties.buyer, {"large": large}) == {"large": "TooCostly"}
-    assert said_to(parties, parties.buyer, {"small": replace(large, **wide_model(40))})["small"] == "UnusableModel"
+    request = taken_out(parties)
+    assert said_to(parties, parties.buyer, {"large": replace(request, **large)}) == {"large": "TooCostly"}
+    assert said_to(parties, parties.buyer, {"small": replace(request, **small)}) == {"small": error}
 
 
 def test_by_default_a_seller_of_many_records_computes_no_huge_rows() -> None:

@@ -85,7 +85,7 @@ def _leave_room_for(size: int) -> None:
 
 
 def main(what: str, failure: str, writes: str, name: str, folder: str, source: str, query: str) -> None:
-    """Encode rows or evaluate a query, and fail at the n-th file: `die`, or so many bytes that each next one may have."""
+    """Encode rows or evaluate a query, and fail at the n-th file: `die`, or the bytes that each next one may have."""
     _fail_after(int(writes), _die if failure == "die" else lambda: _leave_room_for(int(failure)))
     rows = np.load(source, mmap_mode="r", allow_pickle=False)
     if what == "encode":

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from on_disk import N, Interrupting, asked, encoded, files, in_a_child, random_rows
 from numpy.typing import NDArray
+from on_disk import Interrupting, N, asked, encoded, files, in_a_child, random_rows
 
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.encode import encode_column
@@ -48,7 +48,7 @@ def assert_holds(matrix: EncodedMatrix, rows: NDArray[np.int16]) -> None:
 @pytest.mark.parametrize("n", [1, N, N + 1, 2 * N + 77])
 def test_blocks_are_the_columns_that_seal_would_multiply(parameters: ParameterSet, n: int, tmp_path: Path) -> None:
     rows = random_rows(n, K)
-    rows[: N, 1] = 0
+    rows[:N, 1] = 0
     rows[0, 0], rows[-1, 0] = -2047, 2047
     matrix = encoded(tmp_path, rows, parameters)
     assert_holds(matrix, rows)

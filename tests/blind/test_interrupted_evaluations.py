@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hostile_buyer import phase_of, secret_key_of, ternary_secret
 from numpy.typing import NDArray
-from on_disk import N, Interrupting, asked, encoded, files, in_a_child, random_rows
+from on_disk import Interrupting, N, asked, encoded, files, in_a_child, random_rows
 
 from blindfair.blind import kernel, stream
 from blindfair.blind.decrypt import decrypt_reply
@@ -78,7 +78,7 @@ def test_fewer_bits_round_as_they_do_in_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gone", [["part-00-000000"], ["part-00-000003", "part-00-000005"], [], None])
-def test_parts_that_are_gone_are_made_again_to_the_byte_and_no_others(begun: Evaluation, gone: list[str] | None) -> None:
+def test_parts_that_are_gone_are_made_again_to_the_byte(begun: Evaluation, gone: list[str] | None) -> None:
     """None: all of them, and the opened queries too."""
     folder = begun.shelf.path  # type: ignore[attr-defined]
     reply = finish(begun)

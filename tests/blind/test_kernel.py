@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 from blindfair.blind import kernel
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.layout import aligned, column_of, columns_shape, halved, joined, put_columns, put_coordinate
-from blindfair.blind.layout import queries_shape
+from blindfair.blind.layout import (
+    aligned,
+    column_of,
+    columns_shape,
+    halved,
+    joined,
+    put_columns,
+    put_coordinate,
+    queries_shape,
+)
 from blindfair.blind.multiply import multiply, multiply_by_seal
 from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet
 from blindfair.blind.query import encrypt_queries
@@ -117,9 +125,7 @@ def test_more_threads_than_tiles() -> None:
     assert (kernel.sums([columns], queries, PRIMES, threads=4) == kernel.sums([columns], queries, PRIMES)).all()
 
 
-def laid_out(
-    k: int, m: int, blocks: int, make: Callable[[tuple[int, ...], int], Words]
-) -> tuple[list[Words], Words]:
+def laid_out(k: int, m: int, blocks: int, make: Callable[[tuple[int, ...], int], Words]) -> tuple[list[Words], Words]:
     """Whole polynomials of residues as `put_columns` and `put_coordinate` lay them out."""
     columns = [aligned(columns_shape(DEFAULT, k)) for _ in range(blocks)]
     queries = aligned(queries_shape(DEFAULT, m, k))

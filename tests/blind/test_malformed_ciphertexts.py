@@ -260,9 +260,7 @@ def test_a_seed_used_twice(encoded: EncodedRows, asked: Asked, number: int, copi
 @pytest.mark.parametrize("number", [0, 10, 11, 12])
 @pytest.mark.parametrize("prime", [0, 1])
 @pytest.mark.parametrize("coefficient", [0, 8191])
-def test_residues_out_of_range(
-    encoded: EncodedRows, asked: Asked, number: int, prime: int, coefficient: int
-) -> None:
+def test_residues_out_of_range(encoded: EncodedRows, asked: Asked, number: int, prime: int, coefficient: int) -> None:
     """The prime itself is a second encoding of zero."""
     start = HEAD + number * (SEED + POLYNOMIAL) + SEED
     data = int.from_bytes(asked[0], "big")
@@ -294,9 +292,7 @@ def test_replies_with_an_impossible_precision(asked: Asked, reply: bytes, precis
     ],
     ids=["first polynomial zero", "polynomials swapped", "random"],
 )
-def test_made_up_replies_give_no_scores(
-    asked: Asked, reply: bytes, forge: Callable[[bytes, bytes], bytes]
-) -> None:
+def test_made_up_replies_give_no_scores(asked: Asked, reply: bytes, forge: Callable[[bytes, bytes], bytes]) -> None:
     middle = (REPLY_HEAD + len(reply)) // 2
     forged = reply[:REPLY_HEAD] + forge(reply[REPLY_HEAD:middle], reply[middle:])
     with pytest.raises(MalformedCiphertext):
