@@ -140,35 +140,23 @@ def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str
     assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
 
 
-SIGNS = projected(Projection.signs(K, bytes(32)))
-
-
 @pytest.mark.parametrize(
-    ("policy", "large", "small", "error"),
-    [
-        (
-            replace(SELLER_POLICY, most_memory=5 * 10**6),
-            wide_model(4000) | SIGNS,
-            wide_model(400) | SIGNS,
-            "UnusableModel",
-        ),
-        (
-            replace(SELLER_POLICY, most_products=10**9),
-            wide_model(400) | projected(Projection.identity(400)) | {"dimension": 400},
-            wide_model(40) | projected(Projection.identity(40)) | {"dimension": 40},
-            "ShapeMismatch",
-        ),
-    ],
-    ids=["memory of a wide model", "work for many coordinates"],
+    "policy", [replace(SELLER_POLICY, most_memory=3 * 10**6), replace(SELLER_POLICY, most_products=118 * 10**6)]
 )
-def test_a_request_that_takes_too_much_is_refused(
-    beside: Callable[[str], World], policy: SellerPolicy, large: Change, small: Change, error: str
-) -> None:
-    """Refused for its size alone; a smaller one gets as far as its next fault."""
+def test_a_request_that_takes_too_much_is_refused(beside: Callable[[str], World], policy: SellerPolicy) -> None:
     parties = make_parties(beside("requested"), seller_policy=policy)
-    request = taken_out(parties)
-    assert said_to(parties, parties.buyer, {"large": replace(request, **large)}) == {"large": "TooCostly"}
-    assert said_to(parties, parties.buyer, {"small": replace(request, **small)}) == {"small": error}
+    large = replace(taken_out(parties), **wide_model(4000), **projected(Projection.signs(K, bytes(32))))
+    assert said_to(parties, parties.buyer, {"large": large}) == {"large": "TooCostly"}
+    assert said_to(parties, parties.buyer, {"small": replace(large, **wide_model(40))})["small"] == "UnusableModel"
+
+
+@pytest.mark.parametrize(("less", "answers"), [(1, {"asked": "TooCostly"}), (0, {"reply": "reply"})])
+def test_rows_that_do_not_fit_on_the_disk_are_refused(
+    beside: Callable[[str], World], less: int, answers: dict[str, str]
+) -> None:
+    policy = replace(SELLER_POLICY, most_disk=2 * OFFERED * K - less)
+    parties = make_parties(beside("requested"), seller_policy=policy)
+    assert said_to(parties, parties.buyer, {"asked": taken_out(parties)}) == answers
 
 
 def test_by_default_a_seller_of_many_records_computes_no_huge_rows() -> None:
@@ -176,12 +164,17 @@ def test_by_default_a_seller_of_many_records_computes_no_huge_rows() -> None:
         return RequestCost.of(wide(width), projection, records=records, queries=1)
 
     cost(2 * 10**5, 300, Projection.signs(256, bytes(32))).check(SELLER_POLICY)
-    for records, projection in (
-        (2**20, Projection.identity(4096)),
-        (10**6, Projection.signs(16, bytes(32))),
-        (10**5, Projection.signs(4096, bytes(32))),
+    # Real numbers are in memory a batch at a time, so that many records alone are not too many.
+    cost(10**6, 4096, Projection.signs(16, bytes(32))).check(SELLER_POLICY)
+    assert (
+        cost(10**6, 4096, Projection.signs(16, bytes(32))).memory
+        == cost(10**5, 4096, Projection.signs(16, bytes(32))).memory
+    )
+    for records, projection, what in (
+        (2**20, Projection.identity(4096), "disk"),
+        (10**5, Projection.signs(4096, bytes(32)), "multiplications"),
     ):
-        with pytest.raises(TooCostly):
+        with pytest.raises(TooCostly, match=what):
             cost(records, 4096, projection).check(SELLER_POLICY)
 
 

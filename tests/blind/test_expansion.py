@@ -1,4 +1,4 @@
-"""One ciphertext becomes one for each coordinate: the right ones, with the noise and work that are reckoned with."""
+"""One ciphertext becomes one for each coordinate: the right ones, with the noise and the work that are reckoned."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -78,7 +78,9 @@ def test_fewer_bits_round_as_they_do_in_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gone", [["part-00-000000"], ["part-00-000003", "part-00-000005"], [], None])
-def test_parts_that_are_gone_are_made_again_to_the_byte(begun: Evaluation, gone: list[str] | None) -> None:
+def test_parts_that_are_gone_are_made_again_to_the_byte_and_only_they(
+    begun: Evaluation, gone: list[str] | None
+) -> None:
     """None: all of them, and the opened queries too."""
     folder = begun.shelf.path  # type: ignore[attr-defined]
     reply = finish(begun)
