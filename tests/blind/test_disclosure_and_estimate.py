@@ -156,13 +156,22 @@ def test_the_privacy_page_quotes_the_numbers_of_the_parameters_and_tests_that_ex
         f"| 2^{math.log2(DEFAULT.drowning_bound()):.2f} |",
         f"| {DEFAULT.hiding_bits():.2f} bits |",
         f"| {DEFAULT.bits_per_record():.5f} bits |",
-        f"| {16 * DEFAULT.mask_columns} bits |",
+        f"| {DEFAULT.mask_bits * DEFAULT.mask_columns} bits |",
+        f"{DEFAULT.mask_columns} columns of uniform {DEFAULT.mask_bits}-bit numbers",
+        f"up to 2^{math.log2(EXPANDED.coordinate_noise):.2f} in place of",
+        f"columns 2^{math.log2(EXPANDED.worst_noise):.2f}, hiding {EXPANDED.hiding_bits():.2f} bits",
+        f"{math.prod(EXPANDED.key_primes).bit_length()} bits of modulus",
+        *(
+            f"{Disclosure.of(parameters, records=10**6, queries=1).hiding_bits_total:.2f} {way}"
+            for parameters, way in ((DEFAULT, "bits with coordinates"), (EXPANDED, "expanded"))
+        ),
         f"{math.ceil(needed)} are needed",
         f"t = {DEFAULT.plain_modulus}",
         f"t = {small.plain_modulus}: b = {small.bits_per_record():.5f}, hiding {small.hiding_bits():.2f} bits",
     ):
         assert quoted in page, quoted
-    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    here, agents = Path(__file__).parent, Path(__file__).parents[1] / "agents"
+    tests = "".join(path.read_text(encoding="utf-8") for room in (here, agents) for path in room.glob("test_*.py"))
     named = re.findall(r"`(test_\w+)`", page)
     assert len(named) > 10
     assert not [name for name in named if f"def {name}(" not in tests]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hostile_buyer import HostileBuyer, phase_of, secret_key_of, ternary_secret
 from numpy.typing import NDArray
-from scipy.stats import chisquare, kstest
+from scipy.stats import chisquare, ks_2samp, kstest
 
 from blindfair.blind import hiding
 from blindfair.blind.evaluate import encode_rows, evaluate
@@ -147,6 +147,28 @@ def test_mask_columns_are_full_range_and_never_repeat(parameters: ParameterSet) 
     shifted = first.astype(np.int64).ravel() + half
     assert chisquare(np.bincount(shifted >> (bits - 8), minlength=256)).pvalue > ALPHA
     assert chisquare(np.bincount(shifted % 256, minlength=256)).pvalue > ALPHA
+
+
+@SETS
+def test_a_margin_that_is_broken_would_be_seen(parameters: ParameterSet) -> None:
+    """Noise with and without the worst that depends on rows beneath it, 65,536 coefficients of each: alike at the
+    stated bound, told apart where the bound is 32 times that worst in place of 2^40 times. What lies between rests on
+    the sum of the sizes (test_parameter_sets.py), not on samples."""
+
+    def p_value(bound: int) -> float:
+        bare, shifted = (
+            np.array(
+                centred(
+                    hiding.symmetric_residues(parameters.data_primes, bound, 65_536, stream()), parameters.data_primes
+                ),
+                dtype=np.float64,
+            )
+            for _ in range(2)
+        )
+        return float(ks_2samp(bare, shifted + float(parameters.worst_noise)).pvalue)
+
+    assert p_value(parameters.drowning_bound()) > ALPHA
+    assert p_value(32 * parameters.worst_noise) < ALPHA
 
 
 # --- the stream that all noise comes from --------------------------------------------------------------------------

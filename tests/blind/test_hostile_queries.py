@@ -5,7 +5,7 @@ it is: what the attacker extracts stays within `Disclosure`. docs/privacy.md has
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -169,18 +169,17 @@ def entries_from_the_second_polynomial(rows: NDArray[np.int16], parameters: Para
     reply = evaluate(encode_rows(parameters, rows), query.to_bytes())
     second = EncryptedScores.from_bytes(parameters, reply, 1, 1).ciphertexts[0][1, 0]
 
-    def first_coefficients(transformed: Sequence[Any]) -> list[list[int]]:
+    def first_coefficients(ciphertexts: Iterable[Any]) -> list[list[int]]:
         """Of the second polynomial of each ciphertext, scaled down to Q'. The buyer computes what the seller does."""
         found = []
-        for ciphertext in transformed:
-            buyer.seal.evaluator.transform_from_ntt_inplace(ciphertext)
+        for ciphertext in ciphertexts:
             residues = buyer.seal.ciphertext_words(ciphertext)[1, :, :equations]
             p, r = parameters.data_primes
             lifted = [int(a) + p * ((int(b) - int(a)) * pow(p, -1, r) % r) for a, b in residues.T]
             found.append([value * SMALL_Q // Q for value in lifted])
         return found
 
-    masks = first_coefficients(expand.transformed(buyer.seal, query.zeros, buyer.seal.sum_level))
+    masks = first_coefficients(expand.open_encryptions(buyer.seal, query.zeros, buyer.seal.sum_level))
     offset = [sum(column) for column in zip(*masks, strict=True)]
     maps = first_coefficients(expand.open_query(buyer.seal, query, 0))
     lattice = [[int(i == j) for j in range(k)] + maps[i] + [0] for i in range(k)]

@@ -63,7 +63,6 @@ def decrypts_to(encrypted: EncryptedQueries, key: Any) -> list[int]:
     values = []
     for ciphertext in open_query(seal, encrypted, 0):
         plaintext = sealapi.Plaintext()
-        seal.evaluator.transform_from_ntt_inplace(ciphertext)
         decryptor.decrypt(ciphertext, plaintext)
         value = int(seal.plaintext_words(plaintext)[0])
         values.append(value - modulus if value > modulus // 2 else value)

@@ -22,7 +22,7 @@ def test_modulus_is_within_the_tightened_128_bit_table(parameters: ParameterSet)
 
 
 def noise_of_a_coordinate(parameters: ParameterSet) -> int:
-    """As `coordinate_noise` derives it, for a tree of depth 9 whose levels 8, 6 and 3 have keys: level i applies the
+    """As `coordinate_noise` derives it, for a tree of depth 9 whose levels 8, 7 and 5 have keys: level i applies the
     key of the next of these 2^(distance) times, and each key switch adds the rounding of two polynomials and, for each
     prime, N products of a digit and an error over the special prime."""
     if parameters.expansion_prime is None:
@@ -31,7 +31,7 @@ def noise_of_a_coordinate(parameters: ParameterSet) -> int:
     primes = (*parameters.data_primes, parameters.expansion_prime)
     switching = math.ceil(Fraction(n * 21 * sum(primes), parameters.special_prime)) + n // 2 + 1
     noise = 22
-    for times in (8, 4, 2, 1, 4, 2, 1, 2, 1):
+    for times in (32, 16, 8, 4, 2, 1, 2, 1, 1):
         noise = 2 * noise + times * switching
     return math.ceil(Fraction(noise, parameters.expansion_prime)) + n // 2 + 1
 
