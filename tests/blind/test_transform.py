@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from blindfair.blind.transform import roots_of, transform, values_of
 
 from blindfair.blind import kernel
 from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet
 from blindfair.blind.seal import Words, engine
+from blindfair.blind.transform import roots_of, transform, values_of
 from blindfair.protocol.errors import ScoringError, ShapeMismatch
 
 N = DEFAULT.ring_degree
