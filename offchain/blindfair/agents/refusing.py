@@ -1,15 +1,35 @@
-"""What a party is told of an error in what it sent (PROTOCOL 8)."""
+"""How a seller says no: what it tells, and whom it can tell it sealed (PROTOCOL 8, 9)."""
 
-from blindfair.protocol.errors import BlindfairError, BudgetExhausted
-from blindfair.protocol.messages import Refusal
-from blindfair.protocol.quantities import Digest
+import contextlib
+
+from blindfair.agents.agent import Agent
+from blindfair.protocol.errors import BlindfairError, BudgetExhausted, MalformedMessage
+from blindfair.protocol.messages import Envelope, Message, Refusal, Request
+from blindfair.protocol.quantities import Address
+from blindfair.protocol.sealing import check_sealing_key
 
 
-def refusal_of(message: Digest, error: BlindfairError) -> Refusal:
-    """The refusal of a message.
+class Refusing:
+    """The refusals of one seller."""
 
-    What a counterparty wrote may stand in the error, and is not to come back as something that no message holds. How
-    far a budget is used up is other buyers' business.
-    """
-    said = error.what if isinstance(error, BudgetExhausted) else str(error)
-    return Refusal(message, error.name, "".join(letter if letter.isprintable() else "?" for letter in said))
+    def __init__(self, seller: Agent) -> None:
+        self._seller = seller
+
+    def say_no(self, envelope: Envelope, message: Message, error: BlindfairError) -> None:
+        """Tell the sender of a message why it is not taken. Raises Undeliverable."""
+        # What a counterparty wrote may stand in the error, and is not to come back as something that no message holds.
+        # How far a budget is used up is other buyers' business.
+        said = error.what if isinstance(error, BudgetExhausted) else str(error)
+        reason = "".join(letter if letter.isprintable() else "?" for letter in said)
+        step, refusal = f"refusal:{envelope.digest.hex()}", Refusal(envelope.digest, error.name, reason)
+        self._seller.mail.write(step, lambda: refusal)
+        self._seller.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
+
+    def _key_of(self, sender: Address, message: Message) -> bytes | None:
+        """What a refusal is sealed to; None for a stranger, whom it tells only what was wrong with a public message."""
+        if isinstance(message, Request):
+            with contextlib.suppress(MalformedMessage):
+                check_sealing_key(message.buyer_hpke)
+                return message.buyer_hpke
+        known = self._seller.journal.intent(f"hpke-of:{sender}")
+        return None if known is None else bytes.fromhex(known)

@@ -19,7 +19,7 @@ from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.opening import open_record
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
-from blindfair.agents.refusing import refusal_of
+from blindfair.agents.refusing import Refusing
 from blindfair.agents.row_store import RowStore
 from blindfair.agents.rows import estimate_rows
 from blindfair.agents.scoring import Scoring
@@ -38,11 +38,9 @@ from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import Delivery as EncryptedDelivery
 from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.errors import (
-    BlindfairError,
     Expired,
     FieldMismatch,
     JournalDamaged,
-    MalformedMessage,
     MessageError,
     MessageTooLarge,
     ScoringError,
@@ -79,7 +77,7 @@ from blindfair.protocol.quantities import (
     Secret,
     Timestamp,
 )
-from blindfair.protocol.sealing import check_sealing_key, delivery_info, seal
+from blindfair.protocol.sealing import delivery_info, seal
 
 TOLD = (MessageError, ScoringError)
 """Errors that are about what the counterparty sent, and are told to it. All others are the owner's to see to."""
@@ -99,6 +97,7 @@ class Seller(Agent):
         self._store = RowStore(directory / "rows", self._secret)
         self._scoring = Scoring(directory / "scoring", stock.terms.precision_bits, self.tell)
         self._orders = SellerOrders(self, policy)
+        self._refusing = Refusing(self)
         self._given = Allowance(policy.most_listings, Seconds(3600))
         self._committed = False
 
@@ -138,10 +137,9 @@ class Seller(Agent):
         return not self._orders.open_offers() and not self._orders.to_withdraw()
 
     def _check_letter(self, sender: Address | None, size: int) -> None:
-        """See `mail.Door`. Whoever it is: what is not unsealed is not answered, and its sender would wait for ever."""
-        most = self._policy.most_letter
-        if size > most:
-            raise MessageTooLarge("The message is larger than this seller reads", expected=f"<= {most}", found=size)
+        """See `mail.Door`. The same for everybody: what is not unsealed is not answered, and its sender would wait."""
+        if size > self._policy.most_letter:
+            raise MessageTooLarge("This seller reads less", expected=f"<= {self._policy.most_letter}", found=size)
 
     # --- one step --------------------------------------------------------------------------------------------------
 
@@ -179,7 +177,7 @@ class Seller(Agent):
             self.mail.refuse(handle, error)
         except TOLD as error:
             with contextlib.suppress(Undeliverable):
-                self._say_no(envelope, message, error)
+                self._refusing.say_no(envelope, message, error)
             self.mail.refuse(handle, error)
         else:
             self.mail.done(handle)
@@ -200,20 +198,6 @@ class Seller(Agent):
                 self._hear(envelope, message)
             case _:
                 raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
-
-    def _say_no(self, envelope: Envelope, message: Message, error: BlindfairError) -> None:
-        step = f"refusal:{envelope.digest.hex()}"
-        self.mail.write(step, lambda: refusal_of(envelope.digest, error))
-        self.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
-
-    def _key_of(self, sender: Address, message: Message) -> bytes | None:
-        """What a refusal is sealed to; None for a stranger, whom it tells only what was wrong with a public message."""
-        if isinstance(message, Request):
-            with contextlib.suppress(MalformedMessage):
-                check_sealing_key(message.buyer_hpke)
-                return message.buyer_hpke
-        known = self.journal.intent(f"hpke-of:{sender}")
-        return None if known is None else bytes.fromhex(known)
 
     def _list(self, envelope: Envelope, inquiry: Inquiry) -> None:
         if inquiry.listing != self.listing:
