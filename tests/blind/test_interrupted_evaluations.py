@@ -20,7 +20,7 @@ from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, Parame
 from blindfair.blind.reply import EncryptedScores, reply_size
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import Evaluation, finish, start_evaluation
-from blindfair.protocol.errors import FieldMismatch, FileMissing, MalformedCiphertext, MalformedFile, ShapeMismatch
+from blindfair.protocol.errors import EvaluationDiffers, FileMissing, MalformedCiphertext, MalformedFile, ShapeMismatch
 
 K, RECORDS = 2, 5 * N + 3
 QUERIES = np.array([[300, -400], [-1, 2]])
@@ -107,7 +107,7 @@ def test_jobs_give_the_same_bytes_in_any_order_and_any_number_of_times(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stream, "BLOCKS_AT_ONCE", 4)
+    monkeypatch.setattr(stream, "JOB_BYTES", 4 * 2**17 * K)
     reply = finish(begun)
     other = tmp_path_factory.mktemp("other")
     shutil.copy(begun.shelf.path / "noise.key", other)  # type: ignore[attr-defined]
@@ -140,7 +140,7 @@ def test_threads_and_the_kernel_change_no_byte(
 
 
 def test_progress_counts_from_where_it_was(begun: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "BLOCKS_AT_ONCE", 4)
+    monkeypatch.setattr(stream, "JOB_BYTES", 4 * 2**17 * K)
     jobs = list(begun.jobs())
     begun.open_queries(0)
     begun.run(jobs[0])
@@ -150,7 +150,7 @@ def test_progress_counts_from_where_it_was(begun: Evaluation, monkeypatch: pytes
 
 
 def test_a_reply_before_its_parts(begun: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "BLOCKS_AT_ONCE", 4)
+    monkeypatch.setattr(stream, "JOB_BYTES", 4 * 2**17 * K)
     begun.open_queries(0)
     begun.run(next(begun.jobs()))
     with pytest.raises(FileMissing, match="part-00-000004"):
@@ -254,7 +254,7 @@ def test_a_folder_serves_one_query_on_these_rows_only(matrix: EncodedMatrix, que
         lambda: start_evaluation(encoded(tmp_path / "m1", other_rows), query, folder),
         lambda: start_evaluation(encoded(tmp_path / "m2", other_rows[:-1]), query, folder),
     ):
-        with pytest.raises(FieldMismatch, match="another evaluation"):
+        with pytest.raises(EvaluationDiffers, match="another evaluation"):
             other()
     assert files(tmp_path / "e") == before
 
@@ -298,9 +298,9 @@ def test_a_damaged_file_is_named(begun: Evaluation, name: str, spoil: Callable[[
     path = folder / name
     whole = path.read_bytes()
     path.write_bytes(spoil(whole))
-    with pytest.raises((MalformedFile, FieldMismatch)) as caught:
+    with pytest.raises((MalformedFile, EvaluationDiffers)) as caught:
         finish(start_evaluation(begun.matrix, asked_again(begun), Directory(folder)))
-    assert name in str(caught.value) or isinstance(caught.value, FieldMismatch)
+    assert name in str(caught.value) or isinstance(caught.value, EvaluationDiffers)
     assert whole.hex()[:32] not in str(caught.value), "no noise key in an error"
 
 
