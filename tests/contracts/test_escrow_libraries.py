@@ -15,6 +15,8 @@ from web3.exceptions import Web3RPCError
 
 from blindfair.chain.abi import decode_output
 from blindfair.protocol.hashing import keccak256, sha256
+from blindfair.protocol.merkle import MerkleTree, leaf_hash
+from blindfair.protocol.quantities import Digest
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -135,7 +137,20 @@ def root_by_rfc(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> by
     return r if sn == 0 else None
 
 
+@pytest.mark.parametrize("size", range(66, 71))
+def test_every_path_of_trees_beyond_those_of_the_vectors(harness: Harness, size: int) -> None:
+    """With the paths of the vectors, every place of every tree of 1 to 70 leaves; a damaged path leads elsewhere."""
+    leaves = [leaf_hash(b"leaf %d" % i) for i in range(size)]
+    tree = MerkleTree(leaves)
+    for index, leaf in enumerate(leaves):
+        path = list(tree.path(index))
+        assert harness.climb(leaf, index, size, path) == (len(path), tree.root)
+        path[index % len(path)] = Digest(bytes(32))
+        assert harness.climb(leaf, index, size, path)[1] != tree.root
+
+
 SIZES = [2**20, 2**20 + 1, 2**31 - 1, 2**31, 2**31 + 1, 2**32 - 2, 2**32 - 1]
+SIZES += [random.Random(seed).randrange(2, 2**32) for seed in range(8)]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -16,9 +16,13 @@ import {TwoToken} from "../tokens/TwoToken.sol";
 import {Vm} from "./Cheats.sol";
 import {Market} from "./Market.sol";
 
-/// @title A receiver of ether that says no, with words
+/// @title A receiver of ether, and a token, that says no, with words
 contract Unwilling {
     error NotToday();
+
+    function balanceOf(address) external pure returns (uint256) {
+        revert NotToday();
+    }
 
     receive() external payable {
         revert NotToday();
@@ -101,6 +105,13 @@ contract BalancesTest is Market {
         vm.expectRevert(abi.encodeWithSelector(Unwilling.NotToday.selector));
         exchange.withdraw(address(0), 1, unwilling);
         same(exchange.freeBalance(seller, address(0)), DEPOSIT, "free");
+    }
+
+    function test_a_token_that_tells_no_balance_says_why() public {
+        address unwilling = address(new Unwilling());
+        vm.prank(other);
+        vm.expectRevert(abi.encodeWithSelector(Unwilling.NotToday.selector));
+        exchange.deposit(unwilling, 1);
     }
 
     /// @dev What cannot be paid by a push, is not; and a push does not revert.

@@ -12,9 +12,9 @@ contract DisputeTest is Market {
     function test_the_faulty_chunk_is_proven_and_no_other(uint256 chunks, uint256 faulty, uint256 length, uint256 seed)
         public
     {
-        chunks = within(chunks, 1, 9);
+        chunks = within(chunks, 1, 5);
         faulty = within(faulty, 0, chunks - 1);
-        length = within(length, 16, 200);
+        length = within(length, 16, 140);
         Sale memory sale = _saleOf(_delivery(chunks, faulty, length, seed));
         _reveal(sale);
         uint256 before = buyer.balance;

@@ -100,6 +100,20 @@ contract EndingsTest is Market {
         exchange.release(offer);
     }
 
+    /// @dev The smallest are drawn for certain.
+    function test_a_bond_of_any_size_comes_back(uint128 drawn) public {
+        uint128[3] memory bonds = [0, 1, uint128(within(drawn, 0, DEPOSIT))];
+        for (uint256 i; i < 3; ++i) {
+            Sale memory sale = _sale(address(0));
+            (sale.offer.bond, sale.offer.nonce) = (bonds[i], 20 + i);
+            _reveal(sale);
+            same(exchange.freeBalance(seller, address(0)), DEPOSIT - bonds[i], "posted");
+            vm.prank(buyer);
+            exchange.release(sale.offer);
+            same(exchange.freeBalance(seller, address(0)), DEPOSIT, "back");
+        }
+    }
+
     function test_a_word_for_another_order_releases_nothing(uint256 nonce) public {
         Sale memory sale = _sale(address(0));
         _reveal(sale);

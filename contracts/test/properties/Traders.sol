@@ -40,9 +40,9 @@ contract Traders is Market {
         }
         address[3] memory accounts = [seller, buyer, other];
         for (uint256 i; i < 6; ++i) {
-            (address account, address money) = (accounts[i / 2], _money(i));
-            outside[account][money] = _held(account, money);
-            free[account][money] = exchange.freeBalance(account, money);
+            (address owner, address in_) = (accounts[i / 2], _money(i));
+            outside[owner][in_] = _held(owner, in_);
+            free[owner][in_] = exchange.freeBalance(owner, in_);
         }
     }
 

@@ -40,7 +40,7 @@ def multiply_by_seal(seal: Engine, columns: Sequence[Words], queries: Words) -> 
                 product = sealapi.Ciphertext()
                 seal.evaluator.multiply_plain(factor, plaintext, product)
                 if is_zero:
-                    seal.evaluator.add_inplace(sealapi.Ciphertext(product), product)
+                    seal.evaluator.add(product, product, sealapi.Ciphertext())
                 elif totals[block][query] is None:
                     totals[block][query] = product
                 else:
