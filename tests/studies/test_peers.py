@@ -16,6 +16,7 @@ from blindfair.influence.gradients import record_gradients
 from blindfair.protocol import errors
 from blindfair.protocol.documents import Document
 from blindfair.studies.__main__ import main
+from blindfair.studies.jobs import peer_jobs
 from blindfair.studies.peers import datamodels
 from blindfair.studies.peers.datamodels import DISPLACEMENT, datamodelling_score, run_datamodels
 from blindfair.studies.peers.measures import all_measures
@@ -246,6 +247,12 @@ def test_the_report_says_where_we_are_behind(documents: list[Document], tmp_path
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(errors.CannotWrite):
         write_peers(documents, tmp_path / "file" / "x", None, quick=True)
+
+
+def test_the_jobs_are_a_quarter_of_an_hour_and_the_quick_ones_some_of_them() -> None:
+    jobs, quick = peer_jobs(False, Path("x")), peer_jobs(True, Path("x"))
+    assert len({job.key for job in jobs}) == len(jobs) and {job.key for job in quick} < {job.key for job in jobs}
+    assert sum(job.seconds for job in jobs) < 25 * 60 and sum(job.seconds for job in quick) < 5 * 60
 
 
 def test_the_command_reports_what_there_is_and_asks_the_program_that_is_named(

@@ -20,16 +20,21 @@ _NEARLY = 0.005
 def write_peers(documents: Sequence[Document], directory: Path, json_path: Path | None, *, quick: bool) -> None:
     """Write `peers.md` into `directory`, and the document to `json_path`. Raises CannotWrite.
 
-    The document has `jobs`, a number, and `tables` as the other study's.
+    The document has `jobs` and `seeds`, numbers, and `tables` as the other study's.
     """
     tables = peer_tables(documents)
+    seeds = len({str(document["key"]).rpartition("/")[2] for document in documents})
     command = f"scripts/study peers{' --quick' if quick else ''} --report DIR"
     head = (
         "# Our scores beside those of other libraries\n\n"
-        f"Made by `{command}` from {len(documents)} jobs; what they are is said in [valuation](../valuation.md). "
-        "Nothing here is written by hand.\n"
+        f"Made by `{command}` from {len(documents)} jobs, seeds: {seeds}; what they are is said in "
+        "[valuation](../valuation.md). Nothing here is written by hand.\n"
     )
-    summary: Document = {"jobs": len(documents), "tables": {table.name: table.to_document() for table in tables}}
+    summary: Document = {
+        "jobs": len(documents),
+        "seeds": seeds,
+        "tables": {table.name: table.to_document() for table in tables},
+    }
     try:
         directory.mkdir(parents=True, exist_ok=True)
         text = "\n".join([head, *(table.to_markdown() for table in tables)])
