@@ -135,7 +135,7 @@ def _ether(token: Address, amount: Wei) -> Wei:
     return amount if token == ETHER else _NOTHING
 
 
-def struct_of(value: Offer | Permit) -> tuple[object, ...]:
+def struct_of(value: Offer | Permit | Authorization) -> tuple[object, ...]:
     """An argument of a call that is a struct."""
     # Both have the fields of the contract's struct in the same order (PROTOCOL 6.5 for offers).
     return tuple(getattr(value, field.name) for field in fields(value))
