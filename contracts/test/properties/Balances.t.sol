@@ -29,6 +29,11 @@ contract Unwilling {
     }
 }
 
+/// @title A receiver of ether that knows no call
+contract Willing {
+    receive() external payable {}
+}
+
 /// @title Money in, lying free, and out
 contract BalancesTest is Market {
     PayoutHarness private harness;
@@ -140,6 +145,7 @@ contract BalancesTest is Market {
         yes(!harness.tryPush(address(0), address(0xb0b), 1), "ether that is not there");
         vm.deal(address(harness), 1 ether);
         yes(!harness.tryPush(address(0), address(new Unwilling()), 1), "a receiver that says no");
+        yes(harness.tryPush(address(0), address(new Willing()), 1), "a receiver without a fallback");
     }
 
     function test_what_comes_in_is_exact(bool more) public {
