@@ -60,7 +60,7 @@ class Scoring:
     def _finished(self, matrix: EncodedMatrix, query: bytes, queries: int, folder: Directory) -> bytes:
         folder.sweep()
         evaluation = start_evaluation(matrix, query, folder, self._precision_bits, queries=queries)
-        return finish(evaluation, self._progress("scores"), threads=len(os.sched_getaffinity(0)))
+        return finish(evaluation, self._progress("scores"), threads=os.cpu_count() or 1)
 
     def forget(self, query: bytes) -> None:
         """Remove what an evaluation left, its noise among it. For when the reply is stored, and for when there will be

@@ -58,6 +58,8 @@ def sums(
     for array, shape in [(queries, (prime_count, tiles, m, k, 2, TILE)), *((block, expected) for block in columns)]:
         if array.shape != shape or array.dtype != np.uint64 or not array.flags.c_contiguous:
             raise ShapeMismatch("an array is not laid out for the kernel", expected=shape, found=array.shape)
+    if threads < 1:
+        raise ShapeMismatch("the kernel needs a thread", expected=">= 1", found=threads)
     if len(primes) != prime_count or max(primes) >= 2**60:
         raise ShapeMismatch("the primes do not fit the kernel", expected=f"{prime_count} below 2^60", found=len(primes))
     results = aligned((len(columns), m, 2, prime_count, tiles * TILE))
