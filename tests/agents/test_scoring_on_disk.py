@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blindfair.agents.scoring import Scoring
+from blindfair.agents.scoring import RESERVE, Scoring
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.parameters import EXPANDED
 from blindfair.blind.query import encrypt_queries
-from blindfair.protocol.errors import TooCostly
+from blindfair.protocol.errors import CannotWrite
 
 RECORDS = IN_MEMORY_BLOCKS * EXPANDED.ring_degree + 5
 QUERIES = np.array([[400_000, -3, 77], [1, 2, -900_000]])
@@ -26,7 +26,7 @@ SELLER = """
 import sys
 from pathlib import Path
 import numpy as np
-from blindfair.agents.scoring import Scoring
+from blindfair.agents.scoring import RESERVE, Scoring
 from blindfair.blind.parameters import EXPANDED
 folder = Path(sys.argv[1])
 scoring = Scoring(folder / "scoring", 32, lambda step, text: print(step, text, flush=True))
@@ -98,6 +98,7 @@ def test_other_rows_make_room_and_too_little_room_is_told(tmp_path: Path, asked:
     scoring.scores(EXPANDED, asked[0], 2, -rows())
     assert len(list((tmp_path / "scoring").glob("matrix-*"))) == 1
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1_000_000})())
-        with pytest.raises(TooCostly, match="no room on the disk"):
-            scoring.scores(EXPANDED, asked[0], 2, rows() // 2)
+        patched.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": RESERVE})())
+        with pytest.raises(CannotWrite, match="no room"):
+            scoring.scores(EXPANDED, asked[0], 2, np.repeat(rows(), 3, axis=0))
+    assert len(list((tmp_path / "scoring").glob("matrix-*"))) == 1, "what is there stays"

@@ -19,7 +19,7 @@ from blindfair.blind.shelf import Directory, Shelf
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import (
     CannotWrite,
-    FieldMismatch,
+    EvaluationDiffers,
     FileMissing,
     InvalidOption,
     MalformedFile,
@@ -115,7 +115,7 @@ def test_a_folder_of_another_evaluation_is_refused(shelf: Shelf, tmp_path: Path)
     for expected in (False, True):
         query = encrypt_queries(PARAMETERS, np.array([[1, 2]]))[0].to_bytes()
         if expected:
-            with pytest.raises(FieldMismatch):
+            with pytest.raises(EvaluationDiffers):
                 start_evaluation(matrix, query, shelf)
         else:
             start_evaluation(matrix, query, shelf)
