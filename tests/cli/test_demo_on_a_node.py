@@ -72,6 +72,7 @@ def small_table(folder: Path) -> Path:
     return folder / "small.csv"
 
 
+@pytest.mark.deep
 def test_where_clock_and_money_are_real_the_honest_trade_alone_is_shown(
     disguised: str, testnet: LocalChain, tmp_path: Path, inside: Inside
 ) -> None:
