@@ -26,7 +26,6 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller_checks import RequestCost
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection, Sides
