@@ -73,7 +73,7 @@ def check_block(rows: NDArray[np.int16]) -> None:
 
 
 def encode_column(seal: Engine, column: NDArray[np.int16] | NDArray[np.int32]) -> Any:
-    """`N` small integers as a SEAL plaintext in NTT form at the level of queries."""
+    """`N` small integers as a SEAL plaintext in NTT form at the level of sums."""
     coefficients = column.astype(np.int64)
     coefficients[coefficients < 0] += seal.parameters.plain_modulus
     plaintext = seal.plaintext(coefficients.astype(np.uint64))
