@@ -1,7 +1,8 @@
 """Bytes, memory and time of an evaluation, told before it starts.
 
-Bytes of messages are exact, those of memory and disk leave out what is small. Times come from doing a few of the very operations on this machine, once in a process, which takes some
-tenths of a second, and from nothing else: no rate of another machine is written here.
+Bytes of messages are exact, those of memory and disk leave out what is small. Times come from doing a few of the very
+operations on this machine, once in a process, which takes some tenths of a second, and from nothing else: no rate of
+another machine is written here.
 """
 
 from __future__ import annotations
