@@ -25,7 +25,7 @@ STEPS = {
     "deposit": "seller",
     "accept": "buyer",
     "reveal": "seller",
-    "release": "buyer",
+    "release": "seller",
     "dispute": "buyer",
     "refund": "buyer",
     "claim": "seller",
