@@ -64,6 +64,15 @@ contract LibrariesTest is Market {
         same(root, Reference.root(leaves, 0, size), "root");
     }
 
+    function test_the_length_of_every_path_in_small_trees_is_the_rfcs() public view {
+        for (uint256 size = 1; size <= 70; ++size) {
+            for (uint256 index; index < size; ++index) {
+                (uint256 length,) = harness.climb(0, index, size, new bytes32[](0));
+                same(length, Reference.pathLength(index, size), "length");
+            }
+        }
+    }
+
     function test_a_path_in_the_largest_trees_is_the_rfcs(uint32 size, uint32 index, uint256 seed) public view {
         vm.assume(size != 0);
         uint256 place = within(index, 0, size - 1);

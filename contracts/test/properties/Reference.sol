@@ -111,24 +111,39 @@ library Reference {
         for (k = 1; 2 * k < size; k *= 2) {}
     }
 
+    /// @notice How many steps section 2.1.3.2 takes until `sn` is 0.
+    function pathLength(uint256 index, uint256 size) internal pure returns (uint256 count) {
+        (uint256 fn, uint256 sn) = (index, size - 1);
+        for (; sn != 0; ++count) {
+            if (fn & 1 == 1 || fn == sn) {
+                while (fn & 1 == 0 && fn != 0) {
+                    fn >>= 1;
+                    sn >>= 1;
+                }
+            }
+            fn >>= 1;
+            sn >>= 1;
+        }
+    }
+
     /// @notice Section 2.1.3.2, step by step: whether the path has the right length, and where it leads.
-    function climb(bytes32 hash, uint256 index, uint256 size, bytes32[] memory steps)
+    function climb(bytes32 hash, uint256 index, uint256 size, bytes32[] memory path_)
         internal
         pure
         returns (bool complete, bytes32 r)
     {
         (uint256 fn, uint256 sn) = (index, size - 1);
         r = hash;
-        for (uint256 i; i < steps.length; ++i) {
+        for (uint256 i; i < path_.length; ++i) {
             if (sn == 0) return (false, r);
             if (fn & 1 == 1 || fn == sn) {
-                r = node(steps[i], r);
+                r = node(path_[i], r);
                 while (fn & 1 == 0 && fn != 0) {
                     fn >>= 1;
                     sn >>= 1;
                 }
             } else {
-                r = node(r, steps[i]);
+                r = node(r, path_[i]);
             }
             fn >>= 1;
             sn >>= 1;

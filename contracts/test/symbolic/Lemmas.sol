@@ -3,7 +3,6 @@ pragma solidity 0.8.37;
 
 import {IDataExchange} from "../../interfaces/IDataExchange.sol";
 import {ChaCha20} from "../../libraries/ChaCha20.sol";
-import {MerkleProof9162} from "../../libraries/MerkleProof9162.sol";
 import {OrderSlot, orderSlot} from "../../libraries/OrderSlot.sol";
 
 /// @title What holds for all inputs of a size, proven by halmos: each function must not fail, whatever its arguments
@@ -125,15 +124,9 @@ contract Lemmas {
         }
     }
 
-    /// @notice The path's length is the one with which the RFC's loop ends.
-    function check_the_length_of_a_path_is_the_rfcs(uint256 index, uint256 size) external pure {
-        if (size == 0 || size > 32 || index >= size) return;
-        (uint256 length,) = _loop(index, size);
-        assert(MerkleProof9162.pathLength(index, size) == length);
-    }
-
     /// @notice No two leaves of a tree have paths of one length with the same sides: a proof for a wrong index, or of a
-    /// wrong length, would be two inputs of SHA-256 with one hash.
+    /// wrong length, would be two inputs of SHA-256 with one hash. That the contract asks for the loop's length is tried for
+    /// every leaf of every small tree (Libraries.t.sol): the solver does not get through a logarithm.
     function check_no_two_leaves_share_a_path(uint256 index, uint256 second, uint256 size) external pure {
         if (size > 32 || index >= size || second >= size || index == second) return;
         (uint256 length, uint256 sides) = _loop(index, size);
