@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from blindfair.protocol.errors import MalformedMessage, MessageTooLarge, SealBroken
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.quantities import Digest, Root
-from blindfair.protocol.sealing import delivery_info, new_sealing_keypair, seal, sealed_size, unseal
+from blindfair.protocol.sealing import check_sealing_key, delivery_info, new_sealing_keypair, seal, sealed_size, unseal
 from protocol.vector_files import Case, each, load, outcome
 from vectors.reference import pattern, sealed_segments
 
@@ -106,6 +106,9 @@ def test_bytes_that_are_no_private_key_do_not_open() -> None:
 def test_a_public_key_that_gives_no_secret_is_refused(public: bytes) -> None:
     with pytest.raises(MalformedMessage):
         seal(public, INFO, b"data")
+    with pytest.raises(MalformedMessage):
+        check_sealing_key(public)
+    check_sealing_key(KEYS.public)
 
 
 def test_contents_beyond_the_limit_are_refused_unopened() -> None:

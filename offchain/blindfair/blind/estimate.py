@@ -16,11 +16,12 @@ import numpy as np
 import tenseal.sealapi as sealapi
 
 from blindfair.blind import expansion, kernel
+from blindfair.blind.columns import lay_out_columns
 from blindfair.blind.encode import encode_column
 from blindfair.blind.expand import open_encryptions, open_query
 from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import NoiseKey
-from blindfair.blind.layout import aligned, columns_shape, put_columns, queries_shape
+from blindfair.blind.layout import TILE, aligned, columns_shape, queries_shape
 from blindfair.blind.matrix import matrix_bytes
 from blindfair.blind.packing import pack
 from blindfair.blind.parameters import ParameterSet
@@ -28,7 +29,6 @@ from blindfair.blind.query import encrypt_queries, query_size
 from blindfair.blind.reply import reply_size
 from blindfair.blind.seal import Words, engine
 from blindfair.blind.stream import blocks_per_job, queries_per_pass
-from blindfair.blind.transform import values_of
 
 IN_MEMORY_BLOCKS = 4
 """Up to so many blocks of records are encoded and held in memory; more go to disk (`matrix.py`). There the coordinates
@@ -178,8 +178,9 @@ class _Trial:
         one = sealapi.Plaintext("1")
         self.encrypt = seconds(lambda: seal.seeded_words(encryptor.encrypt_symmetric(one)))
         self.encode = seconds(lambda: encode_column(seal, column))
-        block = aligned(columns_shape(parameters, 1))
-        self.lay_out = seconds(lambda: put_columns(block, 0, values_of(seal, column[np.newaxis])))
+        together = np.tile(column, (TILE, 1))
+        block = aligned(columns_shape(parameters, TILE))
+        self.lay_out = seconds(lambda: lay_out_columns(seal, block, 0, together)) / TILE
         self.enter = seconds(lambda: seal.transformed_plaintext(words[0]))
         self.leave = seconds(lambda: seal.ciphertext_words(zeros[0]))
         # About what leaving takes: a smaller object, and a product with the key.

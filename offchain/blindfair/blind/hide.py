@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from blindfair.blind import hiding
+from blindfair.blind.columns import lay_out_columns
 from blindfair.blind.expand import lay_out, open_encryptions
-from blindfair.blind.layout import aligned, columns_shape, put_columns, queries_shape
+from blindfair.blind.layout import aligned, columns_shape, queries_shape
 from blindfair.blind.multiply import multiply
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.seal import Engine, Words
-from blindfair.blind.transform import transform, values_of
+from blindfair.blind.transform import transform
 
 
 def lay_out_zeros(seal: Engine, request: EncryptedQueries) -> Words:
@@ -43,7 +44,7 @@ def _cover(seal: Engine, zeros: Words, stream: hiding.NoiseStream, bound: int, s
     parameters = seal.parameters
     masks = hiding.mask_columns(parameters, stream)
     block = aligned(columns_shape(parameters, len(masks)))
-    put_columns(block, 0, values_of(seal, masks))
+    lay_out_columns(seal, block, 0, masks)
     cover: Words = multiply(seal, [block], zeros)[0, 0]
     noise = hiding.drowning_noise(parameters, bound, scores, stream)
     primes = np.array(parameters.data_primes, dtype=np.uint64)[:, None]

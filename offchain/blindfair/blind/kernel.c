@@ -265,8 +265,33 @@ void blindfair_transform(uint64_t *polynomial, size_t degree, uint64_t p, const 
     }
     for (size_t i = 0; i < degree; i++) polynomial[i] = below(below(polynomial[i], 2 * p), p);
 }
-/* Changes with every change of what follows: a compiled kernel may be older than the package. */
-int blindfair_kernel_version(void) { return 1; }
+
+/* Small integers, `count` columns of `length` up to `degree`, each above -p and below p, to columns of a block: transformed
+ * and laid out from coordinate `first` of `coordinates` on. `columns` is where the prime's tiles begin, `work` has room for
+ * 8 polynomials: neighbours in memory are written together. */
+void blindfair_columns(const int32_t *entries, size_t count, size_t length, size_t degree, uint64_t p,
+                       const uint64_t *roots, const uint64_t *quotients, int vectors, uint64_t *work, size_t first,
+                       size_t coordinates, uint64_t *columns) {
+    for (size_t start = 0; start < count; start += TILE) {
+        size_t together = count - start < TILE ? count - start : TILE;
+        for (size_t j = 0; j < together; j++) {
+            const int32_t *column = entries + (start + j) * length;
+            uint64_t *values = work + j * degree;
+            for (size_t i = 0; i < length; i++) values[i] = (uint64_t)(int64_t)column[i] + (p & (uint64_t)((int64_t)column[i] >> 63));
+            for (size_t i = length; i < degree; i++) values[i] = 0;
+            blindfair_transform(values, degree, p, roots, quotients, vectors);
+        }
+        for (size_t tile = 0; tile < degree / TILE; tile++)
+            for (size_t j = 0; j < together; j++) {
+                const uint64_t *values = work + j * degree + TILE * tile;
+                uint64_t *places = columns + TILE * (tile * coordinates + first + start + j);
+                for (size_t i = 0; i < TILE; i++) places[i] = (values[i] & HALF_MASK) | (values[i] >> HALF << 32);
+            }
+    }
+}
+
+/* Changes with every change of the functions here: a compiled kernel may be older than the package. */
+int blindfair_kernel_version(void) { return 2; }
 
 /* 1 if this processor has what `vectors` needs. */
 int blindfair_has_vectors(void) {

@@ -13,13 +13,14 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blindfair.blind.layout import TILE, aligned
 from blindfair.blind.seal import Words
 from blindfair.protocol.errors import ScoringError, ShapeMismatch
 
 _NAME = "_kernel"
-_VERSION = 1
+_VERSION = 2
 
 
 @cache
@@ -111,6 +112,54 @@ def transform(polynomial: Words, prime: int, roots: Words, quotients: Words, *, 
         ctypes.c_void_p(roots.ctypes.data),
         ctypes.c_void_p(quotients.ctypes.data),
         ctypes.c_int(has_vectors() if vectors is None else vectors),
+    )
+
+
+def put_columns(
+    block: Words,
+    start: int,
+    columns: NDArray[np.int32],
+    prime_index: int,
+    prime: int,
+    roots: Words,
+    quotients: Words,
+    *,
+    vectors: bool | None = None,
+) -> None:
+    """Write small integers, `count x n`, modulo the prime of that index, transformed, from coordinate `start` of a
+    block on (`layout.py`). `n` is at most the degree, and the rest zeros; `roots` and `quotients` as for `transform`.
+
+    Raises ShapeMismatch for arrays that do not fit each other, ScoringError where there is no kernel.
+    """
+    found = _loaded()
+    primes, tiles, k, tile = block.shape
+    degree = tiles * tile
+    count, length = columns.shape
+    fits = block.dtype == np.uint64 and block.flags.c_contiguous and tile == TILE
+    fits = fits and columns.dtype == np.int32 and columns.flags.c_contiguous and length <= degree
+    fits = fits and 0 <= start <= start + count <= k and 0 <= prime_index < primes
+    for array in (roots, quotients):
+        fits = fits and array.shape == (degree,) and array.dtype == np.uint64 and array.flags.c_contiguous
+    if not fits or degree < 16 or degree & (degree - 1) or not 2**31 < prime < 2**60:
+        raise ShapeMismatch(
+            "columns do not fit the block",
+            expected=f"at most {k} x {degree} integers of 32 bits",
+            found=f"{count} x {length} from {start} on, {columns.dtype}, prime {prime}",
+        )
+    work = np.empty((TILE, degree), dtype=np.uint64)
+    found.blindfair_columns(
+        ctypes.c_void_p(columns.ctypes.data),
+        ctypes.c_size_t(count),
+        ctypes.c_size_t(length),
+        ctypes.c_size_t(degree),
+        ctypes.c_uint64(prime),
+        ctypes.c_void_p(roots.ctypes.data),
+        ctypes.c_void_p(quotients.ctypes.data),
+        ctypes.c_int(has_vectors() if vectors is None else vectors),
+        ctypes.c_void_p(work.ctypes.data),
+        ctypes.c_size_t(start),
+        ctypes.c_size_t(k),
+        ctypes.c_void_p(block[prime_index].ctypes.data),
     )
 
 

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.blind.columns import lay_out_columns
 from blindfair.blind.encode import check_block, check_rows
 from blindfair.blind.evaluate import Progress
-from blindfair.blind.layout import aligned, columns_shape, put_columns
+from blindfair.blind.layout import aligned, columns_shape
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.seal import Engine, Words, engine
 from blindfair.blind.shelf import Shelf
-from blindfair.blind.transform import values_of
 from blindfair.protocol.errors import MalformedFile, ShapeMismatch
 
 _MAGIC = b"BFM1"
@@ -35,8 +35,8 @@ _HEAD_SIZE = 4096
 """A page, so that mapped words begin at one."""
 
 _HEADER = "matrix.json"
-_COLUMNS_AT_ONCE = 8
-"""Columns that are transformed together: few enough to stay in the cache."""
+_COLUMNS_AT_ONCE = 32
+"""Columns that are turned together: as many entries as a line of the cache has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,4 +186,4 @@ def _holds(shelf: Shelf, name: str, head: bytes, words: int) -> bool:
 
 def _encode(seal: Engine, rows: NDArray[np.int16], block: Words) -> None:
     for start in range(0, rows.shape[1], _COLUMNS_AT_ONCE):
-        put_columns(block, start, values_of(seal, rows[:, start : start + _COLUMNS_AT_ONCE].T))
+        lay_out_columns(seal, block, start, rows[:, start : start + _COLUMNS_AT_ONCE].T)

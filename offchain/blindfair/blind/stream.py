@@ -40,7 +40,7 @@ from blindfair.protocol.errors import EvaluationDiffers, MalformedFile
 PASS_BYTES = 2 * 2**30
 """Memory for the coordinates of the queries that share a pass over the rows."""
 
-JOB_BYTES = 2**29
+JOB_BYTES = 2**30
 """Memory for the columns of a job's blocks, which share the coordinates while these are in the cache."""
 
 _DIGEST_SIZE = 32
