@@ -100,9 +100,11 @@ contract DisputeTest is Market {
         _reveal(sale);
         Delivery memory it = sale.delivery;
         bytes32[] memory path = Reference.path(it.nodes, 1);
-        index = within(index, 3, type(uint256).max);
-        vm.expectRevert(abi.encodeWithSelector(IDataExchange.ChunkIndexOutOfRange.selector, 3, index));
-        exchange.dispute(sale.offer, it.key, index, it.ciphertexts[1], it.leaves[1], path);
+        uint256[2] memory indices = [3, within(index, 3, type(uint256).max)];
+        for (uint256 i; i < 2; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IDataExchange.ChunkIndexOutOfRange.selector, 3, indices[i]));
+            exchange.dispute(sale.offer, it.key, indices[i], it.ciphertexts[1], it.leaves[1], path);
+        }
     }
 
     function test_the_chunk_has_a_length_that_a_chunk_can_have(uint256 drawn) public {

@@ -100,10 +100,10 @@ contract EndingsTest is Market {
         exchange.release(offer);
     }
 
-    /// @dev The smallest are drawn for certain.
+    /// @dev The smallest and the largest are drawn for certain.
     function test_a_bond_of_any_size_comes_back(uint128 drawn) public {
-        uint128[3] memory bonds = [0, 1, uint128(within(drawn, 0, DEPOSIT))];
-        for (uint256 i; i < 3; ++i) {
+        uint128[4] memory bonds = [0, 1, DEPOSIT, uint128(within(drawn, 0, DEPOSIT))];
+        for (uint256 i; i < 4; ++i) {
             Sale memory sale = _sale(address(0));
             (sale.offer.bond, sale.offer.nonce) = (bonds[i], 20 + i);
             _reveal(sale);

@@ -126,8 +126,12 @@ contract LibrariesTest is Market {
         bytes memory twin = abi.encodePacked(r, bytes32(ORDER - uint256(s)), 55 - v);
         address signer = vm.addr(key);
         yes(!harness.signed(signer, digest, twin), "the malleable twin");
-        yes(!harness.signed(address(0), digest, twin), "nobody's");
-        yes(!harness.signed(address(0), digest, new bytes(65)), "nobody's, of nothing");
+        // Accounts without a key or code: nobody, and one whose number is small.
+        for (uint160 i; i < 2; ++i) {
+            yes(!harness.signed(address(i), digest, twin), "nobody's");
+            yes(!harness.signed(address(i), digest, new bytes(65)), "nobody's, of nothing");
+            yes(!harness.signed(address(i), digest, new bytes(66)), "nobody's, too long");
+        }
         yes(!harness.signed(address(uint160(signer) ^ 1), digest, long), "another's");
         yes(!harness.signed(signer, digest ^ bytes32(uint256(1)), long), "of something else");
         yes(!harness.signed(signer, digest, bytes.concat(long, hex"00")), "66 bytes");

@@ -240,8 +240,9 @@ abstract contract Market is Cheats {
     // --- what is looked at ------------------------------------------------------------------------------------------
 
     function _isIn(IDataExchange.Offer memory offer, IDataExchange.State expected) internal view {
-        (IDataExchange.State found,) = exchange.orderOf(_orderId(offer));
+        (IDataExchange.State found, uint64 deadline) = exchange.orderOf(_orderId(offer));
         same(uint256(found), uint256(expected), "state");
+        yes(expected == LOCKED || expected == REVEALED || deadline == 0, "what is over has no deadline");
     }
 
     function _held(address owner, address money) internal view returns (uint256) {
