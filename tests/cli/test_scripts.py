@@ -116,10 +116,13 @@ def test_a_second_run_installs_nothing(made: Path, quickly: dict[str, str]) -> N
     assert done.stderr == ""
 
 
-def test_a_changed_project_is_installed_again(made: Path, quickly: dict[str, str]) -> None:
+@pytest.mark.parametrize("changed", ["pyproject.toml", "offchain/blindfair/blind/kernel.c"])
+def test_a_changed_project_is_installed_again(changed: str, made: Path, quickly: dict[str, str]) -> None:
+    """What is compiled, too: with an older kernel everything works, slowly."""
     stamp = made / ".venv" / ".blindfair"
     before = stamp.read_text()
-    (made / "pyproject.toml").write_text(PROJECT + "# changed\n")
+    (made / changed).parent.mkdir(parents=True, exist_ok=True)
+    (made / changed).write_text(PROJECT + "# changed\n")
     done = demo(made, environment=quickly)
     assert came_to_its_end(done), done.stderr
     assert stamp.read_text() != before
