@@ -32,6 +32,7 @@ from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.encode import encode_rows
 from blindfair.blind.evaluate import evaluate
+from blindfair.blind.layout import TILE, aligned
 from blindfair.blind.matrix import encode_matrix, matrix_bytes
 from blindfair.blind.parameters import DEFAULT, EXPANDED, ParameterSet
 from blindfair.blind.query import encrypt_queries
@@ -42,9 +43,15 @@ from blindfair.influence.quantise import choose_row_scale, quantise_query, quant
 Result = TypeVar("Result")
 
 _BATCH = 4096
-_DOT_RECORDS = 3
+_DOT_RECORDS = 64
 _MATMUL_RECORDS = 4096
 """Records of a trial of the library's products: `dot` costs the same for each, `matmul` the least for a full vector."""
+
+_NOT_WRITTEN = ("queries", "opening_seconds")
+"""What is printed or fitted and is no part of the JSON."""
+
+_READ_BYTES = 2**29
+_CACHED_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +105,8 @@ class Figures:
     queries: int
     seller_us_per_record: float
     """All that the seller does for a request once the rows are encoded, for each record and query."""
-    expand_seconds: float
-    """Of it, for each query: what does not grow with the records."""
+    opening_seconds: float
+    """Of it, for each query: what does not grow with the records. Not a number where it was not measured apart."""
     encode_us_per_record: float
     upload_bytes: int
     download_bytes_per_record: float
@@ -135,7 +142,7 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
             opened = time.process_time() - began
             reply = finish(evaluation)
         else:
-            opened = 0.0
+            opened = math.nan
             reply = evaluate(encoded, sent)
         seller = time.process_time() - began
     began = time.process_time()
@@ -152,7 +159,7 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
         n=table.n,
         queries=table.m,
         seller_us_per_record=seller / table.n / table.m * 1e6,
-        expand_seconds=opened / table.m,
+        opening_seconds=opened / table.m,
         encode_us_per_record=encode / table.n * 1e6,
         upload_bytes=len(sent),
         download_bytes_per_record=len(reply) / table.n / table.m,
@@ -198,13 +205,13 @@ def library(table: Table, mode: str) -> Figures:
         n=table.n,
         queries=1,
         seller_us_per_record=seller / records * 1e6,
-        expand_seconds=0.0,
+        opening_seconds=math.nan,
         encode_us_per_record=0.0,
         upload_bytes=upload,
         download_bytes_per_record=size if by_record else size / min(4096, table.n),
         buyer_seconds=buyer,
         peak_rss_bytes=0,
-        spearman=_spearman(scores, rows @ real[0]) if records > 3 else float("nan"),
+        spearman=_spearman(scores, rows @ real[0]),
         exact=False,
         hiding_bits=0.0,
         disclosed_bits_per_record=float("inf"),
@@ -255,22 +262,55 @@ def scoring(options: argparse.Namespace) -> dict[str, object]:
                     found, peak = _apart(mode)
                     rows.append(replace(found, peak_rss_bytes=peak))
                     _print(rows[-1], clear[f"{k}"])
-    return {"rows": [asdict(row) for row in rows], "numpy_us_per_record": clear, "fit": linear_fit(rows)}
+    print_fit(rows)
+    for k in options.k:
+        print_walls(k)
+    written = [{key: value for key, value in asdict(row).items() if key not in _NOT_WRITTEN} for row in rows]
+    return {"rows": written, "numpy_us_per_record": clear}
 
 
-def linear_fit(rows: list[Figures]) -> dict[str, float]:
-    """The seller's time after expansion, one query, rows on disk, as `a n k + b n`, and how far a point is off."""
+def print_fit(rows: list[Figures]) -> None:
+    """The seller's time after opening, one query, rows on disk, as `a p k + b p`, and how far a point is off.
+
+    `p` are the places of the blocks: a part-filled one costs what a full one does.
+    """
     points = [row for row in rows if row.mode in ("coordinates", "expanded")]
     if len(points) < 3:
-        return {}
-    seconds = np.array([row.seller_us_per_record * row.n - row.expand_seconds * 1e6 for row in points])
-    sizes = np.array([(row.n * row.k, row.n) for row in points], dtype=np.float64)
-    (slope, each), *_ = np.linalg.lstsq(sizes / seconds[:, None], np.ones(len(points)), rcond=None)
-    worst = float(np.abs(sizes @ (slope, each) / seconds - 1).max())
+        return
+    spent = np.array([row.seller_us_per_record * row.n - row.opening_seconds * 1e6 for row in points])
+    degree = DEFAULT.ring_degree
+    places = [-(-row.n // degree) * degree for row in points]
+    sizes = np.array([(p * row.k, p) for p, row in zip(places, points, strict=True)], dtype=np.float64)
+    (slope, each), *_ = np.linalg.lstsq(sizes / spent[:, None], np.ones(len(points)), rcond=None)
+    worst = float(np.abs(sizes @ (slope, each) / spent - 1).max())
     print(
-        f"after expansion {slope * 1e3:.3f} ns a record and entry + {each:.3f} us a record, at worst off by {worst:.0%}"
+        f"after opening {slope * 1e3:.3f} ns for each place and entry + {each:.3f} us for each place,"
+        f" at worst off by {worst:.0%}"
     )
-    return {"ns_per_record_and_entry": slope * 1e3, "us_per_record": each, "worst_relative_error": worst}
+
+
+def print_walls(k: int) -> None:
+    """What the products of a record cannot be quicker than here: reading its columns, and multiplying in the cache."""
+    words = np.ones(_READ_BYTES // 8, dtype=np.uint64)
+    reading = min(_seconds(words.sum) for _ in range(5)) / _READ_BYTES
+    size = matrix_bytes(DEFAULT, DEFAULT.ring_degree, k) / DEFAULT.ring_degree
+    line = f"k {k:5,}: {size:,.0f} B of columns a record are read in {size * reading * 1e6:.2f} us"
+    line += f" ({1e-9 / reading:.1f} GB/s)"
+    if kernel.library() is not None:
+        primes = len(DEFAULT.data_primes)
+        tiles = max(1, _CACHED_BYTES // (3 * 8 * TILE * primes * k))
+        columns, coordinates = aligned((primes, tiles, k, TILE)), aligned((primes, tiles, 1, k, 2, TILE))
+        columns[:], coordinates[:] = 1, 1
+        pair = [columns, columns]
+        spent = min(_seconds(lambda: kernel.sums(pair, coordinates, DEFAULT.data_primes)) for _ in range(50))
+        line += f", their products take {spent / (2 * tiles * TILE) * 1e6:.2f} us in the cache"
+    print(line)
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    began = time.process_time()
+    action()
+    return time.process_time() - began
 
 
 def _spearman(scores: NDArray[np.generic], exact: NDArray[np.generic]) -> float:
@@ -278,11 +318,13 @@ def _spearman(scores: NDArray[np.generic], exact: NDArray[np.generic]) -> float:
 
 
 def _print(row: Figures, clear: float) -> None:
+    opening = "    -" if math.isnan(row.opening_seconds) else f"{row.opening_seconds:5.2f}"
     print(
         f"{row.mode:24} k {row.k:5,} n {row.n:9,}  {row.seller_us_per_record:10.2f} us a record and query"
         f" = {row.seller_us_per_record / clear:8.1f} x numpy  encode {row.encode_us_per_record:6.1f} us"
         f"  up {row.upload_bytes / 1e6:6.2f} MB  down {row.download_bytes_per_record:9.1f} B a record"
-        f"  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB  spearman {row.spearman:.6f}",
+        f"  opening {opening} s  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB"
+        f"  spearman {row.spearman:.6f}",
         flush=True,
     )
 
