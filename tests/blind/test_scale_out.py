@@ -21,14 +21,14 @@ from blindfair.blind.query import QuerySecret, encrypt_queries
 from blindfair.blind.scale_out import Places, encode_by_workers, finish_by_workers
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
-from blindfair.protocol.errors import CannotWrite, FieldMismatch, FileMissing, MissingPackage, WorkersLost
+from blindfair.protocol.errors import CannotWrite, EvaluationDiffers, FileMissing, MissingPackage, WorkersLost
 
 PARAMETERS = PARAMETER_SETS["bfv-8192-24"]
 N = PARAMETERS.ring_degree
 KEY = bytes(range(64, 96))
-ROWS = np.random.default_rng(5).integers(-2047, 2048, (11 * N + 7, 16)).astype(np.int16)
+ROWS = np.random.default_rng(5).integers(-2047, 2048, (39 * N + 7, 16)).astype(np.int16)
 QUERIES = np.random.default_rng(6).integers(-20, 21, (2, 16))
-BLOCKS = 12
+BLOCKS = 40
 SECONDS = 120
 """After so long a test gives up to see somebody at work."""
 
@@ -207,7 +207,7 @@ def test_workers_do_not_mix_up_evaluations_at_one_address(two: Two) -> None:
     other, secret = encrypt_queries(PARAMETERS, QUERIES[:, ::-1].copy())
     with two.workers():
         assert finish_by_workers(places, two.query) == two.expected
-        with pytest.raises(FieldMismatch, match="another evaluation"):
+        with pytest.raises(EvaluationDiffers, match="another evaluation"):
             finish_by_workers(places, other.to_bytes())
         for file in (two.folder / "twice").iterdir():
             file.unlink()

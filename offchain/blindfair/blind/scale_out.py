@@ -6,8 +6,8 @@ nothing secret is an argument of a task, in Ray's object store or in its logs. A
 must be its own, and whoever reads the evaluation's shelf can take the noise off the reply, whoever reads the matrix's
 has the rows, and whoever reaches Ray's ports runs what it likes.
 
-A job's bytes do not depend on who does it or how often. Where a worker dies, Ray gives its job to another one, and
-blocks of it that are finished are not done again.
+A block's bytes do not depend on who does it or how often. Where a worker dies, Ray gives its task, a few blocks of a
+job, to another one, and blocks that are finished are not done again.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ from blindfair.blind.shelf import Shelf
 from blindfair.blind.stream import Evaluation, Job, start_evaluation
 
 _REQUEST = "request"
+
+_TASK_BLOCKS = 4
+"""Blocks that a worker is given at once: enough to share the reading of the coordinates, few enough that many machines
+have something to do and that a worker's death costs little. A job of `stream.py` may have more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def finish_by_workers(places: Places, query_bytes: bytes, progress: Progress | N
     total = evaluation.matrix.blocks * len(evaluation.passes)
     done = total - sum(len(job.blocks) for job in jobs)
     for number in range(len(evaluation.passes)):
-        of_pass = [(places, about, job) for job in jobs if job.number == number]
+        of_pass = [(places, about, task) for job in jobs if job.number == number for task in _tasks(job)]
         if of_pass:
             evaluation.open_queries(number)
         for blocks in by_workers(_score, of_pass):
@@ -92,6 +96,12 @@ def encode_by_workers(places: Places, rows: str, progress: Progress | None = Non
         if progress is not None:
             progress(done, matrix.blocks)
     finish_matrix(matrix)
+
+
+def _tasks(job: Job) -> list[Job]:
+    return [
+        Job(job.number, job.blocks[start : start + _TASK_BLOCKS]) for start in range(0, len(job.blocks), _TASK_BLOCKS)
+    ]
 
 
 class _LatestWords:
