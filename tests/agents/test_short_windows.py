@@ -1,4 +1,5 @@
-"""On a chain that stands still or becomes final late, both parties are warned before they bind themselves (PROTOCOL 7)."""
+"""On a chain that stands still or becomes final late, both parties are warned before they bind themselves
+(PROTOCOL 7)."""
 
 from collections.abc import Callable
 from dataclasses import replace
