@@ -10,6 +10,7 @@
     slither     static analysis, held against the findings that docs/audit/slither.md answers
     halmos      lemmas of contracts/test/symbolic, proven for all inputs of a stated size
     mutants     slips of the hand in the sources: each makes a test fail or is explained in docs/audit/mutants.md
+    answers     answers to attacks, each taken out of a copy of the project: the tests that are named for it fail
 
 Tools from PyPI get environments of their own under build/audit, which git ignores; the compiler is npm's throughout.
 Exit code 0 when every step came out as it should. Not part of the package; `scripts/audit` makes what it needs.
@@ -31,6 +32,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from answers import ANSWERS as TO_ATTACKS
+from answers import broken_before, overlooked
 from compile import CompileFailed, find_forge, find_node, install_packages
 from mutants import SOURCES, Compiler, Mutant, mutants
 
@@ -297,12 +300,29 @@ def explanation(name: str) -> str:
     return f"`{source.removeprefix('contracts/')}`: `{change.strip()}`"
 
 
+def taken_out() -> Outcome:
+    before = broken_before()
+    if before:
+        raise AuditFailed(f"the project as it is does not pass the tests:\n{before}")
+    found = 0
+    for number, answer in enumerate(TO_ATTACKS, 1):
+        lines = overlooked(answer)
+        found += not lines
+        print(f"audit: {number} of {len(TO_ATTACKS)}: {answer.source}: {answer.before.strip()}", file=sys.stderr)
+        for line in lines:
+            print(f"audit: {line}", file=sys.stderr)
+    said = f"{len(TO_ATTACKS)} answers taken out, {found} of them noticed by every test that is named"
+    version = run([sys.executable, "-m", "pytest", "--version"]).stdout.strip()
+    return Outcome("answers", found == len(TO_ATTACKS), version, said)
+
+
 STEPS: dict[str, Callable[[], Outcome]] = {
     "properties": properties,
     "coverage": coverage,
     "slither": slither,
     "halmos": halmos,
     "mutants": mutation,
+    "answers": taken_out,
     "deep": deep,
 }
 

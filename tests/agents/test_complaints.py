@@ -1,4 +1,4 @@
-"""What people complain of who buy and sell data elsewhere: paid and not found, paid and nothing in hand, paid twice."""
+"""What people complain of who trade data elsewhere: paid and not found, paid and nothing in hand, paid twice."""
 
 import shutil
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 from letters import mailbox
 from moments import reopened
-from trade import FINAL_DEPTH, PRICE, SELECTED, World, calls_of, make_parties, offered_records
+from trade import BOND, FINAL_DEPTH, PRICE, SELECTED, World, calls_of, make_parties, offered_records
 
 from blindfair.chain.exchange import OrderView
 from blindfair.chain.sender import Sender
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import Timestamp
+from blindfair.protocol.quantities import ETHER, Timestamp, Wei
 
 
 @pytest.mark.parametrize("receipts", [True, False], ids=["receipts", "no receipts"])
@@ -44,3 +44,21 @@ def test_what_was_paid_for_is_in_the_buyers_own_hands(at: Callable[[str], World]
     records = offered_records()
     assert parties.buyer.bought() == tuple((number, records[number]) for number in SELECTED)
     assert parties.deltas() == (-PRICE, PRICE)
+
+
+def test_a_bond_that_is_paid_and_not_found_is_paid_once(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parties = make_parties(at("agreed"))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(parties.world.exchange), "free_balance", lambda *_: Wei(0))
+        patch.setattr(Sender, "receipt", lambda *_: None)
+        for _ in range(FINAL_DEPTH + 2):
+            parties.seller.step()
+            assert parties.seller.waiting is not None
+            parties.world.chain.mine(1)
+            parties = reopened(parties)
+    assert parties.world.exchange.free_balance(parties.seller.address, ETHER) == BOND
+    parties.run()
+    assert parties.deltas() == (-PRICE, PRICE)
+    assert len([step for step in parties.seller.transactions() if step.startswith("deposit:")]) == 1
