@@ -1,4 +1,4 @@
-"""What is done to the contracts outside of CI, step by step; each says in a line what came out and by which tool.
+"""What is tried against contracts and agents outside of CI; each step says in a line what came out and by which tool.
 
     scripts/audit                      all steps, about an hour on one core
     scripts/audit slither coverage     some of them
@@ -32,8 +32,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from answers import ANSWERS as TO_ATTACKS
-from answers import broken_before, overlooked
+import answers as to_attacks
 from compile import CompileFailed, find_forge, find_node, install_packages
 from mutants import SOURCES, Compiler, Mutant, mutants
 
@@ -300,20 +299,24 @@ def explanation(name: str) -> str:
     return f"`{source.removeprefix('contracts/')}`: `{change.strip()}`"
 
 
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
 def taken_out() -> Outcome:
-    before = broken_before()
+    before = to_attacks.broken_before()
     if before:
         raise AuditFailed(f"the project as it is does not pass the tests:\n{before}")
     found = 0
-    for number, answer in enumerate(TO_ATTACKS, 1):
-        lines = overlooked(answer)
+    for number, answer in enumerate(to_attacks.ANSWERS, 1):
+        lines = to_attacks.overlooked(answer)
         found += not lines
-        print(f"audit: {number} of {len(TO_ATTACKS)}: {answer.source}: {answer.before.strip()}", file=sys.stderr)
+        place = f"{answer.source}: {answer.before.strip().splitlines()[0]}"
+        print(f"audit: {number} of {len(to_attacks.ANSWERS)}: {place}", file=sys.stderr)
         for line in lines:
             print(f"audit: {line}", file=sys.stderr)
-    said = f"{len(TO_ATTACKS)} answers taken out, {found} of them noticed by every test that is named"
+    said = f"{len(to_attacks.ANSWERS)} answers taken out, {found} of them noticed by every test that is named"
     version = run([sys.executable, "-m", "pytest", "--version"]).stdout.strip()
-    return Outcome("answers", found == len(TO_ATTACKS), version, said)
+    return Outcome("answers", found == len(to_attacks.ANSWERS), version, said)
 
 
 STEPS: dict[str, Callable[[], Outcome]] = {
