@@ -76,7 +76,7 @@ def test_a_reply_over_the_limit_is_refused_and_the_true_one_awaited(
     true = take_out(parties.world, parties.buyer)
     put_in(parties.world, parties.buyer, true)
     with monkeypatch.context() as patch:
-        patch.setitem(LIMITS, "reply", len(true) - less)  # type: ignore[arg-type]
+        patch.setitem(LIMITS, "reply", len(true) - less)
         parties.buyer.step()
     assert [refusal["error"] for refusal in parties.buyer.refusals()] == ["MessageTooLarge"] * less
     put_in(parties.world, parties.buyer, true)

@@ -19,7 +19,7 @@ def deliveries(seller: Seller) -> list[Delivery]:
 def test_the_same_records_are_never_encrypted_twice_under_one_key(at: Callable[[str], World]) -> None:
     parties = make_parties(at("requested"))
     other = make_buyer(parties.world, parties.seller, "other")
-    parties.world.run(*parties.both, other, until=lambda: parties.settled() and other.outcome is not None)
+    parties.world.run(*parties.both, other, until=lambda: len(parties.seller.offers) == 2)
     mine, theirs = deliveries(parties.seller)
     assert mine.offer.chunk_count == theirs.offer.chunk_count
     assert mine.offer.key_commitment != theirs.offer.key_commitment

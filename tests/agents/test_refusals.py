@@ -23,7 +23,7 @@ from blindfair.protocol.quantities import Digest, Wei
 from blindfair.protocol.records import encode_row
 
 RECORDS = tuple(
-    tuple(encode_row(row) for row in sorted(rows, key=lambda row: row[-1], reverse=upside_down))
+    tuple(encode_row(row) for row in sorted(rows, key=lambda row: str(row[-1]), reverse=upside_down))
     for rows, upside_down in ((table()[:OFFERED], False), (table()[OFFERED : 2 * OFFERED], True))
 )
 """Those of two sellers; the first record of each class has other numbers."""
@@ -73,7 +73,7 @@ def refused(parties: Parties) -> tuple[list[str], str]:
     said_to(parties, parties.buyer, requests)
     left_by_a_killed_seller(parties, request)
     selection = says(parties, request)
-    selections = {name: replace(selection, **change) for name, (change, _) in BAD_SELECTIONS.items()}  # type: ignore[type-var]
+    selections = {name: replace(selection, **change) for name, (change, _) in BAD_SELECTIONS.items()}
     said_to(parties, parties.buyer, selections)
     agreement = says(parties, selection)
     assert isinstance(agreement, Agreement)

@@ -59,6 +59,10 @@ def test_a_window_of_four_times_finality_is_long_enough(at: Callable[[str], Worl
     assert len(warnings(world)) == warned
 
 
-def test_on_an_ordinary_chain_nobody_is_warned(world: World) -> None:
-    make_parties(world).run()
-    assert warnings(world) == []
+def test_on_an_ordinary_chain_nobody_is_warned(at: Callable[[str], World]) -> None:
+    for stage, place in (("agreed", 0), ("delivered", 1)):
+        world = at(stage)
+        parties = make_parties(world)
+        parties.both[place].step()
+        assert world.told
+        assert warnings(world) == []
