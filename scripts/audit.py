@@ -1,4 +1,4 @@
-"""What is done to the contracts outside of CI, step by step; each says in a line what came out and by which tool.
+"""What is tried against contracts and agents outside of CI; each step says in a line what came out and by which tool.
 
     scripts/audit                      all steps, about an hour on one core
     scripts/audit slither coverage     some of them
@@ -10,6 +10,7 @@
     slither     static analysis, held against the findings that docs/audit/slither.md answers
     halmos      lemmas of contracts/test/symbolic, proven for all inputs of a stated size
     mutants     slips of the hand in the sources: each makes a test fail or is explained in docs/audit/mutants.md
+    answers     answers to attacks, each taken out of a copy of the project: the tests that are named for it fail
 
 Tools from PyPI get environments of their own under build/audit, which git ignores; the compiler is npm's throughout.
 Exit code 0 when every step came out as it should. Not part of the package; `scripts/audit` makes what it needs.
@@ -31,6 +32,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import answers as to_attacks
 from compile import CompileFailed, find_forge, find_node, install_packages
 from mutants import SOURCES, Compiler, Mutant, mutants
 
@@ -297,12 +299,33 @@ def explanation(name: str) -> str:
     return f"`{source.removeprefix('contracts/')}`: `{change.strip()}`"
 
 
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def taken_out() -> Outcome:
+    before = to_attacks.broken_before()
+    if before:
+        raise AuditFailed(f"the project as it is does not pass the tests:\n{before}")
+    found = 0
+    for number, answer in enumerate(to_attacks.ANSWERS, 1):
+        lines = to_attacks.overlooked(answer)
+        found += not lines
+        place = f"{answer.source}: {answer.before.strip().splitlines()[0]}"
+        print(f"audit: {number} of {len(to_attacks.ANSWERS)}: {place}", file=sys.stderr)
+        for line in lines:
+            print(f"audit: {line}", file=sys.stderr)
+    said = f"{len(to_attacks.ANSWERS)} answers taken out, {found} of them noticed by every test that is named"
+    version = run([sys.executable, "-m", "pytest", "--version"]).stdout.strip()
+    return Outcome("answers", found == len(to_attacks.ANSWERS), version, said)
+
+
 STEPS: dict[str, Callable[[], Outcome]] = {
     "properties": properties,
     "coverage": coverage,
     "slither": slither,
     "halmos": halmos,
     "mutants": mutation,
+    "answers": taken_out,
     "deep": deep,
 }
 

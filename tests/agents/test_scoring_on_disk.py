@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from blindfair.agents.scoring import RESERVE, Scoring
 from blindfair.blind.decrypt import decrypt_reply
-from blindfair.blind.estimate import IN_MEMORY_BLOCKS
+from blindfair.blind.estimate import IN_MEMORY_BLOCKS, estimate
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.parameters import EXPANDED
 from blindfair.blind.query import encrypt_queries
@@ -48,6 +50,18 @@ def asked() -> tuple[bytes, QuerySecret]:
 def scoring_of(folder: Path) -> tuple[Scoring, list[str]]:
     told: list[str] = []
     return Scoring(folder / "scoring", 32, lambda step, text: told.append(f"{step} {text}")), told
+
+
+@contextmanager
+def free_disk(size: int) -> Iterator[None]:
+    """As if so many bytes of the disk were free."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": size})())
+        yield
+
+
+def bytes_in(folder: Path, pattern: str) -> int:
+    return sum(path.stat().st_size for path in (folder / "scoring").glob(pattern))
 
 
 def test_scores_from_the_disk_are_exact_and_leave_no_noise_behind(
@@ -97,8 +111,57 @@ def test_other_rows_make_room_and_too_little_room_is_told(tmp_path: Path, asked:
     scoring.forget(asked[0])
     scoring.scores(EXPANDED, asked[0], 2, -rows())
     assert len(list((tmp_path / "scoring").glob("matrix-*"))) == 1
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": RESERVE})())
-        with pytest.raises(CannotWrite, match="no room"):
-            scoring.scores(EXPANDED, asked[0], 2, np.repeat(rows(), 3, axis=0))
+    with free_disk(RESERVE), pytest.raises(CannotWrite, match="no room"):
+        scoring.scores(EXPANDED, asked[0], 2, np.repeat(rows(), 3, axis=0))
     assert len(list((tmp_path / "scoring").glob("matrix-*"))) == 1, "what is there stays"
+
+
+def test_the_reserve_stays_free_beside_evaluations_of_other_sizes(
+    tmp_path: Path, asked: tuple[bytes, QuerySecret]
+) -> None:
+    """Rows of other requests make room; an evaluation that waits to be gone on with keeps its own, and a byte less than
+    enough is too little."""
+    scoring, _ = scoring_of(tmp_path)
+    scoring.scores(EXPANDED, asked[0], 2, rows())
+    open_files = {path: path.stat().st_mtime_ns for path in (tmp_path / "scoring").glob("evaluation-*/*")}
+    assert open_files
+    one = encrypt_queries(EXPANDED, QUERIES[:1])[0].to_bytes()
+    enough = RESERVE + estimate(EXPANDED, RECORDS, 3, 1).disk_bytes - bytes_in(tmp_path, "matrix-*/block-*")
+    with free_disk(enough - 1), pytest.raises(CannotWrite, match="no room"):
+        scoring.scores(EXPANDED, one, 1, -rows())
+    with free_disk(enough):
+        scoring.scores(EXPANDED, one, 1, -rows())
+    assert {path: path.stat().st_mtime_ns for path in open_files} == open_files
+
+
+def test_an_evaluation_that_was_interrupted_needs_no_room_for_what_is_finished(
+    tmp_path: Path, asked: tuple[bytes, QuerySecret]
+) -> None:
+    scoring, _ = scoring_of(tmp_path)
+    reply = scoring.scores(EXPANDED, asked[0], 2, rows())
+    (part, *_) = (tmp_path / "scoring").glob("evaluation-*/part-*")
+    part.unlink()
+    there = bytes_in(tmp_path, "matrix-*/block-*") + bytes_in(tmp_path, "evaluation-*/*")
+    enough = RESERVE + estimate(EXPANDED, RECORDS, 3, 2).disk_bytes - there
+    with free_disk(enough - 1), pytest.raises(CannotWrite, match="no room"):
+        scoring.scores(EXPANDED, asked[0], 2, rows())
+    with free_disk(enough):
+        assert scoring.scores(EXPANDED, asked[0], 2, rows()) == reply
+
+
+def test_a_second_starter_of_an_evaluation_comes_to_the_same_reply(
+    tmp_path: Path, asked: tuple[bytes, QuerySecret]
+) -> None:
+    """Another process that believes to be the seller, in the middle of the work of the first."""
+    replies: list[bytes] = []
+
+    def tell(step: str, text: str) -> None:
+        if not replies and step == "scoring" and text.startswith(meeting):
+            replies.append(b"")
+            replies[0] = scoring_of(tmp_path)[0].scores(EXPANDED, asked[0], 2, rows())
+
+    for place in ("encodes rows: 2 of 5", "scores: 5 of 5"):
+        meeting = place
+        first = Scoring(tmp_path / "scoring", 32, tell)
+        assert first.scores(EXPANDED, asked[0], 2, rows()) == replies.pop()
+        first.forget(asked[0])

@@ -23,7 +23,7 @@ from blindfair.agents.policy import BuyerPolicy, SellerPolicy
 from blindfair.agents.seller import Seller
 from blindfair.agents.stock import Stock
 from blindfair.agents.store import SecretStore, private_directory
-from blindfair.agents.surroundings import Surroundings
+from blindfair.agents.surroundings import Event, Surroundings
 from blindfair.agents.transport import FolderTransport, Transport
 from blindfair.agents.valuer import Choice, Question, Valuer
 from blindfair.chain.abi import encode_call
@@ -156,6 +156,7 @@ class World:
         )
         self.exchange = self._contract(directory / "contract")
         self.wrap: Callable[[Transport, Address], Transport] = lambda transport, _: transport
+        self.told: list[Event] = []
 
     def _contract(self, path: Path) -> DataExchange:
         # Its address is kept, because looking at the code again takes a third of the time of opening a world.
@@ -175,7 +176,10 @@ class World:
     def surroundings(self) -> Surroundings:
         mail = self.directory / "mail"
         return Surroundings(
-            self.exchange, lambda own: self.wrap(FolderTransport(mail, own), own), Finality(FINAL_DEPTH)
+            self.exchange,
+            lambda own: self.wrap(FolderTransport(mail, own), own),
+            Finality(FINAL_DEPTH),
+            self.told.append,
         )
 
     def send(self, call: Call) -> Receipt:

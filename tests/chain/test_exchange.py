@@ -215,6 +215,16 @@ def test_a_block_is_final_when_enough_lie_on_it(trade: Trade) -> None:
     assert not trade.exchange.is_final(BlockNumber(0), Finality(10**9))
 
 
+def test_the_time_to_finality_is_that_between_the_blocks(trade: Trade) -> None:
+    trade.accepted()
+    latest, before = (trade.exchange.web3.eth.get_block(trade.exchange.height() - back)["timestamp"] for back in (0, 2))
+    assert trade.exchange.time_to_final(Finality(2)) == latest - before
+    assert trade.exchange.time_to_final(Finality(0)) == 0
+    assert trade.exchange.time_to_final(Finality(10**9)) is None
+    trade.network.advance(Seconds(5_000))
+    assert trade.exchange.time_to_final(Finality(1)) >= 5_000
+
+
 def test_a_negative_depth_is_refused() -> None:
     with pytest.raises(InvalidOption):
         Finality(-1)

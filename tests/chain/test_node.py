@@ -108,6 +108,7 @@ READS: dict[str, Callable[[DataExchange], object]] = {
     "order": lambda exchange: exchange.order(ORDER),
     "accepted_at": lambda exchange: exchange.accepted_at(ORDER),
     "is_final": lambda exchange: exchange.is_final(BlockNumber(0), Finality()),
+    "time_to_final": lambda exchange: exchange.time_to_final(Finality()),
     "balance": lambda exchange: exchange.balance(SOMEWHERE),
     "receipt": lambda exchange: Sender(exchange, Account.create()).receipt(TransactionHash(ORDER)),
 }

@@ -8,6 +8,7 @@ from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.windows import warn_of_short_windows
 from blindfair.protocol.messages import Agreement, Delivery
 from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import Digest, Wei
@@ -75,6 +76,7 @@ class Purchase:
             check_before_paying(
                 buyer.address, self._policy, buyer.exchange.now(), buyer.domain, evaluated, part, delivery
             )
+            warn_of_short_windows(buyer, delivery.offer.reveal_window, delivery.offer.dispute_window)
         ciphertexts = unseal_delivery(buyer.sealing_keys(), evaluated, part, delivery)
         still = self._parts[self._parts.index(part) :]
         return BuyerOrder(

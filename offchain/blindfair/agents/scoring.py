@@ -48,7 +48,7 @@ class Scoring:
         found = estimate(parameters, n, k, queries)
         self._tell_cost(found)
         shelf, folder = Directory(self._directory / name), Directory(self._evaluation(query))
-        self._make_room(shelf, found.disk_bytes)
+        self._make_room(shelf, folder, found.disk_bytes)
         matrix = encode_matrix(parameters, rows, shelf, self._progress("encodes rows"))
         try:
             return self._finished(matrix, query, queries, folder)
@@ -80,11 +80,13 @@ class Scoring:
             f"{found.memory_bytes:,} B of memory, {found.disk_bytes:,} B of disk",
         )
 
-    def _make_room(self, shelf: Directory, size: int) -> None:
+    def _make_room(self, shelf: Directory, folder: Directory, size: int) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         shelf.sweep()
         others = [other for other in self._directory.glob("matrix-*") if other != shelf.path]
-        present = sum(file.stat().st_size for other in (shelf.path, *others) for file in other.glob("block-*"))
+        blocks = [block for matrix in (shelf.path, *others) for block in matrix.glob("block-*")]
+        # What is finished of this very evaluation counts as room; those of other queries keep theirs.
+        present = sum(file.stat().st_size for file in (*blocks, *folder.path.glob("*")))
         free = shutil.disk_usage(self._directory).free + present - RESERVE
         if size > free:
             raise CannotWrite("There is no room for the encoded rows", expected=f"<= {free} B", found=f"{size} B")

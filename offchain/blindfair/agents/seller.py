@@ -28,6 +28,7 @@ from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.waiting import Turn
+from blindfair.agents.windows import warn_of_short_windows
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import parameter_set
 from blindfair.influence.arrays import IntegerRows
@@ -163,11 +164,16 @@ class Seller(Agent):
         if self.exchange.seller_of(self.listing) == self.address:
             self._committed = self.certainty.holds("commit", self.address)
         else:
+            if not self.wallet.begun("commit"):
+                self._warn_of_short_windows()
             self.wallet.execute(
                 "commit",
                 lambda: self.exchange.commit(manifest.listing_root, manifest.digest()),
                 f"commits to {manifest.record_count:,} records in {manifest.chunk_count:,} chunks",
             )
+
+    def _warn_of_short_windows(self) -> None:
+        warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)
 
     def _handle(self, handle: str, envelope: Envelope, message: Message) -> None:
         try:
@@ -349,6 +355,7 @@ class Seller(Agent):
     def _delivery(self, selected: Envelope, selection: Selection, part: Part) -> Delivery:
         _, request = self._request_of(selection)
         self._orders.bonds.check_part(selected.digest, selection.price, part)
+        self._warn_of_short_windows()
         # Before first use on the disk, and for this one ciphertext (PROTOCOL 6.2).
         name = f"key.{offer_name(selected.digest, part.name)}"
         key = DeliveryKey(self.secrets.once(name, new_delivery_key))

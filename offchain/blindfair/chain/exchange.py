@@ -26,6 +26,7 @@ from blindfair.protocol.quantities import (
     ListingId,
     OrderId,
     Root,
+    Seconds,
     Timestamp,
     Wei,
 )
@@ -77,6 +78,15 @@ class DataExchange(ExchangeCalls):
         """Whether a block is final by that rule."""
         height = final_height(self.web3, policy)
         return height is not None and block_number <= height
+
+    def time_to_final(self, policy: Finality) -> Seconds | None:
+        """How far, in chain time, the newest final block lies behind the latest; None while none is final."""
+        height = final_height(self.web3, policy)
+        if height is None:
+            return None
+        with asking("the newest final block"):
+            final = int(self.web3.eth.get_block(height)["timestamp"])
+        return Seconds(max(0, self.now() - final))
 
     def seller_of(self, listing: ListingId) -> Address | None:
         """Who committed a listing, if anyone."""

@@ -1,0 +1,264 @@
+"""The answers to attacks, each taken out of a copy of the project: then each test that is named for it must fail.
+
+    scripts/audit answers
+
+An answer is a piece of a source and what would stand there without it. The tests run as they are, first against the
+project unchanged, where they must pass. Contracts are compiled anew. docs/audit.md has the attacks in words, and says
+which answers in the contract were taken out by hand. Not here: slips of the hand (`mutants.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "build", "node_modules")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to an attack."""
+
+    source: str
+    """The file that it stands in."""
+
+    before: str
+    """Its text there, wherever it stands."""
+
+    after: str
+    """What a program that never thought of the attack has instead."""
+
+    tests: tuple[str, ...]
+    """File and name of each test that fails then."""
+
+
+SIGNATURES = "tests/contracts/test_escrow_signatures.py"
+
+ANSWERS = (
+    # --- in the contract ---
+    Answer(
+        "contracts/libraries/AccountSignature.sol",
+        "recovered == signer && signer != address(0)",
+        "recovered == signer",
+        (f"{SIGNATURES}::test_nobody_has_signed_nothing",),
+    ),
+    Answer(
+        "contracts/libraries/AccountSignature.sol",
+        "return SignatureChecker.isValidERC1271SignatureNowCalldata(signer, digest, signature);",
+        """(bool done, bytes memory said) =
+            signer.staticcall(abi.encodeWithSelector(0x1626ba7e, digest, signature));
+        return done && bytes4(said) == 0x1626ba7e;""",
+        (f"{SIGNATURES}::test_a_contract_wallet_must_answer_exactly_yes",),
+    ),
+    Answer(
+        "contracts/libraries/AccountSignature.sol",
+        "recovered == signer && signer != address(0)",
+        "signer.code.length == 0 && recovered == signer && signer != address(0)",
+        (f"{SIGNATURES}::test_an_account_that_delegates_to_code_still_signs_with_its_key",),
+    ),
+    Answer(
+        "contracts/Domain.sol",
+        "keccak256(bytes(VERSION)), block.chainid, address(this))",
+        # The first contract of the tests' chain, so that what is signed for it is good in all others, too.
+        "keccak256(bytes(VERSION)), block.chainid, address(0xD7E66dE9202F0c8d5a314817f6Bd2418B6CFb8f5))",
+        (f"{SIGNATURES}::test_a_second_contract_takes_no_signature_made_for_the_first",),
+    ),
+    Answer(
+        "contracts/DataExchange.sol",
+        "_orders[orderId]",
+        "_orders[keccak256(abi.encode(orderId, block.chainid))]",
+        (f"{SIGNATURES}::test_an_order_keeps_its_number_through_a_fork",),
+    ),
+    Answer(
+        "contracts/DataExchange.sol",
+        "        _requireState(orderId, State.None);\n        _requireBuyer(offer);",
+        "        _requireBuyer(offer);",
+        ("tests/contracts/test_escrow_table.py::test_only_the_rows_of_the_table_are_possible",),
+    ),
+    # --- in the agents: the key ---
+    Answer(
+        "offchain/blindfair/agents/seller_orders.py",
+        "if accepted is None or not exchange.is_final(accepted.block_number, seller.finality):",
+        "if accepted is None:",
+        ("tests/agents/test_prudence.py::test_the_key_is_not_shown_before_the_accept_is_final",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/seller_orders.py",
+        "(deadline if exposed else deadline - offer.reveal_window // 2)",
+        "deadline",
+        ("tests/agents/test_prudence.py::test_the_key_is_not_shown_in_the_last_half_of_the_window",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/seller.py",
+        "key = DeliveryKey(self.secrets.once(name, new_delivery_key))",
+        "key = DeliveryKey(self.secrets.once(name, lambda: self._secret))",
+        ("tests/agents/test_public_keys.py::test_the_same_records_are_never_encrypted_twice_under_one_key",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/seller.py",
+        """sealed=seal(
+                request.buyer_hpke,
+                delivery_info(part.evaluation, encrypted.root),
+                pack_delivery(part.records, encrypted.ciphertexts),
+            ),""",
+        "sealed=pack_delivery(part.records, encrypted.ciphertexts),",
+        ("tests/agents/test_public_keys.py::test_the_key_is_of_no_use_to_whoever_keeps_the_messages",),
+    ),
+    # --- in the agents: what is checked before paying ---
+    Answer(
+        "offchain/blindfair/agents/buyer_checks.py",
+        "check_delivery(ciphertexts, leaves, offer.delivery_root, manifest.chunk_size, part.records, "
+        "manifest.first_chunks)",
+        "del leaves",
+        (
+            "tests/agents/test_hostile_delivery.py::test_other_records_under_the_selected_numbers_are_not_paid",
+            "tests/agents/test_hostile_delivery.py::test_a_delivery_that_is_not_the_agreed_one_is_not_paid",
+        ),
+    ),
+    Answer(
+        "offchain/blindfair/agents/purchase.py",
+        "            warn_of_short_windows(buyer, delivery.offer.reveal_window, delivery.offer.dispute_window)\n",
+        "",
+        ("tests/agents/test_short_windows.py::test_a_buyer_is_warned_before_it_pays",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/seller.py",
+        "        warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)\n",
+        "        return\n",
+        (
+            "tests/agents/test_short_windows.py::test_a_seller_is_warned_before_it_commits",
+            "tests/agents/test_short_windows.py::test_a_seller_is_warned_before_its_offer_is_there_to_accept",
+        ),
+    ),
+    Answer(
+        "offchain/blindfair/agents/buyer_order.py",
+        'wallet.check_means(offer.token, self._means, max(self._policy.gas_reserve, dispute), "the price")',
+        "pass",
+        ("tests/agents/test_means.py::test_a_buyer_without_money_sends_nothing_and_goes_on_once_it_has_some",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/seller_bonds.py",
+        'seller.wallet.check_means(token, lacking, reserve, "the bond of an offer")',
+        "del reserve",
+        ("tests/agents/test_means.py::test_a_seller_without_its_bond_tells_its_owner_and_not_the_buyer",),
+    ),
+    # --- in the agents: what follows ---
+    Answer(
+        "offchain/blindfair/chain/sender.py",
+        "if height is None or not self._number_used(prepared, height) or is_known(self.web3, prepared.hash):",
+        "if is_known(self.web3, prepared.hash):",
+        ("tests/chain/test_sender.py::test_a_node_that_is_behind_does_not_make_us_pay_twice",),
+    ),
+    Answer(
+        "offchain/blindfair/chain/sender.py",
+        "        if is_known(self.web3, prepared.hash):\n            return prepared.hash\n        if self._number",
+        "        if self._number",
+        ("tests/chain/test_sender.py::test_a_transaction_that_waits_is_not_handed_over_again",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/wallet.py",
+        'name = f"{step}.{attempt}" if attempt else step',
+        'name = f"{step}.{self._journal.writes}"',
+        ("tests/agents/test_complaints.py::test_a_bond_that_is_paid_and_not_found_is_paid_once",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/buyer_order.py",
+        'raise Waiting("the node does not show the order yet")',
+        'return Outcome("NoOrder", "the order is not on the chain", "Expired")',
+        ("tests/agents/test_complaints.py::test_an_order_that_is_paid_and_not_found_is_waited_for",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/answers.py",
+        "            if self._journal.get(name) is None:\n                self._search",
+        "            if True:\n                self._search",
+        ("tests/agents/test_complaints.py::test_what_was_paid_for_is_in_the_buyers_own_hands",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/buyer_order.py",
+        'self._call("refund", self._refund, "takes price and bond back: no key came")',
+        "pass",
+        ("tests/agents/test_trades.py::test_a_seller_that_never_reveals_loses_its_bond",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/buyer_order.py",
+        "        complaint = self._look_into(key)\n        if complaint is None:",
+        "        complaint = None\n        if complaint is None:",
+        ("tests/agents/test_trades.py::test_a_corrupted_chunk_costs_the_seller_its_bond",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/seller_orders.py",
+        'self._call(f"claim:{name}", lambda: self._claim(offer), "claims the price by the clock")',
+        'raise Waiting("the buyer has not released yet")',
+        ("tests/agents/test_trades.py::test_a_silent_buyer_pays_by_the_clock",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/seller_orders.py",
+        "        if signer != offer.buyer:",
+        "        if False:",
+        ("tests/agents/test_releases.py::test_a_release_that_another_signs_or_sends_releases_nothing",),
+    ),
+)
+
+
+@contextmanager
+def copied() -> Iterator[Path]:
+    """A copy of the project, which can be spoilt."""
+    with tempfile.TemporaryDirectory(prefix="blindfair-answers-") as folder:
+        project = Path(folder) / "project"
+        shutil.copytree(ROOT, project, ignore=LEFT_OUT)
+        (project / "node_modules").symlink_to(ROOT / "node_modules")
+        yield project
+
+
+def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """A Python program in a copy, with the copy's own package."""
+    environment = {**os.environ, "PYTHONPATH": str(project / "offchain"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(  # noqa: S603
+        [sys.executable, *command], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def run_tests(project: Path, tests: Iterable[str]) -> subprocess.CompletedProcess[str]:
+    """Tests in a copy, those that fail told one a line."""
+    return run(project, "-m", "pytest", "-rf", "--tb=short", "-p", "no:cacheprovider", *tests)
+
+
+def take_out(answer: Answer, project: Path) -> str:
+    """Change a copy; why that was not possible, or nothing."""
+    source = project / answer.source
+    text = source.read_text(encoding="utf-8")
+    if answer.before not in text:
+        return "its text is not there any more"
+    source.write_text(text.replace(answer.before, answer.after), encoding="utf-8")
+    if source.suffix == ".sol":
+        done = run(project, "scripts/compile.py")
+        return done.stderr if done.returncode else ""
+    return ""
+
+
+def overlooked(answer: Answer) -> list[str]:
+    """What is wrong with an answer: a line for each test that does not fail without it."""
+    with copied() as project:
+        trouble = take_out(answer, project)
+        if trouble:
+            return [trouble]
+        said = run_tests(project, answer.tests).stdout
+    # A test that could not even begin is an ERROR, and has noticed nothing.
+    failed = set(re.findall(r"^FAILED ([\w/.]+::\w+)", said, re.MULTILINE))
+    return [f"{test} does not fail without it" for test in answer.tests if test not in failed]
+
+
+def broken_before() -> str:
+    """What the tests say of the project as it is; nothing where all of them pass."""
+    with copied() as project:
+        done = run_tests(project, dict.fromkeys(test for answer in ANSWERS for test in answer.tests))
+    return done.stdout if done.returncode else ""
