@@ -32,6 +32,7 @@ from trade import (
     HandValuer,
     Parties,
     World,
+    feature_schema,
     make_buyer,
     make_parties,
     offered_records,
@@ -43,7 +44,10 @@ from blindfair.agents.buyer_checks import audit_openings
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS, spent_budget
 from blindfair.agents.question import ask
 from blindfair.agents.seller import Seller
+from blindfair.agents.seller_checks import RequestCost
 from blindfair.cli.demo.hostile import InflatingSeller
+from blindfair.influence.models import LogisticRegression
+from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.draw import draw
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, InvalidListing, PathInvalid, RowsDisagree
@@ -377,3 +381,13 @@ def test_copies_are_not_put_into_groups() -> None:
 def test_a_seller_offers_no_policy_that_is_none(name: str) -> None:
     with pytest.raises(InvalidListing, match="no such disclosure policy"):
         stock(disclosures=("per-record", name))
+
+
+def test_what_a_request_costs_is_counted_by_rows_where_these_are_scored_or_kept() -> None:
+    model, n, groups = LogisticRegression.untrained(feature_schema()), 10**6, 10**5
+    projection = Projection.identity(model.k)
+    alone = RequestCost.of(model, projection, records=n, queries=2)
+    together = RequestCost.of(model, projection, records=n, queries=2, rows=groups)
+    assert alone.products - together.products == 2 * model.k * (n - groups)
+    assert together.disk < alone.disk / 6
+    assert together.products > n * model.products

@@ -79,7 +79,7 @@ def evaluate(
         str | None, typer.Option(metavar="AMOUNT", help="What one more good record is worth to you.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides division and choice.", min=0, max=2**32 - 1)] = 0,
-    audit_rows: Annotated[int, typer.Option(help="Selected records to audit before paying.")] = AUDIT_ROWS,
+    audit_rows: Annotated[int, typer.Option(help="Selected records, or groups, to audit before paying.")] = AUDIT_ROWS,
     least_audit_rows: Annotated[int | None, typer.Option(help="Fewer than --audit-rows will do from here on.")] = None,
     disclosure: Annotated[
         str,
