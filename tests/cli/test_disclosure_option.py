@@ -63,6 +63,19 @@ def test_the_budget_is_for_usual_requests_by_the_finest_policy_that_is_offered(
     assert terms.disclosed_bits == (2 * 32 + EXPONENT_BITS_LIMIT) * scores + CLIPPED_SHARE_BITS
 
 
+@pytest.mark.parametrize(
+    ("changes", "records", "opened"),
+    [({}, 60, 59), ({}, 5000, 500), ({"disclosures": ["total"]}, 5000, 500),
+     ({"disclosures": ["per-group-2"]}, 569, 113), ({"disclosures": ["per-record", "per-group-2"]}, 900, 118),
+     ({"disclosures": ["per-group-20"]}, 5000, 1000), ({"disclosures": ["per-group-20"], "opened_records": 3}, 5000, 3),
+     ({"disclosures": ["per-group-20"], "opened_share": float("nan")}, 5000, 500)],
+)  # fmt: skip
+def test_a_usual_audit_of_groups_may_see_all_that_a_selection_opens(
+    changes: dict[str, object], records: int, opened: int
+) -> None:
+    assert options(**changes).openable(records) == opened
+
+
 def test_a_policy_that_is_none_is_neither_offered_nor_asked_for(path: Path) -> None:
     with pytest.raises(InvalidOption, match="--disclosure"):
         manifest(path, "per-record", "per-group-0")

@@ -51,7 +51,10 @@ def list_records(
     opened_share: Annotated[float, typer.Option(help="Part of a selection that its audit may see for nothing.")] = 0.2,
     opened_records: Annotated[
         int | None,
-        typer.Option(help=f"Records that all audits may see in all; a tenth, and {AUDIT_ROWS} at least, if not given."),
+        typer.Option(
+            help=f"Records that all audits may see in all; a tenth, and at least {AUDIT_ROWS}, or what one audit sees of "
+            "as many groups, if not given."
+        ),
     ] = None,
     buyer: Annotated[
         list[str] | None,

@@ -89,8 +89,13 @@ class ListingOptions:
         )
 
     def openable(self, records: int) -> int:
-        """Records that all audits together may see, of so many."""
-        return max(AUDIT_ROWS, records // 10) if self.opened_records is None else self.opened_records
+        """Records that all audits together may see, of so many: of groups those of a usual audit at least."""
+        if self.opened_records is not None:
+            return self.opened_records
+        largest = max(check_disclosure(name).size or 1 for name in self.disclosures)
+        # What is no share is refused by the terms.
+        share = self.opened_share if 0 <= self.opened_share <= 1 else 0.0
+        return max(AUDIT_ROWS, records // 10, min(AUDIT_ROWS * largest, int(share * records)))
 
     def stock(self, table: Table) -> Stock:
         """What the agent lists. Raises InvalidOption, InvalidListing."""
