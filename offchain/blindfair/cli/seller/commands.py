@@ -52,8 +52,8 @@ def list_records(
     opened_records: Annotated[
         int | None,
         typer.Option(
-            help=f"Records that all audits may see in all; a tenth, and at least {AUDIT_ROWS} or what one audit sees of as "
-            "many groups, if not given."
+            help=f"Records that all audits may see in all; a tenth, and at least {AUDIT_ROWS} or what one audit sees "
+            "of as many groups, if not given."
         ),
     ] = None,
     buyer: Annotated[
