@@ -8,12 +8,14 @@ from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, stock, tabl
 
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.blind.parameters import exact_sets
+from blindfair.influence.grouping import group_rows
 from blindfair.pricing.selection import Method
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Secret, Wei
 from blindfair.protocol.signing import Domain
+from blindfair.protocol.terms import PER_RECORD as PER_RECORD_POLICY
 
 ROWS = table()
 TRAIN, VALIDATION = ROWS[-OWN:-40], ROWS[-40:]
@@ -25,8 +27,17 @@ def manifest(**terms: int) -> Manifest:
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
 
 
-def valuer(seed: int = 0, method: Method = Method.TRUST) -> TabularValuer:
-    return TabularValuer(TRAIN, VALIDATION, (*COLUMNS, LABEL), LABEL, pricing=UNIFORM, seed=seed, method=method)
+def valuer(seed: int = 0, method: Method = Method.TRUST, disclosure: str = PER_RECORD_POLICY) -> TabularValuer:
+    return TabularValuer(
+        TRAIN,
+        VALIDATION,
+        (*COLUMNS, LABEL),
+        LABEL,
+        pricing=UNIFORM,
+        seed=seed,
+        method=method,
+        disclosure=disclosure,
+    )
 
 
 @pytest.mark.parametrize("bits", [32, 24])
@@ -67,3 +78,47 @@ def test_nothing_is_bought_of_an_offer_that_is_all_bad() -> None:
     choice = valuer().choose(scores, listing, Wei(50 * PER_RECORD))
     assert (choice.records, choice.price) == ((), 0)
     assert choice.reasons
+
+
+@pytest.mark.parametrize(("disclosure", "size"), [("per-group-8", 8), ("total", OFFERED)])
+@pytest.mark.parametrize("method", Method)
+def test_groups_are_bought_whole_and_within_the_budget(method: Method, disclosure: str, size: int) -> None:
+    listing, asks = manifest(), valuer(method=method, disclosure=disclosure)
+    question = asks.question(listing)
+    assert (question.disclosure, len(question.queries)) == (disclosure, 1)
+    scores = asks.valuation(listing).integer_scores(ROWS[:OFFERED])
+    assert scores.shape == (1, OFFERED // size)
+    groups = 3 if size == 8 else 1
+    budget = Wei((groups + 1) * size * PER_RECORD - 1)
+    choice = asks.choose(scores, listing, budget)
+    bought = {record // size for record in choice.records}
+    assert choice.records == tuple(record for record in range(OFFERED) if record // size in bought)
+    assert len(choice.records) == groups * size
+    assert choice.price == len(choice.records) * PER_RECORD <= budget
+    assert choice == valuer(method=method, disclosure=disclosure).choose(scores, listing, budget)
+    assert asks.choose(scores, listing, Wei(size * PER_RECORD - 1)).records == ()
+
+
+def test_of_groups_the_wrong_ones_are_left_and_an_offer_of_wrong_ones_alone_is() -> None:
+    listing, asks = manifest(), valuer(disclosure="per-group-10")
+    bad = {1, 4, 5, 9}
+    rows = [(*row[:-1], 1 - int(row[-1] or 0)) if n // 10 in bad else row for n, row in enumerate(ROWS[:OFFERED])]
+    scores = asks.valuation(listing).integer_scores(rows)
+    choice = asks.choose(scores, listing, Wei(80 * PER_RECORD))
+    assert {record // 10 for record in choice.records} == set(range(12)) - bad
+    assert 0.5 < choice.numbers["clean_share"] < 0.8
+    flipped = [(*row[:-1], 1 - int(row[-1] or 0)) for row in ROWS[:OFFERED]]
+    nothing = asks.choose(asks.valuation(listing).integer_scores(flipped), listing, Wei(80 * PER_RECORD))
+    assert (nothing.records, nothing.price) == ((), 0)
+    assert "Nothing here is worth its price" in " ".join(nothing.reasons)
+
+
+@pytest.mark.parametrize("disclosure", ["per-group-8", "total"])
+def test_the_scale_is_one_for_sums(disclosure: str) -> None:
+    """Twelve bits are used, and hardly anything is clipped: neither of a good offer nor of a bad one."""
+    asked = valuer(disclosure=disclosure).valuation(manifest())
+    for rows in (ROWS[:OFFERED], [(*row[:-1], 1 - int(row[-1] or 0)) for row in ROWS[:OFFERED]]):
+        sums = np.vstack(list(group_rows([asked.model.rows(rows, asked.projection)], asked.group_size)))
+        rounded = asked.rounding.apply(sums)
+        assert rounded.clipped < 0.02
+        assert np.abs(rounded.entries).max() > 200

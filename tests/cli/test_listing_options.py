@@ -18,7 +18,8 @@ from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 DEFAULTS: dict[str, Any] = {
     "label": LABEL, "leave_out": ["patient id"], "name": "n", "description": "", "licence": "l", "consent": "c",
     "money": IN_ETHER.to_document(),
-    "price_per_record": "0.001", "evaluations": 1, "opened_share": 0.2, "opened_records": None, "buyers": [],
+    "price_per_record": "0.001", "evaluations": 1, "disclosures": ["per-record"], "opened_share": 0.2,
+    "opened_records": None, "buyers": [],
     "bond_share": 0.1, "reveal_window": 3600, "dispute_window": 86400, "chunk_size": 1024,
     "most_bonds": "1", "pay_to": None,
 }  # fmt: skip

@@ -13,6 +13,7 @@ from blindfair.protocol.manifest import Terms
 from blindfair.protocol.messages import Agreement, Envelope, Selection
 from blindfair.protocol.parts import Part, PartName, divide, free_openings, sample_price
 from blindfair.protocol.quantities import ETHER, Address, Digest, RecordIndex, Signature, Wei
+from blindfair.protocol.units import Units
 from protocol.vector_files import Case, each, outcome
 
 TERMS = Terms(
@@ -25,6 +26,7 @@ TERMS = Terms(
     opened_share=0.5,
     disclosures=("per-record",),
 )
+RECORDS = Units.named("per-record", 2**53)
 prices = st.integers(0, 2**128 - 1)
 sizes = st.integers(1, 60)
 
@@ -48,7 +50,7 @@ def test_parts_are_those_of_the_protocol(case: Case) -> None:
         records=numbers(case["selection"]),
     )
     terms = replace(TERMS, opened_share=case["opened_share"])
-    parts = outcome(case, lambda: selection.ordered(terms, bytes.fromhex(case["seller"])))
+    parts = outcome(case, lambda: selection.ordered(terms, bytes.fromhex(case["seller"]), RECORDS))
     if parts is not None:
         assert [
             {"part": part.name.value, "records": list(part.records), "price": str(part.price)} for part in parts

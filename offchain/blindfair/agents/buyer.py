@@ -51,14 +51,16 @@ from blindfair.protocol.messages import (
     Request,
     Selection,
 )
-from blindfair.protocol.parts import Part, PartName, free_openings
+from blindfair.protocol.parts import Part, PartName, free_units
 from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Timestamp, Wei
 from blindfair.protocol.sealing import check_sealing_key
-from blindfair.protocol.selection import check_selection
-from blindfair.protocol.terms import Terms
 
 BEFORE_PAYMENT = (MessageError, CommitmentError, ScoringError, AuditError, OfferRejected, OfferTooSmall)
 """Errors that end a trade, or what is left of it after the sample: no order is open, so ending is safe."""
+
+
+NOT_AUDITED = "nothing is audited before paying: one score is of all records, and no draw is short of everything"
+"""What is said under the disclosure policy `total` (PROTOCOL 5.5)."""
 
 
 class Buyer(Agent):
@@ -256,8 +258,6 @@ class Buyer(Agent):
         )
 
     def _select(self, evaluated: Evaluated, choice: Choice) -> tuple[Digest, Selection]:
-        manifest = evaluated.listing.manifest
-        check_selection(choice.records, manifest.record_count)
         if choice.price > self.policy.budget:
             raise InvalidOption(
                 "The choice costs more than the budget", expected=self.policy.budget, found=choice.price
@@ -267,21 +267,29 @@ class Buyer(Agent):
             buyer_random=self._private().random,
             token=self.policy.token,
             price=choice.price,
-            audit_rows=self._rows_to_audit(manifest.terms, len(choice.records)),
+            audit_rows=self._rows_to_audit(evaluated, choice.records),
             records=choice.records,
         )
-        return self.mail.send("selection", self.seller, lambda: selection, manifest.seller_hpke), selection
+        key = evaluated.listing.manifest.seller_hpke
+        return self.mail.send("selection", self.seller, lambda: selection, key), selection
 
-    def _rows_to_audit(self, terms: Terms, selected: int) -> int:
-        """As many as are opened for nothing where those are enough, else a sample to be bought (PROTOCOL 5.6)."""
-        opened = free_openings(terms, selected)
+    def _rows_to_audit(self, evaluated: Evaluated, records: tuple[RecordIndex, ...]) -> int:
+        """As many units as are opened for nothing where those are enough, else a sample to be bought (PROTOCOL 5.6).
+
+        None where one score is of all records: the buyer that asked for that knew (PROTOCOL 5.5).
+        """
+        units = evaluated.units
+        selected = len(units.of(records))
+        if units.is_total:
+            return 0
+        opened = free_units(evaluated.listing.manifest.terms, len(records), units)
         if opened >= min(self.policy.fewest_audit_rows, selected):
             return min(self.policy.audit_rows, opened)
-        sample = min(self.policy.audit_rows, int(self.policy.most_sample_share * selected))
+        sample = min(self.policy.audit_rows, int(self.policy.most_sample_share * len(records)) // units.size)
         if not self.policy.buys_sample or sample < min(self.policy.fewest_audit_rows, selected):
             raise OfferTooSmall(
                 "The purchase is too small for the audit: the listing opens only a part of a selection for nothing",
-                expected=f"at least {self.policy.fewest_audit_rows} records opened, or bought as a sample",
+                expected=f"at least {self.policy.fewest_audit_rows} {units.name}s opened, or bought as a sample",
                 found=f"{opened} of {selected} opened, {sample if self.policy.buys_sample else 0} to be bought",
                 hint="raise the budget, audit fewer rows, or let a larger part be bought as the sample",
             )
@@ -300,6 +308,9 @@ class Buyer(Agent):
             parts = ordered_parts(evaluated, selection, openings)
             if parts[0].name is PartName.SAMPLE:
                 self._note_sample(parts[0])
+            elif evaluated.units.is_total:
+                if self.journal.note("unaudited", evaluated.request.disclosure):
+                    self.tell("audit", NOT_AUDITED)
             elif self.journal.intent("audited") is None:
                 report = audit_openings(evaluated, selection, openings)
                 self.journal.note("audited", json.dumps(asdict(report)))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.policy import BuyerPolicy
-from blindfair.agents.rows import real_rows
+from blindfair.agents.rows import unit_rows
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.parameters import parameter_set
@@ -45,6 +45,7 @@ from blindfair.protocol.rows import parse_row_leaf
 from blindfair.protocol.sealing import SealingKeyPair, delivery_info, unseal
 from blindfair.protocol.selection import selected_chunks, selected_leaves
 from blindfair.protocol.signing import Domain
+from blindfair.protocol.units import Units
 
 ROW_TOLERANCE = 1
 """Units of a rounded row: two honest machines may round an entry that lies between two integers to either side, and
@@ -54,28 +55,29 @@ never lie further apart; `influence.disagreement` derives it, and the buyer asks
 def check_evaluation(
     manifest: Manifest, request: Request, reply: Reply, secret: QuerySecret
 ) -> tuple[NDArray[np.int64], Exponents]:
-    """The `m x n` scores of a reply, in units of exponent 0, and the `n` exponents (PROTOCOL 4.3, 4.4).
+    """The `m x n` scores of a reply, at exponent 0, and the `n` exponents, of `n` units (PROTOCOL 4.3, 4.4).
 
     Raises FieldMismatch for another precision than the manifest promises, MalformedMessage, ShapeMismatch,
     UnknownParameters, MalformedCiphertext.
     """
     parameters, promised = parameter_set(request.parameters), manifest.terms.precision_bits
-    encrypted = EncryptedScores.from_bytes(parameters, reply.scores, manifest.record_count, request.queries)
+    n = Units.named(request.disclosure, manifest.record_count).count
+    encrypted = EncryptedScores.from_bytes(parameters, reply.scores, n, request.queries)
     if encrypted.precision_bits != promised:
         raise FieldMismatch(
             "The reply has another precision than the manifest", expected=promised, found=encrypted.precision_bits
         )
-    exponents = _exponents(reply.exponents, request.exponent_bits, manifest.record_count)
-    scores = decrypt_reply(parameters, secret, reply.scores, manifest.record_count, request.queries)
+    exponents = _exponents(reply.exponents, request.exponent_bits, n)
+    scores = decrypt_reply(parameters, secret, reply.scores, n, request.queries)
     return scale_scores(scores, exponents), exponents
 
 
-def _exponents(data: bytes, bits: int, records: int) -> Exponents:
-    exponents = np.frombuffer(data, dtype=np.uint8) if bits else np.zeros(records, dtype=np.uint8)
-    if (len(data), len(exponents)) != (records if bits else 0, records) or (exponents >> bits).any():
+def _exponents(data: bytes, bits: int, rows: int) -> Exponents:
+    exponents = np.frombuffer(data, dtype=np.uint8) if bits else np.zeros(rows, dtype=np.uint8)
+    if (len(data), len(exponents)) != (rows if bits else 0, rows) or (exponents >> bits).any():
         raise MalformedMessage(
             "The reply has wrong exponents",
-            expected=f"{records if bits else 0} of {bits} bits",
+            expected=f"{rows if bits else 0} of {bits} bits",
             found=f"{len(data)} bytes",
         )
     return exponents
@@ -88,7 +90,7 @@ def ordered_parts(evaluated: Evaluated, selection: Selection, openings: Openings
     """
     if commit_seller_randomness(openings.seller_random) != evaluated.reply.seller_commitment:
         raise FieldMismatch("The seller's number is not the one it committed to")
-    parts = selection.ordered(evaluated.listing.manifest.terms, openings.seller_random)
+    parts = selection.ordered(evaluated.listing.manifest.terms, openings.seller_random, evaluated.units)
     if parts[0].name is PartName.SAMPLE and openings.opened:
         raise FieldMismatch(
             "Records were opened although the sample is to be bought", expected=0, found=len(openings.opened)
@@ -97,21 +99,26 @@ def ordered_parts(evaluated: Evaluated, selection: Selection, openings: Openings
 
 
 def audit_openings(evaluated: Evaluated, selection: Selection, openings: Openings) -> AuditReport:
-    """Check paths, recompute the rows of the opened records, and compare the scores.
+    """Check paths, recompute the rows of the opened records, or of their groups, and compare the scores.
 
-    `ordered_parts` has checked the seller's number. Raises FieldMismatch (not the drawn records), PathInvalid,
-    MalformedRecord, RowsDisagree, ScoresDisagree, DuplicatesOpened.
+    `ordered_parts` has checked the seller's number. Raises FieldMismatch (not the drawn records, or a group cut),
+    PathInvalid, MalformedRecord, RowsDisagree, ScoresDisagree, DuplicatesOpened.
     """
-    expected = selection.drawn(openings.seller_random)
+    units = evaluated.units
+    drawn = selection.drawn(openings.seller_random, units)
+    expected = units.members(drawn)
     if tuple(item.record for item in openings.opened) != expected:
         raise FieldMismatch(
             "Other records were opened than were drawn", expected=len(expected), found=len(openings.opened)
         )
     records = [_opened_record(evaluated, item) for item in openings.opened]
-    committed = [_opened_row(evaluated, item) for item in openings.opened]
+    committed = [
+        _opened_row(evaluated, unit, items)
+        for unit, items in zip(drawn, units.parted(drawn, openings.opened), strict=True)
+    ]
     manifest = evaluated.listing.manifest
     decoded = [manifest.schema.decode(manifest.encoding, record) for record in records]
-    report = _compare(evaluated, expected, decoded, committed)
+    report = _compare(evaluated, drawn, decoded, committed)
     # Afterwards: a seller that faked the scores of copies is told of by its scores, whichever copies were drawn.
     check_duplicates(dict(zip(expected, records, strict=True)))
     return report
@@ -126,43 +133,45 @@ def audit_sample(evaluated: Evaluated, sample: Part, records: Sequence[bytes]) -
     """
     manifest = evaluated.listing.manifest
     decoded = decode_delivery(records, manifest.encoding, manifest.schema)
-    report = _compare(evaluated, sample.records, decoded, [None] * len(records))
+    bought = evaluated.units.of(sample.records)
+    report = _compare(evaluated, bought, decoded, [None] * len(bought))
     check_duplicates(dict(zip(sample.records, records, strict=True)))
     return report
 
 
 def _compare(
     evaluated: Evaluated,
-    numbers: Sequence[RecordIndex],
+    compared: Sequence[int],
     records: Sequence[Row],
     committed: Sequence[tuple[int, ...] | None],
 ) -> AuditReport:
-    recomputed = recompute_rows(evaluated, numbers, records)
+    recomputed = recompute_rows(evaluated, compared, records)
     rows = [
         OpenedRow(
-            record=number,
+            record=RecordIndex(unit),
             committed=row,
             recomputed=tuple(int(entry) for entry in again),
-            scores=tuple(int(score) for score in evaluated.decrypted(number)),
+            scores=tuple(int(score) for score in evaluated.decrypted(unit)),
+            unit=evaluated.units.name,
         )
-        for number, row, again in zip(numbers, committed, recomputed.entries, strict=True)
+        for unit, row, again in zip(compared, committed, recomputed.entries, strict=True)
     ]
     return check_scores(rows, [[int(entry) for entry in query] for query in evaluated.queries], ROW_TOLERANCE)
 
 
-def recompute_rows(evaluated: Evaluated, numbers: Sequence[RecordIndex], records: Sequence[Row]) -> QuantisedRows:
-    """The rows of records that the buyer sees, at the exponents that the reply gives them.
+def recompute_rows(evaluated: Evaluated, compared: Sequence[int], records: Sequence[Row]) -> QuantisedRows:
+    """The rows of units all of whose records the buyer sees, at the exponents that the reply gives them.
 
     A row on the border of two exponents may have either, by the tolerance of its entries. Raises RowsDisagree for any
-    other exponent, and what `real_rows` raises.
+    other exponent, and what `unit_rows` raises.
     """
-    request, claimed = evaluated.request, evaluated.exponents[list(numbers)]
-    rows = real_rows(request, records)
+    request, units, claimed = evaluated.request, evaluated.units, evaluated.exponents[list(compared)]
+    rows = unit_rows(request, units.parted(compared, records))
     least, most = exponent_bounds(rows, request.row_scale, request.exponent_bits, ROW_TOLERANCE)
-    for number, low, high, found in zip(numbers, least, most, claimed, strict=True):
+    for unit, low, high, found in zip(compared, least, most, claimed, strict=True):
         if not low <= found <= high:
             raise RowsDisagree(
-                f"The exponent of record {number} is not its row's", expected=f"{low} ... {high}", found=found
+                f"The exponent of {units.name} {unit} is not its row's", expected=f"{low} ... {high}", found=found
             )
     return quantise_rows(rows, request.row_scale, request.exponent_bits, claimed)
 
@@ -180,12 +189,14 @@ def _opened_record(evaluated: Evaluated, item: OpenedRecord) -> bytes:
     return join_record([chunk[SALT_SIZE:] for chunk in item.chunks], manifest.chunk_size)
 
 
-def _opened_row(evaluated: Evaluated, item: OpenedRecord) -> tuple[int, ...]:
-    manifest = evaluated.listing.manifest
-    verify_path(leaf_hash(item.row_leaf), item.record, manifest.record_count, item.row_path, evaluated.reply.row_root)
-    leaf = parse_row_leaf(item.row_leaf, evaluated.request.dimension)
-    if leaf.record != item.record:
-        raise FieldMismatch("A row leaf is another record's", expected=item.record, found=leaf.record)
+def _opened_row(evaluated: Evaluated, unit: int, items: Sequence[OpenedRecord]) -> tuple[int, ...]:
+    first, units = items[0], evaluated.units
+    if any(item.row_leaf or item.row_path for item in items[1:]):
+        raise FieldMismatch("A row was opened for a part of a group", expected=f"one row for group {unit}")
+    verify_path(leaf_hash(first.row_leaf), unit, units.count, first.row_path, evaluated.reply.row_root)
+    leaf = parse_row_leaf(first.row_leaf, evaluated.request.dimension)
+    if leaf.record != unit:
+        raise FieldMismatch(f"A row leaf is another {units.name}'s", expected=unit, found=leaf.record)
     return leaf.row
 
 
@@ -250,23 +261,27 @@ def unseal_delivery(keys: SealingKeyPair, evaluated: Evaluated, part: Part, deli
 
 
 def wrong_records(evaluated: Evaluated, part: Part, records: Sequence[bytes]) -> list[RecordIndex]:
-    """Numbers of the delivered records whose score in the clear is not the decrypted one (PROTOCOL 5.7).
+    """Numbers of the delivered records whose score, or whose group's, in the clear is not the decrypted one
+    (PROTOCOL 5.7).
 
-    A record of which no row can be computed is wrong, too.
+    A record of which no row can be computed is wrong, too, and its group with it.
     """
+    units = evaluated.units
+    bought = units.of(part.records)
     return [
-        number
-        for number, record in zip(part.records, records, strict=True)
-        if not _score_holds(evaluated, number, record)
+        record
+        for unit, members in zip(bought, units.parted(bought, records), strict=True)
+        if not _score_holds(evaluated, unit, members)
+        for record in units.members([unit])
     ]
 
 
-def _score_holds(evaluated: Evaluated, number: RecordIndex, record: bytes) -> bool:
+def _score_holds(evaluated: Evaluated, unit: int, records: Sequence[bytes]) -> bool:
     manifest = evaluated.listing.manifest
     try:
-        rows = recompute_rows(evaluated, [number], decode_delivery([record], manifest.encoding, manifest.schema))
+        rows = recompute_rows(evaluated, [unit], decode_delivery(records, manifest.encoding, manifest.schema))
     except (CommitmentError, ScoringError, RowsDisagree):
         return False
     clear = evaluated.queries @ rows.entries[0].astype(np.int64)
     bounds = ROW_TOLERANCE * np.abs(evaluated.queries).sum(axis=1)
-    return bool((np.abs(clear - evaluated.decrypted(number)) <= bounds).all())
+    return bool((np.abs(clear - evaluated.decrypted(unit)) <= bounds).all())

@@ -7,14 +7,15 @@ from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Exponents
 from blindfair.protocol.messages import Listing, Reply, Request
-from blindfair.protocol.quantities import Digest, RecordIndex
+from blindfair.protocol.quantities import Digest
+from blindfair.protocol.units import Units
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """The messages, the queries in the clear (`m x k` int64) and the scores (`m x n` int64).
+    """The messages, the queries in the clear (`m x k` int64) and the scores (`m x n` int64) of `n` units.
 
-    Scores are in units of exponent 0, whatever the exponents of the rows (`n` uint8), so that they compare.
+    Scores are at exponent 0, whatever the exponents of the rows (`n` uint8), so that they compare.
     `evaluation` is what the offer will quote: `D("evaluation", H(request) || H(reply))`.
     """
 
@@ -26,6 +27,11 @@ class Evaluated:
     exponents: Exponents
     scores: NDArray[np.int64]
 
-    def decrypted(self, record: RecordIndex) -> NDArray[np.int64]:
-        """The `m` scores of a record as they were decrypted: those of its row at its exponent."""
-        return np.right_shift(self.scores[:, record], int(self.exponents[record]))
+    @property
+    def units(self) -> Units:
+        """What has one score each: the records, or the groups that the request asked for."""
+        return Units.named(self.request.disclosure, self.listing.manifest.record_count)
+
+    def decrypted(self, unit: int) -> NDArray[np.int64]:
+        """The `m` scores of a unit as they were decrypted: those of its row at its exponent."""
+        return np.right_shift(self.scores[:, unit], int(self.exponents[unit]))

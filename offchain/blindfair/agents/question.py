@@ -15,7 +15,7 @@ from blindfair.protocol.errors import FieldMismatch, SecretDamaged
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Address, Timestamp
-from blindfair.protocol.terms import PER_RECORD
+from blindfair.protocol.units import Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +46,20 @@ def ask(
 ) -> tuple[Request, Private]:
     """Encrypt a question under fresh keys, with a fresh `r_B` and nonce, in the way that `plan` finds the quickest.
 
-    Raises FieldMismatch where the listing offers no scores per record, UnknownParameters where no parameter set is
-    exact at its precision, ShapeMismatch and QueryOutOfBounds.
+    Raises FieldMismatch where the listing does not offer the question's disclosure policy, InvalidListing where it is
+    none, UnknownParameters where no parameter set is exact at the listing's precision, ShapeMismatch and
+    QueryOutOfBounds.
     """
-    if PER_RECORD not in manifest.terms.disclosures:
+    if question.disclosure not in manifest.terms.disclosures:
         raise FieldMismatch(
-            "The listing offers no disclosure that this version can ask for",
-            expected=PER_RECORD,
-            found=manifest.terms.disclosures,
+            "The listing does not offer this disclosure",
+            expected=" or ".join(manifest.terms.disclosures),
+            found=question.disclosure,
+            hint="ask for one that it offers; nothing was asked",
         )
     m, k = question.queries.shape
-    parameters = plan(manifest.terms.precision_bits, manifest.record_count, k, m).parameters
+    scored = Units.named(question.disclosure, manifest.record_count).count
+    parameters = plan(manifest.terms.precision_bits, scored, k, m).parameters
     encrypted, secret = encrypt_queries(parameters, question.queries, manifest.terms.precision_bits)
     random = secrets.token_bytes(32)
     request = Request(
@@ -75,7 +78,7 @@ def ask(
         row_scale=question.row_scale,
         exponent_bits=question.exponent_bits,
         parameters=parameters.name,
-        disclosure=PER_RECORD,
+        disclosure=question.disclosure,
         pricing=question.pricing,
         buyer_commitment=commit_buyer_randomness(random),
         expiry=expiry,

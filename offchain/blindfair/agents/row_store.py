@@ -6,6 +6,8 @@ does not bound how many records it can have. A file is three arrays as `numpy.sa
 and a digest of all that:
 
     entries (n x k int16), exponents (n uint8), share of clipped entries (float64), SHA-256
+
+of `n` records, or of `n` groups of them where the request asks for groups (PROTOCOL 4.5).
 """
 
 import hashlib
@@ -23,6 +25,7 @@ from blindfair.protocol.merkle import MerkleTree
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Digest, RecordIndex, Secret
 from blindfair.protocol.rows import row_leaves
+from blindfair.protocol.units import Units
 
 _DIGEST_SIZE = 32
 
@@ -95,7 +98,7 @@ class RowStore:
 
 def _write(file: "_Hashed", request: Request, records: Sequence[bytes]) -> None:
     # Written, not mapped: where the disk is full a write is an error, and a mapping the end of the process.
-    shape = len(records), request.dimension
+    shape = Units.named(request.disclosure, len(records)).count, request.dimension
     np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
     exponents, clipped = [], 0
     for batch in row_batches(request, records):

@@ -1,12 +1,16 @@
-"""Gradient rows as a request asks for them: the seller computes all, the buyer those it sees (PROTOCOL 4.2, 5.4).
+"""Gradient rows as a request asks for them, of records or of groups of records (PROTOCOL 4.5): the seller computes all,
+the buyer those it sees (PROTOCOL 4.2, 5.4).
 
 Not here: whether the buyer accepts what the seller computed (`buyer_checks`), and keeping them (`row_store`).
 """
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from blindfair.influence.arrays import Floats
 from blindfair.influence.gradients import BATCH_NUMBERS
+from blindfair.influence.grouping import group_rows
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
@@ -14,6 +18,7 @@ from blindfair.influence.scoring_model import ScoringModel
 from blindfair.protocol.errors import CommitmentError, ScoringError, ShapeMismatch
 from blindfair.protocol.messages import Request
 from blindfair.protocol.records import Row, decode_row
+from blindfair.protocol.units import Units
 
 
 def batch_records(model: ScoringModel, k: int) -> int:
@@ -25,26 +30,38 @@ def batch_records(model: ScoringModel, k: int) -> int:
 
 
 def row_batches(request: Request, records: Sequence[bytes]) -> Iterator[QuantisedRows]:
-    """One row per record, `batch_records` at a time, rounded at the least exponent that clips none of its entries.
+    """One row per unit, of `batch_records` at a time, rounded at the least exponent that clips none of its entries.
 
     Raises ScoringError and CommitmentError where the model does not fit a record; only at the end, so that the time
     does not tell which.
     """
+    failures: list[ScoringError | CommitmentError] = []
+    units = Units.named(request.disclosure, len(records))
+    real = _real_batches(request, records, failures)
+    for batch in real if units.size == 1 else group_rows(real, units.size):
+        try:
+            rows = quantise_rows(batch, request.row_scale, request.exponent_bits)
+        except ScoringError as error:
+            failures.append(error)
+            continue
+        yield rows
+    if failures:
+        raise failures[0]
+
+
+def _real_batches(
+    request: Request, records: Sequence[bytes], failures: list[ScoringError | CommitmentError]
+) -> Iterator[Floats]:
     model, projection = _loaded(request)
     size = batch_records(model, projection.k)
-    failure: ScoringError | CommitmentError | None = None
     for start in range(0, len(records), size):
         try:
             part = [decode_row(record) for record in records[start : start + size]]
-            rows = quantise_rows(
-                _checked(request, model.rows(part, projection)), request.row_scale, request.exponent_bits
-            )
+            rows = _checked(request, model.rows(part, projection))
         except (ScoringError, CommitmentError) as error:
-            failure = failure or error
+            failures.append(error)
             continue
         yield rows
-    if failure is not None:
-        raise failure
 
 
 def estimate_rows(request: Request, records: int) -> str:
@@ -57,6 +74,23 @@ def real_rows(request: Request, records: Sequence[Row]) -> Floats:
     """A few rows before they are rounded: `n_records x k`. Raises UnusableModel, ShapeMismatch."""
     model, projection = _loaded(request)
     return _checked(request, model.rows(records, projection))
+
+
+def unit_rows(request: Request, units: Sequence[Sequence[Row]]) -> Floats:
+    """The rows of units before they are rounded, from the records of each: `n_units x k`.
+
+    Raises UnusableModel, ShapeMismatch.
+    """
+    if all(len(records) == 1 for records in units):
+        return real_rows(request, [records[0] for records in units])
+    model, projection = _loaded(request)
+    size = batch_records(model, projection.k)
+
+    def batches(records: Sequence[Row]) -> Iterator[Floats]:
+        for start in range(0, len(records), size):
+            yield _checked(request, model.rows(records[start : start + size], projection))
+
+    return np.vstack([row for records in units for row in group_rows(batches(records), len(records))])
 
 
 def _loaded(request: Request) -> tuple[ScoringModel, Projection]:

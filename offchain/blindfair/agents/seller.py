@@ -16,7 +16,7 @@ from pathlib import Path
 from blindfair.agents.agent import Agent
 from blindfair.agents.allowance import Allowance
 from blindfair.agents.ledger import BudgetLedger
-from blindfair.agents.opening import open_record
+from blindfair.agents.opening import open_units
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.refusing import Refusing
@@ -79,6 +79,7 @@ from blindfair.protocol.quantities import (
     Timestamp,
 )
 from blindfair.protocol.sealing import delivery_info, seal
+from blindfair.protocol.units import Units
 
 TOLD = (MessageError, ScoringError)
 """Errors that are about what the counterparty sent, and are told to it. All others are the owner's to see to."""
@@ -299,19 +300,23 @@ class Seller(Agent):
         self._orders.bonds.check_bond(selection.token, self._policy.bond(selection.price))
         random = self._random(digest)
         # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
-        is_whole = selection.ordered(self._stock.terms, random)[0].name is PartName.WHOLE
-        drawn = selection.drawn(random) if is_whole else ()
-        self._ledger.spend_openings(envelope.digest, len(drawn))
+        units = self._units(request)
+        is_whole = selection.ordered(self._stock.terms, random, units)[0].name is PartName.WHOLE
+        drawn = selection.drawn(random, units) if is_whole else ()
+        self._ledger.spend_openings(envelope.digest, len(units.members(drawn)))
         self.journal.once(f"selected-at:{envelope.digest.hex()}", lambda: str(self.exchange.now()).encode())
         # From here on it is this selection and no other: its openings show the seller's number.
         self.journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
         self.journal.once(f"selection:{envelope.digest.hex()}", envelope.to_bytes)
         return Openings(envelope.digest, random, selection.price, self._opened(drawn, digest, request))
 
-    def _opened(self, drawn: Sequence[RecordIndex], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
+    def _opened(self, drawn: Sequence[int], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
         rows = self._rows(digest, request)
-        tree, dataset = self._store.tree(digest, rows), self.dataset
-        return tuple(open_record(record, dataset, rows, tree, self._secret, digest) for record in drawn)
+        tree = self._store.tree(digest, rows)
+        return open_units(drawn, self._units(request), self.dataset, rows, tree, self._secret, digest)
+
+    def _units(self, request: Request) -> Units:
+        return Units.named(request.disclosure, self.manifest.record_count)
 
     def _request_of(self, selection: Selection) -> tuple[Digest, Request]:
         found = self.journal.intent(f"evaluation:{selection.evaluation.hex()}")
@@ -346,8 +351,9 @@ class Seller(Agent):
 
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
         """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""
-        digest, _ = self._request_of(selection)
-        part = agreed_part(agreement, selection.ordered(self._stock.terms, self._random(digest)))
+        digest, request = self._request_of(selection)
+        parts = selection.ordered(self._stock.terms, self._random(digest), self._units(request))
+        part = agreed_part(agreement, parts)
         if part.name is PartName.REST and not self._orders.is_sold(offer_name(agreement.selection, PartName.SAMPLE)):
             raise UnexpectedMessage("The rest is sold once the sample's key is revealed", found="no sold sample")
         return part

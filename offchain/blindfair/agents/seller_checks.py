@@ -32,7 +32,7 @@ from blindfair.protocol.messages import Agreement, Request, Selection
 from blindfair.protocol.parts import Part
 from blindfair.protocol.quantities import Timestamp
 from blindfair.protocol.sealing import check_sealing_key
-from blindfair.protocol.selection import check_selection
+from blindfair.protocol.units import Units
 
 BLOCK = 8192
 """Records of one ciphertext."""
@@ -56,8 +56,8 @@ class RequestCost:
     """Bytes of the rounded rows, of their encoding and of the coordinates, where these are not in memory."""
 
     products: int
-    """Multiplications: gradients, projection, making the query's ciphertexts ready, and the query over the rounded
-    rows."""
+    """Multiplications: gradients and projection of all records, making the query's ciphertexts ready, and the query
+    over the rounded rows, of records or of groups."""
 
     @classmethod
     def of(
@@ -68,18 +68,20 @@ class RequestCost:
         records: int,
         queries: int,
         parameters: ParameterSet = DEFAULT,
+        rows: int | None = None,
     ) -> "RequestCost":
-        """From the sizes alone. Without a projection there is none to hold or to multiply by."""
-        n, d, k = records, model.k, projection.k
+        """From the sizes alone; `rows` are scored, one a record if None. Without a projection there is none to hold or
+        to multiply by."""
+        n, d, k, scored = records, model.k, projection.k, records if rows is None else rows
         projected = 0 if projection.is_identity else 1
         batch = min(n, batch_records(model, k))
         computing = 8 * batch * (2 * model.features + _COPIES * k)
         computing += 8 * projected * (d * k + 2 * min(batch * d, max(BATCH_NUMBERS, model.batch * d)))
-        scoring = working_space(parameters, n, k, queries)
+        scoring = working_space(parameters, scored, k, queries)
         return cls(
             memory=max(computing, scoring.memory),
-            disk=2 * n * k + scoring.disk,
-            products=n * (model.products + projected * d * k + k * queries) + _OPENING * k * queries,
+            disk=2 * scored * k + scoring.disk,
+            products=n * (model.products + projected * d * k) + scored * k * queries + _OPENING * k * queries,
         )
 
     def check(self, policy: SellerPolicy) -> None:
@@ -140,9 +142,11 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
     if projection.k != request.dimension:
         raise ShapeMismatch("Projection and query differ in length", expected=request.dimension, found=projection.k)
     projection.check(model.k)
-    parameters, records = parameter_set(request.parameters), manifest.record_count
-    RequestCost.of(model, projection, records=records, queries=request.queries, parameters=parameters).check(policy)
-    size = reply_size(parameters, records, request.queries)
+    parameters, units = parameter_set(request.parameters), Units.named(request.disclosure, manifest.record_count)
+    RequestCost.of(
+        model, projection, records=units.records, queries=request.queries, parameters=parameters, rows=units.count
+    ).check(policy)
+    size = reply_size(parameters, units.count, request.queries)
     if size > MESSAGE_LIMIT:
         raise TooCostly(
             "The scores would fit in no message", expected=f"<= {MESSAGE_LIMIT:,} B", found=f"{size:,} B",
@@ -169,14 +173,15 @@ def _check_query(request: Request) -> None:
 def check_selection_message(selection: Selection, request: Request, manifest: Manifest, now: Timestamp) -> None:
     """Whether a selection keeps to what the request and the listing allow, in the request's time (PROTOCOL 5.1).
 
-    Raises FieldMismatch, Expired, and MalformedMessage for records outside the listing.
+    Raises FieldMismatch, also for a selection that cuts a group, Expired, and MalformedMessage for records outside the
+    listing.
     """
     if now > request.expiry:
         raise Expired("The request of this selection has expired", expected=request.expiry, found=now)
     terms = manifest.terms
     if commit_buyer_randomness(selection.buyer_random) != request.buyer_commitment:
         raise FieldMismatch("The buyer's number is not the one it committed to")
-    check_selection(selection.records, manifest.record_count)
+    Units.named(request.disclosure, manifest.record_count).of(selection.records)
     if selection.token not in terms.tokens:
         raise FieldMismatch("The listing does not take this token", expected=terms.tokens, found=selection.token)
     _check_price(selection, request, len(selection.records))

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import parameter_set
 from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.errors import InvalidListing
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.manifest import Manifest, Schema, Terms
@@ -13,14 +15,14 @@ from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.records import RecordEncoding
 from blindfair.protocol.signing import Domain
-from blindfair.protocol.terms import PER_RECORD
 
 
 @dataclass(frozen=True, slots=True)
 class Stock:
     """The manifest's contents that are not computed; `records` are canonical bytes.
 
-    Raises InvalidListing for terms that offer a disclosure policy this version cannot keep.
+    Raises InvalidListing for a disclosure policy that is none, for groups of two sizes that tell more together than
+    either (docs/disclosure.md), and for groups of records that have copies among them: an audit refuses copies.
     """
 
     name: str
@@ -34,12 +36,22 @@ class Stock:
     chunk_size: int = 1024
 
     def __post_init__(self) -> None:
-        if self.terms.disclosures != (PER_RECORD,):
+        n = len(self.records)
+        sizes = sorted({DisclosurePolicy.named(name).group_size(n) for name in self.terms.disclosures})
+        for smaller, larger in pairwise(sizes):
+            if larger < n and larger % smaller:
+                raise InvalidListing(
+                    "Groups of these sizes tell more together than either: their differences",
+                    expected="sizes of which the smaller divides the larger",
+                    found=f"{smaller} and {larger}",
+                    hint="offer one of them alone",
+                )
+        if sizes[-1:] > [1] and len(set(self.records)) < n:
             raise InvalidListing(
-                "The terms offer what this version cannot answer",
-                expected=(PER_RECORD,),
-                found=self.terms.disclosures,
-                hint="offer the disclosure policy per-record alone",
+                "Records that have copies cannot be scored in groups: an audit that opens copies fails",
+                expected=f"{n} different records",
+                found=len(set(self.records)),
+                hint="remove the copies, or offer the disclosure policy per-record alone",
             )
 
     def disclosure(self, request: Request) -> Disclosure:
@@ -50,6 +62,7 @@ class Stock:
             queries=request.queries,
             precision_bits=self.terms.precision_bits,
             exponent_bits=request.exponent_bits,
+            policy=DisclosurePolicy.named(request.disclosure),
         )
 
     def manifest(self, dataset: ChunkedDataset, domain: Domain, *, seller: Address, seller_hpke: bytes) -> Manifest:

@@ -8,15 +8,18 @@ from numpy.typing import NDArray
 from blindfair.agents.valuer import Choice, Question
 from blindfair.blind.parameters import exact_sets
 from blindfair.pricing.functions import PricingFunction
+from blindfair.pricing.groups import assess_groups, group_trust
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
 from blindfair.pricing.valuation import Valuation, prepare_valuation
-from blindfair.pricing.worth import assess
+from blindfair.pricing.worth import Worth, assess
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import Wei
+from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
+from blindfair.protocol.terms import PER_RECORD
+from blindfair.protocol.units import Units
 
 _FOLDS, _CHOICE, _INTERVAL = range(3)
 """Random streams of their own: the cross-fitting comes out the same whatever else was drawn."""
@@ -27,7 +30,7 @@ class TabularValuer:
 
     `seed` makes question and choice repeatable. `categorical` columns hold numbers that are codes, not amounts. It
     learns by logistic regression unless a `learner` is given. `good_record_value` is what one more good record is worth
-    to the buyer, if it says so.
+    to the buyer, if it says so. `disclosure` is the policy that it asks for: whether records or groups are scored.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class TabularValuer:
         method: Method = Method.TRUST,
         good_record_value: Wei | None = None,
         learner: Learner | None = None,
+        disclosure: str = PER_RECORD,
     ) -> None:
         self._train = train
         self._validation = validation
@@ -54,13 +58,15 @@ class TabularValuer:
         self._method = method
         self._good_record_value = good_record_value
         self._learner = learner
-        self._valuations: dict[int, Valuation] = {}
+        self._disclosure = disclosure
+        self._valuations: dict[tuple[int, int], Valuation] = {}
 
     def valuation(self, manifest: Manifest) -> Valuation:
         """Model, query and trusted scores; computed from the buyer's records alone, the same each time."""
         modulus = exact_sets(manifest.terms.precision_bits)[0].plain_modulus
-        if modulus not in self._valuations:
-            self._valuations[modulus] = prepare_valuation(
+        together = self._units(manifest).size
+        if (modulus, together) not in self._valuations:
+            self._valuations[modulus, together] = prepare_valuation(
                 self._train,
                 self._validation,
                 self._columns,
@@ -69,8 +75,12 @@ class TabularValuer:
                 rng=self._random(_FOLDS),
                 categorical=self._categorical,
                 learner=self._learner,
+                group_size=together,
             )
-        return self._valuations[modulus]
+        return self._valuations[modulus, together]
+
+    def _units(self, manifest: Manifest) -> Units:
+        return Units.named(self._disclosure, manifest.record_count)
 
     def question(self, manifest: Manifest) -> Question:
         """See `Valuer`. Raises FieldMismatch for a listing of other columns, and what `prepare_valuation` raises."""
@@ -96,10 +106,14 @@ class TabularValuer:
                 "of exponent a row",
                 *valuation.warnings,
             ),
+            disclosure=self._disclosure,
         )
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
-        """See `Valuer`. Of records with equal scores one is a candidate (PROTOCOL 5.1)."""
+        """See `Valuer`. Of records, or groups, with equal scores one is a candidate (PROTOCOL 5.1)."""
+        units = self._units(manifest)
+        if units.size > 1:
+            return self._choose_groups(scores, manifest, units, budget)
         valuation = self.valuation(manifest)
         candidates = distinct_records(scores)
         offer = valuation.read(scores[:, candidates])
@@ -117,12 +131,39 @@ class TabularValuer:
             self._random(_INTERVAL),
             good_record_value=self._good_record_value,
         )
+        return self._choice(valuation, worth, chosen.records, manifest.record_count - candidates.size)
+
+    def _choose_groups(self, scores: NDArray[np.int64], manifest: Manifest, units: Units, budget: Wei) -> Choice:
+        """Groups are judged by the mean score of their records, and each record of one costs the same."""
+        valuation = self.valuation(manifest)
+        candidates = distinct_records(scores)
+        sizes = np.array([len(units.members([unit])) for unit in candidates.tolist()], dtype=np.int64)
+        means = valuation.read(scores[:, candidates]).scores / sizes
+        trust = group_trust(means, sizes, valuation.right.scores, valuation.wrong.scores)
+        efficacy = trust.weights if self._method is Method.TRUST else means
+        rng = self._random(_CHOICE)
+        chosen = select(self._method, candidates, efficacy, self._pricing, budget, rng, sizes=sizes)
+        places = np.searchsorted(candidates, np.array(chosen.records, dtype=np.int64))
+        worth = assess_groups(
+            trust,
+            means,
+            sizes,
+            valuation.right,
+            valuation.wrong,
+            places,
+            chosen.price,
+            self._random(_INTERVAL),
+            good_record_value=self._good_record_value,
+        )
+        return self._choice(valuation, worth, units.members(chosen.records), units.count - candidates.size)
+
+    def _choice(self, valuation: Valuation, worth: Worth, records: tuple[RecordIndex, ...], copies: int) -> Choice:
         buys = worth.advises_buying
         return Choice(
-            records=chosen.records if buys else (),
-            price=chosen.price if buys else Wei(0),
+            records=records if buys else (),
+            price=worth.price if buys else Wei(0),
             reasons=(*valuation.warnings, *worth.warnings),
-            numbers={**worth.numbers(), "duplicates": float(manifest.record_count - candidates.size)},
+            numbers={**worth.numbers(), "duplicates": float(copies)},
         )
 
     def _random(self, stream: int) -> np.random.Generator:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
+from blindfair.protocol.terms import PER_RECORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,8 @@ class Question:
     """What a request asks (PROTOCOL 4.1), the queries still in the clear.
 
     `queries` is `n_queries x k` int64 with `2047 * ||q||_1 < t/2`; `row_scale` multiplies projected gradients before
-    they are rounded, with exponents of `exponent_bits` (0: none); `notes` are told to the buyer's own people, and
-    everything else is sent as it is.
+    they are rounded, with exponents of `exponent_bits` (0: none), or their sums where `disclosure` asks for groups;
+    `notes` are told to the buyer's own people, and everything else is sent as it is.
     """
 
     model_name: str
@@ -34,6 +35,7 @@ class Question:
     queries: NDArray[np.int64]
     pricing: Document
     notes: tuple[str, ...]
+    disclosure: str = PER_RECORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +59,6 @@ class Valuer(Protocol):
         ...
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
-        """What to buy, given `n_queries x n_records` integer scores, positive = helpful. Asked once for each trade."""
+        """What to buy, given `n_queries x n` integer scores, positive = helpful, of the records or of the groups that
+        the question asked for. Groups are bought whole. Asked once for each trade."""
         ...

@@ -1,6 +1,7 @@
 """What sellers and buyers of the commands and of the demo do unless told otherwise."""
 
-from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.disclosure_policy import PER_RECORD, DisclosurePolicy
+from blindfair.protocol.errors import InvalidListing, InvalidOption
 
 PRECISION_BITS = 32
 """Bits that a score discloses of its record at most: the only precision at which scores are exact."""
@@ -8,8 +9,21 @@ PRECISION_BITS = 32
 QUERIES = 2
 """Queries of a usual request: what a record is worth, and its class."""
 
+DISCLOSURE = PER_RECORD.name
+"""What is scored: each record."""
+
 MODELS = ("logistic", "mlp")
 """What a buyer may learn by, `LEARNERS` of the pricing room, which would take long to load here."""
+
+
+def check_disclosure(name: str) -> DisclosurePolicy:
+    """The disclosure policy of this name. Raises InvalidOption."""
+    try:
+        return DisclosurePolicy.named(name)
+    except InvalidListing as error:
+        raise InvalidOption(
+            "--disclosure names no disclosure policy", expected=error.expected, found=repr(name[:40])
+        ) from error
 
 
 def check_model(model: str) -> None:

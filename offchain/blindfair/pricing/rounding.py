@@ -12,6 +12,9 @@ from blindfair.influence.quantise import QuantisedRows, choose_exponents, choose
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 
+SUMS = 256
+"""Groups of own records by which the rounding of groups is chosen."""
+
 FAITHFUL = 0.9999
 """Spearman's correlation with scores of unrounded rows from which on twelve bits an entry are enough."""
 
@@ -49,6 +52,20 @@ def faithful_rounding(own_rows: Floats, query: Floats) -> Rounding:
         if tried[-1].spearman is None or tried[-1].spearman >= FAITHFUL:
             return tried[-1]
     return max(tried, key=lambda rounding: rounding.spearman or 0.0)
+
+
+def sums_of_own_rows(right: Floats, wrong: Floats, size: int, rng: np.random.Generator) -> Floats:
+    """Rows `SUMS x k` of groups of `size` records, drawn with replacement from the buyer's own rows `n x k`.
+
+    `right` are rows of right labels, `wrong` of wrong ones, of which the groups have from none to all: what is offered
+    may be either, and sums are the larger the more labels are wrong.
+    """
+    wrongs = np.rint(np.linspace(0.0, 1.0, SUMS) * size).astype(np.int64)
+    return np.stack([_sum(right, size - int(bad), rng) + _sum(wrong, int(bad), rng) for bad in wrongs])
+
+
+def _sum(rows: Floats, size: int, rng: np.random.Generator) -> Floats:
+    return np.asarray(rng.multinomial(size, np.full(len(rows), 1 / len(rows))) @ rows, dtype=np.float64)
 
 
 def _try(own_rows: Floats, query: Floats, bits: int) -> Rounding:

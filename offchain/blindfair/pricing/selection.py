@@ -29,7 +29,8 @@ class Method(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PricedSelection:
-    """Records in ascending order, without duplicates of one another, with the price of each and of all."""
+    """Records, or groups of them, in ascending order, without duplicates of one another, with the price of each and of
+    all."""
 
     records: tuple[RecordIndex, ...]
     prices: tuple[Wei, ...]
@@ -37,7 +38,7 @@ class PricedSelection:
 
 
 def distinct_records(scores: Integers) -> Integers:
-    """One record of each group with equal scores on all queries, the lowest number of each, ascending (PROTOCOL 5.1).
+    """One record of all with equal scores on all queries, the lowest number of each, ascending (PROTOCOL 5.1).
 
     `scores` is `n` or `n_queries x n` exact integers. Equal records have equal scores, so a duplicate is bought once;
     records that only happen to have equal scores are taken for duplicates too.
@@ -55,18 +56,23 @@ def select(
     rng: np.random.Generator,
     *,
     at_most: int | None = None,
+    sizes: Integers | None = None,
 ) -> PricedSelection:
     """Buy candidates (record numbers, each once) in the order of `method` while their prices fit the budget.
 
     `efficacy` holds one number for each candidate: its real score, or its trust weight for `Method.TRUST`. Candidates
     whose efficacy is not positive are never bought; one that no longer fits the budget is passed over for cheaper ones.
-    `at_most` bounds the number of records. The same generator state gives the same selection; an empty one is possible.
+    `at_most` bounds the number of candidates. Where these are groups `sizes` says of how many records: the efficacy is
+    one record's then, and all records of a group cost the same. The same generator state gives the same selection; an
+    empty one is possible.
 
-    Raises ShapeMismatch where candidates and efficacy differ in number, InvalidOption for a negative budget, repeated
-    candidates or efficacy that is not finite.
+    Raises ShapeMismatch where candidates, efficacy and sizes differ in number, InvalidOption for a negative budget,
+    repeated candidates or efficacy that is not finite.
     """
     if candidates.shape != efficacy.shape or candidates.ndim != 1:
         raise ShapeMismatch("Candidates and efficacy differ in number", expected=candidates.shape, found=efficacy.shape)
+    if sizes is not None and sizes.shape != candidates.shape:
+        raise ShapeMismatch("Candidates and sizes differ in number", expected=candidates.shape, found=sizes.shape)
     if np.unique(candidates).size != candidates.size:
         raise InvalidOption("A candidate is there twice", expected="each record once")
     if budget < 0:
@@ -79,7 +85,8 @@ def select(
     for place in _order(method, efficacy, rng):
         if len(bought) >= limit:
             break
-        price = pricing.price(float(efficacy[place]))
+        each = pricing.price(float(efficacy[place]))
+        price = each if sizes is None else Wei(each * int(sizes[place]))
         if price <= left:
             bought[RecordIndex(int(candidates[place]))] = price
             left = Wei(left - price)

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.disagreement import growth
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.grouping import group_rows
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import ScoreScale, quantise_query
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.pricing.evidence import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner, joined
 from blindfair.pricing.loss import ScoreLoss
-from blindfair.pricing.rounding import Rounding, faithful_rounding
+from blindfair.pricing.rounding import Rounding, faithful_rounding, sums_of_own_rows
 from blindfair.protocol.audit import ROUNDING_SHARE
 from blindfair.protocol.errors import NoRecords, NotTwoClasses, ShapeMismatch, UnusableModel
 from blindfair.protocol.records import Row
@@ -42,7 +44,8 @@ class Valuation:
     rounding and `scale` its unit; the second, where there is one, has a positive score for a record of class 1 and a
     negative one for a record of class 0. `right` are the scores of the validation records, each from a query that was
     made without it, `wrong` those of the same records with the other label. `loss` is what projection and rounding
-    lose, `warnings` are sentences on the buyer's own records and models.
+    lose of single records, `warnings` are sentences on the buyer's own records and models. Of groups of `group_size`
+    records, if that is not 1, `rounding` is that of their sums, and the one query is the question.
     """
 
     model: ScoringModel
@@ -55,10 +58,14 @@ class Valuation:
     wrong: Scored
     loss: ScoreLoss
     warnings: tuple[str, ...]
+    group_size: int = 1
 
     def integer_scores(self, records: Sequence[Row]) -> Integers:
         """The scores that a blind evaluation of these records decrypts to, computed in the clear: `m x n` int64."""
-        return self.rounding.apply(self.model.rows(records, self.projection)).scores(self.queries)
+        rows = self.model.rows(records, self.projection)
+        if self.group_size > 1:
+            rows = np.vstack(list(group_rows([rows], self.group_size)))
+        return self.rounding.apply(rows).scores(self.queries)
 
     def read(self, scores: Integers) -> Scored:
         """`m x n` integer scores as real scores and sides. Raises ShapeMismatch for another number of queries."""
@@ -78,13 +85,15 @@ def prepare_valuation(
     rng: np.random.Generator,
     categorical: Collection[str] = (),
     learner: Learner | None = None,
+    group_size: int = 1,
 ) -> Valuation:
     """Schema, scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
 
     The validation records must be ones the buyer trusts: they are the measure of what good records look like.
-    `learner` is logistic regression unless given. Raises NoRecords for fewer than `VALIDATION_NEEDED` validation
-    records, NotTwoClasses where they or all records together are of one class, and what `FeatureSchema.infer`, the
-    learner's fits and `quantise_query` raise; UnusableModel where rows could not be audited.
+    `learner` is logistic regression unless given, and `group_size` how many records have a score together. Raises
+    NoRecords for fewer than `VALIDATION_NEEDED` validation records, NotTwoClasses where they or all records together
+    are of one class, and what `FeatureSchema.infer`, the learner's fits and `quantise_query` raise; UnusableModel where
+    rows could not be audited.
     """
     learner = LogisticLearner() if learner is None else learner
     _check_validation(validation, columns, label)
@@ -99,14 +108,24 @@ def prepare_valuation(
     real_query = projection.project_query(full_query)
     rounding = faithful_rounding(own_rows, real_query)
     sample = everything[0][:_SAMPLE], everything[1][:_SAMPLE]
-    _check_audit(model.disagreement(*sample, projection, rounding.scales(own_rows[:_SAMPLE])))
+    turned_rows = projection.apply(model.gradients(val[0], 1 - val[1]))
+    if group_size == 1:
+        asked = rounding
+        _check_audit(model.disagreement(*sample, projection, rounding.scales(own_rows[:_SAMPLE])))
+    else:
+        sums = sums_of_own_rows(own_rows, turned_rows, group_size, rng)
+        asked = faithful_rounding(sums, real_query)
+        most = float(asked.scales(sums).max())
+        apart = model.disagreement(*sample, projection, np.full(len(sample[0]), most))
+        # Of so many rows, and of as many roundings of their sum, which is at most so many times the largest.
+        _check_audit(group_size * (apart + 2 * growth(group_size) * float(np.abs(own_rows).max()) * most))
     query, query_scale = quantise_query(real_query, plain_modulus)
     rows = rounding.apply(own_rows)
     side, _ = quantise_query(projection.project_query(learner.side_query(model)), plain_modulus)
     sides = np.asarray(2.0 * everything[1] - 1.0, dtype=np.float64)
     asks_side = float((np.sign(rows.scores(side[np.newaxis, :])[0]) == sides).mean()) >= _SIDE
     known = sides[len(train) :] if asks_side else np.zeros(len(validation))
-    turned = rounding.apply(projection.apply(model.gradients(val[0], 1 - val[1])))
+    turned = rounding.apply(turned_rows)
     right, wrong = np.empty(len(validation)), np.empty(len(validation))
     for fold in np.array_split(rng.permutation(len(validation)), learner.folds):
         rest = np.setdiff1d(np.arange(len(validation)), fold)
@@ -120,14 +139,15 @@ def prepare_valuation(
     return Valuation(
         model=model,
         projection=projection,
-        queries=np.array([query, side] if asks_side else [query]),
+        queries=np.array([query, side] if asks_side and group_size == 1 else [query]),
         real_query=real_query,
-        rounding=rounding,
-        scale=ScoreScale(rounding.row_scale, query_scale),
+        rounding=asked,
+        scale=ScoreScale(asked.row_scale, query_scale),
         right=Scored(right, known),
         wrong=Scored(wrong, -known),
         loss=loss,
         warnings=doubts,
+        group_size=group_size,
     )
 
 

@@ -126,21 +126,11 @@ def assess(
     good_net = float((2.0 * clean - 1.0).sum())
     value = None if good_record_value is None else Wei(max(0, int(good_record_value * Fraction(good_net))))
     expected = float(clean.mean()) if clean.size else 0.0
-    warnings = []
-    if clean.size == 0:
-        warnings.append(
-            "Nothing here is worth its price: every record that the budget could pay seems at least twice as likely "
-            "wrong as right"
-        )
-    elif value is not None and value < price:
-        warnings.append(
-            f"The selection is not worth its price: worth {value} to the buyer, costs {price} (smallest units)"
-        )
-    if trust.clean_share < WORTHWHILE:
-        warnings.append(
-            f"Much of the offer seems bad (clean share {trust.clean_share:.2f}, between {low:.2f} and {high:.2f}): "
-            "from such offers even what is chosen rarely makes a model better than it was"
-        )
+    nothing = (
+        "Nothing here is worth its price: every record that the budget could pay seems at least twice as likely wrong "
+        "as right"
+    )
+    warnings = warnings_of_purchase(clean.size, value, price, nothing)
     rarer = min(float((offer.sides == side).mean()) for side in (-1.0, 1.0))
     if offer.sides.any() and rarer < ONE_CLASS:
         warnings.append(
@@ -153,6 +143,27 @@ def assess(
             f"The labels of the offer please the buyer's model too well: it takes {denial.offered:.1%} of them for "
             f"wrong, and {denial.trusted:.1%} of the buyer's own, which are right; they may have been made by a model"
         )
+    warnings += warnings_of_offer(trust.clean_share, low, high, right, wrong)
+    return Worth(clean.size, price, trust.clean_share, low, high, expected, good_net, value, tuple(warnings))
+
+
+def warnings_of_purchase(records: int, value: Wei | None, price: Wei, nothing: str) -> list[str]:
+    """Of a selection of so many records; `nothing` is what to say where there are none."""
+    if not records:
+        return [nothing]
+    if value is not None and value < price:
+        return [f"The selection is not worth its price: worth {value} to the buyer, costs {price} (smallest units)"]
+    return []
+
+
+def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored, wrong: Scored) -> list[str]:
+    """Of an offer with this clean share and the interval of it, judged by these trusted records."""
+    warnings = []
+    if clean_share < WORTHWHILE:
+        warnings.append(
+            f"Much of the offer seems bad (clean share {clean_share:.2f}, between {low:.2f} and {high:.2f}): "
+            "from such offers even what is chosen rarely makes a model better than it was"
+        )
     telling = _telling(right, wrong)
     if telling < TELLING:
         warnings.append(
@@ -161,10 +172,10 @@ def assess(
         )
     if high >= NEARLY_CLEAN:
         warnings.append(
-            f"Random is as good: the offer may be clean (clean share {trust.clean_share:.2f}, between {low:.2f} and "
+            f"Random is as good: the offer may be clean (clean share {clean_share:.2f}, between {low:.2f} and "
             f"{high:.2f}); a lot bought unseen would serve as well, but for duplicates"
         )
-    return Worth(clean.size, price, trust.clean_share, low, high, expected, good_net, value, tuple(warnings))
+    return warnings
 
 
 def _telling(right: Scored, wrong: Scored) -> float:

@@ -43,19 +43,22 @@ FALSE_ALARM = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class OpenedRow:
-    """One drawn record as the buyer sees it."""
+    """One drawn record, or one drawn group of records (PROTOCOL 4.5), as the buyer sees it."""
 
     record: RecordIndex
-    """Its number in the listing."""
+    """Its number in the listing; of a group the group's number."""
 
     committed: tuple[int, ...] | None
     """The row from the row tree, `k` entries; None in a bought sample, of which no row is opened (PROTOCOL 5.6)."""
 
     recomputed: tuple[int, ...]
-    """The row that the buyer computes from the record itself, `k` entries."""
+    """The row that the buyer computes from the record itself, or from the records of the group; `k` entries."""
 
     scores: tuple[int, ...]
     """The decrypted scores, one a query."""
+
+    unit: str = "record"
+    """What it is called in an error: a record or a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ def _check_row(row: OpenedRow, queries: Sequence[Sequence[int]], tolerance: int)
     sizes = {len(committed_row), len(row.recomputed), *map(len, queries)}
     if len(sizes) != 1 or len(row.scores) != len(queries):
         raise ShapeMismatch(
-            f"The opened row of record {row.record} does not fit the queries",
+            f"The opened row of {row.unit} {row.record} does not fit the queries",
             expected=f"{len(queries)} scores, and entries as many as a query's",
             found=f"{len(row.scores)} scores, lengths {sorted(sizes)}",
         )
@@ -151,7 +154,7 @@ def _check_row(row: OpenedRow, queries: Sequence[Sequence[int]], tolerance: int)
         differing += committed != recomputed
         if abs(committed - recomputed) > tolerance:
             raise RowsDisagree(
-                f"Entry {place} of the committed row of record {row.record} is not the record's",
+                f"Entry {place} of the committed row of {row.unit} {row.record} is not the {row.unit}'s",
                 expected=f"{recomputed} within {tolerance}",
                 found=committed,
             )
@@ -164,7 +167,7 @@ def _deviation(row: OpenedRow, number: int, query: Sequence[int], tolerance: int
     bound = tolerance * sum(abs(q) for q in query)
     if abs(deviation) > bound:
         raise ScoresDisagree(
-            f"The score of record {row.record} for query {number} is not its row's",
+            f"The score of {row.unit} {row.record} for query {number} is not its row's",
             expected=f"{expected} within {bound}",
             found=row.scores[number],
         )

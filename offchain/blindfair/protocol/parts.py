@@ -11,6 +11,10 @@ from enum import StrEnum
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Address, Digest, RecordIndex, Wei
 from blindfair.protocol.terms import Terms
+from blindfair.protocol.units import Units
+
+OPENED_RECORDS_LIMIT = 4096
+"""Records that one message opens at most."""
 
 
 class PartName(StrEnum):
@@ -51,6 +55,12 @@ def free_openings(terms: Terms, selected: int) -> int:
     One product of doubles, so that both sides come to the same number.
     """
     return int(terms.opened_share * selected)
+
+
+def free_units(terms: Terms, selected: int, units: Units) -> int:
+    """How many units of a selection of so many records are opened for nothing: as many as are surely in `free_openings`
+    and in one message, whichever are drawn."""
+    return min(free_openings(terms, selected), OPENED_RECORDS_LIMIT) // units.size
 
 
 def sample_price(price: Wei, drawn: int, selected: int) -> Wei:

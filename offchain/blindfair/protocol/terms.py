@@ -15,7 +15,7 @@ TOKEN_LIMIT = 16
 DISCLOSURE_LIMIT = 16
 DISCLOSURE_NAME_LIMIT = 64
 PER_RECORD = "per-record"
-"""The disclosure policy that this version knows: a score for each record. A listing may name others, for others."""
+"""The usual disclosure policy: a score for each record. What others there are is in `disclosure_policy`."""
 
 PRECISION_LIMIT = 32
 """Bits of a score, at most (SCORING requirement 4)."""

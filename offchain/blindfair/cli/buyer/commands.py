@@ -21,7 +21,7 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.usual import MODELS
+from blindfair.cli.usual import DISCLOSURE, MODELS
 
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
 
@@ -79,8 +79,16 @@ def evaluate(
         str | None, typer.Option(metavar="AMOUNT", help="What one more good record is worth to you.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides division and choice.", min=0, max=2**32 - 1)] = 0,
-    audit_rows: Annotated[int, typer.Option(help="Selected records to audit before paying.")] = AUDIT_ROWS,
+    audit_rows: Annotated[int, typer.Option(help="Selected records, or groups, to audit before paying.")] = AUDIT_ROWS,
     least_audit_rows: Annotated[int | None, typer.Option(help="Fewer than --audit-rows will do from here on.")] = None,
+    disclosure: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What to ask scores of, as the listing offers it: per-record; per-group-10, or of any other number in "
+            "a row, bought whole; total, one score for all, which no audit can check before paying.",
+        ),
+    ] = DISCLOSURE,
     model: Annotated[
         str, typer.Option(metavar="NAME", help="What you learn by: logistic, or mlp, a small neural network.")
     ] = MODELS[0],
@@ -115,6 +123,7 @@ def evaluate(
         value=value,
         audit_rows=audit_rows,
         least_audit_rows=audit_rows if least_audit_rows is None else least_audit_rows,
+        disclosure=disclosure,
         model=model,
         release_on_chain=release_on_chain,
         refund_to=refund_to,

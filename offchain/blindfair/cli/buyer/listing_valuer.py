@@ -35,7 +35,8 @@ class ListingValuer:
         self._made: TabularValuer | None = None
 
     def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises InvalidOption for an offer under the reserve, and what `TabularValuer` raises."""
+        """See `Valuer`. Raises InvalidOption for an offer under the reserve and for a disclosure policy that is not
+        offered, and what `TabularValuer` raises."""
         reserve = manifest.terms.reserve_price
         offered = self._purchase.offered
         if offered is not None and offered < reserve:
@@ -44,6 +45,13 @@ class ListingValuer:
                 expected=f"at least {self._purchase.prices.show(reserve)}",
                 found=self._purchase.prices.show(offered),
                 hint="offer more in another directory, or buy elsewhere; nothing was asked",
+            )
+        if self._purchase.disclosure not in manifest.terms.disclosures:
+            raise InvalidOption(
+                "The listing does not offer this disclosure",
+                expected=" or ".join(f"--disclosure {name}" for name in manifest.terms.disclosures),
+                found=self._purchase.disclosure,
+                hint="begin another directory with one that it offers; nothing was asked",
             )
         valuer = self._valuer(manifest)
         self._before_asking(manifest)
@@ -54,7 +62,7 @@ class ListingValuer:
         return self._valuer(manifest).choose(scores, manifest, budget)
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
-        """Decrypted scores, `n` int64, in nats; positive = helpful."""
+        """Decrypted scores, `n` int64, of records or of groups, in nats; positive = helpful."""
         return np.asarray(self._valuer(manifest).valuation(manifest).scale.real(scores), dtype=np.float64)
 
     def _valuer(self, manifest: Manifest) -> TabularValuer:
@@ -70,5 +78,6 @@ class ListingValuer:
                 categorical=self._tables.categorical,
                 good_record_value=self._purchase.good_record_value,
                 learner=LEARNERS[self._purchase.model](),
+                disclosure=self._purchase.disclosure,
             )
         return self._made

@@ -14,6 +14,7 @@ from blindfair.blind.plan import plan
 from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
+from blindfair.cli.buyer.report import scored
 from blindfair.cli.party.access import open_surroundings
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
@@ -24,6 +25,7 @@ from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address
+from blindfair.protocol.units import Units
 
 CONFIRMED = "confirmed"
 """Step of the journal: the owner has said yes to price and gas."""
@@ -68,11 +70,12 @@ def opened_purchase(
     width = learner.dimension(tables.schema(own), len(own.train) + len(own.validation))
 
     def tell_estimate(manifest: Manifest) -> None:
-        chosen = plan(manifest.terms.precision_bits, manifest.record_count, width, QUERIES)
+        units = Units.named(options.disclosure, manifest.record_count)
+        chosen = plan(manifest.terms.precision_bits, units.count, width, QUERIES if units.size == 1 else 1)
         found = chosen.estimate
         screen.lines.item(
             "takes",
-            f"{manifest.record_count:,} records, {width} entries a row: {found.upload_bytes:,} B to the seller, "
+            f"{scored(units)}, {width} entries a row: {found.upload_bytes:,} B to the seller, "
             f"{found.download_bytes:,} B back, about {found.encrypt_seconds:.1f} s here and "
             f"{found.encode_seconds + found.expand_seconds + found.evaluate_seconds:.1f} s at the seller on a machine "
             f"like this; no gas. {chosen.parameters.name}: {chosen.why}",

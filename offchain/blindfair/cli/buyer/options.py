@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
-from blindfair.cli.usual import check_model
+from blindfair.cli.usual import check_disclosure, check_model
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged
 from blindfair.protocol.quantities import ListingId, Wei
@@ -14,7 +14,8 @@ from blindfair.protocol.quantities import ListingId, Wei
 @dataclass(frozen=True, slots=True)
 class PurchaseOptions:
     """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `money`, a `Money`
-    as a document. `model` is what the buyer learns by, `refund_to` an address."""
+    as a document. `disclosure` is the policy that is asked for, `model` what the buyer learns by, `refund_to` an
+    address."""
 
     listing: str | None
     money: Document
@@ -23,6 +24,7 @@ class PurchaseOptions:
     value: str | None
     audit_rows: int
     least_audit_rows: int
+    disclosure: str
     model: str
     release_on_chain: bool
     refund_to: str | None
@@ -53,6 +55,7 @@ class PurchaseOptions:
     def check(self) -> None:
         """Read everything once. Raises InvalidOption."""
         self.policy()
+        check_disclosure(self.disclosure)
         check_model(self.model)
         for amount in (self.price_per_record, self.value):
             if amount is not None:

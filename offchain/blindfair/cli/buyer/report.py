@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from blindfair.agents.books import buyer_books
-from blindfair.agents.buyer import Buyer
+from blindfair.agents.buyer import NOT_AUDITED, Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.valuer import Choice
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
@@ -19,6 +19,7 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
+from blindfair.protocol.units import Units
 
 
 def found_document(events: Sequence[CommittedEvent], manifests: Mapping[ListingId, Manifest]) -> Document:
@@ -71,7 +72,8 @@ def show_found(
         lines.item(
             "",
             f"at least {_reserve(manifest, monies)} a record, "
-            f"{manifest.terms.precision_bits} bits a score, {manifest.terms.evaluations} evaluations in all",
+            f"{manifest.terms.precision_bits} bits a score, {manifest.terms.evaluations} evaluations in all, "
+            f"disclosure {' or '.join(manifest.terms.disclosures)}",
         )
         lines.item("", f"licence: {manifest.licence}; consent: {manifest.consent}", style="dim")
 
@@ -84,10 +86,23 @@ def _reserve(manifest: Manifest, monies: Mapping[Address, Money]) -> str:
     return money.show(manifest.terms.reserve_price) + ("" if money == IN_ETHER else f" (token {token})")
 
 
+def scored(units: Units) -> str:
+    """What there are scores of, for people."""
+    if units.size == 1:
+        return f"{units.records:,} records"
+    return (
+        f"all {units.records:,} records together"
+        if units.count == 1
+        else (f"{units.count:,} groups of {units.size:,} records")
+    )
+
+
 def evaluation_document(evaluated: Evaluated, choice: Choice, scores: Floats) -> Document:
     """Scores in nats, positive = helpful; what they advise, and on what that rests."""
     low, median, high = (float(value) for value in np.percentile(scores, [0, 50, 100]))
     return {
+        "can_be_audited": not evaluated.units.is_total,
+        "disclosure": evaluated.request.disclosure,
         "evaluation": hex_text(evaluated.evaluation),
         "listing": hex_text(evaluated.listing.manifest.listing),
         "records": evaluated.listing.manifest.record_count,
@@ -105,7 +120,7 @@ def show_evaluation(lines: Lines, evaluated: Evaluated, choice: Choice, scores: 
     numbers = choice.numbers
     lines.item(
         "scores",
-        f"of {evaluated.listing.manifest.record_count:,} records, positive = helpful, in nats: {low:+.3f} to "
+        f"of {scored(evaluated.units)}, positive = helpful, in nats: {low:+.3f} to "
         f"{high:+.3f}, median {median:+.3f}, {float((scores > 0).mean()):.0%} positive",
     )
     lines.item(
@@ -120,6 +135,8 @@ def show_evaluation(lines: Lines, evaluated: Evaluated, choice: Choice, scores: 
             f"{numbers['clean_expected']:.0%} of these are expected to be good: {numbers['good_net']:,.0f} more good "
             "than bad ones",
         )
+    if evaluated.units.is_total:
+        lines.item("audit", NOT_AUDITED, style="yellow")
     for reason in choice.reasons:
         lines.item("but", reason, style="yellow")
 

@@ -19,6 +19,7 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
+from blindfair.cli.usual import DISCLOSURE
 
 app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode=None)
 
@@ -39,10 +40,21 @@ def list_records(
     name: Annotated[str | None, typer.Option(help="The listing's public name; the file's if not given.")] = None,
     description: Annotated[str, typer.Option(help="What the records are. Public.")] = "",
     evaluations: Annotated[int, typer.Option(help="How many blind evaluations are answered in all.")] = 4,
+    disclosure: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="What a buyer may ask scores of: per-record, if not given; per-group-10, or of any other number in a "
+            "row; total, one score for all. May be repeated, where each size divides the next.",
+        ),
+    ] = None,
     opened_share: Annotated[float, typer.Option(help="Part of a selection that its audit may see for nothing.")] = 0.2,
     opened_records: Annotated[
         int | None,
-        typer.Option(help=f"Records that all audits may see in all; a tenth, and {AUDIT_ROWS} at least, if not given."),
+        typer.Option(
+            help=f"Records that all audits may see in all; a tenth, and at least {AUDIT_ROWS} or what one audit sees "
+            "of as many groups, if not given."
+        ),
     ] = None,
     buyer: Annotated[
         list[str] | None,
@@ -83,6 +95,7 @@ def list_records(
         money=chosen_money(token, begun.rpc, begun.deployment).to_document(),
         price_per_record=price_per_record,
         evaluations=evaluations,
+        disclosures=disclosure or [DISCLOSURE],
         opened_share=opened_share,
         opened_records=opened_records,
         buyers=buyer or [],

@@ -9,7 +9,7 @@ from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.stock import Stock
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
-from blindfair.cli.usual import PRECISION_BITS, QUERIES
+from blindfair.cli.usual import PRECISION_BITS, QUERIES, check_disclosure
 from blindfair.influence.table import Table, read_table
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import JournalDamaged
@@ -17,7 +17,6 @@ from blindfair.protocol.manifest import Terms
 from blindfair.protocol.quantities import Seconds
 from blindfair.protocol.records import RecordEncoding, encode_row
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
-from blindfair.protocol.terms import PER_RECORD
 
 RECORDS = "records.csv"
 """The copy of the table in the seller's directory."""
@@ -26,7 +25,8 @@ RECORDS = "records.csv"
 @dataclass(frozen=True, slots=True)
 class ListingOptions:
     """As a person gives them: amounts in `money` (a `Money` as a document) as text, shares as numbers. `leave_out` are
-    columns not to list, `buyers` the accounts that are answered, all if there are none; `pay_to` is an address."""
+    columns not to list, `disclosures` the policies that are offered, `buyers` the accounts that are answered, all if
+    there are none; `pay_to` is an address."""
 
     label: str
     leave_out: list[str]
@@ -37,6 +37,7 @@ class ListingOptions:
     money: Document
     price_per_record: str
     evaluations: int
+    disclosures: list[str]
     opened_share: float
     opened_records: int | None
     buyers: list[str]
@@ -88,13 +89,19 @@ class ListingOptions:
         )
 
     def openable(self, records: int) -> int:
-        """Records that all audits together may see, of so many."""
-        return max(AUDIT_ROWS, records // 10) if self.opened_records is None else self.opened_records
+        """Records that all audits together may see, of so many: of groups those of a usual audit at least."""
+        if self.opened_records is not None:
+            return self.opened_records
+        largest = max(check_disclosure(name).size or 1 for name in self.disclosures)
+        # What is no share is refused by the terms.
+        share = self.opened_share if 0 <= self.opened_share <= 1 else 0.0
+        return max(AUDIT_ROWS, records // 10, min(AUDIT_ROWS * largest, int(share * records)))
 
     def stock(self, table: Table) -> Stock:
         """What the agent lists. Raises InvalidOption, InvalidListing."""
         records = tuple(encode_row(row) for row in table.rows)
-        bits = (QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT) * len(records) + CLIPPED_SHARE_BITS
+        most_scores = max(check_disclosure(name).groups(len(records)) for name in self.disclosures)
+        bits = (QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT) * most_scores + CLIPPED_SHARE_BITS
         return Stock(
             name=self.name,
             description=self.description,
@@ -111,7 +118,7 @@ class ListingOptions:
                 disclosed_bits=self.evaluations * bits,
                 opened_records=self.openable(len(records)),
                 opened_share=self.opened_share,
-                disclosures=(PER_RECORD,),
+                disclosures=tuple(self.disclosures),
             ),
             chunk_size=self.chunk_size,
         )

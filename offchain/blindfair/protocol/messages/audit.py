@@ -14,11 +14,11 @@ from blindfair.protocol.fields import Fields, amount_text, hex_text
 from blindfair.protocol.hashing import u64
 from blindfair.protocol.messages.envelope import Envelope
 from blindfair.protocol.messages.listing import part
-from blindfair.protocol.parts import Part, PartName, divide, free_openings
+from blindfair.protocol.parts import OPENED_RECORDS_LIMIT, Part, PartName, divide, free_units
 from blindfair.protocol.quantities import Address, Digest, RecordIndex, Wei
 from blindfair.protocol.terms import Terms
+from blindfair.protocol.units import Units
 
-_OPENED_RECORDS_LIMIT = 4096
 _RECORD_CHUNKS_LIMIT = 65536
 _PATH_LIMIT = 64 * 32
 
@@ -27,8 +27,8 @@ _PATH_LIMIT = 64 * 32
 class Selection:
     """Buyer to seller: these records, at this price in `token`, and the number that was committed to (PROTOCOL 5.1).
 
-    `audit_rows` is `t`, how many of them are audited: opened by the seller where the listing opens so many for nothing,
-    else bought as a sample (PROTOCOL 5.6).
+    `audit_rows` is `t`, how many of them, or of their groups, are audited: opened by the seller where the listing opens
+    so many for nothing, else bought as a sample (PROTOCOL 5.6).
     """
 
     TYPE: ClassVar[str] = "selection"
@@ -55,19 +55,23 @@ class Selection:
         """`records`: the record numbers as `u64`, ascending."""
         return {"records": b"".join(map(u64, self.records))}
 
-    def drawn(self, seller_random: bytes) -> tuple[RecordIndex, ...]:
-        """The records that are audited, once the seller's number is known (PROTOCOL 5.2). Raises MalformedMessage."""
-        return draw(self.buyer_random, seller_random, self.evaluation, self.records, self.audit_rows)
+    def drawn(self, seller_random: bytes, units: Units) -> tuple[int, ...]:
+        """The units that are audited, once the seller's number is known (PROTOCOL 5.2).
 
-    def ordered(self, terms: Terms, seller_random: bytes) -> tuple[Part, ...]:
+        `units` are the evaluation's. Raises MalformedMessage, and FieldMismatch for a selection that cuts a group.
+        """
+        selected = [RecordIndex(unit) for unit in units.of(self.records)]
+        return draw(self.buyer_random, seller_random, self.evaluation, selected, self.audit_rows)
+
+    def ordered(self, terms: Terms, seller_random: bytes, units: Units) -> tuple[Part, ...]:
         """What is ordered one after the other: the whole, or the sample and what is left (PROTOCOL 5.6).
 
-        `terms` are the listing's. Raises MalformedMessage.
+        `terms` are the listing's. Raises as `drawn`.
         """
         whole = Part(PartName.WHOLE, self.evaluation, self.token, self.price, self.records)
-        if self.audit_rows <= free_openings(terms, len(self.records)):
+        if self.audit_rows <= free_units(terms, len(self.records), units):
             return (whole,)
-        return divide(whole, self.drawn(seller_random))
+        return divide(whole, units.members(self.drawn(seller_random, units)))
 
     @classmethod
     def from_envelope(cls, envelope: Envelope) -> Self:
@@ -84,7 +88,7 @@ class Selection:
             buyer_random=fields.data("buyer_random", 32),
             token=fields.address("token"),
             price=Wei(fields.amount("price")),
-            audit_rows=fields.integer("audit_rows", 0, _OPENED_RECORDS_LIMIT),
+            audit_rows=fields.integer("audit_rows", 0, OPENED_RECORDS_LIMIT),
             records=records,
         )
         fields.done()
@@ -93,7 +97,11 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class OpenedRecord:
-    """A drawn record: its chunks and their paths to the listing root, its row leaf and the path to the row root."""
+    """A drawn record: its chunks and their paths to the listing root, its row leaf and the path to the row root.
+
+    A drawn group is all its records, one after the other; its leaf and path are with the first, and those of the others
+    are empty.
+    """
 
     record: RecordIndex
     chunks: tuple[bytes, ...]
@@ -154,8 +162,8 @@ def _unpack(data: bytes) -> tuple[OpenedRecord, ...]:
         canonical = cbor2.dumps(items, canonical=True) == data
     except Exception as error:  # the decoder raises many kinds for hostile bytes; all mean the same here
         raise MalformedMessage("The opened records are not CBOR", found=type(error).__name__) from None
-    if not canonical or not isinstance(items, list) or len(items) > _OPENED_RECORDS_LIMIT:
-        raise MalformedMessage("The opened records are not a canonical list", expected=f"<= {_OPENED_RECORDS_LIMIT}")
+    if not canonical or not isinstance(items, list) or len(items) > OPENED_RECORDS_LIMIT:
+        raise MalformedMessage("The opened records are not a canonical list", expected=f"<= {OPENED_RECORDS_LIMIT}")
     return tuple(_unpack_record(item) for item in items)
 
 

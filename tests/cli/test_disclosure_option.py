@@ -1,0 +1,105 @@
+"""What `--disclosure` makes of a listing and of a question."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from real_tables import LABEL, tumours
+from test_listing_options import options
+
+from blindfair.agents.ledger import CLIPPED_SHARE_BITS
+from blindfair.cli.amounts import IN_ETHER
+from blindfair.cli.buyer.listing_valuer import ListingValuer
+from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
+from blindfair.cli.buyer.report import scored
+from blindfair.influence.table import read_table
+from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.errors import InvalidListing, InvalidOption
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import ETHER, Secret
+from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
+from blindfair.protocol.signing import Domain
+from blindfair.protocol.units import Units
+
+RECORDS = 569
+PURCHASE = PurchaseOptions(
+    listing=None,
+    money=IN_ETHER.to_document(),
+    budget="1",
+    price_per_record=None,
+    value=None,
+    audit_rows=10,
+    least_audit_rows=10,
+    disclosure="per-record",
+    model="logistic",
+    release_on_chain=False,
+    refund_to=None,
+)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tumours(tmp_path_factory.mktemp("tables") / "table.csv")
+
+
+def manifest(path: Path, *disclosures: str) -> Manifest:
+    made = options(disclosures=list(disclosures), leave_out=[])
+    stock = made.stock(made.table(path))
+    dataset = ChunkedDataset.build(stock.records, stock.chunk_size, Secret(bytes(32)))
+    return stock.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("disclosures", "scores"),
+    [(["per-record"], RECORDS), (["per-group-10"], 57), (["total"], 1), (["total", "per-group-10"], 57),
+     (["per-group-5", "per-record"], RECORDS)],
+)  # fmt: skip
+def test_the_budget_is_for_usual_requests_by_the_finest_policy_that_is_offered(
+    path: Path, disclosures: list[str], scores: int
+) -> None:
+    terms = manifest(path, *disclosures).terms
+    assert terms.disclosures == tuple(disclosures)
+    assert terms.disclosed_bits == (2 * 32 + EXPONENT_BITS_LIMIT) * scores + CLIPPED_SHARE_BITS
+
+
+@pytest.mark.parametrize(
+    ("changes", "records", "opened"),
+    [({}, 60, 59), ({}, 5000, 500), ({"disclosures": ["total"]}, 5000, 500),
+     ({"disclosures": ["per-group-2"]}, 569, 113), ({"disclosures": ["per-record", "per-group-2"]}, 900, 118),
+     ({"disclosures": ["per-group-20"]}, 5000, 1000), ({"disclosures": ["per-group-20"], "opened_records": 3}, 5000, 3),
+     ({"disclosures": ["per-group-20"], "opened_share": float("nan")}, 5000, 500)],
+)  # fmt: skip
+def test_a_usual_audit_of_groups_may_see_all_that_a_selection_opens(
+    changes: dict[str, object], records: int, opened: int
+) -> None:
+    assert options(**changes).openable(records) == opened
+
+
+def test_a_policy_that_is_none_is_neither_offered_nor_asked_for(path: Path) -> None:
+    with pytest.raises(InvalidOption, match="--disclosure"):
+        manifest(path, "per-record", "per-group-0")
+    with pytest.raises(InvalidOption, match="--disclosure"):
+        replace(PURCHASE, disclosure="top-of-budget").check()
+    with pytest.raises(InvalidListing, match="their differences"):
+        manifest(path, "per-group-4", "per-group-6")
+
+
+@pytest.mark.parametrize("asked", ["per-record", "per-group-5"])
+def test_what_a_listing_does_not_offer_is_refused_before_anything_is_made_or_asked(path: Path, asked: str) -> None:
+    table = read_table(path, LABEL)
+    told: list[Manifest] = []
+    own = OwnRecords(table.columns, table.label, train=table.rows[:40], validation=table.rows[40:80])
+    valuer = ListingValuer(own, TableOptions(LABEL, [], [], 0), replace(PURCHASE, disclosure=asked), told.append)
+    with pytest.raises(InvalidOption, match="--disclosure per-group-10 or --disclosure total"):
+        valuer.question(manifest(path, "per-group-10", "total"))
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("per-record", "1,200 records"), ("per-group-7", "172 groups of 7 records"),
+     ("total", "all 1,200 records together"), ("per-group-5000", "all 1,200 records together")],
+)  # fmt: skip
+def test_people_are_told_what_is_scored(name: str, words: str) -> None:
+    assert scored(Units.named(name, 1200)) == words
