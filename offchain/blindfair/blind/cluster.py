@@ -50,7 +50,8 @@ def by_workers(function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]
     WorkersLost where workers died of a task again and again.
     """
     ray = _ray()
-    remote = ray.remote(num_cpus=1, max_retries=_ATTEMPTS)(function)
+    # Spread: otherwise the first machine is given all that it finishes before the others' processes have started.
+    remote = ray.remote(num_cpus=1, max_retries=_ATTEMPTS, scheduling_strategy="SPREAD")(function)
     waiting = [remote.remote(*arguments) for arguments in tasks]
     try:
         while waiting:
