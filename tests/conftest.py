@@ -12,6 +12,7 @@ SLOW = (
     "agents/test_bought_rest.py",
     "contracts/test_escrow_lockstep.py",
     "contracts/test_escrow_receivers.py",
+    "contracts/test_escrow_callbacks.py",
     "cli/test_ending.py",
     "blind/test_blind_equals_clear.py",
     "chain/test_embedded.py",

@@ -2,6 +2,7 @@
 
 import pytest
 from escrow_world import World
+from hostile_wallet import Wallet
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,9 @@ def ether_world(worlds: dict[str, World]) -> World:
     """For what does not depend on the kind of money."""
     worlds["ether"].rewind()
     return worlds["ether"]
+
+
+@pytest.fixture
+def wallet(ether_world: World) -> Wallet:
+    """A contract that trades in ether."""
+    return Wallet(ether_world)

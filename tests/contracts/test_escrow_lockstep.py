@@ -5,48 +5,22 @@ reason. The invariants of INVARIANTS.md that can be seen from outside are checke
 """
 
 import os
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from escrow_world import BOND, DEPOSIT, Sale, World, address_of, artifact
-from eth_account.signers.local import LocalAccount
+from both_machines import ELSEWHERE, PARTIES, BothMachines, Try
+from escrow_world import BOND, DEPOSIT, address_of
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
-from blindfair.chain.calls import Call
 from blindfair.protocol import order as model
-from blindfair.protocol.errors import BlindfairError, ContractReverted
-from blindfair.protocol.hashing import keccak256
-from blindfair.protocol.offer import Offer, sign_offer
-from blindfair.protocol.order import Action, Effects, Holder, Order, OrderState, WindowBounds
-from blindfair.protocol.quantities import ETHER, Address, ChunkIndex, DeliveryKey, ListingId, Seconds, Timestamp, Wei
+from blindfair.protocol.offer import sign_offer
+from blindfair.protocol.order import Action, Effects, Order, OrderState, WindowBounds
+from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, ListingId, Seconds, Timestamp, Wei
 
 WINDOWS = WindowBounds(Seconds(600), Seconds(30 * 86400))
-PARTIES = ("seller", "buyer", "other")
-ELSEWHERE = Address("0x" + "e1" * 20)
-
-MEANS = {
-    "ForbiddenTransition": {
-        "WrongState",
-        "NotBuyer",
-        "NotSeller",
-        "OfferExpired",
-        "DeadlinePassed",
-        "DeadlineNotPassed",
-    }
-    | {"NothingToClaim", "WrongKey"},
-    "BadSignature": {"InvalidSignature"},
-    "OfferRejected": {"ListingNotOfSeller", "ChunkSizeUnsupported", "NoChunks", "WindowOutOfBounds"},
-    "InsufficientFunds": {"WrongPayment", "FreeBalanceTooLow"},
-    "NoFault": {"WrongKey", "ChunkIndexOutOfRange", "ChunkLengthOutOfRange", "WrongPathLength", "WrongRoot"}
-    | {"ChunkIsHonest"},
-}
-"""The package's error to those of the contract that say the same with other words."""
 
 TABLE = {
     (OrderState.NONE, OrderState.LOCKED),
@@ -83,65 +57,8 @@ CALLERS = st.sampled_from(["", "", "", *PARTIES])
 """Who calls; empty is who may."""
 
 
-@cache
-def world_of(in_ether: bool) -> World:
-    return World(in_ether)
-
-
-@dataclass(frozen=True)
-class Try:
-    """A call that is about to be made: what the model says of it, and the transaction."""
-
-    predict: Callable[[Timestamp], list[tuple[int, Order, Effects]]]
-    """The orders that it changes, by place, with their money movements; or an error."""
-
-    call: Call
-    payee: Address | None = None
-    """Where the acting party's own money goes, if not to itself."""
-
-
-class Storage:
-    """What the chain holds, read from its storage and not by calls: some thirty values after every step."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        labels = {e["label"]: e["slot"] for e in artifact("DataExchange")["storageLayout"]}
-        self._free, self._orders = labels["freeBalance"], labels["_orders"]
-        (self._balances,) = (e["slot"] for e in artifact("TestToken")["storageLayout"] if e["label"] == "_balances")
-
-        self.look()
-
-    def look(self) -> None:
-        """See the chain as it is now."""
-        self._state: Any = self._world._backend.chain.get_vm().state
-
-    def _word(self, contract: Address, base: int, *keys: bytes) -> int:
-        """A value of a mapping, or of a mapping in a mapping."""
-        slot = base
-        for key in keys:
-            slot = int.from_bytes(keccak256(key.rjust(32, b"\0") + slot.to_bytes(32, "big")), "big")
-        return int(self._state.get_storage(raw(contract), slot))
-
-    def order(self, offer: Offer) -> tuple[OrderState, Timestamp]:
-        word = self._word(self._world.exchange.address, self._orders, offer.struct_hash())
-        return OrderState(word & 0xFF), Timestamp(word >> 8)
-
-    def free(self, owner: Address) -> int:
-        return self._word(self._world.exchange.address, self._free, raw(owner), raw(self._world.token))
-
-    def wealth(self, owner: Address) -> int:
-        """What an account has outside of the contract, gas given back."""
-        if self._world.token == ETHER:
-            return int(self._state.get_balance(raw(owner))) + self._world.fees.get(owner, 0)
-        return self._word(self._world.token, self._balances, raw(owner))
-
-
-def raw(address: Address) -> bytes:
-    return bytes.fromhex(address.removeprefix("0x"))
-
-
-class Lockstep(RuleBasedStateMachine):
-    """Three orders, three parties and one address more."""
+class Lockstep(BothMachines):
+    """The calls in any order, by anybody, at any time."""
 
     @initialize(
         in_ether=st.booleans(),
@@ -149,31 +66,12 @@ class Lockstep(RuleBasedStateMachine):
         stages=st.lists(st.sampled_from(STAGES), min_size=3, max_size=3),
     )
     def begin(self, in_ether: bool, terms: list[dict[str, Any]], stages: list[OrderState]) -> None:
-        self.world = world_of(in_ether)
-        self.world.rewind()
-        self.sales: list[Sale] = [self.world.sale(nonce=n, **change) for n, change in enumerate(terms)]
-        self.orders = [Order(sale.offer) for sale in self.sales]
-        self.world.offers += [sale.offer for sale in self.sales]
-        self.history: list[list[OrderState]] = [[OrderState.NONE] for _ in self.sales]
-        self.paid_out: Counter[int] = Counter()
-        self.free = {address_of(self.account(name)): Wei(0) for name in PARTIES} | {ELSEWHERE: Wei(0)}
-        self.free[address_of(self.world.seller)] = DEPOSIT
-        self.chain = Storage(self.world)
-        self.wealth = {owner: self.chain.wealth(owner) for owner in self.free}
-        self.last = 0
+        self.open(in_ether, terms)
         for place, stage in enumerate(stages):
             if stage is not OrderState.NONE:
                 self.accept(place, "", "")
             if self.orders[place].state is OrderState.LOCKED and stage is OrderState.REVEALED:
                 self.reveal(place, "", False)
-
-    def account(self, name: str) -> LocalAccount:
-        account: LocalAccount = getattr(self.world, name)
-        return account
-
-    @property
-    def next_time(self) -> Timestamp:
-        return Timestamp(self.world.chain.now() + 12)
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
@@ -318,66 +216,6 @@ class Lockstep(RuleBasedStateMachine):
         if moment + after > self.next_time:
             self.world.next_is(Timestamp(moment + after))
             self.chain.look()
-
-    # --- both machines -----------------------------------------------------------------------------------------------
-
-    def simple(self, place: int, caller: str, transition: Callable[..., tuple[Order, Effects]], call: Call) -> Try:
-        owner = address_of(self.account(caller))
-        return Try(lambda now: [(place, *transition(self.orders[place], owner, now))], call)
-
-    def own(
-        self, place: int, caller: str, transition: Callable[..., tuple[Order, Effects]], call: Call, party: str | None
-    ) -> Try:
-        """A call that anybody may make for the party, and only the `party` itself if it names an address."""
-        attempt = self.simple(place, caller, transition, call)
-        if party is None:
-            return attempt
-
-        def predict(now: Timestamp) -> list[tuple[int, Order, Effects]]:
-            if caller != party:
-                raise model.ForbiddenTransition("not the caller's")
-            return attempt.predict(now)
-
-        return Try(predict, call, ELSEWHERE)
-
-    def make(self, caller: str, attempt: Try) -> None:
-        expected, changes = "", []
-        try:
-            changes = attempt.predict(self.next_time)
-        except BlindfairError as error:
-            expected = error.name
-        found = self.send(caller, attempt.call)
-        assert found in MEANS[expected] if expected else found == "", f"{attempt.call.name}: {expected} / {found}"
-        for place, order, effects in changes:
-            self.settle(place, order, effects, attempt.payee)
-
-    def send(self, caller: str, call: Call) -> str:
-        """The name of the contract's error; empty for success."""
-        try:
-            self.world.send(self.account(caller), call)
-        except ContractReverted as error:
-            return error.error_name
-        finally:
-            self.chain.look()
-        return ""
-
-    def settle(self, place: int, order: Order, effects: Effects, payee: Address | None) -> None:
-        offer = order.offer
-        self.orders[place] = order
-        self.last = place
-        self.history[place].append(order.state)
-        for movement in effects:
-            if movement.source is Holder.BUYER:
-                self.wealth[offer.buyer] -= movement.amount
-            if movement.source is Holder.SELLER_BALANCE:
-                self.free[offer.seller] = Wei(self.free[offer.seller] - movement.amount)
-            if movement.target is Holder.SELLER_BALANCE:
-                self.free[offer.seller] = Wei(self.free[offer.seller] + movement.amount)
-            if movement.target in (Holder.BUYER, Holder.SELLER):
-                party = offer.buyer if movement.target is Holder.BUYER else offer.seller
-                self.wealth[payee or party] += movement.amount
-            if movement.source is Holder.ORDER:
-                self.paid_out[place] += movement.amount
 
     # --- invariants --------------------------------------------------------------------------------------------------
 
