@@ -1,6 +1,7 @@
 """The public surface, frozen, since programs and people rely on these names and types; and what must not be there."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,6 +147,21 @@ def test_the_shipped_code_was_compiled_with_the_settings_beside_the_sources() ->
     for name in ("DataExchange", "TestToken", *sorted(names)):
         found = artifact(name)
         assert (found["compiler"], found["settings"]) == (compiler["version"], compiler["settings"])
+
+
+DECLARED = re.compile(r"((?: +///[^\n]*\n)+) +(?:function|event) (\w+)\(([^;]*?)\)([^;]*);")
+
+
+def test_every_call_and_event_says_what_each_of_its_values_is() -> None:
+    """In the interface: a `@param` for each in its order, and a `@return` for each that comes back."""
+    found = DECLARED.findall((SOURCES / "interfaces" / "IDataExchange.sol").read_text())
+    declared = {line.split("(")[0] for line in [*FUNCTIONS, *EVENTS]}
+    assert {name for _, name, _, _ in found} == declared - {"eip712Domain", "EIP712DomainChanged"}
+    for text, name, parameters, rest in found:
+        names = [each.split()[-1] for each in parameters.split(",") if each.strip()]
+        assert re.findall(r"@param (\w+) \S", text) == names, name
+        returned = re.search(r"returns \((.*)\)", rest)
+        assert text.count("@return ") == (len(returned[1].split(",")) if returned else 0), name
 
 
 def layout() -> dict[str, tuple[int, int, str]]:
