@@ -72,7 +72,7 @@ def test_vectors(ether_world: World, case: dict[str, Any]) -> None:
 LENGTHS = (16, 17, 32, 63, 64, 65, 79, 80, 81, 127, 128, 129, 192, 256, 513, 1023, 1024)
 
 
-def test_an_honest_chunk_of_any_length_cannot_be_disputed(ether_world: World) -> None:
+def test_invariant_8_an_honest_chunk_of_any_length_cannot_be_disputed(ether_world: World) -> None:
     world, rng = ether_world, random.Random(1)
     plain = [rng.randbytes(length) for length in LENGTHS]
     sale = revealed(world, world.sale_of(plain, [leaf_hash(chunk) for chunk in plain], DeliveryKey(rng.randbytes(32))))

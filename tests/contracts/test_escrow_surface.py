@@ -128,7 +128,7 @@ def test_the_surface_is_this() -> None:
     assert kinds == {"function", "event", "error"}, "neither receive nor fallback"
 
 
-def test_nothing_can_be_replaced_or_removed() -> None:
+def test_invariant_12_nothing_can_be_replaced_or_removed() -> None:
     """No CALLCODE, DELEGATECALL or SELFDESTRUCT; the compiler's trailer, which is no code, is left out."""
     code = load_artifact("DataExchange").deployed_bytecode
     trailer = int.from_bytes(code[-2:], "big") + 2
@@ -181,7 +181,7 @@ def test_the_contract_stores_three_mappings_and_a_word_for_each_order() -> None:
 
 
 @pytest.mark.parametrize("state", [OrderState.LOCKED, OrderState.REVEALED, OrderState.RELEASED, OrderState.CANCELLED])
-def test_an_order_is_state_and_deadline_in_one_slot(ether_world: World, state: OrderState) -> None:
+def test_invariant_11_an_order_is_state_and_deadline_in_one_slot(ether_world: World, state: OrderState) -> None:
     world, sale = ether_world, ether_world.sale()
     world.bring_to(state, sale)
     base = layout()["_orders"][0]

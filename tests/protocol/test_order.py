@@ -259,7 +259,7 @@ UNDO = ({Action.REVEAL, Action.REFUND}, {Action.DISPUTE, Action.CLAIM})
 
 
 @given(st.sampled_from(OrderState), st.integers(0, 2000), st.integers(0, 2000))
-def test_no_instant_allows_both_to_act_and_to_undo(state: OrderState, deadline: int, now: int) -> None:
+def test_invariant_7_no_instant_allows_both_to_act_and_to_undo(state: OrderState, deadline: int, now: int) -> None:
     possible = possible_actions(Order(OFFER, state, Timestamp(deadline)), Timestamp(now))
     for pair in UNDO:
         assert len(possible & pair) <= 1
