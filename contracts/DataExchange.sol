@@ -13,8 +13,11 @@ import {PossibleActions} from "./libraries/PossibleActions.sol";
 import {SignedPayment} from "./libraries/SignedPayment.sol";
 
 /// @title DataExchange, the escrow of PROTOCOL 7; what its calls promise is told in `IDataExchange`
-/// @dev There is no reentrancy lock: every call writes all state before it calls out, so that a call which comes back
-/// finds the order in its next state.
+/// @dev There is no reentrancy lock. An order is checked, and its next state and its bond are written, before its money
+/// moves, so that whoever calls back then finds it in its next state; after that only a push that failed is credited. Two
+/// calls go out earlier. A contract wallet is asked for its signature by a call that can change nothing. And
+/// `acceptWithPermit` shows the token the permit first of all: what a token does then, it could have done in a transaction
+/// before, since nothing has been looked at yet.
 contract DataExchange is IDataExchange, Domain, FreeBalances {
     uint256 private constant SALT_LENGTH = 16;
     bytes32 private constant RELEASE_TYPEHASH = keccak256("Release(bytes32 order)");

@@ -27,10 +27,7 @@ class Storage:
 
     def _word(self, contract: Address, base: int, *keys: bytes) -> int:
         """A value of a mapping, or of a mapping in a mapping."""
-        slot = base
-        for key in keys:
-            slot = int.from_bytes(keccak256(key.rjust(32, b"\0") + slot.to_bytes(32, "big")), "big")
-        return int(self._state.get_storage(raw(contract), slot))
+        return int(self._state.get_storage(raw(contract), slot_of(base, *keys)))
 
     def order(self, offer: Offer) -> tuple[OrderState, Timestamp]:
         word = self._word(self._world.exchange.address, self._orders, offer.struct_hash())
@@ -44,6 +41,14 @@ class Storage:
         if self._world.token == ETHER:
             return int(self._state.get_balance(raw(owner))) + self._world.fees.get(owner, 0)
         return self._word(self._world.token, self._balances, raw(owner))
+
+
+def slot_of(base: int, *keys: bytes) -> int:
+    """Where a mapping at slot `base`, or a mapping in a mapping, holds the value of these keys."""
+    slot = base
+    for key in keys:
+        slot = int.from_bytes(keccak256(key.rjust(32, b"\0") + slot.to_bytes(32, "big")), "big")
+    return slot
 
 
 def raw(address: Address) -> bytes:

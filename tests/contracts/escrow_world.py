@@ -91,7 +91,8 @@ class Contract:
 class World:
     """One chain with the contract on it; `token` is the money that its offers are in."""
 
-    def __init__(self, in_ether: bool = True) -> None:
+    def __init__(self, in_ether: bool = True, kind: str = "TestToken") -> None:
+        """`kind` is the contract of its token, if its money is one."""
         self.chain = EmbeddedChain()
         self.web3 = self.chain.web3
         self.fees: dict[Address, int] = {}
@@ -104,7 +105,8 @@ class World:
         )
         self.domain = Domain(self.exchange.chain_id, self.exchange.address)
         self.offers: list[Offer] = []
-        self.token = ETHER if in_ether else self.new_token("TestToken", "Test", "TST").address
+        named = ("Test", "TST") if kind == "TestToken" else ()
+        self.token = ETHER if in_ether else self.new_token(kind, *named).address
         self.send(self.seller, self.exchange.commit(LISTING_ROOT, MANIFEST_HASH))
         self.send(self.seller, self.exchange.deposit(self.token, DEPOSIT))
         self.chain.mine(1)

@@ -6,6 +6,7 @@ balances exist before, as in a running market; every figure is of calls that suc
 
 import random
 from dataclasses import replace
+from typing import Literal
 
 from escrow_world import LISTING_ROOT, MONEY, PRICE, Sale, World, address_of
 from eth_account.signers.local import LocalAccount
@@ -25,8 +26,19 @@ BATCH = 50
 PUBLISHED = {
     "FairSwap (CCS 2018), deploy, lock, reveal, claim": 1_003_555,
     "Fair Data Exchange (2024), 4 transactions": 264_585,
+    "one-slot prototype of this protocol, with fewer features": 132_019,
 }
 """Gas of an honest sale in ether of other designs: from an earlier measurement on anvil, not measured here."""
+
+Ending = Literal["claim", "release", "releaseBySig"]
+"""How the seller of an honest sale is paid."""
+
+SALES: dict[str, Ending] = {
+    "`accept`, `reveal`, `claim` by the seller": "claim",
+    "`accept`, `reveal`, `release` by the buyer": "release",
+    "`accept`, `reveal`, `releaseBySig` by the seller": "releaseBySig",
+}
+"""Name of a whole sale, as docs/escrow.md has it, to its ending."""
 
 
 def large_sale(world: World, size: int, levels: int) -> tuple[Sale, Call]:
@@ -80,17 +92,32 @@ def measure(world: World) -> dict[str, int]:
     return found
 
 
-def honest_sale(world: World, *, by_release: bool = False) -> dict[str, int]:
-    """Gas of the three calls of a sale without a bond: the seller reveals and claims, or the buyer releases."""
-    sale = world.sale(nonce=1, bond=0)
+def honest_sale(world: World, ending: Ending = "claim") -> dict[str, int]:
+    """Gas of the three calls of a sale without a bond: the seller reveals; the buyer releases, or the seller brings
+    the buyer's word or claims."""
+    sale, exchange = world.sale(nonce=1, bond=0), world.exchange
     found = {
         "accept": world.send(world.buyer, world.accept(sale.offer)).gas_used,
-        "reveal": world.send(world.seller, world.exchange.reveal(sale.offer, sale.key)).gas_used,
+        "reveal": world.send(world.seller, exchange.reveal(sale.offer, sale.key)).gas_used,
     }
-    if by_release:
-        return found | {"release": world.send(world.buyer, world.exchange.release(sale.offer)).gas_used}
-    world.next_is(Timestamp(world.deadline(sale.offer) + 1))
-    return found | {"claim": world.send(world.seller, world.exchange.claim([sale.offer])).gas_used}
+    if ending == "release":
+        last = world.send(world.buyer, exchange.release(sale.offer))
+    elif ending == "releaseBySig":
+        signature = world.sign_release(sale.offer)
+        last = world.send(world.seller, exchange.release_by_signature(sale.offer, signature))
+    else:
+        world.next_is(Timestamp(world.deadline(sale.offer) + 1))
+        last = world.send(world.seller, exchange.claim([sale.offer]))
+    return found | {ending: last.gas_used}
+
+
+def sales(world: World) -> dict[str, int]:
+    """Name of a whole sale, as docs/escrow.md has it, to its gas in all; without a bond."""
+    found = {}
+    for name, ending in SALES.items():
+        world.rewind()
+        found[name] = sum(honest_sale(world, ending).values())
+    return found
 
 
 def batch_ratio(world: World) -> float:
@@ -127,7 +154,7 @@ def figures(ether: World, token: World) -> dict[str, float]:
         "honest_erc20": sum(honest_sale(token).values()),
     }
     ether.rewind()
-    found["release_ether"] = sum(honest_sale(ether, by_release=True).values())
+    found["release_ether"] = sum(honest_sale(ether, "release").values())
     found["dispute_1024_2e20"] = dispute_gas(ether, 1024)
     found["dispute_4096_2e20"] = dispute_gas(ether, 4096)
     ether.rewind()

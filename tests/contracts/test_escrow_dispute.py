@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from both_machines import refusal_name
 from escrow_world import BOND, PRICE, Ledger, Sale, World, address_of
 from eth_abi.exceptions import EncodingError
 from hexbytes import HexBytes
@@ -65,6 +66,12 @@ def test_vectors(ether_world: World, case: dict[str, Any]) -> None:
         return
     refusal = world.refusal(address_of(world.other), call)
     assert ("ok" if refusal is None else "NoFault") == case["expect"]
+    if refusal:
+        offer = sale.offer
+        words = (offer.key_commitment, offer.delivery_root, offer.chunk_count, offer.chunk_size)
+        with pytest.raises(NoFault) as caught:
+            verify_fault(proof, DeliveryKey(bytes.fromhex(case["key"])), *words)
+        assert refusal_name(caught.value) == refusal.error_name
 
 
 # --- honest chunks ---------------------------------------------------------------------------------------------------
@@ -72,7 +79,7 @@ def test_vectors(ether_world: World, case: dict[str, Any]) -> None:
 LENGTHS = (16, 17, 32, 63, 64, 65, 79, 80, 81, 127, 128, 129, 192, 256, 513, 1023, 1024)
 
 
-def test_an_honest_chunk_of_any_length_cannot_be_disputed(ether_world: World) -> None:
+def test_invariant_8_an_honest_chunk_of_any_length_cannot_be_disputed(ether_world: World) -> None:
     world, rng = ether_world, random.Random(1)
     plain = [rng.randbytes(length) for length in LENGTHS]
     sale = revealed(world, world.sale_of(plain, [leaf_hash(chunk) for chunk in plain], DeliveryKey(rng.randbytes(32))))
@@ -246,7 +253,7 @@ def test_a_proof_for_another_order_is_refused(ether_world: World) -> None:
 
 
 def test_contract_and_package_judge_alike(ether_world: World) -> None:
-    """Proofs put together at random from true and false parts."""
+    """Proofs put together at random from true and false parts: what one refuses the other does, for the same reason."""
     world, rng = ether_world, random.Random(5)
     sale = revealed(world, world.sale(chunks=5, faulty=3))
     good, verdicts = [sale.proof(index) for index in range(5)], set()
@@ -257,9 +264,9 @@ def test_contract_and_package_judge_alike(ether_world: World) -> None:
         offer, key = sale.offer, rng.choice([sale.key, sale.key, sale.key, DeliveryKey(bytes(32))])
         try:
             verify_fault(proof, key, offer.key_commitment, offer.delivery_root, offer.chunk_count, offer.chunk_size)
-            expected = True
-        except NoFault:
-            expected = False
-        assert (refused(world, sale, proof, key)[0] == "") is expected
+            expected = ""
+        except NoFault as error:
+            expected = refusal_name(error)
+        assert refused(world, sale, proof, key)[0] == expected
         verdicts.add(expected)
-    assert verdicts == {True, False}
+    assert verdicts == {"", "WrongKey", "WrongPathLength", "WrongRoot", "ChunkIsHonest"}

@@ -1,11 +1,11 @@
-"""The gas that docs/escrow.md names is what the calls take, and within what was promised."""
+"""The gas that docs/escrow.md names is what calls and whole sales take, and none of it grows unnoticed."""
 
 import re
 from pathlib import Path
 
 import pytest
 from escrow_world import World
-from gas_figures import figures, measure
+from gas_figures import figures, measure, sales
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "escrow.md"
 
@@ -18,7 +18,8 @@ LIMITS = {
     "dispute_4096_2e20": 450_000,
     "deploy": 3_200_000,
 }
-"""What an offer of the tests may cost at most; docs/escrow.md counts how near the floor the first and the third are."""
+"""What an offer of the tests may cost at most. For the first and the third 130,000 was wanted and is not reached:
+docs/escrow.md counts the floor and what our own code takes above it."""
 
 
 def documented() -> dict[str, tuple[int, int]]:
@@ -31,12 +32,12 @@ def test_the_documented_gas_is_the_gas(worlds: dict[str, World]) -> None:
     measured = {}
     for name in ("ether", "token"):
         worlds[name].rewind()
-        measured[name] = measure(worlds[name])
+        measured[name] = measure(worlds[name]) | sales(worlds[name])
     rows = {row: (measured["ether"][row], measured["token"][row]) for row in measured["ether"]}
     assert {row: pytest.approx(gas, rel=0.01) for row, gas in rows.items()} == documented()
 
 
-def test_no_sale_costs_more_than_promised(worlds: dict[str, World]) -> None:
+def test_no_cost_grows_beyond_its_limit(worlds: dict[str, World]) -> None:
     found = figures(worlds["ether"], worlds["token"])
     assert found.keys() == LIMITS.keys()
     assert {name: value for name, value in found.items() if value > LIMITS[name]} == {}

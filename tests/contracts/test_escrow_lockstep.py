@@ -9,16 +9,23 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from both_machines import ELSEWHERE, PARTIES, BothMachines, Try
-from escrow_world import BOND, DEPOSIT, address_of
+from both_machines import BY_THE_MONEY, ELSEWHERE, MEANS, MONEYS, PARTIES, BothMachines, Try
+from escrow_world import BOND, DEPOSIT, MONEY, address_of
+from eth_account.signers.local import LocalAccount
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
+from blindfair.chain.abi import exchange_abi
+from blindfair.chain.authorization import Authorization, sign_authorization
+from blindfair.chain.calls import Call
+from blindfair.chain.permit import Permit, sign_permit
 from blindfair.protocol import order as model
+from blindfair.protocol.errors import ForbiddenTransition
+from blindfair.protocol.errors.refusal import Refusal
 from blindfair.protocol.offer import sign_offer
 from blindfair.protocol.order import Action, Effects, Order, OrderState, WindowBounds
-from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, ListingId, Seconds, Timestamp, Wei
+from blindfair.protocol.quantities import ETHER, ChunkIndex, DeliveryKey, ListingId, Seconds, Timestamp, Wei
 
 WINDOWS = WindowBounds(Seconds(600), Seconds(30 * 86400))
 
@@ -61,15 +68,22 @@ class Lockstep(BothMachines):
     """The calls in any order, by anybody, at any time."""
 
     @initialize(
-        in_ether=st.booleans(),
+        money=st.sampled_from(MONEYS),
         terms=st.lists(st.sampled_from(OFFERS), min_size=3, max_size=3),
         stages=st.lists(st.sampled_from(STAGES), min_size=3, max_size=3),
+        signed=st.sampled_from([True, True, False]),
     )
-    def begin(self, in_ether: bool, terms: list[dict[str, Any]], stages: list[OrderState]) -> None:
-        self.open(in_ether, terms)
+    def begin(self, money: str, terms: list[dict[str, Any]], stages: list[OrderState], signed: bool) -> None:
+        """`signed`: the orders that are accepted are paid by signature, where the money takes one."""
+        self.open(money, terms)
         for place, stage in enumerate(stages):
             if stage is not OrderState.NONE:
-                self.accept(place, "", "")
+                if signed and money == "PermitToken":
+                    self.accept_with_permit(place, "", "")
+                elif signed and money == "AuthorizedToken":
+                    self.accept_by_authorization(place, "", "")
+                else:
+                    self.accept(place, "", "")
             if self.orders[place].state is OrderState.LOCKED and stage is OrderState.REVEALED:
                 self.reveal(place, "", False)
 
@@ -82,6 +96,11 @@ class Lockstep(BothMachines):
         signer = world.other if how == "signer" else world.seller
         call = world.exchange.accept(offer, sign_offer(offer, world.domain, bytes(signer.key)))
         call = replace(call, value=Wei(call.value + (how == "value")))
+        self.make(caller, self.accepting(place, caller, signer, call))
+
+    def accepting(self, place: int, caller: str, signer: LocalAccount, call: Call, unpaid: str = "") -> Try:
+        """An accept in one of its forms."""
+        offer, world = self.sales[place].offer, self.world
         owner = address_of(self.account(caller))
 
         def predict(now: Timestamp) -> list[tuple[int, Order, Effects]]:
@@ -91,13 +110,48 @@ class Lockstep(BothMachines):
                 now,
                 signer=address_of(signer),
                 committed=offer.listing == world.listing(offer.seller),
-                value=call.value,
+                # Where the price is ether and none can be sent along, the money itself refuses.
+                value=offer.price if unpaid and offer.token == ETHER else call.value,
                 free_balance=self.free[offer.seller],
                 windows=WINDOWS,
             )
             return [(place, *accepted)]
 
-        self.make(caller, Try(predict, call))
+        return Try(predict, call, unpaid=unpaid)
+
+    @rule(place=st.integers(0, 2), caller=CALLERS, by=st.sampled_from(["", "", *PARTIES]))
+    def accept_with_permit(self, place: int, caller: str, by: str) -> None:
+        """By a permit for the price, which `by` signed in the caller's name, or by the allowance that is there."""
+        caller = caller or "buyer"
+        offer, world, account = self.sales[place].offer, self.world, self.account(caller)
+        permit = Permit(offer.price, Timestamp(0), 27, bytes(32), bytes(32))
+        if self.money == "PermitToken":
+            separator, nonce = world.exchange.permit_domain(address_of(account), world.token)
+            key, end = bytes(self.account(by or caller).key), Timestamp(self.next_time + 1)
+            escrow, owner = world.exchange.address, address_of(account)
+            permit = sign_permit(separator, owner, escrow, offer.price, nonce, end, key)
+        call = world.exchange.accept_with_permit(offer, world.sign(offer), permit)
+        self.make(caller, self.accepting(place, caller, world.seller, call))
+        if self.money == "PermitToken" and world.exchange.allowance(address_of(account), world.token) == 0:
+            # The permit was taken, and all of it was used.
+            assert by in ("", caller)
+            assert self.orders[place].state is OrderState.LOCKED
+            self.send(caller, world.exchange.approve(world.token, MONEY))
+
+    @rule(place=st.integers(0, 2), caller=CALLERS, by=st.sampled_from(["", "", *PARTIES]))
+    def accept_by_authorization(self, place: int, caller: str, by: str) -> None:
+        """By a payment that `by` authorized in the buyer's name."""
+        caller, by = caller or "buyer", by or "buyer"
+        offer, world = self.sales[place].offer, self.world
+        authorization, unpaid = Authorization(27, bytes(32), bytes(32)), BY_THE_MONEY
+        if self.money == "AuthorizedToken":
+            separator, key = world.exchange.token_domain(world.token), bytes(self.account(by).key)
+            authorization = sign_authorization(separator, world.exchange.address, offer, key)
+            unpaid = "" if by == "buyer" else BY_THE_MONEY
+        if self.money == "ether":
+            unpaid = "NotAToken"
+        call = world.exchange.accept_by_authorization(offer, world.sign(offer), authorization)
+        self.make(caller, self.accepting(place, caller, world.seller, call, unpaid))
 
     @rule(place=st.integers(0, 2), caller=CALLERS)
     def cancel(self, place: int, caller: str) -> None:
@@ -119,7 +173,7 @@ class Lockstep(BothMachines):
         self.wait(place, after)
         offer, exchange = self.sales[place].offer, self.world.exchange
         call = exchange.refund_to(offer, ELSEWHERE) if elsewhere else exchange.refund(offer)
-        self.make(caller, self.own(place, caller, model.refund, call, "buyer" if elsewhere else None))
+        self.make(caller, self.own(place, caller, model.refund, call, elsewhere))
 
     @rule(place=st.integers(0, 2), caller=CALLERS)
     def release(self, place: int, caller: str) -> None:
@@ -155,11 +209,11 @@ class Lockstep(BothMachines):
             done: dict[int, tuple[int, Order, Effects]] = {}
             for place in places:
                 if to and owner != self.sales[place].offer.seller:
-                    raise model.ForbiddenTransition("not the caller's")
+                    raise ForbiddenTransition("not the caller's", refusal=Refusal.NOT_SELLER)
                 if place not in done and Action.CLAIM in model.possible_actions(self.orders[place], now):
                     done[place] = (place, *model.claim(self.orders[place], owner, now))
             if not done:
-                raise model.ForbiddenTransition("nothing to claim")
+                raise ForbiddenTransition("nothing to claim", refusal=Refusal.NOTHING_DUE)
             return list(done.values())
 
         call = exchange.claim_to(offers, ELSEWHERE) if to else exchange.claim(offers)
@@ -188,9 +242,7 @@ class Lockstep(BothMachines):
         key = DeliveryKey(bytes(32)) if how == "key" else sale.key
         words = (sale.offer, key, proof.index, proof.ciphertext, proof.leaf, proof.path)
         call = exchange.dispute_to(*words, ELSEWHERE) if elsewhere else exchange.dispute(*words)
-        attempt = self.own(
-            place, caller, lambda *given: model.dispute(*given, key, proof), call, "buyer" if elsewhere else None
-        )
+        attempt = self.own(place, caller, lambda *given: model.dispute(*given, key, proof), call, elsewhere)
         self.make(caller, attempt)
 
     @rule(
@@ -260,6 +312,16 @@ class Lockstep(BothMachines):
             later = Timestamp(order.deadline + 1)
             if order.state in (OrderState.LOCKED, OrderState.REVEALED):
                 assert None in {possible.by for possible in model.possibilities(order, later)}
+
+
+def test_each_reason_of_the_model_is_one_error_of_the_contract() -> None:
+    """And each error of the contract that is about an order is one of them, or the signature's."""
+    errors = {item["name"] for item in exchange_abi() if item["type"] == "error"}
+    assert set(MEANS) == set(Refusal)
+    assert len(set(MEANS.values())) == len(MEANS)
+    beyond = {"InvalidSignature", "AlreadyCommitted", "AmountTooLarge", "GasTooLow", "InvalidRecipient"}
+    beyond |= {"NotAToken", "SafeERC20FailedOperation", "WrongTransfer"}
+    assert errors == set(MEANS.values()) | beyond
 
 
 DEEP = os.environ.get("BLINDFAIR_LOCKSTEP") == "deep"

@@ -65,7 +65,7 @@ def test_a_withdrawal_to_whom_refuses_it_says_why_and_costs_nothing(wallet: Wall
 # --- gas -------------------------------------------------------------------------------------------------------------
 
 
-def test_whoever_pays_for_the_gas_cannot_make_a_payment_fail(wallet: Wallet) -> None:
+def test_invariant_10_whoever_pays_for_the_gas_cannot_make_a_payment_fail(wallet: Wallet) -> None:
     """A wallet that needs much gas for its money: at the least limit at which anything happens, it is paid."""
     world, sale = wallet.world, wallet.sells()
     # Reads 64 slots: more than 130 000 gas of what a payee is given.
@@ -105,7 +105,7 @@ def test_too_little_gas_is_named(ether_world: World) -> None:
 
 
 @pytest.mark.parametrize("behaviour", NOT_PAID)
-def test_a_payee_that_refuses_does_not_stop_the_others(wallet: Wallet, behaviour: str) -> None:
+def test_invariant_9_a_payee_that_refuses_does_not_stop_the_others(wallet: Wallet, behaviour: str) -> None:
     world, refusing = wallet.world, wallet.sells(nonce=1)
     others = [world.sale(nonce=nonce) for nonce in (2, 3)]
     for sale in others:

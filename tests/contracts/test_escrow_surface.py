@@ -1,6 +1,7 @@
 """The public surface, frozen, since programs and people rely on these names and types; and what must not be there."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def test_the_surface_is_this() -> None:
     assert kinds == {"function", "event", "error"}, "neither receive nor fallback"
 
 
-def test_nothing_can_be_replaced_or_removed() -> None:
+def test_invariant_12_nothing_can_be_replaced_or_removed() -> None:
     """No CALLCODE, DELEGATECALL or SELFDESTRUCT; the compiler's trailer, which is no code, is left out."""
     code = load_artifact("DataExchange").deployed_bytecode
     trailer = int.from_bytes(code[-2:], "big") + 2
@@ -148,6 +149,21 @@ def test_the_shipped_code_was_compiled_with_the_settings_beside_the_sources() ->
         assert (found["compiler"], found["settings"]) == (compiler["version"], compiler["settings"])
 
 
+DECLARED = re.compile(r"((?: +///[^\n]*\n)+) +(?:function|event) (\w+)\(([^;]*?)\)([^;]*);")
+
+
+def test_every_call_and_event_says_what_each_of_its_values_is() -> None:
+    """In the interface: a `@param` for each in its order, and a `@return` for each that comes back."""
+    found = DECLARED.findall((SOURCES / "interfaces" / "IDataExchange.sol").read_text())
+    declared = {line.split("(")[0] for line in [*FUNCTIONS, *EVENTS]}
+    assert {name for _, name, _, _ in found} == declared - {"eip712Domain", "EIP712DomainChanged"}
+    for text, name, parameters, rest in found:
+        names = [each.split()[-1] for each in parameters.split(",") if each.strip()]
+        assert re.findall(r"@param (\w+) \S", text) == names, name
+        returned = re.search(r"returns \((.*)\)", rest)
+        assert text.count("@return ") == (len(returned[1].split(",")) if returned else 0), name
+
+
 def layout() -> dict[str, tuple[int, int, str]]:
     """Variable to slot, offset and type, as the compiler says."""
     return {e["label"]: (e["slot"], e["offset"], e["type"]) for e in artifact("DataExchange")["storageLayout"]}
@@ -165,7 +181,7 @@ def test_the_contract_stores_three_mappings_and_a_word_for_each_order() -> None:
 
 
 @pytest.mark.parametrize("state", [OrderState.LOCKED, OrderState.REVEALED, OrderState.RELEASED, OrderState.CANCELLED])
-def test_an_order_is_state_and_deadline_in_one_slot(ether_world: World, state: OrderState) -> None:
+def test_invariant_11_an_order_is_state_and_deadline_in_one_slot(ether_world: World, state: OrderState) -> None:
     world, sale = ether_world, ether_world.sale()
     world.bring_to(state, sale)
     base = layout()["_orders"][0]

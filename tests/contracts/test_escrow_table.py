@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
+from both_machines import refusal_name
 from escrow_world import (
     BOND,
     DISPUTE_WINDOW,
@@ -16,9 +17,10 @@ from escrow_world import (
 )
 
 from blindfair.chain.calls import Call
-from blindfair.protocol.errors import ContractReverted
+from blindfair.protocol import order as model
+from blindfair.protocol.errors import BlindfairError, ContractReverted
 from blindfair.protocol.order import Order, OrderState, possible_actions
-from blindfair.protocol.quantities import Address, Timestamp
+from blindfair.protocol.quantities import Address, Seconds, Timestamp
 
 NONE, LOCKED, REVEALED = OrderState.NONE, OrderState.LOCKED, OrderState.REVEALED
 CALLERS = ("seller", "buyer", "other")
@@ -111,6 +113,38 @@ def test_the_model_in_the_package_has_the_same_rows(ether_world: World, case: Ca
     now = Timestamp(offer.expiry + case.late)
     order = Order(offer, case.state, offer.expiry)
     assert {action.value for action in possible_actions(order, now)} == set(case.allowed)
+
+
+WINDOWS = model.WindowBounds(Seconds(600), Seconds(30 * 86400))
+MODEL: dict[str, Callable[[Order, Sale, Address, Timestamp], object]] = {
+    "accept": lambda order, sale, who, now: model.accept(
+        order, who, now, signer=sale.offer.seller, committed=True, value=PRICE, free_balance=BOND, windows=WINDOWS
+    ),
+    "cancel": lambda order, _, who, now: model.cancel(order, who, now),
+    "reveal": lambda order, sale, who, now: model.reveal(order, who, now, sale.key),
+    "refund": lambda order, _, who, now: model.refund(order, who, now),
+    "release": lambda order, _, who, now: model.release(order, who, now),
+    "claim": lambda order, _, who, now: model.claim(order, who, now),
+    "dispute": lambda order, sale, who, now: model.dispute(order, who, now, sale.key, sale.proof(1)),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_the_model_in_the_package_refuses_for_the_contracts_reasons(ether_world: World, case: Case) -> None:
+    world, sale = ether_world, ether_world.sale()
+    world.bring_to(case.state, sale)
+    if case.state in (NONE, LOCKED, REVEALED):
+        world.now_is(Timestamp(last_moment(world, sale) + case.late))
+    order = Order(sale.offer, case.state, world.deadline(sale.offer))
+    for call, make in MODEL.items():
+        for caller in CALLERS:
+            found = ""
+            try:
+                make(order, sale, party(world, caller), world.chain.now())
+            except BlindfairError as error:
+                found = refusal_name(error)
+            allowed = caller in case.allowed.get(call, ())
+            assert found == ("" if allowed else expected_refusal(world, sale, case, call, caller)[0]), (call, caller)
 
 
 def test_accept_at_the_expiry_locks_price_and_bond(world: World) -> None:

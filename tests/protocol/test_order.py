@@ -18,7 +18,9 @@ from blindfair.protocol.errors import (
     ForbiddenTransition,
     InsufficientFunds,
     OfferRejected,
+    SettlementError,
 )
+from blindfair.protocol.errors.refusal import Refusal
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import (
     ACTORS,
@@ -209,11 +211,55 @@ def test_a_refusal_says_what_is_possible_instead() -> None:
         release(Order(OFFER, OrderState.REVEALED, Timestamp(10)), STRANGER, Timestamp(5))
 
 
+LATE = Timestamp(9999)
+SEVERAL: list[tuple[str, Refusal, Callable[[], object]]] = [
+    ("accept: state before caller", Refusal.STATE,
+     lambda: accepted(Order(OFFER, OrderState.LOCKED), STRANGER, LATE)),
+    ("accept: caller before time", Refusal.NOT_BUYER, lambda: accepted(Order(OFFER), STRANGER, LATE)),
+    ("accept: time before terms", Refusal.EXPIRED, lambda: accepted(Order(OFFER), OFFER.buyer, LATE, committed=False)),
+    ("accept: listing before windows", Refusal.LISTING,
+     lambda: accepted(Order(replace(OFFER, reveal_window=Seconds(1))), OFFER.buyer, Timestamp(0), committed=False)),
+    ("accept: windows before bond", Refusal.WINDOW,
+     lambda: accepted(Order(replace(OFFER, reveal_window=Seconds(1))), OFFER.buyer, Timestamp(0), free_balance=Wei(0))),
+    ("accept: bond before payment", Refusal.BOND,
+     lambda: accepted(Order(OFFER), OFFER.buyer, Timestamp(0), free_balance=Wei(0), value=Wei(0))),
+    ("cancel: caller before state", Refusal.NOT_SELLER,
+     lambda: cancel(Order(OFFER, OrderState.LOCKED), OFFER.buyer, Timestamp(0))),
+    ("release: caller before state", Refusal.NOT_BUYER,
+     lambda: release(Order(OFFER, OrderState.LOCKED), OFFER.seller, Timestamp(0))),
+    ("reveal: time before key", Refusal.LATE,
+     lambda: reveal(Order(OFFER, OrderState.LOCKED, Timestamp(1)), STRANGER, LATE, DeliveryKey(bytes(32)))),
+    ("refund: state before time", Refusal.STATE, lambda: refund(Order(OFFER), STRANGER, Timestamp(0))),
+    ("claim: of any kind", Refusal.NOTHING_DUE, lambda: claim(Order(OFFER, OrderState.LOCKED), STRANGER, Timestamp(0))),
+    ("dispute: time before proof", Refusal.LATE,
+     lambda: dispute(Order(OFFER, OrderState.REVEALED, Timestamp(1)), STRANGER, LATE, KEY, HONEST)),
+    ("dispute: key before index", Refusal.KEY, lambda: disputed(DeliveryKey(bytes(32)), index=ChunkIndex(9))),
+    ("dispute: index before length", Refusal.CHUNK_INDEX, lambda: disputed(index=ChunkIndex(9), ciphertext=b"")),
+    ("dispute: length before path", Refusal.CHUNK_LENGTH, lambda: disputed(ciphertext=b"", path=())),
+    ("dispute: path's length before root", Refusal.PATH_LENGTH, lambda: disputed(leaf=Digest(bytes(32)), path=())),
+    ("dispute: root", Refusal.ROOT, lambda: disputed(leaf=Digest(bytes(32)))),
+    ("dispute: honest", Refusal.HONEST,
+     lambda: dispute(Order(OFFER, OrderState.REVEALED, LATE), STRANGER, Timestamp(0), KEY, HONEST)),
+]  # fmt: skip
+
+
+def disputed(key: DeliveryKey = KEY, **change: Any) -> object:
+    fault = replace(FAULT, **change)
+    return dispute(Order(OFFER, OrderState.REVEALED, LATE), STRANGER, Timestamp(0), key, fault)
+
+
+@pytest.mark.parametrize(("reason", "call"), [case[1:] for case in SEVERAL], ids=[case[0] for case in SEVERAL])
+def test_of_several_reasons_the_contracts_first_is_named(reason: Refusal, call: Callable[[], object]) -> None:
+    with pytest.raises(SettlementError) as caught:
+        call()
+    assert caught.value.refusal is reason
+
+
 UNDO = ({Action.REVEAL, Action.REFUND}, {Action.DISPUTE, Action.CLAIM})
 
 
 @given(st.sampled_from(OrderState), st.integers(0, 2000), st.integers(0, 2000))
-def test_no_instant_allows_both_to_act_and_to_undo(state: OrderState, deadline: int, now: int) -> None:
+def test_invariant_7_no_instant_allows_both_to_act_and_to_undo(state: OrderState, deadline: int, now: int) -> None:
     possible = possible_actions(Order(OFFER, state, Timestamp(deadline)), Timestamp(now))
     for pair in UNDO:
         assert len(possible & pair) <= 1

@@ -300,22 +300,6 @@ contract AcceptTest is Market {
         _isIn(offer, good ? LOCKED : NONE);
     }
 
-    function _permit(PermitToken permitted, uint256 key, uint256 value)
-        private
-        view
-        returns (IDataExchange.Permit memory)
-    {
-        bytes32 typehash =
-            keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
-        uint256 end = block.timestamp + 1;
-        bytes32 body = keccak256(
-            abi.encode(typehash, buyer, address(exchange), value, permitted.nonces(buyer), end)
-        );
-        (uint8 v, bytes32 r, bytes32 s) =
-            vm.sign(key, keccak256(abi.encodePacked(hex"1901", permitted.DOMAIN_SEPARATOR(), body)));
-        return IDataExchange.Permit(value, end, v, r, s);
-    }
-
     // --- cancel -----------------------------------------------------------------------------------------------------
 
     function test_a_cancelled_offer_is_never_accepted(address who) public {

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IDataExchange} from "../../interfaces/IDataExchange.sol";
 import {AuthorizedToken} from "../tokens/AuthorizedToken.sol";
+import {PermitToken} from "../tokens/PermitToken.sol";
 import {Cheats, Vm} from "./Cheats.sol";
 import {Reference} from "./Reference.sol";
 
@@ -196,6 +197,23 @@ abstract contract Market is Cheats {
         (uint8 v, bytes32 r, bytes32 s) =
             vm.sign(key, keccak256(abi.encodePacked(hex"1901", token.DOMAIN_SEPARATOR(), body)));
         return IDataExchange.Authorization(v, r, s);
+    }
+
+    /// @dev An allowance for the escrow with the buyer's name on it.
+    function _permit(PermitToken permitted, uint256 key, uint256 value)
+        internal
+        view
+        returns (IDataExchange.Permit memory)
+    {
+        bytes32 typehash =
+            keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+        uint256 end = block.timestamp + 1;
+        bytes32 body = keccak256(
+            abi.encode(typehash, buyer, address(exchange), value, permitted.nonces(buyer), end)
+        );
+        (uint8 v, bytes32 r, bytes32 s) =
+            vm.sign(key, keccak256(abi.encodePacked(hex"1901", permitted.DOMAIN_SEPARATOR(), body)));
+        return IDataExchange.Permit(value, end, v, r, s);
     }
 
     // --- stages -----------------------------------------------------------------------------------------------------

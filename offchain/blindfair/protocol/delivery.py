@@ -18,8 +18,9 @@ from blindfair.protocol.errors import (
     PathInvalid,
     RootMismatch,
 )
+from blindfair.protocol.errors.refusal import Refusal
 from blindfair.protocol.hashing import sha256
-from blindfair.protocol.merkle import MerkleTree, leaf_hash, verify_path
+from blindfair.protocol.merkle import MerkleTree, leaf_hash, root_of_path
 from blindfair.protocol.packing import pack_delivery, unpack_delivery
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, KeyCommitment, RecordIndex, Root
 from blindfair.protocol.records import RecordEncoding, Row
@@ -182,23 +183,43 @@ def verify_fault(
 ) -> None:
     """The contract's rule for a dispute: the proof holds when none of this raises `NoFault` (PROTOCOL 7).
 
-    `chunk_count` and `chunk_size` are the offer's.
+    `chunk_count` and `chunk_size` are the offer's. The checks come in the contract's order, so that of a proof with
+    several faults both say the same.
     """
+    if key_commitment(key) != commitment:
+        raise NoFault(
+            "A proof comes with another key",
+            refusal=Refusal.KEY,
+            expected=commitment.hex(),
+            found=key_commitment(key).hex(),
+        )
+    if not 0 <= fault.index < chunk_count:
+        raise NoFault(
+            "A proof is of a chunk outside of the delivery",
+            refusal=Refusal.CHUNK_INDEX,
+            expected=f"0 ... {chunk_count - 1}",
+            found=fault.index,
+        )
     if not SALT_SIZE <= len(fault.ciphertext) <= chunk_size:
         raise NoFault(
             "A proof holds a chunk of a wrong length",
+            refusal=Refusal.CHUNK_LENGTH,
             expected=f"{SALT_SIZE} ... {chunk_size} bytes",
             found=len(fault.ciphertext),
         )
-    if key_commitment(key) != commitment:
-        raise NoFault("A proof comes with another key", expected=commitment.hex(), found=key_commitment(key).hex())
     try:
-        # This refuses an index at or beyond the count too.
-        verify_path(_leaf(fault.ciphertext, fault.leaf), fault.index, chunk_count, fault.path, delivery_root)
+        root = root_of_path(_leaf(fault.ciphertext, fault.leaf), fault.index, chunk_count, fault.path)
     except PathInvalid as error:
-        raise NoFault("A proof's path does not hold", found=error.what) from error
+        raise NoFault("A proof's path does not hold", refusal=Refusal.PATH_LENGTH, found=error.what) from error
+    if root != delivery_root:
+        raise NoFault(
+            "A proof's path does not lead to the delivery's root",
+            refusal=Refusal.ROOT,
+            expected=delivery_root.hex(),
+            found=root.hex(),
+        )
     if leaf_hash(crypt_chunk(key, fault.index, fault.ciphertext)) == fault.leaf:
-        raise NoFault("The chunk is the committed one", found=f"chunk {fault.index}")
+        raise NoFault("The chunk is the committed one", refusal=Refusal.HONEST, found=f"chunk {fault.index}")
 
 
 def _leaf(ciphertext: bytes, leaf: Digest) -> Digest:

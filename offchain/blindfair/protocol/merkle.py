@@ -71,6 +71,16 @@ def verify_path(leaf: Digest, index: int, size: int, path: Sequence[Digest], roo
 
     Raises `PathInvalid`.
     """
+    found = root_of_path(leaf, index, size, path)
+    if found != root:
+        raise PathInvalid("A path does not lead to the root", expected=root.hex(), found=found.hex())
+
+
+def root_of_path(leaf: Digest, index: int, size: int, path: Sequence[Digest]) -> Root:
+    """Where `path` leads from the leaf hash at `index` in a tree of `size` leaves (RFC 9162 section 2.1.3.2).
+
+    Raises `PathInvalid` for a leaf outside the tree and for a path that is not as long as this leaf's is.
+    """
     if not 0 <= index < size:
         raise PathInvalid("A path is of a leaf outside the tree", expected=f"0 ... {size - 1}", found=index)
     fn, sn = index, size - 1
@@ -89,5 +99,4 @@ def verify_path(leaf: Digest, index: int, size: int, path: Sequence[Digest], roo
         sn >>= 1
     if sn != 0:
         raise PathInvalid("A path is too short for its tree", found=f"{len(path)} digests in {size} leaves")
-    if Root(node) != root:
-        raise PathInvalid("A path does not lead to the root", expected=root.hex(), found=node.hex())
+    return Root(node)

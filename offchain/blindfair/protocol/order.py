@@ -1,7 +1,8 @@
 """The order as a pure state machine: what PROTOCOL 7 allows, to whom, when, and where the money goes.
 
 It is the contract's table in Python: no chain, no clock, no storage; time, caller and balances are arguments. Each
-transition takes an order and gives the next one with its money movements, or raises and changes nothing.
+transition takes an order and gives the next one with its money movements, or raises and changes nothing. What is raised
+says by its `refusal` which rule is broken; checks come in the contract's order, so that of several both say the same.
 
 Not here: free balances outside an order (`deposit`, `withdraw`), and a seller's prudence about when to reveal.
 """
@@ -14,6 +15,7 @@ from blindfair.protocol.chunks import CHUNK_SIZES
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, verify_fault
 from blindfair.protocol.errors import BadSignature, ForbiddenTransition, InsufficientFunds, OfferRejected
+from blindfair.protocol.errors.refusal import Refusal
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import ETHER, Address, DeliveryKey, Seconds, Timestamp, Wei
 
@@ -71,6 +73,27 @@ ACTORS: Mapping[Action, Actor] = {
     Action.CLAIM: Actor.ANYONE,
     Action.DISPUTE: Actor.ANYONE,
 }
+
+
+_FROM: Mapping[Action, OrderState] = {
+    Action.ACCEPT: OrderState.NONE,
+    Action.CANCEL: OrderState.NONE,
+    Action.REVEAL: OrderState.LOCKED,
+    Action.REFUND: OrderState.LOCKED,
+    Action.RELEASE: OrderState.REVEALED,
+    Action.CLAIM: OrderState.REVEALED,
+    Action.DISPUTE: OrderState.REVEALED,
+}
+"""The state that a call asks for."""
+
+_UNTIMELY: Mapping[Action, Refusal] = {
+    Action.ACCEPT: Refusal.EXPIRED,
+    Action.REVEAL: Refusal.LATE,
+    Action.DISPUTE: Refusal.LATE,
+    Action.REFUND: Refusal.EARLY,
+    Action.CLAIM: Refusal.NOTHING_DUE,
+}
+"""What is said of a call that the state allows and the time does not."""
 
 
 class Holder(Enum):
@@ -180,8 +203,8 @@ def accept(
 
     `signer` is who signed the offer, `committed` whether its seller committed its listing, `value` the ether sent
     along, `free_balance` the seller's in the offer's token. Raises `ForbiddenTransition`, `BadSignature`,
-    `OfferRejected` for an offer that the contract never takes, `InsufficientFunds` for a wrong payment or a missing
-    bond.
+    `OfferRejected` for an offer that the contract never takes, `InsufficientFunds` for a missing bond or a wrong
+    payment.
     """
     offer = order.offer
     _check_allowed(order, Action.ACCEPT, caller, now)
@@ -189,10 +212,15 @@ def accept(
     if signer != offer.seller:
         raise BadSignature("An offer is not signed by its seller", expected=offer.seller, found=signer)
     due = offer.price if offer.token == ETHER else Wei(0)
-    if value != due:
-        raise InsufficientFunds("The payment is not the price", expected=due, found=value)
     if free_balance < offer.bond:
-        raise InsufficientFunds("The seller's free balance is below the bond", expected=offer.bond, found=free_balance)
+        raise InsufficientFunds(
+            "The seller's free balance is below the bond",
+            refusal=Refusal.BOND,
+            expected=offer.bond,
+            found=free_balance,
+        )
+    if value != due:
+        raise InsufficientFunds("The payment is not the price", refusal=Refusal.PAYMENT, expected=due, found=value)
     locked = replace(order, state=OrderState.LOCKED, deadline=Timestamp(now + offer.reveal_window))
     return locked, _moved(
         Movement(offer.price, Holder.BUYER, Holder.ORDER),
@@ -212,6 +240,7 @@ def reveal(order: Order, caller: Address, now: Timestamp, key: DeliveryKey) -> t
     if key_commitment(key) != order.offer.key_commitment:
         raise ForbiddenTransition(
             "The revealed key is not the committed one",
+            refusal=Refusal.KEY,
             expected=order.offer.key_commitment.hex(),
             found=key_commitment(key).hex(),
         )
@@ -260,17 +289,32 @@ def dispute(order: Order, caller: Address, now: Timestamp, key: DeliveryKey, fau
 
 
 def _check_allowed(order: Order, action: Action, caller: Address, now: Timestamp) -> None:
+    elsewhere = order.state is not _FROM[action]
+    # An accept asks for the state before the caller; the other calls of one party ask for the caller first.
+    if not (elsewhere and action is Action.ACCEPT):
+        _check_party(order, action, caller)
     possible = possible_actions(order, now)
     if action not in possible:
+        # A claim is made of many orders, and says only that none of them is due.
+        of_state = elsewhere and action is not Action.CLAIM
         raise ForbiddenTransition(
             f"{action.value} is not possible now",
+            refusal=Refusal.STATE if of_state else _UNTIMELY[action],
             expected=" or ".join(sorted(other.value for other in possible)) or "nothing more",
             found=f"state {order.state.name.lower()} at {now}, until {_until(order)}",
         )
+
+
+def _check_party(order: Order, action: Action, caller: Address) -> None:
     actor = ACTORS[action]
     party = {Actor.BUYER: order.offer.buyer, Actor.SELLER: order.offer.seller, Actor.ANYONE: caller}[actor]
     if caller != party:
-        raise ForbiddenTransition(f"{action.value} is the {actor.value}'s", expected=party, found=caller)
+        raise ForbiddenTransition(
+            f"{action.value} is the {actor.value}'s",
+            refusal=Refusal.NOT_BUYER if actor is Actor.BUYER else Refusal.NOT_SELLER,
+            expected=party,
+            found=caller,
+        )
 
 
 def _until(order: Order) -> Timestamp:
@@ -279,18 +323,30 @@ def _until(order: Order) -> Timestamp:
 
 def _check_acceptable(offer: Offer, committed: bool, windows: WindowBounds) -> None:
     if not committed:
-        raise OfferRejected("The seller has not committed the listing", expected=offer.listing.hex())
+        raise OfferRejected(
+            "The seller has not committed the listing", refusal=Refusal.LISTING, expected=offer.listing.hex()
+        )
     # The address 0 signs nothing and calls nothing, yet a recovery that failed could be taken for it.
     if offer.buyer == ETHER:
-        raise OfferRejected("An offer is to nobody", expected="a buyer")
+        raise OfferRejected("An offer is to nobody", refusal=Refusal.NOT_BUYER, expected="a buyer")
     if offer.chunk_size not in CHUNK_SIZES:
-        raise OfferRejected("The chunk size is none of the protocol's", expected=CHUNK_SIZES, found=offer.chunk_size)
+        raise OfferRejected(
+            "The chunk size is none of the protocol's",
+            refusal=Refusal.CHUNK_SIZE,
+            expected=CHUNK_SIZES,
+            found=offer.chunk_size,
+        )
     if offer.chunk_count < 1:
-        raise OfferRejected("An offer is of no chunks", expected="at least 1", found=offer.chunk_count)
+        raise OfferRejected(
+            "An offer is of no chunks", refusal=Refusal.NO_CHUNKS, expected="at least 1", found=offer.chunk_count
+        )
     for what, window in (("reveal", offer.reveal_window), ("dispute", offer.dispute_window)):
         if not windows.low <= window <= windows.high:
             raise OfferRejected(
-                f"The {what} window is out of bounds", expected=f"{windows.low} ... {windows.high} s", found=window
+                f"The {what} window is out of bounds",
+                refusal=Refusal.WINDOW,
+                expected=f"{windows.low} ... {windows.high} s",
+                found=window,
             )
 
 

@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from blindfair.protocol.errors.base import BlindfairError
+from blindfair.protocol.errors.refusal import Refusal
 
 
 class SettlementError(BlindfairError):
     """The chain, the money or the offer."""
 
     exit_code = 80
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        refusal: Refusal | None = None,
+        expected: object = None,
+        found: object = None,
+        hint: str = "",
+    ) -> None:
+        """`refusal` is the rule of PROTOCOL 7 that a call breaks; None where it is not about a call of the contract."""
+        super().__init__(what, expected=expected, found=found, hint=hint)
+        self.refusal = refusal
 
 
 class ContractReverted(SettlementError):
