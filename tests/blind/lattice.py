@@ -33,7 +33,9 @@ def entries_found(
     """
     k, equations = len(maps), len(values)
     lattice = [[int(i == j) for j in range(k)] + list(maps[i]) + [0] for i in range(k)]
-    lattice += [[0] * k + [parameters.reply_modulus * (i == j) for j in range(equations)] + [0] for i in range(equations)]
+    lattice += [
+        [0] * k + [parameters.reply_modulus * (i == j) for j in range(equations)] + [0] for i in range(equations)
+    ]
     lattice += [[0] * k + [int(value) for value in values] + [_WEIGHT]]
     reduced = DomainMatrix(lattice, (k + equations + 1,) * 2, ZZ).lll().to_Matrix().tolist()
     guesses = [[-int(sign) * int(v[j]) for j in range(k)] for v in reduced for sign in (1, -1) if abs(v[-1]) == _WEIGHT]

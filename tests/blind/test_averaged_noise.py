@@ -117,8 +117,8 @@ def read_off_the_difference(
     read = centred(replies[0] - replies[1])
     errors = centred(read - centred(asked_for(one) - asked_for(other)))
     bits = math.log2(SMALL_Q) - math.log2(max(int(errors.max() - errors.min()) + 1, SMALL_Q // DIGIT**K))
-    step = SMALL_Q // DIGIT**K
-    left, found = (read + step // 2) // step, []
+    left = np.array([(int(each) * DIGIT**K + SMALL_Q // 2) // SMALL_Q for each in read])
+    found = []
     for _ in range(K):
         found.append((left + DIGIT // 2) % DIGIT - DIGIT // 2)
         left = (left - found[-1]) // DIGIT
@@ -137,6 +137,6 @@ def test_the_same_noise_over_other_rows_gives_their_difference_away(
     assert share == 0
     monkeypatch.setattr(stream, "NoiseKey", lambda _: NoiseKey(bytes(32)))
     bits, share = read_off_the_difference(one, other, tmp_path / "undefended", query)
-    assert bits == K * math.log2(DIGIT)
+    assert bits == pytest.approx(K * math.log2(DIGIT), abs=0.01)
     assert share == 1
     assert stated_bits() < ROW_BITS
