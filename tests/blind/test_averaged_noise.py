@@ -1,9 +1,10 @@
-"""Noise that is drawn anew for a block, or laid over other rows too: what a buyer that holds both replies gains, in bits
-of a record, and that it gains nothing here. docs/privacy.md has the table."""
+"""Noise that is drawn anew for a block, or laid over other rows too: what a buyer that holds both replies gains, in
+bits of a record, and that it gains nothing here. docs/privacy.md has the table."""
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +39,13 @@ def asking_for_whole_rows() -> bytes:
 def asked_for(rows: NDArray[np.int16]) -> NDArray[np.int64]:
     """What the first polynomial would be without noise, modulo Q', to within 1."""
     numbers = [sum(int(entry) * DIGIT**j for j, entry in enumerate(row)) for row in rows]
-    return np.array([number * UNIT % Q * SMALL_Q // Q for number in numbers], dtype=np.int64)
+    modulo: NDArray[np.int64] = np.array([number * UNIT % Q * SMALL_Q // Q for number in numbers], dtype=np.int64)
+    return modulo
 
 
 def first_polynomial(reply: bytes) -> NDArray[np.int64]:
-    return EncryptedScores.from_bytes(DEFAULT, reply, N, 1).ciphertexts[0][0, 0].astype(np.int64)
+    first: NDArray[np.int64] = EncryptedScores.from_bytes(DEFAULT, reply, N, 1).ciphertexts[0][0, 0].astype(np.int64)
+    return first
 
 
 def centred(values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -54,8 +57,8 @@ def centred(values: NDArray[np.int64]) -> NDArray[np.int64]:
 # --- a block that is computed more than once -------------------------------------------------------------------------
 
 
-def replies_of_a_repeated_block(evaluation: Evaluation, times: int) -> Iterator[bytes]:
-    for _ in range(times):
+def replies_of_a_repeated_block(evaluations: Iterable[Evaluation]) -> Iterator[bytes]:
+    for evaluation in evaluations:
         evaluation.run(Job(0, (0,)))
         yield evaluation.reply()
 
@@ -71,7 +74,7 @@ def bits_after(replies: Iterator[bytes], rows: NDArray[np.int16]) -> list[float]
     for number, reply in enumerate(replies):
         errors = centred(first_polynomial(reply) - exact)
         low, high = (np.minimum(low, errors), np.maximum(high, errors)) if number else (errors, errors)
-        assert -BOUND * 1.0001 < low.min() and high.max() < BOUND * 1.0001, "the truth is among what is left"
+        assert low.min() > -BOUND * 1.0001 and high.max() < BOUND * 1.0001, "the truth is among what is left"
         left = np.maximum(2 * BOUND - (high - low), 1)
         found.append(float((math.log2(SMALL_Q) - np.log2(left)).mean()))
     return found
@@ -82,9 +85,11 @@ def test_a_block_computed_again_tells_more_only_with_fresh_noise(
 ) -> None:
     """Expected of r uniform draws: (1 + 1/2 + ... + 1/r - 1) / ln 2 bits more than of one."""
     rows = random_rows(N, K)
-    begun = start_evaluation(encoded(tmp_path / "m", rows), asking_for_whole_rows(), Directory(tmp_path / "e"))
+    matrix, query, folder = encoded(tmp_path / "m", rows), asking_for_whole_rows(), Directory(tmp_path / "e")
+    begun = start_evaluation(matrix, query, folder)
     begun.open_queries(0)
-    defended = bits_after(replies_of_a_repeated_block(begun, 8), rows)
+    taken_up_again = (start_evaluation(matrix, query, folder) for _ in range(8))
+    defended = bits_after(replies_of_a_repeated_block(taken_up_again), rows)
     assert defended == pytest.approx([stated_bits()] * 8, abs=0.001)
 
     def fresh(_: NoiseKey, block: int, query: int) -> NoiseStream:
@@ -92,7 +97,7 @@ def test_a_block_computed_again_tells_more_only_with_fresh_noise(
 
     real = NoiseKey.stream
     monkeypatch.setattr(NoiseKey, "stream", fresh)
-    undefended = bits_after(replies_of_a_repeated_block(begun, 256), rows)
+    undefended = bits_after(replies_of_a_repeated_block(repeat(begun, 256)), rows)
     for times, bits in ((2, 32.7), (16, 35.4), (256, 39.4)):
         assert undefended[times - 1] == pytest.approx(bits, abs=0.1)
         gain = sum(1 / draw for draw in range(2, times + 1)) / math.log(2)
@@ -107,7 +112,7 @@ def read_off_the_difference(
 ) -> tuple[float, float]:
     """Two replies to one query, the second under a copy of the first one's key. Bits of a record's difference that come
     out, and the share of records of which all four differences do."""
-    replies = []
+    replies: list[NDArray[np.int64]] = []
     for name, rows in (("one", one), ("other", other)):
         (folder / name).mkdir(parents=True)
         if replies:

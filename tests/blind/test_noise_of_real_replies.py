@@ -5,12 +5,12 @@ Two tests, and the least that each sees.
 `test_noise_a_little_too_small_is_seen` asks whether the noise has the stated width. Of n uniform numbers the largest
 falls short of B by a part 13.8 / n with a probability of 1e-6: a bound too small by 5 in 10,000 is seen.
 
-`test_rows_show_in_the_noise_of_a_bound_too_small` asks whether replies to one query tell two sets of rows apart by what
-lies beneath the noise. If that is S at most, a sample of n coefficients gives a normal statistic of S sqrt(2 n) / B: it
-sees S = B / 74 as often as not, B / 37 always, and nothing smaller. Honest noise is E = B / 2^42 at most, so that with it a B
-2^10 too small would take 2^68 coefficients. The buyer of this test therefore gives its query noise that is 2^27 times as
-large as the worst of honest noise, which moves the edge to where the sample reaches: the stated B hides even that, a B
-that is 2^10 too small does not.
+`test_rows_show_in_the_noise_of_a_bound_too_small` asks whether replies to one query tell two sets of rows apart by
+what lies beneath the noise. If that is S at most, a sample of n coefficients gives a normal statistic of S sqrt(2 n) / B: it sees
+S = B / 74 as often as not, B / 37 always, and little that is smaller. Honest noise is E = B / 2^42 at most, so that
+with it a B that is 2^10 too small would take 2^68 coefficients. The buyer of this test therefore gives its query noise
+2^27 times as large as the worst of honest noise, which moves the edge to where the sample reaches: the stated B hides
+even that, a B that is 2^10 too small does not.
 """
 
 import math
@@ -57,7 +57,8 @@ def noise_of_replies(entry: int) -> NDArray[np.float64]:
 def p_value_of_the_rows(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """That rows of 2047 and rows of -2047 have equal phases, against what the buyer knows that they differ by.
 
-    Coefficient i of a column of equal entries times noise of equal coefficients is i + 1 products less N - i - 1, which the buyer weights by what it expects there.
+    Coefficient i of a column of equal entries times noise of equal coefficients is i + 1 products less
+    N - i - 1; the buyer weights it by what it expects there.
     """
     weights = np.tile((2 * np.arange(N) + 2 - N) / N, BLOCKS)
     difference = one - other

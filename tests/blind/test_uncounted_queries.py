@@ -23,5 +23,5 @@ def test_uncounted_basis_vectors_would_give_whole_rows_for_the_price_of_one_quer
         evaluate(encoded, asked, queries=1)
     scores = decrypt_reply(EXPANDED, secret, evaluate(encoded, asked), len(rows), K)
     np.testing.assert_array_equal(scores.T, rows)
-    assert K * ENTRY_BITS == pytest.approx(96, abs=0.01)
+    assert pytest.approx(96, abs=0.01) == K * ENTRY_BITS
     assert stated_bits(queries=1) < 32.0001
