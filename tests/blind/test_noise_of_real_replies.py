@@ -6,11 +6,11 @@ Two tests, and the least that each sees.
 falls short of B by a part 13.8 / n with a probability of 1e-6: a bound too small by 5 in 10,000 is seen.
 
 `test_rows_show_in_the_noise_of_a_bound_too_small` asks whether replies to one query tell two sets of rows apart by
-what lies beneath the noise. If that is S at most, a sample of n coefficients gives a normal statistic of S sqrt(2 n) / B: it sees
-S = B / 74 as often as not, B / 37 always, and little that is smaller. Honest noise is E = B / 2^42 at most, so that
-with it a B that is 2^10 too small would take 2^68 coefficients. The buyer of this test therefore gives its query noise
-2^27 times as large as the worst of honest noise, which moves the edge to where the sample reaches: the stated B hides
-even that, a B that is 2^10 too small does not.
+what lies beneath the noise. If that is S at most, a sample of n coefficients gives a normal statistic of
+S sqrt(2 n) / B: it sees S = B / 74 as often as not, B / 37 nearly always, and little that is smaller. Honest noise is
+E = B / 2^42 at most, so that with it a B that is 2^10 too small would take 2^68 coefficients. The buyer of this test
+therefore gives its query noise 2^27 times as large as the worst of honest noise, which moves the edge to where the
+sample reaches: the stated B hides even that, a B that is 2^10 too small does not.
 """
 
 import math
