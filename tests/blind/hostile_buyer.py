@@ -29,7 +29,7 @@ Encryption: TypeAlias = tuple[Words, bytes]
 
 Craft: TypeAlias = Callable[[Phase, Level | None], Encryption]
 
-_LIMB = 10  # bytes: 60-bit residues, 8192 terms, 73 bits
+_PART_BITS = 16
 
 
 class HostileBuyer:
@@ -210,22 +210,15 @@ def phase_of(pair: Words, secret: NDArray[np.int64], modulus: int) -> NDArray[An
 
 
 def _times(polynomial: Words, secret: NDArray[np.int64]) -> NDArray[Any]:
-    return _multiply(polynomial, secret == 1) - _multiply(polynomial, secret == -1)
+    """Product with a ternary one in Z[x] / (x^N + 1), as Python integers.
 
-
-def _multiply(polynomial: Words, bits: NDArray[np.bool_]) -> NDArray[Any]:
-    """Product in Z[x] / (x^N + 1) by one multiplication of two long integers."""
-    degree = polynomial.size
-    product = _long(polynomial) * _long(bits.astype(np.uint64))
-    limbs = np.frombuffer(product.to_bytes(2 * degree * _LIMB, "little"), dtype=np.uint8).reshape(-1, _LIMB)
-    low = np.ascontiguousarray(limbs[:, :8]).view("<u8")[:, 0].astype(object)
-    high = np.ascontiguousarray(limbs[:, 8:]).view("<u2")[:, 0].astype(object)
-    terms: NDArray[Any] = low + high * 2**64
-    wrapped: NDArray[Any] = terms[:degree] - terms[degree:]
-    return wrapped
-
-
-def _long(words: Words) -> int:
-    limbs = np.zeros((words.size, _LIMB), dtype=np.uint8)
-    limbs[:, :8] = words.astype("<u8").view(np.uint8).reshape(-1, 8)
-    return int.from_bytes(limbs.tobytes(), "little")
+    By transforms of floats, of so few bits at a time that they are off by far less than 1/2.
+    """
+    turned = np.exp(1j * np.pi * np.arange(polynomial.size) / polynomial.size)
+    factor = np.fft.fft(secret * turned)
+    total: NDArray[Any] = np.zeros(polynomial.size, dtype=object)
+    for shift in range(0, 64, _PART_BITS):
+        part = (polynomial >> np.uint64(shift)) & np.uint64(2**_PART_BITS - 1)
+        product = np.fft.ifft(np.fft.fft(part * turned) * factor) / turned
+        total += np.rint(product.real).astype(np.int64).astype(object) << shift
+    return total

@@ -6,11 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from hostile_buyer import Encryption, HostileBuyer, Phase, crafted_for_two
+from lattice import entries_found, scaled_down
 from numpy.typing import NDArray
 from scipy.stats import kstest
 from test_hiding_noise import ALPHA
 from test_hostile_queries import STEP, T, drowning_of_scores_only, random_rows
 
+from blindfair.blind import expand
 from blindfair.blind.encryptions import Encryptions
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import EXPANDED
@@ -83,6 +85,29 @@ def test_whatever_the_keys_a_reply_is_drowned_and_its_second_polynomial_uniform(
     assert abs(centred[:records]).max() <= 2 * bound * (1 + 1e-4)
     assert kstest(abs(centred[:records]) / (2 * bound), "triang", args=(0,)).pvalue > ALPHA
     assert kstest(centred[records:] / SMALL_Q + 0.5, "uniform").pvalue > ALPHA
+
+
+@pytest.mark.parametrize("keys", HOSTILE)
+def test_an_undrowned_reply_gives_the_row_away_whatever_the_keys(
+    keys: Callable[[HostileBuyer], list[Encryption]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One record, encryptions of zero that are nothing, a random first polynomial: with any keys at all the buyer can
+    compute what the seller's expansion makes of it. Four equations behind the only score, solved by lattice reduction.
+    """
+    buyer, rng, places, rows = HostileBuyer(EXPANDED), np.random.default_rng(5), range(8, 40, 8), random_rows(1, K)
+    primes = np.array(EXPANDED.query_primes, dtype=np.uint64)[:, None]
+    asked = rng.integers(0, primes, (len(primes), N), dtype=np.uint64), buyer.bare({}, buyer.seal.query_level)[1]
+    query = buyer.message(K, [buyer.bare({}) for _ in range(EXPANDED.mask_columns)], keys(buyer), [asked])
+    coordinates = expand.open_query(buyer.seal, query, 0)
+    maps = [scaled_down(EXPANDED, buyer.seal.ciphertext_words(each)[0], places) for each in coordinates]
+
+    def entries_read() -> int:
+        first, _ = first_and_second(evaluate(encode_rows(EXPANDED, rows), query.to_bytes()), 1)
+        return entries_found(EXPANDED, maps, first[list(places)].tolist(), rows[0])
+
+    assert entries_read() <= 1
+    drowning_of_scores_only(monkeypatch)
+    assert entries_read() == K, "60 bits, against 32 that are stated"
 
 
 def coordinates_read(buyer: HostileBuyer, query: EncryptedQueries, rows: NDArray[np.int16]) -> int:

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hostile_buyer import HostileBuyer
+from lattice import entries_found, scaled_down
 from numpy.typing import NDArray
-from sympy import ZZ  # type: ignore[import-untyped]
-from sympy.polys.matrices import DomainMatrix  # type: ignore[import-untyped]
 
 from blindfair.blind import expand, hiding
 from blindfair.blind.decrypt import decrypt_reply
@@ -170,24 +169,13 @@ def entries_from_the_second_polynomial(rows: NDArray[np.int16], parameters: Para
     second = EncryptedScores.from_bytes(parameters, reply, 1, 1).ciphertexts[0][1, 0]
 
     def first_coefficients(ciphertexts: Iterable[Any]) -> list[list[int]]:
-        """Of the second polynomial of each ciphertext, scaled down to Q'. The buyer computes what the seller does."""
-        found = []
-        for ciphertext in ciphertexts:
-            residues = buyer.seal.ciphertext_words(ciphertext)[1, :, :equations]
-            p, r = parameters.data_primes
-            lifted = [int(a) + p * ((int(b) - int(a)) * pow(p, -1, r) % r) for a, b in residues.T]
-            found.append([value * SMALL_Q // Q for value in lifted])
-        return found
+        """Of the second polynomial of each ciphertext. The buyer computes what the seller does."""
+        return [scaled_down(parameters, buyer.seal.ciphertext_words(each)[1], range(equations)) for each in ciphertexts]
 
     masks = first_coefficients(expand.open_encryptions(buyer.seal, query.zeros, buyer.seal.sum_level))
-    offset = [sum(column) for column in zip(*masks, strict=True)]
     maps = first_coefficients(expand.open_query(buyer.seal, query, 0))
-    lattice = [[int(i == j) for j in range(k)] + maps[i] + [0] for i in range(k)]
-    lattice += [[0] * k + [SMALL_Q * (i == j) for j in range(equations)] + [0] for i in range(equations)]
-    lattice += [[0] * k + [int(second[i]) - offset[i] for i in range(equations)] + [2000]]
-    reduced = DomainMatrix(lattice, (k + equations + 1,) * 2, ZZ).lll().to_Matrix().tolist()
-    guesses = [[-int(sign) * int(v[j]) for j in range(k)] for v in reduced for sign in (1, -1) if abs(v[-1]) == 2000]
-    return max((sum(g == int(r) for g, r in zip(guess, rows[0], strict=True)) for guess in guesses), default=0)
+    left = [int(value) - sum(column) for value, *column in zip(second[:equations], *masks, strict=True)]
+    return entries_found(parameters, maps, left, rows[0])
 
 
 @SETS

@@ -123,6 +123,24 @@ def test_keys_of_another_request_give_no_scores() -> None:
         decrypt_reply(EXPANDED, secret, evaluate(rows, replace(asked, keys=other.keys).to_bytes()), 200, 1)
 
 
+def test_one_key_for_two_requests_would_let_the_seller_swap_their_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then what the buyer does with the scores of one question would tell the seller about another. With a key for each
+    request it gets no scores."""
+    rows = np.random.default_rng(3).integers(-2047, 2048, (200, 3)).astype(np.int16)
+    encoded, queries = encode_rows(EXPANDED, rows), np.array([[7, -800, 9], [-600, 50, 400]])
+
+    def scores_of_a_swapped_query() -> Any:
+        (one, _), (other, secret) = (encrypt_queries(EXPANDED, query[None]) for query in queries)
+        reply = evaluate(encoded, replace(other, ciphertexts=one.ciphertexts).to_bytes())
+        return decrypt_reply(EXPANDED, secret, reply, 200, 1)[0]
+
+    with pytest.raises(BlindfairError):
+        scores_of_a_swapped_query()
+    generator = sealapi.KeyGenerator(engine(EXPANDED).context)
+    monkeypatch.setattr(sealapi, "KeyGenerator", lambda _: generator)
+    np.testing.assert_array_equal(scores_of_a_swapped_query(), rows.astype(np.int64) @ queries[0])
+
+
 def test_a_secret_survives_storage_and_shows_nothing() -> None:
     encrypted, secret = encrypt_queries(DEFAULT, np.array([[1, 2], [3, -4]]))
     stored = secret.to_bytes()

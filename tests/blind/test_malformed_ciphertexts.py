@@ -171,6 +171,19 @@ def test_residues_out_of_range_in_each_part(encoded: EncodedRows, asked_expanded
                 evaluate(encoded, data)
 
 
+@pytest.mark.parametrize("part", ["zeros", "keys", "ciphertexts"])
+def test_residues_out_of_range_that_nobody_checked_would_be_refused_without_a_name(
+    encoded: EncodedRows, asked_expanded: Asked, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SEAL looks, too, so that no second encoding of a query is ever answered: what the check adds is a named error."""
+    query = EncryptedQueries.from_bytes(asked_expanded[0])
+    spoilt: Encryptions = getattr(query, part)
+    spoilt.firsts[0, 0, 0] = spoilt.primes[0]
+    monkeypatch.setattr(evaluation, "read_query", lambda *_: query)
+    with pytest.raises(RuntimeError, match="invalid"):
+        evaluate(encoded, b"")
+
+
 @pytest.mark.parametrize(("one", "other"), [("zeros", "keys"), ("keys", "ciphertexts"), ("zeros", "ciphertexts")])
 def test_a_seed_used_in_two_parts(encoded: EncodedRows, asked_expanded: Asked, one: str, other: str) -> None:
     query = EncryptedQueries.from_bytes(asked_expanded[0])
