@@ -77,6 +77,7 @@ ROOTS = roots_of(DEFAULT.data_primes[0], 32)
         lambda given: given | {"block": given["block"].astype(np.int64)},
         lambda given: given | {"block": given["block"][:, :3].copy()},
         lambda given: given | {"block": given["block"][..., :4].copy()},
+        lambda given: given | {"block": np.frombuffer(given["block"].tobytes(), dtype=np.uint64).reshape(2, 4, 4, 8)},
         lambda given: given | {"roots": ROOTS.powers[:16]},
         lambda given: given | {"quotients": ROOTS.quotients.astype(np.int64)},
     ],

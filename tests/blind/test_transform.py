@@ -110,6 +110,7 @@ def test_without_the_kernel_seal_transforms(count: int) -> None:
         lambda polynomial: polynomial.astype(np.int64),
         lambda polynomial: polynomial.reshape(8, 8),
         lambda polynomial: polynomial[:0],
+        lambda polynomial: np.frombuffer(polynomial.tobytes(), dtype=np.uint64),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(spoil: Callable[[Words], Words]) -> None:

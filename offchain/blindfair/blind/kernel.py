@@ -101,6 +101,8 @@ def transform(polynomial: Words, prime: int, roots: Words, quotients: Words, *, 
     for array in (polynomial, roots, quotients):
         if array.shape != polynomial.shape or array.dtype != np.uint64 or not array.flags.c_contiguous:
             raise ShapeMismatch("an array is not laid out for the kernel", expected=polynomial.shape, found=array.shape)
+    if not polynomial.flags.writeable:
+        raise ShapeMismatch("a transform is in place", expected="an array that may be written")
     if polynomial.size < 16 or polynomial.size & (polynomial.size - 1) or prime >= 2**60:
         raise ShapeMismatch(
             "a transform is of a power of two of residues below 2^60, at least 16", found=polynomial.shape
@@ -135,7 +137,7 @@ def put_columns(
     primes, tiles, k, tile = block.shape
     degree = tiles * tile
     count, length = columns.shape
-    fits = block.dtype == np.uint64 and block.flags.c_contiguous and tile == TILE
+    fits = block.dtype == np.uint64 and block.flags.c_contiguous and block.flags.writeable and tile == TILE
     fits = fits and columns.dtype == np.int32 and columns.flags.c_contiguous and length <= degree
     fits = fits and 0 <= start <= start + count <= k and 0 <= prime_index < primes
     for array in (roots, quotients):
