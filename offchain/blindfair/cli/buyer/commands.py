@@ -15,9 +15,11 @@ from blindfair.cli.options import (
     Keystore,
     PasswordFile,
     Poll,
+    RememberedRpc,
     Resumed,
     Rpc,
     Token,
+    WithdrawTo,
     grouped,
 )
 from blindfair.cli.output import Output
@@ -165,14 +167,29 @@ def resume(
 
 
 @app.command()
-def status(directory: Directory, json_file: JsonFile = None) -> None:
-    """How far the purchase is, from its journal. Needs no password and no node, and may be asked while it runs."""
+def status(directory: Directory, rpc: RememberedRpc = None, json_file: JsonFile = None) -> None:
+    """How far the purchase is, and what of its money is still in the contract.
+
+    Needs no password, may be asked while it runs, and works without a node but for the money.
+    """
     from blindfair.cli.buyer.report import tell_outcome
-    from blindfair.cli.party.settings import load
+    from blindfair.cli.party.settings import resumed_settings
 
     output = Output(json_file)
-    load(directory, "buyer")
-    tell_outcome(directory, output)
+    tell_outcome(directory, resumed_settings("buyer", Resumed(directory, rpc=rpc)), output)
+
+
+@app.command()
+@grouped
+def withdraw(
+    resumed: Resumed,
+    to: WithdrawTo = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Take the free balance out of the contract: money that came back and could not be paid to where it was to go."""
+    from blindfair.cli.buyer.running import run_withdraw
+
+    run_withdraw(resumed, to, Output(json_file))
 
 
 @app.command()

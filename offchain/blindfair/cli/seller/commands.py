@@ -16,6 +16,7 @@ from blindfair.cli.options import (
     RememberedRpc,
     Resumed,
     Token,
+    WithdrawTo,
     grouped,
 )
 from blindfair.cli.output import Output
@@ -141,9 +142,7 @@ def status(
 @grouped
 def withdraw(
     resumed: Resumed,
-    to: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Where the money goes; the seller's own account if not given.")
-    ] = None,
+    to: WithdrawTo = None,
     json_file: JsonFile = None,
 ) -> None:
     """Take the free balance, bonds that came back, out of the contract. Prices are paid to the account itself."""

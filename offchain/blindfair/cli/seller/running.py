@@ -78,12 +78,9 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
     settings = resumed_settings(ROLE, resumed)
     options = ListingOptions.from_document(settings.options)
     target = parse_address(to) if to is not None else options.policy().pay_to
-    from blindfair.agents.withdrawing import withdraw_by_hand
+    from blindfair.cli.party.withdrawing import bring_home
     from blindfair.cli.seller.opened import opened_seller
 
     with Screen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
-        whose, token = target or seller.address, options.prices.token
-        withdrawn = Turns(screen).until(lambda: withdraw_by_hand(seller, seller.offers.values(), token, whose))
-        screen.still()
-        output.lines.item("money", "the free balance was withdrawn" if withdrawn else "nothing is left in the contract")
+        withdrawn = bring_home(seller, seller.offers.values(), options.prices.token, target, screen, output)
     tell_standing(resumed.directory, settings, output, withdrawn=withdrawn)
