@@ -20,9 +20,12 @@ from local_chain import ROOT, LocalChain, environment, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
 
 from blindfair.chain.development import set_balance
+from blindfair.chain.sender import Sender
+from blindfair.cli.keystore import address_of, unlock
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, ListingId, Wei
+from ports import free_port
 
 
 def blocks_of_the_readme() -> list[str]:
@@ -86,6 +89,9 @@ def test_what_it_takes_is_told_before_it_is_done(readme: Read, inside: Inside) -
     journal = json.loads(inside("buyer", "status", "--directory", testnet / "buyer", "--json", "-").out)
     assert "1,236 records; label cens" in readme.buyer
     assert "takes" in readme.seller
+    asked = readme.told.index("sends the request")
+    for words in ("B to the seller,", "s on the way", "B of memory and no disk", "why     "):
+        assert readme.told.index(words) < asked
     assert readme.seller.index("about 48,000 gas") < readme.seller.index("commits to 1,236 records")
     assert list(journal["gas"]) == ["accept"]
     assert journal["gas"]["accept"] <= 68_000
@@ -107,6 +113,69 @@ def test_the_keys_are_nowhere_in_what_is_printed(readme: Read) -> None:
     for keystore in testnet.glob("*/keystore.json"):
         assert json.loads(keystore.read_text())["crypto"]["ciphertext"] not in printed
         assert keystore.stat().st_mode & 0o077 == 0
+
+
+def test_what_the_contract_keeps_for_a_buyer_is_shown_and_fetched(readme: Read, inside: Inside) -> None:
+    chain, directory = readme.chain, readme.chain.home / "testnet" / "buyer"
+    common = ["--directory", directory, "--password-file", directory.parent / "password"]
+    buyer, elsewhere, amount = address_of(directory / "keystore.json"), Address("0x" + "e2" * 20), 10**15 + 7
+    assert status(inside, directory)["free_balance_wei"] == "0"
+    assert "escrow" not in inside("buyer", "status", "--directory", directory).out
+    account = unlock(directory / "keystore.json", (directory.parent / "password").read_text().strip())
+    sender = Sender(chain.exchange, account)
+    prepared = sender.prepare(chain.exchange.deposit(ETHER, Wei(amount)))
+    sender.broadcast(prepared.raw)
+    sender.wait(prepared.hash)
+    shown = inside("buyer", "status", "--directory", directory)
+    assert f"0.{amount:018} ether of free balance" in shown.out
+    assert f"blindfair buyer withdraw --directory {directory}" in " ".join(shown.out.split())
+    assert status(inside, directory)["free_balance_wei"] == str(amount)
+    inside("buyer", "withdraw", *common, "--to", "my wallet").failed(InvalidOption)
+    done = inside("buyer", "withdraw", *common, "--to", elsewhere, "--json", "-")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["withdrawn"], told["free_balance_wei"], told["final"]) == (True, "0", "Released")
+    assert chain.exchange.balance(elsewhere) == amount
+    again = inside("buyer", "withdraw", *common, "--to", elsewhere, "--json", "-")
+    assert json.loads(again.out)["withdrawn"] is False
+    assert chain.exchange.free_balance(buyer, ETHER) == 0
+
+
+def test_a_status_without_a_node_says_what_it_cannot_know(readme: Read, inside: Inside) -> None:
+    directory, nowhere = readme.chain.home / "testnet" / "buyer", f"http://127.0.0.1:{free_port()}"
+    ended = inside("buyer", "status", "--directory", directory, "--rpc", nowhere, "--json", "-")
+    assert ended.code == 0, ended.err
+    assert (json.loads(ended.out)["final"], json.loads(ended.out)["free_balance_wei"]) == ("Released", None)
+    assert "the node does not tell what is left in the contract" in ended.err
+
+
+def test_a_service_that_is_terminated_ends_well(readme: Read) -> None:
+    home = readme.chain.home
+    told = home / "service.told"
+    common = ["--directory", str(home / "testnet" / "seller"), "--password-file", str(home / "testnet" / "password")]
+    process = born(["seller", "serve", *common], told, here=home, temporary=home)
+    until(lambda: not process.is_alive() or "serves" in told.read_text())
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(60)
+    assert process.exitcode == 0, told.read_text()
+    assert "the same command goes on where it was" in told.read_text()
+    assert "order   Released" in told.read_text()
+
+
+def test_a_seller_with_nothing_open_resumes_and_is_done(readme: Read, inside: Inside) -> None:
+    testnet = readme.chain.home / "testnet"
+    common = ["--directory", testnet / "seller", "--password-file", testnet / "password"]
+    ended = inside("seller", "resume", *common, "--json", "-")
+    assert ended.code == 0, ended.err
+    assert [order["ending"] for order in json.loads(ended.out)["orders"]] == ["Released"]
+
+
+def status(inside: Inside, directory: Path) -> dict[str, Any]:
+    """What a buyer's `status` says."""
+    ended = inside("buyer", "status", "--directory", directory, "--json", "-")
+    assert ended.code == 0, ended.err
+    return dict(json.loads(ended.out))
 
 
 # --- killed --------------------------------------------------------------------------------------------------------

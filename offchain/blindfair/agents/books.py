@@ -26,8 +26,8 @@ class OfferEntry:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What both parties have: `account` acts, `trade` names listing or purchase; gas by step, and bytes of every message
-    by step."""
+    """What both parties have: `account` acts, `trade` names listing or purchase; gas by step, and bytes of every
+    message by step."""
 
     account: Address | None
     trade: str | None

@@ -15,8 +15,8 @@ from blindfair.protocol.quantities import Address
 
 
 def withdraw_by_hand(party: Agent, offers: Iterable[Offer], token: Address, to: Address) -> bool:
-    """Withdraw the whole free balance in `token` to an address; whether there was any. `offers` are those that the party
-    has made: a buyer makes none.
+    """Withdraw the whole free balance in `token` to an address; whether there was any. `offers` are the party's own: a
+    buyer has none.
 
     A withdrawal that was begun before is finished first, wherever it goes. Raises Waiting until it is in a block,
     StateError while an offer that may still be accepted relies on the balance, and what `Wallet.execute` raises.

@@ -44,7 +44,8 @@ Token = Annotated[
     typer.Option("--token", metavar="ADDRESS", help="The token that prices are in; ether if not given."),
 ]
 WithdrawTo = Annotated[
-    str | None, typer.Option("--to", metavar="ADDRESS", help="Where the money goes; the party's own account if not given.")
+    str | None,
+    typer.Option("--to", metavar="ADDRESS", help="Where the money goes; your own account if not given."),
 ]
 KeystoreFile = Annotated[Path, typer.Option("--keystore", metavar="FILE", help="The encrypted keystore.")]
 JsonFile = Annotated[

@@ -23,7 +23,7 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.usual import DISCLOSURE, MODELS
+from blindfair.cli.usual import DISCLOSURE, LINE, MODELS
 
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
 
@@ -104,6 +104,10 @@ def evaluate(
         str | None,
         typer.Option(metavar="ADDRESS", help="Where money goes that you take back; your account if not given."),
     ] = None,
+    line: Annotated[
+        float,
+        typer.Option(metavar="MBIT", help="How fast the line to the seller is, in Mbit/s: decides how the query goes."),
+    ] = LINE,
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
@@ -129,6 +133,7 @@ def evaluate(
         model=model,
         release_on_chain=release_on_chain,
         refund_to=refund_to,
+        line=line,
     )
     tables = TableOptions(label, leave_out or [], categorical or [], seed)
     run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output)

@@ -1,6 +1,7 @@
 """What the seller's commands do."""
 
 import math
+import signal
 from pathlib import Path
 
 from blindfair.chain.costs import COMMIT, gas_price
@@ -46,8 +47,9 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         output.document(listing_document(seller.manifest))
 
 
-def run_serve(resumed: Resumed, poll: float, output: Output) -> None:
-    """Take the seller's turns until interrupted, then say where it stands. Raises what opening the directory raises."""
+def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool = False) -> None:
+    """Take the seller's turns until interrupted or terminated, with `ends_idle` until no order is open either, then say
+    where it stands. Raises what opening the directory raises."""
     settings = resumed_settings(ROLE, resumed)
     from blindfair.agents.waiting import Waiting
     from blindfair.cli.seller.opened import opened_seller
@@ -58,12 +60,17 @@ def run_serve(resumed: Resumed, poll: float, output: Output) -> None:
         def turn() -> None:
             while seller.step():
                 pass
+            if ends_idle and seller.waiting is None and seller.idle:
+                return
             raise seller.waiting or Waiting("no buyer asks anything now")
 
         screen.lines.item("serves", f"listing 0x{seller.listing.hex()} as {seller.address}; Ctrl-C ends it")
+        # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             # Whatever the trouble with one order is, the others go on: its owner reads of it.
             Turns(screen, poll, patience=math.inf, bears=BlindfairError).until(turn)
+            screen.still()
         except KeyboardInterrupt:
             screen.still()
             screen.lines.item("", "stopped; the same command goes on where it was")
