@@ -1,12 +1,15 @@
 """Seller and buyer as two programs on one real node: as the README tells it, and with both killed again and again."""
 
 import csv
+import io
 import json
 import os
 import random
 import re
 import signal
 import subprocess
+import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
@@ -19,12 +22,12 @@ from lives import born
 from local_chain import ROOT, LocalChain, environment, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
 
-from blindfair.chain.development import set_balance
+from blindfair.chain.development import DevelopmentChain, set_balance
 from blindfair.chain.sender import Sender
 from blindfair.cli.keystore import address_of, unlock
-from blindfair.protocol.errors import InsufficientFunds, InvalidOption
+from blindfair.protocol.errors import ContractReverted, InsufficientFunds, InvalidOption, NoAnswer
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import ETHER, Address, ListingId, Wei
+from blindfair.protocol.quantities import ETHER, Address, ListingId, Seconds, Wei
 from ports import free_port
 
 
@@ -149,18 +152,22 @@ def test_a_status_without_a_node_says_what_it_cannot_know(readme: Read, inside: 
     assert "the node does not tell what is left in the contract" in ended.err
 
 
-def test_a_service_that_is_terminated_ends_well(readme: Read) -> None:
-    home = readme.chain.home
-    told = home / "service.told"
-    common = ["--directory", str(home / "testnet" / "seller"), "--password-file", str(home / "testnet" / "password")]
-    process = born(["seller", "serve", *common], told, here=home, temporary=home)
-    until(lambda: not process.is_alive() or "serves" in told.read_text())
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGTERM)
-    process.join(60)
-    assert process.exitcode == 0, told.read_text()
-    assert "the same command goes on where it was" in told.read_text()
-    assert "order   Released" in told.read_text()
+def test_a_service_that_is_terminated_ends_well(readme: Read, inside: Inside) -> None:
+    testnet = readme.chain.home / "testnet"
+
+    def terminate() -> None:
+        until(lambda: isinstance(sys.stderr, io.StringIO) and "serves" in sys.stderr.getvalue())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    ended = inside(
+        "seller", "serve", "--directory", testnet / "seller", "--password-file", testnet / "password", "--json", "-"
+    )
+    thread.join()
+    assert ended.code == 0, ended.err
+    assert "the same command goes on where it was" in ended.err
+    assert [order["ending"] for order in json.loads(ended.out)["orders"]] == ["Released"]
 
 
 def test_a_seller_with_nothing_open_resumes_and_is_done(readme: Read, inside: Inside) -> None:
@@ -312,6 +319,64 @@ def test_killed_programs_go_on_and_trade_once(killed: Killed, inside: Inside) ->
     again = inside("seller", "withdraw", *killed.common("seller"), "--to", elsewhere, "--json", "-")
     assert json.loads(again.out)["withdrawn"] is False
     assert_paid_once(killed, inside, accounts)
+
+
+@pytest.mark.deep
+def test_a_refund_that_is_refused_is_shown_and_withdrawn(killed: Killed, inside: Inside) -> None:
+    """The seller never reveals, and the address that the buyer named for refunds, a contract, takes no ether."""
+    chain, home, seller, buyer = killed.chain, killed.home, killed.seller, killed.buyer
+    accounts = {name: chain.party(home / name) for name in ("seller", "buyer")}
+    refusing, price = chain.exchange.address, 50 * 10**15
+    # So many blocks that the key stays secret until the seller is dead.
+    seller.begin(
+        "seller", "list", *killed.common("seller"), *killed.place(), *OPENED, "--records", home / "offer.csv",
+        "--label", LABEL, "--price-per-record", "0.001", "--licence", "any", "--consent", "public",
+        "--finality-depth", 300,
+    )  # fmt: skip
+    until(seller.ended)
+    listing = killed.status(inside, "seller")["listing"]
+    seller.begin("seller", "serve", *killed.common("seller"), "--poll", "0.1")
+    for command in (
+        ["evaluate", *killed.common("buyer"), *killed.place(), *AUDIT, "--own", home / "own.csv", "--label", LABEL,
+         "--listing", listing, "--refund-to", refusing],
+        ["buy", *killed.common("buyer"), "--yes"],
+    ):  # fmt: skip
+        buyer.begin("buyer", *command, "--poll", "0.1")
+        until(lambda: seller.ended() or order_state(killed, inside) is OrderState.LOCKED or buyer.ended())
+    seller.kill()
+    seller.process = None
+    node = DevelopmentChain(chain.url)
+    node.advance(Seconds(3601))
+    assert buyer.process is not None
+    buyer.process.join(60)
+    assert buyer.process.exitcode == NoAnswer.exit_code, buyer.told.read_text()
+    back = price + price // 4
+    assert "0.0625 ether of free balance, which could not be paid out" in " ".join(buyer.told.read_text().split())
+    assert killed.status(inside, "buyer")["free_balance_wei"] == str(back)
+    refused = inside("buyer", "withdraw", *killed.common("buyer"), "--to", refusing)
+    assert refused.code == ContractReverted.exit_code, refused.err
+    had = chain.exchange.balance(accounts["buyer"])
+    done = inside("buyer", "withdraw", *killed.common("buyer"), "--json", "-")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["withdrawn"], told["final"], told["free_balance_wei"]) == (True, "Refunded", "0")
+    # To the wei, but for the gas of the withdrawal, which the chain tells.
+    assert chain.exchange.balance(accounts["buyer"]) == had + back - fee_of_latest(chain, accounts["buyer"])
+    node.mine(300)
+    seller.begin("seller", "resume", *killed.common("seller"), "--poll", "0.1")
+    until(seller.ended)
+    assert [order["ending"] for order in killed.status(inside, "seller")["orders"]] == ["Refunded"]
+
+
+def fee_of_latest(chain: LocalChain, account: Address) -> int:
+    """What an account paid for the gas of its last transaction."""
+    eth, sender = chain.web3.eth, chain.web3.to_checksum_address(account)
+    for number in range(eth.block_number, 0, -1):
+        for transaction in eth.get_block(number, full_transactions=True)["transactions"]:
+            if transaction["from"] == sender:
+                receipt = eth.get_transaction_receipt(transaction["hash"])
+                return int(receipt["gasUsed"] * receipt["effectiveGasPrice"])
+    raise AssertionError("it sent nothing")
 
 
 def nothing_is_paid_by_who_cannot_or_did_not_agree(killed: Killed, inside: Inside, buyer: Address) -> None:

@@ -64,10 +64,10 @@ def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool 
                 return
             raise seller.waiting or Waiting("no buyer asks anything now")
 
-        screen.lines.item("serves", f"listing 0x{seller.listing.hex()} as {seller.address}; Ctrl-C ends it")
-        # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
+            # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            screen.lines.item("serves", f"listing 0x{seller.listing.hex()} as {seller.address}; Ctrl-C ends it")
             # Whatever the trouble with one order is, the others go on: its owner reads of it.
             Turns(screen, poll, patience=math.inf, bears=BlindfairError).until(turn)
             screen.still()
