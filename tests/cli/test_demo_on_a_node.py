@@ -50,7 +50,7 @@ ENDINGS = {
 @pytest.mark.deep
 def test_the_whole_demo_on_a_node_shows_all_five_endings(testnet: LocalChain, tmp_path: Path, inside: Inside) -> None:
     had = testnet.exchange.balance(escrow_address())
-    ended = inside("demo", "--rpc", testnet.url, "--divisions", 1, "--directory", tmp_path / "home", "--json", "-")
+    ended = inside("demo", "--rpc", testnet.url, "--divisions", 2, "--directory", tmp_path / "home", "--json", "-")
     assert ended.code == 0, ended.err
     trades = json.loads(ended.out)["trades"]
     assert {trade["case"]: trade["final"] for trade in trades} == ENDINGS

@@ -231,6 +231,15 @@ def test_a_question_that_cannot_be(
     assert home.untouched("buyer")
 
 
+def test_money_is_not_to_go_to_nobody_or_to_the_contract(home: Home) -> None:
+    """The contract would refuse to pay there when the money is due, and the party wait for ever."""
+    for nowhere in ("0x" + "00" * 20, home.chain.exchange.address):
+        home.buyer(refund_to=nowhere).failed(InvalidOption, "--refund-to", "never pays to")
+        home.seller(pay_to=nowhere).failed(InvalidOption, "--pay-to", "never pays to")
+    assert home.untouched("buyer")
+    assert home.untouched("seller")
+
+
 def test_training_and_validation_records_have_the_same_columns(home: Home) -> None:
     with (home.path / "own.csv").open(newline="") as file:
         header, *rows = csv.reader(file)

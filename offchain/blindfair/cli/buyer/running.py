@@ -6,7 +6,7 @@ from pathlib import Path
 
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange
-from blindfair.cli.addresses import parse_address
+from blindfair.cli.addresses import check_payee, parse_address
 from blindfair.cli.amounts import IN_ETHER, Money
 from blindfair.cli.buyer.distrust import check_trusted
 from blindfair.cli.buyer.find import ask_sellers, the_listing
@@ -79,6 +79,7 @@ def run_evaluate(
     tables.read(paths)
     options = {**purchase.to_document(), "tables": tables.to_document()}
     settings = begun_settings(ROLE, begun, options)
+    check_payee(purchase.policy().refund_to, "--refund-to", settings.deployment.address)
     event = the_listing(open_exchange(begun.rpc, settings.deployment), purchase.listing_id or _begun(begun.directory))
     if not is_begun(begun.directory):
         check_trusted(settings.keystore, event.listing)

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from blindfair.chain.costs import COMMIT, gas_price
-from blindfair.cli.addresses import parse_address
+from blindfair.cli.addresses import check_payee, parse_address
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
@@ -28,6 +28,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     """
     options.check(records)
     settings = begun_settings(ROLE, begun, options.to_document())
+    check_payee(options.policy().pay_to, "--pay-to", settings.deployment.address)
     settings = begin(begun.directory, settings, {RECORDS: records.read_bytes()})
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.seller.opened import opened_seller
