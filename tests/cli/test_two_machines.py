@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -266,14 +267,18 @@ class Killed:
 
 
 @pytest.fixture
-def killed(readme: Read, tmp_path: Path) -> Killed:
+def killed(readme: Read, tmp_path: Path) -> Iterator[Killed]:
     table = tumours(tmp_path / "all.csv")
     with table.open(newline="") as file:
         header, *rows = csv.reader(file)
     write_csv(tmp_path / "offer.csv", header, rows[:300])
     write_csv(tmp_path / "own.csv", header, rows[300:])
     rng = random.Random(7)
-    return Killed(readme.chain, tmp_path, Program("seller", tmp_path, rng), Program("buyer", tmp_path, rng))
+    both = Program("seller", tmp_path, rng), Program("buyer", tmp_path, rng)
+    yield Killed(readme.chain, tmp_path, *both)
+    for program in both:
+        if program.process is not None and program.process.is_alive():
+            program.kill()
 
 
 @pytest.mark.deep
@@ -366,8 +371,9 @@ def test_a_refund_that_is_refused_is_shown_and_withdrawn(killed: Killed, inside:
     assert (told["withdrawn"], told["final"], told["free_balance_wei"]) == (True, "Refunded", "0")
     # To the wei, but for the gas of the withdrawal, which the chain tells.
     assert chain.exchange.balance(accounts["buyer"]) == had + back - fee_of_latest(chain, accounts["buyer"])
-    node.mine(300)
     seller.begin("seller", "resume", *killed.common("seller"), "--poll", "0.1")
+    until(lambda: "the end of the order is not final yet" in seller.told.read_text())
+    node.mine(300)
     until(seller.ended)
     assert [order["ending"] for order in killed.status(inside, "seller")["orders"]] == ["Refunded"]
 
