@@ -1,14 +1,16 @@
 """The free balance is taken home by hand when no offer relies on it, and not before; books are read at any time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from trade import BOND, World, make_parties
+from moments import Crash, crashes_before_sending, reopened
+from trade import BOND, BUYER_POLICY, GRANT, PRICE, SELLER_POLICY, Parties, World, fees_of, make_parties
 
 from blindfair.agents.books import buyer_books, seller_books
 from blindfair.agents.withdrawing import withdraw_by_hand
-from blindfair.protocol.errors import StateError
-from blindfair.protocol.quantities import ETHER, Address
+from blindfair.protocol.errors import ContractReverted, StateError
+from blindfair.protocol.quantities import ETHER, Address, Seconds
 
 ELSEWHERE = Address("0x" + "e1" * 20)
 
@@ -32,6 +34,59 @@ def test_a_bond_that_came_back_goes_where_its_owner_says_once(at: Callable[[str]
     # The agent itself finds nothing left to bring home.
     parties.run(lambda: parties.seller.idle)
     assert "withdraw" not in {step.partition(":")[0] for step in parties.seller.receipts()}
+    parties.close()
+
+
+def refused(world: World) -> tuple[Parties, Address]:
+    """No key came, and the address that the buyer named for its refund, a contract, takes no ether."""
+    refusing = world.deploy_token()
+    parties = make_parties(world, buyer_policy=replace(BUYER_POLICY, refund_to=refusing))
+    world.chain.advance(Seconds(SELLER_POLICY.reveal_window + 1))
+    world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
+    return parties, refusing
+
+
+def test_a_refund_that_was_refused_is_fetched_by_hand_to_the_wei(at: Callable[[str], World]) -> None:
+    world = at("accepted")
+    parties, refusing = refused(world)
+    buyer, own = parties.buyer, parties.buyer.address
+    assert world.exchange.free_balance(own, ETHER) == PRICE + BOND
+    assert world.exchange.free_balance(refusing, ETHER) == 0
+    books = buyer_books(world.directory / "buyer")
+    assert books is not None
+    assert books.common.account == own
+    assert withdraw_by_hand(buyer, (), ETHER, ELSEWHERE)
+    assert world.exchange_balance(ELSEWHERE) == PRICE + BOND
+    assert not withdraw_by_hand(buyer, (), ETHER, ELSEWHERE)
+    assert world.exchange_balance(own) == GRANT - PRICE - fees_of(world, own)
+    parties.close()
+
+
+def test_what_refused_a_refund_refuses_the_withdrawal_and_another_address_is_taken(at: Callable[[str], World]) -> None:
+    world = at("accepted")
+    parties, refusing = refused(world)
+    with pytest.raises(ContractReverted):
+        withdraw_by_hand(parties.buyer, (), ETHER, refusing)
+    assert world.exchange.free_balance(parties.buyer.address, ETHER) == PRICE + BOND
+    assert withdraw_by_hand(parties.buyer, (), ETHER, parties.buyer.address)
+    assert parties.delta(parties.buyer) == BOND
+    assert world.exchange.free_balance(parties.buyer.address, ETHER) == 0
+    parties.close()
+
+
+def test_a_buyer_killed_while_it_withdraws_withdraws_once_and_to_where_it_began(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = at("accepted")
+    parties, _ = refused(world)
+    undo = crashes_before_sending(monkeypatch)
+    with pytest.raises(Crash):
+        withdraw_by_hand(parties.buyer, (), ETHER, ELSEWHERE)
+    undo()
+    parties = reopened(parties)
+    assert withdraw_by_hand(parties.buyer, (), ETHER, parties.buyer.address)
+    assert world.exchange_balance(ELSEWHERE) == PRICE + BOND
+    assert not withdraw_by_hand(parties.buyer, (), ETHER, parties.buyer.address)
     parties.close()
 
 

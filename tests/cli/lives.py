@@ -31,6 +31,8 @@ def live(arguments: Sequence[str], told: str, here: str, temporary: str) -> None
     os.chdir(here)
     tempfile.tempdir = temporary
     sys.argv = ["blindfair", *arguments]
+    # Tests that are run in the background of a shell have inherited that it is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Loaded in the process that lives are forked from, and slow to load elsewhere.
     from blindfair.cli.main import main
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from interruptible import interruptible
 from web3 import Web3
 
 from blindfair.chain.deployment import Deployment, open_exchange
@@ -37,7 +38,7 @@ def shell(commands: str, cwd: Path, told: Path) -> Iterator[subprocess.Popen[byt
     """Commands in a shell with a group of its own, as a terminal has one; interrupted at the end if they still run."""
     with told.open("wb") as output:
         process = subprocess.Popen(
-            ["bash", "-ec", commands],
+            interruptible("bash", "-ec", commands),
             cwd=cwd,
             env=environment(),
             stdin=subprocess.DEVNULL,

@@ -37,6 +37,32 @@ def test_cases_that_the_clock_ends(case: str, final: str, testnet: LocalChain, t
     assert world.chain.now() - began > 3600
 
 
+ENDINGS = {
+    "honest": "Released",
+    "corrupted_chunk": "Refunded",
+    "no_reveal": "Refunded",
+    "inflated_scores": "NoOrder",
+    "silent_buyer": "Released",
+}
+"""How the five trades end, in the order in which they are shown."""
+
+
+@pytest.mark.deep
+def test_the_whole_demo_on_a_node_shows_all_five_endings(testnet: LocalChain, tmp_path: Path, inside: Inside) -> None:
+    had = testnet.exchange.balance(escrow_address())
+    ended = inside("demo", "--rpc", testnet.url, "--divisions", 2, "--directory", tmp_path / "home", "--json", "-")
+    assert ended.code == 0, ended.err
+    trades = json.loads(ended.out)["trades"]
+    assert {trade["case"]: trade["final"] for trade in trades} == ENDINGS
+    for trade in trades:
+        price, bond = trade["price_wei"], trade["bond_wei"]
+        assert (price, bond) == ((4 * 10**17, 4 * 10**16) if trade["final"] != "NoOrder" else (0, 0))
+        moved = {"Released": -price, "Refunded": bond, "NoOrder": 0}[trade["final"]]
+        assert (trade["buyer_delta_wei"], trade["seller_delta_wei"]) == (moved, -moved), trade["case"]
+        assert sum(trade["gas"].values()) > 0
+    assert testnet.exchange.balance(escrow_address()) == had, "nothing of any trade is left in the contract"
+
+
 class Disguised(BaseHTTPRequestHandler):
     """The local chain, calling itself a public one and keeping no commands that would move clock or money."""
 

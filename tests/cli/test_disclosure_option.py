@@ -35,6 +35,7 @@ PURCHASE = PurchaseOptions(
     model="logistic",
     release_on_chain=False,
     refund_to=None,
+    line=100.0,
 )
 
 

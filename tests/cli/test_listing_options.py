@@ -12,7 +12,7 @@ from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.seller.listing import ListingOptions
-from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.errors import InvalidListing, InvalidOption
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 
 DEFAULTS: dict[str, Any] = {
@@ -21,7 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "price_per_record": "0.001", "evaluations": 1, "disclosures": ["per-record"], "opened_share": 0.2,
     "opened_records": None, "buyers": [],
     "bond_share": 0.1, "reveal_window": 3600, "dispute_window": 86400, "chunk_size": 1024,
-    "most_bonds": "1", "pay_to": None,
+    "most_bonds": "1", "pay_to": None, "without_copies": False,
 }  # fmt: skip
 
 
@@ -45,3 +45,28 @@ def test_named_buyers_are_the_only_ones() -> None:
     assert options(buyers=[named]).policy().buyers == {named.lower()}
     with pytest.raises(InvalidOption, match="--buyer"):
         options(buyers=["somebody"]).policy()
+
+
+def table_with_copies(folder: Path) -> Path:
+    """Eight different records and two copies, the third and the last; `1` and `1.0` are the same number."""
+    rows = ["1,a,0", "2,b,1", "1,a,0", "3,a,1", "4,b,0", "5,a,1", "6,b,0", "7,a,1", "8,b,0", "7.0,a,1"]
+    path = folder / "copies.csv"
+    path.write_text(f"x,c,{LABEL}\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_copies_are_named_where_they_cannot_be_listed(tmp_path: Path) -> None:
+    made = options(leave_out=[], disclosures=["per-group-4"])
+    with pytest.raises(InvalidListing) as refused:
+        made.stock(made.table(table_with_copies(tmp_path)))
+    assert refused.value.expected == "10 different records"
+    assert str(refused.value.found) == "8; copies, counted from 0: 2 of 0, 9 of 7"
+    assert "--without-copies" in str(refused.value.hint)
+
+
+def test_without_copies_the_first_of_equal_records_is_listed(tmp_path: Path) -> None:
+    path = table_with_copies(tmp_path)
+    every, once = options(leave_out=[]), options(leave_out=[], without_copies=True, disclosures=["per-group-4"])
+    records = every.stock(every.table(path)).records
+    assert len(records) == 10
+    assert once.stock(once.table(path)).records == (*records[:2], *records[3:9])

@@ -214,6 +214,9 @@ def test_a_listing_that_cannot_be(changes: dict[str, object], error: type[Blindf
         ({"model": "oracle"}, InvalidOption),
         ({"disclosure": "top-of-budget"}, InvalidOption),
         ({"refund_to": "my wallet"}, InvalidOption),
+        ({"line": 0}, InvalidOption),
+        ({"line": "nan"}, InvalidOption),
+        ({"line": "inf"}, InvalidOption),
         ({"token": "0x" + "12" * 20}, InvalidOption),
         ({"label": "nonsense"}, BlindfairError),
     ],
@@ -226,6 +229,15 @@ def test_a_question_that_cannot_be(
     assert ended.code == error.exit_code or error is BlindfairError
     assert ended.code not in (0, 2, 100), ended.err
     assert home.untouched("buyer")
+
+
+def test_money_is_not_to_go_to_nobody_or_to_the_contract(home: Home) -> None:
+    """The contract would refuse to pay there when the money is due, and the party wait for ever."""
+    for nowhere in ("0x" + "00" * 20, home.chain.exchange.address):
+        home.buyer(refund_to=nowhere).failed(InvalidOption, "--refund-to", "never pays to")
+        home.seller(pay_to=nowhere).failed(InvalidOption, "--pay-to", "never pays to")
+    assert home.untouched("buyer")
+    assert home.untouched("seller")
 
 
 def test_training_and_validation_records_have_the_same_columns(home: Home) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from interruptible import interruptible
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -179,7 +180,7 @@ def test_what_was_interrupted_is_made_anew(sent: signal.Signals, made: Path, qui
     slow.touch()
     # In a group of its own, as a terminal has one: Ctrl-C reaches pip as well.
     script = subprocess.Popen(
-        [made / "scripts" / "demo"],
+        interruptible(made / "scripts" / "demo"),
         env=os.environ | quickly,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,13 +1,17 @@
 """Seller and buyer as two programs on one real node: as the README tells it, and with both killed again and again."""
 
 import csv
+import io
 import json
 import os
 import random
 import re
 import signal
 import subprocess
+import sys
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -19,10 +23,13 @@ from lives import born
 from local_chain import ROOT, LocalChain, environment, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
 
-from blindfair.chain.development import set_balance
-from blindfair.protocol.errors import InsufficientFunds, InvalidOption
+from blindfair.chain.development import DevelopmentChain, set_balance
+from blindfair.chain.sender import Sender
+from blindfair.cli.keystore import address_of, unlock
+from blindfair.protocol.errors import ContractReverted, InsufficientFunds, InvalidOption, NoAnswer
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import ETHER, Address, ListingId, Wei
+from blindfair.protocol.quantities import ETHER, Address, ListingId, Seconds, Wei
+from ports import free_port
 
 
 def blocks_of_the_readme() -> list[str]:
@@ -86,6 +93,9 @@ def test_what_it_takes_is_told_before_it_is_done(readme: Read, inside: Inside) -
     journal = json.loads(inside("buyer", "status", "--directory", testnet / "buyer", "--json", "-").out)
     assert "1,236 records; label cens" in readme.buyer
     assert "takes" in readme.seller
+    asked = readme.told.index("sends the request")
+    for words in ("B to the seller,", "s on the way", "B of memory and no disk", "why     "):
+        assert readme.told.index(words) < asked
     assert readme.seller.index("about 48,000 gas") < readme.seller.index("commits to 1,236 records")
     assert list(journal["gas"]) == ["accept"]
     assert journal["gas"]["accept"] <= 68_000
@@ -109,6 +119,73 @@ def test_the_keys_are_nowhere_in_what_is_printed(readme: Read) -> None:
         assert keystore.stat().st_mode & 0o077 == 0
 
 
+def test_what_the_contract_keeps_for_a_buyer_is_shown_and_fetched(readme: Read, inside: Inside) -> None:
+    chain, directory = readme.chain, readme.chain.home / "testnet" / "buyer"
+    common = ["--directory", directory, "--password-file", directory.parent / "password"]
+    buyer, elsewhere, amount = address_of(directory / "keystore.json"), Address("0x" + "e2" * 20), 10**15 + 7
+    assert status(inside, directory)["free_balance_wei"] == "0"
+    assert "escrow" not in inside("buyer", "status", "--directory", directory).out
+    account = unlock(directory / "keystore.json", (directory.parent / "password").read_text().strip())
+    sender = Sender(chain.exchange, account)
+    prepared = sender.prepare(chain.exchange.deposit(ETHER, Wei(amount)))
+    sender.broadcast(prepared.raw)
+    sender.wait(prepared.hash)
+    shown = inside("buyer", "status", "--directory", directory)
+    assert f"0.{amount:018} ether of free balance" in shown.out
+    assert f"blindfair buyer withdraw --directory {directory}" in " ".join(shown.out.split())
+    assert status(inside, directory)["free_balance_wei"] == str(amount)
+    inside("buyer", "withdraw", *common, "--to", "my wallet").failed(InvalidOption)
+    done = inside("buyer", "withdraw", *common, "--to", elsewhere, "--json", "-")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["withdrawn"], told["free_balance_wei"], told["final"]) == (True, "0", "Released")
+    assert chain.exchange.balance(elsewhere) == amount
+    again = inside("buyer", "withdraw", *common, "--to", elsewhere, "--json", "-")
+    assert json.loads(again.out)["withdrawn"] is False
+    assert chain.exchange.free_balance(buyer, ETHER) == 0
+
+
+def test_a_status_without_a_node_says_what_it_cannot_know(readme: Read, inside: Inside) -> None:
+    directory, nowhere = readme.chain.home / "testnet" / "buyer", f"http://127.0.0.1:{free_port()}"
+    ended = inside("buyer", "status", "--directory", directory, "--rpc", nowhere, "--json", "-")
+    assert ended.code == 0, ended.err
+    assert (json.loads(ended.out)["final"], json.loads(ended.out)["free_balance_wei"]) == ("Released", None)
+    assert "the node does not tell what is left in the contract" in ended.err
+
+
+def test_a_service_that_is_terminated_ends_well(readme: Read, inside: Inside) -> None:
+    testnet = readme.chain.home / "testnet"
+
+    def terminate() -> None:
+        until(lambda: isinstance(sys.stderr, io.StringIO) and "serves" in sys.stderr.getvalue())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    ended = inside(
+        "seller", "serve", "--directory", testnet / "seller", "--password-file", testnet / "password", "--json", "-"
+    )
+    thread.join()
+    assert ended.code == 0, ended.err
+    assert "the same command goes on where it was" in ended.err
+    assert [order["ending"] for order in json.loads(ended.out)["orders"]] == ["Released"]
+
+
+def test_a_seller_with_nothing_open_resumes_and_is_done(readme: Read, inside: Inside) -> None:
+    testnet = readme.chain.home / "testnet"
+    common = ["--directory", testnet / "seller", "--password-file", testnet / "password"]
+    ended = inside("seller", "resume", *common, "--json", "-")
+    assert ended.code == 0, ended.err
+    assert [order["ending"] for order in json.loads(ended.out)["orders"]] == ["Released"]
+
+
+def status(inside: Inside, directory: Path) -> dict[str, Any]:
+    """What a buyer's `status` says."""
+    ended = inside("buyer", "status", "--directory", directory, "--json", "-")
+    assert ended.code == 0, ended.err
+    return dict(json.loads(ended.out))
+
+
 # --- killed --------------------------------------------------------------------------------------------------------
 
 OPENED = ["--opened-share", "0.5", "--bond-share", "0.25"]
@@ -120,7 +197,8 @@ LIVES = 60
 
 @dataclass
 class Program:
-    """One party's commands, each killed now and then and started again until it comes to its end."""
+    """One party's commands, each killed now and then, unless it is `spared`, and started again until it comes to its
+    end."""
 
     name: str
     home: Path
@@ -128,6 +206,7 @@ class Program:
     process: ForkServerProcess | None = None
     arguments: list[str] = field(default_factory=list)
     lives: int = 0
+    spared: bool = False
     dies_at: float = 0.0
 
     def begin(self, *arguments: object) -> None:
@@ -149,7 +228,7 @@ class Program:
     def ended(self) -> bool:
         """Whether its command has come to its end; if its time is over it is killed, and begun again."""
         assert self.process is not None
-        if self.process.is_alive() and time.monotonic() < self.dies_at:
+        if self.process.is_alive() and (self.spared or time.monotonic() < self.dies_at):
             return False
         if self.process.is_alive():
             self.kill()
@@ -188,14 +267,18 @@ class Killed:
 
 
 @pytest.fixture
-def killed(readme: Read, tmp_path: Path) -> Killed:
+def killed(readme: Read, tmp_path: Path) -> Iterator[Killed]:
     table = tumours(tmp_path / "all.csv")
     with table.open(newline="") as file:
         header, *rows = csv.reader(file)
     write_csv(tmp_path / "offer.csv", header, rows[:300])
     write_csv(tmp_path / "own.csv", header, rows[300:])
     rng = random.Random(7)
-    return Killed(readme.chain, tmp_path, Program("seller", tmp_path, rng), Program("buyer", tmp_path, rng))
+    both = Program("seller", tmp_path, rng), Program("buyer", tmp_path, rng)
+    yield Killed(readme.chain, tmp_path, *both)
+    for program in both:
+        if program.process is not None and program.process.is_alive():
+            program.kill()
 
 
 @pytest.mark.deep
@@ -243,6 +326,67 @@ def test_killed_programs_go_on_and_trade_once(killed: Killed, inside: Inside) ->
     again = inside("seller", "withdraw", *killed.common("seller"), "--to", elsewhere, "--json", "-")
     assert json.loads(again.out)["withdrawn"] is False
     assert_paid_once(killed, inside, accounts)
+
+
+@pytest.mark.deep
+def test_a_refund_that_is_refused_is_shown_and_withdrawn(killed: Killed, inside: Inside) -> None:
+    """The seller never reveals, and the address that the buyer named for refunds, a contract, takes no ether."""
+    chain, home, seller, buyer = killed.chain, killed.home, killed.seller, killed.buyer
+    accounts = {name: chain.party(home / name) for name in ("seller", "buyer")}
+    (token,) = re.findall("token +(0x[0-9A-Fa-f]{40}),", (chain.home / "told").read_text())
+    refusing, price = Address(token.lower()), 50 * 10**15
+    seller.spared = buyer.spared = True
+    # So many blocks that the key stays secret until the seller is dead.
+    seller.begin(
+        "seller", "list", *killed.common("seller"), *killed.place(), *OPENED, "--records", home / "offer.csv",
+        "--label", LABEL, "--price-per-record", "0.001", "--licence", "any", "--consent", "public",
+        "--finality-depth", 300,
+    )  # fmt: skip
+    until(seller.ended)
+    listing = killed.status(inside, "seller")["listing"]
+    seller.begin("seller", "serve", *killed.common("seller"), "--poll", "0.1")
+    for command in (
+        ["evaluate", *killed.common("buyer"), *killed.place(), *AUDIT, "--own", home / "own.csv", "--label", LABEL,
+         "--listing", listing, "--refund-to", refusing],
+        ["buy", *killed.common("buyer"), "--yes"],
+    ):  # fmt: skip
+        buyer.begin("buyer", *command, "--poll", "0.1")
+        until(lambda: seller.ended() or order_state(killed, inside) is OrderState.LOCKED or buyer.ended())
+    seller.kill()
+    seller.process = None
+    node = DevelopmentChain(chain.url)
+    node.advance(Seconds(3601))
+    assert buyer.process is not None
+    buyer.process.join(60)
+    assert buyer.process.exitcode == NoAnswer.exit_code, buyer.told.read_text()
+    back = price + price // 4
+    assert "0.0625 ether of free balance, which could not be paid out" in " ".join(buyer.told.read_text().split())
+    assert killed.status(inside, "buyer")["free_balance_wei"] == str(back)
+    refused = inside("buyer", "withdraw", *killed.common("buyer"), "--to", refusing)
+    assert refused.code == ContractReverted.exit_code, refused.err
+    had = chain.exchange.balance(accounts["buyer"])
+    done = inside("buyer", "withdraw", *killed.common("buyer"), "--json", "-")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["withdrawn"], told["final"], told["free_balance_wei"]) == (True, "Refunded", "0")
+    # To the wei, but for the gas of the withdrawal, which the chain tells.
+    assert chain.exchange.balance(accounts["buyer"]) == had + back - fee_of_latest(chain, accounts["buyer"])
+    seller.begin("seller", "resume", *killed.common("seller"), "--poll", "0.1")
+    until(lambda: "the end of the order is not final yet" in seller.told.read_text())
+    node.mine(300)
+    until(seller.ended)
+    assert [order["ending"] for order in killed.status(inside, "seller")["orders"]] == ["Refunded"]
+
+
+def fee_of_latest(chain: LocalChain, account: Address) -> int:
+    """What an account paid for the gas of its last transaction."""
+    eth, sender = chain.web3.eth, chain.web3.to_checksum_address(account)
+    for number in range(eth.block_number, 0, -1):
+        for transaction in eth.get_block(number, full_transactions=True)["transactions"]:
+            if transaction["from"] == sender:
+                receipt = eth.get_transaction_receipt(transaction["hash"])
+                return int(receipt["gasUsed"] * receipt["effectiveGasPrice"])
+    raise AssertionError("it sent nothing")
 
 
 def nothing_is_paid_by_who_cannot_or_did_not_agree(killed: Killed, inside: Inside, buyer: Address) -> None:

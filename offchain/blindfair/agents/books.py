@@ -13,6 +13,7 @@ from blindfair.agents.outcome import Outcome
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
+from blindfair.protocol.quantities import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,10 @@ class OfferEntry:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What both parties have: `trade` names listing or purchase; gas by step, and bytes of every message by step."""
+    """What both parties have: `account` acts, `trade` names listing or purchase; gas by step, and bytes of every
+    message by step."""
 
+    account: Address | None
     trade: str | None
     gas: dict[str, int]
     sent: dict[str, int]
@@ -95,8 +98,9 @@ def _open(directory: Path) -> Journal | None:
 
 
 def _common(journal: Journal) -> Books:
-    trade = journal.get("trade")
+    account, trade = journal.get("account"), journal.get("trade")
     return Books(
+        account=None if account is None else Address(account.decode()),
         trade=None if trade is None else trade.decode(),
         gas={step: int(json.loads(receipt)["gas"]) for step, receipt in journal.done("receipt:")},
         sent={step: int(size) for step, size in journal.done("sent:")},

@@ -231,6 +231,7 @@ class Buyer(Agent):
             buyer=self.address,
             buyer_hpke=self.sealing_keys().public,
             expiry=Timestamp(self.exchange.now() + self.policy.patience),
+            line=self.policy.line,
         )
         self.secrets.put("question", private.to_bytes())
         return request

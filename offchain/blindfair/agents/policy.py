@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from blindfair.protocol.errors import InvalidOption
-from blindfair.protocol.quantities import ETHER, Address, Seconds, Wei
+from blindfair.protocol.quantities import ETHER, Address, BytesPerSecond, Seconds, Wei
 
 AUDIT_ROWS = 59
 """Rows of a usual audit: 95 % sure to meet one where 5 % of a large selection are fake (PROTOCOL 5.5)."""
@@ -124,6 +124,10 @@ class BuyerPolicy:
     patience: Seconds = Seconds(2 * 3600)
     """How long the buyer waits for an answer of the seller, in chain time."""
 
+    line: BytesPerSecond | None = None
+    """How fast the line to the seller is, as the blind room assumes if None: whether the query is worth making small
+    hangs on it."""
+
     releases_by_letter: bool = True
     """Whether the seller is sent a signed release, which it brings to the chain; else the buyer releases itself."""
 
@@ -139,6 +143,8 @@ class BuyerPolicy:
         _check_share("least bond", self.least_bond_share)
         _check_share("sample", self.most_sample_share)
         _check_positive("patience", self.patience)
+        if self.line is not None and self.line < 1:
+            raise InvalidOption("The line carries nothing", expected=">= 1 byte a second", found=self.line)
         _check_positive("patience with a release", self.release_patience)
         if self.budget < 0:
             raise InvalidOption("The budget is negative", expected=">= 0", found=self.budget)

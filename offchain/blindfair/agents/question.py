@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.agents.valuer import Question
-from blindfair.blind.plan import plan
+from blindfair.blind.plan import BANDWIDTH, plan
 from blindfair.blind.query import QuerySecret, encrypt_queries
 from blindfair.protocol.audit import commit_buyer_randomness
 from blindfair.protocol.errors import FieldMismatch, SecretDamaged
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Request
-from blindfair.protocol.quantities import Address, Timestamp
+from blindfair.protocol.quantities import Address, BytesPerSecond, Timestamp
 from blindfair.protocol.units import Units
 
 
@@ -42,9 +42,16 @@ class Private:
 
 
 def ask(
-    question: Question, manifest: Manifest, *, buyer: Address, buyer_hpke: bytes, expiry: Timestamp
+    question: Question,
+    manifest: Manifest,
+    *,
+    buyer: Address,
+    buyer_hpke: bytes,
+    expiry: Timestamp,
+    line: BytesPerSecond | None = None,
 ) -> tuple[Request, Private]:
-    """Encrypt a question under fresh keys, with a fresh `r_B` and nonce, in the way that `plan` finds the quickest.
+    """Encrypt a question under fresh keys, with a fresh `r_B` and nonce, in the way that `plan` finds the quickest
+    over this `line`, one of `BANDWIDTH` if None.
 
     Raises FieldMismatch where the listing does not offer the question's disclosure policy, InvalidListing where it is
     none, UnknownParameters where no parameter set is exact at the listing's precision, ShapeMismatch and
@@ -59,7 +66,7 @@ def ask(
         )
     m, k = question.queries.shape
     scored = Units.named(question.disclosure, manifest.record_count).count
-    parameters = plan(manifest.terms.precision_bits, scored, k, m).parameters
+    parameters = plan(manifest.terms.precision_bits, scored, k, m, line or BANDWIDTH).parameters
     encrypted, secret = encrypt_queries(parameters, question.queries, manifest.terms.precision_bits)
     random = secrets.token_bytes(32)
     request = Request(

@@ -11,7 +11,7 @@ of `n` records, or of `n` groups of them where the request asks for groups (PROT
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +27,8 @@ from blindfair.protocol.quantities import Digest, RecordIndex, Secret
 from blindfair.protocol.rows import row_leaves
 from blindfair.protocol.units import Units
 
+Done = Callable[[int, int], None]
+
 _DIGEST_SIZE = 32
 
 _AT_ONCE = 4096
@@ -40,8 +42,10 @@ class RowStore:
         self._directory = directory
         self._secret = secret
 
-    def compute(self, digest: Digest, request: Request, records: Sequence[bytes]) -> None:
+    def compute(self, digest: Digest, request: Request, records: Sequence[bytes], progress: Done | None = None) -> None:
         """Compute and keep the rows of all records, unless they are there. Raises UnusableModel, CannotWrite.
+
+        `progress` is called with how many rows of how many are done, where they come in several batches.
 
         Why a record does not fit a model is not said: the answer would tell the buyer something of that record, which
         no budget counts.
@@ -55,7 +59,7 @@ class RowStore:
         try:
             with writing_atomically(path) as file:
                 hashed = _Hashed(file)
-                _write(hashed, request, records)
+                _write(hashed, request, records, progress)
                 file.write(hashed.digest())
         except (ScoringError, CommitmentError):
             raise UnusableModel(
@@ -96,15 +100,18 @@ class RowStore:
         return private_directory(self._directory) / f"{digest.hex()}.npy"
 
 
-def _write(file: "_Hashed", request: Request, records: Sequence[bytes]) -> None:
+def _write(file: "_Hashed", request: Request, records: Sequence[bytes], progress: Done | None) -> None:
     # Written, not mapped: where the disk is full a write is an error, and a mapping the end of the process.
     shape = Units.named(request.disclosure, len(records)).count, request.dimension
     np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
-    exponents, clipped = [], 0
+    exponents, clipped, done = [], 0, 0
     for batch in row_batches(request, records):
         file.write(np.ascontiguousarray(batch.entries, dtype="<i2").data)
         exponents.append(batch.exponents)
         clipped += round(batch.clipped * batch.entries.size)
+        done += len(batch.entries)
+        if progress is not None and len(batch.entries) < shape[0]:
+            progress(done, shape[0])
     np.save(file, np.concatenate(exponents))
     np.save(file, np.float64(clipped / (shape[0] * shape[1])))
 

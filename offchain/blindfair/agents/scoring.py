@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.agents.progress import Progress
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, Estimate, estimate
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix
@@ -49,7 +50,7 @@ class Scoring:
         self._tell_cost(found)
         shelf, folder = Directory(self._directory / name), Directory(self._evaluation(query))
         self._make_room(shelf, folder, found.disk_bytes)
-        matrix = encode_matrix(parameters, rows, shelf, self._progress("encodes rows"))
+        matrix = encode_matrix(parameters, rows, shelf, Progress(self._tell, "encodes rows", n))
         try:
             return self._finished(matrix, query, queries, folder)
         except (EvaluationDiffers, MalformedFile):
@@ -60,7 +61,8 @@ class Scoring:
     def _finished(self, matrix: EncodedMatrix, query: bytes, queries: int, folder: Directory) -> bytes:
         folder.sweep()
         evaluation = start_evaluation(matrix, query, folder, self._precision_bits, queries=queries)
-        return finish(evaluation, self._progress("scores"), threads=os.cpu_count() or 1)
+        progress = Progress(self._tell, "scores", matrix.records)
+        return finish(evaluation, progress, threads=os.cpu_count() or 1)
 
     def forget(self, query: bytes) -> None:
         """Remove what an evaluation left, its noise among it. For when the reply is stored, and for when there will be
@@ -92,9 +94,3 @@ class Scoring:
             raise CannotWrite("There is no room for the encoded rows", expected=f"<= {free} B", found=f"{size} B")
         for other in others:
             shutil.rmtree(other)
-
-    def _progress(self, what: str) -> Callable[[int, int], None]:
-        def tell(done: int, of: int) -> None:
-            self._tell("scoring", f"{what}: {done:,} of {of:,} blocks")
-
-        return tell

@@ -19,6 +19,7 @@ from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.opening import open_units
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.progress import Progress
 from blindfair.agents.refusing import Refusing
 from blindfair.agents.row_store import RowStore
 from blindfair.agents.rows import estimate_rows
@@ -273,7 +274,8 @@ class Seller(Agent):
         return self._stock.disclosure(request)
 
     def _rows(self, digest: Digest, request: Request) -> QuantisedRows:
-        self._store.compute(digest, request, self._stock.records)
+        records = self._stock.records
+        self._store.compute(digest, request, records, Progress(self.tell, "computes rows", len(records), "rows"))
         return self._store.load(digest)
 
     def _scores(self, request: Request, rows: IntegerRows) -> bytes:

@@ -12,9 +12,19 @@ from blindfair.protocol.errors import InvalidListing
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.manifest import Manifest, Schema, Terms
 from blindfair.protocol.messages import Request
-from blindfair.protocol.quantities import Address
+from blindfair.protocol.quantities import Address, RecordIndex
 from blindfair.protocol.records import RecordEncoding
 from blindfair.protocol.signing import Domain
+
+_SHOWN_COPIES = 5
+"""So many that a person sees which kind they are."""
+
+
+def copies_of(records: Sequence[bytes]) -> list[tuple[RecordIndex, RecordIndex]]:
+    """Every record that is the same as an earlier one, with the first that is."""
+    first: dict[bytes, RecordIndex] = {}
+    both = ((RecordIndex(number), first.setdefault(data, RecordIndex(number))) for number, data in enumerate(records))
+    return [(number, earlier) for number, earlier in both if earlier < number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +57,13 @@ class Stock:
                     hint="offer one of them alone",
                 )
         if sizes[-1:] > [1] and len(set(self.records)) < n:
+            copies = copies_of(self.records)
+            shown = ", ".join(f"{copy} of {first}" for copy, first in copies[:_SHOWN_COPIES])
             raise InvalidListing(
                 "Records that have copies cannot be scored in groups: an audit that opens copies fails",
                 expected=f"{n} different records",
-                found=len(set(self.records)),
-                hint="remove the copies, or offer the disclosure policy per-record alone",
+                found=f"{n - len(copies)}; copies, counted from 0: {shown}{', ...' if copies[_SHOWN_COPIES:] else ''}",
+                hint="remove the copies (seller list --without-copies), or offer the policy per-record alone",
             )
 
     def disclosure(self, request: Request) -> Disclosure:

@@ -1,7 +1,8 @@
-"""Taking the seller's free balance out of the contract by hand, to any address.
+"""Taking a party's free balance out of the contract by hand, to any address.
 
-Where all orders have ended `seller_orders` brings it to the seller's own account by itself. Here its owner names the
-place, and may be in time to be first.
+A seller's are bonds that came back: where all orders have ended `seller_orders` brings them to its own account by
+itself. Here its owner names the place, and may be in time to be first. A buyer's is money that came back and could not
+be paid to where it was to go, which its owner alone can see to.
 """
 
 from collections.abc import Iterable
@@ -13,32 +14,33 @@ from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address
 
 
-def withdraw_by_hand(seller: Agent, offers: Iterable[Offer], token: Address, to: Address) -> bool:
-    """Withdraw the whole free balance in `token` to an address; whether there was any.
+def withdraw_by_hand(party: Agent, offers: Iterable[Offer], token: Address, to: Address) -> bool:
+    """Withdraw the whole free balance in `token` to an address; whether there was any. `offers` are the party's own: a
+    buyer has none.
 
     A withdrawal that was begun before is finished first, wherever it goes. Raises Waiting until it is in a block,
     StateError while an offer that may still be accepted relies on the balance, and what `Wallet.execute` raises.
     """
-    step = f"withdraw-by-hand:{sum(1 for step in seller.receipts() if step.startswith('withdraw-by-hand:'))}"
+    step = f"withdraw-by-hand:{sum(1 for step in party.receipts() if step.startswith('withdraw-by-hand:'))}"
     text = f"withdraws its free balance to {to}"
-    if seller.wallet.begun(step):
-        text = seller.journal.intent(f"transaction:{step}") or text
+    if party.wallet.begun(step):
+        text = party.journal.intent(f"transaction:{step}") or text
     else:
-        _check_free(seller, offers, token)
-        if not seller.exchange.free_balance(seller.address, token):
+        _check_free(party, offers, token)
+        if not party.exchange.free_balance(party.address, token):
             return False
-    seller.wallet.execute(
+    party.wallet.execute(
         step,
-        lambda: seller.exchange.withdraw(token, seller.exchange.free_balance(seller.address, token), to),
+        lambda: party.exchange.withdraw(token, party.exchange.free_balance(party.address, token), to),
         text,
     )
     return True
 
 
-def _check_free(seller: Agent, offers: Iterable[Offer], token: Address) -> None:
-    now = seller.exchange.now()
+def _check_free(party: Agent, offers: Iterable[Offer], token: Address) -> None:
+    now = party.exchange.now()
     for offer in offers:
-        state = seller.exchange.order(offer.struct_hash()).state
+        state = party.exchange.order(offer.struct_hash()).state
         if offer.token == token and state is OrderState.NONE and now <= offer.expiry:
             raise StateError(
                 "An offer may still be accepted, and its bond is in the free balance",

@@ -15,11 +15,12 @@ from blindfair.blind.query import query_size
 from blindfair.blind.reply import reply_size
 from blindfair.protocol.errors import TooCostly, UnknownParameters
 from blindfair.protocol.messages import Reply, Request
+from blindfair.protocol.quantities import BytesPerSecond
 
 MESSAGE_LIMIT = min(Request.LIMIT, Reply.LIMIT) - 2**25
 """Bytes of queries or scores in one message, at most: a request holds a scoring model, too."""
 
-BANDWIDTH = 12_500_000
+BANDWIDTH = BytesPerSecond(12_500_000)
 """Bytes a second between buyer and seller where nobody says otherwise: 100 Mbit/s."""
 
 
@@ -30,8 +31,8 @@ class Plan:
     parameters: ParameterSet
     estimate: Estimate
 
-    bandwidth: int
-    """Bytes a second that were reckoned with."""
+    bandwidth: BytesPerSecond
+    """What was reckoned with."""
 
     why: str
     """For a person: this choice's seconds against the others'."""
@@ -48,7 +49,7 @@ class Plan:
 
 
 @cache
-def plan(precision_bits: int, n: int, k: int, m: int, bandwidth: int = BANDWIDTH) -> Plan:
+def plan(precision_bits: int, n: int, k: int, m: int, bandwidth: BytesPerSecond = BANDWIDTH) -> Plan:
     """Choose a set for `m` queries over `n x k` rows of a seller that discloses at most `precision_bits` a record.
 
     In one process the same question has the same answer: what is told before is what is asked then. Raises
@@ -88,6 +89,6 @@ def _largest_message(parameters: ParameterSet, n: int, k: int, m: int) -> int:
     return max(query_size(parameters, k, m), reply_size(parameters, n, m))
 
 
-def transfer_seconds(found: Estimate, bandwidth: int) -> float:
+def transfer_seconds(found: Estimate, bandwidth: BytesPerSecond) -> float:
     """What an evaluation's bytes take at so many a second."""
     return (found.upload_bytes + found.download_bytes) / bandwidth

@@ -43,6 +43,10 @@ Token = Annotated[
     str | None,
     typer.Option("--token", metavar="ADDRESS", help="The token that prices are in; ether if not given."),
 ]
+WithdrawTo = Annotated[
+    str | None,
+    typer.Option("--to", metavar="ADDRESS", help="Where the money goes; your own account if not given."),
+]
 KeystoreFile = Annotated[Path, typer.Option("--keystore", metavar="FILE", help="The encrypted keystore.")]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the result here; - for standard output.")

@@ -9,6 +9,9 @@ PRECISION_BITS = 32
 QUERIES = 2
 """Queries of a usual request: what a record is worth, and its class."""
 
+LINE = 100.0
+"""Mbit/s between buyer and seller."""
+
 DISCLOSURE = PER_RECORD.name
 """What is scored: each record."""
 

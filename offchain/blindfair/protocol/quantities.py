@@ -11,6 +11,9 @@ Seconds = NewType("Seconds", int)
 Timestamp = NewType("Timestamp", int)
 """A moment in chain time: `block.timestamp`, seconds since 1970. Never a machine's own clock (PROTOCOL 1)."""
 
+BytesPerSecond = NewType("BytesPerSecond", int)
+"""How fast the line between buyer and seller is."""
+
 Bits = NewType("Bits", float)
 """An amount of information."""
 

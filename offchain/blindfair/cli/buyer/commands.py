@@ -15,13 +15,15 @@ from blindfair.cli.options import (
     Keystore,
     PasswordFile,
     Poll,
+    RememberedRpc,
     Resumed,
     Rpc,
     Token,
+    WithdrawTo,
     grouped,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.usual import DISCLOSURE, MODELS
+from blindfair.cli.usual import DISCLOSURE, LINE, MODELS
 
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
 
@@ -102,6 +104,10 @@ def evaluate(
         str | None,
         typer.Option(metavar="ADDRESS", help="Where money goes that you take back; your account if not given."),
     ] = None,
+    line: Annotated[
+        float,
+        typer.Option(metavar="MBIT", help="How fast the line to the seller is, in Mbit/s: decides how the query goes."),
+    ] = LINE,
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
@@ -127,6 +133,7 @@ def evaluate(
         model=model,
         release_on_chain=release_on_chain,
         refund_to=refund_to,
+        line=line,
     )
     tables = TableOptions(label, leave_out or [], categorical or [], seed)
     run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output)
@@ -165,14 +172,29 @@ def resume(
 
 
 @app.command()
-def status(directory: Directory, json_file: JsonFile = None) -> None:
-    """How far the purchase is, from its journal. Needs no password and no node, and may be asked while it runs."""
+def status(directory: Directory, rpc: RememberedRpc = None, json_file: JsonFile = None) -> None:
+    """How far the purchase is, and what of its money is still in the contract.
+
+    Needs no password, may be asked while it runs, and works without a node but for the money.
+    """
     from blindfair.cli.buyer.report import tell_outcome
-    from blindfair.cli.party.settings import load
+    from blindfair.cli.party.settings import resumed_settings
 
     output = Output(json_file)
-    load(directory, "buyer")
-    tell_outcome(directory, output)
+    tell_outcome(directory, resumed_settings("buyer", Resumed(directory, rpc=rpc)), output)
+
+
+@app.command()
+@grouped
+def withdraw(
+    resumed: Resumed,
+    to: WithdrawTo = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Take the free balance out of the contract: money that came back and could not be paid to where it was to go."""
+    from blindfair.cli.buyer.running import run_withdraw
+
+    run_withdraw(resumed, to, Output(json_file))
 
 
 @app.command()

@@ -11,10 +11,10 @@ from blindfair.agents.outcome import Outcome
 from blindfair.agents.valuer import Choice
 from blindfair.agents.waiting import Waiting
 from blindfair.blind.plan import plan
+from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
-from blindfair.cli.buyer.report import scored
 from blindfair.cli.party.access import open_surroundings
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
@@ -71,15 +71,9 @@ def opened_purchase(
 
     def tell_estimate(manifest: Manifest) -> None:
         units = Units.named(options.disclosure, manifest.record_count)
-        chosen = plan(manifest.terms.precision_bits, units.count, width, QUERIES if units.size == 1 else 1)
-        found = chosen.estimate
-        screen.lines.item(
-            "takes",
-            f"{scored(units)}, {width} entries a row: {found.upload_bytes:,} B to the seller, "
-            f"{found.download_bytes:,} B back, about {found.encrypt_seconds:.1f} s here and "
-            f"{found.encode_seconds + found.expand_seconds + found.evaluate_seconds:.1f} s at the seller on a machine "
-            f"like this; no gas. {chosen.parameters.name}: {chosen.why}",
-        )
+        queries = QUERIES if units.size == 1 else 1
+        chosen = plan(manifest.terms.precision_bits, units.count, width, queries, options.bandwidth)
+        show_estimate(screen.lines, units, width, chosen)
 
     valuer = ListingValuer(own, tables, options, tell_estimate)
     with one_thread():

@@ -8,14 +8,17 @@ from blindfair.cli.amounts import Money
 from blindfair.cli.usual import check_disclosure, check_model
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged
-from blindfair.protocol.quantities import ListingId, Wei
+from blindfair.protocol.quantities import BytesPerSecond, ListingId, Wei
+
+SLOWEST_LINE, FASTEST_LINE = 0.001, 1e6
+"""Mbit/s."""
 
 
 @dataclass(frozen=True, slots=True)
 class PurchaseOptions:
     """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `money`, a `Money`
     as a document. `disclosure` is the policy that is asked for, `model` what the buyer learns by, `refund_to` an
-    address."""
+    address, `line` the speed of the way to the seller in Mbit/s."""
 
     listing: str | None
     money: Document
@@ -28,6 +31,7 @@ class PurchaseOptions:
     model: str
     release_on_chain: bool
     refund_to: str | None
+    line: float
 
     @classmethod
     def from_document(cls, document: Document) -> "PurchaseOptions":
@@ -50,6 +54,7 @@ class PurchaseOptions:
             least_audit_rows=self.least_audit_rows,
             releases_by_letter=not self.release_on_chain,
             refund_to=None if self.refund_to is None else parse_address(self.refund_to, "--refund-to"),
+            line=self.bandwidth,
         )
 
     def check(self) -> None:
@@ -66,6 +71,19 @@ class PurchaseOptions:
     def prices(self) -> Money:
         """What all amounts are in. Raises JournalDamaged."""
         return Money.from_document(self.money)
+
+    @property
+    def bandwidth(self) -> BytesPerSecond:
+        """How fast the line to the seller is. Raises InvalidOption."""
+        # So said that what is no number is refused, too.
+        if not SLOWEST_LINE <= self.line <= FASTEST_LINE:
+            raise InvalidOption(
+                "--line is out of range",
+                expected=f"{SLOWEST_LINE:g} to {FASTEST_LINE:,.0f} Mbit/s",
+                found=self.line,
+                hint="the slower of your line and the seller's, in millions of bits a second",
+            )
+        return BytesPerSecond(round(self.line * 1e6 / 8))
 
     @property
     def offered(self) -> Wei | None:

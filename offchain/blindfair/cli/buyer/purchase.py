@@ -78,7 +78,7 @@ def complete(
             target = export or directory / BOUGHT
             output.lines.item("records", f"{export_bought(buyer, target):,} in {target}")
         refunded_by_clock = any(step.startswith("refund") for step in buyer.receipts())
-    tell_outcome(directory, output)
+    tell_outcome(directory, settings, output)
     raise_failure(outcome, refunded_by_clock=refunded_by_clock)
 
 

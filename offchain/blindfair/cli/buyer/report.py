@@ -10,12 +10,16 @@ from blindfair.agents.buyer import NOT_AUDITED, Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.valuer import Choice
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
+from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import CommittedEvent
 from blindfair.cli.amounts import IN_ETHER, Money, show_ether
+from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
+from blindfair.cli.party.settings import Settings
 from blindfair.influence.arrays import Floats
 from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import NodeFailure, WrongContract
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
@@ -157,20 +161,35 @@ def show_costs(lines: Lines, buyer: Buyer, price: Wei, prices: Money) -> None:
     )
 
 
-def tell_outcome(directory: Path, output: Output) -> None:
-    """Where a purchase stands, from its journal, both ways. Raises JournalVersion, JournalDamaged."""
+def tell_outcome(directory: Path, settings: Settings, output: Output, **more: bool) -> None:
+    """Where a purchase stands, from its journal, and what the contract keeps for its buyer, both ways; `more` goes into
+    the document. Raises JournalVersion, JournalDamaged."""
     books = buyer_books(directory)
+    prices = PurchaseOptions.from_document(settings.options).prices
+    account = None if books is None else books.common.account
+    free = None if account is None else _free_balance(settings, account, prices.token)
     outcome, stage = (None, None) if books is None else (books.outcome, books.stage)
     if outcome is not None:
         output.lines.item("ended", f"{outcome.final}: {outcome.reason}")
     else:
         output.lines.item("stage", "nothing was asked yet" if stage is None else f"the last thing done is: {stage}")
         output.lines.item("next", f"blindfair buyer resume --directory {directory}")
+    if account is not None and free is None:
+        output.lines.item("escrow", "the node does not tell what is left in the contract", style="dim")
+    if free:
+        output.lines.item(
+            "escrow",
+            f"{prices.show(free)} of free balance, which could not be paid out: blindfair buyer withdraw --directory "
+            f"{directory} --to ADDRESS",
+            style="yellow",
+        )
     document: Document = {
         "error": None if outcome is None else outcome.error,
         "final": None if outcome is None else outcome.final,
+        "free_balance_wei": None if free is None else str(free),
         "reason": None if outcome is None else outcome.reason,
         "stage": stage,
+        "token": prices.token,
     }
     if books is not None:
         document |= {
@@ -178,4 +197,12 @@ def tell_outcome(directory: Path, output: Output) -> None:
             "refused_messages": books.common.refused,
             "sent_bytes": dict(books.common.sent),
         }
-    output.document(document)
+    output.document({**document, **more})
+
+
+def _free_balance(settings: Settings, buyer: Address, token: Address) -> Wei | None:
+    """What the contract keeps for an account; None where no node tells."""
+    try:
+        return open_exchange(settings.rpc, settings.deployment).free_balance(buyer, token)
+    except (NodeFailure, WrongContract):
+        return None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange
+from blindfair.cli.addresses import check_payee, parse_address
 from blindfair.cli.amounts import IN_ETHER, Money
 from blindfair.cli.buyer.distrust import check_trusted
 from blindfair.cli.buyer.find import ask_sellers, the_listing
@@ -78,6 +79,7 @@ def run_evaluate(
     tables.read(paths)
     options = {**purchase.to_document(), "tables": tables.to_document()}
     settings = begun_settings(ROLE, begun, options)
+    check_payee(purchase.policy().refund_to, "--refund-to", settings.deployment.address)
     event = the_listing(open_exchange(begun.rpc, settings.deployment), purchase.listing_id or _begun(begun.directory))
     if not is_begun(begun.directory):
         check_trusted(settings.keystore, event.listing)
@@ -117,6 +119,23 @@ def run_resume(resumed: Resumed, export: Path | None, poll: float, output: Outpu
         complete(resumed.directory, settings, resumed.password_file, poll, output, export=export, confirmed=True)
     else:
         show_scores(resumed.directory, settings, resumed.password_file, poll, output)
+
+
+def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
+    """Bring the free balance to `to`, or to the buyer's own account: where refunds were to go may be what refused them.
+
+    Raises InvalidOption, and what `bring_home` and opening the directory raise.
+    """
+    settings = resumed_settings(ROLE, resumed)
+    target = None if to is None else parse_address(to)
+    token = PurchaseOptions.from_document(settings.options).prices.token
+    from blindfair.cli.buyer.opened import opened_purchase
+    from blindfair.cli.buyer.report import tell_outcome
+    from blindfair.cli.party.withdrawing import bring_home
+
+    with Screen() as screen, opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase:
+        withdrawn = bring_home(purchase.buyer, (), token, target, screen, output)
+    tell_outcome(resumed.directory, settings, output, withdrawn=withdrawn)
 
 
 def run_export(resumed: Resumed, to: Path, output: Output) -> None:

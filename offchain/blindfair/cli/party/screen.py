@@ -1,5 +1,8 @@
 """What a person sees while an agent works, on standard error: each step with what it cost, and what is waited for."""
 
+import math
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -7,16 +10,23 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from blindfair.agents.progress import PROGRESS
 from blindfair.agents.surroundings import Event
 from blindfair.cli.lines import Lines
 from blindfair.protocol.errors import BlindfairError
+
+PROGRESS_SECONDS = 10.0
+"""From one line of progress to the next, where nobody looks on: a log is to stay readable."""
 
 
 class Screen:
     """Tells each wait and trouble once until there is another. On a terminal a spinner shows what is waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds."""
         console = Console(stderr=True)
+        self._clock = clock
+        self._told_progress = -math.inf
         self.lines = Lines(console)
         self._status: Status | None = console.status("", spinner="dots") if console.is_terminal else None
         self._last = ""
@@ -35,10 +45,22 @@ class Screen:
             self._status.stop()
 
     def event(self, event: Event) -> None:
-        """One thing that the agent did."""
+        """One thing that the agent did. Progress moves beside the spinner; where there is none it is a line now and
+        then."""
+        if event.step == PROGRESS:
+            self._progress(event)
+            return
         counted = f"{event.gas:,} gas" if event.gas is not None else f"{event.size:,} B" if event.size else ""
         self.lines.item(event.who, event.text, right=counted)
         self._last = ""
+
+    def _progress(self, event: Event) -> None:
+        if self._status is not None:
+            self._status.update(Text(f"{event.who} {event.text}"))
+            self._status.start()
+        elif self._clock() - self._told_progress >= PROGRESS_SECONDS:
+            self.lines.item(event.who, event.text, style="dim")
+            self._told_progress = self._clock()
 
     def waiting(self, reason: str) -> None:
         """What it waits for."""

@@ -16,6 +16,7 @@ from blindfair.cli.options import (
     RememberedRpc,
     Resumed,
     Token,
+    WithdrawTo,
     grouped,
 )
 from blindfair.cli.output import Output
@@ -37,6 +38,9 @@ def list_records(
     leave_out: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="A column not to sell. May be repeated.")
     ] = None,
+    without_copies: Annotated[
+        bool, typer.Option("--without-copies", help="List the first of equal records, and none of its copies.")
+    ] = False,
     name: Annotated[str | None, typer.Option(help="The listing's public name; the file's if not given.")] = None,
     description: Annotated[str, typer.Option(help="What the records are. Public.")] = "",
     evaluations: Annotated[int, typer.Option(help="How many blind evaluations are answered in all.")] = 4,
@@ -105,6 +109,7 @@ def list_records(
         chunk_size=chunk_size,
         most_bonds=most_bonds,
         pay_to=pay_to,
+        without_copies=without_copies,
     )
     run_list(begun, options, records, output)
 
@@ -118,11 +123,29 @@ def serve(
 ) -> None:
     """Answer buyers until interrupted: evaluate, open for audits, deliver, reveal, claim, withdraw.
 
+    Goes on with what was interrupted by itself; `resume` does that alone.
+
     Leave it running while an order is open: a key that is not revealed in time costs the bond.
     """
     from blindfair.cli.seller.running import run_serve
 
     run_serve(resumed, poll, Output(json_file))
+
+
+@app.command()
+@grouped
+def resume(
+    resumed: Resumed,
+    poll: Poll = POLL,
+    json_file: JsonFile = None,
+) -> None:
+    """Go on after an interruption until no order is open and all money is home; `serve` goes on just so, and stays.
+
+    Buyers that ask meanwhile are answered.
+    """
+    from blindfair.cli.seller.running import run_serve
+
+    run_serve(resumed, poll, Output(json_file), ends_idle=True)
 
 
 @app.command()
@@ -141,9 +164,7 @@ def status(
 @grouped
 def withdraw(
     resumed: Resumed,
-    to: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Where the money goes; the seller's own account if not given.")
-    ] = None,
+    to: WithdrawTo = None,
     json_file: JsonFile = None,
 ) -> None:
     """Take the free balance, bonds that came back, out of the contract. Prices are paid to the account itself."""

@@ -26,7 +26,7 @@ RECORDS = "records.csv"
 class ListingOptions:
     """As a person gives them: amounts in `money` (a `Money` as a document) as text, shares as numbers. `leave_out` are
     columns not to list, `disclosures` the policies that are offered, `buyers` the accounts that are answered, all if
-    there are none; `pay_to` is an address."""
+    there are none; `pay_to` is an address; `without_copies` lists the first of equal records alone."""
 
     label: str
     leave_out: list[str]
@@ -47,6 +47,7 @@ class ListingOptions:
     chunk_size: int
     most_bonds: str
     pay_to: str | None
+    without_copies: bool
 
     def to_document(self) -> Document:
         """For the settings."""
@@ -100,6 +101,8 @@ class ListingOptions:
     def stock(self, table: Table) -> Stock:
         """What the agent lists. Raises InvalidOption, InvalidListing."""
         records = tuple(encode_row(row) for row in table.rows)
+        if self.without_copies:
+            records = tuple(dict.fromkeys(records))
         most_scores = max(check_disclosure(name).groups(len(records)) for name in self.disclosures)
         bits = (QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT) * most_scores + CLIPPED_SHARE_BITS
         return Stock(

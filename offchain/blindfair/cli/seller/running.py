@@ -1,10 +1,11 @@
 """What the seller's commands do."""
 
 import math
+import signal
 from pathlib import Path
 
 from blindfair.chain.costs import COMMIT, gas_price
-from blindfair.cli.addresses import parse_address
+from blindfair.cli.addresses import check_payee, parse_address
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
@@ -27,6 +28,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     """
     options.check(records)
     settings = begun_settings(ROLE, begun, options.to_document())
+    check_payee(options.policy().pay_to, "--pay-to", settings.deployment.address)
     settings = begin(begun.directory, settings, {RECORDS: records.read_bytes()})
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.seller.opened import opened_seller
@@ -46,8 +48,9 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         output.document(listing_document(seller.manifest))
 
 
-def run_serve(resumed: Resumed, poll: float, output: Output) -> None:
-    """Take the seller's turns until interrupted, then say where it stands. Raises what opening the directory raises."""
+def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool = False) -> None:
+    """Take the seller's turns until interrupted or terminated, with `ends_idle` until no order is open either, then say
+    where it stands. Raises what opening the directory raises."""
     settings = resumed_settings(ROLE, resumed)
     from blindfair.agents.waiting import Waiting
     from blindfair.cli.seller.opened import opened_seller
@@ -58,12 +61,17 @@ def run_serve(resumed: Resumed, poll: float, output: Output) -> None:
         def turn() -> None:
             while seller.step():
                 pass
+            if ends_idle and seller.waiting is None and seller.idle:
+                return
             raise seller.waiting or Waiting("no buyer asks anything now")
 
-        screen.lines.item("serves", f"listing 0x{seller.listing.hex()} as {seller.address}; Ctrl-C ends it")
         try:
+            # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            screen.lines.item("serves", f"listing 0x{seller.listing.hex()} as {seller.address}; Ctrl-C ends it")
             # Whatever the trouble with one order is, the others go on: its owner reads of it.
             Turns(screen, poll, patience=math.inf, bears=BlindfairError).until(turn)
+            screen.still()
         except KeyboardInterrupt:
             screen.still()
             screen.lines.item("", "stopped; the same command goes on where it was")
@@ -78,12 +86,9 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
     settings = resumed_settings(ROLE, resumed)
     options = ListingOptions.from_document(settings.options)
     target = parse_address(to) if to is not None else options.policy().pay_to
-    from blindfair.agents.withdrawing import withdraw_by_hand
+    from blindfair.cli.party.withdrawing import bring_home
     from blindfair.cli.seller.opened import opened_seller
 
     with Screen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
-        whose, token = target or seller.address, options.prices.token
-        withdrawn = Turns(screen).until(lambda: withdraw_by_hand(seller, seller.offers.values(), token, whose))
-        screen.still()
-        output.lines.item("money", "the free balance was withdrawn" if withdrawn else "nothing is left in the contract")
+        withdrawn = bring_home(seller, seller.offers.values(), options.prices.token, target, screen, output)
     tell_standing(resumed.directory, settings, output, withdrawn=withdrawn)
