@@ -79,3 +79,14 @@ def test_a_selection_that_cuts_a_group_is_neither_drawn_from_nor_parted() -> Non
 def test_what_is_no_policy_has_no_units() -> None:
     with pytest.raises(InvalidListing):
         Units.named("top-of-budget", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "called", "total"),
+    [("per-record", "record", False), ("per-group-2", "group", False), ("total", "group", True)],
+)
+def test_units_are_called_what_they_are(name: str, called: str, total: bool) -> None:
+    """Also where all records of a listing are one group by chance: that group can be drawn."""
+    for records in (1, 2, 9):
+        units = Units.named(name, records)
+        assert (units.name, units.is_total) == (called, total)
