@@ -15,6 +15,7 @@ from blindfair.agents.answers import Answers
 from blindfair.agents.buyer_checks import audit_openings, check_evaluation, ordered_parts
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evidence import keep_evidence
+from blindfair.agents.opened_labels import check_opened_labels
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.policy import BuyerPolicy
@@ -170,7 +171,7 @@ class Buyer(Agent):
                 return Outcome("NoOrder", "; ".join(choice.reasons))
             selected, selection = self._select(evaluated, choice)
             parts = self._audit(evaluated, selected, selection)
-            self._purchase = Purchase(self, self._answers, self.policy, evaluated, selected, parts)
+            self._purchase = Purchase(self, self._answers, self.policy, self._valuer, evaluated, selected, parts)
         return self._purchase.complete()
 
     # --- the line, one by one --------------------------------------------------------------------------------------
@@ -313,6 +314,7 @@ class Buyer(Agent):
                     self.tell("audit", NOT_AUDITED)
             elif self.journal.intent("audited") is None:
                 report = audit_openings(evaluated, selection, openings)
+                check_opened_labels(self._valuer, evaluated, openings)
                 self.journal.note("audited", json.dumps(asdict(report)))
                 self.tell("audit", f"recomputes {len(openings.opened)} opened records: all agree")
         except BEFORE_PAYMENT as error:

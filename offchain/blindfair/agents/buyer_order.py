@@ -10,10 +10,12 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.buyer_checks import audit_sample, wrong_records
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evidence import keep_evidence
+from blindfair.agents.opened_labels import check_bought_labels
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.paying import accepting, is_of_the_token, takes_permits
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.valuer import Valuer
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
 from blindfair.chain.costs import ACCEPT, dispute_gas
@@ -50,11 +52,13 @@ class BuyerOrder:
         ciphertexts: tuple[bytes, ...],
         *,
         policy: BuyerPolicy,
+        valuer: Valuer,
         means: Wei,
     ) -> None:
         """`means` must be there before paying: the price, and that of what is to be ordered afterwards."""
         self._buyer = buyer
         self._policy = policy
+        self._valuer = valuer
         self._means = means
         self._evaluated = evaluated
         self._part = part
@@ -240,6 +244,7 @@ class BuyerOrder:
         if self._part.name is PartName.SAMPLE:
             try:
                 report = audit_sample(self._evaluated, self._part, opened)
+                check_bought_labels(self._valuer, self._evaluated, self._part.records, opened)
             except (AuditError, CommitmentError, ScoringError) as error:
                 self._keep({"error": error.name, "text": str(error), "key": key.hex()})
                 raise
