@@ -22,7 +22,7 @@ FALSE_ALARM = 1e-3
 """How often records of which the claim is right within the tolerance are refused, at most."""
 
 _ERRORS = 3.29
-"""Standard errors that a normal number lies under its mean by with a chance of `FALSE_ALARM / 2`."""
+"""Standard errors that a normal number lies under its mean by with a chance of half `FALSE_ALARM`."""
 
 
 def check_opened_labels(scores: Floats, claimed: float, right: Scored, wrong: Scored) -> None:
@@ -30,11 +30,11 @@ def check_opened_labels(scores: Floats, claimed: float, right: Scored, wrong: Sc
 
     A record speaks for its label where its score is likelier among the trusted records as they are than with the other
     label (`calibrate`). That holds for a part `a` of right and `b` of wrong labels, as trusted records show, so that of
-    the opened ones `p = c a + (1 - c) b` should, with `c` the claim less `TOLERANCE`. If `c` is right, `p` estimated
-    from `m` trusted records and from a claim made of `n` scores lies more than 3.29 standard errors too high with a
-    chance of about `FALSE_ALARM / 2`; and at most `k` of `n` records speak for their labels, where each does with a
-    chance of `p`, with a chance of `exp(-n KL(k / n, p))` at most (Chernoff 1952): under `FALSE_ALARM / 2` it is
-    refused.
+    the opened ones `p = c a + (1 - c) b` should, with `c` the claim less `TOLERANCE`. They are refused where so few of
+    `n` do that two bounds are passed: of the binomial distribution alone, whose tail up to `k` of `n` is at most
+    `exp(-n KL(k / n, p))` (Chernoff 1952), under `FALSE_ALARM`; and 3.29 standard errors, with those of `p`, which is
+    estimated from `m` trusted records, and of the claim, made of `n` scores. The first holds for few records, where
+    errors are not normal.
 
     `scores` are in the unit of the trusted ones. Where right and wrong labels score alike, nothing is found. Raises
     GroupsMislead, OfferTooSmall for no records or too few trusted ones, ShapeMismatch.
@@ -56,9 +56,11 @@ def check_opened_labels(scores: Floats, claimed: float, right: Scored, wrong: Sc
     gap = float(right.scores.mean() - wrong.scores.mean())
     of_parts = (least**2 * a * (1 - a) + (1 - least) ** 2 * b * (1 - b)) / len(right)
     of_claim = (told / gap) ** 2 * float(right.scores.var() + wrong.scores.var()) / 2
-    error = math.sqrt(of_parts + of_claim * (1 / scores.size + 1 / len(right)))
-    expected = least * a + (1 - least) * b - _ERRORS * error
-    if found < expected and scores.size * _divergence(found, expected) > math.log(2 / FALSE_ALARM):
+    expected = least * a + (1 - least) * b
+    variance = expected * (1 - expected) / scores.size + of_parts + of_claim * (1 / scores.size + 1 / len(right))
+    if found < expected - _ERRORS * math.sqrt(variance) and scores.size * _divergence(found, expected) > -math.log(
+        FALSE_ALARM
+    ):
         raise GroupsMislead(
             "The groups' scores said that more labels are right than the opened records show one by one",
             expected=f"a share of {claimed:.2f}",
