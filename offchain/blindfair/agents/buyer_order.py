@@ -20,12 +20,14 @@ from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
 from blindfair.chain.costs import ACCEPT, dispute_gas
 from blindfair.chain.exchange import Call
+from blindfair.protocol.audit import check_duplicates
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, open_delivery, verify_fault
 from blindfair.protocol.errors import (
     AuditError,
     CommitmentError,
     ContractReverted,
+    DuplicatesOpened,
     ScoresDisagree,
     ScoringError,
 )
@@ -240,7 +242,10 @@ class BuyerOrder:
         return None
 
     def _judge(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
-        """Whether the scores are those of the records. Raises AuditError, CommitmentError, ScoringError."""
+        """Whether the scores are those of the records, and of groups no record is there twice.
+
+        Raises AuditError, CommitmentError, ScoringError.
+        """
         if self._part.name is PartName.SAMPLE:
             try:
                 report = audit_sample(self._evaluated, self._part, opened)
@@ -255,6 +260,24 @@ class BuyerOrder:
         if wrong:
             self._keep({"mismatched_records": wrong, "key": key.hex()})
             raise ScoresDisagree("Scores of delivered records do not hold", found=f"{len(wrong)} of {len(opened)}")
+        self._check_copies(opened, key)
+
+    def _check_copies(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
+        """Of records that are scored in groups none is there twice among all that were bought, the sample with them.
+
+        An audit sees copies only where it draws both; one of single records with equal scores is bought once, but the
+        scores of groups do not show what is in two of them. Raises DuplicatesOpened.
+        """
+        if self._evaluated.units.size == 1:
+            return
+        sample = self._buyer.journal.get(step_of("bought", PartName.SAMPLE))
+        bought = dict(cbor2.loads(sample)) if sample is not None else {}
+        bought.update(zip(self._part.records, opened, strict=True))
+        try:
+            check_duplicates(dict(sorted(bought.items())))
+        except DuplicatesOpened as error:
+            self._keep({"error": error.name, "text": str(error), "key": key.hex()})
+            raise
 
     def _keep(self, finding: dict[str, object]) -> None:
         keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)
