@@ -1,4 +1,4 @@
-"""Parties whose listing is scored in groups of seven records, or as a whole (PROTOCOL 4.5)."""
+"""Parties whose listing is scored in groups of nine records, or as a whole (PROTOCOL 4.5)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,13 +14,13 @@ from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import decode_row
 
-SIZE = 7
-"""Does not divide the 120 records: the last of 18 groups has one."""
+SIZE = 9
+"""Does not divide the 120 records: the last of 14 groups has three."""
 
-GROUPS = 18
-CHOSEN = (1, 4, 9, 12, 17)
+GROUPS = 14
+CHOSEN = (1, 4, 9, 12, 13)
 AUDITED = 2
-"""Of the five groups, 29 records, of which the listing opens 14 for nothing."""
+"""Of the five groups, 39 records, of which the listing opens 19 for nothing."""
 
 SCALE = 40.0
 
@@ -42,10 +42,10 @@ def valuer(disclosure: str, records: Sequence[RecordIndex], **changes: Any) -> H
 
 
 def grouping(world: World, **changes: Any) -> Parties:
-    """Parties at a listing that offers groups of seven alone."""
+    """Parties at a listing that offers groups of nine alone."""
     usual: dict[str, Any] = {
-        "goods": stock(disclosures=("per-group-7",)),
-        "valuer": valuer("per-group-7", SELECTED),
+        "goods": stock(disclosures=("per-group-9",)),
+        "valuer": valuer("per-group-9", SELECTED),
         "buyer_policy": POLICY,
     }
     return make_parties(world, **(usual | changes))

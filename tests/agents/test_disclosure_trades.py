@@ -151,7 +151,7 @@ def test_a_trade_of_the_whole_listing_by_one_score(world: World) -> None:
 
 def test_exponents_are_those_of_groups(world: World) -> None:
     """Sums that differ by more than twelve bits hold: a scale at which most rows would be clipped."""
-    parties = grouping(world, valuer=valuer("per-group-7", SELECTED, row_scale=40_000.0, exponent_bits=4))
+    parties = grouping(world, valuer=valuer("per-group-9", SELECTED, row_scale=40_000.0, exponent_bits=4))
     parties.run(lambda: parties.buyer.audited_rows == AUDITED)
     evaluated = parties.buyer.review()
     assert len(evaluated.exponents) == GROUPS
@@ -305,7 +305,7 @@ def test_a_selection_that_cuts_a_group_is_refused_and_opens_nothing(
 
 
 def test_a_buyer_does_not_choose_a_part_of_a_group(world: World) -> None:
-    parties = grouping(world, valuer=valuer("per-group-7", SELECTED[1:]))
+    parties = grouping(world, valuer=valuer("per-group-9", SELECTED[1:]))
     parties.world.run(*parties.both, until=lambda: parties.buyer.outcome is not None)
     assert ended_before_payment(parties).error == "FieldMismatch"
     assert "selection" not in parties.buyer.sizes()
@@ -323,12 +323,12 @@ def test_a_policy_that_is_not_offered_is_refused_by_name(answered: Parties, othe
 def test_a_buyer_does_not_ask_for_what_is_not_offered(answered: Parties) -> None:
     manifest = answered.seller.manifest
     question = HandValuer().question(manifest)
-    with pytest.raises(FieldMismatch, match="per-group-7"):
+    with pytest.raises(FieldMismatch, match="per-group-9"):
         ask(question, manifest, buyer=answered.buyer.address, buyer_hpke=bytes(32), expiry=Timestamp(1))
 
 
 def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_the_budget(world: World) -> None:
-    goods = stock(disclosures=("per-group-7", "total"), disclosed_bits=32 * (GROUPS + 1) + 2 * CLIPPED_SHARE_BITS)
+    goods = stock(disclosures=("per-group-9", "total"), disclosed_bits=32 * (GROUPS + 1) + 2 * CLIPPED_SHARE_BITS)
     parties = grouping(world, goods=goods)
     world.run(*parties.both, until=lambda: "selection" in parties.buyer.sizes())
     request = parties.buyer.mail.stored("message:request")[1]
@@ -347,6 +347,29 @@ def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_th
     assert "BudgetExhausted" in third.outcome.reason
     second.close()
     third.close()
+
+
+@pytest.mark.parametrize(
+    ("audited", "share", "asks"),
+    [(7, 0.5, False), (6, 0.5, True), (14, 1.0, True), (1, 0.0, True), (7, 0.0, False)],
+)
+def test_no_evaluation_is_spent_on_a_listing_that_is_too_small_for_the_audit(
+    world: World, audited: int, share: float, asks: bool
+) -> None:
+    """14 groups, of which the last is short: as many as are opened for nothing, or half of them bought as a sample."""
+    parties = grouping(
+        world,
+        goods=stock(disclosures=("per-group-9",), opened_share=share, opened_records=OFFERED),
+        buyer_policy=replace(POLICY, audit_rows=audited, budget=Wei(OFFERED * PER_RECORD)),
+        valuer=valuer("per-group-9", ALL[: 13 * SIZE]),
+    )
+    world.run(*parties.both, until=lambda: parties.buyer.outcome is not None or "selection" in parties.buyer.sizes())
+    assert ("request" in parties.buyer.sizes(), spent_budget(parties.seller.journal)[0]) == (asks, int(asks))
+    if not asks:
+        outcome = ended_before_payment(parties)
+        assert outcome.error == "OfferTooSmall"
+        assert f"at least {audited} groups opened" in outcome.reason
+        assert "nothing was asked" in outcome.reason
 
 
 # --- what is listed ---
@@ -374,7 +397,24 @@ def test_copies_are_not_put_into_groups() -> None:
     copies = (*RECORDS[:10], RECORDS[3])
     assert stock(copies).records == copies
     with pytest.raises(InvalidListing, match="copies"):
-        stock(copies, disclosures=("per-record", "per-group-2"))
+        stock(copies, disclosures=("per-record", "per-group-3"))
+
+
+@pytest.mark.parametrize(("size", "near"), [(7, "6 or 8"), (17, "16 or 18"), (119, "118 or 120")])
+def test_a_last_group_of_one_record_is_not_offered(size: int, near: str) -> None:
+    """Its score would be the record's own, which groups are to hide."""
+    for beside in ((), ("per-record",), ("total",)):
+        with pytest.raises(InvalidListing, match=f"take {near}, or offer per-record") as caught:
+            stock(disclosures=(f"per-group-{size}", *beside))
+        assert caught.value.found == f"{OFFERED} records in groups of {size}"
+    for other in near.split(" or "):
+        assert stock(disclosures=(f"per-group-{other}",))
+
+
+def test_of_three_records_only_all_together_are_no_record_alone() -> None:
+    with pytest.raises(InvalidListing, match="take 3, or offer"):
+        stock(RECORDS[:3], disclosures=("per-group-2",))
+    assert stock(RECORDS[:3], disclosures=("per-group-3",)).terms.disclosures == ("per-group-3",)
 
 
 @pytest.mark.parametrize("name", ["per-group-1", "top-of-budget", "per group 7"])

@@ -139,6 +139,11 @@ class HandValuer:
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
         return Choice(self.records, self.price, ("chosen by hand",), {})
 
+    def check_opened(
+        self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
+    ) -> None:
+        """It reads nothing from scores."""
+
 
 SELLER_POLICY = SellerPolicy()
 BUYER_POLICY = BuyerPolicy(budget=Wei(2 * PRICE), audit_rows=AUDITED)

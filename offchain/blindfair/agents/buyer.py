@@ -15,6 +15,7 @@ from blindfair.agents.answers import Answers
 from blindfair.agents.buyer_checks import audit_openings, check_evaluation, ordered_parts
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evidence import keep_evidence
+from blindfair.agents.opened_labels import check_opened_labels
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.policy import BuyerPolicy
@@ -42,6 +43,7 @@ from blindfair.protocol.errors import (
     UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest
+from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
     Inquiry,
     Listing,
@@ -54,6 +56,7 @@ from blindfair.protocol.messages import (
 from blindfair.protocol.parts import Part, PartName, free_units
 from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Timestamp, Wei
 from blindfair.protocol.sealing import check_sealing_key
+from blindfair.protocol.units import Units
 
 BEFORE_PAYMENT = (MessageError, CommitmentError, ScoringError, AuditError, OfferRejected, OfferTooSmall)
 """Errors that end a trade, or what is left of it after the sample: no order is open, so ending is safe."""
@@ -170,7 +173,7 @@ class Buyer(Agent):
                 return Outcome("NoOrder", "; ".join(choice.reasons))
             selected, selection = self._select(evaluated, choice)
             parts = self._audit(evaluated, selected, selection)
-            self._purchase = Purchase(self, self._answers, self.policy, evaluated, selected, parts)
+            self._purchase = Purchase(self, self._answers, self.policy, self._valuer, evaluated, selected, parts)
         return self._purchase.complete()
 
     # --- the line, one by one --------------------------------------------------------------------------------------
@@ -220,9 +223,10 @@ class Buyer(Agent):
         """A new request, with all that was drawn for it on the disk first.
 
         Runs again only if the process died before the request was in the journal. Nobody saw that one, and its keys are
-        replaced.
+        replaced. Raises OfferTooSmall, before anything is drawn, where no purchase from the listing could be audited.
         """
         question = self._valuer.question(listing.manifest)
+        self._check_auditable(listing.manifest, Units.named(question.disclosure, listing.manifest.record_count))
         for note in question.notes:
             self.tell("question", note)
         request, private = ask(
@@ -268,22 +272,41 @@ class Buyer(Agent):
             buyer_random=self._private().random,
             token=self.policy.token,
             price=choice.price,
-            audit_rows=self._rows_to_audit(evaluated, choice.records),
+            audit_rows=self._rows_to_audit(evaluated.listing.manifest, evaluated.units, choice.records),
             records=choice.records,
         )
         key = evaluated.listing.manifest.seller_hpke
         return self.mail.send("selection", self.seller, lambda: selection, key), selection
 
-    def _rows_to_audit(self, evaluated: Evaluated, records: tuple[RecordIndex, ...]) -> int:
+    def _check_auditable(self, manifest: Manifest, units: Units) -> None:
+        """That there is a selection large enough for the audit, before an evaluation is spent on none.
+
+        All records are the largest; without a short last group there is one unit fewer to audit. Raises OfferTooSmall.
+        """
+        everything = units.members(range(units.count))
+        whole = everything[: len(everything) // units.size * units.size]
+        try:
+            self._rows_to_audit(manifest, units, everything)
+        except OfferTooSmall as error:
+            try:
+                self._rows_to_audit(manifest, units, whole)
+            except OfferTooSmall:
+                raise OfferTooSmall(
+                    "The listing is too small for the audit, whatever is chosen of it: nothing was asked",
+                    expected=error.expected,
+                    found=error.found,
+                    hint="audit fewer rows, or let a larger part be bought as the sample",
+                ) from error
+
+    def _rows_to_audit(self, manifest: Manifest, units: Units, records: tuple[RecordIndex, ...]) -> int:
         """As many units as are opened for nothing where those are enough, else a sample to be bought (PROTOCOL 5.6).
 
         None where one score is of all records: the buyer that asked for that knew (PROTOCOL 5.5).
         """
-        units = evaluated.units
         selected = len(units.of(records))
         if units.is_total:
             return 0
-        opened = free_units(evaluated.listing.manifest.terms, len(records), units)
+        opened = free_units(manifest.terms, len(records), units)
         if opened >= min(self.policy.fewest_audit_rows, selected):
             return min(self.policy.audit_rows, opened)
         sample = min(self.policy.audit_rows, int(self.policy.most_sample_share * len(records)) // units.size)
@@ -314,6 +337,7 @@ class Buyer(Agent):
                     self.tell("audit", NOT_AUDITED)
             elif self.journal.intent("audited") is None:
                 report = audit_openings(evaluated, selection, openings)
+                check_opened_labels(self._valuer, evaluated, openings)
                 self.journal.note("audited", json.dumps(asdict(report)))
                 self.tell("audit", f"recomputes {len(openings.opened)} opened records: all agree")
         except BEFORE_PAYMENT as error:

@@ -111,7 +111,7 @@ def audit_openings(evaluated: Evaluated, selection: Selection, openings: Opening
         raise FieldMismatch(
             "Other records were opened than were drawn", expected=len(expected), found=len(openings.opened)
         )
-    records = [_opened_record(evaluated, item) for item in openings.opened]
+    records = [opened_record(evaluated, item) for item in openings.opened]
     committed = [
         _opened_row(evaluated, unit, items)
         for unit, items in zip(drawn, units.parted(drawn, openings.opened), strict=True)
@@ -176,7 +176,11 @@ def recompute_rows(evaluated: Evaluated, compared: Sequence[int], records: Seque
     return quantise_rows(rows, request.row_scale, request.exponent_bits, claimed)
 
 
-def _opened_record(evaluated: Evaluated, item: OpenedRecord) -> bytes:
+def opened_record(evaluated: Evaluated, item: OpenedRecord) -> bytes:
+    """The canonical bytes of an opened record whose chunks are the committed ones.
+
+    Raises FieldMismatch, PathInvalid, MalformedChunk, MalformedRecord.
+    """
     manifest = evaluated.listing.manifest
     chunks = chunk_range(manifest.first_chunks, manifest.chunk_count, item.record)
     if len(chunks) != len(item.chunks):

@@ -10,20 +10,24 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.buyer_checks import audit_sample, wrong_records
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evidence import keep_evidence
+from blindfair.agents.opened_labels import check_bought_labels
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.paying import accepting, is_of_the_token, takes_permits
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.valuer import Valuer
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
 from blindfair.chain.costs import ACCEPT, dispute_gas
 from blindfair.chain.exchange import Call
+from blindfair.protocol.audit import check_duplicates
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, open_delivery, verify_fault
 from blindfair.protocol.errors import (
     AuditError,
     CommitmentError,
     ContractReverted,
+    DuplicatesOpened,
     ScoresDisagree,
     ScoringError,
 )
@@ -50,11 +54,13 @@ class BuyerOrder:
         ciphertexts: tuple[bytes, ...],
         *,
         policy: BuyerPolicy,
+        valuer: Valuer,
         means: Wei,
     ) -> None:
         """`means` must be there before paying: the price, and that of what is to be ordered afterwards."""
         self._buyer = buyer
         self._policy = policy
+        self._valuer = valuer
         self._means = means
         self._evaluated = evaluated
         self._part = part
@@ -236,10 +242,14 @@ class BuyerOrder:
         return None
 
     def _judge(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
-        """Whether the scores are those of the records. Raises AuditError, CommitmentError, ScoringError."""
+        """Whether the scores are those of the records, and of groups no record is there twice.
+
+        Raises AuditError, CommitmentError, ScoringError.
+        """
         if self._part.name is PartName.SAMPLE:
             try:
                 report = audit_sample(self._evaluated, self._part, opened)
+                check_bought_labels(self._valuer, self._evaluated, self._part.records, opened)
             except (AuditError, CommitmentError, ScoringError) as error:
                 self._keep({"error": error.name, "text": str(error), "key": key.hex()})
                 raise
@@ -250,6 +260,24 @@ class BuyerOrder:
         if wrong:
             self._keep({"mismatched_records": wrong, "key": key.hex()})
             raise ScoresDisagree("Scores of delivered records do not hold", found=f"{len(wrong)} of {len(opened)}")
+        self._check_copies(opened, key)
+
+    def _check_copies(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
+        """Of records that are scored in groups none is there twice among all that were bought, the sample with them.
+
+        An audit sees copies only where it draws both; one of single records with equal scores is bought once, but the
+        scores of groups do not show what is in two of them. Raises DuplicatesOpened.
+        """
+        if self._evaluated.units.size == 1:
+            return
+        sample = self._buyer.journal.get(step_of("bought", PartName.SAMPLE))
+        bought = dict(cbor2.loads(sample)) if sample is not None else {}
+        bought.update(zip(self._part.records, opened, strict=True))
+        try:
+            check_duplicates(dict(sorted(bought.items())))
+        except DuplicatesOpened as error:
+            self._keep({"error": error.name, "text": str(error), "key": key.hex()})
+            raise
 
     def _keep(self, finding: dict[str, object]) -> None:
         keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)

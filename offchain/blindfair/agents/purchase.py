@@ -8,6 +8,7 @@ from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.valuer import Valuer
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.protocol.messages import Agreement, Delivery
 from blindfair.protocol.parts import Part, PartName
@@ -22,6 +23,7 @@ class Purchase:
         buyer: Agent,
         answers: Answers,
         policy: BuyerPolicy,
+        valuer: Valuer,
         evaluated: Evaluated,
         selected: Digest,
         parts: tuple[Part, ...],
@@ -30,6 +32,7 @@ class Purchase:
         self._buyer = buyer
         self._answers = answers
         self._policy = policy
+        self._valuer = valuer
         self._evaluated = evaluated
         self._selected = selected
         self._parts = parts
@@ -86,6 +89,7 @@ class Purchase:
             delivery,
             ciphertexts,
             policy=self._policy,
+            valuer=self._valuer,
             means=Wei(sum(each.price for each in still)),
         )
 

@@ -32,7 +32,8 @@ class Stock:
     """The manifest's contents that are not computed; `records` are canonical bytes.
 
     Raises InvalidListing for a disclosure policy that is none, for groups of two sizes that tell more together than
-    either (docs/disclosure.md), and for groups of records that have copies among them: an audit refuses copies.
+    either (docs/disclosure.md), for groups whose last is one record alone, and for groups of records that have copies
+    among them: an audit refuses copies.
     """
 
     name: str
@@ -55,6 +56,14 @@ class Stock:
                     expected="sizes of which the smaller divides the larger",
                     found=f"{smaller} and {larger}",
                     hint="offer one of them alone",
+                )
+        for size in sizes:
+            if 1 < size < n and n % size == 1:
+                raise InvalidListing(
+                    "The last group would be one record, and the record's own score told",
+                    expected="groups of 2 records or more",
+                    found=f"{n} records in groups of {size}",
+                    hint=f"take {_near(size, n)}, or offer per-record if a record may be scored alone",
                 )
         if sizes[-1:] > [1] and len(set(self.records)) < n:
             copies = copies_of(self.records)
@@ -98,3 +107,12 @@ class Stock:
             seller_hpke=seller_hpke,
             terms=self.terms,
         )
+
+
+def _near(size: int, records: int) -> str:
+    """The sizes next to one that leave no record alone."""
+    fits = [other for other in range(2, records + 1) if records % other != 1]
+    smaller = [other for other in fits if other < size][-1:]
+    return " or ".join(
+        str(other) for other in (*smaller, *(other for other in fits if other > size))[: len(smaller) + 1]
+    )

@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 from blindfair.agents.valuer import Choice, Question
 from blindfair.blind.parameters import exact_sets
+from blindfair.influence.arrays import Floats, Integers
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.groups import assess_groups, group_trust
 from blindfair.pricing.learners import Learner
+from blindfair.pricing.opened import check_opened_labels
 from blindfair.pricing.selection import Method, distinct_records, select
-from blindfair.pricing.trust import calibrated_trust
+from blindfair.pricing.trust import Trust, calibrated_trust
 from blindfair.pricing.valuation import Valuation, prepare_valuation
 from blindfair.pricing.worth import Worth, assess
 from blindfair.protocol.errors import FieldMismatch
@@ -136,10 +138,7 @@ class TabularValuer:
     def _choose_groups(self, scores: NDArray[np.int64], manifest: Manifest, units: Units, budget: Wei) -> Choice:
         """Groups are judged by the mean score of their records, and each record of one costs the same."""
         valuation = self.valuation(manifest)
-        candidates = distinct_records(scores)
-        sizes = np.array([len(units.members([unit])) for unit in candidates.tolist()], dtype=np.int64)
-        means = valuation.read(scores[:, candidates]).scores / sizes
-        trust = group_trust(means, sizes, valuation.right.scores, valuation.wrong.scores)
+        candidates, sizes, means, trust = self._judged(scores, manifest, units)
         efficacy = trust.weights if self._method is Method.TRUST else means
         rng = self._random(_CHOICE)
         chosen = select(self._method, candidates, efficacy, self._pricing, budget, rng, sizes=sizes)
@@ -156,6 +155,30 @@ class TabularValuer:
             good_record_value=self._good_record_value,
         )
         return self._choice(valuation, worth, units.members(chosen.records), units.count - candidates.size)
+
+    def _judged(
+        self, scores: NDArray[np.int64], manifest: Manifest, units: Units
+    ) -> tuple[Integers, Integers, Floats, Trust]:
+        """The groups that may be bought: their numbers, sizes, mean scores, and the trust in them."""
+        valuation = self.valuation(manifest)
+        candidates = distinct_records(scores)
+        sizes = np.array([len(units.members([unit])) for unit in candidates.tolist()], dtype=np.int64)
+        means = valuation.read(scores[:, candidates]).scores / sizes
+        return candidates, sizes, means, group_trust(means, sizes, valuation.right.scores, valuation.wrong.scores)
+
+    def check_opened(
+        self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
+    ) -> None:
+        """See `Valuer`: of groups, whether as many labels are right as was read from their scores; each record's own
+        score has told that before. Raises GroupsMislead."""
+        asked = self._units(manifest)
+        if asked.size == 1:
+            return
+        candidates, sizes, _, trust = self._judged(scores, manifest, asked)
+        places = np.searchsorted(candidates, np.array(units, dtype=np.int64))
+        claimed = float(np.average(trust.clean[places], weights=sizes[places]))
+        valuation = self.valuation(manifest)
+        check_opened_labels(valuation.record_scores(records), claimed, valuation.right, valuation.wrong)
 
     def _choice(self, valuation: Valuation, worth: Worth, records: tuple[RecordIndex, ...], copies: int) -> Choice:
         buys = worth.advises_buying

@@ -3,6 +3,7 @@
 The agent moves messages and money and knows no model; a valuer knows models and moves nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
+from blindfair.protocol.records import Row
 from blindfair.protocol.terms import PER_RECORD
 
 
@@ -61,4 +63,11 @@ class Valuer(Protocol):
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
         """What to buy, given `n_queries x n` integer scores, positive = helpful, of the records or of the groups that
         the question asked for. Groups are bought whole. Asked once for each trade."""
+        ...
+
+    def check_opened(
+        self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
+    ) -> None:
+        """Whether `records`, all those of these units of the choice, are what their scores were taken to say; `scores`
+        are those that the choice was made by. Raises AuditError where they are not: no more of it is paid then."""
         ...

@@ -1,9 +1,11 @@
 """What the score of a group says of its records (PROTOCOL 4.5): which share of their labels is right.
 
 A group's score is the sum of its records'. Of its own records the buyer knows the mean score `R` of right labels and
-`W` of wrong ones, so that of a group of mean score `s` a share of about `(s - W) / (R - W)` is right. That needs no
-assumption on how scores are spread, and says nothing of any one record; nor can classes that are more frequent in the
-offer than with the buyer be told from wrong labels. Not here: trust in single records (`trust`), and the choice
+`W` of wrong ones, so that of a group of mean score `s` a share of about `(s - W) / (R - W)` is right. That assumes that
+right labels of the offer score `R` on average and wrong ones `W`: a seller that puts one record far from all others
+into each group, with a label that fits, sells any labels beside it as right. Whether the sums misled is seen when
+records are opened (`opened`). Nothing is said of any one record; nor can classes that are more frequent in the offer
+than with the buyer be told from wrong labels. Not here: trust in single records (`trust`), and the choice
 (`selection`).
 """
 

@@ -67,6 +67,11 @@ class Valuation:
             rows = np.vstack(list(group_rows([rows], self.group_size)))
         return self.rounding.apply(rows).scores(self.queries)
 
+    def record_scores(self, records: Sequence[Row]) -> Floats:
+        """Real scores of `n` records that the buyer sees, each alone also where groups are scored, in the unit of
+        `right`; not rounded, as a row of one record would be."""
+        return self.model.rows(records, self.projection) @ self.real_query
+
     def read(self, scores: Integers) -> Scored:
         """`m x n` integer scores as real scores and sides. Raises ShapeMismatch for another number of queries."""
         if scores.ndim != 2 or len(scores) != len(self.queries):

@@ -1,6 +1,6 @@
 """A buyer with a table whose price hangs on the listing: what it offers for a record is known once the manifest is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Wei
+from blindfair.protocol.records import Row
 
 
 class ListingValuer:
@@ -60,6 +61,12 @@ class ListingValuer:
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
         """See `Valuer`."""
         return self._valuer(manifest).choose(scores, manifest, budget)
+
+    def check_opened(
+        self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
+    ) -> None:
+        """See `Valuer`."""
+        self._valuer(manifest).check_opened(units, records, scores, manifest)
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, of records or of groups, in nats; positive = helpful."""

@@ -15,6 +15,7 @@ The exit code of an error is stable: scripts may rely on it. A test holds the co
 from blindfair.protocol.errors.audit import (
     AuditError,
     DuplicatesOpened,
+    GroupsMislead,
     NoOpenings,
     RowsDisagree,
     ScoresDisagree,
@@ -110,6 +111,7 @@ __all__ = [
     "FileChanged",
     "FileMissing",
     "ForbiddenTransition",
+    "GroupsMislead",
     "InputError",
     "InsecureStore",
     "InsufficientFunds",

@@ -33,3 +33,9 @@ class NoOpenings(AuditError):
     """The seller did not open the drawn records in time."""
 
     exit_code = 74
+
+
+class GroupsMislead(AuditError):
+    """Fewer labels of the opened records are right, one by one, than the scores of their groups said."""
+
+    exit_code = 75
