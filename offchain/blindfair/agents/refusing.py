@@ -3,10 +3,13 @@
 import contextlib
 
 from blindfair.agents.agent import Agent
-from blindfair.protocol.errors import BlindfairError, BudgetExhausted, MalformedMessage
+from blindfair.protocol.errors import BlindfairError, BudgetExhausted, MalformedMessage, MessageError, ScoringError
 from blindfair.protocol.messages import Envelope, Message, Refusal, Request
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.sealing import check_sealing_key
+
+TOLD = (MessageError, ScoringError)
+"""Errors that are about what the counterparty sent, and are told to it. All others are the owner's to see to."""
 
 
 class Refusing:

@@ -20,7 +20,7 @@ from blindfair.agents.opening import open_units
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.progress import Progress
-from blindfair.agents.refusing import Refusing
+from blindfair.agents.refusing import TOLD, Refusing
 from blindfair.agents.row_store import RowStore
 from blindfair.agents.rows import estimate_rows
 from blindfair.agents.scoring import Scoring
@@ -43,9 +43,7 @@ from blindfair.protocol.errors import (
     Expired,
     FieldMismatch,
     JournalDamaged,
-    MessageError,
     MessageTooLarge,
-    ScoringError,
     Undeliverable,
     UnexpectedMessage,
 )
@@ -81,9 +79,6 @@ from blindfair.protocol.quantities import (
 )
 from blindfair.protocol.sealing import delivery_info, seal
 from blindfair.protocol.units import Units
-
-TOLD = (MessageError, ScoringError)
-"""Errors that are about what the counterparty sent, and are told to it. All others are the owner's to see to."""
 
 
 class Seller(Agent):
