@@ -52,13 +52,13 @@ def test_the_bond_of_the_rest_is_kept_while_the_sample_is_sold(world: World) -> 
 
 def test_room_for_a_rest_that_nobody_orders_is_given_up_and_the_rest_with_it(at: Callable[[str], World]) -> None:
     parties = make_parties(at("replied"), seller_policy=TIGHT, buyer_policy=POLICY)
-    world, orders = parties.world, parties.seller._orders
+    world, bonds = parties.world, parties.seller._bonds
     world.run(*parties.both, until=lambda: states(parties) == {"sample": OrderState.RELEASED})
     world.run(parties.seller, until=lambda: parties.seller.ending == "Released")
     with pytest.raises(BudgetExhausted):
-        orders.bonds.check_bond(ETHER, Wei(BOND - REST_BOND + 1))
+        bonds.check_bond(ETHER, Wei(BOND - REST_BOND + 1))
     world.chain.advance(Seconds(SELLER_POLICY.agreement_validity + 1))
-    orders.bonds.check_bond(ETHER, TIGHT.most_bonds)
+    bonds.check_bond(ETHER, TIGHT.most_bonds)
     parties.run(lambda: parties.buyer.outcome is not None)
     assert (ended(parties).final, ended(parties).error) == ("Released", "Refused")
     assert "Expired" in ended(parties).reason

@@ -24,7 +24,9 @@ from blindfair.agents.refusing import TOLD, Refusing
 from blindfair.agents.row_store import RowStore
 from blindfair.agents.rows import estimate_rows
 from blindfair.agents.scoring import Scoring
+from blindfair.agents.seller_bonds import SellerBonds
 from blindfair.agents.seller_checks import agreed_part, check_cost, check_request, check_selection_message
+from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
@@ -94,7 +96,9 @@ class Seller(Agent):
         self._ledger = BudgetLedger(self.journal, stock.terms)
         self._store = RowStore(directory / "rows", self._secret)
         self._scoring = Scoring(directory / "scoring", stock.terms.precision_bits, self.tell)
-        self._orders = SellerOrders(self, policy)
+        self._offers = SellerOffers(self)
+        self._bonds = SellerBonds(self, self._offers, policy)
+        self._orders = SellerOrders(self, self._offers, policy)
         self._refusing = Refusing(self)
         self._given = Allowance(policy.most_listings, Seconds(3600))
         self._committed = False
@@ -121,18 +125,18 @@ class Seller(Agent):
     @property
     def offers(self) -> dict[str, Offer]:
         """Every offer that was made, by the selection and the part it is for."""
-        return self._orders.offers()
+        return self._offers.made()
 
     @property
     def ending(self) -> str | None:
         """How the latest order ended; None while it is open or there is none."""
-        names = list(self._orders.offers())
-        return self._orders.ending(names[-1]) if names else None
+        names = list(self._offers.made())
+        return self._offers.ending(names[-1]) if names else None
 
     @property
     def idle(self) -> bool:
         """Whether every order has ended and its money is home."""
-        return not self._orders.open_offers() and not self._orders.to_withdraw()
+        return not self._offers.open() and not self._orders.to_withdraw()
 
     def _check_letter(self, sender: Address | None, size: int) -> None:
         """See `mail.Door`. The same for everybody: what is not unsealed is not answered, and its sender would wait."""
@@ -294,7 +298,7 @@ class Seller(Agent):
 
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
         check_selection_message(selection, request, self.manifest, self.exchange.now())
-        self._orders.bonds.check_bond(selection.token, self._policy.bond(selection.price))
+        self._bonds.check_bond(selection.token, self._policy.bond(selection.price))
         random = self._random(digest)
         # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
         units = self._units(request)
@@ -340,10 +344,10 @@ class Seller(Agent):
         self.mail.write(step, lambda: self._delivery(selected, selection, part))
         if not self.mail.was_sent(step):
             # The offer is known before its bond is provided, and both before anybody can accept it.
-            offer = self._orders.take(name)
+            offer = self._offers.take(name)
             if self.exchange.now() > offer.expiry:
                 raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
-            self._orders.bonds.provide_bond(name)
+            self._bonds.provide_bond(name)
         self.mail.dispatch(step, envelope.sender, self._request_of(selection)[1].buyer_hpke)
 
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
@@ -357,7 +361,7 @@ class Seller(Agent):
 
     def _delivery(self, selected: Envelope, selection: Selection, part: Part) -> Delivery:
         _, request = self._request_of(selection)
-        self._orders.bonds.check_part(selected.digest, selection.price, part)
+        self._bonds.check_part(selected.digest, selection.price, part)
         self._warn_of_short_windows()
         # Before first use on the disk, and for this one ciphertext (PROTOCOL 6.2).
         name = f"key.{offer_name(selected.digest, part.name)}"

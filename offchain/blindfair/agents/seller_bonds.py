@@ -1,28 +1,23 @@
 """The bonds of a seller's offers: how much it promises at once, and that the money for it is there (PROTOCOL 7)."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller_offers import SellerOffers
 from blindfair.protocol.errors import BudgetExhausted, Expired
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import Address, Digest, Wei
 
-if TYPE_CHECKING:
-    from blindfair.agents.seller_orders import SellerOrders
-
 
 class SellerBonds:
     """Of all offers of one seller together."""
 
-    def __init__(self, seller: Agent, orders: SellerOrders, policy: SellerPolicy) -> None:
+    def __init__(self, seller: Agent, offers: SellerOffers, policy: SellerPolicy) -> None:
         self._seller = seller
-        self._orders = orders
+        self._offers = offers
         self._policy = policy
 
     def check_part(self, selected: Digest, price: Wei, part: Part) -> None:
@@ -51,7 +46,7 @@ class SellerBonds:
         """
         promised = sum(
             (
-                *(offer.bond for offer in self._orders.open_offers().values() if offer.token == token),
+                *(offer.bond for offer in self._offers.open().values() if offer.token == token),
                 *(kept for name, kept in self._kept_bonds(token).items() if name != rest_of),
             )
         )
@@ -73,12 +68,12 @@ class SellerBonds:
     def _kept_bonds(self, token: Address) -> dict[str, Wei]:
         """Bonds of rests that may still be ordered, by the names of their samples."""
         kept: dict[str, Wei] = {}
-        offers = self._orders.offers()
+        offers = self._offers.made()
         for sample, noted in self._seller.journal.done("rest-of:"):
             rest = json.loads(noted)
             if rest["name"] in offers or sample not in offers or offers[sample].token != token:
                 continue
-            if self._orders.ending(sample) not in (None, "Released"):
+            if self._offers.ending(sample) not in (None, "Released"):
                 continue
             try:
                 self._check_rest_in_time(sample)
@@ -92,20 +87,20 @@ class SellerBonds:
 
         Raises Waiting, InsufficientFunds.
         """
-        seller, token = self._seller, self._orders.offers()[name].token
+        seller, token = self._seller, self._offers.made()[name].token
         step, lacking = f"deposit:{name}", self._lacking(name)
         if seller.wallet.executed(step) or not (seller.wallet.begun(step) or lacking):
             return
-        reserve = Wei(self._policy.gas_reserve * len(self._orders.open_offers()))
+        reserve = Wei(self._policy.gas_reserve * len(self._offers.open()))
         seller.wallet.check_means(token, lacking, reserve, "the bond of an offer")
         seller.wallet.approve(step, token, lacking)
         seller.wallet.execute(step, lambda: seller.exchange.deposit(token, lacking), "deposits the bond")
 
     def _lacking(self, name: str) -> Wei:
-        exchange, mine = self._seller.exchange, self._orders.offers()[name]
+        exchange, mine = self._seller.exchange, self._offers.made()[name]
         promised = sum(
             offer.bond
-            for other, offer in self._orders.open_offers().items()
+            for other, offer in self._offers.open().items()
             if offer.token == mine.token
             and (other == name or self._is_promised(other))
             and exchange.order(offer.struct_hash()).state is OrderState.NONE

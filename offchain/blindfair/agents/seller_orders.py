@@ -1,15 +1,16 @@
-"""What the seller does on chain for its offers: reveal, claim, withdraw (PROTOCOL 7); bonds are in `seller_bonds`.
+"""What the seller does on chain for its offers: reveal, claim, withdraw (PROTOCOL 7).
+
+Not here: which offers there are (`seller_offers.py`), and their bonds (`seller_bonds.py`).
 
 It reveals only when the accept is final, and never in the last half of the reveal window: a key that is shown against
 an accept which a reorganisation takes back is a gift.
 """
 
-import json
 from collections.abc import Callable
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
-from blindfair.agents.seller_bonds import SellerBonds
+from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.waiting import Turn, Waiting
 from blindfair.chain.exchange import Call
 from blindfair.protocol.errors import (
@@ -19,7 +20,7 @@ from blindfair.protocol.errors import (
     JournalDamaged,
     UnexpectedMessage,
 )
-from blindfair.protocol.messages import Delivery, Release
+from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address, DeliveryKey, Signature, Timestamp
@@ -27,48 +28,19 @@ from blindfair.protocol.release import recover_release_signer
 
 
 class SellerOrders:
-    """The offers of one seller, by the name of selection and part, and the orders that they become."""
+    """The orders that the offers of one seller become."""
 
-    def __init__(self, seller: Agent, policy: SellerPolicy) -> None:
+    def __init__(self, seller: Agent, offers: SellerOffers, policy: SellerPolicy) -> None:
         self._seller = seller
+        self._offers = offers
         self._policy = policy
-        self.bonds = SellerBonds(seller, self, policy)
-        self._known: dict[str, Offer] = {}
-
-    # --- offers ----------------------------------------------------------------------------------------------------
-
-    def take(self, name: str) -> Offer:
-        """Remember the offer of the delivery that was written as `name`."""
-        message = self._seller.mail.stored(f"message:delivery:{name}")[1]
-        if not isinstance(message, Delivery):
-            raise JournalDamaged("A stored delivery is none", expected=Delivery.TYPE, found=message.TYPE)
-        self._seller.journal.note(f"offer:{name}", json.dumps(message.offer.to_document()))
-        return message.offer
-
-    def offers(self) -> dict[str, Offer]:
-        """Every offer that was made, in order."""
-        for name, document in self._seller.journal.done("offer:"):
-            if name not in self._known:
-                self._known[name] = Offer.from_document(json.loads(document))
-        return self._known
-
-    def open_offers(self) -> dict[str, Offer]:
-        """Those that may still be accepted or paid."""
-        return {name: offer for name, offer in self.offers().items() if self.ending(name) is None}
-
-    def ending(self, name: str) -> str | None:
-        """How the order ended: `Released`, `Refunded`, `Cancelled` or `Expired`; None while it is open.
-
-        `Refunded` also where the money is only the buyer's to take: for the seller it is over.
-        """
-        return self._seller.journal.intent(f"ended:{name}")
 
     def is_sold(self, name: str) -> bool:
         """Whether the key of this offer is public and its accept final, and the money did not go back.
 
         By the chain, since anybody may reveal a key that it has seen on its way. Raises NodeFailure.
         """
-        seller, offer, ending = self._seller, self.offers().get(name), self.ending(name)
+        seller, offer, ending = self._seller, self._offers.made().get(name), self._offers.ending(name)
         if offer is None or ending is not None:
             return ending == "Released"
         state = seller.exchange.order(offer.struct_hash()).state
@@ -83,7 +55,7 @@ class SellerOrders:
 
     def advance(self, turn: Turn) -> None:
         """Take every open order as far as it goes now, then the free balance home."""
-        for name, offer in self.open_offers().items():
+        for name, offer in self._offers.open().items():
             with turn.affair():
                 self._advance_one(name, offer)
         for token in self._tokens_at_rest():
@@ -114,11 +86,11 @@ class SellerOrders:
 
         Raises UnexpectedMessage for an order that is none of them, FieldMismatch for another buyer's, BadSignature.
         """
-        named = (name for name, offer in self.offers().items() if offer.struct_hash() == release.order)
+        named = (name for name, offer in self._offers.made().items() if offer.struct_hash() == release.order)
         name = next(named, None)
         if name is None:
             raise UnexpectedMessage("This order is none of mine", found=release.order.hex())
-        offer = self.offers()[name]
+        offer = self._offers.made()[name]
         if sender != offer.buyer:
             raise FieldMismatch("The order is another buyer's", expected=offer.buyer, found=sender)
         signer = recover_release_signer(release.order, self._seller.domain, release.signature)
@@ -191,8 +163,9 @@ class SellerOrders:
         return [token for token in self._tokens_at_rest() if self._is_to_withdraw(token)]
 
     def _tokens_at_rest(self) -> list[Address]:
-        busy = {offer.token for offer in self.open_offers().values()}
-        return [token for token in dict.fromkeys(offer.token for offer in self.offers().values()) if token not in busy]
+        busy = {offer.token for offer in self._offers.open().values()}
+        used = dict.fromkeys(offer.token for offer in self._offers.made().values())
+        return [token for token in used if token not in busy]
 
     def _is_to_withdraw(self, token: Address) -> bool:
         seller, step = self._seller, self._withdrawal(token)
@@ -210,4 +183,4 @@ class SellerOrders:
 
     def _withdrawal(self, token: Address) -> str:
         """One withdrawal for each time that all offers in a token have ended: named by the last of them."""
-        return f"withdraw:{[name for name, offer in self.offers().items() if offer.token == token][-1]}"
+        return f"withdraw:{[name for name, offer in self._offers.made().items() if offer.token == token][-1]}"
