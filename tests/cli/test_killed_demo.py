@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
 from lives import lives_until_the_end
 from real_tables import LABEL
 from whole_demo import QUICK, Demo
@@ -31,6 +32,7 @@ def without_chance(result: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+@pytest.mark.deep
 def test_a_killed_demo_goes_on_and_ends_the_same(demo: Demo, tmp_path: Path) -> None:
     home, result = tmp_path / "home", tmp_path / "result.json"
     arguments = ["demo", "--records", str(demo.table), "--label", LABEL, *QUICK]
