@@ -48,7 +48,8 @@ def test_what_the_buyer_encrypts_the_seller_expands_to_the_same_ciphertext(param
     seal = engine(parameters)
     key = sealapi.KeyGenerator(seal.context).secret_key()
     again = seal.secret_key(seal.secret_key_words(key))
-    first, seed = seal.seeded_words(sealapi.Encryptor(seal.context, again).encrypt_symmetric(sealapi.Plaintext("2A")))
+    encrypted = sealapi.Encryptor(seal.context, again).encrypt_symmetric(sealapi.Plaintext("2A"))
+    first, seed = seal.seeded_words(encrypted, seal.query_level)
     plaintext = sealapi.Plaintext()
     sealapi.Decryptor(seal.context, key).decrypt(seal.seeded_ciphertext(first, seed, seal.query_level), plaintext)
     assert plaintext.to_string() == "2A"

@@ -176,7 +176,7 @@ class _Trial:
         generator = sealapi.KeyGenerator(seal.context)
         encryptor = sealapi.Encryptor(seal.context, generator.secret_key())
         one = sealapi.Plaintext("1")
-        self.encrypt = seconds(lambda: seal.seeded_words(encryptor.encrypt_symmetric(one)))
+        self.encrypt = seconds(lambda: seal.seeded_words(encryptor.encrypt_symmetric(one), seal.query_level))
         self.encode = seconds(lambda: encode_column(seal, column))
         together = np.tile(column, (TILE, 1))
         block = aligned(columns_shape(parameters, TILE))
@@ -199,9 +199,8 @@ class _Trial:
 
 def _hide(parameters: ParameterSet, zeros: Words, words: Words) -> None:
     seal = engine(parameters)
-    total = seal.ciphertext(words, seal.sum_level, transformed=True)
     stream = NoiseKey().stream(0, 0)
-    hidden = hide(seal, total, zeros, stream, parameters.drowning_bound(), parameters.ring_degree)
+    hidden = hide(seal, words, zeros, stream, parameters.drowning_bound(), parameters.ring_degree)
     for polynomial in hidden:
         pack((parameters.reply_modulus,), polynomial)
 

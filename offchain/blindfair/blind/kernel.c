@@ -1,5 +1,6 @@
-/* The two loops of blind scoring whose work grows with the records: sums of products of residues, and the number
- * theoretic transform of the seller's own columns. Both give what SEAL gives for the same residues, bit for bit.
+/* The loops of blind scoring whose work grows with the records: sums of products of residues, the number theoretic
+ * transform of the seller's own columns, and for replies the way back from it and the switch to a smaller modulus. All
+ * give what SEAL gives for the same residues, bit for bit.
  *
  * Sums. For every prime p, place c of a polynomial, block b of records and query q, both polynomials of a ciphertext:
  *
@@ -171,47 +172,69 @@ __attribute__((target("avx512f"))) static void tiles_avx512(const uint64_t *cons
 
 static uint64_t below(uint64_t x, uint64_t bound) { return x >= bound ? x - bound : x; }
 
+static uint64_t times(uint64_t x, uint64_t p, uint64_t root, uint64_t quotient) {
+    return x * root - (uint64_t)(((uint128)x * quotient) >> 64) * p;
+}
+
 static void butterflies(uint64_t *low, uint64_t *high, size_t count, uint64_t p, uint64_t root, uint64_t quotient) {
     for (size_t i = 0; i < count; i++) {
-        uint64_t product = high[i] * root - (uint64_t)(((uint128)high[i] * quotient) >> 64) * p;
+        uint64_t product = times(high[i], p, root, quotient);
         uint64_t kept = below(low[i], 2 * p);
         low[i] = kept + product;
         high[i] = kept + 2 * p - product;
     }
 }
 
+/* The way back, on values below 2 p: the sum, and the difference times the root's inverse; both come out twice. */
+static void butterflies_back(uint64_t *low, uint64_t *high, size_t count, uint64_t p, uint64_t root, uint64_t quotient) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t difference = low[i] + 2 * p - high[i];
+        low[i] = below(low[i] + high[i], 2 * p);
+        high[i] = times(difference, p, root, quotient);
+    }
+}
+
 #if HAS_AVX512
 /* Eight at once. The upper half of a product is put together from three products of halves without the carries of what
- * is below, so it is at most 2 too small, and the product below 4 p. */
-INLINE_DQ void butterflies8(__m512i *low, __m512i *high, __m512i p, __m512i root, __m512i quotient) {
-    __m512i twice = _mm512_add_epi64(p, p), x = *high;
+ * is below, so it is at most 2 too small, and the product below 4 p before it is brought below 2 p. */
+INLINE_DQ __m512i times8(__m512i x, __m512i p, __m512i root, __m512i quotient) {
     __m512i x_high = _mm512_srli_epi64(x, 32), q_high = _mm512_srli_epi64(quotient, 32);
     __m512i upper = _mm512_add_epi64(_mm512_srli_epi64(_mm512_mul_epu32(x_high, quotient), 32),
                                      _mm512_srli_epi64(_mm512_mul_epu32(x, q_high), 32));
     upper = _mm512_add_epi64(upper, _mm512_mul_epu32(x_high, q_high));
     __m512i product = _mm512_sub_epi64(_mm512_mullo_epi64(x, root), _mm512_mullo_epi64(upper, p));
-    product = _mm512_min_epu64(product, _mm512_sub_epi64(product, twice));
-    __m512i kept = _mm512_min_epu64(*low, _mm512_sub_epi64(*low, twice));
-    *low = _mm512_add_epi64(kept, product);
-    *high = _mm512_sub_epi64(_mm512_add_epi64(kept, twice), product);
+    return _mm512_min_epu64(product, _mm512_sub_epi64(product, _mm512_add_epi64(p, p)));
 }
 
-__attribute__((target("avx512f,avx512dq"))) static void layer_avx512(uint64_t *low, uint64_t *high, size_t count,
-                                                                     uint64_t p, uint64_t root, uint64_t quotient) {
+INLINE_DQ void butterflies8(__m512i *low, __m512i *high, __m512i p, __m512i root, __m512i quotient, int back) {
+    __m512i twice = _mm512_add_epi64(p, p);
+    if (back) {
+        __m512i sum = _mm512_add_epi64(*low, *high);
+        __m512i difference = _mm512_sub_epi64(_mm512_add_epi64(*low, twice), *high);
+        *low = _mm512_min_epu64(sum, _mm512_sub_epi64(sum, twice));
+        *high = times8(difference, p, root, quotient);
+    } else {
+        __m512i product = times8(*high, p, root, quotient);
+        __m512i kept = _mm512_min_epu64(*low, _mm512_sub_epi64(*low, twice));
+        *low = _mm512_add_epi64(kept, product);
+        *high = _mm512_sub_epi64(_mm512_add_epi64(kept, twice), product);
+    }
+}
+
+INLINE_DQ void layer8(uint64_t *low, uint64_t *high, size_t count, uint64_t p, uint64_t root, uint64_t quotient, int back) {
     __m512i modulus = _mm512_set1_epi64((long long)p);
     __m512i factor = _mm512_set1_epi64((long long)root), ratio = _mm512_set1_epi64((long long)quotient);
     for (size_t i = 0; i < count; i += 8) {
         __m512i x = _mm512_loadu_si512(low + i), y = _mm512_loadu_si512(high + i);
-        butterflies8(&x, &y, modulus, factor, ratio);
+        butterflies8(&x, &y, modulus, factor, ratio, back);
         _mm512_storeu_si512(low + i, x);
         _mm512_storeu_si512(high + i, y);
     }
 }
 
 /* A layer whose gap is 4, 2 or 1: of 16 neighbours the low halves of the groups go to one vector, the high to another. */
-__attribute__((target("avx512f,avx512dq"))) static void near_layer_avx512(uint64_t *polynomial, size_t degree, size_t gap,
-                                                                          uint64_t p, const uint64_t *roots,
-                                                                          const uint64_t *quotients) {
+INLINE_DQ void near_layer8(uint64_t *polynomial, size_t degree, size_t gap, uint64_t p, const uint64_t *roots,
+                           const uint64_t *quotients, int back) {
     uint64_t places[8], partners[8], groups[8], back_low[8], back_high[8];
     for (size_t i = 0; i < 8; i++) {
         groups[i] = i / gap;
@@ -231,12 +254,62 @@ __attribute__((target("avx512f,avx512dq"))) static void near_layer_avx512(uint64
         __m512i low = _mm512_permutex2var_epi64(a, to_low, b), high = _mm512_permutex2var_epi64(a, to_high, b);
         __m512i root = _mm512_permutexvar_epi64(group, _mm512_maskz_loadu_epi64(wanted, roots + at));
         __m512i quotient = _mm512_permutexvar_epi64(group, _mm512_maskz_loadu_epi64(wanted, quotients + at));
-        butterflies8(&low, &high, modulus, root, quotient);
+        butterflies8(&low, &high, modulus, root, quotient, back);
         _mm512_storeu_si512(polynomial + start, _mm512_permutex2var_epi64(low, first, high));
         _mm512_storeu_si512(polynomial + start + 8, _mm512_permutex2var_epi64(low, second, high));
     }
 }
+
+INLINE_DQ void layer_of_groups8(uint64_t *polynomial, size_t degree, size_t gap, uint64_t p, const uint64_t *roots,
+                                const uint64_t *quotients, int back) {
+    size_t groups = degree / (2 * gap);
+    if (gap < 8) {
+        near_layer8(polynomial, degree, gap, p, roots, quotients, back);
+        return;
+    }
+    for (size_t group = 0; group < groups; group++) {
+        uint64_t *low = polynomial + 2 * gap * group;
+        layer8(low, low + gap, gap, p, roots[groups + group], quotients[groups + group], back);
+    }
+}
+
+__attribute__((target("avx512f,avx512dq"))) static void transform_avx512(uint64_t *polynomial, size_t degree, uint64_t p,
+                                                                         const uint64_t *roots,
+                                                                         const uint64_t *quotients) {
+    for (size_t gap = degree / 2; gap > 0; gap /= 2) layer_of_groups8(polynomial, degree, gap, p, roots, quotients, 0);
+}
+
+__attribute__((target("avx512f,avx512dq"))) static void back_avx512(uint64_t *polynomial, size_t degree, uint64_t p,
+                                                                    const uint64_t *roots, const uint64_t *quotients,
+                                                                    uint64_t share, uint64_t share_quotient) {
+    for (size_t gap = 1; gap < degree; gap *= 2) layer_of_groups8(polynomial, degree, gap, p, roots, quotients, 1);
+    __m512i modulus = _mm512_set1_epi64((long long)p);
+    __m512i factor = _mm512_set1_epi64((long long)share), ratio = _mm512_set1_epi64((long long)share_quotient);
+    for (size_t i = 0; i < degree; i += 8) {
+        __m512i product = times8(_mm512_loadu_si512(polynomial + i), modulus, factor, ratio);
+        _mm512_storeu_si512(polynomial + i, _mm512_min_epu64(product, _mm512_sub_epi64(product, modulus)));
+    }
+}
 #endif
+
+static void transform_portable(uint64_t *polynomial, size_t degree, uint64_t p, const uint64_t *roots,
+                               const uint64_t *quotients) {
+    for (size_t groups = 1, gap = degree / 2; gap > 0; groups *= 2, gap /= 2)
+        for (size_t group = 0; group < groups; group++) {
+            uint64_t *low = polynomial + 2 * gap * group;
+            butterflies(low, low + gap, gap, p, roots[groups + group], quotients[groups + group]);
+        }
+}
+
+static void back_portable(uint64_t *polynomial, size_t degree, uint64_t p, const uint64_t *roots,
+                          const uint64_t *quotients, uint64_t share, uint64_t share_quotient) {
+    for (size_t groups = degree / 2, gap = 1; gap < degree; groups /= 2, gap *= 2)
+        for (size_t group = 0; group < groups; group++) {
+            uint64_t *low = polynomial + 2 * gap * group;
+            butterflies_back(low, low + gap, gap, p, roots[groups + group], quotients[groups + group]);
+        }
+    for (size_t i = 0; i < degree; i++) polynomial[i] = below(times(polynomial[i], p, share, share_quotient), p);
+}
 
 /* --- the door ----------------------------------------------------------------------------------------------------- */
 
@@ -244,26 +317,50 @@ __attribute__((target("avx512f,avx512dq"))) static void near_layer_avx512(uint64
  * bit-reversed order, `quotients` their w'. */
 void blindfair_transform(uint64_t *polynomial, size_t degree, uint64_t p, const uint64_t *roots,
                          const uint64_t *quotients, int vectors) {
-    for (size_t groups = 1, gap = degree / 2; gap > 0; groups *= 2, gap /= 2) {
 #if HAS_AVX512
-        if (vectors && gap < 8) {
-            near_layer_avx512(polynomial, degree, gap, p, roots, quotients);
-            continue;
-        }
+    if (vectors)
+        transform_avx512(polynomial, degree, p, roots, quotients);
+    else
 #endif
-        for (size_t group = 0; group < groups; group++) {
-            uint64_t *low = polynomial + 2 * gap * group, *high = low + gap;
-            uint64_t root = roots[groups + group], quotient = quotients[groups + group];
-#if HAS_AVX512
-            if (vectors) {
-                layer_avx512(low, high, gap, p, root, quotient);
-                continue;
-            }
-#endif
-            butterflies(low, high, gap, p, root, quotient);
-        }
-    }
+        transform_portable(polynomial, degree, p, roots, quotients);
     for (size_t i = 0; i < degree; i++) polynomial[i] = below(below(polynomial[i], 2 * p), p);
+}
+
+/* The way back: values to residues, in place. `roots` are the inverses of the transform's; `share` is the inverse of the degree. */
+void blindfair_back(uint64_t *values, size_t degree, uint64_t p, const uint64_t *roots, const uint64_t *quotients,
+                    uint64_t share, uint64_t share_quotient, int vectors) {
+#if HAS_AVX512
+    if (vectors)
+        back_avx512(values, degree, p, roots, quotients, share, share_quotient);
+    else
+#endif
+        back_portable(values, degree, p, roots, quotients, share, share_quotient);
+}
+
+/* Residues modulo p, and modulo `last`, of numbers below p * last, to the numbers divided by `last` and rounded, modulo p,
+ * in `kept`. `inverse` is that of `last` modulo p. */
+void blindfair_drop_prime(uint64_t *kept, const uint64_t *dropped, size_t degree, uint64_t p, uint64_t last,
+                          uint64_t inverse, uint64_t quotient) {
+    uint64_t half = last / 2, half_reduced = half % p, ratio = UINT64_MAX / p;
+    for (size_t i = 0; i < degree; i++) {
+        /* With a half added the remainder that goes away is rounded down, and the half goes away again. */
+        uint64_t rest = below(dropped[i] + half, last);
+        rest = below(rest - (uint64_t)(((uint128)rest * ratio) >> 64) * p, p);
+        uint64_t divisible = kept[i] + p - rest + half_reduced;
+        kept[i] = below(times(divisible, p, inverse, quotient), p);
+    }
+}
+
+/* `count` polynomials modulo one prime, each `apart` words from the next, to `places`, in halves: tile after tile `stride`
+ * words apart, neighbours together. */
+void blindfair_lay_out(const uint64_t *polynomials, size_t count, size_t apart, size_t degree, uint64_t *places,
+                       size_t stride) {
+    for (size_t tile = 0; tile < degree / TILE; tile++)
+        for (size_t j = 0; j < count; j++) {
+            const uint64_t *values = polynomials + j * apart + TILE * tile;
+            uint64_t *to = places + stride * tile + TILE * j;
+            for (size_t i = 0; i < TILE; i++) to[i] = (values[i] & HALF_MASK) | (values[i] >> HALF << 32);
+        }
 }
 
 /* Small integers, `count` columns of `length` up to `degree`, each above -p and below p, to columns of a block: transformed
@@ -281,17 +378,12 @@ void blindfair_columns(const int32_t *entries, size_t count, size_t length, size
             for (size_t i = length; i < degree; i++) values[i] = 0;
             blindfair_transform(values, degree, p, roots, quotients, vectors);
         }
-        for (size_t tile = 0; tile < degree / TILE; tile++)
-            for (size_t j = 0; j < together; j++) {
-                const uint64_t *values = work + j * degree + TILE * tile;
-                uint64_t *places = columns + TILE * (tile * coordinates + first + start + j);
-                for (size_t i = 0; i < TILE; i++) places[i] = (values[i] & HALF_MASK) | (values[i] >> HALF << 32);
-            }
+        blindfair_lay_out(work, together, degree, degree, columns + TILE * (first + start), TILE * coordinates);
     }
 }
 
 /* Changes with every change of the functions here: a compiled kernel may be older than the package. */
-int blindfair_kernel_version(void) { return 2; }
+int blindfair_kernel_version(void) { return 3; }
 
 /* 1 if this processor has what `vectors` needs. */
 int blindfair_has_vectors(void) {

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from blindfair.blind.evaluate import Progress, read_query
-from blindfair.blind.expand import lay_out, open_query
+from blindfair.blind.expand import lay_out_query
 from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import KEY_SIZE, NoiseKey
 from blindfair.blind.layout import aligned, columns_shape, queries_shape
@@ -99,7 +99,7 @@ class Evaluation:
             return
         laid_out = aligned(queries_shape(self.query.parameters, len(chosen), self.query.k))
         for place, query in enumerate(chosen):
-            lay_out(seal, open_query(seal, self.query, query), laid_out, place)
+            lay_out_query(seal, self.query, query, laid_out, place)
         self.shelf.write(name, laid_out.data)
 
     def run(self, job: Job, threads: int = 1) -> None:
@@ -113,9 +113,8 @@ class Evaluation:
         for block, of_block in zip(job.blocks, totals, strict=True):
             parts = []
             for query, words in zip(chosen, of_block, strict=True):
-                total = seal.ciphertext(words, seal.sum_level, transformed=True)
                 stream, scores = self.noise.stream(block, query), self.matrix.scores_in(block)
-                hidden = hide(seal, total, zeros, stream, bound, scores)
+                hidden = hide(seal, words, zeros, stream, bound, scores)
                 parts += [pack((parameters.reply_modulus,), polynomial) for polynomial in hidden]
             digest = hashlib.sha256(b"".join(parts)).digest()
             self.shelf.write(_part_name(job.number, block), digest, *parts)
