@@ -94,9 +94,9 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
         opening = m * expansion.automorphisms(k) * trial.automorphism
     else:
         ciphertexts = m * k
-        opening = m * k * trial.seed
+        opening = m * k * (trial.second if space.disk else trial.seed)
     if space.disk:
-        opening += m * k * (trial.leave + 2 * trial.lay_out)
+        opening += m * k * (2 * trial.lay_out + (trial.leave if parameters.is_expanded else 0.0))
         encode = blocks * k * trial.lay_out
         products = trial.kernel_product if kernel.library() is not None else trial.product + trial.enter
     else:
@@ -112,7 +112,7 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
         decrypt_seconds=m * blocks * trial.decrypt,
         encode_seconds=encode,
         expand_seconds=masks * (trial.seed + trial.leave + 2 * trial.lay_out) + opening,
-        evaluate_seconds=m * blocks * (k * products + trial.hide),
+        evaluate_seconds=m * blocks * (k * products + trial.hide + (0.0 if space.disk else trial.leave)),
     )
 
 
@@ -173,6 +173,7 @@ class _Trial:
             list(open_query(seal, asked[k], 0))
 
         self.seed = seconds(lambda: seal.seeded_ciphertext(first, seed, seal.sum_level))
+        self.second = seconds(lambda: seal.second_words(seed, seal.sum_level))
         generator = sealapi.KeyGenerator(seal.context)
         encryptor = sealapi.Encryptor(seal.context, generator.secret_key())
         one = sealapi.Plaintext("1")

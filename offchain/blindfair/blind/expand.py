@@ -7,7 +7,7 @@ encryptions of zero that hide the reply are never expanded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -62,23 +62,22 @@ def lay_out_query(seal: Engine, request: EncryptedQueries, query: int, laid_out:
     Raises as `open_query`.
     """
     if request.parameters.is_expanded:
-        words = (seal.ciphertext_words(each) for each in open_query(seal, request, query))
-        _lay_out(seal, words, laid_out, place)
+        lay_out_ciphertexts(seal, open_query(seal, request, query), laid_out, place)
     else:
-        lay_out_encryptions(seal, request.of_query(query), laid_out, place)
+        # The first polynomials are there: SEAL is asked for the second ones only.
+        coordinates = request.of_query(query)
+        _lay_out(seal, ((x, seal.second_words(seed, seal.sum_level)) for x, seed in coordinates), laid_out, place)
 
 
-def lay_out_encryptions(seal: Engine, encryptions: Encryptions, laid_out: Words, place: int) -> None:
-    """The same of encryptions at the level of sums."""
-    # Their first polynomials are there: SEAL is asked for the second ones only.
-    words = ((first, seal.second_words(seed, seal.sum_level)) for first, seed in encryptions)
-    _lay_out(seal, words, laid_out, place)
+def lay_out_ciphertexts(seal: Engine, ciphertexts: Iterable[Any], laid_out: Words, place: int) -> None:
+    """The same of SEAL's objects, at the level of sums."""
+    _lay_out(seal, map(seal.ciphertext_words, ciphertexts), laid_out, place)
 
 
-def _lay_out(seal: Engine, ciphertexts: Iterable[Sequence[Words] | Words], laid_out: Words, place: int) -> None:
-    words = iter(ciphertexts)
+def _lay_out(seal: Engine, pairs: Iterable[Words | tuple[Words, Words]], laid_out: Words, place: int) -> None:
+    left = iter(pairs)
     for start in range(0, laid_out.shape[3], _TOGETHER):
-        some = np.array(list(islice(words, _TOGETHER)))
+        some = np.array(list(islice(left, _TOGETHER)))
         lay_out_coordinates(seal, laid_out, place, start, some.reshape(-1, *some.shape[2:]))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from blindfair.blind import hiding
 from blindfair.blind.columns import lay_out_columns
-from blindfair.blind.expand import lay_out_encryptions
+from blindfair.blind.expand import lay_out_ciphertexts, open_encryptions
 from blindfair.blind.layout import aligned, columns_shape, queries_shape
 from blindfair.blind.multiply import multiply
 from blindfair.blind.query import EncryptedQueries
@@ -21,20 +21,21 @@ from blindfair.blind.transform import transform_back
 def lay_out_zeros(seal: Engine, request: EncryptedQueries) -> Words:
     """A request's encryptions of zero, ready to be multiplied: laid out as one query."""
     laid_out = aligned(queries_shape(seal.parameters, 1, len(request.zeros)))
-    lay_out_encryptions(seal, request.zeros, laid_out, 0)
+    lay_out_ciphertexts(seal, open_encryptions(seal, request.zeros, seal.sum_level), laid_out, 0)
     return laid_out
 
 
 def hide(seal: Engine, total: Words, zeros: Words, stream: hiding.NoiseStream, bound: int, scores: int) -> Words:
     """`2 x 1 x N` residues modulo Q' of a sum, `2 x primes x N` in NTT form: masked, drowned and switched down.
+    The sum is used up.
 
     `zeros` are `lay_out_zeros`' and `scores` the coefficients that are scores. The noise comes before the switch: after
     it, the rounding would already have been done on numbers that depend on the rows alone.
     """
     primes = np.array(seal.parameters.data_primes, dtype=np.uint64)[:, None]
-    hidden = transform_back(seal, _sum(total, _mask(seal, zeros, stream), primes))
-    noise = hiding.drowning_noise(seal.parameters, bound, scores, stream)
-    hidden[0] = _sum(hidden[0], noise, primes)
+    _add(total, _mask(seal, zeros, stream), primes)
+    hidden = transform_back(seal, total)
+    _add(hidden[0], hiding.drowning_noise(seal.parameters, bound, scores, stream), primes)
     return switch_down(seal, hidden)
 
 
@@ -47,8 +48,8 @@ def _mask(seal: Engine, zeros: Words, stream: hiding.NoiseStream) -> Words:
     return mask
 
 
-def _sum(one: Words, other: Words, primes: Words) -> Words:
-    """Of residues below their primes, modulo these, which are below 2^63."""
-    total = one + other
+def _add(total: Words, more: Words, primes: Words) -> None:
+    """Residues below their primes, modulo these, which are below 2^63."""
+    total += more
     # Where the sum is below its prime, the difference wraps around and is the larger one.
-    return np.minimum(total, total - primes)
+    np.minimum(total, total - primes, out=total)
