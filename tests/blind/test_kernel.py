@@ -17,8 +17,8 @@ from blindfair.blind.layout import (
     columns_shape,
     halved,
     joined,
-    put_columns,
     places_of,
+    put_columns,
     queries_shape,
 )
 from blindfair.blind.multiply import multiply, multiply_by_seal

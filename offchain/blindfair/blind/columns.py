@@ -1,5 +1,5 @@
-"""Columns of small integers, the seller's rows or masks, and coordinates of queries, to where `layout.py` has them: by the
-kernel, or SEAL.
+"""Columns of small integers, the seller's rows or masks, and coordinates of queries, to where `layout.py` has them: by
+the kernel, or SEAL.
 
 Both give the same words, bit for bit.
 """
@@ -27,9 +27,8 @@ def lay_out_columns(seal: Engine, block: Words, start: int, columns: NDArray[np.
 
 
 def lay_out_coordinates(seal: Engine, queries: Words, query: int, start: int, polynomials: Words) -> None:
-    """Write the ciphertexts of coordinates `start` ... of a query, `2 count x primes x N`, transformed, in their places.
-
-    The polynomials are used up.
+    """Write the ciphertexts of coordinates `start` ... of a query, `2 count x primes x N`, transformed, in their
+    places; the polynomials are used up.
     """
     places = places_of(queries, query, start, len(polynomials) // 2)
     values = transform(seal, polynomials)

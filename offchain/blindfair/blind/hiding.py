@@ -117,11 +117,11 @@ def _below(numbers: Words, limit: int) -> NDArray[np.bool_]:
 
 
 def _reduce(numbers: Words, bits: int, prime: int, offset: int) -> Words:
-    """`words x count` numbers of at most `bits` bits, plus an offset, modulo a prime of at most 60; the offset is below it.
+    """`words x count` numbers of at most `bits` bits, plus an offset below the prime, modulo a prime of at most 60.
 
-    Beyond the first bits, as many as the prime has, it goes so many at a time, times their weight modulo the prime, that
-    no product exceeds 63 bits. The sum is reduced where it might exceed 64: seldom where the prime is close below a power
-    of two.
+    Beyond the first bits, as many as the prime has, it goes so many at a time, times their weight modulo the prime,
+    that no product exceeds 63 bits. The sum is reduced where it might exceed 64: seldom where the prime is close below
+    a power of two.
     """
     modulus = np.uint64(prime)
     shift = prime.bit_length()

@@ -20,6 +20,7 @@ from blindfair.blind.layout import TILE, aligned
 from blindfair.blind.seal import Words
 from blindfair.protocol.errors import ScoringError, ShapeMismatch
 
+
 @dataclass(frozen=True, slots=True)
 class Factor:
     """A number that many are multiplied by modulo a prime, and `floor(2^64 number / prime)`."""

@@ -23,9 +23,7 @@ def packed_size(primes: Sequence[int], degree: int) -> int:
 
 def pack(primes: Sequence[int], polynomial: Words) -> bytes:
     """The bytes of a polynomial, `primes x N` residues below their primes."""
-    return b"".join(
-        _packed(residues, prime.bit_length()) for prime, residues in zip(primes, polynomial, strict=True)
-    )
+    return b"".join(_packed(residues, prime.bit_length()) for prime, residues in zip(primes, polynomial, strict=True))
 
 
 def unpack(primes: Sequence[int], degree: int, data: bytes | memoryview) -> Words:

@@ -175,7 +175,9 @@ class Engine:
 
     def secret_key_words(self, secret: Any) -> Words:
         """The residues of a secret key, `all primes x N` in NTT form."""
-        return self._plaintext_array(secret.data()).reshape(len(self.parameters.key_primes), self.parameters.ring_degree)
+        return self._plaintext_array(secret.data()).reshape(
+            len(self.parameters.key_primes), self.parameters.ring_degree
+        )
 
     # --- bytes -----------------------------------------------------------------------------------------------------
 
@@ -248,4 +250,5 @@ def engine(parameters: ParameterSet) -> Engine:
         _, _, major, minor, *_ = _HEADER.unpack_from(path.read_bytes())
     at_first = context.first_context_data()
     at_sums = at_first.next_context_data() if parameters.is_expanded else at_first
-    return Engine(parameters, context, sealapi.Evaluator(context), (major, minor), at_sums.parms_id())
+    a, b, c, d = at_sums.parms_id()
+    return Engine(parameters, context, sealapi.Evaluator(context), (major, minor), (a, b, c, d))
