@@ -136,7 +136,8 @@ INLINE __m512i reduced8(const products *sum, __m512i before, const reduction *by
     __m512i total = before, p = all(by->p);
     for (size_t i = 0; i < 4; i++)
         total = _mm512_add_epi64(total, times8(parts[i], p, all(by->power[i]), all(by->quotient[i])));
-    for (int doublings = 3; doublings >= 0; doublings--) total = below8(total, _mm512_slli_epi64(p, (unsigned)doublings));
+    /* Below 9 p, which is below 2^64. */
+    for (unsigned doublings = 4; doublings-- > 0;) total = below8(total, _mm512_slli_epi64(p, doublings));
     return total;
 }
 
@@ -261,7 +262,8 @@ INLINE void layer8(uint64_t *polynomial, size_t first, size_t last, size_t degre
     }
 }
 
-/* For a gap of 4, 2 or 1: of 16 neighbours the low halves of the groups go to one vector, the high to another, and back. */
+/* For a gap of 4, 2 or 1: of 16 neighbours the low halves of the groups go to one vector, the high ones to another, and
+ * back. */
 typedef struct {
     __m512i to_low, to_high, first, second, group;
     __mmask8 wanted;
@@ -293,8 +295,8 @@ INLINE void near8(__m512i *a, __m512i *b, const shuffle *by, __m512i p, const ui
 }
 
 /* The three layers of near places at once; at the end of the transform everything is brought below p. */
-INLINE void near_layers8(uint64_t *polynomial, size_t first, size_t last, size_t degree, uint64_t p, const uint64_t *roots,
-                         const uint64_t *quotients, int back) {
+INLINE void near_layers8(uint64_t *polynomial, size_t first, size_t last, size_t degree, uint64_t p,
+                         const uint64_t *roots, const uint64_t *quotients, int back) {
     shuffle by[3] = {shuffle_of(4), shuffle_of(2), shuffle_of(1)};
     __m512i modulus = all(p), twice = all(2 * p);
     for (size_t start = first; start < last; start += 16) {
@@ -312,7 +314,7 @@ INLINE void near_layers8(uint64_t *polynomial, size_t first, size_t last, size_t
     }
 }
 
-/* Places that are taken through all layers of smaller gaps together, while they are in the nearest cache with their roots. */
+/* Places that go through all layers of smaller gaps together, while they are in the nearest cache with their roots. */
 enum { NEAREST = 1024 };
 
 VECTORS static void transform_avx512(uint64_t *polynomial, size_t degree, uint64_t p, const uint64_t *roots,
@@ -338,8 +340,10 @@ VECTORS static void back_avx512(uint64_t *polynomial, size_t degree, uint64_t p,
     for (size_t gap = together; gap < degree; gap *= 2)
         layer8(polynomial, 0, degree, degree, gap, p, roots, quotients, 1);
     __m512i modulus = all(p), factor = all(share), ratio = all(share_quotient);
-    for (size_t i = 0; i < degree; i += 8)
-        _mm512_storeu_si512(polynomial + i, below8(times8(_mm512_loadu_si512(polynomial + i), modulus, factor, ratio), modulus));
+    for (size_t i = 0; i < degree; i += 8) {
+        __m512i product = times8(_mm512_loadu_si512(polynomial + i), modulus, factor, ratio);
+        _mm512_storeu_si512(polynomial + i, below8(product, modulus));
+    }
 }
 #endif
 
@@ -365,8 +369,8 @@ static void back_portable(uint64_t *polynomial, size_t degree, uint64_t p, const
 
 /* --- the door ----------------------------------------------------------------------------------------------------- */
 
-/* A polynomial of `degree`, at least 16, residues below p < 2^60 to its values, in place. `roots` are the powers of a root of unity in
- * bit-reversed order, `quotients` their w'. */
+/* A polynomial of `degree`, at least 16, residues below p < 2^60 to its values, in place. `roots` are the powers of a root
+ * of unity in bit-reversed order, `quotients` their w'. */
 void blindfair_transform(uint64_t *polynomial, size_t degree, uint64_t p, const uint64_t *roots,
                          const uint64_t *quotients, int vectors) {
 #if HAS_AVX512
@@ -377,7 +381,8 @@ void blindfair_transform(uint64_t *polynomial, size_t degree, uint64_t p, const 
         transform_portable(polynomial, degree, p, roots, quotients);
 }
 
-/* The way back: values to residues, in place. `roots` are the inverses of the transform's; `share` is the inverse of the degree. */
+/* The way back: values to residues, in place. `roots` are the inverses of the transform's, `share` is the inverse of the
+ * degree. */
 void blindfair_back(uint64_t *values, size_t degree, uint64_t p, const uint64_t *roots, const uint64_t *quotients,
                     uint64_t share, uint64_t share_quotient, int vectors) {
 #if HAS_AVX512
@@ -388,8 +393,8 @@ void blindfair_back(uint64_t *values, size_t degree, uint64_t p, const uint64_t 
         back_portable(values, degree, p, roots, quotients, share, share_quotient);
 }
 
-/* Residues modulo p, and modulo `last`, of numbers below p * last, to the numbers divided by `last` and rounded, modulo p,
- * in `kept`. `inverse` is that of `last` modulo p. */
+/* Residues modulo p, and modulo `last`, of numbers below p * last, to the numbers divided by `last` and rounded, modulo
+ * p, in `kept`. `inverse` is that of `last` modulo p. */
 void blindfair_drop_prime(uint64_t *kept, const uint64_t *dropped, size_t degree, uint64_t p, uint64_t last,
                           uint64_t inverse, uint64_t quotient) {
     uint64_t half = last / 2, half_reduced = half % p, ratio = UINT64_MAX / p;
@@ -402,8 +407,8 @@ void blindfair_drop_prime(uint64_t *kept, const uint64_t *dropped, size_t degree
     }
 }
 
-/* `count` polynomials modulo one prime, each `apart` words from the next, to `places`, in halves: tile after tile `stride`
- * words apart, neighbours together. */
+/* `count` polynomials modulo one prime, each `apart` words from the next, to `places`, in halves: tile after tile
+ * `stride` words apart, neighbours together. */
 void blindfair_lay_out(const uint64_t *polynomials, size_t count, size_t apart, size_t degree, uint64_t *places,
                        size_t stride) {
     for (size_t tile = 0; tile < degree / TILE; tile++)
