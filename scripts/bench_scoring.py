@@ -37,7 +37,7 @@ from blindfair.blind.matrix import encode_matrix, matrix_bytes
 from blindfair.blind.parameters import DEFAULT, EXPANDED, ParameterSet
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.shelf import Directory
-from blindfair.blind.stream import finish, start_evaluation
+from blindfair.blind.stream import Evaluation, finish, start_evaluation
 from blindfair.influence.quantise import choose_row_scale, quantise_query, quantise_rows
 
 Result = TypeVar("Result")
@@ -160,7 +160,7 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
             evaluation = start_evaluation(matrix, sent, Directory(place))
             evaluation.open_queries(0)
             opened = time.process_time() - began
-            worked, reply = _quickest(partial(finish, evaluation), partial(_forget_parts, place))
+            worked, reply = _quickest(partial(finish, evaluation), partial(_forget_parts, evaluation, place))
             seller = opened + worked
         else:
             opened = worked = math.nan
@@ -326,10 +326,12 @@ def _quickest(action: Callable[[], Result], undo: Callable[[], object]) -> tuple
     return min(times), result
 
 
-def _forget_parts(folder: Path) -> None:
+def _forget_parts(evaluation: Evaluation, folder: Path) -> None:
     """As if no block had been done; what was opened stays."""
     for part in folder.glob("part-*"):
         part.unlink()
+    if not any(evaluation.jobs()):
+        raise SystemExit("the work of the blocks cannot be measured: nothing is left to do again")
 
 
 def _seconds(action: Callable[[], object]) -> float:
@@ -347,12 +349,13 @@ def _spearman(scores: NDArray[np.generic], exact: NDArray[np.generic]) -> float:
 
 def _print(row: Figures, clear: float) -> None:
     opening = "    -" if math.isnan(row.opening_seconds) else f"{row.opening_seconds:5.2f}"
+    work = "     -" if math.isnan(row.work_seconds) else f"{row.work_seconds:6.3f}"
     scaled = f"  (measured on {row.measured_records:,} records and scaled)" if row.measured_records < row.n else ""
     print(
         f"{row.mode:24} k {row.k:5,} n {row.n:9,}  {row.seller_us_per_record:10.2f} us a record and query"
         f" = {row.seller_us_per_record / clear:8.1f} x numpy  encode {row.encode_us_per_record:6.1f} us"
         f"  up {row.upload_bytes / 1e6:6.2f} MB  down {row.download_bytes_per_record:9.1f} B a record"
-        f"  opening {opening} s  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB"
+        f"  opening {opening} s  work {work} s  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB"
         f"  spearman {row.spearman:.6f}{scaled}",
         flush=True,
     )
