@@ -21,6 +21,10 @@ from blindfair.blind.seal import Words
 from blindfair.protocol.errors import ScoringError, ShapeMismatch
 
 
+_NAME = "_kernel"
+_VERSION = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Factor:
     """A number that many are multiplied by modulo a prime, and `floor(2^64 number / prime)`."""
@@ -32,10 +36,6 @@ class Factor:
     def of(cls, number: int, prime: int) -> Factor:
         """Of a number below the prime."""
         return cls(number, (number << 64) // prime)
-
-
-_NAME = "_kernel"
-_VERSION = 3
 
 
 @cache
