@@ -20,7 +20,6 @@ from blindfair.blind.layout import TILE, aligned
 from blindfair.blind.seal import Words
 from blindfair.protocol.errors import ScoringError, ShapeMismatch
 
-
 _NAME = "_kernel"
 _VERSION = 3
 
