@@ -1,6 +1,6 @@
 """Benchmarks: each prints its figures as ratios to a reference measured in the same run, on one core.
 
-    scripts/bench scoring [--k 128 512 1024] [--n 10000 100000] [--json FILE]
+    scripts/bench scoring [--k 128 512 1024] [--n 10000 100000] [--mode NAME ...] [--json FILE]
     scripts/bench million [--n 1000000] [--k 512] [--queries 1] --folder DIR [--json FILE]
     scripts/bench gas [--json FILE]
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench_million import million
-from bench_scoring import scoring, write_json
+from bench_scoring import MODES, scoring, write_json
 from threadpoolctl import threadpool_limits
 
 
@@ -37,13 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = commands.add_parser("scoring", help=scoring.__doc__)
     command.add_argument("--k", type=int, nargs="+", default=[128, 512, 1024], help="entries of a row")
     command.add_argument("--n", type=int, nargs="+", default=[10_000, 100_000], help="records")
+    command.add_argument("--mode", nargs="+", choices=MODES, default=MODES, help="what to measure; all without it")
     command.add_argument("--folder", type=Path, help="where to put rows for the time of the run")
     command.set_defaults(run=scoring)
     command = commands.add_parser("million", help=million.__doc__)
     command.add_argument("--n", type=int, default=1_000_000, help="records")
     command.add_argument("--k", type=int, default=512, help="entries of a row")
     command.add_argument("--queries", type=int, default=1)
-    command.add_argument("--threads", type=int, default=1, help="for the sums; all else takes one")
+    command.add_argument("--threads", type=int, default=1, help="for sums and hiding; opening takes one")
     command.add_argument("--folder", type=Path, required=True, help="kept: an interrupted run goes on there")
     command.set_defaults(run=million)
     commands.add_parser("gas", help=gas.__doc__).set_defaults(run=gas)

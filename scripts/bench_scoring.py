@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from bench_fit import Point, print_fit
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
 from blindfair.blind import kernel
@@ -37,18 +37,32 @@ from blindfair.blind.matrix import encode_matrix, matrix_bytes
 from blindfair.blind.parameters import DEFAULT, EXPANDED, ParameterSet
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.shelf import Directory
-from blindfair.blind.stream import finish, start_evaluation
+from blindfair.blind.stream import Evaluation, finish, start_evaluation
 from blindfair.influence.quantise import choose_row_scale, quantise_query, quantise_rows
 
 Result = TypeVar("Result")
+
+MODES = (
+    "coordinates, SEAL alone",
+    "coordinates",
+    "expanded",
+    "expanded, 4 queries",
+    "expanded, 16 queries",
+    "tenseal-matmul",
+    "tenseal-dot",
+)
+"""Everything that can be measured; several queries at once on the large tables of 512 entries only."""
 
 _BATCH = 4096
 _DOT_RECORDS = 64
 _MATMUL_RECORDS = 4096
 """Records of a trial of the library's products: `dot` costs the same for each, `matmul` the least for a full vector."""
 
-_NOT_WRITTEN = ("queries", "opening_seconds")
+_NOT_WRITTEN = ("queries", "opening_seconds", "work_seconds", "measured_records")
 """What is printed or fitted and is no part of the JSON."""
+
+_REPEATS = 3
+"""Runs over all blocks, of which the quickest counts: others only add to it."""
 
 _READ_BYTES = 2**29
 _CACHED_BYTES = 2**20
@@ -108,6 +122,10 @@ class Figures:
     """All that the seller does for a request once the rows are encoded, for each record and query."""
     opening_seconds: float
     """Of it, for each query: what does not grow with the records. Not a number where it was not measured apart."""
+    work_seconds: float
+    """Of it, for each query: all that the blocks take, measured by itself. Not a number likewise."""
+    measured_records: int
+    """Fewer than `n` where a sample was measured and seconds are scaled."""
     encode_us_per_record: float
     upload_bytes: int
     download_bytes_per_record: float
@@ -138,14 +156,16 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
         encode = time.process_time() - began
         began = time.process_time()
         if on_disk:
-            evaluation = start_evaluation(matrix, sent, Directory(Path(folder) / "evaluation"))
+            place = Path(folder) / "evaluation"
+            evaluation = start_evaluation(matrix, sent, Directory(place))
             evaluation.open_queries(0)
             opened = time.process_time() - began
-            reply = finish(evaluation)
+            worked, reply = _quickest(partial(finish, evaluation), partial(_forget_parts, evaluation, place))
+            seller = opened + worked
         else:
-            opened = math.nan
+            opened = worked = math.nan
             reply = evaluate(encoded, sent)
-        seller = time.process_time() - began
+            seller = time.process_time() - began
     began = time.process_time()
     scores = decrypt_reply(parameters, secret, reply, table.n, table.m)
     buyer += time.process_time() - began
@@ -161,6 +181,8 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
         queries=table.m,
         seller_us_per_record=seller / table.n / table.m * 1e6,
         opening_seconds=opened / table.m,
+        work_seconds=worked / table.m,
+        measured_records=table.n,
         encode_us_per_record=encode / table.n * 1e6,
         upload_bytes=len(sent),
         download_bytes_per_record=len(reply) / table.n / table.m,
@@ -181,7 +203,7 @@ def library(table: Table, mode: str) -> Figures:
     import tenseal as ts
 
     real, _ = table.queries()
-    records = _DOT_RECORDS if mode == "tenseal-dot" else _MATMUL_RECORDS
+    records = min(table.n, _DOT_RECORDS if mode == "tenseal-dot" else _MATMUL_RECORDS)
     rows = np.asarray(table.real[:records], dtype=np.float64)
     began = time.process_time()
     with warnings.catch_warnings():
@@ -207,6 +229,8 @@ def library(table: Table, mode: str) -> Figures:
         queries=1,
         seller_us_per_record=seller / records * 1e6,
         opening_seconds=math.nan,
+        work_seconds=math.nan,
+        measured_records=records,
         encode_us_per_record=0.0,
         upload_bytes=upload,
         download_bytes_per_record=size if by_record else size / min(4096, table.n),
@@ -231,19 +255,19 @@ def numpy_clear(table: Table) -> float:
     return min(times) / len(rows) * 1e6
 
 
-def modes(table: Table) -> list[Callable[[], Figures]]:
-    """What is measured on a table."""
-    found: list[Callable[[], Figures]] = [
-        partial(ours, table, DEFAULT, "coordinates, SEAL alone", on_disk=False, native=False),
-        partial(ours, table, DEFAULT, "coordinates", on_disk=True),
-        partial(ours, table, EXPANDED, "expanded", on_disk=True),
-    ]
-    for together in (4, 16):
-        # Where a pass over the rows is what costs.
-        if table.k == 512 and table.n >= 100_000:
-            several = replace(table, m=together)
-            found.append(partial(ours, several, EXPANDED, f"expanded, {together} queries", on_disk=True))
-    return [*found, partial(library, table, "tenseal-matmul"), partial(library, table, "tenseal-dot")]
+def modes(table: Table) -> dict[str, Callable[[], Figures]]:
+    """What is measured on a table, by name."""
+    alone, coordinates, expanded = MODES[:3]
+    found: dict[str, Callable[[], Figures]] = {
+        alone: partial(ours, table, DEFAULT, alone, on_disk=False, native=False),
+        coordinates: partial(ours, table, DEFAULT, coordinates, on_disk=True),
+        expanded: partial(ours, table, EXPANDED, expanded, on_disk=True),
+    }
+    # Where a pass over the rows is what costs.
+    if table.k == 512 and table.n >= 100_000:
+        for name, together in zip(MODES[3:5], (4, 16), strict=True):
+            found[name] = partial(ours, replace(table, m=together), EXPANDED, name, on_disk=True)
+    return found | {name: partial(library, table, name) for name in MODES[5:]}
 
 
 def scoring(options: argparse.Namespace) -> dict[str, object]:
@@ -258,36 +282,17 @@ def scoring(options: argparse.Namespace) -> dict[str, object]:
             for n in options.n:
                 table = Table(Path(folder), n, k, 1)
                 table.make()
-                clear[f"{k}"] = min(clear.get(f"{k}", float("inf")), _apart(partial(numpy_clear, table))[0])
-                for mode in modes(table):
-                    found, peak = _apart(mode)
+                clear[f"{k}"] = min(clear.get(f"{k}", math.inf), _apart(partial(numpy_clear, table))[0])
+                for measure in [found for name, found in modes(table).items() if name in options.mode]:
+                    found, peak = _apart(measure)
                     rows.append(replace(found, peak_rss_bytes=peak))
                     _print(rows[-1], clear[f"{k}"])
-    print_fit(rows)
+    alone = [row for row in rows if row.queries == 1 and not math.isnan(row.work_seconds)]
+    print_fit(DEFAULT, [Point(row.mode, row.n, row.k, row.work_seconds) for row in alone])
     for k in options.k:
         print_walls(k)
     written = [{key: value for key, value in asdict(row).items() if key not in _NOT_WRITTEN} for row in rows]
     return {"rows": written, "numpy_us_per_record": clear}
-
-
-def print_fit(rows: list[Figures]) -> None:
-    """The seller's time after opening, one query, rows on disk, as `a p k + b p`, and how far a point is off.
-
-    `p` are the places of the blocks: a part-filled one costs what a full one does.
-    """
-    points = [row for row in rows if row.mode in ("coordinates", "expanded")]
-    if len(points) < 3:
-        return
-    spent = np.array([row.seller_us_per_record * row.n - row.opening_seconds * 1e6 for row in points])
-    degree = DEFAULT.ring_degree
-    places = [-(-row.n // degree) * degree for row in points]
-    sizes = np.array([(p * row.k, p) for p, row in zip(places, points, strict=True)], dtype=np.float64)
-    (slope, each), *_ = np.linalg.lstsq(sizes / spent[:, None], np.ones(len(points)), rcond=None)
-    worst = float(np.abs(sizes @ (slope, each) / spent - 1).max())
-    print(
-        f"after opening {slope * 1e3:.3f} ns for each place and entry + {each:.3f} us for each place,"
-        f" at worst off by {worst:.0%}"
-    )
 
 
 def print_walls(k: int) -> None:
@@ -309,6 +314,26 @@ def print_walls(k: int) -> None:
     print(line)
 
 
+def _quickest(action: Callable[[], Result], undo: Callable[[], object]) -> tuple[float, Result]:
+    """Seconds of the quickest of a few runs, and what the last one returned."""
+    times = []
+    for number in range(_REPEATS):
+        if number:
+            undo()
+        began = time.process_time()
+        result = action()
+        times.append(time.process_time() - began)
+    return min(times), result
+
+
+def _forget_parts(evaluation: Evaluation, folder: Path) -> None:
+    """As if no block had been done; what was opened stays."""
+    for part in folder.glob("part-*"):
+        part.unlink()
+    if not any(evaluation.jobs()):
+        raise SystemExit("the work of the blocks cannot be measured: nothing is left to do again")
+
+
 def _seconds(action: Callable[[], object]) -> float:
     began = time.process_time()
     action()
@@ -316,17 +341,22 @@ def _seconds(action: Callable[[], object]) -> float:
 
 
 def _spearman(scores: NDArray[np.generic], exact: NDArray[np.generic]) -> float:
+    # Loading it takes as long as many a measurement, and not every process needs it.
+    from scipy.stats import spearmanr
+
     return float(spearmanr(scores, exact).statistic)
 
 
 def _print(row: Figures, clear: float) -> None:
     opening = "    -" if math.isnan(row.opening_seconds) else f"{row.opening_seconds:5.2f}"
+    work = "     -" if math.isnan(row.work_seconds) else f"{row.work_seconds:6.3f}"
+    scaled = f"  (measured on {row.measured_records:,} records and scaled)" if row.measured_records < row.n else ""
     print(
         f"{row.mode:24} k {row.k:5,} n {row.n:9,}  {row.seller_us_per_record:10.2f} us a record and query"
         f" = {row.seller_us_per_record / clear:8.1f} x numpy  encode {row.encode_us_per_record:6.1f} us"
         f"  up {row.upload_bytes / 1e6:6.2f} MB  down {row.download_bytes_per_record:9.1f} B a record"
-        f"  opening {opening} s  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB"
-        f"  spearman {row.spearman:.6f}",
+        f"  opening {opening} s  work {work} s  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB"
+        f"  spearman {row.spearman:.6f}{scaled}",
         flush=True,
     )
 

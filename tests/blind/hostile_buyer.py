@@ -45,7 +45,9 @@ class HostileBuyer:
     def encryption(self, phase: Phase, level: Level | None = None) -> Encryption:
         """First polynomial and seed of an encryption whose phase is as given, up to fresh noise; of sums, unless a
         level is given."""
-        first, seed = self.seal.seeded_words(self._encryptor.encrypt_zero_symmetric(level or self.seal.sum_level))
+        first, seed = self.seal.seeded_words(
+            self._encryptor.encrypt_zero_symmetric(level or self.seal.sum_level), level or self.seal.sum_level
+        )
         return self._plus(first, phase), seed
 
     def bare(self, phase: Phase, level: Level | None = None) -> Encryption:
@@ -100,7 +102,7 @@ class HostileBuyer:
         elements = [
             expansion.galois_element(self.parameters.ring_degree, level) for level in expansion.key_levels(levels)
         ]
-        keys = self.seal.galois_words(self.generator.create_galois_keys(elements))
+        keys = self.seal.galois_words(self.generator.create_galois_keys(elements), len(elements))
         return [digit for element in elements for digit in keys[element]]
 
     def phase(self, reply: bytes, records: int) -> NDArray[Any]:

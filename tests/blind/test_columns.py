@@ -1,4 +1,5 @@
-"""Columns of small integers come to the same words by the kernel as by SEAL's transform and numpy, wherever they go."""
+"""Columns of small integers and coordinates come to the same words by the kernel as by SEAL's transform and numpy,
+wherever they go."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from blindfair.blind import kernel
-from blindfair.blind.columns import lay_out_columns
-from blindfair.blind.layout import aligned, columns_shape, put_columns
+from blindfair.blind.columns import lay_out_columns, lay_out_coordinates
+from blindfair.blind.expand import lay_out_ciphertexts, lay_out_query, open_query
+from blindfair.blind.layout import aligned, columns_shape, halved, put_columns, queries_shape
 from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet
+from blindfair.blind.query import encrypt_queries
 from blindfair.blind.seal import Words, engine
 from blindfair.blind.transform import roots_of, values_of
 from blindfair.protocol.errors import ScoringError, ShapeMismatch
@@ -104,3 +107,60 @@ def test_without_the_kernel_seal_transforms(monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_array_equal(found, expected)
     with pytest.raises(ScoringError, match="not compiled"):
         kernel.put_columns(found, 0, SMALL, 0, DEFAULT.data_primes[0], ROOTS.powers, ROOTS.quotients)
+
+
+def without_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "library", lambda: None)
+
+
+@pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
+@pytest.mark.parametrize("k", [1, 4, 6])
+def test_the_second_of_two_queries_is_laid_out_as_by_seal(
+    parameters: ParameterSet, k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer coordinates than are laid out together, as many, and more; the place of the first query stays as it is, and
+    so does the request."""
+    request, _ = encrypt_queries(parameters, np.arange(2 * k).reshape(2, k))
+    before, seal = request.to_bytes(), engine(parameters)
+    found, by_seal = (aligned(queries_shape(parameters, 2, k)) for _ in range(2))
+    for words in (found, by_seal):
+        words[:] = 2**64 - 1
+    lay_out_query(seal, request, 1, found, 1)
+    without_the_kernel(monkeypatch)
+    lay_out_ciphertexts(seal, open_query(seal, request, 1), by_seal, 1)
+    np.testing.assert_array_equal(found, by_seal)
+    assert (found[:, :, 0] == 2**64 - 1).all() and (found[:, :, 1] < 2**62).all()
+    assert request.to_bytes() == before
+
+
+def test_coordinates_are_laid_out_in_halves() -> None:
+    seal, queries = engine(DEFAULT), aligned(queries_shape(DEFAULT, 1, 3))
+    polynomials = np.zeros((4, 2, N), dtype=np.uint64)
+    polynomials[1, 0, 0], polynomials[2, 1, 0] = 2**40 + 3, DEFAULT.data_primes[1] - 1
+    lay_out_coordinates(seal, queries, 0, 1, polynomials)
+    # The transform of a constant is that constant everywhere.
+    assert (queries[0, :, 0, 1, 1] == halved(np.array(2**40 + 3, dtype=np.uint64))).all()
+    assert (queries[1, :, 0, 2, 0] == halved(np.array(DEFAULT.data_primes[1] - 1, dtype=np.uint64))).all()
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda polynomials, tiles: (polynomials[:1], tiles),
+        lambda polynomials, tiles: (polynomials[:, ::2], tiles[:4]),
+        lambda polynomials, tiles: (polynomials[:, :60], tiles),
+        lambda polynomials, tiles: (polynomials.astype(np.int64), tiles),
+        lambda polynomials, tiles: (polynomials[::-1], tiles),
+        lambda polynomials, tiles: (polynomials, tiles[:4]),
+        lambda polynomials, tiles: (polynomials, tiles.astype(np.float64)),
+        lambda polynomials, tiles: (polynomials, tiles[::-1]),
+        lambda polynomials, tiles: (polynomials, tiles[:, ::-1]),
+        lambda polynomials, tiles: (polynomials, np.frombuffer(tiles.tobytes(), dtype=np.uint64).reshape(8, 2, 8)),
+    ],
+)
+def test_tiles_that_do_not_fit_are_refused(spoil: Callable[..., tuple[Words, Words]]) -> None:
+    tiles = np.full((8, 2, 8), 7, dtype=np.uint64)
+    with pytest.raises(ShapeMismatch):
+        kernel.lay_out(*spoil(np.zeros((2, 64), dtype=np.uint64), tiles))
+    assert (tiles == 7).all()

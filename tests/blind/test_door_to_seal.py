@@ -48,7 +48,8 @@ def test_what_the_buyer_encrypts_the_seller_expands_to_the_same_ciphertext(param
     seal = engine(parameters)
     key = sealapi.KeyGenerator(seal.context).secret_key()
     again = seal.secret_key(seal.secret_key_words(key))
-    first, seed = seal.seeded_words(sealapi.Encryptor(seal.context, again).encrypt_symmetric(sealapi.Plaintext("2A")))
+    encrypted = sealapi.Encryptor(seal.context, again).encrypt_symmetric(sealapi.Plaintext("2A"))
+    first, seed = seal.seeded_words(encrypted, seal.query_level)
     plaintext = sealapi.Plaintext()
     sealapi.Decryptor(seal.context, key).decrypt(seal.seeded_ciphertext(first, seed, seal.query_level), plaintext)
     assert plaintext.to_string() == "2A"
@@ -75,6 +76,44 @@ def test_without_files_in_memory_a_private_directory_serves(monkeypatch: pytest.
     coefficients = np.arange(parameters.ring_degree, dtype=np.uint64)
     seal = engine(parameters)
     np.testing.assert_array_equal(seal.plaintext_words(seal.plaintext(coefficients)), coefficients)
+
+
+def test_the_second_polynomial_comes_without_the_first() -> None:
+    for parameters in PARAMETER_SETS.values():
+        seal, rng = engine(parameters), np.random.default_rng(3)
+        levels = {seal.sum_level: parameters.data_primes, seal.query_level: parameters.query_primes}
+        for level, primes in levels.items():
+            shape = (len(primes), parameters.ring_degree)
+            first = rng.integers(0, np.array(primes, dtype=np.uint64)[:, None], shape, dtype=np.uint64)
+            whole = seal.ciphertext_words(seal.seeded_ciphertext(first, b"s" * 64, level))
+            np.testing.assert_array_equal(whole[0], first)
+            np.testing.assert_array_equal(seal.second_words(b"s" * 64, level), whole[1])
+
+
+def test_more_or_less_than_expected_is_refused() -> None:
+    """A saved object of another shape than it is taken for: nothing is cut off or filled up."""
+    seal = engine(PARAMETER_SETS["bfv-8192-32-expanded"])
+    key = sealapi.KeyGenerator(seal.context)
+    encryptor = sealapi.Encryptor(seal.context, key.secret_key())
+    with pytest.raises(ScoringError, match="cannot be read back"):
+        seal.seeded_words(encryptor.encrypt_zero_symmetric(seal.query_level), seal.sum_level)
+    with pytest.raises(ScoringError, match="cannot be read back"):
+        seal.seeded_words(encryptor.encrypt_zero_symmetric(seal.sum_level), seal.query_level)
+    for elements in (1, 3):
+        with pytest.raises(ScoringError, match="cannot be read back"):
+            seal.galois_words(key.create_galois_keys([3, 5]), elements)
+
+
+@pytest.mark.parametrize("width", [20, 36, 53, 54, 60])
+def test_packed_residues_are_bits_without_gaps(width: int) -> None:
+    """Against strings of digits."""
+    prime = 2**width - 5
+    residues = np.random.default_rng(4).integers(0, prime, (1, 128), dtype=np.uint64)
+    residues[0, :3] = 0, prime - 1, 1
+    digits = "".join(f"{int(residue):0{width}b}" for residue in residues[0])
+    packed = pack((prime,), residues)
+    assert packed == int(digits, 2).to_bytes(16 * width, "big")
+    np.testing.assert_array_equal(unpack((prime,), 128, packed), residues)
 
 
 @pytest.mark.parametrize("data", [b"\x28\xb5\x2f\xfd", b"\0" * 40, b"\x28\xb5\x2f\xfd" + b"\xff" * 40])

@@ -17,8 +17,8 @@ from blindfair.blind.layout import (
     columns_shape,
     halved,
     joined,
+    places_of,
     put_columns,
-    put_coordinate,
     queries_shape,
 )
 from blindfair.blind.multiply import multiply, multiply_by_seal
@@ -126,7 +126,7 @@ def test_more_threads_than_tiles() -> None:
 
 
 def laid_out(k: int, m: int, blocks: int, make: Callable[[tuple[int, ...], int], Words]) -> tuple[list[Words], Words]:
-    """Whole polynomials of residues as `put_columns` and `put_coordinate` lay them out."""
+    """Whole polynomials of residues as `put_columns` and `places_of` lay them out."""
     columns = [aligned(columns_shape(DEFAULT, k)) for _ in range(blocks)]
     queries = aligned(queries_shape(DEFAULT, m, k))
     for number, block in enumerate(columns):
@@ -135,7 +135,7 @@ def laid_out(k: int, m: int, blocks: int, make: Callable[[tuple[int, ...], int],
     for query in range(m):
         for coordinate in range(k):
             pair = np.stack([joined(make((2, N), 77 + 1000 * query + 10 * coordinate + each)) for each in range(2)])
-            put_coordinate(queries, query, coordinate, pair)
+            put_columns(places_of(queries, query, coordinate, 1), 0, pair)
     return columns, queries
 
 

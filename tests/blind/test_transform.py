@@ -1,4 +1,5 @@
-"""The kernel's transform is SEAL's, bit for bit, and evaluates a polynomial at the odd powers of a root of unity."""
+"""The kernel's transform is SEAL's, bit for bit, both ways, and evaluates a polynomial at the odd powers of a root of
+unity."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,7 +9,7 @@ import pytest
 from blindfair.blind import kernel
 from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet
 from blindfair.blind.seal import Words, engine
-from blindfair.blind.transform import roots_of, transform, values_of
+from blindfair.blind.transform import roots_of, transform, transform_back, values_of
 from blindfair.protocol.errors import ScoringError, ShapeMismatch
 
 N = DEFAULT.ring_degree
@@ -45,6 +46,42 @@ def test_values_are_those_of_seal(parameters: ParameterSet, vectors: bool, monke
     polynomials = some(parameters)
     expected = by_seal(parameters, polynomials)
     np.testing.assert_array_equal(transform(engine(parameters), polynomials), expected)
+
+
+def back_by_seal(parameters: ParameterSet, values: Words) -> Words:
+    seal = engine(parameters)
+    ciphertext = seal.ciphertext(values, seal.sum_level, transformed=True)
+    seal.evaluator.transform_from_ntt_inplace(ciphertext)
+    return seal.ciphertext_words(ciphertext)
+
+
+@SETS
+@pytest.mark.parametrize("vectors", [True, False])
+def test_the_way_back_is_that_of_seal(parameters: ParameterSet, vectors: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if vectors and not kernel.has_vectors():
+        pytest.skip("no vectors here")
+    monkeypatch.setattr(kernel, "has_vectors", lambda: vectors)
+    values = some(parameters)
+    expected = back_by_seal(parameters, values)
+    np.testing.assert_array_equal(transform_back(engine(parameters), values), expected)
+
+
+@needs_kernel
+@pytest.mark.parametrize("vectors", [True, False])
+@pytest.mark.parametrize("degree", [16, 32, 1024, 2048])
+@pytest.mark.parametrize("prime", [DEFAULT.data_primes[0], 12289])
+def test_there_and_back(degree: int, prime: int, vectors: bool) -> None:
+    """Of less than what is transformed together, of as much, and of more; of a prime far below 2^60."""
+    if vectors and not kernel.has_vectors():
+        pytest.skip("no vectors here")
+    roots = roots_of(prime, degree)
+    polynomial = np.random.default_rng(4).integers(0, prime, degree, dtype=np.uint64)
+    polynomial[:2] = 0, prime - 1
+    turned = polynomial.copy()
+    kernel.transform(turned, prime, roots.powers, roots.quotients, vectors=vectors)
+    assert int(turned.max()) < prime
+    kernel.transform_back(turned, prime, roots.inverses, roots.inverse_quotients, roots.share, vectors=vectors)
+    np.testing.assert_array_equal(turned, polynomial)
 
 
 @needs_kernel
@@ -95,7 +132,9 @@ def test_without_the_kernel_seal_transforms(count: int) -> None:
     polynomials = np.resize(some(DEFAULT), (count, 2, N))
     polynomials[-1] = 0
     expected = np.concatenate([by_seal(DEFAULT, np.stack((each, some(DEFAULT)[2])))[:1] for each in polynomials])
-    np.testing.assert_array_equal(transform(engine(DEFAULT), polynomials), expected)
+    values = transform(engine(DEFAULT), polynomials)
+    np.testing.assert_array_equal(values, expected)
+    np.testing.assert_array_equal(transform_back(engine(DEFAULT), values), polynomials)
     with pytest.raises(ScoringError, match="not compiled"):
         kernel.transform(polynomials[0, 0], DEFAULT.data_primes[0], polynomials[0, 0], polynomials[0, 0])
 
@@ -118,6 +157,8 @@ def test_arrays_that_do_not_fit_are_refused(spoil: Callable[[Words], Words]) -> 
     roots = np.zeros(spoilt.size, dtype=np.uint64)
     with pytest.raises(ShapeMismatch):
         kernel.transform(spoilt, DEFAULT.data_primes[0], roots, roots)
+    with pytest.raises(ShapeMismatch):
+        kernel.transform_back(spoilt, DEFAULT.data_primes[0], roots, roots, kernel.Factor(1, 1))
 
 
 @needs_kernel
@@ -125,3 +166,5 @@ def test_a_prime_too_large_for_the_kernel_is_refused() -> None:
     words = np.zeros(64, dtype=np.uint64)
     with pytest.raises(ShapeMismatch):
         kernel.transform(words, 2**60 + 33, words, words)
+    with pytest.raises(ShapeMismatch):
+        kernel.transform_back(words, 2**60 + 33, words, words, kernel.Factor(1, 1))

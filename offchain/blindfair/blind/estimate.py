@@ -94,9 +94,9 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
         opening = m * expansion.automorphisms(k) * trial.automorphism
     else:
         ciphertexts = m * k
-        opening = m * k * trial.seed
+        opening = m * k * (trial.second if space.disk else trial.seed)
     if space.disk:
-        opening += m * k * (trial.leave + 2 * trial.lay_out)
+        opening += m * k * (2 * trial.lay_out + (trial.leave if parameters.is_expanded else 0.0))
         encode = blocks * k * trial.lay_out
         products = trial.kernel_product if kernel.library() is not None else trial.product + trial.enter
     else:
@@ -112,7 +112,7 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
         decrypt_seconds=m * blocks * trial.decrypt,
         encode_seconds=encode,
         expand_seconds=masks * (trial.seed + trial.leave + 2 * trial.lay_out) + opening,
-        evaluate_seconds=m * blocks * (k * products + trial.hide),
+        evaluate_seconds=m * blocks * (k * products + trial.hide + (0.0 if space.disk else trial.leave)),
     )
 
 
@@ -173,10 +173,11 @@ class _Trial:
             list(open_query(seal, asked[k], 0))
 
         self.seed = seconds(lambda: seal.seeded_ciphertext(first, seed, seal.sum_level))
+        self.second = seconds(lambda: seal.second_words(seed, seal.sum_level))
         generator = sealapi.KeyGenerator(seal.context)
         encryptor = sealapi.Encryptor(seal.context, generator.secret_key())
         one = sealapi.Plaintext("1")
-        self.encrypt = seconds(lambda: seal.seeded_words(encryptor.encrypt_symmetric(one)))
+        self.encrypt = seconds(lambda: seal.seeded_words(encryptor.encrypt_symmetric(one), seal.query_level))
         self.encode = seconds(lambda: encode_column(seal, column))
         together = np.tile(column, (TILE, 1))
         block = aligned(columns_shape(parameters, TILE))
@@ -199,9 +200,8 @@ class _Trial:
 
 def _hide(parameters: ParameterSet, zeros: Words, words: Words) -> None:
     seal = engine(parameters)
-    total = seal.ciphertext(words, seal.sum_level, transformed=True)
     stream = NoiseKey().stream(0, 0)
-    hidden = hide(seal, total, zeros, stream, parameters.drowning_bound(), parameters.ring_degree)
+    hidden = hide(seal, words, zeros, stream, parameters.drowning_bound(), parameters.ring_degree)
     for polynomial in hidden:
         pack((parameters.reply_modulus,), polynomial)
 

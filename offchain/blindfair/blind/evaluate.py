@@ -63,7 +63,8 @@ def evaluate(
             blocks = encoded.blocks[start : start + _BLOCKS_AT_ONCE]
             for block, total in enumerate(_sums(seal, coordinates, blocks), start):
                 stream, scores = noise.stream(block, number), encoded.scores_in(block)
-                ciphertexts.append(hide(seal, total, zeros, stream, bound, scores))
+                words = seal.ciphertext_words(total)
+                ciphertexts.append(hide(seal, words, zeros, stream, bound, scores))
                 if progress is not None:
                     progress(len(ciphertexts), query.queries * len(encoded.blocks))
     kept = precision_bits if precision_bits is not None else LARGEST_BITS_PER_RECORD

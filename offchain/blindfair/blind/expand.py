@@ -8,17 +8,21 @@ encryptions of zero that hide the reply are never expanded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import tenseal.sealapi as sealapi
 
 from blindfair.blind import expansion
+from blindfair.blind.columns import lay_out_coordinates
 from blindfair.blind.encryptions import Encryptions
-from blindfair.blind.layout import put_coordinate
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.seal import Engine, Level, Words
-from blindfair.blind.transform import transform
 from blindfair.protocol.errors import MalformedCiphertext
+
+_TOGETHER = 4
+"""Coordinates that are laid out together: neighbours in memory."""
 
 
 def open_query(seal: Engine, request: EncryptedQueries, query: int) -> Iterator[Any]:
@@ -52,10 +56,29 @@ def open_encryptions(seal: Engine, encryptions: Encryptions, level: Level) -> It
         yield seal.seeded_ciphertext(first, seed, level)
 
 
-def lay_out(seal: Engine, ciphertexts: Iterable[Any], laid_out: Words, query: int) -> None:
-    """Put a query's ciphertexts, transformed, where the kernel looks for them."""
-    for coordinate, ciphertext in enumerate(ciphertexts):
-        put_coordinate(laid_out, query, coordinate, transform(seal, seal.ciphertext_words(ciphertext)))
+def lay_out_query(seal: Engine, request: EncryptedQueries, query: int, laid_out: Words, place: int) -> None:
+    """Put the coordinates of a query, transformed, where the kernel looks for those of the query at a place.
+
+    Raises as `open_query`.
+    """
+    if request.parameters.is_expanded:
+        lay_out_ciphertexts(seal, open_query(seal, request, query), laid_out, place)
+    else:
+        # The first polynomials are there: SEAL is asked for the second ones only.
+        coordinates = request.of_query(query)
+        _lay_out(seal, ((x, seal.second_words(seed, seal.sum_level)) for x, seed in coordinates), laid_out, place)
+
+
+def lay_out_ciphertexts(seal: Engine, ciphertexts: Iterable[Any], laid_out: Words, place: int) -> None:
+    """The same of SEAL's objects, at the level of sums."""
+    _lay_out(seal, map(seal.ciphertext_words, ciphertexts), laid_out, place)
+
+
+def _lay_out(seal: Engine, pairs: Iterable[Words | tuple[Words, Words]], laid_out: Words, place: int) -> None:
+    left = iter(pairs)
+    for start in range(0, laid_out.shape[3], _TOGETHER):
+        some = np.array(list(islice(left, _TOGETHER)))
+        lay_out_coordinates(seal, laid_out, place, start, some.reshape(-1, *some.shape[2:]))
 
 
 def _keys(seal: Engine, keys: Encryptions, levels: int) -> Any:

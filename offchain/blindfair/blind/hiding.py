@@ -75,7 +75,7 @@ def drowning_noise(parameters: ParameterSet, bound: int, scores: int, stream: No
     noise = np.empty((len(primes), parameters.ring_degree), dtype=np.uint64)
     noise[:, :scores] = symmetric_residues(primes, bound, scores, stream)
     for row, prime in enumerate(primes):
-        noise[row, scores:] = _uniform_words(prime, parameters.ring_degree - scores, stream)[:, 0]
+        noise[row, scores:] = _uniform_words(prime, parameters.ring_degree - scores, stream)[0]
     return noise
 
 
@@ -85,56 +85,63 @@ def symmetric_residues(primes: Sequence[int], bound: int, count: int, stream: No
     residues = np.empty((len(primes), count), dtype=np.uint64)
     for row, prime in enumerate(primes):
         # Subtracting the bound modulo the prime turns [0, 2 bound] into [-bound, bound].
-        residues[row] = (_reduce(drawn, (2 * bound).bit_length(), prime) + np.uint64(-bound % prime)) % np.uint64(prime)
+        residues[row] = _reduce(drawn, (2 * bound).bit_length(), prime, -bound % prime)
     return residues
 
 
 def _uniform_words(limit: int, count: int, stream: NoiseStream) -> Words:
-    """`count` integers uniform in 0 ... limit - 1, as `count x words` of 64 bits, least significant first."""
+    """`count` integers uniform in 0 ... limit - 1, as `words x count` of 64 bits, least significant first."""
     bits = (limit - 1).bit_length()
     words = -(-bits // _WORD_BITS)
     top_mask = np.uint64((1 << (bits - _WORD_BITS * (words - 1))) - 1)
-    accepted = np.empty((count, words), dtype=np.uint64)
+    accepted = np.empty((words, count), dtype=np.uint64)
     filled = 0
     while filled < count:
         # Of the candidates, at least half pass: they have as many bits as the limit.
         drawn = stream.take(8 * words * 2 * (count - filled))
-        candidates = np.frombuffer(drawn, dtype="<u8").reshape(-1, words).copy()
-        candidates[:, -1] &= top_mask
-        passing = candidates[_below(candidates, limit)][: count - filled]
-        accepted[filled : filled + len(passing)] = passing
+        candidates = np.frombuffer(drawn, dtype="<u8").reshape(-1, words).T.copy()
+        candidates[-1] &= top_mask
+        passing = np.flatnonzero(_below(candidates, limit))[: count - filled]
+        accepted[:, filled : filled + len(passing)] = candidates[:, passing]
         filled += len(passing)
     return accepted
 
 
 def _below(numbers: Words, limit: int) -> NDArray[np.bool_]:
-    """Which of `count x words` numbers are below the limit: the most significant word that differs decides."""
-    below = np.zeros(len(numbers), dtype=np.bool_)
-    for position in range(numbers.shape[1]):
+    """Which of `words x count` numbers are below the limit: the most significant word that differs decides."""
+    below = np.zeros(numbers.shape[1], dtype=np.bool_)
+    for position, words in enumerate(numbers):
         word = np.uint64(limit >> (_WORD_BITS * position) & (2**_WORD_BITS - 1))
-        below = (numbers[:, position] < word) | ((numbers[:, position] == word) & below)
+        below = (words < word) | ((words == word) & below)
     return below
 
 
-def _reduce(numbers: Words, bits: int, prime: int) -> Words:
-    """`count x words` numbers of at most `bits` bits modulo a prime of at most 60.
+def _reduce(numbers: Words, bits: int, prime: int, offset: int) -> Words:
+    """`words x count` numbers of at most `bits` bits, plus an offset below the prime, modulo a prime of at most 60.
 
-    Beyond the first 60 bits it goes so many at a time, times their weight modulo the prime, that nothing exceeds 64
-    bits: all at once where the prime is close below a power of two.
+    Beyond the first bits, as many as the prime has, it goes so many at a time, times their weight modulo the prime,
+    that no product exceeds 63 bits. The sum is reduced where it might exceed 64: seldom where the prime is close below
+    a power of two.
     """
     modulus = np.uint64(prime)
-    remainder: Words = _bits_of(numbers, 0, prime.bit_length()) % modulus
     shift = prime.bit_length()
+    total: Words = _bits_of(numbers, 0, shift) + np.uint64(offset)
+    largest = 2**shift - 1 + offset
     while shift < bits:
         weight = pow(2, shift, prime)
         width = min(63 - weight.bit_length(), _WORD_BITS - shift % _WORD_BITS)
-        remainder = (remainder + _bits_of(numbers, shift, width) * np.uint64(weight) % modulus) % modulus
+        product = (2**width - 1) * weight
+        if largest + product >= 2**_WORD_BITS:
+            total %= modulus
+            largest = prime - 1
+        total += _bits_of(numbers, shift, width) * np.uint64(weight)
+        largest += product
         shift += width
-    return remainder
+    return total % modulus
 
 
 def _bits_of(numbers: Words, start: int, width: int) -> Words:
-    """`width` bits from `start` on of each of `count x words` numbers; they may not cross into another word."""
+    """`width` bits from `start` on of each of `words x count` numbers; they may not cross into another word."""
     word, offset = divmod(start, _WORD_BITS)
-    found: Words = (numbers[:, word] >> np.uint64(offset)) & np.uint64(2**width - 1)
+    found: Words = (numbers[word] >> np.uint64(offset)) & np.uint64(2**width - 1)
     return found

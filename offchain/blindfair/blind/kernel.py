@@ -1,6 +1,6 @@
 """The door to `kernel.c`, which is compiled when the package is installed, where there is a C compiler.
 
-Without it everything works and is slower: `multiply.py` and `transform.py` then ask SEAL for the same.
+Without it everything works and is slower: `multiply.py`, `transform.py` and `switch.py` then ask SEAL for the same.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -20,7 +21,20 @@ from blindfair.blind.seal import Words
 from blindfair.protocol.errors import ScoringError, ShapeMismatch
 
 _NAME = "_kernel"
-_VERSION = 2
+_VERSION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A number that many are multiplied by modulo a prime, and `floor(2^64 number / prime)`."""
+
+    number: int
+    quotient: int
+
+    @classmethod
+    def of(cls, number: int, prime: int) -> Factor:
+        """Of a number below the prime."""
+        return cls(number, (number << 64) // prime)
 
 
 @cache
@@ -98,15 +112,7 @@ def transform(polynomial: Words, prime: int, roots: Words, quotients: Words, *, 
     Raises ShapeMismatch for arrays that do not fit each other, ScoringError where there is no kernel.
     """
     found = _loaded()
-    for array in (polynomial, roots, quotients):
-        if array.shape != polynomial.shape or array.dtype != np.uint64 or not array.flags.c_contiguous:
-            raise ShapeMismatch("an array is not laid out for the kernel", expected=polynomial.shape, found=array.shape)
-    if not polynomial.flags.writeable:
-        raise ShapeMismatch("a transform is in place", expected="an array that may be written")
-    if polynomial.size < 16 or polynomial.size & (polynomial.size - 1) or prime >= 2**60:
-        raise ShapeMismatch(
-            "a transform is of a power of two of residues below 2^60, at least 16", found=polynomial.shape
-        )
+    _check_transform(polynomial, prime, roots, quotients)
     found.blindfair_transform(
         ctypes.c_void_p(polynomial.ctypes.data),
         ctypes.c_size_t(polynomial.size),
@@ -114,6 +120,77 @@ def transform(polynomial: Words, prime: int, roots: Words, quotients: Words, *, 
         ctypes.c_void_p(roots.ctypes.data),
         ctypes.c_void_p(quotients.ctypes.data),
         ctypes.c_int(has_vectors() if vectors is None else vectors),
+    )
+
+
+def transform_back(
+    values: Words, prime: int, roots: Words, quotients: Words, share: Factor, *, vectors: bool | None = None
+) -> None:
+    """Undo `transform`, in place: `roots` are the inverses of its, `share` is the inverse of the degree.
+
+    Raises as `transform`.
+    """
+    found = _loaded()
+    _check_transform(values, prime, roots, quotients)
+    found.blindfair_back(
+        ctypes.c_void_p(values.ctypes.data),
+        ctypes.c_size_t(values.size),
+        ctypes.c_uint64(prime),
+        ctypes.c_void_p(roots.ctypes.data),
+        ctypes.c_void_p(quotients.ctypes.data),
+        ctypes.c_uint64(share.number),
+        ctypes.c_uint64(share.quotient),
+        ctypes.c_int(has_vectors() if vectors is None else vectors),
+    )
+
+
+def drop_prime(kept: Words, dropped: Words, prime: int, last: int) -> None:
+    """Numbers below `prime * last`, by their residues modulo the one and the other: divided by `last` and rounded,
+    modulo `prime`, in place of the first.
+
+    Raises ShapeMismatch for arrays that do not fit each other and primes that are not below 2^60 and different,
+    ScoringError where there is no kernel.
+    """
+    found = _loaded()
+    for array in (kept, dropped):
+        if array.shape != (kept.size,) or array.dtype != np.uint64 or not array.flags.c_contiguous:
+            raise ShapeMismatch("an array is not laid out for the kernel", expected=kept.shape, found=array.shape)
+    if not kept.flags.writeable or prime == last or max(prime, last) >= 2**60:
+        raise ShapeMismatch("residues are replaced, of two primes below 2^60", found=f"primes {prime} and {last}")
+    inverse = Factor.of(pow(last, -1, prime), prime)
+    found.blindfair_drop_prime(
+        ctypes.c_void_p(kept.ctypes.data),
+        ctypes.c_void_p(dropped.ctypes.data),
+        ctypes.c_size_t(kept.size),
+        ctypes.c_uint64(prime),
+        ctypes.c_uint64(last),
+        ctypes.c_uint64(inverse.number),
+        ctypes.c_uint64(inverse.quotient),
+    )
+
+
+def lay_out(polynomials: Words, tiles: Words) -> None:
+    """Write polynomials modulo one prime, `count x N`, in halves to tiles of them, `N/8 x count x 8`.
+
+    Only the last dimension of the one and the last two of the other need be together in memory. Raises ShapeMismatch
+    for arrays that do not fit each other, ScoringError where there is no kernel.
+    """
+    found = _loaded()
+    count, degree = polynomials.shape
+    fits = tiles.shape == (degree // TILE, count, TILE) and tiles.flags.writeable and degree % TILE == 0
+    fits = fits and polynomials.dtype == tiles.dtype == np.uint64
+    fits = fits and polynomials.strides[1] == 8 and tiles.strides[1:] == (8 * TILE, 8)
+    if not fits or min(polynomials.strides[0], tiles.strides[0]) < 0:
+        raise ShapeMismatch(
+            "polynomials do not fit their tiles", expected=(degree // TILE, count, TILE), found=tiles.shape
+        )
+    found.blindfair_lay_out(
+        ctypes.c_void_p(polynomials.ctypes.data),
+        ctypes.c_size_t(count),
+        ctypes.c_size_t(polynomials.strides[0] // 8),
+        ctypes.c_size_t(degree),
+        ctypes.c_void_p(tiles.ctypes.data),
+        ctypes.c_size_t(tiles.strides[0] // 8),
     )
 
 
@@ -163,6 +240,18 @@ def put_columns(
         ctypes.c_size_t(k),
         ctypes.c_void_p(block[prime_index].ctypes.data),
     )
+
+
+def _check_transform(polynomial: Words, prime: int, roots: Words, quotients: Words) -> None:
+    for array in (polynomial, roots, quotients):
+        if array.shape != polynomial.shape or array.dtype != np.uint64 or not array.flags.c_contiguous:
+            raise ShapeMismatch("an array is not laid out for the kernel", expected=polynomial.shape, found=array.shape)
+    if not polynomial.flags.writeable:
+        raise ShapeMismatch("a transform is in place", expected="an array that may be written")
+    if polynomial.size < 16 or polynomial.size & (polynomial.size - 1) or prime >= 2**60:
+        raise ShapeMismatch(
+            "a transform is of a power of two of residues below 2^60, at least 16", found=polynomial.shape
+        )
 
 
 def _loaded() -> ctypes.CDLL:

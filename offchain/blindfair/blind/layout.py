@@ -48,11 +48,10 @@ def put_columns(block: Words, start: int, polynomials: Words) -> None:
     block[:, :, start : start + count] = tiles.transpose(1, 2, 0, 3)
 
 
-def put_coordinate(queries: Words, query: int, coordinate: int, polynomials: Words) -> None:
-    """Write a coordinate's ciphertext, `2 x primes x N`, in its place."""
-    _, primes, degree = polynomials.shape
-    tiles = halved(polynomials).reshape(2, primes, degree // TILE, TILE)
-    queries[:, :, query, coordinate] = tiles.transpose(1, 2, 0, 3)
+def places_of(queries: Words, query: int, start: int, count: int) -> Words:
+    """Where the ciphertexts of coordinates `start` ... lie among a query's, as a block of `2 count` columns."""
+    primes, tiles = queries.shape[:2]
+    return queries[:, :, query, start : start + count].reshape(primes, tiles, 2 * count, TILE)
 
 
 def column_of(block: Words, coordinate: int) -> Words:

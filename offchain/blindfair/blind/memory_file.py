@@ -10,20 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_DESCRIPTORS = "/proc/self/fd"
+
 
 @contextmanager
-def memory_file(content: bytes = b"") -> Iterator[Path]:
-    """A path that holds `content`, may be written to by name, and is gone afterwards."""
-    if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
+def memory_file(*parts: bytes | memoryview) -> Iterator[Path]:
+    """A path that holds the parts one after another, may be written to by name, and is gone afterwards."""
+    if hasattr(os, "memfd_create") and os.path.isdir(_DESCRIPTORS):  # noqa: PTH112 - asked for every object
         descriptor = os.memfd_create("blindfair", os.MFD_CLOEXEC)
         try:
             with open(descriptor, "wb", closefd=False) as file:
-                file.write(content)
-            yield Path(f"/proc/self/fd/{descriptor}")
+                file.writelines(parts)
+            yield Path(f"{_DESCRIPTORS}/{descriptor}")
         finally:
             os.close(descriptor)
     else:
         with tempfile.TemporaryDirectory(prefix="blindfair-") as directory:
             path = Path(directory) / "object"
-            path.write_bytes(content)
+            path.write_bytes(b"".join(parts))
             yield path

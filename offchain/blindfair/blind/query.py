@@ -123,11 +123,14 @@ def encrypt_queries(
     secret_key = generator.secret_key()
     encryptor = sealapi.Encryptor(seal.context, secret_key)
     zeros = [
-        seal.seeded_words(encryptor.encrypt_zero_symmetric(seal.sum_level)) for _ in range(parameters.mask_columns)
+        seal.seeded_words(encryptor.encrypt_zero_symmetric(seal.sum_level), seal.sum_level)
+        for _ in range(parameters.mask_columns)
     ]
     keys = _expansion_keys(seal, generator, k) if parameters.is_expanded else []
     plaintexts = [plaintext for query in queries for plaintext in _plaintexts(seal, query)]
-    ciphertexts = [seal.seeded_words(encryptor.encrypt_symmetric(plaintext)) for plaintext in plaintexts]
+    ciphertexts = [
+        seal.seeded_words(encryptor.encrypt_symmetric(plaintext), seal.query_level) for plaintext in plaintexts
+    ]
     parts = [
         Encryptions.of(primes, parameters.ring_degree, part)
         for part, (_, primes) in zip((zeros, keys, ciphertexts), shape_of(parameters, k, m), strict=True)
@@ -138,7 +141,7 @@ def encrypt_queries(
 def _expansion_keys(seal: Engine, generator: Any, k: int) -> list[tuple[Words, bytes]]:
     levels = expansion.key_levels(expansion.depth(k))
     elements = [expansion.galois_element(seal.parameters.ring_degree, level) for level in levels]
-    keys = seal.galois_words(generator.create_galois_keys(elements))
+    keys = seal.galois_words(generator.create_galois_keys(elements), len(elements))
     return [digit for element in elements for digit in keys[element]]
 
 

@@ -10,6 +10,7 @@ Shapes: a polynomial is `primes x N` uint64, residues below their primes, in coe
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from blindfair.protocol.errors import ScoringError, UnknownParameters
 Words: TypeAlias = NDArray[np.uint64]
 """Residues or coefficients as SEAL keeps them: one little-endian word each."""
 
+Part: TypeAlias = bytes | memoryview
+"""Bytes on their way to SEAL, not copied together before."""
+
 Level: TypeAlias = tuple[int, int, int, int]
 """SEAL's name for a modulus of its chain: a hash of the parameters."""
 
@@ -42,9 +46,7 @@ _COUNT = struct.Struct("<Q")
 _MAGIC = 0xA15E
 _UNCOMPRESSED, _ZSTD = 0, 2
 _BLAKE2XB = 1
-_LARGEST_SAVED = 32
-"""Polynomials of the largest object that is taken out: a ciphertext has 16, the expansion's keys 18, and headers."""
-
+_SEED_INFO_SIZE = _HEADER.size + 1 + SEED_SIZE
 _COEFFICIENT_FORM = (0, 0, 0, 0)
 """The parms_id of a plaintext that is not in NTT form."""
 
@@ -80,47 +82,48 @@ class Engine:
         """A plaintext of `N` coefficients below `t`; those above t/2 stand for negative numbers."""
         plaintext = sealapi.Plaintext()
         head = _PLAINTEXT.pack(*_COEFFICIENT_FORM, coefficients.size, 1.0)
-        self._load(plaintext, head + self._array(coefficients))
+        self._load(plaintext, head, *self._array(coefficients))
         return plaintext
 
     def transformed_plaintext(self, residues: Words) -> Any:
         """A plaintext in NTT form at the level of sums, of residues `primes x N`."""
         plaintext = sealapi.Plaintext()
-        self._load(plaintext, _PLAINTEXT.pack(*self.sum_level, residues.size, 1.0) + self._array(residues))
+        self._load(plaintext, _PLAINTEXT.pack(*self.sum_level, residues.size, 1.0), *self._array(residues))
         return plaintext
 
     def ciphertext(self, polynomials: Words, level: Level, *, transformed: bool = False) -> Any:
         """A ciphertext of 2 to 16 polynomials, `count x primes x N`, at a level; in NTT form if it says so."""
         ciphertext = sealapi.Ciphertext()
         head = self._ciphertext_head(len(polynomials), polynomials.shape[1], level, transformed)
-        self._load(ciphertext, head + self._array(polynomials))
+        self._load(ciphertext, head, *self._array(polynomials))
         return ciphertext
 
     def seeded_ciphertext(self, first: Words, seed: bytes, level: Level) -> Any:
         """A ciphertext at a level whose second polynomial SEAL expands from `seed`, here and now."""
         ciphertext = sealapi.Ciphertext()
-        self._load(ciphertext, self._seeded(first, seed, level, transformed=False))
+        self._load(ciphertext, *self._seeded(first, seed, level, transformed=False))
         return ciphertext
 
     def galois_keys(self, keys: Mapping[int, Sequence[tuple[Words, bytes]]]) -> Any:
         """Galois element -> for each query prime the first polynomial, `all primes x N` in NTT form, and the seed."""
         level: Level = self.context.key_parms_id()
         indices = self.parameters.ring_degree
-        parts = [_KEYS.pack(*level, indices)]
+        parts: list[Part] = [_KEYS.pack(*level, indices)]
         by_index = {(element - 1) // 2: digits for element, digits in keys.items()}
         for index in range(indices):
             digits = by_index.get(index, ())
             parts.append(_COUNT.pack(len(digits)))
-            parts += (self._wrap(self._seeded(first, seed, level, transformed=True)) for first, seed in digits)
+            for first, seed in digits:
+                parts += self._wrap(*self._seeded(first, seed, level, transformed=True))
         loaded = sealapi.GaloisKeys()
-        self._load(loaded, b"".join(parts))
+        self._load(loaded, *parts)
         return loaded
 
     def secret_key(self, residues: Words) -> Any:
         """The secret key whose residues `secret_key_words` gave, `all primes x N` in NTT form."""
         secret = sealapi.SecretKey()
         head = _PLAINTEXT.pack(*self.context.key_parms_id(), residues.size, 1.0)
-        self._load(secret, head + self._array(residues))
+        self._load(secret, head, *self._array(residues))
         return secret
 
     # --- out of SEAL -----------------------------------------------------------------------------------------------
@@ -128,17 +131,27 @@ class Engine:
     def ciphertext_words(self, ciphertext: Any) -> Words:
         """The polynomials of a ciphertext, `count x primes x N`."""
         shape = (ciphertext.size(), ciphertext.coeff_modulus_size(), self.parameters.ring_degree)
-        words, _ = self._take_apart(self._save(ciphertext), _CIPHERTEXT)
+        words, _ = self._take_apart(self._save(ciphertext, _CIPHERTEXT.size + _array_size(math.prod(shape))))
         return words.reshape(shape)
 
-    def seeded_words(self, seeded: Any) -> tuple[Words, bytes]:
-        """First polynomial, `primes x N`, and seed of what a symmetric encryption returned."""
-        words, rest = self._take_apart(self._save(seeded), _CIPHERTEXT)
+    def second_words(self, seed: bytes, level: Level) -> Words:
+        """What SEAL expands from a seed at a level, `primes x N`: the second polynomial of `seeded_ciphertext`."""
+        # The first has no part in it. One of zeros costs SEAL's compression next to nothing.
+        first = np.zeros((self._primes_at(level), self.parameters.ring_degree), dtype=np.uint64)
+        second: Words = self.ciphertext_words(self.seeded_ciphertext(first, seed, level))[1]
+        return second
+
+    def seeded_words(self, seeded: Any, level: Level) -> tuple[Words, bytes]:
+        """First polynomial, `primes x N`, and seed of what a symmetric encryption at a level returned."""
+        words, rest = self._take_apart(self._save(seeded, self._seeded_size(self._primes_at(level))))
         return words.reshape(-1, self.parameters.ring_degree), rest[-SEED_SIZE:]
 
-    def galois_words(self, generated: Any) -> dict[int, list[tuple[Words, bytes]]]:
-        """What a key generator returned, taken apart to what `galois_keys` takes."""
-        saved = self._save(generated)
+    def galois_words(self, generated: Any, elements: int) -> dict[int, list[tuple[Words, bytes]]]:
+        """What a key generator returned for so many Galois elements, taken apart to what `galois_keys` takes."""
+        each = _HEADER.size + self._seeded_size(len(self.parameters.key_primes))
+        digits_in_all = elements * len(self.parameters.query_primes)
+        size = _KEYS.size + _COUNT.size * self.parameters.ring_degree + digits_in_all * each
+        saved = self._save(generated, size)
         keys = {}
         position = _KEYS.size
         for index in range(_KEYS.unpack_from(saved)[-1]):
@@ -146,64 +159,80 @@ class Engine:
             position += _COUNT.size
             found = []
             for _ in range(digits):
-                size = _HEADER.unpack_from(saved, position)[-1]
-                words, rest = self._take_apart(saved[position + _HEADER.size : position + size], _CIPHERTEXT)
+                words, rest = self._take_apart(saved[position + _HEADER.size : position + each])
                 found.append((words.reshape(-1, self.parameters.ring_degree), rest[-SEED_SIZE:]))
-                position += size
+                position += each
             if found:
                 keys[2 * index + 1] = found
         return keys
 
     def plaintext_words(self, plaintext: Any) -> Words:
         """The `N` coefficients of a decrypted plaintext; SEAL drops leading zeros, which come back here."""
-        words, _ = self._take_apart(self._save(plaintext), _PLAINTEXT)
         coefficients = np.zeros(self.parameters.ring_degree, dtype=np.uint64)
+        words = self._plaintext_array(plaintext)
         coefficients[: words.size] = words
         return coefficients
 
     def secret_key_words(self, secret: Any) -> Words:
         """The residues of a secret key, `all primes x N` in NTT form."""
-        words, _ = self._take_apart(self._save(secret), _PLAINTEXT)
-        return words.reshape(len(self.parameters.key_primes), self.parameters.ring_degree)
+        return self._plaintext_array(secret.data()).reshape(
+            len(self.parameters.key_primes), self.parameters.ring_degree
+        )
 
     # --- bytes -----------------------------------------------------------------------------------------------------
+
+    def _primes_at(self, level: Level) -> int:
+        return len(self.parameters.data_primes if level == self.sum_level else self.parameters.query_primes)
 
     def _ciphertext_head(self, polynomials: int, primes: int, level: Level, transformed: bool) -> bytes:
         return _CIPHERTEXT.pack(*level, transformed, polynomials, self.parameters.ring_degree, primes, 1.0, 1)
 
-    def _seeded(self, first: Words, seed: bytes, level: Level, *, transformed: bool) -> bytes:
-        info = self._wrap(bytes([_BLAKE2XB]) + seed)
-        return self._ciphertext_head(2, len(first), level, transformed) + self._array(first) + info
+    def _seeded(self, first: Words, seed: bytes, level: Level, *, transformed: bool) -> list[Part]:
+        head = self._ciphertext_head(2, len(first), level, transformed)
+        return [head, *self._array(first), *self._wrap(bytes([_BLAKE2XB]) + seed)]
 
-    def _array(self, words: Words) -> bytes:
-        return self._wrap(_COUNT.pack(words.size) + words.astype("<u8", copy=False).tobytes())
+    def _seeded_size(self, primes: int) -> int:
+        return _CIPHERTEXT.size + _array_size(primes * self.parameters.ring_degree) + _SEED_INFO_SIZE
 
-    def _wrap(self, content: bytes) -> bytes:
-        return (
-            _HEADER.pack(_MAGIC, _HEADER.size, *self.version, _UNCOMPRESSED, 0, _HEADER.size + len(content)) + content
-        )
+    def _array(self, words: Words) -> list[Part]:
+        return self._wrap(_COUNT.pack(words.size), np.ascontiguousarray(words, dtype="<u8").data.cast("B"))
 
-    def _load(self, target: Any, content: bytes) -> None:
-        with memory_file(self._wrap(content)) as path:
+    def _wrap(self, *content: Part) -> list[Part]:
+        size = _HEADER.size + sum(map(len, content))
+        return [_HEADER.pack(_MAGIC, _HEADER.size, *self.version, _UNCOMPRESSED, 0, size), *content]
+
+    def _load(self, target: Any, *content: Part) -> None:
+        with memory_file(*self._wrap(*content)) as path:
             target.load(self.context, str(path))
 
-    def _save(self, source: Any) -> bytes:
+    def _save(self, source: Any, size: int) -> memoryview:
+        """What SEAL saves of an object, decompressed: so many bytes, as its shape has it."""
         with memory_file() as path:
             source.save(str(path))
             saved = path.read_bytes()
-        largest = _LARGEST_SAVED * 8 * self.parameters.ring_degree * len(self.parameters.key_primes)
         if _HEADER.unpack_from(saved)[4] != _ZSTD:
             raise ScoringError("this build of TenSEAL does not compress with zstd", hint="install tenseal from PyPI")
-        return decompress(saved[_HEADER.size :], largest)
+        return decompress(saved[_HEADER.size :], size)
+
+    def _plaintext_array(self, plaintext: Any) -> Words:
+        words, _ = self._take_apart(
+            self._save(plaintext, _PLAINTEXT.size + _array_size(plaintext.coeff_count())), _PLAINTEXT
+        )
+        return words
 
     @staticmethod
-    def _take_apart(members: bytes, head: struct.Struct) -> tuple[Words, bytes]:
+    def _take_apart(members: memoryview, head: struct.Struct = _CIPHERTEXT) -> tuple[Words, bytes]:
         """The array of words after a head of this layout, and what follows it."""
         start = head.size + _HEADER.size
         (count,) = _COUNT.unpack_from(members, start)
         start += _COUNT.size
         words = np.frombuffer(members, dtype="<u8", count=count, offset=start).astype(np.uint64)
-        return words, members[start + 8 * count :]
+        return words, bytes(members[start + 8 * count :])
+
+
+def _array_size(words: int) -> int:
+    """Bytes of a saved array of so many words."""
+    return _HEADER.size + _COUNT.size + 8 * words
 
 
 @cache
@@ -221,4 +250,5 @@ def engine(parameters: ParameterSet) -> Engine:
         _, _, major, minor, *_ = _HEADER.unpack_from(path.read_bytes())
     at_first = context.first_context_data()
     at_sums = at_first.next_context_data() if parameters.is_expanded else at_first
-    return Engine(parameters, context, sealapi.Evaluator(context), (major, minor), at_sums.parms_id())
+    a, b, c, d = at_sums.parms_id()
+    return Engine(parameters, context, sealapi.Evaluator(context), (major, minor), (a, b, c, d))

@@ -18,12 +18,14 @@ import hmac
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from blindfair.blind.evaluate import Progress, read_query
-from blindfair.blind.expand import lay_out, open_query
+from blindfair.blind.expand import lay_out_query
 from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import KEY_SIZE, NoiseKey
 from blindfair.blind.layout import aligned, columns_shape, queries_shape
@@ -99,26 +101,25 @@ class Evaluation:
             return
         laid_out = aligned(queries_shape(self.query.parameters, len(chosen), self.query.k))
         for place, query in enumerate(chosen):
-            lay_out(seal, open_query(seal, self.query, query), laid_out, place)
+            lay_out_query(seal, self.query, query, laid_out, place)
         self.shelf.write(name, laid_out.data)
 
     def run(self, job: Job, threads: int = 1) -> None:
         """Do a job: write a part for each of its blocks."""
         parameters, chosen = self.query.parameters, self.passes[job.number]
-        seal = engine(parameters)
-        bound = parameters.drowning_bound(self.precision_bits)
         zeros = self._laid_out(_ZEROS, 1, parameters.mask_columns)
         queries = self._laid_out(_queries_name(job.number), len(chosen), self.query.k)
-        totals = multiply(seal, [self.matrix.columns(block) for block in job.blocks], queries, threads)
-        for block, of_block in zip(job.blocks, totals, strict=True):
-            parts = []
-            for query, words in zip(chosen, of_block, strict=True):
-                total = seal.ciphertext(words, seal.sum_level, transformed=True)
-                stream, scores = self.noise.stream(block, query), self.matrix.scores_in(block)
-                hidden = hide(seal, total, zeros, stream, bound, scores)
-                parts += [pack((parameters.reply_modulus,), polynomial) for polynomial in hidden]
-            digest = hashlib.sha256(b"".join(parts)).digest()
-            self.shelf.write(_part_name(job.number, block), digest, *parts)
+        columns = [self.matrix.columns(block) for block in job.blocks]
+        totals = multiply(engine(parameters), columns, queries, threads)
+        hidden = partial(self._hidden, chosen, zeros)
+        # The disk takes longer over a part than hiding one does: the next ones are hidden meanwhile.
+        with ThreadPoolExecutor(threads) as hiding, ThreadPoolExecutor(1) as writing:
+            written = [
+                writing.submit(self.shelf.write, _part_name(job.number, block), *part)
+                for block, part in zip(job.blocks, hiding.map(hidden, job.blocks, totals), strict=True)
+            ]
+            for each in written:
+                each.result()
 
     def reply(self) -> bytes:
         """The reply, once there are no jobs left: byte for byte the same whoever did them.
@@ -135,6 +136,16 @@ class Evaluation:
                     size = len(part) // len(chosen)
                     reply.append(part[place * size : (place + 1) * size])
         return b"".join(reply)
+
+    def _hidden(self, chosen: range, zeros: Words, block: int, totals: Words) -> list[bytes]:
+        """What a block's part holds; its sums, `m x 2 x primes x N`, are used up."""
+        parameters = self.query.parameters
+        seal, bound = engine(parameters), parameters.drowning_bound(self.precision_bits)
+        parts = []
+        for query, words in zip(chosen, totals, strict=True):
+            hidden = hide(seal, words, zeros, self.noise.stream(block, query), bound, self.matrix.scores_in(block))
+            parts += [pack((parameters.reply_modulus,), polynomial) for polynomial in hidden]
+        return [hashlib.sha256(b"".join(parts)).digest(), *parts]
 
     def _part(self, name: str) -> bytes:
         stored = self.shelf.read(name)

@@ -8,19 +8,19 @@ import ctypes
 from functools import cache
 from typing import Any
 
+import numpy as np
 from tenseal.sealapi import _sealapi_cpp
 
 from blindfair.protocol.errors import ScoringError
 
 
-def decompress(data: bytes, largest: int) -> bytes:
-    """The content of one zstd frame of at most `largest` bytes. Raises `ScoringError` if it is not one."""
-    library = _library()
-    target = ctypes.create_string_buffer(largest)
-    size = int(library.ZSTD_decompress(target, largest, data, len(data)))
-    if size > largest:
-        raise ScoringError("a saved SEAL object cannot be read back", expected=f"<= {largest} bytes of zstd")
-    return ctypes.string_at(target, size)
+def decompress(data: bytes, size: int) -> memoryview:
+    """The content of one zstd frame of exactly `size` bytes. Raises `ScoringError` if it is not one."""
+    # Not zeroed, unlike the buffers of ctypes.
+    target = np.empty(size, dtype=np.uint8)
+    if int(_library().ZSTD_decompress(target.ctypes.data, size, data, len(data))) != size:
+        raise ScoringError("a saved SEAL object cannot be read back", expected=f"{size} bytes of zstd")
+    return target.data
 
 
 @cache
@@ -33,5 +33,5 @@ def _library() -> Any:
             "this build of TenSEAL does not export its zstd", hint="install tenseal 0.3.18 from PyPI"
         ) from None
     function.restype = ctypes.c_size_t
-    function.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
+    function.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
     return library
