@@ -117,7 +117,7 @@ def test_a_second_run_installs_nothing(made: Path, quickly: dict[str, str]) -> N
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("changed", ["pyproject.toml", "offchain/blindfair/blind/kernel.c"])
+@pytest.mark.parametrize("changed", ["pyproject.toml", "offchain/blindfair/blind/native/sums.c"])
 def test_a_changed_project_is_installed_again(changed: str, made: Path, quickly: dict[str, str]) -> None:
     """What is compiled, too: with an older kernel everything works, slowly."""
     stamp = made / ".venv" / ".blindfair"
