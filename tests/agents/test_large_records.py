@@ -38,10 +38,11 @@ from blindfair.protocol import free_units as rule
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, PathInvalid
 from blindfair.protocol.free_units import MESSAGE_SIZE, opening_size
 from blindfair.protocol.manifest import Column, ColumnKind, Schema
-from blindfair.protocol.messages import LIMITS, Openings, Selection
+from blindfair.protocol.messages import LIMITS, Delivery, Openings, Selection
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Digest, RecordIndex, Wei
 from blindfair.protocol.records import encode_row
+from blindfair.protocol.sealing import sealed_size
 from blindfair.protocol.units import Units
 
 GROUPS = f"per-group-{SIZE}"
@@ -253,6 +254,34 @@ def test_a_buyer_that_asks_for_more_than_a_message_holds_is_opened_nothing(
     assert isinstance(openings, Openings)
     assert openings.opened == ()
     assert spent_budget(parties.seller.journal)[2] == 0
+
+
+def largest_part(parties: Parties, t: int) -> int:
+    """The content of the largest delivery of a sample of `t` groups, whichever, or of the rest; of the whole if 0."""
+    dataset, groups = parties.seller.dataset, Units.named(GROUPS, OFFERED).parted(CHOSEN, SELECTED[GROUPS])
+    chunks = {record: [dataset.chunks[j] for j in dataset.chunks_of(record)] for record in SELECTED[GROUPS]}
+    sizes = sorted(sum(8 + sum(4 + len(chunk) for chunk in chunks[record]) for record in group) for group in groups)
+    return max(sum(sizes[-t:]), sum(sizes[t:])) if t else sum(sizes)
+
+
+@pytest.mark.parametrize(("sampled", "less"), [(0, 1), (AUDITED[GROUPS], 0), (AUDITED[GROUPS], 1)])
+def test_a_selection_is_refused_of_which_a_delivery_might_not_hold_a_part(
+    world: World, monkeypatch: pytest.MonkeyPatch, sampled: int, less: int
+) -> None:
+    """Before a record is opened or a price paid: later it would not be refused, and not be delivered either."""
+    parties = trading(world, GROUPS)
+    hold(monkeypatch, counted(parties, GROUPS, AUDITED[GROUPS]) - bool(sampled))
+    limit = sealed_size(largest_part(parties, sampled)) + 4096 - less
+    monkeypatch.setattr(Delivery, "LIMIT", limit)
+    monkeypatch.setitem(LIMITS, "delivery", limit)
+    if less:
+        parties.run(lambda: parties.buyer.outcome is not None)
+        outcome = ended(parties)
+        assert (outcome.error, "MessageTooLarge" in outcome.reason) == ("Refused", True)
+        assert spent_budget(parties.seller.journal)[2] == 0
+    else:
+        parties.run(lambda: bool(parties.seller.offers))
+        assert parties.seller.refusals() == ()
 
 
 class ForthcomingSeller(Seller):

@@ -24,7 +24,13 @@ from blindfair.agents.refusing import TOLD, Refusing
 from blindfair.agents.row_store import RowStore
 from blindfair.agents.rows import estimate_rows
 from blindfair.agents.scoring import Scoring
-from blindfair.agents.seller_checks import agreed_part, check_cost, check_request, check_selection_message
+from blindfair.agents.seller_checks import (
+    agreed_part,
+    check_cost,
+    check_deliverable,
+    check_request,
+    check_selection_message,
+)
 from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.seller_recall import request_of, selection_of
 from blindfair.agents.stock import Stock
@@ -296,9 +302,9 @@ class Seller(Agent):
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
         check_selection_message(selection, request, self.manifest, self.exchange.now())
         self._orders.bonds.check_bond(selection.token, self._policy.bond(selection.price))
-        random = self._random(digest)
+        random, units = self._random(digest), self._units(request)
+        check_deliverable(selection, units, self._free_units(selection, request), self.dataset)
         # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
-        units = self._units(request)
         is_whole = self._parts(selection, digest, request)[0].name is PartName.WHOLE
         drawn = selection.drawn(random, units) if is_whole else ()
         self._ledger.spend_openings(envelope.digest, len(units.members(drawn)))
@@ -314,9 +320,11 @@ class Seller(Agent):
         return open_units(drawn, self._units(request), self.dataset, rows, tree, self._secret, digest)
 
     def _parts(self, selection: Selection, digest: Digest, request: Request) -> tuple[Part, ...]:
-        units = self._units(request)
-        free = free_units(self.manifest, units, selection.records, request.dimension)
-        return selection.ordered(self._random(digest), units, free)
+        free = self._free_units(selection, request)
+        return selection.ordered(self._random(digest), self._units(request), free)
+
+    def _free_units(self, selection: Selection, request: Request) -> int:
+        return free_units(self.manifest, self._units(request), selection.records, request.dimension)
 
     def _units(self, request: Request) -> Units:
         return Units.named(request.disclosure, self.manifest.record_count)
