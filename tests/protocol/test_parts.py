@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.free_units import free_openings
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.messages import Agreement, Envelope, Selection
-from blindfair.protocol.parts import Part, PartName, divide, free_openings, sample_price
+from blindfair.protocol.parts import Part, PartName, divide, sample_price
 from blindfair.protocol.quantities import ETHER, Address, Digest, RecordIndex, Signature, Wei
 from blindfair.protocol.units import Units
 from protocol.vector_files import Case, each, outcome
@@ -49,8 +50,8 @@ def test_parts_are_those_of_the_protocol(case: Case) -> None:
         audit_rows=case["t"],
         records=numbers(case["selection"]),
     )
-    terms = replace(TERMS, opened_share=case["opened_share"])
-    parts = outcome(case, lambda: selection.ordered(terms, bytes.fromhex(case["seller"]), RECORDS))
+    free = free_openings(replace(TERMS, opened_share=case["opened_share"]), len(case["selection"]))
+    parts = outcome(case, lambda: selection.ordered(bytes.fromhex(case["seller"]), RECORDS, free))
     if parts is not None:
         assert [
             {"part": part.name.value, "records": list(part.records), "price": str(part.price)} for part in parts

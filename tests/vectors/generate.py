@@ -32,6 +32,7 @@ def build() -> dict[str, dict[str, Any]]:
         "rows/rows.json": {"source": "PROTOCOL 4.2"} | topics_data.rows(),
         "draw/draw.json": {"source": "PROTOCOL 5.2", "cases": topics_data.draws()},
         "draw/parts.json": {"source": "PROTOCOL 5.6", "cases": topics_data.parts()},
+        "draw/free.json": {"source": "PROTOCOL 5.6", "cases": topics_data.free()},
         "draw/signs.json": {"source": "PROTOCOL 4.1", "cases": topics_data.signs()},
         "offers/offers.json": {"source": "PROTOCOL 6.5, EIP-712", "cases": topics_trade.offers()},
         "offers/signatures.json": {"source": "PROTOCOL 1, EIP-712"} | topics_trade.signatures(),

@@ -191,6 +191,16 @@ def words(seed: bytes) -> Iterator[int]:
 # --- PROTOCOL 5.6: the sample and the rest -------------------------------------------------------------------------
 
 
+def free_units(
+    chunks: Sequence[Sequence[int]], selected: int, group_size: int, chunk_size: int, dimension: int, share: float
+) -> int:
+    """PROTOCOL 5.6: `chunks` has one list for each selected group, the chunks of each of its records."""
+    most = min(int(share * selected), 4096) // group_size
+    sizes = [2 * dimension + 672 + sum(32 + (chunk_size + 648) * each for each in group) for group in chunks]
+    largest = sorted(sizes, reverse=True)
+    return max(number for number in range(most + 1) if 4096 + sum(largest[:number]) <= 2**28)
+
+
 def divide(selection: Sequence[int], drawn: Sequence[int], price: int) -> list[tuple[str, list[int], int]]:
     """Name, records and price of each part that is ordered."""
     sample_price = math.ceil(Fraction(price * len(drawn), len(selection)))

@@ -9,6 +9,7 @@ from vectors.reference import (
     chunks_of,
     divide,
     draw,
+    free_units,
     pattern,
     sha256,
     tagged,
@@ -339,6 +340,54 @@ def parts() -> list[Case]:
         )
     for name, selection in (("nothing selected", []), ("a record twice", [1, 1]), ("descending", [2, 1])):
         cases.append(cases[4] | {"name": name, "selection": selection, "expect": "MalformedMessage", "parts": []})
+    return cases
+
+
+def free() -> list[Case]:
+    """PROTOCOL 5.6: how many records or groups of a selection are opened for nothing.
+
+    `chunks_of_records` is the manifest's run-length list; `selection` is a range of records, its end excluded.
+    """
+    cases: list[Case] = []
+    for name, runs, size, chunk_size, dimension, share, (start, stop) in (
+        ("records by their share", [100, 1], 1, 1024, 31, 0.2, (0, 100)),
+        ("as many records as a message opens", [9000, 1], 1, 1024, 512, 1, (0, 9000)),
+        ("groups surely among these", [9000, 1], 100, 1024, 512, 0.9, (0, 9000)),
+        ("59 groups of 50 records of 90 kB", [5900, 90], 50, 1024, 512, 0.5, (0, 5900)),
+        ("the same in chunks of 16 kB", [5900, 6], 50, 16384, 512, 0.5, (0, 5900)),
+        ("the largest of the selection count", [200, 1, 60, 500], 1, 16384, 31, 0.5, (0, 260)),
+        ("what is not selected does not count", [200, 1, 60, 500], 1, 16384, 31, 0.5, (0, 200)),
+        ("groups of one large record each", [9, 1, 1, 900, 9, 1, 1, 900], 10, 16384, 31, 1, (0, 20)),
+        ("a record that fits in no message", [10, 1, 1, 17000], 1, 16384, 31, 1, (0, 11)),
+        ("a group that fits in no message", [40, 900], 20, 16384, 31, 1, (0, 40)),
+        ("rows as long as they may be", [4096, 4], 1, 16384, 4096, 1, (0, 4096)),
+        ("short rows of the same records", [4096, 3], 1, 16384, 1, 1, (0, 4096)),
+        ("a short last group", [25, 100], 10, 1024, 31, 1, (0, 25)),
+        ("as much as a message holds", [2, 7880], 1, 16384, 1408, 1, (0, 2)),
+        ("one entry more", [2, 7880], 1, 16384, 1409, 1, (0, 2)),
+    ):
+        lengths = [chunks for records, chunks in zip(runs[::2], runs[1::2], strict=True) for _ in range(records)]
+        groups = [lengths[i : min(i + size, stop)] for i in range(start, stop, size)]
+        cases.append(
+            {
+                "name": name,
+                "disclosure": "per-record" if size == 1 else f"per-group-{size}",
+                "chunks_of_records": runs,
+                "chunk_size": chunk_size,
+                "dimension": dimension,
+                "opened_share": share,
+                "selection": [start, stop],
+                "expect": "ok",
+                "free": free_units(groups, stop - start, size, chunk_size, dimension, share),
+            }
+        )
+    for name, selection, error in (
+        ("a group cut at its end", [0, 25], "FieldMismatch"),
+        ("a group cut at its beginning", [1, 20], "FieldMismatch"),
+        ("nothing selected", [3, 3], "MalformedMessage"),
+        ("a record outside the listing", [0, 5950], "MalformedMessage"),
+    ):
+        cases.append(cases[3] | {"name": name, "selection": selection, "expect": error, "free": 0})
     return cases
 
 

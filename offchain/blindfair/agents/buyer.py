@@ -12,6 +12,7 @@ import cbor2
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.answers import Answers
+from blindfair.agents.audit_size import AuditSize
 from blindfair.agents.buyer_checks import audit_openings, check_evaluation, ordered_parts
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evidence import keep_evidence
@@ -43,7 +44,6 @@ from blindfair.protocol.errors import (
     UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest
-from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
     Inquiry,
     Listing,
@@ -53,7 +53,7 @@ from blindfair.protocol.messages import (
     Request,
     Selection,
 )
-from blindfair.protocol.parts import Part, PartName, free_units
+from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Timestamp, Wei
 from blindfair.protocol.sealing import check_sealing_key
 from blindfair.protocol.units import Units
@@ -226,7 +226,8 @@ class Buyer(Agent):
         replaced. Raises OfferTooSmall, before anything is drawn, where no purchase from the listing could be audited.
         """
         question = self._valuer.question(listing.manifest)
-        self._check_auditable(listing.manifest, Units.named(question.disclosure, listing.manifest.record_count))
+        units = Units.named(question.disclosure, listing.manifest.record_count)
+        AuditSize(listing.manifest, units, question.queries.shape[1]).check(self.policy)
         for note in question.notes:
             self.tell("question", note)
         request, private = ask(
@@ -272,52 +273,11 @@ class Buyer(Agent):
             buyer_random=self._private().random,
             token=self.policy.token,
             price=choice.price,
-            audit_rows=self._rows_to_audit(evaluated.listing.manifest, evaluated.units, choice.records),
+            audit_rows=AuditSize.of(evaluated).rows(self.policy, choice.records),
             records=choice.records,
         )
         key = evaluated.listing.manifest.seller_hpke
         return self.mail.send("selection", self.seller, lambda: selection, key), selection
-
-    def _check_auditable(self, manifest: Manifest, units: Units) -> None:
-        """That there is a selection large enough for the audit, before an evaluation is spent on none.
-
-        All records are the largest; without a short last group there is one unit fewer to audit. Raises OfferTooSmall.
-        """
-        everything = units.members(range(units.count))
-        whole = everything[: len(everything) // units.size * units.size]
-        try:
-            self._rows_to_audit(manifest, units, everything)
-        except OfferTooSmall as error:
-            try:
-                self._rows_to_audit(manifest, units, whole)
-            except OfferTooSmall:
-                raise OfferTooSmall(
-                    "The listing is too small for the audit, whatever is chosen of it: nothing was asked",
-                    expected=error.expected,
-                    found=error.found,
-                    hint="audit fewer rows, or let a larger part be bought as the sample",
-                ) from error
-
-    def _rows_to_audit(self, manifest: Manifest, units: Units, records: tuple[RecordIndex, ...]) -> int:
-        """As many units as are opened for nothing where those are enough, else a sample to be bought (PROTOCOL 5.6).
-
-        None where one score is of all records: the buyer that asked for that knew (PROTOCOL 5.5).
-        """
-        selected = len(units.of(records))
-        if units.is_total:
-            return 0
-        opened = free_units(manifest.terms, len(records), units)
-        if opened >= min(self.policy.fewest_audit_rows, selected):
-            return min(self.policy.audit_rows, opened)
-        sample = min(self.policy.audit_rows, int(self.policy.most_sample_share * len(records)) // units.size)
-        if not self.policy.buys_sample or sample < min(self.policy.fewest_audit_rows, selected):
-            raise OfferTooSmall(
-                "The purchase is too small for the audit: the listing opens only a part of a selection for nothing",
-                expected=f"at least {self.policy.fewest_audit_rows} {units.name}s opened, or bought as a sample",
-                found=f"{opened} of {selected} opened, {sample if self.policy.buys_sample else 0} to be bought",
-                hint="raise the budget, audit fewer rows, or let a larger part be bought as the sample",
-            )
-        return sample
 
     def _audit(self, evaluated: Evaluated, selected: Digest, selection: Selection) -> tuple[Part, ...]:
         """Check the openings of the drawn records, once; silence and refusal are a failed audit (PROTOCOL 5.3).

@@ -32,6 +32,7 @@ from blindfair.protocol.errors import (
     RowsDisagree,
     ScoringError,
 )
+from blindfair.protocol.free_units import free_units
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.merkle import leaf_hash, verify_path
 from blindfair.protocol.messages import Delivery, OpenedRecord, Openings, Reply, Request, Selection
@@ -90,7 +91,9 @@ def ordered_parts(evaluated: Evaluated, selection: Selection, openings: Openings
     """
     if commit_seller_randomness(openings.seller_random) != evaluated.reply.seller_commitment:
         raise FieldMismatch("The seller's number is not the one it committed to")
-    parts = selection.ordered(evaluated.listing.manifest.terms, openings.seller_random, evaluated.units)
+    manifest, units = evaluated.listing.manifest, evaluated.units
+    free = free_units(manifest, units, selection.records, evaluated.request.dimension)
+    parts = selection.ordered(openings.seller_random, units, free)
     if parts[0].name is PartName.SAMPLE and openings.opened:
         raise FieldMismatch(
             "Records were opened although the sample is to be bought", expected=0, found=len(openings.opened)

@@ -25,9 +25,16 @@ from blindfair.agents.row_store import RowStore
 from blindfair.agents.rows import estimate_rows
 from blindfair.agents.scoring import Scoring
 from blindfair.agents.seller_bonds import SellerBonds
-from blindfair.agents.seller_checks import agreed_part, check_cost, check_request, check_selection_message
+from blindfair.agents.seller_checks import (
+    agreed_part,
+    check_cost,
+    check_deliverable,
+    check_request,
+    check_selection_message,
+)
 from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.seller_orders import SellerOrders
+from blindfair.agents.seller_recall import request_of, selection_of
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.waiting import Turn
@@ -44,12 +51,12 @@ from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.errors import (
     Expired,
     FieldMismatch,
-    JournalDamaged,
     MessageTooLarge,
     Undeliverable,
     UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest
+from blindfair.protocol.free_units import free_units
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
     Agreement,
@@ -286,7 +293,7 @@ class Seller(Agent):
     # --- audit (PROTOCOL 5) ----------------------------------------------------------------------------------------
 
     def _open(self, envelope: Envelope, selection: Selection) -> None:
-        digest, request = self._request_of(selection)
+        digest, request = request_of(self, selection)
         if request.buyer != envelope.sender:
             raise FieldMismatch("The evaluation is another buyer's", expected=request.buyer, found=envelope.sender)
         earlier = self.journal.get(f"selection-of:{digest.hex()}")
@@ -299,10 +306,10 @@ class Seller(Agent):
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
         check_selection_message(selection, request, self.manifest, self.exchange.now())
         self._bonds.check_bond(selection.token, self._policy.bond(selection.price))
-        random = self._random(digest)
+        random, units = self._random(digest), self._units(request)
+        check_deliverable(selection, units, self._free_units(selection, request), self.dataset)
         # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
-        units = self._units(request)
-        is_whole = selection.ordered(self._stock.terms, random, units)[0].name is PartName.WHOLE
+        is_whole = self._parts(selection, digest, request)[0].name is PartName.WHOLE
         drawn = selection.drawn(random, units) if is_whole else ()
         self._ledger.spend_openings(envelope.digest, len(units.members(drawn)))
         self.journal.once(f"selected-at:{envelope.digest.hex()}", lambda: str(self.exchange.now()).encode())
@@ -312,32 +319,23 @@ class Seller(Agent):
         return Openings(envelope.digest, random, selection.price, self._opened(drawn, digest, request))
 
     def _opened(self, drawn: Sequence[int], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
-        rows = self._rows(digest, request)
-        tree = self._store.tree(digest, rows)
-        return open_units(drawn, self._units(request), self.dataset, rows, tree, self._secret, digest)
+        rows, units = self._rows(digest, request), self._units(request)
+        return open_units(drawn, units, self.dataset, rows, self._store.tree(digest, rows), self._secret, digest)
+
+    def _parts(self, selection: Selection, digest: Digest, request: Request) -> tuple[Part, ...]:
+        free = self._free_units(selection, request)
+        return selection.ordered(self._random(digest), self._units(request), free)
+
+    def _free_units(self, selection: Selection, request: Request) -> int:
+        return free_units(self.manifest, self._units(request), selection.records, request.dimension)
 
     def _units(self, request: Request) -> Units:
         return Units.named(request.disclosure, self.manifest.record_count)
 
-    def _request_of(self, selection: Selection) -> tuple[Digest, Request]:
-        found = self.journal.intent(f"evaluation:{selection.evaluation.hex()}")
-        if found is None:
-            raise UnexpectedMessage("No such evaluation was made", found=selection.evaluation.hex())
-        message = self.mail.stored(f"request:{found}")[1]
-        if not isinstance(message, Request):
-            raise JournalDamaged("A stored request is none", expected=Request.TYPE, found=message.TYPE)
-        return Digest(bytes.fromhex(found)), message
-
     # --- delivery and offer (PROTOCOL 6) ---------------------------------------------------------------------------
 
     def _deliver(self, envelope: Envelope, agreement: Agreement) -> None:
-        if self.journal.get(f"message:openings:{agreement.selection.hex()}") is None:
-            raise UnexpectedMessage("No selection of this number was opened", found=agreement.selection.hex())
-        selected, selection = self.mail.stored(f"selection:{agreement.selection.hex()}")
-        if not isinstance(selection, Selection):
-            raise JournalDamaged("A stored selection is none", expected=Selection.TYPE, found=selection.TYPE)
-        if selected.sender != envelope.sender:
-            raise FieldMismatch("The selection is another buyer's", expected=selected.sender, found=envelope.sender)
+        selected, selection = selection_of(self, agreement, envelope.sender)
         part = self._agreed_part(agreement, selection)
         name = offer_name(selected.digest, part.name)
         step = f"delivery:{name}"
@@ -348,19 +346,18 @@ class Seller(Agent):
             if self.exchange.now() > offer.expiry:
                 raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
             self._bonds.provide_bond(name)
-        self.mail.dispatch(step, envelope.sender, self._request_of(selection)[1].buyer_hpke)
+        self.mail.dispatch(step, envelope.sender, request_of(self, selection)[1].buyer_hpke)
 
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
         """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""
-        digest, request = self._request_of(selection)
-        parts = selection.ordered(self._stock.terms, self._random(digest), self._units(request))
-        part = agreed_part(agreement, parts)
+        digest, request = request_of(self, selection)
+        part = agreed_part(agreement, self._parts(selection, digest, request))
         if part.name is PartName.REST and not self._orders.is_sold(offer_name(agreement.selection, PartName.SAMPLE)):
             raise UnexpectedMessage("The rest is sold once the sample's key is revealed", found="no sold sample")
         return part
 
     def _delivery(self, selected: Envelope, selection: Selection, part: Part) -> Delivery:
-        _, request = self._request_of(selection)
+        _, request = request_of(self, selection)
         self._bonds.check_part(selected.digest, selection.price, part)
         self._warn_of_short_windows()
         # Before first use on the disk, and for this one ciphertext (PROTOCOL 6.2).

@@ -19,19 +19,21 @@ from blindfair.influence.projection import Projection
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.pricing.functions import PRICE_LIMIT, UniformPricing, pricing_from_document
 from blindfair.protocol.audit import commit_buyer_randomness
+from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import (
     Expired,
     FieldMismatch,
     MalformedCiphertext,
+    MessageTooLarge,
     ShapeMismatch,
     TooCostly,
     UnexpectedMessage,
 )
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.messages import Agreement, Request, Selection
+from blindfair.protocol.messages import Agreement, Delivery, Request, Selection
 from blindfair.protocol.parts import Part
-from blindfair.protocol.quantities import Timestamp
-from blindfair.protocol.sealing import check_sealing_key
+from blindfair.protocol.quantities import RecordIndex, Timestamp
+from blindfair.protocol.sealing import check_sealing_key, sealed_size
 from blindfair.protocol.units import Units
 
 BLOCK = 8192
@@ -42,6 +44,10 @@ _COPIES = 5
 
 _OPENING = 2**24
 """Multiplications for one coordinate's ciphertext, an automorphism with its transforms."""
+
+
+_DELIVERY = 4096
+"""Bytes of a delivery besides what is sealed, or less: document and signature, and two counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +191,28 @@ def check_selection_message(selection: Selection, request: Request, manifest: Ma
     if selection.token not in terms.tokens:
         raise FieldMismatch("The listing does not take this token", expected=terms.tokens, found=selection.token)
     _check_price(selection, request, len(selection.records))
+
+
+def check_deliverable(selection: Selection, units: Units, free: int, dataset: ChunkedDataset) -> None:
+    """Whether a message holds each part that the selection may be ordered in, whichever units are drawn (PROTOCOL 5.1).
+
+    `free` of the evaluation's `units` are opened for nothing. Raises MessageTooLarge.
+    """
+    sizes = sorted(_delivered_size(units.members([unit]), dataset) for unit in units.of(selection.records))
+    t = selection.audit_rows
+    # Of a sample the largest may be drawn, and of the rest the smallest taken out.
+    content = sum(sizes) if t <= free else max(sum(sizes[-t:]), sum(sizes[t:]))
+    size = _DELIVERY + sealed_size(content)
+    if size > Delivery.LIMIT:
+        raise MessageTooLarge(
+            "The selection is more than a delivery holds", expected=f"<= {Delivery.LIMIT:,} B", found=f"{size:,} B",
+            hint="select fewer records",
+        )  # fmt: skip
+
+
+def _delivered_size(records: Sequence[RecordIndex], dataset: ChunkedDataset) -> int:
+    """As `pack_delivery` writes them."""
+    return sum(8 + sum(4 + len(dataset.chunks[j]) for j in dataset.chunks_of(record)) for record in records)
 
 
 def agreed_part(agreement: Agreement, parts: Sequence[Part]) -> Part:

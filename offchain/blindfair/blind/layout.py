@@ -3,7 +3,8 @@
     columns of a block   primes x tiles x k x 8          a tile is 8 places of a polynomial, one line of the cache
     queries              primes x tiles x m x k x 2 x 8
 
-A residue is kept as its halves, `(x mod 2^30) + 2^32 floor(x / 2^30)`. `native/residues.h` says why. Not here: the sums.
+A residue is kept as its halves, `(x mod 2^30) + 2^32 floor(x / 2^30)`. `native/residues.h` says why.
+Not here: the sums.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The parts of a selection that are ordered one after the other: the whole, or a bought sample and then the rest
 (PROTOCOL 5.6).
 
-Not here: which records are drawn (`draw`), what is checked of them (`audit`), and an order itself (`order`).
+Not here: which records are drawn (`draw`), how many are opened for nothing (`free_units`), what is checked of them
+(`audit`), and an order itself (`order`).
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,6 @@ from enum import StrEnum
 
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Address, Digest, RecordIndex, Wei
-from blindfair.protocol.terms import Terms
-from blindfair.protocol.units import Units
-
-OPENED_RECORDS_LIMIT = 4096
-"""Records that one message opens at most."""
 
 
 class PartName(StrEnum):
@@ -47,20 +43,6 @@ class Part:
 
     records: tuple[RecordIndex, ...]
     """Numbers in the listing, ascending."""
-
-
-def free_openings(terms: Terms, selected: int) -> int:
-    """How many of `selected` records the listing opens for nothing (PROTOCOL 5.6), rounded down.
-
-    One product of doubles, so that both sides come to the same number.
-    """
-    return int(terms.opened_share * selected)
-
-
-def free_units(terms: Terms, selected: int, units: Units) -> int:
-    """How many units of a selection of so many records are opened for nothing: as many as are surely in `free_openings`
-    and in one message, whichever are drawn."""
-    return min(free_openings(terms, selected), OPENED_RECORDS_LIMIT) // units.size
 
 
 def sample_price(price: Wei, drawn: int, selected: int) -> Wei:

@@ -7,19 +7,19 @@ from typing import ClassVar, Self
 
 import cbor2
 
+from blindfair.protocol.chunks import CHUNK_COUNT_LIMIT
 from blindfair.protocol.documents import Document
 from blindfair.protocol.draw import draw
 from blindfair.protocol.errors import MalformedMessage
 from blindfair.protocol.fields import Fields, amount_text, hex_text
+from blindfair.protocol.free_units import OPENED_RECORDS_LIMIT, OPENINGS_LIMIT
 from blindfair.protocol.hashing import u64
 from blindfair.protocol.messages.envelope import Envelope
 from blindfair.protocol.messages.listing import part
-from blindfair.protocol.parts import OPENED_RECORDS_LIMIT, Part, PartName, divide, free_units
+from blindfair.protocol.parts import Part, PartName, divide
 from blindfair.protocol.quantities import Address, Digest, RecordIndex, Wei
-from blindfair.protocol.terms import Terms
 from blindfair.protocol.units import Units
 
-_RECORD_CHUNKS_LIMIT = 65536
 _PATH_LIMIT = 64 * 32
 
 
@@ -63,13 +63,13 @@ class Selection:
         selected = [RecordIndex(unit) for unit in units.of(self.records)]
         return draw(self.buyer_random, seller_random, self.evaluation, selected, self.audit_rows)
 
-    def ordered(self, terms: Terms, seller_random: bytes, units: Units) -> tuple[Part, ...]:
+    def ordered(self, seller_random: bytes, units: Units, free: int) -> tuple[Part, ...]:
         """What is ordered one after the other: the whole, or the sample and what is left (PROTOCOL 5.6).
 
-        `terms` are the listing's. Raises as `drawn`.
+        `free` of its units are opened for nothing (`free_units`). Raises as `drawn`.
         """
         whole = Part(PartName.WHOLE, self.evaluation, self.token, self.price, self.records)
-        if self.audit_rows <= free_units(terms, len(self.records), units):
+        if self.audit_rows <= free:
             return (whole,)
         return divide(whole, units.members(self.drawn(seller_random, units)))
 
@@ -118,7 +118,7 @@ class Openings:
     """
 
     TYPE: ClassVar[str] = "openings"
-    LIMIT: ClassVar[int] = 256 * 2**20
+    LIMIT: ClassVar[int] = OPENINGS_LIMIT
 
     selection: Digest
     seller_random: bytes
@@ -172,7 +172,7 @@ def _unpack_record(item: object) -> OpenedRecord:
         case [int(record), list(chunks), list(paths), bytes(row_leaf), bytes(row_path)] if (
             not isinstance(record, bool)
             and 0 <= record < 2**53
-            and 0 < len(chunks) == len(paths) <= _RECORD_CHUNKS_LIMIT
+            and 0 < len(chunks) == len(paths) <= CHUNK_COUNT_LIMIT
             and all(isinstance(chunk, bytes) for chunk in chunks)
         ):
             return OpenedRecord(

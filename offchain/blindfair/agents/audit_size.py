@@ -1,0 +1,94 @@
+"""How many units a buyer audits of a purchase, and whether any purchase from a listing could be audited (PROTOCOL 5.5,
+5.6).
+
+Not here: which of them are drawn (`protocol.draw`), and the audit (`buyer_checks`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.policy import BuyerPolicy
+from blindfair.protocol.errors import OfferTooSmall
+from blindfair.protocol.free_units import free_openings, free_units, opening_size
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import RecordIndex
+from blindfair.protocol.units import Units
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSize:
+    """At one listing, of what one evaluation scores."""
+
+    manifest: Manifest
+    units: Units
+
+    dimension: int
+    """Entries of a row."""
+
+    @classmethod
+    def of(cls, evaluated: Evaluated) -> "AuditSize":
+        """At the listing of an evaluation."""
+        return cls(evaluated.listing.manifest, evaluated.units, evaluated.request.dimension)
+
+    def rows(self, policy: BuyerPolicy, records: tuple[RecordIndex, ...]) -> int:
+        """As many units as are opened for nothing where those are enough, else a sample to be bought (PROTOCOL 5.6).
+
+        None where one score is of all records: the buyer that asked for that knew (PROTOCOL 5.5). Raises OfferTooSmall,
+        and what `Units.of` raises.
+        """
+        units = self.units
+        selected = len(units.of(records))
+        if units.is_total:
+            return 0
+        opened = free_units(self.manifest, units, records, self.dimension)
+        if opened >= min(policy.fewest_audit_rows, selected):
+            return min(policy.audit_rows, opened)
+        sample = min(policy.audit_rows, int(policy.most_sample_share * len(records)) // units.size)
+        if not policy.buys_sample or sample < min(policy.fewest_audit_rows, selected):
+            raise OfferTooSmall(
+                "The purchase cannot be audited: the listing opens only a part of a selection for nothing, and no more "
+                "than a message holds",
+                expected=f"at least {policy.fewest_audit_rows} {units.name}s opened, or bought as a sample",
+                found=f"{opened} of {selected} opened, {sample if policy.buys_sample else 0} to be bought",
+                hint="raise the budget, audit fewer rows, or let a larger part be bought as the sample",
+            )
+        return sample
+
+    def check(self, policy: BuyerPolicy) -> None:
+        """That a selection can be audited, before an evaluation is spent where none can. Raises OfferTooSmall."""
+        refused = None
+        for records in self._most_auditable(policy):
+            try:
+                self.rows(policy, records)
+            except OfferTooSmall as error:
+                refused = refused or error
+            else:
+                return
+        if refused is not None:
+            raise OfferTooSmall(
+                "The listing cannot be audited, whatever is chosen of it: nothing was asked",
+                expected=refused.expected,
+                found=refused.found,
+                hint="audit fewer rows, or let a larger part be bought as the sample",
+            ) from refused
+
+    def _most_auditable(self, policy: BuyerPolicy) -> Iterator[tuple[RecordIndex, ...]]:
+        """The selections that are likeliest to be auditable.
+
+        All records: of the largest selection most is opened or bought, but for what a message holds. The same without a
+        short last group, which is one unit fewer to audit. And the smallest units, so few that the listing's share is
+        just enough: in a larger selection those that may be drawn are larger, too.
+        """
+        units = self.units
+        everything = units.members(range(units.count))
+        whole = len(everything) // units.size
+        yield everything
+        yield everything[: whole * units.size]
+        fewest = policy.fewest_audit_rows * units.size
+        smallest = sorted(range(whole), key=lambda unit: opening_size(self.manifest, units, unit, self.dimension))
+        for count in range(1, whole + 1):
+            records = count * units.size
+            if free_openings(self.manifest.terms, records) >= min(fewest, records):
+                yield units.members(sorted(smallest[:count]))
+                return

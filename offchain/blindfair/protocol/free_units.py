@@ -1,0 +1,65 @@
+"""How many units of a selection its audit opens for nothing (PROTOCOL 5.6): as many as the listing's share and one
+message hold, whichever are drawn.
+
+It follows from manifest, request and selection alone, so that both parties come to the same number before anything is
+drawn. Not here: the message itself (`messages.audit`), and what is ordered where more are audited (`parts`).
+"""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from blindfair.protocol.chunks import chunk_range
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import RecordIndex
+from blindfair.protocol.rows import ENTRY_SIZE
+from blindfair.protocol.terms import Terms
+from blindfair.protocol.units import Units
+
+OPENED_RECORDS_LIMIT = 4096
+"""Records that one message opens at most."""
+
+OPENINGS_LIMIT = 256 * 2**20
+"""Bytes of the message that opens them, at most (PROTOCOL 9)."""
+
+MESSAGE_SIZE = 4096
+"""What a message of openings counts besides what it opens: document, signature and the list's head."""
+
+ROW_SIZE = 672
+"""What an opened row counts besides its entries: salt, number, a path of 20 digests, and their heads."""
+
+RECORD_SIZE = 32
+"""What an opened record counts besides its chunks: its number, and the heads of its lists."""
+
+CHUNK_SIZE = 648
+"""What an opened chunk counts besides its own bytes: a path of 20 digests, for 2^20 chunks, and two heads."""
+
+
+def free_openings(terms: Terms, selected: int) -> int:
+    """How many of `selected` records the listing opens for nothing, rounded down, whatever their size.
+
+    One product of doubles, so that both sides come to the same number.
+    """
+    return int(terms.opened_share * selected)
+
+
+def free_units(manifest: Manifest, units: Units, records: Sequence[RecordIndex], dimension: int) -> int:
+    """How many units of a selection of these `records` are opened for nothing.
+
+    As many as are surely among `free_openings`, and the largest of them in one message. Rows have `dimension` entries.
+    Raises as `Units.of`.
+    """
+    shared = min(free_openings(manifest.terms, len(records)), OPENED_RECORDS_LIMIT) // units.size
+    sizes = sorted((opening_size(manifest, units, unit, dimension) for unit in units.of(records)), reverse=True)
+    return sum(size <= OPENINGS_LIMIT - MESSAGE_SIZE for size in accumulate(sizes[:shared]))
+
+
+def opening_size(manifest: Manifest, units: Units, unit: int, dimension: int) -> int:
+    """The bytes that an opened unit counts: no less than it takes, every chunk counted as a full one.
+
+    How full a record's last chunk is, no manifest tells.
+    """
+    members = units.policy.members(unit, units.records)
+    last = chunk_range(manifest.first_chunks, manifest.chunk_count, RecordIndex(members[-1]))
+    chunks = last.stop - manifest.first_chunks[members[0]]
+    row = ROW_SIZE + ENTRY_SIZE * dimension
+    return row + RECORD_SIZE * len(members) + (CHUNK_SIZE + manifest.chunk_size) * chunks
