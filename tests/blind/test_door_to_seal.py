@@ -3,16 +3,18 @@
 import os
 import stat
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tenseal.sealapi as sealapi
 
+from blindfair.blind import in_place
 from blindfair.blind.memory_file import memory_file
 from blindfair.blind.packing import pack, packed_size, unpack
 from blindfair.blind.parameters import PARAMETER_SETS, ParameterSet
-from blindfair.blind.seal import engine
+from blindfair.blind.seal import Engine, engine
 from blindfair.blind.zstd import decompress
 from blindfair.protocol.errors import ScoringError
 
@@ -120,3 +122,60 @@ def test_packed_residues_are_bits_without_gaps(width: int) -> None:
 def test_what_is_no_zstd_frame_is_refused(data: bytes) -> None:
     with pytest.raises(ScoringError):
         decompress(data, 1000)
+
+
+needs_access = pytest.mark.skipif(in_place.accessor() is None, reason="this build's objects are not known")
+
+
+def without_access(seal: Engine) -> Engine:
+    """The same, by files alone."""
+    return replace(seal, data=None)
+
+
+@needs_access
+@SETS
+def test_a_ciphertext_read_in_place_is_the_one_of_its_file(parameters: ParameterSet) -> None:
+    seal, rng = engine(parameters), np.random.default_rng(4)
+    assert seal.data is not None
+    levels = {seal.sum_level: parameters.data_primes, seal.query_level: parameters.query_primes}
+    for level, primes in levels.items():
+        for count in (2, 3, 16):
+            shape = (count, len(primes), parameters.ring_degree)
+            sent = rng.integers(0, np.array(primes, dtype=np.uint64)[:, None], shape, dtype=np.uint64)
+            ciphertext = seal.ciphertext(sent, level, transformed=bool(count % 2))
+            found = seal.ciphertext_words(ciphertext)
+            np.testing.assert_array_equal(found, sent)
+            np.testing.assert_array_equal(without_access(seal).ciphertext_words(ciphertext), sent)
+            # A copy: it stays when the ciphertext goes, and another is made in its place.
+            del ciphertext
+            seal.ciphertext(np.zeros_like(sent), level)
+            np.testing.assert_array_equal(found, sent)
+
+
+@needs_access
+def test_what_reads_other_numbers_than_the_file_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, other = in_place.accessor(), np.ones(2 * 2 * 8192, dtype=np.uint64)
+    assert real is not None
+    monkeypatch.setattr(in_place, "accessor", lambda: lambda *_: other.ctypes.data)
+    engine.cache_clear()
+    try:
+        seal = engine(PARAMETER_SETS["bfv-8192-32"])
+        assert seal.data is None
+        assert not np.array_equal(seal.second_words(b"s" * 64, seal.sum_level), other.reshape(2, 2, 8192)[1])
+    finally:
+        engine.cache_clear()
+
+
+@pytest.mark.parametrize(("name", "value"), [("version", lambda _: "0.3.19"), ("_DATA", "nothing")])
+def test_objects_of_another_build_go_through_files(name: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_place, name, value)
+    in_place.accessor.cache_clear()
+    engine.cache_clear()
+    try:
+        seal = engine(PARAMETER_SETS["bfv-8192-32"])
+        assert seal.data is None
+        assert seal.second_words(b"s" * 64, seal.sum_level).any()
+    finally:
+        monkeypatch.undo()
+        in_place.accessor.cache_clear()
+        engine.cache_clear()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -21,6 +21,7 @@ import numpy as np
 import tenseal.sealapi as sealapi
 from numpy.typing import NDArray
 
+from blindfair.blind import in_place
 from blindfair.blind.memory_file import memory_file
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.zstd import decompress
@@ -63,6 +64,9 @@ class Engine:
 
     sum_level: Level
     """SEAL's name for the modulus `Q`, of sums and of encryptions of zero."""
+
+    data: Any | None = None
+    """How ciphertexts are read where SEAL keeps them; None where they go through files."""
 
     @property
     def query_level(self) -> Level:
@@ -131,12 +135,14 @@ class Engine:
     def ciphertext_words(self, ciphertext: Any) -> Words:
         """The polynomials of a ciphertext, `count x primes x N`."""
         shape = (ciphertext.size(), ciphertext.coeff_modulus_size(), self.parameters.ring_degree)
+        if self.data is not None:
+            return in_place.words(self.data, ciphertext, shape)
         words, _ = self._take_apart(self._save(ciphertext, _CIPHERTEXT.size + _array_size(math.prod(shape))))
         return words.reshape(shape)
 
     def second_words(self, seed: bytes, level: Level) -> Words:
         """What SEAL expands from a seed at a level, `primes x N`: the second polynomial of `seeded_ciphertext`."""
-        # The first has no part in it. One of zeros costs SEAL's compression next to nothing.
+        # The first has no part in it; one of zeros is quickly compressed, where ciphertexts go through files.
         first = np.zeros((self._primes_at(level), self.parameters.ring_degree), dtype=np.uint64)
         second: Words = self.ciphertext_words(self.seeded_ciphertext(first, seed, level))[1]
         return second
@@ -251,4 +257,16 @@ def engine(parameters: ParameterSet) -> Engine:
     at_first = context.first_context_data()
     at_sums = at_first.next_context_data() if parameters.is_expanded else at_first
     a, b, c, d = at_sums.parms_id()
-    return Engine(parameters, context, sealapi.Evaluator(context), (major, minor), (a, b, c, d))
+    found = Engine(parameters, context, sealapi.Evaluator(context), (major, minor), (a, b, c, d))
+    return replace(found, data=_data(found))
+
+
+def _data(seal: Engine) -> Any | None:
+    """The function of `in_place`, if it gives what a file gives."""
+    data = in_place.accessor()
+    if data is None:
+        return None
+    first = np.zeros((len(seal.parameters.data_primes), seal.parameters.ring_degree), dtype=np.uint64)
+    tried = seal.seeded_ciphertext(first, bytes(SEED_SIZE), seal.sum_level)
+    expected = seal.ciphertext_words(tried)
+    return data if np.array_equal(in_place.words(data, tried, expected.shape), expected) else None
