@@ -31,8 +31,8 @@ from blindfair.blind.seal import Words, engine
 from blindfair.blind.stream import blocks_per_job, queries_per_pass
 
 IN_MEMORY_BLOCKS = 4
-"""Up to so many blocks of records are encoded and held in memory; more go to disk (`matrix.py`), where the kernel gains
-the more the more blocks there are."""
+"""Up to so many blocks of records are encoded and held in memory, and need no disk; more go there (`matrix.py`), where
+the kernel gains the more the more blocks there are."""
 
 _WORD_SIZE = 8
 _REPEATS = 2
