@@ -53,8 +53,10 @@ def fit(parameters: ParameterSet, points: Sequence[Point]) -> Line:
 
 
 def print_fit(parameters: ParameterSet, points: Sequence[Point]) -> None:
-    """The points, the line and the worst deviation; nothing where there are too few points to see one."""
-    if len({(point.n, point.k) for point in points}) < 4:
+    """The points, the line and the worst deviation; nothing where the points do not determine one."""
+    shapes = sorted({(point.n, point.k) for point in points})
+    sizes = np.array([_sizes(parameters, n, k) for n, k in shapes])
+    if len(shapes) < 4 or np.linalg.matrix_rank(sizes / sizes.max(axis=0)) < sizes.shape[1]:
         return
     line = fit(parameters, points)
     print("work of all blocks, without opening, one query:")

@@ -140,6 +140,20 @@ def test_the_drawn_are_opened_where_a_message_holds_the_largest_and_bought_where
     assert (spent_budget(parties.seller.journal)[2] > 0) == (not less)
 
 
+def test_the_seller_counts_once_and_not_for_every_agreement(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting a large selection takes seconds, and a buyer may send agreements as often as it likes."""
+
+    def again(*_: object) -> int:
+        raise AssertionError
+
+    parties = trading(world, GROUPS)
+    parties.run(lambda: parties.buyer.audited_rows > 0)
+    monkeypatch.setattr("blindfair.agents.seller.free_units", again)
+    parties.run()
+    assert parties.buyer.outcome is not None
+    assert parties.buyer.outcome.final == "Released"
+
+
 def test_fewer_are_opened_for_nothing_where_fewer_will_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     parties = trading(world, GROUPS, least_audit_rows=1)
     hold(monkeypatch, counted(parties, GROUPS, 2))

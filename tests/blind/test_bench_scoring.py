@@ -72,6 +72,9 @@ def test_times_that_grow_faster_are_told(capsys: pytest.CaptureFixture[str]) -> 
     assert int(printed.rsplit("off by ", 1)[1].split("%")[0]) > 50
 
 
-def test_two_sizes_are_too_few_for_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    print_fit(DEFAULT, points(REAL)[:3])
+def test_points_that_many_lines_go_through_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    same_k = [Point("coordinates", n, 512, REAL.seconds(DEFAULT, n, 512)) for n in (8_000, 20_000, 50_000, 100_000)]
+    same_n = [Point("coordinates", 8_000, k, REAL.seconds(DEFAULT, 8_000, k)) for k in (64, 128, 512, 1024)]
+    for few in (points(REAL)[:3], same_k, same_n):
+        print_fit(DEFAULT, few)
     assert capsys.readouterr().out == ""

@@ -179,3 +179,11 @@ def test_objects_of_another_build_go_through_files(name: str, value: object, mon
         monkeypatch.undo()
         in_place.accessor.cache_clear()
         engine.cache_clear()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_empty_ciphertext_is_refused_and_the_process_lives(begun: bool) -> None:
+    seal = engine(PARAMETER_SETS["bfv-8192-32"])
+    empty = sealapi.Ciphertext(seal.context) if begun else sealapi.Ciphertext()
+    with pytest.raises(ScoringError, match="no ciphertext of the parameter set"):
+        seal.ciphertext_words(empty)

@@ -4,6 +4,7 @@
 Not here: which of them are drawn (`protocol.draw`), and the audit (`buyer_checks`).
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -84,11 +85,16 @@ class AuditSize:
         everything = units.members(range(units.count))
         whole = len(everything) // units.size
         yield everything
-        yield everything[: whole * units.size]
+        if whole < units.count:
+            yield everything[: whole * units.size]
         fewest = policy.fewest_audit_rows * units.size
         smallest = sorted(range(whole), key=lambda unit: opening_size(self.manifest, units, unit, self.dimension))
-        for count in range(1, whole + 1):
+
+        def is_enough(count: int) -> bool:
             records = count * units.size
-            if free_openings(self.manifest.terms, records) >= min(fewest, records):
-                yield units.members(sorted(smallest[:count]))
-                return
+            return free_openings(self.manifest.terms, records) >= min(fewest, records)
+
+        # More records are opened of more: from some number on it is enough.
+        count = 1 + bisect_left(range(1, whole + 1), True, key=is_enough)
+        if count <= whole:
+            yield units.members(sorted(smallest[:count]))

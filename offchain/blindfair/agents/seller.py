@@ -34,7 +34,7 @@ from blindfair.agents.seller_checks import (
 )
 from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.seller_orders import SellerOrders
-from blindfair.agents.seller_recall import request_of, selection_of
+from blindfair.agents.seller_recall import free_of, request_of, selection_of
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.waiting import Turn
@@ -307,12 +307,15 @@ class Seller(Agent):
         check_selection_message(selection, request, self.manifest, self.exchange.now())
         self._bonds.check_bond(selection.token, self._policy.bond(selection.price))
         random, units = self._random(digest), self._units(request)
-        check_deliverable(selection, units, self._free_units(selection, request), self.dataset)
+        free = free_units(self.manifest, units, selection.records, request.dimension)
+        check_deliverable(selection, units, free, self.dataset)
         # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
-        is_whole = self._parts(selection, digest, request)[0].name is PartName.WHOLE
+        is_whole = selection.ordered(random, units, free)[0].name is PartName.WHOLE
         drawn = selection.drawn(random, units) if is_whole else ()
         self._ledger.spend_openings(envelope.digest, len(units.members(drawn)))
         self.journal.once(f"selected-at:{envelope.digest.hex()}", lambda: str(self.exchange.now()).encode())
+        # Counted once: agreements may come again and again.
+        self.journal.once(f"free:{envelope.digest.hex()}", lambda: str(free).encode())
         # From here on it is this selection and no other: its openings show the seller's number.
         self.journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
         self.journal.once(f"selection:{envelope.digest.hex()}", envelope.to_bytes)
@@ -321,13 +324,6 @@ class Seller(Agent):
     def _opened(self, drawn: Sequence[int], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
         rows, units = self._rows(digest, request), self._units(request)
         return open_units(drawn, units, self.dataset, rows, self._store.tree(digest, rows), self._secret, digest)
-
-    def _parts(self, selection: Selection, digest: Digest, request: Request) -> tuple[Part, ...]:
-        free = self._free_units(selection, request)
-        return selection.ordered(self._random(digest), self._units(request), free)
-
-    def _free_units(self, selection: Selection, request: Request) -> int:
-        return free_units(self.manifest, self._units(request), selection.records, request.dimension)
 
     def _units(self, request: Request) -> Units:
         return Units.named(request.disclosure, self.manifest.record_count)
@@ -351,7 +347,8 @@ class Seller(Agent):
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
         """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""
         digest, request = request_of(self, selection)
-        part = agreed_part(agreement, self._parts(selection, digest, request))
+        free = free_of(self, agreement)
+        part = agreed_part(agreement, selection.ordered(self._random(digest), self._units(request), free))
         if part.name is PartName.REST and not self._orders.is_sold(offer_name(agreement.selection, PartName.SAMPLE)):
             raise UnexpectedMessage("The rest is sold once the sample's key is revealed", found="no sold sample")
         return part

@@ -45,9 +45,8 @@ _COPIES = 5
 _OPENING = 2**24
 """Multiplications for one coordinate's ciphertext, an automorphism with its transforms."""
 
-
 _DELIVERY = 4096
-"""Bytes of a delivery besides what is sealed, or less: document and signature, and two counts."""
+"""Bytes of a delivery besides what is sealed, at most: document and signature, and two counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +197,9 @@ def check_deliverable(selection: Selection, units: Units, free: int, dataset: Ch
 
     `free` of the evaluation's `units` are opened for nothing. Raises MessageTooLarge.
     """
+    most = 8 * len(dataset.first_chunks) + (4 + dataset.chunk_size) * len(dataset.chunks)
+    if _DELIVERY + sealed_size(most) <= Delivery.LIMIT:
+        return
     sizes = sorted(_delivered_size(units.members([unit]), dataset) for unit in units.of(selection.records))
     t = selection.audit_rows
     # Of a sample the largest may be drawn, and of the rest the smallest taken out.

@@ -36,3 +36,11 @@ def selection_of(seller: Agent, agreement: Agreement, buyer: Address) -> tuple[E
     if selected.sender != buyer:
         raise FieldMismatch("The selection is another buyer's", expected=selected.sender, found=buyer)
     return selected, selection
+
+
+def free_of(seller: Agent, agreement: Agreement) -> int:
+    """How many units of an answered selection are opened for nothing (PROTOCOL 5.6). Raises JournalDamaged."""
+    kept = seller.journal.get(f"free:{agreement.selection.hex()}")
+    if kept is None:
+        raise JournalDamaged("What an answered selection opens for nothing is gone", found=agreement.selection.hex())
+    return int(kept)

@@ -75,8 +75,8 @@ def sums(
             raise ShapeMismatch("an array is not laid out for the kernel", expected=shape, found=array.shape)
     if threads < 1:
         raise ShapeMismatch("the kernel needs a thread", expected=">= 1", found=threads)
-    if len(primes) != prime_count or max(primes) >= 2**60:
-        raise ShapeMismatch("the primes do not fit the kernel", expected=f"{prime_count} below 2^60", found=len(primes))
+    if len(primes) != prime_count or not all(1 < prime < 2**60 for prime in primes):
+        raise ShapeMismatch("the primes do not fit the kernel", expected=f"{prime_count} below 2^60", found=primes)
     results = aligned((len(columns), m, 2, prime_count, tiles * TILE))
     pointers = (ctypes.c_void_p * len(columns))(*(block.ctypes.data for block in columns))
     moduli = np.array(primes, dtype=np.uint64)

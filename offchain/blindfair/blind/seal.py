@@ -133,8 +133,11 @@ class Engine:
     # --- out of SEAL -----------------------------------------------------------------------------------------------
 
     def ciphertext_words(self, ciphertext: Any) -> Words:
-        """The polynomials of a ciphertext, `count x primes x N`."""
-        shape = (ciphertext.size(), ciphertext.coeff_modulus_size(), self.parameters.ring_degree)
+        """The polynomials of a ciphertext, `count x primes x N`. Raises `ScoringError` for an empty one."""
+        shape = (ciphertext.size(), ciphertext.coeff_modulus_size(), ciphertext.poly_modulus_degree())
+        if 0 in shape or shape[-1] != self.parameters.ring_degree:
+            expected = f"polynomials of {self.parameters.ring_degree} coefficients"
+            raise ScoringError("this is no ciphertext of the parameter set", expected=expected, found=shape)
         if self.data is not None:
             return in_place.words(self.data, ciphertext, shape)
         words, _ = self._take_apart(self._save(ciphertext, _CIPHERTEXT.size + _array_size(math.prod(shape))))

@@ -6,6 +6,7 @@ drawn. Not here: the message itself (`messages.audit`), and what is ordered wher
 """
 
 from collections.abc import Sequence
+from heapq import nlargest
 from itertools import accumulate
 
 from blindfair.protocol.chunks import chunk_range
@@ -48,9 +49,12 @@ def free_units(manifest: Manifest, units: Units, records: Sequence[RecordIndex],
     As many as are surely among `free_openings`, and the largest of them in one message. Rows have `dimension` entries.
     Raises as `Units.of`.
     """
+    chosen = units.of(records)
     shared = min(free_openings(manifest.terms, len(records)), OPENED_RECORDS_LIMIT) // units.size
-    sizes = sorted((opening_size(manifest, units, unit, dimension) for unit in units.of(records)), reverse=True)
-    return sum(size <= OPENINGS_LIMIT - MESSAGE_SIZE for size in accumulate(sizes[:shared]))
+    if shared == 0:
+        return 0
+    largest = nlargest(shared, (opening_size(manifest, units, unit, dimension) for unit in chosen))
+    return sum(size <= OPENINGS_LIMIT - MESSAGE_SIZE for size in accumulate(largest))
 
 
 def opening_size(manifest: Manifest, units: Units, unit: int, dimension: int) -> int:
