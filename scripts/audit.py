@@ -1,6 +1,6 @@
 """What is tried against contracts and agents outside of CI; each step says in a line what came out and by which tool.
 
-    scripts/audit                      all steps, about an hour on one core
+    scripts/audit                      all steps, an hour to an hour and a half
     scripts/audit slither coverage     some of them
     scripts/audit --json FILE          besides, what came out as JSON
 
