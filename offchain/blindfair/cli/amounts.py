@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from blindfair.protocol.decimals import ETHER_PLACES, decimal_digits
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged
 from blindfair.protocol.quantities import ETHER, Address, Wei
@@ -45,10 +46,8 @@ class Money:
 
     def digits(self, amount: int, *, signed: bool = False) -> str:
         """An amount to the last digit, without its unit; with `signed`, a plus before what was gained."""
-        whole, fraction = divmod(abs(amount), 10**self.places)
-        digits = f"{whole:,}.{fraction:0{self.places}}".rstrip("0").rstrip(".") if self.places else f"{whole:,}"
         sign = "-" if amount < 0 else "+" if signed and amount > 0 else ""
-        return sign + digits
+        return sign + decimal_digits(abs(amount), self.places)
 
     def show(self, amount: int) -> str:
         """An amount with its unit."""
@@ -67,7 +66,7 @@ class Money:
             raise JournalDamaged("The settings do not say what prices are in", found=str(error)) from error
 
 
-IN_ETHER = Money(ETHER, 18, "ether")
+IN_ETHER = Money(ETHER, ETHER_PLACES, "ether")
 
 
 def parse_ether(text: str) -> Wei:
