@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.books import OfferEntry, SellerBooks, seller_books
+from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
 from blindfair.cli.amounts import IN_ETHER, Money, show_ether
@@ -142,7 +143,8 @@ def show_standing(lines: Lines, standing: Standing) -> None:
     lines.item("listing", f"{_listing(books)}{'' if 'commit' in books.common.gas else ', not yet committed'}")
     lines.item(
         "used",
-        f"{books.evaluations} of {options.evaluations} evaluations, {books.disclosed_bits:,} bits, "
+        f"{books.evaluations} of {options.evaluations} evaluations, {books.disclosed_bits:,} bits "
+        f"({CLIPPED_SHARE_BITS} of each evaluation for its share of clipped entries), "
         f"{books.opened_records} opened records",
     )
     for entry, view in standing.orders:
