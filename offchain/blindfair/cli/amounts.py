@@ -31,12 +31,13 @@ class Money:
     unit: str
     """How people call it; a token chooses its own name, and another may have the same."""
 
-    def parse(self, text: str) -> Wei:
-        """An amount in the smallest unit, exactly. Raises InvalidOption for anything else, or finer than that."""
+    def parse(self, text: str, option: str) -> Wei:
+        """An amount in the smallest unit, exactly. Raises InvalidOption, by the name of `option`, for anything else, or
+        finer than that."""
         match = _AMOUNT.fullmatch(text.strip())
         if match is None or len(match.group(2) or "") > self.places:
             raise InvalidOption(
-                f"This is not an amount of {self.unit}",
+                f"{option} is not an amount of {self.unit}",
                 expected=f"digits, like 0.5, at most {self.places} after the point",
                 found=repr(text[:40]),
                 hint=f"write the amount in {self.unit} without a unit",
@@ -69,9 +70,10 @@ class Money:
 IN_ETHER = Money(ETHER, ETHER_PLACES, "ether")
 
 
-def parse_ether(text: str) -> Wei:
-    """An amount in ether as wei, exactly. Raises InvalidOption for anything else, or finer than a wei."""
-    return IN_ETHER.parse(text)
+def parse_ether(text: str, option: str) -> Wei:
+    """An amount in ether as wei, exactly. Raises InvalidOption, by the name of `option`, for anything else, or finer
+    than a wei."""
+    return IN_ETHER.parse(text, option)
 
 
 def show_ether(amount: int, *, signed: bool = False) -> str:

@@ -50,7 +50,7 @@ class PurchaseOptions:
     def policy(self) -> BuyerPolicy:
         """What the agent decides by. Raises InvalidOption."""
         return BuyerPolicy(
-            budget=self.prices.parse(self.budget),
+            budget=self.prices.parse(self.budget, "--budget"),
             token=self.prices.token,
             audit_rows=self.audit_rows,
             least_audit_rows=self.least_audit_rows,
@@ -65,10 +65,7 @@ class PurchaseOptions:
         self.policy()
         check_disclosure(self.disclosure)
         check_model(self.model)
-        for amount in (self.price_per_record, self.value):
-            if amount is not None:
-                self.prices.parse(amount)
-        _ = self.listing_id
+        _ = self.offered, self.good_record_value, self.listing_id
 
     @property
     def prices(self) -> Money:
@@ -98,12 +95,12 @@ class PurchaseOptions:
     @property
     def offered(self) -> Wei | None:
         """What is offered for a record. Raises InvalidOption."""
-        return None if self.price_per_record is None else self.prices.parse(self.price_per_record)
+        return None if self.price_per_record is None else self.prices.parse(self.price_per_record, "--price-per-record")
 
     @property
     def good_record_value(self) -> Wei | None:
         """What one more good record is worth to the buyer. Raises InvalidOption."""
-        return None if self.value is None else self.prices.parse(self.value)
+        return None if self.value is None else self.prices.parse(self.value, "--value")
 
     @property
     def listing_id(self) -> ListingId | None:
