@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from compile import ROOT, CompileFailed, find_node, install_packages
 from web3 import Web3
@@ -189,7 +190,12 @@ def show(url: str, directory: Path, deployments: Path, token: Address) -> None:
   token     {token}, a test token that takes permits; --token with it trades in PMT instead of ether
   contract  {deployments}/{CHAIN_ID}.json
 
-In a second terminal, the seller:
+In each further terminal first, so that files and command are found:
+
+  cd {quote(str(Path.cwd()))}
+  . {quote(str(ROOT / ".venv" / "bin" / "activate"))}
+
+In a second one, the seller:
 
   blindfair seller list {seller} {place} --records {directory}/seller.csv --label {TRIAL_LABEL} \
 --price-per-record 0.001 --licence "research only" --consent "public data"
@@ -201,10 +207,6 @@ In a third one, the buyer:
   blindfair buyer evaluate {buyer} {place} --own {directory}/buyer.csv --label {TRIAL_LABEL} \
 --categorical {" --categorical ".join(TRIAL_CODES)} --budget 0.4
   blindfair buyer buy {buyer}
-
-In each of them first, so that the command is found:
-
-  . {ROOT / ".venv" / "bin" / "activate"}
 """)
 
 

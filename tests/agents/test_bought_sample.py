@@ -57,7 +57,7 @@ def test_sample_and_rest_cost_together_what_was_agreed(world: World) -> None:
     parties.run()
     outcome = ended(parties)
     assert (outcome.final, outcome.error, parties.seller.ending) == ("Released", None, "Released")
-    assert "the sample of 12 records was bought for 12000000000000087 wei" in outcome.reason
+    assert "the sample of 12 records was bought for 0.012000000000000087 ether" in outcome.reason
     assert "8 records verified" in outcome.reason
     assert parties.deltas() == (-price, price)
     assert world.exchange.balance(world.exchange.address, ETHER) == 0

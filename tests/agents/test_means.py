@@ -25,6 +25,7 @@ from trade import (
 from blindfair.agents.agent import Agent
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
+from blindfair.cli.amounts import show_ether
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.quantities import Wei
@@ -50,7 +51,7 @@ def test_a_buyer_without_money_sends_nothing_and_goes_on_once_it_has_some(at: Ca
     for _ in range(2):
         with pytest.raises(InsufficientFunds) as caught:
             parties.buyer.step()
-    assert f"{PRICE + BUYER_POLICY.gas_reserve} wei" in str(caught.value)
+    assert f"{show_ether(PRICE + BUYER_POLICY.gas_reserve)} ether" in str(caught.value)
     assert parties.buyer.transactions() == {}
     # The price alone is not enough: a dispute must be paid for, too.
     parties.world.chain.fund(parties.buyer.address, Wei(PRICE + BUYER_POLICY.gas_reserve - 1))
@@ -83,7 +84,7 @@ def test_a_seller_without_its_bond_tells_its_owner_and_not_the_buyer(at: Callabl
     for _ in range(2):
         with pytest.raises(InsufficientFunds) as caught:
             parties.seller.step()
-    assert f"{BOND + SELLER_POLICY.gas_reserve} wei" in str(caught.value)
+    assert f"{show_ether(BOND + SELLER_POLICY.gas_reserve)} ether" in str(caught.value)
     assert list(letters_to(parties.world, parties.buyer)) == []
     assert parties.seller.refusals() == ()
     parties.world.chain.fund(parties.seller.address, GRANT)
@@ -101,7 +102,7 @@ def test_tokens_that_are_not_there_are_named(world: World) -> None:
     parties = make_parties(world)
     with pytest.raises(InsufficientFunds) as caught:
         parties.buyer.wallet.check_funds(token, Wei(5), "the price")
-    assert f"5 units of {token}" in str(caught.value)
+    assert f"5 smallest units of {token}" in str(caught.value)
     world.mint(token, parties.buyer.address, 5)
     parties.buyer.wallet.check_funds(token, Wei(5), "the price")
 

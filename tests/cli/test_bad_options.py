@@ -44,6 +44,8 @@ def test_a_bad_option_is_refused_by_name(
 ) -> None:
     ended = inside("demo", *options, "--json", "r.json", "--report", "report", "--directory", "home")
     ended.failed(error)
+    if options[0] in ("--budget", "--value") and error is InvalidOption:
+        assert ended.err.startswith(f"error: InvalidOption: {options[0]} is not an amount of ether\n")
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,8 @@ def test_the_screen_says_how_to_read_a_score(demo: Demo) -> None:
 def test_the_screen_says_what_was_disclosed(demo: Demo) -> None:
     text = " ".join(demo.ended.out.split())
     assert "at most 32.00 bits a record and query" in text
+    # Two queries of 32 bits.
+    assert f"{64 * demo.result['scores']['records']:,} bits of the lot by 2 queries, and" in text
     assert f"{demo.result['audit']['rows']} records opened in the audit" in text
 
 

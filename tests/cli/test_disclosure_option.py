@@ -31,6 +31,7 @@ PURCHASE = PurchaseOptions(
     value=None,
     audit_rows=10,
     least_audit_rows=10,
+    sample_share=0.5,
     disclosure="per-record",
     model="logistic",
     release_on_chain=False,

@@ -69,6 +69,23 @@ def test_an_error_of_any_room_ends_with_its_code(
 
 
 @pytest.mark.parametrize(
+    ("given", "hint"),
+    [([], "with --directory the same command goes on"), (["--directory", "d"], "the same command goes on"),
+     (["--directory=d"], "the same command goes on")],
+)  # fmt: skip
+def test_an_interrupted_command_says_what_goes_on(
+    given: list[str], hint: str, clean: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("blindfair.cli.main.prepare", interrupted)
+    ended = inside("demo", *given)
+    assert ended.code == INTERRUPTED
+    assert ended.err.endswith(f"\n  hint      {hint} where it was\n")
+
+
+@pytest.mark.parametrize(
     ("sent", "code", "message"),
     [(signal.SIGINT, INTERRUPTED, "error: Interrupted: No result was written"), (signal.SIGTERM, TERMINATED, "")],
 )

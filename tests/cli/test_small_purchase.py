@@ -71,7 +71,7 @@ def test_people_are_told_that_the_sample_is_bought(small: Small) -> None:
     trade, honest, _, told = small
     paid = honest.sample_price
     assert paid is not None
-    assert sum(f"drawn records first, for {paid} wei" in text for text in told) == 1
+    assert sum(f"drawn records first, for {show_ether(paid)} ether" in text for text in told) == 1
     shown = io.StringIO()
     _show_knowledge(Lines(Console(file=shown, width=300)), trade, honest)
     assert f"bought first as a sample for {show_ether(paid)} ether" in shown.getvalue()

@@ -38,8 +38,16 @@ def utility(by_score: float, at_random: float, *, spread: float = 0.001, estimat
     return Utility((0.3,), tuple(outcomes))
 
 
-def trade(*, exact: bool = True, rows: int = 59, after: float = 0.76, reasons: tuple[str, ...] = ()) -> HonestTrade:
-    records = tuple(RecordIndex(number) for number in range(300))
+def trade(
+    *,
+    exact: bool = True,
+    rows: int = 59,
+    selected: int = 300,
+    sample: Wei | None = None,
+    after: float = 0.76,
+    reasons: tuple[str, ...] = (),
+) -> HonestTrade:
+    records = tuple(RecordIndex(number) for number in range(selected))
     return HonestTrade(
         records=1000,
         dimension=20,
@@ -53,7 +61,7 @@ def trade(*, exact: bool = True, rows: int = 59, after: float = 0.76, reasons: t
         disclosure=Disclosure.of(exact_sets(32)[0], records=1000, queries=1),
         seller_microseconds=10.0,
         audit_rows=rows,
-        sample_price=None,
+        sample_price=sample,
         clipped_per_million=0,
         flipped=0.3,
         auc_before=0.75,
@@ -92,6 +100,12 @@ def test_a_good_purchase_needs_no_but() -> None:
     assert verdicts(utility(0.01, -0.01), trade(), caught()) == []
 
 
+@pytest.mark.parametrize("sample", [None, Wei(50)], ids=["opened", "bought"])
+def test_fewer_rows_of_a_small_selection_are_no_small_audit(sample: Wei | None) -> None:
+    """50 of 100 meet five fakes with probability 0.972, 59 of 300 fifteen with 0.964."""
+    assert verdicts(utility(0.01, -0.01), trade(rows=50, selected=100, sample=sample), caught()) == []
+
+
 @pytest.mark.parametrize(
     ("measured", "sentence"),
     [
@@ -113,10 +127,14 @@ def test_what_was_measured_over_seeds_is_judged(measured: Utility, sentence: str
     [
         (trade(exact=False), "NOT those of the rows"),
         (trade(rows=36), "opened 36 of the selected records, 59 are usual"),
+        (
+            trade(rows=30, selected=60, sample=Wei(30)),
+            "30 of 60 records could be bought first as the sample",
+        ),
         (trade(after=0.7499), "This purchase did not help: the AUC was 0.7500 and is 0.7499"),
         (trade(reasons=("Nothing here is worth its price.",)), "Nothing here is worth its price."),
     ],
-    ids=["inexact", "small audit", "no help", "the buyer's own reason"],
+    ids=["inexact", "small audit", "small sample", "no help", "the buyer's own reason"],
 )
 def test_what_this_trade_showed_is_judged(ended: HonestTrade, sentence: str) -> None:
     (found,) = verdicts(utility(0.01, -0.01), ended, caught())

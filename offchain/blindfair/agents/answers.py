@@ -65,6 +65,10 @@ class Answers:
                 self._journal.once(f"received:{step}", envelope.to_bytes)
                 self._mail.done(handle)
                 return
+            if isinstance(message, Refusal) and not self._mail.wrote(message.about):
+                # Of an inquiry that only looked at what is listed, in this account's name: no matter of this trade.
+                self._mail.done(handle)
+                continue
             if envelope.digest in self._taken():
                 # What was taken already and comes again, be it that the process died before it was put away.
                 self._mail.done(handle)

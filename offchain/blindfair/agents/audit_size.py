@@ -13,8 +13,10 @@ from blindfair.agents.policy import BuyerPolicy
 from blindfair.protocol.errors import OfferTooSmall
 from blindfair.protocol.free_units import free_openings, free_units, opening_size
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import RecordIndex
+from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.units import Units
+
+_MENDS = "raise --budget, lower --audit-rows or --least-audit-rows, or raise --sample-share"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,18 @@ class AuditSize:
                 "than a message holds",
                 expected=f"at least {policy.fewest_audit_rows} {units.name}s opened, or bought as a sample",
                 found=f"{opened} of {selected} opened, {sample if policy.buys_sample else 0} to be bought",
-                hint="raise the budget, audit fewer rows, or let a larger part be bought as the sample",
+                hint=f"{_MENDS}, in another directory",
             )
         return sample
 
-    def check(self, policy: BuyerPolicy) -> None:
-        """That a selection can be audited, before an evaluation is spent where none can. Raises OfferTooSmall."""
+    def check(self, policy: BuyerPolicy, price: Wei) -> None:
+        """That a selection which the budget pays for can be audited, before an evaluation is spent where none can.
+
+        `price` is the least of a record that may be bought. Raises OfferTooSmall.
+        """
+        affordable = policy.budget // price if price > 0 else self.units.records
         refused = None
-        for records in self._most_auditable(policy):
+        for records in self._most_auditable(policy, affordable):
             try:
                 self.rows(policy, records)
             except OfferTooSmall as error:
@@ -68,27 +74,35 @@ class AuditSize:
                 return
         if refused is not None:
             raise OfferTooSmall(
-                "The listing cannot be audited, whatever is chosen of it: nothing was asked",
+                "No purchase that the budget pays for could be audited, whatever is chosen: nothing was asked",
                 expected=refused.expected,
                 found=refused.found,
-                hint="audit fewer rows, or let a larger part be bought as the sample",
+                hint=f"{_MENDS}, in another directory",
             ) from refused
+        raise OfferTooSmall(
+            "The budget pays for nothing of the listing: nothing was asked",
+            expected=f"the price of one {self.units.name} at least",
+            found=f"a budget for {affordable} records",
+            hint="raise --budget, in another directory",
+        )
 
-    def _most_auditable(self, policy: BuyerPolicy) -> Iterator[tuple[RecordIndex, ...]]:
-        """The selections that are likeliest to be auditable.
+    def _most_auditable(self, policy: BuyerPolicy, affordable: int) -> Iterator[tuple[RecordIndex, ...]]:
+        """The selections of at most `affordable` records that are likeliest to be auditable; none if there are none.
 
-        All records: of the largest selection most is opened or bought, but for what a message holds. The same without a
-        short last group, which is one unit fewer to audit. And the smallest units, so few that the listing's share is
-        just enough: in a larger selection those that may be drawn are larger, too.
+        As many records as can be: of the largest selection most is opened or bought, but for what a message holds. The
+        same without a short last group, which is one unit fewer to audit. And the smallest units, so few that the
+        listing's share is just enough: in a larger selection those that may be drawn are larger, too.
         """
         units = self.units
-        everything = units.members(range(units.count))
-        whole = len(everything) // units.size
-        yield everything
-        if whole < units.count:
-            yield everything[: whole * units.size]
-        fewest = policy.fewest_audit_rows * units.size
+        whole, short = divmod(units.records, units.size)
         smallest = sorted(range(whole), key=lambda unit: opening_size(self.manifest, units, unit, self.dimension))
+        if 0 < short <= affordable:
+            beside = min(whole, (affordable - short) // units.size)
+            yield units.members([*sorted(smallest[:beside]), whole])
+        whole = min(whole, affordable // units.size)
+        if whole:
+            yield units.members(sorted(smallest[:whole]))
+        fewest = policy.fewest_audit_rows * units.size
 
         def is_enough(count: int) -> bool:
             records = count * units.size

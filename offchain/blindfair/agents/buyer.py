@@ -25,6 +25,7 @@ from blindfair.agents.question import Private, ask
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.valuer import Choice, Valuer
 from blindfair.agents.wallet import in_units
+from blindfair.pricing.functions import pricing_from_document
 from blindfair.protocol.errors import (
     AuditError,
     BlindfairError,
@@ -223,11 +224,13 @@ class Buyer(Agent):
         """A new request, with all that was drawn for it on the disk first.
 
         Runs again only if the process died before the request was in the journal. Nobody saw that one, and its keys are
-        replaced. Raises OfferTooSmall, before anything is drawn, where no purchase from the listing could be audited.
+        replaced. Raises OfferTooSmall, before anything is drawn, where no purchase that the budget pays for could be
+        audited.
         """
         question = self._valuer.question(listing.manifest)
         units = Units.named(question.disclosure, listing.manifest.record_count)
-        AuditSize(listing.manifest, units, question.queries.shape[1]).check(self.policy)
+        least = pricing_from_document(question.pricing).least_price
+        AuditSize(listing.manifest, units, question.queries.shape[1]).check(self.policy, least)
         for note in question.notes:
             self.tell("question", note)
         request, private = ask(

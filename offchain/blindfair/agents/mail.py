@@ -107,6 +107,13 @@ class Mail:
         """Whether the message of `step` is known to have gone."""
         return self._journal.intent(f"sent:{step}") is not None
 
+    def wrote(self, digest: Digest) -> bool:
+        """Whether this is `H(document)` of a message that was written here, in this life or an earlier one."""
+        for step, _ in self._journal.done("message:"):
+            if step not in self._digests:
+                self._digests[step] = self.stored(f"message:{step}")[0].digest
+        return digest in self._digests.values()
+
     # --- in --------------------------------------------------------------------------------------------------------
 
     def inbox(self) -> Iterator[tuple[str, Envelope, Message]]:

@@ -9,6 +9,9 @@ from blindfair.protocol.quantities import ETHER, Address, BytesPerSecond, Second
 AUDIT_ROWS = 59
 """Rows of a usual audit: 95 % sure to meet one where 5 % of a large selection are fake (PROTOCOL 5.5)."""
 
+SAMPLE_SHARE = 0.5
+"""Part of a selection that may be bought as its sample, if not told otherwise (PROTOCOL 5.6)."""
+
 _TENTH, _TWENTIETH = Fraction(1, 10), Fraction(1, 20)
 
 
@@ -98,7 +101,7 @@ class BuyerPolicy:
     """Whether it buys the drawn records first, as an order of their own, where the listing opens too few of them for
     nothing (PROTOCOL 5.6). If not, it does not buy then."""
 
-    most_sample_share: Fraction = Fraction(1, 2)
+    most_sample_share: Fraction = Fraction(SAMPLE_SHARE)
     """Part of a selection that a bought sample may be at most, 0 to 1: so much of the price goes to a seller that faked
     its scores. Where fewer records than `fewest_audit_rows` are left by it, the buyer does not buy."""
 

@@ -106,7 +106,8 @@ class DirectoryLock:
     """Held while a process works in a directory; the operating system lets go of it when the process dies."""
 
     def __init__(self, directory: Path) -> None:
-        self._file = (private_directory(directory) / "lock").open("w")
+        descriptor = os.open(private_directory(directory) / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        self._file = os.fdopen(descriptor, "w")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

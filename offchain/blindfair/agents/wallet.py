@@ -11,6 +11,7 @@ from blindfair.agents.surroundings import Tell
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Call, DataExchange, Finality
 from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
+from blindfair.protocol.decimals import ETHER_PLACES, decimal_digits
 from blindfair.protocol.errors import (
     BlindfairError,
     ContractReverted,
@@ -25,8 +26,8 @@ _ATTEMPTS = 8
 
 
 def in_units(amount: Wei, token: Address) -> str:
-    """An amount for people, exact."""
-    return f"{amount} wei" if token == ETHER else f"{amount} units of {token}"
+    """An amount for people, exact; how many digits a token has after the point is not looked up."""
+    return f"{decimal_digits(amount, ETHER_PLACES)} ether" if token == ETHER else f"{amount} smallest units of {token}"
 
 
 class Wallet:

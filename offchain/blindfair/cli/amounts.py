@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from blindfair.protocol.decimals import ETHER_PLACES, decimal_digits
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged
 from blindfair.protocol.quantities import ETHER, Address, Wei
@@ -30,12 +31,13 @@ class Money:
     unit: str
     """How people call it; a token chooses its own name, and another may have the same."""
 
-    def parse(self, text: str) -> Wei:
-        """An amount in the smallest unit, exactly. Raises InvalidOption for anything else, or finer than that."""
+    def parse(self, text: str, option: str) -> Wei:
+        """An amount in the smallest unit, exactly. Raises InvalidOption, by the name of `option`, for anything else, or
+        finer than that."""
         match = _AMOUNT.fullmatch(text.strip())
         if match is None or len(match.group(2) or "") > self.places:
             raise InvalidOption(
-                f"This is not an amount of {self.unit}",
+                f"{option} is not an amount of {self.unit}",
                 expected=f"digits, like 0.5, at most {self.places} after the point",
                 found=repr(text[:40]),
                 hint=f"write the amount in {self.unit} without a unit",
@@ -45,10 +47,8 @@ class Money:
 
     def digits(self, amount: int, *, signed: bool = False) -> str:
         """An amount to the last digit, without its unit; with `signed`, a plus before what was gained."""
-        whole, fraction = divmod(abs(amount), 10**self.places)
-        digits = f"{whole:,}.{fraction:0{self.places}}".rstrip("0").rstrip(".") if self.places else f"{whole:,}"
         sign = "-" if amount < 0 else "+" if signed and amount > 0 else ""
-        return sign + digits
+        return sign + decimal_digits(abs(amount), self.places)
 
     def show(self, amount: int) -> str:
         """An amount with its unit."""
@@ -67,12 +67,13 @@ class Money:
             raise JournalDamaged("The settings do not say what prices are in", found=str(error)) from error
 
 
-IN_ETHER = Money(ETHER, 18, "ether")
+IN_ETHER = Money(ETHER, ETHER_PLACES, "ether")
 
 
-def parse_ether(text: str) -> Wei:
-    """An amount in ether as wei, exactly. Raises InvalidOption for anything else, or finer than a wei."""
-    return IN_ETHER.parse(text)
+def parse_ether(text: str, option: str) -> Wei:
+    """An amount in ether as wei, exactly. Raises InvalidOption, by the name of `option`, for anything else, or finer
+    than a wei."""
+    return IN_ETHER.parse(text, option)
 
 
 def show_ether(amount: int, *, signed: bool = False) -> str:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import typer
@@ -38,7 +38,8 @@ def run_to_its_end(command: Callable[[], object]) -> None:
         _say(error.name, error.what, expected=error.expected, found=error.found, hint=error.hint)
         _leave(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _say("Interrupted", "No result was written", hint="with --directory the same command goes on where it was")
+        goes_on = "" if _names_directory(sys.argv) else "with --directory "
+        _say("Interrupted", "No result was written", hint=f"{goes_on}the same command goes on where it was")
         _leave(INTERRUPTED)
     except Exception as error:
         if isinstance(error, _WRONG_USAGE) and hasattr(error, "format_message"):
@@ -59,6 +60,10 @@ def run_to_its_end(command: Callable[[], object]) -> None:
 def _terminate(_: int, __: FrameType | None) -> None:
     # As an exception, so that whatever was made for this run only is cleared away.
     raise SystemExit(TERMINATED)
+
+
+def _names_directory(arguments: Sequence[str]) -> bool:
+    return any(argument.partition("=")[0] == "--directory" for argument in arguments)
 
 
 def _leave(code: int) -> None:

@@ -39,6 +39,11 @@ def write_file(path: Path, data: bytes) -> None:
     write_atomically(path.resolve(), data, _READABLE)
 
 
+def write_private_file(path: Path, data: bytes) -> None:
+    """Write a result for its owner alone, mode 0600. Raises CannotWrite."""
+    write_atomically(path.resolve(), data)
+
+
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Write files by name into a directory, making it if need be. Raises CannotWrite; then none of them is there.
 

@@ -32,6 +32,8 @@ CELL_LIMIT = 10_000_000
 LINE_LIMIT = 4 * 2**20
 """Characters of one line. It bounds the memory for a header of millions of columns, which is then refused."""
 
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -188,6 +190,14 @@ def _check_columns(columns: Sequence[str]) -> None:
         raise NoRecords(
             "The file is empty", expected="a line with column names", found="nothing", hint="is this the right file?"
         )
+    for separator, called in _OTHER_SEPARATORS.items():
+        if len(columns) == 1 and separator in columns[0]:
+            raise MalformedTable(
+                f"The table is separated by {called}",
+                expected="commas, and a point in numbers",
+                found=ascii(columns[0][:40]),
+                hint=f"write it with commas instead of {called}",
+            )
     for number, name in enumerate(columns):
         if not name and number > 0:
             raise MalformedTable(

@@ -27,6 +27,11 @@ class PricingFunction(Protocol):
         """The seller's least price of one record."""
         ...
 
+    @property
+    def least_price(self) -> Wei:
+        """The least price of a record of efficacy above zero: no other is bought."""
+        ...
+
     def price(self, efficacy: float) -> Wei:
         """The price of one record. Raises InvalidOption for efficacy that is not finite."""
         ...
@@ -56,6 +61,11 @@ class UniformPricing:
                 "The price of a record is under the reserve", expected=f">= {self.reserve}", found=self.per_record
             )
 
+    @property
+    def least_price(self) -> Wei:
+        """See `PricingFunction.least_price`."""
+        return self.per_record
+
     def price(self, efficacy: float) -> Wei:
         """See `PricingFunction.price`."""
         return self.per_record if _checked(efficacy) > 0 else self.reserve
@@ -79,6 +89,11 @@ class LinearPricing:
 
     def __post_init__(self) -> None:
         _check_amounts(self.rate, self.reserve)
+
+    @property
+    def least_price(self) -> Wei:
+        """See `PricingFunction.least_price`."""
+        return self.reserve
 
     def price(self, efficacy: float) -> Wei:
         """See `PricingFunction.price`. Raises InvalidOption also for a price over `PRICE_LIMIT`."""

@@ -71,6 +71,10 @@ class Utility:
         """What buying by score adds to the AUC of the buyer's own model: the same, over no purchase."""
         return _ci95(self.curve("auc_by_score")[:, 0] - self.curve("auc_before"))
 
+    def gain_of_clean_ci95(self) -> tuple[float, float]:
+        """What leaving out wrong labels and copies adds to a purchase at random: the same, of clean records."""
+        return _ci95((self.curve("auc_clean") - self.curve("auc_random"))[:, 0])
+
     def to_document(self) -> Document:
         """The block `utility` of the result file: means over seeds, at the first share."""
         flipped = [o.flipped_label_auc for o in self.outcomes if o.flipped_label_auc is not None]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE
 from blindfair.cli.options import (
     POLL,
     Begun,
@@ -83,6 +83,14 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Decides division and choice.", min=0, max=2**32 - 1)] = 0,
     audit_rows: Annotated[int, typer.Option(help="Selected records, or groups, to audit before paying.")] = AUDIT_ROWS,
     least_audit_rows: Annotated[int | None, typer.Option(help="Fewer than --audit-rows will do from here on.")] = None,
+    sample_share: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Part of a purchase, 0 to 1, that may be bought as its audited sample where the listing opens too few "
+            "records for nothing: so much goes to a seller that faked its scores.",
+        ),
+    ] = SAMPLE_SHARE,
     disclosure: Annotated[
         str,
         typer.Option(
@@ -129,6 +137,7 @@ def evaluate(
         value=value,
         audit_rows=audit_rows,
         least_audit_rows=audit_rows if least_audit_rows is None else least_audit_rows,
+        sample_share=sample_share,
         disclosure=disclosure,
         model=model,
         release_on_chain=release_on_chain,

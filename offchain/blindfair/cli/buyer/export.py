@@ -4,7 +4,7 @@ from pathlib import Path
 
 from blindfair.agents.buyer import Buyer
 from blindfair.cli.csv_text import csv_bytes
-from blindfair.cli.targets import write_file
+from blindfair.cli.targets import write_private_file
 from blindfair.protocol.errors import NoRecords
 from blindfair.protocol.records import decode_row
 
@@ -12,7 +12,10 @@ BOUGHT = "bought.csv"
 
 
 def export_bought(buyer: Buyer, path: Path) -> int:
-    """Write them; how many. Raises NoRecords where nothing was bought and verified, CannotWrite."""
+    """Write them, for their owner alone: they were paid for. How many there are.
+
+    Raises NoRecords where nothing was bought and verified, CannotWrite.
+    """
     bought = buyer.bought()
     if not bought:
         raise NoRecords(
@@ -22,5 +25,5 @@ def export_bought(buyer: Buyer, path: Path) -> int:
             hint="blindfair buyer status tells how far the purchase is",
         )
     columns = [column.name for column in buyer.review().listing.manifest.schema.columns]
-    write_file(path, csv_bytes(["record", *columns], ([number, *decode_row(data)] for number, data in bought)))
+    write_private_file(path, csv_bytes(["record", *columns], ([number, *decode_row(data)] for number, data in bought)))
     return len(bought)

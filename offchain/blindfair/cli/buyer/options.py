@@ -1,6 +1,7 @@
 """What a buyer has decided before it asks, as its settings keep it."""
 
 from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
 
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.cli.addresses import parse_address
@@ -17,8 +18,8 @@ SLOWEST_LINE, FASTEST_LINE = 0.001, 1e6
 @dataclass(frozen=True, slots=True)
 class PurchaseOptions:
     """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `money`, a `Money`
-    as a document. `disclosure` is the policy that is asked for, `model` what the buyer learns by, `refund_to` an
-    address, `line` the speed of the way to the seller in Mbit/s."""
+    as a document. `sample_share` is 0 to 1. `disclosure` is the policy that is asked for, `model` what the buyer learns
+    by, `refund_to` an address, `line` the speed of the way to the seller in Mbit/s."""
 
     listing: str | None
     money: Document
@@ -27,6 +28,7 @@ class PurchaseOptions:
     value: str | None
     audit_rows: int
     least_audit_rows: int
+    sample_share: float
     disclosure: str
     model: str
     release_on_chain: bool
@@ -48,10 +50,11 @@ class PurchaseOptions:
     def policy(self) -> BuyerPolicy:
         """What the agent decides by. Raises InvalidOption."""
         return BuyerPolicy(
-            budget=self.prices.parse(self.budget),
+            budget=self.prices.parse(self.budget, "--budget"),
             token=self.prices.token,
             audit_rows=self.audit_rows,
             least_audit_rows=self.least_audit_rows,
+            most_sample_share=self.most_sample_share,
             releases_by_letter=not self.release_on_chain,
             refund_to=None if self.refund_to is None else parse_address(self.refund_to, "--refund-to"),
             line=self.bandwidth,
@@ -62,10 +65,7 @@ class PurchaseOptions:
         self.policy()
         check_disclosure(self.disclosure)
         check_model(self.model)
-        for amount in (self.price_per_record, self.value):
-            if amount is not None:
-                self.prices.parse(amount)
-        _ = self.listing_id
+        _ = self.offered, self.good_record_value, self.listing_id
 
     @property
     def prices(self) -> Money:
@@ -86,14 +86,21 @@ class PurchaseOptions:
         return BytesPerSecond(round(self.line * 1e6 / 8))
 
     @property
+    def most_sample_share(self) -> Fraction:
+        """What part of a purchase may be bought as its sample. Raises InvalidOption."""
+        if not 0 <= self.sample_share <= 1:
+            raise InvalidOption("--sample-share is out of range", expected="0 to 1", found=self.sample_share)
+        return Fraction(str(self.sample_share))
+
+    @property
     def offered(self) -> Wei | None:
         """What is offered for a record. Raises InvalidOption."""
-        return None if self.price_per_record is None else self.prices.parse(self.price_per_record)
+        return None if self.price_per_record is None else self.prices.parse(self.price_per_record, "--price-per-record")
 
     @property
     def good_record_value(self) -> Wei | None:
         """What one more good record is worth to the buyer. Raises InvalidOption."""
-        return None if self.value is None else self.prices.parse(self.value)
+        return None if self.value is None else self.prices.parse(self.value, "--value")
 
     @property
     def listing_id(self) -> ListingId | None:

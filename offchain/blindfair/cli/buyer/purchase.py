@@ -5,7 +5,9 @@ from pathlib import Path
 
 import typer
 
+from blindfair.agents.audit_size import AuditSize
 from blindfair.agents.buyer import Buyer
+from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.journal import Journal
 from blindfair.agents.valuer import Choice
 from blindfair.cli.amounts import Money
@@ -16,10 +18,12 @@ from blindfair.cli.buyer.opened import CONFIRMED, opened_purchase
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
 from blindfair.cli.output import Output
+from blindfair.cli.party.again import again
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import Turns
-from blindfair.protocol.errors import InvalidOption
+from blindfair.influence.arrays import Floats
+from blindfair.protocol.errors import InvalidOption, OfferTooSmall
 
 
 def was_confirmed(directory: Path) -> bool:
@@ -41,10 +45,35 @@ def show_scores(directory: Path, settings: Settings, password_file: Path | None,
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
         prices = PurchaseOptions.from_document(settings.options).prices
-        show_evaluation(output.lines, evaluated, choice, scores, prices)
-        if choice.records:
-            output.lines.item("next", f"blindfair buyer buy --directory {directory}")
-        output.document(evaluation_document(evaluated, choice, scores))
+        tell_advice(purchase.buyer, evaluated, choice, scores, prices, password_file, output)
+
+
+def tell_advice(
+    buyer: Buyer,
+    evaluated: Evaluated,
+    choice: Choice,
+    scores: Floats,
+    prices: Money,
+    password_file: Path | None,
+    output: Output,
+) -> None:
+    """What the scores advise, both ways, and what to type next where that will be bought."""
+    refused = _refused(buyer, evaluated, choice)
+    show_evaluation(output.lines, evaluated, choice, scores, refused, prices)
+    if choice.records and refused is None:
+        output.lines.item("next", again("buyer buy", buyer.directory, password_file))
+    output.document(evaluation_document(evaluated, choice, scores, refused))
+
+
+def _refused(buyer: Buyer, evaluated: Evaluated, choice: Choice) -> OfferTooSmall | None:
+    """Why the buyer will not buy what it chose, if it is too little to be audited."""
+    if not choice.records:
+        return None
+    try:
+        AuditSize.of(evaluated).rows(buyer.policy, choice.records)
+    except OfferTooSmall as error:
+        return error
+    return None
 
 
 def complete(
@@ -78,7 +107,7 @@ def complete(
             target = export or directory / BOUGHT
             output.lines.item("records", f"{export_bought(buyer, target):,} in {target}")
         refunded_by_clock = any(step.startswith("refund") for step in buyer.receipts())
-    tell_outcome(directory, settings, output)
+    tell_outcome(directory, settings, output, error_follows=True)
     raise_failure(outcome, refunded_by_clock=refunded_by_clock)
 
 

@@ -19,7 +19,7 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.settings import Settings
 from blindfair.influence.arrays import Floats
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import NodeFailure, WrongContract
+from blindfair.protocol.errors import NodeFailure, OfferTooSmall, WrongContract
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
@@ -101,11 +101,14 @@ def scored(units: Units) -> str:
     )
 
 
-def evaluation_document(evaluated: Evaluated, choice: Choice, scores: Floats) -> Document:
-    """Scores in nats, positive = helpful; what they advise, and on what that rests."""
+def evaluation_document(
+    evaluated: Evaluated, choice: Choice, scores: Floats, refused: OfferTooSmall | None
+) -> Document:
+    """Scores in nats, positive = helpful; what they advise, and on what that rests. `refused` says why that will not be
+    bought, if it will not."""
     low, median, high = (float(value) for value in np.percentile(scores, [0, 50, 100]))
     return {
-        "can_be_audited": not evaluated.units.is_total,
+        "can_be_audited": refused is None and not evaluated.units.is_total,
         "disclosure": evaluated.request.disclosure,
         "evaluation": hex_text(evaluated.evaluation),
         "listing": hex_text(evaluated.listing.manifest.listing),
@@ -114,11 +117,18 @@ def evaluation_document(evaluated: Evaluated, choice: Choice, scores: Floats) ->
         "selected": len(choice.records),
         "price_wei": str(choice.price),
         "trust": dict(choice.numbers),
-        "warnings": list(choice.reasons),
+        "warnings": [*choice.reasons, *([] if refused is None else [str(refused)])],
     }
 
 
-def show_evaluation(lines: Lines, evaluated: Evaluated, choice: Choice, scores: Floats, prices: Money) -> None:
+def show_evaluation(
+    lines: Lines,
+    evaluated: Evaluated,
+    choice: Choice,
+    scores: Floats,
+    refused: OfferTooSmall | None,
+    prices: Money,
+) -> None:
     """The same for people."""
     low, median, high = np.percentile(scores, [0, 50, 100])
     numbers = choice.numbers
@@ -143,6 +153,8 @@ def show_evaluation(lines: Lines, evaluated: Evaluated, choice: Choice, scores: 
         lines.item("audit", NOT_AUDITED, style="yellow")
     for reason in choice.reasons:
         lines.item("but", reason, style="yellow")
+    if refused is not None:
+        lines.item("but", f"this will not be bought. {refused}", style="yellow")
 
 
 def show_costs(lines: Lines, buyer: Buyer, price: Wei, prices: Money) -> None:
@@ -161,16 +173,21 @@ def show_costs(lines: Lines, buyer: Buyer, price: Wei, prices: Money) -> None:
     )
 
 
-def tell_outcome(directory: Path, settings: Settings, output: Output, **more: bool) -> None:
+def tell_outcome(
+    directory: Path, settings: Settings, output: Output, *, error_follows: bool = False, **more: bool
+) -> None:
     """Where a purchase stands, from its journal, and what the contract keeps for its buyer, both ways; `more` goes into
-    the document. Raises JournalVersion, JournalDamaged."""
+    the document. With `error_follows` people are told why there was no order by the error that the command ends with.
+    Raises JournalVersion, JournalDamaged."""
     books = buyer_books(directory)
     prices = PurchaseOptions.from_document(settings.options).prices
     account = None if books is None else books.common.account
     free = None if account is None else _free_balance(settings, account, prices.token)
     outcome, stage = (None, None) if books is None else (books.outcome, books.stage)
     if outcome is not None:
-        output.lines.item("ended", f"{outcome.final}: {outcome.reason}")
+        told_by_error = error_follows and outcome.final == "NoOrder" and outcome.error is not None
+        reason = "nothing was paid; the error says why" if told_by_error else outcome.reason
+        output.lines.item("ended", f"{outcome.final}: {reason}")
     else:
         output.lines.item("stage", "nothing was asked yet" if stage is None else f"the last thing done is: {stage}")
         output.lines.item("next", f"blindfair buyer resume --directory {directory}")

@@ -50,12 +50,15 @@ def _show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
 def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> None:
     disclosure = honest.disclosure
     opened = f"{honest.audit_rows} records opened in the audit" if honest.sample_price is None else "no record"
+    asked = f"{disclosure.queries} {'query' if disclosure.queries == 1 else 'queries'}"
+    if disclosure.exponent_bits:
+        asked += f" and {disclosure.exponent_bits} bits of exponent a record"
     lines.blank()
     lines.headline("Who learned what", "in the honest trade")
     lines.item(
         "buyer",
         f"before paying: at most {disclosure.bits_per_record:.2f} bits a record and query on average over a block, "
-        f"{disclosure.total_bits:,.0f} bits of the lot, and {opened}; "
+        f"{disclosure.total_bits:,.0f} bits of the lot by {asked}, and {opened}; "
         f"after paying: the {len(honest.bought)} records that it bought",
     )
     lines.item(
@@ -120,7 +123,7 @@ def _show_utility(lines: Lines, utility: Utility) -> None:
         "seeds",
         f"{len(utility.outcomes)} divisions of the table, {utility.shares[0]:.0%} of the offer bought, mean AUC: "
         f"before {before:.4f}, at random {by_arm['random']:.4f}, by score {by_arm['by_score']:.4f}, clean only "
-        f"{by_arm['clean']:.4f} (a bound: nobody could know which){_recovered(**by_arm)}",
+        f"{by_arm['clean']:.4f} {_bound(utility, **by_arm)}",
     )
     for other, interval in (
         ("no purchase", utility.gain_over_before_ci95()),
@@ -130,7 +133,15 @@ def _show_utility(lines: Lines, utility: Utility) -> None:
         lines.item("", f"gain by score over {other}: {(low + high) / 2:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}")
 
 
-def _recovered(*, random: float, by_score: float, clean: float) -> str:
-    if clean <= random:
-        return ""
-    return f"; {(by_score - random) / (clean - random):.0%} of the way from random to clean"
+def _bound(utility: Utility, *, random: float, by_score: float, clean: float) -> str:
+    """What clean records tell of a purchase by score, where they tell anything."""
+    if not utility.curve("bad_share_true").any():
+        return "(no bound: no label of the offer is wrong)"
+    if utility.gain_of_clean_ci95()[0] <= 0:
+        return "(no bound: not shown to be better than at random)"
+    if by_score > clean:
+        return "(no bound: by score did better)"
+    bound = "(a bound: nobody could know which)"
+    if by_score < random:
+        return bound
+    return f"{bound}; {(by_score - random) / (clean - random):.0%} of the way from random to clean"

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 
 from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.cli.demo.cases import TradeResult
-from blindfair.cli.demo.summary import HonestTrade
+from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
 from blindfair.pricing.utility import Utility
 
 _ESTIMATE_MISSES = 0.1
 """From this difference on, the blind estimate of the share of bad records is called wrong."""
+
+_USUALLY_CAUGHT = 0.95
+"""What `AUDIT_ROWS` are for: of a small selection fewer will do (PROTOCOL 5.5)."""
 
 
 def verdicts(utility: Utility, honest: HonestTrade, trades: Mapping[str, TradeResult]) -> list[str]:
@@ -64,11 +67,15 @@ def _of_the_estimate(utility: Utility) -> list[str]:
 
 
 def _of_the_audit(honest: HonestTrade) -> list[str]:
-    if not 0 < honest.audit_rows < min(AUDIT_ROWS, len(honest.choice.records)):
+    if not honest.audit_rows or honest.catches >= _USUALLY_CAUGHT:
         return []
+    rows, selected = honest.audit_rows, len(honest.choice.records)
+    audited = f"the listing opened {rows} of the selected records"
+    if honest.sample_price is not None:
+        audited = f"{rows} of {selected} records could be bought first as the sample"
     return [
-        f"The audit was small: the listing opened {honest.audit_rows} of the selected records, {AUDIT_ROWS} are usual; "
-        f"a seller that fakes 5 % of a selection is caught with probability {honest.catches:.2f}."
+        f"The audit was small: {audited}, {AUDIT_ROWS} are usual; a seller that fakes {FAKE_SHARE:.0%} of a selection "
+        f"is caught with probability {honest.catches:.2f}."
     ]
 
 

@@ -86,7 +86,7 @@ class ListingOptions:
             dispute_window=Seconds(self.dispute_window),
             buyers=frozenset(parse_address(buyer, "--buyer") for buyer in self.buyers) if self.buyers else None,
             pay_to=None if self.pay_to is None else parse_address(self.pay_to, "--pay-to"),
-            most_bonds=self.prices.parse(self.most_bonds),
+            most_bonds=self.prices.parse(self.most_bonds, "--most-bonds"),
         )
 
     def openable(self, records: int) -> int:
@@ -115,7 +115,7 @@ class ListingOptions:
             records=records,
             terms=Terms(
                 tokens=(self.prices.token,),
-                reserve_price=self.prices.parse(self.price_per_record),
+                reserve_price=self.prices.parse(self.price_per_record, "--price-per-record"),
                 precision_bits=PRECISION_BITS,
                 evaluations=self.evaluations,
                 disclosed_bits=self.evaluations * bits,

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.books import OfferEntry, SellerBooks, seller_books
+from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
 from blindfair.cli.amounts import IN_ETHER, Money, show_ether
 from blindfair.cli.keystore import address_of
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
+from blindfair.cli.party.again import again
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.seller.listing import ListingOptions
 from blindfair.protocol.documents import Document
@@ -35,7 +37,7 @@ def listing_document(manifest: Manifest) -> Document:
     }
 
 
-def show_listing(lines: Lines, manifest: Manifest, prices: Money, directory: Path) -> None:
+def show_listing(lines: Lines, manifest: Manifest, prices: Money, directory: Path, password_file: Path | None) -> None:
     """The same for people, and what to type next."""
     lines.item("listing", hex_text(manifest.listing))
     lines.item(
@@ -45,7 +47,7 @@ def show_listing(lines: Lines, manifest: Manifest, prices: Money, directory: Pat
     if prices != IN_ETHER:
         lines.item("token", f"{prices.unit}, at {prices.token}")
     lines.item("seller", f"{manifest.seller} on chain {manifest.chain_id}, contract {manifest.contract}")
-    lines.item("next", f"blindfair seller serve --directory {directory}")
+    lines.item("next", again("seller serve", directory, password_file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ def show_standing(lines: Lines, standing: Standing) -> None:
     lines.item("listing", f"{_listing(books)}{'' if 'commit' in books.common.gas else ', not yet committed'}")
     lines.item(
         "used",
-        f"{books.evaluations} of {options.evaluations} evaluations, {books.disclosed_bits:,} bits, "
+        f"{books.evaluations} of {options.evaluations} evaluations, {books.disclosed_bits:,} bits "
+        f"({CLIPPED_SHARE_BITS} of each evaluation for its share of clipped entries), "
         f"{books.opened_records} opened records",
     )
     for entry, view in standing.orders:

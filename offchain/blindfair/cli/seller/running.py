@@ -44,7 +44,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
             screen.lines.item("takes", f"one transaction of about {COMMIT:,} gas, {show_ether(cost)} ether now")
         Turns(screen).until(lambda: advance(seller, is_listed))
         screen.still()
-        show_listing(output.lines, seller.manifest, options.prices, begun.directory)
+        show_listing(output.lines, seller.manifest, options.prices, begun.directory, begun.password_file)
         output.document(listing_document(seller.manifest))
 
 
