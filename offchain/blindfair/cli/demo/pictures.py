@@ -13,7 +13,7 @@ from blindfair.pricing.utility import Utility, mean_and_margin
 
 _BOUGHT, _REST, _RANDOM, _CLEAN = "#1b6ca8", "#d5dbe1", "#8a8a8a", "#3a9d5d"
 _ARMS = (
-    ("auc_clean", "clean only: a bound, nobody could know", _CLEAN),
+    ("auc_clean", "clean only: nobody could know", _CLEAN),
     ("auc_by_score", "by blind score", _BOUGHT),
     ("auc_random", "at random", _RANDOM),
 )
