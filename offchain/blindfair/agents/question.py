@@ -54,8 +54,7 @@ def ask(
     over this `line`, one of `BANDWIDTH` if None.
 
     Raises FieldMismatch where the listing does not offer the question's disclosure policy, InvalidListing where it is
-    none, UnknownParameters where no parameter set is exact at the listing's precision, ShapeMismatch and
-    QueryOutOfBounds.
+    none, UnknownParameters, ShapeMismatch and QueryOutOfBounds as `plan` and `encrypt_queries`.
     """
     if question.disclosure not in manifest.terms.disclosures:
         raise FieldMismatch(
@@ -66,8 +65,8 @@ def ask(
         )
     m, k = question.queries.shape
     scored = Units.named(question.disclosure, manifest.record_count).count
-    parameters = plan(manifest.terms.precision_bits, scored, k, m, line or BANDWIDTH).parameters
-    encrypted, secret = encrypt_queries(parameters, question.queries, manifest.terms.precision_bits)
+    parameters = plan(scored, k, m, line or BANDWIDTH).parameters
+    encrypted, secret = encrypt_queries(parameters, question.queries, question.bits)
     random = secrets.token_bytes(32)
     request = Request(
         listing=manifest.listing,
@@ -81,7 +80,7 @@ def ask(
         fidelity=question.fidelity,
         projection=question.projection,
         dimension=k,
-        queries=m,
+        bits=question.bits,
         row_scale=question.row_scale,
         exponent_bits=question.exponent_bits,
         parameters=parameters.name,

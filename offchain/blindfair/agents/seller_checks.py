@@ -167,11 +167,11 @@ def _check_query(request: Request) -> None:
             "The query is of another parameter set than the request", expected=parameters.name,
             found=query.parameters.name,
         )  # fmt: skip
-    if (query.queries, query.k) != (request.queries, request.dimension):
+    if (query.bits, query.k) != (request.bits, request.dimension):
         raise ShapeMismatch(
-            "The query has another shape than the request",
-            expected=f"{request.queries} x {request.dimension}",
-            found=f"{query.queries} x {query.k}",
+            "The query has another shape than the request, or asks for other bits",
+            expected=f"{request.dimension} entries, bits {request.bits}",
+            found=f"{query.k} entries, bits {query.bits}",
         )
 
 

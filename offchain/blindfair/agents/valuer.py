@@ -21,7 +21,8 @@ from blindfair.protocol.terms import PER_RECORD
 class Question:
     """What a request asks (PROTOCOL 4.1), the queries still in the clear.
 
-    `queries` is `n_queries x k` int64 with `2047 * ||q||_1 < t/2`; `row_scale` multiplies projected gradients before
+    `queries` is `n_queries x k` int64, and `bits` what each asks for of a record, 1 ... 32: at 32 scores are exact and
+    `2047 * ||q||_1 < t/2`, below that they come in noise and wrap around modulo `t` (PROTOCOL 4.6). `row_scale` multiplies projected gradients before
     they are rounded, with exponents of `exponent_bits` (0: none), or their sums where `disclosure` asks for groups;
     `notes` are told to the buyer's own people, and everything else is sent as it is.
     """
@@ -35,6 +36,7 @@ class Question:
     row_scale: float
     exponent_bits: int
     queries: NDArray[np.int64]
+    bits: tuple[int, ...]
     pricing: Document
     notes: tuple[str, ...]
     disclosure: str = PER_RECORD
