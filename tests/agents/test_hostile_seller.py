@@ -40,7 +40,7 @@ from blindfair.protocol.rows import row_leaf, row_salt
 def test_another_listing_of_the_same_seller_is_not_the_answer(at: Callable[[str], World]) -> None:
     parties = make_parties(at("listed"))
     true = take_out(parties.world, parties.buyer)
-    other = stock(evaluations=99).manifest(
+    other = stock(record_bits=99).manifest(
         parties.seller.dataset,
         parties.seller.domain,
         seller=parties.seller.address,
