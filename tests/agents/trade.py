@@ -79,7 +79,6 @@ def feature_schema() -> FeatureSchema:
 TERMS = Terms(
     tokens=(ETHER,),
     reserve_price=RESERVE,
-    precision_bits=32,
     record_bits=200,
     bits_per_record=36,
     free_bits=3 * (32 * OFFERED + 20) + 3 * AUDITED * 200,

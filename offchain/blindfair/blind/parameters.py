@@ -241,7 +241,8 @@ class ParameterSet:
     def score_noise(self, noise: int) -> int:
         """What drowning noise, `-B ... B - 1` of `Q`, adds to a decrypted score: `t noise / Q`, rounded.
 
-        A decrypted score is the integer product plus this, give or take `protocol.audit.SCORE_ROUNDING`, modulo `t` (PROTOCOL 5.4).
+        A decrypted score is the integer product plus this modulo `t`, give or take `protocol.audit.SCORE_ROUNDING`
+        (PROTOCOL 5.4).
         """
         modulus = self.ciphertext_modulus
         return (2 * self.plain_modulus * noise + modulus) // (2 * modulus)
