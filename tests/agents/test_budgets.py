@@ -60,7 +60,7 @@ def test_basis_vectors_by_several_accounts_read_as_many_columns_as_the_budget_pa
     """Each of four accounts asks for one column of the rows, all of which come out exactly: 12 bits a record each, paid
     with 32. A budget for four evaluations gives the whole row away, 48 bits; one for two gives half of it."""
     rows = np.random.default_rng(4).integers(-2047, 2048, (5, 4)).astype(np.int16)
-    paid = Disclosure.of(DEFAULT, records=5, queries=1).total_bits
+    paid = Disclosure.of(DEFAULT, records=5, bits=(32,)).total_bits
     terms = replace(TERMS, disclosed_bits=budget * (SCORE_BITS + CLIPPED_SHARE_BITS))
     ledger = BudgetLedger(Journal(tmp_path / "journal"), terms)
     encoded, read = encode_rows(DEFAULT, rows), []
