@@ -15,6 +15,7 @@ from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_size
 from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.models import load_scoring_model
+from blindfair.influence.plausible import check_projection
 from blindfair.influence.projection import Projection
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.pricing.functions import PRICE_LIMIT, UniformPricing, pricing_from_document
@@ -147,6 +148,7 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
     if projection.k != request.dimension:
         raise ShapeMismatch("Projection and query differ in length", expected=request.dimension, found=projection.k)
     projection.check(model.k)
+    check_projection(projection, model.k)
     parameters, units = parameter_set(request.parameters), Units.named(request.disclosure, manifest.record_count)
     RequestCost.of(
         model, projection, records=units.records, queries=request.queries, parameters=parameters, rows=units.count
