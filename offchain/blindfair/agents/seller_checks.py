@@ -148,11 +148,11 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
     if projection.k != request.dimension:
         raise ShapeMismatch("Projection and query differ in length", expected=request.dimension, found=projection.k)
     projection.check(model.k)
-    check_projection(projection, model.k)
     parameters, units = parameter_set(request.parameters), Units.named(request.disclosure, manifest.record_count)
     RequestCost.of(
         model, projection, records=units.records, queries=request.queries, parameters=parameters, rows=units.count
     ).check(policy)
+    check_projection(projection, model.k)
     size = reply_size(parameters, units.count, request.queries)
     if size > MESSAGE_LIMIT:
         raise TooCostly(

@@ -14,8 +14,8 @@ from blindfair.influence.projection import Projection
 from blindfair.protocol.errors import QueryOutOfBounds, UnusableModel
 
 LEAST_PARTICIPATION = 1.05
-"""Entries that have a part in a score, at least: 1.05 is one entry beside which the others have a fortieth of the sum of
-squares. Honest queries came to 1.8 and more on the real tables of the studies."""
+"""Entries that have a part in a score, at least: 1.05 is one entry beside which the others have a fortieth of the sum
+of squares. Honest queries came to 1.8 and more on the real tables of the studies."""
 
 LEAST_ENTRIES = 8
 """A row is not projected to fewer entries than this, unless it has no more."""
