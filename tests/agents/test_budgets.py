@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_hostile_buyer import taken_out
-from trade import TERMS, World, make_parties
+from trade import AUDITED, TERMS, World, make_buyer, make_parties, stock
 
 from blindfair.agents.journal import Journal
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS, BudgetLedger, spent_budget
@@ -74,3 +74,39 @@ def test_basis_vectors_by_several_accounts_read_as_many_columns_as_the_budget_pa
         read.append(decrypt_reply(DEFAULT, secret, evaluate(encoded, encrypted.to_bytes()), 5, 1)[0])
     assert len(read) == columns
     np.testing.assert_array_equal(np.array(read).T, rows[:, :columns])
+
+
+# --- opened records ---
+
+
+def test_openings_come_out_of_one_budget_and_the_same_ones_only_once(request_of: Request, tmp_path: Path) -> None:
+    """The last record of the budget is still opened, and none beyond it, whatever process answers."""
+    terms, first = replace(TERMS, opened_records=25), Digest(b"\x01" * 32)
+    for selection, records, expected in ((first, 10, 10), (first, 10, 10), (Digest(b"\x02" * 32), 15, 25)):
+        journal = Journal(tmp_path / "seller" / "journal")
+        BudgetLedger(journal, terms).spend_openings(selection, records)
+        assert spent_budget(journal)[-1] == expected
+        journal.close()
+    journal = Journal(tmp_path / "seller" / "journal")
+    with pytest.raises(BudgetExhausted, match="opened records") as caught:
+        BudgetLedger(journal, terms).spend_openings(Digest(b"\x03" * 32), 1)
+    assert (caught.value.expected, caught.value.found) == (25, 26)
+    assert spent_budget(journal)[-1] == 25
+    journal.close()
+
+
+@pytest.mark.parametrize(("budget", "is_opened"), [(2 * AUDITED, True), (2 * AUDITED - 1, False)])
+def test_what_was_opened_for_one_buyer_is_not_opened_for_the_next(world: World, budget: int, is_opened: bool) -> None:
+    parties = make_parties(world, goods=stock(opened_records=budget))
+    second = make_buyer(world, parties.seller, "second")
+    parties.run(lambda: "agreement" in parties.buyer.sizes())
+    world.run(parties.seller, second, until=lambda: second.outcome is not None or "agreement" in second.sizes())
+    sent = [step for step in parties.seller.sizes() if step.startswith("openings:")]
+    assert len(sent) == (2 if is_opened else 1)
+    assert second.audited_rows == (AUDITED if is_opened else 0)
+    if not is_opened:
+        assert second.outcome is not None
+        assert (second.outcome.final, second.outcome.error) == ("NoOrder", "Refused")
+        assert "BudgetExhausted" in second.outcome.reason
+        # How much of it is used up is other buyers' business.
+        assert str(budget) not in second.outcome.reason

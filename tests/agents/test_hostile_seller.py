@@ -1,10 +1,12 @@
 """A seller that cheats from listing to openings: every lie is found out by name and costs the buyer nothing (PROTOCOL 2
 - 5)."""
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -195,6 +197,31 @@ def test_rows_and_scores_that_are_not_the_records_fail_the_audit(
 
 
 # --- openings ---
+
+
+class RedrawingSeller(Seller):
+    """Draws its number anew once it has replied, and opens honestly what that one draws: a seller that may do so tries
+    numbers until the audit misses the records that it faked."""
+
+    def _random(self, digest: Digest) -> bytes:
+        kept = super()._random(digest)
+        replied = self.journal.get(f"message:reply:{digest.hex()}") is not None
+        return hashlib.sha256(kept).digest() if replied else kept
+
+
+@pytest.mark.parametrize("rows", [10, 12], ids=["opened", "bought as a sample"])
+def test_a_seller_that_changes_its_number_after_the_selection_fails_the_audit(
+    at: Callable[[str], World], rows: int
+) -> None:
+    policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=Fraction(1))
+    parties = make_parties(at("requested"), seller_type=RedrawingSeller, buyer_policy=policy)
+    for _ in range(2):
+        parties.seller.step()
+        parties.buyer.step()
+    outcome = ended(parties)
+    assert outcome.error == "FieldMismatch"
+    assert "is not the one it committed to" in outcome.reason
+    assert not any(step.startswith("agreement") for step in parties.buyer.sizes())
 
 
 def swapped(openings: Openings, place: int, **changes: Any) -> Openings:

@@ -32,6 +32,7 @@ from blindfair.protocol.errors import (
     DuplicatesOpened,
     ScoresDisagree,
     ScoringError,
+    Undeliverable,
 )
 from blindfair.protocol.messages import Delivery, Release
 from blindfair.protocol.order import OrderState
@@ -205,7 +206,13 @@ class BuyerOrder:
         signature = sign_release(self._order_id, buyer.domain, buyer.private_key)
         manifest = self._evaluated.listing.manifest
         letter = self._step(Release.TYPE)
-        buyer.mail.send(letter, manifest.seller, lambda: Release(self._order_id, signature), manifest.seller_hpke)
+        try:
+            buyer.mail.send(letter, manifest.seller, lambda: Release(self._order_id, signature), manifest.seller_hpke)
+        except (Undeliverable, Waiting) as trouble:
+            if buyer.exchange.now() > deadline:
+                return
+            reason = f"the signed release cannot be sent, and the clock pays the seller: {trouble}"
+            raise Waiting(reason, Timestamp(deadline + 1)) from trouble
         sent = int(buyer.journal.once(f"sent-at:{letter}", lambda: str(buyer.exchange.now()).encode()))
         until = Timestamp(min(sent + self._policy.release_patience, deadline) + 1)
         if buyer.exchange.now() < until:
