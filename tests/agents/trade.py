@@ -131,6 +131,7 @@ class HandValuer:
             row_scale=200.0,
             exponent_bits=0,
             queries=query[np.newaxis, :],
+            bits=(32,),
             pricing=self.pricing.to_document(),
             notes=(),
         )

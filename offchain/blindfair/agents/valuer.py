@@ -21,7 +21,8 @@ from blindfair.protocol.terms import PER_RECORD
 class Question:
     """What a request asks (PROTOCOL 4.1), the queries still in the clear.
 
-    `queries` is `n_queries x k` int64 with `2047 * ||q||_1 < t/2`; `row_scale` multiplies projected gradients before
+    `queries` is `n_queries x k` int64, each asked with its number of `bits`, 1 ... 32: with 32, `2047 * ||q||_1 < t/2`;
+    with fewer a score beyond `t/2` wraps around. `row_scale` multiplies projected gradients before
     they are rounded, with exponents of `exponent_bits` (0: none), or their sums where `disclosure` asks for groups;
     `notes` are told to the buyer's own people, and everything else is sent as it is.
     """
@@ -35,6 +36,7 @@ class Question:
     row_scale: float
     exponent_bits: int
     queries: NDArray[np.int64]
+    bits: tuple[int, ...]
     pricing: Document
     notes: tuple[str, ...]
     disclosure: str = PER_RECORD
@@ -61,8 +63,10 @@ class Valuer(Protocol):
         ...
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
-        """What to buy, given `n_queries x n` integer scores, positive = helpful, of the records or of the groups that
-        the question asked for. Groups are bought whole. Asked once for each trade."""
+        """What to buy, given `n_queries x n` integer scores as they were decrypted, with their noise.
+
+        Positive = helpful. They are of the records or of the groups that the question asked for; groups are bought
+        whole. Asked once for each trade."""
         ...
 
     def check_opened(
