@@ -46,7 +46,7 @@ def encode(options: argparse.Namespace) -> None:
 
 def reply(options: argparse.Namespace) -> None:
     """Score encoded rows under a query."""
-    places = Places(options.parameters, options.matrix, options.folder, options.precision_bits)
+    places = Places(options.parameters, options.matrix, options.folder, options.bits and tuple(options.bits))
     query = options.query.read_bytes()
     parameters = parameter_set(options.parameters)
     matrix = open_matrix(parameters, shelf_at(options.matrix))
@@ -96,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("query", type=Path)
     command.add_argument("folder")
     command.add_argument("reply", type=Path)
-    command.add_argument("--precision-bits", type=int, help="bits that a score tells at most; all if not given")
+    command.add_argument(
+        "--bits", type=int, nargs="+", help="what the queries may ask for, one number each; what they ask for otherwise"
+    )
     command.set_defaults(run=reply)
     for command in commands.choices.values():
         command.add_argument("--parameters", default=DEFAULT.name)

@@ -119,12 +119,14 @@ def test_columns_at_their_bounds_are_taken(names: list[str]) -> None:
 
 
 TOKENS = [Address(f"0x{i:040x}") for i in range(17)]
-TERMS = Terms((ETHER,), Wei(0), 1, 1, 1, 0, 0.0, ("t",))
+TERMS = Terms((ETHER,), Wei(0), 1, 1, 0, Wei(0), 1, 0, 0.0, ("t",))
 BOUNDS: list[tuple[str, list[Any], list[Any]]] = [
     ("tokens", [tuple(TOKENS[:1]), tuple(TOKENS[:16])], [(), tuple(TOKENS), (ETHER, ETHER), ("",), ("0x" + "0" * 41,)]),
     ("reserve_price", [0, 2**256 - 1], [-1, 2**256]),
-    ("precision_bits", [1, 32], [0, 33]),
-    ("evaluations", [1, 2**53 - 1], [0, 2**53]),
+    ("record_bits", [1, 2**53 - 1], [0, 2**53]),
+    ("bits_per_record", [1, 512], [0, 513]),
+    ("free_bits", [0, 2**53 - 1], [-1, 2**53]),
+    ("evaluation_fee", [0, 2**128 - 1], [-1, 2**128]),
     ("disclosed_bits", [1, 2**53 - 1], [0, 2**53]),
     ("opened_records", [0, 2**53 - 1], [-1, 2**53]),
     ("opened_share", [0, 1, 0.5], [-0.01, 1.01, math.nan, math.inf]),
@@ -140,6 +142,24 @@ def test_terms_keep_their_bounds_whoever_makes_them(name: str, good: list[Any], 
     for value in bad:
         with pytest.raises(InvalidListing):
             replace(TERMS, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("fee", "bits", "records", "expected"),
+    [
+        (1000, 4 * 9, 9, 1000),
+        (1000, 2 * 9, 9, 500),
+        # Never rounded in the buyer's favour: a fee that is split into many small evaluations costs no less.
+        (1000, 1, 9, 28),
+        (1, 1, 9, 1),
+        (1000, 0, 9, 0),
+        (0, 4 * 9, 9, 0),
+        # Exact where doubles are not.
+        (2**128 - 1, 4 * (2**53 - 1) - 1, 2**53 - 1, 2**128 - 1 - (2**128 - 1) // (4 * (2**53 - 1))),
+    ],
+)
+def test_a_fee_is_in_proportion_to_the_bits_and_rounded_up(fee: int, bits: int, records: int, expected: int) -> None:
+    assert replace(TERMS, bits_per_record=4, evaluation_fee=Wei(fee)).fee(bits, records) == expected
 
 
 GOOD_ROWS: list[Row] = [

@@ -20,8 +20,10 @@ from protocol.vector_files import Case, each, outcome
 TERMS = Terms(
     tokens=(ETHER,),
     reserve_price=Wei(1),
-    precision_bits=32,
-    evaluations=1,
+    record_bits=100,
+    bits_per_record=4,
+    free_bits=500,
+    evaluation_fee=Wei(7),
     disclosed_bits=10**6,
     opened_records=100,
     opened_share=0.5,

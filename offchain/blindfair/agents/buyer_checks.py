@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.rows import unit_rows
+from blindfair.agents.score_noise import salts_of, unit_noise
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.parameters import parameter_set
-from blindfair.blind.reply import EncryptedScores
 from blindfair.influence.arrays import Exponents
 from blindfair.influence.quantise import QuantisedRows, exponent_bounds, quantise_rows, scale_scores
 from blindfair.protocol.audit import (
+    SCORE_ROUNDING,
     AuditReport,
     OpenedRow,
     check_duplicates,
@@ -40,7 +41,7 @@ from blindfair.protocol.offer_checks import BuyerPolicy as OfferPolicy
 from blindfair.protocol.offer_checks import Purchase, check_offer
 from blindfair.protocol.packing import unpack_delivery
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import Address, RecordIndex, Timestamp
+from blindfair.protocol.quantities import Address, RecordIndex, Salt, Timestamp
 from blindfair.protocol.records import Row
 from blindfair.protocol.rows import parse_row_leaf
 from blindfair.protocol.sealing import SealingKeyPair, delivery_info, unseal
@@ -58,16 +59,10 @@ def check_evaluation(
 ) -> tuple[NDArray[np.int64], Exponents]:
     """The `m x n` scores of a reply, at exponent 0, and the `n` exponents, of `n` units (PROTOCOL 4.3, 4.4).
 
-    Raises FieldMismatch for another precision than the manifest promises, MalformedMessage, ShapeMismatch,
-    UnknownParameters, MalformedCiphertext.
+    Raises MalformedMessage, ShapeMismatch, UnknownParameters, MalformedCiphertext.
     """
-    parameters, promised = parameter_set(request.parameters), manifest.terms.precision_bits
+    parameters = parameter_set(request.parameters)
     n = Units.named(request.disclosure, manifest.record_count).count
-    encrypted = EncryptedScores.from_bytes(parameters, reply.scores, n, request.queries)
-    if encrypted.precision_bits != promised:
-        raise FieldMismatch(
-            "The reply has another precision than the manifest", expected=promised, found=encrypted.precision_bits
-        )
     exponents = _exponents(reply.exponents, request.exponent_bits, n)
     scores = decrypt_reply(parameters, secret, reply.scores, n, request.queries)
     return scale_scores(scores, exponents), exponents
@@ -121,14 +116,16 @@ def audit_openings(evaluated: Evaluated, selection: Selection, openings: Opening
     ]
     manifest = evaluated.listing.manifest
     decoded = [manifest.schema.decode(manifest.encoding, record) for record in records]
-    report = _compare(evaluated, drawn, decoded, committed)
+    salts = salts_of(item.chunks[0] for item in openings.opened)
+    report = _compare(evaluated, drawn, decoded, salts, committed)
     # Afterwards: a seller that faked the scores of copies is told of by its scores, whichever copies were drawn.
     check_duplicates(dict(zip(expected, records, strict=True)))
     return report
 
 
-def audit_sample(evaluated: Evaluated, sample: Part, records: Sequence[bytes]) -> AuditReport:
-    """The same check of a sample that was bought: its records are the committed ones, as the delivery was.
+def audit_sample(evaluated: Evaluated, sample: Part, records: Sequence[bytes], salts: Sequence[Salt]) -> AuditReport:
+    """The same check of a sample that was bought: its records and `salts`, those of each one's first chunk, are the
+    committed ones, as the delivery was.
 
     No row of the row tree is opened, and none is needed: the scores are compared with the rows of the records
     themselves. Raises CommittedGarbage, RowsDisagree (an exponent), ScoresDisagree, DuplicatesOpened, UnusableModel,
@@ -137,7 +134,7 @@ def audit_sample(evaluated: Evaluated, sample: Part, records: Sequence[bytes]) -
     manifest = evaluated.listing.manifest
     decoded = decode_delivery(records, manifest.encoding, manifest.schema)
     bought = evaluated.units.of(sample.records)
-    report = _compare(evaluated, bought, decoded, [None] * len(bought))
+    report = _compare(evaluated, bought, decoded, salts, [None] * len(bought))
     check_duplicates(dict(zip(sample.records, records, strict=True)))
     return report
 
@@ -146,8 +143,10 @@ def _compare(
     evaluated: Evaluated,
     compared: Sequence[int],
     records: Sequence[Row],
+    salts: Sequence[Salt],
     committed: Sequence[tuple[int, ...] | None],
 ) -> AuditReport:
+    units, parameters = evaluated.units, parameter_set(evaluated.request.parameters)
     recomputed = recompute_rows(evaluated, compared, records)
     rows = [
         OpenedRow(
@@ -155,11 +154,20 @@ def _compare(
             committed=row,
             recomputed=tuple(int(entry) for entry in again),
             scores=tuple(int(score) for score in evaluated.decrypted(unit)),
-            unit=evaluated.units.name,
+            noise=_noise(evaluated, unit, own),
+            unit=units.name,
         )
-        for unit, row, again in zip(compared, committed, recomputed.entries, strict=True)
+        for unit, row, again, own in zip(
+            compared, committed, recomputed.entries, units.parted(compared, salts), strict=True
+        )
     ]
-    return check_scores(rows, [[int(entry) for entry in query] for query in evaluated.queries], ROW_TOLERANCE)
+    queries = [[int(entry) for entry in query] for query in evaluated.queries]
+    return check_scores(rows, queries, ROW_TOLERANCE, parameters.plain_modulus)
+
+
+def _noise(evaluated: Evaluated, unit: int, salts: Sequence[Salt]) -> tuple[int, ...]:
+    request = evaluated.request
+    return unit_noise(parameter_set(request.parameters), request, evaluated.reply.request, unit, salts)
 
 
 def recompute_rows(evaluated: Evaluated, compared: Sequence[int], records: Sequence[Row]) -> QuantisedRows:
@@ -267,9 +275,11 @@ def unseal_delivery(keys: SealingKeyPair, evaluated: Evaluated, part: Part, deli
     return ciphertexts
 
 
-def wrong_records(evaluated: Evaluated, part: Part, records: Sequence[bytes]) -> list[RecordIndex]:
-    """Numbers of the delivered records whose score, or whose group's, in the clear is not the decrypted one
-    (PROTOCOL 5.7).
+def wrong_records(
+    evaluated: Evaluated, part: Part, records: Sequence[bytes], salts: Sequence[Salt]
+) -> list[RecordIndex]:
+    """Numbers of the delivered records whose score, or whose group's, is not the one in the clear with its noise
+    (PROTOCOL 5.7). `salts` are those of each record's first chunk.
 
     A record of which no row can be computed is wrong, too, and its group with it.
     """
@@ -277,18 +287,22 @@ def wrong_records(evaluated: Evaluated, part: Part, records: Sequence[bytes]) ->
     bought = units.of(part.records)
     return [
         record
-        for unit, members in zip(bought, units.parted(bought, records), strict=True)
-        if not _score_holds(evaluated, unit, members)
+        for unit, members, own in zip(bought, units.parted(bought, records), units.parted(bought, salts), strict=True)
+        if not _score_holds(evaluated, unit, members, own)
         for record in units.members([unit])
     ]
 
 
-def _score_holds(evaluated: Evaluated, unit: int, records: Sequence[bytes]) -> bool:
+def _score_holds(evaluated: Evaluated, unit: int, records: Sequence[bytes], salts: Sequence[Salt]) -> bool:
     manifest = evaluated.listing.manifest
     try:
-        rows = recompute_rows(evaluated, [unit], decode_delivery(records, manifest.encoding, manifest.schema))
+        decoded = decode_delivery(records, manifest.encoding, manifest.schema)
+        rows = recompute_rows(evaluated, [unit], decoded)
     except (CommitmentError, ScoringError, RowsDisagree):
         return False
-    clear = evaluated.queries @ rows.entries[0].astype(np.int64)
-    bounds = ROW_TOLERANCE * np.abs(evaluated.queries).sum(axis=1)
-    return bool((np.abs(clear - evaluated.decrypted(unit)) <= bounds).all())
+    modulus = parameter_set(evaluated.request.parameters).plain_modulus
+    bounds = SCORE_ROUNDING + ROW_TOLERANCE * np.abs(evaluated.queries).sum(axis=1)
+    # Below 2^54 in size: int64 holds all of it.
+    clear = evaluated.queries @ rows.entries[0].astype(np.int64) + np.array(_noise(evaluated, unit, salts))
+    apart = (clear - evaluated.decrypted(unit) + modulus // 2) % modulus - modulus // 2
+    return bool((np.abs(apart) <= bounds).all())

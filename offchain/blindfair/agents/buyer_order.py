@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from itertools import accumulate
 
 import cbor2
 
@@ -15,13 +16,14 @@ from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.paying import accepting, is_of_the_token, takes_permits
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.score_noise import salts_of
 from blindfair.agents.valuer import Valuer
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
 from blindfair.chain.costs import ACCEPT, dispute_gas
 from blindfair.chain.exchange import Call
 from blindfair.protocol.audit import check_duplicates
-from blindfair.protocol.cipher import key_commitment
+from blindfair.protocol.cipher import crypt_chunk, key_commitment
 from blindfair.protocol.delivery import Fault, open_delivery, verify_fault
 from blindfair.protocol.errors import (
     AuditError,
@@ -34,7 +36,7 @@ from blindfair.protocol.errors import (
 from blindfair.protocol.messages import Delivery, Release
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import ETHER, DeliveryKey, Gas, Timestamp, Wei
+from blindfair.protocol.quantities import ETHER, ChunkIndex, DeliveryKey, Gas, Salt, Timestamp, Wei
 from blindfair.protocol.release import sign_release
 from blindfair.protocol.selection import chunk_counts, selected_leaves
 
@@ -242,13 +244,13 @@ class BuyerOrder:
         return None
 
     def _judge(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
-        """Whether the scores are those of the records, and of groups no record is there twice.
+        """Whether the scores are those of the records, and no record is there twice.
 
         Raises AuditError, CommitmentError, ScoringError.
         """
         if self._part.name is PartName.SAMPLE:
             try:
-                report = audit_sample(self._evaluated, self._part, opened)
+                report = audit_sample(self._evaluated, self._part, opened, self._salts(key))
                 check_bought_labels(self._valuer, self._evaluated, self._part.records, opened)
             except (AuditError, CommitmentError, ScoringError) as error:
                 self._keep({"error": error.name, "text": str(error), "key": key.hex()})
@@ -256,20 +258,25 @@ class BuyerOrder:
             self._buyer.journal.note("audited", json.dumps(asdict(report)))
             self._buyer.tell("audit", f"recomputes {report.rows} records of the bought sample: all agree")
             return
-        wrong = wrong_records(self._evaluated, self._part, opened)
+        wrong = wrong_records(self._evaluated, self._part, opened, self._salts(key))
         if wrong:
             self._keep({"mismatched_records": wrong, "key": key.hex()})
             raise ScoresDisagree("Scores of delivered records do not hold", found=f"{len(wrong)} of {len(opened)}")
         self._check_copies(opened, key)
 
-    def _check_copies(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
-        """Of records that are scored in groups none is there twice among all that were bought, the sample with them.
+    def _salts(self, key: DeliveryKey) -> tuple[Salt, ...]:
+        """Of each delivered record's first chunk: they decide the noise of its scores."""
+        manifest = self._evaluated.listing.manifest
+        counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, self._part.records)
+        starts = [0, *accumulate(counts)][:-1]
+        return salts_of(crypt_chunk(key, ChunkIndex(start), self._ciphertexts[start]) for start in starts)
 
-        An audit sees copies only where it draws both; one of single records with equal scores is bought once, but the
-        scores of groups do not show what is in two of them. Raises DuplicatesOpened.
+    def _check_copies(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
+        """None is there twice among all that were bought, the sample with them.
+
+        An audit sees copies only where it draws both, and scores do not show them: each has noise of its own. Raises
+        DuplicatesOpened.
         """
-        if self._evaluated.units.size == 1:
-            return
         sample = self._buyer.journal.get(step_of("bought", PartName.SAMPLE))
         bought = dict(cbor2.loads(sample)) if sample is not None else {}
         bought.update(zip(self._part.records, opened, strict=True))

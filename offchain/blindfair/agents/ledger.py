@@ -1,4 +1,4 @@
-"""The seller's budgets over all counterparties: evaluations, disclosed bits, opened records (PROTOCOL 2, 4).
+"""The seller's budgets over all counterparties: disclosed bits and opened records (PROTOCOL 2, 4).
 
 One evaluation is for one scoring model and one counterparty, but both are free to make: a buyer may change a weight in
 its last bit, or come with another account. What bounds the sum of all that is learned are the listing's budgets, and
@@ -44,8 +44,7 @@ class BudgetLedger:
                     hint="send the earlier request again to get its stored reply",
                 )
             return
-        evaluations, disclosed, _ = spent_budget(self._journal)
-        _within("evaluations", self._terms.evaluations, evaluations + 1)
+        _, disclosed, _ = spent_budget(self._journal)
         _within("disclosed bits", self._terms.disclosed_bits, disclosed + bits)
         self._journal.note(name, json.dumps({"request": digest.hex(), "bits": bits}))
 

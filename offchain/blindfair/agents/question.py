@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from blindfair.agents.valuer import Question
 from blindfair.blind.plan import BANDWIDTH, plan
 from blindfair.blind.query import QuerySecret, encrypt_queries
+from blindfair.influence.plausible import check_query
 from blindfair.protocol.audit import commit_buyer_randomness
 from blindfair.protocol.errors import FieldMismatch, SecretDamaged
 from blindfair.protocol.manifest import Manifest
@@ -54,8 +55,7 @@ def ask(
     over this `line`, one of `BANDWIDTH` if None.
 
     Raises FieldMismatch where the listing does not offer the question's disclosure policy, InvalidListing where it is
-    none, UnknownParameters where no parameter set is exact at the listing's precision, ShapeMismatch and
-    QueryOutOfBounds.
+    none, UnknownParameters, ShapeMismatch and QueryOutOfBounds as `plan` and `encrypt_queries`.
     """
     if question.disclosure not in manifest.terms.disclosures:
         raise FieldMismatch(
@@ -65,9 +65,12 @@ def ask(
             hint="ask for one that it offers; nothing was asked",
         )
     m, k = question.queries.shape
+    for query, bits in zip(question.queries, question.bits, strict=True):
+        if bits > 1:
+            check_query(query.astype(np.float64))
     scored = Units.named(question.disclosure, manifest.record_count).count
-    parameters = plan(manifest.terms.precision_bits, scored, k, m, line or BANDWIDTH).parameters
-    encrypted, secret = encrypt_queries(parameters, question.queries, manifest.terms.precision_bits)
+    parameters = plan(scored, k, m, line or BANDWIDTH).parameters
+    encrypted, secret = encrypt_queries(parameters, question.queries, question.bits)
     random = secrets.token_bytes(32)
     request = Request(
         listing=manifest.listing,
@@ -81,7 +84,7 @@ def ask(
         fidelity=question.fidelity,
         projection=question.projection,
         dimension=k,
-        queries=m,
+        bits=question.bits,
         row_scale=question.row_scale,
         exponent_bits=question.exponent_bits,
         parameters=parameters.name,

@@ -7,7 +7,7 @@ process that dies goes on where it was. Not here: computing the rows (`rows.py`)
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from blindfair.blind.estimate import IN_MEMORY_BLOCKS, Estimate, estimate
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix
 from blindfair.blind.parameters import ParameterSet
+from blindfair.blind.seal import Words
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import CannotWrite, EvaluationDiffers, MalformedFile
@@ -31,36 +32,40 @@ RESERVE = 2**30
 class Scoring:
     """The folder of one seller's evaluations."""
 
-    def __init__(self, directory: Path, precision_bits: int, tell: Tell) -> None:
+    def __init__(self, directory: Path, tell: Tell) -> None:
         self._directory = directory
-        self._precision_bits = precision_bits
         self._tell = tell
 
-    def scores(self, parameters: ParameterSet, query: bytes, queries: int, rows: NDArray[np.int16]) -> bytes:
-        """The encrypted scores of `n x k` rows on `queries` encrypted queries.
+    def scores(
+        self, parameters: ParameterSet, query: bytes, bits: Sequence[int], rows: NDArray[np.int16], draws: Words
+    ) -> bytes:
+        """The encrypted scores of `n x k` rows on encrypted queries, which ask for so many `bits` each.
 
-        Raises as `evaluate` and `encode_matrix`, and CannotWrite where the disk has no room for the encoded rows.
+        `draws` are those of the scores' noise. Raises as `evaluate` and `encode_matrix`, and CannotWrite where the disk
+        has no room for the encoded rows.
         """
         if -(-len(rows) // parameters.ring_degree) <= IN_MEMORY_BLOCKS:
             encoded = encode_rows(parameters, rows)
-            return evaluate(encoded, query, self._precision_bits, queries=queries)
+            return evaluate(encoded, query, bits=bits, draws=draws)
         name = f"matrix-{hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()[:32]}"
         n, k = rows.shape
-        found = estimate(parameters, n, k, queries)
+        found = estimate(parameters, n, k, len(bits))
         self._tell_cost(found)
         shelf, folder = Directory(self._directory / name), Directory(self._evaluation(query))
         self._make_room(shelf, folder, found.disk_bytes)
         matrix = encode_matrix(parameters, rows, shelf, Progress(self._tell, "encodes rows", n))
         try:
-            return self._finished(matrix, query, queries, folder)
+            return self._finished(matrix, query, bits, draws, folder)
         except (EvaluationDiffers, MalformedFile):
             # Of the same query on other rows, or damaged. Nothing of it was sent, so it may be begun anew.
             self.forget(query)
-            return self._finished(matrix, query, queries, folder)
+            return self._finished(matrix, query, bits, draws, folder)
 
-    def _finished(self, matrix: EncodedMatrix, query: bytes, queries: int, folder: Directory) -> bytes:
+    def _finished(
+        self, matrix: EncodedMatrix, query: bytes, bits: Sequence[int], draws: Words, folder: Directory
+    ) -> bytes:
         folder.sweep()
-        evaluation = start_evaluation(matrix, query, folder, self._precision_bits, queries=queries)
+        evaluation = start_evaluation(matrix, query, folder, bits=bits, draws=draws)
         progress = Progress(self._tell, "scores", matrix.records)
         return finish(evaluation, progress, threads=os.cpu_count() or 1)
 

@@ -1,8 +1,8 @@
 """The seller: lists its records, answers what buyers ask, encrypts and offers what they choose.
 
 Every answer is journalled before it is sent, and given again unchanged when the same question comes again. `_rows`,
-`_scores`, `_opened`, `_encrypted` and `_offer` are where a dishonest seller would cheat; hostile sellers override just
-those.
+`_draws`, `_scores`, `_opened`, `_encrypted` and `_offer` are where a dishonest seller would cheat; hostile sellers
+override just those.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from blindfair.agents.progress import Progress
 from blindfair.agents.refusing import TOLD, Refusing
 from blindfair.agents.row_store import RowStore
 from blindfair.agents.rows import estimate_rows
+from blindfair.agents.score_noise import committed_draws
 from blindfair.agents.scoring import Scoring
 from blindfair.agents.seller_bonds import SellerBonds
 from blindfair.agents.seller_checks import (
@@ -41,6 +42,7 @@ from blindfair.agents.waiting import Turn
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import parameter_set
+from blindfair.blind.seal import Words
 from blindfair.influence.arrays import IntegerRows
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.audit import commit_seller_randomness
@@ -102,7 +104,7 @@ class Seller(Agent):
         self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
         self._ledger = BudgetLedger(self.journal, stock.terms)
         self._store = RowStore(directory / "rows", self._secret)
-        self._scoring = Scoring(directory / "scoring", stock.terms.precision_bits, self.tell)
+        self._scoring = Scoring(directory / "scoring", self.tell)
         self._offers = SellerOffers(self)
         self._bonds = SellerBonds(self, self._offers, policy)
         self._orders = SellerOrders(self, self._offers, policy)
@@ -260,7 +262,7 @@ class Seller(Agent):
         self.tell("rows", f"computes gradient rows, {estimate_rows(request, self.manifest.record_count)}")
         rows = self._rows(digest, request)
         began = time.perf_counter()
-        scores = self._scores(request, rows.entries)
+        scores = self._scores(digest, request, rows.entries)
         self.journal.note(f"scoring-seconds:{digest.hex()}", repr(time.perf_counter() - began))
         return Reply(
             request=digest,
@@ -284,8 +286,13 @@ class Seller(Agent):
         self._store.compute(digest, request, records, Progress(self.tell, "computes rows", len(records), "rows"))
         return self._store.load(digest)
 
-    def _scores(self, request: Request, rows: IntegerRows) -> bytes:
-        return self._scoring.scores(parameter_set(request.parameters), request.query, request.queries, rows)
+    def _scores(self, digest: Digest, request: Request, rows: IntegerRows) -> bytes:
+        draws = self._draws(digest, request)
+        return self._scoring.scores(parameter_set(request.parameters), request.query, request.bits, rows, draws)
+
+    def _draws(self, digest: Digest, request: Request) -> Words:
+        """Of the noise of all scores, as the listing committed to it (PROTOCOL 4.6)."""
+        return committed_draws(self.dataset, self._units(request), digest, request.queries)
 
     def _random(self, digest: Digest) -> bytes:
         return self.secrets.once(f"random.{digest.hex()}", lambda: secrets.token_bytes(32))

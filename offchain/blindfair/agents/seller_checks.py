@@ -15,6 +15,7 @@ from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_size
 from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.models import load_scoring_model
+from blindfair.influence.plausible import check_projection
 from blindfair.influence.projection import Projection
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.pricing.functions import PRICE_LIMIT, UniformPricing, pricing_from_document
@@ -147,6 +148,7 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
     if projection.k != request.dimension:
         raise ShapeMismatch("Projection and query differ in length", expected=request.dimension, found=projection.k)
     projection.check(model.k)
+    check_projection(projection, model.k)
     parameters, units = parameter_set(request.parameters), Units.named(request.disclosure, manifest.record_count)
     RequestCost.of(
         model, projection, records=units.records, queries=request.queries, parameters=parameters, rows=units.count
@@ -167,11 +169,11 @@ def _check_query(request: Request) -> None:
             "The query is of another parameter set than the request", expected=parameters.name,
             found=query.parameters.name,
         )  # fmt: skip
-    if (query.queries, query.k) != (request.queries, request.dimension):
+    if (query.bits, query.k) != (request.bits, request.dimension):
         raise ShapeMismatch(
-            "The query has another shape than the request",
-            expected=f"{request.queries} x {request.dimension}",
-            found=f"{query.queries} x {query.k}",
+            "The query has another shape than the request, or asks for other bits",
+            expected=f"{request.dimension} entries, bits {request.bits}",
+            found=f"{query.k} entries, bits {query.bits}",
         )
 
 

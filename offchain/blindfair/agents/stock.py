@@ -80,8 +80,7 @@ class Stock:
         return Disclosure.of(
             parameter_set(request.parameters),
             records=len(self.records),
-            queries=request.queries,
-            precision_bits=self.terms.precision_bits,
+            bits=request.bits,
             exponent_bits=request.exponent_bits,
             policy=DisclosurePolicy.named(request.disclosure),
         )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.agents.valuer import Choice, Question
-from blindfair.blind.parameters import exact_sets
+from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.groups import assess_groups, group_trust
@@ -70,7 +70,7 @@ class TabularValuer:
 
     def valuation(self, manifest: Manifest) -> Valuation:
         """Model, query and trusted scores; computed from the buyer's records alone, the same each time."""
-        modulus = exact_sets(manifest.terms.precision_bits)[0].plain_modulus
+        modulus = DEFAULT.plain_modulus
         together = self._units(manifest).size
         if (modulus, together) not in self._valuations:
             self._valuations[modulus, together] = prepare_valuation(

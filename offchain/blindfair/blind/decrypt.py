@@ -17,10 +17,10 @@ from blindfair.protocol.rows import ROW_LIMIT
 def decrypt_reply(parameters: ParameterSet, secret: QuerySecret, reply: bytes, n: int, m: int) -> NDArray[np.int64]:
     """The `m x n` scores of a reply; positive = helpful, the sign being in the query (PROTOCOL 4.1).
 
-    They equal the integer product of rows and query, or differ by at most `parameters.score_error(b)` where the seller
-    keeps to fewer bits. Raises `ShapeMismatch` for other numbers of records and queries, `UnknownParameters` and
-    `MalformedCiphertext` as `EncryptedScores.from_bytes` does, and `MalformedCiphertext` for a score that no rows
-    within their bounds can have.
+    They equal the integer product of rows and query modulo `t`, centred, or differ from it by at most
+    `parameters.score_error(b)` where a query asks for fewer bits. Raises `ShapeMismatch` for other numbers of records
+    and queries, `UnknownParameters` and `MalformedCiphertext` as `EncryptedScores.from_bytes` does, and
+    `MalformedCiphertext` for a score that no rows within their bounds can have.
     """
     if secret.parameters != parameters:
         raise MalformedCiphertext(
@@ -43,9 +43,8 @@ def decrypt_reply(parameters: ParameterSet, secret: QuerySecret, reply: bytes, n
             residues > modulus // 2, residues - modulus, residues
         )
     scores = scores[:, :n]
-    slack = parameters.score_error(encrypted.precision_bits)
-    for query, norm in enumerate(secret.norms):
-        if int(np.abs(scores[query]).max()) > ROW_LIMIT * norm + slack:
+    for query, (norm, bits) in enumerate(zip(secret.norms, secret.bits, strict=True)):
+        if int(np.abs(scores[query]).max()) > ROW_LIMIT * norm + parameters.score_error(bits):
             raise MalformedCiphertext(
                 "a reply holds scores that no rows can have", hint="the seller's reply is damaged or was made up"
             )

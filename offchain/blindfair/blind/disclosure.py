@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindfair.blind.parameters import ParameterSet
@@ -19,7 +20,8 @@ class Disclosure:
     """
 
     bits_per_record: Bits
-    """`b = log2(Q / (2B + 1))`, for each query; for each group where records are scored in groups."""
+    """What all queries together tell of a record, and its exponent: `sum of b + exponent_bits`, with `b = log2(Q / 2B)`
+    of each query; of a group where records are scored in groups."""
 
     records: int
     """`n`."""
@@ -27,25 +29,28 @@ class Disclosure:
     scores: int
     """How many there are for each query: `n`, or one a group."""
 
-    queries: int
-    """`m`."""
+    bits: tuple[Bits, ...]
+    """`b` of each query."""
 
     exponent_bits: int
     """Bits of the power of two by which a record's row was divided, disclosed beside its scores."""
 
     total_bits: Bits
-    """`b m + exponent_bits` for each of the scores, for the listing."""
+    """`bits_per_record` for each of the scores, for the listing."""
 
     hiding_bits: Bits
-    """`log2(B / E)`: by how much the noise of the sum, which depends on the rows, is drowned."""
+    """`log2(B / E)` of the query with the narrowest noise: by how much the noise of the sum, which depends on the rows,
+    is drowned."""
 
     hiding_bits_total: Bits
     """`hiding_bits - log2(n m)`: the same for all scores of the evaluation together, by the union bound. Whatever is
     made of an honest query's reply differs by at most 2^-hiding_bits_total in probability from what can be made of the
     scores."""
 
-    exact: bool
-    """Whether scores are the integer product; else they are rounded to `bits_per_record`."""
+    @property
+    def queries(self) -> int:
+        """`m`."""
+        return len(self.bits)
 
     @classmethod
     def of(
@@ -53,25 +58,28 @@ class Disclosure:
         parameters: ParameterSet,
         *,
         records: int,
-        queries: int,
-        precision_bits: int | None = None,
+        bits: Sequence[int],
         exponent_bits: int = 0,
         policy: DisclosurePolicy = PER_RECORD,
     ) -> Disclosure:
-        """What one evaluation of `queries` queries over `records` records discloses at the seller's precision.
+        """What one evaluation over `records` records discloses, whose queries ask for so many `bits` each.
 
-        Raises `UnknownParameters` for a precision outside 1 ... 32.
+        Raises `UnknownParameters` for bits outside 1 ... 32.
+
+        >>> from blindfair.blind.parameters import DEFAULT
+        >>> round(Disclosure.of(DEFAULT, records=1000, bits=(3, 1)).total_bits)
+        4000
         """
-        bits, hiding = parameters.bits_per_record(precision_bits), parameters.hiding_bits(precision_bits)
-        scores = policy.groups(records)
+        each = tuple(parameters.bits_per_score(asked) for asked in bits)
+        hiding = min(parameters.hiding_bits(asked) for asked in bits)
+        scores, per_record = policy.groups(records), Bits(math.fsum(each) + exponent_bits)
         return cls(
-            bits_per_record=bits,
+            bits_per_record=per_record,
             records=records,
             scores=scores,
-            queries=queries,
+            bits=each,
             exponent_bits=exponent_bits,
-            total_bits=Bits((bits * queries + exponent_bits) * scores),
+            total_bits=Bits(per_record * scores),
             hiding_bits=hiding,
-            hiding_bits_total=Bits(hiding - math.log2(scores * queries)),
-            exact=parameters.is_exact(precision_bits),
+            hiding_bits_total=Bits(hiding - math.log2(scores * len(bits))),
         )

@@ -201,7 +201,8 @@ class _Trial:
 def _hide(parameters: ParameterSet, zeros: Words, words: Words) -> None:
     seal = engine(parameters)
     stream = NoiseKey().stream(0, 0)
-    hidden = hide(seal, words, zeros, stream, parameters.drowning_bound(), parameters.ring_degree)
+    width, draws = parameters.noise_width(1), stream.draws(parameters.ring_degree)
+    hidden = hide(seal, words, zeros, stream, width, draws)
     for polynomial in hidden:
         pack((parameters.reply_modulus,), polynomial)
 

@@ -17,10 +17,10 @@ from blindfair.blind.encode import EncodedRows, encode_column, encode_rows
 from blindfair.blind.expand import open_query
 from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import NoiseKey
-from blindfair.blind.parameters import LARGEST_BITS_PER_RECORD, ParameterSet
+from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import EncryptedScores
-from blindfair.blind.seal import Engine, engine
+from blindfair.blind.seal import Engine, Words, engine
 from blindfair.protocol.errors import MalformedCiphertext, ShapeMismatch
 
 __all__ = ["EncodedRows", "Progress", "encode_rows", "evaluate"]
@@ -35,22 +35,22 @@ _BLOCKS_AT_ONCE = 4
 def evaluate(
     encoded: EncodedRows,
     query_bytes: bytes,
-    precision_bits: int | None = None,
     progress: Progress | None = None,
     *,
-    queries: int | None = None,
+    bits: Sequence[int] | None = None,
+    draws: Words | None = None,
 ) -> bytes:
-    """The reply to an encrypted query: `m x n` encrypted scores and at most `b` bits of each record and query.
+    """The reply to an encrypted query: `m x n` encrypted scores, and of each no more bits than its query asks for.
 
-    `precision_bits` is the manifest's `b`: None or the set's own leave scores exact, fewer round them. `queries` is the
-    number that the budget was charged for. The noise is fresh at each call, so a request that comes again must get
-    the stored reply. Raises `UnknownParameters` and `MalformedCiphertext` as `EncryptedQueries.from_bytes` does,
-    `MalformedCiphertext` for a query under another set than the rows', `ShapeMismatch` for another `k` or number of
-    queries; in every case before anything is computed.
+    `bits` is what the budget was charged for, one a query. `draws`, `m x 2 x n` words, are those of the scores' noise
+    that a listing committed to (PROTOCOL 4.6); without them the noise is fresh at each call, so a request that comes
+    again must get the stored reply. Raises `UnknownParameters` and `MalformedCiphertext` as
+    `EncryptedQueries.from_bytes` does, `MalformedCiphertext` for a query under another set than the rows',
+    `ShapeMismatch` for another `k`, other bits or draws of another shape; in every case before anything is computed.
     """
-    query = read_query(encoded.parameters, encoded.k, query_bytes, queries)
+    query = read_query(encoded.parameters, encoded.k, query_bytes, bits)
+    check_draws(query, encoded.records, draws)
     parameters = query.parameters
-    bound = parameters.drowning_bound(precision_bits)
     seal = engine(parameters)
     zeros = lay_out_zeros(seal, query)
     noise = NoiseKey()
@@ -63,15 +63,28 @@ def evaluate(
             blocks = encoded.blocks[start : start + _BLOCKS_AT_ONCE]
             for block, total in enumerate(_sums(seal, coordinates, blocks), start):
                 stream, scores = noise.stream(block, number), encoded.scores_in(block)
-                words = seal.ciphertext_words(total)
-                ciphertexts.append(hide(seal, words, zeros, stream, bound, scores))
+                drawn = stream.draws(scores) if draws is None else draws_of(draws[number], parameters, block)
+                words, width = seal.ciphertext_words(total), parameters.noise_width(query.bits[number])
+                ciphertexts.append(hide(seal, words, zeros, stream, width, drawn))
                 if progress is not None:
                     progress(len(ciphertexts), query.queries * len(encoded.blocks))
-    kept = precision_bits if precision_bits is not None else LARGEST_BITS_PER_RECORD
-    return EncryptedScores(parameters, query.queries, encoded.records, kept, tuple(ciphertexts)).to_bytes()
+    return EncryptedScores(parameters, query.queries, encoded.records, tuple(ciphertexts)).to_bytes()
 
 
-def read_query(parameters: ParameterSet, k: int, query_bytes: bytes, queries: int | None) -> EncryptedQueries:
+def draws_of(draws: Words, parameters: ParameterSet, block: int) -> Words:
+    """Those of one block, `2 x scores` words, out of one query's, `2 x n`."""
+    return draws[:, block * parameters.ring_degree : (block + 1) * parameters.ring_degree]
+
+
+def check_draws(query: EncryptedQueries, records: int, draws: Words | None) -> None:
+    """Raises `ShapeMismatch` for draws that are not `m x 2 x n`: each score has noise of its own."""
+    if draws is not None and draws.shape != (query.queries, 2, records):
+        raise ShapeMismatch(
+            "the draws of the noise are not one for each score", expected=(query.queries, 2, records), found=draws.shape
+        )
+
+
+def read_query(parameters: ParameterSet, k: int, query_bytes: bytes, bits: Sequence[int] | None) -> EncryptedQueries:
     """A query that fits rows encoded under `parameters`, checked in full. Raises as `evaluate` does."""
     query = EncryptedQueries.from_bytes(query_bytes)
     if query.parameters.sums != parameters.sums:
@@ -80,8 +93,8 @@ def read_query(parameters: ParameterSet, k: int, query_bytes: bytes, queries: in
         )
     if query.k != k:
         raise ShapeMismatch("query and rows have different lengths", expected=k, found=query.k)
-    if queries is not None and query.queries != queries:
-        raise ShapeMismatch("a request holds another number of queries", expected=queries, found=query.queries)
+    if bits is not None and query.bits != tuple(bits):
+        raise ShapeMismatch("a query asks for other bits than were charged", expected=tuple(bits), found=query.bits)
     return query
 
 

@@ -25,17 +25,17 @@ def lay_out_zeros(seal: Engine, request: EncryptedQueries) -> Words:
     return laid_out
 
 
-def hide(seal: Engine, total: Words, zeros: Words, stream: hiding.NoiseStream, bound: int, scores: int) -> Words:
+def hide(seal: Engine, total: Words, zeros: Words, stream: hiding.NoiseStream, width: int, draws: Words) -> Words:
     """`2 x 1 x N` residues modulo Q' of a sum, `2 x primes x N` in NTT form: masked, drowned and switched down.
     The sum is used up.
 
-    `zeros` are `lay_out_zeros`' and `scores` the coefficients that are scores. The noise comes before the switch: after
-    it, the rounding would already have been done on numbers that depend on the rows alone.
+    `zeros` are `lay_out_zeros`', `draws` those of the scores' noise, which is `width` bits wide. The noise comes before
+    the switch: after it, the rounding would already have been done on numbers that depend on the rows alone.
     """
     primes = np.array(seal.parameters.data_primes, dtype=np.uint64)[:, None]
     _add(total, _mask(seal, zeros, stream), primes)
     hidden = transform_back(seal, total)
-    _add(hidden[0], hiding.drowning_noise(seal.parameters, bound, scores, stream), primes)
+    _add(hidden[0], hiding.drowning_noise(seal.parameters, width, draws, stream), primes)
     return switch_down(seal, hidden)
 
 

@@ -1,12 +1,13 @@
 """The seller's noise: what makes a reply say no more than its scores, to any buyer (SCORING requirements 3 and 4).
 
-Three kinds, all drawn by exact rejection, never reduced with a bias: `drowning_noise` for the coefficients of the first
-polynomial, and `mask_columns`, which make the second one uniform. Not here: how large the noise must be
-(`parameters.py`).
+All of it is exactly uniform: `drowning_noise` for the coefficients of the first polynomial, and `mask_columns`, which
+make the second one uniform. Not here: how large the noise must be (`parameters.py`).
 
-An evaluation draws one key from the operating system's generator; ChaCha20 (RFC 8439) makes of it a stream for every
-block and query. So a block that is computed anew, after a crash or by another machine, gets the same noise: nobody ever
-holds two replies that differ in noise alone, which would average it away.
+The noise of the scores comes from `draws`, 128 bits a score, which a listing commits to (PROTOCOL 4.6); an evaluation
+of rows that no listing committed to takes them from its own stream. For everything else an evaluation draws one key
+from the operating system's generator; ChaCha20 (RFC 8439) makes of it a stream for every block and query. So a block
+that is computed anew, after a crash or by another machine, gets the same noise: nobody ever holds two replies that
+differ in noise alone, which would average it away.
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ class NoiseStream:
         """The next `size` bytes."""
         return self._context.update(bytes(size))
 
+    def draws(self, count: int) -> Words:
+        """The next `count` draws of 128 bits, `2 x count` words, the less significant ones first."""
+        return np.frombuffer(self.take(16 * count), dtype="<u8").reshape(count, 2).T
+
 
 def mask_columns(parameters: ParameterSet, stream: NoiseStream) -> NDArray[np.int32]:
     """`mask_columns x N` uniform numbers of `mask_bits`: factors of the query's encryptions of zero.
@@ -65,27 +70,31 @@ def mask_columns(parameters: ParameterSet, stream: NoiseStream) -> NDArray[np.in
     return drawn >> (32 - parameters.mask_bits)
 
 
-def drowning_noise(parameters: ParameterSet, bound: int, scores: int, stream: NoiseStream) -> Words:
-    """Residues, `data primes x N`, of noise for the first polynomial of a reply with `scores` scores.
+def drowning_noise(parameters: ParameterSet, width: int, draws: Words, stream: NoiseStream) -> Words:
+    """Residues, `data primes x N`, of noise for the first polynomial of a reply with as many scores as `draws`.
 
-    The first `scores` coefficients are uniform in [-bound, bound]. All others are uniform modulo Q: a query whose
-    polynomials are not constants moves products there, and nothing honest is lost with them.
+    The coefficients of the scores are uniform in `-2^(width - 1) ... 2^(width - 1) - 1`. All others are uniform modulo
+    Q: a query whose polynomials are not constants moves products there, and nothing honest is lost with them.
     """
-    primes = parameters.data_primes
+    primes, scores = parameters.data_primes, draws.shape[1]
     noise = np.empty((len(primes), parameters.ring_degree), dtype=np.uint64)
-    noise[:, :scores] = symmetric_residues(primes, bound, scores, stream)
+    noise[:, :scores] = symmetric_residues(primes, width, draws)
     for row, prime in enumerate(primes):
         noise[row, scores:] = _uniform_words(prime, parameters.ring_degree - scores, stream)[0]
     return noise
 
 
-def symmetric_residues(primes: Sequence[int], bound: int, count: int, stream: NoiseStream) -> Words:
-    """`count` integers uniform in [-bound, bound], each by its residues: `primes x count`."""
-    drawn = _uniform_words(2 * bound + 1, count, stream)
-    residues = np.empty((len(primes), count), dtype=np.uint64)
+def symmetric_residues(primes: Sequence[int], width: int, draws: Words) -> Words:
+    """The residues, `primes x count`, of `draws mod 2^width - 2^(width - 1)`.
+
+    `draws` are `2 x count` words of 64 bits, the less significant ones first; `width` is 65 ... 128.
+    """
+    kept = draws.copy()
+    kept[1] &= np.uint64((1 << (width - _WORD_BITS)) - 1)
+    residues = np.empty((len(primes), draws.shape[1]), dtype=np.uint64)
     for row, prime in enumerate(primes):
-        # Subtracting the bound modulo the prime turns [0, 2 bound] into [-bound, bound].
-        residues[row] = _reduce(drawn, (2 * bound).bit_length(), prime, -bound % prime)
+        # Subtracting half the range modulo the prime turns [0, 2^width) into a range around 0.
+        residues[row] = _reduce(kept, width, prime, -(1 << (width - 1)) % prime)
     return residues
 
 

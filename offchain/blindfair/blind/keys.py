@@ -19,8 +19,8 @@ LARGEST_QUERIES = 16
 """Queries in one request, at most."""
 
 _HEAD = struct.Struct("<4s32sH")
-_MAGIC = b"BFK1"
-_NORM = struct.Struct("<Q")
+_MAGIC = b"BFK2"
+_NORM = struct.Struct("<QB")
 _DIGEST_SIZE = 32
 
 
@@ -34,6 +34,9 @@ class QuerySecret:
     norms: tuple[int, ...] = field(repr=False)
     """`||q||_1` of each query: a score is at most 2047 times as large."""
 
+    bits: tuple[int, ...]
+    """What each query asks for."""
+
     key: Words = field(repr=False, compare=False)
     """The secret key's residues, `all primes x N`, as SEAL holds them."""
 
@@ -45,7 +48,7 @@ class QuerySecret:
     def to_bytes(self) -> bytes:
         """The bytes to store, with a digest that shows damage."""
         body = _HEAD.pack(_MAGIC, self.parameters.name.encode("ascii"), self.queries)
-        body += b"".join(_NORM.pack(norm) for norm in self.norms)
+        body += b"".join(map(_NORM.pack, self.norms, self.bits))
         body += pack(self.parameters.key_primes, self.key)
         return body + hashlib.sha256(body).digest()
 
@@ -65,5 +68,5 @@ class QuerySecret:
             key = unpack(parameters.key_primes, parameters.ring_degree, body[start:])
         except (UnknownParameters, MalformedCiphertext) as error:
             raise SecretDamaged("the stored secret of a query is of another version") from error
-        norms = (_NORM.unpack_from(body, _HEAD.size + _NORM.size * i)[0] for i in range(queries))
-        return cls(parameters, tuple(norms), key)
+        stored = [_NORM.unpack_from(body, _HEAD.size + _NORM.size * i) for i in range(queries)]
+        return cls(parameters, tuple(norm for norm, _ in stored), tuple(bits for _, bits in stored), key)

@@ -5,7 +5,9 @@ name only: a counterparty never brings its own numbers (SCORING requirement 3). 
 noise (`hiding.py`).
 
 Symbols, as in SCORING: `N` ring degree, `Q` modulus of queries and of the sum, `Q'` modulus of the reply, `t` plain
-modulus, `E` worst honest noise, `R` rounding after drowning, `B` bound of the drowning noise, `b` bits per record.
+modulus, `E` worst honest noise, `R` rounding after drowning, `B` bound of the drowning noise, `b` bits of a score.
+Noise is a whole number of bits wide, uniform in `-B ... B - 1` with `B` a power of two: it needs no rejection, and an
+opened record's is recomputed with one hash (PROTOCOL 4.6).
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ of uniform, whatever the rows are. docs/privacy.md has the argument."""
 LARGEST_PLAIN_MODULUS = 2**32 - 2**18
 """`2^32 (1 - 2^-14)`: at this plain modulus `b` stays within 32 in spite of `E` and `R` (SCORING requirement 4)."""
 
-LARGEST_BITS_PER_RECORD = 32
+EXACT_BITS = 32
+"""Bits of a score at which it is exact, and the most that a query may ask for."""
 
 _GAMMA_BITS = 60
 """SEAL decrypts with an auxiliary prime of 61 bits; its rounding is off by at most one part in it per prime (Bajard,
@@ -96,7 +99,7 @@ class ParameterSet:
             f"odd, {2 * ROW_LIMIT} < t <= {LARGEST_PLAIN_MODULUS}",
             self.plain_modulus,
         )
-        exact = self.exact_drowning_bound
+        exact = self.drowning_bound(EXACT_BITS)
         self._require(
             exact >= self.worst_noise << DROWNING_BITS,
             "too little room to drown the noise",
@@ -104,10 +107,10 @@ class ParameterSet:
             f"B = {exact}, E = {self.worst_noise}",
         )
         self._require(
-            self.ciphertext_modulus <= (2 * exact + 1) << LARGEST_BITS_PER_RECORD,
-            "more than 32 bits per record",
-            f"<= {LARGEST_BITS_PER_RECORD} bits",
-            self.bits_per_record(),
+            self.ciphertext_modulus <= (2 * exact) << EXACT_BITS,
+            "more than 32 bits a score",
+            f"<= {EXACT_BITS} bits",
+            self.bits_per_score(EXACT_BITS),
         )
         self._require(
             2**self.mask_bits <= min(self.data_primes),
@@ -203,50 +206,61 @@ class ParameterSet:
             total += -(-(modulus * (1 + self.ring_degree)) // (2 * reached))
         return total
 
-    @property
-    def exact_drowning_bound(self) -> int:
-        """`B = floor(Q / 2t) - E - R - 1`: the largest noise with which every honest score still decrypts exactly."""
-        return self.ciphertext_modulus // (2 * self.plain_modulus) - self.worst_noise - self.rounding - 1
+    def noise_width(self, bits: int = EXACT_BITS) -> int:
+        """`w`, in bits: noise that leaves at most `bits` of a score is uniform in `-2^(w - 1) ... 2^(w - 1) - 1`.
 
-    def is_exact(self, precision_bits: int | None = None) -> bool:
-        """Whether scores decrypt exactly at this precision (SCORING requirement 4)."""
-        return self.drowning_bound(precision_bits) == self.exact_drowning_bound
-
-    def drowning_bound(self, precision_bits: int | None = None) -> int:
-        """`B` for a seller that discloses at most `precision_bits` of a record: noise is uniform in [-B, B].
-
-        None, or as many bits as the exact bound discloses, gives `exact_drowning_bound`. Fewer give the smallest larger
-        bound with log2(Q / (2B + 1)) <= precision_bits; scores are then rounded. Raises `UnknownParameters` outside
-        1 ... 32.
+        The least with `log2(Q) - w <= bits`, but never narrower than what still leaves every honest score exact, `B =
+        2^(w - 1)` the largest power of two up to `Q / 2t - E - R - 1`. Raises `UnknownParameters` outside 1 ... 32.
         """
-        if precision_bits is None:
-            return self.exact_drowning_bound
-        if not 1 <= precision_bits <= LARGEST_BITS_PER_RECORD:
+        if not 1 <= bits <= EXACT_BITS:
             raise UnknownParameters(
-                "a precision is out of range", expected=f"1 ... {LARGEST_BITS_PER_RECORD} bits", found=precision_bits
+                "the bits of a query are out of range",
+                expected=f"1 ... {EXACT_BITS} bits",
+                found=bits,
+                hint="3 or 4 bits keep nearly all of a score's value (docs/valuation.md)",
             )
-        width = -(-self.ciphertext_modulus // (1 << precision_bits))
-        return max(self.exact_drowning_bound, width // 2)
+        room = self.ciphertext_modulus // (2 * self.plain_modulus) - self.worst_noise - self.rounding - 1
+        return max(room.bit_length(), self.ciphertext_modulus.bit_length() - bits)
 
-    def bits_per_record(self, precision_bits: int | None = None) -> Bits:
-        """`b = log2(Q / (2B + 1))`: the most that one coefficient of a reply can tell, whatever was asked."""
-        width = 2 * self.drowning_bound(precision_bits) + 1
-        return Bits(math.log2(self.ciphertext_modulus) - math.log2(width))
+    def drowning_bound(self, bits: int = EXACT_BITS) -> int:
+        """`B`: noise is uniform in `-B ... B - 1`. Raises `UnknownParameters` outside 1 ... 32."""
+        return 1 << (self.noise_width(bits) - 1)
 
-    def hiding_bits(self, precision_bits: int | None = None) -> Bits:
+    def is_exact(self, bits: int = EXACT_BITS) -> bool:
+        """Whether scores of so many bits decrypt exactly (SCORING requirement 4)."""
+        return self.noise_width(bits) == self.noise_width(EXACT_BITS)
+
+    def bits_per_score(self, bits: int = EXACT_BITS) -> Bits:
+        """`b = log2(Q / 2B)`: the most that one coefficient of a reply can tell, whatever was asked; at most `bits`."""
+        return Bits(math.log2(self.ciphertext_modulus) - self.noise_width(bits))
+
+    def hiding_bits(self, bits: int = EXACT_BITS) -> Bits:
         """`log2(B / E)`: what honest noise could tell of the rows is drowned by this much."""
-        return Bits(math.log2(self.drowning_bound(precision_bits)) - math.log2(self.worst_noise))
+        return Bits(self.noise_width(bits) - 1 - math.log2(self.worst_noise))
 
-    def score_error(self, precision_bits: int | None = None) -> int:
-        """The largest difference between a decrypted score and the integer product: 0 where it is exact."""
-        if self.is_exact(precision_bits):
+    def score_noise(self, noise: int) -> int:
+        """What drowning noise, `-B ... B - 1` of `Q`, adds to a decrypted score: `t noise / Q`, rounded.
+
+        A decrypted score is the integer product plus this modulo `t`, give or take `protocol.audit.SCORE_ROUNDING`
+        (PROTOCOL 5.4).
+        """
+        modulus = self.ciphertext_modulus
+        return (2 * self.plain_modulus * noise + modulus) // (2 * modulus)
+
+    def score_error(self, bits: int = EXACT_BITS) -> int:
+        """The largest difference, modulo `t`, between a decrypted score and the integer product: 0 where exact."""
+        if self.is_exact(bits):
             return 0
-        noise = self.drowning_bound(precision_bits) + self.worst_noise + self.rounding
-        return (2 * self.plain_modulus * noise + self.ciphertext_modulus) // (2 * self.ciphertext_modulus)
+        return self.score_noise(self.drowning_bound(bits) + self.worst_noise + self.rounding)
 
-    def largest_query_norm(self, precision_bits: int | None = None) -> int:
-        """The largest `||q||_1` of a query whose scores cannot wrap around: 2047 ||q||_1 + error < t/2."""
-        return max(0, (self.plain_modulus - 1) // 2 - self.score_error(precision_bits)) // ROW_LIMIT
+    def largest_score(self, bits: int = EXACT_BITS) -> int:
+        """The largest absolute integer product that cannot wrap around modulo `t`, whatever its noise is."""
+        return max(0, (self.plain_modulus - 1) // 2 - self.score_error(bits))
+
+    def largest_query_norm(self, bits: int = EXACT_BITS) -> int:
+        """The largest `||q||_1` of a query whose scores cannot wrap around, whatever the rows: 2047 times it at most
+        `largest_score`."""
+        return self.largest_score(bits) // ROW_LIMIT
 
 
 _SETS = (
@@ -271,42 +285,16 @@ _SETS = (
         mask_bits=25,
         expansion_prime=68719230977,
     ),
-    ParameterSet(
-        name="bfv-8192-24",
-        ring_degree=8192,
-        data_primes=(18014398508400641, 9007199254364161),
-        special_prime=9007199254429697,
-        plain_modulus=2**24 - 2**10 - 1,
-        largest_k=1024,
-        mask_columns=17,
-        mask_bits=16,
-    ),
 )
 
 PARAMETER_SETS: Mapping[str, ParameterSet] = MappingProxyType({each.name: each for each in _SETS})
 """Every set that exists, by name."""
 
 DEFAULT = _SETS[0]
-"""Scores of 32 bits: 2047 ||q||_1 < 2^31; one ciphertext for each coordinate."""
+"""One ciphertext for each coordinate."""
 
 EXPANDED = _SETS[1]
 """The same sums from one ciphertext for each 512 coordinates."""
-
-
-def exact_sets(precision_bits: int) -> list[ParameterSet]:
-    """The sets of the most bits whose scores are exact for a seller that discloses at most `precision_bits` a record.
-
-    They have the same sums and differ in how a query travels; `plan.py` chooses. Raises `UnknownParameters` where no
-    set is exact: the seller's scores would be rounded.
-    """
-    exact = [each for each in _SETS if each.is_exact(precision_bits)]
-    if not exact:
-        least = min(math.ceil(each.bits_per_record()) for each in _SETS)
-        raise UnknownParameters(
-            "no parameter set gives exact scores at this precision", expected=f">= {least} bits", found=precision_bits
-        )
-    best = max(exact, key=ParameterSet.bits_per_record)
-    return [each for each in exact if each.sums == best.sums]
 
 
 def parameter_set(name: str) -> ParameterSet:

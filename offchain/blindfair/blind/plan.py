@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from blindfair.blind.estimate import Estimate, estimate
-from blindfair.blind.parameters import ParameterSet, exact_sets
+from blindfair.blind.parameters import DEFAULT, EXPANDED, ParameterSet
 from blindfair.blind.query import query_size
 from blindfair.blind.reply import reply_size
 from blindfair.protocol.errors import TooCostly, UnknownParameters
@@ -19,6 +19,9 @@ from blindfair.protocol.quantities import BytesPerSecond
 
 MESSAGE_LIMIT = min(Request.LIMIT, Reply.LIMIT) - 2**25
 """Bytes of queries or scores in one message, at most: a request holds a scoring model, too."""
+
+SETS = (DEFAULT, EXPANDED)
+"""Two ways for a query to travel; the sums are the same."""
 
 BANDWIDTH = BytesPerSecond(12_500_000)
 """Bytes a second between buyer and seller where nobody says otherwise: 100 Mbit/s."""
@@ -49,19 +52,18 @@ class Plan:
 
 
 @cache
-def plan(precision_bits: int, n: int, k: int, m: int, bandwidth: BytesPerSecond = BANDWIDTH) -> Plan:
-    """Choose a set for `m` queries over `n x k` rows of a seller that discloses at most `precision_bits` a record.
+def plan(n: int, k: int, m: int, bandwidth: BytesPerSecond = BANDWIDTH) -> Plan:
+    """Choose a set for `m` queries over `n x k` rows.
 
     In one process the same question has the same answer: what is told before is what is asked then. Raises
-    `UnknownParameters` where no set gives exact scores at this precision or has room for `k` coordinates, and
-    `TooCostly` where queries or scores fit in no message.
+    `UnknownParameters` where no set has room for `k` coordinates, and `TooCostly` where queries or scores fit in no
+    message.
     """
-    exact = exact_sets(precision_bits)
-    long_enough = [each for each in exact if k <= each.largest_k]
+    long_enough = [each for each in SETS if k <= each.largest_k]
     if not long_enough:
         raise UnknownParameters(
             "a query is too long for every parameter set",
-            expected=f"<= {max(each.largest_k for each in exact)} coordinates",
+            expected=f"<= {max(each.largest_k for each in SETS)} coordinates",
             found=k,
             hint="project to fewer directions",
         )

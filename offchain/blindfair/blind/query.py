@@ -5,7 +5,8 @@ each 512 coordinates and the keys for it. Each travels as the 64-byte seed of it
 one, never as a SEAL object: the seller expands the seeds itself, so no ciphertext or public key of the buyer's shape
 can reach it (SCORING requirement 3). The encryptions of zero that hide the reply travel likewise, before all others.
 
-    "BFQ1"  name of the parameter set, 32 bytes, zero-padded  u16 m  u32 k      (little-endian)
+    "BFQ2"  name of the parameter set, 32 bytes, zero-padded  u16 m  u32 k      (little-endian)
+    the bits that each query asks for, m bytes
     mask_columns zeros, then the expansion's keys level by level, then the queries' ciphertexts, each:
         seed, 64 bytes   first polynomial, `packing.py`
 
@@ -15,7 +16,7 @@ What the parts are and how many, `encryptions.py` says.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,14 +27,14 @@ from numpy.typing import NDArray
 from blindfair.blind import expansion
 from blindfair.blind.encryptions import Encryptions, encryption_size, shape_of
 from blindfair.blind.keys import LARGEST_QUERIES, QuerySecret
-from blindfair.blind.parameters import ParameterSet, parameter_set
+from blindfair.blind.parameters import EXACT_BITS, ParameterSet, parameter_set
 from blindfair.blind.seal import Engine, Words, engine
 from blindfair.protocol.errors import MalformedCiphertext, QueryOutOfBounds, ShapeMismatch
 
 __all__ = ["EncryptedQueries", "QuerySecret", "encrypt_queries", "query_size"]
 
 _HEAD = struct.Struct("<4s32sHI")
-_MAGIC = b"BFQ1"
+_MAGIC = b"BFQ2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class EncryptedQueries:
     parameters: ParameterSet
     """The named set that they are encrypted under."""
 
-    queries: int
-    """`m`, 1 to 16."""
+    bits: tuple[int, ...]
+    """What each of the `m` queries asks for, 1 to 32; `m` is 1 to 16."""
 
     k: int
     """Coordinates of each query."""
@@ -59,6 +60,11 @@ class EncryptedQueries:
     ciphertexts: Encryptions
     """Query after query: its coordinates one by one, or its pieces."""
 
+    @property
+    def queries(self) -> int:
+        """`m`."""
+        return len(self.bits)
+
     def of_query(self, query: int) -> Encryptions:
         """The ciphertexts of one query."""
         each = len(self.ciphertexts) // self.queries
@@ -67,14 +73,14 @@ class EncryptedQueries:
     def to_bytes(self) -> bytes:
         """The message, of exactly `query_size` bytes."""
         head = _HEAD.pack(_MAGIC, self.parameters.name.encode("ascii"), self.queries, self.k)
-        return head + self.zeros.to_bytes() + self.keys.to_bytes() + self.ciphertexts.to_bytes()
+        return head + bytes(self.bits) + self.zeros.to_bytes() + self.keys.to_bytes() + self.ciphertexts.to_bytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> EncryptedQueries:
         """Read and check a message in full; nothing of it is given to SEAL before.
 
-        Raises `UnknownParameters` for a set that does not exist, before anything else is read, and
-        `MalformedCiphertext` for any other length, shape, a residue out of range or a seed used twice.
+        Raises `UnknownParameters` for a set that does not exist, before anything else is read, and for bits outside 1
+        ... 32, and `MalformedCiphertext` for any other length, shape, a residue out of range or a seed used twice.
         """
         if len(data) < _HEAD.size:
             raise MalformedCiphertext("a query ends early", expected=f">= {_HEAD.size} bytes", found=len(data))
@@ -88,7 +94,10 @@ class EncryptedQueries:
         size = query_size(parameters, k, queries)
         if len(data) != size:
             raise MalformedCiphertext("a query has a wrong length", expected=size, found=len(data))
-        view = memoryview(data)[_HEAD.size :]
+        bits = tuple(data[_HEAD.size : _HEAD.size + queries])
+        for asked in bits:
+            parameters.noise_width(asked)
+        view = memoryview(data)[_HEAD.size + queries :]
         parts = []
         for count, primes in shape_of(parameters, k, queries):
             length = count * encryption_size(primes, parameters.ring_degree)
@@ -98,25 +107,28 @@ class EncryptedQueries:
         # Zeros with one seed between them would be multiples of one polynomial: the mask would be no mask.
         if len(set(seeds)) != len(seeds):
             raise MalformedCiphertext("a query uses a seed twice", expected=len(seeds), found=len(set(seeds)))
-        return cls(parameters, queries, k, *parts)
+        return cls(parameters, bits, k, *parts)
 
 
 def query_size(parameters: ParameterSet, k: int, queries: int) -> int:
     """Bytes of an encrypted query."""
     parts = shape_of(parameters, k, queries)
-    return _HEAD.size + sum(count * encryption_size(primes, parameters.ring_degree) for count, primes in parts)
+    return (
+        _HEAD.size + queries + sum(count * encryption_size(primes, parameters.ring_degree) for count, primes in parts)
+    )
 
 
 def encrypt_queries(
-    parameters: ParameterSet, queries: NDArray[np.int64], precision_bits: int | None = None
+    parameters: ParameterSet, queries: NDArray[np.int64], bits: Sequence[int] | None = None
 ) -> tuple[EncryptedQueries, QuerySecret]:
     """Encrypt `m x k` int64 queries under keys that are made now and used once (PROTOCOL 4.1).
 
-    `precision_bits` is the seller's, from its manifest: fewer than the set's leave the scores rounded, and the rounding
-    needs room. Raises `ShapeMismatch` for another shape or type, and `QueryOutOfBounds` for a query whose scores could
-    wrap around: its `||q||_1` must be at most `parameters.largest_query_norm(precision_bits)`.
+    `bits` is what each query asks for, 32 each if None: fewer leave the scores in noise. Raises `ShapeMismatch` for
+    another shape, type or number, `UnknownParameters` for bits outside 1 ... 32, and `QueryOutOfBounds` for an exact
+    query whose scores could wrap around, `||q||_1` over `parameters.largest_query_norm(32)`. One of fewer bits may: the
+    buyer chose its range by records of its own, and few scores lie beyond. Its entries must lie within `t/2`.
     """
-    norms = _norms(parameters, queries, precision_bits)
+    norms, asked = _norms(parameters, queries, bits)
     m, k = queries.shape
     seal = engine(parameters)
     generator = sealapi.KeyGenerator(seal.context)
@@ -135,7 +147,8 @@ def encrypt_queries(
         Encryptions.of(primes, parameters.ring_degree, part)
         for part, (_, primes) in zip((zeros, keys, ciphertexts), shape_of(parameters, k, m), strict=True)
     ]
-    return EncryptedQueries(parameters, m, k, *parts), QuerySecret(parameters, norms, seal.secret_key_words(secret_key))
+    key = seal.secret_key_words(secret_key)
+    return EncryptedQueries(parameters, asked, k, *parts), QuerySecret(parameters, norms, asked, key)
 
 
 def _expansion_keys(seal: Engine, generator: Any, k: int) -> list[tuple[Words, bytes]]:
@@ -162,24 +175,36 @@ def _plaintexts(seal: Engine, query: NDArray[np.int64]) -> Iterator[Any]:
         yield seal.plaintext(coefficients)
 
 
-def _norms(parameters: ParameterSet, queries: NDArray[np.int64], precision_bits: int | None) -> tuple[int, ...]:
+def _norms(
+    parameters: ParameterSet, queries: NDArray[np.int64], bits: Sequence[int] | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if queries.dtype != np.int64 or queries.ndim != 2:
         raise ShapeMismatch("queries are no table of integers", expected="m x k int64", found=_describe(queries))
     m, k = queries.shape
     if not (1 <= m <= LARGEST_QUERIES and 1 <= k <= parameters.largest_k):
         expected = f"1 ... {LARGEST_QUERIES} x 1 ... {parameters.largest_k}"
         raise ShapeMismatch("there are too few or too many queries", expected=expected, found=f"{m} x {k}")
-    largest = parameters.largest_query_norm(precision_bits)
+    asked = (EXACT_BITS,) * m if bits is None else tuple(bits)
+    if len(asked) != m:
+        raise ShapeMismatch("queries and their bits differ in number", expected=m, found=len(asked))
     # In Python's integers: a sum of int64 could itself wrap around.
     norms = tuple(sum(abs(int(value)) for value in query) for query in queries)
-    if max(norms) > largest:
-        raise QueryOutOfBounds(
-            "a query could wrap around the plain modulus",
-            expected=f"sum of absolute values <= {largest}",
-            found="more",
-            hint="scale the query down",
-        )
-    return norms
+    for norm, query, each in zip(norms, queries, asked, strict=True):
+        if parameters.is_exact(each) and norm > parameters.largest_query_norm(each):
+            raise QueryOutOfBounds(
+                "a query could wrap around the plain modulus",
+                expected=f"sum of absolute values <= {parameters.largest_query_norm(each)}",
+                found="more",
+                hint="scale the query down",
+            )
+        if max(abs(int(value)) for value in query) > parameters.plain_modulus // 2:
+            raise QueryOutOfBounds(
+                "an entry of a query is beyond half the plain modulus",
+                expected=f"<= {parameters.plain_modulus // 2}",
+                found="more",
+                hint="scale the query down",
+            )
+    return norms, asked
 
 
 def _describe(array: NDArray[np.int64]) -> str:

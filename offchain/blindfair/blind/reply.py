@@ -1,6 +1,6 @@
 """The framing of a reply: raw residues of the smallest modulus, of exactly one length for its shape.
 
-    "BFR1"  name of the parameter set, 32 bytes, zero-padded  u16 m  u64 n  u8 precision in bits      (little-endian)
+    "BFR2"  name of the parameter set, 32 bytes, zero-padded  u16 m  u64 n      (little-endian)
     query after query, block after block:  first polynomial, second polynomial, `packing.py`, modulo Q'
 
 The same query gets the stored reply again, byte for byte (PROTOCOL 4.4); that is the seller's agent's task.
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.blind.packing import pack, packed_size, unpack
-from blindfair.blind.parameters import LARGEST_BITS_PER_RECORD, ParameterSet, parameter_set
+from blindfair.blind.parameters import ParameterSet, parameter_set
 from blindfair.blind.seal import Words
 from blindfair.protocol.errors import MalformedCiphertext, ShapeMismatch
 
-_HEAD = struct.Struct("<4s32sHQB")
-_MAGIC = b"BFR1"
+_HEAD = struct.Struct("<4s32sHQ")
+_MAGIC = b"BFR2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,12 @@ class EncryptedScores:
     records: int
     """`n`."""
 
-    precision_bits: int
-    """`b` that the seller says it kept to; 32 leaves scores exact under every set."""
-
     ciphertexts: tuple[Words, ...]
     """Query after query, block after block: `2 x 1 x N` residues modulo Q'."""
 
     def to_bytes(self) -> bytes:
         """The message, of exactly `reply_size` bytes."""
-        head = reply_head(self.parameters, self.queries, self.records, self.precision_bits)
+        head = reply_head(self.parameters, self.queries, self.records)
         primes = (self.parameters.reply_modulus,)
         return head + b"".join(pack(primes, polynomial) for pair in self.ciphertexts for polynomial in pair)
 
@@ -56,7 +53,7 @@ class EncryptedScores:
         """
         if len(data) < _HEAD.size:
             raise MalformedCiphertext("a reply ends early", expected=f">= {_HEAD.size} bytes", found=len(data))
-        magic, name, m, n, precision_bits = _HEAD.unpack_from(data)
+        magic, name, m, n = _HEAD.unpack_from(data)
         if magic != _MAGIC:
             raise MalformedCiphertext("these are not encrypted scores", expected=_MAGIC.hex(), found=magic.hex())
         if parameter_set(name.rstrip(b"\0").decode("ascii", "replace")) != parameters:
@@ -64,8 +61,6 @@ class EncryptedScores:
         if (m, n) != (queries, records):
             expected, found = f"{queries} queries x {records} records", f"{m} queries x {n} records"
             raise ShapeMismatch("a reply answers something else", expected=expected, found=found)
-        if not 1 <= precision_bits <= LARGEST_BITS_PER_RECORD:
-            raise MalformedCiphertext("a reply has an impossible precision", expected="1 ... 32", found=precision_bits)
         size = reply_size(parameters, records, queries)
         if len(data) != size:
             raise MalformedCiphertext("a reply has a wrong length", expected=size, found=len(data))
@@ -74,12 +69,12 @@ class EncryptedScores:
         view = memoryview(data)[_HEAD.size :]
         polynomials = [unpack(primes, degree, view[start : start + each]) for start in range(0, len(view), each)]
         pairs = zip(polynomials[::2], polynomials[1::2], strict=True)
-        return cls(parameters, m, n, precision_bits, tuple(np.stack(pair) for pair in pairs))
+        return cls(parameters, m, n, tuple(np.stack(pair) for pair in pairs))
 
 
-def reply_head(parameters: ParameterSet, queries: int, records: int, precision_bits: int) -> bytes:
+def reply_head(parameters: ParameterSet, queries: int, records: int) -> bytes:
     """What a reply begins with; the ciphertexts follow."""
-    return _HEAD.pack(_MAGIC, parameters.name.encode("ascii"), queries, records, precision_bits)
+    return _HEAD.pack(_MAGIC, parameters.name.encode("ascii"), queries, records)
 
 
 def reply_size(parameters: ParameterSet, records: int, queries: int) -> int:

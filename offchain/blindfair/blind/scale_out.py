@@ -46,17 +46,14 @@ class Places:
     evaluation: str = field(repr=False)
     """Address of the shelf of the evaluation, for the seller alone: the noise key is there."""
 
-    precision_bits: int | None = None
-    """As `start_evaluation` takes it."""
-
-    queries: int | None = None
-    """The number that the budget was charged for."""
+    bits: tuple[int, ...] | None = None
+    """What the budget was charged for, one a query; None asks no question."""
 
     def start(self, query_bytes: bytes) -> Evaluation:
         """Begin the evaluation, or go on with it. Raises as `open_matrix` and `start_evaluation`."""
         matrix = open_matrix(parameter_set(self.parameters), shelf_at(self.matrix))
         shelf = _LatestWords(shelf_at(self.evaluation))
-        evaluation = start_evaluation(matrix, query_bytes, shelf, self.precision_bits, queries=self.queries)
+        evaluation = start_evaluation(matrix, query_bytes, shelf, bits=self.bits)
         if not shelf.has(_REQUEST):
             shelf.write(_REQUEST, query_bytes)
         return evaluation

@@ -5,6 +5,7 @@ more than once: a job's bytes are always the same. What the folder holds:
 
     evaluation.json          what is asked of what, so that a folder never serves another evaluation
     noise.key                32 bytes, the seller's secret; mode 0600
+    draws                    of the noise of the scores, where a listing committed to them; as secret as the key
     zeros, queries-00 ...    encryptions of zero and coordinates, laid out for the kernel, for each pass over the rows
     part-00-000000 ...       finished: a block's ciphertexts for the queries of a pass, after their SHA-256
 
@@ -17,22 +18,22 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
-from blindfair.blind.evaluate import Progress, read_query
+from blindfair.blind.evaluate import Progress, check_draws, draws_of, read_query
 from blindfair.blind.expand import lay_out_query
 from blindfair.blind.hide import hide, lay_out_zeros
-from blindfair.blind.hiding import KEY_SIZE, NoiseKey
+from blindfair.blind.hiding import KEY_SIZE, NoiseKey, NoiseStream
 from blindfair.blind.layout import aligned, columns_shape, queries_shape
 from blindfair.blind.matrix import EncodedMatrix
 from blindfair.blind.multiply import multiply
 from blindfair.blind.packing import pack
-from blindfair.blind.parameters import LARGEST_BITS_PER_RECORD, ParameterSet
+from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_head
 from blindfair.blind.seal import Words, engine
@@ -46,7 +47,7 @@ JOB_BYTES = 2**30
 """Memory for the columns of a job's blocks, which share the coordinates while these are in the cache."""
 
 _DIGEST_SIZE = 32
-_ABOUT, _KEY, _ZEROS = "evaluation.json", "noise.key", "zeros"
+_ABOUT, _KEY, _DRAWS, _ZEROS = "evaluation.json", "noise.key", "draws", "zeros"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,11 @@ class Evaluation:
 
     matrix: EncodedMatrix
     query: EncryptedQueries
-    precision_bits: int | None
     shelf: Shelf = field(repr=False)
     noise: NoiseKey = field(repr=False)
+
+    committed: bool
+    """Whether the shelf holds the draws of the scores' noise, which a listing committed to."""
 
     @property
     def passes(self) -> list[range]:
@@ -127,8 +130,7 @@ class Evaluation:
         Raises MalformedFile for a part that the disk has damaged, FileMissing for one that is not finished.
         """
         parameters = self.query.parameters
-        kept = self.precision_bits if self.precision_bits is not None else LARGEST_BITS_PER_RECORD
-        reply = [reply_head(parameters, self.query.queries, self.matrix.records, kept)]
+        reply = [reply_head(parameters, self.query.queries, self.matrix.records)]
         for number, chosen in enumerate(self.passes):
             parts = [self._part(_part_name(number, block)) for block in range(self.matrix.blocks)]
             for place in range(len(chosen)):
@@ -140,12 +142,19 @@ class Evaluation:
     def _hidden(self, chosen: range, zeros: Words, block: int, totals: Words) -> list[bytes]:
         """What a block's part holds; its sums, `m x 2 x primes x N`, are used up."""
         parameters = self.query.parameters
-        seal, bound = engine(parameters), parameters.drowning_bound(self.precision_bits)
+        seal = engine(parameters)
         parts = []
         for query, words in zip(chosen, totals, strict=True):
-            hidden = hide(seal, words, zeros, self.noise.stream(block, query), bound, self.matrix.scores_in(block))
+            stream, width = self.noise.stream(block, query), parameters.noise_width(self.query.bits[query])
+            hidden = hide(seal, words, zeros, stream, width, self._draws(block, query, stream))
             parts += [pack((parameters.reply_modulus,), polynomial) for polynomial in hidden]
         return [hashlib.sha256(b"".join(parts)).digest(), *parts]
+
+    def _draws(self, block: int, query: int, stream: NoiseStream) -> Words:
+        if not self.committed:
+            return stream.draws(self.matrix.scores_in(block))
+        shape = self.query.queries, 2, self.matrix.records
+        return draws_of(self._words(_DRAWS, shape)[query], self.query.parameters, block)
 
     def _part(self, name: str) -> bytes:
         stored = self.shelf.read(name)
@@ -155,7 +164,9 @@ class Evaluation:
         return part
 
     def _laid_out(self, name: str, m: int, k: int) -> Words:
-        shape = queries_shape(self.query.parameters, m, k)
+        return self._words(name, queries_shape(self.query.parameters, m, k))
+
+    def _words(self, name: str, shape: tuple[int, ...]) -> Words:
         words = self.shelf.words(name, 0)
         if words.size != np.prod(shape):
             raise MalformedFile(
@@ -181,22 +192,27 @@ def start_evaluation(
     matrix: EncodedMatrix,
     query_bytes: bytes,
     shelf: Shelf,
-    precision_bits: int | None = None,
     *,
-    queries: int | None = None,
+    bits: Sequence[int] | None = None,
+    draws: Words | None = None,
 ) -> Evaluation:
-    """Begin an evaluation in a folder, or go on with it.
+    """Begin an evaluation in a folder, or go on with it. `bits` and `draws` as `evaluate` takes them; draws are written
+    to the folder, and need not be given again.
 
     Raises as `evaluate`, EvaluationDiffers for another's folder, MalformedFile for a damaged one, CannotWrite.
     """
-    query = read_query(matrix.parameters, matrix.k, query_bytes, queries)
+    query = read_query(matrix.parameters, matrix.k, query_bytes, bits)
+    check_draws(query, matrix.records, draws)
+    if draws is not None and not shelf.has(_DRAWS):
+        shelf.write(_DRAWS, np.ascontiguousarray(draws).data)
+    committed = shelf.has(_DRAWS)
     about = hashlib.sha256()
     for block in range(matrix.blocks):
         about.update(matrix.digest(block))
     description = {
-        "format": 1,
+        "committed": committed,
+        "format": 2,
         "queries_per_pass": queries_per_pass(query.parameters, query.k),
-        "precision_bits": precision_bits,
         "query": hashlib.sha256(query_bytes).hexdigest(),
         "records": matrix.records,
         "rows": about.hexdigest(),
@@ -211,7 +227,7 @@ def start_evaluation(
         raise MalformedFile(f"{_KEY} of an evaluation is damaged", hint="remove the folder and evaluate again")
     # Noise that depends on all that it hides: the same noise never lies over different sums.
     key = hmac.digest(secret, header, "sha256")
-    return Evaluation(matrix, query, precision_bits, shelf, NoiseKey(key))
+    return Evaluation(matrix, query, shelf, NoiseKey(key), committed)
 
 
 def finish(evaluation: Evaluation, progress: Progress | None = None, threads: int = 1) -> bytes:

@@ -37,6 +37,9 @@ ROUNDING_SHARE = 0.01
 """`rho`: the share of entries that may round to the other neighbour on another machine. Two honest computations differ
 by about 1e-6 of an entry, and an entry must lie that close to a tie; a hundredth is far above what occurs."""
 
+SCORE_ROUNDING = 1
+"""By so much a score may differ from row and noise: honest noise of the encryption can move a tie (PROTOCOL 5.4)."""
+
 FALSE_ALARM = 1e-4
 """The chance, at most, that one honest audit fails by its mean deviations."""
 
@@ -57,6 +60,9 @@ class OpenedRow:
     scores: tuple[int, ...]
     """The decrypted scores, one a query."""
 
+    noise: tuple[int, ...]
+    """What the committed noise adds to each score, in its unit (PROTOCOL 4.6)."""
+
     unit: str = "record"
     """What it is called in an error: a record or a group."""
 
@@ -72,22 +78,26 @@ class AuditReport:
     """Entries of all committed rows that are not the recomputed ones, all within tolerance."""
 
     largest_score_deviations: tuple[int, ...]
-    """The largest `|score - <recomputed row, query>|`, one a query."""
+    """The largest `|score - noise - <recomputed row, query>|`, one a query."""
 
     mean_deviations: tuple[float, ...]
-    """The mean of `score - <recomputed row, query>` over the rows, one a query."""
+    """The mean of `score - noise - <recomputed row, query>` over the rows, one a query."""
 
     mean_bounds: tuple[float, ...]
     """`mean_bound` of each query."""
 
 
-def check_scores(opened: Sequence[OpenedRow], queries: Sequence[Sequence[int]], tolerance: int) -> AuditReport:
+def check_scores(
+    opened: Sequence[OpenedRow], queries: Sequence[Sequence[int]], tolerance: int, modulus: int
+) -> AuditReport:
     """Accept or refuse the opened rows and their scores (PROTOCOL 5.4).
 
-    `queries` are the integer queries of the request, each `k` long; `tolerance` is how far an entry may lie off. For
-    each record every entry of the committed row, if that was opened, lies within `tolerance` of the recomputed one, and
-    every score within `tolerance * ||query||_1` of the recomputed row's; over all records the mean deviation of every
-    query stays within `mean_bound`, so that a seller cannot lean on the tolerance.
+    `queries` are the integer queries of the request, each `k` long; `tolerance` is how far an entry may lie off; scores
+    are integers modulo `modulus`. For each record every entry of the committed row, if that was opened, lies within
+    `tolerance` of the recomputed one. The score, less its noise, is that of the committed row to within
+    `SCORE_ROUNDING`, and within `tolerance * ||query||_1` more of the recomputed row's. Over all records the mean
+    deviation from the recomputed rows stays within `mean_bound` for every query, so that a seller cannot lean on the
+    tolerance of the entries: noise has no part in it.
 
     Raises `NoOpenings` without rows, `ShapeMismatch` where sizes disagree, `RowsDisagree`, `ScoresDisagree`.
     """
@@ -96,10 +106,10 @@ def check_scores(opened: Sequence[OpenedRow], queries: Sequence[Sequence[int]], 
     differing = sum(_check_row(row, queries, tolerance) for row in opened)
     largest, means, bounds = [], [], []
     for number, query in enumerate(queries):
-        deviations = [_deviation(row, number, query, tolerance) for row in opened]
+        deviations = [_deviation(row, number, query, tolerance, modulus) for row in opened]
         mean = Fraction(sum(deviations), len(opened))
         bound = mean_bound(query, len(opened), len(queries))
-        if abs(mean) > bound:
+        if abs(mean) > bound + SCORE_ROUNDING:
             raise ScoresDisagree(
                 f"The scores of query {number} lean to one side",
                 expected=f"a mean deviation within {bound:.1f}",
@@ -143,7 +153,7 @@ def check_duplicates(records: Mapping[RecordIndex, bytes]) -> None:
 def _check_row(row: OpenedRow, queries: Sequence[Sequence[int]], tolerance: int) -> int:
     committed_row = row.recomputed if row.committed is None else row.committed
     sizes = {len(committed_row), len(row.recomputed), *map(len, queries)}
-    if len(sizes) != 1 or len(row.scores) != len(queries):
+    if len(sizes) != 1 or not len(row.scores) == len(row.noise) == len(queries):
         raise ShapeMismatch(
             f"The opened row of {row.unit} {row.record} does not fit the queries",
             expected=f"{len(queries)} scores, and entries as many as a query's",
@@ -161,14 +171,29 @@ def _check_row(row: OpenedRow, queries: Sequence[Sequence[int]], tolerance: int)
     return differing
 
 
-def _deviation(row: OpenedRow, number: int, query: Sequence[int], tolerance: int) -> int:
-    expected = sum(entry * q for entry, q in zip(row.recomputed, query, strict=True))
-    deviation = row.scores[number] - expected
-    bound = tolerance * sum(abs(q) for q in query)
+def _deviation(row: OpenedRow, number: int, query: Sequence[int], tolerance: int, modulus: int) -> int:
+    found = row.scores[number] - row.noise[number]
+    if row.committed is not None:
+        _check_deviation(row, number, _centred(found - _product(row.committed, query), modulus), SCORE_ROUNDING)
+    deviation = _centred(found - _product(row.recomputed, query), modulus)
+    _check_deviation(row, number, deviation, SCORE_ROUNDING + tolerance * sum(abs(q) for q in query))
+    return deviation
+
+
+def _check_deviation(row: OpenedRow, number: int, deviation: int, bound: int) -> None:
     if abs(deviation) > bound:
         raise ScoresDisagree(
-            f"The score of {row.unit} {row.record} for query {number} is not its row's",
-            expected=f"{expected} within {bound}",
+            f"{row.unit.capitalize()} {row.record}, query {number}: the reported score does not match the recomputed "
+            "one, noise included",
+            expected=f"{row.scores[number] - deviation} within {bound}",
             found=row.scores[number],
         )
-    return deviation
+
+
+def _product(row: Sequence[int], query: Sequence[int]) -> int:
+    return sum(entry * q for entry, q in zip(row, query, strict=True))
+
+
+def _centred(number: int, modulus: int) -> int:
+    """The residue of least size."""
+    return (number + modulus // 2) % modulus - modulus // 2

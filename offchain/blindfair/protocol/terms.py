@@ -1,4 +1,4 @@
-"""A seller's terms in its manifest (PROTOCOL 2): money, and how much may be learnt of the data before paying.
+"""A seller's terms in its manifest (PROTOCOL 2): money, and how many bits of the data buyers may learn, free or paid.
 
 Not here: keeping count of what was used up, which is the seller's agent's task.
 """
@@ -17,8 +17,11 @@ DISCLOSURE_NAME_LIMIT = 64
 PER_RECORD = "per-record"
 """The usual disclosure policy: a score for each record. What others there are is in `disclosure_policy`."""
 
-PRECISION_LIMIT = 32
-"""Bits of a score, at most (SCORING requirement 4)."""
+EVALUATION_LIMIT = 512
+"""Bits that one evaluation tells of a record, at most: 16 queries of 32 bits."""
+
+FEE_LIMIT = 2**128 - 1
+"""An evaluation fee is the price of an order, and the contract's prices have 128 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,22 @@ class Terms:
     reserve_price: Wei
     """The least price of one record, in the token's smallest unit."""
 
-    precision_bits: int
-    """`b`, 1 to 32: the most bits that one score discloses, on average over a block."""
+    record_bits: int
+    """Bits that one record holds, as the seller measured, rounded down; from 1."""
 
-    evaluations: int
-    """Evaluations that the listing may answer in all, from 1."""
+    bits_per_record: int
+    """The most bits that one evaluation tells of a record, 1 to 512: all its queries and the row's exponent together.
+    Where records are scored in groups, of a group."""
+
+    free_bits: int
+    """Bits, in the whole listing, that all unnamed buyers together may learn free of charge, from 0."""
+
+    evaluation_fee: Wei
+    """The fee of an evaluation that is not free and tells `bits_per_record` bits of every record, in the token's
+    smallest unit, 0 to 2^128 - 1. One of fewer bits costs in proportion: see `fee`."""
 
     disclosed_bits: int
-    """Bits that all evaluations together may disclose, from 1."""
+    """Bits, in the whole listing, that all evaluations together may disclose, free and paid, from 1."""
 
     opened_records: int
     """Records that all audits together may open."""
@@ -56,20 +67,38 @@ class Terms:
         _check_names("tokens", self.tokens, TOKEN_LIMIT, 42)
         _check_names("disclosure policies", self.disclosures, DISCLOSURE_LIMIT, DISCLOSURE_NAME_LIMIT)
         _check_range("reserve price", self.reserve_price, 0, UINT256_MAX)
-        _check_range("precision in bits", self.precision_bits, 1, PRECISION_LIMIT)
-        _check_range("number of evaluations", self.evaluations, 1, SAFE_INTEGER)
+        _check_range("number of bits that a record holds", self.record_bits, 1, SAFE_INTEGER)
+        _check_range("number of bits per record", self.bits_per_record, 1, EVALUATION_LIMIT)
+        _check_range("number of free bits", self.free_bits, 0, SAFE_INTEGER)
+        _check_range("evaluation fee", self.evaluation_fee, 0, FEE_LIMIT)
         _check_range("number of disclosed bits", self.disclosed_bits, 1, SAFE_INTEGER)
         _check_range("number of opened records", self.opened_records, 0, SAFE_INTEGER)
         if not (math.isfinite(self.opened_share) and 0 <= self.opened_share <= 1):
             raise InvalidListing("The opened share is no share", expected="0 ... 1", found=self.opened_share)
+
+    def fee(self, score_bits: int, records: int) -> Wei:
+        """Return what an evaluation costs whose scores and exponents have `score_bits` bits in all.
+
+        `ceil(evaluation_fee * score_bits / (bits_per_record * records))`, in the token's smallest unit; `records` are
+        those of the listing. An evaluation is free as a whole or paid as a whole: what is left of the free bits never
+        lowers a fee, because it would tell one buyer what others have asked.
+
+            >>> terms.bits_per_record, terms.evaluation_fee
+            (4, 1000)
+            >>> terms.fee(score_bits=2 * 100, records=100)
+            500
+        """
+        return Wei(-(-self.evaluation_fee * score_bits // (self.bits_per_record * records)))
 
     def to_document(self) -> Document:
         """The terms as a part of the manifest."""
         return {
             "tokens": list(self.tokens),
             "reserve_price": amount_text(self.reserve_price),
-            "precision_bits": self.precision_bits,
-            "evaluations": self.evaluations,
+            "record_bits": self.record_bits,
+            "bits_per_record": self.bits_per_record,
+            "free_bits": self.free_bits,
+            "evaluation_fee": amount_text(self.evaluation_fee),
             "disclosed_bits": self.disclosed_bits,
             "opened_records": self.opened_records,
             "opened_share": self.opened_share,
@@ -82,8 +111,10 @@ class Terms:
         terms = cls(
             tokens=tuple(fields.addresses("tokens", TOKEN_LIMIT)),
             reserve_price=Wei(fields.amount("reserve_price")),
-            precision_bits=fields.integer("precision_bits", 0, SAFE_INTEGER),
-            evaluations=fields.integer("evaluations", 0, SAFE_INTEGER),
+            record_bits=fields.integer("record_bits", 0, SAFE_INTEGER),
+            bits_per_record=fields.integer("bits_per_record", 0, SAFE_INTEGER),
+            free_bits=fields.integer("free_bits", 0, SAFE_INTEGER),
+            evaluation_fee=Wei(fields.amount("evaluation_fee")),
             disclosed_bits=fields.integer("disclosed_bits", 0, SAFE_INTEGER),
             opened_records=fields.integer("opened_records", 0, SAFE_INTEGER),
             opened_share=fields.number("opened_share"),

@@ -72,7 +72,7 @@ def opened_purchase(
     def tell_estimate(manifest: Manifest) -> None:
         units = Units.named(options.disclosure, manifest.record_count)
         queries = QUERIES if units.size == 1 else 1
-        chosen = plan(manifest.terms.precision_bits, units.count, width, queries, options.bandwidth)
+        chosen = plan(units.count, width, queries, options.bandwidth)
         show_estimate(screen.lines, units, width, chosen)
 
     valuer = ListingValuer(own, tables, options, tell_estimate)

@@ -76,7 +76,7 @@ def show_found(
         lines.item(
             "",
             f"at least {_reserve(manifest, monies)} a record, "
-            f"{manifest.terms.precision_bits} bits a score, {manifest.terms.evaluations} evaluations in all, "
+            f"{manifest.terms.bits_per_record} of the {manifest.terms.record_bits} bits of a record an evaluation, "
             f"disclosure {' or '.join(manifest.terms.disclosures)}",
         )
         lines.item("", f"licence: {manifest.licence}; consent: {manifest.consent}", style="dim")

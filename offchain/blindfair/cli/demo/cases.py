@@ -32,8 +32,10 @@ from blindfair.protocol.manifest import Terms
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import ETHER, TransactionHash, Wei
 from blindfair.protocol.records import RecordEncoding, encode_row
+from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 
 EVALUATIONS = 4
+RECORD_BITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,10 @@ def stock_of(job: Prepared) -> Stock:
         terms=Terms(
             tokens=(ETHER,),
             reserve_price=Wei(PRICE_PER_RECORD // 10),
-            precision_bits=PRECISION_BITS,
-            evaluations=EVALUATIONS,
+            record_bits=RECORD_BITS,
+            bits_per_record=QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT,
+            free_bits=EVALUATIONS * bits + AUDIT_ROWS * RECORD_BITS,
+            evaluation_fee=Wei(0),
             disclosed_bits=EVALUATIONS * bits,
             opened_records=max(AUDIT_ROWS, len(records) // 10),
             opened_share=OPENED_SHARE,

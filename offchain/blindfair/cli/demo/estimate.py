@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindfair.blind.plan import plan
-from blindfair.cli.usual import PRECISION_BITS, QUERIES
+from blindfair.cli.usual import QUERIES
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.scenario import Scenario
@@ -37,7 +37,7 @@ def estimate_demo(
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
     offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)
     dimension = learner.dimension(schema, len(own[0]))
-    blind = plan(PRECISION_BITS, len(scenario.offer), dimension, QUERIES).estimate
+    blind = plan(len(scenario.offer), dimension, QUERIES).estimate
     seconds = 0.0
     for share in shares:
         bought = round(share * len(scenario.offer))

@@ -13,7 +13,7 @@ from blindfair.blind.reply import EncryptedScores
 from blindfair.protocol.chunks import SALT_SIZE
 from blindfair.protocol.delivery import Delivery, encrypt_delivery
 from blindfair.protocol.messages import Request
-from blindfair.protocol.quantities import DeliveryKey, RecordIndex
+from blindfair.protocol.quantities import DeliveryKey, Digest, RecordIndex
 from blindfair.protocol.selection import selected_chunks
 
 
@@ -40,7 +40,7 @@ class InflatingSeller(Seller):
     worthless: tuple[int, ...] = ()
     """Records that it knows to be bad; set before the first step."""
 
-    def _scores(self, request: Request, rows: NDArray[np.int16]) -> bytes:
+    def _scores(self, digest: Digest, request: Request, rows: NDArray[np.int16]) -> bytes:
         parameters = parameter_set(request.parameters)
         typical = float(np.sqrt((rows.astype(np.float64) ** 2).mean()))
         largest_query_norm = parameters.plain_modulus / 2 / 2047
@@ -48,7 +48,7 @@ class InflatingSeller(Seller):
         added = np.zeros(len(rows), dtype=np.int64)
         for record in self.worthless:
             added[record] = int(step * (0.5 + secrets.randbelow(1000) / 500))
-        return add_to_reply(parameters, super()._scores(request, rows), added, request.queries)
+        return add_to_reply(parameters, super()._scores(digest, request, rows), added, request.queries)
 
 
 def add_to_reply(parameters: ParameterSet, reply: bytes, added: NDArray[np.int64], queries: int = 1) -> bytes:

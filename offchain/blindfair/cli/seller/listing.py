@@ -14,12 +14,14 @@ from blindfair.influence.table import Table, read_table
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.manifest import Terms
-from blindfair.protocol.quantities import Seconds
+from blindfair.protocol.quantities import Seconds, Wei
 from blindfair.protocol.records import RecordEncoding, encode_row
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 
 RECORDS = "records.csv"
 """The copy of the table in the seller's directory."""
+
+RECORD_BITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,10 @@ class ListingOptions:
             terms=Terms(
                 tokens=(self.prices.token,),
                 reserve_price=self.prices.parse(self.price_per_record, "--price-per-record"),
-                precision_bits=PRECISION_BITS,
-                evaluations=self.evaluations,
+                record_bits=RECORD_BITS,
+                bits_per_record=QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT,
+                free_bits=self.evaluations * bits + self.openable(len(records)) * RECORD_BITS,
+                evaluation_fee=Wei(0),
                 disclosed_bits=self.evaluations * bits,
                 opened_records=self.openable(len(records)),
                 opened_share=self.opened_share,

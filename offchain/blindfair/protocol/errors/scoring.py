@@ -36,7 +36,7 @@ class ShapeMismatch(ScoringError):
 
 
 class BudgetExhausted(ScoringError):
-    """The listing's budget of evaluations, bits or opened records is used up (PROTOCOL 2, 4)."""
+    """The listing's budget of bits or of opened records is used up (PROTOCOL 2, 4)."""
 
     exit_code = 65
 

@@ -17,6 +17,9 @@ DIMENSION_LIMIT = 4096
 QUERY_LIMIT = 16
 """Queries in one request (SCORING: 1 ... 16)."""
 
+SCORE_BITS_LIMIT = 32
+"""Bits of a score that a query may ask for, at which it is exact (SCORING requirement 4)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -25,8 +28,9 @@ class Request:
     `model_config` holds all preprocessing; `weights` are safetensors; `fidelity` is set when the scoring model stands
     in for another. `basis` holds the matrices of `projection` as safetensors, or nothing. `row_scale` multiplies a
     projected gradient before it is rounded and clipped to +-`clip`; with `exponent_bits` the seller divides each row by
-    a power of two of so many bits first, and discloses it. `query` is the blind room's encrypted query of `queries` x
-    `dimension` integers under the set `parameters`.
+    a power of two of so many bits first, and discloses it. `bits` is what each query asks for of a record, 1 ... 32
+    (PROTOCOL 4.6). `query` is the blind room's encrypted query of `queries` x `dimension` integers under the set
+    `parameters`.
     """
 
     TYPE: ClassVar[str] = "request"
@@ -43,7 +47,7 @@ class Request:
     fidelity: float | None
     projection: Document
     dimension: int
-    queries: int
+    bits: tuple[int, ...]
     row_scale: float
     exponent_bits: int
     parameters: str
@@ -55,9 +59,15 @@ class Request:
     basis: bytes
     query: bytes
 
+    @property
+    def queries(self) -> int:
+        """How many queries there are."""
+        return len(self.bits)
+
     def to_body(self) -> Document:
         """The document's body."""
         return {
+            "bits": list(self.bits),
             "buyer": self.buyer,
             "buyer_commitment": hex_text(self.buyer_commitment),
             "buyer_hpke": hex_text(self.buyer_hpke),
@@ -76,7 +86,6 @@ class Request:
             "parameters": self.parameters,
             "pricing": self.pricing,
             "projection": self.projection,
-            "queries": self.queries,
             "row_scale": self.row_scale,
         }
 
@@ -108,7 +117,7 @@ class Request:
             fidelity=fields.optional_number("fidelity"),
             projection=fields.document("projection"),
             dimension=fields.integer("dimension", 1, DIMENSION_LIMIT),
-            queries=fields.integer("queries", 1, QUERY_LIMIT),
+            bits=_bits(fields),
             row_scale=scale,
             exponent_bits=fields.integer("exponent_bits", 0, EXPONENT_BITS_LIMIT),
             parameters=fields.text("parameters", 64),
@@ -174,3 +183,10 @@ class Reply:
         )
         fields.done()
         return message
+
+
+def _bits(fields: Fields) -> tuple[int, ...]:
+    bits = fields.integers("bits", 1, SCORE_BITS_LIMIT, QUERY_LIMIT)
+    if not bits:
+        raise MalformedMessage("The request has no query", expected=f"1 ... {QUERY_LIMIT}", found=0)
+    return tuple(bits)
