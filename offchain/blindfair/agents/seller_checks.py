@@ -34,6 +34,7 @@ from blindfair.protocol.messages import Agreement, Delivery, Request, Selection
 from blindfair.protocol.parts import Part
 from blindfair.protocol.quantities import RecordIndex, Timestamp
 from blindfair.protocol.sealing import check_sealing_key, sealed_size
+from blindfair.protocol.terms import Terms
 from blindfair.protocol.units import Units
 
 BLOCK = 8192
@@ -157,6 +158,23 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
             "The scores would fit in no message", expected=f"<= {MESSAGE_LIMIT:,} B", found=f"{size:,} B",
             hint="ask fewer queries",
         )  # fmt: skip
+
+
+def check_bits(bits: int, terms: Terms) -> None:
+    """Check that an evaluation tells no more of a record than the listing allows (PROTOCOL 2).
+
+    `bits` are those of all queries of the request and of its row exponent together; of a group where groups are scored.
+    Raises FieldMismatch.
+
+        >>> check_bits(3 + 1, terms)
+    """
+    if bits > terms.bits_per_record:
+        raise FieldMismatch(
+            "The request asks for more bits of a record than the listing tells",
+            expected=f"<= {terms.bits_per_record}",
+            found=bits,
+            hint="ask fewer queries, or fewer bits of each",
+        )
 
 
 def _check_query(request: Request) -> None:

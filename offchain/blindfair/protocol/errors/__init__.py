@@ -62,6 +62,7 @@ from blindfair.protocol.errors.message import (
 )
 from blindfair.protocol.errors.scoring import (
     BudgetExhausted,
+    FeeRequired,
     MalformedCiphertext,
     QueryOutOfBounds,
     ScoringError,
@@ -107,6 +108,7 @@ __all__ = [
     "EvaluationDiffers",
     "Expired",
     "FaultProven",
+    "FeeRequired",
     "FieldMismatch",
     "FileChanged",
     "FileMissing",
