@@ -13,7 +13,6 @@ from blindfair.pricing.information import check_record_bits, entropy, measure_by
 from blindfair.protocol.errors import InvalidListing
 from blindfair.protocol.records import Cell, Row
 
-
 RANDOM = random.Random(12)
 
 
