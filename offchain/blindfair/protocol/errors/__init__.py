@@ -49,6 +49,7 @@ from blindfair.protocol.errors.input import (
 )
 from blindfair.protocol.errors.message import (
     BadSignature,
+    ColumnNotScored,
     Expired,
     FieldMismatch,
     MalformedMessage,
@@ -101,6 +102,7 @@ __all__ = [
     "BlindfairError",
     "BudgetExhausted",
     "CannotWrite",
+    "ColumnNotScored",
     "CommitmentError",
     "CommittedGarbage",
     "ContractReverted",
