@@ -85,9 +85,9 @@ def test_scores_are_exact_bounded_and_in_order(demo: Demo) -> None:
     assert scores["hiding_bits"] >= 40
     assert scores["loss"]["records"] > 80 and scores["loss"]["projected_spearman"] == pytest.approx(1)
     assert 0.999 < scores["loss"]["rounded_spearman"] <= 1
-    assert scores["records"] == 578
+    assert scores["records"] == 550
     assert scores["seller_us_per_record"] > 0
-    assert scores["upload_bytes"] > scores["download_bytes"] > 578 * 4
+    assert scores["upload_bytes"] > scores["download_bytes"] > 550 * 4
 
 
 def test_the_audit_says_what_it_catches(demo: Demo) -> None:
@@ -138,7 +138,7 @@ def test_the_receipt_names_order_transactions_digests_and_disclosure(demo: Demo)
     assert {"listing_root", "manifest", "evaluation", "delivery_root", "key_commitment"} == set(receipt["digests"])
     assert all(re.fullmatch("0x[0-9a-f]{64}", digest) for digest in [receipt["order"], *receipt["digests"].values()])
     assert receipt["disclosed"]["records_opened_in_the_audit"] == demo.result["audit"]["rows"]
-    assert receipt["disclosed"]["total_bits"] == pytest.approx(2 * 578 * receipt["disclosed"]["bits_per_record"])
+    assert receipt["disclosed"]["total_bits"] == pytest.approx(2 * 550 * receipt["disclosed"]["bits_per_record"])
 
 
 def test_the_schema_is_the_one_that_the_buyer_sent(demo: Demo) -> None:

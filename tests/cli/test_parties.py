@@ -180,7 +180,10 @@ def test_an_empty_account_commits_nothing_and_can_go_on_later(home: Home) -> Non
         ({"price_per_record": "cheap"}, InvalidOption),
         ({"bond_share": 2}, InvalidOption),
         ({"reveal_window": 0}, InvalidOption),
-        ({"evaluations": 0}, InvalidListing),
+        ({"bits": 9}, InvalidOption),
+        ({"evaluation_fee": "0.000001"}, InvalidOption),
+        ({"disclosed_share": 0.31}, InvalidOption),
+        ({"never_score": "nonsense"}, InvalidOption),
         ({"disclosure": "per-group-1"}, InvalidOption),
         ({"opened_share": 1.5}, InvalidListing),
         ({"licence": ""}, InvalidListing),
@@ -263,7 +266,7 @@ def test_listing_again_goes_on_and_pays_nothing(listed: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"price_per_record": "0.002"}, {"licence": "none"}, {"evaluations": 9}, {"leave_out": "mean area"}]
+    "changes", [{"price_per_record": "0.002"}, {"licence": "none"}, {"bits": 3}, {"leave_out": "mean area"}]
 )
 def test_other_options_than_it_was_begun_with(changes: dict[str, object], listed: Home) -> None:
     listed.seller(**changes).failed(InvalidOption, "begun with other options")
