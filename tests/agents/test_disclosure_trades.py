@@ -397,11 +397,28 @@ def test_groups_of_which_one_holds_the_others_are(policies: tuple[str, ...]) -> 
     assert stock(disclosures=policies).terms.disclosures == policies
 
 
-def test_copies_are_not_put_into_groups() -> None:
-    copies = (*RECORDS[:10], RECORDS[3])
-    assert stock(copies).records == copies
-    with pytest.raises(InvalidListing, match="copies"):
-        stock(copies, disclosures=("per-record", "per-group-3"))
+@pytest.mark.parametrize("policies", [("per-record",), ("per-record", "per-group-3"), ("total",)])
+def test_copies_are_not_listed_whatever_is_scored(policies: tuple[str, ...]) -> None:
+    assert stock(RECORDS[:12], disclosures=policies).records == RECORDS[:12]
+    with pytest.raises(InvalidListing, match="exact copies") as refused:
+        stock((*RECORDS[:11], RECORDS[3]), disclosures=policies)
+    assert (refused.value.expected, refused.value.found) == (
+        "12 different records", "11; copies, counted from 0: 11 of 3",
+    )  # fmt: skip
+    assert "--without-copies" in refused.value.hint
+
+
+@pytest.mark.parametrize("records", [RECORDS[:1], RECORDS[:1] * 12], ids=["one record", "equal records"])
+def test_one_record_is_not_listed_alone_or_many_times(records: tuple[bytes, ...]) -> None:
+    with pytest.raises(InvalidListing, match="needs different records") as refused:
+        stock(records)
+    assert refused.value.found == f"1 in {len(records)} records"
+
+
+def test_records_that_hold_fewer_than_eight_bits_are_not_listed() -> None:
+    assert stock(record_bits=8).terms.record_bits == 8
+    with pytest.raises(InvalidListing, match="hold too little"):
+        stock(record_bits=7)
 
 
 @pytest.mark.parametrize(("size", "near"), [(7, "6 or 8"), (17, "16 or 18"), (119, "118 or 120")])

@@ -20,6 +20,7 @@ from trade import (
     HandValuer,
     Parties,
     World,
+    any_stock,
     make_parties,
     offered_records,
     stock,
@@ -311,7 +312,7 @@ def test_a_seller_that_failed_an_audit_is_not_asked_again(at: Callable[[str], Wo
 
 def test_equal_records_in_a_selection_fail_the_audit(world: World) -> None:
     records = offered_records()
-    goods = stock((*records[:-1], records[3]), opened_share=1.0)
+    goods = any_stock((*records[:-1], records[3]), opened_share=1.0)
     valuer = HandValuer(records=(*SELECTED[:-1], RecordIndex(len(records) - 1)))
     policy = replace(BUYER_POLICY, audit_rows=len(SELECTED))
     parties = make_parties(world, goods=goods, valuer=valuer, buyer_policy=policy)

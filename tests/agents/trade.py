@@ -6,7 +6,7 @@ blocks. Prices are given by hand, so that every test can say them to the wei.
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -85,7 +85,7 @@ TERMS = Terms(
     reserve_price=RESERVE,
     record_bits=200,
     bits_per_record=36,
-    free_bits=3 * (32 * OFFERED + 20) + 3 * AUDITED * 200,
+    free_bits=3 * (32 * OFFERED + 20) + OFFERED * 200,
     evaluation_fee=Wei(36 * OFFERED * RESERVE // 200),
     disclosed_bits=3 * (3 * OFFERED + 20),
     opened_records=3 * AUDITED,
@@ -107,6 +107,21 @@ def stock(records: Sequence[bytes] | None = None, **terms: Any) -> Stock:
         records=offered_records() if records is None else records,
         terms=replace(TERMS, **terms),
     )
+
+
+class AnyStock(Stock):
+    """Lists whatever there is, as a seller with a program of its own may."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Refuses nothing."""
+
+
+def any_stock(records: Sequence[bytes], **terms: Any) -> AnyStock:
+    """The usual listing of records that a `Stock` would refuse."""
+    usual = stock(**terms)
+    return AnyStock(**{each.name: getattr(usual, each.name) for each in fields(usual)} | {"records": records})
 
 
 UNIFORM = UniformPricing(PER_RECORD, RESERVE)
