@@ -141,5 +141,5 @@ def test_keys_for_the_mask_have_no_place() -> None:
     assert len(encrypted.zeros) == EXPANDED.mask_columns
     with pytest.raises(MalformedCiphertext, match="length"):
         EncryptedQueries.from_bytes(
-            EncryptedQueries(EXPANDED, 1, K, fewer, encrypted.keys, encrypted.ciphertexts).to_bytes()
+            EncryptedQueries(EXPANDED, (32,), K, fewer, encrypted.keys, encrypted.ciphertexts).to_bytes()
         )

@@ -21,6 +21,7 @@ from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT, EXPANDED, ParameterSet
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.reply import EncryptedScores
+from blindfair.blind.seal import Words
 
 N = DEFAULT.ring_degree
 Q, SMALL_Q, T = DEFAULT.ciphertext_modulus, DEFAULT.reply_modulus, DEFAULT.plain_modulus
@@ -37,9 +38,9 @@ def random_rows(n: int, k: int, seed: int = 0) -> NDArray[np.int16]:
     return np.random.default_rng(seed).integers(-2047, 2048, (n, k)).astype(np.int16)
 
 
-def stated_bits(queries: int = 1) -> float:
-    """Per record."""
-    return Disclosure.of(DEFAULT, records=1, queries=queries).total_bits
+def stated_bits(bits: int = 32) -> float:
+    """Per record, for one query of so many."""
+    return Disclosure.of(DEFAULT, records=1, bits=[bits]).total_bits
 
 
 def no_drowning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,9 +51,9 @@ def no_drowning(monkeypatch: pytest.MonkeyPatch) -> None:
 def drowning_of_scores_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Coefficients that are not scores get no noise."""
 
-    def noise(_: object, bound: int, scores: int, stream: hiding.NoiseStream) -> NDArray[np.uint64]:
+    def noise(_: object, width: int, draws: Words, stream: hiding.NoiseStream) -> Words:
         residues = np.zeros((2, N), dtype=np.uint64)
-        residues[:, :scores] = hiding.symmetric_residues(DEFAULT.data_primes, bound, scores, stream)
+        residues[:, : draws.shape[1]] = hiding.symmetric_residues(DEFAULT.data_primes, width, draws)
         return residues
 
     monkeypatch.setattr(hiding, "drowning_noise", noise)
@@ -125,7 +126,7 @@ def test_basis_vectors_as_separate_queries_are_counted(parameters: ParameterSet)
     encrypted, secret = encrypt_queries(parameters, np.eye(4, dtype=np.int64))
     reply = evaluate(encode_rows(parameters, rows), encrypted.to_bytes())
     np.testing.assert_array_equal(decrypt_reply(parameters, secret, reply, 300, 4).T, rows)
-    assert rows.size * ENTRY_BITS <= Disclosure.of(parameters, records=300, queries=4).total_bits
+    assert rows.size * ENTRY_BITS <= Disclosure.of(parameters, records=300, bits=[32] * 4).total_bits
 
 
 # --- polynomials that are not constants ---------------------------------------------------------------------------
