@@ -186,7 +186,7 @@ def test_a_lost_machine_costs_only_its_blocks(two: Two) -> None:
         two.cluster.remove_node(lost, allow_graceful=False)
 
     with two.workers(), in_the_middle(folder, raylet, lose) as finished:
-        assert finish_by_workers(places, two.query) == two.expected
+        assert finish_by_workers(places, two.query, draws=DRAWS) == two.expected
     two.second = two.node()
     after = inodes(folder)
     assert {name: after[name] for name in finished} == finished, "finished blocks were done again"
