@@ -44,7 +44,7 @@ class Terms:
     """`b`, 1 to 32: the most bits that one score discloses, on average over a block."""
 
     record_bits: int
-    """Bits that one record holds, as the seller measured, rounded down; from 1."""
+    """Bits that one record holds in the columns that models may read, as the seller measured, rounded down; from 1."""
 
     bits_per_record: int
     """The most bits that one evaluation tells of a record, 1 to 512: all its queries and the row's exponent together.
