@@ -56,7 +56,8 @@ def ask(
     over this `line`, one of `BANDWIDTH` if None.
 
     Raises FieldMismatch where the listing does not offer the question's disclosure policy or tells fewer bits of a
-    record, InvalidListing where the policy is none, UnknownParameters, ShapeMismatch and QueryOutOfBounds as `plan` and `encrypt_queries`.
+    record, InvalidListing where the policy is none, UnknownParameters, ShapeMismatch and QueryOutOfBounds as `plan`,
+    `check_query` and `encrypt_queries`.
     """
     if question.disclosure not in manifest.terms.disclosures:
         raise FieldMismatch(
