@@ -1,4 +1,4 @@
-"""Draws of the noise of scores, and what a score is with them. Shared by the tests of this room."""
+"""Draws of the noise of scores, and what a score is with them. Shared by the tests of blind scoring."""
 
 from __future__ import annotations
 
