@@ -1,4 +1,4 @@
-"""Many counterparties against one listing: accounts are free to make, the listing's budgets are what bounds them."""
+"""Many counterparties against one listing: accounts are free to make, the listing's budgets of bits bound them."""
 
 import math
 import secrets
@@ -9,21 +9,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_hostile_buyer import taken_out
-from trade import TERMS, World, make_parties
+from trade import AUDITED, OFFERED, RESERVE, SELLER_POLICY, TERMS, World, make_buyer, make_parties, stock
 
 from blindfair.agents.journal import Journal
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS, BudgetLedger, spent_budget
+from blindfair.agents.ledger import CLIPPED_SHARE_BITS, BudgetLedger, spent_budget, spent_free_bits
+from blindfair.agents.seller_checks import check_bits
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
-from blindfair.protocol.errors import BudgetExhausted
+from blindfair.protocol.errors import BudgetExhausted, FeeRequired, FieldMismatch
 from blindfair.protocol.messages import Request
-from blindfair.protocol.quantities import Address, Digest
+from blindfair.protocol.quantities import Address, Digest, Wei
 
-SCORE_BITS = 32 * 5
+RECORDS = 5
+SCORE_BITS = 32 * RECORDS
 """Of one evaluation, of five records."""
+
+EVALUATION_BITS = SCORE_BITS + CLIPPED_SHARE_BITS
+MUCH = 10**9
 
 
 @pytest.fixture
@@ -37,18 +42,19 @@ def test_any_number_of_counterparties_learn_what_the_budgets_allow_together(
     request_of: Request, tmp_path: Path
 ) -> None:
     """A hundred accounts, the same question each: seven get an evaluation. Restarting the seller gives no more."""
-    terms = replace(TERMS, disclosed_bits=7 * (SCORE_BITS + CLIPPED_SHARE_BITS) + 1)
+    terms = replace(TERMS, disclosed_bits=7 * EVALUATION_BITS + 1, free_bits=0)
     answered = 0
     for _ in range(100):
         journal = Journal(tmp_path / "seller" / "journal")
         asked = replace(request_of, buyer=Address("0x" + secrets.token_hex(20)))
         try:
-            BudgetLedger(journal, terms).spend_evaluation(asked, Digest(secrets.token_bytes(32)), SCORE_BITS)
+            ledger = BudgetLedger(journal, terms, RECORDS)
+            ledger.spend_evaluation(asked, Digest(secrets.token_bytes(32)), SCORE_BITS, paid=True)
             answered += 1
         except BudgetExhausted:
             pass
         done, disclosed, _ = spent_budget(journal)
-        assert (done, disclosed) == (answered, answered * (SCORE_BITS + CLIPPED_SHARE_BITS))
+        assert (done, disclosed) == (answered, answered * EVALUATION_BITS)
         journal.close()
     assert answered == 7
 
@@ -60,17 +66,138 @@ def test_basis_vectors_by_several_accounts_read_as_many_columns_as_the_budget_pa
     """Each of four accounts asks for one column of the rows, all of which come out exactly: 12 bits a record each, paid
     with 32. A budget for four evaluations gives the whole row away, 48 bits; one for two gives half of it."""
     rows = np.random.default_rng(4).integers(-2047, 2048, (5, 4)).astype(np.int16)
-    paid = Disclosure.of(DEFAULT, records=5, queries=1).total_bits
-    terms = replace(TERMS, disclosed_bits=budget * (SCORE_BITS + CLIPPED_SHARE_BITS))
-    ledger = BudgetLedger(Journal(tmp_path / "journal"), terms)
+    told = Disclosure.of(DEFAULT, records=5, queries=1).total_bits
+    terms = replace(TERMS, disclosed_bits=budget * EVALUATION_BITS)
+    ledger = BudgetLedger(Journal(tmp_path / "journal"), terms, RECORDS)
     encoded, read = encode_rows(DEFAULT, rows), []
     for basis in np.eye(4, dtype=np.int64):
         encrypted, secret = encrypt_queries(DEFAULT, basis[None])
         asked = replace(request_of, buyer=Address("0x" + secrets.token_hex(20)))
         try:
-            ledger.spend_evaluation(asked, Digest(secrets.token_bytes(32)), math.ceil(paid))
+            ledger.spend_evaluation(asked, Digest(secrets.token_bytes(32)), math.ceil(told), paid=True)
         except BudgetExhausted:
             continue
         read.append(decrypt_reply(DEFAULT, secret, evaluate(encoded, encrypted.to_bytes()), 5, 1)[0])
     assert len(read) == columns
     np.testing.assert_array_equal(np.array(read).T, rows[:, :columns])
+
+
+def asked_by(request: Request, number: int) -> tuple[Request, Digest]:
+    """The same question by account `number`."""
+    return replace(request, buyer=Address(f"0x{number:040x}")), Digest(number.to_bytes(32, "big"))
+
+
+def test_accounts_together_get_the_free_bits_and_then_a_fee_is_asked(request_of: Request, tmp_path: Path) -> None:
+    """Three evaluations are free, by whatever accounts; the fourth account and all after it are told the fee."""
+    fee = Wei(1001)
+    terms = replace(
+        TERMS,
+        free_bits=4 * EVALUATION_BITS - 1,
+        disclosed_bits=MUCH,
+        record_bits=300,
+        bits_per_record=64,
+        evaluation_fee=fee,
+    )
+    ledger = BudgetLedger(Journal(tmp_path / "journal"), terms, RECORDS)
+    for number in range(3):
+        assert (ledger.is_free(SCORE_BITS), ledger.fee(SCORE_BITS)) == (True, 0)
+        ledger.spend_evaluation(*asked_by(request_of, number), SCORE_BITS, paid=False)
+    for number in range(3, 6):
+        # 32 of 64 bits a record: half the fee, rounded up.
+        assert (ledger.is_free(SCORE_BITS), ledger.fee(SCORE_BITS)) == (False, 501)
+        with pytest.raises(FeeRequired) as refused:
+            ledger.spend_evaluation(*asked_by(request_of, number), SCORE_BITS, paid=False)
+        assert refused.value.expected == f"a fee of 501 units of token {TERMS.tokens[0]}"
+    assert ledger.is_free(SCORE_BITS - 1)
+    assert (spent_budget(ledger.journal)[:2], spent_free_bits(ledger.journal)) == (
+        (3, 3 * EVALUATION_BITS),
+        3 * EVALUATION_BITS,
+    )
+    # An evaluation that was counted is not asked a fee when it comes again, as after a crash.
+    ledger.spend_evaluation(*asked_by(request_of, 0), SCORE_BITS, paid=False)
+    assert spent_budget(ledger.journal)[0] == 3
+
+
+def test_what_is_paid_spends_no_free_bits_and_both_spend_the_budget(request_of: Request, tmp_path: Path) -> None:
+    terms = replace(TERMS, free_bits=EVALUATION_BITS, disclosed_bits=3 * EVALUATION_BITS)
+    ledger = BudgetLedger(Journal(tmp_path / "journal"), terms, RECORDS)
+    for number in range(2):
+        ledger.spend_evaluation(*asked_by(request_of, number), SCORE_BITS, paid=True)
+    assert ledger.is_free(SCORE_BITS)
+    ledger.spend_evaluation(*asked_by(request_of, 2), SCORE_BITS, paid=False)
+    # The whole budget is spent: a fee would buy nothing, and none is asked.
+    for paid in (False, True):
+        with pytest.raises(BudgetExhausted, match="disclosed bits") as refused:
+            ledger.spend_evaluation(*asked_by(request_of, 3), SCORE_BITS, paid=paid)
+        assert (refused.value.expected, refused.value.found) == (3 * EVALUATION_BITS, 4 * EVALUATION_BITS)
+        assert refused.value.hint
+
+
+def test_a_seller_of_named_buyers_charges_nothing(request_of: Request, tmp_path: Path) -> None:
+    terms = replace(TERMS, free_bits=0, disclosed_bits=2 * EVALUATION_BITS)
+    ledger = BudgetLedger(Journal(tmp_path / "journal"), terms, RECORDS, charges=False)
+    for number in range(2):
+        assert (ledger.is_free(SCORE_BITS), ledger.fee(SCORE_BITS)) == (True, 0)
+        ledger.spend_evaluation(*asked_by(request_of, number), SCORE_BITS, paid=False)
+    assert spent_free_bits(ledger.journal) == 0
+    with pytest.raises(BudgetExhausted, match="disclosed bits"):
+        ledger.spend_evaluation(*asked_by(request_of, 2), SCORE_BITS, paid=False)
+    ledger.spend_openings(Digest(bytes(32)), AUDITED)
+
+
+def test_records_opened_free_spend_whole_records_of_the_free_bits(request_of: Request, tmp_path: Path) -> None:
+    """Two records that hold 100 bits each fit beside one evaluation, a third does not; the evaluation then fits no
+    more beside the two."""
+    terms = replace(TERMS, record_bits=100, free_bits=EVALUATION_BITS + 299, disclosed_bits=MUCH, opened_records=10**6)
+    ledger = BudgetLedger(Journal(tmp_path / "journal"), terms, RECORDS)
+    ledger.spend_evaluation(*asked_by(request_of, 0), SCORE_BITS, paid=False)
+    first, second = Digest(b"1" * 32), Digest(b"2" * 32)
+    with pytest.raises(BudgetExhausted, match="free bits"):
+        ledger.spend_openings(first, 3)
+    for _ in range(2):
+        ledger.spend_openings(first, 2)
+    with pytest.raises(BudgetExhausted, match="free bits"):
+        ledger.spend_openings(second, 1)
+    # A sample that is bought opens nothing, and is never refused for it.
+    ledger.spend_openings(second, 0)
+    assert ledger.is_free(79)
+    assert not ledger.is_free(80)
+
+
+@pytest.mark.parametrize(("bits", "allowed"), [(4, True), (5, False), (64, False)])
+def test_an_evaluation_tells_no_more_of_a_record_than_the_listing_states(bits: int, allowed: bool) -> None:
+    terms = replace(TERMS, bits_per_record=4)
+    if allowed:
+        check_bits(bits, terms)
+        return
+    with pytest.raises(FieldMismatch, match="more bits of a record") as refused:
+        check_bits(bits, terms)
+    assert (refused.value.expected, refused.value.found) == ("<= 4", bits)
+
+
+def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) -> None:
+    bits = 32 * OFFERED + CLIPPED_SHARE_BITS
+    terms = {"free_bits": bits + AUDITED * 200, "disclosed_bits": MUCH}
+    parties = make_parties(world, goods=stock(**terms))
+    other = make_buyer(world, parties.seller, "other")
+    world.run(*parties.both, other, until=lambda: None not in (parties.buyer.outcome, other.outcome))
+    [told] = [buyer.outcome for buyer in (parties.buyer, other) if buyer.outcome and buyer.outcome.final == "NoOrder"]
+    assert told.error == "Refused"
+    assert "FeeRequired" in told.reason
+    # 32 of the 36 bits that the fee is for.
+    fee = -(-(36 * OFFERED * RESERVE // 200) * 32 // 36)
+    assert f"a fee of {fee} units" in told.reason
+    assert spent_budget(parties.seller.journal)[:2] == (1, bits)
+
+
+def test_named_buyers_all_get_an_answer_without_a_fee(world: World) -> None:
+    goods = stock(free_bits=0)
+    parties = make_parties(world, goods=goods)
+    other = make_buyer(world, parties.seller, "other")
+    named = replace(SELLER_POLICY, buyers=frozenset({parties.buyer.address, other.address}))
+    parties.close()
+    parties = make_parties(world, goods=goods, seller_policy=named)
+    world.run(*parties.both, other, until=lambda: None not in (parties.buyer.outcome, other.outcome))
+    for buyer in (parties.buyer, other):
+        assert buyer.outcome is not None and buyer.outcome.final == "Released"
+        assert buyer.audited_rows == AUDITED

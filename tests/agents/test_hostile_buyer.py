@@ -11,6 +11,8 @@ import safetensors.numpy
 from letters import STRANGER_ADDRESS, forged, letters_to, pending, put_in, take_out
 from trade import (
     BUYER_POLICY,
+    COLUMNS,
+    LABEL,
     OFFERED,
     PER_RECORD,
     PRICE,
@@ -23,10 +25,12 @@ from trade import (
     feature_schema,
     make_buyer,
     make_parties,
+    stock,
 )
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.seller_checks import RequestCost
+from blindfair.agents.stock import Stock
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection, Sides
 from blindfair.pricing.functions import LinearPricing, UniformPricing
@@ -139,11 +143,72 @@ def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str
     assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
 
 
+def keeping(column: str) -> Stock:
+    """A listing that keeps one column from all models."""
+    usual = stock()
+    columns = tuple(replace(each, scored=each.name != column) for each in usual.schema.columns)
+    return replace(usual, schema=replace(usual.schema, columns=columns))
+
+
+def with_schema(**changes: Any) -> Change:
+    config, weights = LogisticRegression.untrained(replace(feature_schema(), **changes)).to_parts()
+    return {"model_config": config, "weights": weights}
+
+
+def test_no_model_reads_a_column_that_the_listing_keeps_from_all(world: World) -> None:
+    """By its name, as its label, or by the name of another column in its place: nothing is computed, nothing spent."""
+    honest = replace(feature_schema(), features=tuple(f for f in feature_schema().features if f.column != "area"))
+    config, weights = LogisticRegression.untrained(honest).to_parts()
+    projection, basis = Projection.identity(honest.width).to_parts()
+    leaves_out = {
+        "model_config": config, "weights": weights, "projection": projection, "basis": basis,
+        "queries": np.arange(1, honest.width + 1, dtype=np.int64)[np.newaxis] * 1000,
+    }  # fmt: skip
+    parties = make_parties(world, goods=keeping("area"), valuer=HandValuer(changes=leaves_out))
+    while "request" not in parties.buyer.sizes():
+        parties.seller.step()
+        parties.buyer.step()
+    request = taken_out(parties)
+    exchanged = dict(zip(COLUMNS, COLUMNS, strict=True)) | {"area": "radius", "radius": "area"}
+    messages = {
+        "by its name": with_schema(),
+        "as its label": with_schema(
+            columns=tuple({"area": LABEL, LABEL: "area"}.get(name, name) for name in honest.columns),
+            label="area", features=honest.features,
+        ),
+        "as the label of the listing's columns": with_schema(label="area", features=honest.features),
+        "by another name": with_schema(
+            columns=tuple(exchanged.get(name, name) for name in honest.columns), features=honest.features
+        ),
+    }  # fmt: skip
+    answers = said_to(parties, parties.buyer, {name: replace(request, **change) for name, change in messages.items()})
+    # The first is too wide for its query, too, and is refused for its column or for that; never answered.
+    assert answers == {
+        "by its name": "ShapeMismatch",
+        "as its label": "FieldMismatch",
+        "as the label of the listing's columns": "ColumnNotScored",
+        "by another name": "FieldMismatch",
+    }
+    assert list(parties.seller.journal.done("evaluation-of:")) == []
+    assert not (parties.seller.directory / "rows").exists()
+    assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
+
+
+def test_a_feature_of_a_column_that_is_kept_is_refused_by_name(world: World) -> None:
+    parties = make_parties(world, goods=keeping("area"))
+    parties.run(lambda: parties.buyer.outcome is not None)
+    outcome = parties.buyer.outcome
+    assert outcome is not None and outcome.error == "Refused"
+    assert "ColumnNotScored" in outcome.reason
+    assert "found area" in outcome.reason
+    assert list(parties.seller.journal.done("evaluation-of:")) == []
+
+
 def test_a_request_that_takes_too_much_is_refused(beside: Callable[[str], World]) -> None:
     parties = make_parties(beside("requested"), seller_policy=replace(SELLER_POLICY, most_products=118 * 10**6))
     large = replace(taken_out(parties), **wide_model(4000), **projected(Projection.signs(K, bytes(32))))
     assert said_to(parties, parties.buyer, {"large": large}) == {"large": "TooCostly"}
-    assert said_to(parties, parties.buyer, {"small": replace(large, **wide_model(40))})["small"] == "UnusableModel"
+    assert said_to(parties, parties.buyer, {"small": replace(large, **wide_model(40))})["small"] == "FieldMismatch"
 
 
 def test_a_request_that_takes_too_much_memory_is_refused(beside: Callable[[str], World]) -> None:

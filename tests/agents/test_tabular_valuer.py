@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, stock, table
 
+from blindfair.agents.seller_checks import check_columns
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.blind.parameters import exact_sets
 from blindfair.influence.grouping import group_rows
+from blindfair.influence.models import load_scoring_model
 from blindfair.pricing.selection import Method
 from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Secret, Wei
@@ -54,6 +57,26 @@ def test_a_listing_with_other_columns_is_not_asked_about() -> None:
     strange = TabularValuer(TRAIN, VALIDATION, (*COLUMNS, "other"), "other", pricing=UNIFORM, seed=0)
     with pytest.raises(FieldMismatch):
         strange.question(manifest())
+
+
+def test_a_column_that_no_model_may_read_is_not_asked_about() -> None:
+    listing = manifest()
+    columns = tuple(replace(column, scored=column.name != "area") for column in listing.schema.columns)
+    kept = replace(listing, schema=replace(listing.schema, columns=columns))
+
+    def read(manifest: Manifest) -> set[str]:
+        model = load_scoring_model("logistic-regression", *_parts(valuer(), manifest))
+        return {feature.column for feature in model.schema.features}
+
+    assert read(listing) == set(COLUMNS)
+    assert read(kept) == set(COLUMNS) - {"area"}
+    # Its columns are still those of the records, which are found by their places.
+    check_columns(valuer().valuation(kept).model.schema, kept.schema)
+
+
+def _parts(asking: TabularValuer, listing: Manifest) -> tuple[Document, bytes]:
+    question = asking.question(listing)
+    return question.model_config, question.weights
 
 
 @pytest.mark.parametrize("method", Method)

@@ -21,10 +21,10 @@ def listings() -> dict[str, Any]:
         "encoding": "cbor-row",
         "schema": {
             "columns": [
-                {"name": "age", "kind": "number"},
-                {"name": "arm", "kind": "category"},
-                {"name": "note", "kind": "text"},
-                {"name": "outcome", "kind": "category"},
+                {"name": "age", "kind": "number", "scored": True},
+                {"name": "arm", "kind": "category", "scored": True},
+                {"name": "note", "kind": "text", "scored": False},
+                {"name": "outcome", "kind": "category", "scored": True},
             ],
             "label": "outcome",
         },
@@ -62,6 +62,11 @@ def listings() -> dict[str, Any]:
     }
 
 
+def column(name: str, kind: str = "text", scored: object = True) -> Case:
+    """One column of a schema."""
+    return {"name": name, "kind": kind, "scored": scored}
+
+
 def canonical(manifest: Case) -> bytes:
     """RFC 8785 for what a manifest holds: ASCII text, integers, and numbers that Python writes the same way."""
     return json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -96,8 +101,10 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
         ("a fee as a number", "terms.evaluation_fee", 1000),
         ("a fee of 2^256", "terms.evaluation_fee", str(2**256)),
         ("17 tokens", "terms.tokens", ["0x" + f"{i:040x}" for i in range(17)]),
-        ("a column of an unknown kind", "schema.columns", [{"name": "a", "kind": "image"}]),
-        ("a column with a field more", "schema.columns", [{"name": "a", "kind": "text", "unit": "m"}]),
+        ("a column of an unknown kind", "schema.columns", [column("a", kind="image")]),
+        ("a column with a field more", "schema.columns", [column("a") | {"unit": "m"}]),
+        ("a column that does not say whether it is scored", "schema.columns", [{"name": "a", "kind": "text"}]),
+        ("a column that is scored in words", "schema.columns", [column("a", scored="yes")]),
     ]
     invalid: list[tuple[str, str, Any]] = [
         ("no name", "name", ""),
@@ -108,8 +115,9 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
         ("a chunk less than the records have", "chunk_count", 14),
         ("fewer chunks than records", "chunk_count", 8),
         ("no columns", "schema.columns", []),
-        ("two columns of one name", "schema.columns", [{"name": "outcome", "kind": "text"}] * 2),
-        ("a column without name", "schema.columns", [{"name": "", "kind": "text"}]),
+        ("two columns of one name", "schema.columns", [column("outcome")] * 2),
+        ("a column without name", "schema.columns", [column("")]),
+        ("a label that no model may read", "schema.columns", [column("a"), column("outcome", scored=False)]),
         ("a label that is no column", "schema.label", "result"),
         ("texts with a table's schema", "encoding", "text"),
         ("no tokens", "terms.tokens", []),
@@ -130,6 +138,12 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
     cases: list[Case] = [
         {"name": "as it is", "expect": "ok"},
         {"name": "without label", "remove": ["schema.label"], "expect": "ok"},
+        {
+            "name": "no column that models may read",
+            "remove": ["schema.label"],
+            "set": {"schema.columns": [column("a", scored=False)]},
+            "expect": "InvalidListing",
+        },
         {"name": "an empty description", "set": {"description": ""}, "expect": "ok"},
         {"name": "nothing opened for nothing", "set": {"terms.opened_share": 0}, "expect": "ok"},
         {"name": "nothing answered free", "set": {"terms.free_bits": 0}, "expect": "ok"},

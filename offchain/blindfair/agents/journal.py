@@ -13,7 +13,7 @@ from pathlib import Path
 from blindfair.agents.store import private_directory
 from blindfair.protocol.errors import InsecureStore, JournalDamaged, JournalVersion, StateError
 
-VERSION = 2
+VERSION = 3
 
 _HINT = "restore it from a backup; do not begin its trades anew"
 

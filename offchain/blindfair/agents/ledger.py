@@ -1,41 +1,60 @@
-"""The seller's budgets over all counterparties: disclosed bits and opened records (PROTOCOL 2, 4).
+"""The seller's budgets over all counterparties: disclosed bits, free bits, opened records (PROTOCOL 2, 4).
 
 One evaluation is for one scoring model and one counterparty, but both are free to make: a buyer may change a weight in
 its last bit, or come with another account. What bounds the sum of all that is learned are the listing's budgets, and
 nothing else.
+
+Not here: how a fee is settled. Whoever settles it calls `spend_evaluation` with `paid`.
 """
 
 import json
+from dataclasses import dataclass
 
 from blindfair.agents.journal import Journal
 from blindfair.protocol.documents import canonical
-from blindfair.protocol.errors import BudgetExhausted
+from blindfair.protocol.errors import BudgetExhausted, FeeRequired
 from blindfair.protocol.hashing import sha256, tagged
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.messages import Request
-from blindfair.protocol.quantities import Address, Digest
+from blindfair.protocol.quantities import Address, Digest, Wei
 
 CLIPPED_SHARE_BITS = 20
 """A reply also says what share of the entries was clipped, as one of 10^6 + 1 numbers (PROTOCOL 4.3)."""
 
 _EVALUATIONS, _OPENED = "evaluation-of:", "opened-for:"
+_ANOTHER_LISTING = "ask the seller to list its records again, or to name you as a buyer"
 
 
+@dataclass(frozen=True, slots=True)
 class BudgetLedger:
     """Spends from the listing's budgets, in the journal, before what they pay for is computed or sent."""
 
-    def __init__(self, journal: Journal, terms: Terms) -> None:
-        self._journal = journal
-        self._terms = terms
+    journal: Journal
+    terms: Terms
 
-    def spend_evaluation(self, request: Request, digest: Digest, score_bits: int) -> None:
-        """One evaluation per scoring model and counterparty; `score_bits` and those of the clipped share of the total.
+    records: int
+    """Records of the listing."""
 
-        Spending twice for the same request spends once. Raises BudgetExhausted.
+    charges: bool = True
+    """Whether unnamed buyers are answered. If not, nothing is charged, and `terms.free_bits` does not bind."""
+
+    def is_free(self, score_bits: int) -> bool:
+        """Return whether an evaluation would still be free whose scores and exponents have `score_bits` bits in all."""
+        return not self.charges or self._free_bits() + score_bits + CLIPPED_SHARE_BITS <= self.terms.free_bits
+
+    def fee(self, score_bits: int) -> Wei:
+        """Return what an evaluation of `score_bits` costs now, in the token's smallest unit: nothing if it is free."""
+        return Wei(0) if self.is_free(score_bits) else self.terms.fee(score_bits, self.records)
+
+    def spend_evaluation(self, request: Request, digest: Digest, score_bits: int, *, paid: bool) -> None:
+        """Spend one evaluation: `score_bits` and the bits of the clipped share, of the free bits too unless it is paid.
+
+        Spending twice for the same request spends once. Raises BudgetExhausted, also for a second evaluation of one
+        scoring model by one counterparty, and FeeRequired for an evaluation that is neither free nor paid.
         """
         bits = score_bits + CLIPPED_SHARE_BITS
         name = f"{_EVALUATIONS}{request.buyer}:{_model_digest(request).hex()}"
-        earlier = self._journal.intent(name)
+        earlier = self.journal.intent(name)
         if earlier is not None:
             if json.loads(earlier)["request"] != digest.hex():
                 raise BudgetExhausted(
@@ -44,31 +63,50 @@ class BudgetLedger:
                     hint="send the earlier request again to get its stored reply",
                 )
             return
-        _, disclosed, _ = spent_budget(self._journal)
-        _within("disclosed bits", self._terms.disclosed_bits, disclosed + bits)
-        self._journal.note(name, json.dumps({"request": digest.hex(), "bits": bits}))
+        # First, so that no fee is asked for what cannot be answered.
+        _within("disclosed bits", self.terms.disclosed_bits, spent_budget(self.journal)[1] + bits)
+        if not paid and not self.is_free(score_bits):
+            raise FeeRequired(
+                "This evaluation is not free",
+                expected=f"a fee of {self.terms.fee(score_bits, self.records)} units of token {self.terms.tokens[0]}",
+                found="no fee",
+                hint="pay the fee, ask for scores of groups, or ask the seller to name you as a buyer",
+            )
+        free = 0 if paid or not self.charges else bits
+        self.journal.note(name, json.dumps({"request": digest.hex(), "bits": bits, "free_bits": free}))
 
     def spend_openings(self, selection: Digest, records: int) -> None:
-        """`records` opened for the audit of one selection. Raises BudgetExhausted.
+        """Spend `records` that are opened free for the audit of one selection: as many whole records of the free bits.
 
-        Spending twice for the same selection spends once.
+        Spending twice for the same selection spends once. Raises BudgetExhausted.
         """
         name = f"{_OPENED}{selection.hex()}"
-        if self._journal.intent(name) is not None:
+        if self.journal.intent(name) is not None:
             return
-        _, _, opened = spent_budget(self._journal)
-        _within("opened records", self._terms.opened_records, opened + records)
-        self._journal.note(name, str(records))
+        _within("opened records", self.terms.opened_records, spent_budget(self.journal)[2] + records)
+        if self.charges and records:
+            needed = self._free_bits() + records * self.terms.record_bits
+            _within("free bits", self.terms.free_bits, needed)
+        self.journal.note(name, str(records))
 
     def knows(self, buyer: Address) -> bool:
         """Whether a buyer had an evaluation."""
-        return any(True for _ in self._journal.done(f"{_EVALUATIONS}{buyer}:"))
+        return any(True for _ in self.journal.done(f"{_EVALUATIONS}{buyer}:"))
+
+    def _free_bits(self) -> int:
+        """What was given away free of charge so far."""
+        return spent_free_bits(self.journal) + spent_budget(self.journal)[2] * self.terms.record_bits
 
 
 def spent_budget(journal: Journal) -> tuple[int, int, int]:
     """Evaluations, disclosed bits and opened records that were spent so far, over all counterparties."""
     bits = [int(json.loads(intent)["bits"]) for _, intent in journal.done(_EVALUATIONS)]
     return len(bits), sum(bits), sum(int(intent) for _, intent in journal.done(_OPENED))
+
+
+def spent_free_bits(journal: Journal) -> int:
+    """The bits of those evaluations that unnamed buyers had free of charge; opened records not counted."""
+    return sum(int(json.loads(intent)["free_bits"]) for _, intent in journal.done(_EVALUATIONS))
 
 
 def _model_digest(request: Request) -> Digest:
@@ -78,4 +116,6 @@ def _model_digest(request: Request) -> Digest:
 
 def _within(what: str, budget: int, needed: int) -> None:
     if needed > budget:
-        raise BudgetExhausted(f"The listing's budget of {what} is used up", expected=budget, found=needed)
+        raise BudgetExhausted(
+            f"The listing's budget of {what} is used up", expected=budget, found=needed, hint=_ANOTHER_LISTING
+        )

@@ -102,7 +102,7 @@ class Seller(Agent):
         self._stock = stock
         self._policy = policy
         self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
-        self._ledger = BudgetLedger(self.journal, stock.terms)
+        self._ledger = BudgetLedger(self.journal, stock.terms, len(stock.records), charges=policy.buyers is None)
         self._store = RowStore(directory / "rows", self._secret)
         self._scoring = Scoring(directory / "scoring", self.tell)
         self._offers = SellerOffers(self)
@@ -254,7 +254,8 @@ class Seller(Agent):
             check_request(request, self.manifest, self._policy, self.exchange.now())
             self.journal.note(f"hpke-of:{request.buyer}", request.buyer_hpke.hex())
             # Spent before a record is looked at: whether a model fits the records is an answer, too.
-            self._ledger.spend_evaluation(request, digest, math.ceil(self.disclosure(request).total_bits))
+            # Not here: taking a fee. Until one can be paid, what is not free is refused.
+            self._ledger.spend_evaluation(request, digest, math.ceil(self.disclosure(request).total_bits), paid=False)
             self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
         else:
             # The process may have died of it, and its owner have lowered the limits since.

@@ -13,6 +13,7 @@ from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
 from blindfair.blind.plan import MESSAGE_LIMIT
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_size
+from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.projection import Projection
@@ -21,6 +22,7 @@ from blindfair.pricing.functions import PRICE_LIMIT, UniformPricing, pricing_fro
 from blindfair.protocol.audit import commit_buyer_randomness
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import (
+    ColumnNotScored,
     Expired,
     FieldMismatch,
     MalformedCiphertext,
@@ -33,7 +35,9 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Agreement, Delivery, Request, Selection
 from blindfair.protocol.parts import Part
 from blindfair.protocol.quantities import RecordIndex, Timestamp
+from blindfair.protocol.schema import Schema
 from blindfair.protocol.sealing import check_sealing_key, sealed_size
+from blindfair.protocol.terms import Terms
 from blindfair.protocol.units import Units
 
 BLOCK = 8192
@@ -108,8 +112,8 @@ class RequestCost:
 def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, now: Timestamp) -> None:
     """Whether a request is for this listing, in time, whole, and of a bearable size (PROTOCOL 4.1, 8).
 
-    Raises FieldMismatch, Expired, MalformedMessage (pricing function, sealing key), UnusableModel, ShapeMismatch,
-    TooCostly, UnknownParameters, MalformedCiphertext.
+    Raises FieldMismatch, Expired, MalformedMessage (pricing function, sealing key), UnusableModel, ColumnNotScored,
+    ShapeMismatch, TooCostly, UnknownParameters, MalformedCiphertext.
     """
     for what, expected, found in (
         ("listing", manifest.listing.hex(), request.listing.hex()),
@@ -138,9 +142,9 @@ def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, no
 
 
 def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> None:
-    """Whether the model is one, fits its projection, and is of a bearable size.
+    """Check that the model is one, fits its projection, is of a bearable size, and reads only columns that it may.
 
-    Raises UnusableModel, ShapeMismatch, TooCostly.
+    Raises UnusableModel, ShapeMismatch, TooCostly, FieldMismatch, ColumnNotScored.
     """
     model = load_scoring_model(request.model_name, request.model_config, request.weights)
     projection = Projection.from_parts(request.projection, request.basis)
@@ -157,6 +161,48 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
             "The scores would fit in no message", expected=f"<= {MESSAGE_LIMIT:,} B", found=f"{size:,} B",
             hint="ask fewer queries",
         )  # fmt: skip
+    check_columns(model.schema, manifest.schema)
+
+
+def check_columns(asked: FeatureSchema, listed: Schema) -> None:
+    """Check that a scoring model reads none of the columns that the listing keeps from models (PROTOCOL 2).
+
+    Names are not enough: a model finds its columns by their places, and could call one by another's name. Raises
+    FieldMismatch for a model of other columns than the listing's, and ColumnNotScored.
+    """
+    columns = tuple(column.name for column in listed.columns)
+    if asked.columns != columns:
+        raise FieldMismatch(
+            "The scoring model is for records of other columns than the listing's",
+            expected=", ".join(columns[:12]),
+            found=", ".join(asked.columns[:12]),
+        )
+    read = {asked.label, *(feature.column for feature in asked.features)}
+    refused = [name for name in listed.unscored if name in read]
+    if refused:
+        raise ColumnNotScored(
+            "The scoring model reads columns that this listing keeps from all models",
+            expected=f"none of: {', '.join(listed.unscored[:12])}",
+            found=", ".join(refused[:12]),
+            hint="leave these columns out of the scoring model's schema",
+        )
+
+
+def check_bits(bits: int, terms: Terms) -> None:
+    """Check that an evaluation tells no more of a record than the listing allows (PROTOCOL 2).
+
+    `bits` are those of all queries of the request and of its row exponent together; of a group where groups are scored.
+    Raises FieldMismatch.
+
+        >>> check_bits(3 + 1, terms)
+    """
+    if bits > terms.bits_per_record:
+        raise FieldMismatch(
+            "The request asks for more bits of a record than the listing tells",
+            expected=f"<= {terms.bits_per_record}",
+            found=bits,
+            hint="ask fewer queries, or fewer bits of each",
+        )
 
 
 def _check_query(request: Request) -> None:

@@ -76,6 +76,7 @@ class TabularValuer:
                 plain_modulus=modulus,
                 rng=self._random(_FOLDS),
                 categorical=self._categorical,
+                excluded=manifest.schema.unscored,
                 learner=self._learner,
                 group_size=together,
             )

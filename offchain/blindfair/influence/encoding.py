@@ -52,12 +52,19 @@ class FeatureSchema:
 
     @classmethod
     def infer(
-        cls, rows: Sequence[Sequence[Cell]], columns: Sequence[str], label: str, *, categorical: Collection[str] = ()
+        cls,
+        rows: Sequence[Sequence[Cell]],
+        columns: Sequence[str],
+        label: str,
+        *,
+        categorical: Collection[str] = (),
+        excluded: Collection[str] = (),
     ) -> "FeatureSchema":
         """From the buyer's own records. A column is a number where all its cells are and it is not in `categorical`.
 
-        Columns that do not vary are left out. Means, scales and frequent categories of these records go to the seller
-        with the schema: they are the part of them that it discloses.
+        Columns that do not vary are left out, and those of `excluded`: a listing keeps some from all models. Means,
+        scales and frequent categories of these records go to the seller with the schema: they are the part of them
+        that it discloses.
 
         Raises LabelMissing, NotTwoClasses, InvalidOption (`categorical` names no column), UnusableModel (nothing
         varies, or more than `WIDTH_LIMIT` features).
@@ -70,7 +77,7 @@ class FeatureSchema:
         classes = _two_classes([row[list(columns).index(label)] for row in rows], label)
         features = []
         for place, column in enumerate(columns):
-            if column == label:
+            if column == label or column in excluded:
                 continue
             cells = [row[place] for row in rows]
             is_amount = column not in categorical and all(cell is None or is_number(cell) for cell in cells)

@@ -89,6 +89,7 @@ def prepare_valuation(
     plain_modulus: int,
     rng: np.random.Generator,
     categorical: Collection[str] = (),
+    excluded: Collection[str] = (),
     learner: Learner | None = None,
     group_size: int = 1,
 ) -> Valuation:
@@ -102,7 +103,7 @@ def prepare_valuation(
     """
     learner = LogisticLearner() if learner is None else learner
     _check_validation(validation, columns, label)
-    schema = FeatureSchema.infer([*train, *validation], columns, label, categorical=categorical)
+    schema = FeatureSchema.infer([*train, *validation], columns, label, categorical=categorical, excluded=excluded)
     own, val = learner.encode(schema, train), learner.encode(schema, validation)
     model = learner.reference(schema, own)
     full_query = learner.query(model, own, val)

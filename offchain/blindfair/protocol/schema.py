@@ -45,12 +45,17 @@ class Column:
     kind: ColumnKind
     """What its cells hold."""
 
+    scored: bool = True
+    """Whether scoring models may read it. If not, buyers get it with the records that they buy, and learn nothing of it
+    before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
     """The columns of a row in order, and which one a model is to predict.
 
-    Raises `InvalidListing` for no columns, more than 4096, empty or repeated names, a label that is no column.
+    Raises `InvalidListing` for no columns, more than 4096, empty or repeated names, a label that is no column or that
+    models may not read, and where models may read no column at all.
     """
 
     columns: tuple[Column, ...]
@@ -71,11 +76,22 @@ class Schema:
             raise InvalidListing("Two columns have the same name")
         if self.label is not None and self.label not in names:
             raise InvalidListing("The label is no column", expected="a column's name", found=repr(self.label))
+        if self.label in self.unscored:
+            raise InvalidListing("Models must read the label", expected="scored", found=repr(self.label))
+        if len(self.unscored) == len(names):
+            raise InvalidListing("Models may read no column", expected=">= 1 column that is scored", found=0)
+
+    @property
+    def unscored(self) -> tuple[str, ...]:
+        """The names of the columns that no scoring model may read, in order."""
+        return tuple(column.name for column in self.columns if not column.scored)
 
     def to_document(self) -> Document:
         """The schema as a part of the manifest; without label there is no field `label`."""
         document: Document = {
-            "columns": [{"name": column.name, "kind": column.kind.value} for column in self.columns],
+            "columns": [
+                {"name": column.name, "kind": column.kind.value, "scored": column.scored} for column in self.columns
+            ],
         }
         if self.label is not None:
             document["label"] = self.label
@@ -87,7 +103,7 @@ class Schema:
         columns = []
         for column in fields.subs("columns", COLUMN_LIMIT):
             kind = column.choice("kind", [kind.value for kind in ColumnKind])
-            columns.append(Column(column.text("name", NAME_LIMIT), ColumnKind(kind)))
+            columns.append(Column(column.text("name", NAME_LIMIT), ColumnKind(kind), column.flag("scored")))
             column.done()
         label = fields.text("label", NAME_LIMIT) if fields.has("label") else None
         fields.done()

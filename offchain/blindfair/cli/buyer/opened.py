@@ -67,10 +67,11 @@ def opened_purchase(
     own = tables.read({name: directory / name for name in settings.tables})
     surroundings = open_surroundings(settings, password_file, screen.event)
     learner = LEARNERS[options.model]()
-    width = learner.dimension(tables.schema(own), len(own.train) + len(own.validation))
 
     def tell_estimate(manifest: Manifest) -> None:
         units = Units.named(options.disclosure, manifest.record_count)
+        schema = tables.schema(own, manifest.schema.unscored)
+        width = learner.dimension(schema, len(own.train) + len(own.validation))
         queries = QUERIES if units.size == 1 else 1
         chosen = plan(units.count, width, queries, options.bandwidth)
         show_estimate(screen.lines, units, width, chosen)

@@ -1,6 +1,6 @@
 """The buyer's own records: one table, divided into training and validation, or one table for each."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -73,9 +73,14 @@ class TableOptions:
         self.schema(own)
         return own
 
-    def schema(self, own: OwnRecords) -> FeatureSchema:
-        """How columns become features. Raises what `FeatureSchema.infer` raises."""
-        return FeatureSchema.infer([*own.train, *own.validation], own.columns, own.label, categorical=self.categorical)
+    def schema(self, own: OwnRecords, excluded: Collection[str] = ()) -> FeatureSchema:
+        """How columns become features, without those that a listing keeps from models (`excluded`).
+
+        Raises what `FeatureSchema.infer` raises.
+        """
+        return FeatureSchema.infer(
+            [*own.train, *own.validation], own.columns, own.label, categorical=self.categorical, excluded=excluded
+        )
 
 
 def chosen_tables(own: Path | None, train: Path | None, validation: Path | None) -> dict[str, Path]:

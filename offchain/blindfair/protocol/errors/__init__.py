@@ -49,6 +49,7 @@ from blindfair.protocol.errors.input import (
 )
 from blindfair.protocol.errors.message import (
     BadSignature,
+    ColumnNotScored,
     Expired,
     FieldMismatch,
     MalformedMessage,
@@ -62,6 +63,7 @@ from blindfair.protocol.errors.message import (
 )
 from blindfair.protocol.errors.scoring import (
     BudgetExhausted,
+    FeeRequired,
     MalformedCiphertext,
     QueryOutOfBounds,
     ScoringError,
@@ -100,6 +102,7 @@ __all__ = [
     "BlindfairError",
     "BudgetExhausted",
     "CannotWrite",
+    "ColumnNotScored",
     "CommitmentError",
     "CommittedGarbage",
     "ContractReverted",
@@ -107,6 +110,7 @@ __all__ = [
     "EvaluationDiffers",
     "Expired",
     "FaultProven",
+    "FeeRequired",
     "FieldMismatch",
     "FileChanged",
     "FileMissing",

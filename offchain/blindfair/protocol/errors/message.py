@@ -69,3 +69,9 @@ class NoAnswer(MessageError):
     """The counterparty did not answer in time, counted in chain time."""
 
     exit_code = 40
+
+
+class ColumnNotScored(MessageError):
+    """The scoring model of a request reads a column that the listing keeps from all models (PROTOCOL 2)."""
+
+    exit_code = 41

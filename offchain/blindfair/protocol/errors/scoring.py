@@ -53,6 +53,12 @@ class TooCostly(ScoringError):
     exit_code = 67
 
 
+class FeeRequired(ScoringError):
+    """The evaluation is not free, and its fee was not paid (PROTOCOL 2)."""
+
+    exit_code = 69
+
+
 class WorkersLost(ScoringError):
     """The machines that score could not be reached, or a job killed each of them."""
 
