@@ -79,7 +79,6 @@ def feature_schema() -> FeatureSchema:
 TERMS = Terms(
     tokens=(ETHER,),
     reserve_price=RESERVE,
-    precision_bits=32,
     record_bits=200,
     bits_per_record=36,
     free_bits=3 * (32 * OFFERED + 20) + 3 * AUDITED * 200,
@@ -134,6 +133,7 @@ class HandValuer:
             row_scale=200.0,
             exponent_bits=0,
             queries=query[np.newaxis, :],
+            bits=(32,),
             pricing=self.pricing.to_document(),
             notes=(),
         )

@@ -28,6 +28,8 @@ K = 24
 _CHANCE = random.Random(1)
 QUERY = tuple(_CHANCE.randint(-4000, 4000) for _ in range(K))
 MOST = sum(map(abs, QUERY))
+T = 2**32 - 2**18 - 1
+"""Scores are residues modulo this, centred."""
 
 
 def product(row: tuple[int, ...], query: tuple[int, ...]) -> int:
@@ -35,21 +37,39 @@ def product(row: tuple[int, ...], query: tuple[int, ...]) -> int:
 
 
 def honest(
-    rows: int, queries: tuple[tuple[int, ...], ...] = (QUERY,), seed: int = 7, share: float = 0.0
+    rows: int, queries: tuple[tuple[int, ...], ...] = (QUERY,), seed: int = 7, share: float = 0.0, bits: int = 3
 ) -> list[OpenedRow]:
-    """Rows of a seller that computes what the protocol says, on a machine that rounds a share of entries otherwise."""
+    """Rows of a seller that computes what the protocol says, on a machine that rounds a share of entries otherwise.
+
+    Noise leaves of each score so many bits, so that sums of score and noise may wrap around.
+    """
     chance = random.Random(seed)
     opened = []
     for number in range(rows):
         recomputed = tuple(chance.randint(-2000, 2000) for _ in range(K))
         committed = tuple(e + (chance.choice((-1, 1)) if chance.random() < share else 0) for e in recomputed)
-        scores = tuple(product(committed, query) for query in queries)
-        opened.append(OpenedRow(RecordIndex(number), committed, recomputed, scores))
+        noise = tuple(chance.randrange(-(T >> (bits + 1)), T >> (bits + 1)) for _ in queries)
+        scores = tuple(centred(product(committed, query) + each) for query, each in zip(queries, noise, strict=True))
+        opened.append(OpenedRow(RecordIndex(number), committed, recomputed, scores, noise))
     return opened
 
 
+def centred(number: int) -> int:
+    return (number + T // 2) % T - T // 2
+
+
+def more(row: OpenedRow, added: int) -> OpenedRow:
+    """The same row of a seller that added to its score."""
+    return replace(row, scores=(centred(row.scores[0] + added), *row.scores[1:]))
+
+
+def unopened(rows: list[OpenedRow]) -> list[OpenedRow]:
+    """The same as a bought sample, of which no row is opened."""
+    return [replace(row, committed=None) for row in rows]
+
+
 def test_an_exact_seller_passes_with_nothing_to_remark() -> None:
-    report = check_scores(honest(59), [QUERY], 1)
+    report = check_scores(honest(59), [QUERY], 1, T)
     assert (report.rows, report.differing_entries) == (59, 0)
     assert report.largest_score_deviations == (0,)
     assert report.mean_deviations == (0.0,)
@@ -57,23 +77,22 @@ def test_an_exact_seller_passes_with_nothing_to_remark() -> None:
 
 
 def test_a_bought_sample_is_judged_by_its_records_alone() -> None:
-    sample = [replace(row, committed=None) for row in honest(59, share=ROUNDING_SHARE)]
-    report = check_scores(sample, [QUERY], 1)
+    sample = unopened(honest(59, share=ROUNDING_SHARE))
+    report = check_scores(sample, [QUERY], 1, T)
     assert (report.rows, report.differing_entries) == (59, 0)
     assert report.largest_score_deviations[0] > 0
-    faked = replace(sample[7], scores=(sample[7].scores[0] + 2 * MOST + 1,))
     with pytest.raises(ScoresDisagree):
-        check_scores([*sample[:7], faked, *sample[8:]], [QUERY], 1)
+        check_scores([*sample[:7], more(sample[7], 2 * MOST + 2), *sample[8:]], [QUERY], 1, T)
     with pytest.raises(ScoresDisagree, match="lean to one side"):
-        check_scores([replace(row, scores=(row.scores[0] + MOST // 2,)) for row in sample], [QUERY], 1)
+        check_scores([more(row, MOST // 2) for row in sample], [QUERY], 1, T)
     with pytest.raises(ShapeMismatch):
-        check_scores([replace(sample[0], recomputed=sample[0].recomputed[1:])], [QUERY], 1)
+        check_scores([replace(sample[0], recomputed=sample[0].recomputed[1:])], [QUERY], 1, T)
 
 
 def test_an_honest_seller_on_another_machine_passes() -> None:
     # 300 audits with a hundredth of all entries rounded to the other side: expected false alarms 0.03.
     for seed in range(300):
-        report = check_scores(honest(20, seed=seed, share=ROUNDING_SHARE), [QUERY], 1)
+        report = check_scores(honest(20, seed=seed, share=ROUNDING_SHARE), [QUERY], 1, T)
         assert report.differing_entries <= 480
         assert abs(report.mean_deviations[0]) <= report.mean_bounds[0]
 
@@ -84,7 +103,7 @@ def test_a_concentrated_query_raises_no_false_alarm() -> None:
     failures = 0
     for seed in range(2000):
         try:
-            check_scores(honest(3, (query,), seed, ROUNDING_SHARE), [query], 1)
+            check_scores(honest(3, (query,), seed, ROUNDING_SHARE), [query], 1, T)
         except ScoresDisagree:
             failures += 1
     assert failures <= 2
@@ -99,32 +118,80 @@ def test_a_seller_that_nudges_entries_within_the_tolerance_fails(share: float) -
             e + ((q > 0) - (q < 0) if chance.random() < share else 0)
             for e, q in zip(row.recomputed, QUERY, strict=True)
         )
-        nudged.append(replace(row, committed=committed, scores=(product(committed, QUERY),)))
+        scores = (centred(product(committed, QUERY) + row.noise[0]),)
+        nudged.append(replace(row, committed=committed, scores=scores))
     with pytest.raises(ScoresDisagree, match="lean"):
-        check_scores(nudged, [QUERY], 1)
+        check_scores(nudged, [QUERY], 1, T)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_seller_that_adds_to_all_scores_within_the_bound_fails(sign: int) -> None:
-    inflated = [replace(row, scores=(row.scores[0] + sign * MOST,)) for row in honest(59)]
+    inflated = [more(row, sign * MOST) for row in honest(59)]
+    with pytest.raises(ScoresDisagree, match="Record 0, query 0"):
+        check_scores(inflated, [QUERY], 1, T)
     with pytest.raises(ScoresDisagree, match="lean"):
-        check_scores(inflated, [QUERY], 1)
+        check_scores(unopened(inflated), [QUERY], 1, T)
+
+
+@pytest.mark.parametrize("place", [0, 30, 58])
+@pytest.mark.parametrize("added", [2, -2, T // 2])
+def test_a_score_that_is_not_the_committed_rows_with_its_noise_fails(place: int, added: int) -> None:
+    """Exactly, but for one unit that the encryption may round away: noise leaves no room to lean in."""
+    opened = honest(59)
+    check_scores([*opened[:place], more(opened[place], added // abs(added)), *opened[place + 1 :]], [QUERY], 1, T)
+    opened[place] = more(opened[place], added)
+    with pytest.raises(ScoresDisagree, match=f"Record {place}, query 0"):
+        check_scores(opened, [QUERY], 1, T)
 
 
 @pytest.mark.parametrize("place", [0, 30, 58])
 @pytest.mark.parametrize("added", [1, -1])
 def test_one_score_beyond_its_bound_fails(place: int, added: int) -> None:
-    opened = honest(59)
-    opened[place] = replace(opened[place], scores=(opened[place].scores[0] + added * (MOST + 1),))
-    with pytest.raises(ScoresDisagree, match=f"record {place} for query 0"):
-        check_scores(opened, [QUERY], 1)
+    opened = unopened(honest(59))
+    opened[place] = more(opened[place], added * (MOST + 2))
+    with pytest.raises(ScoresDisagree, match=f"Record {place}, query 0"):
+        check_scores(opened, [QUERY], 1, T)
 
 
 def test_scores_at_their_bounds_pass_if_they_do_not_lean() -> None:
-    opened = honest(59)
-    opened[3] = replace(opened[3], scores=(opened[3].scores[0] + MOST,))
-    opened[9] = replace(opened[9], scores=(opened[9].scores[0] - MOST,))
-    assert check_scores(opened, [QUERY], 1).largest_score_deviations == (MOST,)
+    opened = unopened(honest(59))
+    opened[3], opened[9] = more(opened[3], MOST + 1), more(opened[9], -MOST - 1)
+    assert check_scores(opened, [QUERY], 1, T).largest_score_deviations == (MOST + 1,)
+
+
+def cheated(kind: str, row: OpenedRow, other: OpenedRow, chance: random.Random) -> OpenedRow:
+    """A seller that lays other noise over a score than it committed to."""
+    clear = product(row.recomputed, QUERY)
+    laid = {
+        "none": 0,
+        "another record's": other.noise[0],
+        "drawn again": chance.randrange(-(T >> 4), T >> 4),
+        "leaning up": abs(row.noise[0]) if row.noise[0] < 0 else row.noise[0] + 10_000,
+        "half as wide": row.noise[0] // 2,
+    }[kind]
+    return replace(row, scores=(centred(clear + laid),))
+
+
+@pytest.mark.parametrize("kind", ["none", "another record's", "drawn again", "leaning up", "half as wide"])
+def test_noise_that_was_not_committed_to_is_caught_as_often_as_a_faked_score(kind: str) -> None:
+    """A tenth of a selection of 400, 59 drawn: 5.5 says 1 - 0.9^59, more than 99.7 %; 200 draws."""
+    chance = random.Random(3)
+    honest_rows = honest(400)
+    bad = set(chance.sample(range(400), 40))
+    rows = [
+        cheated(kind, row, honest_rows[number - 1], chance) if number in bad else row
+        for number, row in enumerate(honest_rows)
+    ]
+    caught = 0
+    for _ in range(200):
+        drawn = chance.sample(range(400), 59)
+        try:
+            check_scores([rows[number] for number in drawn], [QUERY], 1, T)
+        except ScoresDisagree:
+            caught += 1
+        else:
+            assert not bad & set(drawn)
+    assert caught >= 196
 
 
 @pytest.mark.parametrize("off", [2, -2, 4000])
@@ -133,29 +200,30 @@ def test_a_committed_row_of_something_else_fails(off: int) -> None:
     row = opened[4].committed
     opened[4] = replace(opened[4], committed=(*row[:7], row[7] + off, *row[8:]))
     with pytest.raises(RowsDisagree, match="Entry 7 "):
-        check_scores(opened, [QUERY], 1)
+        check_scores(opened, [QUERY], 1, T)
 
 
 def test_without_tolerance_one_unit_fails() -> None:
     opened = honest(10)
-    opened[4] = replace(opened[4], committed=(opened[4].committed[0] + 1, *opened[4].committed[1:]))
-    check_scores(opened, [QUERY], 1)
+    committed = (opened[4].committed[0] + 1, *opened[4].committed[1:])
+    opened[4] = replace(more(opened[4], QUERY[0]), committed=committed)
+    check_scores(opened, [QUERY], 1, T)
     with pytest.raises(RowsDisagree):
-        check_scores(opened, [QUERY], 0)
+        check_scores(opened, [QUERY], 0, T)
 
 
 def test_every_query_is_checked() -> None:
     other = tuple(-q for q in QUERY)
     opened = honest(59, (QUERY, other))
-    assert len(check_scores(opened, [QUERY, other], 1).mean_bounds) == 2
-    wrong = [replace(row, scores=(row.scores[0], row.scores[1] + 10_000)) for row in opened]
+    assert len(check_scores(opened, [QUERY, other], 1, T).mean_bounds) == 2
+    wrong = [replace(row, scores=(row.scores[0], centred(row.scores[1] + 10_000))) for row in opened]
     with pytest.raises(ScoresDisagree, match="query 1"):
-        check_scores(wrong, [QUERY, other], 1)
+        check_scores(wrong, [QUERY, other], 1, T)
 
 
 def test_nothing_opened_is_no_audit() -> None:
     with pytest.raises(NoOpenings):
-        check_scores([], [QUERY], 1)
+        check_scores([], [QUERY], 1, T)
 
 
 @pytest.mark.parametrize(
@@ -165,6 +233,8 @@ def test_nothing_opened_is_no_audit() -> None:
         ({"recomputed": (0,) * (K + 1)}, [QUERY]),
         ({"scores": ()}, [QUERY]),
         ({"scores": (0, 0)}, [QUERY]),
+        ({"noise": ()}, [QUERY]),
+        ({"noise": (0, 0)}, [QUERY]),
         ({}, [QUERY, QUERY]),
         ({}, [QUERY[:-1]]),
         ({}, []),
@@ -174,7 +244,7 @@ def test_sizes_that_disagree_are_refused(changed: dict[str, tuple[int, ...]], qu
     opened = honest(3)
     opened[1] = replace(opened[1], **changed)  # type: ignore[arg-type]
     with pytest.raises(ShapeMismatch):
-        check_scores(opened, queries, 1)
+        check_scores(opened, queries, 1, T)
 
 
 @given(st.lists(st.integers(-(2**14), 2**14), max_size=40), st.integers(1, 200), st.integers(1, 16))

@@ -119,11 +119,10 @@ def test_columns_at_their_bounds_are_taken(names: list[str]) -> None:
 
 
 TOKENS = [Address(f"0x{i:040x}") for i in range(17)]
-TERMS = Terms((ETHER,), Wei(0), 1, 1, 1, 0, Wei(0), 1, 0, 0.0, ("t",))
+TERMS = Terms((ETHER,), Wei(0), 1, 1, 0, Wei(0), 1, 0, 0.0, ("t",))
 BOUNDS: list[tuple[str, list[Any], list[Any]]] = [
     ("tokens", [tuple(TOKENS[:1]), tuple(TOKENS[:16])], [(), tuple(TOKENS), (ETHER, ETHER), ("",), ("0x" + "0" * 41,)]),
     ("reserve_price", [0, 2**256 - 1], [-1, 2**256]),
-    ("precision_bits", [1, 32], [0, 33]),
     ("record_bits", [1, 2**53 - 1], [0, 2**53]),
     ("bits_per_record", [1, 512], [0, 513]),
     ("free_bits", [0, 2**53 - 1], [-1, 2**53]),

@@ -75,7 +75,7 @@ def _listing() -> Listing:
         record_count=5, chunk_size=1024, chunk_count=len(dataset.chunks), first_chunks=dataset.first_chunks,
         listing_root=dataset.root, leaf_digest=sha256(b"".join(dataset.leaf_hashes)), chain_id=31337,
         contract=DOMAIN.contract, seller=SENDER, seller_hpke=b"\x05" * 32,
-        terms=Terms((ETHER,), Wei(1), 32, 90, 4, 20, Wei(3), 150, 100, 0.2, ("per-record",)),
+        terms=Terms((ETHER,), Wei(1), 90, 4, 20, Wei(3), 150, 100, 0.2, ("per-record",)),
     )  # fmt: skip
     return Listing(manifest, dataset.leaf_hashes)
 
@@ -90,7 +90,7 @@ def _offer() -> Offer:
 REQUEST = Request(
     listing=ListingId(D1), chain_id=31337, contract=DOMAIN.contract, buyer=SENDER, buyer_hpke=b"\x09" * 32,
     nonce=b"\x08" * 32, model_name="logistic-regression", model_config={"k": 3}, fidelity=None, projection={},
-    dimension=3, queries=1, row_scale=100.5, exponent_bits=0, parameters="bfv", disclosure="per-record", pricing={},
+    dimension=3, bits=(3,), row_scale=100.5, exponent_bits=0, parameters="bfv", disclosure="per-record", pricing={},
     buyer_commitment=D2, expiry=Timestamp(5), weights=b"w" * 40, basis=b"b" * 8, query=b"q" * 90,
 )  # fmt: skip
 OPENED = OpenedRecord(RecordIndex(3), (b"chunk a", b"chunk b"), ((D1, D2), ()), b"row leaf", (D2,))
@@ -108,6 +108,10 @@ MESSAGES: tuple[Message, ...] = (
     Release(OrderId(D1), sign_release(OrderId(D1), DOMAIN, KEY)),
     Reply(D1, Root(D2), D1, 17, b"\x00\x03", b"ciphertext"),
 )
+
+
+def test_a_request_has_as_many_queries_as_it_states_bits_for() -> None:
+    assert replace(REQUEST, bits=(3, 1)).queries == 2
 
 
 def _sign(message: Message) -> bytes:
@@ -259,7 +263,10 @@ def test_opened_records_of_another_form_are_refused(packed: bytes) -> None:
         {"exponent_bits": -1},
         {"dimension": 0},
         {"dimension": 4097},
-        {"queries": 17},
+        {"bits": []},
+        {"bits": [0]},
+        {"bits": [33]},
+        {"bits": [3] * 17},
         {"buyer": "0x" + "dd" * 20},
         {"buyer_hpke": "0x00"},
         {"model_name": "m" * 65},

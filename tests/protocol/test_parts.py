@@ -20,7 +20,6 @@ from protocol.vector_files import Case, each, outcome
 TERMS = Terms(
     tokens=(ETHER,),
     reserve_price=Wei(1),
-    precision_bits=32,
     record_bits=100,
     bits_per_record=4,
     free_bits=500,

@@ -30,6 +30,7 @@ def build() -> dict[str, dict[str, Any]]:
         "chunks/lengths.json": {"source": "PROTOCOL 2", "cases": topics_data.lengths()},
         "listings/listings.json": {"source": "PROTOCOL 2, 3"} | topics_listings.listings(),
         "rows/rows.json": {"source": "PROTOCOL 4.2"} | topics_data.rows(),
+        "rows/noise.json": {"source": "PROTOCOL 4.6", "cases": topics_data.noise()},
         "draw/draw.json": {"source": "PROTOCOL 5.2", "cases": topics_data.draws()},
         "draw/parts.json": {"source": "PROTOCOL 5.6", "cases": topics_data.parts()},
         "draw/free.json": {"source": "PROTOCOL 5.6", "cases": topics_data.free()},

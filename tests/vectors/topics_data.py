@@ -251,6 +251,40 @@ def rows() -> dict[str, Any]:
     }
 
 
+def noise() -> list[Case]:
+    """PROTOCOL 4.6: the draws of scores of records and of a group, and the noise of several widths that they give."""
+    request, other = sha256(b"request"), sha256(b"another request")
+    first, second = (hmac.digest(SECRET, b"chunk" + u64(j), "sha256")[:16] for j in (0, 1))
+    cases: list[Case] = []
+    for name, salts, digest, unit, query in (
+        ("the first record", [first], request, 0, 0),
+        ("the same for the second query", [first], request, 0, 1),
+        ("another record", [second], request, 1, 0),
+        ("the same record in another request", [first], other, 0, 0),
+        ("equal salts in another place", [first], request, 5, 0),
+        ("a group of two", [first, second], request, 0, 0),
+        ("the last number there is", [first], request, 2**64 - 1, 15),
+    ):
+        message = b"noise" + digest + u64(unit) + u64(query)
+        draw = int.from_bytes(hmac.digest(b"".join(salts), message, "sha256")[:16], "big")
+        cases.append(
+            {
+                "name": name,
+                "salts": [salt.hex() for salt in salts],
+                "request": digest.hex(),
+                "unit": unit,
+                "query": query,
+                "expect": "ok",
+                "draw": f"{draw:032x}",
+                "noise": {str(width): str(draw % 2**width - 2 ** (width - 1)) for width in (1, 88, 117, 119, 128)},
+            }
+        )
+    cases.append(
+        {"name": "no salt", "salts": [], "request": request.hex(), "unit": 0, "query": 0, "expect": "ShapeMismatch"}
+    )
+    return cases
+
+
 def draws() -> list[Case]:
     """PROTOCOL 5.2, with the commitments of the two numbers."""
     cases = []

@@ -41,7 +41,6 @@ def listings() -> dict[str, Any]:
         "terms": {
             "tokens": ["0x" + "00" * 20, "0x" + "70" * 20],
             "reserve_price": "1000000000000000",
-            "precision_bits": 32,
             "record_bits": 109,
             "bits_per_record": 4,
             "free_bits": 45,
@@ -78,7 +77,7 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
         "name": 5, "encoding": "xml", "record_count": "9", "chunk_count": 14.5, "chunks_of_records": [5, 1, 2],
         "listing_root": "0x00", "leaf_digest": "00" * 32, "chain_id": 0, "contract": "0x" + "C0" * 20,
         "seller": "0x" + "00" * 19, "seller_hpke": "0x" + "5e" * 33, "terms": [], "schema": None,
-        "terms.tokens": ["0x00"], "terms.reserve_price": 1000, "terms.precision_bits": "32",
+        "terms.tokens": ["0x00"], "terms.reserve_price": 1000, "terms.record_bits": "90",
         "terms.opened_share": "0.25", "terms.disclosures": "total", "schema.label": 3, "schema.columns": {},
         "description": "\u001b[2J", "licence": "x" * 10_001, "terms.unknown": 1, "schema.unknown": 1, "unknown": 1,
     }  # fmt: skip
@@ -122,8 +121,6 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
         ("texts with a table's schema", "encoding", "text"),
         ("no tokens", "terms.tokens", []),
         ("a token twice", "terms.tokens", ["0x" + "70" * 20] * 2),
-        ("33 bits", "terms.precision_bits", 33),
-        ("no bits", "terms.precision_bits", 0),
         ("records that hold nothing", "terms.record_bits", 0),
         ("no bits of a record", "terms.bits_per_record", 0),
         ("513 bits of a record", "terms.bits_per_record", 513),

@@ -1,8 +1,8 @@
 """The seller: lists its records, answers what buyers ask, encrypts and offers what they choose.
 
 Every answer is journalled before it is sent, and given again unchanged when the same question comes again. `_rows`,
-`_draws`, `_scores`, `_opened`, `_encrypted` and `_offer` are where a dishonest seller would cheat; hostile sellers override just
-those.
+`_draws`, `_scores`, `_opened`, `_encrypted` and `_offer` are where a dishonest seller would cheat; hostile sellers
+override just those.
 """
 
 import contextlib

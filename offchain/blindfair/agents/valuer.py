@@ -22,9 +22,10 @@ class Question:
     """What a request asks (PROTOCOL 4.1), the queries still in the clear.
 
     `queries` is `n_queries x k` int64, and `bits` what each asks for of a record, 1 ... 32: at 32 scores are exact and
-    `2047 * ||q||_1 < t/2`, below that they come in noise and wrap around modulo `t` (PROTOCOL 4.6). `row_scale` multiplies projected gradients before
-    they are rounded, with exponents of `exponent_bits` (0: none), or their sums where `disclosure` asks for groups;
-    `notes` are told to the buyer's own people, and everything else is sent as it is.
+    `2047 * ||q||_1 < t/2`, below that they come in noise and wrap around modulo `t` (PROTOCOL 4.6). `row_scale`
+    multiplies projected gradients before they are rounded, with exponents of `exponent_bits` (0: none), or their sums
+    where `disclosure` asks for groups; `notes` are told to the buyer's own people, and everything else is sent as it
+    is.
     """
 
     model_name: str

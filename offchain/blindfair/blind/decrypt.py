@@ -18,9 +18,9 @@ def decrypt_reply(parameters: ParameterSet, secret: QuerySecret, reply: bytes, n
     """The `m x n` scores of a reply; positive = helpful, the sign being in the query (PROTOCOL 4.1).
 
     They equal the integer product of rows and query modulo `t`, centred, or differ from it by at most
-    `parameters.score_error(b)` where a query asks for fewer bits. Raises `ShapeMismatch` for other numbers of records and queries, `UnknownParameters` and
-    `MalformedCiphertext` as `EncryptedScores.from_bytes` does, and `MalformedCiphertext` for a score that no rows
-    within their bounds can have.
+    `parameters.score_error(b)` where a query asks for fewer bits. Raises `ShapeMismatch` for other numbers of records
+    and queries, `UnknownParameters` and `MalformedCiphertext` as `EncryptedScores.from_bytes` does, and
+    `MalformedCiphertext` for a score that no rows within their bounds can have.
     """
     if secret.parameters != parameters:
         raise MalformedCiphertext(

@@ -29,8 +29,8 @@ def hide(seal: Engine, total: Words, zeros: Words, stream: hiding.NoiseStream, w
     """`2 x 1 x N` residues modulo Q' of a sum, `2 x primes x N` in NTT form: masked, drowned and switched down.
     The sum is used up.
 
-    `zeros` are `lay_out_zeros`', `draws` those of the scores' noise, which is `width` bits wide. The noise comes before the switch: after
-    it, the rounding would already have been done on numbers that depend on the rows alone.
+    `zeros` are `lay_out_zeros`', `draws` those of the scores' noise, which is `width` bits wide. The noise comes before
+    the switch: after it, the rounding would already have been done on numbers that depend on the rows alone.
     """
     primes = np.array(seal.parameters.data_primes, dtype=np.uint64)[:, None]
     _add(total, _mask(seal, zeros, stream), primes)

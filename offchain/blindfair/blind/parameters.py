@@ -206,7 +206,7 @@ class ParameterSet:
             total += -(-(modulus * (1 + self.ring_degree)) // (2 * reached))
         return total
 
-    def noise_width(self, bits: int) -> int:
+    def noise_width(self, bits: int = EXACT_BITS) -> int:
         """`w`, in bits: noise that leaves at most `bits` of a score is uniform in `-2^(w - 1) ... 2^(w - 1) - 1`.
 
         The least with `log2(Q) - w <= bits`, but never narrower than what still leaves every honest score exact, `B =
@@ -222,41 +222,42 @@ class ParameterSet:
         room = self.ciphertext_modulus // (2 * self.plain_modulus) - self.worst_noise - self.rounding - 1
         return max(room.bit_length(), self.ciphertext_modulus.bit_length() - bits)
 
-    def drowning_bound(self, bits: int) -> int:
+    def drowning_bound(self, bits: int = EXACT_BITS) -> int:
         """`B`: noise is uniform in `-B ... B - 1`. Raises `UnknownParameters` outside 1 ... 32."""
         return 1 << (self.noise_width(bits) - 1)
 
-    def is_exact(self, bits: int) -> bool:
+    def is_exact(self, bits: int = EXACT_BITS) -> bool:
         """Whether scores of so many bits decrypt exactly (SCORING requirement 4)."""
         return self.noise_width(bits) == self.noise_width(EXACT_BITS)
 
-    def bits_per_score(self, bits: int) -> Bits:
+    def bits_per_score(self, bits: int = EXACT_BITS) -> Bits:
         """`b = log2(Q / 2B)`: the most that one coefficient of a reply can tell, whatever was asked; at most `bits`."""
         return Bits(math.log2(self.ciphertext_modulus) - self.noise_width(bits))
 
-    def hiding_bits(self, bits: int) -> Bits:
+    def hiding_bits(self, bits: int = EXACT_BITS) -> Bits:
         """`log2(B / E)`: what honest noise could tell of the rows is drowned by this much."""
         return Bits(self.noise_width(bits) - 1 - math.log2(self.worst_noise))
 
     def score_noise(self, noise: int) -> int:
         """What drowning noise, `-B ... B - 1` of `Q`, adds to a decrypted score: `t noise / Q`, rounded.
 
-        A decrypted score is the integer product plus this, give or take `protocol.audit.SCORE_ROUNDING`, modulo `t` (PROTOCOL 5.4).
+        A decrypted score is the integer product plus this modulo `t`, give or take `protocol.audit.SCORE_ROUNDING`
+        (PROTOCOL 5.4).
         """
         modulus = self.ciphertext_modulus
         return (2 * self.plain_modulus * noise + modulus) // (2 * modulus)
 
-    def score_error(self, bits: int) -> int:
+    def score_error(self, bits: int = EXACT_BITS) -> int:
         """The largest difference, modulo `t`, between a decrypted score and the integer product: 0 where exact."""
         if self.is_exact(bits):
             return 0
         return self.score_noise(self.drowning_bound(bits) + self.worst_noise + self.rounding)
 
-    def largest_score(self, bits: int) -> int:
+    def largest_score(self, bits: int = EXACT_BITS) -> int:
         """The largest absolute integer product that cannot wrap around modulo `t`, whatever its noise is."""
         return max(0, (self.plain_modulus - 1) // 2 - self.score_error(bits))
 
-    def largest_query_norm(self, bits: int) -> int:
+    def largest_query_norm(self, bits: int = EXACT_BITS) -> int:
         """The largest `||q||_1` of a query whose scores cannot wrap around, whatever the rows: 2047 times it at most
         `largest_score`."""
         return self.largest_score(bits) // ROW_LIMIT

@@ -17,9 +17,6 @@ DISCLOSURE_NAME_LIMIT = 64
 PER_RECORD = "per-record"
 """The usual disclosure policy: a score for each record. What others there are is in `disclosure_policy`."""
 
-PRECISION_LIMIT = 32
-"""Bits of a score, at most (SCORING requirement 4)."""
-
 EVALUATION_LIMIT = 512
 """Bits that one evaluation tells of a record, at most: 16 queries of 32 bits."""
 
@@ -39,9 +36,6 @@ class Terms:
 
     reserve_price: Wei
     """The least price of one record, in the token's smallest unit."""
-
-    precision_bits: int
-    """`b`, 1 to 32: the most bits that one score discloses, on average over a block."""
 
     record_bits: int
     """Bits that one record holds, as the seller measured, rounded down; from 1."""
@@ -73,7 +67,6 @@ class Terms:
         _check_names("tokens", self.tokens, TOKEN_LIMIT, 42)
         _check_names("disclosure policies", self.disclosures, DISCLOSURE_LIMIT, DISCLOSURE_NAME_LIMIT)
         _check_range("reserve price", self.reserve_price, 0, UINT256_MAX)
-        _check_range("precision in bits", self.precision_bits, 1, PRECISION_LIMIT)
         _check_range("number of bits that a record holds", self.record_bits, 1, SAFE_INTEGER)
         _check_range("number of bits per record", self.bits_per_record, 1, EVALUATION_LIMIT)
         _check_range("number of free bits", self.free_bits, 0, SAFE_INTEGER)
@@ -102,7 +95,6 @@ class Terms:
         return {
             "tokens": list(self.tokens),
             "reserve_price": amount_text(self.reserve_price),
-            "precision_bits": self.precision_bits,
             "record_bits": self.record_bits,
             "bits_per_record": self.bits_per_record,
             "free_bits": self.free_bits,
@@ -119,7 +111,6 @@ class Terms:
         terms = cls(
             tokens=tuple(fields.addresses("tokens", TOKEN_LIMIT)),
             reserve_price=Wei(fields.amount("reserve_price")),
-            precision_bits=fields.integer("precision_bits", 0, SAFE_INTEGER),
             record_bits=fields.integer("record_bits", 0, SAFE_INTEGER),
             bits_per_record=fields.integer("bits_per_record", 0, SAFE_INTEGER),
             free_bits=fields.integer("free_bits", 0, SAFE_INTEGER),

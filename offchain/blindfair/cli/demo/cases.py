@@ -90,7 +90,6 @@ def stock_of(job: Prepared) -> Stock:
         terms=Terms(
             tokens=(ETHER,),
             reserve_price=Wei(PRICE_PER_RECORD // 10),
-            precision_bits=PRECISION_BITS,
             record_bits=RECORD_BITS,
             bits_per_record=QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT,
             free_bits=EVALUATIONS * bits + AUDIT_ROWS * RECORD_BITS,

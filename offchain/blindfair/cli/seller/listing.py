@@ -118,7 +118,6 @@ class ListingOptions:
             terms=Terms(
                 tokens=(self.prices.token,),
                 reserve_price=self.prices.parse(self.price_per_record, "--price-per-record"),
-                precision_bits=PRECISION_BITS,
                 record_bits=RECORD_BITS,
                 bits_per_record=QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT,
                 free_bits=self.evaluations * bits + self.openable(len(records)) * RECORD_BITS,
