@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from trade import AUDITED, BUYER_POLICY, OFFERED, RESERVE, TERMS, Parties, World, make_parties, stock
+from trade import AUDITED, BUYER_POLICY, OFFERED, TERMS, Parties, World, make_parties, stock
 
 from blindfair.agents.evidence import OPENED_REPLY
 from blindfair.agents.outcome import Outcome
@@ -12,11 +12,11 @@ from blindfair.agents.stock import Stock
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import Wei
 
-FEE = Wei(-(-(36 * OFFERED * RESERVE // 200) * 32 // 36))
-"""Of the one query of 32 bits that these buyers ask, where the listing's fee is for 36 bits a record."""
+FEE = Wei(1_920_000_000_000_007)
+"""Of the one query of 3 bits that these buyers ask. Odd, so that a wei that is lost or doubled shows."""
 
 FEE_BOND = Wei(FEE // 10)
-EVALUATION_BITS = 32 * OFFERED + 20
+EVALUATION_BITS = 3 * OFFERED + 20
 OPENED_BITS = AUDITED * TERMS.record_bits
 """What one audit opens free."""
 
@@ -25,7 +25,8 @@ PAYS = replace(BUYER_POLICY, max_evaluation_fee=FEE)
 
 def charging(**terms: Any) -> Stock:
     """A listing that opens records free for two audits, and has no free bits for an evaluation."""
-    return stock(**{"free_bits": OPENED_BITS} | terms)
+    # The listing's fee is for 36 bits a record.
+    return stock(**{"free_bits": OPENED_BITS, "evaluation_fee": Wei(12 * FEE)} | terms)
 
 
 def paying(world: World, **changes: Any) -> Parties:

@@ -5,11 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from trade import BUYER_POLICY, OFFERED, PER_RECORD, HandValuer, Parties, World, make_parties, offered_records, stock
 
 from blindfair.agents.rows import real_rows
-from blindfair.influence.quantise import quantise_rows
+from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import decode_row
@@ -51,11 +50,11 @@ def grouping(world: World, **changes: Any) -> Parties:
     return make_parties(world, **(usual | changes))
 
 
-def scores_in_the_clear(request: Request, queries: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+def rows_in_the_clear(request: Request, size: int) -> QuantisedRows:
     """By the specification: real rows, added up, then rounded."""
     real = real_rows(request, [decode_row(record) for record in offered_records()])
     sums = np.stack([real[start : start + size].sum(axis=0) for start in range(0, len(real), size)])
-    return quantise_rows(sums, request.row_scale, request.exponent_bits).scores(queries)
+    return quantise_rows(sums, request.row_scale, request.exponent_bits)
 
 
 Change = Callable[[Any], Any]

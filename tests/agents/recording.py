@@ -49,6 +49,9 @@ class RecordingTransport:
     def done(self, handle: str) -> None:
         self._transport.done(handle)
 
+    def aside(self) -> str | None:
+        return self._transport.aside()
+
 
 def recorded(record: Path) -> Callable[[Transport, Address], Transport]:
     """For `World.wrap`."""

@@ -18,6 +18,7 @@ from sampled import (
     states,
 )
 from trade import (
+    FINAL_DEPTH,
     PRICE,
     SELLER_POLICY,
     Parties,
@@ -154,6 +155,27 @@ def test_the_parts_are_sold_one_after_the_other_and_once(at: Callable[[str], Wor
     # An offer that nobody accepted buys nothing.
     assert said(parties, rest, whole) == ["UnexpectedMessage", "UnexpectedMessage"]
     assert list(states(parties).values()) == [OrderState.NONE]
+
+
+def test_the_rest_is_not_sold_before_the_samples_accept_is_final(at: Callable[[str], World]) -> None:
+    """Whoever sees the key on its way can reveal it at once; a reorganisation may yet take the accept back, and the
+    sample would have been a gift."""
+    parties = buying(at("replied"))
+    parties.run(parties.paid)
+    world, [(name, offer)] = parties.world, parties.seller.offers.items()
+    key = parties.seller.secrets.get(f"key.{name}")
+    assert key is not None
+    world.send(parties.seller.exchange.reveal(offer, DeliveryKey(key)))
+    accepted = parties.seller.exchange.accepted_at(offer.struct_hash())
+    assert accepted is not None
+    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    rest = Agreement(selected, PartName.REST, REST_PRICE)
+    while parties.seller.exchange.height() < accepted.block_number + FINAL_DEPTH:
+        assert list(states(parties).values()) == [OrderState.REVEALED]
+        assert said(parties, rest) == ["UnexpectedMessage"]
+        assert len(parties.seller.offers) == 1
+        world.chain.mine(1)
+    assert said(parties, rest) == ["rest"]
 
 
 def test_a_refunded_sample_sells_no_rest(at: Callable[[str], World]) -> None:

@@ -66,7 +66,7 @@ def test_basis_vectors_by_several_accounts_read_as_many_columns_as_the_budget_pa
     """Each of four accounts asks for one column of the rows, all of which come out exactly: 12 bits a record each, paid
     with 32. A budget for four evaluations gives the whole row away, 48 bits; one for two gives half of it."""
     rows = np.random.default_rng(4).integers(-2047, 2048, (5, 4)).astype(np.int16)
-    told = Disclosure.of(DEFAULT, records=5, queries=1).total_bits
+    told = Disclosure.of(DEFAULT, records=5, bits=(32,)).total_bits
     terms = replace(TERMS, disclosed_bits=budget * EVALUATION_BITS)
     ledger = BudgetLedger(Journal(tmp_path / "journal"), terms, RECORDS)
     encoded, read = encode_rows(DEFAULT, rows), []
@@ -80,6 +80,42 @@ def test_basis_vectors_by_several_accounts_read_as_many_columns_as_the_budget_pa
         read.append(decrypt_reply(DEFAULT, secret, evaluate(encoded, encrypted.to_bytes()), 5, 1)[0])
     assert len(read) == columns
     np.testing.assert_array_equal(np.array(read).T, rows[:, :columns])
+
+
+# --- opened records ---
+
+
+def test_openings_come_out_of_one_budget_and_the_same_ones_only_once(request_of: Request, tmp_path: Path) -> None:
+    """The last record of the budget is still opened, and none beyond it, whatever process answers."""
+    terms, first = replace(TERMS, opened_records=25), Digest(b"\x01" * 32)
+    for selection, records, expected in ((first, 10, 10), (first, 10, 10), (Digest(b"\x02" * 32), 15, 25)):
+        journal = Journal(tmp_path / "seller" / "journal")
+        BudgetLedger(journal, terms, RECORDS).spend_openings(selection, records)
+        assert spent_budget(journal)[-1] == expected
+        journal.close()
+    journal = Journal(tmp_path / "seller" / "journal")
+    with pytest.raises(BudgetExhausted, match="opened records") as caught:
+        BudgetLedger(journal, terms, RECORDS).spend_openings(Digest(b"\x03" * 32), 1)
+    assert (caught.value.expected, caught.value.found) == (25, 26)
+    assert spent_budget(journal)[-1] == 25
+    journal.close()
+
+
+@pytest.mark.parametrize(("budget", "is_opened"), [(2 * AUDITED, True), (2 * AUDITED - 1, False)])
+def test_what_was_opened_for_one_buyer_is_not_opened_for_the_next(world: World, budget: int, is_opened: bool) -> None:
+    parties = make_parties(world, goods=stock(opened_records=budget))
+    second = make_buyer(world, parties.seller, "second")
+    parties.run(lambda: "agreement" in parties.buyer.sizes())
+    world.run(parties.seller, second, until=lambda: second.outcome is not None or "agreement" in second.sizes())
+    sent = [step for step in parties.seller.sizes() if step.startswith("openings:")]
+    assert len(sent) == (2 if is_opened else 1)
+    assert second.audited_rows == (AUDITED if is_opened else 0)
+    if not is_opened:
+        assert second.outcome is not None
+        assert (second.outcome.final, second.outcome.error) == ("NoOrder", "Refused")
+        assert "BudgetExhausted" in second.outcome.reason
+        # How much of it is used up is other buyers' business.
+        assert str(budget) not in second.outcome.reason
 
 
 def asked_by(request: Request, number: int) -> tuple[Request, Digest]:

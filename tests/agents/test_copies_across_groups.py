@@ -4,14 +4,13 @@ The seller's own stock refuses to list copies; this one's does not.
 """
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from grouped import POLICY, SIZE, grouping, records_of, valuer
-from trade import PER_RECORD, Parties, World, offered_records, stock
+from trade import PER_RECORD, Parties, World, any_stock, offered_records
 
-from blindfair.agents.stock import Stock
 from blindfair.protocol.quantities import Wei
 
 GROUPS = (1, 4)
@@ -19,24 +18,13 @@ SELECTED = records_of(GROUPS)
 PRICE = Wei(len(SELECTED) * PER_RECORD)
 
 
-class AnyStock(Stock):
-    """Lists whatever there is."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        """Refuses nothing."""
-
-
 def selling_a_record_twice(world: World, opened_share: float, **changes: Any) -> Parties:
     """The first record of group 4 is that of group 1; of the two groups one is audited."""
     records = list(offered_records())
     records[GROUPS[1] * SIZE] = records[GROUPS[0] * SIZE]
-    usual = stock(disclosures=("per-group-9",), opened_share=opened_share)
-    goods = AnyStock(**{field.name: getattr(usual, field.name) for field in fields(usual)} | {"records": records})
     return grouping(
         world,
-        goods=goods,
+        goods=any_stock(records, disclosures=("per-group-9",), opened_share=opened_share),
         valuer=valuer("per-group-9", SELECTED),
         buyer_policy=replace(POLICY, audit_rows=1, **changes),
     )

@@ -21,7 +21,7 @@ from grouped import (
     Change,
     grouping,
     records_of,
-    scores_in_the_clear,
+    rows_in_the_clear,
     valuer,
 )
 from letters import forged, letters_to, put_in, take_out
@@ -32,6 +32,7 @@ from trade import (
     HandValuer,
     Parties,
     World,
+    assert_scores_of,
     feature_schema,
     make_buyer,
     make_parties,
@@ -45,6 +46,8 @@ from blindfair.agents.ledger import CLIPPED_SHARE_BITS, spent_budget
 from blindfair.agents.question import ask
 from blindfair.agents.seller import Seller
 from blindfair.agents.seller_checks import RequestCost
+from blindfair.blind.evaluate import encode_rows, evaluate
+from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.demo.hostile import InflatingSeller
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection
@@ -98,14 +101,14 @@ def test_a_trade_of_groups(honest: Parties) -> None:
     parties = honest
     assert delivered(parties, SELECTED, PRICE)
     evaluated = parties.buyer.review()
-    assert np.array_equal(evaluated.scores, scores_in_the_clear(evaluated.request, evaluated.queries, SIZE))
+    assert_scores_of(parties, rows_in_the_clear(evaluated.request, SIZE))
     assert evaluated.scores.shape == (1, GROUPS)
     opened = records_of(drawn(parties, AUDITED))
     assert [item.record for item in parties.buyer.mail.stored("received:openings")[1].opened] == list(opened)  # type: ignore[attr-defined]
     assert parties.buyer.audited_rows == AUDITED
     # The listing's budgets: scores are counted by groups, opened records one by one.
     bits = parties.seller.disclosure(evaluated.request).total_bits
-    assert 31 * GROUPS < bits <= 32 * GROUPS
+    assert 2.99 * GROUPS < bits <= 3 * GROUPS
     assert spent_budget(parties.seller.journal) == (1, int(np.ceil(bits)) + CLIPPED_SHARE_BITS, len(opened))
 
 
@@ -139,14 +142,14 @@ def test_a_trade_of_the_whole_listing_by_one_score(world: World) -> None:
     assert delivered(parties, ALL, OFFERED * PER_RECORD)
     evaluated = parties.buyer.review()
     assert evaluated.scores.shape == (1, 1)
-    assert np.array_equal(evaluated.scores, scores_in_the_clear(evaluated.request, evaluated.queries, OFFERED))
+    assert_scores_of(parties, rows_in_the_clear(evaluated.request, OFFERED))
     # Nothing to audit, and it says so, once; the score is compared with the delivered records.
     assert said.count(NOT_AUDITED) == 1
     assert parties.buyer.audited_rows == 0
     assert "every score holds" in parties.buyer.outcome.reason  # type: ignore[union-attr]
     evaluations, bits, opened = spent_budget(parties.seller.journal)
     assert (evaluations, opened) == (1, 0)
-    assert bits <= 32 + CLIPPED_SHARE_BITS
+    assert bits <= 3 + CLIPPED_SHARE_BITS
 
 
 def test_exponents_are_those_of_groups(world: World) -> None:
@@ -156,7 +159,7 @@ def test_exponents_are_those_of_groups(world: World) -> None:
     evaluated = parties.buyer.review()
     assert len(evaluated.exponents) == GROUPS
     assert evaluated.exponents.max() > 0
-    assert np.array_equal(evaluated.scores, scores_in_the_clear(evaluated.request, evaluated.queries, SIZE))
+    assert_scores_of(parties, rows_in_the_clear(evaluated.request, SIZE))
 
 
 # --- sellers that cheat ---
@@ -173,16 +176,17 @@ class SwappingSeller(Seller):
 class RecordSeller(Seller):
     """Scores the first records one by one, as many as there are groups."""
 
-    def _scores(self, request: object, rows: NDArray[np.int16]) -> bytes:
+    def _scores(self, digest: Digest, request: object, rows: NDArray[np.int16]) -> bytes:
         alone = np.concatenate([np.zeros_like(rows[:1]), rows[:-1]])
-        return super()._scores(request, alone)  # type: ignore[arg-type]
+        return super()._scores(digest, request, alone)  # type: ignore[arg-type]
 
 
 class EveryRecordSeller(Seller):
     """Scores all records although groups were asked for."""
 
-    def _scores(self, request: object, rows: NDArray[np.int16]) -> bytes:
-        return super()._scores(request, np.resize(rows, (OFFERED, rows.shape[1])))  # type: ignore[arg-type]
+    def _scores(self, digest: Digest, request: object, rows: NDArray[np.int16]) -> bytes:
+        every = np.resize(rows, (OFFERED, rows.shape[1]))
+        return evaluate(encode_rows(DEFAULT, every), request.query)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -328,7 +332,7 @@ def test_a_buyer_does_not_ask_for_what_is_not_offered(answered: Parties) -> None
 
 
 def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_the_budget(world: World) -> None:
-    goods = stock(disclosures=("per-group-9", "total"), disclosed_bits=32 * (GROUPS + 1) + 2 * CLIPPED_SHARE_BITS)
+    goods = stock(disclosures=("per-group-9", "total"), disclosed_bits=3 * (GROUPS + 1) + 2 * CLIPPED_SHARE_BITS)
     parties = grouping(world, goods=goods)
     world.run(*parties.both, until=lambda: "selection" in parties.buyer.sizes())
     request = parties.buyer.mail.stored("message:request")[1]
@@ -393,11 +397,28 @@ def test_groups_of_which_one_holds_the_others_are(policies: tuple[str, ...]) -> 
     assert stock(disclosures=policies).terms.disclosures == policies
 
 
-def test_copies_are_not_put_into_groups() -> None:
-    copies = (*RECORDS[:10], RECORDS[3])
-    assert stock(copies).records == copies
-    with pytest.raises(InvalidListing, match="copies"):
-        stock(copies, disclosures=("per-record", "per-group-3"))
+@pytest.mark.parametrize("policies", [("per-record",), ("per-record", "per-group-3"), ("total",)])
+def test_copies_are_not_listed_whatever_is_scored(policies: tuple[str, ...]) -> None:
+    assert stock(RECORDS[:12], disclosures=policies).records == RECORDS[:12]
+    with pytest.raises(InvalidListing, match="exact copies") as refused:
+        stock((*RECORDS[:11], RECORDS[3]), disclosures=policies)
+    assert (refused.value.expected, refused.value.found) == (
+        "12 different records", "11; copies, counted from 0: 11 of 3",
+    )  # fmt: skip
+    assert "--without-copies" in refused.value.hint
+
+
+@pytest.mark.parametrize("records", [RECORDS[:1], RECORDS[:1] * 12], ids=["one record", "equal records"])
+def test_one_record_is_not_listed_alone_or_many_times(records: tuple[bytes, ...]) -> None:
+    with pytest.raises(InvalidListing, match="needs different records") as refused:
+        stock(records)
+    assert refused.value.found == f"1 in {len(records)} records"
+
+
+def test_records_that_hold_fewer_than_eight_bits_are_not_listed() -> None:
+    assert stock(record_bits=8).terms.record_bits == 8
+    with pytest.raises(InvalidListing, match="hold too little"):
+        stock(record_bits=7)
 
 
 @pytest.mark.parametrize(("size", "near"), [(7, "6 or 8"), (17, "16 or 18"), (119, "118 or 120")])

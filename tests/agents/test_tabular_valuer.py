@@ -8,13 +8,13 @@ from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, stock, tabl
 
 from blindfair.agents.seller_checks import check_columns
 from blindfair.agents.tabular_valuer import TabularValuer
-from blindfair.blind.parameters import exact_sets
 from blindfair.influence.grouping import group_rows
 from blindfair.influence.models import load_scoring_model
 from blindfair.pricing.selection import Method
+from blindfair.pricing.valuation import EXACT
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import FieldMismatch
+from blindfair.protocol.errors import FieldMismatch, GroupsMislead
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Secret, Wei
 from blindfair.protocol.signing import Domain
@@ -30,7 +30,12 @@ def manifest(**terms: int) -> Manifest:
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
 
 
-def valuer(seed: int = 0, method: Method = Method.TRUST, disclosure: str = PER_RECORD_POLICY) -> TabularValuer:
+def valuer(
+    seed: int = 0,
+    method: Method = Method.TRUST,
+    disclosure: str = PER_RECORD_POLICY,
+    bits: tuple[int, ...] = EXACT,
+) -> TabularValuer:
     return TabularValuer(
         TRAIN,
         VALIDATION,
@@ -40,17 +45,17 @@ def valuer(seed: int = 0, method: Method = Method.TRUST, disclosure: str = PER_R
         seed=seed,
         method=method,
         disclosure=disclosure,
+        bits=bits,
     )
 
 
-@pytest.mark.parametrize("bits", [32, 24])
-def test_the_question_is_the_same_each_time_and_fits_the_listings_precision(bits: int) -> None:
-    listing = manifest(precision_bits=bits)
+def test_the_question_is_the_same_each_time() -> None:
+    listing = manifest()
     one, other = valuer().question(listing), valuer().question(listing)
     assert np.array_equal(one.queries, other.queries)
     assert replace(one, queries=other.queries) == other
-    assert int(np.abs(one.queries).sum(axis=1).max()) <= exact_sets(bits)[0].largest_query_norm(bits)
     assert one.pricing == UNIFORM.to_document()
+    assert one.bits == (32, 32) and not any("bits each" in note for note in one.notes)
 
 
 def test_a_listing_with_other_columns_is_not_asked_about() -> None:
@@ -145,3 +150,39 @@ def test_the_scale_is_one_for_sums(disclosure: str) -> None:
         rounded = asked.rounding.apply(sums)
         assert rounded.clipped < 0.02
         assert np.abs(rounded.entries).max() > 200
+
+
+@pytest.mark.parametrize(("bits", "queries"), [((3, 1), 2), ((4, 1), 2), ((3,), 1)])
+def test_a_question_states_the_bits_of_each_query(bits: tuple[int, ...], queries: int) -> None:
+    question = valuer(bits=bits).question(manifest())
+    assert question.bits == bits and len(question.queries) == queries
+    assert any(note.startswith(f"asks for {sum(bits)} bits each: {bits[0]} for the score") for note in question.notes)
+    assert valuer(bits=bits, disclosure="per-group-8").question(manifest()).bits == bits[:1]
+
+
+def test_through_noise_the_wrong_labels_are_left_and_equal_scores_are_no_copies() -> None:
+    listing, asks = manifest(), valuer(bits=(3, 1))
+    bad = set(range(0, OFFERED, 3))
+    rows = [(*row[:-1], 1 - int(row[-1] or 0)) if n in bad else row for n, row in enumerate(ROWS[:OFFERED])]
+    scores = asks.valuation(listing).seen_scores(rows, np.random.default_rng(1))
+    scores[:, 8] = scores[:, 7]
+    budget = Wei(OFFERED * PER_RECORD)
+    choice = asks.choose(scores, listing, budget)
+    assert choice == valuer(bits=(3, 1)).choose(scores, listing, budget)
+    assert choice.numbers["duplicates"] == 0 and {7, 8} <= set(choice.records)
+    share = len(bad & set(choice.records)) / len(choice.records)
+    assert share < 0.25 and choice.numbers["clean_share"] == pytest.approx(2 / 3, abs=0.12)
+
+
+def test_groups_are_chosen_and_opened_through_noise() -> None:
+    listing, asks = manifest(), valuer(bits=(3, 1), disclosure="per-group-10")
+    bad = {1, 4, 5, 9}
+    rows = [(*row[:-1], 1 - int(row[-1] or 0)) if n // 10 in bad else row for n, row in enumerate(ROWS[:OFFERED])]
+    scores = asks.valuation(listing).seen_scores(rows, np.random.default_rng(2))
+    choice = asks.choose(scores, listing, Wei(80 * PER_RECORD))
+    assert {record // 10 for record in choice.records} == set(range(12)) - bad
+    chosen = sorted({record // 10 for record in choice.records})
+    asks.check_opened(chosen, [rows[record] for record in choice.records], scores, listing)
+    lies = [(*row[:-1], 1 - int(row[-1] or 0)) for row in (rows[record] for record in choice.records)]
+    with pytest.raises(GroupsMislead):
+        asks.check_opened(chosen, lies, scores, listing)

@@ -6,7 +6,8 @@ blocks. Prices are given by hand, so that every test can say them to the wei.
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from blindfair.agents.store import SecretStore, private_directory
 from blindfair.agents.surroundings import Event, Surroundings
 from blindfair.agents.transport import FolderTransport, Transport
 from blindfair.agents.valuer import Choice, Question, Valuer
+from blindfair.blind.parameters import parameter_set
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact
 from blindfair.chain.calls import Call
@@ -36,9 +38,11 @@ from blindfair.chain.sender import Receipt, Sender
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection
+from blindfair.influence.quantise import QuantisedRows
 from blindfair.pricing.functions import PricingFunction, UniformPricing
 from blindfair.protocol.manifest import Column, ColumnKind, Manifest, Schema, Terms
-from blindfair.protocol.quantities import ETHER, Address, RecordIndex, Seconds, Wei
+from blindfair.protocol.noise import noise_draw, noise_of
+from blindfair.protocol.quantities import ETHER, Address, RecordIndex, Salt, Seconds, Wei
 from blindfair.protocol.records import RecordEncoding, Row, encode_row
 
 OFFERED, OWN = 120, 60
@@ -81,9 +85,9 @@ TERMS = Terms(
     reserve_price=RESERVE,
     record_bits=200,
     bits_per_record=36,
-    free_bits=3 * (32 * OFFERED + 20) + 3 * AUDITED * 200,
+    free_bits=3 * (32 * OFFERED + 20) + OFFERED * 200,
     evaluation_fee=Wei(36 * OFFERED * RESERVE // 200),
-    disclosed_bits=3 * (32 * OFFERED + 20),
+    disclosed_bits=3 * (3 * OFFERED + 20),
     opened_records=3 * AUDITED,
     opened_share=0.5,
     disclosures=("per-record",),
@@ -105,6 +109,21 @@ def stock(records: Sequence[bytes] | None = None, **terms: Any) -> Stock:
     )
 
 
+class AnyStock(Stock):
+    """Lists whatever there is, as a seller with a program of its own may."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Refuses nothing."""
+
+
+def any_stock(records: Sequence[bytes], **terms: Any) -> AnyStock:
+    """The usual listing of records that a `Stock` would refuse."""
+    usual = stock(**terms)
+    return AnyStock(**{each.name: getattr(usual, each.name) for each in fields(usual)} | {"records": records})
+
+
 UNIFORM = UniformPricing(PER_RECORD, RESERVE)
 
 
@@ -121,7 +140,7 @@ class HandValuer:
         schema = feature_schema()
         config, weights = LogisticRegression.untrained(schema).to_parts()
         projection, basis = Projection.identity(schema.width).to_parts()
-        # As large as an honest query is: near the bound 2047 ||q||_1 < t/2 of the parameter set.
+        # As large as an exact query may be, 2047 ||q||_1 < t/2; three bits of its scores are told.
         query = np.arange(-3, schema.width - 3, dtype=np.int64) * 85_000 + 1_445
         question = Question(
             model_name=LogisticRegression.NAME,
@@ -133,7 +152,7 @@ class HandValuer:
             row_scale=200.0,
             exponent_bits=0,
             queries=query[np.newaxis, :],
-            bits=(32,),
+            bits=(3,),
             pricing=self.pricing.to_document(),
             notes=(),
         )
@@ -266,6 +285,24 @@ class Parties:
     def close(self) -> None:
         self.seller.close()
         self.buyer.close()
+
+
+def assert_scores_of(parties: Parties, rows: QuantisedRows) -> None:
+    """The buyer's scores are those of these rows with the noise that the listing committed to, by the specification:
+    the salt of each record's first chunk and the request decide it (PROTOCOL 4.6)."""
+    found, dataset = parties.buyer.review(), parties.seller.dataset
+    parameters = parameter_set(found.request.parameters)
+    t, half = parameters.plain_modulus, parameters.plain_modulus // 2
+    for unit in range(found.units.count):
+        salts = [Salt(dataset.chunks[dataset.first_chunks[record]][:16]) for record in found.units.members([unit])]
+        for number, (query, bits) in enumerate(zip(found.queries, found.request.bits, strict=True)):
+            noise = noise_of(noise_draw(salts, found.reply.request, unit, number), parameters.noise_width(bits))
+            expected = int(rows.entries[unit].astype(np.int64) @ query) + round(
+                Fraction(t * noise, parameters.ciphertext_modulus)
+            )
+            apart = (int(found.decrypted(unit)[number]) - expected + half) % t - half
+            assert abs(apart) <= 1, (unit, number)
+    assert np.array_equal(found.exponents, rows.exponents)
 
 
 def transactions_of(world: World, address: Address) -> Iterator[tuple[Any, Any]]:

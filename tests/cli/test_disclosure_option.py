@@ -13,12 +13,12 @@ from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
 from blindfair.cli.buyer.report import scored
+from blindfair.cli.information import evaluation_bits
 from blindfair.influence.table import read_table
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import InvalidListing, InvalidOption
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Secret
-from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 from blindfair.protocol.signing import Domain
 from blindfair.protocol.units import Units
 
@@ -57,17 +57,16 @@ def manifest(path: Path, *disclosures: str) -> Manifest:
     [(["per-record"], RECORDS), (["per-group-10"], 57), (["total"], 1), (["total", "per-group-10"], 57),
      (["per-group-5", "per-record"], RECORDS)],
 )  # fmt: skip
-def test_the_budget_is_for_usual_requests_by_the_finest_policy_that_is_offered(
-    path: Path, disclosures: list[str], scores: int
-) -> None:
+def test_the_budget_of_bits_is_the_same_whatever_is_scored(path: Path, disclosures: list[str], scores: int) -> None:
     terms = manifest(path, *disclosures).terms
     assert terms.disclosures == tuple(disclosures)
-    assert terms.disclosed_bits == (2 * 32 + EXPONENT_BITS_LIMIT) * scores + CLIPPED_SHARE_BITS
+    assert terms.disclosed_bits == 3 * terms.record_bits * RECORDS // 10
+    assert evaluation_bits(manifest(path, *disclosures)) == 4 * scores + CLIPPED_SHARE_BITS
 
 
 @pytest.mark.parametrize(
     ("changes", "records", "opened"),
-    [({}, 60, 59), ({}, 5000, 500), ({"disclosures": ["total"]}, 5000, 500),
+    [({"opened_share": 0.0}, 5000, 0), ({}, 60, 59), ({}, 5000, 500), ({"disclosures": ["total"]}, 5000, 500),
      ({"disclosures": ["per-group-2"]}, 569, 113), ({"disclosures": ["per-record", "per-group-2"]}, 900, 118),
      ({"disclosures": ["per-group-20"]}, 5000, 1000), ({"disclosures": ["per-group-20"], "opened_records": 3}, 5000, 3),
      ({"disclosures": ["per-group-20"], "opened_share": float("nan")}, 5000, 500)],
@@ -75,7 +74,7 @@ def test_the_budget_is_for_usual_requests_by_the_finest_policy_that_is_offered(
 def test_a_usual_audit_of_groups_may_see_all_that_a_selection_opens(
     changes: dict[str, object], records: int, opened: int
 ) -> None:
-    assert options(**changes).openable(records) == opened
+    assert options(**({"opened_share": 0.2} | changes)).openable(records) == opened
 
 
 def test_a_policy_that_is_none_is_neither_offered_nor_asked_for(path: Path) -> None:

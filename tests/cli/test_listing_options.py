@@ -1,24 +1,29 @@
 """What `seller list` makes of its options."""
 
-import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from real_tables import LABEL, ugly
+from real_tables import LABEL, UGLY_HEADER, ugly
 
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS
-from blindfair.blind.disclosure import Disclosure
-from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.amounts import IN_ETHER
+from blindfair.cli.information import evaluation_bits, information_document, information_text, smallest_free_group
 from blindfair.cli.seller.listing import ListingOptions
+from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import InvalidListing, InvalidOption
-from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import ETHER, Secret
+from blindfair.protocol.records import encode_row
+from blindfair.protocol.signing import Domain
 
+BUYER = "0x" + "ab" * 20
 DEFAULTS: dict[str, Any] = {
     "label": LABEL, "leave_out": ["patient id"], "name": "n", "description": "", "licence": "l", "consent": "c",
     "money": IN_ETHER.to_document(),
-    "price_per_record": "0.001", "evaluations": 1, "disclosures": ["per-record"], "opened_share": 0.2,
+    "price_per_record": "0.001", "bits": 4, "free_share": 0.05, "evaluation_fee": None, "disclosed_share": 0.3,
+    "accept_disclosed_share": None, "never_score": [], "score": [], "disclosures": ["per-record"], "opened_share": 0.0,
     "opened_records": None, "buyers": [],
     "bond_share": 0.1, "reveal_window": 3600, "dispute_window": 86400, "chunk_size": 1024,
     "most_bonds": "1", "pay_to": None, "without_copies": False,
@@ -29,14 +34,183 @@ def options(**changes: Any) -> ListingOptions:
     return ListingOptions(**(DEFAULTS | changes))
 
 
-@pytest.mark.parametrize("evaluations", [1, 4])
-def test_as_many_usual_requests_are_answered_as_were_promised(tmp_path: Path, evaluations: int) -> None:
-    """A usual request asks two queries, and may ask for exponents."""
-    made = options(evaluations=evaluations)
-    stock = made.stock(made.table(ugly(tmp_path / "table.csv")))
-    once = Disclosure.of(DEFAULT, records=len(stock.records), queries=2, exponent_bits=EXPONENT_BITS_LIMIT)
-    bits = math.ceil(once.total_bits) + CLIPPED_SHARE_BITS
-    assert evaluations * bits <= stock.terms.disclosed_bits < (evaluations + 1) * bits
+def listed(folder: Path, **changes: Any) -> Manifest:
+    """The manifest of the ugly table, listed with these options."""
+    made = options(**changes)
+    stock = made.stock(made.table(ugly(folder / "table.csv")))
+    dataset = ChunkedDataset.build(stock.records, stock.chunk_size, Secret(bytes(32)))
+    return stock.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+
+
+def refused(folder: Path, **changes: Any) -> InvalidOption:
+    with pytest.raises(InvalidOption) as caught:
+        listed(folder, **changes)
+    return caught.value
+
+
+def test_by_default_strangers_learn_a_twentieth_of_a_record_free_and_all_buyers_a_third_at_most(tmp_path: Path) -> None:
+    manifest = listed(tmp_path)
+    terms, n, held = manifest.terms, manifest.record_count, manifest.terms.record_bits
+    assert 20 < held < 40
+    assert terms.bits_per_record == 4
+    assert terms.free_bits == held * n // 20
+    assert terms.disclosed_bits == held * n * 3 // 10
+    # As large a share of all records' price as an evaluation tells of what they hold: never a wei less.
+    assert (terms.evaluation_fee - 1) * held < 4 * terms.reserve_price * n <= terms.evaluation_fee * held
+    assert (terms.opened_share, terms.opened_records) == (0, 0)
+
+
+def test_what_people_read_stands_beside_what_a_record_holds(tmp_path: Path) -> None:
+    manifest = replace(
+        listed(tmp_path),
+        terms=replace(
+            listed(tmp_path).terms, record_bits=109, bits_per_record=4, free_bits=5450, disclosed_bits=32_700
+        ),
+    )
+    assert manifest.record_count == 1000
+    assert information_text(manifest) == (
+        "this listing holds about 109 bits a record; one evaluation tells at most 4 (4 %); strangers together at most "
+        "5.4 (5 %) free of charge; all evaluations together 32.7 (30 %)"
+    )
+    grouped = replace(manifest, terms=replace(manifest.terms, disclosures=("per-group-10",)))
+    assert "one evaluation tells at most 4 (4 %) of a group of 10 records;" in information_text(grouped)
+    total = replace(manifest, terms=replace(manifest.terms, disclosures=("total",)))
+    assert "at most 4 (4 %) of all 1,000 records together;" in information_text(total)
+    document = information_document(manifest)
+    assert (document["record_bits"], document["first_evaluation_is_free"]) == (109, True)
+
+
+def test_however_much_a_record_holds_strangers_get_32_bits_of_it_at_most(tmp_path: Path) -> None:
+    manifest = listed(tmp_path, free_share=1, record_bits=10_000)
+    assert manifest.terms.free_bits == 32 * manifest.record_count
+
+
+@pytest.mark.parametrize(
+    ("bits", "buyers", "most"), [(0, [], 8), (9, [], 8), (-1, [], 8), (0, [BUYER], 64), (65, [BUYER], 64)]
+)
+def test_bits_out_of_range_are_refused_by_name(bits: int, buyers: list[str], most: int, tmp_path: Path) -> None:
+    error = refused(tmp_path, bits=bits, buyers=buyers)
+    assert (error.what, error.expected) == ("--bits is out of range", f"1 ... {most} bits a record")
+
+
+@pytest.mark.parametrize(("bits", "buyers"), [(1, []), (8, []), (64, [BUYER])])
+def test_bits_at_their_ends_are_taken(bits: int, buyers: list[str], tmp_path: Path) -> None:
+    share = {"disclosed_share": 3.0, "accept_disclosed_share": 3.0}
+    assert listed(tmp_path, bits=bits, buyers=buyers, **share).terms.bits_per_record == bits
+
+
+def test_a_smaller_fee_than_the_share_that_is_told_is_refused_by_name(tmp_path: Path) -> None:
+    least = listed(tmp_path).terms.evaluation_fee
+    assert listed(tmp_path, evaluation_fee=IN_ETHER.digits(least)).terms.evaluation_fee == least
+    assert listed(tmp_path, evaluation_fee="3").terms.evaluation_fee == 3 * 10**18
+    error = refused(tmp_path, evaluation_fee=IN_ETHER.digits(least - 1))
+    assert error.what.startswith("--evaluation-fee is smaller")
+    assert str(error.expected).startswith(f"at least {IN_ETHER.show(least)}: 4 of ")
+
+
+def test_named_buyers_pay_no_fee(tmp_path: Path) -> None:
+    terms = listed(tmp_path, buyers=[BUYER]).terms
+    assert (terms.evaluation_fee, terms.free_bits) == (0, 0)
+    assert refused(tmp_path, buyers=[BUYER], evaluation_fee="1").what.startswith("--evaluation-fee is for unnamed")
+
+
+@pytest.mark.parametrize("repeated", [None, 0.4, 0.51])
+def test_more_than_three_tenths_are_given_away_only_by_a_seller_that_repeats_the_figure(
+    tmp_path: Path, repeated: float | None
+) -> None:
+    error = refused(tmp_path, disclosed_share=0.5, accept_disclosed_share=repeated)
+    assert "--disclosed-share gives away more than 30%" in error.what
+    assert error.hint == "--accept-disclosed-share 0.5 if you mean it"
+    terms = listed(tmp_path, disclosed_share=0.5, accept_disclosed_share=0.5).terms
+    assert terms.disclosed_bits == terms.record_bits * 1000 // 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "option"),
+    [
+        ({"free_share": 1.5}, "--free-share"),
+        ({"free_share": -0.1}, "--free-share"),
+        ({"free_share": float("nan")}, "--free-share"),
+        ({"disclosed_share": -0.1}, "--disclosed-share"),
+        ({"disclosed_share": float("inf")}, "--disclosed-share"),
+        ({"evaluation_fee": "-1"}, "--evaluation-fee"),
+        ({"evaluation_fee": "much"}, "--evaluation-fee"),
+        ({"never_score": ["nonsense"]}, "--never-score"),
+        ({"score": ["nonsense"]}, "--score"),
+        ({"never_score": [LABEL]}, "--never-score"),
+        ({"never_score": ["weight"], "score": ["weight"]}, "--never-score"),
+    ],
+    ids=str,
+)
+def test_options_that_cannot_be_are_refused_by_name(tmp_path: Path, changes: dict[str, Any], option: str) -> None:
+    assert refused(tmp_path, **changes).what.startswith(option)
+
+
+def test_a_budget_that_no_evaluation_fits_into_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, disclosed_share=0.01).what == "One evaluation would tell more than all together may"
+    assert listed(tmp_path, disclosed_share=0.01, disclosures=["per-group-20"]).terms.disclosed_bits
+
+
+def test_records_too_small_to_be_scored_alone_are_told_which_groups_are_free(tmp_path: Path) -> None:
+    """A table of 28 bits a record: 4 bits are more than a twentieth of it. Groups of 3 would leave one record alone."""
+    manifest = listed(tmp_path)
+    assert evaluation_bits(manifest) == 4 * 1000 + CLIPPED_SHARE_BITS > manifest.terms.free_bits
+    size = smallest_free_group(manifest)
+    assert size == 4
+    grouped = listed(tmp_path, disclosures=[f"per-group-{size}"])
+    assert evaluation_bits(grouped) <= grouped.terms.free_bits
+    assert information_document(grouped)["first_evaluation_is_free"] is True
+    assert information_document(manifest)["first_evaluation_is_free"] is False
+    assert smallest_free_group(listed(tmp_path, free_share=0)) is None
+
+
+def test_what_looks_like_an_identifier_is_sold_and_not_scored(tmp_path: Path) -> None:
+    assert listed(tmp_path, leave_out=[]).schema.unscored == ("patient id",)
+    assert listed(tmp_path, leave_out=[], score=["patient id"]).schema.unscored == ()
+    kept = listed(tmp_path, leave_out=[], never_score=["weight"])
+    assert kept.schema.unscored == ("patient id", "weight")
+    assert [column.name for column in kept.schema.columns] == list(UGLY_HEADER)
+
+
+def test_columns_that_no_model_reads_count_nothing_of_what_a_record_holds(tmp_path: Path) -> None:
+    """Otherwise a number in each record would raise what may be told of all others."""
+    alone, beside = listed(tmp_path), listed(tmp_path, leave_out=[])
+    assert alone.terms.record_bits == beside.terms.record_bits
+    assert listed(tmp_path, leave_out=[], score=["patient id"]).terms.record_bits > alone.terms.record_bits
+
+
+def test_a_table_of_identifiers_alone_is_not_listed(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.csv"
+    path.write_text(f"number,{LABEL}\n" + "\n".join(f"{n * 7919 % 10007},{n * n % 3 % 2}" for n in range(1000)) + "\n")
+    made = options(leave_out=[])
+    with pytest.raises(InvalidOption, match="No column besides the label is left"):
+        made.stock(made.table(path))
+    assert options(leave_out=[], score=["number"], disclosures=["total"]).stock(made.table(path)).records
+
+
+def test_a_measure_that_was_taken_is_kept(tmp_path: Path) -> None:
+    """The compressor of another machine or year may measure otherwise; the listing must stay the same."""
+    path = ugly(tmp_path / "table.csv")
+    checked = options().checked(path)
+    assert checked.record_bits == listed(tmp_path).terms.record_bits
+    assert ListingOptions.from_document(checked.to_document()) == checked
+    assert replace(checked, record_bits=77).stock(checked.table(path)).terms.record_bits == 77
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["1.5,0,0", "1.5,0,0", "1.5,0,0"] * 9, "hold too little"),
+        ([f"{n % 2}.5,{n % 3},{n % 2}" for n in range(90)], "hold too little"),
+    ],
+    ids=["equal records", "records of two bits"],
+)
+def test_tables_that_hold_nothing_are_not_listed(tmp_path: Path, rows: list[str], words: str) -> None:
+    path = tmp_path / "little.csv"
+    path.write_text(f"x,c,{LABEL}\n" + "\n".join([*rows, "2.5,1,1"]) + "\n")
+    made = options(leave_out=[], without_copies=True)
+    with pytest.raises(InvalidListing, match=words):
+        made.checked(path)
 
 
 def test_named_buyers_are_the_only_ones() -> None:
@@ -48,25 +222,26 @@ def test_named_buyers_are_the_only_ones() -> None:
 
 
 def table_with_copies(folder: Path) -> Path:
-    """Eight different records and two copies, the third and the last; `1` and `1.0` are the same number."""
-    rows = ["1,a,0", "2,b,1", "1,a,0", "3,a,1", "4,b,0", "5,a,1", "6,b,0", "7,a,1", "8,b,0", "7.0,a,1"]
+    """Forty different records and two copies, the third and the last; `8` and `8.0` are the same number."""
+    rows = [f"{n}.25,{n * n % 37},{'ab'[n % 2]},{n // 3 % 2}" for n in range(40)]
     path = folder / "copies.csv"
-    path.write_text(f"x,c,{LABEL}\n" + "\n".join(rows) + "\n")
+    lines = [*rows[:2], rows[0], *rows[2:], rows[8].replace("8.25", "8.250")]
+    path.write_text(f"x,y,c,{LABEL}\n" + "\n".join(lines) + "\n")
     return path
 
 
-def test_copies_are_named_where_they_cannot_be_listed(tmp_path: Path) -> None:
-    made = options(leave_out=[], disclosures=["per-group-4"])
+@pytest.mark.parametrize("policy", ["per-record", "per-group-4", "total"])
+def test_copies_are_named_and_not_listed(tmp_path: Path, policy: str) -> None:
+    made = options(leave_out=[], disclosures=[policy], disclosed_share=1.0, accept_disclosed_share=1.0)
     with pytest.raises(InvalidListing) as refused:
-        made.stock(made.table(table_with_copies(tmp_path)))
-    assert refused.value.expected == "10 different records"
-    assert str(refused.value.found) == "8; copies, counted from 0: 2 of 0, 9 of 7"
+        made.checked(table_with_copies(tmp_path))
+    assert refused.value.expected == "42 different records"
+    assert str(refused.value.found) == "40; copies, counted from 0: 2 of 0, 41 of 9"
     assert "--without-copies" in str(refused.value.hint)
 
 
 def test_without_copies_the_first_of_equal_records_is_listed(tmp_path: Path) -> None:
     path = table_with_copies(tmp_path)
-    every, once = options(leave_out=[]), options(leave_out=[], without_copies=True, disclosures=["per-group-4"])
-    records = every.stock(every.table(path)).records
-    assert len(records) == 10
-    assert once.stock(once.table(path)).records == (*records[:2], *records[3:9])
+    every = [encode_row(row) for row in options(leave_out=[]).table(path).rows]
+    made = options(leave_out=[], without_copies=True, disclosures=["per-group-4"])
+    assert made.stock(made.table(path)).records == (*every[:2], *every[3:41])

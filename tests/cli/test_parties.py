@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,6 @@ def test_an_empty_account_commits_nothing_and_can_go_on_later(home: Home) -> Non
         ({"price_per_record": "cheap"}, InvalidOption),
         ({"bond_share": 2}, InvalidOption),
         ({"reveal_window": 0}, InvalidOption),
-        ({"evaluations": 0}, InvalidListing),
         ({"disclosure": "per-group-1"}, InvalidOption),
         ({"opened_share": 1.5}, InvalidListing),
         ({"licence": ""}, InvalidListing),
@@ -196,6 +196,54 @@ def test_a_listing_that_cannot_be(changes: dict[str, object], error: type[Blindf
     ended = home.seller(**changes)
     assert ended.code == error.exit_code, ended.err
     assert ended.err.startswith(f"error: {error.__name__}: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bits": 9}, "--bits is out of range"),
+        ({"bits": 0}, "--bits is out of range"),
+        ({"evaluation_fee": "0.000001"}, "--evaluation-fee is smaller"),
+        ({"disclosed_share": 0.31}, "--accept-disclosed-share 0.31"),
+        ({"free_share": 2}, "--free-share"),
+        ({"never_score": "nonsense"}, "--never-score names a column"),
+    ],
+    ids=str,
+)
+def test_information_that_cannot_be_priced_leaves_nothing_behind(
+    changes: dict[str, object], words: str, home: Home
+) -> None:
+    home.seller(**changes).failed(InvalidOption, words)
+    assert home.untouched("seller")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (lambda rows: [*rows, rows[3]], "exact copies"),
+        (lambda rows: [rows[0], [*rows[0][:-1], "benign"]] * 20, "hold too little"),
+    ],
+    ids=["a copy", "equal records"],
+)
+def test_a_table_that_cannot_be_listed_leaves_nothing_behind(
+    rows: Callable[[list[list[str]]], list[list[str]]], words: str, home: Home
+) -> None:
+    with (home.path / "offer.csv").open(newline="") as file:
+        header, *usual = csv.reader(file)
+    write_csv(home.path / "offer.csv", header, rows(usual))
+    home.seller().failed(InvalidListing, words)
+    assert home.untouched("seller")
+
+
+def test_the_seller_reads_what_evaluations_tell_and_cost(home: Home) -> None:
+    ended = home.seller(json="-")
+    assert ended.code == 0, ended.err
+    said, found = " ".join(ended.err.split()), json.loads(ended.out)["information"]
+    assert f"this listing holds about {found['record_bits']} bits a record; one evaluation tells at most 4" in said
+    assert found["evaluation_bits_per_record"] == 4
+    assert found["first_evaluation_is_free"] is True
+    # 4 of so many bits, of 60 records for 0.001 ether each, rounded up.
+    assert int(found["evaluation_fee_wei"]) == -(-4 * 60 * 10**15 // found["record_bits"])
 
 
 @pytest.mark.parametrize(
@@ -263,7 +311,7 @@ def test_listing_again_goes_on_and_pays_nothing(listed: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"price_per_record": "0.002"}, {"licence": "none"}, {"evaluations": 9}, {"leave_out": "mean area"}]
+    "changes", [{"price_per_record": "0.002"}, {"licence": "none"}, {"bits": 3}, {"leave_out": "mean area"}]
 )
 def test_other_options_than_it_was_begun_with(changes: dict[str, object], listed: Home) -> None:
     listed.seller(**changes).failed(InvalidOption, "begun with other options")

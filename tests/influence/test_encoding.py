@@ -196,3 +196,11 @@ def test_no_document_crashes_the_reader(value: Any) -> None:
     if isinstance(value, dict):
         with pytest.raises(errors.UnusableModel):
             FeatureSchema.from_document(value)
+
+
+def test_excluded_columns_have_no_feature_and_keep_their_place() -> None:
+    every, fewer = FeatureSchema.infer(ROWS, COLUMNS, "y"), FeatureSchema.infer(ROWS, COLUMNS, "y", excluded=["age"])
+    assert "age" in {feature.column for feature in every.features}
+    assert [feature for feature in every.features if feature.column != "age"] == list(fewer.features)
+    assert fewer.columns == every.columns
+    assert fewer.encode(ROWS)[0].shape == (len(ROWS), fewer.width)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from blindfair.influence import table
 from blindfair.influence.table import Table, read_table
 from blindfair.protocol import errors
-from blindfair.protocol.records import RecordLimits, decode_row, encode_row
+from blindfair.protocol.records import Cell, RecordLimits, decode_row, encode_row
 from blindfair.protocol.schema import ColumnKind
 
 
@@ -188,3 +188,35 @@ def test_what_looks_like_numbers_is_read_as_what_it_says(
             assert cell == float(text) and "_" not in text
         else:
             assert cell == text
+
+
+@pytest.mark.parametrize(
+    ("cells", "identifies"),
+    [
+        (["a1", "a2", "a3", "a4"], True),
+        ([7, 9, 8, 3], True),
+        (["a1", None, "a3", None], True),
+        (["a1", None, None, None], False),
+        ([None, None, None, None], False),
+        (["a1", "a2", "a3", "a1"], False),
+        # Measurements differ in every record, too, and are what models learn from.
+        ([1.5, 2.5, 3.5, 4.5], False),
+        ([1, 2, 3, 4.5], False),
+        ([True, False, None, None], False),
+    ],
+    ids=str,
+)
+def test_texts_and_integers_that_all_differ_look_like_identifiers(cells: list[Cell], identifies: bool) -> None:
+    rows = tuple((cell, label, 0.5) for cell, label in zip(cells, (0, 1, 2, 3), strict=True))
+    made = Table(("number", "y", "x"), rows, "y")
+    assert made.identifiers() == (("number",) if identifies else ())
+
+
+def test_columns_that_are_not_scored_stay_in_the_schema(tmp_path: Path) -> None:
+    read = read_table(write(tmp_path, "id,x,y\na,1,0\nb,2,1\n"), "y")
+    assert [(column.name, column.scored) for column in read.schema(["id"]).columns] == [
+        ("id", False), ("x", True), ("y", True),
+    ]  # fmt: skip
+    assert read.scored_rows(["id"]) == [(1, 0), (2, 1)]
+    with pytest.raises(errors.InvalidListing, match="label"):
+        read.schema(["y"])

@@ -16,7 +16,7 @@ from blindfair.protocol.documents import Document
 from blindfair.studies import jobs, plan
 from blindfair.studies.attacks import run_attacks
 from blindfair.studies.cells import BEFORE, CLEAN, DEFAULT, NETWORK_SHARES, RANDOM, SHARES, Cell, run_cell
-from blindfair.studies.jobs import Job, run_jobs, study_jobs
+from blindfair.studies.jobs import Job, few_bits_jobs, run_jobs, study_jobs
 from blindfair.studies.ledger import Ledger
 from blindfair.studies.lots import run_lots
 from blindfair.studies.reading import read
@@ -118,7 +118,9 @@ def test_the_plan_has_twelve_seeds_of_every_regime_and_no_job_twice() -> None:
         keys = [one.key for one in study_jobs(quick)]
         assert len(set(keys)) == len(keys)
     assert sum(one.seconds for one in study_jobs(True)) < 180
-    assert sum(one.seconds for one in study_jobs(False)) < 3000
+    assert sum(one.seconds for one in study_jobs(False)) < 4800
+    assert sum(one.seconds for one in few_bits_jobs(False)) < 1800
+    assert {one.key for one in few_bits_jobs(False)} < {one.key for one in study_jobs(False)}
     assert jobs.FEW_SEEDS <= plan.SEEDS
 
 

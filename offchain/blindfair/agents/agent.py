@@ -29,7 +29,7 @@ class Agent:
 
     def __init__(self, directory: Path, surroundings: Surroundings) -> None:
         """Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged (also for the directory of another account),
-        NodeFailure; holds nothing then."""
+        NodeFailure, and StateError in a new directory whose mail does not work; holds nothing then."""
         with contextlib.ExitStack() as held:
             held.callback(DirectoryLock(directory).release)
             self.directory = directory
@@ -50,6 +50,9 @@ class Agent:
             self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, door)
             self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)
             self.waiting: Waiting | None = None
+            if self.journal.get("trade") is None:
+                # Nothing is at stake yet; later on, mail that does not work must not keep an agent from its orders.
+                self.mail.check()
             self._held = held.pop_all()
 
     def close(self) -> None:

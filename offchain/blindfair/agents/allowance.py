@@ -27,3 +27,7 @@ class Allowance:
                 hint="ask again later, or have the seller name you as a buyer",
             )
         self._taken.append((now, size))
+
+    def give_back(self) -> None:
+        """Do not count the last bytes that were taken: they were not given."""
+        self._taken.pop()

@@ -36,8 +36,8 @@ class Answers:
 
         `part` says what the question was about, where there is one for each part of a selection.
 
-        Raises Waiting while there is none, Refused if the seller will not, NoAnswer (NoOpenings for openings) once
-        patience, counted from the question, is over.
+        Raises Waiting while there is none or the mail does not work, Refused if the seller will not, NoAnswer
+        (NoOpenings for openings) once patience, counted from the question, is over.
         """
         step = step_of(kind.TYPE, part)
         digest, message = self._obtain(step, (kind,), asked, matches)
@@ -71,6 +71,17 @@ class Answers:
         return list(self._received.values())[-1][0].digest if self._received else None
 
     def _search(self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]) -> None:
+        trouble = ""
+        try:
+            if self._find(step, kinds, asked, matches):
+                return
+        except Waiting as waiting:
+            # Patience ends by the clock all the same.
+            trouble = waiting.reason
+        self._wait(step, NoOpenings if Openings in kinds else NoAnswer, trouble)
+
+    def _find(self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]) -> bool:
+        """Take the answer from the inbox, if it is there. Raises Waiting while the mail does not work."""
         for handle, envelope, message in self._mail.inbox():
             answers = (isinstance(message, kinds) and matches(message)) or (
                 isinstance(message, Refusal) and message.about == asked
@@ -78,7 +89,7 @@ class Answers:
             if envelope.sender == self._seller and answers:
                 self._journal.once(f"received:{step}", envelope.to_bytes)
                 self._mail.done(handle)
-                return
+                return True
             if isinstance(message, Refusal) and not self._mail.wrote(message.about):
                 # Of an inquiry that only looked at what is listed, in this account's name: no matter of this trade.
                 self._mail.done(handle)
@@ -95,7 +106,7 @@ class Answers:
                     found=f"{envelope.type} of {envelope.sender}",
                 ),
             )
-        self._wait(step, NoOpenings if Openings in kinds else NoAnswer)
+        return False
 
     def _taken(self) -> set[Digest]:
         """`H(document)` of every answer that was taken, in this life or an earlier one."""
@@ -104,11 +115,15 @@ class Answers:
                 self._received[step] = self._mail.stored(f"received:{step}")
         return {envelope.digest for envelope, _ in self._received.values()}
 
-    def _wait(self, step: str, error: type[NoOpenings | NoAnswer]) -> None:
-        """Raises Waiting, or `error` where there was time enough."""
+    def _wait(self, step: str, error: type[NoOpenings | NoAnswer], trouble: str) -> None:
+        """Raises Waiting, or `error` where there was time enough; `trouble` is what is wrong with the mail."""
         since = int(self._journal.once(f"asked:{step}", lambda: str(self._exchange.now()).encode()))
         until = Timestamp(since + self._patience)
         now = self._exchange.now()
         if now <= until:
-            raise Waiting(f"the seller has not sent the {step} yet", Timestamp(until + 1))
-        raise error(f"The seller sent no {step} in time", expected=f"by {until}", found=now)
+            raise Waiting(trouble or f"the seller has not sent the {step} yet", Timestamp(until + 1))
+        raise error(
+            f"The seller sent no {step} in time",
+            expected=f"by {until}",
+            found=f"{now}, and the mail does not work: {trouble}" if trouble else now,
+        )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.journal import Journal
-from blindfair.agents.ledger import spent_budget
+from blindfair.agents.ledger import spent_budget, spent_free_bits
 from blindfair.agents.outcome import Outcome
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Release
@@ -43,6 +43,7 @@ class SellerBooks:
     common: Books
     evaluations: int
     disclosed_bits: int
+    free_bits: int
     opened_records: int
     offers: tuple[OfferEntry, ...]
 
@@ -67,7 +68,7 @@ def seller_books(directory: Path) -> SellerBooks | None:
             OfferEntry(Offer.from_document(json.loads(document)), journal.intent(f"ended:{name}"))
             for name, document in journal.done("offer:")
         )
-        return SellerBooks(_common(journal), evaluations, bits, opened, offers)
+        return SellerBooks(_common(journal), evaluations, bits, spent_free_bits(journal), opened, offers)
     finally:
         journal.close()
 

@@ -4,6 +4,7 @@
 buyer that was killed runs the line again from the top and goes on where it was.
 """
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -30,6 +31,7 @@ from blindfair.agents.purchase import Purchase
 from blindfair.agents.question import Private, ask
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.valuer import Choice, Valuer
+from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.pricing.functions import pricing_from_document
@@ -50,6 +52,7 @@ from blindfair.protocol.errors import (
     Refused,
     ScoringError,
     SecretDamaged,
+    Undeliverable,
     UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest
@@ -180,7 +183,9 @@ class Buyer(Agent):
         if about is not None and not isinstance(error, Refused | NoAnswer | NoOpenings):
             key = None if self._listing is None else self._listing.manifest.seller_hpke
             text = "the buyer goes no further"
-            self.mail.send("refusal", self.seller, lambda: Refusal(about, error.name, text), key)
+            # A courtesy: the trade has ended, whether or not the seller can be told.
+            with contextlib.suppress(Undeliverable, Waiting):
+                self.mail.send("refusal", self.seller, lambda: Refusal(about, error.name, text), key)
 
     def _check_letter(self, sender: Address | None, size: int) -> None:
         if sender is None and size > Listing.LIMIT:

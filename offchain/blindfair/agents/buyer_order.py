@@ -139,8 +139,10 @@ class BuyerOrder:
     def _release(self, deadline: Timestamp) -> None:
         """Give the seller its money. Raises Waiting until it has had time to use a signed release, or until the
         transaction is final: from then on it is the seller's task alone."""
-        sent = self._calls.release()
+        sent = self._calls.release(deadline)
         if sent is None:
+            if self._policy.releases_by_letter:
+                return
             raise Waiting("the end of the order is not final yet")
         until = Timestamp(min(sent + self._policy.release_patience, deadline) + 1)
         if self._buyer.exchange.now() < until:

@@ -86,7 +86,8 @@ class FeeOrder:
             case OrderState.LOCKED:
                 self._calls.refund()
             case OrderState.REVEALED | OrderState.RELEASED:
-                return self._revealed(may_act=view.state is OrderState.REVEALED and now <= view.deadline)
+                acts_by = view.deadline if view.state is OrderState.REVEALED and now <= view.deadline else None
+                return self._revealed(acts_by)
             case ended:
                 if self._calls.is_final(ended.name):
                     return self._refunded()
@@ -103,12 +104,12 @@ class FeeOrder:
             error = FaultProven("The paid reply is not the committed one", found=text)
         return replace(Outcome.stopped(error), final="Refunded")
 
-    def _revealed(self, *, may_act: bool) -> Outcome:
-        """The end of an order whose key is public. Raises Waiting."""
+    def _revealed(self, acts_by: Timestamp | None) -> Outcome:
+        """The end of an order whose key is public, that the buyer may act on until `acts_by`. Raises Waiting."""
         key = self._calls.revealed_key()
         opened = open_reply(self._chunks, self._priced.leaf_hashes, key, self._chunk_size)
         if isinstance(opened, Fault):
-            if may_act:
+            if acts_by is not None:
                 self._calls.dispute(opened, key)
                 raise Waiting("the end of the order is not final yet")
             text = f"chunk {opened.index} is not the committed one, and nobody proved it in time"
@@ -125,8 +126,8 @@ class FeeOrder:
                 ),
                 key,
             )
-        if may_act:
-            self._calls.release()
+        if acts_by is not None:
+            self._calls.release(acts_by)
         price = in_units(self._priced.offer.price, self._priced.offer.token)
         return Outcome("Released", f"the evaluation was paid for with {price}")
 

@@ -8,7 +8,15 @@ from typing import Protocol
 from blindfair.agents.journal import Journal
 from blindfair.agents.surroundings import Tell
 from blindfair.agents.transport import Transport
-from blindfair.protocol.errors import BlindfairError, JournalDamaged, MessageTooLarge, UnexpectedMessage
+from blindfair.agents.waiting import Waiting
+from blindfair.protocol.errors import (
+    BlindfairError,
+    JournalDamaged,
+    MessageTooLarge,
+    StateError,
+    Undeliverable,
+    UnexpectedMessage,
+)
 from blindfair.protocol.letters import (
     HEAD_SIZE,
     LETTER_LIMIT,
@@ -57,6 +65,14 @@ class Mail:
         self._tell = tell
         self._door = door
         self._digests: dict[str, Digest] = {}
+        # Messages that were dealt with and could not be removed: they lie there, and are not taken again.
+        self._kept: set[str] = set()
+        self._told: set[str] = set()
+
+    def check(self) -> None:
+        """Raises StateError if the mail does not work now."""
+        for _ in self._transport.pending():
+            break
 
     # --- out -------------------------------------------------------------------------------------------------------
 
@@ -75,14 +91,20 @@ class Mail:
         """Send the bytes that were journalled for `step`; as often as one likes, they are always the same.
 
         `key` is the receiver's to seal to, None for what travels in the clear (PROTOCOL 9). Raises JournalDamaged if
-        there are no bytes.
+        there are no bytes, Undeliverable where the receiver's mailbox is spoilt, and Waiting while the mail as a whole
+        does not work.
         """
         data = self._journal.get(f"message:{step}")
         if data is None:
             raise JournalDamaged("A message that is to be sent was not written", expected=step)
         if key is not None:
             data = self._letter(step, data, to, key)
-        self._transport.send(to, data)
+        try:
+            self._transport.send(to, data)
+        except Undeliverable:
+            raise
+        except StateError as trouble:
+            raise self._waits(trouble) from trouble
         if self._journal.note(f"sent:{step}", str(len(data))):
             self._tell(step, f"sends the {step.partition(':')[0]}", size=len(data))
 
@@ -116,20 +138,69 @@ class Mail:
 
     # --- in --------------------------------------------------------------------------------------------------------
 
-    def inbox(self) -> Iterator[tuple[str, Envelope, Message]]:
-        """Every pending message that is one; what is not is refused with a named error, journalled, and put away."""
-        for handle, size in self._transport.pending():
+    def inbox(self, after_refusal: Callable[[], None] = lambda: None) -> Iterator[tuple[str, Envelope, Message]]:
+        """Every pending message that is one; what is not is refused with a named error, journalled, and put away.
+
+        `after_refusal` is called whenever that was done: strangers may send many such. Raises Waiting, after all that
+        can be read, while the mail as a whole does not work.
+        """
+        trouble: Waiting | None = None
+        self._remove_kept()
+        for handle, size in self._listed():
+            if handle in self._kept:
+                continue
             try:
                 if size > LETTER_LIMIT:
                     raise MessageTooLarge("The message is larger than any may be", expected=LETTER_LIMIT, found=size)
-                self._door(letter_sender(self._transport.head(handle, HEAD_SIZE)), size)
-                envelope, message = self._read(self._transport.receive(handle))
+                head = self._transport.head(handle, HEAD_SIZE)
+                self._door(letter_sender(head), size)
+                data = self._transport.receive(handle)
+                if size and not data:
+                    # Taken away since it was listed, or not a file any more: the same as never sent.
+                    continue
+                envelope, message = self._read(data)
                 if envelope.sender == self._address:
                     raise UnexpectedMessage("The message is one of our own", found=envelope.sender)
+            except StateError as error:
+                # The disk's trouble, and not the message's: it stays, and is read later.
+                trouble = self._waits(error)
+                continue
             except BlindfairError as error:
                 self.refuse(handle, error)
+                after_refusal()
                 continue
             yield handle, envelope, message
+        self._tell_aside()
+        if trouble is not None:
+            raise trouble
+
+    def _listed(self) -> Iterator[tuple[str, int]]:
+        try:
+            yield from self._transport.pending()
+        except StateError as trouble:
+            raise self._waits(trouble) from trouble
+
+    def _waits(self, trouble: StateError) -> Waiting:
+        """What to wait for. Each trouble is told once: an order's clock may be waited for first, and hide it."""
+        text = str(trouble)
+        if text not in self._told:
+            self._told.add(text)
+            self._tell("mail", text)
+        return Waiting(text)
+
+    def _tell_aside(self) -> None:
+        name = self._transport.aside()
+        if name is not None and "aside" not in self._told:
+            self._told.add("aside")
+            self._tell("mail", f"leaves alone what is not a message in the mailbox, such as {name!a}")
+
+    def _remove_kept(self) -> None:
+        for handle in sorted(self._kept):
+            try:
+                self._transport.done(handle)
+            except StateError:
+                return
+            self._kept.remove(handle)
 
     def _read(self, data: bytes) -> tuple[Envelope, Message]:
         if not is_letter(data):
@@ -143,11 +214,15 @@ class Mail:
         """Write down why a message is not taken, and put it away."""
         if self._journal.note(f"refused:{handle}", json.dumps({"error": error.name, "text": str(error)})):
             self._tell("refuse", f"refuses a message: {error.name}: {error}")
-        self._transport.done(handle)
+        self.done(handle)
 
     def done(self, handle: str) -> None:
-        """Put a message away that was dealt with."""
-        self._transport.done(handle)
+        """Put a message away that was dealt with; where it cannot be removed now, it is not looked at again."""
+        try:
+            self._transport.done(handle)
+        except StateError as trouble:
+            self._waits(trouble)
+            self._kept.add(handle)
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 

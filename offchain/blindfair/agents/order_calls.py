@@ -15,7 +15,7 @@ from blindfair.chain.costs import ACCEPT, dispute_gas
 from blindfair.chain.exchange import Call, OrderView
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, verify_fault
-from blindfair.protocol.errors import ContractReverted
+from blindfair.protocol.errors import ContractReverted, Undeliverable
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
@@ -146,10 +146,11 @@ class OrderCalls:
             f"proves that chunk {fault.index} is not the committed one",
         )
 
-    def release(self) -> Timestamp | None:
+    def release(self, deadline: Timestamp) -> Timestamp | None:
         """Give the seller its money: by a sealed message with a signed release, or by a transaction.
 
-        Returns when the message was sent, None for a transaction. Raises Waiting until a transaction is included.
+        Returns when the message was sent; None for a transaction, or where no message can be sent and the clock pays.
+        Raises Waiting until a transaction is included, and while no message can be sent before `deadline`.
         """
         buyer = self._buyer
         if not self._policy.releases_by_letter:
@@ -157,7 +158,14 @@ class OrderCalls:
             return None
         signature = sign_release(self.order_id, buyer.domain, buyer.private_key)
         step = self.step(Release.TYPE)
-        buyer.mail.send(step, self._seller.seller, lambda: Release(self.order_id, signature), self._seller.seller_hpke)
+        seller = self._seller
+        try:
+            buyer.mail.send(step, seller.seller, lambda: Release(self.order_id, signature), seller.seller_hpke)
+        except (Undeliverable, Waiting) as trouble:
+            if buyer.exchange.now() > deadline:
+                return None
+            reason = f"the signed release cannot be sent, and the clock pays the seller: {trouble}"
+            raise Waiting(reason, Timestamp(deadline + 1)) from trouble
         return Timestamp(int(buyer.journal.once(f"sent-at:{step}", lambda: str(buyer.exchange.now()).encode())))
 
     # --- small things ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from blindfair.agents.valuer import Question
 from blindfair.blind.plan import BANDWIDTH, plan
 from blindfair.blind.query import QuerySecret, encrypt_queries
+from blindfair.influence.plausible import check_query
 from blindfair.protocol.audit import commit_buyer_randomness
 from blindfair.protocol.errors import FieldMismatch, SecretDamaged
 from blindfair.protocol.manifest import Manifest
@@ -66,6 +67,9 @@ def ask(
             hint="ask for one that it offers; nothing was asked",
         )
     m, k = question.queries.shape
+    for query, bits in zip(question.queries, question.bits, strict=True):
+        if bits > 1:
+            check_query(query.astype(np.float64))
     scored = Units.named(question.disclosure, manifest.record_count).count
     parameters = plan(scored, k, m, line or BANDWIDTH).parameters
     encrypted, secret = encrypt_queries(parameters, question.queries, question.bits)

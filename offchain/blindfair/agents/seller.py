@@ -38,7 +38,7 @@ from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.seller_recall import free_of, request_of, selection_of
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
-from blindfair.agents.waiting import Turn
+from blindfair.agents.waiting import Turn, Waiting
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import parameter_set
@@ -163,10 +163,10 @@ class Seller(Agent):
         turn = Turn()
         self._orders.advance(turn)
         with turn.affair():
-            for handle, envelope, message in self.mail.inbox():
+            # An answer may take minutes, and so do many messages to be refused: no reveal is to come too late for that.
+            for handle, envelope, message in self.mail.inbox(lambda: self._orders.advance(turn)):
                 with turn.affair():
                     self._handle(handle, envelope, message)
-                # An answer may take minutes, and a reveal is not to come too late for that.
                 self._orders.advance(turn)
         turn.end()
 
@@ -223,9 +223,16 @@ class Seller(Agent):
             raise FieldMismatch("This is not my listing", expected=self.listing.hex(), found=inquiry.listing.hex())
         # The same for everybody, and kept once, however many strangers ask.
         self.mail.write("listing", lambda: Listing(self.manifest, self.dataset.leaf_hashes))
-        if envelope.sender not in (self._policy.buyers or ()):
+        is_stranger = envelope.sender not in (self._policy.buyers or ())
+        if is_stranger:
             self._given.take(32 * len(self.dataset.leaf_hashes), self.exchange.now())
-        self.mail.dispatch("listing", envelope.sender, None)
+        try:
+            self.mail.dispatch("listing", envelope.sender, None)
+        except Waiting:
+            # Nothing was given, and it is tried again at every step until the mail works.
+            if is_stranger:
+                self._given.give_back()
+            raise
 
     def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
         """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""

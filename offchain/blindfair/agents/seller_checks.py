@@ -16,6 +16,7 @@ from blindfair.blind.reply import reply_size
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.models import load_scoring_model
+from blindfair.influence.plausible import check_projection
 from blindfair.influence.projection import Projection
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.pricing.functions import PRICE_LIMIT, UniformPricing, pricing_from_document
@@ -157,6 +158,7 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
     RequestCost.of(
         model, projection, records=units.records, queries=request.queries, parameters=parameters, rows=units.count
     ).check(policy)
+    check_projection(projection, model.k)
     size = reply_size(parameters, units.count, request.queries)
     if size > MESSAGE_LIMIT:
         raise TooCostly(

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import parameter_set
+from blindfair.pricing.information import check_record_bits
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.errors import InvalidListing
@@ -31,9 +32,9 @@ def copies_of(records: Sequence[bytes]) -> list[tuple[RecordIndex, RecordIndex]]
 class Stock:
     """The manifest's contents that are not computed; `records` are canonical bytes.
 
-    Raises InvalidListing for a disclosure policy that is none, for groups of two sizes that tell more together than
-    either (docs/disclosure.md), for groups whose last is one record alone, and for groups of records that have copies
-    among them: an audit refuses copies.
+    Raises InvalidListing for fewer than two records, for copies among them, for records that hold fewer than
+    `MIN_RECORD_BITS` bits, for a disclosure policy that is none, for groups of two sizes that tell more together than
+    either (docs/disclosure.md), and for groups whose last is one record alone.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Stock:
 
     def __post_init__(self) -> None:
         n = len(self.records)
+        _check_distinct(self.records)
+        check_record_bits(self.terms.record_bits)
         sizes = sorted({DisclosurePolicy.named(name).group_size(n) for name in self.terms.disclosures})
         for smaller, larger in pairwise(sizes):
             if larger < n and larger % smaller:
@@ -65,15 +68,6 @@ class Stock:
                     found=f"{n} records in groups of {size}",
                     hint=f"take {_near(size, n)}, or offer per-record if a record may be scored alone",
                 )
-        if sizes[-1:] > [1] and len(set(self.records)) < n:
-            copies = copies_of(self.records)
-            shown = ", ".join(f"{copy} of {first}" for copy, first in copies[:_SHOWN_COPIES])
-            raise InvalidListing(
-                "Records that have copies cannot be scored in groups: an audit that opens copies fails",
-                expected=f"{n} different records",
-                found=f"{n - len(copies)}; copies, counted from 0: {shown}{', ...' if copies[_SHOWN_COPIES:] else ''}",
-                hint="remove the copies (seller list --without-copies), or offer the policy per-record alone",
-            )
 
     def disclosure(self, request: Request) -> Disclosure:
         """What the answer to a request would disclose. Raises UnknownParameters."""
@@ -105,6 +99,28 @@ class Stock:
             seller=seller,
             seller_hpke=seller_hpke,
             terms=self.terms,
+        )
+
+
+def _check_distinct(records: Sequence[bytes]) -> None:
+    """Raises InvalidListing for copies, whose scores would tell more of the record with each, and for one record."""
+    n, different = len(records), len(set(records))
+    if different < 2:
+        raise InvalidListing(
+            "A listing needs different records: the score of one alone, beside its price, tells too much of it",
+            expected=">= 2 different records",
+            found=f"{different} in {n} records",
+            hint="sell a single record without blind evaluation",
+        )
+    if different < n:
+        copies = copies_of(records)
+        shown = ", ".join(f"{copy} of {first}" for copy, first in copies[:_SHOWN_COPIES])
+        raise InvalidListing(
+            "Some records are exact copies: their scores would tell more of one record, and an audit that opens "
+            "copies fails",
+            expected=f"{n} different records",
+            found=f"{different}; copies, counted from 0: {shown}{', ...' if copies[_SHOWN_COPIES:] else ''}",
+            hint="list the first of each alone: seller list --without-copies",
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.agents.valuer import Choice, Question
-from blindfair.blind.parameters import DEFAULT, EXACT_BITS
+from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.groups import assess_groups, group_trust
@@ -14,7 +14,7 @@ from blindfair.pricing.learners import Learner
 from blindfair.pricing.opened import check_opened_labels
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import Trust, calibrated_trust
-from blindfair.pricing.valuation import Valuation, prepare_valuation
+from blindfair.pricing.valuation import EXACT, Valuation, prepare_valuation
 from blindfair.pricing.worth import Worth, assess
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.manifest import Manifest
@@ -26,6 +26,8 @@ from blindfair.protocol.units import Units
 _FOLDS, _CHOICE, _INTERVAL = range(3)
 """Random streams of their own: the cross-fitting comes out the same whatever else was drawn."""
 
+_ASKED = ("score", "class")
+
 
 class TabularValuer:
     """The buyer's own records and its way of choosing. Implements `Valuer`.
@@ -33,6 +35,7 @@ class TabularValuer:
     `seed` makes question and choice repeatable. `categorical` columns hold numbers that are codes, not amounts. It
     learns by logistic regression unless a `learner` is given. `good_record_value` is what one more good record is worth
     to the buyer, if it says so. `disclosure` is the policy that it asks for: whether records or groups are scored.
+    `bits` are those of the score and of the class, 1 ... 32 each; one number asks for no class.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class TabularValuer:
         good_record_value: Wei | None = None,
         learner: Learner | None = None,
         disclosure: str = PER_RECORD,
+        bits: tuple[int, ...] = EXACT,
     ) -> None:
         self._train = train
         self._validation = validation
@@ -61,6 +65,7 @@ class TabularValuer:
         self._good_record_value = good_record_value
         self._learner = learner
         self._disclosure = disclosure
+        self._bits = bits
         self._valuations: dict[tuple[int, int], Valuation] = {}
 
     def valuation(self, manifest: Manifest) -> Valuation:
@@ -79,6 +84,7 @@ class TabularValuer:
                 excluded=manifest.schema.unscored,
                 learner=self._learner,
                 group_size=together,
+                bits=self._bits,
             )
         return self._valuations[modulus, together]
 
@@ -103,23 +109,24 @@ class TabularValuer:
             row_scale=valuation.rounding.row_scale,
             exponent_bits=valuation.rounding.exponent_bits,
             queries=valuation.queries,
-            bits=(EXACT_BITS,) * len(valuation.queries),
+            bits=valuation.bits,
             pricing=self._pricing.to_document(),
             notes=(
                 f"measures what its score loses, {valuation.loss.describe()}; {valuation.rounding.exponent_bits} bits "
                 "of exponent a row",
+                *_said_of_bits(valuation),
                 *valuation.warnings,
             ),
             disclosure=self._disclosure,
         )
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
-        """See `Valuer`. Of records, or groups, with equal scores one is a candidate (PROTOCOL 5.1)."""
+        """See `Valuer`. Of records, or groups, with equal exact scores one is a candidate (PROTOCOL 5.1)."""
         units = self._units(manifest)
         if units.size > 1:
             return self._choose_groups(scores, manifest, units, budget)
         valuation = self.valuation(manifest)
-        candidates = distinct_records(scores)
+        candidates = _candidates(valuation, scores)
         offer = valuation.read(scores[:, candidates])
         trust = calibrated_trust(offer, valuation.right, valuation.wrong)
         efficacy = trust.weights if self._method is Method.TRUST else offer.scores
@@ -155,6 +162,7 @@ class TabularValuer:
             chosen.price,
             self._random(_INTERVAL),
             good_record_value=self._good_record_value,
+            noise=valuation.sum_noise,
         )
         return self._choice(valuation, worth, units.members(chosen.records), units.count - candidates.size)
 
@@ -163,10 +171,15 @@ class TabularValuer:
     ) -> tuple[Integers, Integers, Floats, Trust]:
         """The groups that may be bought: their numbers, sizes, mean scores, and the trust in them."""
         valuation = self.valuation(manifest)
-        candidates = distinct_records(scores)
+        candidates = _candidates(valuation, scores)
         sizes = np.array([len(units.members([unit])) for unit in candidates.tolist()], dtype=np.int64)
         means = valuation.read(scores[:, candidates]).scores / sizes
-        return candidates, sizes, means, group_trust(means, sizes, valuation.right.scores, valuation.wrong.scores)
+        return (
+            candidates,
+            sizes,
+            means,
+            group_trust(means, sizes, valuation.right.scores, valuation.wrong.scores, noise=valuation.sum_noise),
+        )
 
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
@@ -180,7 +193,13 @@ class TabularValuer:
         places = np.searchsorted(candidates, np.array(units, dtype=np.int64))
         claimed = float(np.average(trust.clean[places], weights=sizes[places]))
         valuation = self.valuation(manifest)
-        check_opened_labels(valuation.record_scores(records), claimed, valuation.right, valuation.wrong)
+        check_opened_labels(
+            valuation.record_scores(records),
+            claimed,
+            valuation.right,
+            valuation.wrong,
+            claim_noise=valuation.sum_noise / asked.size,
+        )
 
     def _choice(self, valuation: Valuation, worth: Worth, records: tuple[RecordIndex, ...], copies: int) -> Choice:
         buys = worth.advises_buying
@@ -193,3 +212,19 @@ class TabularValuer:
 
     def _random(self, stream: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, stream])
+
+
+def _candidates(valuation: Valuation, scores: Integers) -> Integers:
+    """One of all with equal scores where these are exact; all of them where every one has noise of its own."""
+    return distinct_records(scores) if valuation.exact else np.arange(scores.shape[1], dtype=np.int64)
+
+
+def _said_of_bits(valuation: Valuation) -> tuple[str, ...]:
+    """How many bits a record or group is asked for, and how many scores their noise may wrap around."""
+    if valuation.exact:
+        return ()
+    asked = " and ".join(f"{bits} for the {name}" for bits, name in zip(valuation.bits, _ASKED, strict=False))
+    return (
+        f"asks for {sum(valuation.bits)} bits each: {asked}; {valuation.wrapped:.1%} of the buyer's own scores are "
+        "beyond the range, and may be seen with the wrong sign",
+    )

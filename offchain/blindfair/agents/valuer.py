@@ -64,8 +64,10 @@ class Valuer(Protocol):
         ...
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
-        """What to buy, given `n_queries x n` integer scores, positive = helpful, of the records or of the groups that
-        the question asked for. Groups are bought whole. Asked once for each trade."""
+        """What to buy, given `n_queries x n` integer scores as they were decrypted, with their noise.
+
+        Positive = helpful. They are of the records or of the groups that the question asked for; groups are bought
+        whole. Asked once for each trade."""
         ...
 
     def check_opened(

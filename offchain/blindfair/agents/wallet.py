@@ -20,7 +20,7 @@ from blindfair.protocol.errors import (
     NodeFailure,
     TransactionUncertain,
 )
-from blindfair.protocol.quantities import ETHER, Address, Gas, Wei
+from blindfair.protocol.quantities import ETHER, Address, Gas, TransactionHash, Wei
 
 _ATTEMPTS = 8
 
@@ -60,7 +60,7 @@ class Wallet:
             self._journal.note(f"exposed:{step}", "a node may have seen what is in it")
             self._journal.once(
                 f"transaction:{name}",
-                lambda: self._sender.prepare(call(), self._next_number()).to_bytes(),
+                lambda: self._sender.prepare(call(), self._next_number(), self._signed()).to_bytes(),
                 intent=text,
             )
             receipt = self._carried(step, name, may_send)
@@ -136,6 +136,10 @@ class Wallet:
             if not self.executed(_step_of(name)) and self.exposed(_step_of(name))
         ]
         return 1 + max((prepared.nonce for prepared in signed if self._sender.is_known(prepared)), default=-1)
+
+    def _signed(self) -> set[TransactionHash]:
+        """Every transaction that was signed, for any step."""
+        return {self._prepared(name).hash for name, _ in self._journal.done("transaction:")}
 
     def _broadcast(self, step: str, prepared: PreparedTransaction) -> None:
         try:

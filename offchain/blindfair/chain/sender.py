@@ -7,6 +7,7 @@ that the number went to another transaction for good.
 """
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -59,11 +60,14 @@ class Sender:
 
     # --- before ----------------------------------------------------------------------------------------------------
 
-    def prepare(self, call: Call, least_number: int = 0) -> PreparedTransaction:
+    def prepare(
+        self, call: Call, least_number: int = 0, unlike: Collection[TransactionHash] = ()
+    ) -> PreparedTransaction:
         """Try a call out and sign it; nothing is sent.
 
         It gets the account's next number on the chain, and no less than `least_number`: the caller knows best what it
-        signed and is not included yet.
+        signed and is not included yet. It is none of the transactions `unlike`: two equal calls at one number would
+        else be one transaction, and its receipt would be taken for both.
 
         Raises ContractReverted if the contract would refuse it, InsufficientFunds if the account cannot pay for it at
         the highest price, WrongContract if there is no contract to call, and NodeFailure.
@@ -76,20 +80,24 @@ class Sender:
         self._check_funds(call, Wei(call.value + gas_limit * price))
         with asking("eth_getTransactionCount"):
             count = int(self.web3.eth.get_transaction_count(self._checksummed(), "latest"))
-        signed = self._account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": self._chain_id,
-                "nonce": max(count, least_number),
-                "value": call.value,
-                "data": call.data,
-                "gas": gas_limit,
-                "maxFeePerGas": price,
-                "maxPriorityFeePerGas": tip,
-                "to": b"" if call.to is None else Web3.to_checksum_address(call.to),
-            }
-        )
-        return PreparedTransaction.from_bytes(bytes(signed.raw_transaction))
+        fields = {
+            "type": 2,
+            "chainId": self._chain_id,
+            "nonce": max(count, least_number),
+            "value": call.value,
+            "data": call.data,
+            "maxFeePerGas": price,
+            "maxPriorityFeePerGas": tip,
+            "to": b"" if call.to is None else Web3.to_checksum_address(call.to),
+        }
+        for more in range(len(unlike) + 1):
+            prepared = self._signed(fields | {"gas": gas_limit + more})
+            if prepared.hash not in unlike:
+                break
+        return prepared
+
+    def _signed(self, fields: dict[str, Any]) -> PreparedTransaction:
+        return PreparedTransaction.from_bytes(bytes(self._account.sign_transaction(fields).raw_transaction))
 
     def _check_target(self, call: Call) -> None:
         # The chain takes a call of nothing and keeps its ether.
@@ -162,8 +170,7 @@ class Sender:
         for signature in ("v", "r", "s"):
             fields.pop(signature)
         fields |= {"maxFeePerGas": price, "maxPriorityFeePerGas": tip}
-        signed = self._account.sign_transaction(fields)
-        return PreparedTransaction.from_bytes(bytes(signed.raw_transaction))
+        return self._signed(fields)
 
     def _check_funds(self, call: Call, needed: Wei) -> None:
         balance = self._balance()

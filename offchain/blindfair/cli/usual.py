@@ -1,5 +1,7 @@
 """What sellers and buyers of the commands and of the demo do unless told otherwise."""
 
+from fractions import Fraction
+
 from blindfair.protocol.disclosure_policy import PER_RECORD, DisclosurePolicy
 from blindfair.protocol.errors import InvalidListing, InvalidOption
 
@@ -8,6 +10,21 @@ PRECISION_BITS = 32
 
 QUERIES = 2
 """Queries of a usual request: what a record is worth, and its class."""
+
+BITS = 4
+"""Bits that one evaluation tells of a record: 3 of its score, 1 of its class."""
+
+UNNAMED_BITS, NAMED_BITS = 8, 64
+"""Bits that one evaluation may tell of a record at most, where anybody is answered and where named buyers alone are."""
+
+FREE_SHARE = Fraction(1, 20)
+"""Part of what a record holds that all unnamed buyers together get free of charge."""
+
+FREE_BITS = 32
+"""Bits of a record that all unnamed buyers together get free of charge at most, however much it holds."""
+
+DISCLOSED_SHARE = Fraction(3, 10)
+"""Part of what the records hold that all evaluations together tell. A seller repeats a larger figure to mean it."""
 
 LINE = 100.0
 """Mbit/s between buyer and seller."""

@@ -122,6 +122,13 @@ class Projection:
         return self.entries is None and self.seed is None and not self.sides
 
     @property
+    def matrices(self) -> tuple[Floats, ...]:
+        """The explicit matrices, whose columns are directions; none for signs and where rows stay as they are."""
+        if self.entries is not None:
+            return (self.entries,)
+        return tuple(matrix for pair in self.sides for matrix in (pair.inner, pair.outer))
+
+    @property
     def d(self) -> int | None:
         """The length of the rows that it takes; none for signs, which fit rows of any length."""
         if self.sides:

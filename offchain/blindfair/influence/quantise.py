@@ -8,11 +8,14 @@ A row's exponent is 0 unless the request gives it bits: for rows whose sizes dif
 Not here: encryption (room `blind`). The loss by rounding is measured for each evaluation, not assumed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Exponents, Floats, IntegerRows, Integers
+from blindfair.influence.noise import seen_scores, usable_range
 from blindfair.protocol.errors import QueryOutOfBounds, ShapeMismatch, UnusableModel
 from blindfair.protocol.rows import ROW_LIMIT
 
@@ -32,7 +35,22 @@ class QuantisedRows:
 
     def scores(self, queries: Integers) -> Integers:
         """The exact integer scores `m x n` for `queries` `m x k`, in units of exponent 0. Raises ShapeMismatch."""
-        return scale_scores(np.stack([clear_scores(self.entries, query) for query in queries]), self.exponents)
+        return scale_scores(self.entry_scores(queries), self.exponents)
+
+    def entry_scores(self, queries: Integers) -> Integers:
+        """The same before the exponents: these are what noise is added to and what wraps around."""
+        return np.stack([clear_scores(self.entries, query) for query in queries])
+
+    def seen_scores(
+        self, queries: Integers, bits: Sequence[int], plain_modulus: int, rng: np.random.Generator
+    ) -> Integers:
+        """The scores `m x n` as the buyer sees them through the noise of each query's bits. Raises as
+        `noise.seen_scores`."""
+        return scale_scores(seen_scores(self.entry_scores(queries), bits, plain_modulus, rng), self.exponents)
+
+    def at(self, places: NDArray[np.generic]) -> "QuantisedRows":
+        """The rows at these places, in their order."""
+        return QuantisedRows(self.entries[places], self.exponents[places], self.clipped)
 
 
 def scale_scores(scores: Integers, exponents: Exponents) -> Integers:
@@ -124,6 +142,24 @@ def quantise_query(query: Floats, plain_modulus: int) -> tuple[Integers, float]:
         )
     # Divided first: the norm may be so small that its inverse overflows.
     return np.rint(query / norm * usable).astype(np.int64), norm / usable
+
+
+def quantise_query_to_range(query: Floats, reach: float, plain_modulus: int, bits: int) -> tuple[Integers, float]:
+    """Integers by which a score of `reach` just fills the usable range of a query of `bits`, and the size of one unit.
+
+    `reach` is an absolute score of rounded rows by the real query: `|integer entries . query|`. Scores beyond it wrap
+    around modulo `t` under some noise (`noise.usable_range`), so it comes from the buyer's own records. Entries stay
+    within `t/2`: no score of rows of up to 2^21 entries leaves 64 bits. Raises QueryOutOfBounds for a query that is
+    empty, zero or not finite, and for a reach that is not positive and finite.
+    """
+    largest = float(np.abs(query).max()) if query.ndim == 1 and query.size else float("nan")
+    if not (np.isfinite(largest) and largest > 0 and np.isfinite(reach) and reach > 0):
+        raise QueryOutOfBounds(
+            "The query cannot be scaled", expected="finite numbers, not all zero, and a score that is not", found=reach
+        )
+    # Where even the largest score is tiny beside the query, the entries bound the scale.
+    unit = max(reach / usable_range(plain_modulus, bits), largest / ((plain_modulus - 1) // 2))
+    return np.rint(query / unit).astype(np.int64), unit
 
 
 @dataclass(frozen=True, slots=True)

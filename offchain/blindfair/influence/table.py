@@ -48,13 +48,39 @@ class Table:
         place = self.columns.index(self.label)
         return [row[place] for row in self.rows]
 
-    def schema(self) -> Schema:
-        """The columns as a manifest names them (PROTOCOL 2): numbers where all cells are, else categories."""
+    def identifiers(self) -> tuple[str, ...]:
+        """The columns that look like names or numbers of records: texts or integers, all different.
+
+        Empty cells may repeat, as long as half of the cells are filled.
+        """
+        return tuple(
+            name
+            for name, cells in zip(self.columns, zip(*self.rows, strict=True), strict=True)
+            if name != self.label and _identifies(cells)
+        )
+
+    def schema(self, unscored: Collection[str] = ()) -> Schema:
+        """The columns as a manifest names them (PROTOCOL 2): numbers where all cells are, else categories.
+
+        No model may read those of `unscored`. Raises InvalidListing for the label or all columns.
+        """
         kinds = [
             ColumnKind.CATEGORY if any(isinstance(cell, str) for cell in column) else ColumnKind.NUMBER
             for column in zip(*self.rows, strict=True)
         ]
-        return Schema(tuple(map(Column, self.columns, kinds)), self.label)
+        scored = [name not in unscored for name in self.columns]
+        return Schema(tuple(map(Column, self.columns, kinds, scored)), self.label)
+
+    def scored_rows(self, unscored: Collection[str]) -> list[Row]:
+        """The rows without the columns of `unscored`."""
+        places = [place for place, name in enumerate(self.columns) if name not in unscored]
+        return [tuple(row[place] for place in places) for row in self.rows]
+
+
+def _identifies(cells: Sequence[Cell]) -> bool:
+    filled = [cell for cell in cells if cell is not None]
+    kinds = {type(cell) for cell in filled}
+    return 2 * len(filled) >= len(cells) and kinds in ({int}, {str}) and len(set(filled)) == len(filled) > 1
 
 
 def read_table(path: Path, label: str, *, leave_out: Collection[str] = ()) -> Table:

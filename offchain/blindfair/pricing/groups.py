@@ -21,13 +21,14 @@ from blindfair.protocol.errors import OfferTooSmall, ShapeMismatch
 from blindfair.protocol.quantities import Wei
 
 
-def group_trust(means: Floats, sizes: Integers, right: Floats, wrong: Floats) -> Trust:
+def group_trust(means: Floats, sizes: Integers, right: Floats, wrong: Floats, *, noise: float = 0.0) -> Trust:
     """Trust in groups of `sizes` records and of these mean scores, from the scores of trusted records, right and wrong.
 
     `clean` is the share of right labels in each group, drawn towards the share of the whole offer by as much as the
-    groups' means would differ by their few records alone (James and Stein 1961); `weights` are `clean^3`, nothing where
-    that is under a third, as for records. Where right and wrong labels score alike nothing is trusted. Raises
-    OfferTooSmall for no groups or no trusted records, ShapeMismatch.
+    groups' means would differ by their few records and by noise alone (James and Stein 1961). `noise` is the variance
+    that it adds to the score of a group, in squared units of a score (`Valuation.sum_noise`). `weights` are `clean^3`,
+    nothing where that is under a third, as for records. Where right and wrong labels score alike nothing is trusted.
+    Raises OfferTooSmall for no groups or no trusted records, ShapeMismatch.
     """
     if means.shape != sizes.shape or means.ndim != 1:
         raise ShapeMismatch("Scores and sizes of groups differ in number", expected=means.shape, found=sizes.shape)
@@ -38,7 +39,7 @@ def group_trust(means: Floats, sizes: Integers, right: Floats, wrong: Floats) ->
         return Trust(np.zeros_like(means), np.zeros_like(means), 0.0, 1.0)
     found = (means - wrong.mean()) / gap
     share = float(np.average(found, weights=sizes))
-    chance = _variance(right, wrong) / gap**2 / sizes
+    chance = (_variance(right, wrong) + noise / sizes) / gap**2 / sizes
     spread = max(0.0, float(np.average((found - share) ** 2 - chance, weights=sizes)))
     kept = np.divide(spread, spread + chance, out=np.ones_like(found), where=spread + chance > 0)
     clean = np.clip(share + kept * (found - share), 0.0, 1.0)
@@ -47,12 +48,13 @@ def group_trust(means: Floats, sizes: Integers, right: Floats, wrong: Floats) ->
 
 
 def share_interval(
-    means: Floats, sizes: Integers, right: Floats, wrong: Floats, rng: np.random.Generator
+    means: Floats, sizes: Integers, right: Floats, wrong: Floats, rng: np.random.Generator, *, noise: float = 0.0
 ) -> tuple[float, float]:
     """A 95 % interval of the clean share of the offer: by a bootstrap of the trusted records, and by the chance of the
-    offered ones' own scores. See `trust.clean_share_interval`."""
+    offered ones' own scores and of their `noise` (`group_trust`). See `trust.clean_share_interval`."""
     offered = float(np.average(means, weights=sizes))
-    chance = float(np.sqrt(_variance(right, wrong) / sizes.sum()))
+    records = float(sizes.sum())
+    chance = float(np.sqrt(_variance(right, wrong) / records + noise * sizes.size / records**2))
     shares = []
     for _ in range(RESAMPLES):
         trusted = rng.integers(0, right.size, right.size)
@@ -76,12 +78,14 @@ def assess_groups(
     rng: np.random.Generator,
     *,
     good_record_value: Wei | None = None,
+    noise: float = 0.0,
 ) -> Worth:
     """Assess a selection of groups, given by their places, before paying `price` for it: as `assess` does of records.
 
-    What it cannot say is what classes there are, and whether labels please too well.
+    `noise` is that given to `group_trust`. What it cannot say is what classes there are, and whether labels
+    please too well.
     """
-    low, high = share_interval(means, sizes, right.scores, wrong.scores, rng)
+    low, high = share_interval(means, sizes, right.scores, wrong.scores, rng, noise=noise)
     bought = sizes[chosen]
     good = float((trust.clean[chosen] * bought).sum())
     records = int(bought.sum())

@@ -25,7 +25,9 @@ _ERRORS = 3.29
 """Standard errors that a normal number lies under its mean by with a chance of half `FALSE_ALARM`."""
 
 
-def check_opened_labels(scores: Floats, claimed: float, right: Scored, wrong: Scored) -> None:
+def check_opened_labels(
+    scores: Floats, claimed: float, right: Scored, wrong: Scored, *, claim_noise: float = 0.0
+) -> None:
     """Hold the share of right labels among `n` opened records, by their own scores, against the `claimed` one.
 
     A record speaks for its label where its score is likelier among the trusted records as they are than with the other
@@ -34,7 +36,8 @@ def check_opened_labels(scores: Floats, claimed: float, right: Scored, wrong: Sc
     `n` do that two bounds are passed: of the binomial distribution alone, whose tail up to `k` of `n` is at most
     `exp(-n KL(k / n, p))` (Chernoff 1952), under `FALSE_ALARM`; and 3.29 standard errors, with those of `p`, which is
     estimated from `m` trusted records, and of the claim, made of `n` scores. The first holds for few records, where
-    errors are not normal.
+    errors are not normal. `claim_noise` is the variance that noise adds to a group's score, over its records, in
+    squared units of a score: it makes the claim less sure, not the opened records' own scores, which have none.
 
     `scores` are in the unit of the trusted ones. Where right and wrong labels score alike, nothing is found. Raises
     GroupsMislead, OfferTooSmall for no records or too few trusted ones, ShapeMismatch.
@@ -57,7 +60,9 @@ def check_opened_labels(scores: Floats, claimed: float, right: Scored, wrong: Sc
     of_parts = (least**2 * a * (1 - a) + (1 - least) ** 2 * b * (1 - b)) / len(right)
     of_claim = (told / gap) ** 2 * float(right.scores.var() + wrong.scores.var()) / 2
     expected = least * a + (1 - least) * b
-    variance = expected * (1 - expected) / scores.size + of_parts + of_claim * (1 / scores.size + 1 / len(right))
+    of_noise = (told / gap) ** 2 * claim_noise / scores.size
+    variance = expected * (1 - expected) / scores.size + of_parts + of_noise
+    variance += of_claim * (1 / scores.size + 1 / len(right))
     if found < expected - _ERRORS * math.sqrt(variance) and scores.size * _divergence(found, expected) > -math.log(
         FALSE_ALARM
     ):

@@ -1,10 +1,11 @@
 """What a purchase by score is good for: the same job done in the clear over several seeds, with the truth at hand.
 
 For each seed the table is divided and troubled (`scenario`), scores are computed on the integers that a blind
-evaluation works with, a share of the offer is bought, and a model is fitted to all the buyer's own records (training
-and validation) and the bought ones. Compared are the same number of records bought at random from the offer as listed,
-and of records without flipped labels and duplicates, which nobody could know: a bound. The judge is the AUC on a test
-set that belongs to neither party. Not here: the blind evaluation itself, which a test shows to give equal scores.
+evaluation works with and seen through the noise of their bits, a share of the offer is bought, and a model is fitted to
+all the buyer's own records (training and validation) and the bought ones. Compared are the same number of records
+bought at random from the offer as listed, and of records without flipped labels and duplicates, which nobody could
+know: a bound. The judge is the AUC on a test set that belongs to neither party. Not here: the blind evaluation itself,
+which a test shows to give equal scores.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -21,7 +22,7 @@ from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.valuation import prepare_valuation
+from blindfair.pricing.valuation import EXACT, prepare_valuation
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Wei
@@ -114,9 +115,12 @@ def measure_utility(
     duplicate_share: float = 0.1,
     categorical: Collection[str] = (),
     learner: Learner | None = None,
+    bits: Sequence[int] = EXACT,
     on_seed: Callable[[], None] = lambda: None,
 ) -> Utility:
     """Measure on a table, for 2 seeds or more. Deterministic. `on_seed` is called after each.
+
+    `bits` are those of score and class (`prepare_valuation`).
 
     Raises InvalidOption for fewer seeds or a share outside 0 ... 1, and what `make_scenario` and
     `prepare_valuation` raise.
@@ -129,7 +133,7 @@ def measure_utility(
     outcomes = []
     for seed in seeds:
         scenario = make_scenario(table, seed, flip_share=flip_share, duplicate_share=duplicate_share)
-        outcomes.append(_run(scenario, np.random.default_rng([seed, 1]), shares, categorical, learner))
+        outcomes.append(_run(scenario, np.random.default_rng([seed, 1]), shares, categorical, learner, bits))
         on_seed()
     return Utility(tuple(shares), tuple(outcomes))
 
@@ -146,6 +150,7 @@ def _run(
     shares: Sequence[float],
     categorical: Collection[str],
     learner: Learner,
+    bits: Sequence[int],
 ) -> SeedOutcome:
     valuation = prepare_valuation(
         scenario.train,
@@ -156,6 +161,7 @@ def _run(
         rng=rng,
         categorical=categorical,
         learner=learner,
+        bits=bits,
     )
     schema = valuation.model.schema
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
@@ -164,9 +170,9 @@ def _run(
     def after(bought: Integers) -> float:
         return retrained_auc(own, (offer[0][bought], offer[1][bought]), test, learner)
 
-    integers = valuation.integer_scores(scenario.offer)
+    integers = valuation.seen_scores(scenario.offer, rng)
     offered = valuation.read(integers)
-    candidates = distinct_records(integers)
+    candidates = distinct_records(integers) if valuation.exact else np.arange(len(scenario.offer))
     trust = calibrated_trust(offered.at(candidates), valuation.right, valuation.wrong)
     truth = scenario.truth
     right = np.flatnonzero(~truth.flipped & ~truth.duplicate)

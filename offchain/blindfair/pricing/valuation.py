@@ -1,6 +1,7 @@
 """What the buyer works out alone before it asks: the scoring model, the integer queries, and the scores of its own
 trusted records, right and with the other label, to which the offer's scores will be compared.
 
+Every query has its bits. Below 32 the offer's scores come with noise, so the trusted ones get the same (`noise`).
 Not here: encryption and messages; what is done with the scores (`trust`, `selection`, `worth`).
 """
 
@@ -14,24 +15,29 @@ from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.disagreement import growth
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.grouping import group_rows
+from blindfair.influence.noise import EXACT_BITS, noise_variance, wrapped_share
 from blindfair.influence.projection import Projection
-from blindfair.influence.quantise import ScoreScale, quantise_query
+from blindfair.influence.quantise import QuantisedRows, ScoreScale, quantise_query
 from blindfair.influence.scoring_model import ScoringModel
+from blindfair.pricing.class_query import TOLD, ClassQuery, class_query, scale_query
 from blindfair.pricing.evidence import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner, joined
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.rounding import Rounding, faithful_rounding, sums_of_own_rows
 from blindfair.protocol.audit import ROUNDING_SHARE
-from blindfair.protocol.errors import NoRecords, NotTwoClasses, ShapeMismatch, UnusableModel
+from blindfair.protocol.errors import InvalidOption, NoRecords, NotTwoClasses, ShapeMismatch, UnusableModel
 from blindfair.protocol.records import Row
 
 VALIDATION_NEEDED = 10
 """Validation records at least: fewer cannot be cut into parts for cross-fitting."""
 
-_HALVES = 2
-_SIDE = 0.995
-"""A query for the class is asked only where it is right for this share of the buyer's own records."""
+EXACT = (EXACT_BITS, EXACT_BITS)
+"""Bits of the score and of the class with which nothing is lost."""
 
+MARGIN = 1.2
+"""The usable range of a score over the largest one of the buyer's own records (docs/valuation.md)."""
+
+_HALVES = 2
 _SAMPLE = 512
 """Own records on which the rows' disagreement is bounded: for a large network it costs more than the rows."""
 
@@ -40,12 +46,15 @@ _SAMPLE = 512
 class Valuation:
     """Everything of a question that is not encryption, and what is needed to read the answer.
 
-    `queries` is `m x k` int64 for projected rows. The first is the question itself, `real_query` the same before
-    rounding and `scale` its unit; the second, where there is one, has a positive score for a record of class 1 and a
-    negative one for a record of class 0. `right` are the scores of the validation records, each from a query that was
-    made without it, `wrong` those of the same records with the other label. `loss` is what projection and rounding
-    lose of single records, `warnings` are sentences on the buyer's own records and models. Of groups of `group_size`
-    records, if that is not 1, `rounding` is that of their sums, and the one query is the question.
+    `queries` is `m x k` int64 for projected rows, each asked with its number of `bits`, modulo `plain_modulus`. The
+    first is the question itself, `real_query` the same before rounding and `scale` its unit; the second, where there is
+    one, has a positive score for a record of class 1 and a negative one for a record of class 0. `right` are the scores
+    of the validation records, each from a query that was made without it, `wrong` those of the same records with the
+    other label, both seen through noise as the offer's are. `wrapped` is the share of these of which the exact score
+    lies beyond the usable range; about as many of the offer's will. `loss` is what projection and rounding lose of
+    single records, `warnings` are sentences on the buyer's own records and models. Of groups of `group_size` records,
+    if that is not 1, `rounding` and `wrapped` are those of their sums, the one query is the question, `right` and
+    `wrong` are exact, and `sum_noise` is the variance that noise adds to the score of a sum, in squared real units.
     """
 
     model: ScoringModel
@@ -58,14 +67,30 @@ class Valuation:
     wrong: Scored
     loss: ScoreLoss
     warnings: tuple[str, ...]
+    bits: tuple[int, ...]
+    plain_modulus: int
+    wrapped: float
+    sum_noise: float = 0.0
     group_size: int = 1
 
+    @property
+    def exact(self) -> bool:
+        """Whether every score is seen as it is, so that equal records have equal scores."""
+        return all(each == EXACT_BITS for each in self.bits)
+
     def integer_scores(self, records: Sequence[Row]) -> Integers:
-        """The scores that a blind evaluation of these records decrypts to, computed in the clear: `m x n` int64."""
+        """The exact scores of these records, without noise and not wrapped around: `m x n` int64."""
+        return self._rows(records).scores(self.queries)
+
+    def seen_scores(self, records: Sequence[Row], rng: np.random.Generator) -> Integers:
+        """The scores that a blind evaluation of these records decrypts to, with noise drawn by `rng`: `m x n` int64."""
+        return self._rows(records).seen_scores(self.queries, self.bits, self.plain_modulus, rng)
+
+    def _rows(self, records: Sequence[Row]) -> QuantisedRows:
         rows = self.model.rows(records, self.projection)
         if self.group_size > 1:
             rows = np.vstack(list(group_rows([rows], self.group_size)))
-        return self.rounding.apply(rows).scores(self.queries)
+        return self.rounding.apply(rows)
 
     def record_scores(self, records: Sequence[Row]) -> Floats:
         """Real scores of `n` records that the buyer sees, each alone also where groups are scored, in the unit of
@@ -76,7 +101,10 @@ class Valuation:
         """`m x n` integer scores as real scores and sides. Raises ShapeMismatch for another number of queries."""
         if scores.ndim != 2 or len(scores) != len(self.queries):
             raise ShapeMismatch("Scores and queries differ in number", expected=len(self.queries), found=scores.shape)
-        sides = np.sign(scores[1]) if len(scores) > 1 else np.zeros(scores.shape[1])
+        sides = np.zeros(scores.shape[1])
+        if len(scores) > 1:
+            # Noise of one bit puts class 1 at zero or above, so that 0 is no doubt there.
+            sides = np.sign(scores[1]) if self.bits[1] == EXACT_BITS else np.where(scores[1] >= 0, 1.0, -1.0)
         return Scored(self.scale.real(scores[0]), np.asarray(sides, dtype=np.float64))
 
 
@@ -92,16 +120,20 @@ def prepare_valuation(
     excluded: Collection[str] = (),
     learner: Learner | None = None,
     group_size: int = 1,
+    bits: Sequence[int] = EXACT,
 ) -> Valuation:
     """Schema, scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
 
     The validation records must be ones the buyer trusts: they are the measure of what good records look like.
-    `learner` is logistic regression unless given, and `group_size` how many records have a score together. Raises
-    NoRecords for fewer than `VALIDATION_NEEDED` validation records, NotTwoClasses where they or all records together
-    are of one class, and what `FeatureSchema.infer`, the learner's fits and `quantise_query` raise; UnusableModel where
-    rows could not be audited.
+    `learner` is logistic regression unless given, and `group_size` how many records have a score together. `bits` are
+    those of the score and of the class; with one number the class is not asked for. Nor is it where its bits do not
+    tell it, and a warning says how many would. Raises InvalidOption for other numbers of bits than one or two of
+    1 ... 32, NoRecords for fewer than `VALIDATION_NEEDED` validation records, NotTwoClasses where they or all records
+    together are of one class, and what `FeatureSchema.infer`, the learner's fits, `quantise_query` and
+    `quantise_query_to_range` raise; UnusableModel where rows could not be audited.
     """
     learner = LogisticLearner() if learner is None else learner
+    _check_bits(bits)
     _check_validation(validation, columns, label)
     schema = FeatureSchema.infer([*train, *validation], columns, label, categorical=categorical, excluded=excluded)
     own, val = learner.encode(schema, train), learner.encode(schema, validation)
@@ -115,44 +147,65 @@ def prepare_valuation(
     rounding = faithful_rounding(own_rows, real_query)
     sample = everything[0][:_SAMPLE], everything[1][:_SAMPLE]
     turned_rows = projection.apply(model.gradients(val[0], 1 - val[1]))
+    rows, turned = rounding.apply(own_rows), rounding.apply(turned_rows)
     if group_size == 1:
-        asked = rounding
+        asked, reaching = rounding, [rows, turned]
         _check_audit(model.disagreement(*sample, projection, rounding.scales(own_rows[:_SAMPLE])))
     else:
         sums = sums_of_own_rows(own_rows, turned_rows, group_size, rng)
         asked = faithful_rounding(sums, real_query)
+        reaching = [asked.apply(sums)]
         most = float(asked.scales(sums).max())
         apart = model.disagreement(*sample, projection, np.full(len(sample[0]), most))
         # Of so many rows, and of as many roundings of their sum, which is at most so many times the largest.
         _check_audit(group_size * (apart + 2 * growth(group_size) * float(np.abs(own_rows).max()) * most))
-    query, query_scale = quantise_query(real_query, plain_modulus)
-    rows = rounding.apply(own_rows)
-    side, _ = quantise_query(projection.project_query(learner.side_query(model)), plain_modulus)
+    query, query_scale = scale_query(real_query, reaching, plain_modulus, bits[0], MARGIN)
+    scale = ScoreScale(asked.row_scale, query_scale)
     sides = np.asarray(2.0 * everything[1] - 1.0, dtype=np.float64)
-    asks_side = float((np.sign(rows.scores(side[np.newaxis, :])[0]) == sides).mean()) >= _SIDE
-    known = sides[len(train) :] if asks_side else np.zeros(len(validation))
-    turned = rounding.apply(turned_rows)
+    real_side = projection.project_query(learner.side_query(model))
+    side = class_query(real_side, rows, turned, sides, plain_modulus, bits[1]) if len(bits) > 1 else None
+    # Groups are judged by exact scores of single records: these the buyer makes by itself.
+    single = bits[0] if group_size == 1 else EXACT_BITS
     right, wrong = np.empty(len(validation)), np.empty(len(validation))
+    held_out: list[Integers] = []
     for fold in np.array_split(rng.permutation(len(validation)), learner.folds):
         rest = np.setdiff1d(np.arange(len(validation)), fold)
-        held_out = projection.project_query(learner.query(model, own, (val[0][rest], val[1][rest])))
-        fold_query, fold_scale = quantise_query(held_out, plain_modulus)
-        unit = ScoreScale(rounding.row_scale, fold_scale)
-        right[fold] = unit.real(rows.scores(fold_query[np.newaxis, :])[0, len(train) + fold])
-        wrong[fold] = unit.real(turned.scores(fold_query[np.newaxis, :])[0, fold])
+        real_fold = projection.project_query(learner.query(model, own, (val[0][rest], val[1][rest])))
+        # Below 32 bits in the unit of the offer's scores: range and noise are as large beside these.
+        fold_query, fold_scale = (
+            quantise_query(real_fold, plain_modulus)
+            if single == EXACT_BITS
+            else (np.rint(real_fold / query_scale).astype(np.int64), query_scale)
+        )
+        unit, asking = ScoreScale(rounding.row_scale, fold_scale), fold_query[np.newaxis, :]
+        for found, part in ((right, rows.at(len(train) + fold)), (wrong, turned.at(fold))):
+            found[fold] = unit.real(part.seen_scores(asking, [single], plain_modulus, rng)[0])
+            held_out.append(part.entry_scores(asking)[0])
+    sum_noise = 0.0
+    if group_size > 1:
+        sums = sums_of_own_rows(own_rows, turned_rows, group_size, rng)
+        held_out = [asked.apply(sums).entry_scores(query[np.newaxis, :])[0]]
+        units = scale.real(np.left_shift(1, reaching[0].exponents.astype(np.int64)))
+        sum_noise = noise_variance(plain_modulus, bits[0]) * float((units**2).mean())
+    known = sides[len(train) :] if side is not None and side.query is not None else np.zeros(len(validation))
     loss = _loss(learner, projection, full_rows, full_query, plain_modulus)
     doubts = (*_overlap(train, validation), *learner.doubts(model, full_query, everything), *loss.doubts())
+    asks = side is not None and side.query is not None and group_size == 1
     return Valuation(
         model=model,
         projection=projection,
-        queries=np.array([query, side] if asks_side and group_size == 1 else [query]),
+        queries=np.array([query, side.query] if side is not None and asks else [query]),
         real_query=real_query,
         rounding=asked,
-        scale=ScoreScale(asked.row_scale, query_scale),
+        scale=scale,
         right=Scored(right, known),
         wrong=Scored(wrong, -known),
         loss=loss,
-        warnings=doubts,
+        warnings=(*doubts, *_untold(side, bits[0], group_size)),
+        bits=tuple(bits) if asks else (bits[0],),
+        plain_modulus=plain_modulus,
+        wrapped=wrapped_share(np.concatenate(held_out), bits[0], plain_modulus),
+        sum_noise=sum_noise,
         group_size=group_size,
     )
 
@@ -174,6 +227,24 @@ def _loss(learner: Learner, projection: Projection, rows: Floats, query: Floats,
         integers = rounding.apply(entries[held_out]).scores(integer_query[np.newaxis, :])[0]
         rounded[held_out] = ScoreScale(rounding.row_scale, unit).real(integers)
     return ScoreLoss.measure(scores, projected, rounded)
+
+
+def _check_bits(bits: Sequence[int]) -> None:
+    if not 1 <= len(bits) <= len(EXACT) or not all(1 <= each <= EXACT_BITS for each in bits):
+        raise InvalidOption(
+            "The bits of score and class are out of range", expected=f"one or two of 1 ... {EXACT_BITS}", found=bits
+        )
+
+
+def _untold(side: ClassQuery | None, score_bits: int, group_size: int) -> tuple[str, ...]:
+    """A sentence where more bits would tell the class; none of groups, which have no class."""
+    if side is None or side.query is not None or side.bits_needed is None or group_size > 1:
+        return ()
+    return (
+        f"The class is not asked for: {side.bits} {'bit does' if side.bits == 1 else 'bits do'} not tell it for "
+        f"{TOLD:.1%} of the buyer's own records under this model; {side.bits_needed} would, "
+        f"{score_bits + side.bits_needed} a record in all",
+    )
 
 
 def _check_audit(disagreement: float) -> None:

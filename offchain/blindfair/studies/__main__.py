@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from blindfair.protocol.errors import BlindfairError
-from blindfair.studies.jobs import peer_jobs, run_jobs, study_jobs
+from blindfair.studies.jobs import few_bits_jobs, peer_jobs, run_jobs, study_jobs
 from blindfair.studies.ledger import Ledger
 from blindfair.studies.peers.question import check_program
 from blindfair.studies.peers.report import write_peers
@@ -21,7 +21,8 @@ def main() -> int:
     parser.add_argument(
         "study", choices=["queries", "peers"], help="which query and selection are worth money; or: other libraries"
     )
-    parser.add_argument("--quick", action="store_true", help="a few minutes instead of fifty, and much less sure")
+    parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
+    parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the tables as one JSON document")
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="results, tables and pictures")
     parser.add_argument("--so-far", action="store_true", help="report what there is, and do nothing more")
@@ -32,14 +33,19 @@ def main() -> int:
     try:
         ledger = Ledger(options.report / RESULTS)
         peers = options.study == "peers"
-        jobs = peer_jobs(options.quick, options.peers) if peers else study_jobs(options.quick)
+        if peers:
+            jobs = peer_jobs(options.quick, options.peers)
+        else:
+            jobs = few_bits_jobs(options.quick) if options.only_bits else study_jobs(options.quick)
         if not options.so_far:
             if peers:
                 check_program(options.peers)
             run_jobs(jobs, ledger)
         done = [ledger[job.key] for job in jobs if job.key in ledger]
-        write = write_peers if peers else write_report
-        write(done, options.report, options.json, quick=options.quick)
+        if peers:
+            write_peers(done, options.report, options.json, quick=options.quick)
+        else:
+            write_report(done, options.report, options.json, quick=options.quick, only_bits=options.only_bits)
     except BlindfairError as error:
         print(f"{error.name}: {error}", file=sys.stderr)
         return error.exit_code

@@ -16,6 +16,7 @@ from blindfair.protocol.documents import Document
 from blindfair.studies import attacks, plan, sums
 from blindfair.studies.attacks import run_attacks
 from blindfair.studies.cells import Cell, run_cell
+from blindfair.studies.few_bits import run_few_bits
 from blindfair.studies.ledger import Ledger
 from blindfair.studies.lots import run_lots
 from blindfair.studies.peers import measures
@@ -26,6 +27,8 @@ from blindfair.studies.worlds import Regime
 
 _SECONDS = {"logistic": 0.9, "softmax": 2.2, "mlp": 4.5, "cnn": 7.0}
 """One cell of each family, on one core of a machine of 2024."""
+
+_FEW_BITS_SECONDS = {"logistic": 0.8, "softmax": 2.0, "mlp": 5.0}
 
 FEW_SEEDS = 4
 """Of the sums and the lots, which have many sets or lots to a seed."""
@@ -69,7 +72,15 @@ def study_jobs(quick: bool) -> list[Job]:
     ]
     jobs += [Job(f"lots/{data}/{seed}", 5.0, partial(run_lots, data, seed)) for seed in few for data in lots]
     jobs += [_cell_job(cell) for cell in cells if cell.family != "logistic"]
-    return jobs
+    return jobs + few_bits_jobs(quick)
+
+
+def few_bits_jobs(quick: bool) -> list[Job]:
+    """The jobs about scores of few bits alone, those of one seed before those of the next."""
+    return [
+        Job(f"bits/{cell.key()}", _FEW_BITS_SECONDS[cell.family], partial(run_few_bits, cell))
+        for cell in plan.few_bits_plan(quick)
+    ]
 
 
 def peer_jobs(quick: bool, program: Path) -> list[Job]:

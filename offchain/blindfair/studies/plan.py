@@ -2,7 +2,8 @@
 
 - logistic regression: every data set of two classes, a middle buyer; every regime where there are enough records;
 - small and large buyers: three data sets, three regimes;
-- networks: images, texts, digits, in few regimes.
+- networks: images, texts, digits, in few regimes;
+- few bits: every data set, by logistic or softmax regression, and every regime; texts by a network in few.
 
 Tables come before networks, and cells of one seed before those of the next: a run cut short has fewer seeds.
 """
@@ -27,6 +28,30 @@ _NETWORKS = (
     ("digits", "mlp", (Regime.SELLERS,)),
     ("digits", "cnn", (Regime.CLEAN, Regime.WRONG_30)),
 )
+
+
+_FEW_BITS = (
+    *((data, "logistic", tuple(Regime)) for data in (*TABLES, *_SMALL_TABLES)),
+    *((data, "softmax", tuple(Regime)) for data in ("digits", "mnist")),
+    ("tweets", "mlp", (Regime.CLEAN, Regime.WRONG_10, Regime.WRONG_30, Regime.SHIFT)),
+)
+
+
+def few_bits_plan(quick: bool = False) -> list[Cell]:
+    """The cells at which scores of few bits are studied; cells of one seed before those of the next.
+
+    The quick one has four regimes on three tables and one seed.
+    """
+    if quick:
+        regimes = (Regime.CLEAN, Regime.WRONG_30, Regime.NOISE, Regime.IMBALANCE)
+        cases = [(data, "logistic", regimes) for data in ("trial", "cancer", "digits-high")]
+        return [Cell(data, kind, one, BuyerSize.MIDDLE, 0) for data, kind, these in cases for one in these]
+    return [
+        Cell(data, kind, one, BuyerSize.MIDDLE, seed)
+        for seed in range(SEEDS)
+        for data, kind, these in _FEW_BITS
+        for one in these
+    ]
 
 
 def full_plan(seeds: int = SEEDS) -> list[Cell]:

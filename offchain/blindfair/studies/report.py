@@ -7,39 +7,55 @@ from pathlib import Path
 
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import CannotWrite
+from blindfair.studies.few_bits_tables import few_bits_tables
 from blindfair.studies.figures import draw_figures
 from blindfair.studies.reading import read
+from blindfair.studies.statistics import Result
+from blindfair.studies.table import Table
 from blindfair.studies.tables import all_tables
 
-TABLES = "queries.md"
+TABLES, FEW_BITS = "queries.md", "few-bits.md"
 
 
-def write_report(documents: Sequence[Document], directory: Path, json_path: Path | None, *, quick: bool) -> None:
-    """Write `queries.md` and the pictures into `directory`, and the document to `json_path`. Raises CannotWrite.
+def write_report(
+    documents: Sequence[Document], directory: Path, json_path: Path | None, *, quick: bool, only_bits: bool = False
+) -> None:
+    """Write `queries.md` with its pictures and `few-bits.md` into `directory`, and the document to `json_path`.
 
-    The document has `cells` and `seeds`, numbers, and `tables`, by name: `title`, `note` and `rows`, each row an object
-    of texts under the columns' names.
+    With `only_bits` what else there is in the directory stays as it is. The document has `cells` and `seeds`, numbers,
+    and `tables`, by name: `title`, `note` and `rows`, each row an object of texts under the columns' names. Raises
+    CannotWrite.
     """
     found = read(documents)
-    tables = all_tables(found)
-    seeds = len({cell.seed for cell in found.cells})
-    command = f"scripts/study queries{' --quick' if quick else ''} --report DIR"
-    head = (
-        "# Which query and which selection are worth money\n\n"
-        f"Made by `{command}` from {len(found.cells)} cells of {seeds} seeds; what they are is said in "
-        "[valuation](../valuation.md). Nothing here is written by hand.\n"
-    )
+    tables = [] if only_bits else all_tables(found)
+    few = few_bits_tables(found)
+    bits = [cell.result for cell in found.bits]
+    measured = bits if only_bits else found.cells
     summary: Document = {
-        "cells": len(found.cells),
-        "seeds": seeds,
-        "tables": {table.name: table.to_document() for table in tables},
+        "cells": len(measured),
+        "seeds": len({cell.seed for cell in measured}),
+        "tables": {table.name: table.to_document() for table in (*tables, *few)},
     }
+    command = f"scripts/study queries{' --quick' if quick else ''}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        text = "\n".join([head, *(table.to_markdown() for table in tables)])
-        (directory / TABLES).write_text(text, encoding="utf-8")
-        draw_figures(found, directory)
+        if not only_bits:
+            title = "Which query and which selection are worth money"
+            _write(directory / TABLES, title, f"{command} --report DIR", found.cells, tables)
+            draw_figures(found, directory)
+        if few:
+            title = "How many bits a score needs"
+            _write(directory / FEW_BITS, title, f"{command} --only-bits --report DIR", bits, few)
         if json_path is not None:
             json_path.write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     except OSError as error:
         raise CannotWrite(f"The report cannot be written to {directory}", found=error.strerror) from error
+
+
+def _write(path: Path, title: str, command: str, cells: Sequence[Result], tables: Sequence[Table]) -> None:
+    head = (
+        f"# {title}\n\n"
+        f"Made by `{command}` from {len(cells)} cells of {len({cell.seed for cell in cells})} seeds; what they are is "
+        "said in [valuation](../valuation.md). Nothing here is written by hand.\n"
+    )
+    path.write_text("\n".join([head, *(table.to_markdown() for table in tables)]), encoding="utf-8")

@@ -14,6 +14,7 @@ from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import CommittedEvent
 from blindfair.cli.amounts import IN_ETHER, Money, show_ether
 from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.cli.information import information_document, information_text
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import Settings
@@ -47,6 +48,7 @@ def _manifest(manifest: Manifest) -> Document:
         "columns": [column.name for column in manifest.schema.columns],
         "consent": manifest.consent,
         "description": manifest.description,
+        "information": information_document(manifest),
         "label": manifest.schema.label,
         "licence": manifest.licence,
         "name": manifest.name,
@@ -75,19 +77,27 @@ def show_found(
         lines.item("", f"columns: {columns}", style="dim")
         lines.item(
             "",
-            f"at least {_reserve(manifest, monies)} a record, "
-            f"{manifest.terms.bits_per_record} of the {manifest.terms.record_bits} bits of a record an evaluation, "
+            f"at least {_amount(manifest, manifest.terms.reserve_price, monies)} a record, "
             f"disclosure {' or '.join(manifest.terms.disclosures)}",
         )
+        lines.item("", information_text(manifest))
+        lines.item("", f"an evaluation that is not free costs {_fee(manifest, monies)}")
+        if manifest.schema.unscored:
+            lines.item("", f"no model reads: {', '.join(manifest.schema.unscored)}", style="dim")
         lines.item("", f"licence: {manifest.licence}; consent: {manifest.consent}", style="dim")
 
 
-def _reserve(manifest: Manifest, monies: Mapping[Address, Money]) -> str:
+def _amount(manifest: Manifest, amount: Wei, monies: Mapping[Address, Money]) -> str:
     token = manifest.terms.tokens[0]
     if token not in monies:
-        return f"{manifest.terms.reserve_price} units of {token}"
+        return f"{amount} units of {token}"
     money = monies[token]
-    return money.show(manifest.terms.reserve_price) + ("" if money == IN_ETHER else f" (token {token})")
+    return money.show(amount) + ("" if money == IN_ETHER else f" (token {token})")
+
+
+def _fee(manifest: Manifest, monies: Mapping[Address, Money]) -> str:
+    fee, bits = manifest.terms.evaluation_fee, manifest.terms.bits_per_record
+    return "nothing" if not fee else f"{_amount(manifest, fee, monies)} for {bits} bits a record"
 
 
 def scored(units: Units) -> str:

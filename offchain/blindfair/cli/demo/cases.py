@@ -27,6 +27,7 @@ from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import GRANTED, World
 from blindfair.cli.usual import PRECISION_BITS, QUERIES
 from blindfair.pricing.functions import UniformPricing
+from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.parts import PartName
@@ -35,7 +36,6 @@ from blindfair.protocol.records import RecordEncoding, encode_row
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 
 EVALUATIONS = 4
-RECORD_BITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,9 @@ def stock_of(job: Prepared) -> Stock:
     """The seller's listing: the troubled offer, as it would describe it itself."""
     records = tuple(encode_row(row) for row in job.scenario.offer)
     bits = QUERIES * PRECISION_BITS * len(records)
+    held = measure_rows(job.scenario.offer).bits
+    check_record_bits(held)
+    opened = max(AUDIT_ROWS, len(records) // 10)
     return Stock(
         name="demo",
         description="the offered part of the demo's table",
@@ -90,12 +93,12 @@ def stock_of(job: Prepared) -> Stock:
         terms=Terms(
             tokens=(ETHER,),
             reserve_price=Wei(PRICE_PER_RECORD // 10),
-            record_bits=RECORD_BITS,
+            record_bits=held,
             bits_per_record=QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT,
-            free_bits=EVALUATIONS * bits + AUDIT_ROWS * RECORD_BITS,
+            free_bits=EVALUATIONS * bits + opened * held,
             evaluation_fee=Wei(0),
             disclosed_bits=EVALUATIONS * bits,
-            opened_records=max(AUDIT_ROWS, len(records) // 10),
+            opened_records=opened,
             opened_share=OPENED_SHARE,
             disclosures=("per-record",),
         ),

@@ -3,14 +3,17 @@
 All that can be wrong with a table is found here, in a second, before the libraries that take ten are loaded.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
+
+import numpy as np
 
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
-from blindfair.pricing.scenario import Scenario, make_scenario
+from blindfair.pricing.scenario import Scenario, Truth, make_scenario
 from blindfair.protocol.errors import InvalidOption, TooLarge
+from blindfair.protocol.records import encode_row
 
 TRIAL_NAME = "ACTG175, a clinical trial"
 TRIAL_LABEL = "cens"
@@ -29,13 +32,17 @@ FEATURE_LIMIT = 256
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A table with its name on screen, its division for the demo's seed, and the schema that the buyer infers."""
+    """A table with its name on screen, its division for the demo's seed, and the schema that the buyer infers.
+
+    The offer of `scenario` holds no copies: the seller removed `copies` of them, as a listing demands.
+    """
 
     options: DemoOptions
     name: str
     table: Table
     scenario: Scenario
     schema: FeatureSchema
+    copies: int
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -49,7 +56,8 @@ def prepare(options: DemoOptions) -> Prepared:
     Raises what `read_table`, `make_scenario` and `FeatureSchema.infer` raise, and TooLarge.
     """
     table = _load(options)
-    scenario = make_scenario(table, options.seed, flip_share=options.flipped, duplicate_share=options.duplicates)
+    troubled = make_scenario(table, options.seed, flip_share=options.flipped, duplicate_share=options.duplicates)
+    scenario = without_copies(troubled)
     schema = FeatureSchema.infer(
         [*scenario.train, *scenario.validation], scenario.columns, scenario.label, categorical=_codes(options)
     )
@@ -60,7 +68,21 @@ def prepare(options: DemoOptions) -> Prepared:
             found=schema.width,
             hint="leave columns out with --leave-out, those with many categories first",
         )
-    return Prepared(options, TRIAL_NAME if options.records is None else str(options.records), table, scenario, schema)
+    name = TRIAL_NAME if options.records is None else str(options.records)
+    return Prepared(options, name, table, scenario, schema, len(troubled.offer) - len(scenario.offer))
+
+
+def without_copies(scenario: Scenario) -> Scenario:
+    """The scenario with the first of equal offered records alone, those that were equal in the table included."""
+    first: dict[bytes, int] = {}
+    for number, row in enumerate(scenario.offer):
+        first.setdefault(encode_row(row), number)
+    kept = np.array(sorted(first.values()), dtype=np.int64)
+    return replace(
+        scenario,
+        offer=tuple(scenario.offer[number] for number in kept),
+        truth=Truth(scenario.truth.flipped[kept], np.arange(kept.size)),
+    )
 
 
 def _codes(options: DemoOptions) -> tuple[str, ...]:

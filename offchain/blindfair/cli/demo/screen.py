@@ -39,15 +39,15 @@ class Screen:
     def scenario(self, job: Prepared) -> None:
         """Who holds what, and how columns become features."""
         scenario = job.scenario
-        flipped, copies = int(scenario.truth.flipped.sum()), int(scenario.truth.duplicate.sum())
+        flipped = int(scenario.truth.flipped.sum())
         self._lines.headline("Blindfair demo", job.name)
         self._lines.item(
             "buyer", f"{len(scenario.train):,} training and {len(scenario.validation):,} validation records"
         )
         self._lines.item(
             "seller",
-            f"{len(scenario.offer):,} records; in {flipped:,} of them the demo has flipped the label, and {copies:,} "
-            "are copies",
+            f"{len(scenario.offer):,} records; in {flipped:,} of them the demo has flipped the label. Copies that the "
+            f"seller removed before listing, because a listing holds none: {job.copies:,}",
         )
         self._lines.item("nobody", f"{len(scenario.test):,} test records")
         self._lines.item("schema", "inferred from the buyer's records and sent with the scoring model:")

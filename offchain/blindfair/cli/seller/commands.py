@@ -20,7 +20,7 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.usual import DISCLOSURE
+from blindfair.cli.usual import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE
 
 app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode=None)
 
@@ -43,7 +43,45 @@ def list_records(
     ] = False,
     name: Annotated[str | None, typer.Option(help="The listing's public name; the file's if not given.")] = None,
     description: Annotated[str, typer.Option(help="What the records are. Public.")] = "",
-    evaluations: Annotated[int, typer.Option(help="How many blind evaluations are answered in all.")] = 4,
+    bits: Annotated[
+        int, typer.Option(help="Bits of a record that one evaluation tells at most; up to 8, or 64 with --buyer.")
+    ] = BITS,
+    free_share: Annotated[
+        float,
+        typer.Option(
+            help="Part of what a record holds that all unnamed buyers together learn free of charge, never more than "
+            f"{FREE_BITS} bits a record. Beyond it an evaluation costs a fee."
+        ),
+    ] = float(FREE_SHARE),
+    evaluation_fee: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AMOUNT",
+            help="Fee of an evaluation that is not free; if not given, the least that is allowed: the share that it "
+            "tells, of the price of all records.",
+        ),
+    ] = None,
+    disclosed_share: Annotated[
+        float, typer.Option(help="Part of what the records hold that all evaluations together tell, free and paid.")
+    ] = float(DISCLOSED_SHARE),
+    accept_disclosed_share: Annotated[
+        float | None,
+        typer.Option(help=f"The same figure again, where --disclosed-share is more than {float(DISCLOSED_SHARE)}."),
+    ] = None,
+    never_score: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN", help="A column that is sold with the records and that no model reads. May be repeated."
+        ),
+    ] = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="A column that models may read although it looks like an identifier: all its values differ. May be "
+            "repeated.",
+        ),
+    ] = None,
     disclosure: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,12 +90,18 @@ def list_records(
             "row; total, one score for all. May be repeated, where each size divides the next.",
         ),
     ] = None,
-    opened_share: Annotated[float, typer.Option(help="Part of a selection that its audit may see for nothing.")] = 0.2,
+    opened_share: Annotated[
+        float,
+        typer.Option(
+            help="Part of a selection that its audit may see free of charge, before it is paid for. Each record counts "
+            "in full against --free-share. With 0 the audited sample is bought."
+        ),
+    ] = 0.0,
     opened_records: Annotated[
         int | None,
         typer.Option(
-            help=f"Records that all audits may see in all; a tenth, and at least {AUDIT_ROWS} or what one audit sees "
-            "of as many groups, if not given."
+            help="Records that all audits may see free of charge in all. If not given: none with --opened-share 0, "
+            f"else a tenth, and at least {AUDIT_ROWS} or what one audit sees of as many groups."
         ),
     ] = None,
     buyer: Annotated[
@@ -98,7 +142,13 @@ def list_records(
         consent=consent,
         money=chosen_money(token, begun.rpc, begun.deployment).to_document(),
         price_per_record=price_per_record,
-        evaluations=evaluations,
+        bits=bits,
+        free_share=free_share,
+        evaluation_fee=evaluation_fee,
+        disclosed_share=disclosed_share,
+        accept_disclosed_share=accept_disclosed_share,
+        never_score=never_score or [],
+        score=score or [],
         disclosures=disclosure or [DISCLOSURE],
         opened_share=opened_share,
         opened_records=opened_records,

@@ -1,6 +1,8 @@
 """What a seller lists: a table with terms, as its owner states them, and the stock that an agent makes of them."""
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,26 +11,35 @@ from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.stock import Stock
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
-from blindfair.cli.usual import PRECISION_BITS, QUERIES, check_disclosure
+from blindfair.cli.usual import (
+    DISCLOSED_SHARE,
+    FREE_BITS,
+    NAMED_BITS,
+    UNNAMED_BITS,
+    check_disclosure,
+)
 from blindfair.influence.table import Table, read_table
+from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import JournalDamaged
+from blindfair.protocol.errors import InvalidOption, JournalDamaged
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.quantities import Seconds, Wei
 from blindfair.protocol.records import RecordEncoding, encode_row
-from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
 
 RECORDS = "records.csv"
 """The copy of the table in the seller's directory."""
-
-RECORD_BITS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ListingOptions:
     """As a person gives them: amounts in `money` (a `Money` as a document) as text, shares as numbers. `leave_out` are
     columns not to list, `disclosures` the policies that are offered, `buyers` the accounts that are answered, all if
-    there are none; `pay_to` is an address; `without_copies` lists the first of equal records alone."""
+    there are none; `pay_to` is an address; `without_copies` lists the first of equal records alone.
+
+    `bits` are the most that one evaluation tells of a record. Shares are of what a record holds: `free_share` what all
+    strangers together get free of charge, `disclosed_share` what all evaluations together tell. `never_score` are
+    columns that no model reads; `score` are columns that models read although they look like identifiers. `record_bits`
+    is what a record holds, once it was measured: another version of the compressor may measure otherwise."""
 
     label: str
     leave_out: list[str]
@@ -38,7 +49,13 @@ class ListingOptions:
     consent: str
     money: Document
     price_per_record: str
-    evaluations: int
+    bits: int
+    free_share: float
+    evaluation_fee: str | None
+    disclosed_share: float
+    accept_disclosed_share: float | None
+    never_score: list[str]
+    score: list[str]
     disclosures: list[str]
     opened_share: float
     opened_records: int | None
@@ -50,6 +67,7 @@ class ListingOptions:
     most_bonds: str
     pay_to: str | None
     without_copies: bool
+    record_bits: int | None = None
 
     def to_document(self) -> Document:
         """For the settings."""
@@ -63,13 +81,16 @@ class ListingOptions:
         except TypeError as error:
             raise JournalDamaged("The settings lack an option of a listing", found=str(error)) from error
 
-    def check(self, path: Path) -> None:
+    def checked(self, path: Path) -> "ListingOptions":
         """Read the table at `path` and make everything of it once: what is wrong is told before anything is done.
 
-        Raises what `table`, `policy` and `stock` raise.
+        The options come back with what a record was measured to hold. Raises what `table`, `policy` and `stock` raise.
         """
         self.policy()
-        self.stock(self.table(path))
+        table = self.table(path)
+        measured = replace(self, record_bits=self.measure(table))
+        measured.stock(table)
+        return measured
 
     def table(self, path: Path) -> Table:
         """Read the table. Raises what `read_table` raises."""
@@ -92,40 +113,158 @@ class ListingOptions:
         )
 
     def openable(self, records: int) -> int:
-        """Records that all audits together may see, of so many: of groups those of a usual audit at least."""
+        """Records that all audits together may see free, of so many: of groups those of a usual audit at least."""
         if self.opened_records is not None:
             return self.opened_records
+        if self.opened_share == 0:
+            return 0
         largest = max(check_disclosure(name).size or 1 for name in self.disclosures)
         # What is no share is refused by the terms.
         share = self.opened_share if 0 <= self.opened_share <= 1 else 0.0
         return max(AUDIT_ROWS, records // 10, min(AUDIT_ROWS * largest, int(share * records)))
+
+    def unscored(self, table: Table) -> tuple[str, ...]:
+        """The columns that no model may read, in the table's order: those named, and those that look like identifiers.
+
+        Raises InvalidOption for names that are no columns, for the label, and where no column would be left.
+        """
+        for option, names in (("--never-score", self.never_score), ("--score", self.score)):
+            unknown = sorted(set(names) - set(table.columns))
+            if unknown:
+                raise InvalidOption(
+                    f"{option} names a column that is not listed",
+                    expected=_some(table.columns),
+                    found=_some(unknown),
+                    hint="the first line of the file has the names; a column of --leave-out is not listed",
+                )
+        both = sorted(set(self.never_score) & {*self.score, table.label})
+        if both:
+            raise InvalidOption(
+                "--never-score names a column that models must read",
+                expected="neither the label nor a column of --score",
+                found=_some(both),
+            )
+        kept = {*self.never_score, *(set(table.identifiers()) - set(self.score))}
+        if kept >= {*table.columns} - {table.label}:
+            raise InvalidOption(
+                "No column besides the label is left for models to read",
+                expected="at least one",
+                found=f"kept from models: {_some(sorted(kept))}",
+                hint="--score COLUMN lets models read a column that looks like an identifier",
+            )
+        return tuple(name for name in table.columns if name in kept)
+
+    def measure(self, table: Table) -> int:
+        """Return how many bits a record holds in the columns that models may read; copies are measured once.
+
+        Raises InvalidListing where that is too little, and what `unscored` raises.
+        """
+        held = measure_rows(list(dict.fromkeys(table.scored_rows(self.unscored(table))))).bits
+        check_record_bits(held)
+        return held
 
     def stock(self, table: Table) -> Stock:
         """What the agent lists. Raises InvalidOption, InvalidListing."""
         records = tuple(encode_row(row) for row in table.rows)
         if self.without_copies:
             records = tuple(dict.fromkeys(records))
-        most_scores = max(check_disclosure(name).groups(len(records)) for name in self.disclosures)
-        bits = (QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT) * most_scores + CLIPPED_SHARE_BITS
+        held = self.measure(table) if self.record_bits is None else self.record_bits
+        reserve = self.prices.parse(self.price_per_record, "--price-per-record")
         return Stock(
             name=self.name,
             description=self.description,
             licence=self.licence,
             consent=self.consent,
             encoding=RecordEncoding.CBOR_ROW,
-            schema=table.schema(),
+            schema=table.schema(self.unscored(table)),
             records=records,
             terms=Terms(
                 tokens=(self.prices.token,),
-                reserve_price=self.prices.parse(self.price_per_record, "--price-per-record"),
-                record_bits=RECORD_BITS,
-                bits_per_record=QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT,
-                free_bits=self.evaluations * bits + self.openable(len(records)) * RECORD_BITS,
-                evaluation_fee=Wei(0),
-                disclosed_bits=self.evaluations * bits,
+                reserve_price=reserve,
+                record_bits=held,
+                bits_per_record=self._bits(),
+                free_bits=self._free_bits(held, len(records)),
+                evaluation_fee=self._fee(held, Wei(reserve * len(records))),
+                disclosed_bits=self._disclosed_bits(held, len(records)),
                 opened_records=self.openable(len(records)),
                 opened_share=self.opened_share,
                 disclosures=tuple(self.disclosures),
             ),
             chunk_size=self.chunk_size,
         )
+
+    def _bits(self) -> int:
+        most = NAMED_BITS if self.buyers else UNNAMED_BITS
+        if not 1 <= self.bits <= most:
+            raise InvalidOption(
+                "--bits is out of range",
+                expected=f"1 ... {most} bits a record",
+                found=self.bits,
+                hint=f"up to {UNNAMED_BITS} where anybody is answered, up to {NAMED_BITS} with --buyer",
+            )
+        return self.bits
+
+    def _free_bits(self, held: int, records: int) -> int:
+        """Listing-wide. Nothing where no stranger is answered."""
+        share = checked_share("--free-share", self.free_share)
+        return 0 if self.buyers else int(min(share * held, Fraction(FREE_BITS)) * records)
+
+    def _fee(self, held: int, whole_price: Wei) -> Wei:
+        """The least that is allowed, if no fee is named: as large a share of the listing's price as one evaluation
+        tells of what it holds."""
+        least = Wei(-(-min(self.bits, held) * whole_price // held))
+        if self.buyers:
+            if self.evaluation_fee is not None:
+                raise InvalidOption(
+                    "--evaluation-fee is for unnamed buyers, and this listing answers named ones alone",
+                    expected="--evaluation-fee or --buyer",
+                    found="both",
+                )
+            return Wei(0)
+        if self.evaluation_fee is None:
+            return least
+        fee = self.prices.parse(self.evaluation_fee, "--evaluation-fee")
+        if fee < least:
+            raise InvalidOption(
+                "--evaluation-fee is smaller than the share of the listing that an evaluation tells",
+                expected=f"at least {self.prices.show(least)}: {self.bits} of {held} bits, of {whole_price:,} units "
+                "for the whole listing",
+                found=self.prices.show(fee),
+                hint="leave the option out to ask the least, or let an evaluation tell fewer --bits",
+            )
+        return fee
+
+    def _disclosed_bits(self, held: int, records: int) -> int:
+        """Listing-wide."""
+        share = checked_share("--disclosed-share", self.disclosed_share, most=None)
+        if share > DISCLOSED_SHARE and self.accept_disclosed_share != self.disclosed_share:
+            raise InvalidOption(
+                f"--disclosed-share gives away more than {float(DISCLOSED_SHARE):.0%} of what the records hold",
+                expected=f"at most {float(DISCLOSED_SHARE)}, or the same figure once more",
+                found=self.disclosed_share,
+                hint=f"--accept-disclosed-share {self.disclosed_share} if you mean it",
+            )
+        disclosed = int(share * held * records)
+        scores = max(check_disclosure(name).groups(records) for name in self.disclosures)
+        one = self.bits * scores + CLIPPED_SHARE_BITS
+        if one > disclosed:
+            raise InvalidOption(
+                "One evaluation would tell more than all together may",
+                expected=f"at most {disclosed:,} bits, {self.disclosed_share:.0%} of {records:,} x {held}",
+                found=f"{one:,} bits",
+                hint="fewer --bits, scores of groups (--disclosure per-group-10), or a larger --disclosed-share",
+            )
+        return disclosed
+
+
+def checked_share(option: str, share: float, *, most: int | None = 1) -> Fraction:
+    """The share that a person gave, exactly. Raises InvalidOption, by the name of `option`, out of 0 ... `most`."""
+    if not (math.isfinite(share) and share >= 0 and (most is None or share <= most)):
+        raise InvalidOption(
+            f"{option} is not a share", expected="0 ... 1" if most else ">= 0", found=share, hint="0.05 is 5 %"
+        )
+    return Fraction(share).limit_denominator(10**6)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")

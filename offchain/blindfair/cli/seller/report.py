@@ -7,7 +7,8 @@ from blindfair.agents.books import OfferEntry, SellerBooks, seller_books
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
-from blindfair.cli.amounts import IN_ETHER, Money, show_ether
+from blindfair.cli.amounts import IN_ETHER, show_ether
+from blindfair.cli.information import evaluation_bits, information_document, information_text, smallest_free_group
 from blindfair.cli.keystore import address_of
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
@@ -26,6 +27,7 @@ def listing_document(manifest: Manifest) -> Document:
         "chain_id": manifest.chain_id,
         "chunks": manifest.chunk_count,
         "contract": manifest.contract,
+        "information": information_document(manifest),
         "listing": hex_text(manifest.listing),
         "listing_root": hex_text(manifest.listing_root),
         "manifest_hash": hex_text(manifest.digest()),
@@ -37,8 +39,11 @@ def listing_document(manifest: Manifest) -> Document:
     }
 
 
-def show_listing(lines: Lines, manifest: Manifest, prices: Money, directory: Path, password_file: Path | None) -> None:
+def show_listing(
+    lines: Lines, manifest: Manifest, options: ListingOptions, directory: Path, password_file: Path | None
+) -> None:
     """The same for people, and what to type next."""
+    prices = options.prices
     lines.item("listing", hex_text(manifest.listing))
     lines.item(
         "records",
@@ -47,7 +52,49 @@ def show_listing(lines: Lines, manifest: Manifest, prices: Money, directory: Pat
     if prices != IN_ETHER:
         lines.item("token", f"{prices.unit}, at {prices.token}")
     lines.item("seller", f"{manifest.seller} on chain {manifest.chain_id}, contract {manifest.contract}")
+    _show_information(lines, manifest, options)
     lines.item("next", again("seller serve", directory, password_file))
+
+
+def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions) -> None:
+    """What buyers may learn, what it costs, and where a default does not do what its owner may expect."""
+    terms, prices = manifest.terms, options.prices
+    lines.item("tells", information_text(manifest))
+    if options.buyers:
+        lines.item("fee", "none: only the buyers that you named are answered")
+    else:
+        lines.item(
+            "fee",
+            f"{prices.show(terms.evaluation_fee)} for an evaluation of {terms.bits_per_record} bits a record that is "
+            "not free; fewer bits cost in proportion",
+        )
+        if (needed := evaluation_bits(manifest)) > terms.free_bits:
+            size = smallest_free_group(manifest)
+            groups = "" if size is None else f"score groups instead (--disclosure per-group-{size} or larger), "
+            lines.item(
+                "but",
+                f"these records are too small to be scored one by one free of charge: one evaluation tells {needed:,} "
+                f"bits, and {terms.free_bits:,} are free. You can {groups}let strangers pay the fee, or name your "
+                "buyers (--buyer)",
+                style="yellow",
+            )
+        if terms.opened_share > 0:
+            lines.item(
+                "but",
+                f"records that audits see free of charge count in full: {terms.free_bits // terms.record_bits:,} at "
+                "the most, and fewer after each free evaluation",
+                style="yellow",
+            )
+    identifiers = [name for name in manifest.schema.unscored if name not in options.never_score]
+    if options.never_score:
+        lines.item("kept", f"no model reads {', '.join(options.never_score)}")
+    if identifiers:
+        lines.item(
+            "kept",
+            f"no model reads {', '.join(identifiers)}: all values differ, as in an identifier; --score COLUMN lets "
+            "models read one",
+            style="yellow",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +153,7 @@ def standing_document(standing: Standing) -> Document:
         "used": {
             "disclosed_bits": books.disclosed_bits,
             "evaluations": books.evaluations,
-            "evaluations_allowed": standing.options.evaluations,
+            "free_bits": books.free_bits,
             "opened_records": books.opened_records,
         },
     }
@@ -136,16 +183,16 @@ def show_standing(lines: Lines, standing: Standing) -> None:
     tokens = "" if prices == IN_ETHER else f", {prices.show(standing.balance)}"
     lines.item("account", f"{standing.seller}: {show_ether(standing.ether)} ether{tokens}")
     lines.item("escrow", f"{prices.show(standing.free_balance)} of free balance")
-    books, options = standing.books, standing.options
+    books = standing.books
     if books is None:
         lines.item("listing", "nothing was committed yet")
         return
     lines.item("listing", f"{_listing(books)}{'' if 'commit' in books.common.gas else ', not yet committed'}")
     lines.item(
         "used",
-        f"{books.evaluations} of {options.evaluations} evaluations, {books.disclosed_bits:,} bits "
+        f"{books.evaluations} evaluations, {books.disclosed_bits:,} bits, {books.free_bits:,} of them free of charge "
         f"({CLIPPED_SHARE_BITS} of each evaluation for its share of clipped entries), "
-        f"{books.opened_records} opened records",
+        f"{books.opened_records} records opened free",
     )
     for entry, view in standing.orders:
         offer = entry.offer

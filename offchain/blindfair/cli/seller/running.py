@@ -2,6 +2,7 @@
 
 import math
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from blindfair.chain.costs import COMMIT, gas_price
@@ -11,7 +12,7 @@ from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings
 from blindfair.cli.party.screen import Screen
-from blindfair.cli.party.settings import begin, resumed_settings, save
+from blindfair.cli.party.settings import begin, is_begun, load, resumed_settings, save
 from blindfair.cli.party.turns import Turns, advance
 from blindfair.cli.seller.listing import RECORDS, ListingOptions
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
@@ -26,7 +27,11 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
 
     Raises what reading table and settings raises, and what the agent raises.
     """
-    options.check(records)
+    options = options.checked(records)
+    if is_begun(begun.directory):
+        # What was measured then: another version of the compressor may measure otherwise now.
+        before = ListingOptions.from_document(load(begun.directory, ROLE).options)
+        options = replace(options, record_bits=before.record_bits)
     settings = begun_settings(ROLE, begun, options.to_document())
     check_payee(options.policy().pay_to, "--pay-to", settings.deployment.address)
     settings = begin(begun.directory, settings, {RECORDS: records.read_bytes()})
@@ -44,7 +49,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
             screen.lines.item("takes", f"one transaction of about {COMMIT:,} gas, {show_ether(cost)} ether now")
         Turns(screen).until(lambda: advance(seller, is_listed))
         screen.still()
-        show_listing(output.lines, seller.manifest, options.prices, begun.directory, begun.password_file)
+        show_listing(output.lines, seller.manifest, options, begun.directory, begun.password_file)
         output.document(listing_document(seller.manifest))
 
 

@@ -1,0 +1,62 @@
+"""What a listing's terms say about information, for people: bits beside what a record holds, and what they cost."""
+
+import math
+
+from blindfair.agents.ledger import CLIPPED_SHARE_BITS
+from blindfair.protocol.disclosure_policy import DisclosurePolicy
+from blindfair.protocol.documents import Document
+from blindfair.protocol.manifest import Manifest
+
+
+def information_text(manifest: Manifest) -> str:
+    """Return what a record holds, and how much of it one evaluation, all strangers and all evaluations may learn."""
+    terms, n = manifest.terms, manifest.record_count
+    free, every = terms.free_bits / n, terms.disclosed_bits / n
+    return (
+        f"this listing holds about {terms.record_bits} bits a record; one evaluation tells at most "
+        f"{_share(terms.bits_per_record, terms.record_bits)}{_of_groups(manifest)}; strangers together at most "
+        f"{_share(free, terms.record_bits)} free of charge; all evaluations together {_share(every, terms.record_bits)}"
+    )
+
+
+def information_document(manifest: Manifest) -> Document:
+    """The same as a document; bits in the whole listing unless they are named a record's."""
+    terms = manifest.terms
+    return {
+        "disclosed_bits": terms.disclosed_bits,
+        "evaluation_bits_per_record": terms.bits_per_record,
+        "evaluation_fee_wei": str(terms.evaluation_fee),
+        "first_evaluation_is_free": evaluation_bits(manifest) <= terms.free_bits or not terms.evaluation_fee,
+        "free_bits": terms.free_bits,
+        "record_bits": terms.record_bits,
+        "unscored_columns": list(manifest.schema.unscored),
+    }
+
+
+def evaluation_bits(manifest: Manifest) -> int:
+    """Bits of one evaluation, in the whole listing, by the finest disclosure policy that is offered."""
+    terms = manifest.terms
+    scores = max(DisclosurePolicy.named(name).groups(manifest.record_count) for name in terms.disclosures)
+    return terms.bits_per_record * scores + CLIPPED_SHARE_BITS
+
+
+def smallest_free_group(manifest: Manifest) -> int | None:
+    """Return the fewest records a group must have for one evaluation to be free of charge; None where none is."""
+    terms, n = manifest.terms, manifest.record_count
+    affordable = (terms.free_bits - CLIPPED_SHARE_BITS) // terms.bits_per_record
+    if affordable < 1:
+        return None
+    sizes = range(max(2, -(-n // affordable)), n + 1)
+    return next((size for size in sizes if n % size != 1), None)
+
+
+def _of_groups(manifest: Manifest) -> str:
+    """What is scored where no record is scored alone."""
+    n = manifest.record_count
+    size = min(DisclosurePolicy.named(name).group_size(n) for name in manifest.terms.disclosures)
+    return "" if size == 1 else f" of all {n:,} records together" if size >= n else f" of a group of {size:,} records"
+
+
+def _share(bits: float, held: int) -> str:
+    """Bits, rounded down to a tenth, and how much of a record that is."""
+    return f"{math.floor(bits * 10) / 10:g} ({bits / held:.0%})".replace("%", " %")

@@ -1,0 +1,168 @@
+"""The tables of scores with few bits. Not here: what an arm does (`few_bits`)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from blindfair.studies.cells import CLEAN, RANDOM
+from blindfair.studies.few_bits import (
+    BOUND,
+    EXACT,
+    NO_CLASS,
+    NORM,
+    RANGE_BITS,
+    REACHES,
+    SCORE_BITS,
+    SHARE,
+    SIX_BITS,
+    arm_name,
+)
+from blindfair.studies.reading import FewBits, Findings
+from blindfair.studies.statistics import Result, gain, part_of_gain, worst
+from blindfair.studies.table import Table
+from blindfair.studies.worlds import Regime
+
+_CLEAN = tuple(regime.value for regime in Regime if not regime.troubled)
+_TWO, _MANY = "logistic", "softmax"
+
+
+def few_bits_tables(found: Findings) -> list[Table]:
+    """Those for which there are findings."""
+    cells = [cell for cell in found.bits if cell.result.family in (_TWO, _MANY)]
+    if not cells:
+        return []
+    networks = [cell.result for cell in found.bits if cell.result.family not in (_TWO, _MANY)]
+    tables = [_bits(cells), _ranges(cells), _regimes(cells), _data_sets(cells), _networks(networks)]
+    return [table for table in tables if table.rows]
+
+
+def _bits(cells: Sequence[FewBits]) -> Table:
+    everything = [cell.result for cell in cells]
+    two, many = ([one for one in everything if one.family == family] for family in (_TWO, _MANY))
+    clean = [one for one in everything if one.regime in _CLEAN]
+    rows = []
+    for name, arm in (("exact", EXACT), *((f"{bits} + 1", arm_name(bits)) for bits in SCORE_BITS)):
+        least, least_gain = worst(clean, arm, SHARE)
+        regime, regime_gain = min(
+            (
+                (regime, gain(part, arm, RANDOM, SHARE))
+                for regime in _CLEAN
+                if (part := [one for one in clean if one.regime == regime])
+            ),
+            key=lambda pair: pair[1].mean,
+        )
+        rows.append(
+            (
+                name,
+                str(gain(everything, arm, RANDOM, SHARE)),
+                *(_part(part, arm) for part in (everything, two, many)),
+                str(gain(clean, arm, RANDOM, SHARE)),
+                f"{regime} {regime_gain}",
+                f"{least} {least_gain}",
+                f"{np.mean([cell.off[arm] for cell in cells if arm in cell.off]):.3f}",
+                f"{np.mean([one.bad[arm][0] for one in everything if one.bad_share > 0]):.3f}",
+            )
+        )
+    return Table(
+        "few-bits",
+        "Scores of few bits",
+        f"The default query, middle buyer, {SHARE:.0%} bought, mean over data sets and all regimes. Seven data sets "
+        "have two classes (logistic regression, AUC), two have ten (softmax regression, accuracy; no query tells "
+        "ten classes, so the class is not asked for). Bits of the score and of the class. Clean offers are those of "
+        "the regimes " + ", ".join(_CLEAN) + ". Off by: how far one estimate of the bad share is off on average.",
+        ("bits", "gain over random", "of exact", "two classes", "ten classes", "clean offers, over random",
+         "worst clean regime", "worst data set in clean offers", "bad share off by", "bad bought"),
+        tuple(rows),
+    )  # fmt: skip
+
+
+def _ranges(cells: Sequence[FewBits]) -> Table:
+    two = [cell.result for cell in cells if cell.result.family == _TWO]
+    ways = (("own reach x 1.2 (default)", ""), *((way, way) for way in (*REACHES, NORM, BOUND, SIX_BITS, NO_CLASS)))
+    rows = []
+    for name, way in ways:
+        having = [one for one in two if arm_name(RANGE_BITS[0], way) in one.quality]
+        if having:
+            rows.append((name, *(_part(having, arm_name(bits, way)) for bits in RANGE_BITS)))
+    return Table(
+        "few-bits-ranges",
+        "The range of a score",
+        "Part of the gain over random that exact scores have, data sets of two classes, all regimes. *Own reach* is "
+        "the largest score of the buyer's own records; what is beyond the range wraps around. *Rows clipped to a "
+        "norm*: the 95th percentile of norms times that of the query, by Cauchy and Schwarz. *No row can wrap*: the "
+        "range of exact scores. *Six bits an entry*: rows rounded to -31 ... 31. All with one bit for "
+        "the class but the last.",
+        ("range", *(f"{bits} bits" for bits in RANGE_BITS)),
+        tuple(rows),
+    )
+
+
+_SHOWN = (1, 2, 3, 4, 5)
+
+
+def _regimes(cells: Sequence[FewBits]) -> Table:
+    rows = []
+    for regime in Regime:
+        part = [cell.result for cell in cells if cell.result.regime == regime.value]
+        if part:
+            gains = [str(gain(part, arm, RANDOM, SHARE)) for arm in (CLEAN, EXACT, *map(arm_name, _SHOWN))]
+            rows.append((regime.value, *gains))
+    return Table(
+        "few-bits-regimes",
+        "Few bits, by regime",
+        "Gain over random, mean over the same data sets.",
+        ("regime", "clean", "exact", *(f"{bits} + 1" for bits in _SHOWN)),
+        tuple(rows),
+    )
+
+
+def _data_sets(cells: Sequence[FewBits]) -> Table:
+    rows = []
+    for data, family in dict.fromkeys((cell.result.data, cell.result.family) for cell in cells):
+        part = [cell for cell in cells if cell.result.data == data]
+        results = [cell.result for cell in part]
+        clean = [one for one in results if one.regime in _CLEAN]
+        rows.append(
+            (
+                f"{data}, {family}",
+                str(len({one.seed for one in results})),
+                str(gain(results, EXACT, RANDOM, SHARE)),
+                *(_part(results, arm_name(bits)) for bits in RANGE_BITS),
+                *(str(gain(clean, arm, RANDOM, SHARE)) for arm in (EXACT, *map(arm_name, RANGE_BITS))),
+                f"{np.mean([cell.wrapped for cell in part]):.2%}",
+                f"{np.mean([cell.wrapped_expected for cell in part]):.2%}",
+            )
+        )
+    return Table(
+        "few-bits-data",
+        "Few bits, each data set",
+        "All regimes: what exact scores gain over random, and which part of it few bits do. Clean offers: gain over "
+        "random. Wrapped: the share of the offer's scores beyond the usable range, and the share of the buyer's own "
+        f"held-out scores, by which it is expected; mean over {', '.join(map(str, RANGE_BITS))} bits.",
+        ("data set", "seeds", "exact", *(f"{bits} + 1" for bits in RANGE_BITS), "clean: exact",
+         *(f"clean: {bits} + 1" for bits in RANGE_BITS), "wrapped", "expected"),
+        tuple(rows),
+    )  # fmt: skip
+
+
+def _networks(results: Sequence[Result]) -> Table:
+    rows = []
+    for data, family, regime in dict.fromkeys((one.data, one.family, one.regime) for one in results):
+        part = [one for one in results if (one.data, one.family, one.regime) == (data, family, regime)]
+        arms = (CLEAN, EXACT, *map(arm_name, RANGE_BITS), *(arm_name(bits, NO_CLASS) for bits in RANGE_BITS))
+        rows.append((f"{family}, {data}", regime, *(str(gain(part, arm, RANDOM, SHARE)) for arm in arms)))
+    return Table(
+        "few-bits-networks",
+        "Few bits, by a network",
+        "Gain over random in AUC. The class of a network's row takes more than one bit, where it is asked for by name.",
+        ("model, data set", "regime", "clean", "exact", *(f"{bits} and class" for bits in RANGE_BITS),
+         *(f"{bits} alone" for bits in RANGE_BITS)),
+        tuple(rows),
+    )  # fmt: skip
+
+
+def _part(results: Sequence[Result], arm: str) -> str:
+    if not results:
+        return ""
+    found = part_of_gain(results, arm, EXACT, RANDOM, SHARE)
+    return "" if found is None else str(found)

@@ -1,0 +1,79 @@
+"""Several transactions of one account wait at a node at once: each has a number of its own, and each is paid once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from chain_support import HardhatNetwork, Party, exchange_on
+
+from blindfair.agents.journal import Journal
+from blindfair.agents.waiting import Waiting
+from blindfair.agents.wallet import Wallet
+from blindfair.chain.exchange import Finality
+from blindfair.chain.sender import PreparedTransaction
+from blindfair.protocol.quantities import ETHER, Wei
+
+DEPOSIT = Wei(10**18)
+STEPS = ("deposit:first", "deposit:second", "deposit:third")
+
+
+class Payer:
+    """An account that deposits; every try is a new process with the same journal."""
+
+    def __init__(self, network: HardhatNetwork, path: Path) -> None:
+        self.party, self.exchange, self.path = Party(network), exchange_on(network), path
+
+    def tries(self, step: str, *, may_send: Callable[[], bool] = lambda: True) -> bool:
+        """Whether the step is in a block."""
+        journal, wallet = self._opened()
+        try:
+            wallet.execute(step, lambda: self.exchange.deposit(ETHER, DEPOSIT), "deposits", may_send=may_send)
+        except Waiting:
+            return False
+        finally:
+            journal.close()
+        return True
+
+    def numbers(self) -> dict[str, int]:
+        """The account's number in every transaction that was signed, by step."""
+        journal, wallet = self._opened()
+        names = list(wallet.hashes())
+        signed = {name: PreparedTransaction.from_bytes(journal.get(f"transaction:{name}") or b"") for name in names}
+        journal.close()
+        return {name: prepared.nonce for name, prepared in signed.items()}
+
+    def deposited(self) -> int:
+        return int(self.exchange.free_balance(self.party.address, ETHER))
+
+    def _opened(self) -> tuple[Journal, Wallet]:
+        journal = Journal(self.path)
+        return journal, Wallet(journal, self.exchange, self.party.account, Finality(1), lambda *_, **__: None)
+
+
+@pytest.fixture
+def payer(hardhat: HardhatNetwork, tmp_path: Path) -> Payer:
+    return Payer(hardhat, tmp_path / "journal" / "journal.sqlite")
+
+
+def test_transactions_that_wait_have_numbers_of_their_own(payer: Payer, hardhat: HardhatNetwork) -> None:
+    first = payer.party.sender.web3.eth.get_transaction_count(payer.party.account.address)
+    with hardhat.blocks_by_hand():
+        assert [payer.tries(step) for step in STEPS] == [False] * 3
+        assert payer.numbers() == {step: first + place for place, step in enumerate(STEPS)}
+        hardhat.mine(1)
+        assert [payer.tries(step) for step in STEPS] == [True] * 3
+    # One block, three deposits: a number that was used twice would have cost one of them its place.
+    assert payer.deposited() == 3 * DEPOSIT
+    assert set(payer.numbers()) == set(STEPS)
+
+
+def test_a_transaction_that_no_node_has_keeps_no_number_from_the_next(payer: Payer, hardhat: HardhatNetwork) -> None:
+    """A process died right before it sent: with a gap in its numbers the next transaction would wait for ever. Both
+    make the same call for the same amount, and are two transactions all the same."""
+    assert not payer.tries(STEPS[0], may_send=lambda: False)
+    assert payer.tries(STEPS[1])
+    assert payer.deposited() == DEPOSIT
+    hardhat.mine(2)
+    # The first will never be included now, and is made anew; both are paid once.
+    assert payer.tries(STEPS[0])
+    assert payer.deposited() == 2 * DEPOSIT

@@ -1,0 +1,101 @@
+"""What seller and buyer are told of a listing: bits beside what a record holds, the fee, and what no model reads."""
+
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from test_listing_options import BUYER, listed, options
+
+from blindfair.chain.events import CommittedEvent
+from blindfair.cli.amounts import IN_ETHER
+from blindfair.cli.buyer.report import found_document, show_found
+from blindfair.cli.lines import Lines
+from blindfair.cli.seller.report import listing_document, show_listing
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import ETHER, Address, BlockNumber, TransactionHash, Wei
+
+
+def to_the_seller(manifest: Manifest, folder: Path, **changes: Any) -> str:
+    """What `seller list` prints, in one line."""
+    said = StringIO()
+    show_listing(Lines(Console(file=said)), manifest, options(**changes), folder, None)
+    return " ".join(said.getvalue().split())
+
+
+def to_a_buyer(manifest: Manifest) -> str:
+    """What `buyer find` prints, in one line."""
+    said = StringIO()
+    event = CommittedEvent(
+        manifest.listing,
+        manifest.seller,
+        manifest.listing_root,
+        manifest.digest(),
+        BlockNumber(7),
+        TransactionHash(bytes(32)),
+    )
+    show_found(Lines(Console(file=said)), [event], {manifest.listing: manifest}, {ETHER: IN_ETHER})
+    assert found_document([event], {manifest.listing: manifest})["listings"]
+    return " ".join(said.getvalue().split())
+
+
+def test_both_read_the_bits_beside_what_a_record_holds_and_the_fee(tmp_path: Path) -> None:
+    manifest = listed(tmp_path)
+    held = manifest.terms.record_bits
+    fee = IN_ETHER.show(manifest.terms.evaluation_fee)
+    for said in (to_the_seller(manifest, tmp_path), to_a_buyer(manifest)):
+        assert f"this listing holds about {held} bits a record; one evaluation tells at most 4 (14 %)" in said
+        assert "free of charge; all evaluations together 8.4 (30 %)" in said
+        assert fee in said
+    assert listing_document(manifest)["information"] == {
+        "disclosed_bits": 8400,
+        "evaluation_bits_per_record": 4,
+        "evaluation_fee_wei": str(manifest.terms.evaluation_fee),
+        "first_evaluation_is_free": False,
+        "free_bits": 1400,
+        "record_bits": held,
+        "unscored_columns": [],
+    }
+
+
+def test_a_seller_of_small_records_is_told_the_ways_that_are_left(tmp_path: Path) -> None:
+    said = to_the_seller(listed(tmp_path), tmp_path)
+    assert (
+        "too small to be scored one by one free of charge: one evaluation tells 4,020 bits, and 1,400 are free" in said
+    )
+    assert "--disclosure per-group-4 or larger" in said
+    assert "pay the fee, or name your buyers (--buyer)" in said
+    # Larger records are not said to be small.
+    large = listed(tmp_path, record_bits=109)
+    assert "too small" not in to_the_seller(large, tmp_path)
+
+
+def test_named_buyers_are_asked_no_fee_and_nothing_is_called_small(tmp_path: Path) -> None:
+    manifest = listed(tmp_path, buyers=[BUYER])
+    said = to_the_seller(manifest, tmp_path, buyers=[BUYER])
+    assert "none: only the buyers that you named are answered" in said
+    assert "too small" not in said
+    assert "an evaluation that is not free costs nothing" in to_a_buyer(manifest)
+
+
+def test_columns_that_no_model_reads_are_named_and_why(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"leave_out": [], "never_score": ["weight"]}
+    manifest = listed(tmp_path, **changes)
+    said = to_the_seller(manifest, tmp_path, **changes)
+    assert "no model reads weight" in said
+    assert "no model reads patient id: all values differ, as in an identifier; --score COLUMN" in said
+    assert "no model reads: patient id, weight" in to_a_buyer(manifest)
+
+
+def test_records_that_are_opened_free_are_counted_out_to_the_seller(tmp_path: Path) -> None:
+    manifest = listed(tmp_path, opened_share=0.2)
+    said = to_the_seller(manifest, tmp_path, opened_share=0.2)
+    assert f"count in full: {1400 // manifest.terms.record_bits} at the most" in said
+
+
+def test_a_fee_in_a_token_that_is_not_known_is_in_its_units(tmp_path: Path) -> None:
+    token = Address("0x" + "12" * 20)
+    manifest = listed(tmp_path)
+    manifest = replace(manifest, terms=replace(manifest.terms, tokens=(token,), evaluation_fee=Wei(12345)))
+    assert f"12345 units of {token} for 4 bits a record" in to_a_buyer(manifest)
