@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from trade import AUDITED, BUYER_POLICY, OFFERED, TERMS, Parties, World, make_parties, stock
+from trade import AUDITED, BUYER_POLICY, OFFERED, Parties, World, make_parties, stock
 
 from blindfair.agents.evidence import OPENED_REPLY
 from blindfair.agents.outcome import Outcome
@@ -17,16 +17,17 @@ FEE = Wei(1_920_000_000_000_007)
 
 FEE_BOND = Wei(FEE // 10)
 EVALUATION_BITS = 3 * OFFERED + 20
-OPENED_BITS = AUDITED * TERMS.record_bits
-"""What one audit opens free."""
+RECORD_BITS = 30
+OPENED_BITS = AUDITED * RECORD_BITS
+"""What one audit opens free: less than one evaluation tells."""
 
 PAYS = replace(BUYER_POLICY, max_evaluation_fee=FEE)
 
 
 def charging(**terms: Any) -> Stock:
-    """A listing that opens records free for two audits, and has no free bits for an evaluation."""
+    """A listing that opens records free for one audit, and has no free bits for an evaluation."""
     # The listing's fee is for 36 bits a record.
-    return stock(**{"free_bits": OPENED_BITS, "evaluation_fee": Wei(12 * FEE)} | terms)
+    return stock(**{"record_bits": RECORD_BITS, "free_bits": OPENED_BITS, "evaluation_fee": Wei(12 * FEE)} | terms)
 
 
 def paying(world: World, **changes: Any) -> Parties:
