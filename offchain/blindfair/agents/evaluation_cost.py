@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from blindfair.agents.valuer import Question
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.units import Units
 
@@ -25,8 +26,8 @@ class EvaluationCost:
     """In the token's smallest unit."""
 
     @classmethod
-    def of(cls, manifest: Manifest, question: Question) -> "EvaluationCost":
-        """Raises InvalidListing for a disclosure policy that is none."""
+    def of(cls, manifest: Manifest, question: Question | Request) -> "EvaluationCost":
+        """Return what a question would cost, or what a request does. Raises InvalidListing for another disclosure."""
         units = Units.named(question.disclosure, manifest.record_count)
         return cls(
             bits=sum(question.bits) + question.exponent_bits,

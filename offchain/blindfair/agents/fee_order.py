@@ -8,6 +8,7 @@ from blindfair.agents.evidence import OPENED_REPLY, keep_evidence
 from blindfair.agents.order_calls import OrderCalls
 from blindfair.agents.order_ends import end_of, note_end
 from blindfair.agents.outcome import Outcome
+from blindfair.agents.part_steps import FEE_PAID
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
@@ -67,6 +68,8 @@ class FeeOrder:
         ended = end_of(self._buyer, _PART)
         if ended is None:
             ended = self._calls.pay() or self._settle()
+            if ended.final == "Released":
+                self._buyer.journal.note(FEE_PAID, str(self._priced.offer.price))
             note_end(self._buyer, _PART, ended)
             self._buyer.tell("fee", ended.reason)
         if ended.error is not None:

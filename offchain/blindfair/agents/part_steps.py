@@ -4,6 +4,9 @@ from blindfair.protocol.messages import Delivery, PricedReply
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Digest
 
+FEE_PAID = "fee-paid"
+"""Step of the buyer's journal: the fee of its evaluation is paid for good, with the amount."""
+
 
 def step_of(step: str, part: PartName) -> str:
     """A step of the buyer's journal; where the selection is bought whole, the step's name alone."""

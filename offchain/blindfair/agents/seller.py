@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.allowance import Allowance
 from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.opening import open_units
 from blindfair.agents.part_steps import offer_message, offer_name
@@ -33,12 +32,13 @@ from blindfair.agents.seller_checks import (
     check_selection_message,
 )
 from blindfair.agents.seller_fees import SellerFees
+from blindfair.agents.seller_listing import SellerListing
 from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.seller_recall import free_of, request_of, selection_of
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
-from blindfair.agents.waiting import Turn, Waiting
+from blindfair.agents.waiting import Turn
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import parameter_set
@@ -64,7 +64,6 @@ from blindfair.protocol.messages import (
     Delivery,
     Envelope,
     Inquiry,
-    Listing,
     Message,
     OpenedRecord,
     Openings,
@@ -85,7 +84,6 @@ from blindfair.protocol.quantities import (
     Digest,
     ListingId,
     RecordIndex,
-    Seconds,
     Secret,
     Timestamp,
     Wei,
@@ -112,8 +110,7 @@ class Seller(Agent):
         self._orders = SellerOrders(self, self._offers, policy)
         self._fees = SellerFees(self, self._ledger, self._offers, self._orders, self._bonds, policy)
         self._refusing = Refusing(self)
-        self._given = Allowance(policy.most_listings, Seconds(3600))
-        self._committed = False
+        self._listing = SellerListing(self, policy)
 
     # --- the listing -----------------------------------------------------------------------------------------------
 
@@ -159,7 +156,7 @@ class Seller(Agent):
 
     def _advance(self) -> None:
         self.belongs_to(f"listing {self.listing.hex()}")
-        self._commit()
+        self._listing.commit(self.manifest)
         turn = Turn()
         self._orders.advance(turn)
         with turn.affair():
@@ -169,21 +166,6 @@ class Seller(Agent):
                     self._handle(handle, envelope, message)
                 self._orders.advance(turn)
         turn.end()
-
-    def _commit(self) -> None:
-        manifest = self.manifest
-        if self._committed:
-            return
-        if self.exchange.seller_of(self.listing) == self.address:
-            self._committed = self.certainty.holds("commit", self.address)
-        else:
-            if not self.wallet.begun("commit"):
-                self._warn_of_short_windows()
-            self.wallet.execute(
-                "commit",
-                lambda: self.exchange.commit(manifest.listing_root, manifest.digest()),
-                f"commits to {manifest.record_count:,} records in {manifest.chunk_count:,} chunks",
-            )
 
     def _warn_of_short_windows(self) -> None:
         warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)
@@ -204,7 +186,7 @@ class Seller(Agent):
     def _answer(self, envelope: Envelope, message: Message) -> None:
         match message:
             case Inquiry():
-                self._list(envelope, message)
+                self._listing.give(envelope.sender, message, self.manifest, self.dataset)
             case Request():
                 self._evaluate(envelope, message)
             case Selection():
@@ -217,22 +199,6 @@ class Seller(Agent):
                 self._hear(envelope, message)
             case _:
                 raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
-
-    def _list(self, envelope: Envelope, inquiry: Inquiry) -> None:
-        if inquiry.listing != self.listing:
-            raise FieldMismatch("This is not my listing", expected=self.listing.hex(), found=inquiry.listing.hex())
-        # The same for everybody, and kept once, however many strangers ask.
-        self.mail.write("listing", lambda: Listing(self.manifest, self.dataset.leaf_hashes))
-        is_stranger = envelope.sender not in (self._policy.buyers or ())
-        if is_stranger:
-            self._given.take(32 * len(self.dataset.leaf_hashes), self.exchange.now())
-        try:
-            self.mail.dispatch("listing", envelope.sender, None)
-        except Waiting:
-            # Nothing was given, and it is tried again at every step until the mail works.
-            if is_stranger:
-                self._given.give_back()
-            raise
 
     def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
         """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""
