@@ -170,7 +170,7 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
     began = time.process_time()
     scores = decrypt_reply(parameters, secret, reply, table.n, table.m)
     buyer += time.process_time() - began
-    disclosed = Disclosure.of(parameters, records=table.n, queries=table.m)
+    disclosed = Disclosure.of(parameters, records=table.n, bits=secret.bits)
     exact = all(
         (scores[:, start : start + _BATCH] == queries @ table.rows[start : start + _BATCH].T.astype(np.int64)).all()
         for start in range(0, table.n, _BATCH)

@@ -220,8 +220,8 @@ def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) ->
     [told] = [buyer.outcome for buyer in (parties.buyer, other) if buyer.outcome and buyer.outcome.final == "NoOrder"]
     assert told.error == "Refused"
     assert "FeeRequired" in told.reason
-    # 32 of the 36 bits that the fee is for.
-    fee = -(-(36 * OFFERED * RESERVE // 200) * 32 // 36)
+    # 32 of the 68 bits that the fee is for.
+    fee = -(-(68 * OFFERED * RESERVE // 200) * 32 // 68)
     assert f"a fee of {fee} units" in told.reason
     assert spent_budget(parties.seller.journal)[:2] == (1, bits)
 

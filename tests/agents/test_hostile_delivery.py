@@ -12,7 +12,18 @@ from cheated import answered, ended, told
 from eth_account import Account
 from letters import STRANGER, STRANGER_ADDRESS, forged, put_in, take_out, the_letter
 from numpy.typing import NDArray
-from trade import AUDITED, BOND, BUYER_POLICY, PRICE, SELECTED, Parties, World, make_parties, offered_records, stock
+from trade import (
+    AUDITED,
+    BOND,
+    BUYER_POLICY,
+    PRICE,
+    SELECTED,
+    Parties,
+    World,
+    any_stock,
+    make_parties,
+    offered_records,
+)
 
 from blindfair.agents.seller import Seller
 from blindfair.chain.calls import Call
@@ -226,7 +237,7 @@ def pretended(world: World, audit_rows: int = AUDITED) -> Parties:
     records = tuple(WRONG.get(RecordIndex(number), record) for number, record in enumerate(offered_records()))
     policy = replace(BUYER_POLICY, audit_rows=audit_rows)
     return make_parties(
-        world, seller_type=PretendingSeller, goods=stock(records, opened_share=1.0), buyer_policy=policy
+        world, seller_type=PretendingSeller, goods=any_stock(records, opened_share=1.0), buyer_policy=policy
     )
 
 

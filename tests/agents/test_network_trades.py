@@ -2,9 +2,20 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from trade import COLUMNS, LABEL, OWN, PER_RECORD, UNIFORM, Parties, World, make_parties, offered_records, table
+from trade import (
+    COLUMNS,
+    LABEL,
+    OWN,
+    PER_RECORD,
+    UNIFORM,
+    Parties,
+    World,
+    assert_scores_of,
+    make_parties,
+    offered_records,
+    table,
+)
 
 from blindfair.agents.seller import Seller
 from blindfair.agents.surroundings import Event, Surroundings
@@ -70,9 +81,9 @@ def test_a_trade_by_a_network_passes_its_audit_and_is_right_to_the_wei(tmp_path:
     evaluated = parties.buyer.review()
     assert evaluated.request.model_name == "mlp"
     assert Projection.from_parts(evaluated.request.projection, evaluated.request.basis).k == 24
-    # What the seller answered blind is what the buyer's own arithmetic gives.
-    clear = valuer().valuation(parties.seller.manifest).integer_scores(ROWS[: len(records)])
-    assert np.array_equal(evaluated.scores, clear)
+    # What the seller answered blind is what the buyer's own arithmetic gives, but for the noise.
+    made = valuer().valuation(parties.seller.manifest)
+    assert_scores_of(parties, made.rounding.apply(made.model.rows(ROWS[: len(records)], made.projection)))
     assert parties.buyer.refusals() == parties.seller.refusals() == ()
     # The loss is told before the request is sent.
     place = min(number for number, event in enumerate(world.told) if event.step == "question")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from blindfair.blind import expansion
 from blindfair.blind.encryptions import Encryptions, shape_of
 from blindfair.blind.keys import QuerySecret
-from blindfair.blind.parameters import DEFAULT, ParameterSet
+from blindfair.blind.parameters import DEFAULT, EXACT_BITS, ParameterSet
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import EncryptedScores
 from blindfair.blind.seal import Level, Words, engine
@@ -66,8 +66,9 @@ class HostileBuyer:
         *,
         encrypt: Craft | None = None,
         keys: Sequence[Encryption] | None = None,
+        bits: int = EXACT_BITS,
     ) -> EncryptedQueries:
-        """One query whose coordinates have the phases asked for when they meet the rows.
+        """One query of so many bits whose coordinates have the phases asked for when they meet the rows.
 
         Zeros and keys are honest unless others are given; `encrypt` is `encryption` or `bare`. Under a set that is
         expanded, honest keys let a phase have coefficients at multiples of 2^depth only: those of all coordinates lie
@@ -82,10 +83,15 @@ class HostileBuyer:
             pieces = [packed_phases(self.parameters, phases[start : start + size], size) for start in starts]
             ciphertexts = [encrypt(piece, self.seal.query_level) for piece in pieces]
             keys = self.keys(len(phases)) if keys is None else keys
-        return self.message(len(phases), zeros or self.zeros(), keys or (), ciphertexts)
+        return self.message(len(phases), zeros or self.zeros(), keys or (), ciphertexts, bits)
 
     def message(
-        self, k: int, zeros: Sequence[Encryption], keys: Sequence[Encryption], ciphertexts: Sequence[Encryption]
+        self,
+        k: int,
+        zeros: Sequence[Encryption],
+        keys: Sequence[Encryption],
+        ciphertexts: Sequence[Encryption],
+        bits: int = EXACT_BITS,
     ) -> EncryptedQueries:
         """A request of one query, made of whatever parts."""
         shapes = shape_of(self.parameters, k, 1)
@@ -94,7 +100,7 @@ class HostileBuyer:
             Encryptions.of(primes, degree, part)
             for part, (_, primes) in zip((zeros, keys, ciphertexts), shapes, strict=True)
         )
-        return EncryptedQueries(self.parameters, 1, k, *parts)
+        return EncryptedQueries(self.parameters, (bits,), k, *parts)
 
     def keys(self, k: int) -> list[Encryption]:
         """Honest keys of the expansion of `k` coordinates."""

@@ -8,12 +8,15 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+import blindfair.blind.parameters as parameter_sets
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix
 from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
@@ -23,20 +26,33 @@ from blindfair.blind.stream import finish, start_evaluation
 
 N = DEFAULT.ring_degree
 
+OTHER = replace(
+    DEFAULT,
+    name="other-primes",
+    data_primes=(DEFAULT.data_primes[0], DEFAULT.special_prime),
+    special_prime=DEFAULT.data_primes[1],
+)
+"""A set that keeps every margin and has sums of its own; known by name where a test says so."""
+
 
 def random_rows(n: int, k: int, seed: int = 0) -> NDArray[np.int16]:
     return np.random.default_rng(seed).integers(-2047, 2048, (n, k)).astype(np.int16)
 
 
 def asked(
-    queries: NDArray[np.int64], parameters: ParameterSet = DEFAULT, precision_bits: int | None = None
+    queries: NDArray[np.int64], parameters: ParameterSet = DEFAULT, bits: Sequence[int] | None = None
 ) -> tuple[bytes, QuerySecret]:
-    encrypted, secret = encrypt_queries(parameters, queries, precision_bits)
+    encrypted, secret = encrypt_queries(parameters, queries, bits)
     return encrypted.to_bytes(), secret
 
 
 def encoded(folder: Path, rows: NDArray[np.int16], parameters: ParameterSet = DEFAULT) -> EncodedMatrix:
     return encode_matrix(parameters, rows, Directory(folder))
+
+
+def make_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let requests name `OTHER`."""
+    monkeypatch.setattr(parameter_sets, "PARAMETER_SETS", {**parameter_sets.PARAMETER_SETS, OTHER.name: OTHER})
 
 
 def files(folder: Path) -> dict[str, tuple[int, int]]:

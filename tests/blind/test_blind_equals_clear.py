@@ -1,13 +1,18 @@
-"""Decrypted scores are the integer product of rows and query: random shapes, the bounds, real data."""
+"""Decrypted scores are the integer product of rows and query and the noise that was drawn for them: random shapes, the
+bounds, every number of bits, real data."""
 
 import csv
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import resources
+from itertools import cycle, islice
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
+from drawn import ASKED, MIXED, TIE_SHARE, assert_scores, centred_modulo, random_draws
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -15,15 +20,19 @@ from scipy.stats import spearmanr
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LogisticRegression
 
+import blindfair.blind.evaluate as evaluation
+from blindfair.blind import kernel, stream
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.matrix import encode_matrix
 from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet, parameter_set
 from blindfair.blind.query import encrypt_queries
+from blindfair.blind.seal import Words
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.influence.quantise import choose_row_scale, quantise_query, quantise_rows
-from blindfair.protocol.errors import QueryOutOfBounds, ShapeMismatch
+from blindfair.protocol.audit import SCORE_ROUNDING
+from blindfair.protocol.errors import QueryOutOfBounds, ShapeMismatch, UnknownParameters
 
 N = DEFAULT.ring_degree
 
@@ -32,10 +41,11 @@ def blind_scores(
     rows: NDArray[np.int16],
     queries: NDArray[np.int64],
     parameters: ParameterSet = DEFAULT,
-    precision_bits: int | None = None,
+    bits: Sequence[int] | None = None,
+    draws: Words | None = None,
 ) -> NDArray[np.int64]:
-    encrypted, secret = encrypt_queries(parameters, queries, precision_bits)
-    reply = evaluate(encode_rows(parameters, rows), encrypted.to_bytes(), precision_bits)
+    encrypted, secret = encrypt_queries(parameters, queries, bits)
+    reply = evaluate(encode_rows(parameters, rows), encrypted.to_bytes(), bits=bits, draws=draws)
     return decrypt_reply(parameters, secret, reply, rows.shape[0], queries.shape[0])
 
 
@@ -48,16 +58,25 @@ def random_rows(rng: np.random.Generator, n: int, k: int) -> NDArray[np.int16]:
 
 
 def scores_on_disk(
-    rows: NDArray[np.int16], queries: NDArray[np.int64], parameters: ParameterSet = DEFAULT
+    rows: NDArray[np.int16],
+    queries: NDArray[np.int64],
+    parameters: ParameterSet = DEFAULT,
+    bits: Sequence[int] | None = None,
+    draws: Words | None = None,
+    *,
+    by_seal: bool = False,
 ) -> NDArray[np.int64]:
-    encrypted, secret = encrypt_queries(parameters, queries)
-    with tempfile.TemporaryDirectory() as folder:
+    encrypted, secret = encrypt_queries(parameters, queries, bits)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        if by_seal:
+            patched.setattr(kernel, "library", lambda: None)
         matrix = encode_matrix(parameters, rows, Directory(Path(folder) / "matrix"))
-        reply = finish(start_evaluation(matrix, encrypted.to_bytes(), Directory(Path(folder) / "evaluation")))
+        shelf = Directory(Path(folder) / "evaluation")
+        reply = finish(start_evaluation(matrix, encrypted.to_bytes(), shelf, bits=bits, draws=draws))
     return decrypt_reply(parameters, secret, reply, rows.shape[0], queries.shape[0])
 
 
-MODES = {"memory": blind_scores, "disk": scores_on_disk}
+MODES = {"memory": blind_scores, "disk": scores_on_disk, "disk, by SEAL": partial(scores_on_disk, by_seal=True)}
 
 MAGNITUDES = [0, 1, 2**6, 2**13, 2**16, None]
 """Of a query's entries; None: as large as its norm may be."""
@@ -70,28 +89,38 @@ def shapes(draw: st.DrawFn, most_k: int, most_m: int, most_n: int) -> tuple[int,
     return min(n, most_n), draw(st.integers(1, most_k)), draw(st.integers(1, most_m))
 
 
-def assert_exact(
-    mode: str, name: str, shape: tuple[int, int, int], seed: int, magnitude: int | None, empty: float
+def assert_scored(
+    mode: str,
+    name: str,
+    shape: tuple[int, int, int],
+    seed: int,
+    magnitude: int | None,
+    empty: float,
+    asked: tuple[int, ...],
+    drawn: bool,
 ) -> None:
-    """Rows with zeros in places, rows and columns at the bounds in others; queries of both signs up to their bound."""
+    """Rows with zeros in places, rows and columns at the bounds in others; exact queries of both signs up to their
+    bound, and others so large that their scores wrap around."""
     n, k, m = shape
-    parameters = parameter_set(name)
+    parameters, bits = parameter_set(name), tuple(islice(cycle(asked), m))
     rng = np.random.default_rng(seed)
     rows = random_rows(rng, n, k)
     rows[rng.random(n) < 0.1] = 2047
     rows[rng.random(n) < 0.1] = -2047
     rows[rng.random(n) < empty] = 0
     rows[:, rng.random(k) < empty] = 0
-    largest = parameters.largest_query_norm()
-    limit = largest // k if magnitude is None else min(magnitude, largest // k)
-    queries = rng.integers(-limit, limit + 1, (m, k))
-    if magnitude is None:
-        # All that the norm leaves goes to one entry.
-        for query in queries:
+    queries = np.empty((m, k), dtype=np.int64)
+    for query, each in zip(queries, bits, strict=True):
+        largest = parameters.largest_query_norm() if each == 32 else parameters.plain_modulus // 2
+        limit = largest // k if magnitude is None else min(magnitude, largest // k)
+        query[:] = rng.integers(-limit, limit + 1, k)
+        if magnitude is None:
+            # All that the norm leaves goes to one entry.
             place = rng.integers(k)
             query[place] = (largest - abs(query).sum() + abs(query[place])) * rng.choice([-1, 1])
-    scores = MODES[mode](rows, queries, parameters)
-    np.testing.assert_array_equal(scores, clear_scores(rows, queries))
+    draws = random_draws(m, n, seed) if drawn else None
+    scores = MODES[mode](rows, queries, parameters, bits, draws)
+    assert_scores(parameters, scores, clear_scores(rows, queries), bits, draws)
 
 
 CASES = {
@@ -100,24 +129,60 @@ CASES = {
     "seed": st.integers(0, 2**32),
     "magnitude": st.sampled_from(MAGNITUDES),
     "empty": st.sampled_from([0.0, 0.5, 1.0]),
+    "asked": st.sampled_from(ASKED),
+    "drawn": st.booleans(),
 }
 
 
 @settings(max_examples=15, deadline=None)
 @given(shape=shapes(8, 3, N + 1), **CASES)
 def test_random_shapes(
-    mode: str, name: str, shape: tuple[int, int, int], seed: int, magnitude: int | None, empty: float
+    mode: str,
+    name: str,
+    shape: tuple[int, int, int],
+    seed: int,
+    magnitude: int | None,
+    empty: float,
+    asked: tuple[int, ...],
+    drawn: bool,
 ) -> None:
-    assert_exact(mode, name, shape, seed, magnitude, empty)
+    assert_scored(mode, name, shape, seed, magnitude, empty, asked, drawn)
 
 
 @pytest.mark.deep
 @settings(max_examples=60, deadline=None)
 @given(shape=shapes(40, 4, 5 * N + 1), **CASES)
 def test_larger_random_shapes(
-    mode: str, name: str, shape: tuple[int, int, int], seed: int, magnitude: int | None, empty: float
+    mode: str,
+    name: str,
+    shape: tuple[int, int, int],
+    seed: int,
+    magnitude: int | None,
+    empty: float,
+    asked: tuple[int, ...],
+    drawn: bool,
 ) -> None:
-    assert_exact(mode, name, shape, seed, magnitude, empty)
+    assert_scored(mode, name, shape, seed, magnitude, empty, asked, drawn)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", sorted(PARAMETER_SETS))
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+def test_scores_are_products_with_the_noise_of_their_draws(mode: str, name: str, asked: tuple[int, ...]) -> None:
+    """Entries as large as t/2 allows where scores are not exact, so that most of them wrap around."""
+    assert_scored(mode, name, (300, 2, len(asked)), 7, None, 0.0, asked, drawn=True)
+
+
+@pytest.mark.parametrize("n", [1, N, N + 1])
+def test_the_same_draws_give_the_same_scores_in_memory_and_on_disk(n: int) -> None:
+    """Masks and the noise of the encryption are fresh each time; what they leave of a score is the same."""
+    rows = random_rows(np.random.default_rng(8), n, 2)
+    queries = np.random.default_rng(9).integers(-(2**19), 2**19, (len(MIXED), 2))
+    draws = random_draws(len(MIXED), n)
+    found = [MODES[mode](rows, queries, DEFAULT, MIXED, draws) for mode in ("memory", "disk")]
+    apart = centred_modulo(DEFAULT, found[0] - found[1])
+    assert abs(apart).max() <= SCORE_ROUNDING
+    assert (apart != 0).mean() < TIE_SHARE
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -194,18 +259,32 @@ def test_encoded_rows_serve_many_queries() -> None:
         np.testing.assert_array_equal(decrypt_reply(DEFAULT, secret, reply, 40, 2), clear_scores(rows, queries))
 
 
-@pytest.mark.parametrize("precision_bits", [31, 20, 12, 6])
-def test_fewer_bits_round_the_scores_within_the_stated_error(precision_bits: int) -> None:
+@pytest.mark.parametrize("bits", [31, 20, 12, 6, 3, 1])
+def test_fewer_bits_round_the_scores_within_the_stated_error(bits: int) -> None:
     rng = np.random.default_rng(4)
     rows = random_rows(rng, 500, 3)
-    norm = DEFAULT.largest_query_norm(precision_bits)
+    norm = DEFAULT.largest_query_norm(bits)
     queries = np.array([[norm - 7, 3, -4]])
     rows[0], rows[1] = (2047, 2047, -2047), (-2047, -2047, 2047)
-    scores = blind_scores(rows, queries, precision_bits=precision_bits)
+    scores = blind_scores(rows, queries, bits=(bits,))
     error = abs(scores - clear_scores(rows, queries)).max()
-    stated = DEFAULT.score_error(precision_bits)
-    assert 0 < error <= stated
-    assert stated == pytest.approx(DEFAULT.plain_modulus / 2 ** (precision_bits + 1), abs=1)
+    stated = DEFAULT.score_error(bits)
+    assert 0.9 * stated < error <= stated
+    assert stated == pytest.approx(DEFAULT.plain_modulus / 2 ** (bits + 1), abs=2**16)
+
+
+@pytest.mark.parametrize("bits", [1, 3, 8])
+def test_a_score_beyond_the_range_wraps_around_and_the_next_to_it_does_not(bits: int) -> None:
+    """Without noise, 2047 q is what t/2 has room for, and 2047 (q + 1) is not: it comes out at the other end."""
+    rows = np.array([[2047], [-2047]], dtype=np.int16)
+    draws = np.zeros((1, 2, 2), dtype=np.uint64)
+    # Half of the range of the noise, which is then 0.
+    draws[0, 1] = DEFAULT.drowning_bound(bits) >> 64
+    largest = DEFAULT.plain_modulus // 2 // 2047
+    for query, wraps in ((largest, False), (largest + 1, True)):
+        scores = blind_scores(rows, np.array([[query]]), bits=(bits,), draws=draws)[0]
+        shift = DEFAULT.plain_modulus if wraps else 0
+        assert scores.tolist() == [2047 * query - shift, shift - 2047 * query]
 
 
 def test_progress_is_told_for_every_block() -> None:
@@ -278,11 +357,82 @@ def test_a_query_that_could_wrap_around_is_refused(queries: NDArray[np.int64]) -
     assert "found more" in str(caught.value), "the query is secret, its size too"
 
 
-def test_rounded_scores_need_room_at_the_bound() -> None:
-    queries = np.array([[DEFAULT.largest_query_norm()]])
-    encrypt_queries(DEFAULT, queries)
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_exact_query_is_held_to_its_norm_and_others_to_half_the_plain_modulus(place: int) -> None:
+    """An inexact query may wrap around; an entry beyond t/2 would be another number than the one asked for."""
+    half, norm = DEFAULT.plain_modulus // 2, DEFAULT.largest_query_norm(32)
+    for bits, largest in ((32, norm), (31, half), (8, half), (3, half), (1, half)):
+        for sign in (1, -1):
+            queries, asked = np.ones((2, 1), dtype=np.int64), [32, 32]
+            queries[place], asked[place] = sign * largest, bits
+            encrypt_queries(DEFAULT, queries, asked)
+            queries[place] += sign
+            with pytest.raises(QueryOutOfBounds) as caught:
+                encrypt_queries(DEFAULT, queries, asked)
+            assert "found more" in str(caught.value), "the query is secret, its size too"
+
+
+def test_a_norm_beyond_half_the_plain_modulus_is_an_inexact_querys_right() -> None:
+    half = DEFAULT.plain_modulus // 2
+    encrypt_queries(DEFAULT, np.full((1, 5), half), [3])
     with pytest.raises(QueryOutOfBounds):
-        encrypt_queries(DEFAULT, queries, precision_bits=8)
+        encrypt_queries(DEFAULT, np.full((2, 5), half), [3, 32])
+
+
+# --- bits and draws that do not fit --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bits", [(0,), (33,), (-1,), (3, 0), (255, 3)])
+def test_impossible_bits_are_refused(bits: tuple[int, ...]) -> None:
+    with pytest.raises(UnknownParameters, match="bits of a query"):
+        encrypt_queries(DEFAULT, np.ones((len(bits), 1), dtype=np.int64), bits)
+
+
+@pytest.mark.parametrize("bits", [(), (3,), (3, 1, 1)])
+def test_bits_are_one_a_query(bits: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeMismatch, match="bits"):
+        encrypt_queries(DEFAULT, np.ones((2, 1), dtype=np.int64), bits)
+
+
+class _Computed(Exception):
+    """Something was computed."""
+
+
+def computed(*_: object, **__: object) -> None:
+    raise _Computed
+
+
+Refusing: TypeAlias = Callable[..., object]
+
+
+@pytest.fixture(params=["memory", "disk"])
+def evaluated(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refusing:
+    """Evaluate a request of bits 3 and 1 over five records; nothing is computed or written before a refusal."""
+    rows = np.ones((5, 1), dtype=np.int16)
+    sent = encrypt_queries(DEFAULT, np.ones((2, 1), dtype=np.int64), (3, 1))[0].to_bytes()
+    if request.param == "memory":
+        encoded = encode_rows(DEFAULT, rows)
+        monkeypatch.setattr(evaluation, "engine", computed)
+        return lambda **given: evaluate(encoded, sent, **given)
+    matrix = encode_matrix(DEFAULT, rows, Directory(tmp_path / "matrix"))
+    monkeypatch.setattr(stream, "_kept", computed)
+    return lambda **given: start_evaluation(matrix, sent, Directory(tmp_path / "evaluation"), **given)
+
+
+@pytest.mark.parametrize("bits", [(3,), (1, 3), (3, 1, 1), (4, 1), (3, 32), (32, 32), ()])
+def test_other_bits_than_were_charged_are_refused(evaluated: Refusing, bits: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeMismatch, match="other bits than were charged"):
+        evaluated(bits=bits)
+    with pytest.raises(_Computed):
+        evaluated(bits=[3, 1])
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 5), (2, 2, 4), (2, 2, 6), (2, 1, 5), (2, 5, 2), (2, 2), (2, 2, 5, 1), (20,)])
+def test_draws_of_another_shape_are_refused(evaluated: Refusing, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeMismatch, match="not one for each score"):
+        evaluated(draws=np.zeros(shape, dtype=np.uint64))
+    with pytest.raises(_Computed):
+        evaluated(draws=np.zeros((2, 2, 5), dtype=np.uint64))
 
 
 @pytest.mark.parametrize(

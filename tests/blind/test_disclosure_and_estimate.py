@@ -20,38 +20,40 @@ from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import UnknownParameters
 
 
-def test_default_discloses_32_bits_of_each_record_and_query_exactly() -> None:
-    found = Disclosure.of(DEFAULT, records=1000, queries=3)
-    assert 31.9999 < found.bits_per_record <= 32
-    assert found.total_bits == found.bits_per_record * 3000
+def test_an_exact_query_discloses_32_bits_of_each_record() -> None:
+    found = Disclosure.of(DEFAULT, records=1000, bits=(32, 32, 32))
+    assert 3 * 31.9999 < found.bits_per_record <= 96
+    assert found.total_bits == found.bits_per_record * 1000
     assert found.hiding_bits > 42
-    assert found.exact
+    assert found.queries == 3
 
 
 @pytest.mark.parametrize(("records", "queries"), [(1, 1), (1000, 3), (10**6, 16), (10**7, 1)])
 def test_hiding_of_a_whole_evaluation_is_less_by_the_union_bound(records: int, queries: int) -> None:
     for parameters in PARAMETER_SETS.values():
-        found = Disclosure.of(parameters, records=records, queries=queries)
+        found = Disclosure.of(parameters, records=records, bits=[32] * queries)
         assert 2**found.hiding_bits_total == pytest.approx(2**found.hiding_bits / (records * queries))
         assert found.hiding_bits_total > 16, "of all that may be asked"
 
 
-@pytest.mark.parametrize("precision_bits", [1, 8, 31])
-def test_fewer_bits_are_said_to_round(precision_bits: int) -> None:
-    found = Disclosure.of(DEFAULT, records=10, queries=1, precision_bits=precision_bits)
-    assert found.bits_per_record <= precision_bits
-    assert not found.exact
-    assert found.hiding_bits > Disclosure.of(DEFAULT, records=10, queries=1).hiding_bits
+@pytest.mark.parametrize("bits", [(1,), (3, 1), (4, 1, 8), (31, 32), (1,) * 16])
+def test_each_query_counts_with_its_own_bits(bits: tuple[int, ...]) -> None:
+    found = Disclosure.of(DEFAULT, records=10, bits=bits, exponent_bits=2)
+    assert found.bits == tuple(DEFAULT.bits_per_score(asked) for asked in bits)
+    assert sum(bits) + 2 - 1e-3 < found.bits_per_record <= sum(bits) + 2
+    assert found.total_bits == pytest.approx(10 * found.bits_per_record)
+    assert found.hiding_bits == DEFAULT.hiding_bits(max(bits)), "of the narrowest noise"
 
 
-def test_more_bits_than_a_set_has_change_nothing() -> None:
-    small = PARAMETER_SETS["bfv-8192-24"]
-    assert Disclosure.of(small, records=5, queries=1, precision_bits=32) == Disclosure.of(small, records=5, queries=1)
+def test_fewer_bits_hide_more() -> None:
+    hidden = [Disclosure.of(DEFAULT, records=10, bits=[bits]).hiding_bits for bits in range(1, 33)]
+    assert np.allclose(np.diff(hidden), -1)
 
 
-def test_impossible_precision() -> None:
+@pytest.mark.parametrize("bits", [(0,), (33,), (3, 0), (3, -1)])
+def test_impossible_bits(bits: tuple[int, ...]) -> None:
     with pytest.raises(UnknownParameters):
-        Disclosure.of(DEFAULT, records=1, queries=1, precision_bits=0)
+        Disclosure.of(DEFAULT, records=1, bits=bits)
 
 
 SETS = pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
@@ -103,7 +105,7 @@ def test_an_estimate_grows_with_the_work() -> None:
 
 def test_a_thin_line_speaks_for_expansion_and_a_broad_one_against_it() -> None:
     """64 MB or 3.5 MB of query: over 1 Mbit/s, eight minutes apart; over 100 Gbit/s, milliseconds."""
-    thin, broad = (plan(32, 100_000, 512, 1, bandwidth) for bandwidth in (125_000, 12_500_000_000))
+    thin, broad = (plan(100_000, 512, 1, bandwidth) for bandwidth in (125_000, 12_500_000_000))
     assert thin.parameters == EXPANDED
     assert broad.parameters == DEFAULT
     for found, other in ((thin, DEFAULT), (broad, EXPANDED)):
@@ -117,28 +119,18 @@ def test_a_thin_line_speaks_for_expansion_and_a_broad_one_against_it() -> None:
 def test_short_queries_come_by_coordinates_whatever_the_line() -> None:
     """The keys would be larger than what they save."""
     for bandwidth in (125_000, 12_500_000):
-        assert plan(32, 1000, 4, 1, bandwidth).parameters == DEFAULT
-
-
-@pytest.mark.parametrize("bits", [24, 28, 31])
-def test_a_seller_of_fewer_bits_is_asked_under_the_set_that_is_exact(bits: int) -> None:
-    found = plan(bits, 100, 4, 1)
-    assert found.parameters.name == "bfv-8192-24"
-    assert found.parameters.is_exact(bits)
-    assert "against" not in found.why, "there is one way only"
+        assert plan(1000, 4, 1, bandwidth).parameters == DEFAULT
 
 
 def test_what_no_set_can_do_is_refused() -> None:
-    with pytest.raises(UnknownParameters, match="exact"):
-        plan(23, 100, 4, 1)
     with pytest.raises(UnknownParameters, match="too long"):
-        plan(32, 100, DEFAULT.largest_k + 1, 1)
-    assert plan(32, 100, DEFAULT.largest_k, 1, 10**12).parameters == DEFAULT, "the only one that is long enough"
+        plan(100, DEFAULT.largest_k + 1, 1)
+    assert plan(100, DEFAULT.largest_k, 1, 10**12).parameters == DEFAULT, "the only one that is long enough"
 
 
 @pytest.mark.parametrize("bandwidth", [125_000, 10**9])
 def test_a_plan_reckons_with_both_ways(bandwidth: int) -> None:
-    found = plan(32, 50_000, 16, 2, bandwidth)
+    found = plan(50_000, 16, 2, bandwidth)
     both = found.estimate.upload_bytes + found.estimate.download_bytes
     assert found.transfer_seconds == pytest.approx(both / bandwidth)
     assert found.seconds == pytest.approx(found.estimate.seconds + both / bandwidth)
@@ -147,26 +139,26 @@ def test_a_plan_reckons_with_both_ways(bandwidth: int) -> None:
 def test_the_privacy_page_quotes_the_numbers_of_the_parameters_and_tests_that_exist() -> None:
     root = Path(__file__).parents[2]
     page = (root / "docs" / "privacy.md").read_text(encoding="utf-8")
-    small = PARAMETER_SETS["bfv-8192-24"]
     needed = math.log2(DEFAULT.ciphertext_modulus) + 2 * math.log2(DEFAULT.ring_degree) + 128
     for quoted in (
         f"| 2^{math.log2(DEFAULT.worst_noise):.2f} |",
         f"| 2^{math.log2(DEFAULT.rounding):.2f} |",
         f"| 2^{math.log2(DEFAULT.drowning_bound()):.2f} |",
         f"| {DEFAULT.hiding_bits():.2f} bits |",
-        f"| {DEFAULT.bits_per_record():.5f} bits |",
+        f"| {DEFAULT.noise_width()} bits at 32, {DEFAULT.noise_width(3)} at 3, {DEFAULT.noise_width(1)} at 1 |",
+        "| {:.5f} bits at 32, {:.5f} at 3, {:.5f} at 1 |".format(*map(DEFAULT.bits_per_score, (32, 3, 1))),
+        *(f"t/{round(DEFAULT.plain_modulus / DEFAULT.score_error(bits))} at {bits} bit" for bits in (3, 1)),
         f"| {DEFAULT.mask_bits * DEFAULT.mask_columns} bits |",
         f"{DEFAULT.mask_columns} columns of uniform {DEFAULT.mask_bits}-bit numbers",
         f"up to 2^{math.log2(EXPANDED.coordinate_noise):.2f} in place of",
         f"columns 2^{math.log2(EXPANDED.worst_noise):.2f}, hiding {EXPANDED.hiding_bits():.2f} bits",
         f"{math.prod(EXPANDED.key_primes).bit_length()} bits of modulus",
         *(
-            f"{Disclosure.of(parameters, records=10**6, queries=1).hiding_bits_total:.2f} {way}"
+            f"{Disclosure.of(parameters, records=10**6, bits=[32]).hiding_bits_total:.2f} {way}"
             for parameters, way in ((DEFAULT, "bits with coordinates"), (EXPANDED, "expanded"))
         ),
         f"{math.ceil(needed)} are needed",
         f"t = {DEFAULT.plain_modulus}",
-        f"t = {small.plain_modulus}: b = {small.bits_per_record():.5f}, hiding {small.hiding_bits():.2f} bits",
     ):
         assert quoted in page, quoted
     here, agents = Path(__file__).parent, Path(__file__).parents[1] / "agents"

@@ -74,7 +74,7 @@ def test_without_files_in_memory_a_private_directory_serves(monkeypatch: pytest.
         assert path.read_bytes() == b"secret"
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert not list(tmp_path.iterdir())
-    parameters = PARAMETER_SETS["bfv-8192-24"]
+    parameters = PARAMETER_SETS["bfv-8192-32"]
     coefficients = np.arange(parameters.ring_degree, dtype=np.uint64)
     seal = engine(parameters)
     np.testing.assert_array_equal(seal.plaintext_words(seal.plaintext(coefficients)), coefficients)

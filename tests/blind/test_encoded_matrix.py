@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from on_disk import Interrupting, N, asked, encoded, files, in_a_child, random_rows
+from on_disk import OTHER, Interrupting, N, asked, encoded, files, in_a_child, random_rows
 
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.encode import encode_column
 from blindfair.blind.layout import column_of
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix, matrix_bytes, open_matrix
-from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet, parameter_set
+from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.seal import engine
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
@@ -94,16 +94,15 @@ def test_sets_with_the_same_sums_share_a_matrix_and_others_do_not(tmp_path: Path
     before = files(tmp_path)
     assert_holds(encoded(tmp_path, rows, EXPANDED), rows)
     assert files(tmp_path) == before
-    other = parameter_set("bfv-8192-24")
     with pytest.raises(MalformedFile, match="other parameters"):
-        open_matrix(other, Directory(tmp_path))
-    assert_holds(encoded(tmp_path, rows, other), rows)
+        open_matrix(OTHER, Directory(tmp_path))
+    assert_holds(encoded(tmp_path, rows, OTHER), rows)
 
 
 @pytest.mark.parametrize("writes", [0, 1])
 @pytest.mark.parametrize(
     "reshape",
-    [lambda rows: (rows, parameter_set("bfv-8192-24")), lambda rows: (rows.reshape(-1, 2 * K), DEFAULT)],
+    [lambda rows: (rows, OTHER), lambda rows: (rows.reshape(-1, 2 * K), DEFAULT)],
     ids=["parameters", "shape"],
 )
 def test_an_interrupted_change_leaves_no_block_of_before(reshape: object, writes: int, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from drawn import integer_of, random_draws, residues_of, uniform_within, with_bound_of
 from hostile_buyer import HostileBuyer, phase_of, secret_key_of, ternary_secret
 from numpy.typing import NDArray
 from scipy.stats import chisquare, ks_2samp, kstest
@@ -13,6 +14,7 @@ from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.reply import EncryptedScores
+from blindfair.protocol.noise import noise_of
 
 N = DEFAULT.ring_degree
 SETS = pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
@@ -28,13 +30,13 @@ def centred(residues: NDArray[np.uint64], primes: Sequence[int]) -> list[int]:
     return [value - modulus if value > modulus // 2 else value for value in values]
 
 
-def noise_of_reply(precision_bits: int | None, records: int, parameters: ParameterSet = DEFAULT) -> NDArray[np.float64]:
+def noise_of_reply(bits: int, records: int, parameters: ParameterSet = DEFAULT) -> NDArray[np.float64]:
     """Honest evaluation: what remains of all N phases without the score, as a share of the stated bound."""
     rows = np.random.default_rng(1).integers(-2047, 2048, (records, 2)).astype(np.int16)
-    norm = parameters.largest_query_norm(precision_bits)
+    norm = parameters.largest_query_norm(bits)
     queries = np.array([[norm // 3, -norm // 2]])
-    encrypted, secret = encrypt_queries(parameters, queries, precision_bits)
-    reply = evaluate(encode_rows(parameters, rows), encrypted.to_bytes(), precision_bits)
+    encrypted, secret = encrypt_queries(parameters, queries, [bits])
+    reply = evaluate(encode_rows(parameters, rows), encrypted.to_bytes())
     (pair,) = EncryptedScores.from_bytes(parameters, reply, records, 1).ciphertexts
     modulus = parameters.reply_modulus
     phase = phase_of(pair, ternary_secret(parameters, secret_key_of(secret)), modulus)
@@ -42,7 +44,7 @@ def noise_of_reply(precision_bits: int | None, records: int, parameters: Paramet
     scores[:records] = [int(score) for score in queries[0] @ rows.T.astype(np.int64)]
     plain = parameters.plain_modulus
     rest = [(int(p) - int(s) * modulus // plain) % modulus for p, s in zip(phase, scores, strict=True)]
-    bound = parameters.drowning_bound(precision_bits) * modulus / parameters.ciphertext_modulus
+    bound = parameters.drowning_bound(bits) * modulus / parameters.ciphertext_modulus
     return np.array([value - modulus if value > modulus // 2 else value for value in rest], dtype=np.float64) / bound
 
 
@@ -55,29 +57,26 @@ def uniform_p_value(values: NDArray[np.float64], bound: float) -> float:
 
 
 @SETS
-@pytest.mark.parametrize("precision_bits", [None, 23, 8])
-def test_noise_of_scores_is_uniform_within_the_bound(precision_bits: int | None, parameters: ParameterSet) -> None:
-    noise = noise_of_reply(precision_bits, N, parameters)
+@pytest.mark.parametrize("bits", [32, 23, 8, 4, 3, 1])
+def test_noise_of_scores_is_uniform_within_the_bound(bits: int, parameters: ParameterSet) -> None:
+    noise = noise_of_reply(bits, N, parameters)
     assert abs(noise).max() <= 1 + 1e-4
     assert uniform_p_value(noise, 1.0) > ALPHA
 
 
-def test_other_coefficients_are_uniform_over_the_whole_modulus() -> None:
-    noise = noise_of_reply(None, 1200)
-    whole = DEFAULT.ciphertext_modulus / 2 / DEFAULT.drowning_bound()
+@pytest.mark.parametrize("bits", [32, 3, 1])
+def test_other_coefficients_are_uniform_over_the_whole_modulus(bits: int) -> None:
+    noise = noise_of_reply(bits, 1200)
+    whole = DEFAULT.ciphertext_modulus / 2 / DEFAULT.drowning_bound(bits)
     assert uniform_p_value(noise[:1200], 1.0) > ALPHA
     assert uniform_p_value(noise[1200:], whole) > ALPHA
 
 
+@pytest.mark.parametrize("bits", [32, 3, 1])
 @pytest.mark.parametrize("share", [1e-12, 0.9])
-def test_leaving_out_the_noise_would_be_seen(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = hiding.symmetric_residues
-    monkeypatch.setattr(
-        hiding,
-        "symmetric_residues",
-        lambda primes, bound, count, stream: real(primes, int(share * bound), count, stream),
-    )
-    assert uniform_p_value(noise_of_reply(None, N), 1.0) < 1e-12
+def test_leaving_out_the_noise_would_be_seen(share: float, bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_bound_of(share, monkeypatch)
+    assert uniform_p_value(noise_of_reply(bits, N), 1.0) < 1e-12
 
 
 def test_two_replies_to_one_query_share_no_coefficient() -> None:
@@ -99,19 +98,35 @@ def test_second_polynomial_is_uniform_even_if_nothing_was_asked(parameters: Para
     assert kstest(pair[1, 0] / parameters.reply_modulus, "uniform").pvalue > ALPHA
 
 
-@pytest.mark.parametrize("bound", [1, 2, 3, 7])
-def test_small_bounds_are_drawn_without_bias(bound: int) -> None:
-    values = centred(hiding.symmetric_residues(DEFAULT.data_primes, bound, 20_000, stream()), DEFAULT.data_primes)
-    counts = np.bincount(np.array(values) + bound, minlength=2 * bound + 1)
-    assert len(counts) == 2 * bound + 1
-    assert chisquare(counts).pvalue > ALPHA
+WIDTHS = [65, 66, 88, 89, 112, 116, 117, 119, 127, 128]
+"""Those of 32, 8, 4, 3 and 1 bits among them, and the least and the most that there is room for."""
 
 
-@pytest.mark.parametrize("bound", [3 * 2**60, 2**63 - 1, 2**63, 3 * 2**62, 2**64 + 12345, 5 * 2**85 + 7, 2**118 - 1])
-def test_large_bounds_give_consistent_residues_and_uniform_low_and_high_parts(bound: int) -> None:
-    values = centred(hiding.symmetric_residues(DEFAULT.data_primes, bound, 20_000, stream()), DEFAULT.data_primes)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_residues_are_those_of_the_specified_noise(width: int) -> None:
+    """At random and at the edges: all ones, all zeros, half the range, and what the width cuts off."""
+    edges = [0, 1, 2**64 - 1, 2**64, 2**128 - 1]
+    edges += [2 ** (width - 1) + each for each in (-1, 0, 1)] + [(2**width + each) % 2**128 for each in (-1, 0, 1)]
+    draws = random_draws(1, 3000)[0]
+    for place, edge in enumerate(edges):
+        draws[:, place] = edge % 2**64, edge >> 64
+    before = draws.copy()
+    expected = [noise_of(integer_of(draws[None], 0, record), width) for record in range(3000)]
+    for parameters in (DEFAULT, EXPANDED):
+        found = hiding.symmetric_residues(parameters.data_primes, width, draws)
+        np.testing.assert_array_equal(found, residues_of(parameters.data_primes, expected))
+    np.testing.assert_array_equal(draws, before)
+    assert -(2 ** (width - 1)) == min(expected)
+    assert 2 ** (width - 1) - 1 == max(expected)
+
+
+@pytest.mark.parametrize("width", [width for width in WIDTHS if width < 120])
+def test_noise_of_every_width_is_uniform_in_its_low_and_high_parts(width: int) -> None:
+    bound = 2 ** (width - 1)
+    residues = hiding.symmetric_residues(DEFAULT.data_primes, width, stream().draws(20_000))
+    values = centred(residues, DEFAULT.data_primes)
     assert -bound <= min(values) < -0.99 * bound
-    assert 0.99 * bound < max(values) <= bound
+    assert 0.99 * bound < max(values) < bound
     assert uniform_p_value(np.array([value / bound for value in values]), 1.0) > ALPHA
     assert chisquare(np.bincount([value % 256 for value in values], minlength=256)).pvalue > ALPHA
 
@@ -127,9 +142,9 @@ class Counting(hiding.NoiseStream):
 
 
 def test_rejection_never_reduces() -> None:
-    """A candidate at or above the width is dropped, not folded back: 7 of 8 three-bit values are kept for width 7."""
-    values = centred(hiding.symmetric_residues(DEFAULT.data_primes, 3, 14, Counting()), DEFAULT.data_primes)
-    assert values == [*range(-3, 4)] * 2
+    """Of places that are no scores: a candidate at or above the modulus is dropped, not folded back. 7 of 8 three-bit
+    values are kept for modulus 7."""
+    assert hiding._uniform_words(7, 14, Counting())[0].tolist() == [*range(7)] * 2
 
 
 @SETS
@@ -156,18 +171,15 @@ def test_a_margin_that_is_broken_would_be_seen(parameters: ParameterSet) -> None
     the sum of the sizes (test_parameter_sets.py), not on samples."""
 
     def p_value(bound: int) -> float:
+        primes = parameters.data_primes
         bare, shifted = (
-            np.array(
-                centred(
-                    hiding.symmetric_residues(parameters.data_primes, bound, 65_536, stream()), parameters.data_primes
-                ),
-                dtype=np.float64,
-            )
+            np.array(centred(uniform_within(primes, bound, stream().draws(65_536)), primes), dtype=np.float64)
             for _ in range(2)
         )
         return float(ks_2samp(bare, shifted + float(parameters.worst_noise)).pvalue)
 
-    assert p_value(parameters.drowning_bound()) > ALPHA
+    for bits in (32, 3, 1):
+        assert p_value(parameters.drowning_bound(bits)) > ALPHA
     assert p_value(32 * parameters.worst_noise) < ALPHA
 
 

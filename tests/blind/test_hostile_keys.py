@@ -10,7 +10,7 @@ from lattice import entries_found, scaled_down
 from numpy.typing import NDArray
 from scipy.stats import kstest
 from test_hiding_noise import ALPHA
-from test_hostile_queries import STEP, T, drowning_of_scores_only, random_rows
+from test_hostile_queries import STEP, Q, T, bits_in_each_place, drowning_of_scores_only, random_rows, stated_bits
 
 from blindfair.blind import expand
 from blindfair.blind.encryptions import Encryptions
@@ -65,23 +65,24 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.parametrize("bits", [32, 3, 1])
 @pytest.mark.parametrize("keys", HOSTILE)
 def test_whatever_the_keys_a_reply_is_drowned_and_its_second_polynomial_uniform(
-    keys: Callable[[HostileBuyer], list[Encryption]],
+    keys: Callable[[HostileBuyer], list[Encryption]], bits: int
 ) -> None:
     """Encryptions of zero that are nothing leave the first polynomial bare but for its noise. So two replies to one
-    request differ, in a score, by two draws from [-B, B], and elsewhere by uniform numbers: what is left of log2 Q bits
-    is what a coefficient may tell."""
+    request differ, in a score, by two draws from -B ... B - 1, and elsewhere by uniform numbers: what is left of log2 Q
+    bits is what a coefficient may tell."""
     buyer, records = HostileBuyer(EXPANDED), 3000
     zeros = [buyer.bare({}) for _ in range(EXPANDED.mask_columns)]
-    query = buyer.query([{0: STEP}] * K, zeros, keys=keys(buyer)).to_bytes()
+    query = buyer.query([{0: STEP}] * K, zeros, keys=keys(buyer), bits=bits).to_bytes()
     encoded = encode_rows(EXPANDED, random_rows(records, K))
     one, other = (first_and_second(evaluate(encoded, query), records) for _ in range(2))
     assert kstest(one[1] / SMALL_Q, "uniform").pvalue > ALPHA
     assert (one[1] == other[1]).mean() < 0.001
     difference = one[0].astype(object) - other[0].astype(object)
     centred = ((difference + SMALL_Q // 2) % SMALL_Q - SMALL_Q // 2).astype(np.float64)
-    bound = EXPANDED.drowning_bound() * SMALL_Q / EXPANDED.ciphertext_modulus
+    bound = EXPANDED.drowning_bound(bits) * SMALL_Q / EXPANDED.ciphertext_modulus
     assert abs(centred[:records]).max() <= 2 * bound * (1 + 1e-4)
     assert kstest(abs(centred[:records]) / (2 * bound), "triang", args=(0,)).pvalue > ALPHA
     assert kstest(centred[records:] / SMALL_Q + 0.5, "uniform").pvalue > ALPHA
@@ -133,6 +134,22 @@ def test_crafted_keys_bring_any_polynomials_and_read_no_more(monkeypatch: pytest
         assert coordinates_read(buyer, honest, rows) == 1, "only they do"
 
 
+@pytest.mark.parametrize("bits", [4, 3, 1])
+def test_crafted_keys_tell_nothing_beside_scores_of_few_bits(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    buyer, rows, places = HostileBuyer(EXPANDED), random_rows(1201, 2), (0, 1201)
+    phases: tuple[Phase, Phase] = ({0: Q // 4096}, {1201: Q // 4096})
+    ciphertext, keys = crafted_for_two(buyer, phases)
+    query = buyer.message(2, buyer.zeros(), keys, [ciphertext], bits).to_bytes()
+    encoded = encode_rows(EXPANDED, rows)
+    found, uniform = bits_in_each_place(buyer.phase(evaluate(encoded, query), 1201)[0], rows, places)
+    assert found[0] == pytest.approx(stated_bits(bits), abs=0.03)
+    assert sum(found) <= stated_bits(bits) + 0.05
+    assert uniform[1] > ALPHA
+    drowning_of_scores_only(monkeypatch)
+    found, _ = bits_in_each_place(buyer.phase(evaluate(encoded, query), 1201)[0], rows, places)
+    assert found[1] == pytest.approx(12, abs=0.01), "the crafted keys do what they should"
+
+
 def test_keys_for_the_mask_have_no_place() -> None:
     """The encryptions of zero that hide a reply are not expanded, so no key touches them: they are read before the keys
     and come in full."""
@@ -141,5 +158,5 @@ def test_keys_for_the_mask_have_no_place() -> None:
     assert len(encrypted.zeros) == EXPANDED.mask_columns
     with pytest.raises(MalformedCiphertext, match="length"):
         EncryptedQueries.from_bytes(
-            EncryptedQueries(EXPANDED, 1, K, fewer, encrypted.keys, encrypted.ciphertexts).to_bytes()
+            EncryptedQueries(EXPANDED, (32,), K, fewer, encrypted.keys, encrypted.ciphertexts).to_bytes()
         )

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import assert_scores, random_draws
 from hostile_buyer import phase_of, secret_key_of, ternary_secret
 from numpy.typing import NDArray
-from on_disk import Interrupting, N, asked, encoded, files, in_a_child, random_rows
+from on_disk import OTHER, Interrupting, N, asked, encoded, files, in_a_child, make_known, random_rows
 
 from blindfair.blind import kernel, stream
 from blindfair.blind.decrypt import decrypt_reply
+from blindfair.blind.keys import QuerySecret
 from blindfair.blind.matrix import EncodedMatrix
-from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet, parameter_set
+from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.reply import EncryptedScores, reply_size
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import Evaluation, finish, start_evaluation
@@ -71,8 +73,8 @@ def test_scores_are_the_integer_product(parameters: ParameterSet, m: int, tmp_pa
 def test_fewer_bits_round_as_they_do_in_memory(tmp_path: Path) -> None:
     rows = random_rows(N + 9, K)
     queries = np.array([[DEFAULT.largest_query_norm(12) - 5, 5]])
-    sent, secret = asked(queries, precision_bits=12)
-    reply = finish(start_evaluation(encoded(tmp_path / "m", rows), sent, Directory(tmp_path / "e"), 12))
+    sent, secret = asked(queries, bits=[12])
+    reply = finish(start_evaluation(encoded(tmp_path / "m", rows), sent, Directory(tmp_path / "e"), bits=[12]))
     error = abs(decrypt_reply(DEFAULT, secret, reply, len(rows), 1) - queries @ rows.T.astype(np.int64))
     assert 0.9 * DEFAULT.score_error(12) < error.max() <= DEFAULT.score_error(12)
 
@@ -250,7 +252,8 @@ def test_a_folder_serves_one_query_on_these_rows_only(matrix: EncodedMatrix, que
     for other in (
         lambda: start_evaluation(matrix, asked(QUERIES, EXPANDED)[0], folder),
         lambda: start_evaluation(matrix, asked(QUERIES)[0], folder),
-        lambda: start_evaluation(matrix, query, folder, 31),
+        lambda: start_evaluation(matrix, asked(QUERIES, EXPANDED, (31, 32))[0], folder),
+        lambda: start_evaluation(matrix, query, folder, draws=random_draws(2, RECORDS)),
         lambda: start_evaluation(encoded(tmp_path / "m1", other_rows), query, folder),
         lambda: start_evaluation(encoded(tmp_path / "m2", other_rows[:-1]), query, folder),
     ):
@@ -259,18 +262,116 @@ def test_a_folder_serves_one_query_on_these_rows_only(matrix: EncodedMatrix, que
     assert files(tmp_path / "e") == before
 
 
-def test_what_is_no_query_for_these_rows_leaves_no_folder(matrix: EncodedMatrix, query: bytes, tmp_path: Path) -> None:
+def test_what_is_no_query_for_these_rows_leaves_no_folder(
+    matrix: EncodedMatrix, query: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = Directory(tmp_path / "e")
-    small = parameter_set("bfv-8192-24")
-    for sent, queries, error in (
-        (query[:-1], 2, MalformedCiphertext),
-        (query, 1, ShapeMismatch),
-        (asked(np.ones((1, 3), dtype=np.int64))[0], 1, ShapeMismatch),
-        (asked(np.ones((1, K), dtype=np.int64), small)[0], 1, MalformedCiphertext),
+    make_known(monkeypatch)
+    for sent, bits, error in (
+        (query[:-1], (32, 32), MalformedCiphertext),
+        (query, (32,), ShapeMismatch),
+        (query, (32, 3), ShapeMismatch),
+        (asked(np.ones((1, 3), dtype=np.int64))[0], (32,), ShapeMismatch),
+        (asked(np.ones((1, K), dtype=np.int64), OTHER)[0], (32,), MalformedCiphertext),
     ):
         with pytest.raises(error):
-            start_evaluation(matrix, sent, folder, queries=queries)
+            start_evaluation(matrix, sent, folder, bits=bits)
+    with pytest.raises(ShapeMismatch, match="not one for each score"):
+        start_evaluation(matrix, query, folder, draws=random_draws(2, RECORDS - 1))
     assert not (tmp_path / "e").exists()
+
+
+# --- draws that a listing committed to -----------------------------------------------------------------------------
+
+
+BITS = (3, 1)
+DRAWS = random_draws(2, RECORDS)
+
+
+@pytest.fixture(scope="module")
+def asked_of_few_bits() -> tuple[bytes, QuerySecret]:
+    return asked(QUERIES, EXPANDED, BITS)
+
+
+def test_draws_need_not_be_given_again(
+    matrix: EncodedMatrix, rows: NDArray[np.int16], asked_of_few_bits: tuple[bytes, QuerySecret], tmp_path: Path
+) -> None:
+    """Part of it is done, the process ends, and another goes on without them."""
+    sent, secret = asked_of_few_bits
+    begun = start_evaluation(matrix, sent, Directory(tmp_path), bits=BITS, draws=DRAWS)
+    begun.open_queries(0)
+    begun.run(stream.Job(0, (0, 5)))
+    reply = finish(start_evaluation(matrix, sent, Directory(tmp_path)))
+    scores = decrypt_reply(EXPANDED, secret, reply, RECORDS, 2)
+    assert_scores(EXPANDED, scores, QUERIES @ rows.T.astype(np.int64), BITS, DRAWS)
+    (tmp_path / "part-00-000005").unlink()
+    assert finish(start_evaluation(matrix, sent, Directory(tmp_path), draws=DRAWS)) == reply
+
+
+@pytest.mark.parametrize("writes", range(1, 7))
+def test_interrupted_before_any_file_where_draws_are_given(
+    matrix: EncodedMatrix,
+    rows: NDArray[np.int16],
+    asked_of_few_bits: tuple[bytes, QuerySecret],
+    writes: int,
+    tmp_path: Path,
+) -> None:
+    """Draws, noise key, description, zeros, queries and the parts, in this order. The seller gives the draws again."""
+    sent, secret = asked_of_few_bits
+    with pytest.raises(KeyboardInterrupt):
+        finish(start_evaluation(matrix, sent, Interrupting(tmp_path, writes), draws=DRAWS))
+    before = files(tmp_path)
+    assert "draws" in before
+    assert len(before) == writes
+    reply = finish(start_evaluation(matrix, sent, Directory(tmp_path), draws=DRAWS))
+    assert all(files(tmp_path)[name] == found for name, found in before.items())
+    scores = decrypt_reply(EXPANDED, secret, reply, RECORDS, 2)
+    assert_scores(EXPANDED, scores, QUERIES @ rows.T.astype(np.int64), BITS, DRAWS)
+
+
+@pytest.mark.parametrize("left", [["draws"], ["draws", "noise.key"], ["draws", "noise.key", "evaluation.json"]])
+def test_a_folder_never_lends_its_draws_to_another_request(
+    matrix: EncodedMatrix, asked_of_few_bits: tuple[bytes, QuerySecret], left: list[str], tmp_path: Path
+) -> None:
+    """A process died with so many files written. The same ciphertext in another request has other draws, and noise that
+    lay over two sums would show their difference."""
+    sent, _ = asked_of_few_bits
+    with pytest.raises(KeyboardInterrupt):
+        finish(start_evaluation(matrix, sent, Interrupting(tmp_path, len(left)), draws=DRAWS))
+    before = files(tmp_path)
+    assert sorted(before) == sorted(left)
+    with pytest.raises(EvaluationDiffers, match="another evaluation"):
+        start_evaluation(matrix, sent, Directory(tmp_path), draws=DRAWS + np.uint64(1))
+    if "evaluation.json" not in left:
+        with pytest.raises(EvaluationDiffers, match="another evaluation"):
+            start_evaluation(matrix, sent, Directory(tmp_path))
+    assert files(tmp_path) == before
+    assert finish(start_evaluation(matrix, sent, Directory(tmp_path), draws=DRAWS))
+
+
+def test_damaged_draws_are_those_of_another_evaluation(
+    matrix: EncodedMatrix, asked_of_few_bits: tuple[bytes, QuerySecret], tmp_path: Path
+) -> None:
+    sent, _ = asked_of_few_bits
+    start_evaluation(matrix, sent, Directory(tmp_path), draws=DRAWS)
+    whole = (tmp_path / "draws").read_bytes()
+    for damaged in (whole[:-8], whole + bytes(8), b"", flipped(whole)):
+        (tmp_path / "draws").write_bytes(damaged)
+        for draws in (None, DRAWS):
+            with pytest.raises(EvaluationDiffers):
+                start_evaluation(matrix, sent, Directory(tmp_path), draws=draws)
+    (tmp_path / "draws").unlink()
+    for draws in (None, DRAWS):
+        with pytest.raises(EvaluationDiffers):
+            start_evaluation(matrix, sent, Directory(tmp_path), draws=draws)
+
+
+def test_draws_are_the_sellers_alone(
+    matrix: EncodedMatrix, asked_of_few_bits: tuple[bytes, QuerySecret], tmp_path: Path
+) -> None:
+    reply = finish(start_evaluation(matrix, asked_of_few_bits[0], Directory(tmp_path), draws=DRAWS))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    assert DRAWS[0, :, :64].tobytes() not in reply
 
 
 def flipped(data: bytes) -> bytes:

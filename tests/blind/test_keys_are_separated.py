@@ -148,7 +148,7 @@ def test_a_secret_survives_storage_and_shows_nothing() -> None:
     assert again == secret
     reply = evaluate(encode_rows(DEFAULT, np.array([[10, 1]], dtype=np.int16)), encrypted.to_bytes())
     assert decrypt_reply(DEFAULT, again, reply, 1, 2).tolist() == [[12], [26]]
-    assert repr(secret) == f"QuerySecret(parameters={DEFAULT!r})"
+    assert repr(secret) == f"QuerySecret(parameters={DEFAULT!r}, bits=(32, 32))"
 
 
 @pytest.mark.parametrize("place", [0, 4, 10, 36, 38, 46, 1000, -33, -1])

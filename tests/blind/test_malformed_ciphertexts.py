@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 from hostile_buyer import HostileBuyer
+from on_disk import OTHER, make_known
 
 import blindfair.blind.evaluate as evaluation
 from blindfair.blind.decrypt import decrypt_reply
@@ -16,13 +17,14 @@ from blindfair.blind.encryptions import Encryptions
 from blindfair.blind.evaluate import EncodedRows, encode_rows, evaluate
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.packing import packed_size
-from blindfair.blind.parameters import DEFAULT, EXPANDED, parameter_set
+from blindfair.blind.parameters import DEFAULT, EXPANDED
 from blindfair.blind.query import EncryptedQueries, encrypt_queries
 from blindfair.protocol.errors import MalformedCiphertext, ScoringError, ShapeMismatch, UnknownParameters
 
 RECORDS = 60
-HEAD = 42  # magic, name, m, k
-REPLY_HEAD = 47  # magic, name, m, n, precision
+SHAPE = 42  # magic, name, m, k
+HEAD = SHAPE + 1  # and the bits of the only query
+REPLY_HEAD = 46  # magic, name, m, n
 SEED = 64
 POLYNOMIAL = packed_size(DEFAULT.data_primes, DEFAULT.ring_degree)
 
@@ -74,15 +76,15 @@ class _Computed(Exception):
     """What was asked reached the sums."""
 
 
+def computed(*_: object) -> None:
+    raise _Computed
+
+
 def assert_damaged_queries_are_refused_first(
     encoded: EncodedRows, data: bytes, seeds: range, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[int, list[bytes]]:
     """How many are refused, and those that are well-formed. None is refused later than it is read."""
     answered = []
-
-    def computed(*_: object) -> None:
-        raise _Computed
-
     with monkeypatch.context() as patched:
         patched.setattr(evaluation, "engine", computed)
         for seed in seeds:
@@ -141,7 +143,7 @@ def assert_bounded_or_refused(secret: QuerySecret, data: bytes) -> None:
     except ScoringError:
         return
     assert scores.shape == (1, RECORDS)
-    assert abs(scores).max() <= 2047 * secret.norms[0] + DEFAULT.score_error(max(1, data[REPLY_HEAD - 1]))
+    assert abs(scores).max() <= 2047 * secret.norms[0] + DEFAULT.score_error(secret.bits[0])
 
 
 @pytest.mark.parametrize("size", [0, 1, HEAD - 1, HEAD, HEAD + 1, HEAD + SEED, 100_000])
@@ -206,7 +208,7 @@ def test_the_two_ways_to_ask_are_not_mistaken_for_each_other(
 
 
 def with_head(data: bytes, m: int, k: int) -> bytes:
-    return data[:36] + struct.pack("<HI", m, k) + data[HEAD:]
+    return data[:36] + struct.pack("<HI", m, k) + data[SHAPE:]
 
 
 @pytest.mark.parametrize(
@@ -214,9 +216,12 @@ def with_head(data: bytes, m: int, k: int) -> bytes:
 )
 def test_impossible_or_untrue_shapes(encoded: EncodedRows, asked: Asked, m: int, k: int) -> None:
     if (m, k) == (2, 1):
-        # The same bytes read as two queries of one coordinate: well-formed, so the rows' shape and the budget decide.
-        with pytest.raises(ShapeMismatch):
+        # The same ciphertexts as two queries of one coordinate, which state bits for each: well-formed, so the rows'
+        # shape and the budget decide.
+        with pytest.raises(MalformedCiphertext, match="length"):
             evaluate(encoded, with_head(asked[0], m, k))
+        with pytest.raises(ShapeMismatch):
+            evaluate(encoded, with_head(asked[0][:HEAD] + b"\x20" + asked[0][HEAD:], m, k))
     else:
         with pytest.raises(MalformedCiphertext):
             evaluate(encoded, with_head(asked[0], m, k))
@@ -225,19 +230,44 @@ def test_impossible_or_untrue_shapes(encoded: EncodedRows, asked: Asked, m: int,
 def test_more_queries_than_the_budget_was_charged_for() -> None:
     encrypted, _ = encrypt_queries(DEFAULT, np.ones((2, 1), dtype=np.int64))
     rows = encode_rows(DEFAULT, np.ones((1, 1), dtype=np.int16))
-    with pytest.raises(ShapeMismatch):
-        evaluate(rows, encrypted.to_bytes(), queries=1)
-    assert evaluate(rows, encrypted.to_bytes(), queries=2)
+    for charged in ((32,), (32, 31), (32, 32, 32), (1, 1)):
+        with pytest.raises(ShapeMismatch):
+            evaluate(rows, encrypted.to_bytes(), bits=charged)
+    assert evaluate(rows, encrypted.to_bytes(), bits=[32, 32])
 
 
 @pytest.mark.parametrize("name", [b"", b"bfv-8192-33", b"\xff" * 32, b"bfv-8192-32\0x", b"a" * 32])
 def test_other_parameter_sets_are_refused_before_a_ciphertext_is_parsed(encoded: EncodedRows, name: bytes) -> None:
     with pytest.raises(UnknownParameters):
-        evaluate(encoded, b"BFQ1" + name.ljust(32, b"\0") + struct.pack("<HI", 1, 2))
+        evaluate(encoded, b"BFQ2" + name.ljust(32, b"\0") + struct.pack("<HI", 1, 2))
 
 
-def test_a_known_set_other_than_the_rows() -> None:
-    other = parameter_set("bfv-8192-24")
+@pytest.mark.parametrize("magic", [b"BFQ1", b"BFR2", bytes(4)])
+def test_other_formats_are_no_queries(encoded: EncodedRows, asked: Asked, magic: bytes) -> None:
+    with pytest.raises(MalformedCiphertext, match="not an encrypted query"):
+        evaluate(encoded, magic + asked[0][4:])
+
+
+@pytest.mark.parametrize("bits", [0, 33, 128, 255])
+@pytest.mark.parametrize("place", [0, 1])
+def test_impossible_bits_in_a_message_are_refused_before_anything_is_computed(
+    encoded: EncodedRows, place: int, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, _ = encrypt_queries(DEFAULT, np.ones((2, 2), dtype=np.int64), (3, 1))
+    data = bytearray(asked.to_bytes())
+    assert data[SHAPE : SHAPE + 2] == bytes([3, 1])
+    data[SHAPE + place] = bits
+    monkeypatch.setattr(evaluation, "engine", computed)
+    with pytest.raises(UnknownParameters, match="bits of a query"):
+        evaluate(encoded, bytes(data))
+    data[SHAPE + place] = 32
+    with pytest.raises(_Computed):
+        evaluate(encoded, bytes(data))
+
+
+def test_a_known_set_other_than_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = OTHER
+    make_known(monkeypatch)
     encrypted, secret = encrypt_queries(other, np.array([[1]]))
     rows = np.array([[3]], dtype=np.int16)
     with pytest.raises(MalformedCiphertext, match="another parameter set"):
@@ -289,11 +319,15 @@ def test_replies_to_something_else(asked: Asked, reply: bytes, n: int, m: int) -
         decrypt_reply(DEFAULT, asked[1], reply, n, m)
 
 
-@pytest.mark.parametrize("precision", [0, 33, 255])
-def test_replies_with_an_impossible_precision(asked: Asked, reply: bytes, precision: int) -> None:
-    data = reply[: REPLY_HEAD - 1] + bytes([precision]) + reply[REPLY_HEAD:]
+@pytest.mark.parametrize("precision", [b"", b"\x20", b"\x21"])
+def test_replies_of_the_former_format(asked: Asked, reply: bytes, precision: bytes) -> None:
+    """They stated the precision of all scores after their shape; now it is what each query asked for."""
+    data = b"BFR1" + reply[4:REPLY_HEAD] + precision + reply[REPLY_HEAD:]
     with pytest.raises(MalformedCiphertext):
         decrypt_reply(DEFAULT, asked[1], data, RECORDS, 1)
+    if precision:
+        with pytest.raises(MalformedCiphertext, match="length"):
+            decrypt_reply(DEFAULT, asked[1], b"BFR2" + data[4:], RECORDS, 1)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +348,7 @@ def test_made_up_replies_give_no_scores(asked: Asked, reply: bytes, forge: Calla
 
 def test_an_all_zero_reply_is_read_as_what_it_is(asked: Asked) -> None:
     """The zero ciphertext decrypts to zero under every key: no crash, and no score that was not sent."""
-    data = b"BFR1" + DEFAULT.name.encode().ljust(32, b"\0") + struct.pack("<HQB", 1, RECORDS, 32) + bytes(POLYNOMIAL)
+    data = b"BFR2" + DEFAULT.name.encode().ljust(32, b"\0") + struct.pack("<HQ", 1, RECORDS) + bytes(POLYNOMIAL)
     assert len(data) == REPLY_HEAD + 2 * 8192 * 60 // 8
     assert not decrypt_reply(DEFAULT, asked[1], data, RECORDS, 1).any()
 

@@ -18,12 +18,12 @@ from functools import cache
 
 import numpy as np
 import pytest
+from drawn import with_bound_of
 from hostile_buyer import HostileBuyer
 from numpy.typing import NDArray
 from scipy.stats import norm
 from test_hiding_noise import ALPHA
 
-from blindfair.blind import hiding
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 
@@ -64,13 +64,6 @@ def p_value_of_the_rows(one: NDArray[np.float64], other: NDArray[np.float64]) ->
     difference = one - other
     statistic = weights @ difference / math.sqrt((weights**2).sum() * difference.var())
     return float(2 * norm.sf(abs(statistic)))
-
-
-def with_bound_of(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = hiding.symmetric_residues
-    monkeypatch.setattr(
-        hiding, "symmetric_residues", lambda primes, bound, *rest: real(primes, int(share * bound), *rest)
-    )
 
 
 @cache

@@ -44,18 +44,40 @@ def test_noise_is_drowned_by_forty_bits_and_scores_still_decrypt(parameters: Par
     assert parameters.worst_noise == worst
     rounding = q // parameters.reply_modulus * (1 + n) // 2 + 1
     bound = parameters.drowning_bound()
+    assert bound == 2**87, "a power of two: no rejection"
     assert bound >= 2**40 * worst
     assert 2 * t * (bound + worst + rounding) < q
     assert parameters.hiding_bits() >= 40
 
 
 @SETS
-@pytest.mark.parametrize("precision_bits", [None, 32, 31, 24, 16, 8, 1])
-def test_at_most_the_stated_bits_per_record(parameters: ParameterSet, precision_bits: int | None) -> None:
-    q, bound = parameters.ciphertext_modulus, parameters.drowning_bound(precision_bits)
-    assert q <= (2 * bound + 1) * 2 ** (precision_bits or 32)
-    assert parameters.bits_per_record(precision_bits) == pytest.approx(math.log2(q / (2 * bound + 1)))
-    assert bound >= parameters.drowning_bound()
+@pytest.mark.parametrize("bits", range(1, 33))
+def test_at_most_the_stated_bits_per_record(parameters: ParameterSet, bits: int) -> None:
+    """As many as stated, to within a ten-thousandth: no more, and not so few that a buyer pays for nothing."""
+    q, bound = parameters.ciphertext_modulus, parameters.drowning_bound(bits)
+    width = parameters.noise_width(bits)
+    assert (bound, 2 * bound) == (2 ** (width - 1), 2**width)
+    assert q <= 2 * bound * 2**bits
+    assert parameters.bits_per_score(bits) == pytest.approx(math.log2(Fraction(q, 2 * bound)))
+    assert bits - 1e-4 < parameters.bits_per_score(bits) <= bits
+    assert parameters.drowning_bound() <= bound < q // 2
+    assert parameters.hiding_bits(bits) == pytest.approx(math.log2(bound) - math.log2(parameters.worst_noise))
+    assert parameters.is_exact(bits) == (bits == 32)
+
+
+@SETS
+def test_what_noise_adds_to_a_score_is_its_share_of_the_modulus(parameters: ParameterSet) -> None:
+    q, t = parameters.ciphertext_modulus, parameters.plain_modulus
+    for bits in range(1, 33):
+        bound = parameters.drowning_bound(bits)
+        for noise in (-bound, -bound // 3, -1, 0, 1, bound // 7, bound - 1):
+            assert parameters.score_noise(noise) == math.floor(Fraction(t * noise, q) + Fraction(1, 2))
+        farthest = max(abs(parameters.score_noise(noise)) for noise in (-bound, bound - 1))
+        assert farthest <= parameters.score_error(bits) <= farthest + 2**16
+        assert parameters.largest_score(bits) + parameters.score_error(bits) <= t // 2
+        assert parameters.largest_query_norm(bits) == parameters.largest_score(bits) // 2047
+    assert not parameters.score_noise(-parameters.drowning_bound(32))
+    assert not parameters.score_noise(parameters.drowning_bound(32) - 1)
 
 
 def test_the_mask_has_the_entropy_that_uniformity_needs() -> None:
@@ -108,7 +130,8 @@ def test_unknown_names_are_refused(name: str) -> None:
     assert len(str(caught.value)) < 300
 
 
-@pytest.mark.parametrize("precision_bits", [0, -1, 33, 64])
-def test_impossible_precisions_are_refused(precision_bits: int) -> None:
-    with pytest.raises(UnknownParameters):
-        DEFAULT.drowning_bound(precision_bits)
+@pytest.mark.parametrize("bits", [0, -1, 33, 64])
+def test_impossible_bits_are_refused(bits: int) -> None:
+    for told in (DEFAULT.noise_width, DEFAULT.drowning_bound, DEFAULT.bits_per_score, DEFAULT.score_error):
+        with pytest.raises(UnknownParameters, match="bits of a query"):
+            told(bits)

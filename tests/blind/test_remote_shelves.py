@@ -11,7 +11,7 @@ import pytest
 
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.matrix import encode_matrix, open_matrix
-from blindfair.blind.parameters import PARAMETER_SETS
+from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.remote_shelf import RemoteShelf, shelf_at
 from blindfair.blind.rows_file import RowsFile
@@ -30,7 +30,7 @@ from blindfair.protocol.errors import (
 fsspec = pytest.importorskip("fsspec")
 memory = pytest.importorskip("fsspec.implementations.memory")
 
-PARAMETERS = PARAMETER_SETS["bfv-8192-24"]
+PARAMETERS = DEFAULT
 N = PARAMETERS.ring_degree
 KEY = b"k" * 32
 
@@ -157,7 +157,7 @@ def test_rows_of_a_file_are_read_block_by_block(shelf: Shelf, tmp_path: Path) ->
 
 
 def test_a_file_that_a_set_has_no_room_for_is_refused_before_it_is_read(shelf: Shelf, tmp_path: Path) -> None:
-    for shape in ((0, 3), (3, 1025)):
+    for shape in ((0, 3), (3, DEFAULT.largest_k + 1)):
         np.save(tmp_path / "rows.npy", np.zeros(shape, np.int16))
         with pytest.raises(ShapeMismatch, match="too few or too many"):
             RowsFile.open(f"{tmp_path}/rows.npy").matrix(PARAMETERS, shelf)

@@ -12,22 +12,32 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn import assert_scores, random_draws
 
 from blindfair.blind.cluster import workers
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.matrix import encode_matrix
-from blindfair.blind.parameters import PARAMETER_SETS
+from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import QuerySecret, encrypt_queries
 from blindfair.blind.scale_out import Places, encode_by_workers, finish_by_workers
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
-from blindfair.protocol.errors import CannotWrite, EvaluationDiffers, FileMissing, MissingPackage, WorkersLost
+from blindfair.protocol.errors import (
+    CannotWrite,
+    EvaluationDiffers,
+    FileMissing,
+    MissingPackage,
+    ShapeMismatch,
+    WorkersLost,
+)
 
-PARAMETERS = PARAMETER_SETS["bfv-8192-24"]
+PARAMETERS = DEFAULT
 N = PARAMETERS.ring_degree
 KEY = bytes(range(64, 96))
 ROWS = np.random.default_rng(5).integers(-2047, 2048, (39 * N + 7, 16)).astype(np.int16)
 QUERIES = np.random.default_rng(6).integers(-20, 21, (2, 16))
+BITS = (32, 3)
+DRAWS = random_draws(2, len(ROWS))
 BLOCKS = 40
 SECONDS = 120
 """After so long a test gives up to see somebody at work."""
@@ -50,12 +60,12 @@ class Two:
         )
         self.folder = folder
         self.second = self.node()
-        encrypted, self.secret = encrypt_queries(PARAMETERS, QUERIES)
+        encrypted, self.secret = encrypt_queries(PARAMETERS, QUERIES, BITS)
         self.query = encrypted.to_bytes()
         matrix = encode_matrix(PARAMETERS, ROWS, Directory(folder / "matrix"))
         local = Directory(folder / "local")
         local.write("noise.key", KEY)
-        self.expected = finish(start_evaluation(matrix, self.query, local, queries=2))
+        self.expected = finish(start_evaluation(matrix, self.query, local, bits=BITS, draws=DRAWS))
 
     def node(self) -> Any:
         return self.cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
@@ -63,7 +73,7 @@ class Two:
     def places(self, name: str, scheme: str = "file://") -> Places:
         Directory(self.folder / name).write("noise.key", KEY)
         folder = f"{scheme}{self.folder}"
-        return Places(PARAMETERS.name, f"{folder}/matrix", f"{folder}/{name}", queries=2)
+        return Places(PARAMETERS.name, f"{folder}/matrix", f"{folder}/{name}", bits=BITS)
 
     def workers(self) -> contextlib.AbstractContextManager[None]:
         return workers(self.cluster.address)
@@ -124,13 +134,27 @@ def inodes(folder: Path) -> dict[str, int]:
 def test_two_nodes_give_the_bytes_of_one_machine(two: Two) -> None:
     told: list[tuple[int, int]] = []
     with two.workers():
-        reply = finish_by_workers(two.places("plain"), two.query, lambda done, of: told.append((done, of)))
+        tell = lambda done, of: told.append((done, of))  # noqa: E731
+        reply = finish_by_workers(two.places("plain"), two.query, tell, draws=DRAWS)
     assert reply == two.expected
     assert told[-1] == (BLOCKS, BLOCKS)
     secret: QuerySecret = two.secret
-    np.testing.assert_array_equal(
-        decrypt_reply(PARAMETERS, secret, reply, len(ROWS), 2), QUERIES @ ROWS.T.astype(np.int64)
-    )
+    scores = decrypt_reply(PARAMETERS, secret, reply, len(ROWS), 2)
+    some = np.r_[:N:97, -300:0]
+    assert_scores(PARAMETERS, scores[:, some], (QUERIES @ ROWS.T.astype(np.int64))[:, some], BITS, DRAWS[..., some])
+
+
+@pytest.mark.deep
+def test_other_draws_are_another_evaluation_and_none_are_those_of_the_shelf(two: Two) -> None:
+    places = two.places("drawn")
+    with two.workers():
+        assert finish_by_workers(places, two.query, draws=DRAWS) == two.expected
+        with pytest.raises(EvaluationDiffers, match="another evaluation"):
+            finish_by_workers(places, two.query, draws=DRAWS[..., ::-1])
+        with pytest.raises(ShapeMismatch, match="not one for each score"):
+            finish_by_workers(places, two.query, draws=DRAWS[..., 1:])
+        (two.folder / "drawn" / "part-00-000007").unlink()
+        assert finish_by_workers(places, two.query) == two.expected
 
 
 @pytest.mark.deep
@@ -147,7 +171,7 @@ def test_blocks_encoded_by_workers_are_those_of_one_machine(two: Two) -> None:
 def test_a_killed_worker_costs_only_its_blocks(two: Two) -> None:
     places, folder = two.places("killed"), two.folder / "killed"
     with two.workers(), in_the_middle(folder, os.getpid(), lambda at: os.kill(at, signal.SIGKILL)) as finished:
-        assert finish_by_workers(places, two.query) == two.expected
+        assert finish_by_workers(places, two.query, draws=DRAWS) == two.expected
     after = inodes(folder)
     assert {name: after[name] for name in finished} == finished, "finished blocks were done again"
 
@@ -162,7 +186,7 @@ def test_a_lost_machine_costs_only_its_blocks(two: Two) -> None:
         two.cluster.remove_node(lost, allow_graceful=False)
 
     with two.workers(), in_the_middle(folder, raylet, lose) as finished:
-        assert finish_by_workers(places, two.query) == two.expected
+        assert finish_by_workers(places, two.query, draws=DRAWS) == two.expected
     two.second = two.node()
     after = inodes(folder)
     assert {name: after[name] for name in finished} == finished, "finished blocks were done again"
@@ -171,7 +195,7 @@ def test_a_lost_machine_costs_only_its_blocks(two: Two) -> None:
 @pytest.mark.deep
 def test_what_one_machine_began_others_finish(two: Two) -> None:
     places = two.places("begun")
-    evaluation = places.start(two.query)
+    evaluation = places.start(two.query, DRAWS)
     evaluation.open_queries(0)
     evaluation.run(next(evaluation.jobs()))
     before = inodes(two.folder / "begun")
@@ -184,9 +208,9 @@ def test_what_one_machine_began_others_finish(two: Two) -> None:
 @pytest.mark.deep
 def test_a_shelf_that_workers_do_not_share_gets_no_second_noise_key(two: Two) -> None:
     """In memory, every process has a shelf of its own: a worker that made a key there would make other noise."""
-    places = Places(PARAMETERS.name, f"{two.folder}/matrix", "memory://own", queries=2)
+    places = Places(PARAMETERS.name, f"{two.folder}/matrix", "memory://own", bits=BITS)
     with two.workers(), pytest.raises(FileMissing, match="request cannot be read"):
-        finish_by_workers(places, two.query)
+        finish_by_workers(places, two.query, draws=DRAWS)
 
 
 @pytest.mark.deep
@@ -196,7 +220,7 @@ def test_an_error_at_a_worker_is_the_error_of_the_evaluation(two: Two) -> None:
     blocked.mkdir()
     with two.workers():
         with pytest.raises(CannotWrite, match="part-00-000003"):
-            finish_by_workers(places, two.query)
+            finish_by_workers(places, two.query, draws=DRAWS)
         blocked.rmdir()
         assert finish_by_workers(places, two.query) == two.expected
 
@@ -204,27 +228,26 @@ def test_an_error_at_a_worker_is_the_error_of_the_evaluation(two: Two) -> None:
 @pytest.mark.deep
 def test_workers_do_not_mix_up_evaluations_at_one_address(two: Two) -> None:
     places = two.places("twice")
-    other, secret = encrypt_queries(PARAMETERS, QUERIES[:, ::-1].copy())
+    other, secret = encrypt_queries(PARAMETERS, QUERIES[:, ::-1].copy(), BITS)
     with two.workers():
-        assert finish_by_workers(places, two.query) == two.expected
+        assert finish_by_workers(places, two.query, draws=DRAWS) == two.expected
         with pytest.raises(EvaluationDiffers, match="another evaluation"):
             finish_by_workers(places, other.to_bytes())
         for file in (two.folder / "twice").iterdir():
             file.unlink()
         reply = finish_by_workers(places, other.to_bytes())
-    np.testing.assert_array_equal(
-        decrypt_reply(PARAMETERS, secret, reply, len(ROWS), 2), QUERIES[:, ::-1] @ ROWS.T.astype(np.int64)
-    )
+    scores = decrypt_reply(PARAMETERS, secret, reply, len(ROWS), 2)
+    assert_scores(PARAMETERS, scores, QUERIES[:, ::-1] @ ROWS.T.astype(np.int64), BITS, None)
 
 
 @pytest.mark.deep
 def test_neither_noise_key_nor_query_is_in_the_logs(two: Two) -> None:
     with two.workers():
-        finish_by_workers(two.places("logged"), two.query)
+        finish_by_workers(two.places("logged"), two.query, draws=DRAWS)
     logs = list((Path(two.cluster.head_node.get_session_dir_path()) / "logs").rglob("*"))
     text = b"".join(log.read_bytes() for log in logs if log.is_file())
     assert text
-    for secret in (KEY, two.query[2000:2032]):
+    for secret in (KEY, two.query[2000:2032], DRAWS[0, 0, :4].tobytes()):
         assert secret not in text
         assert secret.hex().encode() not in text
         assert repr(secret)[2:-1].encode() not in text

@@ -21,6 +21,7 @@ from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import SCHEMA_LINES, Screen
 from blindfair.cli.lines import Lines, columns
+from blindfair.protocol.records import encode_row
 
 
 def terminal(width: int, **options: Any) -> Console:
@@ -85,6 +86,20 @@ def test_a_long_schema_is_cut_and_says_so(tmp_path: Path) -> None:
     assert f"and {61 - SCHEMA_LINES} more columns" in text
     assert "c10: number" in text
     assert "c59" not in text
+
+
+def test_the_seller_says_how_many_copies_it_removed_and_offers_none() -> None:
+    job = prepare(DemoOptions(duplicates=0.1))
+    offered = [encode_row(row) for row in job.scenario.offer]
+    assert len(set(offered)) == len(offered) == job.scenario.truth.flipped.size
+    # A tenth of the offer was copied, and so a tenth is what was removed again.
+    assert job.copies == round(0.1 * len(offered))
+    assert job.scenario.truth.flipped.sum() == round(0.3 * len(offered))
+    console = terminal(100, no_color=True)
+    Screen(console).scenario(job)
+    text = " ".join(" ".join(shown(console)).split())
+    assert f"{len(offered):,} records; in {round(0.3 * len(offered)):,} of them" in text
+    assert f"removed before listing, because a listing holds none: {job.copies:,}" in text
 
 
 # --- the installed command, on a terminal --------------------------------------------------------------------------

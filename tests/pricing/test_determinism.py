@@ -14,7 +14,7 @@ from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.scenario import make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.valuation import prepare_valuation
+from blindfair.pricing.valuation import EXACT, prepare_valuation
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.quantities import Wei
 
@@ -24,7 +24,7 @@ def digests(table: Table) -> str:
     scenario = make_scenario(table, 5)
     valuation = prepare_valuation(
         scenario.train, scenario.validation, scenario.columns, scenario.label,
-        plain_modulus=2**32 - 2**18, rng=np.random.default_rng(5), categorical=("arms",),
+        plain_modulus=2**32 - 2**18, rng=np.random.default_rng(5), categorical=("arms",), bits=EXACT,
     )  # fmt: skip
     config, weights = valuation.model.to_parts()
     scores = valuation.integer_scores(scenario.offer)

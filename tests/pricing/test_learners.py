@@ -24,7 +24,7 @@ from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.trust import calibrated_trust
 from blindfair.pricing.utility import measure_utility
-from blindfair.pricing.valuation import Valuation, prepare_valuation
+from blindfair.pricing.valuation import EXACT, Valuation, prepare_valuation
 from blindfair.protocol import errors
 
 
@@ -37,7 +37,7 @@ def prepared(scenario: Scenario, learner: learners.Learner | None = None) -> Val
     return prepare_valuation(
         scenario.train, scenario.validation, scenario.columns, scenario.label,
         plain_modulus=DEFAULT.plain_modulus, rng=np.random.default_rng(0), categorical=("arms",),
-        learner=MlpLearner() if learner is None else learner,
+        learner=MlpLearner() if learner is None else learner, bits=EXACT,
     )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def test_scores_in_the_clear_are_those_that_a_blind_evaluation_decrypts_to(
     offer = scenario.offer[:200]
     rows = quantise_rows(valuation.model.rows(offer, valuation.projection), valuation.scale.row_scale).entries
     encrypted, secret = encrypt_queries(DEFAULT, valuation.queries, None)
-    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), None, queries=len(valuation.queries))
+    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes())
     blind = decrypt_reply(DEFAULT, secret, reply, len(offer), len(valuation.queries))
     np.testing.assert_array_equal(blind, valuation.integer_scores(offer))
 

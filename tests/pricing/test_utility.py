@@ -9,13 +9,14 @@ from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table
 from blindfair.pricing.scenario import make_scenario
 from blindfair.pricing.utility import SEEDS, Utility, measure_utility
+from blindfair.pricing.valuation import EXACT
 from blindfair.protocol import errors
 
 
 @pytest.fixture(scope="module")
 def troubled(trial: Table) -> Utility:
     """The demo's default trouble, all ten seeds."""
-    return measure_utility(trial, flip_share=0.3, duplicate_share=0.05, categorical=("arms",))
+    return measure_utility(trial, flip_share=0.3, duplicate_share=0.05, categorical=("arms",), bits=EXACT)
 
 
 def test_with_the_default_trouble_the_gain_over_random_is_above_zero(troubled: Utility) -> None:
@@ -62,7 +63,10 @@ def test_the_model_before_is_the_buyers_own_on_a_test_set_it_never_saw(troubled:
 
 
 def test_copies_do_not_count_as_an_excess_of_records_like_them(trial: Table) -> None:
-    few, many = (measure_utility(trial, seeds=(1, 2), shares=(0.05,), duplicate_share=share) for share in (0.0, 0.9))
+    """Where scores are exact: copies have equal ones there, and one of each is judged."""
+    few, many = (
+        measure_utility(trial, seeds=(1, 2), shares=(0.05,), duplicate_share=share, bits=EXACT) for share in (0.0, 0.9)
+    )
     np.testing.assert_allclose(many.curve("bad_share_estimated"), few.curve("bad_share_estimated"), atol=1e-9)
     np.testing.assert_array_equal(many.curve("flipped_label_auc"), few.curve("flipped_label_auc"))
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import ks_2samp, spearmanr
 
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
 from blindfair.influence.arrays import Floats
+from blindfair.influence.noise import centred, noise_bound
 from blindfair.influence.quantise import quantise_rows
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.influence.table import Table
@@ -17,7 +18,7 @@ from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import distinct_records
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.valuation import VALIDATION_NEEDED, Valuation, prepare_valuation
+from blindfair.pricing.valuation import DEFAULT_BITS, EXACT, VALIDATION_NEEDED, Valuation, prepare_valuation
 from blindfair.protocol import errors
 
 MODULUS = DEFAULT.plain_modulus
@@ -28,7 +29,9 @@ def scenario(trial: Table) -> Scenario:
     return make_scenario(trial, 0)
 
 
-def prepared(scenario: Scenario, kind: QueryKind = QueryKind.DISPLACEMENT, seed: int = 0) -> Valuation:
+def prepared(
+    scenario: Scenario, kind: QueryKind = QueryKind.DISPLACEMENT, seed: int = 0, bits: tuple[int, ...] = EXACT
+) -> Valuation:
     return prepare_valuation(
         scenario.train,
         scenario.validation,
@@ -38,6 +41,7 @@ def prepared(scenario: Scenario, kind: QueryKind = QueryKind.DISPLACEMENT, seed:
         rng=np.random.default_rng(seed),
         categorical=("arms",),
         learner=LogisticLearner(kind),
+        bits=bits,
     )
 
 
@@ -51,9 +55,26 @@ def test_scores_in_the_clear_are_those_that_a_blind_evaluation_decrypts_to(
 ) -> None:
     rows = quantise_rows(valuation.model.rows(scenario.offer), valuation.scale.row_scale).entries
     encrypted, secret = encrypt_queries(DEFAULT, valuation.queries, None)
-    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes(), None, queries=2)
+    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes())
     blind = decrypt_reply(DEFAULT, secret, reply, len(scenario.offer), 2)
     np.testing.assert_array_equal(blind, valuation.integer_scores(scenario.offer))
+
+
+def test_through_few_bits_a_blind_evaluation_decrypts_to_what_is_seen_in_the_clear(scenario: Scenario) -> None:
+    made = prepared(scenario, bits=DEFAULT_BITS)
+    rows = quantise_rows(made.model.rows(scenario.offer), made.scale.row_scale).entries
+    encrypted, secret = encrypt_queries(DEFAULT, made.queries, made.bits)
+    reply = evaluate(encode_rows(DEFAULT, rows), encrypted.to_bytes())
+    blind = decrypt_reply(DEFAULT, secret, reply, len(scenario.offer), 2)
+    exact = made.integer_scores(scenario.offer)
+    clear = made.seen_scores(scenario.offer, np.random.default_rng(3))
+    for query, bits in enumerate(made.bits):
+        noise = [centred(seen[query] - exact[query], MODULUS) for seen in (blind, clear)]
+        bound = noise_bound(MODULUS, bits)
+        # Rounding under encryption moves a score by a unit.
+        assert max(np.abs(each).max() for each in noise) <= bound + 2
+        assert ks_2samp(*noise).pvalue > 1e-3
+    assert (made.read(blind).sides == made.read(clear).sides).all()
 
 
 def test_the_second_query_tells_the_class_of_every_record(scenario: Scenario, valuation: Valuation) -> None:
@@ -76,7 +97,7 @@ class Mute(LogisticLearner):
 def test_a_query_that_does_not_tell_the_class_is_not_asked(scenario: Scenario) -> None:
     made = prepare_valuation(
         scenario.train, scenario.validation, scenario.columns, scenario.label, plain_modulus=MODULUS,
-        rng=np.random.default_rng(0), categorical=("arms",), learner=Mute(),
+        rng=np.random.default_rng(0), categorical=("arms",), learner=Mute(), bits=EXACT,
     )  # fmt: skip
     offered = made.read(made.integer_scores(scenario.offer))
     assert len(made.queries) == 1 and not offered.sides.any() and not made.right.sides.any()
@@ -106,7 +127,7 @@ def test_trusted_scores_are_held_out(scenario: Scenario, valuation: Valuation) -
     flipped[5] = (*flipped[5][:place], 1 - int(str(flipped[5][place])), *flipped[5][place + 1 :])
     other = prepare_valuation(
         scenario.train, flipped, scenario.columns, scenario.label, plain_modulus=MODULUS,
-        rng=np.random.default_rng(0), categorical=("arms",),
+        rng=np.random.default_rng(0), categorical=("arms",), bits=EXACT,
     )  # fmt: skip
     # The query that scores record 5 was made without it, so turning its label turns its score and nothing else.
     assert other.right.scores[5] == pytest.approx(-valuation.right.scores[5], rel=1e-3)
@@ -162,5 +183,5 @@ def test_a_buyer_without_enough_records_is_told(scenario: Scenario) -> None:
     with pytest.raises(errors.QueryOutOfBounds):
         prepare_valuation(
             scenario.train, scenario.validation, scenario.columns, scenario.label,
-            plain_modulus=4099, rng=np.random.default_rng(0),
+            plain_modulus=4099, rng=np.random.default_rng(0), bits=EXACT,
         )  # fmt: skip

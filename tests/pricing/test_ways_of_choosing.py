@@ -10,7 +10,7 @@ from blindfair.pricing.scenario import make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
 from blindfair.pricing.utility import PLAIN_MODULUS, SHARE, retrained_auc
-from blindfair.pricing.valuation import prepare_valuation
+from blindfair.pricing.valuation import EXACT, prepare_valuation
 from blindfair.protocol.quantities import Wei
 
 SEEDS = range(4)
@@ -37,7 +37,7 @@ def mean_gains(table: Table, flip_share: float) -> Gains:
             made = prepare_valuation(
                 scenario.train, scenario.validation, scenario.columns, scenario.label,
                 plain_modulus=PLAIN_MODULUS, rng=rng, categorical=("arms",),
-                learner=LogisticLearner(kind),
+                learner=LogisticLearner(kind), bits=EXACT,
             )  # fmt: skip
             own, offer, test = (
                 made.model.schema.encode(part)

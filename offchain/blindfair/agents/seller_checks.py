@@ -131,6 +131,7 @@ def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, no
         raise FieldMismatch(
             "The listing does not offer this disclosure", expected=manifest.terms.disclosures, found=request.disclosure
         )
+    check_bits(sum(request.bits) + request.exponent_bits, manifest.terms)
     reserve = pricing_from_document(request.pricing).reserve
     if reserve < manifest.terms.reserve_price:
         raise FieldMismatch(

@@ -14,7 +14,7 @@ from blindfair.pricing.learners import Learner
 from blindfair.pricing.opened import check_opened_labels
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import Trust, calibrated_trust
-from blindfair.pricing.valuation import EXACT, Valuation, prepare_valuation
+from blindfair.pricing.valuation import DEFAULT_BITS, Valuation, prepare_valuation
 from blindfair.pricing.worth import Worth, assess
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.manifest import Manifest
@@ -52,7 +52,7 @@ class TabularValuer:
         good_record_value: Wei | None = None,
         learner: Learner | None = None,
         disclosure: str = PER_RECORD,
-        bits: tuple[int, ...] = EXACT,
+        bits: tuple[int, ...] = DEFAULT_BITS,
     ) -> None:
         self._train = train
         self._validation = validation

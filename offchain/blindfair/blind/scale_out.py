@@ -49,23 +49,25 @@ class Places:
     bits: tuple[int, ...] | None = None
     """What the budget was charged for, one a query; None asks no question."""
 
-    def start(self, query_bytes: bytes) -> Evaluation:
+    def start(self, query_bytes: bytes, draws: Words | None = None) -> Evaluation:
         """Begin the evaluation, or go on with it. Raises as `open_matrix` and `start_evaluation`."""
         matrix = open_matrix(parameter_set(self.parameters), shelf_at(self.matrix))
         shelf = _LatestWords(shelf_at(self.evaluation))
-        evaluation = start_evaluation(matrix, query_bytes, shelf, bits=self.bits)
+        evaluation = start_evaluation(matrix, query_bytes, shelf, bits=self.bits, draws=draws)
         if not shelf.has(_REQUEST):
             shelf.write(_REQUEST, query_bytes)
         return evaluation
 
 
-def finish_by_workers(places: Places, query_bytes: bytes, progress: Progress | None = None) -> bytes:
+def finish_by_workers(
+    places: Places, query_bytes: bytes, progress: Progress | None = None, *, draws: Words | None = None
+) -> bytes:
     """The reply of `stream.finish`, byte for byte, by the workers of the cluster that `cluster.workers` connected to.
 
-    Raises as `Places.start`, CannotWrite and FileMissing as a worker does, WorkersLost where a job killed every worker
-    that it was given to.
+    `draws` go to the evaluation's shelf, where workers read those of their blocks. Raises as `Places.start`,
+    CannotWrite and FileMissing as a worker does, WorkersLost where a job killed every worker that it was given to.
     """
-    evaluation = places.start(query_bytes)
+    evaluation = places.start(query_bytes, draws)
     # Workers keep what they opened, and must not take one evaluation for another that was at the same address.
     about = secrets.token_hex(8)
     jobs = list(evaluation.jobs())

@@ -25,7 +25,7 @@ from functools import partial
 
 import numpy as np
 
-from blindfair.blind.evaluate import Progress, check_draws, draws_of, read_query
+from blindfair.blind.evaluate import Progress, check_draws, read_query
 from blindfair.blind.expand import lay_out_query
 from blindfair.blind.hide import hide, lay_out_zeros
 from blindfair.blind.hiding import KEY_SIZE, NoiseKey, NoiseStream
@@ -70,7 +70,7 @@ class Evaluation:
     noise: NoiseKey = field(repr=False)
 
     committed: bool
-    """Whether the shelf holds the draws of the scores' noise, which a listing committed to."""
+    """Whether the shelf holds the draws of the scores' noise, to which a listing committed."""
 
     @property
     def passes(self) -> list[range]:
@@ -151,10 +151,13 @@ class Evaluation:
         return [hashlib.sha256(b"".join(parts)).digest(), *parts]
 
     def _draws(self, block: int, query: int, stream: NoiseStream) -> Words:
+        scores, records = self.matrix.scores_in(block), self.matrix.records
         if not self.committed:
-            return stream.draws(self.matrix.scores_in(block))
-        shape = self.query.queries, 2, self.matrix.records
-        return draws_of(self._words(_DRAWS, shape)[query], self.query.parameters, block)
+            return stream.draws(scores)
+        # Of `m x 2 x n` words, the block's of one query alone.
+        starts = [8 * ((2 * query + half) * records + block * self.query.parameters.ring_degree) for half in range(2)]
+        found = [np.frombuffer(self.shelf.read(_DRAWS, start, 8 * scores), dtype="<u8") for start in starts]
+        return np.stack(found)
 
     def _part(self, name: str) -> bytes:
         stored = self.shelf.read(name)
@@ -164,9 +167,7 @@ class Evaluation:
         return part
 
     def _laid_out(self, name: str, m: int, k: int) -> Words:
-        return self._words(name, queries_shape(self.query.parameters, m, k))
-
-    def _words(self, name: str, shape: tuple[int, ...]) -> Words:
+        shape = queries_shape(self.query.parameters, m, k)
         words = self.shelf.words(name, 0)
         if words.size != np.prod(shape):
             raise MalformedFile(
@@ -199,18 +200,17 @@ def start_evaluation(
     """Begin an evaluation in a folder, or go on with it. `bits` and `draws` as `evaluate` takes them; draws are written
     to the folder, and need not be given again.
 
-    Raises as `evaluate`, EvaluationDiffers for another's folder, MalformedFile for a damaged one, CannotWrite.
+    Raises as `evaluate`, EvaluationDiffers for another's folder or other draws, MalformedFile for a damaged one,
+    CannotWrite.
     """
     query = read_query(matrix.parameters, matrix.k, query_bytes, bits)
     check_draws(query, matrix.records, draws)
-    if draws is not None and not shelf.has(_DRAWS):
-        shelf.write(_DRAWS, np.ascontiguousarray(draws).data)
-    committed = shelf.has(_DRAWS)
+    digest = _kept(shelf, draws)
     about = hashlib.sha256()
     for block in range(matrix.blocks):
         about.update(matrix.digest(block))
     description = {
-        "committed": committed,
+        "draws": digest,
         "format": 2,
         "queries_per_pass": queries_per_pass(query.parameters, query.k),
         "query": hashlib.sha256(query_bytes).hexdigest(),
@@ -222,12 +222,35 @@ def start_evaluation(
     secret = shelf.write_once(_KEY, os.urandom(KEY_SIZE))
     if shelf.write_once(_ABOUT, header) != header:
         # What it holds is of no use to anybody else: it tells of the rows.
-        raise EvaluationDiffers("this folder holds another evaluation", hint="use another folder, or remove it")
+        raise _another()
     if len(secret) != KEY_SIZE:
         raise MalformedFile(f"{_KEY} of an evaluation is damaged", hint="remove the folder and evaluate again")
     # Noise that depends on all that it hides: the same noise never lies over different sums.
     key = hmac.digest(secret, header, "sha256")
-    return Evaluation(matrix, query, shelf, NoiseKey(key), committed)
+    return Evaluation(matrix, query, shelf, NoiseKey(key), digest is not None)
+
+
+def _kept(shelf: Shelf, draws: Words | None) -> str | None:
+    """Write draws to a folder that holds none, and return the SHA-256 of those that it holds, or None.
+
+    Draws come before the description, which names them: a folder without one lends its draws to nobody. Raises
+    `EvaluationDiffers` where the folder holds other draws, or was begun without any.
+    """
+    begun = shelf.has(_ABOUT)
+    if draws is None:
+        if shelf.has(_DRAWS) and not begun:
+            raise _another()
+        return hashlib.sha256(shelf.read(_DRAWS)).hexdigest() if shelf.has(_DRAWS) else None
+    data = np.ascontiguousarray(draws, dtype="<u8").tobytes()
+    if begun and not shelf.has(_DRAWS):
+        raise _another()
+    if shelf.write_once(_DRAWS, data) != data:
+        raise _another()
+    return hashlib.sha256(data).hexdigest()
+
+
+def _another() -> EvaluationDiffers:
+    return EvaluationDiffers("this folder holds another evaluation", hint="use another folder, or remove it")
 
 
 def finish(evaluation: Evaluation, progress: Progress | None = None, threads: int = 1) -> bytes:

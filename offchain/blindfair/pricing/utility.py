@@ -22,7 +22,7 @@ from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.valuation import EXACT, prepare_valuation
+from blindfair.pricing.valuation import DEFAULT_BITS, prepare_valuation
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Wei
@@ -115,7 +115,7 @@ def measure_utility(
     duplicate_share: float = 0.1,
     categorical: Collection[str] = (),
     learner: Learner | None = None,
-    bits: Sequence[int] = EXACT,
+    bits: Sequence[int] = DEFAULT_BITS,
     on_seed: Callable[[], None] = lambda: None,
 ) -> Utility:
     """Measure on a table, for 2 seeds or more. Deterministic. `on_seed` is called after each.

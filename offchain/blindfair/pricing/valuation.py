@@ -34,6 +34,9 @@ VALIDATION_NEEDED = 10
 EXACT = (EXACT_BITS, EXACT_BITS)
 """Bits of the score and of the class with which nothing is lost."""
 
+DEFAULT_BITS = (3, 1)
+"""Bits of the score and of the class that keep nearly all of the gain (docs/valuation.md)."""
+
 MARGIN = 1.2
 """The usable range of a score over the largest one of the buyer's own records (docs/valuation.md)."""
 
@@ -120,7 +123,7 @@ def prepare_valuation(
     excluded: Collection[str] = (),
     learner: Learner | None = None,
     group_size: int = 1,
-    bits: Sequence[int] = EXACT,
+    bits: Sequence[int] = DEFAULT_BITS,
 ) -> Valuation:
     """Schema, scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
 

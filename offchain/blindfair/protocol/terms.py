@@ -38,7 +38,7 @@ class Terms:
     """The least price of one record, in the token's smallest unit."""
 
     record_bits: int
-    """Bits that one record holds, as the seller measured, rounded down; from 1."""
+    """Bits that one record holds in the columns that models may read, as the seller measured, rounded down; from 1."""
 
     bits_per_record: int
     """The most bits that one evaluation tells of a record, 1 to 512: all its queries and the row's exponent together.
