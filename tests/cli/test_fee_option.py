@@ -109,7 +109,8 @@ def served(testnet: LocalChain, tmp_path: Path, inside: Inside) -> tuple[Path, l
     place: list[object] = ["--mail", tmp_path / "mail", "--rpc", testnet.url, "--deployment", testnet.deployment]
     place += ["--password-file", tmp_path / "password"]
     listed = inside(
-        "seller", "list", "--directory", tmp_path / "seller", *place, "--records", testnet.home / "testnet" / "seller.csv",
+        "seller", "list", "--directory", tmp_path / "seller", *place,
+        "--records", testnet.home / "testnet" / "seller.csv",
         "--label", LABEL, "--price-per-record", "0.001", "--licence", "any", "--consent", "public",
         "--free-share", "0", "--json", tmp_path / "listing.json",
     )  # fmt: skip
@@ -129,7 +130,8 @@ def test_an_evaluation_is_paid_for_by_command(
     def evaluate(directory: str, *more: object) -> Ended:
         return inside(
             "buyer", "evaluate", "--directory", home / directory, *place, "--listing", listing, "--own",
-            testnet.home / "testnet" / "buyer.csv", "--label", LABEL, "--budget", "0.2", "--audit-rows", "10", "--poll", "0.2", *more,
+            testnet.home / "testnet" / "buyer.csv", "--label", LABEL, "--budget", "0.2", "--audit-rows", "10",
+            "--poll", "0.2", *more,
         )  # fmt: skip
 
     with shell(serving, home, home / "seller.told") as process:
