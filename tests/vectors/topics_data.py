@@ -372,6 +372,31 @@ def parts() -> list[Case]:
                 ],
             }
         )
+    for name, size, t, share, price, fee in (
+        ("a fee credited, whole", 20, 10, 0.5, 1000, 300),
+        ("a fee credited, in parts", 20, 11, 0.5, 1000, 300),
+        ("a fee credited before a sample is rounded up", 7, 3, 0, 11, 1),
+        ("a fee of a unit less than the price", 7, 3, 0, 10, 9),
+        ("a fee of the price", 7, 3, 0, 10, 10),
+        ("a fee of more than the price, whole", 20, 10, 0.5, 1000, 1001),
+        ("a fee of more than the price, in parts", 7, 3, 0, 10, 2**128 - 1),
+        ("a fee credited against the largest price", 7, 5, 0, 2**128 - 1, 2**127),
+    ):
+        selection = list(range(0, 3 * size, 3))
+        paid = price - min(price, fee)
+        ordered = [("whole", selection, paid)]
+        if t > int(share * size):
+            ordered = divide(selection, draw(buyer, seller, evaluation, selection, t), paid)
+        told = [{"part": part, "records": records, "price": str(amount)} for part, records, amount in ordered]
+        case = {
+            "name": name,
+            "selection": selection,
+            "t": t,
+            "opened_share": share,
+            "price": str(price),
+            "fee": str(fee),
+        }
+        cases.append(cases[0] | case | {"parts": told})
     for name, selection in (("nothing selected", []), ("a record twice", [1, 1]), ("descending", [2, 1])):
         cases.append(cases[4] | {"name": name, "selection": selection, "expect": "MalformedMessage", "parts": []})
     return cases

@@ -37,11 +37,12 @@ from blindfair.protocol.free_units import free_units
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.merkle import leaf_hash, verify_path
 from blindfair.protocol.messages import Delivery, OpenedRecord, Openings, Reply, Request, Selection
+from blindfair.protocol.offer import Offer
 from blindfair.protocol.offer_checks import BuyerPolicy as OfferPolicy
 from blindfair.protocol.offer_checks import Purchase, check_offer
 from blindfair.protocol.packing import unpack_delivery
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import Address, RecordIndex, Salt, Timestamp
+from blindfair.protocol.quantities import Address, RecordIndex, Salt, Signature, Timestamp
 from blindfair.protocol.records import Row
 from blindfair.protocol.rows import parse_row_leaf
 from blindfair.protocol.sealing import SealingKeyPair, delivery_info, unseal
@@ -88,7 +89,7 @@ def ordered_parts(evaluated: Evaluated, selection: Selection, openings: Openings
         raise FieldMismatch("The seller's number is not the one it committed to")
     manifest, units = evaluated.listing.manifest, evaluated.units
     free = free_units(manifest, units, selection.records, evaluated.request.dimension)
-    parts = selection.ordered(openings.seller_random, units, free)
+    parts = selection.ordered(openings.seller_random, units, free, evaluated.fee)
     if parts[0].name is PartName.SAMPLE and openings.opened:
         raise FieldMismatch(
             "Records were opened although the sample is to be bought", expected=0, found=len(openings.opened)
@@ -229,7 +230,7 @@ def check_before_paying(
     Raises BadSignature, FieldMismatch, OfferRejected, Expired.
     """
     manifest, offer = evaluated.listing.manifest, delivery.offer
-    purchase = Purchase(
+    agreed = Purchase(
         listing=manifest.listing,
         evaluation=part.evaluation,
         delivery_root=offer.delivery_root,
@@ -240,6 +241,13 @@ def check_before_paying(
         token=part.token,
         price=part.price,
     )
+    check_offer_by_policy(offer, delivery.offer_signature, agreed, policy, now, domain)
+
+
+def check_offer_by_policy(
+    offer: Offer, signature: Signature, agreed: Purchase, policy: BuyerPolicy, now: Timestamp, domain: Domain
+) -> None:
+    """Check an offer against what was agreed and against the buyer's policy. Raises as `check_before_paying`."""
     limits = OfferPolicy(
         tokens=frozenset({policy.token}),
         least_bond=policy.least_bond(offer.price),
@@ -247,7 +255,7 @@ def check_before_paying(
         most_reveal_window=policy.most_reveal_window,
         least_dispute_window=policy.least_dispute_window,
     )
-    check_offer(offer, delivery.offer_signature, domain, purchase, limits, now)
+    check_offer(offer, signature, domain, agreed, limits, now)
     if offer.expiry > now + policy.most_offer_validity:
         raise OfferRejected(
             "The offer runs out too late",
