@@ -163,7 +163,8 @@ def _compare(
         )
     ]
     queries = [[int(entry) for entry in query] for query in evaluated.queries]
-    return check_scores(rows, queries, ROW_TOLERANCE, parameters.plain_modulus)
+    slacks = [parameters.score_slack(bits) for bits in evaluated.request.bits]
+    return check_scores(rows, queries, ROW_TOLERANCE, parameters.plain_modulus, slacks)
 
 
 def _noise(evaluated: Evaluated, unit: int, salts: Sequence[Salt]) -> tuple[int, ...]:
@@ -308,8 +309,9 @@ def _score_holds(evaluated: Evaluated, unit: int, records: Sequence[bytes], salt
         rows = recompute_rows(evaluated, [unit], decoded)
     except (CommitmentError, ScoringError, RowsDisagree):
         return False
-    modulus = parameter_set(evaluated.request.parameters).plain_modulus
-    bounds = SCORE_ROUNDING + ROW_TOLERANCE * np.abs(evaluated.queries).sum(axis=1)
+    parameters = parameter_set(evaluated.request.parameters)
+    modulus, slacks = parameters.plain_modulus, [parameters.score_slack(bits) for bits in evaluated.request.bits]
+    bounds = SCORE_ROUNDING + np.array(slacks) + ROW_TOLERANCE * np.abs(evaluated.queries).sum(axis=1)
     # Below 2^54 in size: int64 holds all of it.
     clear = evaluated.queries @ rows.entries[0].astype(np.int64) + np.array(_noise(evaluated, unit, salts))
     apart = (clear - evaluated.decrypted(unit) + modulus // 2) % modulus - modulus // 2

@@ -41,8 +41,8 @@ from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.waiting import Turn
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.blind.disclosure import Disclosure
+from blindfair.blind.hiding import Draws
 from blindfair.blind.parameters import parameter_set
-from blindfair.blind.seal import Words
 from blindfair.influence.arrays import IntegerRows
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.audit import commit_seller_randomness
@@ -286,8 +286,8 @@ class Seller(Agent):
         draws = self._draws(digest, request)
         return self._scoring.scores(parameter_set(request.parameters), request.query, request.bits, rows, draws)
 
-    def _draws(self, digest: Digest, request: Request) -> Words:
-        """Of the noise of all scores, as the listing committed to it (PROTOCOL 4.6)."""
+    def _draws(self, digest: Digest, request: Request) -> Draws:
+        """Of the noise of all scores, as the listing committed to them (PROTOCOL 4.6)."""
         return committed_draws(self.dataset, self._units(request), digest, request.queries)
 
     def _random(self, digest: Digest) -> bytes:
