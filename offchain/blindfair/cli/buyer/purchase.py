@@ -9,6 +9,7 @@ from blindfair.agents.audit_size import AuditSize
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.journal import Journal
+from blindfair.agents.outcome import Outcome
 from blindfair.agents.valuer import Choice
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.distrust import remember_failure
@@ -23,7 +24,7 @@ from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import Turns
 from blindfair.influence.arrays import Floats
-from blindfair.protocol.errors import InvalidOption, OfferTooSmall
+from blindfair.protocol.errors import CommittedGarbage, FaultProven, InvalidOption, OfferTooSmall
 
 
 def was_confirmed(directory: Path) -> bool:
@@ -55,7 +56,11 @@ def show_scores(
         Screen() as screen,
         opened_purchase(directory, settings, password_file, screen, pays_fee=pays_fee) as purchase,
     ):
-        evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
+        try:
+            evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
+        except (CommittedGarbage, FaultProven) as caught:
+            remember_failure(settings.keystore, purchase.buyer.listing, Outcome.stopped(caught))
+            raise
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
         prices = PurchaseOptions.from_document(settings.options).prices
