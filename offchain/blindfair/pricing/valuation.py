@@ -34,7 +34,7 @@ VALIDATION_NEEDED = 10
 EXACT = (EXACT_BITS, EXACT_BITS)
 """Bits of the score and of the class with which nothing is lost."""
 
-DEFAULT_BITS = (4, 1)
+DEFAULT_BITS = (3, 1)
 """Bits of the score and of the class that keep nearly all of the gain (docs/valuation.md)."""
 
 MARGIN = 1.2
