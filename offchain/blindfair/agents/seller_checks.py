@@ -159,7 +159,6 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
     RequestCost.of(
         model, projection, records=units.records, queries=request.queries, parameters=parameters, rows=units.count
     ).check(policy)
-    check_projection(projection, model.k)
     size = reply_size(parameters, units.count, request.queries)
     if size > MESSAGE_LIMIT:
         raise TooCostly(
@@ -167,6 +166,7 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
             hint="ask fewer queries",
         )  # fmt: skip
     check_columns(model.schema, manifest.schema)
+    check_projection(projection, model.k)
 
 
 def check_columns(asked: FeatureSchema, listed: Schema) -> None:
