@@ -48,7 +48,7 @@ def test_on_a_terminal_progress_leaves_no_lines_behind(monkeypatch: pytest.Monke
 def test_before_it_asks_a_buyer_reads_time_bytes_room_and_reason(records: int, disk: str) -> None:
     shown = io.StringIO()
     units, line = Units.named("per-record", records), BytesPerSecond(125_000)
-    chosen = plan(32, records, 16, 2, line)
+    chosen = plan(records, 16, 2, line)
     show_estimate(Lines(Console(file=shown, width=100)), units, 16, chosen)
     text = " ".join(shown.getvalue().split())
     assert f"for {records:,} records, 16 entries a row" in text

@@ -6,7 +6,7 @@ from real_tables import LABEL, digits
 
 from blindfair.agents.valuer import Choice
 from blindfair.blind.disclosure import Disclosure
-from blindfair.blind.parameters import exact_sets
+from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.pictures import STEPS
@@ -40,7 +40,7 @@ def utility(by_score: float, at_random: float, *, spread: float = 0.001, estimat
 
 def trade(
     *,
-    exact: bool = True,
+    as_committed: bool = True,
     rows: int = 59,
     selected: int = 300,
     sample: Wei | None = None,
@@ -54,11 +54,14 @@ def trade(
         scores=np.zeros(1000),
         choice=Choice(records, Wei(300), reasons, {}),
         bought=tuple((number, b"") for number in records),
-        exact=exact,
+        as_committed=as_committed,
+        information={},
+        fee=Wei(0),
+        seen_bits=8,
         spearman=1.0,
         loss=ScoreLoss(9, 1.0, 1.0, 1.0, 1.0),
         discloses="the scoring model",
-        disclosure=Disclosure.of(exact_sets(32)[0], records=1000, queries=1),
+        disclosure=Disclosure.of(DEFAULT, records=1000, bits=(3, 1)),
         seller_microseconds=10.0,
         audit_rows=rows,
         sample_price=sample,
@@ -125,7 +128,7 @@ def test_what_was_measured_over_seeds_is_judged(measured: Utility, sentence: str
 @pytest.mark.parametrize(
     ("ended", "sentence"),
     [
-        (trade(exact=False), "NOT those of the rows"),
+        (trade(as_committed=False), "NOT those of the rows"),
         (trade(rows=36), "opened 36 of the selected records, 59 are usual"),
         (
             trade(rows=30, selected=60, sample=Wei(30)),

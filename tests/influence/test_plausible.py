@@ -33,7 +33,7 @@ def test_one_coordinate_is_refused(place: int) -> None:
         check_query(nearly)
 
 
-@pytest.mark.parametrize("sizes", [[2] * 24, [3] * 10, [2, 20, 5, 9], [40, 2, 2]])
+@pytest.mark.parametrize("sizes", [[2] * 24, [3] * 10, [2, 20, 5, 9], [40, 2, 2, 6]])
 def test_a_mixed_radix_packing_is_refused(sizes: list[int]) -> None:
     """The places of the digits: 1, n_1, n_1 n_2, ... in any order, of any sign."""
     rng = np.random.default_rng(2)
@@ -51,9 +51,10 @@ def test_honest_queries_pass() -> None:
         check_query(rng.standard_t(10, size=int(rng.integers(LEAST_ENTRIES, 60))))
 
 
-def test_rows_of_one_or_two_entries_have_nothing_to_pack() -> None:
+def test_rows_of_a_few_entries_are_not_judged() -> None:
     check_query(np.array([5.0]))
     check_query(np.array([1.0, 3.0]))
+    check_query(np.array([1.0, 20.0, 400.0, 8000.0]))
 
 
 def test_a_projection_to_one_direction_or_of_packings_is_refused() -> None:

@@ -18,11 +18,10 @@ LEAST_PARTICIPATION = 1.05
 of squares. Honest queries came to 1.8 and more on the real tables of the studies."""
 
 LEAST_ENTRIES = 8
-"""A row is not projected to fewer entries than this, unless it has no more."""
+"""A row is not projected to fewer entries than this, unless it has no more, and queries over fewer are not judged."""
 
 _DIGITS = 3
-"""So many weights that outgrow one another are a packing; two happen by chance, and a few more in rows of fewer than
-`LEAST_ENTRIES` entries."""
+"""So many weights that outgrow one another are a packing; two happen by chance."""
 
 
 def participation(weights: Floats) -> float:
@@ -50,19 +49,22 @@ def is_packing(weights: Floats) -> bool:
 
 
 def check_query(query: Floats) -> None:
-    """Refuse a query of `k` entries that reads one of them, or packs several into one number. Rows of one entry pass.
+    """Refuse a query of `k` entries that reads one of them, or packs several into one number.
 
-    For queries of more than one bit: one bit has no room for digits, and which class a record is of is asked by a
-    single entry. Raises QueryOutOfBounds.
+    Rows of fewer than `LEAST_ENTRIES` entries pass: there one column may well outweigh all others. For queries of more
+    than one bit: one bit has no room for digits, and which class a record is of is asked by a single entry. Raises
+    QueryOutOfBounds.
     """
-    if query.size > 1 and participation(query) < LEAST_PARTICIPATION:
+    if query.size < LEAST_ENTRIES:
+        return
+    if participation(query) < LEAST_PARTICIPATION:
         raise QueryOutOfBounds(
             "A query reads one entry of the rows instead of scoring records",
             expected=f"a participation ratio of at least {LEAST_PARTICIPATION}",
             found=f"{participation(query):.2f}",
             hint="one column outweighs all others: leave it out, or scale it as the others are",
         )
-    if query.size >= LEAST_ENTRIES and is_packing(query):
+    if is_packing(query):
         raise QueryOutOfBounds(
             "A query packs several entries of the rows into one number",
             expected="weights that do not each outgrow all smaller ones together",

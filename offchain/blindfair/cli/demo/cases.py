@@ -12,6 +12,7 @@ import numpy as np
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer import Buyer
+from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
 from blindfair.agents.seller import Seller
 from blindfair.agents.stock import Stock
@@ -29,6 +30,7 @@ from blindfair.cli.usual import BITS, DISCLOSED_SHARE
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.pricing.learners import LEARNERS
+from blindfair.protocol.errors import InvalidListing
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import ETHER, TransactionHash, Wei
@@ -77,6 +79,14 @@ def stock_of(job: Prepared) -> Stock:
     records = tuple(encode_row(row) for row in job.scenario.offer)
     held = measure_rows(job.scenario.offer).bits
     check_record_bits(held)
+    disclosed = int(DISCLOSED_SHARE * held * len(records))
+    if BITS * len(records) + CLIPPED_SHARE_BITS > disclosed:
+        raise InvalidListing(
+            "The records hold too little to be scored one by one: one evaluation would tell more than all may",
+            expected=f"{BITS} bits within {float(DISCLOSED_SHARE):.0%} of what a record holds",
+            found=f"{held} bits a record",
+            hint="use a table of more columns; `seller list` can list it in groups or for named buyers",
+        )
     reserve = Wei(PRICE_PER_RECORD // 10)
     return Stock(
         name="demo",
@@ -93,7 +103,7 @@ def stock_of(job: Prepared) -> Stock:
             bits_per_record=BITS,
             free_bits=free_bits_of(held, len(records)),
             evaluation_fee=usual_fee(BITS, held, Wei(reserve * len(records))),
-            disclosed_bits=int(DISCLOSED_SHARE * held * len(records)),
+            disclosed_bits=disclosed,
             opened_records=0,
             opened_share=0.0,
             disclosures=("per-record",),

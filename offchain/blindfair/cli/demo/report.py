@@ -11,6 +11,7 @@ from blindfair.cli.demo.pictures import draw_gas, draw_scores, draw_utility
 from blindfair.cli.demo.summary import HonestTrade
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.utility import Utility
+from blindfair.protocol.parts import PartName
 from blindfair.protocol.records import decode_row
 
 
@@ -41,7 +42,7 @@ def make_report(
 
 SAID_OPENLY = (
     "The scoring model was disclosed to the seller, and the selection lets it estimate the query's direction.",
-    "The bound is on the bits of the lot: a buyer that knows the other records of a block could aim them at one.",
+    "The bound is on the bits of the listing: a buyer that knows the other records of a block could aim them at one.",
     "Records opened in the audit were seen before payment; a disputed chunk is public.",
     "No escrow protects against a record that is what was committed and disappoints, nor near-copies sold as new.",
 )
@@ -53,6 +54,7 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
     seller, buyer = parties.seller, parties.buyer
     offers = list(seller.offers.values())
     offer = offers[-1] if offers else None
+    of_part = {name.rpartition("-")[2]: "0x" + each.struct_hash().hex() for name, each in seller.offers.items()}
     return {
         "chain_id": buyer.exchange.chain_id,
         "contract": buyer.exchange.address,
@@ -60,7 +62,8 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
         "buyer": buyer.address,
         "listing": "0x" + seller.listing.hex(),
         "order": None if offer is None else "0x" + offer.struct_hash().hex(),
-        "sample_order": "0x" + offers[0].struct_hash().hex() if len(offers) > 1 else None,
+        "evaluation_order": of_part.get(PartName.EVALUATION),
+        "sample_order": of_part.get(PartName.SAMPLE),
         "final": trade.final,
         "price_wei": str(trade.price),
         "bond_wei": str(trade.bond),
@@ -75,6 +78,8 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
             }),
         },
         "disclosed": {
+            "record_bits": honest.information["record_bits"],
+            "fee_wei": str(honest.fee),
             "bits_per_record": float(honest.disclosure.bits_per_record),
             "exponent_bits": honest.disclosure.exponent_bits,
             "total_bits": honest.disclosure.total_bits,

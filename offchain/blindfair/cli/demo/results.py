@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from rich.console import Console
 
-from blindfair.cli.amounts import show_ether
+from blindfair.cli.amounts import ETHER_UNIT, show_ether
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
 from blindfair.cli.demo.verdicts import verdicts
@@ -28,16 +28,16 @@ def show_results(console: Console, trades: Mapping[str, TradeResult], honest: Ho
 
 def _show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
     lines.blank()
-    lines.headline("How the trades ended", "money in ether, to the last digit; gas is not in the gains and losses")
+    lines.headline("How the trades ended", "money in ether, to the sixth digit; gas is not in the gains and losses")
     heading = ("case", "ending", "price", "bond", "buyer", "seller", "gas")
     rows = [
         (
             trade.case,
             trade.final,
-            show_ether(trade.price),
-            show_ether(trade.bond),
-            show_ether(trade.buyer_delta, signed=True),
-            show_ether(trade.seller_delta, signed=True),
+            _rounded(trade.price),
+            _rounded(trade.bond),
+            _rounded(trade.buyer_delta, signed=True),
+            _rounded(trade.seller_delta, signed=True),
             f"{sum(trade.gas.values()):,}",
         )
         for trade in trades.values()
@@ -45,6 +45,12 @@ def _show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
     lines.table([heading, *rows], left=2)
     for trade in trades.values():
         lines.item("", f"{trade.case}: {trade.reason}")
+
+
+def _rounded(amount: int, *, signed: bool = False) -> str:
+    """An amount to the sixth digit: the result file has it to the last."""
+    text = f"{amount / ETHER_UNIT:{'+' if signed and amount else ''}.6f}".rstrip("0")
+    return text.removesuffix(".")
 
 
 def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> None:

@@ -135,7 +135,7 @@ def to_document(
         "scores": {
             "bits_per_record": float(honest.disclosure.bits_per_record),
             "clipped_per_million": honest.clipped_per_million,
-            "download_bytes": sizes.get("reply", 0),
+            "download_bytes": sizes.get("reply", 0) + sizes.get("priced-reply", 0),
             "as_committed": honest.as_committed,
             "exponent_bits": honest.disclosure.exponent_bits,
             "fee_wei": honest.fee,
