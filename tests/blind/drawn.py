@@ -9,10 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from blindfair.blind import hiding
+from blindfair.blind.hiding import Draws
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.seal import Words
 from blindfair.protocol.audit import SCORE_ROUNDING
-from blindfair.protocol.noise import noise_of
+from blindfair.protocol.noise import COMMITTED_BITS
 
 MIXED = (3, 1, 32, 4, 8)
 """Bits of the queries of one request."""
@@ -20,30 +21,29 @@ MIXED = (3, 1, 32, 4, 8)
 ASKED = [(1,), (3,), (4,), (8,), (32,), MIXED]
 """Bits of the queries of a request; a request of more queries begins again with the first."""
 
-TIE_SHARE = 0.01
-"""Scores that the noise of the encryption may move by one unit: far fewer lie so close to a tie."""
+
+def random_draws(queries: int, records: int, seed: int = 0) -> Draws:
+    """The committed draw of each score, `m x n` numbers of 4 bits."""
+    return np.random.default_rng(seed).integers(0, 1 << COMMITTED_BITS, (queries, records), dtype=np.uint8)
 
 
-def random_draws(queries: int, records: int, seed: int = 0) -> Words:
-    """128 random bits for each score, `m x 2 x n` words."""
-    return np.random.default_rng(seed).integers(0, 2**64, (queries, 2, records), dtype=np.uint64)
+def random_words(count: int, seed: int = 0) -> Words:
+    """128 random bits for each of `count` scores, `2 x count` words, the less significant ones first."""
+    return np.random.default_rng(seed).integers(0, 2**64, (2, count), dtype=np.uint64)
 
 
-def integer_of(draws: Words, query: int, record: int) -> int:
-    """One draw as the integer that PROTOCOL 4.6 makes of it."""
-    low, high = draws[query, :, record]
-    return int(high) << 64 | int(low)
+def noise_of(words: Words, record: int, width: int) -> int:
+    """The noise that the engine makes of one record's 128 bits: the lower `width` of them, centred."""
+    low, high = (int(word) for word in words[:, record])
+    return (high << 64 | low) % (1 << width) - (1 << (width - 1))
 
 
-def added(parameters: ParameterSet, bits: Sequence[int], draws: Words) -> NDArray[np.int64]:
-    """What the noise of these draws adds to the scores, `m x n`."""
+def added(parameters: ParameterSet, bits: Sequence[int], draws: Draws) -> NDArray[np.int64]:
+    """What the middles of the committed noise add to the scores, `m x n`."""
     return np.array(
         [
-            [
-                parameters.score_noise(noise_of(integer_of(draws, query, record), parameters.noise_width(asked)))
-                for record in range(draws.shape[2])
-            ]
-            for query, asked in enumerate(bits)
+            [parameters.committed_noise(int(draw), asked) for draw in query]
+            for query, asked in zip(draws, bits, strict=True)
         ]
     )
 
@@ -60,10 +60,13 @@ def assert_scores(
     scores: NDArray[np.int64],
     products: NDArray[np.int64],
     bits: Sequence[int],
-    draws: Words | None,
+    draws: Draws | None,
 ) -> None:
-    """Scores are the integer products modulo `t`, with the noise of the draws or, without draws, noise within its
-    bound. At 32 bits they are exact. Of many records' noise some is looked at, that at both ends of blocks included."""
+    """Check that scores are the integer products modulo `t` plus noise, which lies in the part of its draw.
+
+    Without draws it lies anywhere within its bound. At 32 bits scores are exact. Of many records only some are
+    checked, those at both ends of every block among them.
+    """
     assert scores.shape == products.shape
     count = scores.shape[1]
     borders = [place + each for place in range(0, count, parameters.ring_degree) for each in (-1, 0, 1)]
@@ -76,11 +79,9 @@ def assert_scores(
         elif draws is None:
             assert abs(deviation).max() <= parameters.score_error(asked)
         else:
-            left = centred_modulo(
-                parameters, deviation[some] - added(parameters, [asked], draws[query, :, some].T[None])[0]
-            )
-            assert abs(left).max() <= SCORE_ROUNDING
-            assert (left != 0).sum() <= max(1, TIE_SHARE * left.size)
+            middles = added(parameters, [asked], draws[query : query + 1, some])[0]
+            left = centred_modulo(parameters, deviation[some] - middles)
+            assert abs(left).max() <= parameters.score_slack(asked) + SCORE_ROUNDING
 
 
 def residues_of(primes: Sequence[int], numbers: Sequence[int]) -> Words:
@@ -90,9 +91,7 @@ def residues_of(primes: Sequence[int], numbers: Sequence[int]) -> Words:
 
 def uniform_within(primes: Sequence[int], bound: int, draws: Words) -> Words:
     """Residues of noise uniform in `-bound ... bound - 1`, whatever the bound is: what a weakened seller would lay."""
-    return residues_of(
-        primes, [noise_of(integer_of(draws[None], 0, record), 128) * bound >> 127 for record in range(draws.shape[1])]
-    )
+    return residues_of(primes, [noise_of(draws, record, 128) * bound >> 127 for record in range(draws.shape[1])])
 
 
 def with_bound_of(share: float, monkeypatch: pytest.MonkeyPatch) -> None:

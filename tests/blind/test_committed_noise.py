@@ -1,30 +1,36 @@
-"""The noise of real evaluations, drawn from a listing's salts (PROTOCOL 4.6): uniform, independent of all other noise,
-and the same whenever the same request is evaluated."""
+"""The noise of real evaluations whose listing commits to its first bits (PROTOCOL 4.6).
+
+It lies in the part that salts and request decide, is uniform in it and over the whole range, and independent of all
+other noise. A request that is evaluated again has the same parts and fresh remainders: the stored reply is what keeps
+a buyer from averaging these away.
+"""
 
 from functools import cache
 from itertools import combinations, product
 
 import numpy as np
 import pytest
-from drawn import added, centred_modulo
+from drawn import added, assert_scores, centred_modulo
 from hostile_buyer import phase_of, secret_key_of, ternary_secret
 from numpy.typing import NDArray
 from on_disk import encoded, random_rows
-from scipy.stats import chisquare, kstest, pearsonr, spearmanr
+from scipy.stats import chi2_contingency, chisquare, kstest, pearsonr, spearmanr
 from test_hiding_noise import ALPHA
 
 from blindfair.agents.score_noise import committed_draws
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
+from blindfair.blind.hiding import Draws
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.parameters import EXPANDED
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.reply import EncryptedScores
-from blindfair.blind.seal import Words
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
+from blindfair.protocol.audit import SCORE_ROUNDING
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.hashing import sha256
+from blindfair.protocol.noise import COMMITTED_BITS, noise_middle
 from blindfair.protocol.quantities import Secret
 from blindfair.protocol.units import Units
 
@@ -43,7 +49,7 @@ def dataset(seed: int = 1) -> ChunkedDataset:
 
 
 @cache
-def draws_of(request: int, policy: str = "per-record", seed: int = 1) -> Words:
+def draws_of(request: int, policy: str = "per-record", seed: int = 1) -> Draws:
     return committed_draws(dataset(seed), Units.named(policy, RECORDS), REQUESTS[request], len(BITS))
 
 
@@ -78,6 +84,18 @@ def noise_of_request(request: int, times: int = 1) -> NDArray[np.float64]:
     return noise_in(reply)
 
 
+def remainders(noise: NDArray[np.float64], request: int) -> NDArray[np.float64]:
+    """What noise has beyond the middles of its parts, `m x n`, as a share of half a part: all of it at 32 bits."""
+    middles, halves = np.zeros_like(noise), np.ones((len(BITS), 1))
+    for query, bits in enumerate(BITS):
+        width, committed = EXPANDED.noise_width(bits), EXPANDED.committed_bits(bits)
+        table = [noise_middle(draw, width, committed) / EXPANDED.drowning_bound(bits) for draw in range(16)]
+        middles[query] = np.array(table)[draws_of(request)[query]]
+        halves[query] = 2.0**-committed
+    found: NDArray[np.float64] = (noise - middles) / halves
+    return found
+
+
 def assert_unrelated(one: NDArray[np.float64], other: NDArray[np.float64]) -> None:
     """By their values, by their ranks and by their sizes."""
     assert pearsonr(one, other).pvalue > ALPHA
@@ -94,9 +112,31 @@ def test_noise_of_every_query_is_uniform_within_its_bound(query: int) -> None:
     assert kstest(noise, "uniform", args=(-1, 2)).pvalue > ALPHA
 
 
+@pytest.mark.parametrize("query", range(len(BITS)))
+@pytest.mark.parametrize("request_number", [0, 1])
+def test_noise_of_every_query_is_uniform_within_its_committed_part(query: int, request_number: int) -> None:
+    """All of it lies in the part, all of the part is met, and where in it says nothing of which part it is."""
+    left = remainders(noise_of_request(request_number), request_number)[query]
+    assert abs(left).max() <= 1 + 2e-3
+    assert kstest(left, "uniform", args=(-1, 2)).pvalue > ALPHA
+    places = np.clip((left + 1) * 4, 0, 7).astype(np.int64)
+    table = np.zeros((1 << COMMITTED_BITS, 8))
+    np.add.at(table, (draws_of(request_number)[query], places), 1)
+    assert table.min() > 0
+    assert chi2_contingency(table).pvalue > ALPHA
+
+
+def test_noise_under_other_draws_lies_in_other_parts() -> None:
+    """The test above would see it: of another request's parts one in 16 is the same by chance."""
+    left = remainders(noise_of_request(0), 1)
+    for query, bits in enumerate(BITS):
+        inside = (abs(left[query]) <= 1 + 2e-3).mean()
+        assert inside == pytest.approx(1 if bits == 32 else 1 / 16, abs=0.02)
+
+
 def test_noise_is_independent_between_records() -> None:
-    """Neighbours, copies, records of two chunks, and the same places of two blocks."""
-    for noise in noise_of_request(0):
+    """Neighbours, copies, records of two chunks, and the same places of two blocks; what no draw decides as well."""
+    for noise in (*noise_of_request(0), *remainders(noise_of_request(0), 0)):
         for step in (1, 2, 3, 6):
             assert_unrelated(noise[:-step], noise[step:])
         assert_unrelated(noise[::2], noise[1::2])
@@ -105,11 +145,11 @@ def test_noise_is_independent_between_records() -> None:
 
 
 def test_noise_is_independent_between_queries_and_requests() -> None:
-    noise = {
-        (request, query): noise_of_request(request)[query] for request, query in product(range(2), range(len(BITS)))
-    }
-    for one, other in combinations(noise, 2):
-        assert_unrelated(noise[one], noise[other])
+    noise = [noise_of_request(request)[query] for request, query in product(range(2), range(len(BITS)))]
+    left = [remainders(noise_of_request(request), request)[query] for request, query in product(range(2), range(3))]
+    for kind in (noise, left):
+        for one, other in combinations(kind, 2):
+            assert_unrelated(one, other)
 
 
 def test_noise_is_independent_of_the_rows() -> None:
@@ -118,41 +158,68 @@ def test_noise_is_independent_of_the_rows() -> None:
             assert_unrelated(noise, column / 2047)
 
 
-def test_the_same_request_evaluated_again_has_the_same_noise_and_averages_nothing_away() -> None:
-    """Everything else of the two replies is fresh; what is left of the noise between them is the honest noise of the
-    encryption and of the switch, far below one unit of a score."""
-    first, again = noise_of_request(0), noise_of_request(0, times=2)
-    assert abs(first - again).max() < 2**-12
-    unit = EXPANDED.reply_modulus / EXPANDED.plain_modulus
-    for query, bits in enumerate(BITS):
-        bound = EXPANDED.drowning_bound(bits) * EXPANDED.reply_modulus / EXPANDED.ciphertext_modulus
-        assert abs(first[query] - again[query]).max() * bound / unit < 2**-12, "of a unit"
-        average = (first[query] + again[query]) / 2
-        assert average.std() == pytest.approx(first[query].std(), rel=1e-3)
-        other = (first[query] + noise_of_request(1)[query]) / 2
-        assert other.std() == pytest.approx(first[query].std() / 2**0.5, rel=0.05), "another request's would average"
+def test_the_same_request_evaluated_again_has_the_same_parts_and_fresh_remainders() -> None:
+    """So two evaluations of one request would average the remainder away, and many would leave the part alone: nothing
+    in the noise prevents that. The seller sends its stored reply again (PROTOCOL 4.4); this prevents it."""
+    first, again = (remainders(noise_of_request(0, times), 0) for times in (1, 2))
+    for one, other in zip(first, again, strict=True):
+        assert max(abs(one).max(), abs(other).max()) <= 1 + 2e-3
+        assert_unrelated(one, other)
+        assert ((one + other) / 2).std() == pytest.approx(one.std() / 2**0.5, rel=0.05)
 
 
-def test_memory_and_disk_lay_the_noise_that_the_buyer_recomputes(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_memory_and_disk_lay_the_noise_into_the_parts_that_the_buyer_recomputes(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     sent, secret = asked()
     matrix = encoded(tmp_path_factory.mktemp("matrix"), rows(), EXPANDED)
     folder = Directory(tmp_path_factory.mktemp("evaluation"))
     on_disk = finish(start_evaluation(matrix, sent, folder, bits=BITS, draws=draws_of(0)))
-    assert abs(noise_in(on_disk) - noise_of_request(0)).max() < 2**-12
+    left = remainders(noise_in(on_disk), 0)
+    for query, (disk, memory) in enumerate(zip(left, remainders(noise_of_request(0), 0), strict=True)):
+        assert abs(disk).max() <= 1 + 2e-3
+        assert kstest(left[query], "uniform", args=(-1, 2)).pvalue > ALPHA
+        assert_unrelated(disk, memory)
+    products = QUERIES @ rows().T.astype(np.int64)
     scores = decrypt_reply(EXPANDED, secret, on_disk, RECORDS, len(BITS))
-    left = centred_modulo(EXPANDED, scores - QUERIES @ rows().T.astype(np.int64) - added(EXPANDED, BITS, draws_of(0)))
-    assert abs(left).max() <= 1
-    assert (left != 0).mean() < 0.01
+    assert_scores(EXPANDED, scores, products, BITS, draws_of(0))
+    apart = abs(centred_modulo(EXPANDED, scores - products - added(EXPANDED, BITS, draws_of(0))))
+    for bits, found in zip(BITS, apart, strict=True):
+        slack = EXPANDED.score_slack(bits)
+        assert 0.99 * slack <= found.max() <= slack + SCORE_ROUNDING * (bits != 32), "all of the slack is used"
 
 
-def test_another_sellers_salts_and_groups_give_other_noise() -> None:
-    """Of 128 bits a draw, none is another's: of records, queries, requests, listings or groups."""
+@pytest.mark.parametrize("bits", range(1, 33))
+def test_the_slack_and_one_unit_cover_a_part_from_end_to_end(bits: int) -> None:
+    """Check both ends of every part, with the worst noise of the encryption on top. From 28 bits on a part is narrower
+    than one unit of a score."""
+    committed, worst = EXPANDED.committed_bits(bits), EXPANDED.worst_noise + EXPANDED.rounding
+    width, slack = EXPANDED.noise_width(bits), EXPANDED.score_slack(bits)
+    half = 1 << (width - committed - 1)
+    apart = 0
+    for draw in range(16):
+        middle = noise_middle(draw, width, committed)
+        for end in (middle - half - worst, middle + half - 1 + worst):
+            apart = max(apart, abs(EXPANDED.score_noise(end) - EXPANDED.committed_noise(draw, bits)))
+    assert slack - 1 <= apart <= slack + SCORE_ROUNDING
+    if committed == COMMITTED_BITS:
+        modulus = EXPANDED.ciphertext_modulus
+        assert slack == (2 * EXPANDED.plain_modulus * 2 ** (width - 5) + modulus) // (2 * modulus)
+    assert (slack == 0) == (bits >= 28)
+
+
+def test_draws_are_uniform_and_independent_between_queries_requests_listings_and_groups() -> None:
     groups = draws_of(0, "per-group-4")
-    assert groups.shape == (len(BITS), 2, -(-RECORDS // 4))
-    everything = [draws_of(0), draws_of(1), draws_of(0, seed=2), groups, draws_of(1, "total")]
-    drawn = np.concatenate([draws.transpose(0, 2, 1).reshape(-1, 2) for draws in everything])
-    assert len(np.unique(drawn, axis=0)) == len(drawn)
-    for half in drawn.T:
-        for byte in range(8):
-            counts = np.bincount((half >> np.uint64(8 * byte) & np.uint64(255)).astype(np.int64), minlength=256)
-            assert chisquare(counts).pvalue > ALPHA
+    assert groups.shape == (len(BITS), -(-RECORDS // 4))
+    assert draws_of(1, "total").shape == (len(BITS), 1)
+    everything = [*draws_of(0), *draws_of(1), *draws_of(0, seed=2), *groups]
+    for drawn in everything:
+        assert drawn.dtype == np.uint8
+        assert chisquare(np.bincount(drawn, minlength=16)).pvalue > ALPHA
+    for one, other in combinations(everything, 2):
+        size = min(len(one), len(other))
+        pairs = 16 * one[:size].astype(np.int64) + other[:size]
+        assert chisquare(np.bincount(pairs, minlength=256)).pvalue > ALPHA
+    for step in (1, 2, 3, 6):
+        pairs = 16 * draws_of(0)[:, :-step].astype(np.int64) + draws_of(0)[:, step:]
+        assert chisquare(np.bincount(pairs.ravel(), minlength=256)).pvalue > ALPHA

@@ -17,7 +17,9 @@ from blindfair.blind.plan import plan
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
+from blindfair.protocol.audit import mean_bound
 from blindfair.protocol.errors import UnknownParameters
+from blindfair.protocol.noise import COMMITTED_BITS
 
 
 def test_an_exact_query_discloses_32_bits_of_each_record() -> None:
@@ -148,6 +150,16 @@ def test_the_privacy_page_quotes_the_numbers_of_the_parameters_and_tests_that_ex
         f"| {DEFAULT.noise_width()} bits at 32, {DEFAULT.noise_width(3)} at 3, {DEFAULT.noise_width(1)} at 1 |",
         "| {:.5f} bits at 32, {:.5f} at 3, {:.5f} at 1 |".format(*map(DEFAULT.bits_per_score, (32, 3, 1))),
         *(f"t/{round(DEFAULT.plain_modulus / DEFAULT.score_error(bits))} at {bits} bit" for bits in (3, 1)),
+        "| {:.5f} bits at 32, {:.5f} at 3, {:.5f} at 1 |".format(*map(DEFAULT.bits_per_seen_score, (32, 3, 1))),
+        "| {} at 32, t/{} at 3, t/{} at 1 |".format(
+            DEFAULT.score_slack(32),
+            *(round(DEFAULT.plain_modulus / DEFAULT.score_slack(bits)) for bits in (3, 1)),
+        ),
+        f"t/{round(DEFAULT.plain_modulus / DEFAULT.score_slack(3))} around the middle at 3 bits",
+        f"within {mean_bound([0], 59, slack=10**9) / 10**9:.2f} of the slack",
+        f"commit to {COMMITTED_BITS} bits of the noise alone",
+        f"{DEFAULT.bits_per_seen_score(3):.1f} bits of each at 3 bits stated",
+        "{:.1f}, {:.1f}, {:.1f} and {:.1f} bits by the draws".format(*map(DEFAULT.bits_per_seen_score, (32, 4, 3, 1))),
         f"| {DEFAULT.mask_bits * DEFAULT.mask_columns} bits |",
         f"{DEFAULT.mask_columns} columns of uniform {DEFAULT.mask_bits}-bit numbers",
         f"up to 2^{math.log2(EXPANDED.coordinate_noise):.2f} in place of",

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from drawn import integer_of, random_draws, residues_of, uniform_within, with_bound_of
+from drawn import noise_of, random_draws, random_words, residues_of, uniform_within, with_bound_of
 from hostile_buyer import HostileBuyer, phase_of, secret_key_of, ternary_secret
 from numpy.typing import NDArray
 from scipy.stats import chisquare, ks_2samp, kstest
@@ -16,7 +16,7 @@ from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, Parame
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.reply import EncryptedScores
 from blindfair.blind.seal import Words
-from blindfair.protocol.noise import noise_of
+from blindfair.protocol.noise import noise_middle
 
 N = DEFAULT.ring_degree
 SETS = pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
@@ -108,11 +108,11 @@ def test_residues_are_those_of_the_specified_noise(width: int) -> None:
     """At random and at the edges: all ones, all zeros, half the range, and what the width cuts off."""
     edges = [0, 1, 2**64 - 1, 2**64, 2**128 - 1]
     edges += [2 ** (width - 1) + each for each in (-1, 0, 1)] + [(2**width + each) % 2**128 for each in (-1, 0, 1)]
-    draws = random_draws(1, 3000)[0]
+    draws = random_words(3000)
     for place, edge in enumerate(edges):
         draws[:, place] = edge % 2**64, edge >> 64
     before = draws.copy()
-    expected = [noise_of(integer_of(draws[None], 0, record), width) for record in range(3000)]
+    expected = [noise_of(draws, record, width) for record in range(3000)]
     for parameters in (DEFAULT, EXPANDED):
         found = hiding.symmetric_residues(parameters.data_primes, width, draws)
         np.testing.assert_array_equal(found, residues_of(parameters.data_primes, expected))
@@ -130,6 +130,26 @@ def test_noise_of_every_width_is_uniform_in_its_low_and_high_parts(width: int) -
     assert 0.99 * bound < max(values) < bound
     assert uniform_p_value(np.array([value / bound for value in values]), 1.0) > ALPHA
     assert chisquare(np.bincount([value % 256 for value in values], minlength=256)).pvalue > ALPHA
+
+
+@pytest.mark.parametrize(
+    ("bits", "committed"), [(1, 4), (3, 4), (4, 4), (8, 4), (28, 4), (29, 3), (30, 2), (31, 1), (32, 0)]
+)
+@SETS
+def test_a_draw_decides_the_first_bits_of_the_noise_alone(parameters: ParameterSet, bits: int, committed: int) -> None:
+    """The rest is the stream's, whatever was drawn: as wide as the noise of exact scores at least."""
+    assert parameters.committed_bits(bits) == committed
+    width, key, draws = parameters.noise_width(bits), hiding.NoiseKey(), random_draws(1, 2000)[0]
+    assert width - committed >= parameters.noise_width(32)
+    words = hiding.score_draws(parameters, bits, key.stream(0, 0), 2000, draws)
+    own = hiding.score_draws(parameters, bits, key.stream(0, 0), 2000, None)
+    np.testing.assert_array_equal(own, key.stream(0, 0).draws(2000))
+    size = 1 << (width - committed)
+    for record, draw in enumerate(draws):
+        noise, middle = noise_of(words, record, width), noise_middle(int(draw), width, committed)
+        assert middle - size // 2 <= noise < middle + size // 2
+        assert (noise - noise_of(own, record, width)) % size == 0
+    assert committed or (words == own).all()
 
 
 class Counting(hiding.NoiseStream):

@@ -78,15 +78,15 @@ def test_a_group_is_audited_by_the_records_in_it() -> None:
     parts = {group: policy.members(group, len(ROWS)) for group in policy.groups_of(
         tuple(RecordIndex(record) for record in (*range(20, 40), *range(100, 103))), len(ROWS))}  # fmt: skip
     honest = [opened(group, ROWS[part.start : part.stop]) for group, part in parts.items()]
-    assert check_scores(honest, [query.tolist()], 1, DEFAULT.plain_modulus).largest_score_deviations == (0,)
+    assert check_scores(honest, [query.tolist()], 1, DEFAULT.plain_modulus, [0]).largest_score_deviations == (0,)
     # One of the ten records is not the one that was scored.
     other = ROWS[20:30].copy()
     other[3] = -other[3]
     with pytest.raises(RowsDisagree, match="is not the record's"):
-        check_scores([opened(2, other), *honest[1:]], [query.tolist()], 1, DEFAULT.plain_modulus)
+        check_scores([opened(2, other), *honest[1:]], [query.tolist()], 1, DEFAULT.plain_modulus, [0])
     false = [OpenedRow(row.record, row.committed, row.recomputed, (row.scores[0] + 10**8,), (0,)) for row in honest]
     with pytest.raises(ScoresDisagree):
-        check_scores(false, [query.tolist()], 1, DEFAULT.plain_modulus)
+        check_scores(false, [query.tolist()], 1, DEFAULT.plain_modulus, [0])
 
 
 def test_a_group_does_not_protect_a_record_from_a_model_that_is_blind_to_the_others() -> None:

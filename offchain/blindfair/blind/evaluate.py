@@ -42,9 +42,9 @@ def evaluate(
 ) -> bytes:
     """The reply to an encrypted query: `m x n` encrypted scores, and of each no more bits than its query asks for.
 
-    `bits` is what the budget was charged for, one a query. `draws`, `m x n`, are those of the scores' noise
-    that a listing committed to (PROTOCOL 4.6); without them the noise is fresh at each call, so a request that comes
-    again must get the stored reply. Raises `UnknownParameters` and `MalformedCiphertext` as
+    `bits` is what the budget was charged for, one a query. `draws`, `m x n`, are those of the scores' noise that a
+    listing committed to (PROTOCOL 4.6). The rest of the noise is fresh at each call, without draws all of it: a request
+    that comes again must get the stored reply. Raises `UnknownParameters` and `MalformedCiphertext` as
     `EncryptedQueries.from_bytes` does, `MalformedCiphertext` for a query under another set than the rows',
     `ShapeMismatch` for another `k`, other bits or draws of another shape; in every case before anything is computed.
     """
@@ -73,7 +73,7 @@ def evaluate(
 
 
 def draws_of(draws: Draws, parameters: ParameterSet, block: int) -> Draws:
-    """Those of one block, `2 x scores` words, out of one query's, `2 x n`."""
+    """Return the draws of one block's scores, out of one query's `n`."""
     return draws[block * parameters.ring_degree : (block + 1) * parameters.ring_degree]
 
 

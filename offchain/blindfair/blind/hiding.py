@@ -3,11 +3,10 @@
 All of it is exactly uniform: `drowning_noise` for the coefficients of the first polynomial, and `mask_columns`, which
 make the second one uniform. Not here: how large the noise must be (`parameters.py`).
 
-The first bits of the noise of a score may come from `Draws`, which a listing commits to (PROTOCOL 4.6). For everything
-else an evaluation draws one key
-from the operating system's generator; ChaCha20 (RFC 8439) makes of it a stream for every block and query. So a block
-that is computed anew, after a crash or by another machine, gets the same noise: nobody ever holds two replies that
-differ in noise alone, which would average it away.
+The first bits of a score's noise may come from `Draws`, which a listing commits to (PROTOCOL 4.6). For everything else
+an evaluation draws one key from the operating system's generator. ChaCha20 (RFC 8439) makes of it a stream for every
+block and query. So a block that is computed anew, after a crash or by another machine, gets the same noise. Another
+evaluation of the same request does not: the stored reply keeps a buyer from averaging the noise away.
 """
 
 from __future__ import annotations

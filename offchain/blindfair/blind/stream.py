@@ -211,7 +211,7 @@ def start_evaluation(
         about.update(matrix.digest(block))
     description = {
         "draws": digest,
-        "format": 2,
+        "format": 3,
         "queries_per_pass": queries_per_pass(query.parameters, query.k),
         "query": hashlib.sha256(query_bytes).hexdigest(),
         "records": matrix.records,
@@ -241,7 +241,7 @@ def _kept(shelf: Shelf, draws: Draws | None) -> str | None:
         if shelf.has(_DRAWS) and not begun:
             raise _another()
         return hashlib.sha256(shelf.read(_DRAWS)).hexdigest() if shelf.has(_DRAWS) else None
-    data = np.ascontiguousarray(draws).tobytes()
+    data = np.ascontiguousarray(draws, dtype=np.uint8).tobytes()
     if begun and not shelf.has(_DRAWS):
         raise _another()
     if shelf.write_once(_DRAWS, data) != data:
