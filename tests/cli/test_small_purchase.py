@@ -70,7 +70,9 @@ def test_the_steps_of_all_orders_are_counted(small: Small) -> None:
     each = {"deposit", "accept", "reveal", "release", "withdraw"}
     assert set(trade.gas) == {"commit", *each}
     parts = ("evaluation", "sample", "rest")
-    assert set(trade.transactions) == {"commit", *(f"{step}:{part}" for step in each for part in parts)}
+    steps = {f"{step}:{part}" for step in each for part in parts}
+    # A bond that comes back before it is withdrawn serves the next order.
+    assert steps - {"withdraw:evaluation"} <= set(trade.transactions) - {"commit"} <= steps
     assert trade.gas["accept"] > 90_000
     assert {"agreement", "delivery", "openings"} < set(trade.sizes)
 
@@ -82,7 +84,8 @@ def test_people_are_told_that_the_sample_is_bought(small: Small) -> None:
     assert sum(f"drawn records first, for {show_ether(paid)} ether" in text for text in told) == 1
     shown = io.StringIO()
     _show_knowledge(Lines(Console(file=shown, width=300)), trade, honest)
-    assert f"bought first as a sample for {show_ether(paid)} ether: that is the money at risk" in shown.getvalue()
+    text = " ".join(shown.getvalue().split())
+    assert f"bought first as a sample for {show_ether(paid)} ether: that is the money at risk" in text
     assert "and no record; after paying" in shown.getvalue()
 
 
