@@ -23,8 +23,8 @@ DEFAULTS: dict[str, Any] = {
     "label": LABEL, "leave_out": ["patient id"], "name": "n", "description": "", "licence": "l", "consent": "c",
     "money": IN_ETHER.to_document(),
     "price_per_record": "0.001", "bits": 4, "free_share": 0.05, "evaluation_fee": None, "disclosed_share": 0.3,
-    "accept_disclosed_share": None, "never_score": [], "score": [], "disclosures": ["per-record"], "opened_share": 0.0,
-    "opened_records": None, "buyers": [],
+    "accept_disclosed_share": None, "never_score": [], "score": [], "categorical": [],
+    "disclosures": ["per-record"], "opened_share": 0.0, "opened_records": None, "buyers": [],
     "bond_share": 0.1, "reveal_window": 3600, "dispute_window": 86400, "chunk_size": 1024,
     "most_bonds": "1", "pay_to": None, "without_copies": False,
 }  # fmt: skip
@@ -137,6 +137,7 @@ def test_more_than_three_tenths_are_given_away_only_by_a_seller_that_repeats_the
         ({"evaluation_fee": "much"}, "--evaluation-fee"),
         ({"never_score": ["nonsense"]}, "--never-score"),
         ({"score": ["nonsense"]}, "--score"),
+        ({"categorical": ["nonsense"]}, "--categorical"),
         ({"never_score": [LABEL]}, "--never-score"),
         ({"never_score": ["weight"], "score": ["weight"]}, "--never-score"),
     ],
