@@ -28,7 +28,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "blind": ({"protocol"}, {"cryptography", "fsspec", "numpy", "ray", "tenseal"}),
     "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", *ETHEREUM}),
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
-    "studies": ({"protocol", "influence", "pricing"}, {"matplotlib", "numpy", "scipy", "sklearn", "torch"}),
+    "studies": ({"protocol", "influence", "blind", "pricing"}, {"matplotlib", "numpy", "scipy", "sklearn", "torch"}),
     "agents": ({"protocol", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
     "cli": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents"},

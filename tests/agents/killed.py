@@ -20,6 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import torch
+from fees import paying
 from recording import recorded
 from trade import AUDITED, BUYER_POLICY, Parties, World, make_parties
 
@@ -56,7 +57,10 @@ def live(directory: Path, case: str) -> None:
     # More rows than the listing opens for nothing: the sample is bought first.
     rows = AUDITED + 2 if case == "sample" else AUDITED
     policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=Fraction(1))
-    parties = make_parties(world, seller_type=SELLERS.get(case, Seller), buyer_policy=policy)
+    if case == "fee":
+        parties = paying(world)
+    else:
+        parties = make_parties(world, seller_type=SELLERS.get(case, Seller), buyer_policy=policy)
     run(case, parties)
     outcome = parties.buyer.outcome
     result = {

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import parameter_set
 from blindfair.cli.demo.hostile import add_to_reply
 from blindfair.influence.quantise import QuantisedRows
+from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.merkle import MerkleTree, leaf_hash
 from blindfair.protocol.messages import Listing, OpenedRecord, Openings, Refusal, Reply, Request, read
 from blindfair.protocol.quantities import Digest, RecordIndex, Wei
@@ -64,6 +66,22 @@ def test_a_listing_that_was_never_committed_is_not_asked_about(world: World) -> 
     put_in(world, parties.buyer, forged(parties.seller, Listing(manifest, leaves)))
     parties.buyer.step()
     assert ended(parties).error == "FieldMismatch"
+    assert "request" not in parties.buyer.sizes()
+
+
+@pytest.mark.parametrize("change", [{"chain_id": 1}, {"contract": STRANGER_ADDRESS}])
+def test_a_listing_of_another_chain_or_contract_is_not_asked_about(world: World, change: dict[str, Any]) -> None:
+    """It is committed here all the same: what is bought from it could be settled somewhere else."""
+
+    class ElsewhereSeller(Seller):
+        @cached_property
+        def manifest(self) -> Manifest:
+            return replace(super().manifest, **change)
+
+    parties = make_parties(world, seller_type=ElsewhereSeller)
+    parties.run(lambda: parties.buyer.outcome is not None)
+    assert ended(parties).error == "FieldMismatch"
+    assert "another chain or contract" in ended(parties).reason
     assert "request" not in parties.buyer.sizes()
 
 

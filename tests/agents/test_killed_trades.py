@@ -27,6 +27,7 @@ CASES = {
     "no_reveal": ("agreed", "2"),
     "silent_buyer": ("agreed", "3"),
     "sample": ("replied", "4"),
+    "fee": (None, "before-second" if DEEP else "6"),
 }
 
 
@@ -109,4 +110,19 @@ def test_a_trade_in_two_orders_bears_being_killed(ends: dict[str, Any]) -> None:
     assert (end["offers"], end["refusals"]) == (2, [])
     assert sent_types(end["at"] / "sent") == [
         "agreement", "agreement", "delivery", "delivery", "openings", "release", "release", "selection",
+    ]  # fmt: skip
+
+
+def test_an_evaluation_that_is_paid_for_bears_being_killed(ends: dict[str, Any]) -> None:
+    """The fee is paid once and credited once, and no reply is ever said in two ways."""
+    end = ends["fee"]
+    assert end["lives"] > (60 if DEEP else 8)
+    assert end["outcome"][0] == end["ending"] == "Released"
+    assert end["outcome"][1].count("the evaluation was paid for with") == 1
+    assert end["deltas"] == [-PRICE, PRICE]
+    assert end["bought"] == list(SELECTED)
+    assert (end["offers"], end["refusals"]) == (2, [])
+    assert sent_types(end["at"] / "sent") == [
+        "agreement", "delivery", "inquiry", "listing", "openings", "priced", "release", "release", "request",
+        "selection",
     ]  # fmt: skip

@@ -39,8 +39,11 @@ from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import ColumnNotScored, FieldMismatch, UnusableModel
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Refusal, Request
-from blindfair.protocol.quantities import ETHER, Address, Secret, Timestamp
+from blindfair.protocol.quantities import ETHER, Address, Secret, Timestamp, Wei
 from blindfair.protocol.signing import Domain
+
+KEY = bytes(31) + b"\x09"
+"""A public key of X25519."""
 
 BUYER = Address("0x" + "b0" * 20)
 EXPIRY = Timestamp(1_900_000_000)
@@ -50,11 +53,11 @@ EXPIRY = Timestamp(1_900_000_000)
 def manifest() -> Manifest:
     goods = stock()
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
-    return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(31) + b"\x09")
+    return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=KEY)
 
 
 def request(question: Question, manifest: Manifest) -> Request:
-    return ask(question, manifest, buyer=BUYER, buyer_hpke=bytes(31) + b"\x09", expiry=EXPIRY)[0]
+    return ask(question, manifest, buyer=BUYER, buyer_hpke=KEY, expiry=EXPIRY, token=ETHER, fee=Wei(0))[0]
 
 
 def built_on(schema: FeatureSchema, model: ScoringModel | None = None) -> Question:
@@ -72,7 +75,7 @@ def built_on(schema: FeatureSchema, model: ScoringModel | None = None) -> Questi
 def stock_manifest() -> Manifest:
     goods = stock()
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
-    return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(31) + b"\x09")
+    return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=KEY)
 
 
 def check(question: Question, manifest: Manifest) -> None:

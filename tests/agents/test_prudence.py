@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from letters import letters_to
+from letters import letters_to, pending
 from moments import Crash, advance_to, crashes_before_sending, deadline, order_state, reopened
 from trade import (
     BOND,
@@ -19,11 +19,12 @@ from trade import (
     make_parties,
 )
 
+from blindfair.agents.transport import FolderTransport
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import OrderId, Wei
+from blindfair.protocol.quantities import Address, OrderId, Wei
 
 # --- the key ---
 
@@ -264,3 +265,26 @@ def test_a_choice_over_the_budget_is_not_even_proposed(at: Callable[[str], World
     with pytest.raises(InvalidOption):
         parties.buyer.step()
     assert "selection" not in parties.buyer.sizes()
+
+
+def test_a_selection_is_answered_by_a_seller_that_died_right_after_its_reply(at: Callable[[str], World]) -> None:
+    """The buyer may be quicker than the seller comes back, and whoever is on the way may take its request away."""
+    world = at("requested")
+
+    class Dying(FolderTransport):
+        def send(self, to: Address, message: bytes) -> None:
+            super().send(to, message)
+            raise Crash
+
+    world.wrap = lambda _, own: Dying(world.directory / "mail", own)
+    parties = make_parties(world)
+    with pytest.raises(Crash):
+        parties.seller.step()
+    world.wrap = lambda transport, _: transport
+    parties = reopened(parties)
+    [request] = pending(world, parties.seller)
+    request.unlink()
+    parties.buyer.step()
+    parties.seller.step()
+    assert [envelope.type for envelope, _ in letters_to(world, parties.buyer)] == ["openings"]
+    assert parties.seller.refusals() == ()

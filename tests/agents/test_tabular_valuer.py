@@ -10,8 +10,9 @@ from blindfair.agents.preprocessing import check_columns
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.influence.grouping import group_rows
 from blindfair.influence.models import load_scoring_model
+from blindfair.pricing.learners import Learner, MlpLearner
 from blindfair.pricing.selection import Method
-from blindfair.pricing.valuation import EXACT
+from blindfair.pricing.valuation import DEFAULT_BITS, EXACT
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import FieldMismatch, GroupsMislead
@@ -35,6 +36,7 @@ def valuer(
     method: Method = Method.TRUST,
     disclosure: str = PER_RECORD_POLICY,
     bits: tuple[int, ...] = EXACT,
+    learner: Learner | None = None,
 ) -> TabularValuer:
     return TabularValuer(
         TRAIN,
@@ -46,6 +48,7 @@ def valuer(
         method=method,
         disclosure=disclosure,
         bits=bits,
+        learner=learner,
     )
 
 
@@ -163,6 +166,15 @@ def test_a_question_states_the_bits_of_each_query(bits: tuple[int, ...], queries
     assert question.bits == bits and len(question.queries) == queries
     assert any(note.startswith(f"asks for {sum(bits)} bits each: {bits[0]} for the score") for note in question.notes)
     assert valuer(bits=bits, disclosure="per-group-8").question(manifest()).bits == bits[:1]
+
+
+def test_a_class_that_takes_more_bits_is_asked_for_where_the_listing_tells_them_and_the_notes_say_so() -> None:
+    asks = valuer(bits=DEFAULT_BITS, learner=MlpLearner(hidden=6, steps=60, entries=24))
+    question = asks.question(manifest(bits_per_record=12))
+    assert question.bits[0] == 3 and 1 < question.bits[1] <= 9
+    assert any(note.endswith("it is asked for with them") for note in question.notes)
+    fewer = asks.question(manifest(bits_per_record=sum(question.bits) - 1))
+    assert fewer.bits == (3,) and any(note.endswith("it is not asked for") for note in fewer.notes)
 
 
 def test_through_noise_the_wrong_labels_are_left_and_equal_scores_are_no_copies() -> None:

@@ -41,7 +41,7 @@ from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.pricing.functions import PricingFunction, UniformPricing
 from blindfair.protocol.manifest import Column, ColumnKind, Manifest, Schema, Terms
-from blindfair.protocol.noise import noise_draw, noise_of
+from blindfair.protocol.noise import noise_draw, noise_middle
 from blindfair.protocol.quantities import ETHER, Address, RecordIndex, Salt, Seconds, Wei
 from blindfair.protocol.records import RecordEncoding, Row, encode_row
 
@@ -298,12 +298,14 @@ def assert_scores_of(parties: Parties, rows: QuantisedRows) -> None:
     for unit in range(found.units.count):
         salts = [Salt(dataset.chunks[dataset.first_chunks[record]][:16]) for record in found.units.members([unit])]
         for number, (query, bits) in enumerate(zip(found.queries, found.request.bits, strict=True)):
-            noise = noise_of(noise_draw(salts, found.reply.request, unit, number), parameters.noise_width(bits))
-            expected = int(rows.entries[unit].astype(np.int64) @ query) + round(
-                Fraction(t * noise, parameters.ciphertext_modulus)
+            draw, width = noise_draw(salts, found.reply.request, unit, number), parameters.noise_width(bits)
+            added, slack = (
+                round(Fraction(t * noise, parameters.ciphertext_modulus))
+                for noise in (noise_middle(draw, width, 4), 1 << (width - 5))
             )
+            expected = int(rows.entries[unit].astype(np.int64) @ query) + added
             apart = (int(found.decrypted(unit)[number]) - expected + half) % t - half
-            assert abs(apart) <= 1, (unit, number)
+            assert abs(apart) <= slack + 1, (unit, number)
     assert np.array_equal(found.exponents, rows.exponents)
 
 

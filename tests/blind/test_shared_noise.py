@@ -49,6 +49,15 @@ def by_row(rows: NDArray[np.int16]) -> Words:
     return draws_of([(salt_of(row.tobytes()), 0) for row in rows])
 
 
+def entries_of(phase: int) -> list[int]:
+    """`g_j`, from `sum_j 2^(13 j) g_j` stretched over all of Q'."""
+    left, entries = (((phase + SMALL_Q // 2) % SMALL_Q - SMALL_Q // 2) * DIGIT**K + SMALL_Q // 2) // SMALL_Q, []
+    for _ in range(K):
+        entries.append((left + DIGIT // 2) % DIGIT - DIGIT // 2)
+        left = (left - entries[-1]) // DIGIT
+    return entries
+
+
 # --- differences without any noise -----------------------------------------------------------------------------------
 
 
@@ -64,15 +73,12 @@ def rows_of_neighbours(rows: NDArray[np.int16], draws: Words, bits: int) -> NDAr
     query = buyer.query([{1: unit * DIGIT**j} for j in range(K)], bits=bits)
     reply = evaluate(encode_rows(DEFAULT, rows), query.to_bytes(), bits=[bits], draws=draws)
     phase = buyer.phase(reply, len(rows))[0]
-    found = []
-    for record in range(1, len(rows), 2):
-        apart = (int(phase[record + 1]) - int(phase[0]) + SMALL_Q // 2) % SMALL_Q - SMALL_Q // 2
-        left, entries = (apart * DIGIT**K + SMALL_Q // 2) // SMALL_Q, []
-        for _ in range(K):
-            entries.append((left + DIGIT // 2) % DIGIT - DIGIT // 2)
-            left = (left - entries[-1]) // DIGIT
-        found.append(entries == rows[record].tolist())
-    return np.array(found)
+    return np.array(
+        [
+            entries_of(int(phase[record + 1]) - int(phase[0])) == rows[record].tolist()
+            for record in range(1, len(rows), 2)
+        ]
+    )
 
 
 @pytest.mark.parametrize("bits", [32, 3, 1])
@@ -103,12 +109,7 @@ def difference_of_neighbours(rows: NDArray[np.int16], draws: Words, bits: int) -
     buyer, unit = HostileBuyer(), Q // DIGIT**K
     query = buyer.query([{0: unit // 7, 1: unit * DIGIT**j} for j in range(K)], bits=bits)
     phase = buyer.phase(evaluate(encode_rows(DEFAULT, rows), query.to_bytes(), bits=[bits], draws=draws), 6)[0]
-    apart = (int(phase[4]) - int(phase[2]) + SMALL_Q // 2) % SMALL_Q - SMALL_Q // 2
-    left, entries = (apart * DIGIT**K + SMALL_Q // 2) // SMALL_Q, []
-    for _ in range(K):
-        entries.append((left + DIGIT // 2) % DIGIT - DIGIT // 2)
-        left = (left - entries[-1]) // DIGIT
-    return entries
+    return entries_of(int(phase[4]) - int(phase[2]))
 
 
 # --- which records are alike -----------------------------------------------------------------------------------------

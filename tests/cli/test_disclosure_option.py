@@ -37,6 +37,7 @@ PURCHASE = PurchaseOptions(
     release_on_chain=False,
     refund_to=None,
     line=100.0,
+    fee=None,
 )
 
 

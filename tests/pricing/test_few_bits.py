@@ -25,7 +25,12 @@ FEW = (3, 1)
 
 
 def prepared(
-    scenario: Scenario, bits: tuple[int, ...], *, learner: Learner | None = None, group_size: int = 1
+    scenario: Scenario,
+    bits: tuple[int, ...],
+    *,
+    learner: Learner | None = None,
+    group_size: int = 1,
+    most_bits: int = 0,
 ) -> Valuation:
     return prepare_valuation(
         scenario.train,
@@ -36,6 +41,7 @@ def prepared(
         learner=learner,
         group_size=group_size,
         bits=bits,
+        most_bits=most_bits,
     )
 
 
@@ -148,20 +154,26 @@ def test_other_bits_are_refused(scenario: Scenario, bits: tuple[int, ...]) -> No
         prepared(scenario, bits)
 
 
-def test_a_class_that_its_bits_do_not_tell_is_left_out_and_the_bits_that_would_are_named(scenario: Scenario) -> None:
+def test_a_class_that_its_bits_do_not_tell_is_left_out_or_asked_with_more_and_both_are_said(scenario: Scenario) -> None:
     mlp = MlpLearner(steps=40)
     made = prepared(scenario, FEW, learner=mlp)
     assert made.bits == (3,) and len(made.queries) == 1 and not made.right.sides.any()
-    (said,) = (warning for warning in made.warnings if "The class is not asked for" in warning)
-    needed = int(said.split(" would, ")[0].split()[-1])
-    assert needed > 1 and f"{3 + needed} a record in all" in said
-    enough = prepared(scenario, (3, needed), learner=mlp)
-    assert enough.bits == (3, needed) and not any("The class" in warning for warning in enough.warnings)
+    (said,) = (warning for warning in made.warnings if "the class" in warning)
+    assert said.startswith("Under this model 1 bit does not tell the class") and said.endswith("it is not asked for")
+    needed = int(said.split(" bits do, ")[0].split()[-1])
+    assert needed > 1 and f"{3 + needed} a record" in said
+    assert prepared(scenario, FEW, learner=mlp, most_bits=2 + needed).bits == (3,)
+    asked = prepared(scenario, FEW, learner=mlp, most_bits=3 + needed)
+    (said,) = (warning for warning in asked.warnings if "the class" in warning)
+    assert asked.bits == (3, needed) and said.endswith("it is asked for with them")
     place = scenario.columns.index(scenario.label)
     true = [1.0 if row[place] == 1 else -1.0 for row in scenario.offer]
-    offered = enough.read(enough.seen_scores(scenario.offer, np.random.default_rng(8)))
+    offered = asked.read(asked.seen_scores(scenario.offer, np.random.default_rng(8)))
     assert (offered.sides == true).mean() > 0.985
-    assert prepared(scenario, (3, needed - 1), learner=mlp).bits == (3,)
+    by_name = prepared(scenario, (3, needed), learner=mlp)
+    assert by_name.bits == (3, needed) and (by_name.queries == asked.queries).all() and by_name.warnings == ()
+    # One that few bits tell takes no more, whatever may be asked.
+    assert prepared(scenario, FEW, most_bits=64).bits == FEW
 
 
 def test_a_class_that_no_number_of_bits_tells_is_left_out_without_a_word() -> None:
@@ -169,8 +181,8 @@ def test_a_class_that_no_number_of_bits_tells_is_left_out_without_a_word() -> No
     rows = QuantisedRows(rng.integers(-100, 100, (200, 3)).astype(np.int16), np.zeros(200, dtype=np.uint8), 0.0)
     sides = rng.choice([-1.0, 1.0], 200)
     for query in (np.array([1.0, 0.0, 0.0]), np.zeros(3)):
-        found = class_query(query, rows, rows, sides, MODULUS, 1)
-        assert found.query is None and found.bits_needed is None
+        found = class_query(query, rows, rows, sides, MODULUS, 1, most=32)
+        assert found.query is None and found.bits is None
 
 
 def test_the_bits_that_a_class_needs_grow_with_the_spread_of_its_scores() -> None:
@@ -179,11 +191,22 @@ def test_the_bits_that_a_class_needs_grow_with_the_spread_of_its_scores() -> Non
     for spread in (1, 2, 4, 8, 16):
         sizes = np.tile(np.geomspace(2000 / spread, 2000, 500), 2)
         rows = QuantisedRows(np.rint(sides * sizes)[:, np.newaxis].astype(np.int16), np.zeros(1000, dtype=np.uint8), 0)
-        found = class_query(np.ones(1), rows, rows, sides, MODULUS, 1)
-        needed.append(found.bits_needed)
-        assert (found.query is None) == (found.bits_needed != 1)
+        for most in (1, 3):
+            found = class_query(np.ones(1), rows, rows, sides, MODULUS, 1, most=most)
+            assert found.bits is not None and (found.query is None) == (found.bits > most)
+        needed.append(found.bits)
     # A score `spread` times smaller than the range survives where 2^bits - 1 >= spread; 0.5 % may be lost.
     assert needed == [1, 2, 3, 3, 4]
+
+
+def test_rows_with_the_other_label_fit_into_the_range_of_a_class_too() -> None:
+    own = QuantisedRows(np.array([[1000], [-1000]], dtype=np.int16), np.zeros(2, dtype=np.uint8), 0.0)
+    turned = QuantisedRows(np.array([[-2000], [2000]], dtype=np.int16), np.zeros(2, dtype=np.uint8), 0.0)
+    sides = np.array([1.0, -1.0])
+    found = class_query(np.ones(1), own, turned, sides, MODULUS, 1, most=32)
+    assert found.query is not None and found.bits == 2
+    assert np.abs(turned.entry_scores(found.query[np.newaxis, :])).max() <= usable_range(MODULUS, 2) + 1000
+    assert class_query(np.ones(1), own, own, sides, MODULUS, 1).bits == 1
 
 
 def test_a_scale_without_scores_is_refused() -> None:
@@ -218,6 +241,11 @@ def test_noise_of_groups_draws_them_together_and_widens_the_interval() -> None:
         share_interval(means, sizes, right, wrong, np.random.default_rng(2), noise=each) for each in (0.0, 100 * noise)
     )
     assert wide[1] - wide[0] > 1.5 * (narrow[1] - narrow[0])
+    # Of records that all score alike noise is the only chance: each of 300 sums has as much of it.
+    low, high = share_interval(
+        np.full(300, 0.5), sizes, np.ones(50), np.zeros(50), np.random.default_rng(2), noise=noise
+    )
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(300 * noise) / 1500, rel=0.2)
 
 
 def test_a_claim_made_through_noise_is_held_less_strictly_against_opened_labels() -> None:

@@ -32,6 +32,7 @@ from blindfair.protocol.messages import (
     Message,
     OpenedRecord,
     Openings,
+    PricedReply,
     Refusal,
     Release,
     Reply,
@@ -91,8 +92,9 @@ def _offer() -> Offer:
 REQUEST = Request(
     listing=ListingId(D1), chain_id=31337, contract=DOMAIN.contract, buyer=SENDER, buyer_hpke=b"\x09" * 32,
     nonce=b"\x08" * 32, model_name="logistic-regression", model_config={"k": 3}, fidelity=None, projection={},
-    dimension=3, bits=(3,), row_scale=100.5, exponent_bits=0, parameters="bfv", disclosure="per-record", pricing={},
-    buyer_commitment=D2, expiry=Timestamp(5), weights=b"w" * 40, basis=b"b" * 8, query=b"q" * 90,
+    dimension=3, bits=(3,), row_scale=100.5, exponent_bits=0, parameters="bfv", disclosure="per-record",
+    pricing={}, token=ETHER, fee=Wei(0), buyer_commitment=D2, expiry=Timestamp(5),
+    weights=b"w" * 40, basis=b"b" * 8, query=b"q" * 90,
 )  # fmt: skip
 OPENED = OpenedRecord(RecordIndex(3), (b"chunk a", b"chunk b"), ((D1, D2), ()), b"row leaf", (D2,))
 MESSAGES: tuple[Message, ...] = (
@@ -108,6 +110,8 @@ MESSAGES: tuple[Message, ...] = (
     Refusal(D1, "BudgetExhausted", "no more"),
     Release(OrderId(D1), sign_release(OrderId(D1), DOMAIN, KEY)),
     Reply(D1, Root(D2), D1, 17, b"\x00\x03", b"ciphertext"),
+    replace(REQUEST, token=SENDER, fee=Wei(2**200)),
+    PricedReply(D1, _offer(), sign_offer(_offer(), DOMAIN, KEY), (D1, D2), b"encrypted reply"),
 )
 
 
@@ -272,6 +276,10 @@ def test_opened_records_of_another_form_are_refused(packed: bytes) -> None:
         {"buyer_hpke": "0x00"},
         {"model_name": "m" * 65},
         {"fidelity": "high"},
+        {"fee": 5},
+        {"fee": "-1"},
+        {"fee": None},
+        {"token": "ether"},
         {"expiry": 2**60},
     ],
     ids=str,
@@ -339,3 +347,55 @@ def test_a_reply_with_a_part_too_many_or_too_few_is_refused() -> None:
         _read(_forge(reply, more, reply.exponents + reply.scores + b"z"))
     with pytest.raises(MalformedMessage):
         _read(_forge(reply, fewer, reply.scores))
+
+
+def test_all_replies_to_one_request_have_one_size() -> None:
+    """Before its fee is paid a buyer sees the size of a reply, and nothing of what is in it."""
+    sizes = {len(_sign(Reply(D1, Root(D2), D1, clipped, b"", b"scores"))) for clipped in (0, 9, 10, 99_999, 10**6)}
+    assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("clipped", ["0x000f4241", "0xffffffff", "0x00", 17, "17"])
+def test_a_share_of_clipped_entries_that_is_none_is_refused(clipped: object) -> None:
+    with pytest.raises(MalformedMessage):
+        _read(_forge(MESSAGES[4], lambda d: d["body"].update(clipped_per_million=clipped)))
+
+
+PRICED = MESSAGES[-1]
+
+
+@pytest.mark.parametrize("leaves", [b"", bytes(31), bytes(33), bytes(32 * (2**20 + 1))], ids=["0", "31", "33", "many"])
+def test_a_priced_reply_whose_leaf_list_is_none_is_refused(leaves: bytes) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["parts"]["leaves"] = {"length": len(leaves), "sha256": "0x" + sha256(leaves).hex()}
+
+    with pytest.raises(MalformedMessage, match="leaf list"):
+        _read(_forge(PRICED, change, b"encrypted reply" + leaves))
+
+
+def test_a_priced_reply_with_a_part_too_many_or_too_few_is_refused() -> None:
+    def more(document: dict[str, Any]) -> None:
+        document["parts"]["zebra"] = {"length": 1, "sha256": "0x" + sha256(b"z").hex()}
+
+    def fewer(document: dict[str, Any]) -> None:
+        del document["parts"]["leaves"]
+
+    for change, parts in ((more, b"encrypted reply" + D1 + D2 + b"z"), (fewer, b"encrypted reply")):
+        with pytest.raises(MalformedMessage, match="wrong binary parts"):
+            _read(_forge(PRICED, change, parts))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"request": "0x00"}, {"offer": {}}, {"offer_signature": "0x" + "00" * 64}, {"price": "1"}],
+    ids=str,
+)
+def test_a_priced_reply_out_of_bounds_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(MalformedMessage):
+        _read(_forge(PRICED, lambda d: d["body"].update(change)))
+
+
+def test_the_largest_reply_fits_into_a_priced_one() -> None:
+    """By the smallest chunks, of which it has most: a salt and a leaf hash for each."""
+    chunks = -(-Reply.LIMIT // (1024 - 16))
+    assert Reply.LIMIT + chunks * (16 + 32) + 8192 <= PricedReply.LIMIT

@@ -53,7 +53,8 @@ def test_parts_are_those_of_the_protocol(case: Case) -> None:
         records=numbers(case["selection"]),
     )
     free = free_openings(replace(TERMS, opened_share=case["opened_share"]), len(case["selection"]))
-    parts = outcome(case, lambda: selection.ordered(bytes.fromhex(case["seller"]), RECORDS, free))
+    fee = Wei(int(case.get("fee", 0)))
+    parts = outcome(case, lambda: selection.ordered(bytes.fromhex(case["seller"]), RECORDS, free, fee))
     if parts is not None:
         assert [
             {"part": part.name.value, "records": list(part.records), "price": str(part.price)} for part in parts

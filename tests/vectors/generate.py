@@ -11,7 +11,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from vectors import topics_data, topics_deliveries, topics_listings, topics_orders, topics_trade  # noqa: E402
+from vectors import topics_data, topics_deliveries, topics_fees, topics_listings, topics_orders, topics_trade  # noqa: E402
 
 
 def build() -> dict[str, dict[str, Any]]:
@@ -44,6 +44,8 @@ def build() -> dict[str, dict[str, Any]]:
         "deliveries/faults.json": {"source": "PROTOCOL 7"} | topics_deliveries.faults(),
         "deliveries/sealed.json": {"source": "PROTOCOL 6.4, RFC 9180"} | topics_deliveries.sealed(),
         "deliveries/letters.json": {"source": "PROTOCOL 9, RFC 9180"} | topics_deliveries.letters(),
+        "fees/fees.json": {"source": "PROTOCOL 2, 4.5", "cases": topics_fees.fees()},
+        "fees/replies.json": {"source": "PROTOCOL 4.7"} | topics_fees.priced(),
         "orders/orders.json": {"source": "PROTOCOL 7"} | topics_orders.orders(),
     }
 

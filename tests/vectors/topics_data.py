@@ -252,7 +252,8 @@ def rows() -> dict[str, Any]:
 
 
 def noise() -> list[Case]:
-    """PROTOCOL 4.6: the draws of scores of records and of a group, and the noise of several widths that they give."""
+    """PROTOCOL 4.6: the draws of scores of records and of a group, and the middle of the noise that they give, by its
+    width and the number of bits that count."""
     request, other = sha256(b"request"), sha256(b"another request")
     first, second = (hmac.digest(SECRET, b"chunk" + u64(j), "sha256")[:16] for j in (0, 1))
     cases: list[Case] = []
@@ -266,7 +267,7 @@ def noise() -> list[Case]:
         ("the last number there is", [first], request, 2**64 - 1, 15),
     ):
         message = b"noise" + digest + u64(unit) + u64(query)
-        draw = int.from_bytes(hmac.digest(b"".join(salts), message, "sha256")[:16], "big")
+        draw = hmac.digest(b"".join(salts), message, "sha256")[0] // 16
         cases.append(
             {
                 "name": name,
@@ -275,8 +276,13 @@ def noise() -> list[Case]:
                 "unit": unit,
                 "query": query,
                 "expect": "ok",
-                "draw": f"{draw:032x}",
-                "noise": {str(width): str(draw % 2**width - 2 ** (width - 1)) for width in (1, 88, 117, 119, 128)},
+                "draw": draw,
+                "middle": {
+                    f"{width}, {first}": str(
+                        (draw >> (4 - first)) * 2 ** (width - first) + 2 ** (width - first - 1) - 2 ** (width - 1)
+                    )
+                    for width, first in ((88, 0), (90, 2), (117, 4), (119, 4))
+                },
             }
         )
     cases.append(
@@ -372,6 +378,31 @@ def parts() -> list[Case]:
                 ],
             }
         )
+    for name, size, t, share, price, fee in (
+        ("a fee credited, whole", 20, 10, 0.5, 1000, 300),
+        ("a fee credited, in parts", 20, 11, 0.5, 1000, 300),
+        ("a fee credited before a sample is rounded up", 7, 3, 0, 11, 1),
+        ("a fee of a unit less than the price", 7, 3, 0, 10, 9),
+        ("a fee of the price", 7, 3, 0, 10, 10),
+        ("a fee of more than the price, whole", 20, 10, 0.5, 1000, 1001),
+        ("a fee of more than the price, in parts", 7, 3, 0, 10, 2**128 - 1),
+        ("a fee credited against the largest price", 7, 5, 0, 2**128 - 1, 2**127),
+    ):
+        selection = list(range(0, 3 * size, 3))
+        paid = price - min(price, fee)
+        ordered = [("whole", selection, paid)]
+        if t > int(share * size):
+            ordered = divide(selection, draw(buyer, seller, evaluation, selection, t), paid)
+        told = [{"part": part, "records": records, "price": str(amount)} for part, records, amount in ordered]
+        case = {
+            "name": name,
+            "selection": selection,
+            "t": t,
+            "opened_share": share,
+            "price": str(price),
+            "fee": str(fee),
+        }
+        cases.append(cases[0] | case | {"parts": told})
     for name, selection in (("nothing selected", []), ("a record twice", [1, 1]), ("descending", [2, 1])):
         cases.append(cases[4] | {"name": name, "selection": selection, "expect": "MalformedMessage", "parts": []})
     return cases

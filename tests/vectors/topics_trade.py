@@ -113,7 +113,7 @@ def agreements() -> list[Case]:
         {"name": f"the {part}", "body": body | {"part": part}, "expect": "ok"} for part in ("whole", "sample", "rest")
     ]
     for field, values in {
-        "part": ("all", "", "Rest", "sample ", None, 1, True, ["sample"], {"sample": 1}),
+        "part": ("all", "", "Rest", "evaluation", "sample ", None, 1, True, ["sample"], {"sample": 1}),
         "price": (1000, "01", "-1", "1.5", "0x10", str(10**80), None),
         "selection": ("0x", "0x" + "00" * 31, "0x" + "00" * 33, "00" * 32, "0x" + "AA" * 32, 0),
         "extra": (1,),

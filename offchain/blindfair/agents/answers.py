@@ -1,7 +1,7 @@
 """The seller's answers as the buyer takes them: one for each question, from journal or inbox, or none in time."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from blindfair.agents.journal import Journal
 from blindfair.agents.mail import Mail
@@ -9,7 +9,7 @@ from blindfair.agents.part_steps import step_of
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import JournalDamaged, NoAnswer, NoOpenings, Refused, UnexpectedMessage
-from blindfair.protocol.messages import Envelope, Message, Openings, Refusal
+from blindfair.protocol.messages import Envelope, Message, Openings, PricedReply, Refusal, Reply
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest, Seconds, Timestamp
 
@@ -40,36 +40,50 @@ class Answers:
         (NoOpenings for openings) once patience, counted from the question, is over.
         """
         step = step_of(kind.TYPE, part)
+        digest, message = self._obtain(step, (kind,), asked, matches)
+        if not isinstance(message, kind):
+            raise JournalDamaged("A stored message is of another type", expected=step, found=message.TYPE)
+        return digest, message
+
+    def obtain_reply(self, asked: Digest) -> tuple[Digest, Reply | PricedReply]:
+        """Return the reply to the request `asked`, free or priced, and its `H(document)`. Raises as `obtain`."""
+        kinds = Reply, PricedReply
+        digest, message = self._obtain(Reply.TYPE, kinds, asked, lambda reply: reply.request == asked)
+        if not isinstance(message, kinds):
+            raise JournalDamaged("A stored message is of another type", expected=Reply.TYPE, found=message.TYPE)
+        return digest, message
+
+    def _obtain(
+        self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]
+    ) -> tuple[Digest, Message]:
         if step not in self._received:
             name = f"received:{step}"
             if self._journal.get(name) is None:
-                self._search(step, kind, asked, matches)
+                self._search(step, kinds, asked, matches)
             self._received[step] = self._mail.stored(name)
         envelope, message = self._received[step]
         if isinstance(message, Refusal):
             raise Refused(f"The seller sends no {step}", found=f"{message.error}: {message.reason}")
-        if not isinstance(message, kind):
-            raise JournalDamaged("A stored message is of another type", expected=step, found=message.TYPE)
         return envelope.digest, message
 
     def latest(self) -> Digest | None:
         """`H(document)` of the answer that was taken last, if there is any."""
         return list(self._received.values())[-1][0].digest if self._received else None
 
-    def _search(self, step: str, kind: type[Kind], asked: Digest, matches: Callable[[Kind], bool]) -> None:
+    def _search(self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]) -> None:
         trouble = ""
         try:
-            if self._find(step, kind, asked, matches):
+            if self._find(step, kinds, asked, matches):
                 return
         except Waiting as waiting:
             # Patience ends by the clock all the same.
             trouble = waiting.reason
-        self._wait(step, NoOpenings if kind is Openings else NoAnswer, trouble)
+        self._wait(step, NoOpenings if Openings in kinds else NoAnswer, trouble)
 
-    def _find(self, step: str, kind: type[Kind], asked: Digest, matches: Callable[[Kind], bool]) -> bool:
+    def _find(self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]) -> bool:
         """Take the answer from the inbox, if it is there. Raises Waiting while the mail does not work."""
         for handle, envelope, message in self._mail.inbox():
-            answers = (isinstance(message, kind) and matches(message)) or (
+            answers = (isinstance(message, kinds) and matches(message)) or (
                 isinstance(message, Refusal) and message.about == asked
             )
             if envelope.sender == self._seller and answers:
@@ -87,7 +101,7 @@ class Answers:
             self._mail.refuse(
                 handle,
                 UnexpectedMessage(
-                    f"A {kind.TYPE} of the seller is awaited",
+                    f"A {kinds[0].TYPE} of the seller is awaited",
                     expected=self._seller,
                     found=f"{envelope.type} of {envelope.sender}",
                 ),

@@ -10,18 +10,20 @@ from pathlib import Path
 from blindfair.agents.journal import Journal
 from blindfair.agents.ledger import spent_budget, spent_free_bits
 from blindfair.agents.outcome import Outcome
+from blindfair.agents.part_steps import FEE_PAID, is_fee
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
-from blindfair.protocol.quantities import Address
+from blindfair.protocol.quantities import Address, Wei
 
 
 @dataclass(frozen=True, slots=True)
 class OfferEntry:
-    """An offer that the seller made, and how its order ended: None while it is open."""
+    """An offer that the seller made, and how its order ended: None while it is open. With `is_fee` it is of a reply."""
 
     offer: Offer
     ending: str | None
+    is_fee: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,13 @@ class SellerBooks:
 
 @dataclass(frozen=True, slots=True)
 class BuyerBooks:
-    """The buyer's: how far it is. `stage` is the last message or transaction, None before any."""
+    """The buyer's: how far it is. `stage` is the last message or transaction, None before any; `fee` was paid for the
+    evaluation, in the token's smallest unit."""
 
     common: Books
     stage: str | None
     outcome: Outcome | None
+    fee: Wei
 
 
 def seller_books(directory: Path) -> SellerBooks | None:
@@ -65,7 +69,7 @@ def seller_books(directory: Path) -> SellerBooks | None:
     try:
         evaluations, bits, opened = spent_budget(journal)
         offers = tuple(
-            OfferEntry(Offer.from_document(json.loads(document)), journal.intent(f"ended:{name}"))
+            OfferEntry(Offer.from_document(json.loads(document)), journal.intent(f"ended:{name}"), is_fee(name))
             for name, document in journal.done("offer:")
         )
         return SellerBooks(_common(journal), evaluations, bits, spent_free_bits(journal), opened, offers)
@@ -88,7 +92,8 @@ def buyer_books(directory: Path) -> BuyerBooks | None:
             outcome = None if stored is None else Outcome(**json.loads(stored))
         except (ValueError, TypeError) as error:
             raise JournalDamaged("The stored outcome is none", found=directory) from error
-        return BuyerBooks(common, steps[-1] if steps else None, outcome)
+        fee = Wei(int(journal.intent(FEE_PAID) or 0))
+        return BuyerBooks(common, steps[-1] if steps else None, outcome, fee)
     finally:
         journal.close()
 

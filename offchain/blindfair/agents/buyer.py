@@ -6,7 +6,9 @@ buyer that was killed runs the line again from the top and goes on where it was.
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import cbor2
@@ -16,22 +18,28 @@ from blindfair.agents.answers import Answers
 from blindfair.agents.audit_size import AuditSize
 from blindfair.agents.buyer_checks import audit_openings, check_evaluation, ordered_parts
 from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.evaluation_cost import EvaluationCost
 from blindfair.agents.evidence import keep_evidence
+from blindfair.agents.fee_checks import check_priced_reply, read_reply
+from blindfair.agents.fee_order import FeeOrder
 from blindfair.agents.opened_labels import check_opened_labels
+from blindfair.agents.order_ends import end_of, has_open_order
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.policy import BuyerPolicy
-from blindfair.agents.purchase import Purchase, end_of, has_open_order
+from blindfair.agents.purchase import Purchase
 from blindfair.agents.question import Private, ask
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.valuer import Choice, Valuer
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
+from blindfair.agents.windows import warn_of_short_windows
 from blindfair.pricing.functions import pricing_from_document
 from blindfair.protocol.errors import (
     AuditError,
     BlindfairError,
     CommitmentError,
+    FaultProven,
     FieldMismatch,
     InvalidOption,
     JournalDamaged,
@@ -48,17 +56,18 @@ from blindfair.protocol.errors import (
     UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest
+from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
     Inquiry,
     Listing,
     Openings,
+    PricedReply,
     Refusal,
-    Reply,
     Request,
     Selection,
 )
-from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Timestamp, Wei
+from blindfair.protocol.parts import PARTS_OF_SELECTION, Part, PartName
+from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Seconds, Timestamp, Wei
 from blindfair.protocol.sealing import check_sealing_key
 from blindfair.protocol.units import Units
 
@@ -84,8 +93,11 @@ class Buyer(Agent):
         *,
         seller: Address,
         listing: ListingId,
+        fee_limit: Callable[[EvaluationCost], Wei] | None = None,
     ) -> None:
-        """Raises what `Agent` raises, and JournalDamaged for the directory of another purchase."""
+        """`fee_limit` says the most to pay for an evaluation, asked once before the request; the policy does if None.
+
+        Raises what `Agent` raises, and JournalDamaged for the directory of another purchase."""
         super().__init__(directory, surroundings)
         self._valuer = valuer
         self.policy = policy
@@ -95,6 +107,8 @@ class Buyer(Agent):
         self._listing: Listing | None = None
         self._evaluated: Evaluated | None = None
         self._purchase: Purchase | None = None
+        self._fee_order: FeeOrder | None = None
+        self._fee_limit = fee_limit or (lambda _: policy.max_evaluation_fee)
         try:
             self.belongs_to(f"purchase from {seller} of listing {listing.hex()}")
         except BlindfairError:
@@ -110,7 +124,7 @@ class Buyer(Agent):
     @property
     def has_paid(self) -> bool:
         """Whether the price is locked, or was; of a selection that is bought in two parts, at least one."""
-        return any(self.wallet.executed(step_of("accept", part)) for part in PartName)
+        return any(self.wallet.executed(step_of("accept", part)) for part in PARTS_OF_SELECTION)
 
     @property
     def audited_rows(self) -> int:
@@ -125,7 +139,8 @@ class Buyer(Agent):
         return None if stored is None else Wei(int(stored))
 
     def review(self) -> Evaluated:
-        """The evaluation again, from the journal. Raises Waiting where there is none yet."""
+        """Return the evaluation, from the journal where it was made. Raises as `evaluate`."""
+        self.wallet.note_receipts()
         return self.evaluate(self._obtain_listing())
 
     def bought(self) -> tuple[tuple[RecordIndex, bytes], ...]:
@@ -140,16 +155,24 @@ class Buyer(Agent):
             return
         try:
             outcome = self._trade()
-        except BEFORE_PAYMENT as error:
+        except (*BEFORE_PAYMENT, FaultProven) as error:
             if has_open_order(self):
                 raise
             self._say_no(error)
-            outcome = Outcome.stopped(error)
-            sample = end_of(self, PartName.SAMPLE)
-            if sample is not None:
-                outcome = outcome.after_sample(sample)
+            outcome = self._stopped(error)
+        fee = end_of(self, PartName.EVALUATION)
+        if fee is not None and fee.error is None:
+            outcome = outcome.after_fee(fee)
         self.journal.once("outcome", outcome.to_bytes)
         self.tell("outcome", f"{outcome.final}: {outcome.reason}")
+
+    def _stopped(self, error: BlindfairError) -> Outcome:
+        """How a trade ended by an error: as the last order did, if there was any."""
+        fee, sample = end_of(self, PartName.EVALUATION), end_of(self, PartName.SAMPLE)
+        if fee is not None and fee.error is not None:
+            return fee
+        outcome = Outcome.stopped(error)
+        return outcome if sample is None else outcome.after_sample(sample)
 
     def _say_no(self, error: BlindfairError) -> None:
         """Tell the seller that it goes no further, if it was the seller's turn that ended the trade.
@@ -204,16 +227,32 @@ class Buyer(Agent):
         return listing
 
     def evaluate(self, listing: Listing) -> Evaluated:
-        """Ask blind and decrypt the reply (PROTOCOL 4)."""
+        """Ask blind, pay the fee if the reply is a priced one, and decrypt it (PROTOCOL 4).
+
+        Raises Waiting, and what ends a trade before a selection; `end_of` says whether the fee was paid.
+        """
         if self._evaluated is None:
-            key = listing.manifest.seller_hpke
-            asked = self.mail.send("request", self.seller, lambda: self._request(listing), key)
-            replied, reply = self._answers.obtain(Reply, asked, lambda message: message.request == asked)
+            manifest = listing.manifest
+            asked = self.mail.send("request", self.seller, lambda: self._request(listing), manifest.seller_hpke)
+            answered, answer = self._answers.obtain_reply(asked)
             request = self.mail.stored("message:request")[1]
             if not isinstance(request, Request):
                 raise JournalDamaged("The stored request is none", expected=Request.TYPE, found=request.TYPE)
             private = self._private()
-            scores, exponents = check_evaluation(listing.manifest, request, reply, private.secret)
+            if isinstance(answer, PricedReply):
+                read = partial(
+                    read_reply,
+                    manifest=manifest,
+                    request=request,
+                    asked=asked,
+                    secret=private.secret,
+                    domain=self.domain,
+                )
+                replied, reply, scores, exponents = read(self._paid(manifest, request, answer, read))
+                fee = answer.offer.price
+            else:
+                scores, exponents = check_evaluation(manifest, request, answer, private.secret)
+                replied, reply, fee = answered, answer, Wei(0)
             self._evaluated = Evaluated(
                 listing=listing,
                 request=request,
@@ -222,8 +261,20 @@ class Buyer(Agent):
                 queries=private.queries,
                 exponents=exponents,
                 scores=scores,
+                fee=fee,
             )
         return self._evaluated
+
+    def _paid(
+        self, manifest: Manifest, request: Request, priced: PricedReply, judge: Callable[[bytes], object]
+    ) -> bytes:
+        """Pay the fee and give the reply. Raises as `FeeOrder.reply`, and what the checks before paying raise."""
+        if not self.wallet.begun(step_of("accept", PartName.EVALUATION)):
+            check_priced_reply(manifest, request, priced, self.policy, self.exchange.now(), self.domain)
+            warn_of_short_windows(self, priced.offer.reveal_window, priced.offer.dispute_window)
+        if self._fee_order is None:
+            self._fee_order = FeeOrder(self, self.policy, manifest, priced, judge)
+        return self._fee_order.reply()
 
     def _request(self, listing: Listing) -> Request:
         """A new request, with all that was drawn for it on the disk first.
@@ -238,16 +289,30 @@ class Buyer(Agent):
         AuditSize(listing.manifest, units, question.queries.shape[1]).check(self.policy, least)
         for note in question.notes:
             self.tell("question", note)
+        fee = self._fee(EvaluationCost.of(listing.manifest, question))
         request, private = ask(
             question,
             listing.manifest,
             buyer=self.address,
             buyer_hpke=self.sealing_keys().public,
-            expiry=Timestamp(self.exchange.now() + self.policy.patience),
+            expiry=Timestamp(self.exchange.now() + self._request_validity(fee)),
+            token=self.policy.token,
+            fee=fee,
             line=self.policy.line,
         )
         self.secrets.put("question", private.to_bytes())
         return request
+
+    def _fee(self, cost: EvaluationCost) -> Wei:
+        """The most to pay for an evaluation that costs this. Raises InsufficientFunds where that is not there."""
+        fee = min(cost.fee, self._fee_limit(cost), self.policy.budget)
+        if fee:
+            self.wallet.check_means(self.policy.token, fee, self.policy.gas_reserve, "the evaluation fee")
+        return fee
+
+    def _request_validity(self, fee: Wei) -> Seconds:
+        """How long a selection may still be made. A reply that is paid for comes later, by as much as a key may."""
+        return Seconds(self.policy.patience + (self.policy.most_reveal_window if fee else 0))
 
     def _private(self) -> Private:
         stored = self.secrets.get("question")

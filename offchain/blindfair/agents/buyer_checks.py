@@ -37,11 +37,12 @@ from blindfair.protocol.free_units import free_units
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.merkle import leaf_hash, verify_path
 from blindfair.protocol.messages import Delivery, OpenedRecord, Openings, Reply, Request, Selection
+from blindfair.protocol.offer import Offer
 from blindfair.protocol.offer_checks import BuyerPolicy as OfferPolicy
 from blindfair.protocol.offer_checks import Purchase, check_offer
 from blindfair.protocol.packing import unpack_delivery
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import Address, RecordIndex, Salt, Timestamp
+from blindfair.protocol.quantities import Address, RecordIndex, Salt, Signature, Timestamp
 from blindfair.protocol.records import Row
 from blindfair.protocol.rows import parse_row_leaf
 from blindfair.protocol.sealing import SealingKeyPair, delivery_info, unseal
@@ -88,7 +89,7 @@ def ordered_parts(evaluated: Evaluated, selection: Selection, openings: Openings
         raise FieldMismatch("The seller's number is not the one it committed to")
     manifest, units = evaluated.listing.manifest, evaluated.units
     free = free_units(manifest, units, selection.records, evaluated.request.dimension)
-    parts = selection.ordered(openings.seller_random, units, free)
+    parts = selection.ordered(openings.seller_random, units, free, evaluated.fee)
     if parts[0].name is PartName.SAMPLE and openings.opened:
         raise FieldMismatch(
             "Records were opened although the sample is to be bought", expected=0, found=len(openings.opened)
@@ -162,7 +163,8 @@ def _compare(
         )
     ]
     queries = [[int(entry) for entry in query] for query in evaluated.queries]
-    return check_scores(rows, queries, ROW_TOLERANCE, parameters.plain_modulus)
+    slacks = [parameters.score_slack(bits) for bits in evaluated.request.bits]
+    return check_scores(rows, queries, ROW_TOLERANCE, parameters.plain_modulus, slacks)
 
 
 def _noise(evaluated: Evaluated, unit: int, salts: Sequence[Salt]) -> tuple[int, ...]:
@@ -229,7 +231,7 @@ def check_before_paying(
     Raises BadSignature, FieldMismatch, OfferRejected, Expired.
     """
     manifest, offer = evaluated.listing.manifest, delivery.offer
-    purchase = Purchase(
+    agreed = Purchase(
         listing=manifest.listing,
         evaluation=part.evaluation,
         delivery_root=offer.delivery_root,
@@ -240,6 +242,13 @@ def check_before_paying(
         token=part.token,
         price=part.price,
     )
+    check_offer_by_policy(offer, delivery.offer_signature, agreed, policy, now, domain)
+
+
+def check_offer_by_policy(
+    offer: Offer, signature: Signature, agreed: Purchase, policy: BuyerPolicy, now: Timestamp, domain: Domain
+) -> None:
+    """Check an offer against what was agreed and against the buyer's policy. Raises as `check_before_paying`."""
     limits = OfferPolicy(
         tokens=frozenset({policy.token}),
         least_bond=policy.least_bond(offer.price),
@@ -247,7 +256,7 @@ def check_before_paying(
         most_reveal_window=policy.most_reveal_window,
         least_dispute_window=policy.least_dispute_window,
     )
-    check_offer(offer, delivery.offer_signature, domain, purchase, limits, now)
+    check_offer(offer, signature, domain, agreed, limits, now)
     if offer.expiry > now + policy.most_offer_validity:
         raise OfferRejected(
             "The offer runs out too late",
@@ -300,8 +309,9 @@ def _score_holds(evaluated: Evaluated, unit: int, records: Sequence[bytes], salt
         rows = recompute_rows(evaluated, [unit], decoded)
     except (CommitmentError, ScoringError, RowsDisagree):
         return False
-    modulus = parameter_set(evaluated.request.parameters).plain_modulus
-    bounds = SCORE_ROUNDING + ROW_TOLERANCE * np.abs(evaluated.queries).sum(axis=1)
+    parameters = parameter_set(evaluated.request.parameters)
+    modulus, slacks = parameters.plain_modulus, [parameters.score_slack(bits) for bits in evaluated.request.bits]
+    bounds = SCORE_ROUNDING + np.array(slacks) + ROW_TOLERANCE * np.abs(evaluated.queries).sum(axis=1)
     # Below 2^54 in size: int64 holds all of it.
     clear = evaluated.queries @ rows.entries[0].astype(np.int64) + np.array(_noise(evaluated, unit, salts))
     apart = (clear - evaluated.decrypted(unit) + modulus // 2) % modulus - modulus // 2

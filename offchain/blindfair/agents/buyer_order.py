@@ -1,7 +1,6 @@
-"""The buyer's money: pay, then refund, dispute or release, whatever the other side does or stops doing (PROTOCOL 7)."""
+"""An order of records from the buyer's side, from payment to its end, whatever the other side does (PROTOCOL 7)."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import accumulate
 
@@ -12,33 +11,28 @@ from blindfair.agents.buyer_checks import audit_sample, wrong_records
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evidence import keep_evidence
 from blindfair.agents.opened_labels import check_bought_labels
+from blindfair.agents.order_calls import OrderCalls
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
-from blindfair.agents.paying import accepting, is_of_the_token, takes_permits
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.score_noise import salts_of
 from blindfair.agents.valuer import Valuer
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import in_units
-from blindfair.chain.costs import ACCEPT, dispute_gas
-from blindfair.chain.exchange import Call
 from blindfair.protocol.audit import check_duplicates
-from blindfair.protocol.cipher import crypt_chunk, key_commitment
-from blindfair.protocol.delivery import Fault, open_delivery, verify_fault
+from blindfair.protocol.cipher import crypt_chunk
+from blindfair.protocol.delivery import Fault, open_delivery
 from blindfair.protocol.errors import (
     AuditError,
     CommitmentError,
-    ContractReverted,
     DuplicatesOpened,
     ScoresDisagree,
     ScoringError,
-    Undeliverable,
 )
-from blindfair.protocol.messages import Delivery, Release
+from blindfair.protocol.messages import Delivery
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import ETHER, ChunkIndex, DeliveryKey, Gas, Salt, Timestamp, Wei
-from blindfair.protocol.release import sign_release
+from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Salt, Timestamp, Wei
 from blindfair.protocol.selection import chunk_counts, selected_leaves
 
 _NO_KEY = "the seller did not reveal the key in time"
@@ -64,103 +58,51 @@ class BuyerOrder:
         self._buyer = buyer
         self._policy = policy
         self._valuer = valuer
-        self._means = means
         self._evaluated = evaluated
         self._part = part
-        self._delivery = delivery
-        self._offer = delivery.offer
-        self._order_id = delivery.offer.struct_hash()
         self._ciphertexts = ciphertexts
-
-    # --- paying ----------------------------------------------------------------------------------------------------
+        manifest, signature = evaluated.listing.manifest, delivery.offer_signature
+        self._calls = OrderCalls(
+            buyer, policy, part.name, delivery.offer, signature, manifest, means=means, what="the price"
+        )
 
     def pay(self) -> Outcome | None:
-        """Accept the offer, once; an outcome only where there will never be an order.
-
-        Raises InsufficientFunds before anything is sent, and Waiting while the contract would refuse.
-        """
-        exchange, wallet, offer = self._buyer.exchange, self._buyer.wallet, self._offer
-        state = exchange.order(self._order_id).state
-        if state is OrderState.CANCELLED:
-            return self._no_order("the seller cancelled the offer", "Cancelled")
-        if state is not OrderState.NONE:
-            return None
-        if exchange.now() > offer.expiry:
-            return self._no_order("the offer ran out before it could be accepted", "Expired")
-        accept = self._step("accept")
-        if not wallet.begun(accept):
-            dispute = wallet.cost_of(Gas(2 * ACCEPT + dispute_gas(offer.chunk_size)))
-            if offer.token == ETHER and offer.price + offer.bond < dispute:
-                self._buyer.tell("warning", "a dispute would cost more gas than it brings back: cheating is cheap here")
-            wallet.check_means(offer.token, self._means, max(self._policy.gas_reserve, dispute), "the price")
-        try:
-            self._accept()
-        except ContractReverted as error:
-            self._buyer.journal.note(self._step("accept-refused"), f"; the contract refused it: {error}")
-            raise Waiting(f"the contract refuses the accept: {error}", Timestamp(offer.expiry + 1)) from error
-        return None
-
-    def _accept(self) -> None:
-        """By permit where the token takes one, so that paying is one transaction; else after an approval."""
-        accept, wallet, exchange, offer = self._step("accept"), self._buyer.wallet, self._buyer.exchange, self._offer
-
-        def send() -> None:
-            wallet.execute(
-                accept,
-                lambda: accepting(self._buyer, offer, self._delivery.offer_signature),
-                "accepts the offer and locks the price",
-                may_send=lambda: exchange.now() <= offer.expiry,
-            )
-
-        if wallet.begun(accept) or takes_permits(self._buyer, offer.token):
-            try:
-                return send()
-            except ContractReverted as error:
-                if not is_of_the_token(error):
-                    raise
-        wallet.approve(accept, offer.token, offer.price)
-        return send()
-
-    def _no_order(self, reason: str, state: str) -> Outcome:
-        # An accept that was sent might still be in a block that a reorganisation brings back.
-        if not self._buyer.certainty.holds(self._step("order"), state):
-            raise Waiting("it is not final yet that there is no order")
-        return Outcome("NoOrder", reason + (self._noted("accept-refused") or ""), state)
+        """Accept the offer, once; an outcome only where there will never be an order. Raises as `OrderCalls.pay`."""
+        return self._calls.pay()
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 
     def settle(self) -> Outcome:
         """Take the order to its end. Raises Waiting while it is the seller's, the clock's or the chain's turn."""
-        exchange = self._buyer.exchange
-        view, now = exchange.order(self._order_id), exchange.now()
+        view, now = self._calls.view(), self._buyer.exchange.now()
         match view.state:
             case OrderState.NONE:
                 raise Waiting("the node does not show the order yet")
             case OrderState.LOCKED if now <= view.deadline:
                 raise Waiting("the seller has not revealed the key yet", Timestamp(view.deadline + 1))
             case OrderState.LOCKED:
-                self._call("refund", self._refund, "takes price and bond back: no key came")
+                self._calls.refund()
             case OrderState.REVEALED:
                 self._verify(view.deadline)
                 # Nothing but a claim or a release is possible then.
                 over = "past dispute" if now > view.deadline else "released by letter"
-                if self._buyer.certainty.holds(self._step("order"), over):
+                if self._calls.is_final(over):
                     return self._released()
             case ended:
-                if self._buyer.certainty.holds(self._step("order"), ended.name):
+                if self._calls.is_final(ended.name):
                     return self._released() if ended is OrderState.RELEASED else self._refunded()
         raise Waiting("the end of the order is not final yet")
 
     def _refunded(self) -> Outcome:
-        if self._buyer.exchange.revealed_key(self._order_id) is None:
+        if self._buyer.exchange.revealed_key(self._calls.order_id) is None:
             return Outcome("Refunded", _NO_KEY)
-        return Outcome("Refunded", self._noted("fault") or "somebody proved a chunk wrong; the money came back")
+        return Outcome("Refunded", self._calls.noted("fault") or "somebody proved a chunk wrong; the money came back")
 
     def _released(self) -> Outcome:
         """What was paid for is opened also where the clock was quicker. An error says that it is not good."""
-        verified = self._noted("verified")
+        verified = self._calls.noted("verified")
         reason = verified or _BY_THE_CLOCK
-        complaint = None if verified else self._look_into(self._key())
+        complaint = None if verified else self._look_into(self._calls.revealed_key())
         if isinstance(complaint, Fault):
             text = f"Chunk {complaint.index} is not the committed one, and nobody proved it in time"
             keep_evidence(
@@ -183,46 +125,28 @@ class BuyerOrder:
 
         Raises Waiting unless the order can only be released any more, be it by the clock.
         """
-        key, late = self._key(), self._buyer.exchange.now() > deadline
+        key, late = self._calls.revealed_key(), self._buyer.exchange.now() > deadline
         complaint = self._look_into(key)
         if complaint is None:
             self._release(deadline)
         elif isinstance(complaint, Fault) and not late:
-            self._dispute(complaint, key)
+            self._calls.dispute(complaint, key)
             raise Waiting("the end of the order is not final yet")
         elif not late:
             # Exactly what was committed, and not what was scored: no proof on chain exists (PROTOCOL 0, 5.7).
             raise Waiting("scores of delivered records do not hold; the clock decides", Timestamp(deadline + 1))
 
     def _release(self, deadline: Timestamp) -> None:
-        """Give the seller its money: by a letter with a signed release, or by a transaction.
-
-        Raises Waiting until the seller has had time to use the letter: from then on it is the seller's affair alone.
-        """
-        buyer = self._buyer
-        if not self._policy.releases_by_letter:
-            self._call("release", lambda: buyer.exchange.release(self._offer), "releases the price")
-            raise Waiting("the end of the order is not final yet")
-        signature = sign_release(self._order_id, buyer.domain, buyer.private_key)
-        manifest = self._evaluated.listing.manifest
-        letter = self._step(Release.TYPE)
-        try:
-            buyer.mail.send(letter, manifest.seller, lambda: Release(self._order_id, signature), manifest.seller_hpke)
-        except (Undeliverable, Waiting) as trouble:
-            if buyer.exchange.now() > deadline:
+        """Give the seller its money. Raises Waiting until it has had time to use a signed release, or until the
+        transaction is final: from then on it is the seller's task alone."""
+        sent = self._calls.release(deadline)
+        if sent is None:
+            if self._policy.releases_by_letter:
                 return
-            reason = f"the signed release cannot be sent, and the clock pays the seller: {trouble}"
-            raise Waiting(reason, Timestamp(deadline + 1)) from trouble
-        sent = int(buyer.journal.once(f"sent-at:{letter}", lambda: str(buyer.exchange.now()).encode()))
+            raise Waiting("the end of the order is not final yet")
         until = Timestamp(min(sent + self._policy.release_patience, deadline) + 1)
-        if buyer.exchange.now() < until:
+        if self._buyer.exchange.now() < until:
             raise Waiting("the seller has not used the signed release yet", until)
-
-    def _key(self) -> DeliveryKey:
-        key = self._buyer.exchange.revealed_key(self._order_id)
-        if key is None or key_commitment(key) != self._offer.key_commitment:
-            raise Waiting("the node does not show the revealed key yet")
-        return key
 
     # --- what was delivered ----------------------------------------------------------------------------------------
 
@@ -232,21 +156,23 @@ class BuyerOrder:
         Judged once, since an order that is paid must not hang on the rounding of another processor.
         """
         journal = self._buyer.journal
-        if self._noted("verified") is not None:
+        if self._calls.noted("verified") is not None:
             return None
-        complaint = journal.get(self._step("complaint"))
+        complaint = journal.get(self._calls.step("complaint"))
         if complaint is not None:
             return Outcome.from_bytes(complaint)
         opened = self._open(key)
         if isinstance(opened, Fault):
             return opened
-        journal.once(self._step("bought"), lambda: cbor2.dumps(list(zip(self._part.records, opened, strict=True))))
+        journal.once(
+            self._calls.step("bought"), lambda: cbor2.dumps(list(zip(self._part.records, opened, strict=True)))
+        )
         try:
             self._judge(opened, key)
         except (AuditError, CommitmentError, ScoringError) as error:
-            return Outcome.from_bytes(journal.once(self._step("complaint"), Outcome.stopped(error).to_bytes))
+            return Outcome.from_bytes(journal.once(self._calls.step("complaint"), Outcome.stopped(error).to_bytes))
         text = f"{len(opened)} records verified: every chunk is the committed one, every score holds"
-        journal.note(self._step("verified"), text)
+        journal.note(self._calls.step("verified"), text)
         self._buyer.tell("verify", text)
         return None
 
@@ -296,42 +222,8 @@ class BuyerOrder:
     def _keep(self, finding: dict[str, object]) -> None:
         keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)
 
-    def _dispute(self, fault: Fault, key: DeliveryKey) -> None:
-        exchange, offer = self._buyer.exchange, self._offer
-        # By the contract's own rule, before it costs gas.
-        verify_fault(fault, key, offer.key_commitment, offer.delivery_root, offer.chunk_count, offer.chunk_size)
-        self._buyer.journal.note(
-            self._step("fault"), f"chunk {fault.index} is not the committed one; the proof returned the money"
-        )
-        proof = (offer, key, fault.index, fault.ciphertext, fault.leaf, fault.path)
-        to = self._policy.refund_to
-        self._call(
-            "dispute",
-            lambda: exchange.dispute(*proof) if to is None else exchange.dispute_to(*proof, to),
-            f"proves that chunk {fault.index} is not the committed one",
-        )
-
-    def _refund(self) -> Call:
-        exchange, to = self._buyer.exchange, self._policy.refund_to
-        return exchange.refund(self._offer) if to is None else exchange.refund_to(self._offer, to)
-
     def _open(self, key: DeliveryKey) -> tuple[bytes, ...] | Fault:
         manifest, records = self._evaluated.listing.manifest, self._part.records
         leaves = selected_leaves(manifest.first_chunks, self._evaluated.listing.leaf_hashes, records)
         counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, records)
         return open_delivery(self._ciphertexts, leaves, key, manifest.chunk_size, counts)
-
-    # --- small things ----------------------------------------------------------------------------------------------
-
-    def _step(self, step: str) -> str:
-        return step_of(step, self._part.name)
-
-    def _noted(self, step: str) -> str | None:
-        return self._buyer.journal.intent(self._step(step))
-
-    def _call(self, step: str, call: Callable[[], Call], text: str) -> None:
-        try:
-            self._buyer.wallet.execute(self._step(step), call, text)
-        except ContractReverted as error:
-            # Others may act on the same order: what was possible a moment ago may be done, or over.
-            raise Waiting(f"the contract refuses the {step}: {error}") from error

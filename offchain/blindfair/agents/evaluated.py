@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Exponents
 from blindfair.protocol.messages import Listing, Reply, Request
-from blindfair.protocol.quantities import Digest
+from blindfair.protocol.quantities import Digest, Wei
 from blindfair.protocol.units import Units
 
 
@@ -26,6 +26,9 @@ class Evaluated:
     queries: NDArray[np.int64]
     exponents: Exponents
     scores: NDArray[np.int64]
+
+    fee: Wei
+    """What was paid for it, to be credited against a purchase (PROTOCOL 4.7)."""
 
     @property
     def units(self) -> Units:

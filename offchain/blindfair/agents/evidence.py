@@ -10,10 +10,14 @@ from blindfair.agents.part_steps import step_of
 from blindfair.agents.store import private_directory, write_atomically
 from blindfair.protocol.parts import PartName
 
+OPENED_REPLY = "opened:paid-reply"
+"""Step of the buyer's journal that keeps the bytes of a reply that was paid for (PROTOCOL 4.7)."""
+
 MESSAGES = (
     "received:listing",
     "message:request",
     "received:reply",
+    OPENED_REPLY,
     "message:selection",
     "received:openings",
     *(step_of(step, part) for part in PartName for step in ("message:agreement", "received:delivery")),

@@ -4,18 +4,22 @@ One evaluation is for one scoring model and one counterparty, but both are free 
 its last bit, or come with another account. What bounds the sum of all that is learned are the listing's budgets, and
 nothing else.
 
-Not here: how a fee is settled. Whoever settles it calls `spend_evaluation` with `paid`.
+Bits of a paid evaluation come back if its reply can never be read (PROTOCOL 4.7). Not here: how a fee is settled, which
+is in `seller_fees`.
 """
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from blindfair.agents.journal import Journal
+from blindfair.agents.part_steps import offer_name
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import BudgetExhausted, FeeRequired
 from blindfair.protocol.hashing import sha256, tagged
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.messages import Request
+from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest, Wei
 
 CLIPPED_SHARE_BITS = 20
@@ -53,27 +57,31 @@ class BudgetLedger:
         scoring model by one counterparty, and FeeRequired for an evaluation that is neither free nor paid.
         """
         bits = score_bits + CLIPPED_SHARE_BITS
-        name = f"{_EVALUATIONS}{request.buyer}:{_model_digest(request).hex()}"
-        earlier = self.journal.intent(name)
-        if earlier is not None:
-            if json.loads(earlier)["request"] != digest.hex():
-                raise BudgetExhausted(
-                    "This buyer had an evaluation of this scoring model already",
-                    expected="one evaluation for each listing, scoring model and counterparty",
-                    hint="send the earlier request again to get its stored reply",
-                )
+        earlier = self._entries(request)
+        if any(entry["request"] == digest.hex() for entry in earlier):
             return
+        if not all(_came_back(self.journal, entry) for entry in earlier):
+            raise BudgetExhausted(
+                "This buyer had an evaluation of this scoring model already",
+                expected="one evaluation for each listing, scoring model and counterparty",
+                hint="send the earlier request again to get its stored reply",
+            )
         # First, so that no fee is asked for what cannot be answered.
         _within("disclosed bits", self.terms.disclosed_bits, spent_budget(self.journal)[1] + bits)
         if not paid and not self.is_free(score_bits):
             raise FeeRequired(
                 "This evaluation is not free",
-                expected=f"a fee of {self.terms.fee(score_bits, self.records)} units of token {self.terms.tokens[0]}",
-                found="no fee",
+                expected=f"a fee of {self.terms.fee(score_bits, self.records)} units of token {request.token}",
+                found=f"at most {request.fee}",
                 hint="pay the fee, ask for scores of groups, or ask the seller to name you as a buyer",
             )
         free = 0 if paid or not self.charges else bits
-        self.journal.note(name, json.dumps({"request": digest.hex(), "bits": bits, "free_bits": free}))
+        entry = {"request": digest.hex(), "bits": bits, "free_bits": free, "paid": paid}
+        self.journal.note(f"{_name(request)}{f':{len(earlier)}' if earlier else ''}", json.dumps(entry))
+
+    def is_paid(self, request: Request, digest: Digest) -> bool:
+        """Return whether this evaluation was counted as one that is not free."""
+        return any(entry["request"] == digest.hex() and entry["paid"] for entry in self._entries(request))
 
     def spend_openings(self, selection: Digest, records: int) -> None:
         """Spend `records` that are opened free for the audit of one selection: as many whole records of the free bits.
@@ -93,6 +101,10 @@ class BudgetLedger:
         """Whether a buyer had an evaluation."""
         return any(True for _ in self.journal.done(f"{_EVALUATIONS}{buyer}:"))
 
+    def _entries(self, request: Request) -> list[dict[str, Any]]:
+        """Evaluations of this scoring model by this buyer: more than one only where all before came back."""
+        return [json.loads(entry) for _, entry in self.journal.done(_name(request))]
+
     def _free_bits(self) -> int:
         """What was given away free of charge so far."""
         return spent_free_bits(self.journal) + spent_budget(self.journal)[2] * self.terms.record_bits
@@ -100,13 +112,25 @@ class BudgetLedger:
 
 def spent_budget(journal: Journal) -> tuple[int, int, int]:
     """Evaluations, disclosed bits and opened records that were spent so far, over all counterparties."""
-    bits = [int(json.loads(intent)["bits"]) for _, intent in journal.done(_EVALUATIONS)]
+    entries = (json.loads(intent) for _, intent in journal.done(_EVALUATIONS))
+    bits = [int(entry["bits"]) for entry in entries if not _came_back(journal, entry)]
     return len(bits), sum(bits), sum(int(intent) for _, intent in journal.done(_OPENED))
 
 
 def spent_free_bits(journal: Journal) -> int:
     """The bits of those evaluations that unnamed buyers had free of charge; opened records not counted."""
     return sum(int(json.loads(intent)["free_bits"]) for _, intent in journal.done(_EVALUATIONS))
+
+
+def _came_back(journal: Journal, entry: dict[str, Any]) -> bool:
+    """Whether the order of a paid evaluation has ended, and its key was never shown: its reply told nothing."""
+    offer = offer_name(Digest(bytes.fromhex(entry["request"])), PartName.EVALUATION)
+    return journal.intent(f"ended:{offer}") is not None and journal.intent(f"exposed:reveal:{offer}") is None
+
+
+def _name(request: Request) -> str:
+    """The step of the first evaluation of a scoring model by a buyer."""
+    return f"{_EVALUATIONS}{request.buyer}:{_model_digest(request).hex()}"
 
 
 def _model_digest(request: Request) -> Digest:

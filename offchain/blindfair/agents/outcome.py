@@ -3,7 +3,8 @@
 import json
 from dataclasses import asdict, dataclass, replace
 
-from blindfair.protocol.errors import BlindfairError
+from blindfair.protocol import errors
+from blindfair.protocol.errors import BlindfairError, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,22 @@ class Outcome:
             "hint": error.hint,
         }
         return cls("NoOrder", str(error), error.name, details)
+
+    def to_error(self) -> BlindfairError:
+        """Return the error that ended it. `Refused` where that is no error by its name, as for a cancelled offer."""
+        named = getattr(errors, self.error or "", Refused)
+        kind: type[BlindfairError] = named if issubclass(named, BlindfairError) else Refused
+        told = self.details or {}
+        return kind(
+            told.get("what") or self.reason,
+            expected=told.get("expected"),
+            found=told.get("found"),
+            hint=told.get("hint") or "",
+        )
+
+    def after_fee(self, fee: "Outcome") -> "Outcome":
+        """Return this end of a trade whose evaluation was paid for."""
+        return replace(self, reason=f"{fee.reason}; {self.reason}")
 
     def after_sample(self, sample: "Outcome") -> "Outcome":
         """This end of the rest together with that of the sample's order, which was paid for in any case."""

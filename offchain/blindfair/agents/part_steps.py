@@ -1,7 +1,11 @@
-"""Names of steps that are taken for each part of a selection (PROTOCOL 5.6)."""
+"""Names of steps that are taken for each order: for a part of a selection (PROTOCOL 5.6), or an evaluation (4.7)."""
 
+from blindfair.protocol.messages import Delivery, PricedReply
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Digest
+
+FEE_PAID = "fee-paid"
+"""Step of the buyer's journal: the fee of its evaluation is paid for good, with the amount."""
 
 
 def step_of(step: str, part: PartName) -> str:
@@ -9,6 +13,19 @@ def step_of(step: str, part: PartName) -> str:
     return step if part is PartName.WHOLE else f"{step}:{part}"
 
 
-def offer_name(selection: Digest, part: PartName) -> str:
-    """What the seller calls its offer for a part, in the names of its steps and of its secrets."""
-    return selection.hex() if part is PartName.WHOLE else f"{selection.hex()}-{part}"
+def offer_name(about: Digest, part: PartName) -> str:
+    """Return what the seller calls an offer, in the names of its steps and of its secrets.
+
+    `about` is the digest of the selection, or of the request for a paid evaluation.
+    """
+    return about.hex() if part is PartName.WHOLE else f"{about.hex()}-{part}"
+
+
+def is_fee(offer: str) -> bool:
+    """Return whether the offer of this name is for a paid evaluation."""
+    return offer.endswith(f"-{PartName.EVALUATION}")
+
+
+def offer_message(offer: str) -> str:
+    """Return the step in which the offer of this name is sent."""
+    return f"{PricedReply.TYPE if is_fee(offer) else Delivery.TYPE}:{offer}"

@@ -91,6 +91,9 @@ class BuyerPolicy:
     token: Address = ETHER
     """What it pays in, and all that it pays in: an offer in anything else is refused."""
 
+    max_evaluation_fee: Wei = Wei(0)
+    """The most that it pays for an evaluation, in the token's smallest unit, within the budget; 0: only free ones."""
+
     audit_rows: int = AUDIT_ROWS
     """`t` of PROTOCOL 5, from 1."""
 
@@ -151,6 +154,12 @@ class BuyerPolicy:
         _check_positive("patience with a release", self.release_patience)
         if self.budget < 0:
             raise InvalidOption("The budget is negative", expected=">= 0", found=self.budget)
+        if not 0 <= self.max_evaluation_fee <= self.budget:
+            raise InvalidOption(
+                "The most for an evaluation is not within the budget",
+                expected=f"0 ... {self.budget}",
+                found=self.max_evaluation_fee,
+            )
         if self.audit_rows < 1:
             raise InvalidOption("An audit opens at least one row", expected=">= 1", found=self.audit_rows)
         if not 1 <= self.fewest_audit_rows <= self.audit_rows:

@@ -5,6 +5,7 @@ from blindfair.agents.answers import Answers
 from blindfair.agents.buyer_checks import check_before_paying, unseal_delivery
 from blindfair.agents.buyer_order import BuyerOrder
 from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.order_ends import end_of, note_end
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.policy import BuyerPolicy
@@ -57,7 +58,7 @@ class Purchase:
             self._orders[part.name] = self._ordered(part)
         order = self._orders[part.name]
         ended = order.pay() or order.settle()
-        self._buyer.journal.once(_end_step(part.name), ended.to_bytes)
+        note_end(self._buyer, part.name, ended)
         return ended
 
     def _ordered(self, part: Part) -> BuyerOrder:
@@ -92,20 +93,3 @@ class Purchase:
             valuer=self._valuer,
             means=Wei(sum(each.price for each in still)),
         )
-
-
-def end_of(buyer: Agent, part: PartName) -> Outcome | None:
-    """How the order of a part ended, None while it is open or where there is none."""
-    stored = buyer.journal.get(_end_step(part))
-    return None if stored is None else Outcome.from_bytes(stored)
-
-
-def has_open_order(buyer: Agent) -> bool:
-    """Whether an accept was signed, and may be sent, of an order that has not ended."""
-    return any(
-        buyer.wallet.begun(step_of("accept", part)) and buyer.journal.get(_end_step(part)) is None for part in PartName
-    )
-
-
-def _end_step(part: PartName) -> str:
-    return f"end:{part}"

@@ -16,7 +16,7 @@ from blindfair.protocol.audit import commit_buyer_randomness
 from blindfair.protocol.errors import FieldMismatch, SecretDamaged
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Request
-from blindfair.protocol.quantities import Address, BytesPerSecond, Timestamp
+from blindfair.protocol.quantities import Address, BytesPerSecond, Timestamp, Wei
 from blindfair.protocol.units import Units
 
 
@@ -50,10 +50,12 @@ def ask(
     buyer: Address,
     buyer_hpke: bytes,
     expiry: Timestamp,
+    token: Address,
+    fee: Wei,
     line: BytesPerSecond | None = None,
 ) -> tuple[Request, Private]:
     """Encrypt a question under fresh keys, with a fresh `r_B` and nonce, in the way that `plan` finds the quickest
-    over this `line`, one of `BANDWIDTH` if None.
+    over this `line`, one of `BANDWIDTH` if None. `fee` is the most that the buyer pays for the reply, in `token`.
 
     Raises FieldMismatch where the listing does not offer the question's disclosure policy or tells fewer bits of a
     record, InvalidListing where the policy is none, UnknownParameters, ShapeMismatch and QueryOutOfBounds as `plan`,
@@ -93,6 +95,8 @@ def ask(
         parameters=parameters.name,
         disclosure=question.disclosure,
         pricing=question.pricing,
+        token=token,
+        fee=fee,
         buyer_commitment=commit_buyer_randomness(random),
         expiry=expiry,
         weights=question.weights,

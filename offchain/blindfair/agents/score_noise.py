@@ -8,15 +8,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from blindfair.blind.hiding import Draws
 from blindfair.blind.parameters import ParameterSet
-from blindfair.blind.seal import Words
 from blindfair.protocol.chunks import SALT_SIZE, ChunkedDataset
 from blindfair.protocol.messages import Request
-from blindfair.protocol.noise import noise_draw, noise_of
+from blindfair.protocol.noise import noise_draw
 from blindfair.protocol.quantities import Digest, RecordIndex, Salt
 from blindfair.protocol.units import Units
-
-_WORD = 2**64
 
 
 def record_salt(dataset: ChunkedDataset, record: RecordIndex) -> Salt:
@@ -24,26 +22,25 @@ def record_salt(dataset: ChunkedDataset, record: RecordIndex) -> Salt:
     return Salt(dataset.chunks[dataset.first_chunks[record]][:SALT_SIZE])
 
 
-def committed_draws(dataset: ChunkedDataset, units: Units, digest: Digest, queries: int) -> Words:
-    """The draws of all `n` units for each of `m` queries, `m x 2 x n` words, as `blind.evaluate` takes them.
+def committed_draws(dataset: ChunkedDataset, units: Units, digest: Digest, queries: int) -> Draws:
+    """The draws of all `n` units for each of `m` queries, `m x n`, as `blind.evaluate` takes them.
 
     `digest` is `H(request)`.
     """
-    draws = np.empty((queries, 2, units.count), dtype=np.uint64)
+    draws = np.empty((queries, units.count), dtype=np.uint8)
     for unit in range(units.count):
         salts = [record_salt(dataset, record) for record in units.members([unit])]
-        for query in range(queries):
-            high, low = divmod(noise_draw(salts, digest, unit, query), _WORD)
-            draws[query, :, unit] = low, high
+        draws[:, unit] = [noise_draw(salts, digest, unit, query) for query in range(queries)]
     return draws
 
 
 def unit_noise(
     parameters: ParameterSet, request: Request, digest: Digest, unit: int, salts: Sequence[Salt]
 ) -> tuple[int, ...]:
-    """What the committed noise adds to the scores of a unit whose records' salts are known, one number a query."""
+    """What the middle of the committed noise adds to the scores of a unit whose records' salts are known, one number a
+    query."""
     return tuple(
-        parameters.score_noise(noise_of(noise_draw(salts, digest, unit, query), parameters.noise_width(bits)))
+        parameters.committed_noise(noise_draw(salts, digest, unit, query), bits)
         for query, bits in enumerate(request.bits)
     )
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from blindfair.agents.progress import Progress
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, Estimate, estimate
 from blindfair.blind.evaluate import encode_rows, evaluate
+from blindfair.blind.hiding import Draws
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix
 from blindfair.blind.parameters import ParameterSet
-from blindfair.blind.seal import Words
 from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import CannotWrite, EvaluationDiffers, MalformedFile
@@ -37,7 +37,7 @@ class Scoring:
         self._tell = tell
 
     def scores(
-        self, parameters: ParameterSet, query: bytes, bits: Sequence[int], rows: NDArray[np.int16], draws: Words
+        self, parameters: ParameterSet, query: bytes, bits: Sequence[int], rows: NDArray[np.int16], draws: Draws
     ) -> bytes:
         """The encrypted scores of `n x k` rows on encrypted queries, which ask for so many `bits` each.
 
@@ -62,7 +62,7 @@ class Scoring:
             return self._finished(matrix, query, bits, draws, folder)
 
     def _finished(
-        self, matrix: EncodedMatrix, query: bytes, bits: Sequence[int], draws: Words, folder: Directory
+        self, matrix: EncodedMatrix, query: bytes, bits: Sequence[int], draws: Draws, folder: Directory
     ) -> bytes:
         folder.sweep()
         evaluation = start_evaluation(matrix, query, folder, bits=bits, draws=draws)

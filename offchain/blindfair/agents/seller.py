@@ -1,12 +1,11 @@
 """The seller: lists its records, answers what buyers ask, encrypts and offers what they choose.
 
 Every answer is journalled before it is sent, and given again unchanged when the same question comes again. `_rows`,
-`_draws`, `_scores`, `_opened`, `_encrypted` and `_offer` are where a dishonest seller would cheat; hostile sellers
-override just those.
+`_draws`, `_scores`, `_opened`, `_encrypted`, `_encrypted_reply`, `_credit` and `_offer` are where a dishonest seller
+would cheat; hostile sellers override just those.
 """
 
 import contextlib
-import math
 import secrets
 import time
 from collections.abc import Sequence
@@ -14,10 +13,9 @@ from functools import cached_property
 from pathlib import Path
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.allowance import Allowance
 from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.opening import open_units
-from blindfair.agents.part_steps import offer_name
+from blindfair.agents.part_steps import offer_message, offer_name
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.progress import Progress
 from blindfair.agents.refusing import TOLD, Refusing
@@ -33,16 +31,18 @@ from blindfair.agents.seller_checks import (
     check_request,
     check_selection_message,
 )
+from blindfair.agents.seller_fees import SellerFees
+from blindfair.agents.seller_listing import SellerListing
 from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.seller_recall import free_of, request_of, selection_of
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
-from blindfair.agents.waiting import Turn, Waiting
+from blindfair.agents.waiting import Turn
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.blind.disclosure import Disclosure
+from blindfair.blind.hiding import Draws
 from blindfair.blind.parameters import parameter_set
-from blindfair.blind.seal import Words
 from blindfair.influence.arrays import IntegerRows
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.audit import commit_seller_randomness
@@ -51,13 +51,12 @@ from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import Delivery as EncryptedDelivery
 from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.errors import (
-    Expired,
     FieldMismatch,
     MessageTooLarge,
     Undeliverable,
     UnexpectedMessage,
 )
-from blindfair.protocol.evaluation import evaluation_digest
+from blindfair.protocol.evaluation import evaluation_digest, paid_evaluation_digest
 from blindfair.protocol.free_units import free_units
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
@@ -65,10 +64,10 @@ from blindfair.protocol.messages import (
     Delivery,
     Envelope,
     Inquiry,
-    Listing,
     Message,
     OpenedRecord,
     Openings,
+    PricedReply,
     Refusal,
     Release,
     Reply,
@@ -77,16 +76,17 @@ from blindfair.protocol.messages import (
 )
 from blindfair.protocol.offer import Offer, sign_offer
 from blindfair.protocol.packing import pack_delivery
-from blindfair.protocol.parts import Part, PartName
+from blindfair.protocol.parts import Part, PartName, credited_price
+from blindfair.protocol.priced_reply import encrypt_reply, reply_dataset
 from blindfair.protocol.quantities import (
     Address,
     DeliveryKey,
     Digest,
     ListingId,
     RecordIndex,
-    Seconds,
     Secret,
     Timestamp,
+    Wei,
 )
 from blindfair.protocol.sealing import delivery_info, seal
 from blindfair.protocol.units import Units
@@ -108,9 +108,9 @@ class Seller(Agent):
         self._offers = SellerOffers(self)
         self._bonds = SellerBonds(self, self._offers, policy)
         self._orders = SellerOrders(self, self._offers, policy)
+        self._fees = SellerFees(self, self._ledger, self._offers, self._orders, self._bonds, policy)
         self._refusing = Refusing(self)
-        self._given = Allowance(policy.most_listings, Seconds(3600))
-        self._committed = False
+        self._listing = SellerListing(self, policy)
 
     # --- the listing -----------------------------------------------------------------------------------------------
 
@@ -156,7 +156,7 @@ class Seller(Agent):
 
     def _advance(self) -> None:
         self.belongs_to(f"listing {self.listing.hex()}")
-        self._commit()
+        self._listing.commit(self.manifest)
         turn = Turn()
         self._orders.advance(turn)
         with turn.affair():
@@ -166,21 +166,6 @@ class Seller(Agent):
                     self._handle(handle, envelope, message)
                 self._orders.advance(turn)
         turn.end()
-
-    def _commit(self) -> None:
-        manifest = self.manifest
-        if self._committed:
-            return
-        if self.exchange.seller_of(self.listing) == self.address:
-            self._committed = self.certainty.holds("commit", self.address)
-        else:
-            if not self.wallet.begun("commit"):
-                self._warn_of_short_windows()
-            self.wallet.execute(
-                "commit",
-                lambda: self.exchange.commit(manifest.listing_root, manifest.digest()),
-                f"commits to {manifest.record_count:,} records in {manifest.chunk_count:,} chunks",
-            )
 
     def _warn_of_short_windows(self) -> None:
         warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)
@@ -201,7 +186,7 @@ class Seller(Agent):
     def _answer(self, envelope: Envelope, message: Message) -> None:
         match message:
             case Inquiry():
-                self._list(envelope, message)
+                self._listing.give(envelope.sender, message, self.manifest, self.dataset)
             case Request():
                 self._evaluate(envelope, message)
             case Selection():
@@ -214,22 +199,6 @@ class Seller(Agent):
                 self._hear(envelope, message)
             case _:
                 raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
-
-    def _list(self, envelope: Envelope, inquiry: Inquiry) -> None:
-        if inquiry.listing != self.listing:
-            raise FieldMismatch("This is not my listing", expected=self.listing.hex(), found=inquiry.listing.hex())
-        # The same for everybody, and kept once, however many strangers ask.
-        self.mail.write("listing", lambda: Listing(self.manifest, self.dataset.leaf_hashes))
-        is_stranger = envelope.sender not in (self._policy.buyers or ())
-        if is_stranger:
-            self._given.take(32 * len(self.dataset.leaf_hashes), self.exchange.now())
-        try:
-            self.mail.dispatch("listing", envelope.sender, None)
-        except Waiting:
-            # Nothing was given, and it is tried again at every step until the mail works.
-            if is_stranger:
-                self._given.give_back()
-            raise
 
     def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
         """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""
@@ -244,7 +213,7 @@ class Seller(Agent):
         digest = envelope.digest
         if self._policy.buyers is not None and envelope.sender not in self._policy.buyers:
             raise UnexpectedMessage("This seller answers only buyers that its owner named", found=envelope.sender)
-        step = f"reply:{digest.hex()}"
+        name, step = offer_name(digest, PartName.EVALUATION), f"reply:{digest.hex()}"
         try:
             reply = self.mail.write(step, lambda: self._reply(envelope, request))
         except TOLD:
@@ -253,7 +222,27 @@ class Seller(Agent):
         self._scoring.forget(request.query)
         # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
         self.journal.note(f"evaluation:{evaluation_digest(digest, reply).hex()}", digest.hex())
-        self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
+        fee = self._fees.due(request, digest)
+        if not fee:
+            self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
+            return
+        self._fees.check_open(digest)
+        self.mail.write(offer_message(name), lambda: self._priced_reply(digest, request, fee))
+        self._bonds.hand_over(name, envelope.sender, request.buyer_hpke)
+
+    def _priced_reply(self, digest: Digest, request: Request, fee: Wei) -> PricedReply:
+        self._warn_of_short_windows()
+        key = self._key(offer_name(digest, PartName.EVALUATION))
+        encrypted = self._encrypted_reply(digest, key)
+        evaluation = paid_evaluation_digest(digest, encrypted.leaf_hashes)
+        part = Part(PartName.EVALUATION, evaluation, request.token, fee, records=())
+        offer = self._offer(part, encrypted, key, request)
+        signature = sign_offer(offer, self.domain, self.private_key)
+        return PricedReply(digest, offer, signature, encrypted.leaf_hashes, b"".join(encrypted.ciphertexts))
+
+    def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> EncryptedDelivery:
+        reply = self._fees.signed_reply(digest)
+        return encrypt_reply(reply_dataset(reply, digest, self._stock.chunk_size, self._secret), key)
 
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
@@ -261,8 +250,7 @@ class Seller(Agent):
             check_request(request, self.manifest, self._policy, self.exchange.now())
             self.journal.note(f"hpke-of:{request.buyer}", request.buyer_hpke.hex())
             # Spent before a record is looked at: whether a model fits the records is an answer, too.
-            # Not here: taking a fee. Until one can be paid, what is not free is refused.
-            self._ledger.spend_evaluation(request, digest, math.ceil(self.disclosure(request).total_bits), paid=False)
+            self._fees.charge(request, digest)
             self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
         else:
             # The process may have died of it, and its owner have lowered the limits since.
@@ -298,8 +286,8 @@ class Seller(Agent):
         draws = self._draws(digest, request)
         return self._scoring.scores(parameter_set(request.parameters), request.query, request.bits, rows, draws)
 
-    def _draws(self, digest: Digest, request: Request) -> Words:
-        """Of the noise of all scores, as the listing committed to it (PROTOCOL 4.6)."""
+    def _draws(self, digest: Digest, request: Request) -> Draws:
+        """Of the noise of all scores, as the listing committed to them (PROTOCOL 4.6)."""
         return committed_draws(self.dataset, self._units(request), digest, request.queries)
 
     def _random(self, digest: Digest) -> bytes:
@@ -320,12 +308,13 @@ class Seller(Agent):
 
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
         check_selection_message(selection, request, self.manifest, self.exchange.now())
-        self._bonds.check_bond(selection.token, self._policy.bond(selection.price))
+        fee = self._credit(request, digest)
+        self._bonds.check_bond(selection.token, self._policy.bond(credited_price(selection.price, fee)))
         random, units = self._random(digest), self._units(request)
         free = free_units(self.manifest, units, selection.records, request.dimension)
         check_deliverable(selection, units, free, self.dataset)
         # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
-        is_whole = selection.ordered(random, units, free)[0].name is PartName.WHOLE
+        is_whole = selection.ordered(random, units, free, fee)[0].name is PartName.WHOLE
         drawn = selection.drawn(random, units) if is_whole else ()
         self._ledger.spend_openings(envelope.digest, len(units.members(drawn)))
         self.journal.once(f"selected-at:{envelope.digest.hex()}", lambda: str(self.exchange.now()).encode())
@@ -340,6 +329,9 @@ class Seller(Agent):
         rows, units = self._rows(digest, request), self._units(request)
         return open_units(drawn, units, self.dataset, rows, self._store.tree(digest, rows), self._secret, digest)
 
+    def _credit(self, request: Request, digest: Digest) -> Wei:
+        return self._fees.credit(request, digest)
+
     def _units(self, request: Request) -> Units:
         return Units.named(request.disclosure, self.manifest.record_count)
 
@@ -349,32 +341,24 @@ class Seller(Agent):
         selected, selection = selection_of(self, agreement, envelope.sender)
         part = self._agreed_part(agreement, selection)
         name = offer_name(selected.digest, part.name)
-        step = f"delivery:{name}"
-        self.mail.write(step, lambda: self._delivery(selected, selection, part))
-        if not self.mail.was_sent(step):
-            # The offer is known before its bond is provided, and both before anybody can accept it.
-            offer = self._offers.take(name)
-            if self.exchange.now() > offer.expiry:
-                raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
-            self._bonds.provide_bond(name)
-        self.mail.dispatch(step, envelope.sender, request_of(self, selection)[1].buyer_hpke)
+        self.mail.write(offer_message(name), lambda: self._delivery(selected, selection, part))
+        self._bonds.hand_over(name, envelope.sender, request_of(self, selection)[1].buyer_hpke)
 
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
         """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""
         digest, request = request_of(self, selection)
-        free = free_of(self, agreement)
-        part = agreed_part(agreement, selection.ordered(self._random(digest), self._units(request), free))
+        free, fee = free_of(self, agreement), self._credit(request, digest)
+        part = agreed_part(agreement, selection.ordered(self._random(digest), self._units(request), free, fee))
         if part.name is PartName.REST and not self._orders.is_sold(offer_name(agreement.selection, PartName.SAMPLE)):
             raise UnexpectedMessage("The rest is sold once the sample's key is revealed", found="no sold sample")
         return part
 
     def _delivery(self, selected: Envelope, selection: Selection, part: Part) -> Delivery:
-        _, request = request_of(self, selection)
-        self._bonds.check_part(selected.digest, selection.price, part)
+        digest, request = request_of(self, selection)
+        price = credited_price(selection.price, self._credit(request, digest))
+        self._bonds.check_part(selected.digest, price, part)
         self._warn_of_short_windows()
-        # Before first use on the disk, and for this one ciphertext (PROTOCOL 6.2).
-        name = f"key.{offer_name(selected.digest, part.name)}"
-        key = DeliveryKey(self.secrets.once(name, new_delivery_key))
+        key = self._key(offer_name(selected.digest, part.name))
         encrypted = self._encrypted(part.records, key)
         offer = self._offer(part, encrypted, key, request)
         return Delivery(
@@ -388,6 +372,10 @@ class Seller(Agent):
                 pack_delivery(part.records, encrypted.ciphertexts),
             ),
         )
+
+    def _key(self, name: str) -> DeliveryKey:
+        """The key of an offer: on the disk before first use, and for this one ciphertext (PROTOCOL 6.2)."""
+        return DeliveryKey(self.secrets.once(f"key.{name}", new_delivery_key))
 
     def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
         return encrypt_delivery(self.dataset, records, key)

@@ -3,7 +3,7 @@
 import json
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.part_steps import offer_name
+from blindfair.agents.part_steps import offer_message, offer_name
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller_offers import SellerOffers
 from blindfair.protocol.errors import BudgetExhausted, Expired
@@ -96,6 +96,20 @@ class SellerBonds:
         seller.wallet.approve(step, token, lacking)
         seller.wallet.execute(step, lambda: seller.exchange.deposit(token, lacking), "deposits the bond")
 
+    def hand_over(self, name: str, to: Address, key: bytes) -> None:
+        """Send the message that an offer was written in, once its bond is there; `key` is the receiver's to seal to.
+
+        Raises Expired for an offer that ran out before, Waiting, InsufficientFunds, Undeliverable.
+        """
+        step = offer_message(name)
+        if not self._seller.mail.was_sent(step):
+            # The offer is known before its bond is provided, and both before anybody can accept it.
+            offer = self._offers.take(name)
+            if self._seller.exchange.now() > offer.expiry:
+                raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
+            self.provide_bond(name)
+        self._seller.mail.dispatch(step, to, key)
+
     def _lacking(self, name: str) -> Wei:
         exchange, mine = self._seller.exchange, self._offers.made()[name]
         promised = sum(
@@ -109,4 +123,4 @@ class SellerBonds:
 
     def _is_promised(self, name: str) -> bool:
         # An offer for which no bond could be had is kept back, and must not keep back the others.
-        return self._seller.mail.was_sent(f"delivery:{name}") or self._seller.wallet.executed(f"deposit:{name}")
+        return self._seller.mail.was_sent(offer_message(name)) or self._seller.wallet.executed(f"deposit:{name}")

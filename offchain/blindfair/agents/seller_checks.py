@@ -122,6 +122,8 @@ def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, no
     ):
         if expected != found:
             raise FieldMismatch(f"The request is for another {what}", expected=expected, found=found)
+    if request.token not in manifest.terms.tokens:
+        raise FieldMismatch("The listing does not take this token", expected=manifest.terms.tokens, found=request.token)
     if now > request.expiry:
         raise Expired("The request has expired", expected=request.expiry, found=now)
     if request.disclosure not in manifest.terms.disclosures:
@@ -210,12 +212,11 @@ def check_selection_message(selection: Selection, request: Request, manifest: Ma
     """
     if now > request.expiry:
         raise Expired("The request of this selection has expired", expected=request.expiry, found=now)
-    terms = manifest.terms
     if commit_buyer_randomness(selection.buyer_random) != request.buyer_commitment:
         raise FieldMismatch("The buyer's number is not the one it committed to")
     Units.named(request.disclosure, manifest.record_count).of(selection.records)
-    if selection.token not in terms.tokens:
-        raise FieldMismatch("The listing does not take this token", expected=terms.tokens, found=selection.token)
+    if selection.token != request.token:
+        raise FieldMismatch("The request was to pay in another token", expected=request.token, found=selection.token)
     _check_price(selection, request, len(selection.records))
 
 

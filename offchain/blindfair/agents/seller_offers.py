@@ -3,23 +3,24 @@
 import json
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.part_steps import offer_message
 from blindfair.protocol.errors import JournalDamaged
-from blindfair.protocol.messages import Delivery
+from blindfair.protocol.messages import Delivery, PricedReply
 from blindfair.protocol.offer import Offer
 
 
 class SellerOffers:
-    """Of one seller, by the name of selection and part."""
+    """The offers of one seller, by name (`part_steps.offer_name`)."""
 
     def __init__(self, seller: Agent) -> None:
         self._seller = seller
         self._known: dict[str, Offer] = {}
 
     def take(self, name: str) -> Offer:
-        """Remember the offer of the delivery that was written as `name`. Raises JournalDamaged."""
-        message = self._seller.mail.stored(f"message:delivery:{name}")[1]
-        if not isinstance(message, Delivery):
-            raise JournalDamaged("A stored delivery is none", expected=Delivery.TYPE, found=message.TYPE)
+        """Remember the offer in the message that was written for it. Raises JournalDamaged."""
+        message = self._seller.mail.stored(f"message:{offer_message(name)}")[1]
+        if not isinstance(message, Delivery | PricedReply):
+            raise JournalDamaged("A stored message holds no offer", expected=offer_message(name), found=message.TYPE)
         self._seller.journal.note(f"offer:{name}", json.dumps(message.offer.to_document()))
         return message.offer
 

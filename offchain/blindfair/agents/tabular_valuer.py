@@ -36,7 +36,8 @@ class TabularValuer:
     `seed` makes question and choice repeatable. Records are prepared as the listing's manifest says. It
     learns by logistic regression unless a `learner` is given. `good_record_value` is what one more good record is worth
     to the buyer, if it says so. `disclosure` is the policy that it asks for: whether records or groups are scored.
-    `bits` are those of the score and of the class, 1 ... 32 each; one number asks for no class.
+    `bits` are those of the score and of the class, 1 ... 32 each; one number asks for no class. A class that takes more
+    is asked for with them where the listing tells so many bits of a record, and left out elsewhere; a note says so.
     """
 
     def __init__(
@@ -65,14 +66,15 @@ class TabularValuer:
         self._learner = learner
         self._disclosure = disclosure
         self._bits = bits
-        self._valuations: dict[tuple[int, int], Valuation] = {}
+        self._valuations: dict[tuple[int, int, int], Valuation] = {}
 
     def valuation(self, manifest: Manifest) -> Valuation:
         """Model, query and trusted scores, by the listing's preprocessing; the same each time."""
         modulus = DEFAULT.plain_modulus
         together = self._units(manifest).size
-        if (modulus, together) not in self._valuations:
-            self._valuations[modulus, together] = prepare_valuation(
+        key = (modulus, together, manifest.terms.bits_per_record)
+        if key not in self._valuations:
+            self._valuations[key] = prepare_valuation(
                 self._train,
                 self._validation,
                 listed_schema(manifest),
@@ -81,8 +83,9 @@ class TabularValuer:
                 learner=self._learner,
                 group_size=together,
                 bits=self._bits,
+                most_bits=manifest.terms.bits_per_record,
             )
-        return self._valuations[modulus, together]
+        return self._valuations[key]
 
     def _units(self, manifest: Manifest) -> Units:
         return Units.named(self._disclosure, manifest.record_count)

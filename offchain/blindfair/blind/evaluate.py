@@ -16,11 +16,11 @@ import tenseal.sealapi as sealapi
 from blindfair.blind.encode import EncodedRows, encode_column, encode_rows
 from blindfair.blind.expand import open_query
 from blindfair.blind.hide import hide, lay_out_zeros
-from blindfair.blind.hiding import NoiseKey
+from blindfair.blind.hiding import Draws, NoiseKey, score_draws
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import EncryptedScores
-from blindfair.blind.seal import Engine, Words, engine
+from blindfair.blind.seal import Engine, engine
 from blindfair.protocol.errors import MalformedCiphertext, ShapeMismatch
 
 __all__ = ["EncodedRows", "Progress", "encode_rows", "evaluate"]
@@ -38,11 +38,11 @@ def evaluate(
     progress: Progress | None = None,
     *,
     bits: Sequence[int] | None = None,
-    draws: Words | None = None,
+    draws: Draws | None = None,
 ) -> bytes:
     """The reply to an encrypted query: `m x n` encrypted scores, and of each no more bits than its query asks for.
 
-    `bits` is what the budget was charged for, one a query. `draws`, `m x 2 x n` words, are those of the scores' noise
+    `bits` is what the budget was charged for, one a query. `draws`, `m x n`, are those of the scores' noise
     that a listing committed to (PROTOCOL 4.6); without them the noise is fresh at each call, so a request that comes
     again must get the stored reply. Raises `UnknownParameters` and `MalformedCiphertext` as
     `EncryptedQueries.from_bytes` does, `MalformedCiphertext` for a query under another set than the rows',
@@ -63,7 +63,8 @@ def evaluate(
             blocks = encoded.blocks[start : start + _BLOCKS_AT_ONCE]
             for block, total in enumerate(_sums(seal, coordinates, blocks), start):
                 stream, scores = noise.stream(block, number), encoded.scores_in(block)
-                drawn = stream.draws(scores) if draws is None else draws_of(draws[number], parameters, block)
+                own = None if draws is None else draws_of(draws[number], parameters, block)
+                drawn = score_draws(parameters, query.bits[number], stream, scores, own)
                 words, width = seal.ciphertext_words(total), parameters.noise_width(query.bits[number])
                 ciphertexts.append(hide(seal, words, zeros, stream, width, drawn))
                 if progress is not None:
@@ -71,16 +72,16 @@ def evaluate(
     return EncryptedScores(parameters, query.queries, encoded.records, tuple(ciphertexts)).to_bytes()
 
 
-def draws_of(draws: Words, parameters: ParameterSet, block: int) -> Words:
+def draws_of(draws: Draws, parameters: ParameterSet, block: int) -> Draws:
     """Those of one block, `2 x scores` words, out of one query's, `2 x n`."""
-    return draws[:, block * parameters.ring_degree : (block + 1) * parameters.ring_degree]
+    return draws[block * parameters.ring_degree : (block + 1) * parameters.ring_degree]
 
 
-def check_draws(query: EncryptedQueries, records: int, draws: Words | None) -> None:
-    """Raises `ShapeMismatch` for draws that are not `m x 2 x n`: each score has noise of its own."""
-    if draws is not None and draws.shape != (query.queries, 2, records):
+def check_draws(query: EncryptedQueries, records: int, draws: Draws | None) -> None:
+    """Raises `ShapeMismatch` for draws that are not `m x n`: each score has noise of its own."""
+    if draws is not None and draws.shape != (query.queries, records):
         raise ShapeMismatch(
-            "the draws of the noise are not one for each score", expected=(query.queries, 2, records), found=draws.shape
+            "the draws of the noise are not one for each score", expected=(query.queries, records), found=draws.shape
         )
 
 

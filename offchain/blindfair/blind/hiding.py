@@ -3,8 +3,8 @@
 All of it is exactly uniform: `drowning_noise` for the coefficients of the first polynomial, and `mask_columns`, which
 make the second one uniform. Not here: how large the noise must be (`parameters.py`).
 
-The noise of the scores comes from `draws`, 128 bits a score, which a listing commits to (PROTOCOL 4.6); an evaluation
-of rows that no listing committed to takes them from its own stream. For everything else an evaluation draws one key
+The first bits of the noise of a score may come from `Draws`, which a listing commits to (PROTOCOL 4.6). For everything
+else an evaluation draws one key
 from the operating system's generator; ChaCha20 (RFC 8439) makes of it a stream for every block and query. So a block
 that is computed anew, after a crash or by another machine, gets the same noise: nobody ever holds two replies that
 differ in noise alone, which would average it away.
@@ -23,9 +23,13 @@ from numpy.typing import NDArray
 
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.seal import Words
+from blindfair.protocol.noise import COMMITTED_BITS
 
 KEY_SIZE = 32
 """Bytes of a noise key."""
+
+Draws = NDArray[np.uint8]
+"""What a listing commits to of the noise of scores, `m x n` numbers of `COMMITTED_BITS` bits (PROTOCOL 4.6)."""
 
 _WORD_BITS = 64
 
@@ -55,6 +59,22 @@ class NoiseStream:
     def draws(self, count: int) -> Words:
         """The next `count` draws of 128 bits, `2 x count` words, the less significant ones first."""
         return np.frombuffer(self.take(16 * count), dtype="<u8").reshape(count, 2).T
+
+
+def score_draws(parameters: ParameterSet, bits: int, stream: NoiseStream, count: int, draws: Draws | None) -> Words:
+    """128 random bits for each of `count` scores of so many `bits`, `2 x count` words, from the stream.
+
+    Where `draws` are given, `count` of them, they replace the first bits of what the noise's width takes.
+    """
+    drawn = stream.draws(count)
+    committed = parameters.committed_bits(bits)
+    if draws is None or not committed:
+        return drawn
+    place = parameters.noise_width(bits) - committed - _WORD_BITS
+    first = (draws >> (COMMITTED_BITS - committed)).astype(np.uint64) << np.uint64(place)
+    kept = drawn.copy()
+    kept[1] = (kept[1] & np.uint64((1 << place) - 1)) | first
+    return kept
 
 
 def mask_columns(parameters: ParameterSet, stream: NoiseStream) -> NDArray[np.int32]:

@@ -6,8 +6,8 @@ noise (`hiding.py`).
 
 Symbols, as in SCORING: `N` ring degree, `Q` modulus of queries and of the sum, `Q'` modulus of the reply, `t` plain
 modulus, `E` worst honest noise, `R` rounding after drowning, `B` bound of the drowning noise, `b` bits of a score.
-Noise is a whole number of bits wide, uniform in `-B ... B - 1` with `B` a power of two: it needs no rejection, and an
-opened record's is recomputed with one hash (PROTOCOL 4.6).
+Noise is a whole number of bits wide, uniform in `-B ... B - 1` with `B` a power of two: it needs no rejection, and its
+first bits can be committed to (PROTOCOL 4.6).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from blindfair.blind import expansion
 from blindfair.protocol.errors import UnknownParameters
+from blindfair.protocol.noise import COMMITTED_BITS, noise_middle
 from blindfair.protocol.quantities import Bits
 from blindfair.protocol.rows import ROW_LIMIT
 
@@ -238,11 +239,30 @@ class ParameterSet:
         """`log2(B / E)`: what honest noise could tell of the rows is drowned by this much."""
         return Bits(self.noise_width(bits) - 1 - math.log2(self.worst_noise))
 
+    def committed_bits(self, bits: int) -> int:
+        """How many of the noise's first bits a listing commits to: what is left is as wide as the noise of exact
+        scores at least, so that it drowns what depends on the rows, and is known to nobody (PROTOCOL 4.6)."""
+        return min(COMMITTED_BITS, self.noise_width(bits) - self.noise_width(EXACT_BITS))
+
+    def bits_per_seen_score(self, bits: int) -> Bits:
+        """The most that one coefficient of a reply can tell a buyer that sees its record, opened or bought: the
+        committed bits of the noise come on top."""
+        return Bits(self.bits_per_score(bits) + self.committed_bits(bits))
+
+    def committed_noise(self, draw: int, bits: int) -> int:
+        """What the middle of the noise that a draw commits to adds to a score of so many bits (PROTOCOL 4.6)."""
+        return self.score_noise(noise_middle(draw, self.noise_width(bits), self.committed_bits(bits)))
+
+    def score_slack(self, bits: int) -> int:
+        """How far a score may lie from its product with the middle of its noise: 0 where it is exact."""
+        if self.is_exact(bits):
+            return 0
+        return self.score_noise(1 << (self.noise_width(bits) - self.committed_bits(bits) - 1))
+
     def score_noise(self, noise: int) -> int:
         """What drowning noise, `-B ... B - 1` of `Q`, adds to a decrypted score: `t noise / Q`, rounded.
 
-        A decrypted score is the integer product plus this modulo `t`, give or take `protocol.audit.SCORE_ROUNDING`
-        (PROTOCOL 5.4).
+        A decrypted score is the integer product plus this modulo `t`, give or take `protocol.audit.SCORE_ROUNDING`.
         """
         modulus = self.ciphertext_modulus
         return (2 * self.plain_modulus * noise + modulus) // (2 * modulus)

@@ -18,6 +18,7 @@ from functools import lru_cache
 
 from blindfair.blind.cluster import by_workers
 from blindfair.blind.evaluate import Progress
+from blindfair.blind.hiding import Draws
 from blindfair.blind.matrix import finish_matrix, open_matrix
 from blindfair.blind.parameters import parameter_set
 from blindfair.blind.remote_shelf import shelf_at
@@ -49,7 +50,7 @@ class Places:
     bits: tuple[int, ...] | None = None
     """What the budget was charged for, one a query; None asks no question."""
 
-    def start(self, query_bytes: bytes, draws: Words | None = None) -> Evaluation:
+    def start(self, query_bytes: bytes, draws: Draws | None = None) -> Evaluation:
         """Begin the evaluation, or go on with it. Raises as `open_matrix` and `start_evaluation`."""
         matrix = open_matrix(parameter_set(self.parameters), shelf_at(self.matrix))
         shelf = _LatestWords(shelf_at(self.evaluation))
@@ -60,7 +61,7 @@ class Places:
 
 
 def finish_by_workers(
-    places: Places, query_bytes: bytes, progress: Progress | None = None, *, draws: Words | None = None
+    places: Places, query_bytes: bytes, progress: Progress | None = None, *, draws: Draws | None = None
 ) -> bytes:
     """The reply of `stream.finish`, byte for byte, by the workers of the cluster that `cluster.workers` connected to.
 

@@ -28,7 +28,7 @@ import numpy as np
 from blindfair.blind.evaluate import Progress, check_draws, read_query
 from blindfair.blind.expand import lay_out_query
 from blindfair.blind.hide import hide, lay_out_zeros
-from blindfair.blind.hiding import KEY_SIZE, NoiseKey, NoiseStream
+from blindfair.blind.hiding import KEY_SIZE, Draws, NoiseKey, score_draws
 from blindfair.blind.layout import aligned, columns_shape, queries_shape
 from blindfair.blind.matrix import EncodedMatrix
 from blindfair.blind.multiply import multiply
@@ -146,18 +146,18 @@ class Evaluation:
         parts = []
         for query, words in zip(chosen, totals, strict=True):
             stream, width = self.noise.stream(block, query), parameters.noise_width(self.query.bits[query])
-            hidden = hide(seal, words, zeros, stream, width, self._draws(block, query, stream))
+            scores, draws = self.matrix.scores_in(block), self._draws(block, query)
+            drawn = score_draws(parameters, self.query.bits[query], stream, scores, draws)
+            hidden = hide(seal, words, zeros, stream, width, drawn)
             parts += [pack((parameters.reply_modulus,), polynomial) for polynomial in hidden]
         return [hashlib.sha256(b"".join(parts)).digest(), *parts]
 
-    def _draws(self, block: int, query: int, stream: NoiseStream) -> Words:
-        scores, records = self.matrix.scores_in(block), self.matrix.records
+    def _draws(self, block: int, query: int) -> Draws | None:
         if not self.committed:
-            return stream.draws(scores)
-        # Of `m x 2 x n` words, the block's of one query alone.
-        starts = [8 * ((2 * query + half) * records + block * self.query.parameters.ring_degree) for half in range(2)]
-        found = [np.frombuffer(self.shelf.read(_DRAWS, start, 8 * scores), dtype="<u8") for start in starts]
-        return np.stack(found)
+            return None
+        # Of `m x n` bytes, the block's of one query alone.
+        start = query * self.matrix.records + block * self.query.parameters.ring_degree
+        return np.frombuffer(self.shelf.read(_DRAWS, start, self.matrix.scores_in(block)), dtype=np.uint8)
 
     def _part(self, name: str) -> bytes:
         stored = self.shelf.read(name)
@@ -195,7 +195,7 @@ def start_evaluation(
     shelf: Shelf,
     *,
     bits: Sequence[int] | None = None,
-    draws: Words | None = None,
+    draws: Draws | None = None,
 ) -> Evaluation:
     """Begin an evaluation in a folder, or go on with it. `bits` and `draws` as `evaluate` takes them; draws are written
     to the folder, and need not be given again.
@@ -230,7 +230,7 @@ def start_evaluation(
     return Evaluation(matrix, query, shelf, NoiseKey(key), digest is not None)
 
 
-def _kept(shelf: Shelf, draws: Words | None) -> str | None:
+def _kept(shelf: Shelf, draws: Draws | None) -> str | None:
     """Write draws to a folder that holds none, and return the SHA-256 of those that it holds, or None.
 
     Draws come before the description, which names them: a folder without one lends its draws to nobody. Raises
@@ -241,7 +241,7 @@ def _kept(shelf: Shelf, draws: Words | None) -> str | None:
         if shelf.has(_DRAWS) and not begun:
             raise _another()
         return hashlib.sha256(shelf.read(_DRAWS)).hexdigest() if shelf.has(_DRAWS) else None
-    data = np.ascontiguousarray(draws, dtype="<u8").tobytes()
+    data = np.ascontiguousarray(draws).tobytes()
     if begun and not shelf.has(_DRAWS):
         raise _another()
     if shelf.write_once(_DRAWS, data) != data:

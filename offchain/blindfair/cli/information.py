@@ -1,11 +1,28 @@
 """What a listing's terms say about information, for people: bits beside what a record holds, and what they cost."""
 
 import math
+from fractions import Fraction
 
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS
+from blindfair.cli.usual import FREE_BITS, FREE_SHARE
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import Wei
+
+
+def free_bits_of(held: int, records: int, share: Fraction = FREE_SHARE) -> int:
+    """Return the bits, in the whole listing, that strangers together get free of charge.
+
+    `held` are the bits that a record holds; of them at most `FREE_BITS` are free.
+    """
+    return int(min(share * held, Fraction(FREE_BITS)) * records)
+
+
+def least_fee(bits: int, held: int, whole_price: Wei) -> Wei:
+    """Return the least fee of an evaluation of `bits` a record: as large a share of the listing's price as it tells of
+    what a record holds, rounded up."""
+    return Wei(-(-min(bits, held) * whole_price // held))
 
 
 def information_text(manifest: Manifest) -> str:

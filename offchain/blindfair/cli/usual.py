@@ -5,9 +5,6 @@ from fractions import Fraction
 from blindfair.protocol.disclosure_policy import PER_RECORD, DisclosurePolicy
 from blindfair.protocol.errors import InvalidListing, InvalidOption
 
-PRECISION_BITS = 32
-"""Bits that a score discloses of its record at most: the only precision at which scores are exact."""
-
 QUERIES = 2
 """Queries of a usual request: what a record is worth, and its class."""
 

@@ -20,14 +20,13 @@ TOLD = 0.995
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassQuery:
-    """`query` is `k` int64 to be asked with `bits`, or none where these do not tell the class.
+    """`query` is `k` int64 to be asked with `bits`, or none where no number of bits that may be asked tells the class.
 
-    `bits_needed` are the least that tell it, which may be more than were given; none where no number does.
+    `bits` are then the least that would, or none where no number does.
     """
 
     query: Integers | None
-    bits: int
-    bits_needed: int | None
+    bits: int | None
 
 
 def scale_query(
@@ -44,23 +43,28 @@ def scale_query(
 
 
 def class_query(
-    query: Floats, own: QuantisedRows, turned: QuantisedRows, sides: Floats, plain_modulus: int, bits: int
+    query: Floats,
+    own: QuantisedRows,
+    turned: QuantisedRows,
+    sides: Floats,
+    plain_modulus: int,
+    bits: int,
+    *,
+    most: int | None = None,
 ) -> ClassQuery:
-    """Scale the real query `k` for a class to `bits`, and find out how many it needs.
+    """Scale the real query `k` for a class to the least bits that tell it, from `bits` up to `most` if that is more.
 
     `own` are rows of `n` records of the buyer, `sides` +1 for class 1 and -1 for class 0; `turned` are rows of some of
-    them with the other label, which the range has to hold as well. Raises QueryOutOfBounds for a query of zeros.
+    them with the other label, which the range has to hold as well. Raises QueryOutOfBounds as `scale_query`, but none
+    for a query by which all scores are zero.
     """
     if not _reach(query, (own, turned)) > 0:
-        return ClassQuery(None, bits, None)
-    asked = None
+        return ClassQuery(None, None)
     for each in range(bits, EXACT_BITS + 1):
         integers, _ = scale_query(query, (own, turned), plain_modulus, each, 1.0)
-        told = _told(own.entry_scores(integers[np.newaxis, :])[0], sides, plain_modulus, each) >= TOLD
-        asked = integers if told and each == bits else asked
-        if told:
-            return ClassQuery(asked, bits, each)
-    return ClassQuery(None, bits, None)
+        if _told(own.entry_scores(integers[np.newaxis, :])[0], sides, plain_modulus, each) >= TOLD:
+            return ClassQuery(integers if each <= max(bits, most or 0) else None, each)
+    return ClassQuery(None, None)
 
 
 def _reach(query: Floats, own: Sequence[QuantisedRows]) -> float:
@@ -69,7 +73,6 @@ def _reach(query: Floats, own: Sequence[QuantisedRows]) -> float:
 
 
 def _told(scores: Integers, sides: Floats, plain_modulus: int, bits: int) -> float:
-    if bits == EXACT_BITS:
-        return float((np.sign(scores) == sides).mean())
-    survives = sign_survival(scores, bits, plain_modulus)
-    return float(np.where((scores >= 0) == (sides > 0), survives, 1.0 - survives).mean())
+    """The share of records whose class is seen, on average over noise; a record of the wrong sign is not."""
+    survives = 1.0 if bits == EXACT_BITS else sign_survival(scores, bits, plain_modulus)
+    return float(((np.sign(scores) == sides) * survives).mean())

@@ -122,14 +122,16 @@ def prepare_valuation(
     learner: Learner | None = None,
     group_size: int = 1,
     bits: Sequence[int] = DEFAULT_BITS,
+    most_bits: int = 0,
 ) -> Valuation:
     """Scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
 
     `schema` is the listing's: it says how records are prepared, and holds nothing of the buyer's. Validation records
     must be ones the buyer trusts: they are the measure of what good records look like. `learner` is logistic regression
     unless given, and `group_size` how many records have a score together. `bits` are those of the score and of the
-    class; with one number the class is not asked for. Nor is it where its bits do not tell it, and a warning says how
-    many would. Columns of the buyer's that do not fit the listing's are named in warnings too.
+    class; with one number the class is not asked for. Where its bits do not tell it, it is asked with more, up to
+    `most_bits` of a record in all with the exponent's, or left out; a warning says so. Columns of the buyer's that do
+    not fit the listing's are named in warnings too.
 
     Raises InvalidOption for other numbers of bits than one or two of 1 ... 32, NoRecords for fewer than
     `VALIDATION_NEEDED` validation records, NotTwoClasses where they or all records together are of one class, and what
@@ -167,7 +169,10 @@ def prepare_valuation(
     scale = ScoreScale(asked.row_scale, query_scale)
     sides = np.asarray(2.0 * everything[1] - 1.0, dtype=np.float64)
     real_side = projection.project_query(learner.side_query(model))
-    side = class_query(real_side, rows, turned, sides, plain_modulus, bits[1]) if len(bits) > 1 else None
+    side, class_bits = None, bits[1] if len(bits) > 1 else None
+    if class_bits is not None:
+        left = most_bits - bits[0] - rounding.exponent_bits
+        side = class_query(real_side, rows, turned, sides, plain_modulus, class_bits, most=left)
     # Groups are judged by exact scores of single records: these the buyer makes by itself.
     single = bits[0] if group_size == 1 else EXACT_BITS
     right, wrong = np.empty(len(validation)), np.empty(len(validation))
@@ -205,8 +210,8 @@ def prepare_valuation(
         right=Scored(right, known),
         wrong=Scored(wrong, -known),
         loss=loss,
-        warnings=(*doubts, *_untold(side, bits[0], group_size)),
-        bits=tuple(bits) if asks else (bits[0],),
+        warnings=(*doubts, *_said_of_class(side, bits, group_size)),
+        bits=(bits[0], side.bits) if side is not None and side.bits is not None and asks else (bits[0],),
         plain_modulus=plain_modulus,
         wrapped=wrapped_share(np.concatenate(held_out), bits[0], plain_modulus),
         sum_noise=sum_noise,
@@ -247,14 +252,17 @@ def _check_bits(bits: Sequence[int]) -> None:
         )
 
 
-def _untold(side: ClassQuery | None, score_bits: int, group_size: int) -> tuple[str, ...]:
-    """A sentence where more bits would tell the class; none of groups, which have no class."""
-    if side is None or side.query is not None or side.bits_needed is None or group_size > 1:
+def _said_of_class(side: ClassQuery | None, bits: Sequence[int], group_size: int) -> tuple[str, ...]:
+    """A sentence where the class takes more bits than it was given; none of groups, which have no class."""
+    if side is None or side.bits is None or side.bits == bits[1] or group_size > 1:
         return ()
+    told = (
+        f"{bits[1]} {'bit does' if bits[1] == 1 else 'bits do'} not tell the class for {TOLD:.1%} of the buyer's own "
+    )
+    what = "it is asked for with them" if side.query is not None else "it is not asked for"
     return (
-        f"The class is not asked for: {side.bits} {'bit does' if side.bits == 1 else 'bits do'} not tell it for "
-        f"{TOLD:.1%} of the buyer's own records under this model; {side.bits_needed} would, "
-        f"{score_bits + side.bits_needed} a record in all",
+        f"Under this model {told}records, and {side.bits} bits do, {bits[0] + side.bits} a record with those of the "
+        f"score: {what}",
     )
 
 

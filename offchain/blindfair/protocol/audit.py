@@ -61,7 +61,7 @@ class OpenedRow:
     """The decrypted scores, one a query."""
 
     noise: tuple[int, ...]
-    """What the committed noise adds to each score, in its unit (PROTOCOL 4.6)."""
+    """What the middle of the committed noise adds to each score, in its unit (PROTOCOL 4.6)."""
 
     unit: str = "record"
     """What it is called in an error: a record or a group."""
@@ -88,27 +88,34 @@ class AuditReport:
 
 
 def check_scores(
-    opened: Sequence[OpenedRow], queries: Sequence[Sequence[int]], tolerance: int, modulus: int
+    opened: Sequence[OpenedRow],
+    queries: Sequence[Sequence[int]],
+    tolerance: int,
+    modulus: int,
+    slacks: Sequence[int],
 ) -> AuditReport:
     """Accept or refuse the opened rows and their scores (PROTOCOL 5.4).
 
     `queries` are the integer queries of the request, each `k` long; `tolerance` is how far an entry may lie off; scores
-    are integers modulo `modulus`. For each record every entry of the committed row, if that was opened, lies within
-    `tolerance` of the recomputed one. The score, less its noise, is that of the committed row to within
-    `SCORE_ROUNDING`, and within `tolerance * ||query||_1` more of the recomputed row's. Over all records the mean
-    deviation from the recomputed rows stays within `mean_bound` for every query, so that a seller cannot lean on the
-    tolerance of the entries: noise has no part in it.
+    are integers modulo `modulus`; `slacks` say for each query how far noise may lie from its middle. For each record
+    every entry of the committed row, if that was opened, lies within `tolerance` of the recomputed one. The score, less
+    the middle of its noise, is that of the committed row to within slack and `SCORE_ROUNDING`, and within
+    `tolerance * ||query||_1` more of the recomputed row's. Over all records the mean deviation from the recomputed rows
+    stays within `mean_bound` for every query, so that a seller cannot lean on what each record tolerates.
 
     Raises `NoOpenings` without rows, `ShapeMismatch` where sizes disagree, `RowsDisagree`, `ScoresDisagree`.
     """
+    if len(slacks) != len(queries):
+        raise ShapeMismatch("Queries and their slacks differ in number", expected=len(queries), found=len(slacks))
     if not opened:
         raise NoOpenings("An audit has nothing to look at", expected="at least 1 opened row", found=0)
     differing = sum(_check_row(row, queries, tolerance) for row in opened)
     largest, means, bounds = [], [], []
     for number, query in enumerate(queries):
-        deviations = [_deviation(row, number, query, tolerance, modulus) for row in opened]
+        slack = slacks[number]
+        deviations = [_deviation(row, number, query, tolerance, modulus, slack) for row in opened]
         mean = Fraction(sum(deviations), len(opened))
-        bound = mean_bound(query, len(opened), len(queries))
+        bound = mean_bound(query, len(opened), len(queries), slack)
         if abs(mean) > bound + SCORE_ROUNDING:
             raise ScoresDisagree(
                 f"The scores of query {number} lean to one side",
@@ -121,21 +128,23 @@ def check_scores(
     return AuditReport(len(opened), differing, tuple(largest), tuple(means), tuple(bounds))
 
 
-def mean_bound(query: Sequence[int], rows: int, queries: int = 1) -> float:
+def mean_bound(query: Sequence[int], rows: int, queries: int = 1, slack: int = 0) -> float:
     """How far the mean deviation of one of `queries` queries over `rows` rows may lie from zero.
 
-    Under honest arithmetic the deviation of a row is `sum_j e_j q_j` with `e_j` in -1, 0, 1, independent, without
-    lean, not zero with a chance of at most rho = `ROUNDING_SHARE`. So the mean over `t` rows is a sum of independent
-    terms of mean zero, each at most `M = ||q||_inf / t`, with variances that add up to at most
-    `V = rho ||q||_2^2 / t`. Bernstein's inequality, `P(|mean| > x) <= 2 exp(-x^2 / (2 (V + M x / 3)))`, solved for a
-    chance of `FALSE_ALARM / queries`, with `L = ln(2 queries / FALSE_ALARM)`, gives
+    Under honest arithmetic the deviation of a row is `sum_j e_j q_j + s` with `e_j` in -1, 0, 1, independent, without
+    lean, not zero with a chance of at most rho = `ROUNDING_SHARE`, and `s` uniform in `-slack ... slack`. So the mean
+    over `t` rows is a sum of independent terms of mean zero, each at most `M = max(||q||_inf, slack) / t`, with
+    variances that add up to at most `V = (rho ||q||_2^2 + slack^2 / 3) / t`. Bernstein's inequality,
+    `P(|mean| > x) <= 2 exp(-x^2 / (2 (V + M x / 3)))`, solved for a chance of `FALSE_ALARM / queries`, with
+    `L = ln(2 queries / FALSE_ALARM)`, gives
 
         x = M L / 3 + sqrt((M L / 3)^2 + 2 V L)
 
-    about `4.5 sqrt(rho / t) ||q||_2` for an even query, and more where a few large entries could flip by chance.
+    about `4.5 sqrt(rho / t) ||q||_2` for an even query without slack, and more where a few large entries could flip by
+    chance.
     """
-    largest = max((abs(q) for q in query), default=0) / rows
-    variance = ROUNDING_SHARE * sum(q * q for q in query) / rows
+    largest = max(slack, *(abs(q) for q in query), 0) / rows
+    variance = (ROUNDING_SHARE * sum(q * q for q in query) + slack * slack / 3) / rows
     logarithm = math.log(2 * queries / FALSE_ALARM)
     linear = largest * logarithm / 3
     return linear + math.sqrt(linear * linear + 2 * variance * logarithm)
@@ -171,12 +180,13 @@ def _check_row(row: OpenedRow, queries: Sequence[Sequence[int]], tolerance: int)
     return differing
 
 
-def _deviation(row: OpenedRow, number: int, query: Sequence[int], tolerance: int, modulus: int) -> int:
+def _deviation(row: OpenedRow, number: int, query: Sequence[int], tolerance: int, modulus: int, slack: int) -> int:
     found = row.scores[number] - row.noise[number]
+    bound = SCORE_ROUNDING + slack
     if row.committed is not None:
-        _check_deviation(row, number, _centred(found - _product(row.committed, query), modulus), SCORE_ROUNDING)
+        _check_deviation(row, number, _centred(found - _product(row.committed, query), modulus), bound)
     deviation = _centred(found - _product(row.recomputed, query), modulus)
-    _check_deviation(row, number, deviation, SCORE_ROUNDING + tolerance * sum(abs(q) for q in query))
+    _check_deviation(row, number, deviation, bound + tolerance * sum(abs(q) for q in query))
     return deviation
 
 

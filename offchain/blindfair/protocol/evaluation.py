@@ -1,9 +1,19 @@
-"""What binds a purchase to the blind evaluation before it."""
+"""What binds an order to a blind evaluation: the purchase after it, and the fee for its reply (PROTOCOL 4, 4.7)."""
 
-from blindfair.protocol.hashing import tagged
+from collections.abc import Sequence
+
+from blindfair.protocol.hashing import sha256, tagged
 from blindfair.protocol.quantities import Digest
 
 
 def evaluation_digest(request_digest: Digest, reply_digest: Digest) -> Digest:
     """`D("evaluation", H(request) || H(reply))` (PROTOCOL 4)."""
     return tagged("evaluation", request_digest + reply_digest)
+
+
+def paid_evaluation_digest(request_digest: Digest, leaves: Sequence[Digest]) -> Digest:
+    """Return what the offer of a priced reply quotes: `D("paid-evaluation", H(request) || H(L_0 || ... || L_last))`.
+
+    `leaves` are the leaf hashes of the reply's chunks (PROTOCOL 4.7).
+    """
+    return tagged("paid-evaluation", request_digest + sha256(b"".join(leaves)))

@@ -1,5 +1,5 @@
 """The parts of a selection that are ordered one after the other: the whole, or a bought sample and then the rest
-(PROTOCOL 5.6).
+(PROTOCOL 5.6); and what they cost once the fee of their evaluation is credited (PROTOCOL 4.7).
 
 Not here: which records are drawn (`draw`), how many are opened for nothing (`free_units`), what is checked of them
 (`audit`), and an order itself (`order`).
@@ -14,7 +14,7 @@ from blindfair.protocol.quantities import Address, Digest, RecordIndex, Wei
 
 
 class PartName(StrEnum):
-    """Which part of a selection an agreement, a delivery and an order are for."""
+    """What an order is for: a part of a selection, or an evaluation that is not free."""
 
     WHOLE = "whole"
     """All of it, audited by openings that cost nothing."""
@@ -24,6 +24,13 @@ class PartName(StrEnum):
 
     REST = "rest"
     """All but the sample, once that was checked."""
+
+    EVALUATION = "evaluation"
+    """The reply to a request, against a fee (PROTOCOL 4.7)."""
+
+
+PARTS_OF_SELECTION = (PartName.WHOLE, PartName.SAMPLE, PartName.REST)
+"""What an agreement and a delivery may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,15 @@ class Part:
 
     records: tuple[RecordIndex, ...]
     """Numbers in the listing, ascending."""
+
+
+def credited_price(price: Wei, fee: Wei) -> Wei:
+    """Return what a selection of this price costs after a fee was paid for its evaluation: less by the fee, from 0.
+
+    >>> credited_price(Wei(1000), Wei(300)), credited_price(Wei(1000), Wei(1001))
+    (700, 0)
+    """
+    return Wei(max(0, price - fee))
 
 
 def sample_price(price: Wei, drawn: int, selected: int) -> Wei:

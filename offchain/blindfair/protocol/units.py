@@ -33,6 +33,13 @@ class Units:
         """How many there are: rows, leaves of the row tree, scores for each query."""
         return self.policy.groups(self.records)
 
+    def score_bits(self, bits: Sequence[int], exponent_bits: int) -> int:
+        """Return the bits of all scores and exponents of one evaluation: what its fee is counted by (PROTOCOL 2, 4.5).
+
+        `bits` are those of each query.
+        """
+        return (sum(bits) + exponent_bits) * self.count
+
     @property
     def size(self) -> int:
         """Records of every unit but perhaps the last, which may have fewer."""

@@ -1,6 +1,7 @@
-"""`python -m blindfair.studies queries|peers`: what `scripts/study` starts. Only the command line is here."""
+"""`python -m blindfair.studies queries|peers|theft`: what `scripts/study` starts. Only the command line is here."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from blindfair.studies.ledger import Ledger
 from blindfair.studies.peers.question import check_program
 from blindfair.studies.peers.report import write_peers
 from blindfair.studies.report import write_report
+from blindfair.studies.theft.report import write_theft
 
 RESULTS = "results.jsonl"
 PEERS = Path("scripts/peers/score")
@@ -19,7 +21,9 @@ def main() -> int:
     """Run the study that is asked for. The exit code is that of the error, as of the `blindfair` command."""
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
     parser.add_argument(
-        "study", choices=["queries", "peers"], help="which query and selection are worth money; or: other libraries"
+        "study",
+        choices=["queries", "peers", "theft"],
+        help="which query and selection are worth money; other libraries; what thieves read by evaluations",
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")
@@ -31,6 +35,11 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
+        if options.study == "theft":
+            found = write_theft(options.report)
+            if options.json is not None:
+                options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            return 0
         ledger = Ledger(options.report / RESULTS)
         peers = options.study == "peers"
         if peers:

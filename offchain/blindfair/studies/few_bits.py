@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.noise import EXACT_BITS, seen_scores, usable_range, wrapped_share
 from blindfair.pricing.evidence import Scored
@@ -31,7 +32,7 @@ RANGE_BITS = (2, 3, 4)
 """Bits at which ways to choose the range are compared."""
 
 SHARE = 0.3
-PLAIN_MODULUS = 2**32 - 2**18 - 1
+PLAIN_MODULUS = DEFAULT.plain_modulus
 _MANY, _DRAWS = 8, 4
 _ENTRY_LIMIT = 2**5 - 1
 """Of a row of six bits an entry, with the sign."""

@@ -113,10 +113,19 @@ def evaluate(
         float,
         typer.Option(metavar="MBIT", help="How fast the line to the seller is, in Mbit/s: decides how the query goes."),
     ] = LINE,
+    fee: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AMOUNT",
+            help="The most that is paid for the evaluation if it is not free, within the budget; 0: ask for a free one "
+            "only. Without it you are asked.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Pay the listing's fee without being asked.")] = False,
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Score a listing blind; costs no gas, and one of the listing's evaluations. Run it again to go on.
+    """Score a listing blind: free of charge, or against a fee that is credited. Run it again to go on.
 
     Your tables are copied into DIR. One directory is for one purchase.
     """
@@ -140,9 +149,10 @@ def evaluate(
         release_on_chain=release_on_chain,
         refund_to=refund_to,
         line=line,
+        fee=fee,
     )
     tables = TableOptions(label, leave_out or [], seed)
-    run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output)
+    run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
 
 
 @app.command()

@@ -1,8 +1,7 @@
 """With which error and exit code a purchase ends that did not come off."""
 
 from blindfair.agents.outcome import Outcome
-from blindfair.protocol import errors
-from blindfair.protocol.errors import BlindfairError, FaultProven, NoAnswer, Refused
+from blindfair.protocol.errors import FaultProven, NoAnswer
 
 
 def raise_failure(outcome: Outcome, *, refunded_by_clock: bool) -> None:
@@ -13,14 +12,5 @@ def raise_failure(outcome: Outcome, *, refunded_by_clock: bool) -> None:
     if outcome.final == "Refunded":
         kind = NoAnswer if refunded_by_clock else FaultProven
         raise kind("Price and bond came back", expected="a verified delivery", found=outcome.reason)
-    if outcome.error is None:
-        return
-    named = getattr(errors, outcome.error, Refused)
-    raised: type[BlindfairError] = named if issubclass(named, BlindfairError) else Refused
-    told = outcome.details or {}
-    raise raised(
-        told.get("what") or outcome.reason,
-        expected=told.get("expected"),
-        found=told.get("found"),
-        hint=told.get("hint") or "",
-    )
+    if outcome.error is not None:
+        raise outcome.to_error()

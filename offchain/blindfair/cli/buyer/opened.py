@@ -12,7 +12,9 @@ from blindfair.agents.preprocessing import listed_schema
 from blindfair.agents.valuer import Choice
 from blindfair.agents.waiting import Waiting
 from blindfair.blind.plan import plan
+from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.estimate import show_estimate
+from blindfair.cli.buyer.fee import agreed_fee, explained
 from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
@@ -23,7 +25,7 @@ from blindfair.cli.party.turns import advance
 from blindfair.cli.usual import QUERIES
 from blindfair.influence.threads import one_thread
 from blindfair.pricing.learners import LEARNERS
-from blindfair.protocol.errors import JournalDamaged
+from blindfair.protocol.errors import JournalDamaged, Refused
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.units import Units
@@ -38,10 +40,14 @@ class Purchase:
 
     buyer: Buyer
     valuer: ListingValuer
+    prices: Money
 
     def evaluated(self) -> tuple[Evaluated, Choice]:
         """The scores and what they advise. Raises Waiting, and what the evaluation raises."""
-        evaluated = self.buyer.review()
+        try:
+            evaluated = self.buyer.review()
+        except Refused as refused:
+            raise explained(refused, self.buyer, self.prices) from refused
         return evaluated, self.buyer.choice(evaluated)
 
     def ended(self) -> Outcome:
@@ -54,9 +60,9 @@ class Purchase:
 
 @contextmanager
 def opened_purchase(
-    directory: Path, settings: Settings, password_file: Path | None, screen: Screen
+    directory: Path, settings: Settings, password_file: Path | None, screen: Screen, *, pays_fee: bool = False
 ) -> Iterator[Purchase]:
-    """The agent of a directory that was begun; closed at the end.
+    """The agent of a directory that was begun; closed at the end. With `pays_fee` the listing's fee is agreed to.
 
     Raises what `open_surroundings`, `Agent` and the tables' reading raise.
     """
@@ -85,8 +91,9 @@ def opened_purchase(
             options.policy(),
             seller=Address(seller),
             listing=listing,
+            fee_limit=lambda cost: agreed_fee(cost, options, screen, confirmed=pays_fee),
         )
         try:
-            yield Purchase(buyer, valuer)
+            yield Purchase(buyer, valuer, options.prices)
         finally:
             buyer.close()

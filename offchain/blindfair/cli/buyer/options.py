@@ -19,7 +19,8 @@ SLOWEST_LINE, FASTEST_LINE = 0.001, 1e6
 class PurchaseOptions:
     """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `money`, a `Money`
     as a document. `sample_share` is 0 to 1. `disclosure` is the policy that is asked for, `model` what the buyer learns
-    by, `refund_to` an address, `line` the speed of the way to the seller in Mbit/s."""
+    by, `refund_to` an address, `line` the speed of the way to the seller in Mbit/s, `fee` the most to pay for the
+    evaluation, None to be asked."""
 
     listing: str | None
     money: Document
@@ -34,6 +35,7 @@ class PurchaseOptions:
     release_on_chain: bool
     refund_to: str | None
     line: float
+    fee: str | None
 
     @classmethod
     def from_document(cls, document: Document) -> "PurchaseOptions":
@@ -52,6 +54,7 @@ class PurchaseOptions:
         return BuyerPolicy(
             budget=self.prices.parse(self.budget, "--budget"),
             token=self.prices.token,
+            max_evaluation_fee=self.max_fee or Wei(0),
             audit_rows=self.audit_rows,
             least_audit_rows=self.least_audit_rows,
             most_sample_share=self.most_sample_share,
@@ -91,6 +94,21 @@ class PurchaseOptions:
         if not 0 <= self.sample_share <= 1:
             raise InvalidOption("--sample-share is out of range", expected="0 to 1", found=self.sample_share)
         return Fraction(str(self.sample_share))
+
+    @property
+    def max_fee(self) -> Wei | None:
+        """The most to pay for the evaluation, None to be asked. Raises InvalidOption, also beyond the budget."""
+        if self.fee is None:
+            return None
+        fee, budget = self.prices.parse(self.fee, "--fee"), self.prices.parse(self.budget, "--budget")
+        if fee > budget:
+            raise InvalidOption(
+                "--fee is more than --budget",
+                expected=f"at most {self.prices.show(budget)}",
+                found=self.prices.show(fee),
+                hint="the fee counts towards the budget, and is credited against the purchase",
+            )
+        return fee
 
     @property
     def offered(self) -> Wei | None:

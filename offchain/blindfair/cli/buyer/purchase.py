@@ -38,9 +38,23 @@ def was_confirmed(directory: Path) -> bool:
         journal.close()
 
 
-def show_scores(directory: Path, settings: Settings, password_file: Path | None, poll: float, output: Output) -> None:
-    """Ask, wait for the answer, and show what it says. Raises what the evaluation raises."""
-    with Screen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
+def show_scores(
+    directory: Path,
+    settings: Settings,
+    password_file: Path | None,
+    poll: float,
+    output: Output,
+    *,
+    pays_fee: bool = False,
+) -> None:
+    """Ask, pay the fee if there is one and it was agreed to, wait for the answer, and show what it says.
+
+    Raises what the evaluation raises.
+    """
+    with (
+        Screen() as screen,
+        opened_purchase(directory, settings, password_file, screen, pays_fee=pays_fee) as purchase,
+    ):
         evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()

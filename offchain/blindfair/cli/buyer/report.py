@@ -8,11 +8,13 @@ import numpy as np
 from blindfair.agents.books import buyer_books
 from blindfair.agents.buyer import NOT_AUDITED, Buyer
 from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.evaluation_cost import EvaluationCost
 from blindfair.agents.valuer import Choice
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import CommittedEvent
 from blindfair.cli.amounts import IN_ETHER, Money, show_ether
+from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.information import information_document, information_text
 from blindfair.cli.lines import Lines
@@ -124,6 +126,7 @@ def evaluation_document(
         "listing": hex_text(evaluated.listing.manifest.listing),
         "records": evaluated.listing.manifest.record_count,
         "scores": {"lowest": low, "median": median, "highest": high, "positive": float((scores > 0).mean())},
+        "information": cost_document(evaluated),
         "selected": len(choice.records),
         "price_wei": str(choice.price),
         "trust": dict(choice.numbers),
@@ -147,6 +150,8 @@ def show_evaluation(
         f"of {scored(evaluated.units)}, positive = helpful, in nats: {low:+.3f} to "
         f"{high:+.3f}, median {median:+.3f}, {float((scores > 0).mean()):.0%} positive",
     )
+    cost = EvaluationCost.of(evaluated.listing.manifest, evaluated.request)
+    lines.item("told", f"{bits_text(cost)}; {paid_text(evaluated, prices)}")
     lines.item(
         "trust",
         f"{numbers['clean_share']:.0%} of the offer looks as good as your own records, between "
@@ -196,7 +201,9 @@ def tell_outcome(
     outcome, stage = (None, None) if books is None else (books.outcome, books.stage)
     if outcome is not None:
         told_by_error = error_follows and outcome.final == "NoOrder" and outcome.error is not None
-        reason = "nothing was paid; the error says why" if told_by_error else outcome.reason
+        fee = Wei(0) if books is None else books.fee
+        paid = f"{prices.show(fee)} were paid for the evaluation, nothing else" if fee else "nothing was paid"
+        reason = f"{paid}; the error says why" if told_by_error else outcome.reason
         output.lines.item("ended", f"{outcome.final}: {reason}")
     else:
         output.lines.item("stage", "nothing was asked yet" if stage is None else f"the last thing done is: {stage}")
@@ -220,6 +227,7 @@ def tell_outcome(
     }
     if books is not None:
         document |= {
+            "fee_wei": str(books.fee),
             "gas": dict(books.common.gas),
             "refused_messages": books.common.refused,
             "sent_bytes": dict(books.common.sent),

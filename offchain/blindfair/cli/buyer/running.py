@@ -70,6 +70,8 @@ def run_evaluate(
     paths: Mapping[str, Path],
     poll: float,
     output: Output,
+    *,
+    pays_fee: bool,
 ) -> None:
     """Begin a directory for a purchase, or go on in it, until there are scores.
 
@@ -92,7 +94,7 @@ def run_evaluate(
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.buyer.purchase import show_scores
 
-    show_scores(begun.directory, settings, begun.password_file, poll, output)
+    show_scores(begun.directory, settings, begun.password_file, poll, output, pays_fee=pays_fee)
 
 
 def _begun(directory: Path) -> ListingId | None:

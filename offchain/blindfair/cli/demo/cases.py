@@ -20,12 +20,12 @@ from blindfair.chain.transactions import calldata_size
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.cli.demo.options import (
     LEAST_AUDIT_ROWS,
-    OPENED_SHARE,
     PRICE_PER_RECORD,
 )
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import GRANTED, World
-from blindfair.cli.usual import PRECISION_BITS, QUERIES
+from blindfair.cli.information import free_bits_of, least_fee
+from blindfair.cli.usual import BITS, DISCLOSED_SHARE
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.pricing.learners import LEARNERS
@@ -33,9 +33,6 @@ from blindfair.protocol.manifest import Terms
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import ETHER, TransactionHash, Wei
 from blindfair.protocol.records import RecordEncoding, encode_row
-from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
-
-EVALUATIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +75,9 @@ class Parties:
 def stock_of(job: Prepared) -> Stock:
     """The seller's listing: the troubled offer, as it would describe it itself."""
     records = tuple(encode_row(row) for row in job.scenario.offer)
-    bits = QUERIES * PRECISION_BITS * len(records)
     held = measure_rows(job.scenario.offer).bits
     check_record_bits(held)
-    opened = max(AUDIT_ROWS, len(records) // 10)
+    reserve = Wei(PRICE_PER_RECORD // 10)
     return Stock(
         name="demo",
         description="the offered part of the demo's table",
@@ -93,14 +89,14 @@ def stock_of(job: Prepared) -> Stock:
         records=records,
         terms=Terms(
             tokens=(ETHER,),
-            reserve_price=Wei(PRICE_PER_RECORD // 10),
+            reserve_price=reserve,
             record_bits=held,
-            bits_per_record=QUERIES * PRECISION_BITS + EXPONENT_BITS_LIMIT,
-            free_bits=EVALUATIONS * bits + opened * held,
-            evaluation_fee=Wei(0),
-            disclosed_bits=EVALUATIONS * bits,
-            opened_records=opened,
-            opened_share=OPENED_SHARE,
+            bits_per_record=BITS,
+            free_bits=free_bits_of(held, len(records)),
+            evaluation_fee=least_fee(BITS, held, Wei(reserve * len(records))),
+            disclosed_bits=int(DISCLOSED_SHARE * held * len(records)),
+            opened_records=0,
+            opened_share=0.0,
             disclosures=("per-record",),
         ),
     )
@@ -131,7 +127,12 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
         at / "buyer",
         world.surroundings(case, Buyer.role),
         valuer,
-        BuyerPolicy(budget=options.budget, audit_rows=AUDIT_ROWS, least_audit_rows=LEAST_AUDIT_ROWS),
+        BuyerPolicy(
+            budget=options.budget,
+            max_evaluation_fee=options.budget,
+            audit_rows=AUDIT_ROWS,
+            least_audit_rows=LEAST_AUDIT_ROWS,
+        ),
         seller=seller.address,
         listing=seller.listing,
     )

@@ -33,8 +33,8 @@ class CorruptingSeller(Seller):
 class InflatingSeller(Seller):
     """Adds to the reply ciphertexts of `worthless` records, so that they decrypt to better scores.
 
-    It knows neither query nor scores: it adds, to each, about what a typical score must be, given its own rows and the
-    bound `2047 * ||q||_1 < t/2` that every query keeps.
+    It knows neither query nor scores: it adds, to each, about what a typical score must be, an eighth of the range to
+    which every buyer scales its query.
     """
 
     worthless: tuple[int, ...] = ()
@@ -42,9 +42,7 @@ class InflatingSeller(Seller):
 
     def _scores(self, digest: Digest, request: Request, rows: NDArray[np.int16]) -> bytes:
         parameters = parameter_set(request.parameters)
-        typical = float(np.sqrt((rows.astype(np.float64) ** 2).mean()))
-        largest_query_norm = parameters.plain_modulus / 2 / 2047
-        step = typical * largest_query_norm / np.sqrt(rows.shape[1])
+        step = parameters.plain_modulus / 8
         added = np.zeros(len(rows), dtype=np.int64)
         for record in self.worthless:
             added[record] = int(step * (0.5 + secrets.randbelow(1000) / 500))

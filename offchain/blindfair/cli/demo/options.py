@@ -17,12 +17,9 @@ GRANT = Wei(10 * ETHER_UNIT)
 LARGEST_BUDGET = Wei(9 * ETHER_UNIT)
 """The rest of the grant is for gas."""
 
-OPENED_SHARE = 0.2
-"""Share of a selection that the demo's seller opens for nothing, for the audit."""
-
 LEAST_AUDIT_ROWS = 30
-"""The fewest rows to audit, instead of `AUDIT_ROWS`, where they cost nothing: 79 % sure to see that 5 % of a large
-selection are fake (PROTOCOL 5.5). Where fewer are opened for nothing, the sample is bought (PROTOCOL 5.6)."""
+"""The fewest rows to audit, instead of `AUDIT_ROWS`, of a small purchase: 79 % sure to see that 5 % of a large
+selection are fake (PROTOCOL 5.5). They are bought first, as a sample (PROTOCOL 5.6)."""
 
 _LARGEST_SHARE = 0.9
 _MOST_DIVISIONS = 1000

@@ -11,9 +11,9 @@ from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.stock import Stock
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
+from blindfair.cli.information import free_bits_of, least_fee
 from blindfair.cli.usual import (
     DISCLOSED_SHARE,
-    FREE_BITS,
     NAMED_BITS,
     UNNAMED_BITS,
     check_disclosure,
@@ -224,12 +224,12 @@ class ListingOptions:
     def _free_bits(self, held: int, records: int) -> int:
         """Listing-wide. Nothing where no stranger is answered."""
         share = checked_share("--free-share", self.free_share)
-        return 0 if self.buyers else int(min(share * held, Fraction(FREE_BITS)) * records)
+        return 0 if self.buyers else free_bits_of(held, records, share)
 
     def _fee(self, held: int, whole_price: Wei) -> Wei:
         """The least that is allowed, if no fee is named: as large a share of the listing's price as one evaluation
         tells of what it holds."""
-        least = Wei(-(-min(self.bits, held) * whole_price // held))
+        least = least_fee(self.bits, held, whole_price)
         if self.buyers:
             if self.evaluation_fee is not None:
                 raise InvalidOption(

@@ -165,6 +165,7 @@ def standing_document(standing: Standing) -> Document:
         "orders": [_order(entry, view) for entry, view in standing.orders],
         "refused_messages": books.common.refused,
         "sent_bytes": dict(books.common.sent),
+        "fees_wei": str(_fees(books)),
         "used": {
             "disclosed_bits": books.disclosed_bits,
             "evaluations": books.evaluations,
@@ -172,6 +173,11 @@ def standing_document(standing: Standing) -> Document:
             "opened_records": books.opened_records,
         },
     }
+
+
+def _fees(books: SellerBooks) -> Wei:
+    """What evaluations have brought so far."""
+    return Wei(sum(entry.offer.price for entry in books.offers if entry.is_fee and entry.ending == "Released"))
 
 
 def _listing(books: SellerBooks) -> str | None:
@@ -186,6 +192,7 @@ def _order(entry: OfferEntry, view: OrderView) -> Document:
         "chunks": offer.chunk_count,
         "deadline": view.deadline or offer.expiry,
         "ending": entry.ending,
+        "for": "evaluation" if entry.is_fee else "records",
         "order": hex_text(offer.struct_hash()),
         "price_wei": str(offer.price),
         "state": view.state.name.capitalize(),
@@ -209,11 +216,14 @@ def show_standing(lines: Lines, standing: Standing) -> None:
         f"({CLIPPED_SHARE_BITS} of each evaluation for its share of clipped entries), "
         f"{books.opened_records} records opened free",
     )
+    if any(entry.is_fee for entry in books.offers):
+        lines.item("fees", f"{prices.show(_fees(books))} earned with evaluations")
     for entry, view in standing.orders:
         offer = entry.offer
         lines.item(
             "order",
-            f"{entry.ending or view.state.name.capitalize()}: {offer.chunk_count:,} chunks for "
+            f"{entry.ending or view.state.name.capitalize()}: "
+            f"{'the reply to a request' if entry.is_fee else f'{offer.chunk_count:,} chunks'} for "
             f"{prices.show(offer.price)} to {offer.buyer}, bond {prices.digits(offer.bond)}",
         )
     if not standing.orders:

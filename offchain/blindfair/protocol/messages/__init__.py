@@ -1,6 +1,8 @@
 """The messages of the protocol: one class each, and the two functions that turn them to bytes and back.
 
-inquiry -> listing -> request -> reply -> selection -> openings -> agreement -> delivery -> release  (refusal: any time)
+inquiry -> listing -> request -> reply or priced-reply -> selection -> openings -> agreement -> delivery -> release
+
+A refusal may come at any time.
 """
 
 from collections.abc import Mapping
@@ -10,16 +12,31 @@ from blindfair.protocol.messages.delivery import Agreement, Delivery, Refusal
 from blindfair.protocol.messages.envelope import Envelope, open_envelope, sign_envelope
 from blindfair.protocol.messages.evaluation import Reply, Request
 from blindfair.protocol.messages.listing import Inquiry, Listing
+from blindfair.protocol.messages.priced_reply import PricedReply
 from blindfair.protocol.messages.release import Release
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.signing import Domain
 
-Message = Inquiry | Listing | Request | Reply | Selection | Openings | Agreement | Delivery | Release | Refusal
+Message = (
+    Inquiry | Listing | Request | Reply | PricedReply | Selection | Openings | Agreement | Delivery | Release | Refusal
+)
 """What the two parties say to each other."""
 
 TYPES: Mapping[str, type[Message]] = {
     kind.TYPE: kind
-    for kind in (Inquiry, Listing, Request, Reply, Selection, Openings, Agreement, Delivery, Release, Refusal)
+    for kind in (
+        Inquiry,
+        Listing,
+        Request,
+        Reply,
+        PricedReply,
+        Selection,
+        Openings,
+        Agreement,
+        Delivery,
+        Release,
+        Refusal,
+    )
 }
 LIMITS: Mapping[str, int] = {name: kind.LIMIT for name, kind in TYPES.items()}
 
@@ -51,6 +68,7 @@ __all__ = [
     "Message",
     "OpenedRecord",
     "Openings",
+    "PricedReply",
     "Refusal",
     "Release",
     "Reply",

@@ -16,11 +16,12 @@ from blindfair.protocol.free_units import OPENED_RECORDS_LIMIT, OPENINGS_LIMIT
 from blindfair.protocol.hashing import u64
 from blindfair.protocol.messages.envelope import Envelope
 from blindfair.protocol.messages.listing import part
-from blindfair.protocol.parts import Part, PartName, divide
+from blindfair.protocol.parts import Part, PartName, credited_price, divide
 from blindfair.protocol.quantities import Address, Digest, RecordIndex, Wei
 from blindfair.protocol.units import Units
 
 _PATH_LIMIT = 64 * 32
+_NO_FEE = Wei(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,14 @@ class Selection:
         selected = [RecordIndex(unit) for unit in units.of(self.records)]
         return draw(self.buyer_random, seller_random, self.evaluation, selected, self.audit_rows)
 
-    def ordered(self, seller_random: bytes, units: Units, free: int) -> tuple[Part, ...]:
+    def ordered(self, seller_random: bytes, units: Units, free: int, fee: Wei = _NO_FEE) -> tuple[Part, ...]:
         """What is ordered one after the other: the whole, or the sample and what is left (PROTOCOL 5.6).
 
-        `free` of its units are opened for nothing (`free_units`). Raises as `drawn`.
+        `free` of its units are opened free (`free_units`). `fee` was paid for the evaluation, and is credited
+        (PROTOCOL 4.7). Raises as `drawn`.
         """
-        whole = Part(PartName.WHOLE, self.evaluation, self.token, self.price, self.records)
+        price = credited_price(self.price, fee)
+        whole = Part(PartName.WHOLE, self.evaluation, self.token, price, self.records)
         if self.audit_rows <= free:
             return (whole,)
         return divide(whole, units.members(self.drawn(seller_random, units)))

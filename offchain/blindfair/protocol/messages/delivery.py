@@ -9,7 +9,7 @@ from blindfair.protocol.fields import Fields, amount_text, hex_text
 from blindfair.protocol.messages.envelope import Envelope
 from blindfair.protocol.messages.listing import part as binary_part
 from blindfair.protocol.offer import Offer
-from blindfair.protocol.parts import PartName
+from blindfair.protocol.parts import PARTS_OF_SELECTION, PartName
 from blindfair.protocol.quantities import Digest, Signature, Wei
 
 REASON_LIMIT = 512
@@ -118,4 +118,4 @@ class Refusal:
 
 
 def _part_name(fields: Fields) -> PartName:
-    return PartName(fields.choice("part", [name.value for name in PartName]))
+    return PartName(fields.choice("part", [name.value for name in PARTS_OF_SELECTION]))

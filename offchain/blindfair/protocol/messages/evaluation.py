@@ -1,4 +1,4 @@
-"""`request` and `reply`: the blind evaluation (PROTOCOL 4.1, 4.3). The blind room knows what the ciphertexts hold."""
+"""`request` and `reply`: the blind evaluation (PROTOCOL 4.1, 4.3). Package `blind` knows what the ciphertexts hold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,16 +6,21 @@ from typing import ClassVar, Self
 
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import MalformedMessage
-from blindfair.protocol.fields import Fields, hex_text
+from blindfair.protocol.fields import Fields, amount_text, hex_text
+from blindfair.protocol.hashing import u32
 from blindfair.protocol.messages.envelope import Envelope
 from blindfair.protocol.messages.listing import part
-from blindfair.protocol.quantities import Address, Digest, ListingId, Root, Timestamp
+from blindfair.protocol.quantities import Address, Digest, ListingId, Root, Timestamp, Wei
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT, ROW_LIMIT
+from blindfair.protocol.units import Units
 
 MODEL_NAME_LIMIT = 64
 DIMENSION_LIMIT = 4096
 QUERY_LIMIT = 16
 """Queries in one request (SCORING: 1 ... 16)."""
+
+CLIPPED_LIMIT = 10**6
+"""Parts of which a reply counts those that were clipped."""
 
 SCORE_BITS_LIMIT = 32
 """Bits of a score that a query may ask for, at which it is exact (SCORING requirement 4)."""
@@ -30,7 +35,8 @@ class Request:
     projected gradient before it is rounded and clipped to +-`clip`; with `exponent_bits` the seller divides each row by
     a power of two of so many bits first, and discloses it. `bits` is what each query asks for of a record, 1 ... 32
     (PROTOCOL 4.6). `query` is the blind room's encrypted query of `queries` x `dimension` integers under the set
-    `parameters`.
+    `parameters`. `fee` is the most that the buyer pays for the reply, 0 if it takes only a free one; all that it pays
+    is in `token` (PROTOCOL 4.7).
     """
 
     TYPE: ClassVar[str] = "request"
@@ -53,6 +59,8 @@ class Request:
     parameters: str
     disclosure: str
     pricing: Document
+    token: Address
+    fee: Wei
     buyer_commitment: Digest
     expiry: Timestamp
     weights: bytes
@@ -63,6 +71,10 @@ class Request:
     def queries(self) -> int:
         """How many queries there are."""
         return len(self.bits)
+
+    def score_bits(self, records: int) -> int:
+        """Return the bits of all scores and exponents of a listing of `records` records: what a fee is counted by."""
+        return Units.named(self.disclosure, records).score_bits(self.bits, self.exponent_bits)
 
     def to_body(self) -> Document:
         """The document's body."""
@@ -78,6 +90,7 @@ class Request:
             "disclosure": self.disclosure,
             "expiry": self.expiry,
             "exponent_bits": self.exponent_bits,
+            "fee": amount_text(self.fee),
             "fidelity": self.fidelity,
             "listing": hex_text(self.listing),
             "model_config": self.model_config,
@@ -87,6 +100,7 @@ class Request:
             "pricing": self.pricing,
             "projection": self.projection,
             "row_scale": self.row_scale,
+            "token": self.token,
         }
 
     def to_parts(self) -> Mapping[str, bytes]:
@@ -123,6 +137,8 @@ class Request:
             parameters=fields.text("parameters", 64),
             disclosure=fields.text("disclosure", 64),
             pricing=fields.document("pricing"),
+            token=fields.address("token"),
+            fee=Wei(fields.amount("fee")),
             buyer_commitment=Digest(fields.data("buyer_commitment", 32)),
             expiry=Timestamp(fields.integer("expiry", 0, 2**53 - 1)),
             weights=part(envelope, "weights", only=False),
@@ -141,7 +157,8 @@ class Request:
 class Reply:
     """Seller to buyer: one encrypted score per record and query, and the commitment to the rows (PROTOCOL 4.3).
 
-    `exponents` is one byte a record, or empty where the request gives them no bits.
+    `exponents` is one byte a record, or empty where the request gives them no bits. All replies to one request have the
+    same size, whatever is in them: the size of a reply that nobody paid for tells nothing.
     """
 
     TYPE: ClassVar[str] = "reply"
@@ -157,7 +174,7 @@ class Reply:
     def to_body(self) -> Document:
         """The document's body."""
         return {
-            "clipped_per_million": self.clipped_per_million,
+            "clipped_per_million": hex_text(u32(self.clipped_per_million)),
             "request": hex_text(self.request),
             "row_root": hex_text(self.row_root),
             "seller_commitment": hex_text(self.seller_commitment),
@@ -173,11 +190,14 @@ class Reply:
         fields = Fields(envelope.body)
         if len(envelope.parts) != 2:
             raise MalformedMessage("The reply has the wrong binary parts", found=sorted(envelope.parts))
+        clipped = int.from_bytes(fields.data("clipped_per_million", 4), "big")
+        if clipped > CLIPPED_LIMIT:
+            raise MalformedMessage("The share of clipped entries is no share", expected=CLIPPED_LIMIT, found=clipped)
         message = cls(
             request=Digest(fields.data("request", 32)),
             row_root=Root(fields.data("row_root", 32)),
             seller_commitment=Digest(fields.data("seller_commitment", 32)),
-            clipped_per_million=fields.integer("clipped_per_million", 0, 10**6),
+            clipped_per_million=clipped,
             exponents=part(envelope, "exponents", only=False),
             scores=part(envelope, "scores", only=False),
         )

@@ -1,0 +1,76 @@
+"""What a seller charges for an evaluation that is not free, and credits when records are bought (PROTOCOL 4.7).
+
+Not here: the count of bits (`ledger`), and the fee's order, which goes as every other (`seller_orders`).
+"""
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.ledger import BudgetLedger
+from blindfair.agents.part_steps import offer_name
+from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller_bonds import SellerBonds
+from blindfair.agents.seller_offers import SellerOffers
+from blindfair.agents.seller_orders import SellerOrders
+from blindfair.protocol.errors import Expired, JournalDamaged, UnexpectedMessage
+from blindfair.protocol.messages import Request
+from blindfair.protocol.parts import PartName
+from blindfair.protocol.quantities import Digest, Wei
+
+
+class SellerFees:
+    """The fees of one listing. `digest` is everywhere `H(request)`."""
+
+    def __init__(
+        self,
+        seller: Agent,
+        ledger: BudgetLedger,
+        offers: SellerOffers,
+        orders: SellerOrders,
+        bonds: SellerBonds,
+        policy: SellerPolicy,
+    ) -> None:
+        self._seller = seller
+        self._ledger = ledger
+        self._offers = offers
+        self._orders = orders
+        self._bonds = bonds
+        self._policy = policy
+
+    def charge(self, request: Request, digest: Digest) -> None:
+        """Count a new evaluation, free of charge if it is, else against the fee that its request states.
+
+        Raises BudgetExhausted, also where the bond of the fee's offer is too much, and FeeRequired.
+        """
+        bits = request.score_bits(self._ledger.records)
+        fee = self._fee(request)
+        paid = not self._ledger.is_free(bits) and request.fee >= fee
+        if paid and fee:
+            # Before the bits are spent: what is refused tells nothing.
+            self._bonds.check_bond(request.token, self._policy.bond(fee))
+        self._ledger.spend_evaluation(request, digest, bits, paid=paid)
+
+    def due(self, request: Request, digest: Digest) -> Wei:
+        """Return the fee of a counted evaluation, 0 if its reply is free."""
+        return self._fee(request) if self._ledger.is_paid(request, digest) else Wei(0)
+
+    def check_open(self, digest: Digest) -> None:
+        """Check that the fee of this evaluation may still be paid, or was. Raises Expired."""
+        ending = self._offers.ending(offer_name(digest, PartName.EVALUATION))
+        if ending not in (None, "Released"):
+            raise Expired("The offer of this reply is over", found=ending, hint="ask again with a new request")
+
+    def credit(self, request: Request, digest: Digest) -> Wei:
+        """Return what was paid for an evaluation, to be credited. Raises UnexpectedMessage where it was not paid."""
+        fee = self.due(request, digest)
+        if fee and not self._orders.is_sold(offer_name(digest, PartName.EVALUATION)):
+            raise UnexpectedMessage("The fee of this evaluation was not paid", expected=f"a fee of {fee}", found="none")
+        return fee
+
+    def signed_reply(self, digest: Digest) -> bytes:
+        """Return the bytes of the reply that is delivered against the fee. Raises JournalDamaged."""
+        reply = self._seller.journal.get(f"message:reply:{digest.hex()}")
+        if reply is None:
+            raise JournalDamaged("The reply to an answered request is gone", expected=digest.hex())
+        return reply
+
+    def _fee(self, request: Request) -> Wei:
+        return self._ledger.terms.fee(request.score_bits(self._ledger.records), self._ledger.records)

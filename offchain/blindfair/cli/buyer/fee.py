@@ -1,0 +1,91 @@
+"""What an evaluation tells and costs, shown to the buyer before it is asked, and the question whether to pay for it."""
+
+import sys
+
+import typer
+
+from blindfair.agents.buyer import Buyer
+from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.evaluation_cost import EvaluationCost
+from blindfair.cli.amounts import Money
+from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.cli.party.screen import Screen
+from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import FeeRequired, Refused
+from blindfair.protocol.messages import Listing, Request
+from blindfair.protocol.quantities import Wei
+
+
+def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: Screen, *, confirmed: bool) -> Wei:
+    """Show what the evaluation tells and costs, and return the most to pay for it: by option, or by the answer.
+
+    With `confirmed` the listing's fee is agreed to, within the budget. Where nobody can be asked for it, only a free
+    evaluation is asked. Raises InvalidOption.
+    """
+    prices, lines = options.prices, screen.lines
+    lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices)}")
+    stated = options.max_fee
+    if stated is not None or not cost.fee:
+        return stated or Wei(0)
+    budget = prices.parse(options.budget, "--budget")
+    if cost.fee > budget:
+        lines.item("fee", "that is more than the budget: only a free evaluation is asked", style="yellow")
+        return Wei(0)
+    if confirmed:
+        return cost.fee
+    if not sys.stdin.isatty():
+        lines.item("fee", "nobody can be asked whether to pay it: only a free evaluation is asked (--fee, --yes)")
+        return Wei(0)
+    screen.still()
+    return cost.fee if typer.confirm(f"Pay up to {prices.show(cost.fee)} if it is not free?", err=True) else Wei(0)
+
+
+def bits_text(cost: EvaluationCost) -> str:
+    """Return the bits of an evaluation beside what a record holds."""
+    share = f"{cost.bits / cost.record_bits:.0%}".replace("%", " %")
+    if cost.unit == "group":
+        return f"at most {cost.bits} bits of a group of records; a record holds about {cost.record_bits}"
+    return f"at most {cost.bits} bits of about {cost.record_bits} a record ({share})"
+
+
+def paid_text(evaluated: Evaluated, prices: Money) -> str:
+    """Return what an evaluation cost."""
+    if not evaluated.fee:
+        return "it was free of charge"
+    return f"it cost {prices.show(evaluated.fee)}, credited against the purchase"
+
+
+def explained(refused: Refused, buyer: Buyer, prices: Money) -> Refused:
+    """Return a refusal as a person reads it, with the option to use where the seller asks a fee."""
+    if not str(refused.found).startswith(f"{FeeRequired.__name__}:"):
+        return refused
+    listing, request = buyer.mail.stored("received:listing")[1], buyer.mail.stored("message:request")[1]
+    if not isinstance(listing, Listing) or not isinstance(request, Request):
+        return refused
+    fee = EvaluationCost.of(listing.manifest, request).fee
+    return Refused(
+        "The listing has no free bits left: an evaluation costs a fee",
+        expected=prices.show(fee),
+        found=f"at most {prices.show(request.fee)} offered; nothing was paid",
+        hint=f"begin in another directory with --fee {prices.digits(fee)}",
+    )
+
+
+def cost_document(evaluated: Evaluated) -> Document:
+    """Return what an evaluation told and cost, as a document."""
+    manifest = evaluated.listing.manifest
+    cost = EvaluationCost.of(manifest, evaluated.request)
+    return {
+        "bits": cost.bits,
+        "fee_paid_wei": str(evaluated.fee),
+        "listing_fee_wei": str(cost.fee),
+        "record_bits": cost.record_bits,
+        "scored": cost.unit,
+    }
+
+
+def _price_text(cost: EvaluationCost, prices: Money) -> str:
+    if not cost.fee:
+        return "the listing asks no fee"
+    fee = prices.show(cost.fee)
+    return f"free of charge if the listing has free bits left, else at most {fee}, credited against a purchase"

@@ -1,0 +1,116 @@
+"""The fee is credited once, by a rule that both sides compute: who computes another amount is refused."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fees import FEE, PAYS, charging, ended, other_offers, paying, until_priced
+from letters import STRANGER_ADDRESS, forged, letters_to, pending, put_in
+from trade import ETHER, PRICE, SELECTED, Parties, World
+
+from blindfair.agents.ledger import spent_budget
+from blindfair.agents.seller import Seller
+from blindfair.protocol.evaluation import evaluation_digest
+from blindfair.protocol.messages import Agreement, Refusal, Request, Selection
+from blindfair.protocol.offer import Offer
+from blindfair.protocol.parts import Part, PartName
+from blindfair.protocol.quantities import Digest, Wei
+
+
+def until_sent(parties: Parties, step: str) -> None:
+    """Go on until the buyer has sent this, and the seller not read it."""
+    parties.world.run(parties.seller, parties.buyer, until=lambda: step in parties.buyer.sizes())
+
+
+def drop_all(parties: Parties) -> None:
+    """Lose whatever waits for the seller."""
+    for path in pending(parties.world, parties.seller):
+        path.unlink()
+
+
+class ForgetfulSeller(Seller):
+    """Takes the fee, and wants the whole price besides."""
+
+    def _credit(self, request: Request, digest: Digest) -> Wei:
+        return Wei(0)
+
+
+class DearerSeller(Seller):
+    """Offers the records without the credit that it agreed to."""
+
+    def _offer(self, part: Part, *rest: Any) -> Offer:
+        offer = super()._offer(part, *rest)
+        return offer if part.name is PartName.EVALUATION else replace(offer, price=PRICE)
+
+
+@pytest.mark.parametrize(("seller_type", "error"), [(ForgetfulSeller, "Refused"), (DearerSeller, "FieldMismatch")])
+def test_a_seller_that_does_not_credit_the_fee_sells_nothing(
+    world: World, seller_type: type[Seller], error: str
+) -> None:
+    parties = paying(world, seller_type=seller_type)
+    parties.run()
+    outcome = ended(parties)
+    assert (outcome.final, outcome.error) == ("NoOrder", error)
+    assert outcome.reason.startswith("the evaluation was paid for with 0.001920000000000007 ether; ")
+    assert parties.deltas() == (-FEE, FEE)
+
+
+@pytest.mark.parametrize("price", [PRICE, PRICE - FEE - 1, PRICE - FEE + 1, PRICE - 2 * FEE])
+def test_a_buyer_that_credits_itself_another_amount_is_refused(world: World, price: int) -> None:
+    parties = paying(world)
+    until_sent(parties, "agreement")
+    drop_all(parties)
+    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    put_in(world, parties.seller, forged(parties.buyer, Agreement(selected, PartName.WHOLE, Wei(price))))
+    parties.seller.step()
+    [refusal] = [message for _, message in letters_to(world, parties.buyer)]
+    assert isinstance(refusal, Refusal)
+    assert refusal.error == "FieldMismatch"
+    assert other_offers(parties) == []
+
+
+def test_a_selection_before_the_fee_is_paid_is_refused(world: World) -> None:
+    """As of a buyer that found out what only the reply says."""
+    parties = paying(world)
+    until_priced(parties)
+    request = parties.buyer.mail.stored("message:request")[0].digest
+    reply = parties.seller.mail.stored(f"message:reply:{request.hex()}")[0].digest
+    selection = Selection(
+        evaluation=evaluation_digest(request, reply),
+        buyer_random=parties.buyer._private().random,
+        token=PAYS.token,
+        price=PRICE,
+        audit_rows=10,
+        records=SELECTED,
+    )
+    put_in(world, parties.seller, forged(parties.buyer, selection))
+    parties.seller.step()
+    refusals = [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    assert [(refusal.error, "was not paid" in refusal.reason) for refusal in refusals] == [("UnexpectedMessage", True)]
+
+
+def test_a_selection_in_another_token_than_the_fees_is_refused(world: World) -> None:
+    token = world.deploy_token()
+    parties = paying(world, goods=charging(tokens=(ETHER, token)))
+    until_sent(parties, "selection")
+    drop_all(parties)
+    _, selection = parties.buyer.mail.stored("message:selection")
+    assert isinstance(selection, Selection)
+    put_in(world, parties.seller, forged(parties.buyer, replace(selection, token=token)))
+    parties.seller.step()
+    refusals = [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    assert [(refusal.error, "another token" in refusal.reason) for refusal in refusals] == [("FieldMismatch", True)]
+
+
+def test_a_fee_in_a_token_that_the_listing_does_not_take_is_refused(world: World) -> None:
+    parties = paying(world)
+    until_sent(parties, "request")
+    drop_all(parties)
+    _, request = parties.buyer.mail.stored("message:request")
+    assert isinstance(request, Request)
+    put_in(world, parties.seller, forged(parties.buyer, replace(request, token=STRANGER_ADDRESS)))
+    parties.seller.step()
+    [refusal] = [message for _, message in letters_to(world, parties.buyer)]
+    assert isinstance(refusal, Refusal)
+    assert (refusal.error, "does not take this token" in refusal.reason) == ("FieldMismatch", True)
+    assert spent_budget(parties.seller.journal)[:2] == (0, 0)

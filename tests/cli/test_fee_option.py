@@ -1,0 +1,164 @@
+"""`buyer evaluate --fee`: what an evaluation tells and costs is shown, and only an agreed fee is paid."""
+
+import io
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import typer
+from command import Ended, Inside
+from local_chain import LocalChain, shell, wait_for
+from test_disclosure_option import PURCHASE
+
+from blindfair.agents.evaluation_cost import EvaluationCost
+from blindfair.cli.buyer.fee import agreed_fee, bits_text
+from blindfair.cli.party.screen import Screen
+from blindfair.protocol.errors import InvalidOption, Refused
+from blindfair.protocol.quantities import Wei
+
+LABEL = "cens"
+"""Of the tables that `scripts/testnet` writes."""
+
+COST = EvaluationCost(bits=4, record_bits=109, unit="record", fee=Wei(5 * 10**16))
+
+
+class Terminal(io.StringIO):
+    """Standard input with a person at it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> list[str]:
+    """Somebody at a terminal, who gives this answer; what was asked."""
+    questions: list[str] = []
+
+    def confirm(question: str, *, err: bool) -> bool:
+        assert err
+        questions.append(question)
+        return answer
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(typer, "confirm", confirm)
+    return questions
+
+
+def test_bits_stand_beside_what_a_record_holds_and_the_fee_beside_both(capsys: pytest.CaptureFixture[str]) -> None:
+    agreed_fee(COST, replace(PURCHASE, fee="0"), Screen(), confirmed=False)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "this evaluation tells at most 4 bits of about 109 a record (4 %)" in told
+    assert "free of charge if the listing has free bits left, else at most 0.05 ether, credited" in told
+
+
+def test_of_a_group_no_share_of_a_record_is_said() -> None:
+    assert bits_text(replace(COST, unit="group")) == "at most 4 bits of a group of records; a record holds about 109"
+
+
+@pytest.mark.parametrize(("fee", "limit"), [("0", 0), ("0.02", 2 * 10**16), ("0.05", 5 * 10**16), ("1", 10**18)])
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_an_amount_that_is_stated_is_not_asked_about(
+    monkeypatch: pytest.MonkeyPatch, fee: str, limit: int, confirmed: bool
+) -> None:
+    questions = asked(monkeypatch, answer=True)
+    assert agreed_fee(COST, replace(PURCHASE, fee=fee), Screen(), confirmed=confirmed) == limit
+    assert questions == []
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_without_an_amount_a_person_is_asked(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
+    questions = asked(monkeypatch, answer=answer)
+    assert agreed_fee(COST, PURCHASE, Screen(), confirmed=False) == (COST.fee if answer else 0)
+    assert questions == ["Pay up to 0.05 ether if it is not free?"]
+
+
+def test_yes_agrees_to_the_listings_fee_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    questions = asked(monkeypatch, answer=False)
+    assert agreed_fee(COST, PURCHASE, Screen(), confirmed=True) == COST.fee
+    assert questions == []
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_fee_over_the_budget_is_never_agreed_to(monkeypatch: pytest.MonkeyPatch, confirmed: bool) -> None:
+    questions = asked(monkeypatch, answer=True)
+    assert agreed_fee(replace(COST, fee=Wei(10**18 + 1)), PURCHASE, Screen(), confirmed=confirmed) == 0
+    assert questions == []
+
+
+def test_a_listing_without_a_fee_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    questions = asked(monkeypatch, answer=True)
+    assert agreed_fee(replace(COST, fee=Wei(0)), PURCHASE, Screen(), confirmed=True) == 0
+    assert questions == []
+
+
+@pytest.mark.parametrize("fee", ["-1", "much", "1.0000000000000000001", "", "1.1"])
+def test_a_fee_that_is_no_amount_within_the_budget_is_refused(fee: str) -> None:
+    with pytest.raises(InvalidOption, match="--fee"):
+        replace(PURCHASE, fee=fee).check()
+
+
+# --- the commands on a real node ---
+
+
+@pytest.fixture
+def served(testnet: LocalChain, tmp_path: Path, inside: Inside) -> tuple[Path, list[object]]:
+    """A seller's directory whose listing gives no bits away, and what all commands are told."""
+    for name in ("seller", "buyer", "thrifty"):
+        testnet.party(tmp_path / name)
+    place: list[object] = ["--mail", tmp_path / "mail", "--rpc", testnet.url, "--deployment", testnet.deployment]
+    place += ["--password-file", tmp_path / "password"]
+    listed = inside(
+        "seller", "list", "--directory", tmp_path / "seller", *place,
+        "--records", testnet.home / "testnet" / "seller.csv",
+        "--label", LABEL, "--price-per-record", "0.001", "--licence", "any", "--consent", "public",
+        "--free-share", "0", "--json", tmp_path / "listing.json",
+    )  # fmt: skip
+    assert listed.code == 0, listed.err
+    return tmp_path, place
+
+
+def test_an_evaluation_is_paid_for_by_command(
+    testnet: LocalChain, inside: Inside, served: tuple[Path, list[object]]
+) -> None:
+    home, place = served
+    listing = json.loads((home / "listing.json").read_text())["listing"]
+    serving = (
+        f"exec blindfair seller serve --directory {home / 'seller'} --password-file {home / 'password'} --poll 0.2"
+    )
+
+    def evaluate(directory: str, *more: object) -> Ended:
+        return inside(
+            "buyer", "evaluate", "--directory", home / directory, *place, "--listing", listing, "--own",
+            testnet.home / "testnet" / "buyer.csv", "--label", LABEL, "--budget", "0.2", "--audit-rows", "10",
+            "--poll", "0.2", *more,
+        )  # fmt: skip
+
+    with shell(serving, home, home / "seller.told") as process:
+        wait_for("serves", home / "seller.told", process)
+        # Nobody is there to be asked: a free evaluation alone is asked for, and there is none.
+        thrifty = evaluate("thrifty")
+        assert thrifty.code == Refused.exit_code
+        assert "an evaluation costs a fee" in thrifty.err
+        assert "begin in another directory with --fee 0." in " ".join(thrifty.err.split())
+
+        paid = evaluate("buyer", "--yes", "--json", home / "evaluation.json")
+        assert paid.code == 0, paid.err
+        done = inside(
+            "buyer", "buy", "--directory", home / "buyer", "--password-file", home / "password", "--yes",
+            "--poll", "0.2",
+        )  # fmt: skip
+        assert done.code == 0, done.err
+    information = json.loads((home / "evaluation.json").read_text())["information"]
+    fee = int(information["fee_paid_wei"])
+    assert fee == int(information["listing_fee_wei"]) > 0
+    assert information["bits"] < information["record_bits"]
+    assert "it cost 0." in paid.out
+    assert "the evaluation was paid for with" in done.out
+    told = json.loads(inside("buyer", "status", "--directory", home / "buyer", "--json", "-").out)
+    assert (told["final"], told["fee_wei"]) == ("Released", str(fee))
+    standing = json.loads(inside("seller", "status", "--directory", home / "seller", "--json", "-").out)
+    assert standing["fees_wei"] == str(fee)
+    assert [order["for"] for order in standing["orders"]][:2] == ["evaluation", "records"]
+    shown = inside("seller", "status", "--directory", home / "seller").out
+    assert "earned with evaluations" in shown and "the reply to a request for" in shown
