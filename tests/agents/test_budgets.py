@@ -212,16 +212,16 @@ def test_an_evaluation_tells_no_more_of_a_record_than_the_listing_states(bits: i
 
 
 def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) -> None:
-    bits = 32 * OFFERED + CLIPPED_SHARE_BITS
-    terms = {"free_bits": bits + AUDITED * 200, "disclosed_bits": MUCH}
+    bits = 3 * OFFERED + CLIPPED_SHARE_BITS
+    terms = {"record_bits": 30, "free_bits": bits + AUDITED * 30, "disclosed_bits": MUCH}
     parties = make_parties(world, goods=stock(**terms))
     other = make_buyer(world, parties.seller, "other")
     world.run(*parties.both, other, until=lambda: None not in (parties.buyer.outcome, other.outcome))
     [told] = [buyer.outcome for buyer in (parties.buyer, other) if buyer.outcome and buyer.outcome.final == "NoOrder"]
     assert told.error == "Refused"
     assert "FeeRequired" in told.reason
-    # 32 of the 68 bits that the fee is for.
-    fee = -(-(68 * OFFERED * RESERVE // 200) * 32 // 68)
+    # 3 of the 68 bits that the fee is for.
+    fee = -(-(68 * OFFERED * RESERVE // 200) * 3 // 68)
     assert f"a fee of {fee} units" in told.reason
     assert spent_budget(parties.seller.journal)[:2] == (1, bits)
 

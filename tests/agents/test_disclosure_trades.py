@@ -328,7 +328,15 @@ def test_a_buyer_does_not_ask_for_what_is_not_offered(answered: Parties) -> None
     manifest = answered.seller.manifest
     question = HandValuer().question(manifest)
     with pytest.raises(FieldMismatch, match="per-group-9"):
-        ask(question, manifest, buyer=answered.buyer.address, buyer_hpke=bytes(32), expiry=Timestamp(1))
+        ask(
+            question,
+            manifest,
+            buyer=answered.buyer.address,
+            buyer_hpke=bytes(32),
+            expiry=Timestamp(1),
+            token=ETHER,
+            fee=Wei(0),
+        )
 
 
 def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_the_budget(world: World) -> None:

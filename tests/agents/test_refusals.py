@@ -62,7 +62,7 @@ def left_by_a_killed_seller(parties: Parties, request: Request) -> None:
     """An evaluation of the same query on other rows."""
     rows = np.random.default_rng(1).integers(-9, 10, (OFFERED, request.dimension)).astype(np.int16)
     earlier = scoring.Scoring(parties.seller.directory / "scoring", lambda *_: None)
-    draws = np.zeros((1, 2, len(rows)), dtype=np.uint64)
+    draws = np.zeros((1, len(rows)), dtype=np.uint8)
     earlier.scores(parameter_set(request.parameters), request.query, request.bits, rows, draws)
 
 

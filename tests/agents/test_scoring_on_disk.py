@@ -42,8 +42,8 @@ def rows() -> NDArray[np.int16]:
     return np.random.default_rng(3).integers(-2047, 2048, (RECORDS, 3)).astype(np.int16)
 
 
-def draws(queries: int = 2, records: int = RECORDS) -> NDArray[np.uint64]:
-    return np.random.default_rng(4).integers(0, 2**64, (queries, 2, records), dtype=np.uint64)
+def draws(queries: int = 2, records: int = RECORDS) -> NDArray[np.uint8]:
+    return np.random.default_rng(4).integers(0, 16, (queries, records), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")

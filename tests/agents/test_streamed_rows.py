@@ -24,7 +24,7 @@ from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.protocol.errors import CannotWrite, JournalDamaged, UnusableModel
 from blindfair.protocol.messages import Request
-from blindfair.protocol.quantities import Digest, Secret, Timestamp
+from blindfair.protocol.quantities import ETHER, Digest, Secret, Timestamp, Wei
 from blindfair.protocol.records import decode_row, encode_row
 from blindfair.protocol.rows import build_row_tree
 
@@ -45,7 +45,15 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Request:
     manifest = make_parties(world).seller.manifest
     world.close()
     question = HandValuer().question(manifest)
-    return ask(question, manifest, buyer=manifest.seller, buyer_hpke=bytes(32), expiry=Timestamp(1))[0]
+    return ask(
+        question,
+        manifest,
+        buyer=manifest.seller,
+        buyer_hpke=bytes(32),
+        expiry=Timestamp(1),
+        token=ETHER,
+        fee=Wei(0),
+    )[0]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A listing that failed an audit is not evaluated again by the same account, in whatever directory (PROTOCOL 5.3)."""
+"""A listing whose seller was caught is not evaluated again by the same account, in any directory (PROTOCOL 5.3)."""
 
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from blindfair.protocol.quantities import ListingId
 BAD, OTHER = ListingId(b"\x0b" * 32), ListingId(b"\x0c" * 32)
 
 
-@pytest.mark.parametrize("error", ["NoOpenings", "RowsDisagree", "ScoresDisagree", "DuplicatesOpened"])
+@pytest.mark.parametrize(
+    "error", ["NoOpenings", "RowsDisagree", "ScoresDisagree", "DuplicatesOpened", "CommittedGarbage", "FaultProven"]
+)
 def test_a_failed_audit_is_remembered_beside_the_keystore(error: str, tmp_path: Path) -> None:
     keystore = tmp_path / "keystore.json"
     remember_failure(keystore, BAD, Outcome("NoOrder", "the score of record 7", error))

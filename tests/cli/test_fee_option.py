@@ -13,6 +13,7 @@ from local_chain import LocalChain, shell, wait_for
 from test_disclosure_option import PURCHASE
 
 from blindfair.agents.evaluation_cost import EvaluationCost
+from blindfair.cli.amounts import show_ether
 from blindfair.cli.buyer.fee import agreed_fee, bits_text
 from blindfair.cli.party.screen import Screen
 from blindfair.protocol.errors import InvalidOption, Refused
@@ -154,6 +155,9 @@ def test_an_evaluation_is_paid_for_by_command(
     assert fee == int(information["listing_fee_wei"]) > 0
     assert information["bits"] < information["record_bits"]
     assert "it cost 0." in paid.out
+    left = show_ether(int(json.loads((home / "evaluation.json").read_text())["price_wei"]) - fee)
+    assert f"of which {left} ether are left to pay" in " ".join(paid.out.split())
+    assert f"pays {left} ether, locked until the records are verified" in " ".join(done.err.split())
     assert "the evaluation was paid for with" in done.out
     told = json.loads(inside("buyer", "status", "--directory", home / "buyer", "--json", "-").out)
     assert (told["final"], told["fee_wei"]) == ("Released", str(fee))

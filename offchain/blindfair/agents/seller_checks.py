@@ -159,7 +159,6 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
     RequestCost.of(
         model, projection, records=units.records, queries=request.queries, parameters=parameters, rows=units.count
     ).check(policy)
-    check_projection(projection, model.k)
     size = reply_size(parameters, units.count, request.queries)
     if size > MESSAGE_LIMIT:
         raise TooCostly(
@@ -169,6 +168,7 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
     # What no model may read is told by its own name first.
     check_columns(model.schema, manifest.schema)
     check_built_on(model.schema, listed_schema(manifest))
+    check_projection(projection, model.k)
 
 
 def check_bits(bits: int, terms: Terms) -> None:

@@ -9,7 +9,7 @@ QUERIES = 2
 """Queries of a usual request: what a record is worth, and its class."""
 
 BITS = 4
-"""Bits that one evaluation tells of a record: 3 of its score, 1 of its class."""
+"""Bits that one evaluation tells of a record: 3 of its score, 1 of its class (docs/valuation.md)."""
 
 UNNAMED_BITS, NAMED_BITS = 8, 64
 """Bits that one evaluation may tell of a record at most, where anybody is answered and where named buyers alone are."""

@@ -1,5 +1,7 @@
-"""Listings that failed an audit, remembered beside the keystore: all purchases of that account know of them, whatever
-their directories (PROTOCOL 5.3). A plain file for its owner, who may take an entry out.
+"""Listings that failed an audit, or whose paid reply was none, remembered beside the keystore (PROTOCOL 4.7, 5.3).
+
+All purchases of that account know of them, whatever their directories. A plain file for its owner, who may take an
+entry out.
 """
 
 import json
@@ -8,17 +10,19 @@ from pathlib import Path
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.store import write_atomically
 from blindfair.protocol import errors
-from blindfair.protocol.errors import AuditError, InvalidOption, MalformedFile
+from blindfair.protocol.errors import AuditError, CommittedGarbage, FaultProven, InvalidOption, MalformedFile
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.quantities import ListingId
 
 FILE = "distrusted.json"
 
+_CAUGHT = (AuditError, CommittedGarbage, FaultProven)
+
 
 def remember_failure(keystore: Path, listing: ListingId, outcome: Outcome) -> None:
-    """Write the listing down if an audit of it failed. Raises CannotWrite, MalformedFile."""
+    """Write the listing down if its seller was caught. Raises CannotWrite, MalformedFile."""
     error = getattr(errors, outcome.error or "", None)
-    if not (isinstance(error, type) and issubclass(error, AuditError)):
+    if not (isinstance(error, type) and issubclass(error, _CAUGHT)):
         return
     known = _read(keystore)
     known.setdefault(hex_text(listing), outcome.reason)
@@ -26,11 +30,11 @@ def remember_failure(keystore: Path, listing: ListingId, outcome: Outcome) -> No
 
 
 def check_trusted(keystore: Path, listing: ListingId) -> None:
-    """Raises InvalidOption for a listing that failed an audit before, and MalformedFile."""
+    """Raises InvalidOption for a listing that was remembered, and MalformedFile."""
     reason = _read(keystore).get(hex_text(listing))
     if reason is not None:
         raise InvalidOption(
-            "An audit of this listing failed before",
+            "The seller of this listing was caught before",
             expected="a listing that was not caught",
             found=reason,
             hint=f"buy elsewhere; {keystore.parent / FILE} remembers it, and its owner may take the entry out",

@@ -9,6 +9,7 @@ from blindfair.agents.audit_size import AuditSize
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.journal import Journal
+from blindfair.agents.outcome import Outcome
 from blindfair.agents.valuer import Choice
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.distrust import remember_failure
@@ -23,7 +24,9 @@ from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import Turns
 from blindfair.influence.arrays import Floats
-from blindfair.protocol.errors import InvalidOption, OfferTooSmall
+from blindfair.protocol.errors import CommittedGarbage, FaultProven, InvalidOption, OfferTooSmall
+from blindfair.protocol.parts import credited_price
+from blindfair.protocol.quantities import Wei
 
 
 def was_confirmed(directory: Path) -> bool:
@@ -55,7 +58,11 @@ def show_scores(
         Screen() as screen,
         opened_purchase(directory, settings, password_file, screen, pays_fee=pays_fee) as purchase,
     ):
-        evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
+        try:
+            evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
+        except (CommittedGarbage, FaultProven) as caught:
+            remember_failure(settings.keystore, purchase.buyer.listing, Outcome.stopped(caught))
+            raise
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
         prices = PurchaseOptions.from_document(settings.options).prices
@@ -109,8 +116,9 @@ def complete(
         buyer, turns = purchase.buyer, Turns(screen, poll)
         prices = PurchaseOptions.from_document(settings.options).prices
         if buyer.outcome is None:
-            _, choice = turns.until(purchase.evaluated)
-            if choice.records and not _agreed(buyer, choice, prices, screen, confirmed):
+            evaluated, choice = turns.until(purchase.evaluated)
+            price = credited_price(choice.price, evaluated.fee)
+            if choice.records and not _agreed(buyer, price, prices, screen, confirmed):
                 output.lines.item("", "nothing was bought; the same command asks again")
                 output.document({"final": None, "reason": "not agreed to"})
                 return
@@ -125,13 +133,13 @@ def complete(
     raise_failure(outcome, refunded_by_clock=refunded_by_clock)
 
 
-def _agreed(buyer: Buyer, choice: Choice, prices: Money, screen: Screen, confirmed: bool) -> bool:
+def _agreed(buyer: Buyer, price: Wei, prices: Money, screen: Screen, confirmed: bool) -> bool:
     """Whether to pay: agreed to before, now by option, or now by the owner's answer. Raises InsufficientFunds."""
     if buyer.journal.intent(CONFIRMED) is not None:
         return True
-    buyer.wallet.check_means(buyer.policy.token, choice.price, buyer.policy.gas_reserve, "the price")
+    buyer.wallet.check_means(buyer.policy.token, price, buyer.policy.gas_reserve, "the price")
     screen.still()
-    show_costs(screen.lines, buyer, choice.price, prices)
+    show_costs(screen.lines, buyer, price, prices)
     if not confirmed:
         if not sys.stdin.isatty():
             raise InvalidOption(

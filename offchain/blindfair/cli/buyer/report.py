@@ -25,6 +25,7 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import NodeFailure, OfferTooSmall, WrongContract
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.parts import credited_price
 from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
 from blindfair.protocol.units import Units
 
@@ -157,7 +158,12 @@ def show_evaluation(
         f"{numbers['clean_share']:.0%} of the offer looks as good as your own records, between "
         f"{numbers['clean_share_low']:.0%} and {numbers['clean_share_high']:.0%}",
     )
-    lines.item("price", f"{len(choice.records):,} records for {prices.show(choice.price)}")
+    left = (
+        f", of which {prices.show(credited_price(choice.price, evaluated.fee))} are left to pay"
+        if evaluated.fee
+        else ""
+    )
+    lines.item("price", f"{len(choice.records):,} records for {prices.show(choice.price)}{left}")
     if choice.records:
         lines.item(
             "worth",
