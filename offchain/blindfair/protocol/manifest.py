@@ -52,7 +52,7 @@ class Manifest:
 
     preprocessing: Document | None
     """How scoring models prepare records: a feature schema of the columns that may be scored. None where records are no
-    tables. Its contents are checked where models are (room `influence`)."""
+    tables. Package `influence` checks its contents."""
 
     record_count: int
     """Number of records, from 1."""
