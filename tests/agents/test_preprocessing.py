@@ -220,3 +220,12 @@ def test_a_buyer_whose_records_are_written_otherwise_asks_nothing(manifest: Mani
     with pytest.raises(FieldMismatch, match="other classes") as caught:
         asking.question(manifest)
     assert (caught.value.expected, caught.value.found) == ("0 and 1", "'benign' and 'malign'")
+
+
+def test_a_column_that_fits_in_part_is_told_to_the_buyer_before_and_after_it_asks(manifest: Manifest) -> None:
+    own = [("17,99", *row[1:]) if number % 10 == 0 else row for number, row in enumerate(ROWS[300:520])]
+    asking = TabularValuer(own[:60], own[60:], (*COLUMNS, LABEL), LABEL, pricing=UNIFORM, seed=0)
+    [told] = [note for note in asking.question(manifest).notes if "do not fit" in note]
+    assert "'radius': 22 of 220 cells" in told and "'17,99' in your records" in told
+    scores = asking.valuation(manifest).seen_scores(ROWS[:OFFERED], np.random.default_rng(1))
+    assert told in asking.choose(scores, manifest, Wei(10**18)).reasons
