@@ -10,6 +10,8 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Wei
 
+_FEE_DIGITS = 3
+
 
 def free_bits_of(held: int, records: int, share: Fraction = FREE_SHARE) -> int:
     """Return the bits, in the whole listing, that strangers together get free of charge.
@@ -23,6 +25,13 @@ def least_fee(bits: int, held: int, whole_price: Wei) -> Wei:
     """Return the least fee of an evaluation of `bits` a record: as large a share of the listing's price as it tells of
     what a record holds, rounded up."""
     return Wei(-(-min(bits, held) * whole_price // held))
+
+
+def usual_fee(bits: int, held: int, whole_price: Wei) -> Wei:
+    """Return the least fee, rounded up to three digits: an amount that a person can read."""
+    least = least_fee(bits, held, whole_price)
+    unit = 10 ** max(0, len(str(least)) - _FEE_DIGITS)
+    return Wei(-(-least // unit) * unit)
 
 
 def information_text(manifest: Manifest) -> str:

@@ -24,7 +24,7 @@ from blindfair.cli.demo.options import (
 )
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import GRANTED, World
-from blindfair.cli.information import free_bits_of, least_fee
+from blindfair.cli.information import free_bits_of, usual_fee
 from blindfair.cli.usual import BITS, DISCLOSED_SHARE
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.information import check_record_bits, measure_rows
@@ -93,7 +93,7 @@ def stock_of(job: Prepared) -> Stock:
             record_bits=held,
             bits_per_record=BITS,
             free_bits=free_bits_of(held, len(records)),
-            evaluation_fee=least_fee(BITS, held, Wei(reserve * len(records))),
+            evaluation_fee=usual_fee(BITS, held, Wei(reserve * len(records))),
             disclosed_bits=int(DISCLOSED_SHARE * held * len(records)),
             opened_records=0,
             opened_share=0.0,

@@ -48,23 +48,20 @@ def _show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
 
 
 def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> None:
-    disclosure = honest.disclosure
-    opened = f"{honest.audit_rows} records opened in the audit" if honest.sample_price is None else "no record"
-    asked = f"{disclosure.queries} {'query' if disclosure.queries == 1 else 'queries'}"
-    if disclosure.exponent_bits:
-        asked += f" and {disclosure.exponent_bits} bits of exponent a record"
     lines.blank()
     lines.headline("Who learned what", "in the honest trade")
-    lines.item(
-        "buyer",
-        f"before paying: at most {disclosure.bits_per_record:.2f} bits a record and query on average over a block, "
-        f"{disclosure.total_bits:,.0f} bits of the lot by {asked}, and {opened}; "
-        f"after paying: the {len(honest.bought)} records that it bought",
-    )
+    lines.item("buyer", f"{_told(honest)}; after paying: the {len(honest.bought)} records that it bought")
+    if honest.bought:
+        lines.item(
+            "",
+            f"scores of records that it has may hold {honest.seen_bits} bits more each, of any records, if it asked "
+            f"dishonestly: {honest.seen_bits * len(honest.bought):,} bits",
+        )
+    lines.item("anybody", _anybody(honest))
     lines.item(
         "seller",
         f"{honest.discloses}; of the query nothing before the selection, and then the selection, from which the "
-        "query's direction can be estimated",
+        "query's direction can be estimated; a buyer that stops tells by that one bit",
     )
     lines.item(
         "chain",
@@ -73,18 +70,44 @@ def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> No
     )
     lines.item(
         "hiding",
-        f"what a ciphertext keeps of the rows is drowned in noise that is {disclosure.hiding_bits:.0f} bits larger",
+        "what a ciphertext keeps of the rows is drowned in noise that is "
+        f"{honest.disclosure.hiding_bits:.0f} bits larger",
     )
     if honest.audit_rows:
         bought = ""
         if honest.sample_price is not None:
             paid = show_ether(honest.sample_price)
-            bought = f", bought first as a sample for {paid} ether since the listing opens too few for nothing"
+            bought = f", bought first as a sample for {paid} ether: that is the money at risk"
         lines.item(
             "audit",
             f"{honest.audit_rows} of {len(honest.choice.records)} selected records were recomputed{bought}: a seller "
             f"that fakes {FAKE_SHARE:.0%} of a selection is caught with probability {honest.catches:.3f}",
         )
+
+
+def _told(honest: HonestTrade) -> str:
+    """What the buyer learned before it paid for a record."""
+    disclosure, held = honest.disclosure, int(str(honest.information["record_bits"]))
+    asked = f"{disclosure.queries} {'query' if disclosure.queries == 1 else 'queries'}"
+    if disclosure.exponent_bits:
+        asked += f" and {disclosure.exponent_bits} bits of exponent a record"
+    share = f"{disclosure.bits_per_record / held:.0%}".replace("%", " %")
+    paid = f"for a fee of {show_ether(honest.fee)} ether" if honest.fee else "free of charge"
+    opened = f"{honest.audit_rows} records opened in the audit" if honest.sample_price is None else "no record"
+    return (
+        f"before paying for records: at most {disclosure.bits_per_record:.0f} bits of about {held} a record ({share}) "
+        f"by {asked}, {disclosure.total_bits:,.0f} bits of the listing, {paid}; and {opened}"
+    )
+
+
+def _anybody(honest: HonestTrade) -> str:
+    """What all buyers together may learn, whatever they pay for it."""
+    n, held = honest.records, int(str(honest.information["record_bits"]))
+    free, every = (int(str(honest.information[name])) / n for name in ("free_bits", "disclosed_bits"))
+    return (
+        f"all together, by any number of evaluations: at most {every:.1f} bits a record ({every / held:.0%}), "
+        f"{free:.1f} of them ({free / held:.0%}) free of charge"
+    ).replace("%", " %")
 
 
 def _show_worth(lines: Lines, trade: TradeResult, honest: HonestTrade, utility: Utility) -> None:
@@ -99,9 +122,9 @@ def _show_worth(lines: Lines, trade: TradeResult, honest: HonestTrade, utility: 
     )
     lines.item(
         "",
-        f"{honest.records:,} records, {honest.dimension} entries a row; {'equal' if honest.exact else 'NOT equal'} to "
-        f"those computed in the clear, rank correlation with unrounded ones {correlation}; "
-        f"{honest.seller_microseconds:,.0f} us a record",
+        f"{honest.records:,} records, {honest.dimension} entries a row; each "
+        f"{'is' if honest.as_committed else 'is NOT'} its row's with the committed noise, rank correlation with "
+        f"unrounded ones {correlation}; {honest.seller_microseconds:,.0f} us a record",
     )
     bad = 1 - honest.choice.numbers["clean_share"]
     lines.item("offer", f"from the scores {bad:.0%} of it was thought bad before paying; in truth {honest.flipped:.0%}")

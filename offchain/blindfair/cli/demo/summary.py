@@ -6,15 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.score_noise import record_salt, unit_noise
 from blindfair.agents.valuer import Choice
 from blindfair.blind.disclosure import Disclosure
+from blindfair.blind.parameters import parameter_set
 from blindfair.cli.demo.cases import Parties, TradeResult
+from blindfair.cli.information import information_document
+from blindfair.influence.noise import centred
+from blindfair.influence.quantise import QuantisedRows
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.pricing.scenario import Scenario
 from blindfair.pricing.utility import Utility, retrained_auc
-from blindfair.protocol.audit import catch_probability
+from blindfair.protocol.audit import SCORE_ROUNDING, catch_probability
 from blindfair.protocol.documents import Document
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.records import decode_row
@@ -27,8 +33,10 @@ FAKE_SHARE = 0.05
 class HonestTrade:
     """What the honest trade's buyer knows, and what the demo can check because it sees both sides.
 
-    `scores` are `n` real scores as decrypted; `exact` says whether the integers equal those computed in the clear from
-    the rows, `spearman` is their rank correlation with float64 scores of unrounded rows and query. `flipped` is the
+    `scores` are `n` real scores as decrypted; `as_committed` says whether each is the one computed in the clear from
+    its row with the noise that the listing committed to, `spearman` is their rank correlation with float64 scores of
+    unrounded rows and query. `information` is what the listing's terms say, `fee` what the evaluation cost, and
+    `seen_bits` what the scores of a bought record may tell beyond the stated bits, of any records. `flipped` is the
     share of the offer, without copies, whose label is wrong. `auc_before` and `auc_after` are of this one purchase, on
     the test set.
     """
@@ -38,7 +46,10 @@ class HonestTrade:
     scores: NDArray[np.float64]
     choice: Choice
     bought: tuple[tuple[int, bytes], ...]
-    exact: bool
+    as_committed: bool
+    information: Document
+    fee: Wei
+    seen_bits: int
     spearman: float | None
     loss: ScoreLoss
     discloses: str
@@ -70,13 +81,17 @@ def review(parties: Parties, scenario: Scenario, learner: Learner) -> HonestTrad
     bought = buyer.bought()
     added = learner.encode(schema, [decode_row(record) for _, record in bought])
     nothing = learner.encode(schema, [])
+    parameters = parameter_set(evaluated.request.parameters)
     return HonestTrade(
         records=len(scenario.offer),
         dimension=evaluated.request.dimension,
         scores=valuation.read(evaluated.scores).scores,
         choice=buyer.choice(evaluated),
         bought=bought,
-        exact=bool(np.array_equal(evaluated.scores, rows.scores(evaluated.queries))),
+        as_committed=_as_committed(parties, evaluated, rows),
+        information=information_document(seller.manifest),
+        fee=evaluated.fee,
+        seen_bits=sum(parameters.committed_bits(bits) for bits in evaluated.request.bits),
         spearman=rank_correlation(evaluated.scores[0].astype(np.float64), float_rows @ valuation.real_query),
         loss=valuation.loss,
         discloses=learner.discloses,
@@ -89,6 +104,20 @@ def review(parties: Parties, scenario: Scenario, learner: Learner) -> HonestTrad
         auc_before=retrained_auc(own, nothing, test, learner),
         auc_after=retrained_auc(own, added, test, learner),
     )
+
+
+def _as_committed(parties: Parties, evaluated: Evaluated, rows: QuantisedRows) -> bool:
+    """Whether every score is its row's with the committed noise: what an audit of all records would find."""
+    request, dataset = evaluated.request, parties.seller.dataset
+    parameters = parameter_set(request.parameters)
+    expected = rows.entry_scores(evaluated.queries)
+    for unit in range(evaluated.units.count):
+        salts = [record_salt(dataset, record) for record in evaluated.units.members([unit])]
+        expected[:, unit] += unit_noise(parameters, request, evaluated.reply.request, unit, salts)
+    found = np.stack([evaluated.decrypted(unit) for unit in range(evaluated.units.count)], axis=1)
+    apart = np.abs(centred(found - expected, parameters.plain_modulus))
+    slacks = np.array([parameters.score_slack(bits) for bits in request.bits]) + SCORE_ROUNDING
+    return bool((apart <= slacks[:, np.newaxis]).all())
 
 
 def to_document(
@@ -107,12 +136,15 @@ def to_document(
             "bits_per_record": float(honest.disclosure.bits_per_record),
             "clipped_per_million": honest.clipped_per_million,
             "download_bytes": sizes.get("reply", 0),
-            "exact": honest.exact,
+            "as_committed": honest.as_committed,
             "exponent_bits": honest.disclosure.exponent_bits,
+            "fee_wei": honest.fee,
             "hiding_bits": float(honest.disclosure.hiding_bits),
+            "information": honest.information,
             "k": honest.dimension,
             "loss": honest.loss.to_document(),
             "records": honest.records,
+            "seen_bits": honest.seen_bits,
             "seller_us_per_record": honest.seller_microseconds,
             "spearman_float64": honest.spearman,
             "upload_bytes": sizes.get("request", 0),

@@ -27,7 +27,7 @@ def verdicts(utility: Utility, honest: HonestTrade, trades: Mapping[str, TradeRe
 
 
 def _of_the_scores(honest: HonestTrade) -> list[str]:
-    if honest.exact:
+    if honest.as_committed:
         return []
     return ["The decrypted scores are NOT those of the rows: do not rely on them."]
 

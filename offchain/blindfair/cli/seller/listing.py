@@ -11,7 +11,7 @@ from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.stock import Stock
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
-from blindfair.cli.information import free_bits_of, least_fee
+from blindfair.cli.information import free_bits_of, least_fee, usual_fee
 from blindfair.cli.usual import (
     DISCLOSED_SHARE,
     NAMED_BITS,
@@ -227,8 +227,8 @@ class ListingOptions:
         return 0 if self.buyers else free_bits_of(held, records, share)
 
     def _fee(self, held: int, whole_price: Wei) -> Wei:
-        """The least that is allowed, if no fee is named: as large a share of the listing's price as one evaluation
-        tells of what it holds."""
+        """The least that is allowed, rounded up to a few digits, if no fee is named: as large a share of the listing's
+        price as one evaluation tells of what it holds."""
         least = least_fee(self.bits, held, whole_price)
         if self.buyers:
             if self.evaluation_fee is not None:
@@ -239,7 +239,7 @@ class ListingOptions:
                 )
             return Wei(0)
         if self.evaluation_fee is None:
-            return least
+            return usual_fee(self.bits, held, whole_price)
         fee = self.prices.parse(self.evaluation_fee, "--evaluation-fee")
         if fee < least:
             raise InvalidOption(
