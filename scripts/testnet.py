@@ -198,14 +198,14 @@ In each further terminal first, so that files and command are found:
 In a second one, the seller:
 
   blindfair seller list {seller} {place} --records {directory}/seller.csv --label {TRIAL_LABEL} \
+--categorical {" --categorical ".join(TRIAL_CODES)} \
 --price-per-record 0.001 --licence "research only" --consent "public data"
   blindfair seller serve {seller}
 
 In a third one, the buyer:
 
   blindfair buyer find --keystore {directory}/buyer/keystore.json {password} {place}
-  blindfair buyer evaluate {buyer} {place} --own {directory}/buyer.csv --label {TRIAL_LABEL} \
---categorical {" --categorical ".join(TRIAL_CODES)} --budget 0.4
+  blindfair buyer evaluate {buyer} {place} --own {directory}/buyer.csv --label {TRIAL_LABEL} --budget 0.4
   blindfair buyer buy {buyer}
 """)
 

@@ -148,7 +148,8 @@ def keeping(column: str) -> Stock:
     """A listing that keeps one column from all models."""
     usual = stock()
     columns = tuple(replace(each, scored=each.name != column) for each in usual.schema.columns)
-    return replace(usual, schema=replace(usual.schema, columns=columns))
+    prepared = replace(feature_schema(), features=tuple(f for f in feature_schema().features if f.column != column))
+    return replace(usual, schema=replace(usual.schema, columns=columns), preprocessing=prepared.to_document())
 
 
 def with_schema(**changes: Any) -> Change:
@@ -254,14 +255,12 @@ def classes(*values: Any) -> Change:
 def test_whether_a_model_fits_the_records_is_no_free_question(beside: Callable[[str], World]) -> None:
     parties = make_parties(beside("requested"))
     request = taken_out(parties)
-    # Each asks something of a record's label; one answer says no more than another, and each is paid for.
+    # Each asks something of a record's label, and is refused by the manifest: no record is looked at.
     guesses = {str(values): replace(request, **classes(*values)) for values in ((0, 7), (1, 7), (8, 9), (-1, 0))}
     answers = said_to(parties, parties.buyer, guesses)
-    assert sorted(answers.values()) == ["BudgetExhausted", "UnusableModel", "UnusableModel", "UnusableModel"]
-    texts = {refusal["text"] for refusal in parties.seller.refusals() if refusal["error"] == "UnusableModel"}
-    assert len(texts) == 1
-    assert not any(letter.isdigit() for letter in texts.pop())
-    assert said_to(parties, parties.buyer, {"late": request}) == {"late": "BudgetExhausted"}
+    assert set(answers.values()) == {"FieldMismatch"}
+    assert list(parties.seller.journal.done("evaluation-of:")) == []
+    assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
 
 
 def test_one_evaluation_for_a_model_and_a_counterparty(at: Callable[[str], World]) -> None:

@@ -68,7 +68,8 @@ def noted(disclosure: str, characters: int = NOTES, chunk_size: int = 1024, **te
     usual: dict[str, Any] = {"opened_share": 1.0, "opened_records": OFFERED, "disclosures": (disclosure,)}
     goods = stock(records_with_notes(SELECTED[disclosure], characters), **(usual | terms))
     columns = (*goods.schema.columns, Column("notes", ColumnKind.TEXT))
-    return replace(goods, schema=Schema(columns, LABEL), chunk_size=chunk_size)
+    prepared = replace(feature_schema(), columns=(*COLUMNS, LABEL, "notes")).to_document()
+    return replace(goods, schema=Schema(columns, LABEL), preprocessing=prepared, chunk_size=chunk_size)
 
 
 def valuer(disclosure: str) -> HandValuer:

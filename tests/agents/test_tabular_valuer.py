@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, stock, table
+from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, feature_schema, stock, table
 
-from blindfair.agents.seller_checks import check_columns
+from blindfair.agents.preprocessing import check_columns
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.influence.grouping import group_rows
 from blindfair.influence.models import load_scoring_model
@@ -70,7 +70,12 @@ def test_a_listing_with_other_columns_is_not_asked_about() -> None:
 def test_a_column_that_no_model_may_read_is_not_asked_about() -> None:
     listing = manifest()
     columns = tuple(replace(column, scored=column.name != "area") for column in listing.schema.columns)
-    kept = replace(listing, schema=replace(listing.schema, columns=columns))
+    features = tuple(feature for feature in feature_schema().features if feature.column != "area")
+    kept = replace(
+        listing,
+        schema=replace(listing.schema, columns=columns),
+        preprocessing=replace(feature_schema(), features=features).to_document(),
+    )
 
     def read(manifest: Manifest) -> set[str]:
         model = load_scoring_model("logistic-regression", *_parts(valuer(), manifest))

@@ -77,7 +77,8 @@ def offered_records() -> tuple[bytes, ...]:
 
 @cache
 def feature_schema() -> FeatureSchema:
-    return FeatureSchema.infer(table()[-OWN:], (*COLUMNS, LABEL), LABEL)
+    """The preprocessing that the seller publishes."""
+    return FeatureSchema.infer(table()[:OFFERED], (*COLUMNS, LABEL), LABEL)
 
 
 TERMS = Terms(
@@ -104,6 +105,7 @@ def stock(records: Sequence[bytes] | None = None, **terms: Any) -> Stock:
         consent="public data",
         encoding=RecordEncoding.CBOR_ROW,
         schema=Schema(columns, LABEL),
+        preprocessing=feature_schema().to_document(),
         records=offered_records() if records is None else records,
         terms=replace(TERMS, **terms),
     )

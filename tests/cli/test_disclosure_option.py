@@ -92,7 +92,7 @@ def test_what_a_listing_does_not_offer_is_refused_before_anything_is_made_or_ask
     table = read_table(path, LABEL)
     told: list[Manifest] = []
     own = OwnRecords(table.columns, table.label, train=table.rows[:40], validation=table.rows[40:80])
-    valuer = ListingValuer(own, TableOptions(LABEL, [], [], 0), replace(PURCHASE, disclosure=asked), told.append)
+    valuer = ListingValuer(own, TableOptions(LABEL, [], 0), replace(PURCHASE, disclosure=asked), told.append)
     with pytest.raises(InvalidOption, match="--disclosure per-group-10 or --disclosure total"):
         valuer.question(manifest(path, "per-group-10", "total"))
     assert told == []

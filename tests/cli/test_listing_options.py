@@ -8,9 +8,12 @@ import pytest
 from real_tables import LABEL, UGLY_HEADER, ugly
 
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS
+from blindfair.agents.preprocessing import listed_schema
 from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.information import evaluation_bits, information_document, information_text, smallest_free_group
 from blindfair.cli.seller.listing import ListingOptions
+from blindfair.cli.seller.report import preprocessing_text
+from blindfair.influence.features import CategoryFeature, NumberFeature
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import InvalidListing, InvalidOption
 from blindfair.protocol.manifest import Manifest
@@ -23,8 +26,8 @@ DEFAULTS: dict[str, Any] = {
     "label": LABEL, "leave_out": ["patient id"], "name": "n", "description": "", "licence": "l", "consent": "c",
     "money": IN_ETHER.to_document(),
     "price_per_record": "0.001", "bits": 4, "free_share": 0.05, "evaluation_fee": None, "disclosed_share": 0.3,
-    "accept_disclosed_share": None, "never_score": [], "score": [], "disclosures": ["per-record"], "opened_share": 0.0,
-    "opened_records": None, "buyers": [],
+    "accept_disclosed_share": None, "never_score": [], "score": [], "categorical": [],
+    "disclosures": ["per-record"], "opened_share": 0.0, "opened_records": None, "buyers": [],
     "bond_share": 0.1, "reveal_window": 3600, "dispute_window": 86400, "chunk_size": 1024,
     "most_bonds": "1", "pay_to": None, "without_copies": False,
 }  # fmt: skip
@@ -137,6 +140,7 @@ def test_more_than_three_tenths_are_given_away_only_by_a_seller_that_repeats_the
         ({"evaluation_fee": "much"}, "--evaluation-fee"),
         ({"never_score": ["nonsense"]}, "--never-score"),
         ({"score": ["nonsense"]}, "--score"),
+        ({"categorical": ["nonsense"]}, "--categorical"),
         ({"never_score": [LABEL]}, "--never-score"),
         ({"never_score": ["weight"], "score": ["weight"]}, "--never-score"),
     ],
@@ -162,6 +166,43 @@ def test_records_too_small_to_be_scored_alone_are_told_which_groups_are_free(tmp
     assert information_document(grouped)["first_evaluation_is_free"] is True
     assert information_document(manifest)["first_evaluation_is_free"] is False
     assert smallest_free_group(listed(tmp_path, free_share=0)) is None
+
+
+def test_the_manifest_says_how_models_prepare_the_columns_that_they_may_read(tmp_path: Path) -> None:
+    manifest = listed(tmp_path, leave_out=[])
+    schema = listed_schema(manifest)
+    assert schema.columns == tuple(UGLY_HEADER)
+    assert "patient id" not in {feature.column for feature in schema.features}
+    kept = listed_schema(listed(tmp_path, leave_out=[], never_score=["weight"]))
+    assert {f.column for f in schema.features} - {f.column for f in kept.features} == {"weight"}
+    numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
+    text = preprocessing_text(manifest)
+    assert f"the classes of {LABEL}, the rounded centre and scale of {numbers} columns" in text
+    assert f"frequent values of {len(schema.features) - numbers};" in text
+
+
+def test_a_column_of_codes_is_one_where_the_seller_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "codes.csv"
+    lines = [f"{n * 7 % 101}.5,{n % 3},{n // 3 % 2}" for n in range(300)]
+    path.write_text(f"x,arm,{LABEL}\n" + "\n".join(lines) + "\n")
+
+    def kinds(**changes: Any) -> dict[str, type]:
+        made = options(leave_out=[], disclosures=["total"], without_copies=True, **changes)
+        return {feature.column: type(feature) for feature in made.preprocessing(made.table(path)).features}
+
+    assert kinds() == {"x": NumberFeature, "arm": NumberFeature}
+    assert kinds(categorical=["arm"]) == {"x": NumberFeature, "arm": CategoryFeature}
+
+
+def test_copies_that_are_left_out_leave_no_trace_in_the_preprocessing(tmp_path: Path) -> None:
+    path = tmp_path / "copies.csv"
+    lines = [f"{n}.5,{n % 2}" for n in range(40)]
+    made = options(leave_out=[], without_copies=True)
+    schemas = []
+    for more in ([], lines[-1:] * 100):
+        path.write_text(f"x,{LABEL}\n" + "\n".join(lines + more) + "\n")
+        schemas.append(made.preprocessing(made.table(path)))
+    assert schemas[0] == schemas[1]
 
 
 def test_what_looks_like_an_identifier_is_sold_and_not_scored(tmp_path: Path) -> None:

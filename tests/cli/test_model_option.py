@@ -23,8 +23,8 @@ def test_the_estimate_is_of_the_rows_that_will_be_asked_for(model: str) -> None:
     job, learner = prepare(DemoOptions(model=model)), LEARNERS[model]()
     estimate = estimate_demo(job.scenario, job.schema, learner, seeds=2, shares=(0.3,))
     made = prepare_valuation(
-        job.scenario.train, job.scenario.validation, job.scenario.columns, job.scenario.label,
-        plain_modulus=2**32 - 2**18, rng=np.random.default_rng(0), categorical=job.codes, learner=learner,
+        job.scenario.train, job.scenario.validation, job.schema,
+        plain_modulus=2**32 - 2**18, rng=np.random.default_rng(0), learner=learner,
     )  # fmt: skip
     # Which of the sets is the quickest is for the machine to say, and the class may be left out of what is asked.
     m, k = made.queries.shape

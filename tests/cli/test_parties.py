@@ -261,7 +261,6 @@ def test_the_seller_reads_what_evaluations_tell_and_cost(home: Home) -> None:
         ({"listing": "0x" + "00" * 32}, InvalidOption),
         ({"own": None}, InvalidOption),
         ({"own": None, "train": "own.csv"}, InvalidOption),
-        ({"categorical": "nonsense"}, InvalidOption),
         ({"model": "oracle"}, InvalidOption),
         ({"disclosure": "top-of-budget"}, InvalidOption),
         ({"refund_to": "my wallet"}, InvalidOption),

@@ -50,8 +50,9 @@ def test_the_scripts_trade_in_a_token_from_listing_to_withdrawal(tmp_path: Path)
 
         seller = ["--directory", "testnet/seller", *password]
         listed = script(
-            "agents/seller", "list", *seller, *place, "--records", "testnet/seller.csv", "--label", "cens", "--token",
-            token, "--price-per-record", "0.001", "--licence", "any", "--consent", "public", cwd=tmp_path,
+            "agents/seller", "list", *seller, *place, "--records", "testnet/seller.csv", "--label", "cens",
+            "--categorical", "arms", "--token", token,
+            "--price-per-record", "0.001", "--licence", "any", "--consent", "public", cwd=tmp_path,
         )  # fmt: skip
         assert "at least 0.001 PMT each" in listed
         serve = f"exec '{ROOT}/scripts/agents/seller' serve --directory testnet/seller --password-file testnet/password"
@@ -62,7 +63,7 @@ def test_the_scripts_trade_in_a_token_from_listing_to_withdrawal(tmp_path: Path)
             buyer = ["--directory", "testnet/buyer", *password]
             script(
                 "agents/buyer", "evaluate", *buyer, *place, "--own", "testnet/buyer.csv", "--label", "cens",
-                "--categorical", "arms", "--budget", "0.4", "--token", token, "--model", "mlp", cwd=tmp_path,
+                "--budget", "0.4", "--token", token, "--model", "mlp", cwd=tmp_path,
             )  # fmt: skip
             ended = script("agents/buyer", "buy", *buyer, "--yes", "--json", "-", cwd=tmp_path)
             wait_for("withdraws its free balance", serving, process, 120)

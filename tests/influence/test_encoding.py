@@ -12,18 +12,21 @@ from hypothesis import strategies as st
 
 from blindfair.influence.encoding import WIDTH_LIMIT, FeatureSchema
 from blindfair.influence.features import BOUND, CATEGORY_LIMIT
+from blindfair.influence.robust import RARE
 from blindfair.influence.table import Table
 from blindfair.protocol import errors
 from blindfair.protocol.documents import Document, canonical, parse
 
 COLUMNS = ("age", "site", "dose", "same", "id", "flag", "y")
-ROWS: list[tuple[Any, ...]] = [
-    (30, "north", 1.5, 7, "a1", True, "sick"),
-    (50, "south", None, 7, "a2", False, "well"),
-    (40, "north", 2.5, 7, "a3", True, "well"),
-    (40, "south", 2.0, 7, "a4", False, "sick"),
-    (40, "west", 2.0, 7, "a5", None, "sick"),
+FIVE: list[tuple[Any, ...]] = [
+    (30, "north", 1.5, 7, True, "sick"),
+    (50, "south", None, 7, False, "well"),
+    (40, "north", None, 7, True, "well"),
+    (40, "south", 2.0, 7, False, "sick"),
+    (40, "west", 2.0, 7, None, "sick"),
 ]
+ROWS = [(*row[:4], f"a{number}", *row[4:]) for number, row in enumerate(FIVE * 4)]
+"""What one of the five rows has, four records have: too few to be named."""
 
 cells = st.one_of(
     st.none(), st.booleans(), st.text(max_size=5), st.integers(-(2**64), 2**64), st.integers(10**400, 10**401),
@@ -46,12 +49,13 @@ def test_features_are_what_the_description_says() -> None:
         "flag = other", "bias",
     ]  # fmt: skip
     features, classes = made.encode(ROWS)
-    deviation = math.sqrt((10**2 + 10**2) / 5)
-    np.testing.assert_allclose(features[:, 0], (np.array([30, 50, 40, 40, 40]) - 40) / deviation, rtol=1e-15)
-    assert features[:, 1:4].tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
-    assert features[1, 4:6].tolist() == [0, 1]
-    assert features[:, -1].tolist() == [1] * 5
-    assert classes.tolist() == [0, 1, 1, 0, 0]
+    # Half of the ages are 40. Without the four farthest, four of 30 and twelve of 40 are left: 4.33 about their mean.
+    np.testing.assert_allclose(features[:5, 0], (np.array([30, 50, 40, 40, 40]) - 40) / 4.3, rtol=1e-15)
+    assert features[:5, 1:4].tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    # The quartiles of the doses are 1.5 and 2, and the median is 2.
+    assert features[:2, 4:6].tolist() == [[-0.5 / 0.37, 0], [0, 1]]
+    assert features[:, -1].tolist() == [1] * 20
+    assert classes[:5].tolist() == [0, 1, 1, 0, 0]
     assert "'well' is class 1" in made.describe() and "not used" in made.describe() and "same, id" in made.describe()
 
 
@@ -63,7 +67,7 @@ def test_the_received_schema_gives_the_seller_equal_bits(trial: Table) -> None:
     assert made.encode(trial.rows[7:8])[0].tobytes() == made.encode(trial.rows)[0][7:8].tobytes()
 
 
-def test_the_order_of_the_buyers_records_does_not_matter(trial: Table) -> None:
+def test_the_order_of_the_records_does_not_matter(trial: Table) -> None:
     rows = trial.rows[:200]
     assert FeatureSchema.infer(rows, trial.columns, "cens") == FeatureSchema.infer(rows[::-1], trial.columns, "cens")
 
@@ -83,7 +87,7 @@ def test_values_that_were_never_seen_do_not_fail(unseen: list[tuple[Any, ...]]) 
 
 @given(
     st.lists(st.tuples(st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.integers(-9, 9)),
-                       st.sampled_from(["a", "b", None]), st.booleans()), min_size=2, max_size=12)
+                       st.sampled_from(["a", "b", None]), st.booleans()), min_size=2, max_size=24)
 )  # fmt: skip
 def test_any_finite_table_gives_a_schema_that_travels_or_a_named_error(rows: list[tuple[Any, ...]]) -> None:
     try:
@@ -96,15 +100,30 @@ def test_any_finite_table_gives_a_schema_that_travels_or_a_named_error(rows: lis
 
 
 def test_rare_categories_share_one_feature() -> None:
-    rows = [(f"v{i // 2}", i % 2) for i in range(80)] + [("often", 0)] * 5 + [("once", 1)]
+    rows = [(f"v{i // 5}", i % 2) for i in range(200)] + [("often", 0)] * 6 + [("once", 1)]
     made = FeatureSchema.infer(rows, ("c", "y"), "y")
     assert len(made.names) == CATEGORY_LIMIT + 2 and "c = often" in made.names and "c = once" not in made.names
     features, _ = made.encode([("once", 0), ("never seen", 0), ("often", 0)])
     assert features[0].tolist() == features[1].tolist() != features[2].tolist()
 
 
+def test_what_fewer_than_five_records_have_is_not_named() -> None:
+    """The manifest is public, and a rare value says of whom it is."""
+    cells = ["a"] * 6 + ["b"] * RARE + ["rare"] * (RARE - 1) + [None] * (RARE - 1)
+    rows = [(cell, place % 2) for place, cell in enumerate(cells)]
+    assert FeatureSchema.infer(rows, ("c", "y"), "y").names == ["c = a", "c = b", "c = other", "bias"]
+    assert "rare" not in str(FeatureSchema.infer(rows, ("c", "y"), "y").to_document())
+    numbers = [(float(place), place % 2) for place in range(20)]
+    for missing, flagged in ((RARE - 1, False), (RARE, True)):
+        made = FeatureSchema.infer([*numbers, *[(None, 0)] * missing], ("x", "y"), "y")
+        assert ("x missing" in made.names) is flagged
+    # Four numbers in a column of many missing cells are told by no statistics.
+    few = [(1.0, "a", 0), (2.0, "a", 0), (3.0, "a", 0), (4.0, "a", 0)] + [(None, "b", 1)] * 20
+    assert {feature.column for feature in FeatureSchema.infer(few, ("x", "c", "y"), "y").features} == {"c"}
+
+
 def test_codes_are_categories_only_where_that_is_said() -> None:
-    rows = [(code, code % 2) for code in (1, 2, 3, 1, 2, 3)]
+    rows = [(code, code % 2) for code in (1, 2, 3) * 5]
     assert FeatureSchema.infer(rows, ("arm", "y"), "y").names == ["arm", "bias"]
     said = FeatureSchema.infer(rows, ("arm", "y"), "y", categorical=["arm"])
     assert said.names == ["arm = 1", "arm = 2", "arm = 3", "arm = other", "bias"]
@@ -120,7 +139,7 @@ def test_records_the_model_was_not_made_for_are_refused() -> None:
         with pytest.raises(errors.UnusableModel):
             schema().encode([(*ROWS[0][:-1], label)])
     with pytest.raises(errors.NotTwoClasses):
-        FeatureSchema.infer(ROWS[3:], COLUMNS, "y")
+        FeatureSchema.infer([row for row in ROWS if row[-1] == "sick"], COLUMNS, "y")
     with pytest.raises(errors.LabelMissing):
         FeatureSchema.infer(ROWS, COLUMNS, "z")
     with pytest.raises(errors.LabelMissing):
@@ -147,9 +166,9 @@ def hostile() -> dict[str, Any]:
     case("a scale of zero", lambda d: d["features"][number].update(scale=0))
     case("a negative scale", lambda d: d["features"][number].update(scale=-1.0))
     case("a scale that is no number", lambda d: d["features"][number].update(scale="1"))
-    case("an infinite mean", lambda d: d["features"][number].update(mean=math.inf))
-    case("a mean that is not one", lambda d: d["features"][number].update(mean=math.nan))
-    case("a truth for a mean", lambda d: d["features"][number].update(mean=True))
+    case("an infinite centre", lambda d: d["features"][number].update(centre=math.inf))
+    case("a centre that is no number", lambda d: d["features"][number].update(centre=math.nan))
+    case("a truth for a centre", lambda d: d["features"][number].update(centre=True))
     case("an unknown kind", lambda d: d["features"][number].update(kind="code"))
     case("a feature with more fields", lambda d: d["features"][number].update(run="rm"))
     case("a repeated category", lambda d: d["features"][category].update(values=["a", "a"]))
@@ -186,7 +205,7 @@ def test_a_hostile_schema_is_refused(name: str) -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=3),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
-                        ["columns", "label", "classes", "features", "kind", "mean", "values"]), inner, max_size=4),
+                        ["columns", "label", "classes", "features", "kind", "centre", "values"]), inner, max_size=4),
                     max_leaves=12))  # fmt: skip
 def test_no_document_crashes_the_reader(value: Any) -> None:
     document = json.loads(json.dumps(schema().to_document()))

@@ -157,7 +157,7 @@ def test_networks_out_of_bounds_are_not_made(make: Any) -> None:
 
 @pytest.fixture(scope="module")
 def schema(trial: Table) -> FeatureSchema:
-    return FeatureSchema.infer(trial.rows[:300], trial.columns, "cens", categorical=("arms",))
+    return FeatureSchema.infer(trial.rows, trial.columns, "cens", categorical=("arms",))
 
 
 def models(schema: FeatureSchema) -> list[NetworkModel]:

@@ -14,6 +14,7 @@ from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.scenario import make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
+from blindfair.pricing.utility import scenario_schema
 from blindfair.pricing.valuation import EXACT, prepare_valuation
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.quantities import Wei
@@ -23,8 +24,8 @@ def digests(table: Table) -> str:
     """Of the schema, the model, the query, the scores and the selection."""
     scenario = make_scenario(table, 5)
     valuation = prepare_valuation(
-        scenario.train, scenario.validation, scenario.columns, scenario.label,
-        plain_modulus=2**32 - 2**18, rng=np.random.default_rng(5), categorical=("arms",), bits=EXACT,
+        scenario.train, scenario.validation, scenario_schema(scenario, ("arms",)),
+        plain_modulus=2**32 - 2**18, rng=np.random.default_rng(5), bits=EXACT,
     )  # fmt: skip
     config, weights = valuation.model.to_parts()
     scores = valuation.integer_scores(scenario.offer)

@@ -16,7 +16,7 @@ from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import distinct_records
 from blindfair.pricing.trust import calibrated_trust, clean_share_interval
-from blindfair.pricing.utility import measure_utility
+from blindfair.pricing.utility import measure_utility, scenario_schema
 from blindfair.pricing.valuation import EXACT, MARGIN, Valuation, prepare_valuation
 from blindfair.protocol import errors
 
@@ -35,11 +35,9 @@ def prepared(
     return prepare_valuation(
         scenario.train,
         scenario.validation,
-        scenario.columns,
-        scenario.label,
+        scenario_schema(scenario, ("arms",)),
         plain_modulus=MODULUS,
         rng=np.random.default_rng(0),
-        categorical=("arms",),
         learner=learner,
         group_size=group_size,
         bits=bits,

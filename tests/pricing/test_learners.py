@@ -23,7 +23,7 @@ from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.utility import measure_utility
+from blindfair.pricing.utility import measure_utility, scenario_schema
 from blindfair.pricing.valuation import EXACT, Valuation, prepare_valuation
 from blindfair.protocol import errors
 
@@ -35,8 +35,8 @@ def scenario(trial: Table) -> Scenario:
 
 def prepared(scenario: Scenario, learner: learners.Learner | None = None) -> Valuation:
     return prepare_valuation(
-        scenario.train, scenario.validation, scenario.columns, scenario.label,
-        plain_modulus=DEFAULT.plain_modulus, rng=np.random.default_rng(0), categorical=("arms",),
+        scenario.train, scenario.validation, scenario_schema(scenario, ("arms",)),
+        plain_modulus=DEFAULT.plain_modulus, rng=np.random.default_rng(0),
         learner=MlpLearner() if learner is None else learner, bits=EXACT,
     )  # fmt: skip
 

@@ -5,10 +5,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table
 from blindfair.pricing.scenario import make_scenario
-from blindfair.pricing.utility import SEEDS, Utility, measure_utility
+from blindfair.pricing.utility import SEEDS, Utility, measure_utility, scenario_schema
 from blindfair.pricing.valuation import EXACT
 from blindfair.protocol import errors
 
@@ -55,7 +54,7 @@ def test_in_a_clean_offer_the_purchase_is_no_worse_than_at_random(trial: Table) 
 def test_the_model_before_is_the_buyers_own_on_a_test_set_it_never_saw(troubled: Utility, trial: Table) -> None:
     scenario = make_scenario(trial, 0, flip_share=0.3, duplicate_share=0.05)
     own = [*scenario.train, *scenario.validation]
-    schema = FeatureSchema.infer(own, trial.columns, trial.label, categorical=("arms",))
+    schema = scenario_schema(scenario, ("arms",))
     reference = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-10).fit(*schema.encode(own))
     features, classes = schema.encode(scenario.test)
     expected = roc_auc_score(classes, reference.decision_function(features))

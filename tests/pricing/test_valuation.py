@@ -18,6 +18,7 @@ from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import distinct_records
 from blindfair.pricing.trust import calibrated_trust
+from blindfair.pricing.utility import scenario_schema
 from blindfair.pricing.valuation import DEFAULT_BITS, EXACT, VALIDATION_NEEDED, Valuation, prepare_valuation
 from blindfair.protocol import errors
 
@@ -35,11 +36,9 @@ def prepared(
     return prepare_valuation(
         scenario.train,
         scenario.validation,
-        scenario.columns,
-        scenario.label,
+        scenario_schema(scenario, ("arms",)),
         plain_modulus=MODULUS,
         rng=np.random.default_rng(seed),
-        categorical=("arms",),
         learner=LogisticLearner(kind),
         bits=bits,
     )
@@ -96,8 +95,8 @@ class Mute(LogisticLearner):
 
 def test_a_query_that_does_not_tell_the_class_is_not_asked(scenario: Scenario) -> None:
     made = prepare_valuation(
-        scenario.train, scenario.validation, scenario.columns, scenario.label, plain_modulus=MODULUS,
-        rng=np.random.default_rng(0), categorical=("arms",), learner=Mute(), bits=EXACT,
+        scenario.train, scenario.validation, scenario_schema(scenario, ("arms",)), plain_modulus=MODULUS,
+        rng=np.random.default_rng(0), learner=Mute(), bits=EXACT,
     )  # fmt: skip
     offered = made.read(made.integer_scores(scenario.offer))
     assert len(made.queries) == 1 and not offered.sides.any() and not made.right.sides.any()
@@ -126,8 +125,8 @@ def test_trusted_scores_are_held_out(scenario: Scenario, valuation: Valuation) -
     place = scenario.columns.index(scenario.label)
     flipped[5] = (*flipped[5][:place], 1 - int(str(flipped[5][place])), *flipped[5][place + 1 :])
     other = prepare_valuation(
-        scenario.train, flipped, scenario.columns, scenario.label, plain_modulus=MODULUS,
-        rng=np.random.default_rng(0), categorical=("arms",), bits=EXACT,
+        scenario.train, flipped, scenario_schema(scenario, ("arms",)), plain_modulus=MODULUS,
+        rng=np.random.default_rng(0), bits=EXACT,
     )  # fmt: skip
     # The query that scores record 5 was made without it, so turning its label turns its score and nothing else.
     assert other.right.scores[5] == pytest.approx(-valuation.right.scores[5], rel=1e-3)
@@ -167,7 +166,7 @@ def test_the_same_seed_gives_the_same_question(scenario: Scenario, valuation: Va
 def test_a_buyer_without_enough_records_is_told(scenario: Scenario) -> None:
     def prepare(train: int, validation: int) -> Valuation:
         return prepare_valuation(
-            scenario.train[:train], scenario.validation[:validation], scenario.columns, scenario.label,
+            scenario.train[:train], scenario.validation[:validation], scenario_schema(scenario, ("arms",)),
             plain_modulus=MODULUS, rng=np.random.default_rng(0),
         )  # fmt: skip
 
@@ -177,11 +176,11 @@ def test_a_buyer_without_enough_records_is_told(scenario: Scenario) -> None:
     one_class = [row for row in scenario.train if row[place] == 0]
     with pytest.raises(errors.NotTwoClasses):
         prepare_valuation(
-            one_class, one_class, scenario.columns, scenario.label,
+            one_class, one_class, scenario_schema(scenario, ("arms",)),
             plain_modulus=MODULUS, rng=np.random.default_rng(0),
         )  # fmt: skip
     with pytest.raises(errors.QueryOutOfBounds):
         prepare_valuation(
-            scenario.train, scenario.validation, scenario.columns, scenario.label,
+            scenario.train, scenario.validation, scenario_schema(scenario, ("arms",)),
             plain_modulus=4099, rng=np.random.default_rng(0), bits=EXACT,
         )  # fmt: skip

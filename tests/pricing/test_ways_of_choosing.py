@@ -9,7 +9,7 @@ from blindfair.pricing.learners import LogisticLearner, QueryKind
 from blindfair.pricing.scenario import make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.utility import PLAIN_MODULUS, SHARE, retrained_auc
+from blindfair.pricing.utility import PLAIN_MODULUS, SHARE, retrained_auc, scenario_schema
 from blindfair.pricing.valuation import EXACT, prepare_valuation
 from blindfair.protocol.quantities import Wei
 
@@ -35,8 +35,8 @@ def mean_gains(table: Table, flip_share: float) -> Gains:
         for kind, method in WAYS:
             rng = np.random.default_rng(seed)
             made = prepare_valuation(
-                scenario.train, scenario.validation, scenario.columns, scenario.label,
-                plain_modulus=PLAIN_MODULUS, rng=rng, categorical=("arms",),
+                scenario.train, scenario.validation, scenario_schema(scenario, ("arms",)),
+                plain_modulus=PLAIN_MODULUS, rng=rng,
                 learner=LogisticLearner(kind), bits=EXACT,
             )  # fmt: skip
             own, offer, test = (

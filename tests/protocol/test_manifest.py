@@ -102,9 +102,19 @@ def test_too_long_a_description_is_refused() -> None:
 
 
 def test_a_listing_of_texts_has_one_text_column() -> None:
-    assert replace(MANIFEST, encoding=RecordEncoding.TEXT, schema=TEXT_SCHEMA).encoding is RecordEncoding.TEXT
+    texts = replace(MANIFEST, encoding=RecordEncoding.TEXT, schema=TEXT_SCHEMA, preprocessing=None)
+    assert Manifest.from_document(texts.to_document()) == texts
     with pytest.raises(InvalidListing):
-        replace(MANIFEST, encoding=RecordEncoding.TEXT)
+        replace(MANIFEST, encoding=RecordEncoding.TEXT, preprocessing=None)
+    with pytest.raises(InvalidListing, match="Only tables have preprocessing"):
+        replace(texts, preprocessing=MANIFEST.preprocessing)
+
+
+def test_the_preprocessing_is_part_of_what_is_committed_on_chain() -> None:
+    """A seller cannot give one buyer other scales than another: the listing's number would be another."""
+    assert MANIFEST.preprocessing is not None
+    changed = [replace(MANIFEST, preprocessing=other) for other in (None, {}, {**MANIFEST.preprocessing, "label": "x"})]
+    assert len({manifest.listing for manifest in (MANIFEST, *changed)}) == 4
 
 
 @pytest.mark.parametrize("names", [[], [""], ["x" * 201], ["a", "a"], [str(i) for i in range(4097)]], ids=len)

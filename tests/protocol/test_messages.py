@@ -73,6 +73,7 @@ def _listing() -> Listing:
     manifest = Manifest(
         name="five", description="", licence="any", consent="given", encoding=RecordEncoding.CBOR_ROW,
         schema=Schema(tuple(Column(name, ColumnKind.CATEGORY) for name in "abc"), "a"),
+        preprocessing={"label": "a", "features": []},
         record_count=5, chunk_size=1024, chunk_count=len(dataset.chunks), first_chunks=dataset.first_chunks,
         listing_root=dataset.root, leaf_digest=sha256(b"".join(dataset.leaf_hashes)), chain_id=31337,
         contract=DOMAIN.contract, seller=SENDER, seller_hpke=b"\x05" * 32,

@@ -12,6 +12,7 @@ from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.noise import noise_bound, usable_range
 from blindfair.influence.table import Table
 from blindfair.pricing.scenario import make_scenario
+from blindfair.pricing.utility import scenario_schema
 from blindfair.pricing.valuation import prepare_valuation
 from blindfair.protocol import errors
 from blindfair.protocol.documents import Document
@@ -82,8 +83,8 @@ def test_scores_and_their_range_are_the_products(trial: Table) -> None:
     scenario = make_scenario(trial, 1, duplicate_share=0)
     bits = 3
     valuation = prepare_valuation(
-        scenario.train, scenario.validation, scenario.columns, scenario.label,
-        plain_modulus=PLAIN_MODULUS, rng=np.random.default_rng(0), categorical=("arms",), bits=(bits, 1),
+        scenario.train, scenario.validation, scenario_schema(scenario, ("arms",)),
+        plain_modulus=PLAIN_MODULUS, rng=np.random.default_rng(0), bits=(bits, 1),
     )  # fmt: skip
     schema = valuation.model.schema
     assert isinstance(schema, FeatureSchema)

@@ -12,7 +12,7 @@ from blindfair.pricing.learners import BEST_L2, L2
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import make_scenario
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.utility import PLAIN_MODULUS
+from blindfair.pricing.utility import PLAIN_MODULUS, scenario_schema
 from blindfair.pricing.valuation import EXACT, prepare_valuation
 from blindfair.protocol import errors
 from blindfair.studies import answers, choices
@@ -69,8 +69,8 @@ def test_misfits_are_refused() -> None:
 def test_the_default_is_what_the_product_asks_and_trusts(trial: Table) -> None:
     scenario = make_scenario(trial, 0, duplicate_share=0)
     valuation = prepare_valuation(
-        scenario.train, scenario.validation, scenario.columns, scenario.label,
-        plain_modulus=PLAIN_MODULUS, rng=np.random.default_rng(0), categorical=("arms",), bits=EXACT,
+        scenario.train, scenario.validation, scenario_schema(scenario, ("arms",)),
+        plain_modulus=PLAIN_MODULUS, rng=np.random.default_rng(0), bits=EXACT,
     )  # fmt: skip
     schema = valuation.model.schema
     assert isinstance(schema, FeatureSchema)

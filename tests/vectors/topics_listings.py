@@ -28,6 +28,15 @@ def listings() -> dict[str, Any]:
             ],
             "label": "outcome",
         },
+        "preprocessing": {
+            "classes": ["no", "yes"],
+            "columns": ["age", "arm", "note", "outcome"],
+            "features": [
+                {"centre": 38, "column": "age", "kind": "number", "missing": True, "scale": 8.5},
+                {"column": "arm", "kind": "category", "values": ["arm 1", "arm 2"]},
+            ],
+            "label": "outcome",
+        },
         "record_count": 9,
         "chunk_size": 1024,
         "chunk_count": len(cut),
@@ -66,6 +75,11 @@ def column(name: str, kind: str = "text", scored: object = True) -> Case:
     return {"name": name, "kind": kind, "scored": scored}
 
 
+def texts(**fields: Any) -> Case:
+    """What makes a listing of texts of the table's."""
+    return {"set": {"encoding": "text", "schema.columns": [column("text")], **fields}, "remove": ["schema.label"]}
+
+
 def canonical(manifest: Case) -> bytes:
     """RFC 8785 for what a manifest holds: ASCII text, integers, and numbers that Python writes the same way."""
     return json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -76,7 +90,7 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
     malformed: dict[str, Any] = {
         "name": 5, "encoding": "xml", "record_count": "9", "chunk_count": 14.5, "chunks_of_records": [5, 1, 2],
         "listing_root": "0x00", "leaf_digest": "00" * 32, "chain_id": 0, "contract": "0x" + "C0" * 20,
-        "seller": "0x" + "00" * 19, "seller_hpke": "0x" + "5e" * 33, "terms": [], "schema": None,
+        "seller": "0x" + "00" * 19, "seller_hpke": "0x" + "5e" * 33, "terms": [], "schema": None, "preprocessing": [],
         "terms.tokens": ["0x00"], "terms.reserve_price": 1000, "terms.record_bits": "90",
         "terms.opened_share": "0.25", "terms.disclosures": "total", "schema.label": 3, "schema.columns": {},
         "description": "\u001b[2J", "licence": "x" * 10_001, "terms.unknown": 1, "schema.unknown": 1, "unknown": 1,
@@ -103,6 +117,8 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
         ("a column of an unknown kind", "schema.columns", [column("a", kind="image")]),
         ("a column with a field more", "schema.columns", [column("a") | {"unit": "m"}]),
         ("a column that does not say whether it is scored", "schema.columns", [{"name": "a", "kind": "text"}]),
+        ("preprocessing in words", "preprocessing", "standardised"),
+        ("preprocessing as a number", "preprocessing", 1),
         ("a column that is scored in words", "schema.columns", [column("a", scored="yes")]),
     ]
     invalid: list[tuple[str, str, Any]] = [
@@ -141,6 +157,9 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
             "set": {"schema.columns": [column("a", scored=False)]},
             "expect": "InvalidListing",
         },
+        {"name": "a table without preprocessing", "set": {"preprocessing": None}, "expect": "ok"},
+        {"name": "texts without preprocessing", **texts(preprocessing=None), "expect": "ok"},
+        {"name": "texts with preprocessing", **texts(), "expect": "InvalidListing"},
         {"name": "an empty description", "set": {"description": ""}, "expect": "ok"},
         {"name": "nothing opened for nothing", "set": {"terms.opened_share": 0}, "expect": "ok"},
         {"name": "nothing answered free", "set": {"terms.free_bits": 0}, "expect": "ok"},

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.preprocessing import check_columns, listed_schema
 from blindfair.agents.rows import batch_records
 from blindfair.blind.estimate import working_space
 from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
 from blindfair.blind.plan import MESSAGE_LIMIT
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_size
-from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.built_on import check_built_on
 from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.plausible import check_projection
@@ -23,7 +24,6 @@ from blindfair.pricing.functions import PRICE_LIMIT, UniformPricing, pricing_fro
 from blindfair.protocol.audit import commit_buyer_randomness
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import (
-    ColumnNotScored,
     Expired,
     FieldMismatch,
     MalformedCiphertext,
@@ -36,7 +36,6 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Agreement, Delivery, Request, Selection
 from blindfair.protocol.parts import Part
 from blindfair.protocol.quantities import RecordIndex, Timestamp
-from blindfair.protocol.schema import Schema
 from blindfair.protocol.sealing import check_sealing_key, sealed_size
 from blindfair.protocol.terms import Terms
 from blindfair.protocol.units import Units
@@ -146,7 +145,8 @@ def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, no
 
 
 def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> None:
-    """Check that the model is one, fits its projection, is of a bearable size, and reads only columns that it may.
+    """Check that the model is one, fits its projection, is of a bearable size, reads only columns that it may, and
+    prepares these as the manifest says.
 
     Raises UnusableModel, ShapeMismatch, TooCostly, FieldMismatch, ColumnNotScored.
     """
@@ -165,32 +165,10 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
             "The scores would fit in no message", expected=f"<= {MESSAGE_LIMIT:,} B", found=f"{size:,} B",
             hint="ask fewer queries",
         )  # fmt: skip
+    # What no model may read is told by its own name first.
     check_columns(model.schema, manifest.schema)
+    check_built_on(model.schema, listed_schema(manifest))
     check_projection(projection, model.k)
-
-
-def check_columns(asked: FeatureSchema, listed: Schema) -> None:
-    """Check that a scoring model reads none of the columns that the listing keeps from models (PROTOCOL 2).
-
-    Names are not enough: a model finds its columns by their places, and could call one by another's name. Raises
-    FieldMismatch for a model of other columns than the listing's, and ColumnNotScored.
-    """
-    columns = tuple(column.name for column in listed.columns)
-    if asked.columns != columns:
-        raise FieldMismatch(
-            "The scoring model is for records of other columns than the listing's",
-            expected=", ".join(columns[:12]),
-            found=", ".join(asked.columns[:12]),
-        )
-    read = {asked.label, *(feature.column for feature in asked.features)}
-    refused = [name for name in listed.unscored if name in read]
-    if refused:
-        raise ColumnNotScored(
-            "The scoring model reads columns that this listing keeps from all models",
-            expected=f"none of: {', '.join(listed.unscored[:12])}",
-            found=", ".join(refused[:12]),
-            hint="leave these columns out of the scoring model's schema",
-        )
 
 
 def check_bits(bits: int, terms: Terms) -> None:

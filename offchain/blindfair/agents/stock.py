@@ -9,6 +9,7 @@ from blindfair.blind.parameters import parameter_set
 from blindfair.pricing.information import check_record_bits
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
+from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidListing
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.manifest import Manifest, Schema, Terms
@@ -30,7 +31,8 @@ def copies_of(records: Sequence[bytes]) -> list[tuple[RecordIndex, RecordIndex]]
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The manifest's contents that are not computed; `records` are canonical bytes.
+    """The manifest's contents that are not computed; `records` are canonical bytes. `preprocessing` is a feature schema
+    of the records as a document, and nothing where these are no tables.
 
     Raises InvalidListing for fewer than two records, for copies among them, for records that hold fewer than
     `MIN_RECORD_BITS` bits, for a disclosure policy that is none, for groups of two sizes that tell more together than
@@ -43,6 +45,7 @@ class Stock:
     consent: str
     encoding: RecordEncoding
     schema: Schema
+    preprocessing: Document | None
     records: Sequence[bytes]
     terms: Terms
     chunk_size: int = 1024
@@ -88,6 +91,7 @@ class Stock:
             consent=self.consent,
             encoding=self.encoding,
             schema=self.schema,
+            preprocessing=self.preprocessing,
             record_count=len(self.records),
             chunk_size=self.chunk_size,
             chunk_count=len(dataset.chunks),

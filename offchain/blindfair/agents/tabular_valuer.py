@@ -1,10 +1,11 @@
 """A buyer with a table: a query by what it learns, calibrated trust, a price within the budget."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.agents.preprocessing import listed_schema
 from blindfair.agents.valuer import Choice, Question
 from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats, Integers
@@ -32,7 +33,7 @@ _ASKED = ("score", "class")
 class TabularValuer:
     """The buyer's own records and its way of choosing. Implements `Valuer`.
 
-    `seed` makes question and choice repeatable. `categorical` columns hold numbers that are codes, not amounts. It
+    `seed` makes question and choice repeatable. Records are prepared as the listing's manifest says. It
     learns by logistic regression unless a `learner` is given. `good_record_value` is what one more good record is worth
     to the buyer, if it says so. `disclosure` is the policy that it asks for: whether records or groups are scored.
     `bits` are those of the score and of the class, 1 ... 32 each; one number asks for no class. A class that takes more
@@ -48,7 +49,6 @@ class TabularValuer:
         *,
         pricing: PricingFunction,
         seed: int,
-        categorical: Collection[str] = (),
         method: Method = Method.TRUST,
         good_record_value: Wei | None = None,
         learner: Learner | None = None,
@@ -61,7 +61,6 @@ class TabularValuer:
         self._label = label
         self._pricing = pricing
         self._seed = seed
-        self._categorical = tuple(categorical)
         self._method = method
         self._good_record_value = good_record_value
         self._learner = learner
@@ -70,7 +69,7 @@ class TabularValuer:
         self._valuations: dict[tuple[int, int, int], Valuation] = {}
 
     def valuation(self, manifest: Manifest) -> Valuation:
-        """Model, query and trusted scores; computed from the buyer's records alone, the same each time."""
+        """Model, query and trusted scores, by the listing's preprocessing; the same each time."""
         modulus = DEFAULT.plain_modulus
         together = self._units(manifest).size
         key = (modulus, together, manifest.terms.bits_per_record)
@@ -78,12 +77,9 @@ class TabularValuer:
             self._valuations[key] = prepare_valuation(
                 self._train,
                 self._validation,
-                self._columns,
-                self._label,
+                listed_schema(manifest),
                 plain_modulus=modulus,
                 rng=self._random(_FOLDS),
-                categorical=self._categorical,
-                excluded=manifest.schema.unscored,
                 learner=self._learner,
                 group_size=together,
                 bits=self._bits,
@@ -95,7 +91,8 @@ class TabularValuer:
         return Units.named(self._disclosure, manifest.record_count)
 
     def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises FieldMismatch for a listing of other columns, and what `prepare_valuation` raises."""
+        """See `Valuer`. Raises FieldMismatch for a listing of other columns, and what `listed_schema` and
+        `prepare_valuation` raise."""
         found = tuple(column.name for column in manifest.schema.columns)
         if found != self._columns or manifest.schema.label != self._label:
             raise FieldMismatch("The listing has other columns than the buyer", expected=self._columns, found=found)

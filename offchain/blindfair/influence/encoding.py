@@ -1,5 +1,5 @@
-"""From records to the numbers that a model takes: a schema inferred by the buyer from its own records, sent with the
-scoring model, and applied by the seller to equal bits (PROTOCOL 4.1).
+"""From records to the numbers that a model takes: a schema that the seller computes from its records and publishes in
+the manifest, and that every scoring model is built on (PROTOCOL 2, 4.1).
 
     records --FeatureSchema.encode--> X (n x d float64, last column 1 for the bias), y (n, 0 or 1)
 
@@ -40,7 +40,7 @@ WIDTH_LIMIT = 4096
 
 @dataclass(frozen=True, slots=True)
 class FeatureSchema:
-    """How records of these `columns` become features and classes. Columns without a feature are not looked at.
+    """How records of these `columns` become features and classes. Columns without a feature are not read.
 
     `classes[1]` is coded 1: the greater of the two values, texts by code point.
     """
@@ -60,11 +60,11 @@ class FeatureSchema:
         categorical: Collection[str] = (),
         excluded: Collection[str] = (),
     ) -> "FeatureSchema":
-        """From the buyer's own records. A column is a number where all its cells are and it is not in `categorical`.
+        """From the seller's records. A column is a number where all its cells are and it is not in `categorical`.
 
-        Columns that do not vary are left out, and those of `excluded`: a listing keeps some from all models. Means,
-        scales and frequent categories of these records go to the seller with the schema: they are the part of them
-        that it discloses.
+        Columns that do not vary are left out, and those of `excluded`, which the listing keeps from all models. The
+        schema is public: it holds both classes, robust and rounded centres and scales, and categories that `RARE`
+        records have. The order of the records does not matter.
 
         Raises LabelMissing, NotTwoClasses, InvalidOption (`categorical` names no column), UnusableModel (nothing
         varies, or more than `WIDTH_LIMIT` features).
@@ -132,17 +132,21 @@ class FeatureSchema:
         for feature in self.features:
             if isinstance(feature, NumberFeature):
                 flagged = ", one more feature where missing" if feature.flags_missing else ""
-                lines.append(f"{feature.column}: number, mean {feature.mean:.6g}, scale {feature.scale:.6g}{flagged}")
+                lines.append(
+                    f"{feature.column}: number, centre {feature.centre:.6g}, scale {feature.scale:.6g}{flagged}"
+                )
             else:
                 lines.append(f"{feature.column}: one feature each: {', '.join(feature.names)}")
         used = {feature.column for feature in self.features} | {self.label}
         unused = [column for column in self.columns if column not in used]
         if unused:
-            lines.append(f"not used, as they do not vary or have no frequent value: {', '.join(unused)}")
+            lines.append(
+                f"not used, as they do not vary, have no frequent value, or are kept from models: {', '.join(unused)}"
+            )
         return "\n".join(lines)
 
     def to_document(self) -> Document:
-        """The schema as a part of the scoring model's config (PROTOCOL 4.1)."""
+        """The schema as a document: the manifest's `preprocessing`, and a part of each scoring model's config."""
         return {
             "classes": list(self.classes),
             "columns": list(self.columns),
@@ -200,7 +204,7 @@ def _two_classes(labels: Sequence[Cell], label: str) -> tuple[Cell, Cell]:
             f"The records do not hold two classes of {label!r}",
             expected=2,
             found=len(found),
-            hint="give the buyer records of both classes",
+            hint="take records of both classes",
         )
     with unusable("The classes of the label cannot be used"):
         first, second = category_values(found)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from blindfair.influence.arrays import Floats
+from blindfair.influence.robust import RARE, robust_statistics
 from blindfair.protocol.documents import SAFE_INTEGER, Document, JsonValue
 from blindfair.protocol.errors import MalformedMessage
 from blindfair.protocol.fields import Fields
@@ -25,38 +26,32 @@ CATEGORY_LIMIT = 16
 """Categories of a column that get a feature of their own; the rest share one."""
 
 _CATEGORY_LENGTH = 64
-_RARE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class NumberFeature:
-    """`(x - mean) / scale`, clipped to +-`BOUND`; a cell that is no number counts as missing and gives 0, the mean.
+    """`(x - centre) / scale`, clipped to +-`BOUND`; a cell that is no number counts as missing and gives 0, the centre.
 
     With `flags_missing` a second feature is 1 where the cell was missing. All arithmetic is IEEE double precision one
     cell at a time, so seller and buyer get equal bits.
     """
 
     column: str
-    mean: float
+    centre: float
     scale: float
     flags_missing: bool
 
     @classmethod
     def infer(cls, column: str, cells: Sequence[Cell]) -> "NumberFeature | None":
-        """From the numbers among the cells; none where they are all equal and nothing is missing."""
+        """Robust and rounded centre and scale of the numbers among the cells (`robust`).
+
+        None where the numbers do not vary, or are fewer than `RARE`. Missing cells are flagged if there are `RARE`.
+        """
         numbers = _as_numbers(cells)
-        present = numbers[~np.isnan(numbers)]
-        missing = present.size < numbers.size
-        if present.size == 0 or (not missing and present.min() == present.max()):
+        statistics = robust_statistics(numbers[np.isfinite(numbers)].tolist())
+        if statistics is None:
             return None
-        # Divided by the largest first, so that squares of huge or tiny numbers stay in range; exactly rounded sums do
-        # not depend on the order or the processor.
-        largest = float(np.abs(present).max()) or 1.0
-        parts = [value / largest for value in present.tolist()]
-        mean = math.fsum(parts) / len(parts)
-        deviation = math.sqrt(math.fsum((part - mean) ** 2 for part in parts) / len(parts))
-        scale = deviation * largest
-        return cls(column, mean * largest, scale if scale > 0 else 1.0, missing)
+        return cls(column, *statistics, int(np.isnan(numbers).sum()) >= RARE)
 
     @property
     def names(self) -> list[str]:
@@ -68,7 +63,7 @@ class NumberFeature:
         numbers = _as_numbers(cells)
         missing = np.isnan(numbers)
         with np.errstate(over="ignore"):
-            scaled = (np.where(missing, self.mean, numbers) - self.mean) / self.scale
+            scaled = (np.where(missing, self.centre, numbers) - self.centre) / self.scale
         features = [np.clip(scaled, -BOUND, BOUND)]
         if self.flags_missing:
             features.append(missing.astype(np.float64))
@@ -77,9 +72,9 @@ class NumberFeature:
     def to_document(self) -> Document:
         """The feature as a part of the schema's document."""
         return {
+            "centre": self.centre,
             "column": self.column,
             "kind": "number",
-            "mean": self.mean,
             "missing": self.flags_missing,
             "scale": self.scale,
         }
@@ -88,7 +83,7 @@ class NumberFeature:
     def from_fields(cls, fields: Fields) -> "NumberFeature":
         """Raises MalformedMessage, also for a scale that is not above zero."""
         feature = cls(
-            fields.text("column", NAME_LIMIT), fields.number("mean"), fields.number("scale"), fields.flag("missing")
+            fields.text("column", NAME_LIMIT), fields.number("centre"), fields.number("scale"), fields.flag("missing")
         )
         fields.done()
         if not feature.scale > 0:
@@ -105,12 +100,12 @@ class CategoryFeature:
 
     @classmethod
     def infer(cls, column: str, cells: Sequence[Cell]) -> "CategoryFeature | None":
-        """The most frequent values, `CATEGORY_LIMIT` at most, each seen twice or more; none where all cells agree.
+        """The most frequent values, `CATEGORY_LIMIT` at most, each of `RARE` cells or more; none where all agree.
 
         A missing cell is a value like any other. Ties go to the smaller value: the order of records does not matter.
         """
         counts = Counter(_key(cell) for cell in cells)
-        usable = [key for key, count in counts.items() if count >= _RARE and _is_category(key[1])]
+        usable = [key for key, count in counts.items() if count >= RARE and _is_category(key[1])]
         if not usable or len(counts) < 2:
             return None
         ranked = sorted(usable, key=lambda key: (-counts[key], key))[:CATEGORY_LIMIT]
@@ -163,6 +158,11 @@ def category_values(values: Sequence[JsonValue]) -> tuple[Cell, ...]:
 def same_value(one: Cell, other: Cell) -> bool:
     """Whether two cells are the same category: 1 and 1.0 are, 1 and true are not."""
     return _key(one) == _key(other)
+
+
+def kind_of(cell: Cell) -> str:
+    """Return the kind of a cell: missing, truth, text or number."""
+    return _key(cell)[0]
 
 
 def is_number(cell: Cell) -> bool:

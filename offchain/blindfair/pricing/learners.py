@@ -15,6 +15,7 @@ from blindfair.influence.architecture import Mlp
 from blindfair.influence.arrays import Classes, Floats
 from blindfair.influence.bases import principal_directions
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.features import BOUND
 from blindfair.influence.fitting import convergence, fit_network
 from blindfair.influence.gradients import class_logits
 from blindfair.influence.logistic import fit_logistic
@@ -61,6 +62,11 @@ class Learner(Protocol):
     @property
     def discloses(self) -> str:
         """What the seller sees of the buyer's records in the request, for people."""
+        ...
+
+    @property
+    def entry_bound(self) -> float | None:
+        """The largest entry of a row that any record can have; None where it depends on fitted weights."""
         ...
 
     def dimension(self, schema: FeatureSchema, records: int) -> int:
@@ -119,8 +125,14 @@ class LogisticLearner:
     @property
     def discloses(self) -> str:
         """See `Learner`."""
-        untrained = self.kind is QueryKind.DISPLACEMENT
-        return "the scoring model with its schema" + ("" if untrained else ", fitted to the buyer's training records")
+        if self.kind is QueryKind.DISPLACEMENT:
+            return "nothing of the buyer's records: an untrained scoring model on the listing's own preprocessing"
+        return "the scoring model on the listing's own preprocessing, fitted to the buyer's training records"
+
+    @property
+    def entry_bound(self) -> float | None:
+        """See `Learner`: rows are `(1/2 - y) x` at the untrained model."""
+        return BOUND / 2 if self.kind is QueryKind.DISPLACEMENT else None
 
     def dimension(self, schema: FeatureSchema, records: int) -> int:
         """See `Learner`."""
@@ -193,9 +205,14 @@ class MlpLearner:
     def discloses(self) -> str:
         """See `Learner`."""
         return (
-            "the scoring model with its schema, fitted for a few steps to the buyer's training records, and the main "
-            "directions of the buyer's gradient rows"
+            "the scoring model on the listing's own preprocessing, fitted for a few steps to the buyer's training "
+            "records, and the main directions and the scale of the buyer's gradient rows"
         )
+
+    @property
+    def entry_bound(self) -> float | None:
+        """See `Learner`."""
+        return None
 
     def dimension(self, schema: FeatureSchema, records: int) -> int:
         """See `Learner`."""

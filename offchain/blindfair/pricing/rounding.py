@@ -3,6 +3,7 @@
 Not here: the rounding itself (room `influence`).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from blindfair.influence.arrays import Floats
 from blindfair.influence.quantise import QuantisedRows, choose_exponents, choose_row_scale, quantise_rows
 from blindfair.pricing.ranks import rank_correlation
-from blindfair.protocol.rows import EXPONENT_BITS_LIMIT
+from blindfair.protocol.rows import EXPONENT_BITS_LIMIT, ROW_LIMIT
 
 SUMS = 256
 """Groups of own records by which the rounding of groups is chosen."""
@@ -54,6 +55,17 @@ def faithful_rounding(own_rows: Floats, query: Floats) -> Rounding:
     return max(tried, key=lambda rounding: rounding.spearman or 0.0)
 
 
+def known_rounding(own_rows: Floats, query: Floats, entry_bound: float, size: int) -> Rounding:
+    """The rounding of sums of `size` rows whose entries are within +-`entry_bound`: it depends on nothing else.
+
+    So a request tells nothing of the buyer's records by it. A row of one record is never clipped. Of a sum the range
+    holds a mean entry of a quarter of the bound, and four standard deviations besides where that of an entry is half
+    the bound. `own_rows` measure how well it does. Raises UnusableModel for rows that are not finite.
+    """
+    reach = entry_bound * min(size, size / 4 + 2 * math.sqrt(size))
+    return _measured(own_rows, query, ROW_LIMIT / reach, 0)
+
+
 def sums_of_own_rows(right: Floats, wrong: Floats, size: int, rng: np.random.Generator) -> Floats:
     """Rows `SUMS x k` of groups of `size` records, drawn with replacement from the buyer's own rows `n x k`.
 
@@ -69,7 +81,10 @@ def _sum(rows: Floats, size: int, rng: np.random.Generator) -> Floats:
 
 
 def _try(own_rows: Floats, query: Floats, bits: int) -> Rounding:
-    scale = choose_row_scale(own_rows, bits)
+    return _measured(own_rows, query, choose_row_scale(own_rows, bits), bits)
+
+
+def _measured(own_rows: Floats, query: Floats, scale: float, bits: int) -> Rounding:
     rows = quantise_rows(own_rows, scale, bits)
     scores = np.ldexp(rows.entries @ query, rows.exponents.astype(np.int64))
     return Rounding(scale, bits, rank_correlation(scores, own_rows @ query))

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import Examples, Learner, LogisticLearner, joined
@@ -123,7 +124,7 @@ def measure_utility(
 
     `bits` are those of score and class, `most_bits` what a class may be asked with (`prepare_valuation`).
 
-    Raises InvalidOption for fewer seeds or a share outside 0 ... 1, and what `make_scenario` and
+    Raises InvalidOption for fewer seeds or a share outside 0 ... 1, and what `make_scenario`, `scenario_schema` and
     `prepare_valuation` raise.
     """
     if len(seeds) < 2:
@@ -145,6 +146,15 @@ def retrained_auc(own: Examples, bought: Examples, test: Examples, learner: Lear
     return auc(test[1] == 1, learner.margins(learner.fit(joined(own, bought)), test[0]))
 
 
+def scenario_schema(scenario: Scenario, categorical: Collection[str] = ()) -> FeatureSchema:
+    """The preprocessing that a seller of the offer publishes: of its records, copies left out as a listing does.
+
+    Raises what `FeatureSchema.infer` raises.
+    """
+    rows = list(dict.fromkeys(scenario.offer))
+    return FeatureSchema.infer(rows, scenario.columns, scenario.label, categorical=categorical)
+
+
 def _run(
     scenario: Scenario,
     rng: np.random.Generator,
@@ -157,11 +167,9 @@ def _run(
     valuation = prepare_valuation(
         scenario.train,
         scenario.validation,
-        scenario.columns,
-        scenario.label,
+        scenario_schema(scenario, categorical),
         plain_modulus=PLAIN_MODULUS,
         rng=rng,
-        categorical=categorical,
         learner=learner,
         bits=bits,
         most_bits=most_bits,

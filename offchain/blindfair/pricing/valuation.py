@@ -6,12 +6,13 @@ Not here: encryption and messages; what is done with the scores (`trust`, `selec
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.built_on import check_own_records
 from blindfair.influence.disagreement import growth
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.grouping import group_rows
@@ -23,7 +24,7 @@ from blindfair.pricing.class_query import TOLD, ClassQuery, class_query, scale_q
 from blindfair.pricing.evidence import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner, joined
 from blindfair.pricing.loss import ScoreLoss
-from blindfair.pricing.rounding import Rounding, faithful_rounding, sums_of_own_rows
+from blindfair.pricing.rounding import Rounding, faithful_rounding, known_rounding, sums_of_own_rows
 from blindfair.protocol.audit import ROUNDING_SHARE
 from blindfair.protocol.errors import InvalidOption, NoRecords, NotTwoClasses, ShapeMismatch, UnusableModel
 from blindfair.protocol.records import Row
@@ -114,33 +115,33 @@ class Valuation:
 def prepare_valuation(
     train: Sequence[Row],
     validation: Sequence[Row],
-    columns: Sequence[str],
-    label: str,
+    schema: FeatureSchema,
     *,
     plain_modulus: int,
     rng: np.random.Generator,
-    categorical: Collection[str] = (),
-    excluded: Collection[str] = (),
     learner: Learner | None = None,
     group_size: int = 1,
     bits: Sequence[int] = DEFAULT_BITS,
     most_bits: int = 0,
 ) -> Valuation:
-    """Schema, scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
+    """Scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
 
-    The validation records must be ones the buyer trusts: they are the measure of what good records look like.
-    `learner` is logistic regression unless given, and `group_size` how many records have a score together. `bits` are
-    those of the score and of the class; with one number the class is not asked for. Where its bits do not tell it, it
-    is asked with more, up to `most_bits` of a record in all with the exponent's, or left out; a warning says so.
+    `schema` is the listing's: it says how records are prepared, and holds nothing of the buyer's. Validation records
+    must be ones the buyer trusts: they are the measure of what good records look like. `learner` is logistic regression
+    unless given, and `group_size` how many records have a score together. `bits` are those of the score and of the
+    class; with one number the class is not asked for. Where its bits do not tell it, it is asked with more, up to
+    `most_bits` of a record in all with the exponent's, or left out; a warning says so. Columns of the buyer's that do
+    not fit the listing's are named in warnings too.
+
     Raises InvalidOption for other numbers of bits than one or two of 1 ... 32, NoRecords for fewer than
     `VALIDATION_NEEDED` validation records, NotTwoClasses where they or all records together are of one class, and what
-    `FeatureSchema.infer`, the learner's fits, `quantise_query` and `quantise_query_to_range` raise; UnusableModel where
+    `check_own_records`, the learner's fits, `quantise_query` and `quantise_query_to_range` raise; UnusableModel where
     rows could not be audited.
     """
     learner = LogisticLearner() if learner is None else learner
     _check_bits(bits)
-    _check_validation(validation, columns, label)
-    schema = FeatureSchema.infer([*train, *validation], columns, label, categorical=categorical, excluded=excluded)
+    _check_validation(validation, schema)
+    misfits = check_own_records(schema, [*train, *validation])
     own, val = learner.encode(schema, train), learner.encode(schema, validation)
     model = learner.reference(schema, own)
     full_query = learner.query(model, own, val)
@@ -149,7 +150,7 @@ def prepare_valuation(
     projection = learner.basis(full_rows)
     own_rows = projection.apply(full_rows)
     real_query = projection.project_query(full_query)
-    rounding = faithful_rounding(own_rows, real_query)
+    rounding = _rounding(learner, own_rows, real_query)
     sample = everything[0][:_SAMPLE], everything[1][:_SAMPLE]
     turned_rows = projection.apply(model.gradients(val[0], 1 - val[1]))
     rows, turned = rounding.apply(own_rows), rounding.apply(turned_rows)
@@ -158,7 +159,7 @@ def prepare_valuation(
         _check_audit(model.disagreement(*sample, projection, rounding.scales(own_rows[:_SAMPLE])))
     else:
         sums = sums_of_own_rows(own_rows, turned_rows, group_size, rng)
-        asked = faithful_rounding(sums, real_query)
+        asked = _rounding(learner, sums, real_query, group_size)
         reaching = [asked.apply(sums)]
         most = float(asked.scales(sums).max())
         apart = model.disagreement(*sample, projection, np.full(len(sample[0]), most))
@@ -197,7 +198,7 @@ def prepare_valuation(
         sum_noise = noise_variance(plain_modulus, bits[0]) * float((units**2).mean())
     known = sides[len(train) :] if side is not None and side.query is not None else np.zeros(len(validation))
     loss = _loss(learner, projection, full_rows, full_query, plain_modulus)
-    doubts = (*_overlap(train, validation), *learner.doubts(model, full_query, everything), *loss.doubts())
+    doubts = (*misfits, *_overlap(train, validation), *learner.doubts(model, full_query, everything), *loss.doubts())
     asks = side is not None and side.query is not None and group_size == 1
     return Valuation(
         model=model,
@@ -230,11 +231,18 @@ def _loss(learner: Learner, projection: Projection, rows: Floats, query: Floats,
         basis = projection if projection.is_identity else learner.basis(rows[others])
         entries, asked = basis.apply(rows), basis.project_query(query)
         projected[held_out] = entries[held_out] @ asked
-        rounding = faithful_rounding(entries[others], asked)
+        rounding = _rounding(learner, entries[others], asked)
         integer_query, unit = quantise_query(asked, plain_modulus)
         integers = rounding.apply(entries[held_out]).scores(integer_query[np.newaxis, :])[0]
         rounded[held_out] = ScoreScale(rounding.row_scale, unit).real(integers)
     return ScoreLoss.measure(scores, projected, rounded)
+
+
+def _rounding(learner: Learner, rows: Floats, query: Floats, group_size: int = 1) -> Rounding:
+    """By what any record's row may be, where the listing's preprocessing tells; else by the buyer's own rows."""
+    if learner.entry_bound is None:
+        return faithful_rounding(rows, query)
+    return known_rounding(rows, query, learner.entry_bound, group_size)
 
 
 def _check_bits(bits: Sequence[int]) -> None:
@@ -269,14 +277,15 @@ def _check_audit(disagreement: float) -> None:
         )
 
 
-def _check_validation(validation: Sequence[Row], columns: Sequence[str], label: str) -> None:
+def _check_validation(validation: Sequence[Row], schema: FeatureSchema) -> None:
     if len(validation) < VALIDATION_NEEDED:
         raise NoRecords(
             "The validation set is too small to be cut into parts",
             expected=f"at least {VALIDATION_NEEDED} records",
             found=len(validation),
         )
-    if label in columns and len({row[list(columns).index(label)] for row in validation}) < 2:
+    place = schema.columns.index(schema.label)
+    if len({row[place] for row in validation}) < 2:
         raise NotTwoClasses(
             "The validation set is of one class",
             expected=2,

@@ -85,8 +85,7 @@ class Fields:
 
     def optional_number(self, name: str) -> float | None:
         """A finite number, or `null`."""
-        if self.has(name) and self._left[name] is None:
-            del self._left[name]
+        if self._is_null(name):
             return None
         return self.number(name)
 
@@ -115,6 +114,12 @@ class Fields:
         if not isinstance(value, dict):
             raise self._refusal(self._name(name), "an object", value)
         return value
+
+    def optional_document(self, name: str) -> Document | None:
+        """A nested object as it is, or `null`."""
+        if self._is_null(name):
+            return None
+        return self.document(name)
 
     def items(self, name: str, limit: int) -> list[JsonValue]:
         """A list of at most `limit` values of any type."""
@@ -151,6 +156,13 @@ class Fields:
 
     def _name(self, name: str) -> str:
         return f"{self._path}.{name}"
+
+    def _is_null(self, name: str) -> bool:
+        """Whether the field is `null`, which is then taken."""
+        if not self.has(name) or self._left[name] is not None:
+            return False
+        del self._left[name]
+        return True
 
     def _take(self, name: str) -> JsonValue:
         if name not in self._left:

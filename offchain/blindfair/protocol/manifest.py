@@ -50,6 +50,10 @@ class Manifest:
     schema: Schema
     """The columns of a record."""
 
+    preprocessing: Document | None
+    """How scoring models prepare records: a feature schema of the columns that may be scored. None where records are no
+    tables. Package `influence` checks its contents."""
+
     record_count: int
     """Number of records, from 1."""
 
@@ -96,6 +100,10 @@ class Manifest:
         check_chunk_size(self.chunk_size)
         if self.encoding is RecordEncoding.TEXT and [c.kind for c in self.schema.columns] != [ColumnKind.TEXT]:
             raise InvalidListing("A listing of texts has another schema", expected="one column of kind text")
+        if self.encoding is not RecordEncoding.CBOR_ROW and self.preprocessing is not None:
+            raise InvalidListing(
+                "Only tables have preprocessing", expected=f"null, as the encoding is {self.encoding.value}"
+            )
         self._check_first_chunks()
 
     def _check_first_chunks(self) -> None:
@@ -130,6 +138,7 @@ class Manifest:
             "consent": self.consent,
             "encoding": self.encoding.value,
             "schema": self.schema.to_document(),
+            "preprocessing": self.preprocessing,
             "record_count": self.record_count,
             "chunk_size": self.chunk_size,
             "chunk_count": self.chunk_count,
@@ -156,6 +165,7 @@ class Manifest:
             consent=fields.text("consent", STATEMENT_LIMIT),
             encoding=RecordEncoding(fields.choice("encoding", [encoding.value for encoding in RecordEncoding])),
             schema=Schema.from_fields(fields.sub("schema")),
+            preprocessing=fields.optional_document("preprocessing"),
             record_count=record_count,
             chunk_size=fields.integer("chunk_size", min(CHUNK_SIZES), max(CHUNK_SIZES)),
             chunk_count=fields.integer("chunk_count", 1, CHUNK_COUNT_LIMIT),

@@ -67,9 +67,6 @@ def evaluate(
     validation: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Records that you trust, with --train.")
     ] = None,
-    categorical: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="A column whose numbers are codes. May be repeated.")
-    ] = None,
     leave_out: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column that the listing does not have. May be repeated."),
@@ -154,7 +151,7 @@ def evaluate(
         line=line,
         fee=fee,
     )
-    tables = TableOptions(label, leave_out or [], categorical or [], seed)
+    tables = TableOptions(label, leave_out or [], seed)
     run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
 
 

@@ -82,7 +82,6 @@ class ListingValuer:
                 self._own.label,
                 pricing=UniformPricing(reserve if offered is None else offered, reserve),
                 seed=self._tables.seed,
-                categorical=self._tables.categorical,
                 good_record_value=self._purchase.good_record_value,
                 learner=LEARNERS[self._purchase.model](),
                 disclosure=self._purchase.disclosure,

@@ -1,12 +1,11 @@
 """The buyer's own records: one table, divided into training and validation, or one table for each."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged, MalformedTable
@@ -35,7 +34,6 @@ class TableOptions:
 
     label: str
     leave_out: list[str]
-    categorical: list[str]
     seed: int
 
     @classmethod
@@ -53,7 +51,7 @@ class TableOptions:
     def read(self, tables: Mapping[str, Path]) -> OwnRecords:
         """Read one table named `OWN`, or two named `TRAIN` and `VALIDATION`.
 
-        Raises what `read_table` and `FeatureSchema.infer` raise, InvalidOption, MalformedTable for columns that differ.
+        Raises what `read_table` raises, InvalidOption, MalformedTable for columns that differ.
         """
         read = {name: read_table(path, self.label, leave_out=self.leave_out) for name, path in tables.items()}
         if OWN in read:
@@ -69,18 +67,7 @@ class TableOptions:
                     hint="write the same columns in the same order into both",
                 )
             train, validation = table.rows, read[VALIDATION].rows
-        own = OwnRecords(table.columns, self.label, train, validation)
-        self.schema(own)
-        return own
-
-    def schema(self, own: OwnRecords, excluded: Collection[str] = ()) -> FeatureSchema:
-        """How columns become features, without those that a listing keeps from models (`excluded`).
-
-        Raises what `FeatureSchema.infer` raises.
-        """
-        return FeatureSchema.infer(
-            [*own.train, *own.validation], own.columns, own.label, categorical=self.categorical, excluded=excluded
-        )
+        return OwnRecords(table.columns, self.label, train, validation)
 
 
 def chosen_tables(own: Path | None, train: Path | None, validation: Path | None) -> dict[str, Path]:

@@ -95,6 +95,7 @@ def stock_of(job: Prepared) -> Stock:
         consent="public data",
         encoding=RecordEncoding.CBOR_ROW,
         schema=job.table.schema(),
+        preprocessing=job.schema.to_document(),
         records=records,
         terms=Terms(
             tokens=(ETHER,),
@@ -129,7 +130,6 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
         scenario.label,
         pricing=UniformPricing(PRICE_PER_RECORD, seller.manifest.terms.reserve_price),
         seed=options.seed,
-        categorical=job.codes,
         good_record_value=options.good_record_value,
         learner=LEARNERS[options.model](),
     )

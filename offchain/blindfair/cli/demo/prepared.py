@@ -32,7 +32,8 @@ FEATURE_LIMIT = 256
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A table with its name on screen, its division for the demo's seed, and the schema that the buyer infers.
+    """A table with its name on screen, its division for the demo's seed, and the preprocessing that the seller
+    publishes.
 
     The offer of `scenario` holds no copies: the seller removed `copies` of them, as a listing demands.
     """
@@ -58,9 +59,7 @@ def prepare(options: DemoOptions) -> Prepared:
     table = _load(options)
     troubled = make_scenario(table, options.seed, flip_share=options.flipped, duplicate_share=options.duplicates)
     scenario = without_copies(troubled)
-    schema = FeatureSchema.infer(
-        [*scenario.train, *scenario.validation], scenario.columns, scenario.label, categorical=_codes(options)
-    )
+    schema = FeatureSchema.infer(scenario.offer, scenario.columns, scenario.label, categorical=_codes(options))
     if schema.width > FEATURE_LIMIT:
         raise TooLarge(
             "The columns make more features than the demo takes",

@@ -50,7 +50,7 @@ class Screen:
             f"seller removed before listing, because a listing holds none: {job.copies:,}",
         )
         self._lines.item("nobody", f"{len(scenario.test):,} test records")
-        self._lines.item("schema", "inferred from the buyer's records and sent with the scoring model:")
+        self._lines.item("schema", "from the seller's records, rounded; public, and the base of each scoring model:")
         described = job.schema.describe().splitlines()
         for line in described[:SCHEMA_LINES]:
             self._lines.item("", line, style="dim")

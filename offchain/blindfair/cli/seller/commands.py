@@ -82,6 +82,13 @@ def list_records(
             "repeated.",
         ),
     ] = None,
+    categorical: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="A column whose numbers are codes, not amounts: its frequent values become public. May be repeated.",
+        ),
+    ] = None,
     disclosure: Annotated[
         list[str] | None,
         typer.Option(
@@ -149,6 +156,7 @@ def list_records(
         accept_disclosed_share=accept_disclosed_share,
         never_score=never_score or [],
         score=score or [],
+        categorical=categorical or [],
         disclosures=disclosure or [DISCLOSURE],
         opened_share=opened_share,
         opened_records=opened_records,

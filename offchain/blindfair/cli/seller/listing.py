@@ -18,6 +18,7 @@ from blindfair.cli.usual import (
     UNNAMED_BITS,
     check_disclosure,
 )
+from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.protocol.documents import Document
@@ -38,7 +39,8 @@ class ListingOptions:
 
     `bits` are the most that one evaluation tells of a record. Shares are of what a record holds: `free_share` what all
     strangers together get free of charge, `disclosed_share` what all evaluations together tell. `never_score` are
-    columns that no model reads; `score` are columns that models read although they look like identifiers. `record_bits`
+    columns that no model reads; `score` are columns that models read although they look like identifiers. `categorical`
+    are columns whose numbers are codes. `record_bits`
     is what a record holds, once it was measured: another version of the compressor may measure otherwise."""
 
     label: str
@@ -56,6 +58,7 @@ class ListingOptions:
     accept_disclosed_share: float | None
     never_score: list[str]
     score: list[str]
+    categorical: list[str]
     disclosures: list[str]
     opened_share: float
     opened_records: int | None
@@ -128,7 +131,11 @@ class ListingOptions:
 
         Raises InvalidOption for names that are no columns, for the label, and where no column would be left.
         """
-        for option, names in (("--never-score", self.never_score), ("--score", self.score)):
+        for option, names in (
+            ("--never-score", self.never_score),
+            ("--score", self.score),
+            ("--categorical", self.categorical),
+        ):
             unknown = sorted(set(names) - set(table.columns))
             if unknown:
                 raise InvalidOption(
@@ -154,6 +161,15 @@ class ListingOptions:
             )
         return tuple(name for name in table.columns if name in kept)
 
+    def preprocessing(self, table: Table) -> FeatureSchema:
+        """How scoring models prepare the listed records, for the manifest: of the columns that they may read.
+
+        Raises what `unscored` and `FeatureSchema.infer` raise.
+        """
+        rows = list(dict.fromkeys(table.rows))
+        unscored = self.unscored(table)
+        return FeatureSchema.infer(rows, table.columns, table.label, categorical=self.categorical, excluded=unscored)
+
     def measure(self, table: Table) -> int:
         """Return how many bits a record holds in the columns that models may read; copies are measured once.
 
@@ -164,7 +180,7 @@ class ListingOptions:
         return held
 
     def stock(self, table: Table) -> Stock:
-        """What the agent lists. Raises InvalidOption, InvalidListing."""
+        """What the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
         records = tuple(encode_row(row) for row in table.rows)
         if self.without_copies:
             records = tuple(dict.fromkeys(records))
@@ -177,6 +193,7 @@ class ListingOptions:
             consent=self.consent,
             encoding=RecordEncoding.CBOR_ROW,
             schema=table.schema(self.unscored(table)),
+            preprocessing=self.preprocessing(table).to_document(),
             records=records,
             terms=Terms(
                 tokens=(self.prices.token,),

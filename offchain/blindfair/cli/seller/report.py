@@ -5,6 +5,7 @@ from pathlib import Path
 
 from blindfair.agents.books import OfferEntry, SellerBooks, seller_books
 from blindfair.agents.ledger import CLIPPED_SHARE_BITS
+from blindfair.agents.preprocessing import listed_schema
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
 from blindfair.cli.amounts import IN_ETHER, show_ether
@@ -15,6 +16,8 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.seller.listing import ListingOptions
+from blindfair.influence.features import NumberFeature
+from blindfair.influence.robust import RARE
 from blindfair.protocol.documents import Document
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
@@ -60,6 +63,7 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
     """What buyers may learn, what it costs, and where a default does not do what its owner may expect."""
     terms, prices = manifest.terms, options.prices
     lines.item("tells", information_text(manifest))
+    lines.item("public", preprocessing_text(manifest))
     if options.buyers:
         lines.item("fee", "none: only the buyers that you named are answered")
     else:
@@ -95,6 +99,17 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
             "models read one",
             style="yellow",
         )
+
+
+def preprocessing_text(manifest: Manifest) -> str:
+    """What the manifest tells everybody of the listed records. Raises UnusableModel where it has no preprocessing."""
+    schema = listed_schema(manifest)
+    numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
+    categories = len(schema.features) - numbers
+    return (
+        f"the manifest tells everybody the classes of {schema.label}, the rounded centre and scale of {numbers} "
+        f"columns, and frequent values of {categories}; no value that fewer than {RARE} records have"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,54 @@
+"""The preprocessing that a listing publishes, read from its manifest and checked against its columns (PROTOCOL 2)."""
+
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.protocol.errors import ColumnNotScored, FieldMismatch, UnusableModel
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.schema import Schema
+
+
+def listed_schema(manifest: Manifest) -> FeatureSchema:
+    """Return the feature schema that every scoring model of this listing is built on.
+
+    Raises UnusableModel where the manifest has none or one that cannot be used, FieldMismatch where its columns or its
+    label are not the listing's, ColumnNotScored where it reads a column that the listing keeps from models.
+    """
+    if manifest.preprocessing is None:
+        raise UnusableModel(
+            "The listing publishes no preprocessing, so no scoring model can be built on it",
+            expected="a feature schema in the manifest",
+            found="null",
+            hint="only tables with a label can be scored this way",
+        )
+    schema = FeatureSchema.from_document(manifest.preprocessing)
+    check_columns(schema, manifest.schema)
+    if schema.label != manifest.schema.label:
+        raise FieldMismatch(
+            "The preprocessing is for another label than the listing's",
+            expected=repr(manifest.schema.label),
+            found=repr(schema.label),
+        )
+    return schema
+
+
+def check_columns(asked: FeatureSchema, listed: Schema) -> None:
+    """Check that a feature schema reads none of the columns that the listing keeps from models (PROTOCOL 2).
+
+    Names are not enough: a model finds its columns by their places, and could call one by another's name. Raises
+    FieldMismatch for other columns than the listing's, and ColumnNotScored.
+    """
+    columns = tuple(column.name for column in listed.columns)
+    if asked.columns != columns:
+        raise FieldMismatch(
+            "The scoring model is for records of other columns than the listing's",
+            expected=", ".join(columns[:12]),
+            found=", ".join(asked.columns[:12]),
+        )
+    read = {asked.label, *(feature.column for feature in asked.features)}
+    refused = [name for name in listed.unscored if name in read]
+    if refused:
+        raise ColumnNotScored(
+            "The scoring model reads columns that this listing keeps from all models",
+            expected=f"none of: {', '.join(listed.unscored[:12])}",
+            found=", ".join(refused[:12]),
+            hint="leave these columns out of the scoring model's schema",
+        )
