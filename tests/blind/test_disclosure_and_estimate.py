@@ -173,8 +173,8 @@ def test_the_privacy_page_quotes_the_numbers_of_the_parameters_and_tests_that_ex
         f"t = {DEFAULT.plain_modulus}",
     ):
         assert quoted in page, quoted
-    here, agents = Path(__file__).parent, Path(__file__).parents[1] / "agents"
-    tests = "".join(path.read_text(encoding="utf-8") for room in (here, agents) for path in room.glob("test_*.py"))
+    folders = [Path(__file__).parents[1] / name for name in ("blind", "agents", "studies")]
+    tests = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("test_*.py"))
     named = re.findall(r"`(test_\w+)`", page)
     assert len(named) > 10
     assert not [name for name in named if f"def {name}(" not in tests]

@@ -5,18 +5,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import blindfair
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
+from blindfair.cli.demo.prepared import KNOW_THE_OUTCOME, without_copies
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.quantise import quantise_rows
+from blindfair.influence.table import read_table
+from blindfair.pricing.information import measure_rows
+from blindfair.pricing.scenario import make_scenario
 from blindfair.studies.theft.askers import membership_advantage
 from blindfair.studies.theft.channel import IDENTIFIERS, LABEL, Target, trial
 from blindfair.studies.theft.digits import pack_greedily, steal_digits
 from blindfair.studies.theft.report import BEFORE, CLASS_BITS, SCORE_BITS, measure, write_theft
 
+TRIAL = Path(blindfair.__file__).parent / "cli" / "demo" / "data" / "ACTG175.csv"
 PAGE = Path(__file__).parents[2] / "docs" / "studies" / "theft.md"
 
 
@@ -89,3 +95,32 @@ def test_the_page_is_what_the_study_measures(target: Target, tmp_path: Path) -> 
     found = write_theft(tmp_path, target)
     assert (tmp_path / "theft.md").read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
     assert found["record_bits"] == target.record_bits
+
+
+def test_the_privacy_page_quotes_the_study(target: Target) -> None:
+    """The rows of thieves on docs/privacy.md are those of the generated page."""
+    page = (PAGE.parents[1] / "privacy.md").read_text(encoding="utf-8")
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    for row in rows:
+        thief, *cells = [cell.strip() for cell in row.strip("|").split("|")]
+        if thief.startswith(("columns as digits", "the same, packed", "the one column", "regression")):
+            points = [cell.rpartition(", ")[2] for cell in cells]
+            assert f"{points[0]}" in page and f"{points[1]}" in page, thief
+
+
+def test_the_page_on_bits_quotes_the_tables(target: Target) -> None:
+    page = (PAGE.parents[1] / "explanation" / "bits.md").read_text(encoding="utf-8")
+    assert f"the {len(target.columns)} columns that models may read | {target.record_bits} |" in page
+    for column, said in (
+        ("treat", "is 0.8 bits"),
+        ("arms", "is 2 bits"),
+        ("age", "is 5.1 bits"),
+        ("wtkg", "is about 9 bits"),
+    ):
+        assert said in page
+        assert f"{target.entropy(column):.{1 if '.' in said else 0}f} bits" in said.replace("about ", "")
+    demo = read_table(TRIAL, LABEL, leave_out=KNOW_THE_OUTCOME)
+    offer = without_copies(make_scenario(demo, 0, flip_share=0.3, duplicate_share=0.05)).offer
+    assert f"in the demo, {len(demo.columns)} columns | {measure_rows(offer).bits} |" in page
+    narrow = [(number % 7, number * 37 % 101, number % 2) for number in range(300)]
+    assert f"and a label | {measure_rows(narrow).bits} |" in page
