@@ -34,6 +34,7 @@ PURCHASE = PurchaseOptions(
     sample_share=0.5,
     disclosure="per-record",
     model="logistic",
+    score_bits=3,
     release_on_chain=False,
     refund_to=None,
     line=100.0,

@@ -8,8 +8,11 @@ from blindfair.protocol.errors import InvalidListing, InvalidOption
 QUERIES = 2
 """Queries of a usual request: what a record is worth, and its class."""
 
-BITS = 4
-"""Bits that one evaluation tells of a record: 3 of its score, 1 of its class (docs/valuation.md)."""
+SCORE_BITS = 3
+"""Bits of a record's score that a buyer asks for (docs/valuation.md)."""
+
+BITS = SCORE_BITS + 1
+"""Bits that one evaluation tells of a record: of its score, and one of its class."""
 
 UNNAMED_BITS, NAMED_BITS = 8, 64
 """Bits that one evaluation may tell of a record at most, where anybody is answered and where named buyers alone are."""
@@ -22,6 +25,9 @@ FREE_BITS = 32
 
 DISCLOSED_SHARE = Fraction(3, 10)
 """Part of what the records hold that all evaluations together tell. A seller repeats a larger figure to mean it."""
+
+EXACT_BITS = 32
+"""Bits at which a score is exact."""
 
 LINE = 100.0
 """Mbit/s between buyer and seller."""
@@ -41,6 +47,17 @@ def check_disclosure(name: str) -> DisclosurePolicy:
         raise InvalidOption(
             "--disclosure names no disclosure policy", expected=error.expected, found=repr(name[:40])
         ) from error
+
+
+def check_score_bits(bits: int) -> None:
+    """Raises InvalidOption for bits that no query has."""
+    if not 1 <= bits <= EXACT_BITS:
+        raise InvalidOption(
+            "--score-bits is out of range",
+            expected=f"1 ... {EXACT_BITS}",
+            found=bits,
+            hint=f"{SCORE_BITS} keep nearly all of what exact scores are worth (docs/valuation.md)",
+        )
 
 
 def check_model(model: str) -> None:

@@ -23,7 +23,7 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.usual import DISCLOSURE, LINE, MODELS
+from blindfair.cli.usual import DISCLOSURE, LINE, MODELS, SCORE_BITS
 
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
 
@@ -99,6 +99,14 @@ def evaluate(
     model: Annotated[
         str, typer.Option(metavar="NAME", help="What you learn by: logistic, or mlp, a small neural network.")
     ] = MODELS[0],
+    score_bits: Annotated[
+        int,
+        typer.Option(
+            metavar="BITS",
+            help="Bits of each record's score that you ask for, 1 to 32, and one more for its class; at 32 both are "
+            "exact. The listing says how many it tells.",
+        ),
+    ] = SCORE_BITS,
     release_on_chain: Annotated[
         bool,
         typer.Option(
@@ -146,6 +154,7 @@ def evaluate(
         sample_share=sample_share,
         disclosure=disclosure,
         model=model,
+        score_bits=score_bits,
         release_on_chain=release_on_chain,
         refund_to=refund_to,
         line=line,

@@ -85,5 +85,6 @@ class ListingValuer:
                 good_record_value=self._purchase.good_record_value,
                 learner=LEARNERS[self._purchase.model](),
                 disclosure=self._purchase.disclosure,
+                bits=self._purchase.bits,
             )
         return self._made

@@ -6,7 +6,7 @@ from fractions import Fraction
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
-from blindfair.cli.usual import check_disclosure, check_model
+from blindfair.cli.usual import EXACT_BITS, check_disclosure, check_model, check_score_bits
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged
 from blindfair.protocol.quantities import BytesPerSecond, ListingId, Wei
@@ -19,8 +19,8 @@ SLOWEST_LINE, FASTEST_LINE = 0.001, 1e6
 class PurchaseOptions:
     """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `money`, a `Money`
     as a document. `sample_share` is 0 to 1. `disclosure` is the policy that is asked for, `model` what the buyer learns
-    by, `refund_to` an address, `line` the speed of the way to the seller in Mbit/s, `fee` the most to pay for the
-    evaluation, None to be asked."""
+    by, `score_bits` what is asked of a score, `refund_to` an address, `line` the speed of the way to the seller in
+    Mbit/s, `fee` the most to pay for the evaluation, None to be asked."""
 
     listing: str | None
     money: Document
@@ -32,6 +32,7 @@ class PurchaseOptions:
     sample_share: float
     disclosure: str
     model: str
+    score_bits: int
     release_on_chain: bool
     refund_to: str | None
     line: float
@@ -68,7 +69,13 @@ class PurchaseOptions:
         self.policy()
         check_disclosure(self.disclosure)
         check_model(self.model)
+        check_score_bits(self.score_bits)
         _ = self.offered, self.good_record_value, self.listing_id
+
+    @property
+    def bits(self) -> tuple[int, int]:
+        """Bits of the score and of the class."""
+        return self.score_bits, self.score_bits if self.score_bits == EXACT_BITS else 1
 
     @property
     def prices(self) -> Money:
