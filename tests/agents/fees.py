@@ -16,7 +16,7 @@ FEE = Wei(1_920_000_000_000_007)
 """Of the one query of 3 bits that these buyers ask. Odd, so that a wei that is lost or doubled shows."""
 
 FEE_BOND = Wei(FEE // 10)
-EVALUATION_BITS = 3 * OFFERED + 20
+EVALUATION_BITS = 3 * OFFERED
 RECORD_BITS = 30
 OPENED_BITS = AUDITED * RECORD_BITS
 """What one audit opens free: less than one evaluation tells."""

@@ -12,7 +12,7 @@ from test_hostile_buyer import taken_out
 from trade import AUDITED, OFFERED, RESERVE, SELLER_POLICY, TERMS, World, make_buyer, make_parties, stock
 
 from blindfair.agents.journal import Journal
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS, BudgetLedger, spent_budget, spent_free_bits
+from blindfair.agents.ledger import BudgetLedger, spent_budget, spent_free_bits
 from blindfair.agents.seller_checks import check_bits
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
@@ -27,7 +27,7 @@ RECORDS = 5
 SCORE_BITS = 32 * RECORDS
 """Of one evaluation, of five records."""
 
-EVALUATION_BITS = SCORE_BITS + CLIPPED_SHARE_BITS
+EVALUATION_BITS = SCORE_BITS
 MUCH = 10**9
 
 
@@ -196,8 +196,8 @@ def test_records_opened_free_spend_whole_records_of_the_free_bits(request_of: Re
         ledger.spend_openings(second, 1)
     # A sample that is bought opens nothing, and is never refused for it.
     ledger.spend_openings(second, 0)
-    assert ledger.is_free(79)
-    assert not ledger.is_free(80)
+    assert ledger.is_free(99)
+    assert not ledger.is_free(100)
 
 
 @pytest.mark.parametrize(("bits", "allowed"), [(4, True), (5, False), (64, False)])
@@ -212,7 +212,7 @@ def test_an_evaluation_tells_no_more_of_a_record_than_the_listing_states(bits: i
 
 
 def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) -> None:
-    bits = 3 * OFFERED + CLIPPED_SHARE_BITS
+    bits = 3 * OFFERED
     terms = {"record_bits": 30, "free_bits": bits + AUDITED * 30, "disclosed_bits": MUCH}
     parties = make_parties(world, goods=stock(**terms))
     other = make_buyer(world, parties.seller, "other")

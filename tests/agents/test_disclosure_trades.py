@@ -42,7 +42,7 @@ from trade import (
 
 from blindfair.agents.buyer import NOT_AUDITED
 from blindfair.agents.buyer_checks import audit_openings
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS, spent_budget
+from blindfair.agents.ledger import spent_budget
 from blindfair.agents.question import ask
 from blindfair.agents.seller import Seller
 from blindfair.agents.seller_checks import RequestCost
@@ -109,7 +109,7 @@ def test_a_trade_of_groups(honest: Parties) -> None:
     # The listing's budgets: scores are counted by groups, opened records one by one.
     bits = parties.seller.disclosure(evaluated.request).total_bits
     assert 2.99 * GROUPS < bits <= 3 * GROUPS
-    assert spent_budget(parties.seller.journal) == (1, int(np.ceil(bits)) + CLIPPED_SHARE_BITS, len(opened))
+    assert spent_budget(parties.seller.journal) == (1, int(np.ceil(bits)), len(opened))
 
 
 def test_a_sample_of_groups_and_the_rest_by_agents_that_are_restarted(world: World) -> None:
@@ -149,7 +149,7 @@ def test_a_trade_of_the_whole_listing_by_one_score(world: World) -> None:
     assert "every score holds" in parties.buyer.outcome.reason  # type: ignore[union-attr]
     evaluations, bits, opened = spent_budget(parties.seller.journal)
     assert (evaluations, opened) == (1, 0)
-    assert bits <= 3 + CLIPPED_SHARE_BITS
+    assert bits <= 3
 
 
 def test_exponents_are_those_of_groups(world: World) -> None:
@@ -340,7 +340,7 @@ def test_a_buyer_does_not_ask_for_what_is_not_offered(answered: Parties) -> None
 
 
 def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_the_budget(world: World) -> None:
-    goods = stock(disclosures=("per-group-9", "total"), disclosed_bits=3 * (GROUPS + 1) + 2 * CLIPPED_SHARE_BITS)
+    goods = stock(disclosures=("per-group-9", "total"), disclosed_bits=3 * (GROUPS + 1))
     parties = grouping(world, goods=goods)
     world.run(*parties.both, until=lambda: "selection" in parties.buyer.sizes())
     request = parties.buyer.mail.stored("message:request")[1]

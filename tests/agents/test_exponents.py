@@ -9,7 +9,6 @@ import pytest
 from cheated import ended
 from trade import OFFERED, HandValuer, World, assert_scores_of, make_parties, offered_records, stock
 
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.agents.rows import real_rows
 from blindfair.agents.seller import Seller
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
@@ -19,7 +18,7 @@ from blindfair.protocol.records import decode_row
 
 BITS = 4
 HEAVY = HandValuer(changes={"row_scale": 200.0 * 2**9, "exponent_bits": BITS})
-COUNTED = stock(disclosed_bits=(3 + BITS) * OFFERED + CLIPPED_SHARE_BITS)
+COUNTED = stock(disclosed_bits=(3 + BITS) * OFFERED)
 
 
 def test_a_trade_with_exponents_ends_in_the_right_scores(world: World) -> None:

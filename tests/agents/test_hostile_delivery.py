@@ -18,6 +18,7 @@ from trade import (
     BUYER_POLICY,
     PRICE,
     SELECTED,
+    HandValuer,
     Parties,
     World,
     any_stock,
@@ -234,11 +235,12 @@ WRONG = {SELECTED[4]: b"\xff" * 30, SELECTED[7]: offered_records()[0]}
 
 
 def pretended(world: World, audit_rows: int = AUDITED) -> Parties:
+    """Every score whole: of few bits, a record that is another may have the same."""
     records = tuple(WRONG.get(RecordIndex(number), record) for number, record in enumerate(offered_records()))
     policy = replace(BUYER_POLICY, audit_rows=audit_rows)
-    return make_parties(
-        world, seller_type=PretendingSeller, goods=any_stock(records, opened_share=1.0), buyer_policy=policy
-    )
+    goods = any_stock(records, opened_share=1.0, disclosed_bits=10**6)
+    valuer = HandValuer(changes={"bits": (32,)})
+    return make_parties(world, seller_type=PretendingSeller, goods=goods, valuer=valuer, buyer_policy=policy)
 
 
 def test_bytes_that_are_no_record_fail_the_audit_when_they_are_drawn(world: World) -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from trade import BUYER_POLICY, GRANT, OFFERED, World, make_buyer, make_parties, stock
 
 from blindfair.agents.buyer import Buyer
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS, spent_budget, spent_free_bits
+from blindfair.agents.ledger import spent_budget, spent_free_bits
 from blindfair.protocol.messages import Openings
 
 ACCOUNTS = 5
-BITS = 3 * OFFERED + CLIPPED_SHARE_BITS
+BITS = 3 * OFFERED
 """Of one evaluation."""
 
 LISTING = stock(opened_share=0.0, opened_records=0, free_bits=2 * BITS, disclosed_bits=10 * BITS)

@@ -7,7 +7,6 @@ import pytest
 from real_tables import LABEL, tumours
 from test_listing_options import options
 
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
@@ -63,7 +62,7 @@ def test_the_budget_of_bits_is_the_same_whatever_is_scored(path: Path, disclosur
     terms = manifest(path, *disclosures).terms
     assert terms.disclosures == tuple(disclosures)
     assert terms.disclosed_bits == 3 * terms.record_bits * RECORDS // 10
-    assert evaluation_bits(manifest(path, *disclosures)) == 4 * scores + CLIPPED_SHARE_BITS
+    assert evaluation_bits(manifest(path, *disclosures)) == 4 * scores
 
 
 @pytest.mark.parametrize(

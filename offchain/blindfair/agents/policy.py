@@ -31,6 +31,12 @@ class SellerPolicy:
     offer_validity: Seconds = Seconds(6 * 3600)
     """From the making of an offer to the last moment of accept."""
 
+    fee_offer_validity: Seconds = Seconds(1800)
+    """The same for the offer of a reply against a fee: until then its bits are kept for whoever asked."""
+
+    most_priced_replies: int = 30
+    """Replies against a fee that are computed in an hour of chain time, paid or not: asking costs nothing."""
+
     agreement_validity: Seconds = Seconds(6 * 3600)
     """From the opening of a selection to the last agreement about it; and from the end of a bought sample's order to
     the last agreement about the rest, for whose bond room is kept so long (PROTOCOL 5.6)."""
@@ -71,6 +77,7 @@ class SellerPolicy:
         _check_positive("reveal window", self.reveal_window)
         _check_positive("dispute window", self.dispute_window)
         _check_positive("validity of an offer", self.offer_validity)
+        _check_positive("validity of a fee's offer", self.fee_offer_validity)
         _check_positive("validity of an agreement", self.agreement_validity)
 
     def bond(self, price: Wei) -> Wei:

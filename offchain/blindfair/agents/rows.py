@@ -20,6 +20,9 @@ from blindfair.protocol.messages import Request
 from blindfair.protocol.records import Row, decode_row
 from blindfair.protocol.units import Units
 
+LARGEST_ENTRY = 1e100
+"""An entry of a row that is larger in size, or no number at all, counts as 0 (PROTOCOL 4.2)."""
+
 
 def batch_records(model: ScoringModel, k: int) -> int:
     """Records whose rows of `k` entries are real numbers at once: `BATCH_NUMBERS` of them, or one batch of the model's.
@@ -103,4 +106,5 @@ def _checked(request: Request, rows: Floats) -> Floats:
         raise ShapeMismatch(
             "The model's rows and the query differ in length", expected=request.dimension, found=rows.shape[1]
         )
-    return rows
+    # A refusal would tell, without any noise, that some record is where a hostile model overflows.
+    return np.where(np.abs(rows) <= LARGEST_ENTRY, rows, 0.0)

@@ -38,7 +38,7 @@ from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.seller_recall import free_of, request_of, selection_of
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
-from blindfair.agents.waiting import Turn
+from blindfair.agents.waiting import Turn, Waiting
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.hiding import Draws
@@ -51,6 +51,7 @@ from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import Delivery as EncryptedDelivery
 from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.errors import (
+    BudgetExhausted,
     FieldMismatch,
     MessageTooLarge,
     Undeliverable,
@@ -264,7 +265,6 @@ class Seller(Agent):
             request=digest,
             row_root=self._store.tree(digest, rows).root,
             seller_commitment=commit_seller_randomness(self._random(digest)),
-            clipped_per_million=round(rows.clipped * 1e6),
             exponents=rows.exponents.tobytes() if request.exponent_bits else b"",
             scores=scores,
         )
@@ -309,14 +309,14 @@ class Seller(Agent):
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
         check_selection_message(selection, request, self.manifest, self.exchange.now())
         fee = self._credit(request, digest)
-        self._bonds.check_bond(selection.token, self._policy.bond(credited_price(selection.price, fee)))
+        self._check_bond(selection, fee)
         random, units = self._random(digest), self._units(request)
         free = free_units(self.manifest, units, selection.records, request.dimension)
         check_deliverable(selection, units, free, self.dataset)
         # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
         is_whole = selection.ordered(random, units, free, fee)[0].name is PartName.WHOLE
         drawn = selection.drawn(random, units) if is_whole else ()
-        self._ledger.spend_openings(envelope.digest, len(units.members(drawn)))
+        self._ledger.spend_openings(envelope.digest, len(units.members(drawn)), paid=fee > 0)
         self.journal.once(f"selected-at:{envelope.digest.hex()}", lambda: str(self.exchange.now()).encode())
         # Counted once: agreements may come again and again.
         self.journal.once(f"free:{envelope.digest.hex()}", lambda: str(free).encode())
@@ -324,6 +324,15 @@ class Seller(Agent):
         self.journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
         self.journal.once(f"selection:{envelope.digest.hex()}", envelope.to_bytes)
         return Openings(envelope.digest, random, selection.price, self._opened(drawn, digest, request))
+
+    def _check_bond(self, selection: Selection, fee: Wei) -> None:
+        """Raises BudgetExhausted, or Waiting where the fee was paid: who paid for an evaluation may use it."""
+        try:
+            self._bonds.check_bond(selection.token, self._policy.bond(credited_price(selection.price, fee)))
+        except BudgetExhausted as error:
+            if not fee:
+                raise
+            raise Waiting("there is no room for the bond of a selection whose evaluation was paid for") from error
 
     def _opened(self, drawn: Sequence[int], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
         rows, units = self._rows(digest, request), self._units(request)
@@ -381,6 +390,8 @@ class Seller(Agent):
         return encrypt_delivery(self.dataset, records, key)
 
     def _offer(self, part: Part, encrypted: EncryptedDelivery, key: DeliveryKey, request: Request) -> Offer:
+        is_fee = part.name is PartName.EVALUATION
+        validity = self._policy.fee_offer_validity if is_fee else self._policy.offer_validity
         return Offer(
             listing=self.listing,
             evaluation=part.evaluation,
@@ -395,6 +406,6 @@ class Seller(Agent):
             bond=self._policy.bond(part.price),
             reveal_window=self._policy.reveal_window,
             dispute_window=self._policy.dispute_window,
-            expiry=Timestamp(self.exchange.now() + self._policy.offer_validity),
+            expiry=Timestamp(self.exchange.now() + validity),
             nonce=0,  # the key is fresh, so no two offers are alike, and a number costs gas in every call
         )

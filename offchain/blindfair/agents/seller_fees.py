@@ -4,16 +4,18 @@ Not here: the count of bits (`ledger`), and the fee's order, which goes as every
 """
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.allowance import Allowance
 from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller_bonds import SellerBonds
 from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.seller_orders import SellerOrders
+from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import Expired, JournalDamaged, UnexpectedMessage
 from blindfair.protocol.messages import Request
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import Digest, Wei
+from blindfair.protocol.quantities import Digest, Seconds, Wei
 
 
 class SellerFees:
@@ -34,6 +36,7 @@ class SellerFees:
         self._orders = orders
         self._bonds = bonds
         self._policy = policy
+        self._computed = Allowance(policy.most_priced_replies, Seconds(3600), "replies against a fee")
 
     def charge(self, request: Request, digest: Digest) -> None:
         """Count a new evaluation, free of charge if it is, else against the fee that its request states.
@@ -44,6 +47,7 @@ class SellerFees:
         fee = self._fee(request)
         paid = not self._ledger.is_free(bits) and request.fee >= fee
         if paid and fee:
+            self._computed.take(1, self._seller.exchange.now())
             # Before the bits are spent: what is refused tells nothing.
             self._bonds.check_bond(request.token, self._policy.bond(fee))
         self._ledger.spend_evaluation(request, digest, bits, paid=paid)
@@ -59,9 +63,12 @@ class SellerFees:
             raise Expired("The offer of this reply is over", found=ending, hint="ask again with a new request")
 
     def credit(self, request: Request, digest: Digest) -> Wei:
-        """Return what was paid for an evaluation, to be credited. Raises UnexpectedMessage where it was not paid."""
-        fee = self.due(request, digest)
-        if fee and not self._orders.is_sold(offer_name(digest, PartName.EVALUATION)):
+        """Return what was paid for an evaluation, to be credited. Raises UnexpectedMessage where it was not paid, and
+        Waiting where the buyer's node is ahead of the seller's."""
+        fee, offer = self.due(request, digest), offer_name(digest, PartName.EVALUATION)
+        if fee and not self._orders.is_sold(offer):
+            if self._orders.is_accepted(offer):
+                raise Waiting("the node does not show yet that the fee is paid for good")
             raise UnexpectedMessage("The fee of this evaluation was not paid", expected=f"a fee of {fee}", found="none")
         return fee
 

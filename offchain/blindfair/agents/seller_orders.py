@@ -51,6 +51,14 @@ class SellerOrders:
             and seller.exchange.is_final(accepted.block_number, seller.finality)
         )
 
+    def is_accepted(self, name: str) -> bool:
+        """Whether the price of this offer is locked or was paid, final or not, and its order has not ended yet."""
+        offer = self._offers.made().get(name)
+        if offer is None or self._offers.ending(name) is not None:
+            return False
+        state = self._seller.exchange.order(offer.struct_hash()).state
+        return state in (OrderState.LOCKED, OrderState.REVEALED, OrderState.RELEASED)
+
     # --- orders ----------------------------------------------------------------------------------------------------
 
     def advance(self, turn: Turn) -> None:

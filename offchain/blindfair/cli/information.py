@@ -3,7 +3,6 @@
 import math
 from fractions import Fraction
 
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.cli.usual import FREE_BITS, FREE_SHARE
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.documents import Document
@@ -63,13 +62,13 @@ def evaluation_bits(manifest: Manifest) -> int:
     """Bits of one evaluation, in the whole listing, by the finest disclosure policy that is offered."""
     terms = manifest.terms
     scores = max(DisclosurePolicy.named(name).groups(manifest.record_count) for name in terms.disclosures)
-    return terms.bits_per_record * scores + CLIPPED_SHARE_BITS
+    return terms.bits_per_record * scores
 
 
 def smallest_free_group(manifest: Manifest) -> int | None:
     """Return the fewest records a group must have for one evaluation to be free of charge; None where none is."""
     terms, n = manifest.terms, manifest.record_count
-    affordable = (terms.free_bits - CLIPPED_SHARE_BITS) // terms.bits_per_record
+    affordable = terms.free_bits // terms.bits_per_record
     if affordable < 1:
         return None
     sizes = range(max(2, -(-n // affordable)), n + 1)

@@ -23,8 +23,9 @@ _SHOWN = 60
 def check_built_on(asked: FeatureSchema, listed: FeatureSchema) -> None:
     """Check that a scoring model prepares records as the listing says; it may leave columns out.
 
-    A model that brought scales or categories of its own could pack several columns into one score. Equal means equal
-    as canonical JSON: 1 and 1.0 are, 1 and true are not. Raises FieldMismatch.
+    So a request says nothing of the buyer's records by its preprocessing. It does not keep a thief from packing columns
+    into a score: query, scale of the rows and projection are still the buyer's, and bits are what bounds it. Equal
+    means equal as canonical JSON: 1 and 1.0 are, 1 and true are not. Raises FieldMismatch.
     """
     ours, theirs = listed.to_document(), asked.to_document()
     for what in ("columns", "label", "classes"):

@@ -39,13 +39,13 @@ def participation(weights: Floats) -> float:
 
 
 def is_packing(weights: Floats) -> bool:
-    """Whether each of three weights or more outgrows all smaller ones together: the places of a number's digits.
+    """Whether each of three weights or more is at least all smaller ones together: the places of a number's digits.
 
     >>> is_packing(np.array([1.0, 20.0, -400.0])), is_packing(np.array([1.0, 2.0, -2.5]))
     (True, False)
     """
     sizes = np.sort(np.abs(weights[weights != 0]))
-    return sizes.size >= _DIGITS and bool((sizes[1:] > np.cumsum(sizes)[:-1]).all())
+    return sizes.size >= _DIGITS and bool((sizes[1:] >= np.cumsum(sizes)[:-1]).all())
 
 
 def check_query(query: Floats) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer import Buyer
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
 from blindfair.agents.seller import Seller
 from blindfair.agents.stock import Stock
@@ -80,7 +79,7 @@ def stock_of(job: Prepared) -> Stock:
     held = measure_rows(job.scenario.offer).bits
     check_record_bits(held)
     disclosed = int(DISCLOSED_SHARE * held * len(records))
-    if BITS * len(records) + CLIPPED_SHARE_BITS > disclosed:
+    if BITS * len(records) > disclosed:
         raise InvalidListing(
             "The records hold too little to be scored one by one: one evaluation would tell more than all may",
             expected=f"{BITS} bits within {float(DISCLOSED_SHARE):.0%} of what a record holds",

@@ -57,7 +57,6 @@ class HonestTrade:
     seller_microseconds: float
     audit_rows: int
     sample_price: Wei | None
-    clipped_per_million: int
     flipped: float
     auc_before: float
     auc_after: float
@@ -99,7 +98,6 @@ def review(parties: Parties, scenario: Scenario, learner: Learner) -> HonestTrad
         seller_microseconds=1e6 * seller.scoring_seconds(evaluated.reply.request) / len(scenario.offer),
         audit_rows=buyer.audited_rows,
         sample_price=buyer.sampled_for,
-        clipped_per_million=evaluated.reply.clipped_per_million,
         flipped=float(scenario.truth.flipped[~scenario.truth.duplicate].mean()),
         auc_before=retrained_auc(own, nothing, test, learner),
         auc_after=retrained_auc(own, added, test, learner),
@@ -134,7 +132,6 @@ def to_document(
         },
         "scores": {
             "bits_per_record": float(honest.disclosure.bits_per_record),
-            "clipped_per_million": honest.clipped_per_million,
             "download_bytes": sizes.get("reply", 0) + sizes.get("priced-reply", 0),
             "as_committed": honest.as_committed,
             "exponent_bits": honest.disclosure.exponent_bits,

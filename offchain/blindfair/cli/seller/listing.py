@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.stock import Stock
 from blindfair.cli.addresses import parse_address
@@ -263,7 +262,7 @@ class ListingOptions:
             )
         disclosed = int(share * held * records)
         scores = max(check_disclosure(name).groups(records) for name in self.disclosures)
-        one = self.bits * scores + CLIPPED_SHARE_BITS
+        one = self.bits * scores
         if one > disclosed:
             raise InvalidOption(
                 "One evaluation would tell more than all together may",

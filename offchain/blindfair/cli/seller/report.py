@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.books import OfferEntry, SellerBooks, seller_books
-from blindfair.agents.ledger import CLIPPED_SHARE_BITS
 from blindfair.agents.preprocessing import listed_schema
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
@@ -212,8 +211,7 @@ def show_standing(lines: Lines, standing: Standing) -> None:
     lines.item("listing", f"{_listing(books)}{'' if 'commit' in books.common.gas else ', not yet committed'}")
     lines.item(
         "used",
-        f"{books.evaluations} evaluations, {books.disclosed_bits:,} bits, {books.free_bits:,} of them free of charge "
-        f"({CLIPPED_SHARE_BITS} of each evaluation for its share of clipped entries), "
+        f"{books.evaluations} evaluations, {books.disclosed_bits:,} bits, {books.free_bits:,} of them free of charge; "
         f"{books.opened_records} records opened free",
     )
     if any(entry.is_fee for entry in books.offers):

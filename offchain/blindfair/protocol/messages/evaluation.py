@@ -7,7 +7,6 @@ from typing import ClassVar, Self
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import MalformedMessage
 from blindfair.protocol.fields import Fields, amount_text, hex_text
-from blindfair.protocol.hashing import u32
 from blindfair.protocol.messages.envelope import Envelope
 from blindfair.protocol.messages.listing import part
 from blindfair.protocol.quantities import Address, Digest, ListingId, Root, Timestamp, Wei
@@ -18,9 +17,6 @@ MODEL_NAME_LIMIT = 64
 DIMENSION_LIMIT = 4096
 QUERY_LIMIT = 16
 """Queries in one request (SCORING: 1 ... 16)."""
-
-CLIPPED_LIMIT = 10**6
-"""Parts of which a reply counts those that were clipped."""
 
 SCORE_BITS_LIMIT = 32
 """Bits of a score that a query may ask for, at which it is exact (SCORING requirement 4)."""
@@ -167,14 +163,12 @@ class Reply:
     request: Digest
     row_root: Root
     seller_commitment: Digest
-    clipped_per_million: int
     exponents: bytes
     scores: bytes
 
     def to_body(self) -> Document:
         """The document's body."""
         return {
-            "clipped_per_million": hex_text(u32(self.clipped_per_million)),
             "request": hex_text(self.request),
             "row_root": hex_text(self.row_root),
             "seller_commitment": hex_text(self.seller_commitment),
@@ -190,14 +184,10 @@ class Reply:
         fields = Fields(envelope.body)
         if len(envelope.parts) != 2:
             raise MalformedMessage("The reply has the wrong binary parts", found=sorted(envelope.parts))
-        clipped = int.from_bytes(fields.data("clipped_per_million", 4), "big")
-        if clipped > CLIPPED_LIMIT:
-            raise MalformedMessage("The share of clipped entries is no share", expected=CLIPPED_LIMIT, found=clipped)
         message = cls(
             request=Digest(fields.data("request", 32)),
             row_root=Root(fields.data("row_root", 32)),
             seller_commitment=Digest(fields.data("seller_commitment", 32)),
-            clipped_per_million=clipped,
             exponents=part(envelope, "exponents", only=False),
             scores=part(envelope, "scores", only=False),
         )
