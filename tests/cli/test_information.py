@@ -62,7 +62,7 @@ def test_both_read_the_bits_beside_what_a_record_holds_and_the_fee(tmp_path: Pat
 def test_a_seller_of_small_records_is_told_the_ways_that_are_left(tmp_path: Path) -> None:
     said = to_the_seller(listed(tmp_path), tmp_path)
     assert (
-        "too small to be scored one by one free of charge: one evaluation tells 4,020 bits, and 1,400 are free" in said
+        "too small to be scored one by one free of charge: one evaluation tells 4,000 bits, and 1,400 are free" in said
     )
     assert "--disclosure per-group-4 or larger" in said
     assert "pay the fee, or name your buyers (--buyer)" in said

@@ -17,7 +17,7 @@ from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import InvalidListing, InvalidOption
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Secret, Wei
-from blindfair.protocol.records import encode_row
+from blindfair.protocol.records import encode_rows
 from blindfair.protocol.signing import Domain
 
 BUYER = "0x" + "ab" * 20
@@ -285,6 +285,8 @@ def test_copies_are_named_and_not_listed(tmp_path: Path, policy: str) -> None:
 
 def test_without_copies_the_first_of_equal_records_is_listed(tmp_path: Path) -> None:
     path = table_with_copies(tmp_path)
-    every = [encode_row(row) for row in options(leave_out=[]).table(path).rows]
+    every = encode_rows(options(leave_out=[]).table(path).rows)
     made = options(leave_out=[], without_copies=True, disclosures=["per-group-4"])
+    # The length of a record is seen before it is paid for.
+    assert len({len(record) for record in every}) == 1
     assert made.stock(made.table(path)).records == (*every[:2], *every[3:41])

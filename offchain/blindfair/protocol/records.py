@@ -7,7 +7,7 @@ Whoever makes a record decides once which of the two a column holds; equality of
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -61,11 +61,24 @@ def encode_row(cells: Sequence[Cell]) -> bytes:
         raise MalformedRecord("A cell holds text that is not Unicode", found=error.reason) from error
 
 
-def decode_row(data: bytes, limits: RecordLimits = RECORD_LIMITS) -> Row:
-    """The cells of a row whose canonical bytes are exactly `data`.
+def encode_rows(rows: Iterable[Sequence[Cell]]) -> tuple[bytes, ...]:
+    """The rows of a listing, with zero bytes after each up to the length of the longest (PROTOCOL 2).
 
-    Raises `MalformedRecord` for anything else: other types, nesting, tags, byte strings, indefinite lengths, bytes
-    left over, a longer form than the shortest, or more than `limits`.
+    A delivery is seen before it is paid for, and a record's own length tells of its cells. Raises as `encode_row`.
+
+    >>> encode_rows([(7,), ("ab",)])
+    (b'\\x81\\x07\\x00\\x00', b'\\x81bab')
+    """
+    records = [encode_row(row) for row in rows]
+    longest = max(map(len, records), default=0)
+    return tuple(record.ljust(longest, b"\0") for record in records)
+
+
+def decode_row(data: bytes, limits: RecordLimits = RECORD_LIMITS) -> Row:
+    """The cells of a row whose canonical bytes are `data`, up to zero bytes after them.
+
+    Raises `MalformedRecord` for anything else: other types, nesting, tags, byte strings, indefinite lengths, other
+    bytes left over, a longer form than the shortest, or more than `limits`.
     """
     _check_size(data, limits)
     try:
@@ -78,7 +91,7 @@ def decode_row(data: bytes, limits: RecordLimits = RECORD_LIMITS) -> Row:
         raise MalformedRecord("A record is not a row", expected="an array", found=type(cells).__name__)
     if len(cells) > limits.cells:
         raise MalformedRecord("A row has too many cells", expected=f"at most {limits.cells}", found=len(cells))
-    if encode_row(cells) != data:
+    if encode_row(cells).ljust(len(data), b"\0") != data:
         raise MalformedRecord("A row is not in its canonical form", expected="RFC 8949 section 4.2.1")
     return tuple(cells)
 

@@ -33,7 +33,7 @@ from blindfair.protocol.errors import InvalidListing
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import ETHER, TransactionHash, Wei
-from blindfair.protocol.records import RecordEncoding, encode_row
+from blindfair.protocol.records import RecordEncoding, encode_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Parties:
 
 def stock_of(job: Prepared) -> Stock:
     """The seller's listing: the troubled offer, as it would describe it itself."""
-    records = tuple(encode_row(row) for row in job.scenario.offer)
+    records = encode_rows(job.scenario.offer)
     held = measure_rows(job.scenario.offer).bits
     check_record_bits(held)
     disclosed = int(DISCLOSED_SHARE * held * len(records))

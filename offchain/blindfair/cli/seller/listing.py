@@ -24,7 +24,7 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.quantities import Seconds, Wei
-from blindfair.protocol.records import RecordEncoding, encode_row
+from blindfair.protocol.records import RecordEncoding, encode_rows
 
 RECORDS = "records.csv"
 """The copy of the table in the seller's directory."""
@@ -180,7 +180,7 @@ class ListingOptions:
 
     def stock(self, table: Table) -> Stock:
         """What the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
-        records = tuple(encode_row(row) for row in table.rows)
+        records = encode_rows(table.rows)
         if self.without_copies:
             records = tuple(dict.fromkeys(records))
         held = self.measure(table) if self.record_bits is None else self.record_bits
