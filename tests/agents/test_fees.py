@@ -16,7 +16,9 @@ from fees import (
     has_learnt,
     other_offers,
     paying,
+    until_priced,
 )
+from letters import letters_to
 from trade import (
     BUYER_POLICY,
     PER_RECORD,
@@ -32,6 +34,7 @@ from trade import (
 
 from blindfair.agents.ledger import spent_budget, spent_free_bits
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption
+from blindfair.protocol.messages import Refusal
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Wei
 
@@ -169,6 +172,27 @@ def test_a_fee_that_the_account_does_not_have_is_not_offered(world: World) -> No
     with pytest.raises(InsufficientFunds, match="the evaluation fee"):
         parties.run()
     assert "request" not in parties.buyer.sizes()
+
+
+def test_no_bits_are_kept_for_an_account_that_does_not_hold_the_fee(world: World) -> None:
+    parties = paying(world)
+    parties.run(lambda: "request" in parties.buyer.sizes())
+    spent = Wei(world.exchange.balance(parties.buyer.address) - FEE)
+    parties.buyer.wallet.execute("elsewhere", lambda: world.exchange.deposit(ETHER, spent), "spends its money")
+    parties.seller.step()
+    [refusal] = [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    assert (refusal.error, "does not hold the fee" in refusal.reason) == ("FeeRequired", True)
+    assert (spent_budget(parties.seller.journal)[:2], fee_offers(parties)) == ((0, 0), [])
+
+
+def test_no_more_replies_against_a_fee_than_stated_are_computed_in_an_hour(world: World) -> None:
+    parties = paying(world, seller_policy=replace(SELLER_POLICY, most_priced_replies=1))
+    until_priced(parties)
+    second = make_buyer(world, parties.seller, "second", policy=PAYS)
+    world.run(second, parties.seller, until=lambda: second.outcome is not None)
+    assert second.outcome is not None
+    assert "asked for too much lately" in second.outcome.reason
+    assert len(fee_offers(parties)) == 1
 
 
 @pytest.mark.parametrize("fee", [-1, PAYS.budget + 1])

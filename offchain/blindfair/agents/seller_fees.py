@@ -12,7 +12,7 @@ from blindfair.agents.seller_bonds import SellerBonds
 from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.waiting import Waiting
-from blindfair.protocol.errors import Expired, JournalDamaged, UnexpectedMessage
+from blindfair.protocol.errors import Expired, FeeRequired, JournalDamaged, UnexpectedMessage
 from blindfair.protocol.messages import Request
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Digest, Seconds, Wei
@@ -47,10 +47,22 @@ class SellerFees:
         fee = self._fee(request)
         paid = not self._ledger.is_free(bits) and request.fee >= fee
         if paid and fee:
+            self._check_held(request, fee)
             self._computed.take(1, self._seller.exchange.now())
             # Before the bits are spent: what is refused tells nothing.
             self._bonds.check_bond(request.token, self._policy.bond(fee))
         self._ledger.spend_evaluation(request, digest, bits, paid=paid)
+
+    def _check_held(self, request: Request, fee: Wei) -> None:
+        """Raises FeeRequired where the buyer's account could not pay: the bits would be kept for nothing."""
+        held = self._seller.exchange.balance(request.buyer, request.token)
+        if held < fee:
+            raise FeeRequired(
+                "The account does not hold the fee that it offers",
+                expected=f"a fee of {fee} units of token {request.token}",
+                found=held,
+                hint="fund the account that sent the request, and ask again",
+            )
 
     def due(self, request: Request, digest: Digest) -> Wei:
         """Return the fee of a counted evaluation, 0 if its reply is free."""
