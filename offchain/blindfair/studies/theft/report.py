@@ -132,6 +132,7 @@ Points are percent of all cells above guessing.
 - **One evaluation**: {SCORE_BITS} bits of a score and {CLASS_BITS} of the class, the defaults of today.
 - **All that is sold**: {budget} bits a record, what all evaluations of a listing may tell together at the defaults.
   By whatever accounts, it costs fees of {100 * PAID_SHARE:.0f} % of the listing's price.
+  A buyer that spends these fees on records, to which they are credited, gets records for them besides.
 
 | thief | before | one evaluation | all that is sold |
 | --- | --- | --- | --- |
