@@ -38,6 +38,7 @@ PURCHASE = PurchaseOptions(
     refund_to=None,
     line=100.0,
     fee=None,
+    accept_preprocessing=False,
 )
 
 

@@ -141,3 +141,11 @@ def test_categories_that_never_match_are_refused_or_warned_of() -> None:
 def test_a_column_of_which_only_missing_cells_are_named_is_not_compared() -> None:
     listed = with_features(replace(SITE, values=(None,)))
     assert check_own_records(listed, changing(1, "anything")) == ()
+
+
+@pytest.mark.parametrize(("far", "warned"), [(2, False), (3, True)])
+def test_numbers_that_the_listing_clips_are_told(far: int, warned: bool) -> None:
+    """Of ten; 38 and 8 scales of 8.5 more are 106."""
+    records = [(106 if number < far else 105, "north", 1, None, number % 2) for number in range(10)]
+    found = check_own_records(LISTED, [*records, (None, "south", 2, None, 0)])
+    assert [warning[:21] for warning in found] == (["3 of 10 numbers in yo"] if warned else [])

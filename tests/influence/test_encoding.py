@@ -23,7 +23,7 @@ FIVE: list[tuple[Any, ...]] = [
     (50, "south", None, 7, False, "well"),
     (40, "north", None, 7, True, "well"),
     (40, "south", 2.0, 7, False, "sick"),
-    (40, "west", 2.0, 7, None, "sick"),
+    (44, "west", 2.0, 7, None, "sick"),
 ]
 ROWS = [(*row[:4], f"a{number}", *row[4:]) for number, row in enumerate(FIVE * 4)]
 """What one of the five rows has, four records have: too few to be named."""
@@ -49,8 +49,8 @@ def test_features_are_what_the_description_says() -> None:
         "flag = other", "bias",
     ]  # fmt: skip
     features, classes = made.encode(ROWS)
-    # Half of the ages are 40. Without the four farthest, four of 30 and twelve of 40 are left: 4.33 about their mean.
-    np.testing.assert_allclose(features[:5, 0], (np.array([30, 50, 40, 40, 40]) - 40) / 4.3, rtol=1e-15)
+    # The quartiles of the ages are 40 and 44, and the median is 40.
+    np.testing.assert_allclose(features[:5, 0], (np.array([30, 50, 40, 40, 44]) - 40) / 3.0, rtol=1e-15)
     assert features[:5, 1:4].tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
     # The quartiles of the doses are 1.5 and 2, and the median is 2.
     assert features[:2, 4:6].tolist() == [[-0.5 / 0.37, 0], [0, 1]]

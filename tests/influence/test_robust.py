@@ -39,7 +39,11 @@ def test_of_normal_numbers_they_are_mean_and_deviation() -> None:
         ([0.0] * 90 + [1.0] * 10, (0.0, 0.24)),
         # Four that differ say nothing: a column that varies in so few records is left out.
         ([0.0] * 90 + [7.0] * (RARE - 1), None),
-        ([0.0] * 90 + [7.0] * RARE, (0.0, 0.73)),
+        # Nor do five to eight, as fewer than five are left without the four farthest: the scale would tell a cell.
+        ([0.0] * 90 + [7.0, 200.0, 300.0, 400.0, 500.0], None),
+        ([0.0] * 90 + [7.0] * (2 * RARE - 2), None),
+        ([0.0] * 90 + [7.0] * (2 * RARE - 1), (0.0, 1.6)),
+        ([7.0] + [0.0] * 90 + [7.0] * (2 * RARE - 3), None),
         ([3.0] * 50, None),
         ([1.0, 2.0, 3.0, 4.0], None),
         ([], None),
@@ -110,3 +114,11 @@ def test_two_machines_get_equal_bytes(capsys: pytest.CaptureFixture[str]) -> Non
     other = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, check=True, text=True)
     exec(SCRIPT, {})  # noqa: S102
     assert capsys.readouterr().out == other.stdout
+
+
+@pytest.mark.parametrize(("others", "told"), [(RARE, False), (2 * RARE - 2, False), (2 * RARE - 1, True)])
+def test_a_column_whose_scale_few_records_decide_is_not_published(others: int, told: bool) -> None:
+    rare = [7.0, *(100.0 * number for number in range(2, others + 1))]
+    rows = [(cell, float(place % 11), place % 2) for place, cell in enumerate([0.0] * 995 + rare)]
+    schema = FeatureSchema.infer(rows, ("rare", "steps", "y"), "y")
+    assert [feature.column for feature in schema.features] == (["rare", "steps"] if told else ["steps"])

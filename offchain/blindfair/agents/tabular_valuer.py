@@ -9,6 +9,7 @@ from blindfair.agents.preprocessing import listed_schema
 from blindfair.agents.valuer import Choice, Question
 from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.usefulness import compare_losses
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.groups import assess_groups, group_trust
 from blindfair.pricing.learners import Learner
@@ -38,6 +39,7 @@ class TabularValuer:
     to the buyer, if it says so. `disclosure` is the policy that it asks for: whether records or groups are scored.
     `bits` are those of the score and of the class, 1 ... 32 each; one number asks for no class. A class that takes more
     is asked for with them where the listing tells so many bits of a record, and left out elsewhere; a note says so.
+    With `accept_preprocessing` it asks although the listing's preprocessing misleads (`usefulness`), and is warned.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class TabularValuer:
         learner: Learner | None = None,
         disclosure: str = PER_RECORD,
         bits: tuple[int, ...] = DEFAULT_BITS,
+        accept_preprocessing: bool = False,
     ) -> None:
         self._train = train
         self._validation = validation
@@ -66,6 +69,7 @@ class TabularValuer:
         self._learner = learner
         self._disclosure = disclosure
         self._bits = bits
+        self._accepts_preprocessing = accept_preprocessing
         self._valuations: dict[tuple[int, int, int], Valuation] = {}
 
     def valuation(self, manifest: Manifest) -> Valuation:
@@ -91,12 +95,14 @@ class TabularValuer:
         return Units.named(self._disclosure, manifest.record_count)
 
     def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises FieldMismatch for a listing of other columns, and what `listed_schema` and
-        `prepare_valuation` raise."""
+        """See `Valuer`. Raises FieldMismatch for a listing of other columns, PreprocessingMisleads, and what
+        `listed_schema` and `prepare_valuation` raise."""
         found = tuple(column.name for column in manifest.schema.columns)
         if found != self._columns or manifest.schema.label != self._label:
             raise FieldMismatch("The listing has other columns than the buyer", expected=self._columns, found=found)
         valuation = self.valuation(manifest)
+        judged = compare_losses(self._train, self._validation, listed_schema(manifest))
+        doubts = judged.check(accepted=self._accepts_preprocessing) if judged is not None else ()
         config, weights = valuation.model.to_parts()
         projection, basis = valuation.projection.to_parts()
         return Question(
@@ -115,6 +121,7 @@ class TabularValuer:
                 f"measures what its score loses, {valuation.loss.describe()}; {valuation.rounding.exponent_bits} bits "
                 "of exponent a row",
                 *_said_of_bits(valuation),
+                *doubts,
                 *valuation.warnings,
             ),
             disclosure=self._disclosure,

@@ -8,14 +8,19 @@ Not here: how the listing's schema is computed and applied (`encoding`).
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.features import CategoryFeature, Feature, NumberFeature, kind_of, same_value
+from blindfair.influence.features import BOUND, CategoryFeature, Feature, NumberFeature, is_number, kind_of, same_value
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.records import Cell
 
 REFUSED_SHARE = 0.5
 """Share of the buyer's records from which on a column that does not fit the listing's is refused."""
+
+CLIPPED_SHARE = 0.2
+"""Share of the buyer's number cells beyond the listing's +-`BOUND` from which on the buyer is warned."""
 
 _SHOWN = 60
 
@@ -55,7 +60,8 @@ def check_own_records(listed: FeatureSchema, records: Sequence[Sequence[Cell]]) 
     """Compare the buyer's own records with the listing's preprocessing; return a warning for each doubtful column.
 
     A column is doubtful where the listing has numbers and the buyer texts, or the other way round, or where none of the
-    buyer's values is one that the listing names. Raises FieldMismatch for other classes of the label, and for a column
+    buyer's values is one that the listing names. One more warning where the listing's centres and scales clip more
+    than `CLIPPED_SHARE` of the buyer's numbers. Raises FieldMismatch for other classes of the label, and for a column
     that is doubtful in more than `REFUSED_SHARE` of the records.
     """
     places = {column: place for place, column in enumerate(listed.columns)}
@@ -80,7 +86,24 @@ def check_own_records(listed: FeatureSchema, records: Sequence[Sequence[Cell]]) 
             f"Column {feature.column!r}: {len(offending)} of {len(cells)} cells do not fit the listing, which has "
             f"{expected}; {found}. Models read such cells as missing or other"
         )
-    return tuple(warnings)
+    return (*warnings, *_clipped(listed, records))
+
+
+def _clipped(listed: FeatureSchema, records: Sequence[Sequence[Cell]]) -> tuple[str, ...]:
+    """A sentence where so many of the buyer's number cells are clipped that little is left of them."""
+    places = {column: place for place, column in enumerate(listed.columns)}
+    numbers = beyond = 0
+    for feature in listed.features:
+        if isinstance(feature, NumberFeature):
+            cells = [cell for record in records if is_number(cell := record[places[feature.column]])]
+            numbers += len(cells)
+            beyond += int((np.abs(feature.encode(cells)[:, 0]) >= BOUND).sum())
+    if beyond <= CLIPPED_SHARE * numbers:
+        return ()
+    return (
+        f"{beyond:,} of {numbers:,} numbers in your records are clipped by the listing's centres and scales, "
+        f"{beyond / numbers:.0%}: models see little of them",
+    )
 
 
 def _check_classes(listed: FeatureSchema, labels: Sequence[Cell]) -> None:

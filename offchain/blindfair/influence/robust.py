@@ -27,8 +27,8 @@ def robust_statistics(numbers: Sequence[float]) -> tuple[float, float] | None:
     """Return the rounded centre and scale of finite numbers, or nothing where they do not vary.
 
     The centre is the median. The scale is the interquartile range / 1.349; where that is 0, the standard deviation
-    without the `RARE - 1` numbers that are farthest from the median, which no few records decide. Fewer than `RARE`
-    numbers give nothing.
+    without the `RARE - 1` numbers that are farthest from the median. Of those left, `RARE` must differ from the
+    median, so that none decides the scale alone; else, and for fewer than `RARE` numbers, nothing is given.
 
     >>> robust_statistics([30.0, 40.0, 40.0, 40.0, 50.0, 61.0, 1e300])
     (40.0, 16.0)
@@ -60,11 +60,11 @@ def _quantile(ordered: Sequence[float], quarter: int) -> float:
 
 def _trimmed_deviation(ordered: Sequence[float], median: float) -> Decimal:
     kept = sorted(ordered, key=lambda number: (abs(Decimal(number) - Decimal(median)), number))[: 1 - RARE]
+    if sum(number != median for number in kept) < RARE:
+        return Decimal(0)
     # Divided by the largest first, so that squares of huge or tiny numbers stay in range; exactly rounded sums do not
     # depend on the order or the processor.
     largest = max(abs(number) for number in kept)
-    if largest == 0:
-        return Decimal(0)
     parts = [number / largest for number in kept]
     mean = math.fsum(parts) / len(parts)
     variance = math.fsum((part - mean) * (part - mean) for part in parts) / len(parts)

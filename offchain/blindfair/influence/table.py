@@ -56,7 +56,7 @@ class Table:
         return tuple(
             name
             for name, cells in zip(self.columns, zip(*self.rows, strict=True), strict=True)
-            if name != self.label and _identifies(cells)
+            if name != self.label and identifies(cells)
         )
 
     def schema(self, unscored: Collection[str] = ()) -> Schema:
@@ -77,7 +77,8 @@ class Table:
         return [tuple(row[place] for place in places) for row in self.rows]
 
 
-def _identifies(cells: Sequence[Cell]) -> bool:
+def identifies(cells: Sequence[Cell]) -> bool:
+    """Whether a column looks like names or numbers of records: texts or integers, all different, half of it filled."""
     filled = [cell for cell in cells if cell is not None]
     kinds = {type(cell) for cell in filled}
     return 2 * len(filled) >= len(cells) and kinds in ({int}, {str}) and len(set(filled)) == len(filled) > 1

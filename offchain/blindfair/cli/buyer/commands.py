@@ -129,6 +129,13 @@ def evaluate(
             "only. Without it you are asked.",
         ),
     ] = None,
+    accept_preprocessing: Annotated[
+        bool,
+        typer.Option(
+            "--accept-preprocessing",
+            help="Ask although your own records teach a model next to nothing under the listing's preprocessing.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Pay the listing's fee without being asked.")] = False,
     poll: Poll = POLL,
     json_file: JsonFile = None,
@@ -159,6 +166,7 @@ def evaluate(
         refund_to=refund_to,
         line=line,
         fee=fee,
+        accept_preprocessing=accept_preprocessing,
     )
     tables = TableOptions(label, leave_out or [], seed)
     run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output, pays_fee=yes)

@@ -86,5 +86,6 @@ class ListingValuer:
                 learner=LEARNERS[self._purchase.model](),
                 disclosure=self._purchase.disclosure,
                 bits=self._purchase.bits,
+                accept_preprocessing=self._purchase.accept_preprocessing,
             )
         return self._made

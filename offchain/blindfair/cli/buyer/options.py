@@ -20,7 +20,8 @@ class PurchaseOptions:
     """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `money`, a `Money`
     as a document. `sample_share` is 0 to 1. `disclosure` is the policy that is asked for, `model` what the buyer learns
     by, `score_bits` what is asked of a score, `refund_to` an address, `line` the speed of the way to the seller in
-    Mbit/s, `fee` the most to pay for the evaluation, None to be asked."""
+    Mbit/s, `fee` the most to pay for the evaluation, None to be asked. With `accept_preprocessing` a
+    listing is asked whose preprocessing misleads."""
 
     listing: str | None
     money: Document
@@ -37,6 +38,7 @@ class PurchaseOptions:
     refund_to: str | None
     line: float
     fee: str | None
+    accept_preprocessing: bool
 
     @classmethod
     def from_document(cls, document: Document) -> "PurchaseOptions":

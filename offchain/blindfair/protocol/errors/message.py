@@ -75,3 +75,9 @@ class ColumnNotScored(MessageError):
     """The scoring model of a request reads a column that the listing keeps from all models (PROTOCOL 2)."""
 
     exit_code = 41
+
+
+class PreprocessingMisleads(MessageError):
+    """Under the listing's preprocessing the buyer's own records teach a model next to nothing, and they could."""
+
+    exit_code = 42

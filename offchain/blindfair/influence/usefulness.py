@@ -1,0 +1,116 @@
+"""Whether a listing's preprocessing leaves the buyer's own records something to learn, found out before it asks.
+
+    own records, listed schema --compare_losses--> losses of a constant, under the listing's, and under one of their own
+
+Logistic regression judges it whatever the buyer learns by: it is the preprocessing that is judged, in milliseconds.
+Not here: whether columns and labels are spelt as the listing's (`built_on`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.logistic import fit_logistic
+from blindfair.influence.table import identifies
+from blindfair.protocol.errors import BlindfairError, PreprocessingMisleads
+from blindfair.protocol.records import Row
+
+LEAST_SHARE = 0.25
+"""Of what the buyer's own preprocessing takes off a constant's loss, what the listing's must take off at least."""
+
+SURE = 3.0
+"""Standard errors over the validation records by which a difference of losses counts."""
+
+_PENALTY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Usefulness:
+    """Mean validation losses, nats a record: of class frequencies, and of logistic regressions fitted to the training
+    records. `misleads` where the own preprocessing is surely better than a constant, and the listing's surely worse
+    than the own, taking off less than `LEAST_SHARE` of what that takes off. `unread` are columns that only the own one
+    reads."""
+
+    constant: float
+    listed: float
+    own: float
+    misleads: bool
+    unread: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """The three losses, in a sentence without an end."""
+        return (
+            f"validation loss {self.listed:.3f} under the listing's preprocessing, {self.own:.3f} under one made of "
+            f"your own records, {self.constant:.3f} of a constant"
+        )
+
+    def check(self, *, accepted: bool = False) -> tuple[str, ...]:
+        """A warning where it misleads and that was `accepted`, else nothing. Raises PreprocessingMisleads."""
+        if not self.misleads:
+            return ()
+        unread = f"; the listing's does not read {', '.join(map(_shown, self.unread[:12]))}" if self.unread else ""
+        if accepted:
+            return (f"The listing's preprocessing hides what your records tell: {self.describe()}{unread}",)
+        raise PreprocessingMisleads(
+            "Under the listing's preprocessing your own records teach a model next to nothing, so its scores would not "
+            "tell good records from bad",
+            expected=f"validation loss of at most {self.constant - LEAST_SHARE * (self.constant - self.own):.3f}",
+            found=f"{self.describe()}{unread}",
+            hint="choose another listing, or begin another directory with --accept-preprocessing; nothing was asked",
+        )
+
+
+def compare_losses(train: Sequence[Row], validation: Sequence[Row], listed: FeatureSchema) -> Usefulness | None:
+    """Compare them on the buyer's own records; None where these allow no comparison, such as training records of one
+    class.
+
+    The own preprocessing may read every column but the label, also those that the listing keeps from models: what they
+    would tell is lost as well. It leaves out columns that look like identifiers. Raises ShapeMismatch and UnusableModel
+    for records that are not of the listing's form.
+    """
+    fitted, judged = listed.encode(train), listed.encode(validation)
+    if np.unique(fitted[1]).size < 2 or np.unique(judged[1]).size < 2:
+        return None
+    try:
+        records = [*train, *validation]
+        names = {
+            name for name, cells in zip(listed.columns, zip(*records, strict=True), strict=True) if identifies(cells)
+        }
+        inferred = FeatureSchema.infer(records, listed.columns, listed.label, excluded=names)
+        own = replace(inferred, classes=listed.classes)
+        by_own = _losses(own.encode(train), own.encode(validation))
+        by_listed = _losses(fitted, judged)
+    except BlindfairError:
+        # Nothing varies in the buyer's records, or a fit does not converge: no evidence against the listing.
+        return None
+    share = float(judged[1].mean())
+    by_constant = -np.log(np.where(judged[1] == 1, share, 1 - share))
+    better, behind = by_constant - by_own, by_listed - by_own
+    poor = float((by_constant - by_listed).mean()) < LEAST_SHARE * float(better.mean())
+    used = {feature.column for feature in listed.features}
+    return Usefulness(
+        constant=float(by_constant.mean()),
+        listed=float(by_listed.mean()),
+        own=float(by_own.mean()),
+        misleads=poor and _surely_positive(better) and _surely_positive(behind),
+        unread=tuple(feature.column for feature in own.features if feature.column not in used),
+    )
+
+
+def _losses(fitted: tuple[Floats, Classes], judged: tuple[Floats, Classes]) -> Floats:
+    """Each judged record's loss, in nats."""
+    margins = judged[0] @ fit_logistic(*fitted, _PENALTY)
+    return np.asarray(np.logaddexp(0.0, np.where(judged[1] == 1, -margins, margins)), dtype=np.float64)
+
+
+def _surely_positive(differences: Floats) -> bool:
+    error = float(differences.std(ddof=1)) / np.sqrt(differences.size)
+    return bool(differences.mean() > SURE * error)
+
+
+def _shown(column: str) -> str:
+    # `repr`, so that a counterparty's text cannot break out of the line.
+    return repr(column)
