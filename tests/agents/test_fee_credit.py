@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fees import FEE, PAYS, charging, ended, other_offers, paying, until_priced
+from fees import FEE, FEE_BOND, PAYS, charging, ended, other_offers, paying, until_priced
 from letters import STRANGER_ADDRESS, forged, letters_to, pending, put_in
-from trade import ETHER, PRICE, SELECTED, Parties, World
+from trade import ETHER, PRICE, SELECTED, SELLER_POLICY, Parties, World
 
 from blindfair.agents.ledger import spent_budget
 from blindfair.agents.seller import Seller
@@ -87,6 +87,28 @@ def test_a_selection_before_the_fee_is_paid_is_refused(world: World) -> None:
     parties.seller.step()
     refusals = [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
     assert [(refusal.error, "was not paid" in refusal.reason) for refusal in refusals] == [("UnexpectedMessage", True)]
+
+
+def test_who_paid_for_an_evaluation_waits_for_the_room_that_its_bond_needs(world: World) -> None:
+    """The bond of the records is larger than what the seller locks at once: raised, the trade goes on."""
+    room = replace(SELLER_POLICY, most_bonds=Wei(FEE_BOND + 1))
+    parties = paying(world, seller_policy=room)
+    until_sent(parties, "selection")
+    for _ in range(3):
+        parties.seller.step()
+        world.chain.mine(1)
+    assert [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)] == []
+    for agent in parties.both:
+        agent.close()
+    again = paying(world, funded=False)
+    again.run()
+    assert ended(again).final == "Released"
+
+
+def test_a_paid_evaluation_may_open_records_although_no_free_bits_are_left(world: World) -> None:
+    parties = paying(world, goods=charging(free_bits=0))
+    parties.run()
+    assert ended(parties).final == "Released"
 
 
 def test_a_selection_in_another_token_than_the_fees_is_refused(world: World) -> None:

@@ -38,7 +38,7 @@ from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.seller_recall import free_of, request_of, selection_of
 from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
-from blindfair.agents.waiting import Turn, Waiting
+from blindfair.agents.waiting import Turn
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.hiding import Draws
@@ -51,7 +51,6 @@ from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import Delivery as EncryptedDelivery
 from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.errors import (
-    BudgetExhausted,
     FieldMismatch,
     MessageTooLarge,
     Undeliverable,
@@ -309,7 +308,8 @@ class Seller(Agent):
     def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
         check_selection_message(selection, request, self.manifest, self.exchange.now())
         fee = self._credit(request, digest)
-        self._check_bond(selection, fee)
+        check_bond = self._bonds.check_paid_bond if fee else self._bonds.check_bond
+        check_bond(selection.token, self._policy.bond(credited_price(selection.price, fee)))
         random, units = self._random(digest), self._units(request)
         free = free_units(self.manifest, units, selection.records, request.dimension)
         check_deliverable(selection, units, free, self.dataset)
@@ -324,15 +324,6 @@ class Seller(Agent):
         self.journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
         self.journal.once(f"selection:{envelope.digest.hex()}", envelope.to_bytes)
         return Openings(envelope.digest, random, selection.price, self._opened(drawn, digest, request))
-
-    def _check_bond(self, selection: Selection, fee: Wei) -> None:
-        """Raises BudgetExhausted, or Waiting where the fee was paid: who paid for an evaluation may use it."""
-        try:
-            self._bonds.check_bond(selection.token, self._policy.bond(credited_price(selection.price, fee)))
-        except BudgetExhausted as error:
-            if not fee:
-                raise
-            raise Waiting("there is no room for the bond of a selection whose evaluation was paid for") from error
 
     def _opened(self, drawn: Sequence[int], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
         rows, units = self._rows(digest, request), self._units(request)

@@ -6,6 +6,7 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.part_steps import offer_message, offer_name
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller_offers import SellerOffers
+from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import BudgetExhausted, Expired
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part, PartName
@@ -57,6 +58,13 @@ class SellerBonds:
                 found=bond,
                 hint="buy less, or later",
             )
+
+    def check_paid_bond(self, token: Address, bond: Wei) -> None:
+        """The same for a selection whose evaluation was paid for, which may be used. Raises Waiting."""
+        try:
+            self.check_bond(token, bond)
+        except BudgetExhausted as error:
+            raise Waiting("there is no room for the bond of a selection whose evaluation was paid for") from error
 
     def _check_rest_in_time(self, sample: str) -> None:
         """Whether the rest of a bought sample may still be ordered. Raises Expired."""
