@@ -92,6 +92,7 @@ TERMS = Terms(
     opened_records=3 * AUDITED,
     opened_share=0.5,
     disclosures=("per-record",),
+    own_models=True,
 )
 
 

@@ -54,6 +54,7 @@ def test_both_read_the_bits_beside_what_a_record_holds_and_the_fee(tmp_path: Pat
         "evaluation_fee_wei": str(manifest.terms.evaluation_fee),
         "first_evaluation_is_free": False,
         "free_bits": 1400,
+        "own_models": False,
         "record_bits": held,
         "unscored_columns": [],
     }
@@ -77,6 +78,14 @@ def test_named_buyers_are_asked_no_fee_and_nothing_is_called_small(tmp_path: Pat
     assert "none: only the buyers that you named are answered" in said
     assert "too small" not in said
     assert "an evaluation that is not free costs nothing" in to_a_buyer(manifest)
+
+
+def test_a_seller_that_takes_models_of_anybody_is_told_what_it_gives_away(tmp_path: Path) -> None:
+    words = "aim all bits of an evaluation at few chosen people"
+    assert words in to_the_seller(listed(tmp_path, own_models=True), tmp_path, own_models=True)
+    assert words not in to_the_seller(listed(tmp_path), tmp_path)
+    named: dict[str, Any] = {"buyers": [BUYER], "own_models": True}
+    assert words not in to_the_seller(listed(tmp_path, **named), tmp_path, **named)
 
 
 def test_columns_that_no_model_reads_are_named_and_why(tmp_path: Path) -> None:

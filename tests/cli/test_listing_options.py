@@ -113,6 +113,12 @@ def test_a_smaller_fee_than_the_share_that_is_told_is_refused_by_name(tmp_path: 
     assert str(error.expected).startswith(f"at least {IN_ETHER.show(least)}: 4 of ")
 
 
+def test_models_of_a_buyers_own_are_for_named_buyers_unless_the_seller_says_otherwise(tmp_path: Path) -> None:
+    assert listed(tmp_path).terms.own_models is False
+    assert listed(tmp_path, own_models=True).terms.own_models is True
+    assert listed(tmp_path, buyers=[BUYER]).terms.own_models is True
+
+
 def test_named_buyers_pay_no_fee(tmp_path: Path) -> None:
     terms = listed(tmp_path, buyers=[BUYER]).terms
     assert (terms.evaluation_fee, terms.free_bits) == (0, 0)

@@ -51,7 +51,7 @@ def test_the_scripts_trade_in_a_token_from_listing_to_withdrawal(tmp_path: Path)
         seller = ["--directory", "testnet/seller", *password]
         listed = script(
             "agents/seller", "list", *seller, *place, "--records", "testnet/seller.csv", "--label", "cens",
-            "--categorical", "arms", "--token", token,
+            "--categorical", "arms", "--token", token, "--own-models",
             "--price-per-record", "0.001", "--licence", "any", "--consent", "public", cwd=tmp_path,
         )  # fmt: skip
         assert "at least 0.001 PMT each" in listed

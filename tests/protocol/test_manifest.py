@@ -129,7 +129,7 @@ def test_columns_at_their_bounds_are_taken(names: list[str]) -> None:
 
 
 TOKENS = [Address(f"0x{i:040x}") for i in range(17)]
-TERMS = Terms((ETHER,), Wei(0), 1, 1, 0, Wei(0), 1, 0, 0.0, ("t",))
+TERMS = Terms((ETHER,), Wei(0), 1, 1, 0, Wei(0), 1, 0, 0.0, ("t",), False)
 BOUNDS: list[tuple[str, list[Any], list[Any]]] = [
     ("tokens", [tuple(TOKENS[:1]), tuple(TOKENS[:16])], [(), tuple(TOKENS), (ETHER, ETHER), ("",), ("0x" + "0" * 41,)]),
     ("reserve_price", [0, 2**256 - 1], [-1, 2**256]),

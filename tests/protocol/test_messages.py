@@ -77,7 +77,7 @@ def _listing() -> Listing:
         record_count=5, chunk_size=1024, chunk_count=len(dataset.chunks), first_chunks=dataset.first_chunks,
         listing_root=dataset.root, leaf_digest=sha256(b"".join(dataset.leaf_hashes)), chain_id=31337,
         contract=DOMAIN.contract, seller=SENDER, seller_hpke=b"\x05" * 32,
-        terms=Terms((ETHER,), Wei(1), 90, 4, 20, Wei(3), 150, 100, 0.2, ("per-record",)),
+        terms=Terms((ETHER,), Wei(1), 90, 4, 20, Wei(3), 150, 100, 0.2, ("per-record",), False),
     )  # fmt: skip
     return Listing(manifest, dataset.leaf_hashes)
 

@@ -28,6 +28,7 @@ TERMS = Terms(
     opened_records=100,
     opened_share=0.5,
     disclosures=("per-record",),
+    own_models=False,
 )
 RECORDS = Units.named("per-record", 2**53)
 prices = st.integers(0, 2**128 - 1)

@@ -58,6 +58,7 @@ def listings() -> dict[str, Any]:
             "opened_records": 200,
             "opened_share": 0.25,
             "disclosures": ["per-record", "total"],
+            "own_models": False,
         },
     }
     return {
@@ -92,8 +93,9 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
         "listing_root": "0x00", "leaf_digest": "00" * 32, "chain_id": 0, "contract": "0x" + "C0" * 20,
         "seller": "0x" + "00" * 19, "seller_hpke": "0x" + "5e" * 33, "terms": [], "schema": None, "preprocessing": [],
         "terms.tokens": ["0x00"], "terms.reserve_price": 1000, "terms.record_bits": "90",
-        "terms.opened_share": "0.25", "terms.disclosures": "total", "schema.label": 3, "schema.columns": {},
-        "description": "\u001b[2J", "licence": "x" * 10_001, "terms.unknown": 1, "schema.unknown": 1, "unknown": 1,
+        "terms.own_models": 0, "terms.opened_share": "0.25", "terms.disclosures": "total",
+        "schema.label": 3, "schema.columns": {}, "description": "\u001b[2J", "licence": "x" * 10_001,
+        "terms.unknown": 1, "schema.unknown": 1, "unknown": 1,
     }  # fmt: skip
     malformed_more: list[tuple[str, str, Any]] = [
         ("runs that count a record less", "chunks_of_records", [4, 1, 2, 2, 2, 3]),
@@ -163,6 +165,7 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
         {"name": "an empty description", "set": {"description": ""}, "expect": "ok"},
         {"name": "nothing opened for nothing", "set": {"terms.opened_share": 0}, "expect": "ok"},
         {"name": "nothing answered free", "set": {"terms.free_bits": 0}, "expect": "ok"},
+        {"name": "models of unnamed buyers", "set": {"terms.own_models": True}, "expect": "ok"},
         {"name": "everything answered free", "set": {"terms.evaluation_fee": "0"}, "expect": "ok"},
     ]
     cases += [

@@ -6,6 +6,7 @@ All of it depends on the message and the manifest alone, never on a record: a re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from blindfair.agents.own_models import check_usual
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.preprocessing import check_columns, listed_schema
 from blindfair.agents.rows import batch_records
@@ -110,7 +111,8 @@ class RequestCost:
 
 
 def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, now: Timestamp) -> None:
-    """Whether a request is for this listing, in time, whole, and of a bearable size (PROTOCOL 4.1, 8).
+    """Whether a request is for this listing, in time, whole, of a bearable size, and the buyer's own in no more than
+    the listing allows to a buyer that it does not name (PROTOCOL 2, 4.1, 8).
 
     Raises FieldMismatch, Expired, MalformedMessage (pricing function, sealing key), UnusableModel, ColumnNotScored,
     ShapeMismatch, TooCostly, UnknownParameters, MalformedCiphertext.
@@ -140,6 +142,8 @@ def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, no
         )
     # Found out after the payment it would be nobody's gain.
     check_sealing_key(request.buyer_hpke)
+    if not manifest.terms.own_models and request.buyer not in (policy.buyers or ()):
+        check_usual(request, manifest)
     check_cost(request, manifest, policy)
     _check_query(request)
 

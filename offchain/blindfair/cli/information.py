@@ -53,6 +53,7 @@ def information_document(manifest: Manifest) -> Document:
         "evaluation_fee_wei": str(terms.evaluation_fee),
         "first_evaluation_is_free": evaluation_bits(manifest) <= terms.free_bits or not terms.evaluation_fee,
         "free_bits": terms.free_bits,
+        "own_models": terms.own_models,
         "record_bits": terms.record_bits,
         "unscored_columns": list(manifest.schema.unscored),
     }

@@ -15,7 +15,6 @@ from blindfair.influence.architecture import Mlp
 from blindfair.influence.arrays import Classes, Floats
 from blindfair.influence.bases import principal_directions
 from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.features import BOUND
 from blindfair.influence.fitting import convergence, fit_network
 from blindfair.influence.gradients import class_logits
 from blindfair.influence.logistic import fit_logistic
@@ -24,6 +23,7 @@ from blindfair.influence.network import NetworkModel
 from blindfair.influence.projection import Projection
 from blindfair.influence.query import displacement_query, textbook_query
 from blindfair.influence.scoring_model import ScoringModel
+from blindfair.pricing.rounding import UNTRAINED_BOUND
 from blindfair.protocol.records import Cell
 
 L2 = 1.0
@@ -131,8 +131,8 @@ class LogisticLearner:
 
     @property
     def entry_bound(self) -> float | None:
-        """See `Learner`: rows are `(1/2 - y) x` at the untrained model."""
-        return BOUND / 2 if self.kind is QueryKind.DISPLACEMENT else None
+        """See `Learner`."""
+        return UNTRAINED_BOUND if self.kind is QueryKind.DISPLACEMENT else None
 
     def dimension(self, schema: FeatureSchema, records: int) -> int:
         """See `Learner`."""

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.influence.arrays import Floats
+from blindfair.influence.features import BOUND
 from blindfair.influence.quantise import QuantisedRows, choose_exponents, choose_row_scale, quantise_rows
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT, ROW_LIMIT
 
 SUMS = 256
 """Groups of own records by which the rounding of groups is chosen."""
+
+UNTRAINED_BOUND = BOUND / 2
+"""The largest entry that any record's row has under an untrained logistic regression: rows are `(1/2 - y) x`."""
 
 FAITHFUL = 0.9999
 """Spearman's correlation with scores of unrounded rows from which on twelve bits an entry are enough."""
@@ -58,12 +62,19 @@ def faithful_rounding(own_rows: Floats, query: Floats) -> Rounding:
 def known_rounding(own_rows: Floats, query: Floats, entry_bound: float, size: int) -> Rounding:
     """The rounding of sums of `size` rows whose entries are within +-`entry_bound`: it depends on nothing else.
 
-    So a request tells nothing of the buyer's records by it. A row of one record is never clipped. Of a sum the range
-    holds a mean entry of a quarter of the bound, and four standard deviations besides where that of an entry is half
-    the bound. `own_rows` measure how well it does. Raises UnusableModel for rows that are not finite.
+    So a request tells nothing of the buyer's records by it. `own_rows` measure how well it does. Raises UnusableModel
+    for rows that are not finite.
     """
-    reach = entry_bound * min(size, size / 4 + 2 * math.sqrt(size))
-    return _measured(own_rows, query, ROW_LIMIT / reach, 0)
+    return _measured(own_rows, query, known_scale(entry_bound, size), 0)
+
+
+def known_scale(entry_bound: float, size: int) -> float:
+    """Units per 1.0 for sums of `size` rows whose entries are within +-`entry_bound` (PROTOCOL 4.1).
+
+    A row of one record is never clipped. Of a sum the range holds a mean entry of a quarter of the bound, and four
+    standard deviations besides where that of an entry is half the bound.
+    """
+    return ROW_LIMIT / (entry_bound * min(size, size / 4 + 2 * math.sqrt(size)))
 
 
 def sums_of_own_rows(right: Floats, wrong: Floats, size: int, rng: np.random.Generator) -> Floats:

@@ -63,6 +63,10 @@ class Terms:
     disclosures: tuple[str, ...]
     """Names of the disclosure policies that the seller agrees to, 1 to 16 different ones."""
 
+    own_models: bool
+    """Whether unnamed buyers may bring a scoring model, a projection or a scale of rows of their own. With these a
+    buyer aims all bits of an evaluation at few chosen people, and reads their records whole."""
+
     def __post_init__(self) -> None:
         _check_names("tokens", self.tokens, TOKEN_LIMIT, 42)
         _check_names("disclosure policies", self.disclosures, DISCLOSURE_LIMIT, DISCLOSURE_NAME_LIMIT)
@@ -103,6 +107,7 @@ class Terms:
             "opened_records": self.opened_records,
             "opened_share": self.opened_share,
             "disclosures": list(self.disclosures),
+            "own_models": self.own_models,
         }
 
     @classmethod
@@ -119,6 +124,7 @@ class Terms:
             opened_records=fields.integer("opened_records", 0, SAFE_INTEGER),
             opened_share=fields.number("opened_share"),
             disclosures=tuple(fields.texts("disclosures", DISCLOSURE_NAME_LIMIT, DISCLOSURE_LIMIT)),
+            own_models=fields.flag("own_models"),
         )
         fields.done()
         return terms

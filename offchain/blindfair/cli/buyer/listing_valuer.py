@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.agents.own_models import ASK_THE_SELLER
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.agents.valuer import Choice, Question
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
+from blindfair.cli.usual import MODELS
 from blindfair.influence.arrays import Floats
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import LEARNERS
@@ -36,8 +38,8 @@ class ListingValuer:
         self._made: TabularValuer | None = None
 
     def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises InvalidOption for an offer under the reserve and for a disclosure policy that is not
-        offered, and what `TabularValuer` raises."""
+        """See `Valuer`. Raises InvalidOption for an offer under the reserve, for a disclosure policy that is not
+        offered and for a model that the listing does not take, and what `TabularValuer` raises."""
         reserve = manifest.terms.reserve_price
         offered = self._purchase.offered
         if offered is not None and offered < reserve:
@@ -53,6 +55,13 @@ class ListingValuer:
                 expected=" or ".join(f"--disclosure {name}" for name in manifest.terms.disclosures),
                 found=self._purchase.disclosure,
                 hint="begin another directory with one that it offers; nothing was asked",
+            )
+        if self._purchase.model != MODELS[0] and not manifest.terms.own_models:
+            raise InvalidOption(
+                "The listing takes no --model of your own",
+                expected=f"--model {MODELS[0]}",
+                found=self._purchase.model,
+                hint=f"begin another directory with it, or {ASK_THE_SELLER}; nothing was asked",
             )
         valuer = self._valuer(manifest)
         self._before_asking(manifest)

@@ -25,7 +25,7 @@ from blindfair.cli.demo.options import (
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import GRANTED, World
 from blindfair.cli.information import free_bits_of, usual_fee
-from blindfair.cli.usual import BITS, DISCLOSED_SHARE
+from blindfair.cli.usual import BITS, DISCLOSED_SHARE, MODELS
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.pricing.learners import LEARNERS
@@ -107,6 +107,7 @@ def stock_of(job: Prepared) -> Stock:
             opened_records=0,
             opened_share=0.0,
             disclosures=("per-record",),
+            own_models=job.options.model != MODELS[0],
         ),
     )
 

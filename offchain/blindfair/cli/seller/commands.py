@@ -115,6 +115,15 @@ def list_records(
         list[str] | None,
         typer.Option(metavar="ADDRESS", help="Answer the requests of this account. May be repeated; all if not given."),
     ] = None,
+    own_models: Annotated[
+        bool,
+        typer.Option(
+            "--own-models",
+            help="Let unnamed buyers bring scoring models of their own (--model mlp), projections and row scales. It "
+            "gives away what averages keep: a buyer can then aim all bits of an evaluation at few chosen people and "
+            "read their records whole. Not needed with --buyer.",
+        ),
+    ] = False,
     bond_share: Annotated[float, typer.Option(help="Part of a price that is locked as bond.")] = 0.1,
     reveal_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to reveal the key once paid.")] = 3600,
     dispute_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to dispute once revealed.")] = 86400,
@@ -168,6 +177,7 @@ def list_records(
         most_bonds=most_bonds,
         pay_to=pay_to,
         without_copies=without_copies,
+        own_models=own_models,
     )
     run_list(begun, options, records, output)
 

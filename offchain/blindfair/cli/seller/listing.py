@@ -34,7 +34,8 @@ RECORDS = "records.csv"
 class ListingOptions:
     """As a person gives them: amounts in `money` (a `Money` as a document) as text, shares as numbers. `leave_out` are
     columns not to list, `disclosures` the policies that are offered, `buyers` the accounts that are answered, all if
-    there are none; `pay_to` is an address; `without_copies` lists the first of equal records alone.
+    there are none; `pay_to` is an address; `without_copies` lists the first of equal records alone; `own_models`
+    lets unnamed buyers bring models, projections and scales of their own, as named ones always may.
 
     `bits` are the most that one evaluation tells of a record. Shares are of what a record holds: `free_share` what all
     strangers together get free of charge, `disclosed_share` what all evaluations together tell. `never_score` are
@@ -69,6 +70,7 @@ class ListingOptions:
     most_bonds: str
     pay_to: str | None
     without_copies: bool
+    own_models: bool = False
     record_bits: int | None = None
 
     def to_document(self) -> Document:
@@ -205,6 +207,8 @@ class ListingOptions:
                 opened_records=self.openable(len(records)),
                 opened_share=self.opened_share,
                 disclosures=tuple(self.disclosures),
+                # Where named buyers alone are answered, the manifest tells them that theirs are taken.
+                own_models=self.own_models or bool(self.buyers),
             ),
             chunk_size=self.chunk_size,
         )

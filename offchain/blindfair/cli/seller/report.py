@@ -88,6 +88,13 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
                 "the most, and fewer after each free evaluation",
                 style="yellow",
             )
+    if terms.own_models and not options.buyers:
+        lines.item(
+            "but",
+            "buyers may bring scoring models, projections and row scales of their own (--own-models): one can aim all "
+            "bits of an evaluation at few chosen people, and read their records whole",
+            style="yellow",
+        )
     identifiers = [name for name in manifest.schema.unscored if name not in options.never_score]
     if options.never_score:
         lines.item("kept", f"no model reads {', '.join(options.never_score)}")
