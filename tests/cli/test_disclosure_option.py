@@ -47,8 +47,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tumours(tmp_path_factory.mktemp("tables") / "table.csv")
 
 
-def manifest(path: Path, *disclosures: str) -> Manifest:
-    made = options(disclosures=list(disclosures), leave_out=[])
+def manifest(path: Path, *disclosures: str, own_models: bool = False) -> Manifest:
+    made = options(disclosures=list(disclosures), leave_out=[], own_models=own_models)
     stock = made.stock(made.table(path))
     dataset = ChunkedDataset.build(stock.records, stock.chunk_size, Secret(bytes(32)))
     return stock.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
@@ -97,6 +97,18 @@ def test_what_a_listing_does_not_offer_is_refused_before_anything_is_made_or_ask
     with pytest.raises(InvalidOption, match="--disclosure per-group-10 or --disclosure total"):
         valuer.question(manifest(path, "per-group-10", "total"))
     assert told == []
+
+
+def test_a_model_of_the_buyers_own_is_asked_by_only_where_the_listing_takes_it(path: Path) -> None:
+    table = read_table(path, LABEL)
+    told: list[Manifest] = []
+    own = OwnRecords(table.columns, table.label, train=table.rows[:40], validation=table.rows[40:80])
+    valuer = ListingValuer(own, TableOptions(LABEL, [], 0), replace(PURCHASE, model="mlp"), told.append)
+    with pytest.raises(InvalidOption, match="takes no --model of your own") as caught:
+        valuer.question(manifest(path, "per-record"))
+    assert "--own-models" in str(caught.value.hint)
+    assert told == []
+    assert valuer.question(manifest(path, "per-record", own_models=True)).model_name == "mlp"
 
 
 @pytest.mark.parametrize(
