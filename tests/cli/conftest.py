@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,24 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @pytest.fixture(scope="session")
 def testnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
-    """A chain that `scripts/testnet` has made. Interrupted at the end, it ends with its node."""
+    """A chain that `scripts/testnet` has made, for all tests of a process together."""
+    with made_by_script(tmp_path_factory.mktemp("testnet")) as chain:
+        yield chain
+
+
+@pytest.fixture(scope="module")
+def own_testnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
+    """The same for one file alone: nobody else lists there."""
+    with made_by_script(tmp_path_factory.mktemp("two machines")) as chain:
+        yield chain
+
+
+@contextmanager
+def made_by_script(home: Path) -> Iterator[LocalChain]:
+    """Interrupted at the end, it ends with its node."""
     if not HARDHAT.exists():
         pytest.skip("hardhat is not installed: npm ci")
-    home, port = tmp_path_factory.mktemp("two machines"), free_port()
+    port = free_port()
     script = shlex.join([sys.executable, str(ROOT / "scripts" / "testnet.py"), "--port", str(port)])
     told = home / "told"
     with shell(f"exec {script}", home, told) as process:

@@ -52,19 +52,19 @@ class Read:
 
 
 @pytest.fixture(scope="module")
-def readme(testnet: LocalChain) -> Read:
+def readme(own_testnet: LocalChain) -> Read:
     """The README's section followed word by word, but for the port and for the environment, which is this one."""
     chain, seller, buyer = (
-        block.replace("8545", str(testnet.port)).replace(". .venv/bin/activate\n", "")
+        block.replace("8545", str(own_testnet.port)).replace(". .venv/bin/activate\n", "")
         for block in blocks_of_the_readme()
     )
     assert chain == "./scripts/testnet\n"
-    told = testnet.home / "seller.told"
-    with shell(seller, testnet.home, told) as serving:
+    told = own_testnet.home / "seller.told"
+    with shell(seller, own_testnet.home, told) as serving:
         wait_for("serves", told, serving)
         done = subprocess.run(
             ["bash", "-ec", buyer],
-            cwd=testnet.home,
+            cwd=own_testnet.home,
             env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -73,7 +73,7 @@ def readme(testnet: LocalChain) -> Read:
         )
         assert done.returncode == 0, done.stderr + told.read_text()
         wait_for("withdraws its free balance", told, serving)
-    return Read(testnet, done.stdout, done.stderr, told.read_text(), serving.returncode)
+    return Read(own_testnet, done.stdout, done.stderr, told.read_text(), serving.returncode)
 
 
 def test_the_readme_ends_in_a_released_order(readme: Read) -> None:
