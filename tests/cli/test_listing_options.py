@@ -77,11 +77,30 @@ def test_what_people_read_stands_beside_what_a_record_holds(tmp_path: Path) -> N
         "5.4 (5 %) free of charge; all evaluations together 32.7 (30 %)"
     )
     grouped = replace(manifest, terms=replace(manifest.terms, disclosures=("per-group-10",)))
-    assert "one evaluation tells at most 4 (4 %) of a group of 10 records;" in information_text(grouped)
+    assert "one evaluation tells at most 4 (0.4 %) of a group of 10 records;" in information_text(grouped)
     total = replace(manifest, terms=replace(manifest.terms, disclosures=("total",)))
-    assert "at most 4 (4 %) of all 1,000 records together;" in information_text(total)
+    assert "at most 4 (under 0.1 %) of all 1,000 records together;" in information_text(total)
     document = information_document(manifest)
     assert (document["record_bits"], document["first_evaluation_is_free"]) == (109, True)
+
+
+def test_no_more_is_free_than_all_evaluations_together_tell(tmp_path: Path) -> None:
+    terms = listed(tmp_path, free_share=0.5).terms
+    assert terms.free_bits == terms.disclosed_bits == terms.record_bits * 1000 * 3 // 10
+
+
+def test_records_without_a_price_need_a_fee_or_named_buyers(tmp_path: Path) -> None:
+    assert refused(tmp_path, price_per_record="0").what.startswith("Records without a price")
+    assert listed(tmp_path, price_per_record="0", evaluation_fee="0.1").terms.evaluation_fee == 10**17
+    assert listed(tmp_path, price_per_record="0", buyers=[BUYER]).terms.evaluation_fee == 0
+
+
+def test_copies_do_not_hide_an_identifier(tmp_path: Path) -> None:
+    path = tmp_path / "numbered.csv"
+    lines = [f"{1000 + n},{n * 7 % 101}.5,{n * 3 % 89}.25,{n % 2}" for n in range(400)]
+    path.write_text(f"id,x,y,{LABEL}\n" + "\n".join([*lines, *lines[:3]]) + "\n")
+    made = options(leave_out=[], without_copies=True)
+    assert made.unscored(made.table(path)) == ("id",)
 
 
 def test_however_much_a_record_holds_strangers_get_32_bits_of_it_at_most(tmp_path: Path) -> None:

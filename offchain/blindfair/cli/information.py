@@ -37,9 +37,10 @@ def information_text(manifest: Manifest) -> str:
     """Return what a record holds, and how much of it one evaluation, all strangers and all evaluations may learn."""
     terms, n = manifest.terms, manifest.record_count
     free, every = terms.free_bits / n, terms.disclosed_bits / n
+    size = _smallest_group(manifest)
     return (
         f"this listing holds about {terms.record_bits} bits a record; one evaluation tells at most "
-        f"{_share(terms.bits_per_record, terms.record_bits)}{_of_groups(manifest)}; strangers together at most "
+        f"{_share(terms.bits_per_record, terms.record_bits * size)}{_of_groups(size, n)}; strangers together at most "
         f"{_share(free, terms.record_bits)} free of charge; all evaluations together {_share(every, terms.record_bits)}"
     )
 
@@ -59,6 +60,11 @@ def information_document(manifest: Manifest) -> Document:
     }
 
 
+def evaluation_fee(manifest: Manifest) -> Wei:
+    """Return what one evaluation costs by the finest disclosure policy that is offered."""
+    return manifest.terms.fee(evaluation_bits(manifest), manifest.record_count)
+
+
 def evaluation_bits(manifest: Manifest) -> int:
     """Bits of one evaluation, in the whole listing, by the finest disclosure policy that is offered."""
     terms = manifest.terms
@@ -76,13 +82,26 @@ def smallest_free_group(manifest: Manifest) -> int | None:
     return next((size for size in sizes if n % size != 1), None)
 
 
-def _of_groups(manifest: Manifest) -> str:
+def _smallest_group(manifest: Manifest) -> int:
+    """Records that are scored together by the finest disclosure policy that is offered."""
+    return min(DisclosurePolicy.named(name).group_size(manifest.record_count) for name in manifest.terms.disclosures)
+
+
+def told_text(manifest: Manifest) -> str:
+    """Return how many bits one evaluation tells at most, and of what."""
+    size = _smallest_group(manifest)
+    return f"{manifest.terms.bits_per_record} bits{_of_groups(size, manifest.record_count) or ' a record'}"
+
+
+def _of_groups(size: int, records: int) -> str:
     """What is scored where no record is scored alone."""
-    n = manifest.record_count
-    size = min(DisclosurePolicy.named(name).group_size(n) for name in manifest.terms.disclosures)
-    return "" if size == 1 else f" of all {n:,} records together" if size >= n else f" of a group of {size:,} records"
+    if size == 1:
+        return ""
+    return f" of all {records:,} records together" if size >= records else f" of a group of {size:,} records"
 
 
 def _share(bits: float, held: int) -> str:
     """Bits, rounded down to a tenth, and how much of a record that is."""
-    return f"{math.floor(bits * 10) / 10:g} ({bits / held:.0%})".replace("%", " %")
+    share = bits / held
+    part = "under 0.1%" if 0 < share < 0.001 else f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"
+    return f"{math.floor(bits * 10) / 10:g} ({part})".replace("%", " %")

@@ -51,11 +51,11 @@ class Table:
     def identifiers(self) -> tuple[str, ...]:
         """The columns that look like names or numbers of records: texts or integers, all different.
 
-        Empty cells may repeat, as long as half of the cells are filled.
+        Empty cells may repeat, as long as half of the cells are filled. Of equal rows the first alone counts.
         """
         return tuple(
             name
-            for name, cells in zip(self.columns, zip(*self.rows, strict=True), strict=True)
+            for name, cells in zip(self.columns, zip(*dict.fromkeys(self.rows), strict=True), strict=True)
             if name != self.label and identifies(cells)
         )
 

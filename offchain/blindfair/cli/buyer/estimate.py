@@ -14,7 +14,7 @@ def show_estimate(lines: Lines, units: Units, width: int, chosen: Plan) -> None:
         "takes",
         f"about {chosen.seconds:.1f} s in all for {scored(units)}, {width} entries a row: "
         f"{found.encrypt_seconds + found.decrypt_seconds:.1f} s here, {chosen.transfer_seconds:.1f} s on the way, "
-        f"{seller:.1f} s at the seller on a machine like this besides computing the rows; no gas",
+        f"{seller:.1f} s at the seller on a machine like this besides computing the rows; no gas, but to pay a fee",
     )
     lines.item("bytes", f"{found.upload_bytes:,} B to the seller, {found.download_bytes:,} B back")
     disk = f"{found.disk_bytes:,} B of disk" if found.disk_bytes else "no disk"

@@ -16,7 +16,7 @@ from blindfair.chain.exchange import CommittedEvent
 from blindfair.cli.amounts import IN_ETHER, Money, show_ether
 from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.options import PurchaseOptions
-from blindfair.cli.information import information_document, information_text
+from blindfair.cli.information import evaluation_fee, information_document, information_text, told_text
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import Settings
@@ -99,8 +99,8 @@ def _amount(manifest: Manifest, amount: Wei, monies: Mapping[Address, Money]) ->
 
 
 def _fee(manifest: Manifest, monies: Mapping[Address, Money]) -> str:
-    fee, bits = manifest.terms.evaluation_fee, manifest.terms.bits_per_record
-    return "nothing" if not fee else f"{_amount(manifest, fee, monies)} for {bits} bits a record"
+    fee = evaluation_fee(manifest)
+    return "nothing" if not fee else f"{_amount(manifest, fee, monies)} for {told_text(manifest)}"
 
 
 def scored(units: Units) -> str:

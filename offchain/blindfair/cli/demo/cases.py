@@ -76,7 +76,7 @@ class Parties:
 def stock_of(job: Prepared) -> Stock:
     """The seller's listing: the troubled offer, as it would describe it itself."""
     records = encode_rows(job.scenario.offer)
-    held = measure_rows(job.scenario.offer).bits
+    held = measure_rows(job.scored_offer).bits
     check_record_bits(held)
     disclosed = int(DISCLOSED_SHARE * held * len(records))
     if BITS * len(records) > disclosed:
@@ -84,7 +84,7 @@ def stock_of(job: Prepared) -> Stock:
             "The records hold too little to be scored one by one: one evaluation would tell more than all may",
             expected=f"{BITS} bits within {float(DISCLOSED_SHARE):.0%} of what a record holds",
             found=f"{held} bits a record",
-            hint="use a table of more columns; `seller list` can list it in groups or for named buyers",
+            hint="use a table of more columns; `seller list` can list it in groups, or with fewer bits an evaluation",
         )
     reserve = Wei(PRICE_PER_RECORD // 10)
     return Stock(
@@ -93,7 +93,7 @@ def stock_of(job: Prepared) -> Stock:
         licence="demonstration only",
         consent="public data",
         encoding=RecordEncoding.CBOR_ROW,
-        schema=job.table.schema(),
+        schema=job.table.schema(job.unscored),
         preprocessing=job.schema.to_document(),
         records=records,
         terms=Terms(

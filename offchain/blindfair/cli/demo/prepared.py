@@ -13,7 +13,7 @@ from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.scenario import Scenario, Truth, make_scenario
 from blindfair.protocol.errors import InvalidOption, TooLarge
-from blindfair.protocol.records import encode_row
+from blindfair.protocol.records import Row, encode_row
 
 TRIAL_NAME = "ACTG175, a clinical trial"
 TRIAL_LABEL = "cens"
@@ -50,6 +50,16 @@ class Prepared:
         """Columns whose numbers are codes, not amounts."""
         return _codes(self.options)
 
+    @property
+    def unscored(self) -> tuple[str, ...]:
+        """Columns that look like identifiers, which no model reads."""
+        return self.table.identifiers()
+
+    @property
+    def scored_offer(self) -> list[Row]:
+        """The offered rows, of the columns that models may read."""
+        return replace(self.table, rows=self.scenario.offer).scored_rows(self.unscored)
+
 
 def prepare(options: DemoOptions) -> Prepared:
     """Read, divide and describe the table.
@@ -59,7 +69,13 @@ def prepare(options: DemoOptions) -> Prepared:
     table = _load(options)
     troubled = make_scenario(table, options.seed, flip_share=options.flipped, duplicate_share=options.duplicates)
     scenario = without_copies(troubled)
-    schema = FeatureSchema.infer(scenario.offer, scenario.columns, scenario.label, categorical=_codes(options))
+    schema = FeatureSchema.infer(
+        scenario.offer,
+        scenario.columns,
+        scenario.label,
+        categorical=_codes(options),
+        excluded=table.identifiers(),
+    )
     if schema.width > FEATURE_LIMIT:
         raise TooLarge(
             "The columns make more features than the demo takes",

@@ -186,6 +186,7 @@ class ListingOptions:
         if self.without_copies:
             records = tuple(dict.fromkeys(records))
         held = self.measure(table) if self.record_bits is None else self.record_bits
+        bits, disclosed = self._bits(), self._disclosed_bits(held, len(records))
         reserve = self.prices.parse(self.price_per_record, "--price-per-record")
         return Stock(
             name=self.name,
@@ -200,10 +201,10 @@ class ListingOptions:
                 tokens=(self.prices.token,),
                 reserve_price=reserve,
                 record_bits=held,
-                bits_per_record=self._bits(),
-                free_bits=self._free_bits(held, len(records)),
+                bits_per_record=bits,
+                free_bits=min(disclosed, self._free_bits(held, len(records))),
                 evaluation_fee=self._fee(held, Wei(reserve * len(records))),
-                disclosed_bits=self._disclosed_bits(held, len(records)),
+                disclosed_bits=disclosed,
                 opened_records=self.openable(len(records)),
                 opened_share=self.opened_share,
                 disclosures=tuple(self.disclosures),
@@ -241,14 +242,21 @@ class ListingOptions:
                     found="both",
                 )
             return Wei(0)
+        if self.evaluation_fee is None and not least:
+            raise InvalidOption(
+                "Records without a price leave every evaluation free of charge, whatever --free-share says",
+                expected="--price-per-record above 0, or --evaluation-fee",
+                found="neither",
+                hint="name an --evaluation-fee, or your buyers (--buyer)",
+            )
         if self.evaluation_fee is None:
             return usual_fee(self.bits, held, whole_price)
         fee = self.prices.parse(self.evaluation_fee, "--evaluation-fee")
         if fee < least:
             raise InvalidOption(
                 "--evaluation-fee is smaller than the share of the listing that an evaluation tells",
-                expected=f"at least {self.prices.show(least)}: {self.bits} of {held} bits, of {whole_price:,} units "
-                "for the whole listing",
+                expected=f"at least {self.prices.show(least)}: {self.bits} of {held} bits, and "
+                f"{self.prices.show(whole_price)} for the whole listing",
                 found=self.prices.show(fee),
                 hint="leave the option out to ask the least, or let an evaluation tell fewer --bits",
             )
@@ -270,7 +278,7 @@ class ListingOptions:
         if one > disclosed:
             raise InvalidOption(
                 "One evaluation would tell more than all together may",
-                expected=f"at most {disclosed:,} bits, {self.disclosed_share:.0%} of {records:,} x {held}",
+                expected=f"at most {disclosed:,} bits, {self.disclosed_share:.0%} of {records:,} records of {held}",
                 found=f"{one:,} bits",
                 hint="fewer --bits, scores of groups (--disclosure per-group-10), or a larger --disclosed-share",
             )

@@ -8,7 +8,14 @@ from blindfair.agents.preprocessing import listed_schema
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
 from blindfair.cli.amounts import IN_ETHER, show_ether
-from blindfair.cli.information import evaluation_bits, information_document, information_text, smallest_free_group
+from blindfair.cli.information import (
+    evaluation_bits,
+    evaluation_fee,
+    information_document,
+    information_text,
+    smallest_free_group,
+    told_text,
+)
 from blindfair.cli.keystore import address_of
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
@@ -68,8 +75,8 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
     else:
         lines.item(
             "fee",
-            f"{prices.show(terms.evaluation_fee)} for an evaluation of {terms.bits_per_record} bits a record that is "
-            "not free; fewer bits cost in proportion",
+            f"{prices.show(evaluation_fee(manifest))} for an evaluation of {told_text(manifest)} that is not free; "
+            "fewer bits cost in proportion",
         )
         if (needed := evaluation_bits(manifest)) > terms.free_bits:
             size = smallest_free_group(manifest)
