@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import ETHER, Address, BytesPerSecond, Seconds, Wei
 
 AUDIT_ROWS = 59
@@ -79,6 +80,10 @@ class SellerPolicy:
         _check_positive("validity of an offer", self.offer_validity)
         _check_positive("validity of a fee's offer", self.fee_offer_validity)
         _check_positive("validity of an agreement", self.agreement_validity)
+
+    def validity(self, part: PartName) -> Seconds:
+        """How long the offer of a part may be accepted."""
+        return self.fee_offer_validity if part is PartName.EVALUATION else self.offer_validity
 
     def bond(self, price: Wei) -> Wei:
         """The bond for a price."""

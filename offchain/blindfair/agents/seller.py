@@ -381,8 +381,6 @@ class Seller(Agent):
         return encrypt_delivery(self.dataset, records, key)
 
     def _offer(self, part: Part, encrypted: EncryptedDelivery, key: DeliveryKey, request: Request) -> Offer:
-        is_fee = part.name is PartName.EVALUATION
-        validity = self._policy.fee_offer_validity if is_fee else self._policy.offer_validity
         return Offer(
             listing=self.listing,
             evaluation=part.evaluation,
@@ -397,6 +395,6 @@ class Seller(Agent):
             bond=self._policy.bond(part.price),
             reveal_window=self._policy.reveal_window,
             dispute_window=self._policy.dispute_window,
-            expiry=Timestamp(self.exchange.now() + validity),
+            expiry=Timestamp(self.exchange.now() + self._policy.validity(part.name)),
             nonce=0,  # the key is fresh, so no two offers are alike, and a number costs gas in every call
         )
