@@ -67,6 +67,9 @@ def test_a_seller_of_small_records_is_told_the_ways_that_are_left(tmp_path: Path
     )
     assert "--disclosure per-group-4 or larger" in said
     assert "pay the fee, or name your buyers (--buyer)" in said
+    assert "a score may tell 4 bits more, of any records: no budget counts them" in said
+    assert "1 bit a record is too little" not in said
+    assert "1 bit a record is too little" in to_the_seller(listed(tmp_path, bits=1), tmp_path)
     # Larger records are not said to be small.
     large = listed(tmp_path, record_bits=109)
     assert "too small" not in to_the_seller(large, tmp_path)

@@ -27,6 +27,7 @@ from blindfair.influence.robust import RARE
 from blindfair.protocol.documents import Document
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.noise import COMMITTED_BITS
 from blindfair.protocol.quantities import Address, Wei
 
 
@@ -69,7 +70,18 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
     """What buyers may learn, what it costs, and where a default does not do what its owner may expect."""
     terms, prices = manifest.terms, options.prices
     lines.item("tells", information_text(manifest))
+    lines.item(
+        "besides",
+        f"of records that a buyer has bought, a score may tell {COMMITTED_BITS} bits more, of any records: no budget "
+        "counts them",
+    )
     lines.item("public", preprocessing_text(manifest))
+    if terms.bits_per_record == 1 and "per-record" in terms.disclosures:
+        lines.item(
+            "but",
+            "1 bit a record is too little for blindfair's own buyers, who ask 1 for the score and 1 for the class",
+            style="yellow",
+        )
     if options.buyers:
         lines.item("fee", "none: only the buyers that you named are answered")
     else:
