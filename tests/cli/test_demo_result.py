@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from real_tables import LABEL, UGLY_HEADER
-from whole_demo import QUICK, Demo
+from whole_demo import ENDINGS, QUICK, Demo, check_money
 
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.demo.options import DemoOptions
@@ -19,14 +19,6 @@ from blindfair.influence.table import read_table
 from blindfair.pricing.scenario import make_scenario
 from blindfair.pricing.utility import SEEDS
 from blindfair.protocol.audit import catch_probability
-
-ENDINGS = {
-    "honest": "Released",
-    "corrupted_chunk": "Refunded",
-    "no_reveal": "Refunded",
-    "inflated_scores": "Released",
-    "silent_buyer": "Released",
-}
 
 PAID = {"commit", "deposit", "accept", "reveal", "release"}
 """The steps of a listing, and of an order that ends well: in all cases that of the evaluation does."""
@@ -47,23 +39,7 @@ def rows_of(path: Path) -> list[list[str]]:
 
 @pytest.mark.parametrize("case", ENDINGS)
 def test_each_case_ends_as_it_must_with_the_money_right_to_the_wei(case: str, demo: Demo) -> None:
-    """The evaluation is paid for, then the sample, then the rest; what the cheat is after, and so the money at risk, is
-    the sample. The fee is credited against the purchase."""
-    trade, audit = demo.trade(case), demo.result["audit"]
-    fee, sample = demo.result["scores"]["fee_wei"], audit["sample_price_wei"]
-    if case != "honest":
-        # Noise is drawn anew in every case, and another number of records is chosen.
-        found = trade["price_wei"] - fee
-        assert found == pytest.approx(sample, rel=0.01)
-        sample = found
-    whole = len(rows_of(demo.report / "bought.csv")[1:]) * 10**15
-    parts = [fee, sample, whole - fee - sample] if case == "honest" else [fee, sample]
-    assert 0 < fee < sample < whole
-    assert trade["final"] == ENDINGS[case]
-    assert trade["price_wei"] == sum(parts)
-    assert trade["bond_wei"] == sum(part // 10 for part in parts)
-    seller = fee - sample // 10 if trade["final"] == "Refunded" else sum(parts)
-    assert (trade["buyer_delta_wei"], trade["seller_delta_wei"]) == (-seller, seller)
+    check_money(demo.trade(case), demo.result)
 
 
 @pytest.mark.parametrize("case", STEPS)
