@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import t as student
+from study_pages import missing_lines
 
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.noise import noise_bound, usable_range
@@ -34,6 +35,7 @@ from blindfair.studies.few_bits import (
     arm_name,
     run_few_bits,
 )
+from blindfair.studies.few_bits_tables import few_bits_tables
 from blindfair.studies.reading import read
 from blindfair.studies.report import FEW_BITS, TABLES, write_report
 from blindfair.studies.statistics import Part, Result, gain, part_of_gain
@@ -157,6 +159,7 @@ def test_its_report_is_a_function_of_the_results_and_leaves_the_other_alone(foun
     assert (tmp_path / FEW_BITS).read_text(encoding="utf-8") == text
     assert (tmp_path / "few.json").read_bytes() == (tmp_path / "again.json").read_bytes()
     assert (tmp_path / TABLES).read_text(encoding="utf-8") == "as it was"
+    assert missing_lines(FEW_BITS, few_bits_tables(read(documents))) == []
     assert "`scripts/study queries --only-bits --report DIR`" in text and "3 cells of 2 seeds" in text
     summary = json.loads((tmp_path / "few.json").read_text(encoding="utf-8"))
     rows = {row["bits"]: row for row in summary["tables"]["few-bits"]["rows"]}

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from study_pages import missing_lines
 
 from blindfair.influence.architecture import Architecture, Mlp, SoftmaxRegression
 from blindfair.influence.arrays import Floats
@@ -242,6 +243,7 @@ def test_the_report_says_where_we_are_behind(documents: list[Document], tmp_path
     for place in ("one", "two"):
         write_peers(documents, tmp_path / place, tmp_path / f"{place}.json", quick=True)
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+    assert missing_lines("peers.md", peer_tables(documents)) == []
     text = (tmp_path / "one" / "peers.md").read_text(encoding="utf-8")
     assert "scripts/study peers --quick" in text and "| a peer |" in text and "0.01" not in text.split("##")[0]
     (tmp_path / "file").write_text("", encoding="utf-8")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import t as student
+from study_pages import missing_lines
 
 from blindfair.protocol import errors
 from blindfair.protocol.documents import Document
@@ -23,6 +24,7 @@ from blindfair.studies.reading import read
 from blindfair.studies.report import TABLES, write_report
 from blindfair.studies.statistics import Gain, Result, gain, gap_share, worst
 from blindfair.studies.sums import run_sums
+from blindfair.studies.tables import all_tables
 from blindfair.studies.worlds import BuyerSize, Regime
 
 
@@ -181,6 +183,7 @@ def test_the_report_is_a_function_of_the_results(documents: list[Document], tmp_
     assert summary["cells"] == 2 and {"bar", "methods", "sums", "lots", "attacks"} <= set(summary["tables"])
     text = (tmp_path / "one" / "report" / TABLES).read_text(encoding="utf-8")
     assert "scripts/study queries --quick" in text and "## The bar" in text
+    assert missing_lines(TABLES, all_tables(read(documents))) == []
     # What a table says is what the cell found.
     (row,) = (row for row in summary["tables"]["data-sets"]["rows"] if row["regime"] == "copies")
     found = arms(documents[0])[RANDOM]["quality"][SHARES.index(0.3)]

@@ -56,23 +56,28 @@ def _bits(cells: Sequence[FewBits]) -> Table:
                 name,
                 str(gain(everything, arm, RANDOM, SHARE)),
                 *(_part(part, arm) for part in (everything, two, many)),
+                f"{np.mean([cell.off[arm] for cell in cells if arm in cell.off]):.3f}",
+                f"{np.mean([one.bad[arm][0] for one in everything if one.bad_share > 0]):.3f}",
                 str(gain(clean, arm, RANDOM, SHARE)),
                 f"{regime} {regime_gain}",
                 f"{least} {least_gain}",
-                f"{np.mean([cell.off[arm] for cell in cells if arm in cell.off]):.3f}",
-                f"{np.mean([one.bad[arm][0] for one in everything if one.bad_share > 0]):.3f}",
             )
         )
     return Table(
         "few-bits",
         "Scores of few bits",
-        f"The default query, middle buyer, {SHARE:.0%} bought, mean over data sets and all regimes. Seven data sets "
-        "have two classes (logistic regression, AUC), two have ten (softmax regression, accuracy; no query tells "
-        "ten classes, so the class is not asked for). Bits of the score and of the class. Clean offers are those of "
-        "the regimes " + ", ".join(_CLEAN) + ". Off by: how far one estimate of the bad share is off on average.",
-        ("bits", "gain over random", "of exact", "two classes", "ten classes", "clean offers, over random",
-         "worst clean regime", "worst data set in clean offers", "bad share off by", "bad bought"),
+        f"The default query, middle buyer, {SHARE:.0%} bought, mean over data sets and all regimes.\n"
+        "Seven data sets have two classes (logistic regression, AUC).\n"
+        "Two have ten (softmax regression, accuracy); no query tells ten classes, so the class is not asked for.\n"
+        "*Bits*: of the score, and of the class.\n"
+        "*Of exact*: the gain as a part of the gain of exact scores; two and ten classes apart likewise.\n"
+        "*Bad share off by*: the mean error of one estimate of the share of bad records.\n"
+        "*Bad bought*: the share of bad records in the purchase.\n"
+        "*Clean offers*: gain over random in the regimes " + ", ".join(_CLEAN) + ".",
+        ("bits", "gain over random", "of exact", "two classes", "ten classes", "bad share off by", "bad bought",
+         "clean offers", "worst clean regime", "worst data set in clean offers"),
         tuple(rows),
+        breaks=("clean offers",),
     )  # fmt: skip
 
 
@@ -87,11 +92,12 @@ def _ranges(cells: Sequence[FewBits]) -> Table:
     return Table(
         "few-bits-ranges",
         "The range of a score",
-        "Part of the gain over random that exact scores have, data sets of two classes, all regimes. *Own reach* is "
-        "the largest score of the buyer's own records; what is beyond the range wraps around. *Rows clipped to a "
-        "norm*: the 95th percentile of norms times that of the query, by Cauchy and Schwarz. *No row can wrap*: the "
-        "range of exact scores. *Six bits an entry*: rows rounded to -31 ... 31. All with one bit for "
-        "the class but the last.",
+        "The part of exact scores' gain over random that is kept; data sets of two classes, all regimes.\n"
+        "All rows but the last ask for the class with one bit.\n"
+        "*Own reach*: the largest score of the buyer's own records; scores beyond the range wrap around.\n"
+        "*Rows clipped to a norm*: the 95th percentile of norms times the query's norm, by Cauchy and Schwarz.\n"
+        "*No row can wrap*: the range of exact scores.\n"
+        "*Six bits an entry*: gradient rows rounded to -31 ... 31.",
         ("range", *(f"{bits} bits" for bits in RANGE_BITS)),
         tuple(rows),
     )
@@ -113,6 +119,7 @@ def _regimes(cells: Sequence[FewBits]) -> Table:
         "Gain over random, mean over the same data sets.",
         ("regime", "clean", "exact", *(f"{bits} + 1" for bits in _SHOWN)),
         tuple(rows),
+        breaks=(f"{_SHOWN[0]} + 1",),
     )
 
 
@@ -128,20 +135,22 @@ def _data_sets(cells: Sequence[FewBits]) -> Table:
                 str(len({one.seed for one in results})),
                 str(gain(results, EXACT, RANDOM, SHARE)),
                 *(_part(results, arm_name(bits)) for bits in RANGE_BITS),
-                *(str(gain(clean, arm, RANDOM, SHARE)) for arm in (EXACT, *map(arm_name, RANGE_BITS))),
                 f"{np.mean([cell.wrapped for cell in part]):.2%}",
                 f"{np.mean([cell.wrapped_expected for cell in part]):.2%}",
+                *(str(gain(clean, arm, RANDOM, SHARE)) for arm in (EXACT, *map(arm_name, RANGE_BITS))),
             )
         )
     return Table(
         "few-bits-data",
         "Few bits, each data set",
-        "All regimes: what exact scores gain over random, and which part of it few bits do. Clean offers: gain over "
-        "random. Wrapped: the share of the offer's scores beyond the usable range, and the share of the buyer's own "
-        f"held-out scores, by which it is expected; mean over {', '.join(map(str, RANGE_BITS))} bits.",
-        ("data set", "seeds", "exact", *(f"{bits} + 1" for bits in RANGE_BITS), "clean: exact",
-         *(f"clean: {bits} + 1" for bits in RANGE_BITS), "wrapped", "expected"),
+        "*Exact*: the gain of exact scores over random, all regimes; few bits as a part of it.\n"
+        f"*Wrapped*: the share of the offer's scores beyond the usable range, mean over {_listed(RANGE_BITS)} bits.\n"
+        "*Expected*: the same of the buyer's own held-out scores, by which it is expected.\n"
+        "*Clean*: gain over random in clean offers.",
+        ("data set", "seeds", "exact", *(f"{bits} + 1" for bits in RANGE_BITS), "wrapped", "expected", "clean: exact",
+         *(f"clean: {bits} + 1" for bits in RANGE_BITS)),
         tuple(rows),
+        breaks=("clean: exact",),
     )  # fmt: skip
 
 
@@ -154,11 +163,19 @@ def _networks(results: Sequence[Result]) -> Table:
     return Table(
         "few-bits-networks",
         "Few bits, by a network",
-        "Gain over random in AUC. The class of a network's row takes more than one bit, where it is asked for by name.",
+        "Gain over random in AUC.\n"
+        "*And class*: the class is asked for; at a network it takes more than one bit.\n"
+        "*Alone*: the class is not asked for.",
         ("model, data set", "regime", "clean", "exact", *(f"{bits} and class" for bits in RANGE_BITS),
          *(f"{bits} alone" for bits in RANGE_BITS)),
         tuple(rows),
+        keys=2,
+        breaks=(f"{RANGE_BITS[0]} and class", f"{RANGE_BITS[0]} alone"),
     )  # fmt: skip
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _part(results: Sequence[Result], arm: str) -> str:

@@ -22,8 +22,9 @@ def sums_table(found: Findings) -> Table:
     return Table(
         "sums",
         "Sums of scores against exact retraining",
-        "Rank correlation of the sum of scores over 60 random subsets (20 % of an offer with 30 % wrong labels) with "
-        "the fall of the test loss after retraining; mean over seeds.",
+        "Rank correlation between the sum of scores of a subset and the fall of the test loss after retraining on it.\n"
+        "There are 60 random subsets, each of 20 % of an offer with 30 % wrong labels.\n"
+        "Mean over seeds.",
         ("score", *cases),
         tuple(rows),
     )
@@ -57,9 +58,11 @@ def lots_table(found: Findings) -> Table:
         rows.append(tuple(row))
     return Table(
         "lots",
-        "The value of a lot",
-        f"{len(lots['whole'])} lots of 10 % to all of an offer, clean to 50 % wrong: correlation of what was predicted "
-        "with the AUC that was gained, when the lot is bought whole and when the best 30 % are.",
+        "The value of a bundle of records",
+        f"{len(lots['whole'])} bundles of 10 % to all of an offer, from clean to 50 % wrong labels.\n"
+        "Correlation of what was predicted with the AUC that was gained.\n"
+        "*Whole*: the whole bundle is bought.\n"
+        "*Part*: its best 30 % are bought.",
         ("predictor", "whole: Pearson", "whole: Spearman", "part: Pearson", "part: Spearman"),
         tuple(rows),
     )
@@ -75,7 +78,7 @@ def intervals_table(found: Findings) -> Table:
         if factors is None:
             continue
         for name, intervals, factor in (
-            ("as played", plain, ""),
+            ("as simulated", plain, ""),
             ("widened", plain.widened(factors), f"{factors.min():.2f} to {factors.max():.2f}"),
         ):
             holds = intervals.holds(lots[kind])
@@ -84,10 +87,11 @@ def intervals_table(found: Findings) -> Table:
             rows.append((kind, name, factor, f"{holds.mean():.1%}", f"{worst[1]} {worst[0]:.0%}", width))
     return Table(
         "lot-intervals",
-        "The interval of a lot's value",
-        "How many lots' gains lie in the forecast's interval of 95 %: as the made-up worlds give it, and with both "
-        "halves widened by the factor that the lots of all *other* data sets need (split conformal prediction): each "
-        "data set is judged by an interval that has not seen it.",
+        "The interval of a bundle's value",
+        "The share of bundles whose gain lies in the forecast's interval of 95 %.\n"
+        "Each data set is judged by an interval that has not seen it (split conformal prediction).\n"
+        "*As simulated*: the interval as the simulated worlds give it.\n"
+        "*Widened*: both halves are multiplied by the factor that the bundles of all *other* data sets need.",
         ("bought", "interval", "factor", "holds the gain", "worst data set", "mean width, AUC"),
         tuple(rows),
     )
@@ -132,10 +136,12 @@ def attacks_table(found: Findings) -> Table:
     return Table(
         "attacks",
         "A seller that knows the method",
-        "An offer with 30 % wrong labels; the buyer buys as many records as 30 % of the honest listing has. Revenue is "
-        "the sum of efficacy that linear pricing pays, the honest seller's being 1; what the purchase adds to the "
-        "buyer's AUC; shares of the purchase with right labels and of copies; the share of bad records as estimated; "
-        "and how often the buyer is warned that labels please too well.",
+        "An offer with 30 % wrong labels; the buyer buys as many records as 30 % of the honest listing has.\n"
+        "*Revenue*: the sum of efficacy that linear pricing pays; the honest seller's is 1.\n"
+        "*Buyer's gain*: what the purchase adds to the buyer's AUC.\n"
+        "*Right labels* and *copies*: their shares of the purchase.\n"
+        "*Bad, estimated*: the estimated share of bad records in the offer.\n"
+        "*Warned*: how often the buyer is warned that the labels fit its model too well.",
         ("the seller", "revenue", "buyer's gain", "right labels", "copies", "bad, estimated", "warned"),
         tuple(rows),
     )

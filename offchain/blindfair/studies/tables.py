@@ -59,12 +59,18 @@ def _bar(found: Findings) -> Table:
     return Table(
         "bar",
         "The bar",
-        "Logistic regression, middle buyer, AUC, mean over data sets. Gains over random, with 95 % intervals over "
-        "seeds; in % of the gap from random to clean. The limits choose the same way by better scores: of a model "
-        "fitted to everything offered with labels as they are, right or wrong; and of one that knows the true labels.",
-        ("regime", "bought", "clean", "trust", "of gap", "old default", "of gap", "limit: all disclosed",
-         "limit: knows the truth", "worst data set"),
+        "Logistic regression, middle buyer, mean over data sets.\n"
+        "Gains are in AUC over random, with 95 % intervals over seeds.\n"
+        "The limits choose in the same way by better scores; they are given as parts of the gap.\n"
+        "*Of gap*: the gain as a part of the gap from random to clean.\n"
+        "*All disclosed*: scores of a model fitted to everything offered, with labels as they are, right or wrong.\n"
+        "*Truth known*: scores of a model that knows the true labels.\n"
+        "*Worst data set*: the one where trust gains least over random.",
+        ("regime", "bought", "clean", "trust", "trust: of gap", "old default", "old default: of gap",
+         "limit: all disclosed", "limit: truth known", "worst data set"),
         tuple(rows),
+        keys=2,
+        breaks=("limit: all disclosed",),
     )  # fmt: skip
 
 
@@ -83,7 +89,7 @@ def _methods(found: Findings) -> Table:
     return Table(
         "methods",
         "Every method",
-        f"Gains in AUC over random, times 10,000, {MAIN_SHARE:.0%} bought; the same cells as above.",
+        f"Gains in AUC over random, times 10,000, {MAIN_SHARE:.0%} bought.\nThe cells are those of the table above.",
         ("method", *regimes),
         tuple(rows),
     )
@@ -94,14 +100,14 @@ def _sizes_of_purchase(found: Findings) -> Table:
     cells = found.where(family="logistic", size="middle")
     for regime, part in _by_regime(cells):
         shares = part[0].shares
-        rows.append(
-            (regime, *(f"{gain(part, DEFAULT, RANDOM, s)} ({_percent(gap_share(part, DEFAULT, s))})" for s in shares))
-        )
+        rows.append((regime, *(f"{gain(part, DEFAULT, RANDOM, share)}{_of_gap(part, share)}" for share in shares)))
     columns = tuple(f"{share:.0%}" for share in cells[0].shares) if cells else ()
     return Table(
         "purchases",
         "Sizes of purchase",
-        "Gain of trust over random in AUC, and of the gap to clean; the same cells.",
+        "Gain of trust over random in AUC, by the share of the offer that is bought.\n"
+        "In brackets: that gain as a part of the gap from random to clean.\n"
+        "The cells are those of the tables above.",
         ("regime", *columns),
         tuple(rows),
     )
@@ -115,9 +121,10 @@ def _data_sets(found: Findings) -> Table:
     return Table(
         "data-sets",
         "Each data set",
-        f"Logistic regression, middle buyer, AUC, {MAIN_SHARE:.0%} bought.",
+        f"Logistic regression, middle buyer, AUC, {MAIN_SHARE:.0%} bought.\n{_PLAIN_NOTE}",
         ("data set", "regime", *_PLAIN_COLUMNS),
         tuple(rows),
+        keys=2,
     )
 
 
@@ -132,10 +139,13 @@ def _buyers(found: Findings) -> Table:
     return Table(
         "buyers",
         "Small and large buyers",
-        f"Logistic regression on the data sets that were tried with all sizes of buyer, AUC, {MAIN_SHARE:.0%} bought. "
-        "A small buyer has 7.5 % of the data set, half of what a middle one has, a large one 30 %.",
+        f"Logistic regression, AUC, {MAIN_SHARE:.0%} bought, on the data sets that were tried with buyers of every "
+        "size.\n"
+        "A small buyer has 7.5 % of the data set, a middle one 15 %, a large one 30 %.\n"
+        f"{_PLAIN_NOTE}",
         ("buyer", "regime", *_PLAIN_COLUMNS),
         tuple(rows),
+        keys=2,
     )
 
 
@@ -148,9 +158,11 @@ def _networks(found: Findings) -> Table:
     return Table(
         "networks",
         "Networks",
-        f"Middle buyer, {MAIN_SHARE:.0%} bought; AUC for two classes, accuracy for more.",
+        f"Middle buyer, {MAIN_SHARE:.0%} bought; AUC for two classes, accuracy for more.\n{_PLAIN_NOTE}",
         ("model, data set", "regime", *_PLAIN_COLUMNS),
         tuple(rows),
+        keys=2,
+        breaks=("trust over random",),
     )
 
 
@@ -177,8 +189,10 @@ def _estimates(found: Findings) -> Table:
     return Table(
         "estimates",
         "The share of bad records, estimated blind",
-        f"Logistic regression, middle buyer. How far one estimate is off on average; how well the score tells bad "
-        f"records apart (AUC); and which share of a purchase of {MAIN_SHARE:.0%} is bad.",
+        "Logistic regression, middle buyer.\n"
+        "*Off by*: the mean error of one estimate.\n"
+        "*Told apart*: how well the score tells bad records from good ones (AUC).\n"
+        f"*Bought*: the share of bad records in a purchase of {MAIN_SHARE:.0%}.",
         ("regime", "true", "estimated", "off by", "told apart", "bought"),
         tuple(rows),
     )
@@ -209,11 +223,12 @@ def _outlook(found: Findings) -> Table:
         )
     return Table(
         "outlook",
-        "What the estimate says of a purchase",
-        f"All cells of logistic regression, by the share of bad records that was estimated; {MAIN_SHARE:.0%} bought. "
-        "Over nothing: against the model that the buyer had before.",
-        ("bad, estimated", "cells", "bad, true", "trust over random", "trust over nothing", "better than nothing",
-         "random over nothing"),
+        "What the estimate says about a purchase",
+        f"All cells of logistic regression, by the estimated share of bad records; {MAIN_SHARE:.0%} bought.\n"
+        "*Over before*: against the model that the buyer had before the purchase.\n"
+        "*Better than before*: in so many of the cells a purchase by trust made a better model.",
+        ("bad, estimated", "cells", "bad, true", "trust over random", "trust over before", "better than before",
+         "random over before"),
         tuple(rows),
     )  # fmt: skip
 
@@ -227,8 +242,9 @@ _PLAIN_COLUMNS = (
     "old default",
     "trust over random",
     "of gap",
-    "limit: true labels",
+    "true labels",
 )
+_PLAIN_NOTE = "*True labels* is a limit: the default's selection, if the true labels were known."
 
 
 def _plain_row(cells: Sequence[Result], *names: str) -> tuple[str, ...]:
@@ -252,6 +268,11 @@ def _plain_row(cells: Sequence[Result], *names: str) -> tuple[str, ...]:
 def _by_regime(cells: Sequence[Result]) -> list[tuple[str, list[Result]]]:
     found = [(regime.value, [cell for cell in cells if cell.regime == regime.value]) for regime in Regime]
     return [(regime, part) for regime, part in found if part]
+
+
+def _of_gap(cells: Sequence[Result], share: float) -> str:
+    part = _percent(gap_share(cells, DEFAULT, share))
+    return f" ({part})" if part else ""
 
 
 def _percent(share: float | None) -> str:
