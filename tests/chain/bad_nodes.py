@@ -13,10 +13,12 @@ Answer = Callable[[dict[str, Any], int], bytes | None]
 """From a request and its number to the whole HTTP answer; None closes the connection without one."""
 
 
-def http(body: bytes, status: str = "200 OK", length: int | None = None, extra: str = "") -> bytes:
+def http(
+    body: bytes, status: str = "200 OK", length: int | None = None, extra: str = "", kind: str = "application/json"
+) -> bytes:
     """An HTTP answer, which may lie about its length."""
     size = len(body) if length is None else length
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n{extra}\r\n"
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n{extra}\r\n"
     return head.encode() + body
 
 

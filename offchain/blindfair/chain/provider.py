@@ -116,13 +116,13 @@ class NodeProvider(JSONBaseProvider):
         # Hundreds of short waits are one thing to tell.
         if time.monotonic() - self._told_at >= _TELL_EVERY:
             self._told_at = time.monotonic()
-            _log.warning("the node at %s is asked too often: %s waits %.3g s", self.host, method, pause)
+            _log.warning("the node at %s is asked too often: %s waits %s", self.host, method, _seconds(pause))
 
     def _limited(self, method: str, found: str, pause: float) -> NodeFailure:
         return NodeFailure(
             f"the node at {self.host} limits how often it is asked: no answer to {method}",
             expected=f"an answer within {self._patience:g} s of waiting",
-            found=f"{found}; to wait: {pause:.3g} s",
+            found=f"{found}; to wait: {_seconds(pause)}",
             hint="wait and run the command again, or use another node: --rpc URL",
         )
 
@@ -230,6 +230,9 @@ class NodeProvider(JSONBaseProvider):
                 )
         except (requests.RequestException, HTTPError) as error:
             raise _Unreachable(type(error).__name__) from None
+        except ValueError:
+            # The library looks where a redirect leads to, although it does not follow it.
+            raise _Unreachable("a redirect to an address that is none") from None
 
     def nonsense(self, method: str, found: str) -> NodeFailure:
         """The error for an answer that is none."""
@@ -239,6 +242,10 @@ class NodeProvider(JSONBaseProvider):
             found=found,
             hint="check that the address is an Ethereum node's JSON-RPC address: --rpc URL",
         )
+
+
+def _seconds(pause: float) -> str:
+    return f"{pause:,.0f} s" if pause >= 10 else f"{pause:.2g} s"
 
 
 def _asks_to_wait(headers: Mapping[str, str]) -> bool:
@@ -264,7 +271,7 @@ def _is_error(answer: Any) -> bool:
 
 
 def _as_error(message: str) -> RPCResponse:
-    return {"jsonrpc": "2.0", "error": {"code": -32000, "message": message}}
+    return {"jsonrpc": "2.0", "id": 0, "error": {"code": -32000, "message": message}}
 
 
 def _what_is_read(block: dict[str, Any]) -> dict[str, Any]:
