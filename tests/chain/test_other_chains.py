@@ -1,15 +1,12 @@
 """Chains and nodes that differ from Ethereum's own: other blocks, no base fee, no final block, no old logs."""
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import requests
-from bad_nodes import bad_node, rpc, rpc_error
 from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on, new_trade
 
+from bad_nodes import NO_FINAL, bad_node, changed, no_final, of_blocks, pruned_before, rpc, without
 from blindfair.chain.deploy import deploy
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.fees import LEAST_TIP, base_fee, fees
@@ -19,43 +16,6 @@ from blindfair.chain.requirements import check_chain
 from blindfair.chain.sender import Sender
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.quantities import ETHER, Digest, ListingId, OrderId, Root
-
-MISSING = {"code": -32601, "message": "the method does not exist/is not available"}
-PRUNED = {"code": 4444, "message": "pruned history unavailable"}
-
-Change = Callable[[dict[str, Any], Any], Any]
-"""From a request and its true result to another result, or to an error: a dictionary with `code`."""
-
-
-@contextmanager
-def changed(network: HardhatNetwork, change: Change) -> Iterator[str]:
-    """The URL of a node whose answers are changed on their way."""
-
-    def answer(request: dict[str, Any], _: int) -> bytes:
-        found = requests.post(network.url, json=request, timeout=20).json()
-        if "error" in found:
-            return rpc_error(request, found["error"])
-        result = change(request, found["result"])
-        return rpc_error(request, result) if isinstance(result, dict) and "code" in result else rpc(request, result)
-
-    with bad_node(answer) as node:
-        yield node.url
-
-
-def of_blocks(**fields: object) -> Change:
-    """Blocks with other fields; None takes a field away."""
-
-    def change(request: dict[str, Any], result: Any) -> Any:
-        if not request["method"].startswith("eth_getBlockBy") or result is None:
-            return result
-        return {name: value for name, value in (result | fields).items() if value is not None}
-
-    return change
-
-
-def without(*methods: str, error: object = None) -> Change:
-    return lambda request, result: (error or MISSING) if request["method"] in methods else result
-
 
 BLOCKS = {
     "Clique, Polygon, BSC": {"extraData": "0x" + "d8" * 97},
@@ -68,7 +28,7 @@ BLOCKS = {
 @pytest.mark.parametrize("name", BLOCKS)
 def test_blocks_of_other_rules_are_read(name: str, hardhat: HardhatNetwork) -> None:
     party = Party(hardhat)
-    with changed(hardhat, of_blocks(**BLOCKS[name])) as url:
+    with changed(hardhat.url, of_blocks(**BLOCKS[name])) as url:
         web3 = connect(url, HARDHAT_CHAIN_ID)
         check_chain(web3, Finality())
         sender = Sender(web3, party.account)
@@ -85,7 +45,7 @@ def test_blocks_of_other_rules_are_read(name: str, hardhat: HardhatNetwork) -> N
 
 def test_a_chain_without_a_base_fee_is_refused_at_once(hardhat: HardhatNetwork) -> None:
     exchange, party = exchange_on(hardhat), Party(hardhat)
-    with changed(hardhat, of_blocks(baseFeePerGas=None)) as url:
+    with changed(hardhat.url, of_blocks(baseFeePerGas=None)) as url:
         web3 = connect(url, HARDHAT_CHAIN_ID)
         sender = Sender(web3, party.account)
         for step in (
@@ -108,14 +68,17 @@ def test_the_tip_is_found_without_the_methods_for_it(hardhat: HardhatNetwork) ->
     price = hardhat.web3.eth.gas_price
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with changed(hardhat, without(TIP)) as url:
+        with changed(hardhat.url, without(TIP)) as url:
             assert fees(connect(url))[1] >= LEAST_TIP
-        with changed(hardhat, without(TIP, HISTORY)) as url:
+        with changed(hardhat.url, without(TIP, HISTORY)) as url:
             base, tip = fees(connect(url))
             assert base + tip == max(base, price)
-        with changed(hardhat, without(TIP, HISTORY, PRICE)) as url, pytest.raises(NodeFailure, match="price of gas"):
+        with (
+            changed(hardhat.url, without(TIP, HISTORY, PRICE)) as url,
+            pytest.raises(NodeFailure, match="price of gas"),
+        ):
             fees(connect(url))
-        with changed(hardhat, without(HISTORY, PRICE)) as url:
+        with changed(hardhat.url, without(HISTORY, PRICE)) as url:
             assert fees(connect(url))[1] == said
 
 
@@ -132,24 +95,13 @@ def test_a_tip_like_that_of_others(rewards: object, tip: int, hardhat: HardhatNe
     def change(request: dict[str, Any], result: Any) -> Any:
         return {"reward": rewards} if request["method"] == HISTORY else without(TIP)(request, result)
 
-    with changed(hardhat, change) as url:
+    with changed(hardhat.url, change) as url:
         assert fees(connect(url))[1] == tip
-
-
-NO_FINAL = {
-    "an error": {"code": -32602, "message": "invalid argument 0: hex string without 0x prefix"},
-    "null": None,
-    "not yet": {"code": -39001, "message": "finalized block not found"},
-}
 
 
 @pytest.mark.parametrize("name", NO_FINAL)
 def test_a_node_that_names_no_final_block(name: str, hardhat: HardhatNetwork) -> None:
-    def change(request: dict[str, Any], result: Any) -> Any:
-        is_final = request["method"] == "eth_getBlockByNumber" and request["params"][0] == "finalized"
-        return NO_FINAL[name] if is_final else result
-
-    with changed(hardhat, change) as url:
+    with changed(hardhat.url, no_final(NO_FINAL[name])) as url:
         web3 = connect(url, HARDHAT_CHAIN_ID)
         for check in (check_chain, check_finality):
             with pytest.raises(InvalidOption, match="names no final block") as refused:
@@ -175,13 +127,7 @@ def test_what_is_new_is_found_on_a_node_without_old_logs(hardhat: HardhatNetwork
     hardhat.mine(200)
     trade = new_trade(hardhat, exchange)
     order = OrderId(trade.offer.struct_hash())
-    oldest = exchange.height() - 20
-
-    def change(request: dict[str, Any], result: Any) -> Any:
-        old = request["method"] == "eth_getLogs" and int(request["params"][0]["fromBlock"], 16) < oldest
-        return PRUNED if old else result
-
-    with changed(hardhat, change) as url:
+    with changed(hardhat.url, pruned_before(exchange.height() - 20)) as url:
         through = DataExchange(connect(url, HARDHAT_CHAIN_ID), exchange.address)
         assert through.accepted_at(order) is None
         assert through.revealed_key(order) is None

@@ -76,3 +76,68 @@ def bad_node(answer: Answer) -> Iterator[BadNode]:
 def forward(url: str, request: dict[str, Any]) -> bytes:
     """What a real node answers to a request."""
     return http(requests.post(url, json=request, timeout=20).content)
+
+
+MISSING = {"code": -32601, "message": "the method does not exist/is not available"}
+PRUNED = {"code": 4444, "message": "pruned history unavailable"}
+
+Change = Callable[[dict[str, Any], Any], Any]
+"""From a request and its true result to another result, or to an error: a dictionary with `code`."""
+
+
+@contextmanager
+def changed(url: str, change: Change) -> Iterator[str]:
+    """The URL of a node whose answers are changed on their way."""
+
+    def answer(request: dict[str, Any], _: int) -> bytes:
+        found = requests.post(url, json=request, timeout=20).json()
+        if "error" in found:
+            return rpc_error(request, found["error"])
+        result = change(request, found["result"])
+        return rpc_error(request, result) if isinstance(result, dict) and "code" in result else rpc(request, result)
+
+    with bad_node(answer) as node:
+        yield node.url
+
+
+def of_blocks(**fields: object) -> Change:
+    """Blocks with other fields; None takes a field away."""
+
+    def change(request: dict[str, Any], result: Any) -> Any:
+        if not request["method"].startswith("eth_getBlockBy") or result is None:
+            return result
+        return {name: value for name, value in (result | fields).items() if value is not None}
+
+    return change
+
+
+def without(*methods: str, error: object = None) -> Change:
+    return lambda request, result: (error or MISSING) if request["method"] in methods else result
+
+
+def pruned_before(oldest: int) -> Change:
+    """A node without the logs of blocks before `oldest`."""
+
+    def change(request: dict[str, Any], result: Any) -> Any:
+        old = request["method"] == "eth_getLogs" and int(request["params"][0]["fromBlock"], 16) < oldest
+        return PRUNED if old else result
+
+    return change
+
+
+NO_FINAL = {
+    "an error": {"code": -32602, "message": "invalid argument 0: hex string without 0x prefix"},
+    "null": None,
+    "not yet": {"code": -39001, "message": "finalized block not found"},
+}
+"""What nodes answer that know no final block."""
+
+
+def no_final(answer: object) -> Change:
+    """A node that answers so when it is asked for the final block."""
+
+    def change(request: dict[str, Any], result: Any) -> Any:
+        is_final = request["method"] == "eth_getBlockByNumber" and request["params"][0] == "finalized"
+        return answer if is_final else result
+
+    return change
