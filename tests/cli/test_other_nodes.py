@@ -34,7 +34,8 @@ class Seller:
         return self.inside(
             "seller", "list", "--directory", self.path / "seller", "--records", self.path / "offer.csv",
             "--label", LABEL, "--price-per-record", "0.001", "--licence", "any", "--consent", "public",
-            "--mail", self.path / "mail", "--rpc", rpc, "--deployment", self.chain.deployment, "--password-file", self.path / "password", *more,
+            "--mail", self.path / "mail", "--rpc", rpc, "--deployment", self.chain.deployment,
+            "--password-file", self.path / "password", *more,
         )  # fmt: skip
 
     def find(self, rpc: str, *more: object) -> Ended:
