@@ -9,7 +9,7 @@ _ROOT = "blindfair"
 class _Notices(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line, where standard error is at that moment."""
-        print(f"  waits     {record.getMessage()}", file=sys.stderr)
+        print(f"  waits   {record.getMessage()}", file=sys.stderr)
 
 
 def show_notices() -> None:
