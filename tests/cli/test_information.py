@@ -8,13 +8,13 @@ from typing import Any
 from rich.console import Console
 from test_listing_options import BUYER, listed, options
 
-from blindfair.chain.events import CommittedEvent
 from blindfair.cli.amounts import IN_ETHER
+from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.lines import Lines
 from blindfair.cli.seller.report import listing_document, show_listing
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ETHER, Address, BlockNumber, TransactionHash, Wei
+from blindfair.protocol.quantities import ETHER, Address, BlockNumber, Wei
 
 
 def to_the_seller(manifest: Manifest, folder: Path, **changes: Any) -> str:
@@ -27,14 +27,7 @@ def to_the_seller(manifest: Manifest, folder: Path, **changes: Any) -> str:
 def to_a_buyer(manifest: Manifest) -> str:
     """What `buyer find` prints, in one line."""
     said = StringIO()
-    event = CommittedEvent(
-        manifest.listing,
-        manifest.seller,
-        manifest.listing_root,
-        manifest.digest(),
-        BlockNumber(7),
-        TransactionHash(bytes(32)),
-    )
+    event = ChainListing(manifest.listing, manifest.seller, BlockNumber(7))
     show_found(Lines(Console(file=said)), [event], {manifest.listing: manifest}, {ETHER: IN_ETHER})
     assert found_document([event], {manifest.listing: manifest})["listings"]
     return " ".join(said.getvalue().split())

@@ -20,6 +20,7 @@ from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import Screen
 from blindfair.cli.ending import run_to_its_end
+from blindfair.cli.notices import show_notices
 from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc
 from blindfair.cli.output import Output
 from blindfair.cli.seller import commands as seller
@@ -202,6 +203,7 @@ def _home(directory: Path | None) -> Iterator[Path]:
 
 def main() -> None:
     """The entry point; exit codes are those of `ending`."""
+    show_notices()
     run_to_its_end(lambda: app(standalone_mode=False))
 
 

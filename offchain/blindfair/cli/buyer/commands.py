@@ -39,6 +39,9 @@ def find(
     mail: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The shared folder; without it sellers are not asked.")
     ] = None,
+    listing: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Show this listing alone; needs no old blocks of the node.")
+    ] = None,
     keystore: Keystore = None,
     password_file: PasswordFile = None,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long sellers have to answer.", min=0)] = 15.0,
@@ -47,7 +50,7 @@ def find(
     """Show what is listed: from the chain alone, and with --mail and --keystore what the sellers say of it."""
     from blindfair.cli.buyer.running import run_find
 
-    run_find(rpc, deployment, mail, keystore, password_file, wait, Output(json_file))
+    run_find(rpc, deployment, mail, listing, keystore, password_file, wait, Output(json_file))
 
 
 @app.command()

@@ -12,9 +12,9 @@ from blindfair.agents.evaluation_cost import EvaluationCost
 from blindfair.agents.valuer import Choice
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
 from blindfair.chain.deployment import open_exchange
-from blindfair.chain.exchange import CommittedEvent
 from blindfair.cli.amounts import IN_ETHER, Money, show_ether
 from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
+from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.information import evaluation_fee, information_document, information_text, told_text
 from blindfair.cli.lines import Lines
@@ -30,8 +30,9 @@ from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
 from blindfair.protocol.units import Units
 
 
-def found_document(events: Sequence[CommittedEvent], manifests: Mapping[ListingId, Manifest]) -> Document:
-    """Listings, oldest first; `manifest` is null where the seller did not answer."""
+def found_document(events: Sequence[ChainListing], manifests: Mapping[ListingId, Manifest]) -> Document:
+    """Listings, oldest first. `manifest` is null where the seller did not answer, `block` where the node keeps no logs
+    as old as that."""
     return {
         "listings": [
             {
@@ -62,7 +63,7 @@ def _manifest(manifest: Manifest) -> Document:
 
 def show_found(
     lines: Lines,
-    events: Sequence[CommittedEvent],
+    events: Sequence[ChainListing],
     manifests: Mapping[ListingId, Manifest],
     monies: Mapping[Address, Money],
 ) -> None:
@@ -70,7 +71,8 @@ def show_found(
     if not events:
         lines.item("find", "nothing is listed on this chain")
     for event in events:
-        lines.item("listing", f"{hex_text(event.listing)} of {event.seller}, block {event.block_number:,}")
+        block = "" if event.block_number is None else f", block {event.block_number:,}"
+        lines.item("listing", f"{hex_text(event.listing)} of {event.seller}{block}")
         manifest = manifests.get(event.listing)
         if manifest is None:
             lines.item("", "its seller has not said what it is", style="dim")

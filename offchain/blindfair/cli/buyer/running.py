@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from blindfair.chain.deployment import open_exchange
-from blindfair.chain.exchange import DataExchange
+from blindfair.chain.exchange import DataExchange, Finality
+from blindfair.chain.requirements import check_chain
 from blindfair.cli.addresses import check_payee, parse_address
 from blindfair.cli.amounts import IN_ETHER, Money
 from blindfair.cli.buyer.distrust import check_trusted
-from blindfair.cli.buyer.find import ask_sellers, the_listing
-from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.cli.buyer.find import ask_sellers, find_listings, the_listing
+from blindfair.cli.buyer.options import PurchaseOptions, parse_listing
 from blindfair.cli.buyer.own_records import TableOptions
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.options import Begun, Resumed
@@ -31,23 +32,28 @@ def run_find(
     rpc: str,
     deployment: Path,
     mail: Path | None,
+    listing: str | None,
     keystore: Path | None,
     password_file: Path | None,
     wait: float,
     output: Output,
 ) -> None:
-    """Show what is listed; sellers are asked with `mail` and `keystore`. Raises what opening and asking raise."""
+    """Show what is listed, or the one listing that is named; sellers are asked with `mail` and `keystore`.
+
+    Raises what opening and asking raise.
+    """
     place = read_deployment(deployment)
+    wanted = None if listing is None else parse_listing(listing)
     manifests: Mapping[ListingId, Manifest] = {}
     if mail is None or keystore is None:
         exchange = open_exchange(rpc, place)
-        events = exchange.listings()
+        events = find_listings(exchange, wanted)
     else:
         settings = Settings(ROLE, place, rpc, mail.resolve(), keystore.resolve(), None, {}, {})
         with Screen() as screen:
-            surroundings = open_surroundings(settings, password_file, screen.event)
+            surroundings = open_surroundings(settings, password_file, screen.event, trades=False)
             exchange = surroundings.exchange
-            events = exchange.listings()
+            events = find_listings(exchange, wanted)
             screen.waiting("the answers of the sellers")
             manifests = ask_sellers(surroundings, events, wait=wait)
     show_found(output.lines, events, manifests, _monies(exchange, manifests))
@@ -82,7 +88,9 @@ def run_evaluate(
     options = {**purchase.to_document(), "tables": tables.to_document()}
     settings = begun_settings(ROLE, begun, options)
     check_payee(purchase.policy().refund_to, "--refund-to", settings.deployment.address)
-    event = the_listing(open_exchange(begun.rpc, settings.deployment), purchase.listing_id or _begun(begun.directory))
+    exchange = open_exchange(begun.rpc, settings.deployment)
+    check_chain(exchange.web3, Finality(begun.finality_depth))
+    event = the_listing(exchange, purchase.listing_id or _begun(begun.directory))
     if not is_begun(begun.directory):
         check_trusted(settings.keystore, event.listing)
     options |= {"listing": "0x" + event.listing.hex(), "seller": event.seller}

@@ -16,6 +16,7 @@ from blindfair.chain.deterministic import creation_block, escrow_address, is_dep
 from blindfair.chain.development import is_development
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.node import connect
+from blindfair.chain.requirements import check_chain
 from blindfair.cli.demo.world import note_grant
 from blindfair.cli.keystore import address_of, read_password, unlock
 from blindfair.cli.options import POLL
@@ -56,6 +57,8 @@ class PublicWorld:
             raise InvalidOption(
                 "Seller and buyer are one account", expected="two accounts", found=address_of(accounts.seller)
             )
+        finality = Finality(accounts.finality_depth)
+        check_chain(web3, finality)
         if not is_deployed(web3):
             raise WrongContract(
                 "The escrow is not on this chain",
@@ -67,7 +70,7 @@ class PublicWorld:
         self.exchange = DataExchange(web3, escrow_address(), first_block=creation_block(web3) or BlockNumber(0))
         self._watch = watch
         self._poll = poll
-        self._finality = Finality(accounts.finality_depth)
+        self._finality = finality
         self._accounts = {
             role: unlock(path, read_password(accounts.password_file, path))
             for role, path in (("seller", accounts.seller), ("buyer", accounts.buyer))

@@ -40,13 +40,16 @@ class Settings:
     options: Document
     tables: Mapping[str, str]
 
-    def moved(self, *, rpc: str | None, mail: Path | None, keystore: Path | None) -> "Settings":
+    def moved(
+        self, *, rpc: str | None, mail: Path | None, keystore: Path | None, finality_depth: int | None = None
+    ) -> "Settings":
         """The same at other places, where they are given."""
         return replace(
             self,
             rpc=rpc or self.rpc,
             mail=self.mail if mail is None else mail.resolve(),
             keystore=self.keystore if keystore is None else keystore.resolve(),
+            finality_depth=self.finality_depth if finality_depth is None else finality_depth,
         )
 
     def to_document(self) -> Document:
@@ -119,7 +122,9 @@ def load(directory: Path, role: str) -> Settings:
 
 def resumed_settings(role: str, resumed: Resumed) -> Settings:
     """The settings of a directory, with what has moved since. Raises what `load` raises."""
-    return load(resumed.directory, role).moved(rpc=resumed.rpc, mail=resumed.mail, keystore=resumed.keystore)
+    return load(resumed.directory, role).moved(
+        rpc=resumed.rpc, mail=resumed.mail, keystore=resumed.keystore, finality_depth=resumed.finality_depth
+    )
 
 
 def _read(directory: Path, role: str) -> Settings:
