@@ -97,15 +97,18 @@ def test_the_pages_quote_the_study() -> None:
     one, eleven, sixteen = whole[PROJECTION, 1], whole[NETWORK, 11], whole[NETWORK, 16]
     [features] = re.findall(r"the label and all (\d+) features", study)
     assert f"{one[0]} of {one[1]} people by a projection, {eleven[0]} of {eleven[1]} by a network" in privacy
-    assert f"all {features} features and the label of {one[0]} of {one[1]} people" in privacy
-    assert f"of 16 people at once, {sixteen[0]} of {sixteen[1]}" in privacy
+    assert f"the label and all {features} features" in privacy
+    assert f"of 16 people at once, {sixteen[0]} of {sixteen[1]} were read whole" in privacy
     [advantage] = re.findall(r"The advantage is (\d\.\d\d), over", study)
     assert f"{advantage} by one evaluation with `--own-models`" in privacy
     [length] = re.findall(r"would tell (\d\.\d) bits each", study)
     assert f"{length} bits a record that nothing counts" in privacy
+    [records] = re.findall(r"\| of the records \| (\d+) % \|", study)
     [(scales, told)] = re.findall(r"\| scales of a million \| (\d+) % \| (\d+) of 5 \|", study)
     [without] = re.findall(r"\| without the columns that tell most \| (\d+) % \|", study)
     [offered] = re.findall(r"Of the offered labels (\d+) % are wrong", study)
-    assert f"{scales} and {without} % wrong labels bought, {offered} % are offered" in privacy
-    assert f"told in {told} of 5 divisions" in privacy
+    bought = f"the buyer bought {scales} % and {without} %, and {records} % by honest preprocessing"
+    assert f"Of {offered} % wrong labels offered, {bought}" in privacy
+    [own] = re.findall(r"The buyer has (\d+) training and (\d+) validation records", study)
+    assert f"with {own[0]} and {own[1]} it was told in {told} of 5 divisions" in privacy
     assert f"{eleven[0] * 11 // eleven[1]} of 11 chosen people whole" in readme
