@@ -40,6 +40,7 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Message, Request
 from blindfair.protocol.quantities import ETHER, Address, Secret, Timestamp, Wei
 from blindfair.protocol.signing import Domain
+from blindfair.studies.theft.chosen import Encoded, by_network, by_projection
 
 SCHEMA = feature_schema()
 K = SCHEMA.width
@@ -148,3 +149,27 @@ def test_a_projection_that_lets_all_but_one_record_vanish_needs_a_listing_that_t
     check_request(asked, takes, SELLER_POLICY, NOW)
     with pytest.raises(FieldMismatch, match="takes no projection of an unnamed buyer's own"):
         check_request(replace(asked, listing=refuses.listing), refuses, SELLER_POLICY, NOW)
+
+
+@pytest.mark.parametrize("thief", ["a projection", "a network"])
+def test_the_models_by_which_the_study_reads_chosen_people_are_refused_unless_a_listing_takes_them(thief: str) -> None:
+    """docs/studies/theft.md: what they read where they are taken."""
+    listed = Encoded(SCHEMA, *SCHEMA.encode(table()[:OFFERED]))
+    known = tuple(SCHEMA.names[:2])
+    aim = (
+        by_projection(listed, np.array([5]), known)
+        if thief == "a projection"
+        else by_network(listed, listed.X[5:8], known)
+    )
+    others = np.delete(np.abs(aim.rows(listed)), [5, 6, 7], axis=0)
+    assert (others == 2047).all() if aim.clipped else not others[:, : 3 * K].any()
+
+    queries = np.full((1, aim.projection.k), 1000, dtype=np.int64)
+    changes = {**model(aim.model), **projected(aim.projection), "row_scale": aim.row_scale, "queries": queries}
+    takes, refuses = manifest(own_models=True), manifest(own_models=False)
+    asked = request(HandValuer(changes=changes).question(takes), takes)
+    check_request(asked, takes, SELLER_POLICY, NOW)
+    unnamed = replace(asked, listing=refuses.listing)
+    check_request(unnamed, refuses, SellerPolicy(buyers=frozenset({BUYER})), NOW)
+    with pytest.raises(FieldMismatch, match="of an unnamed buyer's own"):
+        check_request(unnamed, refuses, SELLER_POLICY, NOW)

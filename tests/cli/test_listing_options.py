@@ -74,8 +74,11 @@ def test_what_people_read_stands_beside_what_a_record_holds(tmp_path: Path) -> N
     assert manifest.record_count == 1000
     assert information_text(manifest) == (
         "this listing holds about 109 bits a record; one evaluation tells at most 4 (4 %); strangers together at most "
-        "5.4 (5 %) free of charge; all evaluations together 32.7 (30 %)"
+        "5.5 (5 %) free of charge; all evaluations together 32.7 (30 %)"
     )
+    # A budget is whole bits of all records: 3.4 and 20.4 bits of each, rounded down.
+    whole = replace(manifest, terms=replace(manifest.terms, record_bits=68, free_bits=3399, disclosed_bits=20_399))
+    assert "at most 3.4 (5 %) free of charge; all evaluations together 20.4 (30 %)" in information_text(whole)
     grouped = replace(manifest, terms=replace(manifest.terms, disclosures=("per-group-10",)))
     assert "one evaluation tells at most 4 (0.4 %) of a group of 10 records;" in information_text(grouped)
     total = replace(manifest, terms=replace(manifest.terms, disclosures=("total",)))

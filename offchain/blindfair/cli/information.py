@@ -60,6 +60,17 @@ def information_document(manifest: Manifest) -> Document:
     }
 
 
+def most_bits_text(bits: float) -> str:
+    """Return bits of a record rounded up to a tenth, as a bound must be. A budget is whole bits of all records, so 3.4
+    bits a record come out as 3.3992 of each.
+
+    >>> most_bits_text(3.3992), most_bits_text(4.0), most_bits_text(5.45)
+    ('3.4', '4', '5.5')
+    """
+    # Less than the last digit of a quotient.
+    return f"{math.ceil(bits * 10 - 1e-9) / 10:g}"
+
+
 def evaluation_fee(manifest: Manifest) -> Wei:
     """Return what one evaluation costs by the finest disclosure policy that is offered."""
     return manifest.terms.fee(evaluation_bits(manifest), manifest.record_count)
@@ -101,7 +112,7 @@ def _of_groups(size: int, records: int) -> str:
 
 
 def _share(bits: float, held: int) -> str:
-    """Bits, rounded down to a tenth, and how much of a record that is."""
+    """Bits, as `most_bits_text` gives them, and how much of a record that is."""
     share = bits / held
     part = "under 0.1%" if 0 < share < 0.001 else f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"
-    return f"{math.floor(bits * 10) / 10:g} ({part})".replace("%", " %")
+    return f"{most_bits_text(bits)} ({part})".replace("%", " %")
