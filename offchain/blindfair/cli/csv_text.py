@@ -7,6 +7,9 @@ Cells are written as they are, also those that a spreadsheet would run as formul
 import re
 from collections.abc import Iterable, Sequence
 
+_RECORD = "record"
+"""The column of the records' numbers."""
+
 _QUOTED = re.compile(r'[",\r\n]')
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -43,3 +46,11 @@ def is_formula(cell: str) -> bool:
     (True, False, True)
     """
     return cell.lstrip(" ").startswith(_FORMULA) and len(cell.strip()) > 1 and not _NUMBER.fullmatch(cell.strip())
+
+
+def number_name(columns: Sequence[str]) -> str:
+    """A name for the column of the records' numbers that none of the listing's columns has."""
+    name = _RECORD
+    while name in columns:
+        name += " number" if name == _RECORD else "'"
+    return name

@@ -238,7 +238,7 @@ def _check_columns(columns: Sequence[str], line: int) -> None:
             f"Line {line} tells a spreadsheet the separator, and is no line of the table",
             expected="the names of the columns",
             found=ascii(columns[0][:40]),
-            hint="delete that line: tail -n +2 OLD.csv > NEW.csv; the table must be separated by commas",
+            hint=f"delete that line: tail -n +{line + 1} OLD.csv > NEW.csv; the table must be separated by commas",
         )
     for separator, called in _OTHER_SEPARATORS.items():
         if len(columns) == 1 and separator in columns[0]:

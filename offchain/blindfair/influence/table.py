@@ -12,7 +12,7 @@ from pathlib import Path
 from blindfair.influence.columns import typed_column
 from blindfair.influence.csv_file import CsvTexts, read_csv
 from blindfair.influence.reading import ColumnReading, column_reading, read_kind
-from blindfair.influence.written import companion_name, written_cells
+from blindfair.influence.written import cell_text, companion_name, written_cells
 from blindfair.protocol.errors import (
     InvalidOption,
     LabelMissing,
@@ -61,6 +61,28 @@ class Table:
             return self.rows
         texts = zip(*(companion.cells for companion in self.companions), strict=True)
         return tuple((*row, *more) for row, more in zip(self.rows, texts, strict=True))
+
+    def texts(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+        """Some of the rows as the file has them, `n` x `len(columns)`; labels may have been changed since.
+
+        Rows that differ in their texts alone look alike here, and get those of the first.
+        """
+        label = self.columns.index(self.label)
+        places = [self.columns.index(companion.column) for companion in self.companions]
+        numbers: dict[Row, int] = {}
+        for number, row in enumerate(self.rows):
+            numbers.setdefault((*row[:label], *row[label + 1 :]), number)
+        found = []
+        for row in rows:
+            cells = list(map(cell_text, row))
+            found_at = numbers.get((*row[:label], *row[label + 1 :]))
+            for place, companion in zip(places, self.companions, strict=True):
+                if found_at is None or (place == label and self.rows[found_at][label] != row[label]):
+                    continue
+                if (text := companion.cells[found_at]) is not None:
+                    cells[place] = str(text)
+            found.append(tuple(cells))
+        return found
 
     def labels(self) -> list[Cell]:
         """The label of each record, in order."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from blindfair.agents.buyer import Buyer
-from blindfair.cli.csv_text import csv_bytes, formulas
+from blindfair.cli.csv_text import csv_bytes, formulas, number_name
 from blindfair.cli.lines import Lines
 from blindfair.cli.targets import write_private_file
 from blindfair.influence.written import as_written
@@ -13,9 +13,6 @@ from blindfair.protocol.records import decode_row
 from blindfair.protocol.schema import Schema
 
 BOUGHT = "bought.csv"
-
-_NUMBER = "record"
-"""The column of the records' numbers."""
 
 
 def export_bought(buyer: Buyer, path: Path, lines: Lines | None = None) -> int:
@@ -44,14 +41,6 @@ def bought_table(schema: Schema, bought: Sequence[tuple[int, bytes]]) -> tuple[t
     names, texts = as_written(schema, [decode_row(data) for _, data in bought])
     rows = [(str(number), *row) for (number, _), row in zip(bought, texts, strict=True)]
     return (number_name(names), *names), rows
-
-
-def number_name(columns: tuple[str, ...]) -> str:
-    """A name for the column of the records' numbers that none of the listing's columns has."""
-    name = _NUMBER
-    while name in columns:
-        name += " number" if name == _NUMBER else "'"
-    return name
 
 
 def formula_warning(count: int) -> str:
