@@ -96,7 +96,8 @@ class ColumnReading:
     """How one column was read.
 
     `filled` cells are not missing, and `numbers` of them are numbers. `amounts` are these and the cells that a person
-    reads as numbers: with a unit, a currency, a comma. `first_text` is the first cell that made a column with numbers
+    reads as numbers: with a unit, a currency, a comma, or a
+    word for a missing value. `first_text` is the first cell that made a column with numbers
     a category. `first_written` is the first of `written` cells that would come back otherwise from a number alone, and
     `first_code` the first that looks like a code read as a number. `is_named`: it is text because its owner said so.
     """
@@ -179,12 +180,14 @@ def column_reading(
             if first_text is None:
                 first_text = _found(line, text, form.called, form.advice)
         amounts += numbers
+        # Beside amounts a word for a missing value is one; by itself it may be a category.
+        amounts += words if amounts else 0
     written, first_written = _written(texts, cells, lines)
     return ColumnReading(
         name=name,
         kind=kind,
         is_label=is_label,
-        filled=len(present) - words,
+        filled=len(present),
         numbers=numbers,
         amounts=amounts,
         # A category of words needs no explanation.
