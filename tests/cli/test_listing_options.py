@@ -16,7 +16,7 @@ from blindfair.cli.seller.running import check_publishable
 from blindfair.influence.features import CategoryFeature, NumberFeature
 from blindfair.influence.written import as_written
 from blindfair.protocol.chunks import ChunkedDataset
-from blindfair.protocol.errors import InvalidListing, InvalidOption
+from blindfair.protocol.errors import BlindfairError, InvalidListing, InvalidOption
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Secret, Wei
 from blindfair.protocol.records import decode_row, encode_rows
@@ -346,11 +346,15 @@ def test_columns_of_text_are_listed_as_categories(tmp_path: Path) -> None:
         options(text=["nonsense"]).table(ugly(tmp_path / "table.csv"))
 
 
-@pytest.mark.parametrize("text", ["bad\udcff", "n" * 201], ids=["not UTF-8", "too long"])
-def test_a_name_that_cannot_be_published_is_refused_before_a_directory_is_begun(text: str) -> None:
-    with pytest.raises(InvalidOption, match="--name, the file's name,") as caught:
+@pytest.mark.parametrize(
+    ("text", "error"), [("bad\udcff", InvalidOption), ("n" * 201, InvalidListing)], ids=["not UTF-8", "too long"]
+)
+def test_a_file_name_that_cannot_be_published_is_refused(text: str, error: type[BlindfairError]) -> None:
+    with pytest.raises(error, match="--name, the file's name,") as caught:
         check_publishable(options(name=text), named=False)
     assert "--name NAME" in str(caught.value.hint)
+    with pytest.raises(InvalidListing, match="--consent"):
+        check_publishable(options(consent=""), named=True)
     with pytest.raises(InvalidOption, match="--licence"):
         check_publishable(options(licence="by \udcfc"), named=True)
     check_publishable(options(name="größe"), named=True)

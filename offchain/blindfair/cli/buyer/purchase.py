@@ -23,7 +23,7 @@ from blindfair.cli.party.again import again
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import Turns
-from blindfair.cli.readings import tables_document
+from blindfair.cli.readings import show_readings, tables_document
 from blindfair.influence.arrays import Floats
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import CommittedGarbage, FaultProven, InvalidOption, OfferTooSmall
@@ -60,6 +60,9 @@ def show_scores(
         Screen() as screen,
         opened_purchase(directory, settings, password_file, screen, pays_fee=pays_fee) as purchase,
     ):
+        own = purchase.valuer.readings
+        for name, readings in own.items():
+            show_readings(screen.lines, readings, "" if len(own) == 1 else name)
         try:
             evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
         except (CommittedGarbage, FaultProven) as caught:
@@ -68,8 +71,7 @@ def show_scores(
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
         prices = PurchaseOptions.from_document(settings.options).prices
-        readings = tables_document(purchase.valuer.readings)
-        tell_advice(purchase.buyer, evaluated, choice, scores, prices, password_file, output, readings)
+        tell_advice(purchase.buyer, evaluated, choice, scores, prices, password_file, output, tables_document(own))
 
 
 def tell_advice(

@@ -4,8 +4,6 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console
-
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange
 from blindfair.cli.addresses import check_payee, parse_address
@@ -15,14 +13,12 @@ from blindfair.cli.buyer.find import ask_sellers, the_listing
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
 from blindfair.cli.buyer.report import found_document, show_found
-from blindfair.cli.lines import Lines
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings, open_surroundings, read_deployment
 from blindfair.cli.party.money import money_of
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings, begin, is_begun, load, resumed_settings, save
-from blindfair.cli.readings import show_readings
 from blindfair.cli.targets import check_file_target
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.manifest import Manifest
@@ -82,11 +78,7 @@ def run_evaluate(
     Raises what reading options, tables and settings raises, and what the evaluation raises.
     """
     purchase.check()
-    own = tables.read(paths)
-    # On standard error, as it is told before anything is done: the result alone is on standard output.
-    told = Lines(Console(stderr=True))
-    for name, readings in own.readings.items():
-        show_readings(told, readings, "" if len(own.readings) == 1 else name)
+    tables.read(paths)
     options = {**purchase.to_document(), "tables": tables.to_document()}
     settings = begun_settings(ROLE, begun, options)
     check_payee(purchase.policy().refund_to, "--refund-to", settings.deployment.address)

@@ -5,12 +5,9 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from blindfair.chain.costs import COMMIT, gas_price
 from blindfair.cli.addresses import check_payee, parse_address
 from blindfair.cli.amounts import show_ether
-from blindfair.cli.lines import Lines
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings
@@ -35,10 +32,6 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     """
     check_publishable(options, named=options.name != records.stem)
     table = options.table(records)
-    # On standard error, as it is told before anything is done: the result alone is on standard output.
-    told = Lines(Console(stderr=True))
-    show_readings(told, table.readings)
-    show_written(told, table.readings)
     options = options.measured(table)
     if is_begun(begun.directory):
         # What was measured then: another version of the compressor may measure otherwise now.
@@ -52,6 +45,8 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
 
     with Screen() as screen, opened_seller(begun.directory, settings, begun.password_file, screen) as seller:
         exchange, listing = seller.exchange, seller.listing
+        show_readings(screen.lines, table.readings)
+        show_written(screen.lines, table.readings)
 
         def is_listed() -> bool:
             return exchange.seller_of(listing) == seller.address
@@ -67,7 +62,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
 
 def check_publishable(options: ListingOptions, *, named: bool) -> None:
     """Check the texts that the manifest publishes. The name is the file's unless it was `named`. Raises
-    InvalidOption."""
+    InvalidOption, InvalidListing."""
     check_public_text("--name", options.name, least=1, limit=NAME_LIMIT, given=named)
     check_public_text("--description", options.description, least=0, limit=STATEMENT_LIMIT)
     check_public_text("--licence", options.licence, least=1, limit=STATEMENT_LIMIT)
