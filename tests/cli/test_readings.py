@@ -90,12 +90,12 @@ def test_the_demos_bought_rows_are_as_in_the_file_also_with_another_label(tmp_pa
 def test_a_buyers_rows_fit_a_listing_with_cells_as_written(tmp_path: Path) -> None:
     listed = read_table(table(tmp_path / "t.csv"), "outcome")
     own = TableOptions("outcome", [], 0, ["price"]).read({OWN: table(tmp_path / "own.csv", 30)})
-    beside = own.beside(listed.schema())
+    beside = own.beside(listed.listed_schema())
     assert beside.columns == listed.listed_columns
     assert [row[:5] for row in beside.train] == list(own.train)
     assert {row[5:] for row in beside.validation} == {(None,)}
     other = replace(own, columns=("a", *own.columns[1:]))
-    assert other.beside(listed.schema()) is other
+    assert other.beside(listed.listed_schema()) is other
 
 
 def test_bought_records_are_numbered_and_as_written(tmp_path: Path) -> None:
@@ -103,6 +103,6 @@ def test_bought_records_are_numbered_and_as_written(tmp_path: Path) -> None:
     path.write_text("record,price,y\n7,1.50,a\n8,NA,b\n")
     listed = read_table(path, "y")
     records = encode_rows(listed.listed_rows())
-    header, rows = bought_table(listed.schema(), [(11, records[1]), (4, records[0])])
+    header, rows = bought_table(listed.listed_schema(), [(11, records[1]), (4, records[0])])
     assert header == ("record number", "record", "price", "y")
     assert rows == [("11", "8", "NA", "b"), ("4", "7", "1.50", "a")]

@@ -36,7 +36,7 @@ def read(folder: Path, columns: dict[str, list[str]], text: tuple[str, ...] = ()
 
 def bought(table: Table) -> dict[str, list[str]]:
     """The columns of all records after a trade: as they were encoded, delivered, decoded and exported."""
-    schema = table.schema()
+    schema = table.listed_schema()
     rows = [decode_row(record) for record in encode_rows(table.listed_rows())]
     for row in rows:
         schema.check_row(row)
@@ -75,12 +75,12 @@ def test_any_table_comes_back_cell_by_cell(tmp_path: Path, rows: list[tuple[str,
 
 def test_a_column_of_numbers_in_any_form_is_read_as_numbers(tmp_path: Path) -> None:
     table = read(tmp_path, {"c": [f"{number}.50" for number in range(40)], "d": ["+5", "7", "NA", "-3"] * 10})
-    assert [column.kind for column in table.schema().columns[:2]] == [ColumnKind.NUMBER, ColumnKind.NUMBER]
+    assert [column.kind for column in table.listed_schema().columns[:2]] == [ColumnKind.NUMBER, ColumnKind.NUMBER]
     made = FeatureSchema.infer(table.rows, table.columns, "y")
     assert all(isinstance(feature, NumberFeature) for feature in made.features)
     assert table.rows[0] == (0.5, 5, 0)
     assert table.listed_columns == ("c", "d", "y", "c (as written)", "d (as written)")
-    assert [column.name for column in table.schema().columns if not column.scored] == [
+    assert [column.name for column in table.listed_schema().columns if not column.scored] == [
         "c (as written)", "d (as written)",
     ]  # fmt: skip
 

@@ -101,10 +101,20 @@ class Table:
         )
 
     def schema(self, unscored: Collection[str] = ()) -> Schema:
-        """The listed columns as a manifest names them (PROTOCOL 2): numbers where all cells are, else categories.
+        """The columns as a manifest names them (PROTOCOL 2): numbers where all cells are, else categories.
 
-        No model may read those of `unscored`, nor the companions. Raises InvalidListing for the label or all columns,
-        and TooLarge where the companions make too many.
+        No model may read those of `unscored`. Raises InvalidListing for the label or all columns.
+        """
+        found = [
+            Column(name, read_kind(cells), name not in unscored)
+            for name, cells in zip(self.columns, zip(*self.rows, strict=True), strict=True)
+        ]
+        return Schema(tuple(found), self.label)
+
+    def listed_schema(self, unscored: Collection[str] = ()) -> Schema:
+        """The schema of `listed_rows`: the columns, and the companions, which no model may read.
+
+        Raises what `schema` raises, and TooLarge where the companions make too many columns.
         """
         if len(self.listed_columns) > COLUMN_LIMIT:
             raise TooLarge(
@@ -113,12 +123,8 @@ class Table:
                 found=f"{len(self.columns)} columns, {len(self.companions)} of them with cells kept as written",
                 hint="leave columns out: --leave-out COLUMN",
             )
-        own = [
-            Column(name, read_kind(cells), name not in unscored)
-            for name, cells in zip(self.columns, zip(*self.rows, strict=True), strict=True)
-        ]
         texts = [Column(companion.name, ColumnKind.TEXT, scored=False) for companion in self.companions]
-        return Schema((*own, *texts), self.label)
+        return Schema((*self.schema(unscored).columns, *texts), self.label)
 
     def scored_rows(self, unscored: Collection[str]) -> list[Row]:
         """The rows without the columns of `unscored`."""

@@ -201,7 +201,7 @@ class ListingOptions:
             licence=self.licence,
             consent=self.consent,
             encoding=RecordEncoding.CBOR_ROW,
-            schema=table.schema(self.unscored(table)),
+            schema=table.listed_schema(self.unscored(table)),
             preprocessing=self.preprocessing(table).to_document(),
             records=records,
             terms=Terms(
