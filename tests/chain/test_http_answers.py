@@ -6,9 +6,9 @@ import traceback
 from typing import Any
 
 import pytest
-from bad_nodes import bad_node, forward, http, rpc, rpc_error
 from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on
 
+from bad_nodes import bad_node, forward, http, rpc, rpc_error
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.node import connect
 from blindfair.chain.node_address import NodeAddress

@@ -7,9 +7,9 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from bad_nodes import Answer, bad_node, forward, http, rpc, rpc_error
 from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on
 
+from bad_nodes import Answer, bad_node, forward, http, rpc, rpc_error
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.node import connect
 from blindfair.chain.rate_limits import limit_of, seconds_of

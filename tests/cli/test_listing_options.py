@@ -12,12 +12,15 @@ from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.information import evaluation_bits, information_document, information_text, smallest_free_group
 from blindfair.cli.seller.listing import ListingOptions
 from blindfair.cli.seller.report import preprocessing_text
+from blindfair.cli.seller.running import check_publishable
 from blindfair.influence.features import CategoryFeature, NumberFeature
+from blindfair.influence.written import as_written
 from blindfair.protocol.chunks import ChunkedDataset
-from blindfair.protocol.errors import InvalidListing, InvalidOption
+from blindfair.protocol.errors import BlindfairError, InvalidListing, InvalidOption
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Secret, Wei
-from blindfair.protocol.records import encode_rows
+from blindfair.protocol.records import decode_row, encode_rows
+from blindfair.protocol.schema import ColumnKind
 from blindfair.protocol.signing import Domain
 
 BUYER = "0x" + "ab" * 20
@@ -30,6 +33,10 @@ DEFAULTS: dict[str, Any] = {
     "bond_share": 0.1, "reveal_window": 3600, "dispute_window": 86400, "chunk_size": 1024,
     "most_bonds": "1", "pay_to": None, "without_copies": False,
 }  # fmt: skip
+
+
+WRITTEN = ("cd4 before (as written)", "weight (as written)", "symptoms (as written)")
+"""What the ugly table's listing holds besides: NA, ? and null, and numbers in other forms than the shortest."""
 
 
 def options(**changes: Any) -> ListingOptions:
@@ -201,7 +208,7 @@ def test_records_too_small_to_be_scored_alone_are_told_which_groups_are_free(tmp
 def test_the_manifest_says_how_models_prepare_the_columns_that_they_may_read(tmp_path: Path) -> None:
     manifest = listed(tmp_path, leave_out=[])
     schema = listed_schema(manifest)
-    assert schema.columns == tuple(UGLY_HEADER)
+    assert schema.columns == (*UGLY_HEADER, *WRITTEN)
     assert "patient id" not in {feature.column for feature in schema.features}
     kept = listed_schema(listed(tmp_path, leave_out=[], never_score=["weight"]))
     assert {f.column for f in schema.features} - {f.column for f in kept.features} == {"weight"}
@@ -236,11 +243,11 @@ def test_copies_that_are_left_out_leave_no_trace_in_the_preprocessing(tmp_path: 
 
 
 def test_what_looks_like_an_identifier_is_sold_and_not_scored(tmp_path: Path) -> None:
-    assert listed(tmp_path, leave_out=[]).schema.unscored == ("patient id",)
-    assert listed(tmp_path, leave_out=[], score=["patient id"]).schema.unscored == ()
+    assert listed(tmp_path, leave_out=[]).schema.unscored == ("patient id", *WRITTEN)
+    assert listed(tmp_path, leave_out=[], score=["patient id"]).schema.unscored == WRITTEN
     kept = listed(tmp_path, leave_out=[], never_score=["weight"])
-    assert kept.schema.unscored == ("patient id", "weight")
-    assert [column.name for column in kept.schema.columns] == list(UGLY_HEADER)
+    assert kept.schema.unscored == ("patient id", "weight", *WRITTEN)
+    assert [column.name for column in kept.schema.columns] == [*UGLY_HEADER, *WRITTEN]
 
 
 def test_columns_that_no_model_reads_count_nothing_of_what_a_record_holds(tmp_path: Path) -> None:
@@ -293,10 +300,10 @@ def test_named_buyers_are_the_only_ones() -> None:
 
 
 def table_with_copies(folder: Path) -> Path:
-    """Forty different records and two copies, the third and the last; `8` and `8.0` are the same number."""
+    """Forty different records and two copies, the third and the last."""
     rows = [f"{n}.25,{n * n % 37},{'ab'[n % 2]},{n // 3 % 2}" for n in range(40)]
     path = folder / "copies.csv"
-    lines = [*rows[:2], rows[0], *rows[2:], rows[8].replace("8.25", "8.250")]
+    lines = [*rows[:2], rows[0], *rows[2:], rows[8]]
     path.write_text(f"x,y,c,{LABEL}\n" + "\n".join(lines) + "\n")
     return path
 
@@ -318,3 +325,39 @@ def test_without_copies_the_first_of_equal_records_is_listed(tmp_path: Path) -> 
     # The length of a record is seen before it is paid for.
     assert len({len(record) for record in every}) == 1
     assert made.stock(made.table(path)).records == (*every[:2], *every[3:41])
+
+
+def test_records_that_are_written_otherwise_are_no_copies(tmp_path: Path) -> None:
+    """Two codes may be one number, and a buyer gets both as they were written."""
+    path = tmp_path / "codes.csv"
+    rows = [f"{300 + n}.1,{n * n % 37}.25,{n // 3 % 2}" for n in range(42)]
+    path.write_text(f"code,x,{LABEL}\n" + "\n".join(["250.0,7.25,1", "250.00,7.25,1", *rows]) + "\n")
+    made = options(leave_out=[], without_copies=True, disclosures=["total"])
+    stock = made.stock(made.table(path))
+    assert len(stock.records) == 44
+    _, written = as_written(stock.schema, [decode_row(record) for record in stock.records])
+    assert [row[0] for row in written[:2]] == ["250.0", "250.00"]
+
+
+def test_columns_of_text_are_listed_as_categories(tmp_path: Path) -> None:
+    made = options(text=["cd4 before"])
+    table = made.table(ugly(tmp_path / "table.csv"))
+    kinds = {column.name: column.kind for column in made.stock(table).schema.columns}
+    assert kinds["cd4 before"] is ColumnKind.CATEGORY
+    assert "cd4 before (as written)" not in kinds
+    with pytest.raises(InvalidOption, match="--text"):
+        options(text=["nonsense"]).table(ugly(tmp_path / "table.csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "error"), [("bad\udcff", InvalidOption), ("n" * 201, InvalidListing)], ids=["not UTF-8", "too long"]
+)
+def test_a_file_name_that_cannot_be_published_is_refused(text: str, error: type[BlindfairError]) -> None:
+    with pytest.raises(error, match="--name, the file's name,") as caught:
+        check_publishable(options(name=text), named=False)
+    assert "--name NAME" in str(caught.value.hint)
+    with pytest.raises(InvalidListing, match="--consent"):
+        check_publishable(options(consent=""), named=True)
+    with pytest.raises(InvalidOption, match="--licence"):
+        check_publishable(options(licence="by \udcfc"), named=True)
+    check_publishable(options(name="größe"), named=True)

@@ -235,6 +235,35 @@ def test_a_table_that_cannot_be_listed_leaves_nothing_behind(
     assert home.untouched("seller")
 
 
+def test_a_file_name_that_is_not_utf_8_leaves_nothing_behind(home: Home) -> None:
+    offer = home.path / "bad\udcff.csv"
+    (home.path / "offer.csv").rename(offer)
+    home.seller(records=offer).failed(InvalidOption, "--name NAME")
+    assert home.untouched("seller")
+    home.seller(records=offer, licence="").failed(InvalidOption, "--name NAME")
+    assert home.untouched("seller")
+    ended = home.seller(records=offer, name="fine", json="-")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["name"] == "fine"
+
+
+def test_the_seller_reads_how_each_column_was_read_before_it_commits(home: Home) -> None:
+    with (home.path / "offer.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    rows[7][0] += " mm"
+    rows[8][1] += "0"
+    write_csv(home.path / "offer.csv", header, rows)
+    ended = home.seller(json="-")
+    assert ended.code == 0, ended.err
+    said = " ".join(ended.err.split())
+    assert "59 of 60 cells are numbers, but line 9 holds" in said
+    assert said.index("line 9 holds") < said.index("commits to 60 records")
+    assert f"the listing holds the texts beside {header[1]}" in said
+    first, second, *_ = json.loads(ended.out)["columns"]
+    assert (first["kind"], first["first_text"]["line"]) == ("category", 9)
+    assert (second["kind"], second["as_written"], second["warning"]) == ("number", 1, None)
+
+
 def test_the_seller_reads_what_evaluations_tell_and_cost(home: Home) -> None:
     ended = home.seller(json="-")
     assert ended.code == 0, ended.err

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindfair.influence import table
+from blindfair.influence import csv_file
 from blindfair.influence.table import Table, read_table
 from blindfair.protocol import errors
 from blindfair.protocol.records import Cell, RecordLimits, decode_row, encode_row
@@ -127,7 +127,7 @@ def test_a_file_of_gigabytes_is_refused_without_reading_it(tmp_path: Path) -> No
 
 
 def test_too_many_cells_are_refused_before_they_are_all_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "CELL_LIMIT", 20)
+    monkeypatch.setattr(csv_file, "CELL_LIMIT", 20)
     path = write(tmp_path, "a,y\n" + "1,0\n2,1\n" * 5)
     assert len(read_table(path, "y").rows) == 10
     # The line after the limit is not even a line of the table: it is never looked at.

@@ -21,6 +21,7 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._encoding = console.encoding
         self._width = min(console.width, WIDEST) if console.is_terminal else WIDEST
 
     def blank(self) -> None:
@@ -53,6 +54,9 @@ class Lines:
             self._print(Text("  " + line))
 
     def _print(self, line: Text) -> None:
+        # Names of files may be any bytes, which Python holds as lone surrogates, and no console can print these.
+        if not line.plain.isascii():
+            line.plain = line.plain.encode(self._encoding, "backslashreplace").decode(self._encoding)
         self._console.print(line, soft_wrap=True)
 
 

@@ -21,7 +21,7 @@ from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import Screen
 from blindfair.cli.ending import run_to_its_end
 from blindfair.cli.notices import show_notices
-from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc
+from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc, Text
 from blindfair.cli.output import Output
 from blindfair.cli.seller import commands as seller
 from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
@@ -63,6 +63,7 @@ def demo(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column whose numbers are codes, not amounts. May be repeated."),
     ] = None,
+    text: Text = None,
     leave_out: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column to leave out, like an id or one that knows the outcome."),
@@ -114,6 +115,7 @@ def demo(
         label=label,
         categorical=tuple(categorical or ()),
         leave_out=tuple(leave_out or ()),
+        text=tuple(text or ()),
         budget=parse_ether(budget, "--budget"),
         good_record_value=None if value is None else parse_ether(value, "--value"),
         model=model,
@@ -144,11 +146,11 @@ def demo(
         write_folder(report, finished.files)
         screen.note(f"report in {report}")
     if json_file is not None:
-        text = json.dumps(finished.document, indent=2, allow_nan=False) + "\n"
+        document = json.dumps(finished.document, indent=2, allow_nan=False) + "\n"
         if to_screen:
-            sys.stdout.write(text)
+            sys.stdout.write(document)
         else:
-            write_file(json_file, text.encode())
+            write_file(json_file, document.encode())
             screen.note(f"result in {json_file}")
     sys.stdout.flush()
 

@@ -44,6 +44,15 @@ RememberedFinalityDepth = Annotated[
         "--finality-depth", metavar="BLOCKS", help="Another number of blocks on top than the one it was begun with."
     ),
 ]
+Text = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text",
+        metavar="COLUMN",
+        help="A column of codes: its cells are text as they are written, and only empty ones are missing. May be "
+        "repeated.",
+    ),
+]
 Poll = Annotated[float, typer.Option(metavar="SECONDS", help="How often to look for what is new.", min=0.05, max=3600)]
 Token = Annotated[
     str | None,

@@ -18,6 +18,7 @@ from blindfair.cli.options import (
     RememberedRpc,
     Resumed,
     Rpc,
+    Text,
     Token,
     WithdrawTo,
     grouped,
@@ -74,6 +75,7 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column that the listing does not have. May be repeated."),
     ] = None,
+    text: Text = None,
     price_per_record: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What you offer for a record; the seller's least if not given.")
     ] = None,
@@ -171,7 +173,7 @@ def evaluate(
         fee=fee,
         accept_preprocessing=accept_preprocessing,
     )
-    tables = TableOptions(label, leave_out or [], seed)
+    tables = TableOptions(label, leave_out or [], seed, text or [])
     run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
 
 

@@ -1,6 +1,6 @@
 """A buyer with a table whose price hangs on the listing: what it offers for a record is known once the manifest is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
 from blindfair.cli.usual import MODELS
 from blindfair.influence.arrays import Floats
+from blindfair.influence.reading import ColumnReading
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.errors import InvalidOption
@@ -36,6 +37,11 @@ class ListingValuer:
         self._purchase = purchase
         self._before_asking = before_asking
         self._made: TabularValuer | None = None
+
+    @property
+    def readings(self) -> Mapping[str, Sequence[ColumnReading]]:
+        """How the columns of the buyer's own tables were read, by the table's name."""
+        return self._own.readings
 
     def question(self, manifest: Manifest) -> Question:
         """See `Valuer`. Raises InvalidOption for an offer under the reserve, for a disclosure policy that is not
@@ -84,11 +90,12 @@ class ListingValuer:
     def _valuer(self, manifest: Manifest) -> TabularValuer:
         if self._made is None:
             reserve, offered = manifest.terms.reserve_price, self._purchase.offered
+            own = self._own.beside(manifest.schema)
             self._made = TabularValuer(
-                self._own.train,
-                self._own.validation,
-                self._own.columns,
-                self._own.label,
+                own.train,
+                own.validation,
+                own.columns,
+                own.label,
                 pricing=UniformPricing(reserve if offered is None else offered, reserve),
                 seed=self._tables.seed,
                 good_record_value=self._purchase.good_record_value,

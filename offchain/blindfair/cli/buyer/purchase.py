@@ -23,7 +23,9 @@ from blindfair.cli.party.again import again
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import Turns
+from blindfair.cli.readings import show_readings, tables_document
 from blindfair.influence.arrays import Floats
+from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import CommittedGarbage, FaultProven, InvalidOption, OfferTooSmall
 from blindfair.protocol.parts import credited_price
 from blindfair.protocol.quantities import Wei
@@ -58,6 +60,9 @@ def show_scores(
         Screen() as screen,
         opened_purchase(directory, settings, password_file, screen, pays_fee=pays_fee) as purchase,
     ):
+        own = purchase.valuer.readings
+        for name, readings in own.items():
+            show_readings(screen.lines, readings, "" if len(own) == 1 else name)
         try:
             evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
         except (CommittedGarbage, FaultProven) as caught:
@@ -66,7 +71,7 @@ def show_scores(
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
         prices = PurchaseOptions.from_document(settings.options).prices
-        tell_advice(purchase.buyer, evaluated, choice, scores, prices, password_file, output)
+        tell_advice(purchase.buyer, evaluated, choice, scores, prices, password_file, output, tables_document(own))
 
 
 def tell_advice(
@@ -77,13 +82,15 @@ def tell_advice(
     prices: Money,
     password_file: Path | None,
     output: Output,
+    readings: Document | None = None,
 ) -> None:
-    """What the scores advise, both ways, and what to type next where that will be bought."""
+    """What the scores advise, both ways, and what to type next where that will be bought; `readings` tell in the
+    document how the buyer's tables were read."""
     refused = _refused(buyer, evaluated, choice)
     show_evaluation(output.lines, evaluated, choice, scores, refused, prices)
     if choice.records and refused is None:
         output.lines.item("next", again("buyer buy", buyer.directory, password_file))
-    output.document(evaluation_document(evaluated, choice, scores, refused))
+    output.document({**evaluation_document(evaluated, choice, scores, refused), "tables": readings or {}})
 
 
 def _refused(buyer: Buyer, evaluated: Evaluated, choice: Choice) -> OfferTooSmall | None:
@@ -127,7 +134,7 @@ def complete(
         screen.still()
         if buyer.bought():
             target = export or directory / BOUGHT
-            output.lines.item("records", f"{export_bought(buyer, target):,} in {target}")
+            output.lines.item("records", f"{export_bought(buyer, target, output.lines):,} in {target}")
         refunded_by_clock = any(step.startswith("refund") for step in buyer.receipts())
     tell_outcome(directory, settings, output, error_follows=True)
     raise_failure(outcome, refunded_by_clock=refunded_by_clock)

@@ -155,7 +155,7 @@ def run_export(resumed: Resumed, to: Path, output: Output) -> None:
     from blindfair.cli.buyer.opened import opened_purchase
 
     with Screen() as screen, opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase:
-        count = export_bought(purchase.buyer, to)
+        count = export_bought(purchase.buyer, to, output.lines)
     output.lines.item("records", f"{count:,} in {to}")
     output.document({"file": str(to), "records": count})
 

@@ -13,6 +13,7 @@ from blindfair.cli.demo.public import DemoAccounts, PublicWorld
 from blindfair.cli.demo.screen import Screen
 from blindfair.cli.demo.summary import HonestTrade, review, to_document
 from blindfair.cli.demo.world import ObedientWorld, World
+from blindfair.cli.readings import readings_document
 from blindfair.influence.threads import one_thread
 from blindfair.pricing.learners import LEARNERS, Learner
 from blindfair.pricing.utility import SHARE, Utility, measure_utility
@@ -65,12 +66,13 @@ def run_demo(
                     # Imported here: drawing takes a second to load, and most runs draw nothing.
                     from blindfair.cli.demo.report import make_report
 
-                    files = make_report(job.scenario.columns, job.schema, trades, honest, utility, parties)
+                    files = make_report(job.table, job.schema, trades, honest, utility, parties)
             finally:
                 parties.close()
         finally:
             world.close()
-    return Finished(trades, honest, utility, files, to_document(trades, honest, utility, seconds, job.options.seed))
+    document = to_document(trades, honest, utility, seconds, job.options.seed)
+    return Finished(trades, honest, utility, files, {**document, "columns": readings_document(job.table.readings)})
 
 
 def _open_world(directory: Path, screen: Screen, rpc: str | None, accounts: DemoAccounts | None) -> World:

@@ -37,6 +37,7 @@ class DemoOptions:
     label: str | None = None
     categorical: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
     budget: Wei = Wei(4 * ETHER_UNIT // 10)
     good_record_value: Wei | None = None
     model: str = MODELS[0]
@@ -78,9 +79,9 @@ class DemoOptions:
                 found="--records alone" if self.label is None else "--label alone",
                 hint="blindfair demo --records mine.csv --label outcome",
             )
-        if self.records is None and (self.categorical or self.leave_out):
+        if self.records is None and (self.categorical or self.leave_out or self.text):
             raise InvalidOption(
-                "--categorical and --leave-out are for a table of your own",
+                "--categorical, --leave-out and --text are for a table of your own",
                 expected="--records and --label as well",
                 found="neither",
                 hint="blindfair demo --records mine.csv --label outcome --leave-out id",

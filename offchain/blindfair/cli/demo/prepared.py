@@ -108,7 +108,7 @@ def _load(options: DemoOptions) -> Table:
     if options.records is None or options.label is None:
         with as_file(files("blindfair.cli.demo") / "data" / "ACTG175.csv") as path:
             return read_table(path, TRIAL_LABEL, leave_out=KNOW_THE_OUTCOME)
-    table = read_table(options.records, options.label, leave_out=options.leave_out)
+    table = read_table(options.records, options.label, leave_out=options.leave_out, text=options.text)
     if len(table.rows) > RECORD_LIMIT:
         raise TooLarge(
             f"{options.records} has more records than the demo takes",

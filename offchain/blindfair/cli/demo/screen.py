@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Te
 
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.lines import Lines
+from blindfair.cli.readings import show_readings
 
 if TYPE_CHECKING:
     # Slow to load, and a person should see something before.
@@ -50,6 +51,7 @@ class Screen:
             f"seller removed before listing, because a listing holds none: {job.copies:,}",
         )
         self._lines.item("nobody", f"{len(scenario.test):,} test records")
+        show_readings(self._lines, job.table.readings)
         self._lines.item("schema", "from the seller's records, rounded; public, and the base of each scoring model:")
         described = job.schema.describe().splitlines()
         for line in described[:SCHEMA_LINES]:

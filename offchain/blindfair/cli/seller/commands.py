@@ -15,6 +15,7 @@ from blindfair.cli.options import (
     Poll,
     RememberedRpc,
     Resumed,
+    Text,
     Token,
     WithdrawTo,
     grouped,
@@ -89,6 +90,7 @@ def list_records(
             help="A column whose numbers are codes, not amounts: its frequent values become public. May be repeated.",
         ),
     ] = None,
+    text: Text = None,
     disclosure: Annotated[
         list[str] | None,
         typer.Option(
@@ -178,6 +180,7 @@ def list_records(
         pay_to=pay_to,
         without_copies=without_copies,
         own_models=own_models,
+        text=text or [],
     )
     run_list(begun, options, records, output)
 

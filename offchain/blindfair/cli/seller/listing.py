@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,8 +40,8 @@ class ListingOptions:
     `bits` are the most that one evaluation tells of a record. Shares are of what a record holds: `free_share` what all
     strangers together get free of charge, `disclosed_share` what all evaluations together tell. `never_score` are
     columns that no model reads; `score` are columns that models read although they look like identifiers. `categorical`
-    are columns whose numbers are codes. `record_bits`
-    is what a record holds, once it was measured: another version of the compressor may measure otherwise."""
+    are columns whose numbers are codes, and the cells of `text` are read as they are written. `record_bits` is what a
+    record holds, once it was measured: another version of the compressor may measure otherwise."""
 
     label: str
     leave_out: list[str]
@@ -72,6 +72,7 @@ class ListingOptions:
     without_copies: bool
     own_models: bool = False
     record_bits: int | None = None
+    text: list[str] = field(default_factory=list)
 
     def to_document(self) -> Document:
         """For the settings."""
@@ -90,15 +91,18 @@ class ListingOptions:
 
         The options come back with what a record was measured to hold. Raises what `table`, `policy` and `stock` raise.
         """
+        return self.measured(self.table(path))
+
+    def measured(self, table: Table) -> "ListingOptions":
+        """Make everything of a table that was read, as `checked` does. Raises what `policy` and `stock` raise."""
         self.policy()
-        table = self.table(path)
         measured = replace(self, record_bits=self.measure(table))
         measured.stock(table)
         return measured
 
     def table(self, path: Path) -> Table:
         """Read the table. Raises what `read_table` raises."""
-        return read_table(path, self.label, leave_out=self.leave_out)
+        return read_table(path, self.label, leave_out=self.leave_out, text=self.text)
 
     @property
     def prices(self) -> Money:
@@ -167,9 +171,12 @@ class ListingOptions:
 
         Raises what `unscored` and `FeatureSchema.infer` raise.
         """
-        rows = list(dict.fromkeys(table.rows))
-        unscored = self.unscored(table)
-        return FeatureSchema.infer(rows, table.columns, table.label, categorical=self.categorical, excluded=unscored)
+        # Records that differ in their texts alone are different records, and both are listed.
+        rows = [row[: len(table.columns)] for row in dict.fromkeys(table.listed_rows())]
+        schema = FeatureSchema.infer(
+            rows, table.columns, table.label, categorical=self.categorical, excluded=self.unscored(table)
+        )
+        return replace(schema, columns=table.listed_columns)
 
     def measure(self, table: Table) -> int:
         """Return how many bits a record holds in the columns that models may read; copies are measured once.
@@ -182,7 +189,7 @@ class ListingOptions:
 
     def stock(self, table: Table) -> Stock:
         """What the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
-        records = encode_rows(table.rows)
+        records = encode_rows(table.listed_rows())
         if self.without_copies:
             records = tuple(dict.fromkeys(records))
         held = self.measure(table) if self.record_bits is None else self.record_bits
@@ -194,7 +201,7 @@ class ListingOptions:
             licence=self.licence,
             consent=self.consent,
             encoding=RecordEncoding.CBOR_ROW,
-            schema=table.schema(self.unscored(table)),
+            schema=table.listed_schema(self.unscored(table)),
             preprocessing=self.preprocessing(table).to_document(),
             records=records,
             terms=Terms(

@@ -29,6 +29,7 @@ from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.noise import COMMITTED_BITS
 from blindfair.protocol.quantities import Address, Wei
+from blindfair.protocol.schema import ColumnKind
 
 
 def listing_document(manifest: Manifest) -> Document:
@@ -114,7 +115,11 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
             "bits of an evaluation at few chosen people, and read their records whole",
             style="yellow",
         )
-    identifiers = [name for name in manifest.schema.unscored if name not in options.never_score]
+    identifiers = [
+        column.name
+        for column in manifest.schema.columns
+        if not column.scored and column.kind is not ColumnKind.TEXT and column.name not in options.never_score
+    ]
     if options.never_score:
         lines.item("kept", f"no model reads {', '.join(options.never_score)}")
     if identifiers:
