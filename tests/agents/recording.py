@@ -52,6 +52,15 @@ class RecordingTransport:
     def aside(self) -> str | None:
         return self._transport.aside()
 
+    def incomplete(self) -> str | None:
+        return self._transport.incomplete()
+
+    def hold(self, holder: str) -> None:
+        self._transport.hold(holder)
+
+    def release(self) -> None:
+        self._transport.release()
+
 
 def recorded(record: Path) -> Callable[[Transport, Address], Transport]:
     """For `World.wrap`."""

@@ -3,6 +3,8 @@ name, moves no money and holds up nothing, and a trade that gets no true message
 
 import random
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from typing import Any
 
 import pytest
 from letters import (
@@ -112,9 +114,12 @@ def test_a_message_of_somebody_else_is_refused(world_at: Callable[[str], World],
 
 @pytest.mark.parametrize("stage", MESSAGES)
 def test_a_message_that_never_comes_ends_the_trade_by_patience(at: Callable[[str], World], stage: str) -> None:
-    parties = make_parties(at(stage))
-    world = parties.world
+    world, lost = at(stage), set[Address]()
+    world.wrap = lambda transport, _: LossyWay(transport, lost)
+    parties = make_parties(world)
     true = take_out(world, receiver(parties, stage))
+    # Nor does it come when it is asked for, or sent, again.
+    lost.add(receiver(parties, stage).address)
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
@@ -143,6 +148,21 @@ def test_patience_is_counted_in_chain_time_from_the_question(at: Callable[[str],
     parties.world.chain.advance(Seconds(1))
     buyer.step()
     assert buyer.outcome is not None
+
+
+class LossyWay:
+    """A transport that loses every message to some accounts."""
+
+    def __init__(self, transport: Transport, lost: AbstractSet[Address]) -> None:
+        self._transport = transport
+        self._lost = lost
+
+    def send(self, to: Address, message: bytes) -> None:
+        if to not in self._lost:
+            self._transport.send(to, message)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class HostileWay:
@@ -181,6 +201,15 @@ class HostileWay:
 
     def aside(self) -> str | None:
         return self._transport.aside()
+
+    def incomplete(self) -> str | None:
+        return self._transport.incomplete()
+
+    def hold(self, holder: str) -> None:
+        self._transport.hold(holder)
+
+    def release(self) -> None:
+        self._transport.release()
 
 
 def test_a_trade_over_a_hostile_way_ends_as_any_other(world: World) -> None:

@@ -1,6 +1,7 @@
 """What seller and buyer have in common: a directory, an identity, a journal, correspondence and an account."""
 
 import contextlib
+import os
 from pathlib import Path
 
 from eth_account import Account
@@ -46,6 +47,8 @@ class Agent:
             self.certainty = Certainty(self.exchange, self.finality)
             self._watch = surroundings.watch
             transport = surroundings.transport(self.address)
+            transport.hold(f"{self.role} in {directory.absolute()}, process {os.getpid()}")
+            held.callback(transport.release)
             keys, door = self.sealing_keys(), self._check_letter
             self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, door)
             self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)

@@ -1,5 +1,6 @@
 """The seller's answers as the buyer takes them: one for each question, from journal or inbox, or none in time."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -8,12 +9,24 @@ from blindfair.agents.mail import Mail
 from blindfair.agents.part_steps import step_of
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
-from blindfair.protocol.errors import JournalDamaged, NoAnswer, NoOpenings, Refused, UnexpectedMessage
-from blindfair.protocol.messages import Envelope, Message, Openings, PricedReply, Refusal, Reply
+from blindfair.protocol.errors import (
+    FieldMismatch,
+    JournalDamaged,
+    NoAnswer,
+    NoOpenings,
+    Refused,
+    Undeliverable,
+    UnexpectedMessage,
+)
+from blindfair.protocol.messages import Envelope, Listing, Message, Openings, PricedReply, Refusal, Reply
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest, Seconds, Timestamp
 
 Kind = TypeVar("Kind", bound=Message)
+
+
+ASK_AGAIN_AFTER = Seconds(15 * 60)
+"""How long a question is out before it is sent again: copying folders take minutes."""
 
 
 class Answers:
@@ -28,6 +41,7 @@ class Answers:
         self._seller = seller
         self._patience = patience
         self._received: dict[str, tuple[Envelope, Message]] = {}
+        self._asked_at: dict[Digest, Timestamp] = {}
 
     def obtain(
         self, kind: type[Kind], asked: Digest, matches: Callable[[Kind], bool], part: PartName = PartName.WHOLE
@@ -63,7 +77,12 @@ class Answers:
             self._received[step] = self._mail.stored(name)
         envelope, message = self._received[step]
         if isinstance(message, Refusal):
-            raise Refused(f"The seller sends no {step}", found=f"{message.error}: {message.reason}")
+            raise Refused(
+                f"The seller sends no {step}",
+                expected=f"the {step}",
+                found=f"{message.error}: {message.reason}",
+                hint="ask the seller, then begin again in another directory",
+            )
         return envelope.digest, message
 
     def latest(self) -> Digest | None:
@@ -78,7 +97,25 @@ class Answers:
         except Waiting as waiting:
             # Patience ends by the clock all the same.
             trouble = waiting.reason
-        self._wait(step, NoOpenings if Openings in kinds else NoAnswer, trouble)
+        self._wait(step, asked, NoOpenings if Openings in kinds else NoAnswer, trouble)
+
+    def _ask_again(self, asked: Digest) -> None:
+        """Send the question once more where it was sent in an earlier life of this process, or long ago.
+
+        It, or its answer, may have been lost on the way; a seller gives its stored answer. Raises Waiting.
+        """
+        now = self._exchange.now()
+        since = self._asked_at.get(asked)
+        if since is None:
+            since = now if self._mail.sent_now(asked) else None
+        elif now < since + ASK_AGAIN_AFTER:
+            return
+        if since is None or now >= since + ASK_AGAIN_AFTER:
+            # A mailbox that takes nothing is as good as a seller that does not answer.
+            with contextlib.suppress(Undeliverable):
+                self._mail.send_again(asked, self._seller)
+            since = now
+        self._asked_at[asked] = since
 
     def _find(self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]) -> bool:
         """Take the answer from the inbox, if it is there. Raises Waiting while the mail does not work."""
@@ -86,7 +123,7 @@ class Answers:
             answers = (isinstance(message, kinds) and matches(message)) or (
                 isinstance(message, Refusal) and message.about == asked
             )
-            if envelope.sender == self._seller and answers:
+            if envelope.sender == self._seller and answers and not _is_by_another_program(message, kinds):
                 self._journal.once(f"received:{step}", envelope.to_bytes)
                 self._mail.done(handle)
                 return True
@@ -115,15 +152,27 @@ class Answers:
                 self._received[step] = self._mail.stored(f"received:{step}")
         return {envelope.digest for envelope, _ in self._received.values()}
 
-    def _wait(self, step: str, error: type[NoOpenings | NoAnswer], trouble: str) -> None:
+    def _wait(self, step: str, asked: Digest, error: type[NoOpenings | NoAnswer], trouble: str) -> None:
         """Raises Waiting, or `error` where there was time enough; `trouble` is what is wrong with the mail."""
         since = int(self._journal.once(f"asked:{step}", lambda: str(self._exchange.now()).encode()))
         until = Timestamp(since + self._patience)
         now = self._exchange.now()
         if now <= until:
+            try:
+                self._ask_again(asked)
+            except Waiting as waiting:
+                trouble = trouble or waiting.reason
             raise Waiting(trouble or f"the seller has not sent the {step} yet", Timestamp(until + 1))
         raise error(
             f"The seller sent no {step} in time",
             expected=f"by {until}",
             found=f"{now}, and the mail does not work: {trouble}" if trouble else now,
         )
+
+
+def _is_by_another_program(message: Message, kinds: tuple[type[Any], ...]) -> bool:
+    """Whether a seller's program for another listing has said that this one is not its own: no answer to wait for.
+
+    The chain says that the listing is this seller's, so another program of that account will answer.
+    """
+    return Listing in kinds and isinstance(message, Refusal) and message.error == FieldMismatch.__name__

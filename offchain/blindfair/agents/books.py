@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.agents.journal import Journal
+from blindfair.agents.journal import Journal, read_journal
 from blindfair.agents.ledger import spent_budget, spent_free_bits
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import FEE_PAID, is_fee
@@ -62,8 +62,8 @@ class BuyerBooks:
 
 
 def seller_books(directory: Path) -> SellerBooks | None:
-    """The books of a seller's directory; None where it has none yet. Raises JournalVersion, JournalDamaged."""
-    journal = _open(directory)
+    """The books of a seller's directory; None where it has none yet. Raises as `read_journal`."""
+    journal = read_journal(directory / "journal.sqlite")
     if journal is None:
         return None
     try:
@@ -78,8 +78,8 @@ def seller_books(directory: Path) -> SellerBooks | None:
 
 
 def buyer_books(directory: Path) -> BuyerBooks | None:
-    """The books of a buyer's directory; None where it has none yet. Raises JournalVersion, JournalDamaged."""
-    journal = _open(directory)
+    """The books of a buyer's directory; None where it has none yet. Raises as `read_journal`."""
+    journal = read_journal(directory / "journal.sqlite")
     if journal is None:
         return None
     try:
@@ -96,11 +96,6 @@ def buyer_books(directory: Path) -> BuyerBooks | None:
         return BuyerBooks(common, steps[-1] if steps else None, outcome, fee)
     finally:
         journal.close()
-
-
-def _open(directory: Path) -> Journal | None:
-    path = directory / "journal.sqlite"
-    return Journal(path) if path.exists() else None
 
 
 def _common(journal: Journal) -> Books:

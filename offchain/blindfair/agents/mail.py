@@ -32,6 +32,9 @@ from blindfair.protocol.quantities import Address, Digest
 from blindfair.protocol.sealing import FILE_KEY_SIZE, Seal, SealingKeyPair
 from blindfair.protocol.signing import Domain, address_of
 
+MOST_LEFT = 64
+"""Messages for other programs of an account that one program leaves in the mailbox."""
+
 
 class Door(Protocol):
     """Who may send how much, decided before anything is unsealed."""
@@ -67,6 +70,8 @@ class Mail:
         self._digests: dict[str, Digest] = {}
         # Messages that were dealt with and could not be removed: they lie there, and are not taken again.
         self._kept: set[str] = set()
+        self._left: set[str] = set()
+        self._sent_now: set[str] = set()
         self._told: set[str] = set()
 
     def check(self) -> None:
@@ -99,14 +104,33 @@ class Mail:
             raise JournalDamaged("A message that is to be sent was not written", expected=step)
         if key is not None:
             data = self._letter(step, data, to, key)
+        self._deliver(to, data)
+        self._sent_now.add(step)
+        if self._journal.note(f"sent:{step}", str(len(data))):
+            self._tell(step, f"sends the {step.partition(':')[0]}", size=len(data))
+
+    def send_again(self, digest: Digest, to: Address) -> None:
+        """Send a message once more that was sent before, the same bytes, for a receiver that may have lost it.
+
+        Raises what `dispatch` raises; does nothing where no message with this `H(document)` was sent.
+        """
+        step = self._step_of(digest)
+        data = None if step is None else self._journal.get(f"message:{step}")
+        if step is None or data is None or not self.was_sent(step):
+            return
+        kept = self._journal.get(f"letter:{step}")
+        if kept is not None:
+            data = seal_letter(data, _seal_of(kept), sender=self._address)
+        self._deliver(to, data)
+        self._tell(step, f"sends the {step.partition(':')[0]} again, because nothing has answered it", size=len(data))
+
+    def _deliver(self, to: Address, data: bytes) -> None:
         try:
             self._transport.send(to, data)
         except Undeliverable:
             raise
         except StateError as trouble:
             raise self._waits(trouble) from trouble
-        if self._journal.note(f"sent:{step}", str(len(data))):
-            self._tell(step, f"sends the {step.partition(':')[0]}", size=len(data))
 
     def _letter(self, step: str, message: bytes, to: Address, key: bytes) -> bytes:
         """Kept is the seal alone: with the message, which is kept as well, it makes the same bytes again."""
@@ -116,7 +140,7 @@ class Mail:
             return seal.file_key + seal.wrapped
 
         kept = self._journal.once(f"letter:{step}", made)
-        return seal_letter(message, Seal(kept[:FILE_KEY_SIZE], kept[FILE_KEY_SIZE:]), sender=self._address)
+        return seal_letter(message, _seal_of(kept), sender=self._address)
 
     def send(self, step: str, to: Address, make: Callable[[], Message], key: bytes | None) -> Digest:
         """`write`, then `dispatch` unless the message is known to have gone."""
@@ -129,12 +153,19 @@ class Mail:
         """Whether the message of `step` is known to have gone."""
         return self._journal.intent(f"sent:{step}") is not None
 
+    def sent_now(self, digest: Digest) -> bool:
+        """Whether the message with this `H(document)` was sent since this process began."""
+        return self._step_of(digest) in self._sent_now
+
     def wrote(self, digest: Digest) -> bool:
         """Whether this is `H(document)` of a message that was written here, in this life or an earlier one."""
+        return self._step_of(digest) is not None
+
+    def _step_of(self, digest: Digest) -> str | None:
         for step, _ in self._journal.done("message:"):
             if step not in self._digests:
                 self._digests[step] = self.stored(f"message:{step}")[0].digest
-        return digest in self._digests.values()
+        return next((step for step, known in self._digests.items() if known == digest), None)
 
     # --- in --------------------------------------------------------------------------------------------------------
 
@@ -147,16 +178,18 @@ class Mail:
         trouble: Waiting | None = None
         self._remove_kept()
         for handle, size in self._listed():
-            if handle in self._kept:
+            if handle in self._kept or handle in self._left:
                 continue
             try:
                 if size > LETTER_LIMIT:
                     raise MessageTooLarge("The message is larger than any may be", expected=LETTER_LIMIT, found=size)
                 head = self._transport.head(handle, HEAD_SIZE)
-                self._door(letter_sender(head), size)
-                data = self._transport.receive(handle)
-                if size and not data:
-                    # Taken away since it was listed, or not a file any more: the same as never sent.
+                if head:
+                    self._door(letter_sender(head), size)
+                data = self._transport.receive(handle) if head else b""
+                if not data:
+                    # Taken away since it was listed, or not a file any more: the same as never sent. Or a copy is
+                    # under way, and the rest will come.
                     continue
                 envelope, message = self._read(data)
                 if envelope.sender == self._address:
@@ -193,6 +226,10 @@ class Mail:
         if name is not None and "aside" not in self._told:
             self._told.add("aside")
             self._tell("mail", f"leaves alone what is not a message in the mailbox, such as {name!a}")
+        name = self._transport.incomplete()
+        if name is not None and "incomplete" not in self._told:
+            self._told.add("incomplete")
+            self._tell("mail", f"waits for the rest of a message, {name[:16]}..., which is not complete yet")
 
     def _remove_kept(self) -> None:
         for handle in sorted(self._kept):
@@ -215,6 +252,17 @@ class Mail:
         if self._journal.note(f"refused:{handle}", json.dumps({"error": error.name, "text": str(error)})):
             self._tell("refuse", f"refuses a message: {error.name}: {error}")
         self.done(handle)
+
+    def leave(self, handle: str) -> bool:
+        """Leave a message in the mailbox for another program of this account, and look at it no more.
+
+        Return False, and do nothing, where many were left already.
+        """
+        if len(self._left) >= MOST_LEFT:
+            return False
+        self._left.add(handle)
+        self._tell("leave", "leaves a message about another listing of this account in the mailbox")
+        return True
 
     def done(self, handle: str) -> None:
         """Put a message away that was dealt with; where it cannot be removed now, it is not looked at again."""
@@ -240,3 +288,7 @@ class Mail:
     def sizes(self) -> dict[str, int]:
         """Bytes of every message that was sent, by step."""
         return {step: int(intent) for step, intent in self._journal.done("sent:")}
+
+
+def _seal_of(kept: bytes) -> Seal:
+    return Seal(kept[:FILE_KEY_SIZE], kept[FILE_KEY_SIZE:])

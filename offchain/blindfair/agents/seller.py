@@ -122,9 +122,8 @@ class Seller(Agent):
     @cached_property
     def manifest(self) -> Manifest:
         """What the public may know (PROTOCOL 2)."""
-        return self._stock.manifest(
-            self.dataset, self.domain, seller=self.address, seller_hpke=self.sealing_keys().public
-        )
+        key = self.sealing_keys().public
+        return self._stock.manifest(self.dataset, self.domain, seller=self.address, seller_hpke=key)
 
     @cached_property
     def listing(self) -> ListingId:
@@ -171,6 +170,8 @@ class Seller(Agent):
         warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)
 
     def _handle(self, handle: str, envelope: Envelope, message: Message) -> None:
+        if self._listing.is_anothers(message, self.manifest) and self.mail.leave(handle):
+            return
         try:
             self._answer(envelope, message)
         except Undeliverable as error:
@@ -222,8 +223,7 @@ class Seller(Agent):
         self._scoring.forget(request.query)
         # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
         self.journal.note(f"evaluation:{evaluation_digest(digest, reply).hex()}", digest.hex())
-        fee = self._fees.due(request, digest)
-        if not fee:
+        if not (fee := self._fees.due(request, digest)):
             self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
             return
         self._fees.check_open(digest)

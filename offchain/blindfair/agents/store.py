@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from blindfair.chain.sqlite_files import check_path
 from blindfair.protocol.errors import CannotWrite, InsecureStore, StoreInUse
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,120}")
@@ -40,7 +41,10 @@ def writing_atomically(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
             raise
     except OSError as error:
         raise CannotWrite(
-            f"{path.name} cannot be written", found=error.strerror, hint="look at the disk's space and the permissions"
+            f"{path.name} cannot be written",
+            expected=f"a file that can be written in {path.parent}",
+            found=error.strerror,
+            hint="look at the disk's space and the permissions",
         ) from error
     directory = os.open(path.parent, os.O_RDONLY)
     try:
@@ -57,7 +61,12 @@ def private_directory(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotWrite(f"The directory {path} cannot be made", found=error.strerror) from error
+        raise CannotWrite(
+            f"The directory {path} cannot be made",
+            expected="a new directory, or one that is there already",
+            found=error.strerror,
+            hint="name a directory on a disk that can be written",
+        ) from error
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise InsecureStore(
@@ -106,7 +115,17 @@ class DirectoryLock:
     """Held while a process works in a directory; the operating system lets go of it when the process dies."""
 
     def __init__(self, directory: Path) -> None:
-        descriptor = os.open(private_directory(directory) / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        """Raises StoreInUse, InsecureStore, and CannotWrite (also for a path that is too long for a journal)."""
+        check_path(directory / "journal.sqlite")
+        try:
+            descriptor = os.open(private_directory(directory) / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise CannotWrite(
+                f"The lock in {directory} cannot be written",
+                expected="a directory that can be written",
+                found=error.strerror,
+                hint="look at the disk's space and the permissions; nothing was changed",
+            ) from error
         self._file = os.fdopen(descriptor, "w")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

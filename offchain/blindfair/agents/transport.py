@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from blindfair.agents.mailbox_lock import MailboxLock
+from blindfair.agents.partial_messages import PartialMessages
+from blindfair.agents.shared_mail import SHARED_FILE, SHARED_HINT, is_shared, share_mailbox
 from blindfair.agents.store import private_directory
 from blindfair.protocol.errors import BlindfairError, InsecureStore, StateError, Undeliverable
 from blindfair.protocol.letters import LETTER_LIMIT
@@ -58,7 +61,7 @@ class Transport(Protocol):
         ...
 
     def receive(self, handle: str) -> bytes:
-        """The message, no more of it than `pending` said; empty if it is gone by now."""
+        """The whole message; empty if it is gone by now, or not all of it is there yet."""
         ...
 
     def done(self, handle: str) -> None:
@@ -67,6 +70,21 @@ class Transport(Protocol):
 
     def aside(self) -> str | None:
         """The name of an entry that is not a message and stays where it is; None if none was seen."""
+        ...
+
+    def incomplete(self) -> str | None:
+        """The handle of a message of which a part is missing; None if none was seen."""
+        ...
+
+    def hold(self, holder: str) -> None:
+        """Keep other programs of this account out of the mailbox from its next use on, until `release`.
+
+        While another holds it, every use raises StoreInUse, which names that program's `holder`.
+        """
+        ...
+
+    def release(self) -> None:
+        """Let other programs of this account use the mailbox."""
         ...
 
 
@@ -85,6 +103,9 @@ class FolderTransport:
         self._made = False
         self._sizes: dict[str, int] = {}
         self._aside: str | None = None
+        self._group: int | None = None
+        self._partial = PartialMessages()
+        self._lock: MailboxLock | None = None
         with contextlib.suppress(StateError), self._own_mailbox():
             pass
 
@@ -95,9 +116,12 @@ class FolderTransport:
         if self._made:
             return
         try:
-            private_directory(self._root)
+            if not self._root.is_dir():
+                private_directory(self._root)
         except StateError:
             raise
+        except OSError as error:
+            raise _trouble(f"The mail folder {self._root} cannot be opened", error.strerror) from error
         except BlindfairError as error:
             raise _trouble(f"The mail folder {self._root} cannot be made", error.found) from error
         self._made = True
@@ -113,12 +137,19 @@ class FolderTransport:
         except OSError as error:
             raise _trouble(f"The mail folder {self._root} cannot be opened", error.strerror) from error
         try:
-            _check_private(root, str(self._root))
+            entry = os.fstat(root)
+            self._group = entry.st_gid if is_shared(entry) else None
+            if self._group is None:
+                _check_private(root, str(self._root), SHARED_HINT)
+            if self._lock is not None and owner == self._own:
+                self._lock.take(root)
             try:
                 mailbox = os.open(owner, _FOLDER | os.O_NOFOLLOW, dir_fd=root)
             except FileNotFoundError:
                 self._make_mailbox(root, owner)
                 mailbox = os.open(owner, _FOLDER | os.O_NOFOLLOW, dir_fd=root)
+            if self._group is not None:
+                share_mailbox(mailbox, self._group)
         finally:
             os.close(root)
         try:
@@ -140,12 +171,23 @@ class FolderTransport:
         """Raises StateError."""
         try:
             with self._mailbox(self._own) as mailbox:
-                _check_private(mailbox, str(self._root / self._own))
+                if self._group is None or not is_shared(os.fstat(mailbox)):
+                    _check_private(mailbox, str(self._root / self._own))
                 # Whether it may be entered: an empty list of names says nothing about it.
                 os.stat(".", dir_fd=mailbox)
                 yield mailbox
         except OSError as error:
             raise _trouble(f"The mailbox {self._root / self._own} cannot be used", error.strerror) from error
+
+    def hold(self, holder: str) -> None:
+        """See `Transport`."""
+        self._lock = MailboxLock(self._own, holder)
+
+    def release(self) -> None:
+        """See `Transport`."""
+        if self._lock is not None:
+            self._lock.release()
+        self._lock = None
 
     # --- out -------------------------------------------------------------------------------------------------------
 
@@ -153,8 +195,10 @@ class FolderTransport:
         """See `Transport`."""
         try:
             with self._mailbox(to) as mailbox:
-                _check_receiver(mailbox, to)
-                _write(mailbox, hashlib.sha256(message).hexdigest(), message)
+                if self._group is None or not is_shared(os.fstat(mailbox)):
+                    _check_receiver(mailbox, to)
+                mode = 0o600 if self._group is None else SHARED_FILE
+                _write(mailbox, hashlib.sha256(message).hexdigest(), message, mode)
         except OSError as error:
             if error.errno in _SPOILT:
                 raise Undeliverable(
@@ -180,11 +224,15 @@ class FolderTransport:
                 except FileNotFoundError:
                     # Taken away meanwhile: the same as never sent.
                     continue
-                if _HANDLE.fullmatch(name) and stat.S_ISREG(entry.st_mode):
-                    found[name] = entry.st_size
-                else:
+                if not _HANDLE.fullmatch(name) or not stat.S_ISREG(entry.st_mode):
                     self._aside = name
+                elif not self._partial.is_waited_for(name, entry):
+                    found[name] = entry.st_size
+                elif self._partial.is_given_up(name):
+                    with contextlib.suppress(OSError):
+                        os.unlink(name, dir_fd=mailbox)
         self._sizes = found
+        self._partial.forget_others()
         yield from found.items()
 
     def head(self, handle: str, size: int) -> bytes:
@@ -192,10 +240,15 @@ class FolderTransport:
         return self._read(handle, size)
 
     def receive(self, handle: str) -> bytes:
-        """See `Transport`."""
-        return self._read(handle, self._sizes.get(handle, LETTER_LIMIT))
+        """See `Transport`. A copy under way, as by scp, has another hash than its name until it is whole."""
+        return self._read(handle, self._sizes.get(handle, LETTER_LIMIT), whole=True)
 
-    def _read(self, handle: str, size: int) -> bytes:
+    def incomplete(self) -> str | None:
+        """See `Transport`."""
+        return self._partial.any()
+
+    def _read(self, handle: str, size: int, *, whole: bool = False) -> bytes:
+        """The first bytes of a file, none where it is waited for; `whole` says that all of it is read."""
         with self._own_mailbox() as mailbox:
             try:
                 descriptor = os.open(Path(handle).name, _READ, dir_fd=mailbox)
@@ -206,8 +259,14 @@ class FolderTransport:
                 return b""
             with os.fdopen(descriptor, "rb") as file:
                 # It was a file when it was listed, and may have been replaced since.
-                if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    return file.read(size)
+                entry = os.fstat(descriptor)
+                if stat.S_ISREG(entry.st_mode):
+                    data = file.read(size)
+                    if _is_partial(handle, data, whole):
+                        # With the entry as it was before: what changed meanwhile is read again.
+                        self._partial.wait_for(handle, entry)
+                        return b""
+                    return data
         self._aside = handle
         return b""
 
@@ -228,12 +287,20 @@ class FolderTransport:
         return self._aside
 
 
-def _check_private(descriptor: int, path: str) -> None:
+def _is_partial(handle: str, data: bytes, whole: bool) -> bool:
+    """Whether something still copies a message: no message begins with a zero, and a whole one's hash is its name."""
+    return not data or data[0] == 0 or (whole and hashlib.sha256(data).hexdigest() != handle)
+
+
+def _check_private(descriptor: int, path: str, also: str = "") -> None:
     """Raises InsecureStore for a folder that others may enter."""
     mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
     if mode & _OTHERS:
         raise InsecureStore(
-            f"The directory {path} may be entered by others", expected="0700", found=oct(mode), hint=f"chmod 700 {path}"
+            f"The directory {path} may be entered by others",
+            expected="0700",
+            found=oct(mode),
+            hint=f"chmod 700 {path}{also}",
         )
 
 
@@ -247,13 +314,15 @@ def _check_receiver(descriptor: int, to: Address) -> None:
         )  # fmt: skip
 
 
-def _write(mailbox: int, name: str, data: bytes) -> None:
+def _write(mailbox: int, name: str, data: bytes, mode: int) -> None:
     """Write a file whole or not at all. Raises OSError, and leaves nothing behind then."""
     # A name that nobody can guess: a FIFO in its place would stop this program.
     temporary = f".{secrets.token_hex(16)}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=mailbox)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=mailbox)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            # Whatever the umask of this process is: the receiver must be able to read it.
+            os.fchmod(descriptor, mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -20,14 +20,14 @@ from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
 from blindfair.cli.party.access import open_surroundings
 from blindfair.cli.party.screen import Screen
-from blindfair.cli.party.settings import Settings
+from blindfair.cli.party.settings import SETTINGS, Settings
 from blindfair.cli.party.turns import advance
 from blindfair.cli.usual import QUERIES
 from blindfair.influence.threads import one_thread
 from blindfair.pricing.learners import LEARNERS
-from blindfair.protocol.errors import JournalDamaged, Refused
+from blindfair.protocol.addresses import read_address
+from blindfair.protocol.errors import JournalDamaged, MalformedFile, Refused
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import Address
 from blindfair.protocol.units import Units
 
 CONFIRMED = "confirmed"
@@ -71,6 +71,7 @@ def opened_purchase(
     listing, seller = options.listing_id, settings.options.get("seller")
     if listing is None or not isinstance(seller, str):
         raise JournalDamaged("The settings lack the listing that is bought from", found=directory)
+    seller = read_address(seller, f"The seller in {directory / SETTINGS}", MalformedFile, "restore it from a backup")
     own = tables.read({name: directory / name for name in settings.tables})
     surroundings = open_surroundings(settings, password_file, screen.event)
     learner = LEARNERS[options.model]()
@@ -89,7 +90,7 @@ def opened_purchase(
             surroundings,
             valuer,
             options.policy(),
-            seller=Address(seller),
+            seller=seller,
             listing=listing,
             fee_limit=lambda cost: agreed_fee(cost, options, screen, confirmed=pays_fee),
         )

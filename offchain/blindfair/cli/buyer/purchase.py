@@ -8,7 +8,7 @@ import typer
 from blindfair.agents.audit_size import AuditSize
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.journal import Journal
+from blindfair.agents.journal import read_journal
 from blindfair.agents.outcome import Outcome
 from blindfair.agents.valuer import Choice
 from blindfair.cli.amounts import Money
@@ -32,11 +32,10 @@ from blindfair.protocol.quantities import Wei
 
 
 def was_confirmed(directory: Path) -> bool:
-    """Whether its owner has agreed to the purchase. Raises JournalVersion, JournalDamaged."""
-    path = directory / "journal.sqlite"
-    if not path.exists():
+    """Whether its owner has agreed to the purchase. Raises as `read_journal`."""
+    journal = read_journal(directory / "journal.sqlite")
+    if journal is None:
         return False
-    journal = Journal(path)
     try:
         return journal.intent(CONFIRMED) is not None
     finally:

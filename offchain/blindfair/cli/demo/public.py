@@ -53,12 +53,10 @@ class PublicWorld:
                 found="--seller-keystore and --buyer-keystore",
                 hint="leave them out; all five trades are shown there",
             )
-        if address_of(accounts.seller) == address_of(accounts.buyer):
-            raise InvalidOption(
-                "Seller and buyer are one account", expected="two accounts", found=address_of(accounts.seller)
-            )
         finality = Finality(accounts.finality_depth)
         check_chain(web3, finality)
+        for path in (accounts.seller, accounts.buyer):
+            address_of(path)
         if not is_deployed(web3):
             raise WrongContract(
                 "The escrow is not on this chain",
@@ -66,15 +64,23 @@ class PublicWorld:
                 found="none",
                 hint=f"blindfair deploy --rpc URL --chain-id {web3.eth.chain_id} --keystore FILE puts it there",
             )
+        self._accounts = {
+            role: unlock(path, read_password(accounts.password_file, path))
+            for role, path in (("seller", accounts.seller), ("buyer", accounts.buyer))
+        }
+        seller, buyer = (account.address for account in self._accounts.values())
+        if seller == buyer:
+            raise InvalidOption(
+                "Seller and buyer are one account",
+                expected="two accounts",
+                found=seller,
+                hint="name another keystore with --buyer-keystore",
+            )
         self.directory = private_directory(directory)
         self.exchange = DataExchange(web3, escrow_address(), first_block=creation_block(web3) or BlockNumber(0))
         self._watch = watch
         self._poll = poll
         self._finality = finality
-        self._accounts = {
-            role: unlock(path, read_password(accounts.password_file, path))
-            for role, path in (("seller", accounts.seller), ("buyer", accounts.buyer))
-        }
 
     @property
     def cases(self) -> Sequence[str]:

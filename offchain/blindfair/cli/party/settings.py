@@ -24,7 +24,7 @@ from blindfair.protocol.errors import (
 )
 from blindfair.protocol.hashing import sha256
 
-_FILE = "settings.json"
+SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,12 @@ def begin(directory: Path, settings: Settings, tables: Mapping[str, bytes]) -> S
 
 def save(directory: Path, settings: Settings) -> None:
     """Write the settings. The node's URL may hold a key of its owner, and so it is a file of mode 0600."""
-    write_atomically(directory / _FILE, json.dumps(settings.to_document(), indent=2).encode())
+    write_atomically(directory / SETTINGS, json.dumps(settings.to_document(), indent=2).encode())
 
 
 def is_begun(directory: Path) -> bool:
     """Whether something was begun there."""
-    return (directory / _FILE).exists()
+    return (directory / SETTINGS).exists()
 
 
 def load(directory: Path, role: str) -> Settings:
@@ -128,7 +128,7 @@ def resumed_settings(role: str, resumed: Resumed) -> Settings:
 
 
 def _read(directory: Path, role: str) -> Settings:
-    path = directory / _FILE
+    path = directory / SETTINGS
     try:
         found = json.loads(path.read_bytes())
         version = found["version"]

@@ -25,6 +25,7 @@ from blindfair.cli.seller.listing import ListingOptions
 from blindfair.influence.features import NumberFeature
 from blindfair.influence.robust import RARE
 from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import MalformedFile
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.noise import COMMITTED_BITS
@@ -159,7 +160,8 @@ class Standing:
 def read_standing(directory: Path, settings: Settings) -> Standing:
     """Look at journal and chain. Raises NodeFailure, WrongContract, JournalVersion, JournalDamaged, FileMissing."""
     exchange = open_exchange(settings.rpc, settings.deployment)
-    books, seller = seller_books(directory), address_of(settings.keystore)
+    books = seller_books(directory)
+    seller = _account(books, settings)
     options = ListingOptions.from_document(settings.options)
     token = options.prices.token
     offers = () if books is None else books.offers
@@ -172,6 +174,20 @@ def read_standing(directory: Path, settings: Settings) -> Standing:
         options=options,
         orders=tuple((entry, exchange.order(entry.offer.struct_hash())) for entry in offers),
     )
+
+
+def _account(books: SellerBooks | None, settings: Settings) -> Address:
+    """The seller's address, from the keystore or else the journal. Raises FileMissing, MalformedFile."""
+    named = address_of(settings.keystore)
+    known = named if named is not None or books is None else books.common.account
+    if known is None:
+        raise MalformedFile(
+            f"{settings.keystore} names no address, and nothing was listed yet",
+            expected="a keystore with an address",
+            found="none",
+            hint="run blindfair seller serve once, which asks for the password",
+        )
+    return known
 
 
 def standing_document(standing: Standing) -> Document:
