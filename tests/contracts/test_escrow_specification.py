@@ -119,3 +119,24 @@ def test_what_is_taken_out_again_is_there_and_is_what_the_page_says(monkeypatch:
             assert name in names_in([ROOT / file])
     taken_out = {test.partition("::")[2] for answer in answers for test in answer.tests}
     assert taken_out == set().union(*(names for names, seen in attacks() if seen == "repeated"))
+
+
+def test_every_mutant_that_the_page_explains_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    audit, mutants = importlib.import_module("audit"), importlib.import_module("mutants")
+    possible = {audit.explanation(mutant.name) for source in mutants.SOURCES for mutant in mutants.mutants(source)}
+    page = (ROOT / "docs" / "audit" / "mutants.md").read_text(encoding="utf-8")
+    explained = list(audit.explained_mutants(page))
+    assert explained and set(explained) <= possible
+    assert len(explained) == len(set(explained)) == len(re.findall(r"^\+ |^- .*\n(?!\+ )", page, re.MULTILINE))
+
+
+def test_every_finding_that_the_page_answers_is_about_something_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    page = (ROOT / "docs" / "audit" / "slither.md").read_text(encoding="utf-8")
+    findings = list(importlib.import_module("audit").answered_findings(page))
+    assert len(findings) == len(set(findings)) == len(re.findall(r"^- ", page, re.MULTILINE)) > 0
+    for _, place in findings:
+        file, _, name = place.partition(": ")
+        source = (ROOT / "contracts" / file).read_text(encoding="utf-8")
+        assert name == "slitherConstructorConstantVariables" or re.search(rf"\b{name}\b", source)
