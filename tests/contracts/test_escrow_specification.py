@@ -61,9 +61,10 @@ def test_every_error_of_the_interface_is_in_a_tree() -> None:
 
 
 def test_every_invariant_is_numbered_and_names_its_tests() -> None:
-    rows = re.findall(r"^\| (\d+) \| .* \| (`.*`) \|$", INVARIANTS, re.MULTILINE)
-    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
-    named = {int(number): re.findall(r"`(\w+)`", cell) for number, cell in rows}
+    items = re.findall(r"^(\d+)\. .*\n(?: {4}\w.*\n)*((?: {4}- `\w+`\n)+)", INVARIANTS, re.MULTILINE)
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. ", INVARIANTS, re.MULTILINE)]
+    assert [int(number) for number, _ in items] == numbers == list(range(1, len(numbers) + 1))
+    named = {int(number): re.findall(r"`(\w+)`", tests) for number, tests in items}
     assert {name for names in named.values() for name in names} <= known_tests()
     numbered = {name for name in known_tests() if re.match(r"(test_)?invariant_\d+_", name)}
     assert numbered == {name for number, names in named.items() for name in names if f"invariant_{number}_" in name}
