@@ -120,6 +120,8 @@ def test_what_is_taken_out_again_is_there_and_is_what_the_page_says(monkeypatch:
             assert name in names_in([ROOT / file])
     taken_out = {test.partition("::")[2] for answer in answers for test in answer.tests}
     assert taken_out == set().union(*(names for names, seen in attacks() if seen == "repeated"))
+    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    assert f"| {len(answers)} defences taken out, each noticed by every test named for it |" in page
 
 
 def test_every_mutant_that_the_page_explains_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
