@@ -9,6 +9,9 @@ from blindfair.agents.preprocessing import listed_schema
 from blindfair.agents.valuer import Choice, Question
 from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.own_columns import OwnColumns
+from blindfair.influence.own_kinds import check_own_records
 from blindfair.influence.usefulness import compare_losses
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.groups import assess_groups, group_trust
@@ -18,7 +21,6 @@ from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import Trust, calibrated_trust
 from blindfair.pricing.valuation import DEFAULT_BITS, Valuation, prepare_valuation
 from blindfair.pricing.worth import Worth, assess
-from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
@@ -40,6 +42,8 @@ class TabularValuer:
     `bits` are those of the score and of the class, 1 ... 32 each; one number asks for no class. A class that takes more
     is asked for with them where the listing tells so many bits of a record, and left out elsewhere; a note says so.
     With `accept_preprocessing` it asks although the listing's preprocessing misleads (`usefulness`), and is warned.
+    With `accept_kinds` it asks although columns are written otherwise than the listing's (`own_kinds`).
+    Its model reads no column of `left_out`. Records are matched with the listing's columns by name, in any order.
     """
 
     def __init__(
@@ -57,11 +61,12 @@ class TabularValuer:
         disclosure: str = PER_RECORD,
         bits: tuple[int, ...] = DEFAULT_BITS,
         accept_preprocessing: bool = False,
+        left_out: Sequence[str] = (),
+        accept_kinds: bool = False,
     ) -> None:
         self._train = train
         self._validation = validation
-        self._columns = tuple(columns)
-        self._label = label
+        self._own = OwnColumns(tuple(columns), label, tuple(left_out))
         self._pricing = pricing
         self._seed = seed
         self._method = method
@@ -70,6 +75,7 @@ class TabularValuer:
         self._disclosure = disclosure
         self._bits = bits
         self._accepts_preprocessing = accept_preprocessing
+        self._accepts_kinds = accept_kinds
         self._valuations: dict[tuple[int, int, int], Valuation] = {}
 
     def valuation(self, manifest: Manifest) -> Valuation:
@@ -79,29 +85,47 @@ class TabularValuer:
         key = (modulus, together, manifest.terms.bits_per_record)
         if key not in self._valuations:
             self._valuations[key] = prepare_valuation(
-                self._train,
-                self._validation,
-                listed_schema(manifest),
+                *self._records(manifest),
+                self.schema(manifest),
                 plain_modulus=modulus,
                 rng=self._random(_FOLDS),
                 learner=self._learner,
                 group_size=together,
                 bits=self._bits,
                 most_bits=manifest.terms.bits_per_record,
+                accept_kinds=self._accepts_kinds,
             )
         return self._valuations[key]
+
+    def schema(self, manifest: Manifest) -> FeatureSchema:
+        """The listing's feature schema without the columns that are left out. Raises as `listed_schema`, and
+        InvalidOption where nothing would be read."""
+        return self._own.read_by(listed_schema(manifest))
+
+    def check_fits(self, manifest: Manifest) -> tuple[str, ...]:
+        """Compare columns, kinds, categories and classes with the listing's; return warnings. In milliseconds.
+
+        Raises ColumnsDiffer, KindsDiffer, ClassesDiffer, and what `schema` raises.
+        """
+        self._own.check([column.name for column in manifest.schema.columns], manifest.schema.label)
+        train, validation = self._records(manifest)
+        return check_own_records(
+            self.schema(manifest), [*train, *validation], manifest.schema, accepted=self._accepts_kinds
+        )
+
+    def _records(self, manifest: Manifest) -> tuple[list[Row], list[Row]]:
+        """Training and validation records in the order of the listing's columns."""
+        names = [column.name for column in manifest.schema.columns]
+        return self._own.aligned(names, self._train), self._own.aligned(names, self._validation)
 
     def _units(self, manifest: Manifest) -> Units:
         return Units.named(self._disclosure, manifest.record_count)
 
     def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises FieldMismatch for a listing of other columns, PreprocessingMisleads, and what
-        `listed_schema` and `prepare_valuation` raise."""
-        found = tuple(column.name for column in manifest.schema.columns)
-        if found != self._columns or manifest.schema.label != self._label:
-            raise FieldMismatch("The listing has other columns than the buyer", expected=self._columns, found=found)
+        """See `Valuer`. Raises what `check_fits` raises, PreprocessingMisleads, and what `prepare_valuation` raises."""
+        misfits = self.check_fits(manifest)
         valuation = self.valuation(manifest)
-        judged = compare_losses(self._train, self._validation, listed_schema(manifest))
+        judged = compare_losses(*self._records(manifest), self.schema(manifest))
         doubts = judged.check(accepted=self._accepts_preprocessing) if judged is not None else ()
         config, weights = valuation.model.to_parts()
         projection, basis = valuation.projection.to_parts()
@@ -122,6 +146,7 @@ class TabularValuer:
                 "of exponent a row",
                 *_said_of_bits(valuation),
                 *doubts,
+                *(note for note in misfits if note not in valuation.warnings),
                 *valuation.warnings,
             ),
             disclosure=self._disclosure,

@@ -69,7 +69,11 @@ def evaluate(
     ] = None,
     leave_out: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column that the listing does not have. May be repeated."),
+        typer.Option(
+            metavar="COLUMN",
+            help="A column of your tables that your model does not read, or that the listing does not have. May be "
+            "repeated.",
+        ),
     ] = None,
     price_per_record: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What you offer for a record; the seller's least if not given.")
@@ -136,6 +140,14 @@ def evaluate(
             help="Ask although your own records teach a model next to nothing under the listing's preprocessing.",
         ),
     ] = False,
+    accept_kinds: Annotated[
+        bool,
+        typer.Option(
+            "--accept-kinds",
+            help="Ask although columns of yours are written otherwise than the listing's, such as text for numbers. "
+            "Your model reads such cells as missing or other.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Pay the listing's fee without being asked.")] = False,
     poll: Poll = POLL,
     json_file: JsonFile = None,
@@ -167,6 +179,7 @@ def evaluate(
         line=line,
         fee=fee,
         accept_preprocessing=accept_preprocessing,
+        accept_kinds=accept_kinds,
     )
     tables = TableOptions(label, leave_out or [], seed)
     run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output, pays_fee=yes)

@@ -8,7 +8,6 @@ from pathlib import Path
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.outcome import Outcome
-from blindfair.agents.preprocessing import listed_schema
 from blindfair.agents.valuer import Choice
 from blindfair.agents.waiting import Waiting
 from blindfair.blind.plan import plan
@@ -77,7 +76,7 @@ def opened_purchase(
 
     def tell_estimate(manifest: Manifest) -> None:
         units = Units.named(options.disclosure, manifest.record_count)
-        width = learner.dimension(listed_schema(manifest), len(own.train) + len(own.validation))
+        width = learner.dimension(valuer.schema(manifest), len(own.train) + len(own.validation))
         queries = QUERIES if units.size == 1 else 1
         chosen = plan(units.count, width, queries, options.bandwidth)
         show_estimate(screen.lines, units, width, chosen)

@@ -20,17 +20,18 @@ _TRAIN_SHARE = 1 / 3
 
 @dataclass(frozen=True, slots=True)
 class OwnRecords:
-    """Rows in the order of `columns`."""
+    """Rows in the order of `columns`, without those that are left out."""
 
     columns: tuple[str, ...]
     label: str
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """How the buyer's tables are read; the same as the seller's, or the columns differ."""
+    """How the buyer's tables are read. Its model reads no column of `leave_out`, whether the listing has it or not."""
 
     label: str
     leave_out: list[str]
@@ -67,7 +68,7 @@ class TableOptions:
                     hint="write the same columns in the same order into both",
                 )
             train, validation = table.rows, read[VALIDATION].rows
-        return OwnRecords(table.columns, self.label, train, validation)
+        return OwnRecords(table.columns, self.label, train, validation, tuple(self.leave_out))
 
 
 def chosen_tables(own: Path | None, train: Path | None, validation: Path | None) -> dict[str, Path]:
