@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from blindfair.agents.journal import Journal
 from blindfair.agents.mail import Mail
-from blindfair.agents.part_steps import step_of
+from blindfair.agents.part_steps import step_of, step_text
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import JournalDamaged, NoAnswer, NoOpenings, Refused, UnexpectedMessage
@@ -63,7 +63,7 @@ class Answers:
             self._received[step] = self._mail.stored(name)
         envelope, message = self._received[step]
         if isinstance(message, Refusal):
-            raise Refused(f"The seller sends no {step}", found=f"{message.error}: {message.reason}")
+            raise Refused(f"The seller sends no {step_text(step)}", found=f"{message.error}: {message.reason}")
         return envelope.digest, message
 
     def latest(self) -> Digest | None:
@@ -121,9 +121,9 @@ class Answers:
         until = Timestamp(since + self._patience)
         now = self._exchange.now()
         if now <= until:
-            raise Waiting(trouble or f"the seller has not sent the {step} yet", Timestamp(until + 1))
+            raise Waiting(trouble or f"the seller has not sent the {step_text(step)} yet", Timestamp(until + 1))
         raise error(
-            f"The seller sent no {step} in time",
+            f"The seller sent no {step_text(step)} in time",
             expected=f"by {until}",
             found=f"{now}, and the mail does not work: {trouble}" if trouble else now,
         )

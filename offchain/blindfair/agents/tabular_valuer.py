@@ -1,6 +1,7 @@
 """A buyer with a table: a query by what it learns, calibrated trust, a price within the budget."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.own_columns import OwnColumns
 from blindfair.influence.own_kinds import check_own_records
+from blindfair.influence.seen_values import compare_values
 from blindfair.influence.usefulness import compare_losses
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.groups import assess_groups, group_trust
@@ -26,6 +28,7 @@ from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
 from blindfair.protocol.terms import PER_RECORD
 from blindfair.protocol.units import Units
+from blindfair.protocol.words import counted
 
 _FOLDS, _CHOICE, _INTERVAL = range(3)
 """Random streams of their own: the cross-fitting comes out the same whatever else was drawn."""
@@ -142,8 +145,8 @@ class TabularValuer:
             bits=valuation.bits,
             pricing=self._pricing.to_document(),
             notes=(
-                f"measures what its score loses, {valuation.loss.describe()}; {valuation.rounding.exponent_bits} bits "
-                "of exponent a row",
+                f"measures what its score loses, {valuation.loss.describe()}; "
+                f"{counted(valuation.rounding.exponent_bits, 'bit')} of exponent a row",
                 *_said_of_bits(valuation),
                 *doubts,
                 *(note for note in misfits if note not in valuation.warnings),
@@ -215,12 +218,13 @@ class TabularValuer:
 
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
-    ) -> None:
+    ) -> tuple[str, ...]:
         """See `Valuer`: of groups, whether as many labels are right as was read from their scores; each record's own
-        score has told that before. Raises GroupsMislead."""
+        score has told that before. Warns of columns whose values are never the buyer's. Raises GroupsMislead."""
+        warnings = compare_values(manifest.schema, [*chain(*self._records(manifest))], records)
         asked = self._units(manifest)
         if asked.size == 1:
-            return
+            return warnings
         candidates, sizes, _, trust = self._judged(scores, manifest, asked)
         places = np.searchsorted(candidates, np.array(units, dtype=np.int64))
         claimed = float(np.average(trust.clean[places], weights=sizes[places]))
@@ -232,6 +236,7 @@ class TabularValuer:
             valuation.wrong,
             claim_noise=valuation.sum_noise / asked.size,
         )
+        return warnings
 
     def _choice(self, valuation: Valuation, worth: Worth, records: tuple[RecordIndex, ...], copies: int) -> Choice:
         buys = worth.advises_buying
@@ -257,6 +262,6 @@ def _said_of_bits(valuation: Valuation) -> tuple[str, ...]:
         return ()
     asked = " and ".join(f"{bits} for the {name}" for bits, name in zip(valuation.bits, _ASKED, strict=False))
     return (
-        f"asks for {sum(valuation.bits)} bits each: {asked}; {valuation.wrapped:.1%} of the buyer's own scores are "
-        "beyond the range, and may be seen with the wrong sign",
+        f"asks for {counted(sum(valuation.bits), 'bit')} each: {asked}; {valuation.wrapped:.1%} of the buyer's own "
+        "scores are beyond the range, and may be seen with the wrong sign",
     )

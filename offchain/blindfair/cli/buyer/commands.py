@@ -12,7 +12,6 @@ from blindfair.cli.options import (
     DeploymentFile,
     Directory,
     JsonFile,
-    Keystore,
     PasswordFile,
     Poll,
     RememberedRpc,
@@ -37,9 +36,13 @@ def find(
     rpc: Rpc,
     deployment: DeploymentFile,
     mail: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The shared folder; without it sellers are not asked.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The folder that you share with sellers; with --keystore they are asked."),
     ] = None,
-    keystore: Keystore = None,
+    keystore: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your account's encrypted keystore: sellers are asked in its name."),
+    ] = None,
     password_file: PasswordFile = None,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long sellers have to answer.", min=0)] = 15.0,
     json_file: JsonFile = None,

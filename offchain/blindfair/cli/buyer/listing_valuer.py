@@ -76,9 +76,9 @@ class ListingValuer:
 
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
-    ) -> None:
+    ) -> tuple[str, ...]:
         """See `Valuer`."""
-        self._valuer(manifest).check_opened(units, records, scores, manifest)
+        return self._valuer(manifest).check_opened(units, records, scores, manifest)
 
     def schema(self, manifest: Manifest) -> FeatureSchema:
         """What the buyer's model reads of this listing. Raises as `TabularValuer.schema`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.outcome import Outcome
+from blindfair.agents.surroundings import Event
 from blindfair.agents.valuer import Choice
 from blindfair.agents.waiting import Waiting
 from blindfair.blind.plan import plan
@@ -28,9 +29,6 @@ from blindfair.protocol.errors import JournalDamaged, Refused
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.units import Units
-
-CONFIRMED = "confirmed"
-"""Step of the journal: the owner has said yes to price and gas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,13 @@ def opened_purchase(
     if listing is None or not isinstance(seller, str):
         raise JournalDamaged("The settings lack the listing that is bought from", found=directory)
     own = tables.read({name: directory / name for name in settings.tables})
-    surroundings = open_surroundings(settings, password_file, screen.event)
+
+    def watch(event: Event) -> None:
+        # How it ended is the command's result, and is told once.
+        if event.step != "outcome":
+            screen.event(event)
+
+    surroundings = open_surroundings(settings, password_file, watch)
     learner = LEARNERS[options.model]()
 
     def tell_estimate(manifest: Manifest) -> None:

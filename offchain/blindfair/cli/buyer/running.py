@@ -36,7 +36,17 @@ def run_find(
     wait: float,
     output: Output,
 ) -> None:
-    """Show what is listed; sellers are asked with `mail` and `keystore`. Raises what opening and asking raise."""
+    """Show what is listed; sellers are asked with `mail` and `keystore`.
+
+    Raises InvalidOption for one of the two alone, and what opening and asking raise.
+    """
+    if (mail is None) != (keystore is None):
+        raise InvalidOption(
+            "Sellers are asked in an account's name, through a shared folder: both are needed",
+            expected="--mail and --keystore, or neither",
+            found="--mail alone" if keystore is None else "--keystore alone",
+            hint="add --keystore FILE" if keystore is None else "add --mail FOLDER",
+        )
     place = read_deployment(deployment)
     manifests: Mapping[ListingId, Manifest] = {}
     if mail is None or keystore is None:
