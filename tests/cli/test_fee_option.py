@@ -167,6 +167,9 @@ def test_an_evaluation_is_paid_for_by_command(
 
         paid = evaluate("buyer", "--yes", "--json", home / "evaluation.json")
         assert paid.code == 0, paid.err
+        shown = " ".join(inside("buyer", "status", "--directory", home / "buyer").out.split())
+        assert "the last step is accept of the evaluation" in shown or "the last step is release" in shown, shown
+        assert "were paid for the evaluation" in shown and "next blindfair buyer buy --directory" in shown
         done = inside(
             "buyer", "buy", "--directory", home / "buyer", "--password-file", home / "password", "--yes",
             "--poll", "0.2",
@@ -181,6 +184,10 @@ def test_an_evaluation_is_paid_for_by_command(
     assert f"of which {left} ether are left to pay" in " ".join(paid.out.split())
     assert f"pays {left} ether, locked until the records are verified" in " ".join(done.err.split())
     assert "the evaluation was paid for with" in done.out
+    # The sample is an order of its own, and how it ended is told once.
+    assert "for two orders" in done.err and "sample 10 records of" in " ".join(done.err.split())
+    assert (done.out + done.err).count("Released: ") == 1
+    assert "delivery of the sample" in done.err and "delivery:sample" not in done.err
     told = json.loads(inside("buyer", "status", "--directory", home / "buyer", "--json", "-").out)
     assert (told["final"], told["fee_wei"]) == ("Released", str(fee))
     standing = json.loads(inside("seller", "status", "--directory", home / "seller", "--json", "-").out)
