@@ -105,6 +105,6 @@ def test_people_are_not_told_to_buy_what_will_not_be_bought(
     refused = "but this will not be bought. The purchase cannot be audited" in text
     assert refused == (not advised and bought > 0)
     if refused:
-        assert "found 9 of 19 opened, 9 to be bought" in text
+        assert "of 19 selected records the listing opens 9 free, and your options allow a bought sample of 9" in text
         for option in ("--budget", "--audit-rows", "--least-audit-rows", "--sample-share"):
             assert option in text

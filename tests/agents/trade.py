@@ -166,8 +166,9 @@ class HandValuer:
 
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
-    ) -> None:
+    ) -> tuple[str, ...]:
         """It reads nothing from scores."""
+        return ()
 
 
 SELLER_POLICY = SellerPolicy()

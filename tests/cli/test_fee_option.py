@@ -53,6 +53,28 @@ def test_bits_stand_beside_what_a_record_holds_and_the_fee_beside_both(capsys: p
     assert "free of charge if the listing has free bits left, else at most 0.05 ether, credited" in told
 
 
+@pytest.mark.parametrize(
+    ("fee", "never", "words"),
+    [
+        ("0.1", False, "--fee lets at most 0.1 ether be paid for it"),
+        ("0.01", False, "your --fee of 0.01 ether does not cover that: only a free evaluation is asked"),
+        ("0.01", True, "your --fee of 0.01 ether does not cover that: the seller will refuse the evaluation"),
+        (None, True, "it is never free, since it tells more than the listing's free bits: it costs 0.05 ether"),
+        (None, True, "nobody can be asked whether to pay it (--fee, --yes): the seller will refuse the evaluation"),
+    ],
+)
+def test_a_stated_fee_and_an_evaluation_that_is_never_free_are_told_before_asking(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fee: str | None, never: bool, words: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    agreed_fee(replace(COST, may_be_free=not never), replace(PURCHASE, fee=fee), Screen(), confirmed=False)
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_one_bit_is_one_bit() -> None:
+    assert bits_text(replace(COST, bits=1)) == "at most 1 bit of about 109 a record (1 %)"
+
+
 def test_of_a_group_no_share_of_a_record_is_said() -> None:
     assert bits_text(replace(COST, unit="group")) == "at most 4 bits of a group of records; a record holds about 109"
 
@@ -145,6 +167,9 @@ def test_an_evaluation_is_paid_for_by_command(
 
         paid = evaluate("buyer", "--yes", "--json", home / "evaluation.json")
         assert paid.code == 0, paid.err
+        shown = " ".join(inside("buyer", "status", "--directory", home / "buyer").out.split())
+        assert "the last step is accept of the evaluation" in shown or "the last step is release" in shown, shown
+        assert "were paid for the evaluation" in shown and "next blindfair buyer buy --directory" in shown
         done = inside(
             "buyer", "buy", "--directory", home / "buyer", "--password-file", home / "password", "--yes",
             "--poll", "0.2",
@@ -159,6 +184,10 @@ def test_an_evaluation_is_paid_for_by_command(
     assert f"of which {left} ether are left to pay" in " ".join(paid.out.split())
     assert f"pays {left} ether, locked until the records are verified" in " ".join(done.err.split())
     assert "the evaluation was paid for with" in done.out
+    # The sample is an order of its own, and how it ended is told once.
+    assert "for two orders" in done.err and "sample 10 records of" in " ".join(done.err.split())
+    assert (done.out + done.err).count("Released: ") == 1
+    assert "delivery of the sample" in done.err and "delivery:sample" not in done.err
     told = json.loads(inside("buyer", "status", "--directory", home / "buyer", "--json", "-").out)
     assert (told["final"], told["fee_wei"]) == ("Released", str(fee))
     standing = json.loads(inside("seller", "status", "--directory", home / "seller", "--json", "-").out)

@@ -10,11 +10,14 @@ from test_listing_options import BUYER, listed, options
 
 from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.buyer.find import ChainListing
+from blindfair.cli.buyer.listing_text import columns_document
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.lines import Lines
 from blindfair.cli.seller.report import listing_document, show_listing
+from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ETHER, Address, BlockNumber, Wei
+from blindfair.protocol.quantities import ETHER, Address, BlockNumber, Secret, Wei
+from blindfair.protocol.signing import Domain
 
 
 def to_the_seller(manifest: Manifest, folder: Path, **changes: Any) -> str:
@@ -104,3 +107,36 @@ def test_a_fee_in_a_token_that_is_not_known_is_in_its_units(tmp_path: Path) -> N
     manifest = listed(tmp_path)
     manifest = replace(manifest, terms=replace(manifest.terms, tokens=(token,), evaluation_fee=Wei(12345)))
     assert f"12345 units of {token} for 4 bits a record" in to_a_buyer(manifest)
+
+
+def test_a_buyer_sees_kinds_categories_and_classes_before_it_asks(tmp_path: Path) -> None:
+    """As they are written: what a buyer must write, too."""
+    path = tmp_path / "table.csv"
+    lines = [f"{number % 7},{('male', 'female')[number % 2]},{number % 5 > 2}" for number in range(100)]
+    path.write_text("age,sex,y\n" + "\n".join(lines) + "\n")
+    made = options(label="y", leave_out=[], never_score=[], categorical=[], record_bits=20, without_copies=True)
+    stock = made.stock(made.table(path))
+    dataset = ChunkedDataset.build(stock.records, stock.chunk_size, Secret(bytes(32)))
+    manifest = stock.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    told = to_a_buyer(manifest)
+    assert "label y, 'False' or 'True'" in told
+    assert "columns: age (number), sex (text: 'female', 'male')" in told
+    document = columns_document(manifest)
+    assert document["classes"] == ["False", "True"]
+    assert document["kinds"] == {"age": "number", "sex": "category", "y": "category"}
+    assert document["categories"] == {"sex": ["female", "male"]}
+    # A listing whose preprocessing cannot be read is shown all the same.
+    assert "columns: age (number), sex (text)" in to_a_buyer(replace(manifest, preprocessing=None))
+
+
+def test_a_seller_is_told_how_many_audits_its_free_openings_are_enough_for(tmp_path: Path) -> None:
+    manifest = listed(tmp_path, opened_share=0.5, opened_records=118, free_share=1)
+    assert "audits" not in to_the_seller(listed(tmp_path), tmp_path)
+    many = replace(manifest, terms=replace(manifest.terms, free_bits=118 * manifest.terms.record_bits))
+    told = to_the_seller(many, tmp_path, opened_share=0.5, opened_records=118)
+    assert "free openings: 118 records in all, enough for 2 audits of 59 each" in told
+    one = replace(manifest, terms=replace(many.terms, opened_records=59))
+    assert "enough for 1 audit of 59 each; once they are used up, buyers buy" in to_the_seller(one, tmp_path)
+    # Free bits bound them too.
+    few = replace(manifest, terms=replace(many.terms, free_bits=58 * manifest.terms.record_bits))
+    assert "fewer than one usual audit" in to_the_seller(few, tmp_path)

@@ -118,6 +118,15 @@ def test_a_wrong_password_is_named_and_not_told(home: Home) -> None:
         assert "battery" not in ended.err
 
 
+def test_find_asks_sellers_with_both_options_or_with_neither(home: Home) -> None:
+    for more, missing in (
+        ({"keystore": keystore_of(home, "buyer")}, "--mail"),
+        ({"mail": home.path / "mail"}, "--keystore"),
+    ):
+        given: dict[str, object] = {"mail": None, "password_file": None, **more}
+        home.inside("buyer", "find", *home.options(given)).failed(InvalidOption, f"add {missing}")
+
+
 def keystore_of(home: Home, name: str) -> Path:
     return home.path / name / "keystore.json"
 

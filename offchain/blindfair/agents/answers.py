@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from blindfair.agents.journal import Journal
 from blindfair.agents.mail import Mail
-from blindfair.agents.part_steps import step_of
+from blindfair.agents.part_steps import step_of, step_text
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import (
@@ -78,8 +78,8 @@ class Answers:
         envelope, message = self._received[step]
         if isinstance(message, Refusal):
             raise Refused(
-                f"The seller sends no {step}",
-                expected=f"the {step}",
+                f"The seller sends no {step_text(step)}",
+                expected=f"the {step_text(step)}",
                 found=f"{message.error}: {message.reason}",
                 hint="ask the seller, then begin again in another directory",
             )
@@ -162,9 +162,9 @@ class Answers:
                 self._ask_again(asked)
             except Waiting as waiting:
                 trouble = trouble or waiting.reason
-            raise Waiting(trouble or f"the seller has not sent the {step} yet", Timestamp(until + 1))
+            raise Waiting(trouble or f"the seller has not sent the {step_text(step)} yet", Timestamp(until + 1))
         raise error(
-            f"The seller sent no {step} in time",
+            f"The seller sent no {step_text(step)} in time",
             expected=f"by {until}",
             found=f"{now}, and the mail does not work: {trouble}" if trouble else now,
         )

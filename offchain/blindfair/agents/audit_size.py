@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.protocol.errors import OfferTooSmall
-from blindfair.protocol.free_units import free_openings, free_units, opening_size
+from blindfair.protocol.free_units import OPENED_RECORDS_LIMIT, free_openings, free_units, opening_size
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.units import Units
@@ -47,16 +47,38 @@ class AuditSize:
         opened = free_units(self.manifest, units, records, self.dimension)
         if opened >= min(policy.fewest_audit_rows, selected):
             return min(policy.audit_rows, opened)
-        sample = min(policy.audit_rows, int(policy.most_sample_share * len(records)) // units.size)
-        if not policy.buys_sample or sample < min(policy.fewest_audit_rows, selected):
+        sample = min(policy.audit_rows, self._buyable(policy, records))
+        if sample < min(policy.fewest_audit_rows, selected):
             raise OfferTooSmall(
-                "The purchase cannot be audited: the listing opens only a part of a selection for nothing, and no more "
-                "than a message holds",
-                expected=f"at least {policy.fewest_audit_rows} {units.name}s opened, or bought as a sample",
-                found=f"{opened} of {selected} opened, {sample if policy.buys_sample else 0} to be bought",
+                f"The purchase cannot be audited: of {selected} selected {units.name}s the listing opens {opened} "
+                f"free, and your options allow a bought sample of {sample}",
+                expected=f"an audit of at least {policy.fewest_audit_rows} {units.name}s",
+                found=f"at most {max(opened, sample)}",
                 hint=f"{_MENDS}, in another directory",
             )
         return sample
+
+    def sample(self, policy: BuyerPolicy, records: tuple[RecordIndex, ...]) -> int:
+        """Return how many records are bought first as the audited sample; 0 where the audit sees records free.
+
+        Raises as `rows`.
+        """
+        rows = self.rows(policy, records)
+        if rows <= free_units(self.manifest, self.units, records, self.dimension):
+            return 0
+        return min(rows * self.units.size, len(records))
+
+    def rows_instead(self, policy: BuyerPolicy, records: tuple[RecordIndex, ...]) -> int:
+        """Return how many units to buy as a sample where other buyers have used up the free openings; 0 where the
+        policy allows no such sample. More than would be opened: by that number both sides know that it is bought."""
+        free = free_units(self.manifest, self.units, records, self.dimension)
+        sample = min(max(policy.audit_rows, free + 1), self._buyable(policy, records), OPENED_RECORDS_LIMIT)
+        is_enough = sample >= min(policy.fewest_audit_rows, len(self.units.of(records)))
+        return sample if sample > free and is_enough else 0
+
+    def _buyable(self, policy: BuyerPolicy, records: tuple[RecordIndex, ...]) -> int:
+        """Units that may be bought as a sample."""
+        return int(policy.most_sample_share * len(records)) // self.units.size if policy.buys_sample else 0
 
     def check(self, policy: BuyerPolicy, price: Wei) -> None:
         """That a selection which the budget pays for can be audited, before an evaluation is spent where none can.

@@ -10,7 +10,7 @@ from pathlib import Path
 from blindfair.agents.journal import Journal, read_journal
 from blindfair.agents.ledger import spent_budget, spent_free_bits
 from blindfair.agents.outcome import Outcome
-from blindfair.agents.part_steps import FEE_PAID, is_fee
+from blindfair.agents.part_steps import CONFIRMED, FEE_PAID, is_fee, step_text
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
@@ -53,12 +53,20 @@ class SellerBooks:
 @dataclass(frozen=True, slots=True)
 class BuyerBooks:
     """The buyer's: how far it is. `stage` is the last message or transaction, None before any; `fee` was paid for the
-    evaluation, in the token's smallest unit."""
+    evaluation, in the token's smallest unit. `is_scored` says that the scores are there, `is_confirmed` that the owner
+    has agreed to the purchase."""
 
     common: Books
     stage: str | None
     outcome: Outcome | None
     fee: Wei
+    is_scored: bool
+    is_confirmed: bool
+
+    @property
+    def stage_text(self) -> str | None:
+        """The stage as people read it."""
+        return None if self.stage is None else step_text(self.stage)
 
 
 def seller_books(directory: Path) -> SellerBooks | None:
@@ -93,7 +101,11 @@ def buyer_books(directory: Path) -> BuyerBooks | None:
         except (ValueError, TypeError) as error:
             raise JournalDamaged("The stored outcome is none", found=directory) from error
         fee = Wei(int(journal.intent(FEE_PAID) or 0))
-        return BuyerBooks(common, steps[-1] if steps else None, outcome, fee)
+        # Its existence alone: what was chosen is no business of this page.
+        is_scored = (directory / "secrets" / "choice").exists()
+        return BuyerBooks(
+            common, steps[-1] if steps else None, outcome, fee, is_scored, journal.intent(CONFIRMED) is not None
+        )
     finally:
         journal.close()
 

@@ -22,6 +22,8 @@ from blindfair.agents.evaluation_cost import EvaluationCost
 from blindfair.agents.evidence import keep_evidence
 from blindfair.agents.fee_checks import check_priced_reply, read_reply
 from blindfair.agents.fee_order import FeeOrder
+from blindfair.agents.free_openings import is_used_up, with_way_out
+from blindfair.agents.listing_checks import check_listing_of
 from blindfair.agents.opened_labels import check_opened_labels
 from blindfair.agents.order_ends import end_of, has_open_order
 from blindfair.agents.outcome import Outcome
@@ -32,7 +34,6 @@ from blindfair.agents.question import Private, ask
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.valuer import Choice, Valuer
 from blindfair.agents.waiting import Waiting
-from blindfair.agents.wallet import in_units
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.pricing.functions import pricing_from_document
 from blindfair.protocol.errors import (
@@ -68,7 +69,6 @@ from blindfair.protocol.messages import (
 )
 from blindfair.protocol.parts import PARTS_OF_SELECTION, Part, PartName
 from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Seconds, Timestamp, Wei
-from blindfair.protocol.sealing import check_sealing_key
 from blindfair.protocol.units import Units
 
 BEFORE_PAYMENT = (MessageError, CommitmentError, ScoringError, AuditError, OfferRejected, OfferTooSmall)
@@ -200,8 +200,7 @@ class Buyer(Agent):
             choice = self.choice(evaluated)
             if not choice.records:
                 return Outcome("NoOrder", "; ".join(choice.reasons))
-            selected, selection = self._select(evaluated, choice)
-            parts = self._audit(evaluated, selected, selection)
+            selected, parts = self._selected_parts(evaluated, choice)
             self._purchase = Purchase(self, self._answers, self.policy, self._valuer, evaluated, selected, parts)
         return self._purchase.complete()
 
@@ -212,17 +211,7 @@ class Buyer(Agent):
             return self._listing
         asked = self.mail.send("inquiry", self.seller, lambda: Inquiry(self.listing), None)
         _, listing = self._answers.obtain(Listing, asked, lambda message: message.manifest.listing == self.listing)
-        manifest = listing.manifest
-        committed = self.exchange.seller_of(self.listing)
-        if not committed == manifest.seller == self.seller:
-            raise FieldMismatch("The listing is not the seller's on chain", expected=self.seller, found=committed)
-        if (manifest.chain_id, manifest.contract) != (self.exchange.chain_id, self.exchange.address):
-            raise FieldMismatch("The manifest is of another chain or contract", found=manifest.chain_id)
-        if self.policy.token not in manifest.terms.tokens:
-            raise FieldMismatch(
-                "The listing does not take the buyer's token", expected=self.policy.token, found=manifest.terms.tokens
-            )
-        check_sealing_key(manifest.seller_hpke)
+        check_listing_of(listing.manifest, self.exchange, self.seller, self.policy.token)
         self._listing = listing
         return listing
 
@@ -338,7 +327,22 @@ class Buyer(Agent):
             numbers=stored["numbers"],
         )
 
-    def _select(self, evaluated: Evaluated, choice: Choice) -> tuple[Digest, Selection]:
+    def _selected_parts(self, evaluated: Evaluated, choice: Choice) -> tuple[Digest, tuple[Part, ...]]:
+        """Select and audit. Where the free openings are used up, select again, so that the sample is bought instead."""
+        size = AuditSize.of(evaluated)
+        rows = size.rows(self.policy, choice.records)
+        try:
+            return self._audit(evaluated, *self._select(evaluated, choice, rows))
+        except Refused as refused:
+            bought = size.rows_instead(self.policy, choice.records)
+            if not (is_used_up(refused) and bought):
+                raise with_way_out(refused) from refused
+        selected, selection = self._select(evaluated, choice, bought, PartName.SAMPLE)
+        return self._audit(evaluated, selected, selection, PartName.SAMPLE)
+
+    def _select(
+        self, evaluated: Evaluated, choice: Choice, rows: int, first: PartName = PartName.WHOLE
+    ) -> tuple[Digest, Selection]:
         if choice.price > self.policy.budget:
             raise InvalidOption(
                 "The choice costs more than the budget", expected=self.policy.budget, found=choice.price
@@ -348,20 +352,22 @@ class Buyer(Agent):
             buyer_random=self._private().random,
             token=self.policy.token,
             price=choice.price,
-            audit_rows=AuditSize.of(evaluated).rows(self.policy, choice.records),
+            audit_rows=rows,
             records=choice.records,
         )
         key = evaluated.listing.manifest.seller_hpke
-        return self.mail.send("selection", self.seller, lambda: selection, key), selection
+        return self.mail.send(step_of(Selection.TYPE, first), self.seller, lambda: selection, key), selection
 
-    def _audit(self, evaluated: Evaluated, selected: Digest, selection: Selection) -> tuple[Part, ...]:
+    def _audit(
+        self, evaluated: Evaluated, selected: Digest, selection: Selection, first: PartName = PartName.WHOLE
+    ) -> tuple[Digest, tuple[Part, ...]]:
         """Check the openings of the drawn records, once; silence and refusal are a failed audit (PROTOCOL 5.3).
 
         Not again after it passed: an order that is paid must not hang on the rounding of another processor. Gives the
-        parts in which to order; of a sample that is to be bought nothing is opened here, and it is checked later.
+        selection and the parts in which to order; of a bought sample nothing is opened here, and it is checked later.
         """
         try:
-            _, openings = self._answers.obtain(Openings, selected, lambda message: message.selection == selected)
+            _, openings = self._answers.obtain(Openings, selected, lambda message: message.selection == selected, first)
             if openings.price != selection.price:
                 raise FieldMismatch("The seller names another price", expected=selection.price, found=openings.price)
             parts = ordered_parts(evaluated, selection, openings)
@@ -372,18 +378,21 @@ class Buyer(Agent):
                     self.tell("audit", NOT_AUDITED)
             elif self.journal.intent("audited") is None:
                 report = audit_openings(evaluated, selection, openings)
-                check_opened_labels(self._valuer, evaluated, openings)
+                warnings = check_opened_labels(self._valuer, evaluated, openings)
                 self.journal.note("audited", json.dumps(asdict(report)))
-                self.tell("audit", f"recomputes {len(openings.opened)} opened records: all agree")
+                for text in (f"recomputes {len(openings.opened)} opened records: all agree", *warnings):
+                    self.tell("audit", text)
         except BEFORE_PAYMENT as error:
-            keep_evidence(self.directory / "evidence", self.journal, {"error": error.name, "text": str(error)})
+            if not (isinstance(error, Refused) and is_used_up(error)):
+                keep_evidence(self.directory / "evidence", self.journal, {"error": error.name, "text": str(error)})
             raise
-        return parts
+        return selected, parts
 
     def _note_sample(self, sample: Part) -> None:
         if self.journal.note("sampled", str(sample.price)):
+            price = self.wallet.amount_text(sample.price, sample.token)
             self.tell(
                 "audit",
-                f"buys the {len(sample.records)} drawn records first, for {in_units(sample.price, sample.token)}: "
-                "the listing opens too few for nothing",
+                f"buys the {len(sample.records)} drawn records first, for {price}: "
+                "the listing opens too few free, or other buyers have used them up",
             )

@@ -18,7 +18,6 @@ from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.score_noise import salts_of
 from blindfair.agents.valuer import Valuer
 from blindfair.agents.waiting import Waiting
-from blindfair.agents.wallet import in_units
 from blindfair.protocol.audit import check_duplicates
 from blindfair.protocol.cipher import crypt_chunk
 from blindfair.protocol.delivery import Fault, open_delivery
@@ -118,7 +117,8 @@ class BuyerOrder:
 
     def _bought(self) -> str:
         part = self._part
-        return f"the sample of {len(part.records)} records was bought for {in_units(part.price, part.token)}"
+        price = self._buyer.wallet.amount_text(part.price, part.token)
+        return f"the sample of {len(part.records)} records was bought for {price}"
 
     def _verify(self, deadline: Timestamp) -> None:
         """Release what is good, dispute a fault in time; where the clock has decided there is nothing to do.
@@ -184,12 +184,13 @@ class BuyerOrder:
         if self._part.name is PartName.SAMPLE:
             try:
                 report = audit_sample(self._evaluated, self._part, opened, self._salts(key))
-                check_bought_labels(self._valuer, self._evaluated, self._part.records, opened)
+                warnings = check_bought_labels(self._valuer, self._evaluated, self._part.records, opened)
             except (AuditError, CommitmentError, ScoringError) as error:
                 self._keep({"error": error.name, "text": str(error), "key": key.hex()})
                 raise
             self._buyer.journal.note("audited", json.dumps(asdict(report)))
-            self._buyer.tell("audit", f"recomputes {report.rows} records of the bought sample: all agree")
+            for text in (f"recomputes {report.rows} records of the bought sample: all agree", *warnings):
+                self._buyer.tell("audit", text)
             return
         wrong = wrong_records(self._evaluated, self._part, opened, self._salts(key))
         if wrong:

@@ -25,13 +25,19 @@ class EvaluationCost:
     fee: Wei
     """In the token's smallest unit."""
 
+    may_be_free: bool = True
+    """Whether the listing's free bits are enough for it, as long as nobody else has used them."""
+
     @classmethod
     def of(cls, manifest: Manifest, question: Question | Request) -> "EvaluationCost":
         """Return what a question would cost, or what a request does. Raises InvalidListing for another disclosure."""
         units = Units.named(question.disclosure, manifest.record_count)
+        told = units.score_bits(question.bits, question.exponent_bits)
+        fee = manifest.terms.fee(told, manifest.record_count)
         return cls(
             bits=sum(question.bits) + question.exponent_bits,
             record_bits=manifest.terms.record_bits,
             unit=units.name,
-            fee=manifest.terms.fee(units.score_bits(question.bits, question.exponent_bits), manifest.record_count),
+            fee=fee,
+            may_be_free=not fee or told <= manifest.terms.free_bits,
         )

@@ -13,13 +13,14 @@ from blindfair.protocol.parts import PartName
 OPENED_REPLY = "opened:paid-reply"
 """Step of the buyer's journal that keeps the bytes of a reply that was paid for (PROTOCOL 4.7)."""
 
+_AUDITED = ("message:selection", "received:openings")
+
 MESSAGES = (
     "received:listing",
     "message:request",
     "received:reply",
     OPENED_REPLY,
-    "message:selection",
-    "received:openings",
+    *(step_of(step, part) for part in (PartName.WHOLE, PartName.SAMPLE) for step in _AUDITED),
     *(step_of(step, part) for part in PartName for step in ("message:agreement", "received:delivery")),
 )
 """Steps of the buyer's journal whose messages, each signed by its sender, say together what was promised."""

@@ -11,7 +11,6 @@ from blindfair.agents.outcome import Outcome
 from blindfair.agents.part_steps import FEE_PAID
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.waiting import Waiting
-from blindfair.agents.wallet import in_units
 from blindfair.protocol.delivery import Fault
 from blindfair.protocol.errors import (
     BlindfairError,
@@ -131,7 +130,7 @@ class FeeOrder:
             )
         if acts_by is not None:
             self._calls.release(acts_by)
-        price = in_units(self._priced.offer.price, self._priced.offer.token)
+        price = self._buyer.wallet.amount_text(self._priced.offer.price, self._priced.offer.token)
         return Outcome("Released", f"the evaluation was paid for with {price}")
 
     def _lost(self, error: CommitmentError, key: DeliveryKey) -> Outcome:

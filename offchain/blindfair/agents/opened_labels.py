@@ -14,16 +14,19 @@ from blindfair.protocol.messages import Openings
 from blindfair.protocol.quantities import RecordIndex
 
 
-def check_opened_labels(valuer: Valuer, evaluated: Evaluated, openings: Openings) -> None:
-    """Of openings that `audit_openings` has passed. Raises what the valuer raises, GroupsMislead above all."""
+def check_opened_labels(valuer: Valuer, evaluated: Evaluated, openings: Openings) -> tuple[str, ...]:
+    """Of openings that `audit_openings` has passed; return the valuer's warnings.
+
+    Raises what the valuer raises, GroupsMislead above all.
+    """
     numbers = [item.record for item in openings.opened]
-    check_bought_labels(valuer, evaluated, numbers, [opened_record(evaluated, item) for item in openings.opened])
+    return check_bought_labels(valuer, evaluated, numbers, [opened_record(evaluated, item) for item in openings.opened])
 
 
 def check_bought_labels(
     valuer: Valuer, evaluated: Evaluated, numbers: Sequence[RecordIndex], records: Sequence[bytes]
-) -> None:
+) -> tuple[str, ...]:
     """Of canonical records that make up whole units, as `audit_sample` has passed them. Raises as the other."""
     manifest = evaluated.listing.manifest
     rows = decode_delivery(records, manifest.encoding, manifest.schema)
-    valuer.check_opened(evaluated.units.of(numbers), rows, evaluated.scores, manifest)
+    return valuer.check_opened(evaluated.units.of(numbers), rows, evaluated.scores, manifest)

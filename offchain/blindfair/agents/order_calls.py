@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.outcome import Outcome
-from blindfair.agents.part_steps import step_of
+from blindfair.agents.part_steps import step_of, step_text
 from blindfair.agents.paying import accepting, is_of_the_token, takes_permits
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.waiting import Waiting
@@ -183,4 +183,4 @@ class OrderCalls:
             self._buyer.wallet.execute(self.step(step), call, text)
         except ContractReverted as error:
             # Others may act on the same order: what was possible a moment ago may be done, or over.
-            raise Waiting(f"the contract refuses the {step}: {error}") from error
+            raise Waiting(f"the contract refuses the {step_text(step)}: {error}") from error

@@ -4,6 +4,11 @@ from blindfair.protocol.messages import Delivery, PricedReply
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Digest
 
+_NAMED_PARTS = {PartName.SAMPLE, PartName.REST, PartName.EVALUATION}
+
+CONFIRMED = "confirmed"
+"""Step of the buyer's journal: its owner has said yes to price and gas."""
+
 FEE_PAID = "fee-paid"
 """Step of the buyer's journal: the fee of its evaluation is paid for good, with the amount."""
 
@@ -29,3 +34,14 @@ def is_fee(offer: str) -> bool:
 def offer_message(offer: str) -> str:
     """Return the step in which the offer of this name is sent."""
     return f"{PricedReply.TYPE if is_fee(offer) else Delivery.TYPE}:{offer}"
+
+
+def step_text(step: str) -> str:
+    """Return the name of a step as people read it: without digests, and with the part of a selection in words.
+
+    >>> step_text("delivery:sample"), step_text("accept"), step_text("approve-accept:rest")
+    ('delivery of the sample', 'accept', 'approve-accept of the rest')
+    """
+    name, _, about = step.partition(":")
+    part = about.rpartition("-")[2]
+    return f"{name} of the {part}" if part in _NAMED_PARTS else name

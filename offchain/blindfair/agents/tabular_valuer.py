@@ -1,6 +1,7 @@
 """A buyer with a table: a query by what it learns, calibrated trust, a price within the budget."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,10 @@ from blindfair.agents.preprocessing import listed_schema
 from blindfair.agents.valuer import Choice, Question
 from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.own_columns import OwnColumns
+from blindfair.influence.own_kinds import check_own_records
+from blindfair.influence.seen_values import compare_values
 from blindfair.influence.usefulness import compare_losses
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.groups import assess_groups, group_trust
@@ -18,12 +23,12 @@ from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import Trust, calibrated_trust
 from blindfair.pricing.valuation import DEFAULT_BITS, Valuation, prepare_valuation
 from blindfair.pricing.worth import Worth, assess
-from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
 from blindfair.protocol.terms import PER_RECORD
 from blindfair.protocol.units import Units
+from blindfair.protocol.words import counted
 
 _FOLDS, _CHOICE, _INTERVAL = range(3)
 """Random streams of their own: the cross-fitting comes out the same whatever else was drawn."""
@@ -40,6 +45,8 @@ class TabularValuer:
     `bits` are those of the score and of the class, 1 ... 32 each; one number asks for no class. A class that takes more
     is asked for with them where the listing tells so many bits of a record, and left out elsewhere; a note says so.
     With `accept_preprocessing` it asks although the listing's preprocessing misleads (`usefulness`), and is warned.
+    With `accept_kinds` it asks although columns are written otherwise than the listing's (`own_kinds`).
+    Its model reads no column of `left_out`. Records are matched with the listing's columns by name, in any order.
     """
 
     def __init__(
@@ -57,11 +64,12 @@ class TabularValuer:
         disclosure: str = PER_RECORD,
         bits: tuple[int, ...] = DEFAULT_BITS,
         accept_preprocessing: bool = False,
+        left_out: Sequence[str] = (),
+        accept_kinds: bool = False,
     ) -> None:
         self._train = train
         self._validation = validation
-        self._columns = tuple(columns)
-        self._label = label
+        self._own = OwnColumns(tuple(columns), label, tuple(left_out))
         self._pricing = pricing
         self._seed = seed
         self._method = method
@@ -70,6 +78,7 @@ class TabularValuer:
         self._disclosure = disclosure
         self._bits = bits
         self._accepts_preprocessing = accept_preprocessing
+        self._accepts_kinds = accept_kinds
         self._valuations: dict[tuple[int, int, int], Valuation] = {}
 
     def valuation(self, manifest: Manifest) -> Valuation:
@@ -79,29 +88,47 @@ class TabularValuer:
         key = (modulus, together, manifest.terms.bits_per_record)
         if key not in self._valuations:
             self._valuations[key] = prepare_valuation(
-                self._train,
-                self._validation,
-                listed_schema(manifest),
+                *self._records(manifest),
+                self.schema(manifest),
                 plain_modulus=modulus,
                 rng=self._random(_FOLDS),
                 learner=self._learner,
                 group_size=together,
                 bits=self._bits,
                 most_bits=manifest.terms.bits_per_record,
+                accept_kinds=self._accepts_kinds,
             )
         return self._valuations[key]
+
+    def schema(self, manifest: Manifest) -> FeatureSchema:
+        """The listing's feature schema without the columns that are left out. Raises as `listed_schema`, and
+        InvalidOption where nothing would be read."""
+        return self._own.read_by(listed_schema(manifest))
+
+    def check_fits(self, manifest: Manifest) -> tuple[str, ...]:
+        """Compare columns, kinds, categories and classes with the listing's; return warnings. In milliseconds.
+
+        Raises ColumnsDiffer, KindsDiffer, ClassesDiffer, and what `schema` raises.
+        """
+        self._own.check([column.name for column in manifest.schema.columns], manifest.schema.label)
+        train, validation = self._records(manifest)
+        return check_own_records(
+            self.schema(manifest), [*train, *validation], manifest.schema, accepted=self._accepts_kinds
+        )
+
+    def _records(self, manifest: Manifest) -> tuple[list[Row], list[Row]]:
+        """Training and validation records in the order of the listing's columns."""
+        names = [column.name for column in manifest.schema.columns]
+        return self._own.aligned(names, self._train), self._own.aligned(names, self._validation)
 
     def _units(self, manifest: Manifest) -> Units:
         return Units.named(self._disclosure, manifest.record_count)
 
     def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises FieldMismatch for a listing of other columns, PreprocessingMisleads, and what
-        `listed_schema` and `prepare_valuation` raise."""
-        found = tuple(column.name for column in manifest.schema.columns)
-        if found != self._columns or manifest.schema.label != self._label:
-            raise FieldMismatch("The listing has other columns than the buyer", expected=self._columns, found=found)
+        """See `Valuer`. Raises what `check_fits` raises, PreprocessingMisleads, and what `prepare_valuation` raises."""
+        misfits = self.check_fits(manifest)
         valuation = self.valuation(manifest)
-        judged = compare_losses(self._train, self._validation, listed_schema(manifest))
+        judged = compare_losses(*self._records(manifest), self.schema(manifest))
         doubts = judged.check(accepted=self._accepts_preprocessing) if judged is not None else ()
         config, weights = valuation.model.to_parts()
         projection, basis = valuation.projection.to_parts()
@@ -118,10 +145,11 @@ class TabularValuer:
             bits=valuation.bits,
             pricing=self._pricing.to_document(),
             notes=(
-                f"measures what its score loses, {valuation.loss.describe()}; {valuation.rounding.exponent_bits} bits "
-                "of exponent a row",
+                f"measures what its score loses, {valuation.loss.describe()}; "
+                f"{counted(valuation.rounding.exponent_bits, 'bit')} of exponent a row",
                 *_said_of_bits(valuation),
                 *doubts,
+                *(note for note in misfits if note not in valuation.warnings),
                 *valuation.warnings,
             ),
             disclosure=self._disclosure,
@@ -190,12 +218,13 @@ class TabularValuer:
 
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
-    ) -> None:
+    ) -> tuple[str, ...]:
         """See `Valuer`: of groups, whether as many labels are right as was read from their scores; each record's own
-        score has told that before. Raises GroupsMislead."""
+        score has told that before. Warns of columns whose values are never the buyer's. Raises GroupsMislead."""
+        warnings = compare_values(manifest.schema, [*chain(*self._records(manifest))], records)
         asked = self._units(manifest)
         if asked.size == 1:
-            return
+            return warnings
         candidates, sizes, _, trust = self._judged(scores, manifest, asked)
         places = np.searchsorted(candidates, np.array(units, dtype=np.int64))
         claimed = float(np.average(trust.clean[places], weights=sizes[places]))
@@ -207,6 +236,7 @@ class TabularValuer:
             valuation.wrong,
             claim_noise=valuation.sum_noise / asked.size,
         )
+        return warnings
 
     def _choice(self, valuation: Valuation, worth: Worth, records: tuple[RecordIndex, ...], copies: int) -> Choice:
         buys = worth.advises_buying
@@ -232,6 +262,6 @@ def _said_of_bits(valuation: Valuation) -> tuple[str, ...]:
         return ()
     asked = " and ".join(f"{bits} for the {name}" for bits, name in zip(valuation.bits, _ASKED, strict=False))
     return (
-        f"asks for {sum(valuation.bits)} bits each: {asked}; {valuation.wrapped:.1%} of the buyer's own scores are "
-        "beyond the range, and may be seen with the wrong sign",
+        f"asks for {counted(sum(valuation.bits), 'bit')} each: {asked}; {valuation.wrapped:.1%} of the buyer's own "
+        "scores are beyond the range, and may be seen with the wrong sign",
     )

@@ -72,7 +72,9 @@ class Valuer(Protocol):
 
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
-    ) -> None:
+    ) -> tuple[str, ...]:
         """Whether `records`, all those of these units of the choice, are what their scores were taken to say; `scores`
-        are those that the choice was made by. Raises AuditError where they are not: no more of it is paid then."""
+        are those that the choice was made by. Returns warnings for the buyer's own people, told before more is paid.
+
+        Raises AuditError where they are not: no more of it is paid then."""
         ...

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from eth_account.signers.local import LocalAccount
 
 from blindfair.agents.journal import Journal
+from blindfair.agents.part_steps import step_text
 from blindfair.agents.surroundings import Tell
+from blindfair.agents.token_amounts import amount_text
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Call, DataExchange, Finality
 from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
-from blindfair.protocol.decimals import ETHER_PLACES, decimal_digits
 from blindfair.protocol.errors import (
     BlindfairError,
     ContractReverted,
@@ -23,11 +24,6 @@ from blindfair.protocol.errors import (
 from blindfair.protocol.quantities import ETHER, Address, Gas, TransactionHash, Wei
 
 _ATTEMPTS = 8
-
-
-def in_units(amount: Wei, token: Address) -> str:
-    """An amount for people, exact; how many digits a token has after the point is not looked up."""
-    return f"{decimal_digits(amount, ETHER_PLACES)} ether" if token == ETHER else f"{amount} smallest units of {token}"
 
 
 class Wallet:
@@ -69,7 +65,7 @@ class Wallet:
                     self._tell(step, text, gas=receipt.gas_used)
                 return receipt
         raise TransactionUncertain(
-            f"The account's number was used by other transactions each time that {step} was tried",
+            f"The account's number was used by other transactions each time that the {step_text(step)} was tried",
             expected="one program per account",
             found=f"{_ATTEMPTS} conflicts",
             hint="do not use this agent's account in another wallet",
@@ -86,7 +82,7 @@ class Wallet:
             if receipt is not None:
                 return receipt
             if not may_send():
-                raise Waiting(f"it is no longer safe to send the transaction of {step}")
+                raise Waiting(f"it is no longer safe to send the transaction of the {step_text(step)}")
             trouble = self._raise_the_price(name, versions)
             self._broadcast(step, versions[-1])
             receipt = self._included(versions)
@@ -96,10 +92,12 @@ class Wallet:
         except TransactionUncertain:
             # What used the number may be an earlier version, which a node that is behind does not show yet.
             if any(self._sender.is_known(version) for version in versions):
-                raise Waiting(f"an earlier transaction of {step} is in a block that the node does not show") from None
+                raise Waiting(
+                    f"an earlier transaction of the {step_text(step)} is in a block that the node does not show"
+                ) from None
             return None
         if receipt is None:
-            raise trouble or Waiting(f"the transaction of {step} is not included yet")
+            raise trouble or Waiting(f"the transaction of the {step_text(step)} is not included yet")
         return receipt
 
     def _included(self, versions: Sequence[PreparedTransaction]) -> Receipt | None:
@@ -147,7 +145,7 @@ class Wallet:
         except ContractReverted as error:
             # The node tried the call out and would not take it. Another node may have it all the same, so that it is
             # not gone for good.
-            raise Waiting(f"the node does not take the transaction of {step}: {error}") from error
+            raise Waiting(f"the node does not take the transaction of the {step_text(step)}: {error}") from error
 
     def approve(self, step: str, token: Address, amount: Wei) -> None:
         """Let the contract take `amount` of a token for the step that follows; nothing to do for ether.
@@ -162,7 +160,9 @@ class Wallet:
             # A step of its own each time: an order in between may have used up an allowance that was there.
             name = f"approve-{step}" if not attempt else f"approve{attempt + 1}-{step}"
             self.execute(
-                name, lambda: self._exchange.approve(token, amount), f"lets the contract take {amount} units of a token"
+                name,
+                lambda: self._exchange.approve(token, amount),
+                f"lets the contract take {self.amount_text(amount, token)}",
             )
         raise TransactionUncertain("A token does not keep what was approved", expected=amount, found=token)
 
@@ -172,10 +172,14 @@ class Wallet:
         if balance < amount:
             raise InsufficientFunds(
                 f"{self._address} cannot pay {what}",
-                expected=in_units(amount, token),
-                found=in_units(balance, token),
-                hint=f"send at least {in_units(Wei(amount - balance), token)} to it; nothing was sent",
+                expected=self.amount_text(amount, token),
+                found=self.amount_text(balance, token),
+                hint=f"send at least {self.amount_text(Wei(amount - balance), token)} to it; nothing was sent",
             )
+
+    def amount_text(self, amount: Wei, token: Address) -> str:
+        """An amount for people, as the token counts itself."""
+        return amount_text(self._exchange, amount, token)
 
     def check_means(self, token: Address, amount: Wei, reserve: Wei, what: str) -> None:
         """`check_funds`, with `reserve` wei for the gas of what comes after it kept out of it."""

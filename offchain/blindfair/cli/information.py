@@ -8,6 +8,7 @@ from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Wei
+from blindfair.protocol.words import counted
 
 _FEE_DIGITS = 3
 
@@ -101,7 +102,7 @@ def _smallest_group(manifest: Manifest) -> int:
 def told_text(manifest: Manifest) -> str:
     """Return how many bits one evaluation tells at most, and of what."""
     size = _smallest_group(manifest)
-    return f"{manifest.terms.bits_per_record} bits{_of_groups(size, manifest.record_count) or ' a record'}"
+    return f"{counted(manifest.terms.bits_per_record, 'bit')}{_of_groups(size, manifest.record_count) or ' a record'}"
 
 
 def _of_groups(size: int, records: int) -> str:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.influence.built_on import check_own_records
 from blindfair.influence.disagreement import growth
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.grouping import group_rows
 from blindfair.influence.noise import EXACT_BITS, noise_variance, wrapped_share
+from blindfair.influence.own_kinds import check_own_records
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, ScoreScale, quantise_query
 from blindfair.influence.scoring_model import ScoringModel
@@ -123,6 +123,7 @@ def prepare_valuation(
     group_size: int = 1,
     bits: Sequence[int] = DEFAULT_BITS,
     most_bits: int = 0,
+    accept_kinds: bool = False,
 ) -> Valuation:
     """Scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
 
@@ -131,7 +132,7 @@ def prepare_valuation(
     unless given, and `group_size` how many records have a score together. `bits` are those of the score and of the
     class; with one number the class is not asked for. Where its bits do not tell it, it is asked with more, up to
     `most_bits` of a record in all with the exponent's, or left out; a warning says so. Columns of the buyer's that do
-    not fit the listing's are named in warnings too.
+    not fit the listing's are named in warnings too; with `accept_kinds` also those that fit hardly anywhere.
 
     Raises InvalidOption for other numbers of bits than one or two of 1 ... 32, NoRecords for fewer than
     `VALIDATION_NEEDED` validation records, NotTwoClasses where they or all records together are of one class, and what
@@ -141,7 +142,7 @@ def prepare_valuation(
     learner = LogisticLearner() if learner is None else learner
     _check_bits(bits)
     _check_validation(validation, schema)
-    misfits = check_own_records(schema, [*train, *validation])
+    misfits = check_own_records(schema, [*train, *validation], accepted=accept_kinds)
     own, val = learner.encode(schema, train), learner.encode(schema, validation)
     model = learner.reference(schema, own)
     full_query = learner.query(model, own, val)

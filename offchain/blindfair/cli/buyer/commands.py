@@ -12,7 +12,6 @@ from blindfair.cli.options import (
     DeploymentFile,
     Directory,
     JsonFile,
-    Keystore,
     PasswordFile,
     Poll,
     RememberedRpc,
@@ -38,12 +37,16 @@ def find(
     rpc: Rpc,
     deployment: DeploymentFile,
     mail: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The shared folder; without it sellers are not asked.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The folder that you share with sellers; with --keystore they are asked."),
+    ] = None,
+    keystore: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your account's encrypted keystore: sellers are asked in its name."),
     ] = None,
     listing: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Show this listing alone; needs no old blocks of the node.")
     ] = None,
-    keystore: Keystore = None,
     password_file: PasswordFile = None,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long sellers have to answer.", min=0)] = 15.0,
     json_file: JsonFile = None,
@@ -73,7 +76,11 @@ def evaluate(
     ] = None,
     leave_out: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column that the listing does not have. May be repeated."),
+        typer.Option(
+            metavar="COLUMN",
+            help="A column of your tables that your model does not read, or that the listing does not have. May be "
+            "repeated.",
+        ),
     ] = None,
     text: Text = None,
     price_per_record: Annotated[
@@ -141,6 +148,14 @@ def evaluate(
             help="Ask although your own records teach a model next to nothing under the listing's preprocessing.",
         ),
     ] = False,
+    accept_kinds: Annotated[
+        bool,
+        typer.Option(
+            "--accept-kinds",
+            help="Ask although columns of yours are written otherwise than the listing's, such as text for numbers. "
+            "Your model reads such cells as missing or other.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Pay the listing's fee without being asked.")] = False,
     poll: Poll = POLL,
     json_file: JsonFile = None,
@@ -172,6 +187,7 @@ def evaluate(
         line=line,
         fee=fee,
         accept_preprocessing=accept_preprocessing,
+        accept_kinds=accept_kinds,
     )
     tables = TableOptions(label, leave_out or [], seed, text or [])
     run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output, pays_fee=yes)

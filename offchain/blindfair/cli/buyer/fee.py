@@ -14,6 +14,7 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import FeeRequired, Refused
 from blindfair.protocol.messages import Listing, Request
 from blindfair.protocol.quantities import Wei
+from blindfair.protocol.words import counted
 
 
 def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: Screen, *, confirmed: bool) -> Wei:
@@ -23,18 +24,18 @@ def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: Screen, *
     evaluation is asked. Raises InvalidOption.
     """
     prices, lines = options.prices, screen.lines
-    lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices)}")
     stated = options.max_fee
+    lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices, stated)}")
     if stated is not None or not cost.fee:
         return stated or Wei(0)
     budget = prices.parse(options.budget, "--budget")
     if cost.fee > budget:
-        lines.item("fee", "that is more than the budget: only a free evaluation is asked", style="yellow")
+        lines.item("fee", f"that is more than the budget: {_without(cost)}", style="yellow")
         return Wei(0)
     if confirmed:
         return cost.fee
     if not sys.stdin.isatty():
-        lines.item("fee", "nobody can be asked whether to pay it: only a free evaluation is asked (--fee, --yes)")
+        lines.item("fee", f"nobody can be asked whether to pay it (--fee, --yes): {_without(cost)}")
         return Wei(0)
     screen.still()
     return cost.fee if typer.confirm(f"Pay up to {prices.show(cost.fee)} if it is not free?", err=True) else Wei(0)
@@ -44,8 +45,8 @@ def bits_text(cost: EvaluationCost) -> str:
     """Return the bits of an evaluation beside what a record holds."""
     share = f"{cost.bits / cost.record_bits:.0%}".replace("%", " %")
     if cost.unit == "group":
-        return f"at most {cost.bits} bits of a group of records; a record holds about {cost.record_bits}"
-    return f"at most {cost.bits} bits of about {cost.record_bits} a record ({share})"
+        return f"at most {counted(cost.bits, 'bit')} of a group of records; a record holds about {cost.record_bits}"
+    return f"at most {counted(cost.bits, 'bit')} of about {cost.record_bits} a record ({share})"
 
 
 def paid_text(evaluated: Evaluated, prices: Money) -> str:
@@ -84,8 +85,22 @@ def cost_document(evaluated: Evaluated) -> Document:
     }
 
 
-def _price_text(cost: EvaluationCost, prices: Money) -> str:
+def _price_text(cost: EvaluationCost, prices: Money, stated: Wei | None) -> str:
     if not cost.fee:
         return "the listing asks no fee"
-    fee = prices.show(cost.fee)
-    return f"free of charge if the listing has free bits left, else at most {fee}, credited against a purchase"
+    fee = f"{prices.show(cost.fee)}, credited against a purchase"
+    price = (
+        f"free of charge if the listing has free bits left, else at most {fee}"
+        if cost.may_be_free
+        else f"it is never free, since it tells more than the listing's free bits: it costs {fee}"
+    )
+    if stated is None:
+        return price
+    if stated >= cost.fee:
+        return f"{price}; --fee lets at most {prices.show(stated)} be paid for it"
+    return f"{price}; your --fee of {prices.show(stated)} does not cover that: {_without(cost)}"
+
+
+def _without(cost: EvaluationCost) -> str:
+    """What is asked where the fee is not agreed to."""
+    return "only a free evaluation is asked" if cost.may_be_free else "the seller will refuse the evaluation"

@@ -12,6 +12,7 @@ from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
 from blindfair.cli.usual import MODELS
 from blindfair.influence.arrays import Floats
+from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.reading import ColumnReading
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import LEARNERS
@@ -70,6 +71,8 @@ class ListingValuer:
                 hint=f"begin another directory with it, or {ASK_THE_SELLER}; nothing was asked",
             )
         valuer = self._valuer(manifest)
+        # First: what does not fit is told before what asking would take.
+        valuer.check_fits(manifest)
         self._before_asking(manifest)
         return valuer.question(manifest)
 
@@ -79,9 +82,13 @@ class ListingValuer:
 
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
-    ) -> None:
+    ) -> tuple[str, ...]:
         """See `Valuer`."""
-        self._valuer(manifest).check_opened(units, records, scores, manifest)
+        return self._valuer(manifest).check_opened(units, records, scores, manifest)
+
+    def schema(self, manifest: Manifest) -> FeatureSchema:
+        """What the buyer's model reads of this listing. Raises as `TabularValuer.schema`."""
+        return self._valuer(manifest).schema(manifest)
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, of records or of groups, in nats; positive = helpful."""
@@ -103,5 +110,7 @@ class ListingValuer:
                 disclosure=self._purchase.disclosure,
                 bits=self._purchase.bits,
                 accept_preprocessing=self._purchase.accept_preprocessing,
+                left_out=self._own.left_out,
+                accept_kinds=self._purchase.accept_kinds,
             )
         return self._made

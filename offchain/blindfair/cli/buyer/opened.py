@@ -8,7 +8,7 @@ from pathlib import Path
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.outcome import Outcome
-from blindfair.agents.preprocessing import listed_schema
+from blindfair.agents.surroundings import Event
 from blindfair.agents.valuer import Choice
 from blindfair.agents.waiting import Waiting
 from blindfair.blind.plan import plan
@@ -29,9 +29,6 @@ from blindfair.protocol.addresses import read_address
 from blindfair.protocol.errors import JournalDamaged, MalformedFile, Refused
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.units import Units
-
-CONFIRMED = "confirmed"
-"""Step of the journal: the owner has said yes to price and gas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +70,18 @@ def opened_purchase(
         raise JournalDamaged("The settings lack the listing that is bought from", found=directory)
     seller = read_address(seller, f"The seller in {directory / SETTINGS}", MalformedFile, "restore it from a backup")
     own = tables.read({name: directory / name for name in settings.tables})
-    surroundings = open_surroundings(settings, password_file, screen.event)
+
+    def watch(event: Event) -> None:
+        # How it ended is the command's result, and is told once.
+        if event.step != "outcome":
+            screen.event(event)
+
+    surroundings = open_surroundings(settings, password_file, watch)
     learner = LEARNERS[options.model]()
 
     def tell_estimate(manifest: Manifest) -> None:
         units = Units.named(options.disclosure, manifest.record_count)
-        width = learner.dimension(listed_schema(manifest), len(own.train) + len(own.validation))
+        width = learner.dimension(valuer.schema(manifest), len(own.train) + len(own.validation))
         queries = QUERIES if units.size == 1 else 1
         chosen = plan(units.count, width, queries, options.bandwidth)
         show_estimate(screen.lines, units, width, chosen)

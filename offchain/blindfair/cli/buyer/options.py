@@ -21,7 +21,8 @@ class PurchaseOptions:
     as a document. `sample_share` is 0 to 1. `disclosure` is the policy that is asked for, `model` what the buyer learns
     by, `score_bits` what is asked of a score, `refund_to` an address, `line` the speed of the way to the seller in
     Mbit/s, `fee` the most to pay for the evaluation, None to be asked. With `accept_preprocessing` a
-    listing is asked whose preprocessing misleads."""
+    listing is asked whose preprocessing misleads; with `accept_kinds` one whose columns are written otherwise than the
+    buyer's."""
 
     listing: str | None
     money: Document
@@ -39,6 +40,7 @@ class PurchaseOptions:
     line: float
     fee: str | None
     accept_preprocessing: bool
+    accept_kinds: bool = False
 
     @classmethod
     def from_document(cls, document: Document) -> "PurchaseOptions":

@@ -23,37 +23,33 @@ _TRAIN_SHARE = 1 / 3
 
 @dataclass(frozen=True, slots=True)
 class OwnRecords:
-    """Rows in the order of `columns`; `readings` tell by the table's name how its columns were read."""
+    """Rows in the order of `columns`, without those that are left out; `readings` tell by the table's name how its
+    columns were read."""
 
     columns: tuple[str, ...]
     label: str
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
+    left_out: tuple[str, ...] = ()
     readings: Mapping[str, tuple[ColumnReading, ...]] = field(default_factory=dict)
 
     def beside(self, listed: Schema) -> "OwnRecords":
-        """The same records with the columns that a listing has for cells as they were written, all of them missing.
-
-        Nothing changes where the listing's other columns are not these: the comparison of both names the difference.
-        """
-        places = set(companions(listed).values())
-        if tuple(column.name for place, column in enumerate(listed.columns) if place not in places) != self.columns:
-            return self
+        """The same records with the columns that a listing has for cells as they were written, all of them missing."""
+        names = (listed.columns[place].name for place in companions(listed).values())
+        added = tuple(name for name in names if name not in self.columns)
 
         def widened(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-            cells = map(iter, rows)
-            return tuple(
-                tuple(None if place in places else next(own) for place in range(len(listed.columns))) for own in cells
-            )
+            return tuple((*row, *(None for _ in added)) for row in rows)
 
-        names = tuple(column.name for column in listed.columns)
-        return replace(self, columns=names, train=widened(self.train), validation=widened(self.validation))
+        return replace(
+            self, columns=(*self.columns, *added), train=widened(self.train), validation=widened(self.validation)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """How the buyer's tables are read; the same as the seller's, or the columns differ. The cells of `text` are read as
-    they are written."""
+    """How the buyer's tables are read. Its model reads no column of `leave_out`, whether the listing has it or not. The
+    cells of `text` are read as they are written."""
 
     label: str
     leave_out: list[str]
@@ -95,7 +91,7 @@ class TableOptions:
                 )
             train, validation = table.rows, read[VALIDATION].rows
         readings = {name: each.readings for name, each in read.items()}
-        return OwnRecords(table.columns, self.label, train, validation, readings)
+        return OwnRecords(table.columns, self.label, train, validation, tuple(self.leave_out), readings)
 
 
 def chosen_tables(own: Path | None, train: Path | None, validation: Path | None) -> dict[str, Path]:

@@ -10,12 +10,13 @@ from blindfair.agents.buyer import Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.journal import read_journal
 from blindfair.agents.outcome import Outcome
+from blindfair.agents.part_steps import CONFIRMED
 from blindfair.agents.valuer import Choice
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.distrust import remember_failure
 from blindfair.cli.buyer.endings import raise_failure
 from blindfair.cli.buyer.export import BOUGHT, export_bought
-from blindfair.cli.buyer.opened import CONFIRMED, opened_purchase
+from blindfair.cli.buyer.opened import opened_purchase
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
 from blindfair.cli.output import Output
@@ -124,7 +125,7 @@ def complete(
         if buyer.outcome is None:
             evaluated, choice = turns.until(purchase.evaluated)
             price = credited_price(choice.price, evaluated.fee)
-            if choice.records and not _agreed(buyer, price, prices, screen, confirmed):
+            if choice.records and not _agreed(buyer, choice, price, prices, screen, confirmed):
                 output.lines.item("", "nothing was bought; the same command asks again")
                 output.document({"final": None, "reason": "not agreed to"})
                 return
@@ -139,13 +140,13 @@ def complete(
     raise_failure(outcome, refunded_by_clock=refunded_by_clock)
 
 
-def _agreed(buyer: Buyer, price: Wei, prices: Money, screen: Screen, confirmed: bool) -> bool:
+def _agreed(buyer: Buyer, choice: Choice, price: Wei, prices: Money, screen: Screen, confirmed: bool) -> bool:
     """Whether to pay: agreed to before, now by option, or now by the owner's answer. Raises InsufficientFunds."""
     if buyer.journal.intent(CONFIRMED) is not None:
         return True
     buyer.wallet.check_means(buyer.policy.token, price, buyer.policy.gas_reserve, "the price")
     screen.still()
-    show_costs(screen.lines, buyer, price, prices)
+    show_costs(screen.lines, buyer, choice, price, prices)
     if not confirmed:
         if not sys.stdin.isatty():
             raise InvalidOption(

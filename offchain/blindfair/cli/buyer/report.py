@@ -5,20 +5,24 @@ from pathlib import Path
 
 import numpy as np
 
-from blindfair.agents.books import buyer_books
+from blindfair.agents.audit_size import AuditSize
+from blindfair.agents.books import BuyerBooks, buyer_books
 from blindfair.agents.buyer import NOT_AUDITED, Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evaluation_cost import EvaluationCost
+from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.valuer import Choice
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
 from blindfair.chain.deployment import open_exchange
 from blindfair.cli.amounts import IN_ETHER, Money, show_ether
 from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.find import ChainListing
+from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.information import evaluation_fee, information_document, information_text, told_text
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
+from blindfair.cli.party.again import again
 from blindfair.cli.party.settings import Settings
 from blindfair.influence.arrays import Floats
 from blindfair.protocol.documents import Document
@@ -28,6 +32,7 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.parts import credited_price
 from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
 from blindfair.protocol.units import Units
+from blindfair.protocol.words import counted
 
 
 def found_document(events: Sequence[ChainListing], manifests: Mapping[ListingId, Manifest]) -> Document:
@@ -49,6 +54,7 @@ def found_document(events: Sequence[ChainListing], manifests: Mapping[ListingId,
 def _manifest(manifest: Manifest) -> Document:
     """What a buyer chooses by; not the chunks."""
     return {
+        **columns_document(manifest),
         "columns": [column.name for column in manifest.schema.columns],
         "consent": manifest.consent,
         "description": manifest.description,
@@ -77,9 +83,8 @@ def show_found(
         if manifest is None:
             lines.item("", "its seller has not said what it is", style="dim")
             continue
-        columns = ", ".join(column.name for column in manifest.schema.columns)
-        lines.item("", f"{manifest.name}: {manifest.record_count:,} records; label {manifest.schema.label}")
-        lines.item("", f"columns: {columns}", style="dim")
+        lines.item("", f"{manifest.name}: {manifest.record_count:,} records; label {label_text(manifest)}")
+        lines.item("", f"columns: {columns_text(manifest)}", style="dim")
         lines.item(
             "",
             f"at least {_amount(manifest, manifest.terms.reserve_price, monies)} a record, "
@@ -180,20 +185,34 @@ def show_evaluation(
         lines.item("but", f"this will not be bought. {refused}", style="yellow")
 
 
-def show_costs(lines: Lines, buyer: Buyer, price: Wei, prices: Money) -> None:
-    """What paying takes, before it is done. Raises NodeFailure."""
+def show_costs(lines: Lines, buyer: Buyer, choice: Choice, price: Wei, prices: Money) -> None:
+    """What paying takes, before it is done: of a bought sample and the rest, both orders. Raises NodeFailure."""
     exchange = buyer.exchange
-    chunk_size = buyer.review().listing.manifest.chunk_size
-    gas = Gas((ACCEPT if prices == IN_ETHER else ACCEPT_TOKEN) + (0 if buyer.policy.releases_by_letter else RELEASE))
+    evaluated = buyer.review()
+    chunk_size = evaluated.listing.manifest.chunk_size
+    size = AuditSize.of(evaluated)
+    sample = size.sample(buyer.policy, choice.records)
+    orders = 2 if 0 < sample < len(choice.records) else 1
+    each = (ACCEPT if prices == IN_ETHER else ACCEPT_TOKEN) + (0 if buyer.policy.releases_by_letter else RELEASE)
+    gas = Gas(orders * each)
     has = f"{show_ether(exchange.balance(buyer.address))} ether"
     if prices != IN_ETHER:
         has += f" and {prices.show(exchange.balance(buyer.address, prices.token))}"
     cost = show_ether(gas * gas_price(exchange.web3))
     lines.item(
         "pays",
-        f"{prices.show(price)}, locked until the records are verified, and about {gas:,} gas, {cost} ether now; "
-        f"a dispute would take {dispute_gas(chunk_size):,} gas; the account has {has}",
+        f"{prices.show(price)}, locked until the records are verified, and about {gas:,} gas, {cost} ether now"
+        f"{', for two orders' if orders == 2 else ''}; a dispute would take {dispute_gas(chunk_size):,} gas; the "
+        f"account has {has}",
     )
+    if sample:
+        lines.item(
+            "sample",
+            f"{counted(sample, 'record')} of {len(choice.records):,} are bought first and audited; the rest is bought "
+            "once they are good",
+        )
+    elif evaluated.listing.manifest.terms.opened_records and not evaluated.units.is_total:
+        lines.item("audit", free_audit_text(size, buyer.policy, choice))
 
 
 def tell_outcome(
@@ -214,8 +233,7 @@ def tell_outcome(
         reason = f"{paid}; the error says why" if told_by_error else outcome.reason
         output.lines.item("ended", f"{outcome.final}: {reason}")
     else:
-        output.lines.item("stage", "nothing was asked yet" if stage is None else f"the last thing done is: {stage}")
-        output.lines.item("next", f"blindfair buyer resume --directory {directory}")
+        _show_stage(output.lines, directory, books, prices)
     if account is not None and free is None:
         output.lines.item("escrow", "the node does not tell what is left in the contract", style="dim")
     if free:
@@ -241,6 +259,31 @@ def tell_outcome(
             "sent_bytes": dict(books.common.sent),
         }
     output.document({**document, **more})
+
+
+def _show_stage(lines: Lines, directory: Path, books: BuyerBooks | None, prices: Money) -> None:
+    """How far a purchase is that has not ended, what was paid for its evaluation, and what to type next."""
+    done = "nothing was asked yet" if books is None or books.stage is None else f"the last step is {books.stage_text}"
+    lines.item("stage", done)
+    if books is not None and books.fee:
+        lines.item("fee", f"{prices.show(books.fee)} were paid for the evaluation; a purchase is credited with them")
+    command = "buyer buy" if books is not None and books.is_scored and not books.is_confirmed else "buyer resume"
+    lines.item("next", again(command, directory, None))
+
+
+def free_audit_text(size: AuditSize, policy: BuyerPolicy, choice: Choice) -> str:
+    """Return what is audited free, and what happens where other buyers have used the free openings up."""
+    opened = size.rows(policy, choice.records)
+    bought = size.rows_instead(policy, choice.records)
+    instead = (
+        f"{counted(bought, size.units.name)} are bought first as the audited sample"
+        if bought
+        else "nothing is bought: --sample-share allows no sample of this selection"
+    )
+    return (
+        f"the seller opens {counted(opened, size.units.name)} free; where other buyers have used up the listing's free "
+        f"openings, {instead}"
+    )
 
 
 def _free_balance(settings: Settings, buyer: Address, token: Address) -> Wei | None:

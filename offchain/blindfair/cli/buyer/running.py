@@ -40,8 +40,15 @@ def run_find(
 ) -> None:
     """Show what is listed, or the one listing that is named; sellers are asked with `mail` and `keystore`.
 
-    Raises what opening and asking raise.
+    Raises InvalidOption for one of the two alone, and what opening and asking raise.
     """
+    if (mail is None) != (keystore is None):
+        raise InvalidOption(
+            "Sellers are asked in an account's name, through a shared folder: both are needed",
+            expected="--mail and --keystore, or neither",
+            found="--mail alone" if keystore is None else "--keystore alone",
+            hint="add --keystore FILE" if keystore is None else "add --mail FOLDER",
+        )
     place = read_deployment(deployment)
     wanted = None if listing is None else parse_listing(listing)
     manifests: Mapping[ListingId, Manifest] = {}

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.books import OfferEntry, SellerBooks, seller_books
+from blindfair.agents.free_openings import whole_audits
+from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.agents.preprocessing import listed_schema
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
@@ -21,7 +23,7 @@ from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.cli.party.settings import Settings
-from blindfair.cli.seller.listing import ListingOptions
+from blindfair.cli.seller.listing import RECORDS, ListingOptions
 from blindfair.influence.features import NumberFeature
 from blindfair.influence.robust import RARE
 from blindfair.protocol.documents import Document
@@ -31,6 +33,7 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.noise import COMMITTED_BITS
 from blindfair.protocol.quantities import Address, Wei
 from blindfair.protocol.schema import ColumnKind
+from blindfair.protocol.words import counted
 
 
 def listing_document(manifest: Manifest) -> Document:
@@ -103,12 +106,15 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
                 style="yellow",
             )
         if terms.opened_share > 0:
+            lines.item("audits", _audits_text(manifest, charges=True))
             lines.item(
                 "but",
                 f"records that audits see free of charge count in full: {terms.free_bits // terms.record_bits:,} at "
                 "the most, and fewer after each free evaluation",
                 style="yellow",
             )
+    if options.buyers and terms.opened_share > 0:
+        lines.item("audits", _audits_text(manifest, charges=False))
     if terms.own_models and not options.buyers:
         lines.item(
             "but",
@@ -130,6 +136,16 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
             "models read one",
             style="yellow",
         )
+
+
+def _audits_text(manifest: Manifest, *, charges: bool) -> str:
+    """How many audits the free openings are enough for, and what later buyers do."""
+    audits = whole_audits(manifest, AUDIT_ROWS, charges=charges)
+    enough = f"enough for {counted(audits, 'audit')} of {AUDIT_ROWS} each" if audits else "fewer than one usual audit"
+    return (
+        f"free openings: {counted(manifest.terms.opened_records, 'record')} in all, {enough}; once they are used up, "
+        "buyers buy the audited sample"
+    )
 
 
 def preprocessing_text(manifest: Manifest) -> str:
@@ -155,10 +171,13 @@ class Standing:
     books: SellerBooks | None
     options: ListingOptions
     orders: tuple[tuple[OfferEntry, OrderView], ...]
+    openable: int
+    """Records that all audits together may see free."""
 
 
 def read_standing(directory: Path, settings: Settings) -> Standing:
-    """Look at journal and chain. Raises NodeFailure, WrongContract, JournalVersion, JournalDamaged, FileMissing."""
+    """Look at journal, table and chain. Raises what `read_table` raises, NodeFailure, WrongContract,
+    JournalVersion, JournalDamaged, FileMissing."""
     exchange = open_exchange(settings.rpc, settings.deployment)
     books = seller_books(directory)
     seller = _account(books, settings)
@@ -173,6 +192,7 @@ def read_standing(directory: Path, settings: Settings) -> Standing:
         books=books,
         options=options,
         orders=tuple((entry, exchange.order(entry.offer.struct_hash())) for entry in offers),
+        openable=_openable(directory, options),
     )
 
 
@@ -188,6 +208,14 @@ def _account(books: SellerBooks | None, settings: Settings) -> Address:
             hint="run blindfair seller serve once, which asks for the password",
         )
     return known
+
+
+def _openable(directory: Path, options: ListingOptions) -> int:
+    """Records that all audits may see free: by option, or else by the number of records listed."""
+    if options.opened_share == 0 or options.opened_records is not None:
+        return options.openable(0) if options.opened_share else 0
+    rows = options.table(directory / RECORDS).rows
+    return options.openable(len(dict.fromkeys(rows)) if options.without_copies else len(rows))
 
 
 def standing_document(standing: Standing) -> Document:
@@ -216,6 +244,7 @@ def standing_document(standing: Standing) -> Document:
             "disclosed_bits": books.disclosed_bits,
             "evaluations": books.evaluations,
             "free_bits": books.free_bits,
+            "openable_records": standing.openable,
             "opened_records": books.opened_records,
         },
     }
@@ -258,8 +287,8 @@ def show_standing(lines: Lines, standing: Standing) -> None:
     lines.item("listing", f"{_listing(books)}{'' if 'commit' in books.common.gas else ', not yet committed'}")
     lines.item(
         "used",
-        f"{books.evaluations} evaluations, {books.disclosed_bits:,} bits, {books.free_bits:,} of them free of charge; "
-        f"{books.opened_records} records opened free",
+        f"{counted(books.evaluations, 'evaluation')}, {counted(books.disclosed_bits, 'bit')}, {books.free_bits:,} of "
+        f"them free of charge; {_opened_text(standing)}",
     )
     if any(entry.is_fee for entry in books.offers):
         lines.item("fees", f"{prices.show(_fees(books))} earned with evaluations")
@@ -273,6 +302,16 @@ def show_standing(lines: Lines, standing: Standing) -> None:
         )
     if not standing.orders:
         lines.item("orders", "none yet")
+
+
+def _opened_text(standing: Standing) -> str:
+    """How many records audits have seen free, of how many they may."""
+    opened = 0 if standing.books is None else standing.books.opened_records
+    most = standing.openable
+    if not most:
+        return "audits open nothing free: buyers buy the audited sample"
+    left = "" if opened < most else "; these are used up, and buyers buy the audited sample"
+    return f"{opened:,} of {counted(most, 'record')} opened free{left}"
 
 
 def tell_standing(directory: Path, settings: Settings, output: Output, **more: bool) -> None:

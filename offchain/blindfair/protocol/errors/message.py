@@ -81,3 +81,21 @@ class PreprocessingMisleads(MessageError):
     """Under the listing's preprocessing the buyer's own records teach a model next to nothing, and they could."""
 
     exit_code = 42
+
+
+class ColumnsDiffer(FieldMismatch):
+    """The buyer's table has other columns, or another label, than the listing; nothing was asked."""
+
+    exit_code = 43
+
+
+class KindsDiffer(FieldMismatch):
+    """The buyer's table writes a column otherwise than the listing: numbers for text, or other categories."""
+
+    exit_code = 44
+
+
+class ClassesDiffer(FieldMismatch):
+    """The buyer's table writes the classes of the label otherwise than the listing."""
+
+    exit_code = 45
