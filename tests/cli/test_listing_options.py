@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils import to_checksum_address
 from real_tables import LABEL, UGLY_HEADER, ugly
 
 from blindfair.agents.preprocessing import listed_schema
@@ -292,7 +293,7 @@ def test_tables_that_hold_nothing_are_not_listed(tmp_path: Path, rows: list[str]
 
 
 def test_named_buyers_are_the_only_ones() -> None:
-    named = "0x" + "aB" * 20
+    named = to_checksum_address("0x" + "ab" * 20)
     assert options().policy().buyers is None
     assert options(buyers=[named]).policy().buyers == {named.lower()}
     with pytest.raises(InvalidOption, match="--buyer"):

@@ -106,7 +106,7 @@ def test_what_it_takes_is_told_before_it_is_done(readme: Read, inside: Inside) -
     assert readme.seller.index("about 48,000 gas") < readme.seller.index("commits to 1,177 records")
     assert len(journal["gas"]) == 3
     assert max(journal["gas"].values()) <= 68_000
-    assert "about 68,000 gas" in readme.told
+    assert "about 136,000 gas" in readme.told and "for two orders" in readme.told
 
 
 def test_an_interrupted_seller_ends_well_and_says_where_it_stands(readme: Read) -> None:

@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 
 from blindfair.cli.usual import FREE_BITS, FREE_SHARE
+from blindfair.influence.written import unread_columns
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest
@@ -57,7 +58,7 @@ def information_document(manifest: Manifest) -> Document:
         "free_bits": terms.free_bits,
         "own_models": terms.own_models,
         "record_bits": terms.record_bits,
-        "unscored_columns": list(manifest.schema.unscored),
+        "unscored_columns": list(unread_columns(manifest.schema)),
     }
 
 

@@ -58,6 +58,16 @@ def companions(schema: Schema) -> dict[int, int]:
     }
 
 
+def companion_names(schema: Schema) -> tuple[str, ...]:
+    """The names of the columns that are companions."""
+    return tuple(schema.columns[place].name for place in companions(schema).values())
+
+
+def unread_columns(schema: Schema) -> tuple[str, ...]:
+    """The columns that no scoring model reads, but for companions, whose numbers it reads."""
+    return tuple(name for name in schema.unscored if name not in companion_names(schema))
+
+
 def as_written(schema: Schema, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Column names and texts of `n` rows of a listing, each companion put into the place of the numbers beside it.
 

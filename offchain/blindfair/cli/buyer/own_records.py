@@ -8,7 +8,7 @@ import numpy as np
 
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table, read_table
-from blindfair.influence.written import companions
+from blindfair.influence.written import companion_names
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged, MalformedTable
 from blindfair.protocol.records import Row
@@ -35,8 +35,7 @@ class OwnRecords:
 
     def beside(self, listed: Schema) -> "OwnRecords":
         """The same records with the columns that a listing has for cells as they were written, all of them missing."""
-        names = (listed.columns[place].name for place in companions(listed).values())
-        added = tuple(name for name in names if name not in self.columns)
+        added = tuple(name for name in companion_names(listed) if name not in self.columns)
 
         def widened(rows: tuple[Row, ...]) -> tuple[Row, ...]:
             return tuple((*row, *(None for _ in added)) for row in rows)

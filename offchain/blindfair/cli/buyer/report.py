@@ -25,6 +25,7 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.cli.party.settings import Settings
 from blindfair.influence.arrays import Floats
+from blindfair.influence.written import unread_columns
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import NodeFailure, OfferTooSmall, WrongContract
 from blindfair.protocol.fields import hex_text
@@ -92,8 +93,8 @@ def show_found(
         )
         lines.item("", information_text(manifest))
         lines.item("", f"an evaluation that is not free costs {_fee(manifest, monies)}")
-        if manifest.schema.unscored:
-            lines.item("", f"no model reads: {', '.join(manifest.schema.unscored)}", style="dim")
+        if unread := unread_columns(manifest.schema):
+            lines.item("", f"no model reads: {', '.join(unread)}", style="dim")
         lines.item("", f"licence: {manifest.licence}; consent: {manifest.consent}", style="dim")
 
 
