@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_nodes import bad_node, forward, rpc, rpc_error
 from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on
 
+from bad_nodes import bad_node, forward, rpc, rpc_error
 from blindfair.agents.journal import Journal
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import Wallet
