@@ -35,19 +35,17 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("bug")
-def test_a_bug_says_that_it_is_one(clean: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside) -> None:
-    monkeypatch.delenv("BLINDFAIR_TRACEBACK", raising=False)
+def test_a_bug_says_that_it_is_one(clean: Path, inside: Inside) -> None:
     ended = inside("demo", "--json", "result.json")
     assert ended.code == BUG
     assert ended.err.startswith("error: ZeroDivisionError: This is a bug of blindfair: division by zero\n")
-    assert "BLINDFAIR_TRACEBACK=1" in ended.err
+    assert "run it again with -v" in ended.err
     assert "Traceback" not in ended.err
 
 
 @pytest.mark.usefixtures("bug")
-def test_a_traceback_is_there_for_who_asks(clean: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside) -> None:
-    monkeypatch.setenv("BLINDFAIR_TRACEBACK", "1")
-    ended = inside("demo")
+def test_a_traceback_is_there_for_who_asks(clean: Path, inside: Inside) -> None:
+    ended = inside("demo", "-v")
     assert ended.code == BUG
     assert "Traceback" in ended.err
     assert "in broken" in ended.err

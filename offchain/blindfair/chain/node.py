@@ -4,6 +4,7 @@ Reads are tried a few times; a transaction is handed over once per request, beca
 answer that never came means. Whether an answer is true is not judged here, only that it is one.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -49,6 +50,8 @@ READS = frozenset(
 
 _PAUSES = (0.1, 0.2)
 """Seconds between the attempts of a read, before the node counts as unreachable."""
+
+_LOG = logging.getLogger(__name__)
 
 _LARGEST_ANSWER = 32 * 1024 * 1024
 
@@ -113,7 +116,12 @@ class NodeProvider(JSONBaseProvider):
     def _asked_once(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         # A connection that the node has closed meanwhile costs a read one attempt; anything else has only one.
         post = self._session.post if method in READS else requests.post
-        body = self._posted(post, self.encode_rpc_request(method, params))
+        began = time.monotonic()
+        try:
+            body = self._posted(post, self.encode_rpc_request(method, params))
+        finally:
+            # The method alone: what is asked may be nobody else's business.
+            _LOG.debug("%s to %s took %.0f ms", method, self.host, 1e3 * (time.monotonic() - began))
         if _nesting(body) > _DEEPEST_ANSWER:
             raise self.nonsense(method, "JSON nested without end")
         try:

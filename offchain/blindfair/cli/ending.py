@@ -7,7 +7,6 @@
 130  interrupted, 143 terminated
 """
 
-import os
 import signal
 import sys
 import traceback
@@ -16,12 +15,10 @@ from types import FrameType
 
 import typer
 
+from blindfair.cli.verbosity import is_verbose
 from blindfair.protocol.errors import BlindfairError
 
 USAGE, BUG, INTERRUPTED, TERMINATED = 2, 100, 130, 143
-
-TRACEBACK = "BLINDFAIR_TRACEBACK"
-"""Set to 1, this variable of the environment adds the traceback to an error."""
 
 # Every wrong use of the command line, in the class tree that typer brings along.
 _WRONG_USAGE = typer.BadParameter.__mro__[1]
@@ -52,7 +49,7 @@ def run_to_its_end(command: Callable[[], object]) -> None:
         _say(
             type(error).__name__,
             f"This is a bug of blindfair: {error}",
-            hint=f"run it again with {TRACEBACK}=1 and report what it prints, with the command",
+            hint="run it again with -v and report what it prints, with the command",
         )
         _leave(BUG)
 
@@ -67,7 +64,7 @@ def _names_directory(arguments: Sequence[str]) -> bool:
 
 
 def _leave(code: int) -> None:
-    if os.environ.get(TRACEBACK) == "1":
+    if is_verbose():
         traceback.print_exc()
     raise SystemExit(code) from None
 

@@ -24,15 +24,13 @@ from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, Passwor
 from blindfair.cli.output import Output
 from blindfair.cli.seller import commands as seller
 from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
+from blindfair.cli.verbosity import Verbosity, choose, is_quiet, with_verbosity_options
 from blindfair.protocol.errors import InvalidOption
 
 if TYPE_CHECKING:
     from blindfair.cli.demo.public import DemoAccounts
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(rich_markup_mode=None)
 app.add_typer(seller.app, name="seller")
 app.add_typer(buyer.app, name="buyer")
 app.add_typer(account.app, name="account")
@@ -129,7 +127,7 @@ def demo(
         check_folder_target(report, "--report")
 
     job = prepare(options)
-    progress = Console(stderr=True)
+    progress = Console(stderr=True, quiet=is_quiet())
     screen = Screen(progress)
     with _home(directory) as home, demo_home(home, options, job.table):
         screen.scenario(job)
@@ -202,7 +200,9 @@ def _home(directory: Path | None) -> Iterator[Path]:
 
 def main() -> None:
     """The entry point; exit codes are those of `ending`."""
-    run_to_its_end(lambda: app(standalone_mode=False))
+    choose(Verbosity.NORMAL)
+    command = with_verbosity_options(app)
+    run_to_its_end(lambda: command(standalone_mode=False))
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def _agreed(buyer: Buyer, price: Wei, prices: Money, screen: Screen, confirmed: 
         return True
     buyer.wallet.check_means(buyer.policy.token, price, buyer.policy.gas_reserve, "the price")
     screen.still()
-    show_costs(screen.lines, buyer, price, prices)
+    show_costs(screen.lines if confirmed else screen.notices, buyer, price, prices)
     if not confirmed:
         if not sys.stdin.isatty():
             raise InvalidOption(
