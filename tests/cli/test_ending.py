@@ -10,7 +10,7 @@ import pytest
 from command import COMMAND, Inside
 from lives import born, events
 
-from blindfair.cli.ending import BUG, INTERRUPTED, TERMINATED, USAGE
+from blindfair.cli.ending import BUG, INTERRUPTED, NOT_OK, TERMINATED, USAGE
 from blindfair.protocol import errors
 from blindfair.protocol.errors import BlindfairError
 
@@ -21,7 +21,7 @@ def all_errors(root: type[BlindfairError]) -> list[type[BlindfairError]]:
 
 def test_every_ending_has_a_code_of_its_own() -> None:
     codes = [error.exit_code for error in all_errors(BlindfairError)]
-    codes += [0, USAGE, BUG, INTERRUPTED, TERMINATED]
+    codes += [0, USAGE, NOT_OK, BUG, INTERRUPTED, TERMINATED]
     assert len(set(codes)) == len(codes)
     assert all(0 <= code <= 255 for code in codes)
 

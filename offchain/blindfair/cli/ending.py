@@ -2,6 +2,7 @@
 
 0    done
 2    wrong usage
+3    `blindfair doctor` found something that is not ok
 10 - 99  a named error (`protocol/errors/`)
 100  a bug of this program
 130  interrupted, 143 terminated
@@ -18,7 +19,7 @@ import typer
 from blindfair.cli.verbosity import is_verbose
 from blindfair.protocol.errors import BlindfairError
 
-USAGE, BUG, INTERRUPTED, TERMINATED = 2, 100, 130, 143
+USAGE, NOT_OK, BUG, INTERRUPTED, TERMINATED = 2, 3, 100, 130, 143
 
 # Every wrong use of the command line, in the class tree that typer brings along.
 _WRONG_USAGE = typer.BadParameter.__mro__[1]

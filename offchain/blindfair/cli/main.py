@@ -19,7 +19,7 @@ from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import Screen
-from blindfair.cli.ending import run_to_its_end
+from blindfair.cli.ending import NOT_OK, run_to_its_end
 from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc
 from blindfair.cli.output import Output
 from blindfair.cli.seller import commands as seller
@@ -169,6 +169,29 @@ def deploy(
     from blindfair.cli.deploying import deploy_contract
 
     deploy_contract(rpc, chain_id, keystore, password_file, folder, Output(json_file))
+
+
+@app.command()
+def doctor(
+    rpc: Annotated[
+        str | None, typer.Option(metavar="URL", help="A node to ask; else the one that the directory was begun with.")
+    ] = None,
+    deployment: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where the contract is: deployments/<chain id>.json; else by its address."),
+    ] = None,
+    directory: Annotated[Path | None, typer.Option(metavar="DIR", help="A seller's or buyer's directory.")] = None,
+    mail: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that seller and buyer share.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Check this machine, a directory and a node: each line is ok, or says what is wrong and what to do.
+
+    Exit code 0 if all is ok, else 3. Nothing is changed and nothing is sent to the chain.
+    """
+    from blindfair.cli.doctor.examine import examine
+
+    if not examine(rpc, deployment, directory, mail, Output(json_file)):
+        raise SystemExit(NOT_OK)
 
 
 def _accounts(
