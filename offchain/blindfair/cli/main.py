@@ -22,6 +22,7 @@ from blindfair.cli.demo.screen import Screen
 from blindfair.cli.ending import NOT_OK, run_to_its_end
 from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc
 from blindfair.cli.output import Output
+from blindfair.cli.score import commands as score
 from blindfair.cli.seller import commands as seller
 from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
 from blindfair.cli.verbosity import Verbosity, choose, is_quiet, with_verbosity_options
@@ -34,6 +35,7 @@ app = typer.Typer(rich_markup_mode=None)
 app.add_typer(seller.app, name="seller")
 app.add_typer(buyer.app, name="buyer")
 app.add_typer(account.app, name="account")
+app.add_typer(score.app, name="score")
 
 
 @app.callback(invoke_without_command=True)
