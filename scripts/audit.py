@@ -33,8 +33,11 @@ from time import monotonic
 from typing import Any
 
 import answers as to_attacks
-from compile import CompileFailed, find_forge, find_node, install_packages
+from compile import CompileFailed, find_forge, install_packages
 from mutants import SOURCES, Compiler, Mutant, mutants
+
+from blindfair.cli.testnet.npm import find_node
+from blindfair.protocol.errors import BlindfairError
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "audit"
@@ -356,7 +359,7 @@ def main() -> int:
             outcomes.append(Outcome(found.step, found.passed, found.tool, found.said, round(monotonic() - start, 1)))
             mark = "passed" if found.passed else "FAILED"
             print(f"{mark}  {found.step:<11} {found.said} ({found.tool}, {outcomes[-1].seconds:.0f} s)", flush=True)
-    except (AuditFailed, CompileFailed) as failure:
+    except (AuditFailed, CompileFailed, BlindfairError) as failure:
         print(f"audit: {failure}", file=sys.stderr)
         return 2
     finally:

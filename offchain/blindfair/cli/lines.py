@@ -52,6 +52,11 @@ class Lines:
         for line in columns(rows, left=left):
             self._print(Text("  " + line))
 
+    def verbatim(self, text: str) -> None:
+        """Lines that are pasted, like commands: never wrapped."""
+        for line in text.splitlines():
+            self._print(Text(line))
+
     def _print(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True)
 

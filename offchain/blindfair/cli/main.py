@@ -81,7 +81,9 @@ def demo(
     ] = 10,
     rpc: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="A node for development, as scripts/testnet starts, not an embedded chain."),
+        typer.Option(
+            metavar="URL", help="A development node, as `blindfair testnet` starts, instead of an embedded chain."
+        ),
     ] = None,
     seller_keystore: Annotated[
         Path | None,
@@ -171,6 +173,28 @@ def deploy(
     from blindfair.cli.deploying import deploy_contract
 
     deploy_contract(rpc, chain_id, keystore, password_file, folder, Output(json_file))
+
+
+@app.command()
+def testnet(
+    port: Annotated[int, typer.Option(help="Where the node listens, on this machine only.", min=1, max=65535)] = 8545,
+    directory: Annotated[
+        Path, typer.Option(metavar="DIR", help="Made anew, for keystores, tables and the node's log.")
+    ] = Path("testnet"),
+    deployments: Annotated[Path, typer.Option(metavar="DIR", help="Where 31337.json is written.")] = Path(
+        "deployments"
+    ),
+    json_file: JsonFile = None,
+) -> None:
+    """Start a local chain for trying out seller and buyer: Hardhat's node with the contract, until Ctrl-C.
+
+    Makes a keystore for a seller and a buyer, gives both ether and a test token, and a part of the demo's table each.
+    Then it says what to type next. The chain lives in memory, and is gone when this ends. Needs Node 22.13 or newer, or
+    the extra `testnet`; npm downloads Hardhat once.
+    """
+    from blindfair.cli.testnet.running import run_testnet
+
+    run_testnet(port, directory, deployments, Output(json_file))
 
 
 @app.command()
