@@ -1,9 +1,17 @@
 """What contributors rely on: CI, hooks and the changelog keep their form."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts" / "security"))
+
+from answers import ANSWERS, Answer  # noqa: E402
+
 SECTIONS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 
 
@@ -32,3 +40,24 @@ def test_the_changelog_keeps_its_form() -> None:
         assert sections == sorted(set(sections), key=SECTIONS.index)
         changes = [line for line in part.splitlines()[1:] if line and not line.startswith("### ")]
         assert [line for line in changes if not line.startswith("- ") or len(line) > 120] == []
+
+
+@pytest.mark.parametrize("script", ["audit", "bench"])
+def test_a_script_below_a_folder_of_its_own_loads_what_it_needs(script: str) -> None:
+    folder = {"audit": "security", "bench": "benchmarks"}[script]
+    starter = (ROOT / "scripts" / script).read_text()
+    assert f'"$root/scripts/{folder}/{script}.py"' in starter
+    told = subprocess.run(
+        [sys.executable, ROOT / "scripts" / folder / f"{script}.py", "--help"], capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stderr
+    assert f"scripts/{script}" in told.stdout
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.source.rpartition("/")[2])
+def test_an_answer_to_an_attack_is_where_the_security_tests_take_it_out(answer: Answer) -> None:
+    """What `scripts/audit answers` needs, which takes too long for every run."""
+    assert answer.before in (ROOT / answer.source).read_text(encoding="utf-8")
+    for test in answer.tests:
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")

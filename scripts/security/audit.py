@@ -33,13 +33,16 @@ from time import monotonic
 from typing import Any
 
 import answers as to_attacks
-from compile import CompileFailed, find_forge, install_packages
 from mutants import SOURCES, Compiler, Mutant, mutants
 
 from blindfair.cli.testnet.npm import find_node
 from blindfair.protocol.errors import BlindfairError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from compile import CompileFailed, find_forge, install_packages  # noqa: E402
+
 BUILD = ROOT / "build" / "audit"
 ANSWERS = ROOT / "docs" / "audit"
 SLITHER, HALMOS = "slither-analyzer==0.11.6", "halmos==0.3.3"
