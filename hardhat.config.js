@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { defineConfig } from "hardhat/config";
+import testnet from "./offchain/blindfair/cli/testnet/project/hardhat.config.js";
 
 const { version, settings } = JSON.parse(readFileSync(new URL("contracts/compiler.json", import.meta.url), "utf8"));
 
@@ -16,5 +17,6 @@ const tests = readdirSync(new URL("contracts/test", import.meta.url), { recursiv
   .map((file) => [`contracts/test/${file}`, { ...compiler, settings: { evmVersion: settings.evmVersion } }]);
 
 export default defineConfig({
+  ...testnet,
   solidity: { compilers: [{ ...compiler, settings }], overrides: Object.fromEntries(tests) },
 });

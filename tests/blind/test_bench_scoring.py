@@ -9,7 +9,7 @@ import pytest
 
 from blindfair.blind.parameters import DEFAULT
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "benchmarks"))
 
 from bench import main
 from bench_fit import Line, Point, fit, print_fit

@@ -106,7 +106,7 @@ def node_executable() -> str:
 def running_hardhat(output: Path) -> Iterator[str]:
     """`hardhat node` on a free port; its URL."""
     port = free_port()
-    command = [node_executable(), str(HARDHAT), "--config", "tests/chain/hardhat.config.js"]
+    command = [node_executable(), str(HARDHAT), "--config", "hardhat.config.js"]
     with output.open("wb") as log:
         process = subprocess.Popen(
             [*command, "node", "--hostname", "127.0.0.1", "--port", str(port)], cwd=ROOT, stdout=log, stderr=log

@@ -2,14 +2,13 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from command import Inside
-from local_chain import HARDHAT, ROOT, LocalChain, children_of, shell, wait_for
+from command import COMMAND, Inside
+from local_chain import HARDHAT, LocalChain, children_of, shell, wait_for
 from real_tables import LABEL, ugly
 from whole_demo import QUICK, Demo
 
@@ -47,7 +46,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @pytest.fixture(scope="session")
 def testnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
-    """A chain that `scripts/testnet` has made, for all tests of a process together."""
+    """A chain that `blindfair testnet` has made, for all tests of a process together."""
     with made_by_script(tmp_path_factory.mktemp("testnet")) as chain:
         yield chain
 
@@ -65,9 +64,9 @@ def made_by_script(home: Path) -> Iterator[LocalChain]:
     if not HARDHAT.exists():
         pytest.skip("hardhat is not installed: npm ci")
     port = free_port()
-    script = shlex.join([sys.executable, str(ROOT / "scripts" / "testnet.py"), "--port", str(port)])
+    command = shlex.join([COMMAND, "testnet", "--port", str(port), "--json", "testnet.json"])
     told = home / "told"
-    with shell(f"exec {script}", home, told) as process:
+    with shell(f"exec {command}", home, told) as process:
         wait_for("Ctrl-C stops it", told, process)
         (node,) = children_of(process.pid)
         yield LocalChain(port, home)

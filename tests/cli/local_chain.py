@@ -1,4 +1,4 @@
-"""A local chain as `scripts/testnet` makes it, for the tests of seller and buyer as programs."""
+"""A local chain as `blindfair testnet` makes it, for the tests of seller and buyer as programs."""
 
 import os
 import signal

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from blindfair.chain.node import connect
 from blindfair.chain.provider import NodeProvider
 from blindfair.chain.sender import Sender
 from blindfair.cli.keystore import address_of, create_keystore, read_password, unlock
+from blindfair.cli.output import Output
 from blindfair.protocol.errors import (
     CannotWrite,
     FileMissing,
@@ -37,8 +37,6 @@ from blindfair.protocol.hashing import keccak256, sha256
 from blindfair.protocol.quantities import Wei
 from ports import free_port
 
-sys.path.insert(0, str(ROOT / "scripts"))
-
 CHAIN_ID = 31337
 
 
@@ -47,7 +45,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
     """A chain with nothing on it."""
     if not HARDHAT.exists():
         pytest.skip("hardhat is not installed: npm ci")
-    from testnet import running_node
+    from blindfair.cli.testnet.node import running_node
 
     home, port = tmp_path_factory.mktemp("bare"), free_port()
     with running_node(port, home / "log"):
@@ -269,13 +267,13 @@ def test_a_password_comes_from_no_argument_and_no_variable(inside: Inside) -> No
 
 
 def test_a_local_chain_takes_nobodys_port_and_nobodys_directory(bare: LocalChain, tmp_path: Path) -> None:
-    from testnet import run
+    from blindfair.cli.testnet.running import run_testnet
 
     with pytest.raises(NodeFailure, match="listens at the port already"):
-        run(bare.port, tmp_path / "testnet", tmp_path / "deployments")
+        run_testnet(bare.port, tmp_path / "testnet", tmp_path / "deployments", Output(None))
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "testnet").mkdir()
     (tmp_path / "testnet" / "mine").touch()
     with pytest.raises(CannotWrite, match="rm -r"):
-        run(free_port(), tmp_path / "testnet", tmp_path / "deployments")
+        run_testnet(free_port(), tmp_path / "testnet", tmp_path / "deployments", Output(None))
     assert [path.name for path in (tmp_path / "testnet").iterdir()] == ["mine"]

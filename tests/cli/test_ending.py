@@ -10,7 +10,7 @@ import pytest
 from command import COMMAND, Inside
 from lives import born, events
 
-from blindfair.cli.ending import BUG, INTERRUPTED, TERMINATED, USAGE
+from blindfair.cli.ending import BUG, INTERRUPTED, NOT_OK, TERMINATED, USAGE
 from blindfair.protocol import errors
 from blindfair.protocol.errors import BlindfairError
 
@@ -21,7 +21,7 @@ def all_errors(root: type[BlindfairError]) -> list[type[BlindfairError]]:
 
 def test_every_ending_has_a_code_of_its_own() -> None:
     codes = [error.exit_code for error in all_errors(BlindfairError)]
-    codes += [0, USAGE, BUG, INTERRUPTED, TERMINATED]
+    codes += [0, USAGE, NOT_OK, BUG, INTERRUPTED, TERMINATED]
     assert len(set(codes)) == len(codes)
     assert all(0 <= code <= 255 for code in codes)
 
@@ -35,19 +35,17 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("bug")
-def test_a_bug_says_that_it_is_one(clean: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside) -> None:
-    monkeypatch.delenv("BLINDFAIR_TRACEBACK", raising=False)
+def test_a_bug_says_that_it_is_one(clean: Path, inside: Inside) -> None:
     ended = inside("demo", "--json", "result.json")
     assert ended.code == BUG
     assert ended.err.startswith("error: ZeroDivisionError: This is a bug of blindfair: division by zero\n")
-    assert "BLINDFAIR_TRACEBACK=1" in ended.err
+    assert "run it again with -v" in ended.err
     assert "Traceback" not in ended.err
 
 
 @pytest.mark.usefixtures("bug")
-def test_a_traceback_is_there_for_who_asks(clean: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside) -> None:
-    monkeypatch.setenv("BLINDFAIR_TRACEBACK", "1")
-    ended = inside("demo")
+def test_a_traceback_is_there_for_who_asks(clean: Path, inside: Inside) -> None:
+    ended = inside("demo", "-v")
     assert ended.code == BUG
     assert "Traceback" in ended.err
     assert "in broken" in ended.err

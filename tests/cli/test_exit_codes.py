@@ -29,5 +29,5 @@ def test_every_error_that_is_named_has_its_code() -> None:
 
 def test_the_other_ends_have_theirs() -> None:
     table = PAGE.read_text(encoding="utf-8").partition("## Exit codes")[2]
-    for code in (ending.USAGE, ending.BUG, ending.INTERRUPTED, ending.TERMINATED):
+    for code in (ending.USAGE, ending.NOT_OK, ending.BUG, ending.INTERRUPTED, ending.TERMINATED):
         assert re.search(rf"^\| (?:\d+, )?{code}(?:, \d+)? \|", table, re.MULTILINE), code

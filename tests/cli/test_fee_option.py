@@ -20,7 +20,7 @@ from blindfair.protocol.errors import InvalidOption, Refused
 from blindfair.protocol.quantities import Wei
 
 LABEL = "cens"
-"""Of the tables that `scripts/testnet` writes."""
+"""Of the tables that `blindfair testnet` writes."""
 
 COST = EvaluationCost(bits=4, record_bits=109, unit="record", fee=Wei(5 * 10**16))
 

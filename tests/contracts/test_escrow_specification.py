@@ -111,7 +111,7 @@ def test_every_attack_names_its_tests_and_was_tried() -> None:
 
 
 def test_what_is_taken_out_again_is_there_and_is_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "scripts")
+    monkeypatch.syspath_prepend(ROOT / "scripts" / "security")
     answers = importlib.import_module("answers").ANSWERS
     for answer in answers:
         assert answer.before in (ROOT / answer.source).read_text(encoding="utf-8")
@@ -125,7 +125,7 @@ def test_what_is_taken_out_again_is_there_and_is_what_the_page_says(monkeypatch:
 
 
 def test_every_mutant_that_the_page_explains_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "scripts")
+    monkeypatch.syspath_prepend(ROOT / "scripts" / "security")
     audit, mutants = importlib.import_module("audit"), importlib.import_module("mutants")
     possible = {audit.explanation(mutant.name) for source in mutants.SOURCES for mutant in mutants.mutants(source)}
     page = (ROOT / "docs" / "audit" / "mutants.md").read_text(encoding="utf-8")
@@ -135,7 +135,7 @@ def test_every_mutant_that_the_page_explains_can_be_made(monkeypatch: pytest.Mon
 
 
 def test_every_finding_that_the_page_answers_is_about_something_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "scripts")
+    monkeypatch.syspath_prepend(ROOT / "scripts" / "security")
     page = (ROOT / "docs" / "audit" / "slither.md").read_text(encoding="utf-8")
     findings = list(importlib.import_module("audit").answered_findings(page))
     assert len(findings) == len(set(findings)) == len(re.findall(r"^- ", page, re.MULTILINE)) > 0

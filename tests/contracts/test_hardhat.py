@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from compile import find_node, install_packages  # noqa: E402
+from compile import install_packages  # noqa: E402
+
+from blindfair.cli.testnet.npm import find_node  # noqa: E402
 
 
 @pytest.mark.deep

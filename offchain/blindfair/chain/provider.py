@@ -144,8 +144,11 @@ class NodeProvider(JSONBaseProvider):
     def _asked_once(self, method: RPCEndpoint, request: bytes) -> tuple[RPCResponse, HttpAnswer]:
         # A connection that the node has closed meanwhile costs a read one attempt; anything else has only one.
         post = self._session.post if method in READS else requests.post
+        began = time.monotonic()
         try:
             http = self._posted(post, request)
+            # The method alone: what is asked may be nobody else's business.
+            _log.debug("%s to %s took %.0f ms", method, self.host, 1e3 * (time.monotonic() - began))
         except _TooLong:
             if method == "eth_getLogs":
                 return _as_error(f"an answer of more than {LARGEST_ANSWER} bytes"), HttpAnswer(200, "", "", "", b"")

@@ -21,6 +21,7 @@ from blindfair.cli.keystore import read_password, unlock
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.targets import check_folder_target, write_folder
+from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.errors import MalformedFile
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.quantities import BlockNumber
@@ -35,7 +36,7 @@ def deploy_contract(
     `Sender` raise.
     """
     check_folder_target(folder, "--deployments")
-    progress = Lines(Console(stderr=True))
+    progress = Lines(Console(stderr=True, quiet=is_quiet()))
     web3 = connect(rpc, chain_id)
     base_fee(web3)
     transaction = None

@@ -2,13 +2,13 @@
 
 0    done
 2    wrong usage
+3    `blindfair doctor` found something that is not ok
 10 - 99  a named error (`protocol/errors/`)
 100  a bug of this program
 130  interrupted, 143 terminated
 """
 
 import errno
-import os
 import signal
 import sys
 import traceback
@@ -18,12 +18,10 @@ from typing import NoReturn
 
 import typer
 
+from blindfair.cli.verbosity import is_verbose
 from blindfair.protocol.errors import BlindfairError, CannotWrite
 
-USAGE, BUG, INTERRUPTED, TERMINATED = 2, 100, 130, 143
-
-TRACEBACK = "BLINDFAIR_TRACEBACK"
-"""Set to 1, this variable of the environment adds the traceback to an error."""
+USAGE, NOT_OK, BUG, INTERRUPTED, TERMINATED = 2, 3, 100, 130, 143
 
 _DISK = (
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM,
@@ -76,7 +74,7 @@ def _leave_by_a_bug(error: Exception) -> NoReturn:
     _say(
         type(error).__name__,
         f"This is a bug of blindfair: {error}",
-        hint=f"run it again with {TRACEBACK}=1 and report what it prints, with the command",
+        hint="run it again with -v and report what it prints, with the command",
     )
     _leave(BUG)
 
@@ -91,7 +89,7 @@ def _names_directory(arguments: Sequence[str]) -> bool:
 
 
 def _leave(code: int) -> NoReturn:
-    if os.environ.get(TRACEBACK) == "1":
+    if is_verbose():
         traceback.print_exc()
     raise SystemExit(code) from None
 

@@ -53,6 +53,11 @@ class Lines:
         for line in columns(rows, left=left):
             self._print(Text("  " + line))
 
+    def verbatim(self, text: str) -> None:
+        """Lines that are pasted, like commands: never wrapped."""
+        for line in text.splitlines():
+            self._print(Text(line))
+
     def _print(self, line: Text) -> None:
         # Names of files may be any bytes, which Python holds as lone surrogates, and no console can print these.
         if not line.plain.isascii():

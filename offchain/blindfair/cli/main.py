@@ -19,24 +19,23 @@ from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import Screen
-from blindfair.cli.ending import run_to_its_end
-from blindfair.cli.notices import show_notices
+from blindfair.cli.ending import NOT_OK, run_to_its_end
 from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc, Text
 from blindfair.cli.output import Output
+from blindfair.cli.score import commands as score
 from blindfair.cli.seller import commands as seller
 from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
+from blindfair.cli.verbosity import Verbosity, choose, is_quiet, with_verbosity_options
 from blindfair.protocol.errors import InvalidOption
 
 if TYPE_CHECKING:
     from blindfair.cli.demo.public import DemoAccounts
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(rich_markup_mode=None)
 app.add_typer(seller.app, name="seller")
 app.add_typer(buyer.app, name="buyer")
 app.add_typer(account.app, name="account")
+app.add_typer(score.app, name="score")
 
 
 @app.callback(invoke_without_command=True)
@@ -83,7 +82,9 @@ def demo(
     ] = 10,
     rpc: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="A node for development, as scripts/testnet starts, not an embedded chain."),
+        typer.Option(
+            metavar="URL", help="A development node, as `blindfair testnet` starts, instead of an embedded chain."
+        ),
     ] = None,
     seller_keystore: Annotated[
         Path | None,
@@ -132,7 +133,7 @@ def demo(
         check_folder_target(report, "--report")
 
     job = prepare(options)
-    progress = Console(stderr=True)
+    progress = Console(stderr=True, quiet=is_quiet())
     screen = Screen(progress)
     with _home(directory) as home, demo_home(home, options, job.table):
         screen.scenario(job)
@@ -176,6 +177,51 @@ def deploy(
     deploy_contract(rpc, chain_id, keystore, password_file, folder, Output(json_file))
 
 
+@app.command()
+def testnet(
+    port: Annotated[int, typer.Option(help="Where the node listens, on this machine only.", min=1, max=65535)] = 8545,
+    directory: Annotated[
+        Path, typer.Option(metavar="DIR", help="Made anew, for keystores, tables and the node's log.")
+    ] = Path("testnet"),
+    deployments: Annotated[Path, typer.Option(metavar="DIR", help="Where 31337.json is written.")] = Path(
+        "deployments"
+    ),
+    json_file: JsonFile = None,
+) -> None:
+    """Start a local chain for trying out seller and buyer: Hardhat's node with the contract, until Ctrl-C.
+
+    Makes a keystore for a seller and a buyer, gives both ether and a test token, and a part of the demo's table each.
+    Then it says what to type next. The chain lives in memory, and is gone when this ends. Needs Node 22.13 or newer, or
+    the extra `testnet`; npm downloads Hardhat once.
+    """
+    from blindfair.cli.testnet.running import run_testnet
+
+    run_testnet(port, directory, deployments, Output(json_file))
+
+
+@app.command()
+def doctor(
+    rpc: Annotated[
+        str | None, typer.Option(metavar="URL", help="A node to ask; else the one that the directory was begun with.")
+    ] = None,
+    deployment: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where the contract is: deployments/<chain id>.json; else by its address."),
+    ] = None,
+    directory: Annotated[Path | None, typer.Option(metavar="DIR", help="A seller's or buyer's directory.")] = None,
+    mail: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that seller and buyer share.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Check this machine, a directory and a node: each line is ok, or says what is wrong and what to do.
+
+    Exit code 0 if all is ok, else 3. Nothing is changed and nothing is sent to the chain.
+    """
+    from blindfair.cli.doctor.examine import examine
+
+    if not examine(rpc, deployment, directory, mail, Output(json_file)):
+        raise SystemExit(NOT_OK)
+
+
 def _accounts(
     seller: Path | None, buyer: Path | None, password_file: Path | None, finality_depth: int | None, rpc: str | None
 ) -> "DemoAccounts | None":
@@ -205,8 +251,9 @@ def _home(directory: Path | None) -> Iterator[Path]:
 
 def main() -> None:
     """The entry point; exit codes are those of `ending`."""
-    show_notices()
-    run_to_its_end(lambda: app(standalone_mode=False))
+    choose(Verbosity.NORMAL)
+    command = with_verbosity_options(app)
+    run_to_its_end(lambda: command(standalone_mode=False))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from blindfair.cli.lines import Lines
 from blindfair.cli.targets import check_file_target, write_file
+from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.documents import Document
 
 STANDARD_OUTPUT = Path("-")
@@ -23,7 +24,8 @@ class Output:
         if json_file is not None and json_file != STANDARD_OUTPUT:
             check_file_target(json_file, "--json")
         self._json_file = json_file
-        self.lines = Lines(Console(stderr=json_file == STANDARD_OUTPUT))
+        beside = json_file == STANDARD_OUTPUT
+        self.lines = Lines(Console(stderr=beside, quiet=beside and is_quiet()))
 
     def document(self, document: Document) -> None:
         """Write the document, if one was asked for."""

@@ -5,8 +5,9 @@ Not here: addresses in messages, which are lower case by PROTOCOL 1 (`fields`).
 
 import re
 
+from eth_utils.address import to_checksum_address
+
 from blindfair.protocol.errors import InputError
-from blindfair.protocol.hashing import keccak256
 from blindfair.protocol.quantities import Address
 
 _DIGITS = re.compile(r"[0-9a-fA-F]{40}")
@@ -21,9 +22,13 @@ def read_address(text: str, what: str, error: type[InputError], hint: str) -> Ad
     """
     digits = text[2:] if text[:2] in ("0x", "0X") else text
     if not _DIGITS.fullmatch(digits):
-        raise error(f"{what} is not an address", expected="0x and 40 hexadecimal digits", found=repr(text[:_SHOWN]),
-                    hint=hint)  # fmt: skip
-    if digits not in (digits.lower(), digits.upper()) and digits != _with_checksum(digits):
+        raise error(
+            f"{what} is not an address",
+            expected="0x and 40 hexadecimal digits",
+            found=repr(text[:_SHOWN]),
+            hint=hint,
+        )
+    if digits not in (digits.lower(), digits.upper()) and "0x" + digits != to_checksum_address("0x" + digits.lower()):
         raise error(
             f"{what} is mistyped: its upper and lower case letters do not match its checksum (EIP-55)",
             expected="the address as its wallet shows it",
@@ -31,10 +36,3 @@ def read_address(text: str, what: str, error: type[InputError], hint: str) -> Ad
             hint=hint,
         )
     return Address("0x" + digits.lower())
-
-
-def _with_checksum(digits: str) -> str:
-    """The 40 digits with the letters in upper case where EIP-55 wants them."""
-    low = digits.lower()
-    nibbles = keccak256(low.encode()).hex()
-    return "".join(c.upper() if int(nibble, 16) >= 8 else c for c, nibble in zip(low, nibbles, strict=False))

@@ -23,14 +23,15 @@ def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: Screen, *
     With `confirmed` the listing's fee is agreed to, within the budget. Where nobody can be asked for it, only a free
     evaluation is asked. Raises InvalidOption.
     """
-    prices, lines = options.prices, screen.lines
-    stated = options.max_fee
+    prices, stated = options.prices, options.max_fee
+    decided = confirmed or stated is not None or not cost.fee
+    lines = screen.lines if decided else screen.notices
     lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices, stated)}")
     if stated is not None or not cost.fee:
         return stated or Wei(0)
     budget = prices.parse(options.budget, "--budget")
     if cost.fee > budget:
-        lines.item("fee", f"that is more than the budget: {_without(cost)}", style="yellow")
+        screen.notices.item("fee", f"that is more than the budget: {_without(cost)}", style="yellow")
         return Wei(0)
     if confirmed:
         return cost.fee

@@ -146,7 +146,7 @@ def _agreed(buyer: Buyer, choice: Choice, price: Wei, prices: Money, screen: Scr
         return True
     buyer.wallet.check_means(buyer.policy.token, price, buyer.policy.gas_reserve, "the price")
     screen.still()
-    show_costs(screen.lines, buyer, choice, price, prices)
+    show_costs(screen.lines if confirmed else screen.notices, buyer, choice, price, prices)
     if not confirmed:
         if not sys.stdin.isatty():
             raise InvalidOption(

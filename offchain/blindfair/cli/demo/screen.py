@@ -108,5 +108,5 @@ class Screen:
             *columns,
             console=self._console,
             transient=True,
-            disable=not self._console.is_terminal,
+            disable=not self._console.is_terminal or self._console.quiet,
         )

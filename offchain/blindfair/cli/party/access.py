@@ -26,7 +26,7 @@ def read_deployment(path: Path) -> Deployment:
             f"There is no deployment file {path}",
             expected="deployments/<chain id>.json",
             found=error.strerror,
-            hint="take the one that `blindfair deploy` or scripts/testnet wrote",
+            hint="take the one that `blindfair deploy` or `blindfair testnet` wrote",
         ) from error
 
 

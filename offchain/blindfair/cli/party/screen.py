@@ -13,6 +13,7 @@ from rich.text import Text
 from blindfair.agents.progress import PROGRESS
 from blindfair.agents.surroundings import Event
 from blindfair.cli.lines import Lines
+from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.errors import BlindfairError
 
 PROGRESS_SECONDS = 10.0
@@ -24,11 +25,15 @@ class Screen:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds."""
-        console = Console(stderr=True)
+        quiet = is_quiet()
+        console = Console(stderr=True, quiet=quiet)
+        spins = console.is_terminal and not quiet
         self._clock = clock
         self._told_progress = -math.inf
         self.lines = Lines(console)
-        self._status: Status | None = console.status("", spinner="dots") if console.is_terminal else None
+        self.notices = Lines(Console(stderr=True)) if quiet else self.lines
+        """What is told in quiet, too: troubles, and figures that a question is about."""
+        self._status: Status | None = console.status("", spinner="dots") if spins else None
         self._last = ""
 
     def __enter__(self) -> Self:
@@ -68,13 +73,13 @@ class Screen:
             # As plain text: a reason may quote what others wrote, and a string would be read as markup.
             self._status.update(Text(f"waiting: {reason}"))
             self._status.start()
-        self._once("waits", reason, printed=self._status is None)
+        self._once(self.lines, "waits", reason, printed=self._status is None)
 
     def trouble(self, error: BlindfairError) -> None:
         """What went wrong and is tried again."""
-        self._once("trouble", f"{error.name}: {error}", printed=True)
+        self._once(self.notices, "trouble", f"{error.name}: {error}", printed=True)
 
-    def _once(self, label: str, text: str, *, printed: bool) -> None:
+    def _once(self, lines: Lines, label: str, text: str, *, printed: bool) -> None:
         if text != self._last and printed:
-            self.lines.item(label, "".join(c if c.isprintable() else "?" for c in text), style="dim")
+            lines.item(label, "".join(c if c.isprintable() else "?" for c in text), style="dim")
         self._last = text

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 def gas(_: argparse.Namespace) -> dict[str, object]:
     """What the escrow's calls cost, beside what was published for others."""
     # The chain, the parties and their deliveries are those of the contract's tests.
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "contracts"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "contracts"))
     from escrow_world import World
     from gas_figures import PUBLISHED, figures
 

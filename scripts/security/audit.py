@@ -33,10 +33,16 @@ from time import monotonic
 from typing import Any
 
 import answers as to_attacks
-from compile import CompileFailed, find_forge, find_node, install_packages
 from mutants import SOURCES, Compiler, Mutant, mutants
 
-ROOT = Path(__file__).resolve().parent.parent
+from blindfair.cli.testnet.npm import find_node
+from blindfair.protocol.errors import BlindfairError
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from compile import CompileFailed, find_forge, install_packages  # noqa: E402
+
 BUILD = ROOT / "build" / "audit"
 ANSWERS = ROOT / "docs" / "audit"
 SLITHER, HALMOS = "slither-analyzer==0.11.6", "halmos==0.3.3"
@@ -376,7 +382,7 @@ def main() -> int:
             outcomes.append(Outcome(found.step, found.passed, found.tool, found.said, round(monotonic() - start, 1)))
             mark = "passed" if found.passed else "FAILED"
             print(f"{mark}  {found.step:<11} {found.said} ({found.tool}, {outcomes[-1].seconds:.0f} s)", flush=True)
-    except (AuditFailed, CompileFailed) as failure:
+    except (AuditFailed, CompileFailed, BlindfairError) as failure:
         print(f"audit: {failure}", file=sys.stderr)
         return 2
     finally:

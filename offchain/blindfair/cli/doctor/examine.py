@@ -1,0 +1,85 @@
+"""What `blindfair doctor` does: every check in turn, a line each, whatever the others found."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import blindfair
+from blindfair.chain.deployment import Deployment
+from blindfair.cli.doctor.chain import look_at_node
+from blindfair.cli.doctor.finding import Finding, findings
+from blindfair.cli.doctor.folders import look_at_directory, look_at_mail
+from blindfair.cli.doctor.machine import (
+    look_at_disk,
+    look_at_kernel,
+    look_at_packages,
+    look_at_python,
+    package_versions,
+)
+from blindfair.cli.output import Output
+from blindfair.cli.party.access import read_deployment
+from blindfair.cli.party.settings import Settings, is_begun, load
+from blindfair.protocol.errors import BlindfairError
+
+
+def examine(
+    rpc: str | None, deployment_file: Path | None, directory: Path | None, mail: Path | None, output: Output
+) -> bool:
+    """Look at everything, show it as it is found, and return whether all of it is good.
+
+    What is not named is taken from the directory, if something was begun there. Raises FileMissing and MalformedFile
+    for the deployment file.
+    """
+    deployment = None if deployment_file is None else read_deployment(deployment_file)
+    found = []
+    for finding in _all(rpc, deployment, directory, mail):
+        found.append(finding)
+        _show(finding, output)
+    ok = all(finding.ok for finding in found)
+    output.document(
+        {
+            "checks": [finding.to_document() for finding in found],
+            "ok": ok,
+            "packages": dict(package_versions()),
+            "version": blindfair.__version__,
+        }
+    )
+    return ok
+
+
+def _all(
+    rpc: str | None, deployment: Deployment | None, directory: Path | None, mail: Path | None
+) -> Iterator[Finding]:
+    yield from look_at_python()
+    yield from look_at_packages()
+    yield from look_at_kernel()
+    settings: Settings | None = None
+    if directory is not None and is_begun(directory):
+        try:
+            settings = load(directory, _role(directory))
+        except BlindfairError as error:
+            yield Finding("folder", False, error.what, error.hint)
+    if settings is not None:
+        rpc, mail, deployment = rpc or settings.rpc, mail or settings.mail, deployment or settings.deployment
+    yield from look_at_disk({"this directory": Path.cwd()} if directory is None else {"the directory": directory})
+    if directory is not None:
+        yield from findings("folder", lambda: look_at_directory(directory, settings))
+    if mail is not None:
+        yield from findings("mail", lambda: look_at_mail(mail))
+    if rpc is not None:
+        yield from findings("node", lambda: look_at_node(rpc, deployment))
+
+
+def _role(directory: Path) -> str:
+    """Whose directory it says it is; what it says is judged by `load`."""
+    try:
+        return str(json.loads((directory / "settings.json").read_bytes())["role"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return "seller"
+
+
+def _show(finding: Finding, output: Output) -> None:
+    style = "" if finding.ok else "red"
+    output.lines.item("ok" if finding.ok else "wrong", f"{finding.check}: {finding.found}", style=style)
+    if finding.hint and not finding.ok:
+        output.lines.item("hint", finding.hint)
