@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from letters import forged, put_in, take_out
 from sampled import (
     REST_BOND,
     REST_PRICE,
@@ -17,6 +16,7 @@ from sampled import (
     only_the_sample_was_bought,
     states,
 )
+from sealed_messages import forged, put_in, take_out
 from trade import (
     FINAL_DEPTH,
     PRICE,

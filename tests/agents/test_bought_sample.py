@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from cheated import answered
-from letters import letters_to
 from sampled import (
     POLICY,
     REST_BOND,
@@ -22,6 +21,7 @@ from sampled import (
     opened,
     states,
 )
+from sealed_messages import sealed_messages_to
 from trade import (
     BUYER_POLICY,
     GRANT,
@@ -80,7 +80,7 @@ def test_nothing_is_opened_of_a_sample_that_is_bought(at: Callable[[str], World]
     parties = buying(at("replied"))
     parties.buyer.step()
     parties.seller.step()
-    [(_, openings)] = letters_to(parties.world, parties.buyer)
+    [(_, openings)] = sealed_messages_to(parties.world, parties.buyer)
     assert isinstance(openings, Openings)
     assert openings.opened == ()
     assert [intent for _, intent in parties.seller.journal.done("opened-for:")] == ["0"]

@@ -24,8 +24,8 @@ from grouped import (
     rows_in_the_clear,
     valuer,
 )
-from letters import forged, letters_to, put_in, take_out
 from numpy.typing import NDArray
+from sealed_messages import forged, put_in, sealed_messages_to, take_out
 from trade import (
     OFFERED,
     PER_RECORD,
@@ -346,7 +346,7 @@ def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_th
     request = parties.buyer.mail.stored("message:request")[1]
     put_in(world, parties.seller, forged(parties.buyer, replace(request, disclosure="total")))  # type: ignore[type-var]
     parties.seller.step()
-    refusals = [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    refusals = [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)]
     assert [refusal.error for refusal in refusals] == ["BudgetExhausted"]
     # Another account gets the score of all, and with it the budget of the listing is spent, for groups and all.
     second = make_buyer(world, parties.seller, "second", valuer=valuer("total", ()), policy=POLICY)

@@ -19,7 +19,7 @@ from fees import (
     paying,
     until_priced,
 )
-from letters import STRANGER, STRANGER_ADDRESS, forged, letters_to, put_in, resigned
+from sealed_messages import STRANGER, STRANGER_ADDRESS, forged, put_in, resigned, sealed_messages_to
 from trade import SELLER_POLICY, Parties, World
 
 from blindfair.agents.ledger import spent_budget
@@ -127,7 +127,7 @@ def test_after_an_offer_that_ran_out_the_same_account_may_ask_and_pay_again(worl
     again = replace(first, nonce=bytes(32), expiry=Timestamp(world.chain.now() + 10_000))
     put_in(world, parties.seller, forged(parties.buyer, again))
     world.run(parties.seller, until=lambda: len(fee_offers(parties)) == 2)
-    answers = [message for _, message in letters_to(world, parties.buyer)]
+    answers = [message for _, message in sealed_messages_to(world, parties.buyer)]
     assert {(type(message), getattr(message, "error", None)) for message in answers} == {
         (PricedReply, None), (Refusal, "Expired"),
     }  # fmt: skip
@@ -135,7 +135,9 @@ def test_after_an_offer_that_ran_out_the_same_account_may_ask_and_pay_again(worl
     # And while that one is open, a third is not.
     put_in(world, parties.seller, forged(parties.buyer, replace(again, nonce=b"3" * 32)))
     world.round(parties.seller)
-    refusals = [message.error for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    refusals = [
+        message.error for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)
+    ]
     assert sorted(refusals) == ["BudgetExhausted", "Expired"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fees import FEE, FEE_BOND, PAYS, ended, fee_is_paid, has_learnt, paying, until_priced
-from letters import STRANGER_ADDRESS, forged, put_in, take_out
+from sealed_messages import STRANGER_ADDRESS, forged, put_in, take_out
 from trade import BUYER_POLICY, PRICE, Parties, World
 
 from blindfair.agents.fee_checks import check_priced_reply

@@ -18,7 +18,7 @@ from fees import (
     paying,
     until_priced,
 )
-from letters import letters_to
+from sealed_messages import sealed_messages_to
 from trade import (
     BUYER_POLICY,
     PER_RECORD,
@@ -180,7 +180,7 @@ def test_no_bits_are_kept_for_an_account_that_does_not_hold_the_fee(world: World
     spent = Wei(world.exchange.balance(parties.buyer.address) - FEE)
     parties.buyer.wallet.execute("elsewhere", lambda: world.exchange.deposit(ETHER, spent), "spends its money")
     parties.seller.step()
-    [refusal] = [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    [refusal] = [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)]
     assert (refusal.error, "does not hold the fee" in refusal.reason) == ("FeeRequired", True)
     assert (spent_budget(parties.seller.journal)[:2], fee_offers(parties)) == ((0, 0), [])
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from letters import STRANGER_ADDRESS, forged, letters_to, pending, put_in, take_out
+from sealed_messages import STRANGER_ADDRESS, forged, pending, put_in, sealed_messages_to, take_out
 from trade import (
     BUYER_POLICY,
     COLUMNS,
@@ -59,7 +59,7 @@ def said_to(parties: Parties, agent: Agent, messages: Mapping[str, Message]) -> 
     parties.seller.step()
     assert pending(parties.world, parties.seller) == []
     answers = {}
-    for envelope, answer in letters_to(parties.world, agent):
+    for envelope, answer in sealed_messages_to(parties.world, agent):
         if isinstance(answer, Refusal):
             answers[digests[answer.about]] = answer.error
         else:
@@ -402,7 +402,7 @@ def test_a_refusal_shows_nothing_that_a_terminal_would_obey(beside: Callable[[st
     assert isinstance(request, Request)
     put_in(parties.world, parties.seller, forged(parties.buyer, replace(request, model_name="a\nb\tc")))
     parties.seller.step()
-    [(_, refusal)] = letters_to(parties.world, parties.buyer)
+    [(_, refusal)] = sealed_messages_to(parties.world, parties.buyer)
     assert isinstance(refusal, Refusal)
     assert (refusal.error, refusal.reason.isprintable()) == ("UnusableModel", True)
     assert "a?b?c" in refusal.reason

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from cheated import answered, ended, told
 from eth_account import Account
-from letters import STRANGER, STRANGER_ADDRESS, forged, put_in, take_out, the_letter
 from numpy.typing import NDArray
+from sealed_messages import STRANGER, STRANGER_ADDRESS, forged, put_in, take_out, the_sealed_message
 from trade import (
     AUDITED,
     BOND,
@@ -166,7 +166,7 @@ def test_other_records_under_the_selected_numbers_are_not_paid(beside: Callable[
 
 def test_a_second_offer_for_the_same_selection_is_never_paid(at: Callable[[str], World]) -> None:
     parties = make_parties(at("delivered"))
-    delivery = read(the_letter(parties.world, parties.buyer), domain=parties.buyer.domain)[1]
+    delivery = read(the_sealed_message(parties.world, parties.buyer), domain=parties.buyer.domain)[1]
     assert isinstance(delivery, Delivery)
     parties.buyer.step()
     assert parties.paid()

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from cheated import answered, ended, told
-from letters import STRANGER_ADDRESS, forged, put_in, take_out
 from numpy.typing import NDArray
+from sealed_messages import STRANGER_ADDRESS, forged, put_in, take_out
 from trade import (
     BUYER_POLICY,
     SELECTED,

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from letters import STRANGER_ADDRESS, forged, letters_to, mailbox, put_in
 from sampled import POLICY, REST_BOND, ended, states
+from sealed_messages import STRANGER_ADDRESS, forged, mailbox, put_in, sealed_messages_to
 from trade import (
     BOND,
     BUYER_POLICY,
@@ -21,17 +21,17 @@ from trade import (
 from blindfair.agents.agent import Agent
 from blindfair.agents.allowance import Allowance
 from blindfair.protocol.errors import BudgetExhausted
-from blindfair.protocol.letters import MAGIC
 from blindfair.protocol.messages import Inquiry, Listing, Refusal
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, RecordIndex, Seconds, Timestamp, Wei
+from blindfair.protocol.sealed_message import MAGIC
 
 TIGHT = replace(SELLER_POLICY, most_bonds=BOND)
 """A seller that can lock the bonds of one purchase at a time."""
 
 
 def errors_told(world: World, agent: Agent) -> list[str]:
-    return [message.error for _, message in letters_to(world, agent) if isinstance(message, Refusal)]
+    return [message.error for _, message in sealed_messages_to(world, agent) if isinstance(message, Refusal)]
 
 
 def test_the_bond_of_the_rest_is_kept_while_the_sample_is_sold(world: World) -> None:
@@ -97,7 +97,7 @@ def test_listings_fill_no_disk(at: Callable[[str], World]) -> None:
     def asks(stranger: Agent) -> list[str]:
         put_in(world, parties.seller, forged(stranger, Inquiry(parties.seller.listing)))
         parties.seller.step()
-        answers = [message for _, message in letters_to(world, stranger)]
+        answers = [message for _, message in sealed_messages_to(world, stranger)]
         for path in mailbox(world, stranger).glob("[0-9a-f]*"):
             path.unlink()
         return [message.error if isinstance(message, Refusal) else message.TYPE for message in answers]
@@ -127,11 +127,11 @@ def test_an_allowance_is_there_again_after_its_span() -> None:
     Allowance(10, Seconds(100)).take(11, Timestamp(0))
 
 
-# --- letters -------------------------------------------------------------------------------------------------------
+# --- sealed messages --------------------------------------------------------------------------------------------------
 
 
 def hollow(world: World, agent: Agent, sender: Address, size: int) -> None:
-    """A file that claims to be a letter, takes no disk, and would take minutes and gigabytes to unseal."""
+    """A file that claims to be a sealed message, takes no disk, and would take minutes and gigabytes to unseal."""
     path = mailbox(world, agent) / ("0" * 64)
     with path.open("wb") as file:
         file.write(MAGIC + bytes.fromhex(sender[2:]))
@@ -143,7 +143,7 @@ def refused(agent: Agent) -> list[str]:
 
 
 def test_a_seller_unseals_nothing_that_is_larger_than_its_owner_allows(at: Callable[[str], World]) -> None:
-    parties = make_parties(at("asked"), seller_policy=replace(SELLER_POLICY, most_letter=10_000))
+    parties = make_parties(at("asked"), seller_policy=replace(SELLER_POLICY, max_sealed_message=10_000))
     for path in mailbox(parties.world, parties.seller).glob("[0-9a-f]*"):
         path.unlink()
     for sender, size, error in (
@@ -157,7 +157,7 @@ def test_a_seller_unseals_nothing_that_is_larger_than_its_owner_allows(at: Calla
         parties.seller.journal._db.execute("DELETE FROM steps WHERE name LIKE 'refused:%'")
 
 
-def test_a_buyer_unseals_letters_of_its_seller_alone(at: Callable[[str], World]) -> None:
+def test_a_buyer_unseals_sealed_messages_of_its_seller_alone(at: Callable[[str], World]) -> None:
     parties = make_parties(at("selected"))
     hollow(parties.world, parties.buyer, STRANGER_ADDRESS, 800 * 2**20)
     parties.buyer.step()
@@ -166,9 +166,9 @@ def test_a_buyer_unseals_letters_of_its_seller_alone(at: Callable[[str], World])
     assert parties.deltas() == (-PRICE, PRICE)
 
 
-def test_a_letter_is_kept_once(at: Callable[[str], World]) -> None:
+def test_a_sealed_message_is_kept_once(at: Callable[[str], World]) -> None:
     parties = make_parties(at("paid"))
     for agent in parties.both:
-        kept = {name: agent.journal.get(f"letter:{name}") for name, _ in agent.journal.done("letter:")}
+        kept = {name: agent.journal.get(f"sealed:{name}") for name, _ in agent.journal.done("sealed:")}
         assert len(kept) > 2
         assert {len(seal or b"") for seal in kept.values()} == {112}

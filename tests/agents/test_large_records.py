@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from cheated import ended
 from grouped import CHOSEN, SIZE, records_of
-from letters import forged, letters_to, put_in, take_out
 from sampled import states
+from sealed_messages import forged, put_in, sealed_messages_to, take_out
 from trade import (
     BUYER_POLICY,
     COLUMNS,
@@ -265,7 +265,7 @@ def test_a_buyer_that_asks_for_more_than_a_message_holds_is_opened_nothing(
     take_out(world, parties.seller)
     put_in(world, parties.seller, forged(parties.buyer, replace(selection, audit_rows=AUDITED[GROUPS] + 1)))
     parties.seller.step()
-    [(_, openings)] = letters_to(world, parties.buyer)
+    [(_, openings)] = sealed_messages_to(world, parties.buyer)
     assert isinstance(openings, Openings)
     assert openings.opened == ()
     assert spent_budget(parties.seller.journal)[2] == 0

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from letters import forged, pending, put_in, take_out
 from moments import reopened
+from sealed_messages import forged, pending, put_in, take_out
 from trade import PRICE, World, make_parties
 
 from blindfair.agents import answers, partial_messages

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 from eth_account import Account
-from letters import letters_to
 from moments import Crash, advance_to, crashes_before_sending, reopened
+from sealed_messages import sealed_messages_to
 from trade import (
     BOND,
     BUYER_POLICY,
@@ -85,7 +85,7 @@ def test_a_seller_without_its_bond_tells_its_owner_and_not_the_buyer(at: Callabl
         with pytest.raises(InsufficientFunds) as caught:
             parties.seller.step()
     assert f"{show_ether(BOND + SELLER_POLICY.gas_reserve)} ether" in str(caught.value)
-    assert list(letters_to(parties.world, parties.buyer)) == []
+    assert list(sealed_messages_to(parties.world, parties.buyer)) == []
     assert parties.seller.refusals() == ()
     parties.world.chain.fund(parties.seller.address, GRANT)
     parties = reopened(parties)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from cheated import answered, ended
-from letters import put_in, take_out
+from sealed_messages import put_in, take_out
 from test_hostile_buyer import said_to, taken_out
 from trade import OFFERED, Parties, World, feature_schema, make_parties
 

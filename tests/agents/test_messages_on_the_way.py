@@ -7,7 +7,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pytest
-from letters import (
+from recording import message_type
+from sealed_messages import (
     STRANGER,
     STRANGER_ADDRESS,
     inside,
@@ -16,17 +17,16 @@ from letters import (
     put_in,
     resigned,
     take_out,
-    the_letter,
+    the_sealed_message,
 )
-from recording import message_type
 from trade import BUYER_POLICY, PRICE, STAGES, Parties, World, make_parties
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.transport import Transport
 from blindfair.protocol import errors
-from blindfair.protocol.letters import LETTER_LIMIT, is_letter
 from blindfair.protocol.messages import read
 from blindfair.protocol.quantities import Address, Seconds
+from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT, is_sealed_message
 
 MESSAGES = {
     "asked": "inquiry",
@@ -52,8 +52,9 @@ def receiver(parties: Parties, stage: str) -> Agent:
 
 
 def spoiled(data: bytes, rng: random.Random) -> Iterator[bytes]:
-    """Cut, lengthened, and altered in every part: head, document, signature, binary parts; of a letter anywhere."""
-    document_end = len(data) - 100 if is_letter(data) else 8 + int.from_bytes(data[4:8], "big")
+    """Cut, lengthened, and altered in every part: head, document, signature, binary parts; of a sealed message
+    anywhere."""
+    document_end = len(data) - 100 if is_sealed_message(data) else 8 + int.from_bytes(data[4:8], "big")
     yield from (data[:4], data[:20], data[: len(data) // 2], data[:-1], data + b"\x00", data[document_end:])
     places = [0, 5, *(rng.randrange(8, document_end) for _ in range(6)), document_end + 1, document_end + 40]
     places += [rng.randrange(document_end + 65, len(data)) for _ in range(3) if len(data) > document_end + 65]
@@ -236,14 +237,14 @@ def test_a_repeated_question_gets_the_identical_answer(at: Callable[[str], World
     for stage in ("requested", "selected", "agreed"):
         parties = make_parties(at(stage))
         world = parties.world
-        question = the_letter(world, parties.seller)
+        question = the_sealed_message(world, parties.seller)
         parties.seller.step()
         answer = take_out(world, parties.buyer)
         parties.close()
         parties = make_parties(world)
         put_in(world, parties.seller, question)
         parties.seller.step()
-        assert the_letter(world, parties.buyer) == answer
+        assert the_sealed_message(world, parties.buyer) == answer
         assert parties.seller.refusals() == ()
         parties.close()
 
@@ -254,7 +255,7 @@ def test_what_is_larger_than_any_message_is_never_read(beside: Callable[[str], W
     agent = receiver(parties, stage)
     large = mailbox(parties.world, agent) / ("0" * 64)
     with large.open("wb") as file:
-        file.truncate(LETTER_LIMIT + 1)
+        file.truncate(SEALED_MESSAGE_LIMIT + 1)
     large.chmod(0o000)
     agent.step()
     assert [refusal["error"] for refusal in agent.refusals()] == ["MessageTooLarge"]

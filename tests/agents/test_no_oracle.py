@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from letters import forged, letters_to, pending, put_in
+from sealed_messages import forged, pending, put_in, sealed_messages_to
 from trade import OFFERED, Parties, World, feature_schema, make_parties, stock, table
 
 from blindfair.agents.ledger import spent_budget
@@ -50,7 +50,7 @@ def test_a_model_that_overflows_for_one_record_is_answered_as_one_that_overflows
             path.unlink()
         put_in(world, parties.seller, forged(parties.buyer, changed))
         parties.seller.step()
-        [answer] = [message for _, message in letters_to(world, parties.buyer)]
+        [answer] = [message for _, message in sealed_messages_to(world, parties.buyer)]
         spent = spent_budget(parties.seller.journal)[1] - before
         told.append((type(answer), getattr(answer, "error", None), len(getattr(answer, "scores", b"")), spent))
     assert told[0] == told[1]

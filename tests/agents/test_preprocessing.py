@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cheated import letters_to
+from cheated import sealed_messages_to
 from trade import (
     COLUMNS,
     LABEL,
@@ -114,7 +114,7 @@ def test_the_thief_is_refused_before_anything_is_charged(world: World) -> None:
     changes = {field: getattr(question, field) for field in ("model_config", "weights")}
     parties = make_parties(world, valuer=HandValuer(changes=changes))
     parties.run(lambda: parties.buyer.outcome is not None)
-    refusals = [answer for _, answer in letters_to(world, parties.buyer) if isinstance(answer, Refusal)]
+    refusals = [answer for _, answer in sealed_messages_to(world, parties.buyer) if isinstance(answer, Refusal)]
     outcome = parties.buyer.outcome
     assert outcome is not None and outcome.error == "Refused" and "FieldMismatch" in outcome.reason
     assert all(refusal.error == "FieldMismatch" for refusal in refusals)

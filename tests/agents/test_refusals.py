@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from letters import forged, letters_to, put_in
+from sealed_messages import forged, put_in, sealed_messages_to
 from test_hostile_buyer import BAD_REQUESTS, BAD_SELECTIONS, classes, said_to, taken_out
 from trade import OFFERED, PRICE, Parties, World, make_parties, stock, table
 
@@ -52,7 +52,9 @@ def says(parties: Parties, message: Message) -> Message:
     """Let the seller take a message, and the buyer its answer; what the buyer says to that."""
     put_in(parties.world, parties.seller, forged(parties.buyer, message))
     parties.seller.step()
-    assert [answer for _, answer in letters_to(parties.world, parties.buyer) if isinstance(answer, Refusal)] == []
+    assert [
+        answer for _, answer in sealed_messages_to(parties.world, parties.buyer) if isinstance(answer, Refusal)
+    ] == []
     parties.buyer.step()
     answer: Message = taken_out(parties)
     return answer
@@ -117,7 +119,7 @@ def test_trouble_with_the_sellers_disk_is_not_the_buyers_affair(
         for _ in range(2):
             with pytest.raises(CannotWrite):
                 parties.seller.step()
-    assert list(letters_to(parties.world, parties.buyer)) == []
-    # The letter waits, and is answered once there is room.
+    assert list(sealed_messages_to(parties.world, parties.buyer)) == []
+    # The sealed message waits, and is answered once there is room.
     parties.seller.step()
-    assert [envelope.type for envelope, _ in letters_to(parties.world, parties.buyer)] == ["reply"]
+    assert [envelope.type for envelope, _ in sealed_messages_to(parties.world, parties.buyer)] == ["reply"]

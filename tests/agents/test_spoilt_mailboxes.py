@@ -35,15 +35,15 @@ def spoilt_by_its_mode(box: Path, _: World) -> None:
 
 
 def spoilt_by_a_file(box: Path, _: World) -> None:
-    for letter in box.iterdir():
-        letter.unlink()
+    for sealed in box.iterdir():
+        sealed.unlink()
     box.rmdir()
     box.touch()
 
 
 def spoilt_by_a_link(box: Path, world: World) -> None:
-    for letter in box.iterdir():
-        letter.unlink()
+    for sealed in box.iterdir():
+        sealed.unlink()
     box.rmdir()
     box.symlink_to(world.directory / "seller" / "secrets")
 

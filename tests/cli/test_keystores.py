@@ -126,7 +126,7 @@ def test_a_password_opens_in_either_form_of_its_accents(tmp_path: Path, made: An
 
 
 def test_a_password_opens_as_browser_wallets_write_it(tmp_path: Path) -> None:
-    """They write the ligature as two letters."""
+    """They write the ligature as two sealed messages."""
     path = keystore(tmp_path / "keystore.json", written=unicodedata.normalize("NFKC", "\ufb01n\u00e9"))
     assert unlock(path, "\ufb01ne\u0301").address.lower() == OWN
 

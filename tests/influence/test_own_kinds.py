@@ -84,7 +84,7 @@ def test_all_columns_that_differ_are_named_at_once() -> None:
             r"'N\xeemes', 'Orl\xe9ans'",
             "write both in NFC",
         ),
-        # The first letter is Cyrillic.
+        # The first sealed message is Cyrillic.
         (["ate", "bat"], ["\u0430te", "b\u0430t"], "'ate', 'bat'", r"'\u0430te', 'b\u0430t'", ""),
     ],
 )

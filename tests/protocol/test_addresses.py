@@ -22,7 +22,7 @@ def test_one_account_is_read_in_every_form_that_carries_a_right_checksum_or_none
 
 
 @given(st.integers(2, 41))
-def test_a_letter_in_the_other_case_is_refused(place: int) -> None:
+def test_a_sealed_message_in_the_other_case_is_refused(place: int) -> None:
     mistyped = CHECKED[:place] + CHECKED[place].swapcase() + CHECKED[place + 1 :]
     if mistyped == CHECKED:
         assert read(mistyped) == CHECKED.lower()

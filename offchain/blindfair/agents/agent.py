@@ -49,7 +49,7 @@ class Agent:
             transport = surroundings.transport(self.address)
             transport.hold(f"{self.role} in {directory.absolute()}, process {os.getpid()}")
             held.callback(transport.release)
-            keys, door = self.sealing_keys(), self._check_letter
+            keys, door = self.sealing_keys(), self._check_sealed_message
             self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, door)
             self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)
             self.waiting: Waiting | None = None
@@ -105,12 +105,12 @@ class Agent:
     def _advance(self) -> None:
         raise NotImplementedError
 
-    def _check_letter(self, sender: Address | None, size: int) -> None:
+    def _check_sealed_message(self, sender: Address | None, size: int) -> None:
         """See `mail.Door`."""
         raise NotImplementedError
 
     def sealing_keys(self) -> SealingKeyPair:
-        """The X25519 pair that deliveries and letters are sealed to."""
+        """The X25519 pair that deliveries and messages are sealed to."""
 
         def make() -> bytes:
             pair = new_sealing_keypair()

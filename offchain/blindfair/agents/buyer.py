@@ -187,11 +187,13 @@ class Buyer(Agent):
             with contextlib.suppress(Undeliverable, Waiting):
                 self.mail.send("refusal", self.seller, lambda: Refusal(about, error.name, text), key)
 
-    def _check_letter(self, sender: Address | None, size: int) -> None:
+    def _check_sealed_message(self, sender: Address | None, size: int) -> None:
         if sender is None and size > Listing.LIMIT:
-            raise MessageTooLarge("Only a letter is as large as this", expected=Listing.LIMIT, found=size)
+            raise MessageTooLarge("Only a sealed message is as large as this", expected=Listing.LIMIT, found=size)
         if sender not in (None, self.seller):
-            raise UnexpectedMessage("Letters are awaited from the seller alone", expected=self.seller, found=sender)
+            raise UnexpectedMessage(
+                "Sealed messages are awaited from the seller alone", expected=self.seller, found=sender
+            )
 
     def _trade(self) -> Outcome:
         if self._purchase is None:

@@ -84,7 +84,7 @@ class BuyerOrder:
             case OrderState.REVEALED:
                 self._verify(view.deadline)
                 # Nothing but a claim or a release is possible then.
-                over = "past dispute" if now > view.deadline else "released by letter"
+                over = "past dispute" if now > view.deadline else "released by a signed message"
                 if self._calls.is_final(over):
                     return self._released()
             case ended:
@@ -141,7 +141,7 @@ class BuyerOrder:
         transaction is final: from then on it is the seller's task alone."""
         sent = self._calls.release(deadline)
         if sent is None:
-            if self._policy.releases_by_letter:
+            if self._policy.releases_by_message:
                 return
             raise Waiting("the end of the order is not final yet")
         until = Timestamp(min(sent + self._policy.release_patience, deadline) + 1)

@@ -17,18 +17,18 @@ from blindfair.protocol.errors import (
     Undeliverable,
     UnexpectedMessage,
 )
-from blindfair.protocol.letters import (
-    HEAD_SIZE,
-    LETTER_LIMIT,
-    check_sender,
-    is_letter,
-    letter_sender,
-    new_letter_seal,
-    open_letter,
-    seal_letter,
-)
 from blindfair.protocol.messages import Envelope, Message, read, sign
 from blindfair.protocol.quantities import Address, Digest
+from blindfair.protocol.sealed_message import (
+    HEAD_SIZE,
+    SEALED_MESSAGE_LIMIT,
+    check_sender,
+    is_sealed_message,
+    named_sender,
+    new_message_seal,
+    open_sealed_message,
+    seal_message,
+)
 from blindfair.protocol.sealing import FILE_KEY_SIZE, Seal, SealingKeyPair
 from blindfair.protocol.signing import Domain, address_of
 
@@ -40,8 +40,8 @@ class Door(Protocol):
     """Who may send how much, decided before anything is unsealed."""
 
     def __call__(self, sender: Address | None, size: int) -> None:
-        """`sender` is whom a letter names, which nobody has proved yet; None for a message in the clear, or none at
-        all. Raises MessageTooLarge, UnexpectedMessage for what is not to be read."""
+        """`sender` is whom a sealed message names, which nobody has proved yet; None for a message in the clear, or
+        none at all. Raises MessageTooLarge, UnexpectedMessage for what is not to be read."""
         ...
 
 
@@ -103,7 +103,7 @@ class Mail:
         if data is None:
             raise JournalDamaged("A message that is to be sent was not written", expected=step)
         if key is not None:
-            data = self._letter(step, data, to, key)
+            data = self._sealed(step, data, to, key)
         self._deliver(to, data)
         self._sent_now.add(step)
         if self._journal.note(f"sent:{step}", str(len(data))):
@@ -118,9 +118,9 @@ class Mail:
         data = None if step is None else self._journal.get(f"message:{step}")
         if step is None or data is None or not self.was_sent(step):
             return
-        kept = self._journal.get(f"letter:{step}")
+        kept = self._journal.get(f"sealed:{step}")
         if kept is not None:
-            data = seal_letter(data, _seal_of(kept), sender=self._address)
+            data = seal_message(data, _seal_of(kept), sender=self._address)
         self._deliver(to, data)
         self._tell(step, f"sends the {step.partition(':')[0]} again, because nothing has answered it", size=len(data))
 
@@ -132,15 +132,15 @@ class Mail:
         except StateError as trouble:
             raise self._waits(trouble) from trouble
 
-    def _letter(self, step: str, message: bytes, to: Address, key: bytes) -> bytes:
+    def _sealed(self, step: str, message: bytes, to: Address, key: bytes) -> bytes:
         """Kept is the seal alone: with the message, which is kept as well, it makes the same bytes again."""
 
         def made() -> bytes:
-            seal = new_letter_seal(sender=self._address, receiver=to, key=key)
+            seal = new_message_seal(sender=self._address, receiver=to, key=key)
             return seal.file_key + seal.wrapped
 
-        kept = self._journal.once(f"letter:{step}", made)
-        return seal_letter(message, _seal_of(kept), sender=self._address)
+        kept = self._journal.once(f"sealed:{step}", made)
+        return seal_message(message, _seal_of(kept), sender=self._address)
 
     def send(self, step: str, to: Address, make: Callable[[], Message], key: bytes | None) -> Digest:
         """`write`, then `dispatch` unless the message is known to have gone."""
@@ -181,11 +181,13 @@ class Mail:
             if handle in self._kept or handle in self._left:
                 continue
             try:
-                if size > LETTER_LIMIT:
-                    raise MessageTooLarge("The message is larger than any may be", expected=LETTER_LIMIT, found=size)
+                if size > SEALED_MESSAGE_LIMIT:
+                    raise MessageTooLarge(
+                        "The message is larger than any may be", expected=SEALED_MESSAGE_LIMIT, found=size
+                    )
                 head = self._transport.head(handle, HEAD_SIZE)
                 if head:
-                    self._door(letter_sender(head), size)
+                    self._door(named_sender(head), size)
                 data = self._transport.receive(handle) if head else b""
                 if not data:
                     # Taken away since it was listed, or not a file any more: the same as never sent. Or a copy is
@@ -240,9 +242,9 @@ class Mail:
             self._kept.remove(handle)
 
     def _read(self, data: bytes) -> tuple[Envelope, Message]:
-        if not is_letter(data):
+        if not is_sealed_message(data):
             return read(data, domain=self._domain)
-        named, inside = open_letter(data, receiver=self._address, private=self._sealing_keys.private)
+        named, inside = open_sealed_message(data, receiver=self._address, private=self._sealing_keys.private)
         envelope, message = read(inside, domain=self._domain)
         check_sender(named, envelope.sender)
         return envelope, message

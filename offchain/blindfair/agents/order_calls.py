@@ -153,7 +153,7 @@ class OrderCalls:
         Raises Waiting until a transaction is included, and while no message can be sent before `deadline`.
         """
         buyer = self._buyer
-        if not self._policy.releases_by_letter:
+        if not self._policy.releases_by_message:
             self._call("release", lambda: buyer.exchange.release(self._offer), "releases the price")
             return None
         signature = sign_release(self.order_id, buyer.domain, buyer.private_key)

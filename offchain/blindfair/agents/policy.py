@@ -57,7 +57,7 @@ class SellerPolicy:
     """Accounts whose requests are answered; all if None. Whoever makes accounts can use up the evaluations of a listing
     that answers everybody."""
 
-    most_letter: int = 2**28
+    max_sealed_message: int = 2**28
     """Bytes of a message that is unsealed and read at all: a request holds a scoring model and an encrypted query."""
 
     most_listings: int = 2**30
@@ -146,7 +146,7 @@ class BuyerPolicy:
     """How fast the line to the seller is, as the blind room assumes if None: whether the query is worth making small
     hangs on it."""
 
-    releases_by_letter: bool = True
+    releases_by_message: bool = True
     """Whether the seller is sent a signed release, which it brings to the chain; else the buyer releases itself."""
 
     release_patience: Seconds = Seconds(600)

@@ -23,7 +23,7 @@ class Refusing:
         # What a counterparty wrote may stand in the error, and is not to come back as something that no message holds.
         # How far a budget is used up is other buyers' business.
         said = error.what if isinstance(error, BudgetExhausted) else str(error)
-        reason = "".join(letter if letter.isprintable() else "?" for letter in said)
+        reason = "".join(character if character.isprintable() else "?" for character in said)
         step, refusal = f"refusal:{envelope.digest.hex()}", Refusal(envelope.digest, error.name, reason)
         self._seller.mail.write(step, lambda: refusal)
         self._seller.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))

@@ -146,10 +146,12 @@ class Seller(Agent):
         """Whether every order has ended and its money is home."""
         return not self._offers.open() and not self._orders.to_withdraw()
 
-    def _check_letter(self, sender: Address | None, size: int) -> None:
+    def _check_sealed_message(self, sender: Address | None, size: int) -> None:
         """See `mail.Door`. The same for everybody: what is not unsealed is not answered, and its sender would wait."""
-        if size > self._policy.most_letter:
-            raise MessageTooLarge("This seller reads less", expected=f"<= {self._policy.most_letter}", found=size)
+        if size > self._policy.max_sealed_message:
+            raise MessageTooLarge(
+                "This seller reads less", expected=f"<= {self._policy.max_sealed_message}", found=size
+            )
 
     # --- one step --------------------------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from blindfair.agents.partial_messages import PartialMessages
 from blindfair.agents.shared_mail import SHARED_FILE, SHARED_HINT, is_shared, share_mailbox
 from blindfair.agents.store import private_directory
 from blindfair.protocol.errors import BlindfairError, InsecureStore, StateError, Undeliverable
-from blindfair.protocol.letters import LETTER_LIMIT
 from blindfair.protocol.quantities import Address
+from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 
 _HANDLE = re.compile(r"[0-9a-f]{64}")
 
@@ -241,7 +241,7 @@ class FolderTransport:
 
     def receive(self, handle: str) -> bytes:
         """See `Transport`. A copy under way, as by scp, has another hash than its name until it is whole."""
-        return self._read(handle, self._sizes.get(handle, LETTER_LIMIT), whole=True)
+        return self._read(handle, self._sizes.get(handle, SEALED_MESSAGE_LIMIT), whole=True)
 
     def incomplete(self) -> str | None:
         """See `Transport`."""

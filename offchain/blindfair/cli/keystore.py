@@ -33,7 +33,8 @@ WORK = 2**18
 _LARGEST = 64 * 1024
 
 _FORMS: tuple[Literal["NFC", "NFD", "NFKC"], ...] = ("NFC", "NFD", "NFKC")
-"""How programs write an accented letter: as one character, as a letter and its accent, as wallets in browsers do."""
+"""How programs write an accented sealed message: as one character, as a sealed message and its accent, as wallets in
+browsers do."""
 
 
 def create_keystore(path: Path, password: str, *, work: int = WORK) -> Address:
@@ -148,7 +149,7 @@ def _first_line(file: Path) -> str:
     except UnicodeDecodeError as error:
         raise _not_text(file) from error
     line = re.split("[\r\n]", text, maxsplit=1)[0]
-    # UTF-16 without its mark would be read as letters with zeros in between.
+    # UTF-16 without its mark would be read as sealed messages with zeros in between.
     if "\0" in line:
         raise _not_text(file)
     return line

@@ -59,7 +59,8 @@ def plain(value: Cell) -> str:
 
 
 def look_alike(one: Cell, other: Cell) -> bool:
-    """Whether two different texts are printed alike, or nearly so: by Unicode form, or by letters of another script."""
+    """Whether two different texts are printed alike, or nearly so: by Unicode form, or by sealed messages of another
+    script."""
     if not (isinstance(one, str) and isinstance(other, str)) or one == other:
         return False
     first, second = (" ".join(unicodedata.normalize("NFKC", text).split()) for text in (one, other))

@@ -63,7 +63,7 @@ class PurchaseOptions:
             audit_rows=self.audit_rows,
             least_audit_rows=self.least_audit_rows,
             most_sample_share=self.most_sample_share,
-            releases_by_letter=not self.release_on_chain,
+            releases_by_message=not self.release_on_chain,
             refund_to=None if self.refund_to is None else parse_address(self.refund_to, "--refund-to"),
             line=self.bandwidth,
         )

@@ -194,7 +194,7 @@ def show_costs(lines: Lines, buyer: Buyer, choice: Choice, price: Wei, prices: M
     size = AuditSize.of(evaluated)
     sample = size.sample(buyer.policy, choice.records)
     orders = 2 if 0 < sample < len(choice.records) else 1
-    each = (ACCEPT if prices == IN_ETHER else ACCEPT_TOKEN) + (0 if buyer.policy.releases_by_letter else RELEASE)
+    each = (ACCEPT if prices == IN_ETHER else ACCEPT_TOKEN) + (0 if buyer.policy.releases_by_message else RELEASE)
     gas = Gas(orders * each)
     has = f"{show_ether(exchange.balance(buyer.address))} ether"
     if prices != IN_ETHER:

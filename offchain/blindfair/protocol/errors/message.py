@@ -60,7 +60,7 @@ class Refused(MessageError):
 
 
 class SealBroken(MessageError):
-    """A sealed delivery or letter does not open with this key, or was altered (RFC 9180)."""
+    """A sealed delivery or message does not open with this key, or was altered (RFC 9180)."""
 
     exit_code = 39
 

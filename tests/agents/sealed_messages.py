@@ -10,10 +10,10 @@ from trade import World
 from blindfair.agents.agent import Agent
 from blindfair.agents.transport import FolderTransport
 from blindfair.protocol.documents import Document
-from blindfair.protocol.letters import is_letter, open_letter
 from blindfair.protocol.messages import Envelope, Message, read, sign
 from blindfair.protocol.messages.envelope import sign_envelope
 from blindfair.protocol.quantities import Address
+from blindfair.protocol.sealed_message import is_sealed_message, open_sealed_message
 
 STRANGER = Account.from_key(b"\x05" * 32)
 STRANGER_ADDRESS = Address(STRANGER.address.lower())
@@ -28,13 +28,13 @@ def pending(world: World, agent: Agent) -> list[Path]:
 
 
 def inside(agent: Agent, data: bytes) -> bytes:
-    """The message in a letter to an agent; what travels in the clear as it is."""
-    if not is_letter(data):
+    """The message in a sealed message to an agent; what travels in the clear as it is."""
+    if not is_sealed_message(data):
         return data
-    return open_letter(data, receiver=agent.address, private=agent.sealing_keys().private)[1]
+    return open_sealed_message(data, receiver=agent.address, private=agent.sealing_keys().private)[1]
 
 
-def the_letter(world: World, agent: Agent) -> bytes:
+def the_sealed_message(world: World, agent: Agent) -> bytes:
     """The only message that waits for an agent, opened: what a receiver reads, it can also put in again."""
     [path] = pending(world, agent)
     return inside(agent, path.read_bytes())
@@ -42,7 +42,7 @@ def the_letter(world: World, agent: Agent) -> bytes:
 
 def take_out(world: World, agent: Agent) -> bytes:
     """Drop the only message that waits for an agent; its bytes."""
-    data = the_letter(world, agent)
+    data = the_sealed_message(world, agent)
     pending(world, agent)[0].unlink()
     return data
 
@@ -51,7 +51,7 @@ def put_in(world: World, agent: Agent, data: bytes) -> None:
     FolderTransport(world.directory / "mail", STRANGER_ADDRESS).send(agent.address, data)
 
 
-def letters_to(world: World, agent: Agent) -> Iterator[tuple[Envelope, Message]]:
+def sealed_messages_to(world: World, agent: Agent) -> Iterator[tuple[Envelope, Message]]:
     for path in pending(world, agent):
         yield read(inside(agent, path.read_bytes()), domain=agent.domain)
 

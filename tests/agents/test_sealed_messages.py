@@ -1,5 +1,5 @@
-"""Letters: whoever reads the mailboxes reads nothing of model, records or price, and can pass nothing off as another's
-(PROTOCOL 9)."""
+"""Sealed messages: whoever reads the mailboxes reads nothing of model, records or price, and can pass nothing off as
+another's (PROTOCOL 9)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,24 +7,24 @@ from functools import cached_property
 
 import pytest
 from cheated import ended
-from letters import STRANGER_ADDRESS, forged, inside, pending, put_in
 from recording import recorded
+from sealed_messages import STRANGER_ADDRESS, forged, inside, pending, put_in
 from trade import BUYER_POLICY, PRICE, SELECTED, Parties, World, make_buyer, make_parties
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.seller import Seller
-from blindfair.protocol.letters import MAGIC, is_letter, new_letter_seal, seal_letter
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Message, Openings, Refusal, Request, Selection, read
 from blindfair.protocol.quantities import Digest, Timestamp
+from blindfair.protocol.sealed_message import MAGIC, is_sealed_message, new_message_seal, seal_message
 
-LETTERS = {"requested": "seller", "replied": "buyer", "selected": "seller", "opened": "buyer", "agreed": "seller",
+STAGES = {"requested": "seller", "replied": "buyer", "selected": "seller", "opened": "buyer", "agreed": "seller",
            "delivered": "buyer"}  # fmt: skip
-"""Stage, and whose mailbox holds a letter then."""
+"""Stage, and whose mailbox holds a sealed message then."""
 
 
 def receiver(parties: Parties, stage: str) -> Agent:
-    return parties.buyer if LETTERS[stage] == "buyer" else parties.seller
+    return parties.buyer if STAGES[stage] == "buyer" else parties.seller
 
 
 def the_bytes(parties: Parties, agent: Agent) -> bytes:
@@ -36,9 +36,9 @@ def the_bytes(parties: Parties, agent: Agent) -> bytes:
 
 
 def resealed(agent: Agent, message: bytes, **changes: object) -> bytes:
-    """A letter to an agent as whoever knows its key can make one."""
+    """A sealed message to an agent as whoever knows its key can make one."""
     whole = {"sender": STRANGER_ADDRESS, "receiver": agent.address, "key": agent.sealing_keys().public} | changes
-    return seal_letter(message, new_letter_seal(**whole), sender=whole["sender"])  # type: ignore[arg-type]
+    return seal_message(message, new_message_seal(**whole), sender=whole["sender"])  # type: ignore[arg-type]
 
 
 def test_nothing_secret_is_readable_on_the_way(world: World) -> None:
@@ -48,7 +48,7 @@ def test_nothing_secret_is_readable_on_the_way(world: World) -> None:
     parties.run()
     assert parties.deltas() == (-PRICE, PRICE)
     sent = {path.name.partition("-")[0]: path.read_bytes() for path in record.iterdir() if path.name[0] != "."}
-    in_the_clear = {kind for kind, data in sent.items() if not is_letter(data)}
+    in_the_clear = {kind for kind, data in sent.items() if not is_sealed_message(data)}
     assert in_the_clear == {"inquiry", "listing"}
     assert len(sent) == 9
 
@@ -74,27 +74,29 @@ def test_nothing_secret_is_readable_on_the_way(world: World) -> None:
     assert parties.seller.mail.stored(f"message:openings:{openings.selection.hex()}")[1] == openings
 
 
-@pytest.mark.parametrize("stage", LETTERS)
-def test_a_letter_that_was_touched_is_refused_and_the_true_one_taken(at: Callable[[str], World], stage: str) -> None:
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_sealed_message_that_was_touched_is_refused_and_the_true_one_taken(
+    at: Callable[[str], World], stage: str
+) -> None:
     parties = make_parties(at(stage))
     agent = receiver(parties, stage)
-    letter = the_bytes(parties, agent)
-    message = inside(agent, letter)
-    # A buyer opens letters of its seller alone.
+    sealed = the_bytes(parties, agent)
+    message = inside(agent, sealed)
+    # A buyer opens sealed messages of its seller alone.
     foreign = "UnexpectedMessage" if agent is parties.buyer else None
     touched = {
-        "its head cut off": (letter[len(MAGIC) :], "UnknownVersion"),
-        "cut in its head": (letter[:20], "MalformedMessage"),
-        "cut after its head": (letter[:24], "SealBroken"),
-        "cut in its key": (letter[:60], "SealBroken"),
-        "cut at its end": (letter[:-1], "SealBroken"),
-        "lengthened": (letter + b"\x00", "SealBroken"),
-        "the sender altered": (letter[:10] + bytes([letter[10] ^ 1]) + letter[11:], foreign or "SealBroken"),
-        "the key altered": (letter[:30] + bytes([letter[30] ^ 1]) + letter[31:], "SealBroken"),
-        "the content altered": (letter[:-20] + bytes([letter[-20] ^ 1]) + letter[-19:], "SealBroken"),
+        "its head cut off": (sealed[len(MAGIC) :], "UnknownVersion"),
+        "cut in its head": (sealed[:20], "MalformedMessage"),
+        "cut after its head": (sealed[:24], "SealBroken"),
+        "cut in its key": (sealed[:60], "SealBroken"),
+        "cut at its end": (sealed[:-1], "SealBroken"),
+        "lengthened": (sealed + b"\x00", "SealBroken"),
+        "the sender altered": (sealed[:10] + bytes([sealed[10] ^ 1]) + sealed[11:], foreign or "SealBroken"),
+        "the key altered": (sealed[:30] + bytes([sealed[30] ^ 1]) + sealed[31:], "SealBroken"),
+        "the content altered": (sealed[:-20] + bytes([sealed[-20] ^ 1]) + sealed[-19:], "SealBroken"),
         "to another": (resealed(agent, message, receiver=STRANGER_ADDRESS), foreign or "SealBroken"),
         "sent on by another": (resealed(agent, message), foreign or "FieldMismatch"),
-        "a letter in a letter": (resealed(agent, letter), foreign or "UnknownVersion"),
+        "a sealed message in a sealed message": (resealed(agent, sealed), foreign or "UnknownVersion"),
         "nothing inside": (resealed(agent, b""), foreign or "UnknownVersion"),
     }
     for data, _ in touched.values():
@@ -103,12 +105,12 @@ def test_a_letter_that_was_touched_is_refused_and_the_true_one_taken(at: Callabl
     agent.step()
     assert sorted(refusal["error"] for refusal in agent.refusals()) == sorted(error for _, error in touched.values())
     assert (agent.sizes(), agent.transactions()) == before
-    put_in(parties.world, agent, letter)
+    put_in(parties.world, agent, sealed)
     agent.step()
     assert (agent.sizes(), agent.transactions()) != before
 
 
-def test_a_letter_that_comes_again_is_answered_by_the_same_letter(at: Callable[[str], World]) -> None:
+def test_a_sealed_message_that_comes_again_is_answered_by_the_same_sealed_message(at: Callable[[str], World]) -> None:
     parties = make_parties(at("selected"))
     question = the_bytes(parties, parties.seller)
     answers = []
@@ -117,10 +119,10 @@ def test_a_letter_that_comes_again_is_answered_by_the_same_letter(at: Callable[[
         parties.seller.step()
         answers.append(the_bytes(parties, parties.buyer))
     assert answers[0] == answers[1]
-    assert is_letter(answers[0])
+    assert is_sealed_message(answers[0])
 
 
-def test_a_buyers_letter_is_no_letter_to_another_buyer(at: Callable[[str], World]) -> None:
+def test_a_buyers_sealed_message_is_none_to_another_buyer(at: Callable[[str], World]) -> None:
     parties = make_parties(at("replied"))
     other = make_buyer(parties.world, parties.seller, "other", funded=False)
     other.step()
@@ -163,7 +165,7 @@ def test_refusals_are_sealed_to_whom_the_seller_knows_and_clear_to_others(at: Ca
     for name, (agent, message) in refused.items():
         put_in(parties.world, parties.seller, forged(agent, message))
         parties.seller.step()
-        letter = the_bytes(parties, agent)
-        assert isinstance(read(inside(agent, letter), domain=agent.domain)[1], Refusal)
-        sealed[name] = is_letter(letter)
+        sealed = the_bytes(parties, agent)
+        assert isinstance(read(inside(agent, sealed), domain=agent.domain)[1], Refusal)
+        sealed[name] = is_sealed_message(sealed)
     assert list(sealed.values()) == [True, False, True, False], sealed
