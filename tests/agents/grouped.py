@@ -5,7 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from trade import BUYER_POLICY, OFFERED, PER_RECORD, HandValuer, Parties, World, make_parties, offered_records, stock
+from trade import (
+    BUYER_POLICY,
+    OFFERED,
+    PER_RECORD,
+    HandValuer,
+    Parties,
+    World,
+    listing_spec,
+    make_parties,
+    offered_records,
+)
 
 from blindfair.agents.rows import real_rows
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
@@ -43,7 +53,7 @@ def valuer(disclosure: str, records: Sequence[RecordIndex], **changes: Any) -> H
 def grouping(world: World, **changes: Any) -> Parties:
     """Parties at a listing that offers groups of nine alone."""
     usual: dict[str, Any] = {
-        "goods": stock(disclosures=("per-group-9",)),
+        "goods": listing_spec(disclosures=("per-group-9",)),
         "valuer": valuer("per-group-9", SELECTED),
         "buyer_policy": POLICY,
     }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from grouped import POLICY as GROUPS_POLICY
 from grouped import SIZE, grouping, records_of, valuer
-from trade import BUYER_POLICY, PER_RECORD, RESERVE, SELECTED, HandValuer, Parties, World, make_parties, stock
+from trade import BUYER_POLICY, PER_RECORD, RESERVE, SELECTED, HandValuer, Parties, World, listing_spec, make_parties
 
 from blindfair.agents.ledger import spent_budget
 from blindfair.agents.valuer import Choice
@@ -75,7 +75,7 @@ def test_a_short_last_group_may_make_it_enough(world: World, records: int, asks:
     budget = Wei(records * PER_RECORD)
     parties = grouping(
         world,
-        goods=stock(disclosures=("per-group-9",), opened_share=0.47),
+        goods=listing_spec(disclosures=("per-group-9",), opened_share=0.47),
         buyer_policy=replace(GROUPS_POLICY, audit_rows=2, most_sample_share=Fraction(0), budget=budget),
         valuer=valuer("per-group-9", records_of((1, 4, 9, 12, 13))),
     )

@@ -32,10 +32,10 @@ from trade import (
     HandValuer,
     Parties,
     World,
-    any_stock,
+    any_listing_spec,
+    listing_spec,
     make_parties,
     offered_records,
-    stock,
 )
 
 from blindfair.agents.seller import Seller
@@ -99,7 +99,7 @@ def test_a_small_selection_is_all_sample(at: Callable[[str], World]) -> None:
 def test_a_sample_that_is_too_large_a_part_is_not_bought(world: World, share: Fraction, rows: int) -> None:
     """A listing that opens nothing must not turn a purchase into its own sample: scores would be checked too late."""
     policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=share)
-    parties = make_parties(world, buyer_policy=policy, goods=stock(opened_share=0.0))
+    parties = make_parties(world, buyer_policy=policy, goods=listing_spec(opened_share=0.0))
     parties.run()
     assert (ended(parties).final, ended(parties).error) == ("NoOrder", "OfferTooSmall")
     assert parties.deltas() == (0, 0)
@@ -123,14 +123,16 @@ def test_a_key_that_a_stranger_reveals_first_does_not_keep_back_the_rest(
 
 
 def test_a_listing_that_opens_nothing_can_be_bought(world: World) -> None:
-    parties = buying(world, goods=stock(opened_share=0, opened_records=0), buyer_policy=replace(POLICY, audit_rows=1))
+    parties = buying(
+        world, goods=listing_spec(opened_share=0, opened_records=0), buyer_policy=replace(POLICY, audit_rows=1)
+    )
     parties.run()
     assert parties.deltas() == (-PRICE, PRICE)
     assert parties.seller.offers[next(iter(parties.seller.offers))].price == PER_RECORD
 
 
 def test_where_all_are_opened_for_nothing_no_sample_is_bought(world: World) -> None:
-    parties = buying(world, goods=stock(opened_share=1.0), buyer_policy=replace(BUYER_POLICY, audit_rows=59))
+    parties = buying(world, goods=listing_spec(opened_share=1.0), buyer_policy=replace(BUYER_POLICY, audit_rows=59))
     parties.run()
     assert (parties.buyer.audited_rows, parties.buyer.sampled_for) == (len(SELECTED), None)
     assert len(parties.seller.offers) == 1
@@ -210,7 +212,7 @@ def test_equal_records_in_the_sample_are_no_good(world: World) -> None:
     records = list(offered_records())
     for number in SELECTED[1:]:
         records[number] = records[SELECTED[0]]
-    parties = buying(world, goods=any_stock(records))
+    parties = buying(world, goods=any_listing_spec(records))
     parties.run()
     assert (ended(parties).final, ended(parties).error) == ("Released", "DuplicatesOpened")
     assert only_the_sample_was_bought(parties)
@@ -225,7 +227,7 @@ def test_committed_garbage_in_the_sample_is_no_good(world: World) -> None:
     records = list(offered_records())
     for number in SELECTED[:10]:
         records[number] = b"\xff" * number
-    parties = buying(world, goods=stock(records), seller_type=PretendingSeller)
+    parties = buying(world, goods=listing_spec(records), seller_type=PretendingSeller)
     parties.run()
     assert (ended(parties).final, ended(parties).error) == ("Released", "CommittedGarbage")
     assert only_the_sample_was_bought(parties)

@@ -19,9 +19,9 @@ from trade import (
     SELLER_POLICY,
     TERMS,
     World,
+    listing_spec,
     make_buyer,
     make_parties,
-    stock,
 )
 
 from blindfair.agents.journal import Journal
@@ -116,7 +116,7 @@ def test_openings_come_out_of_one_budget_and_the_same_ones_only_once(request_of:
 
 @pytest.mark.parametrize(("budget", "is_opened"), [(2 * AUDITED, True), (2 * AUDITED - 1, False)])
 def test_what_was_opened_for_one_buyer_is_not_opened_for_the_next(world: World, budget: int, is_opened: bool) -> None:
-    parties = make_parties(world, goods=stock(opened_records=budget))
+    parties = make_parties(world, goods=listing_spec(opened_records=budget))
     second = make_buyer(world, parties.seller, "second")
     parties.run(lambda: "agreement" in parties.buyer.sizes())
     world.run(parties.seller, second, until=lambda: second.outcome is not None or "agreement" in second.sizes())
@@ -138,7 +138,7 @@ def test_where_the_free_openings_are_used_up_the_sample_is_bought_instead(world:
 
     The listing would open ten; a buyer that audits fewer buys eleven as well, so that both sides know of a sample.
     """
-    parties = make_parties(world, goods=stock(opened_records=AUDITED))
+    parties = make_parties(world, goods=listing_spec(opened_records=AUDITED))
     policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=Fraction(1))
     second = make_buyer(world, parties.seller, "second", policy=policy)
     parties.run(lambda: "agreement" in parties.buyer.sizes())
@@ -249,7 +249,7 @@ def test_an_evaluation_tells_no_more_of_a_record_than_the_listing_states(bits: i
 def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) -> None:
     bits = 3 * OFFERED
     terms = {"record_bits": 30, "free_bits": bits + AUDITED * 30, "disclosed_bits": MUCH}
-    parties = make_parties(world, goods=stock(**terms))
+    parties = make_parties(world, goods=listing_spec(**terms))
     other = make_buyer(world, parties.seller, "other")
     world.run(*parties.both, other, until=lambda: None not in (parties.buyer.outcome, other.outcome))
     [told] = [buyer.outcome for buyer in (parties.buyer, other) if buyer.outcome and buyer.outcome.final == "NoOrder"]
@@ -262,7 +262,7 @@ def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) ->
 
 
 def test_named_buyers_all_get_an_answer_without_a_fee(world: World) -> None:
-    goods = stock(free_bits=0)
+    goods = listing_spec(free_bits=0)
     parties = make_parties(world, goods=goods)
     other = make_buyer(world, parties.seller, "other")
     named = replace(SELLER_POLICY, buyers=frozenset({parties.buyer.address, other.address}))

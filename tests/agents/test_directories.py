@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable
 
 import pytest
-from trade import BUYER_POLICY, SELLER_POLICY, HandValuer, World, make_parties, offered_records, stock
+from trade import BUYER_POLICY, SELLER_POLICY, HandValuer, World, listing_spec, make_parties, offered_records
 
 from blindfair.agents.buyer import Buyer
 from blindfair.agents.journal import VERSION
@@ -24,7 +24,7 @@ from blindfair.protocol.quantities import ETHER, Address, ListingId, Seconds, We
 
 
 def new_seller(world: World) -> Seller:
-    return Seller(world.directory / "seller", world.surroundings(), stock(), SELLER_POLICY)
+    return Seller(world.directory / "seller", world.surroundings(), listing_spec(), SELLER_POLICY)
 
 
 def test_two_agents_never_work_in_one_directory(beside: Callable[[str], World]) -> None:
@@ -123,7 +123,9 @@ def test_no_secret_stands_in_a_journal_or_a_message(beside: Callable[[str], Worl
 
 def test_a_directory_is_of_one_listing(beside: Callable[[str], World]) -> None:
     world = beside("asked")
-    other = Seller(world.directory / "seller", world.surroundings(), stock(offered_records()[:-1]), SELLER_POLICY)
+    other = Seller(
+        world.directory / "seller", world.surroundings(), listing_spec(offered_records()[:-1]), SELLER_POLICY
+    )
     with pytest.raises(JournalDamaged) as caught:
         other.step()
     assert "directory of its own" in caught.value.hint

@@ -23,14 +23,14 @@ from trade import (
     Parties,
     World,
     feature_schema,
+    listing_spec,
     make_buyer,
     make_parties,
-    stock,
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.listing_spec import ListingSpec
 from blindfair.agents.seller_checks import RequestCost
-from blindfair.agents.stock import Stock
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection, Sides
 from blindfair.pricing.functions import LinearPricing, UniformPricing
@@ -144,9 +144,9 @@ def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str
     assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
 
 
-def keeping(column: str) -> Stock:
+def keeping(column: str) -> ListingSpec:
     """A listing that keeps one column from all models."""
-    usual = stock()
+    usual = listing_spec()
     columns = tuple(replace(each, scored=each.name != column) for each in usual.schema.columns)
     prepared = replace(feature_schema(), features=tuple(f for f in feature_schema().features if f.column != column))
     return replace(usual, schema=replace(usual.schema, columns=columns), preprocessing=prepared.to_document())

@@ -21,7 +21,7 @@ from trade import (
     HandValuer,
     Parties,
     World,
-    any_stock,
+    any_listing_spec,
     make_parties,
     offered_records,
 )
@@ -238,7 +238,7 @@ def pretended(world: World, audit_rows: int = AUDITED) -> Parties:
     """Every score whole: of few bits, a record that is another may have the same."""
     records = tuple(WRONG.get(RecordIndex(number), record) for number, record in enumerate(offered_records()))
     policy = replace(BUYER_POLICY, audit_rows=audit_rows)
-    goods = any_stock(records, opened_share=1.0, disclosed_bits=10**6)
+    goods = any_listing_spec(records, opened_share=1.0, disclosed_bits=10**6)
     valuer = HandValuer(changes={"bits": (32,)})
     return make_parties(world, seller_type=PretendingSeller, goods=goods, valuer=valuer, buyer_policy=policy)
 

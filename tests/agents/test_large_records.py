@@ -24,15 +24,15 @@ from trade import (
     Parties,
     World,
     feature_schema,
+    listing_spec,
     make_parties,
-    stock,
     table,
 )
 
 from blindfair.agents.buyer_checks import audit_openings
 from blindfair.agents.ledger import spent_budget
+from blindfair.agents.listing_spec import ListingSpec
 from blindfair.agents.seller import Seller
-from blindfair.agents.stock import Stock
 from blindfair.influence.models import LogisticRegression
 from blindfair.protocol import free_units as rule
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, PathInvalid
@@ -63,10 +63,10 @@ def records_with_notes(large: Sequence[RecordIndex], characters: int) -> tuple[b
     return tuple(encode_row((*row, f"{number}:" + "x" * lengths[number])) for number, row in rows)
 
 
-def noted(disclosure: str, characters: int = NOTES, chunk_size: int = 1024, **terms: Any) -> Stock:
+def noted(disclosure: str, characters: int = NOTES, chunk_size: int = 1024, **terms: Any) -> ListingSpec:
     """What is listed, by one policy: of the selected records each has a long text."""
     usual: dict[str, Any] = {"opened_share": 1.0, "opened_records": OFFERED, "disclosures": (disclosure,)}
-    goods = stock(records_with_notes(SELECTED[disclosure], characters), **(usual | terms))
+    goods = listing_spec(records_with_notes(SELECTED[disclosure], characters), **(usual | terms))
     columns = (*goods.schema.columns, Column("notes", ColumnKind.TEXT))
     prepared = replace(feature_schema(), columns=(*COLUMNS, LABEL, "notes")).to_document()
     return replace(goods, schema=Schema(columns, LABEL), preprocessing=prepared, chunk_size=chunk_size)
@@ -82,7 +82,12 @@ def valuer(disclosure: str) -> HandValuer:
 
 
 def trading(
-    world: World, disclosure: str, *, goods: Stock | None = None, seller_type: type[Seller] = Seller, **policy: Any
+    world: World,
+    disclosure: str,
+    *,
+    goods: ListingSpec | None = None,
+    seller_type: type[Seller] = Seller,
+    **policy: Any,
 ) -> Parties:
     usual: dict[str, Any] = {"audit_rows": AUDITED[disclosure], "most_sample_share": Fraction(1)}
     return make_parties(

@@ -20,8 +20,8 @@ from trade import (
     UNIFORM,
     Parties,
     World,
+    listing_spec,
     make_parties,
-    stock,
     table,
 )
 
@@ -56,7 +56,7 @@ def trading(world: World, rows: tuple[Row, ...], **changes: Any) -> Parties:
     valuer = TabularValuer(
         own[: OWN // 2], own[OWN // 2 :], (*COLUMNS, LABEL), LABEL, pricing=UNIFORM, seed=0, disclosure="per-group-5"
     )
-    goods = stock([encode_row(row) for row in rows], disclosures=("per-group-5",), opened_records=OFFERED)
+    goods = listing_spec([encode_row(row) for row in rows], disclosures=("per-group-5",), opened_records=OFFERED)
     return make_parties(world, **({"goods": goods, "valuer": valuer, "buyer_policy": POLICY} | changes))
 
 
@@ -83,7 +83,7 @@ def test_opened_groups_that_mislead_are_not_paid_for(world: World) -> None:
 
 def test_of_a_bought_sample_that_misleads_the_rest_is_not_ordered(world: World) -> None:
     policy = replace(POLICY, least_audit_rows=None, most_sample_share=Fraction(1, 2))
-    goods = stock([encode_row(row) for row in misleading()], disclosures=("per-group-5",), opened_share=0.0)
+    goods = listing_spec([encode_row(row) for row in misleading()], disclosures=("per-group-5",), opened_share=0.0)
     parties = trading(world, misleading(), goods=goods, buyer_policy=policy)
     parties.run()
     outcome = parties.buyer.outcome

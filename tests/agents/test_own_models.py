@@ -17,8 +17,8 @@ from trade import (
     HandValuer,
     World,
     feature_schema,
+    listing_spec,
     make_parties,
-    stock,
     table,
 )
 
@@ -72,7 +72,7 @@ OWN_MODELS: Mapping[str, Change] = {
 
 
 def manifest(**terms: Any) -> Manifest:
-    goods = stock(**terms)
+    goods = listing_spec(**terms)
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=SEALING_KEY)
 
@@ -83,7 +83,7 @@ def request(question: Question, listing: Manifest) -> Request:
 
 
 def test_what_an_unnamed_buyer_brings_is_refused_and_costs_nothing(world: World) -> None:
-    parties = make_parties(world, goods=stock(own_models=False), valuer=USUAL)
+    parties = make_parties(world, goods=listing_spec(own_models=False), valuer=USUAL)
     while "request" not in parties.buyer.sizes():
         parties.seller.step()
         assert parties.buyer.outcome is None

@@ -15,8 +15,8 @@ from trade import (
     HandValuer,
     World,
     feature_schema,
+    listing_spec,
     make_parties,
-    stock,
     table,
 )
 
@@ -51,7 +51,7 @@ EXPIRY = Timestamp(1_900_000_000)
 
 @pytest.fixture(scope="module")
 def manifest() -> Manifest:
-    goods = stock()
+    goods = listing_spec()
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=KEY)
 
@@ -69,11 +69,11 @@ def built_on(schema: FeatureSchema, model: ScoringModel | None = None) -> Questi
         "model_name": asked.name, "model_config": config, "weights": weights, "projection": projection, "basis": basis,
         "queries": 1000 * np.arange(1, asked.k + 1, dtype=np.int64)[np.newaxis],
     }  # fmt: skip
-    return replace(HandValuer().question(stock_manifest()), **changes)
+    return replace(HandValuer().question(spec_manifest()), **changes)
 
 
-def stock_manifest() -> Manifest:
-    goods = stock()
+def spec_manifest() -> Manifest:
+    goods = listing_spec()
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=KEY)
 
@@ -172,7 +172,7 @@ def test_fitted_models_do_tell_of_the_buyers_records(learner: Any, manifest: Man
 
 
 def test_rows_of_one_record_are_never_clipped_and_use_their_bits() -> None:
-    made = valuer(slice(300, 520)).valuation(stock_manifest())
+    made = valuer(slice(300, 520)).valuation(spec_manifest())
     far = [(*(1e9 for _ in COLUMNS), 1), (*(-1e9 for _ in COLUMNS), 0)]
     rounded = made.rounding.apply(made.model.rows([*ROWS[:OFFERED], *far]))
     assert rounded.clipped == 0 and np.abs(rounded.entries).max() == 2047

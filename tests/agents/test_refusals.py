@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sealed_messages import forged, put_in, sealed_messages_to
 from test_hostile_buyer import BAD_REQUESTS, BAD_SELECTIONS, classes, said_to, taken_out
-from trade import OFFERED, PRICE, Parties, World, make_parties, stock, table
+from trade import OFFERED, PRICE, Parties, World, listing_spec, make_parties, table
 
 from blindfair.agents import scoring
 from blindfair.blind import estimate
@@ -41,7 +41,7 @@ def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked(world: World, records: tuple[bytes, ...]) -> Parties:
     """A seller of these records, and a buyer that has sent its request."""
-    parties = make_parties(world, goods=stock(records))
+    parties = make_parties(world, goods=listing_spec(records))
     while "request" not in parties.buyer.sizes():
         parties.seller.step()
         parties.buyer.step()

@@ -136,7 +136,7 @@ class KeylessSeller(Seller):
 
     @cached_property
     def manifest(self) -> Manifest:
-        return self._stock.manifest(self.dataset, self.domain, seller=self.address, seller_hpke=bytes(32))
+        return self._spec.manifest(self.dataset, self.domain, seller=self.address, seller_hpke=bytes(32))
 
 
 def test_a_listing_without_a_usable_key_gets_no_request(world: World) -> None:

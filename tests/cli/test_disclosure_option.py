@@ -49,9 +49,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def manifest(path: Path, *disclosures: str, own_models: bool = False) -> Manifest:
     made = options(disclosures=list(disclosures), leave_out=[], own_models=own_models)
-    stock = made.stock(made.table(path))
-    dataset = ChunkedDataset.build(stock.records, stock.chunk_size, Secret(bytes(32)))
-    return stock.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    listing_spec = made.listing_spec(made.table(path))
+    dataset = ChunkedDataset.build(listing_spec.records, listing_spec.chunk_size, Secret(bytes(32)))
+    return listing_spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
 
 
 @pytest.mark.parametrize(

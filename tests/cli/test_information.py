@@ -115,9 +115,9 @@ def test_a_buyer_sees_kinds_categories_and_classes_before_it_asks(tmp_path: Path
     lines = [f"{number % 7},{('male', 'female')[number % 2]},{number % 5 > 2}" for number in range(100)]
     path.write_text("age,sex,y\n" + "\n".join(lines) + "\n")
     made = options(label="y", leave_out=[], never_score=[], categorical=[], record_bits=20, without_copies=True)
-    stock = made.stock(made.table(path))
-    dataset = ChunkedDataset.build(stock.records, stock.chunk_size, Secret(bytes(32)))
-    manifest = stock.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    listing_spec = made.listing_spec(made.table(path))
+    dataset = ChunkedDataset.build(listing_spec.records, listing_spec.chunk_size, Secret(bytes(32)))
+    manifest = listing_spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
     told = to_a_buyer(manifest)
     assert "label y, 'False' or 'True'" in told
     assert "columns: age (number), sex (text: 'female', 'male')" in told

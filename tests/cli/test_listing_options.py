@@ -47,9 +47,9 @@ def options(**changes: Any) -> ListingOptions:
 def listed(folder: Path, **changes: Any) -> Manifest:
     """The manifest of the ugly table, listed with these options."""
     made = options(**changes)
-    stock = made.stock(made.table(ugly(folder / "table.csv")))
-    dataset = ChunkedDataset.build(stock.records, stock.chunk_size, Secret(bytes(32)))
-    return stock.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    listing_spec = made.listing_spec(made.table(ugly(folder / "table.csv")))
+    dataset = ChunkedDataset.build(listing_spec.records, listing_spec.chunk_size, Secret(bytes(32)))
+    return listing_spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
 
 
 def refused(folder: Path, **changes: Any) -> InvalidOption:
@@ -263,8 +263,8 @@ def test_a_table_of_identifiers_alone_is_not_listed(tmp_path: Path) -> None:
     path.write_text(f"number,{LABEL}\n" + "\n".join(f"{n * 7919 % 10007},{n * n % 3 % 2}" for n in range(1000)) + "\n")
     made = options(leave_out=[])
     with pytest.raises(InvalidOption, match="No column besides the label is left"):
-        made.stock(made.table(path))
-    assert options(leave_out=[], score=["number"], disclosures=["total"]).stock(made.table(path)).records
+        made.listing_spec(made.table(path))
+    assert options(leave_out=[], score=["number"], disclosures=["total"]).listing_spec(made.table(path)).records
 
 
 def test_a_measure_that_was_taken_is_kept(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_a_measure_that_was_taken_is_kept(tmp_path: Path) -> None:
     checked = options().checked(path)
     assert checked.record_bits == listed(tmp_path).terms.record_bits
     assert ListingOptions.from_document(checked.to_document()) == checked
-    assert replace(checked, record_bits=77).stock(checked.table(path)).terms.record_bits == 77
+    assert replace(checked, record_bits=77).listing_spec(checked.table(path)).terms.record_bits == 77
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_without_copies_the_first_of_equal_records_is_listed(tmp_path: Path) -> 
     made = options(leave_out=[], without_copies=True, disclosures=["per-group-4"])
     # The length of a record is seen before it is paid for.
     assert len({len(record) for record in every}) == 1
-    assert made.stock(made.table(path)).records == (*every[:2], *every[3:41])
+    assert made.listing_spec(made.table(path)).records == (*every[:2], *every[3:41])
 
 
 def test_records_that_are_written_otherwise_are_no_copies(tmp_path: Path) -> None:
@@ -334,16 +334,16 @@ def test_records_that_are_written_otherwise_are_no_copies(tmp_path: Path) -> Non
     rows = [f"{300 + n}.1,{n * n % 37}.25,{n // 3 % 2}" for n in range(42)]
     path.write_text(f"code,x,{LABEL}\n" + "\n".join(["250.0,7.25,1", "250.00,7.25,1", *rows]) + "\n")
     made = options(leave_out=[], without_copies=True, disclosures=["total"])
-    stock = made.stock(made.table(path))
-    assert len(stock.records) == 44
-    _, written = as_written(stock.schema, [decode_row(record) for record in stock.records])
+    listing_spec = made.listing_spec(made.table(path))
+    assert len(listing_spec.records) == 44
+    _, written = as_written(listing_spec.schema, [decode_row(record) for record in listing_spec.records])
     assert [row[0] for row in written[:2]] == ["250.0", "250.00"]
 
 
 def test_columns_of_text_are_listed_as_categories(tmp_path: Path) -> None:
     made = options(text=["cd4 before"])
     table = made.table(ugly(tmp_path / "table.csv"))
-    kinds = {column.name: column.kind for column in made.stock(table).schema.columns}
+    kinds = {column.name: column.kind for column in made.listing_spec(table).schema.columns}
     assert kinds["cd4 before"] is ColumnKind.CATEGORY
     assert "cd4 before (as written)" not in kinds
     with pytest.raises(InvalidOption, match="--text"):

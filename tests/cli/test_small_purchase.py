@@ -8,7 +8,7 @@ from rich.console import Console
 
 from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.cli.amounts import show_ether
-from blindfair.cli.demo.cases import TradeResult, make_parties, run_case, stock_of
+from blindfair.cli.demo.cases import TradeResult, listing_spec_of, make_parties, run_case
 from blindfair.cli.demo.options import LEAST_AUDIT_ROWS, PRICE_PER_RECORD, DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.report import make_receipt
@@ -95,4 +95,4 @@ def test_records_that_hold_too_little_are_not_scored_one_by_one(tmp_path: Path) 
     lines = [f"{number % 7},{number * 37 % 101},{number % 2}" for number in range(300)]
     table.write_text("a,b,y\n" + "\n".join(lines) + "\n")
     with pytest.raises(InvalidListing, match="too little to be scored one by one"):
-        stock_of(prepare(DemoOptions(records=table, label="y")))
+        listing_spec_of(prepare(DemoOptions(records=table, label="y")))

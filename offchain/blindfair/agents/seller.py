@@ -14,6 +14,7 @@ from pathlib import Path
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.ledger import BudgetLedger
+from blindfair.agents.listing_spec import ListingSpec
 from blindfair.agents.opening import open_units
 from blindfair.agents.part_steps import offer_message, offer_name
 from blindfair.agents.policy import SellerPolicy
@@ -36,7 +37,6 @@ from blindfair.agents.seller_listing import SellerListing
 from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.seller_recall import free_of, request_of, selection_of
-from blindfair.agents.stock import Stock
 from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.waiting import Turn
 from blindfair.agents.windows import warn_of_short_windows
@@ -97,12 +97,12 @@ class Seller(Agent):
 
     role = "seller"
 
-    def __init__(self, directory: Path, surroundings: Surroundings, stock: Stock, policy: SellerPolicy) -> None:
+    def __init__(self, directory: Path, surroundings: Surroundings, spec: ListingSpec, policy: SellerPolicy) -> None:
         super().__init__(directory, surroundings)
-        self._stock = stock
+        self._spec = spec
         self._policy = policy
         self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
-        self._ledger = BudgetLedger(self.journal, stock.terms, len(stock.records), charges=policy.buyers is None)
+        self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
         self._store = RowStore(directory / "rows", self._secret)
         self._scoring = Scoring(directory / "scoring", self.tell)
         self._offers = SellerOffers(self)
@@ -117,13 +117,13 @@ class Seller(Agent):
     @cached_property
     def dataset(self) -> ChunkedDataset:
         """The records as salted chunks (PROTOCOL 2)."""
-        return ChunkedDataset.build(self._stock.records, self._stock.chunk_size, self._secret)
+        return ChunkedDataset.build(self._spec.records, self._spec.chunk_size, self._secret)
 
     @cached_property
     def manifest(self) -> Manifest:
         """What the public may know (PROTOCOL 2)."""
         key = self.sealing_keys().public
-        return self._stock.manifest(self.dataset, self.domain, seller=self.address, seller_hpke=key)
+        return self._spec.manifest(self.dataset, self.domain, seller=self.address, seller_hpke=key)
 
     @cached_property
     def listing(self) -> ListingId:
@@ -244,7 +244,7 @@ class Seller(Agent):
 
     def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> EncryptedDelivery:
         reply = self._fees.signed_reply(digest)
-        return encrypt_reply(reply_dataset(reply, digest, self._stock.chunk_size, self._secret), key)
+        return encrypt_reply(reply_dataset(reply, digest, self._spec.chunk_size, self._secret), key)
 
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
@@ -276,10 +276,10 @@ class Seller(Agent):
 
     def disclosure(self, request: Request) -> Disclosure:
         """What the answer to a request discloses, from the parameters and the counts."""
-        return self._stock.disclosure(request)
+        return self._spec.disclosure(request)
 
     def _rows(self, digest: Digest, request: Request) -> QuantisedRows:
-        records = self._stock.records
+        records = self._spec.records
         self._store.compute(digest, request, records, Progress(self.tell, "computes rows", len(records), "rows"))
         return self._store.load(digest)
 
@@ -389,7 +389,7 @@ class Seller(Agent):
             delivery_root=encrypted.root,
             key_commitment=key_commitment(key),
             chunk_count=len(encrypted.ciphertexts),
-            chunk_size=self._stock.chunk_size,
+            chunk_size=self._spec.chunk_size,
             seller=self.address,
             buyer=request.buyer,
             token=part.token,

@@ -12,9 +12,9 @@ import numpy as np
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer import Buyer
+from blindfair.agents.listing_spec import ListingSpec
 from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
 from blindfair.agents.seller import Seller
-from blindfair.agents.stock import Stock
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.chain.transactions import calldata_size
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
@@ -73,7 +73,7 @@ class Parties:
         self.buyer.close()
 
 
-def stock_of(job: Prepared) -> Stock:
+def listing_spec_of(job: Prepared) -> ListingSpec:
     """The seller's listing: the troubled offer, as it would describe it itself."""
     records = encode_rows(job.scenario.offer)
     held = measure_rows(job.scored_offer).bits
@@ -87,7 +87,7 @@ def stock_of(job: Prepared) -> Stock:
             hint="use a table of more columns; `seller list` can list it in groups, or with fewer bits an evaluation",
         )
     reserve = Wei(PRICE_PER_RECORD // 10)
-    return Stock(
+    return ListingSpec(
         name="demo",
         description="the offered part of the demo's table",
         licence="demonstration only",
@@ -117,7 +117,7 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
     scenario, options = job.scenario, job.options
     kind = {"corrupted_chunk": CorruptingSeller, "inflated_scores": InflatingSeller}.get(case, Seller)
     at = world.directory / case
-    seller = kind(at / "seller", world.surroundings(case, Seller.role), stock_of(job), SellerPolicy())
+    seller = kind(at / "seller", world.surroundings(case, Seller.role), listing_spec_of(job), SellerPolicy())
     if isinstance(seller, InflatingSeller):
         flipped = np.flatnonzero(scenario.truth.flipped)
         # Where no label is wrong it inflates what it likes.

@@ -1,4 +1,4 @@
-"""What a seller lists: a table with terms, as its owner states them, and the stock that an agent makes of them."""
+"""What a seller lists: a table with terms, as its owner states them, and the spec that an agent makes of them."""
 
 import math
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
+from blindfair.agents.listing_spec import ListingSpec
 from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
-from blindfair.agents.stock import Stock
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
 from blindfair.cli.information import free_bits_of, least_fee, usual_fee
@@ -89,15 +89,17 @@ class ListingOptions:
     def checked(self, path: Path) -> "ListingOptions":
         """Read the table at `path` and make everything of it once: what is wrong is told before anything is done.
 
-        The options come back with what a record was measured to hold. Raises what `table`, `policy` and `stock` raise.
+        The options come back with what a record was measured to hold. Raises what `table`, `policy` and `listing_spec`
+        raise.
         """
         return self.measured(self.table(path))
 
     def measured(self, table: Table) -> "ListingOptions":
-        """Make everything of a table that was read, as `checked` does. Raises what `policy` and `stock` raise."""
+        """Make everything of a table that was read, as `checked` does. Raises what `policy` and `listing_spec`
+        raise."""
         self.policy()
         measured = replace(self, record_bits=self.measure(table))
-        measured.stock(table)
+        measured.listing_spec(table)
         return measured
 
     def table(self, path: Path) -> Table:
@@ -187,7 +189,7 @@ class ListingOptions:
         check_record_bits(held)
         return held
 
-    def stock(self, table: Table) -> Stock:
+    def listing_spec(self, table: Table) -> ListingSpec:
         """What the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
         records = encode_rows(table.listed_rows())
         if self.without_copies:
@@ -195,7 +197,7 @@ class ListingOptions:
         held = self.measure(table) if self.record_bits is None else self.record_bits
         bits, disclosed = self._bits(), self._disclosed_bits(held, len(records))
         reserve = self.prices.parse(self.price_per_record, "--price-per-record")
-        return Stock(
+        return ListingSpec(
             name=self.name,
             description=self.description,
             licence=self.licence,

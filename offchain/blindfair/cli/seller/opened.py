@@ -21,7 +21,9 @@ def opened_seller(directory: Path, settings: Settings, password_file: Path | Non
     options = ListingOptions.from_document(settings.options)
     surroundings = open_surroundings(settings, password_file, screen.event)
     with one_thread():
-        seller = Seller(directory, surroundings, options.stock(options.table(directory / RECORDS)), options.policy())
+        seller = Seller(
+            directory, surroundings, options.listing_spec(options.table(directory / RECORDS)), options.policy()
+        )
         try:
             yield seller
         finally:

@@ -30,7 +30,7 @@ def copies_of(records: Sequence[bytes]) -> list[tuple[RecordIndex, RecordIndex]]
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class ListingSpec:
     """The manifest's contents that are not computed; `records` are canonical bytes. `preprocessing` is a feature schema
     of the records as a document, and nothing where these are no tables.
 
