@@ -24,7 +24,7 @@ from blindfair.protocol.quantities import ETHER, Address, ListingId, Seconds, We
 
 
 def new_seller(world: World) -> Seller:
-    return Seller(world.directory / "seller", world.surroundings(), listing_spec(), SELLER_POLICY)
+    return Seller(world.directory / "seller", world.context(), listing_spec(), SELLER_POLICY)
 
 
 def test_two_agents_never_work_in_one_directory(beside: Callable[[str], World]) -> None:
@@ -62,7 +62,7 @@ def test_a_secret_that_others_may_read_stops_the_agent(beside: Callable[[str], W
 def reopened_and_stepped(seller: Seller, buyer: Buyer, world: World) -> None:
     buyer.close()
     again = Buyer(
-        buyer.directory, world.surroundings(), HandValuer(), BUYER_POLICY, seller=seller.address, listing=seller.listing
+        buyer.directory, world.context(), HandValuer(), BUYER_POLICY, seller=seller.address, listing=seller.listing
     )
     try:
         again.step()
@@ -123,9 +123,7 @@ def test_no_secret_stands_in_a_journal_or_a_message(beside: Callable[[str], Worl
 
 def test_a_directory_is_of_one_listing(beside: Callable[[str], World]) -> None:
     world = beside("asked")
-    other = Seller(
-        world.directory / "seller", world.surroundings(), listing_spec(offered_records()[:-1]), SELLER_POLICY
-    )
+    other = Seller(world.directory / "seller", world.context(), listing_spec(offered_records()[:-1]), SELLER_POLICY)
     with pytest.raises(JournalDamaged) as caught:
         other.step()
     assert "directory of its own" in caught.value.hint
@@ -139,7 +137,7 @@ def test_a_directory_is_of_one_purchase(beside: Callable[[str], World]) -> None:
             with pytest.raises(JournalDamaged):
                 Buyer(
                     world.directory / "buyer",
-                    world.surroundings(),
+                    world.context(),
                     HandValuer(),
                     BUYER_POLICY,
                     seller=Address(seller),

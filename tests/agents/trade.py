@@ -20,11 +20,11 @@ from sklearn.datasets import load_breast_cancer
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer import Buyer
+from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.listing_spec import ListingSpec
 from blindfair.agents.policy import BuyerPolicy, SellerPolicy
 from blindfair.agents.seller import Seller
 from blindfair.agents.store import SecretStore, private_directory
-from blindfair.agents.surroundings import Event, Surroundings
 from blindfair.agents.transport import FolderTransport, Transport
 from blindfair.agents.valuer import Choice, Question, Valuer
 from blindfair.blind.parameters import parameter_set
@@ -204,9 +204,9 @@ class World:
     def exchange_balance(self, address: Address) -> Wei:
         return Wei(self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)))
 
-    def surroundings(self) -> Surroundings:
+    def context(self) -> AgentContext:
         mail = self.directory / "mail"
-        return Surroundings(
+        return AgentContext(
             self.exchange,
             lambda own: self.wrap(FolderTransport(mail, own), own),
             Finality(FINAL_DEPTH),
@@ -350,7 +350,7 @@ def make_parties(
     funded: bool = True,
 ) -> Parties:
     """Seller and buyer in their directories, each with its grant; called again, they go on."""
-    seller = seller_type(world.directory / "seller", world.surroundings(), goods or listing_spec(), seller_policy)
+    seller = seller_type(world.directory / "seller", world.context(), goods or listing_spec(), seller_policy)
     buyer = make_buyer(world, seller, "buyer", buyer_type, valuer, buyer_policy, funded=funded)
     if funded:
         world.fund(seller.address)
@@ -370,7 +370,7 @@ def make_buyer(
     """One more buyer at the same listing."""
     buyer = buyer_type(
         world.directory / name,
-        world.surroundings(),
+        world.context(),
         valuer or HandValuer(),
         policy,
         seller=seller.address,

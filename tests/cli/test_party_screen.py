@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
+from blindfair.agents.context import Event
 from blindfair.agents.progress import PROGRESS
-from blindfair.agents.surroundings import Event
 from blindfair.blind.plan import plan
 from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.lines import Lines

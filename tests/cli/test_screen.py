@@ -16,7 +16,7 @@ from real_tables import LABEL, tumours
 from rich.console import Console
 from whole_demo import QUICK
 
-from blindfair.agents.surroundings import Event
+from blindfair.agents.context import Event
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import SCHEMA_LINES, Screen

@@ -16,8 +16,8 @@ from rich.console import Console
 from test_fee_option import COST, PURCHASE
 from typer.main import get_command
 
+from blindfair.agents.context import Event
 from blindfair.agents.progress import PROGRESS
-from blindfair.agents.surroundings import Event
 from blindfair.cli.buyer.fee import agreed_fee
 from blindfair.cli.demo.screen import Screen as DemoScreen
 from blindfair.cli.main import app

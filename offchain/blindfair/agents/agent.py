@@ -8,10 +8,10 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from blindfair.agents.certainty import Certainty
+from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.journal import Journal
 from blindfair.agents.mail import Mail
 from blindfair.agents.store import DirectoryLock, SecretStore
-from blindfair.agents.surroundings import Event, Surroundings
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.wallet import Wallet
 from blindfair.protocol.errors import JournalDamaged
@@ -28,7 +28,7 @@ class Agent:
 
     role = "agent"
 
-    def __init__(self, directory: Path, surroundings: Surroundings) -> None:
+    def __init__(self, directory: Path, context: AgentContext) -> None:
         """Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged (also for the directory of another account),
         NodeFailure, and StateError in a new directory whose mail does not work; holds nothing then."""
         with contextlib.ExitStack() as held:
@@ -37,16 +37,16 @@ class Agent:
             self.secrets = SecretStore(directory / "secrets")
             self.journal = Journal(directory / "journal.sqlite")
             held.callback(self.journal.close)
-            account = surroundings.account or self._own_account()
+            account = context.account or self._own_account()
             self.private_key = bytes(account.key)
             self.address = Address(account.address.lower())
             self._check_account()
-            self.exchange = surroundings.exchange
+            self.exchange = context.exchange
             self.domain = Domain(self.exchange.chain_id, self.exchange.address)
-            self.finality = surroundings.finality
+            self.finality = context.finality
             self.certainty = Certainty(self.exchange, self.finality)
-            self._watch = surroundings.watch
-            transport = surroundings.transport(self.address)
+            self._watch = context.watch
+            transport = context.transport(self.address)
             transport.hold(f"{self.role} in {directory.absolute()}, process {os.getpid()}")
             held.callback(transport.release)
             keys, door = self.sealing_keys(), self._check_sealed_message

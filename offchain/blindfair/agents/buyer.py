@@ -17,6 +17,7 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.answers import Answers
 from blindfair.agents.audit_size import AuditSize
 from blindfair.agents.buyer_checks import audit_openings, check_evaluation, ordered_parts
+from blindfair.agents.context import AgentContext
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evaluation_cost import EvaluationCost
 from blindfair.agents.evidence import keep_evidence
@@ -31,7 +32,6 @@ from blindfair.agents.part_steps import step_of
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.purchase import Purchase
 from blindfair.agents.question import Private, ask
-from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.valuer import Choice, Valuer
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.windows import warn_of_short_windows
@@ -87,7 +87,7 @@ class Buyer(Agent):
     def __init__(
         self,
         directory: Path,
-        surroundings: Surroundings,
+        context: AgentContext,
         valuer: Valuer,
         policy: BuyerPolicy,
         *,
@@ -98,7 +98,7 @@ class Buyer(Agent):
         """`fee_limit` says the most to pay for an evaluation, asked once before the request; the policy does if None.
 
         Raises what `Agent` raises, and JournalDamaged for the directory of another purchase."""
-        super().__init__(directory, surroundings)
+        super().__init__(directory, context)
         self._valuer = valuer
         self.policy = policy
         self.seller = seller

@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from blindfair.agents.context import Tell
 from blindfair.agents.journal import Journal
-from blindfair.agents.surroundings import Tell
 from blindfair.agents.transport import Transport
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import (

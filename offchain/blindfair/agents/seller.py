@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.context import AgentContext
 from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.listing_spec import ListingSpec
 from blindfair.agents.opening import open_units
@@ -37,7 +38,6 @@ from blindfair.agents.seller_listing import SellerListing
 from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.seller_orders import SellerOrders
 from blindfair.agents.seller_recall import free_of, request_of, selection_of
-from blindfair.agents.surroundings import Surroundings
 from blindfair.agents.waiting import Turn
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.blind.disclosure import Disclosure
@@ -97,8 +97,8 @@ class Seller(Agent):
 
     role = "seller"
 
-    def __init__(self, directory: Path, surroundings: Surroundings, spec: ListingSpec, policy: SellerPolicy) -> None:
-        super().__init__(directory, surroundings)
+    def __init__(self, directory: Path, context: AgentContext, spec: ListingSpec, policy: SellerPolicy) -> None:
+        super().__init__(directory, context)
         self._spec = spec
         self._policy = policy
         self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))

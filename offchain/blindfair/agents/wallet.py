@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from eth_account.signers.local import LocalAccount
 
+from blindfair.agents.context import Tell
 from blindfair.agents.journal import Journal
 from blindfair.agents.part_steps import step_text
-from blindfair.agents.surroundings import Tell
 from blindfair.agents.token_amounts import amount_text
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Call, DataExchange, Finality

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from blindfair.agents.surroundings import Surroundings
+from blindfair.agents.context import AgentContext
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import BlindfairError, InvalidOption, NodeFailure, Undeliverable
 from blindfair.protocol.manifest import Manifest
@@ -67,18 +67,16 @@ def the_listing(exchange: DataExchange, listing: ListingId | None) -> ChainListi
     return events[0]
 
 
-def ask_sellers(
-    surroundings: Surroundings, events: Sequence[ChainListing], *, wait: float
-) -> dict[ListingId, Manifest]:
+def ask_sellers(context: AgentContext, events: Sequence[ChainListing], *, wait: float) -> dict[ListingId, Manifest]:
     """The manifests of those sellers that answer within `wait` seconds.
 
     What lies in the mailbox is only looked at: it may be another purchase's. Without an account nobody is asked.
     """
-    exchange, account = surroundings.exchange, surroundings.account
+    exchange, account = context.exchange, context.account
     if account is None:
         return {}
     own = Address(account.address.lower())
-    transport = surroundings.transport(own)
+    transport = context.transport(own)
     domain = Domain(exchange.chain_id, exchange.address)
     wanted = {event.listing: event for event in events}
     for event in events:

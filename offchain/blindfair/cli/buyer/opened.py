@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.buyer import Buyer
+from blindfair.agents.context import Event
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.outcome import Outcome
-from blindfair.agents.surroundings import Event
 from blindfair.agents.valuer import Choice
 from blindfair.agents.waiting import Waiting
 from blindfair.blind.plan import plan
@@ -18,7 +18,7 @@ from blindfair.cli.buyer.fee import agreed_fee, explained
 from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
-from blindfair.cli.party.access import open_surroundings
+from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import SETTINGS, Settings
 from blindfair.cli.party.turns import advance
@@ -61,7 +61,7 @@ def opened_purchase(
 ) -> Iterator[Purchase]:
     """The agent of a directory that was begun; closed at the end. With `pays_fee` the listing's fee is agreed to.
 
-    Raises what `open_surroundings`, `Agent` and the tables' reading raise.
+    Raises what `open_context`, `Agent` and the tables' reading raise.
     """
     options, stored = PurchaseOptions.from_document(settings.options), settings.options.get("tables")
     tables = TableOptions.from_document(stored if isinstance(stored, dict) else {})
@@ -76,7 +76,7 @@ def opened_purchase(
         if event.step != "outcome":
             screen.event(event)
 
-    surroundings = open_surroundings(settings, password_file, watch)
+    context = open_context(settings, password_file, watch)
     learner = LEARNERS[options.model]()
 
     def tell_estimate(manifest: Manifest) -> None:
@@ -90,7 +90,7 @@ def opened_purchase(
     with one_thread():
         buyer = Buyer(
             directory,
-            surroundings,
+            context,
             valuer,
             options.policy(),
             seller=seller,

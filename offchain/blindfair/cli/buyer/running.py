@@ -16,7 +16,7 @@ from blindfair.cli.buyer.own_records import TableOptions
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
-from blindfair.cli.party.access import begun_settings, open_surroundings, read_deployment
+from blindfair.cli.party.access import begun_settings, open_context, read_deployment
 from blindfair.cli.party.money import money_of
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import Settings, begin, is_begun, load, resumed_settings, save
@@ -58,11 +58,11 @@ def run_find(
     else:
         settings = Settings(ROLE, place, rpc, mail.resolve(), keystore.resolve(), None, {}, {})
         with Screen() as screen:
-            surroundings = open_surroundings(settings, password_file, screen.event, trades=False)
-            exchange = surroundings.exchange
+            context = open_context(settings, password_file, screen.event, trades=False)
+            exchange = context.exchange
             events = find_listings(exchange, wanted)
             screen.waiting("the answers of the sellers")
-            manifests = ask_sellers(surroundings, events, wait=wait)
+            manifests = ask_sellers(context, events, wait=wait)
     show_found(output.lines, events, manifests, _monies(exchange, manifests))
     output.document(found_document(events, manifests))
 

@@ -117,7 +117,7 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
     scenario, options = job.scenario, job.options
     kind = {"corrupted_chunk": CorruptingSeller, "inflated_scores": InflatingSeller}.get(case, Seller)
     at = world.directory / case
-    seller = kind(at / "seller", world.surroundings(case, Seller.role), listing_spec_of(job), SellerPolicy())
+    seller = kind(at / "seller", world.context(case, Seller.role), listing_spec_of(job), SellerPolicy())
     if isinstance(seller, InflatingSeller):
         flipped = np.flatnonzero(scenario.truth.flipped)
         # Where no label is wrong it inflates what it likes.
@@ -135,7 +135,7 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
     )
     buyer = Buyer(
         at / "buyer",
-        world.surroundings(case, Buyer.role),
+        world.context(case, Buyer.role),
         valuer,
         BuyerPolicy(
             budget=options.budget,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.store import private_directory
-from blindfair.agents.surroundings import Event, Surroundings
 from blindfair.agents.transport import FolderTransport
 from blindfair.chain.deterministic import creation_block, escrow_address, is_deployed
 from blindfair.chain.development import is_development
@@ -87,11 +87,11 @@ class PublicWorld:
         """See `World`."""
         return ("honest",)
 
-    def surroundings(self, case: str, role: str) -> Surroundings:
+    def context(self, case: str, role: str) -> AgentContext:
         """See `World`."""
         mail = self.directory / case / "mail"
         account = self._accounts[role]
-        return Surroundings(self.exchange, lambda own: FolderTransport(mail, own), self._finality, self._watch, account)
+        return AgentContext(self.exchange, lambda own: FolderTransport(mail, own), self._finality, self._watch, account)
 
     def fund(self, agent: Agent) -> None:
         """See `World`. Nobody is given anything."""

@@ -15,7 +15,7 @@ from blindfair.cli.readings import show_readings
 
 if TYPE_CHECKING:
     # Slow to load, and a person should see something before.
-    from blindfair.agents.surroundings import Event
+    from blindfair.agents.context import Event
     from blindfair.cli.demo.estimate import DemoEstimate
 
 HEADLINES = {

@@ -1,4 +1,4 @@
-"""The demo's surroundings: a chain with the contract on it, mailboxes in a folder, and the agents' turns.
+"""The demo's world: a chain with the contract on it, mailboxes in a folder, and the agents' turns.
 
 Agents never see this module: they are stepped in turn. Where the chain obeys, and neither has anything to do, blocks
 are made and chain time passes until the next moment that one of them waits for; elsewhere (`public`) it is waited for.
@@ -11,8 +11,8 @@ from typing import Protocol
 from eth_account import Account
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.store import SecretStore, private_directory
-from blindfair.agents.surroundings import Event, Surroundings
 from blindfair.agents.transport import FolderTransport
 from blindfair.chain.deploy import deploy_once
 from blindfair.chain.deterministic import find_or_deploy
@@ -47,7 +47,7 @@ class World(Protocol):
         """The trades that can be shown here."""
         ...
 
-    def surroundings(self, case: str, role: str) -> Surroundings:
+    def context(self, case: str, role: str) -> AgentContext:
         """What an agent of one case gets; `role` is `seller` or `buyer`."""
         ...
 
@@ -104,10 +104,10 @@ class ObedientWorld:
         if not self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)):
             self.chain.fund(address, GRANT)
 
-    def surroundings(self, case: str, role: str) -> Surroundings:
+    def context(self, case: str, role: str) -> AgentContext:
         """See `World`. Agents make accounts of their own."""
         mail = self.directory / case / "mail"
-        return Surroundings(self.exchange, lambda own: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch)
+        return AgentContext(self.exchange, lambda own: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch)
 
     def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
         """See `World`. Raises StateError if nothing moves."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from blindfair.agents.surroundings import Event, Surroundings
+from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.transport import FolderTransport
 from blindfair.chain.deployment import Deployment, open_exchange
 from blindfair.chain.finality import Finality
@@ -44,9 +44,9 @@ def begun_settings(role: str, begun: Begun, options: Document) -> Settings:
     )
 
 
-def open_surroundings(
+def open_context(
     settings: Settings, password_file: Path | None, watch: Callable[[Event], None], *, trades: bool = True
-) -> Surroundings:
+) -> AgentContext:
     """All of it, the cheapest checks first. With `trades` the chain must be one on which a trade can be ended.
 
     Raises FileMissing, MalformedFile, WrongPassword, InsecureStore, InvalidOption, NodeFailure, WrongContract.
@@ -57,4 +57,4 @@ def open_surroundings(
     if trades:
         check_chain(exchange.web3, finality)
     account = unlock(settings.keystore, read_password(password_file, settings.keystore))
-    return Surroundings(exchange, lambda own: FolderTransport(settings.mail, own), finality, watch, account)
+    return AgentContext(exchange, lambda own: FolderTransport(settings.mail, own), finality, watch, account)

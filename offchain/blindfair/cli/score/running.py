@@ -4,8 +4,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from blindfair.agents.context import Event
 from blindfair.agents.progress import PROGRESS
-from blindfair.agents.surroundings import Event
 from blindfair.blind.cluster import workers
 from blindfair.blind.evaluate import Progress
 from blindfair.blind.matrix import finish_matrix, matrix_bytes, open_matrix

@@ -32,7 +32,7 @@ def _silence(_: Event) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class AgentContext:
     """The contract and its chain, a mailbox, what counts as final, who watches, and the account to act with.
 
     Without `account` an agent makes one and keeps its key in a secret file of its directory.
