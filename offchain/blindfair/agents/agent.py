@@ -7,8 +7,8 @@ from pathlib import Path
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from blindfair.agents.certainty import Certainty
 from blindfair.agents.context import AgentContext, Event
+from blindfair.agents.finality_tracker import FinalityTracker
 from blindfair.agents.journal import Journal
 from blindfair.agents.mail import Mail
 from blindfair.agents.store import DirectoryLock, SecretStore
@@ -44,7 +44,7 @@ class Agent:
             self.exchange = context.exchange
             self.domain = Domain(self.exchange.chain_id, self.exchange.address)
             self.finality = context.finality
-            self.certainty = Certainty(self.exchange, self.finality)
+            self.finality_tracker = FinalityTracker(self.exchange, self.finality)
             self._watch = context.watch
             transport = context.transport(self.address)
             transport.hold(f"{self.role} in {directory.absolute()}, process {os.getpid()}")

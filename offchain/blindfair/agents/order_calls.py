@@ -113,7 +113,7 @@ class OrderCalls:
 
     def is_final(self, state: str) -> bool:
         """Return whether the chain has said so of this order for long enough. Raises NodeFailure."""
-        return self._buyer.certainty.holds(self.step("order"), state)
+        return self._buyer.finality_tracker.holds(self.step("order"), state)
 
     def revealed_key(self) -> DeliveryKey:
         """Return the key of a revealed order. Raises Waiting where the node does not show it."""

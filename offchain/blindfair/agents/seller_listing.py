@@ -33,7 +33,7 @@ class SellerListing:
         if self._committed:
             return
         if seller.exchange.seller_of(manifest.listing) == seller.address:
-            self._committed = seller.certainty.holds("commit", seller.address)
+            self._committed = seller.finality_tracker.holds("commit", seller.address)
             return
         if not seller.wallet.begun("commit"):
             warn_of_short_windows(seller, self._policy.reveal_window, self._policy.dispute_window)

@@ -158,7 +158,7 @@ class SellerOrders:
             raise Waiting(f"the contract refuses the {step.partition(':')[0]}: {error}") from error
 
     def _end(self, name: str, how: str) -> None:
-        if not self._seller.certainty.holds(f"order {name}", how):
+        if not self._seller.finality_tracker.holds(f"order {name}", how):
             raise Waiting("the end of the order is not final yet")
         self._seller.journal.once(f"ended-at:{name}", lambda: str(self._seller.exchange.now()).encode())
         self._seller.journal.note(f"ended:{name}", how)

@@ -4,7 +4,7 @@ from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.protocol.quantities import BlockNumber
 
 
-class Certainty:
+class FinalityTracker:
     """Remembers since which block the chain has said a thing, as far as it was looked at in between.
 
     Kept in memory only: after a restart the waiting begins anew, which is never too short.
