@@ -110,7 +110,7 @@ def test_no_refusal_tells_of_the_records(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("on_disk")
-def test_trouble_with_the_sellers_disk_is_not_the_buyers_affair(
+def test_trouble_with_the_sellers_disk_is_not_the_buyers_business(
     at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parties = make_parties(at("requested"))

@@ -1,4 +1,4 @@
-"""What an agent's journal says about its affairs, read beside the agent or without it: no key, no lock, no node.
+"""What an agent's journal says about its tasks, read beside the agent or without it: no key, no lock, no node.
 
 Not here: what the chain says by now, which only a node can tell.
 """

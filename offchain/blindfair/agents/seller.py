@@ -160,10 +160,10 @@ class Seller(Agent):
         self._listing.commit(self.manifest)
         turn = Turn()
         self._orders.advance(turn)
-        with turn.affair():
+        with turn.task():
             # An answer may take minutes, and so do many messages to be refused: no reveal is to come too late for that.
             for handle, envelope, message in self.mail.inbox(lambda: self._orders.advance(turn)):
-                with turn.affair():
+                with turn.task():
                     self._handle(handle, envelope, message)
                 self._orders.advance(turn)
         turn.end()

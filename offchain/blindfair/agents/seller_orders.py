@@ -64,10 +64,10 @@ class SellerOrders:
     def advance(self, turn: Turn) -> None:
         """Take every open order as far as it goes now, then the free balance home."""
         for name, offer in self._offers.open().items():
-            with turn.affair():
+            with turn.task():
                 self._advance_one(name, offer)
         for token in self._tokens_at_rest():
-            with turn.affair():
+            with turn.task():
                 if self._is_to_withdraw(token):
                     self._withdraw(token)
 

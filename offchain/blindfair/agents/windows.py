@@ -1,7 +1,7 @@
 """A word of warning where the windows of an offer are short for the chain (PROTOCOL 7).
 
 Where finality takes long, be it that blocks stay away or that the chain stood still, an honest seller may not show its
-key in time, and a buyer's dispute may come too late. What windows a party insists on is its policy's affair.
+key in time, and a buyer's dispute may come too late. What windows a party insists on is its policy's decision.
 """
 
 from blindfair.agents.agent import Agent

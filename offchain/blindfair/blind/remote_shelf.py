@@ -1,6 +1,6 @@
 """A shelf anywhere that fsspec reaches: an object store, another machine's disk. For `scale_out.py`.
 
-An address is what fsspec takes, as `s3://bucket/folder`; who may read and write there is the store's own affair, and
+An address is what fsspec takes, as `s3://bucket/folder`; who may read and write there is the store's own business, and
 its credentials are where its package looks for them. Addresses are in no error, as they may hold some. Not here:
 folders of this machine, which `shelf.Directory` maps instead of copying; `shelf_at` knows which is which.
 """
