@@ -19,7 +19,7 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.allowance import Allowance
+from blindfair.agents.rate_limiter import RateLimiter
 from blindfair.protocol.errors import BudgetExhausted
 from blindfair.protocol.messages import Inquiry, Listing, Refusal
 from blindfair.protocol.order import OrderState
@@ -115,8 +115,8 @@ def test_listings_fill_no_disk(at: Callable[[str], World]) -> None:
         stranger.close()
 
 
-def test_an_allowance_is_there_again_after_its_span() -> None:
-    allowance = Allowance(10, Seconds(100))
+def test_what_was_taken_is_there_again_after_its_span() -> None:
+    allowance = RateLimiter(10, Seconds(100))
     allowance.take(6, Timestamp(1000))
     with pytest.raises(BudgetExhausted):
         allowance.take(5, Timestamp(1099))
@@ -124,7 +124,7 @@ def test_an_allowance_is_there_again_after_its_span() -> None:
     allowance.take(4, Timestamp(1099))
     allowance.take(6, Timestamp(1100))
     # Larger than all of it: alone.
-    Allowance(10, Seconds(100)).take(11, Timestamp(0))
+    RateLimiter(10, Seconds(100)).take(11, Timestamp(0))
 
 
 # --- sealed messages --------------------------------------------------------------------------------------------------

@@ -4,10 +4,10 @@ Not here: the count of bits (`ledger`), and the fee's order, which goes as every
 """
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.allowance import Allowance
 from blindfair.agents.ledger import BudgetLedger
 from blindfair.agents.part_steps import offer_name
 from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.rate_limiter import RateLimiter
 from blindfair.agents.seller_bonds import SellerBonds
 from blindfair.agents.seller_offers import SellerOffers
 from blindfair.agents.seller_orders import SellerOrders
@@ -36,7 +36,7 @@ class SellerFees:
         self._orders = orders
         self._bonds = bonds
         self._policy = policy
-        self._computed = Allowance(policy.most_priced_replies, Seconds(3600), "replies against a fee")
+        self._computed = RateLimiter(policy.most_priced_replies, Seconds(3600), "replies against a fee")
 
     def charge(self, request: Request, digest: Digest) -> None:
         """Count a new evaluation, free of charge if it is, else against the fee that its request states.

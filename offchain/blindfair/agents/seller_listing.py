@@ -3,8 +3,8 @@
 from collections import deque
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.allowance import Allowance
 from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.rate_limiter import RateLimiter
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.protocol.chunks import ChunkedDataset
@@ -23,7 +23,7 @@ class SellerListing:
     def __init__(self, seller: Agent, policy: SellerPolicy) -> None:
         self._seller = seller
         self._policy = policy
-        self._given = Allowance(policy.most_listings, Seconds(3600))
+        self._given = RateLimiter(policy.most_listings, Seconds(3600))
         self._given_to: deque[Address] = deque(maxlen=_REMEMBERED)
         self._committed = False
 

@@ -6,7 +6,7 @@ from blindfair.protocol.errors import BudgetExhausted
 from blindfair.protocol.quantities import Seconds, Timestamp
 
 
-class Allowance:
+class RateLimiter:
     """At most `most` of a `unit` in any `span`; what alone is larger is given when nothing else was."""
 
     def __init__(self, most: int, span: Seconds, unit: str = "bytes") -> None:
