@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from blindfair.agents.audit_size import AuditSize
-from blindfair.agents.books import BuyerBooks, buyer_books
 from blindfair.agents.buyer import NOT_AUDITED, Buyer
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evaluation_cost import EvaluationCost
+from blindfair.agents.journal_summary import BuyerSummary, buyer_summary
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.valuer import Choice
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
@@ -222,19 +222,19 @@ def tell_outcome(
     """Where a purchase stands, from its journal, and what the contract keeps for its buyer, both ways; `more` goes into
     the document. With `error_follows` people are told why there was no order by the error that the command ends with.
     Raises JournalVersion, JournalDamaged."""
-    books = buyer_books(directory)
+    summary = buyer_summary(directory)
     prices = PurchaseOptions.from_document(settings.options).prices
-    account = None if books is None else books.common.account
+    account = None if summary is None else summary.common.account
     free = None if account is None else _free_balance(settings, account, prices.token)
-    outcome, stage = (None, None) if books is None else (books.outcome, books.stage)
+    outcome, stage = (None, None) if summary is None else (summary.outcome, summary.stage)
     if outcome is not None:
         told_by_error = error_follows and outcome.final == "NoOrder" and outcome.error is not None
-        fee = Wei(0) if books is None else books.fee
+        fee = Wei(0) if summary is None else summary.fee
         paid = f"{prices.show(fee)} were paid for the evaluation, nothing else" if fee else "nothing was paid"
         reason = f"{paid}; the error says why" if told_by_error else outcome.reason
         output.lines.item("ended", f"{outcome.final}: {reason}")
     else:
-        _show_stage(output.lines, directory, books, prices)
+        _show_stage(output.lines, directory, summary, prices)
     if account is not None and free is None:
         output.lines.item("escrow", "the node does not tell what is left in the contract", style="dim")
     if free:
@@ -252,23 +252,27 @@ def tell_outcome(
         "stage": stage,
         "token": prices.token,
     }
-    if books is not None:
+    if summary is not None:
         document |= {
-            "fee_wei": str(books.fee),
-            "gas": dict(books.common.gas),
-            "refused_messages": books.common.refused,
-            "sent_bytes": dict(books.common.sent),
+            "fee_wei": str(summary.fee),
+            "gas": dict(summary.common.gas),
+            "refused_messages": summary.common.refused,
+            "sent_bytes": dict(summary.common.sent),
         }
     output.document({**document, **more})
 
 
-def _show_stage(lines: Lines, directory: Path, books: BuyerBooks | None, prices: Money) -> None:
+def _show_stage(lines: Lines, directory: Path, summary: BuyerSummary | None, prices: Money) -> None:
     """How far a purchase is that has not ended, what was paid for its evaluation, and what to type next."""
-    done = "nothing was asked yet" if books is None or books.stage is None else f"the last step is {books.stage_text}"
+    done = (
+        "nothing was asked yet"
+        if summary is None or summary.stage is None
+        else f"the last step is {summary.stage_text}"
+    )
     lines.item("stage", done)
-    if books is not None and books.fee:
-        lines.item("fee", f"{prices.show(books.fee)} were paid for the evaluation; a purchase is credited with them")
-    command = "buyer buy" if books is not None and books.is_scored and not books.is_confirmed else "buyer resume"
+    if summary is not None and summary.fee:
+        lines.item("fee", f"{prices.show(summary.fee)} were paid for the evaluation; a purchase is credited with them")
+    command = "buyer buy" if summary is not None and summary.is_scored and not summary.is_confirmed else "buyer resume"
     lines.item("next", again(command, directory, None))
 
 

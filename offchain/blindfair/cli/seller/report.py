@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.agents.books import OfferEntry, SellerBooks, seller_books
 from blindfair.agents.free_openings import whole_audits
+from blindfair.agents.journal_summary import OfferEntry, SellerSummary, seller_summary
 from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.agents.preprocessing import listed_schema
 from blindfair.chain.deployment import open_exchange
@@ -161,14 +161,14 @@ def preprocessing_text(manifest: Manifest) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a seller stands: what account and contract hold now, in ether and in the listing's money, and its books;
+    """Where a seller stands: what account and contract hold now, in ether and in the listing's money, and its summary;
     each offer with its order's state."""
 
     seller: Address
     ether: Wei
     balance: Wei
     free_balance: Wei
-    books: SellerBooks | None
+    summary: SellerSummary | None
     options: ListingOptions
     orders: tuple[tuple[OfferEntry, OrderView], ...]
     openable: int
@@ -179,27 +179,27 @@ def read_standing(directory: Path, settings: Settings) -> Standing:
     """Look at journal, table and chain. Raises what `read_table` raises, NodeFailure, WrongContract,
     JournalVersion, JournalDamaged, FileMissing."""
     exchange = open_exchange(settings.rpc, settings.deployment)
-    books = seller_books(directory)
-    seller = _account(books, settings)
+    summary = seller_summary(directory)
+    seller = _account(summary, settings)
     options = ListingOptions.from_document(settings.options)
     token = options.prices.token
-    offers = () if books is None else books.offers
+    offers = () if summary is None else summary.offers
     return Standing(
         seller=seller,
         ether=exchange.balance(seller),
         balance=exchange.balance(seller, token),
         free_balance=exchange.free_balance(seller, token),
-        books=books,
+        summary=summary,
         options=options,
         orders=tuple((entry, exchange.order(entry.offer.struct_hash())) for entry in offers),
         openable=_openable(directory, options),
     )
 
 
-def _account(books: SellerBooks | None, settings: Settings) -> Address:
+def _account(summary: SellerSummary | None, settings: Settings) -> Address:
     """The seller's address, from the keystore or else the journal. Raises FileMissing, MalformedFile."""
     named = address_of(settings.keystore)
-    known = named if named is not None or books is None else books.common.account
+    known = named if named is not None or summary is None else summary.common.account
     if known is None:
         raise MalformedFile(
             f"{settings.keystore} names no address, and nothing was listed yet",
@@ -228,35 +228,35 @@ def standing_document(standing: Standing) -> Document:
         "token": standing.options.prices.token,
         "token_balance": str(standing.balance),
     }
-    books = standing.books
-    if books is None:
+    summary = standing.summary
+    if summary is None:
         return document
     return {
         **document,
-        "committed": "commit" in books.common.gas,
-        "gas": dict(books.common.gas),
-        "listing": _listing(books),
+        "committed": "commit" in summary.common.gas,
+        "gas": dict(summary.common.gas),
+        "listing": _listing(summary),
         "orders": [_order(entry, view) for entry, view in standing.orders],
-        "refused_messages": books.common.refused,
-        "sent_bytes": dict(books.common.sent),
-        "fees_wei": str(_fees(books)),
+        "refused_messages": summary.common.refused,
+        "sent_bytes": dict(summary.common.sent),
+        "fees_wei": str(_fees(summary)),
         "used": {
-            "disclosed_bits": books.disclosed_bits,
-            "evaluations": books.evaluations,
-            "free_bits": books.free_bits,
+            "disclosed_bits": summary.disclosed_bits,
+            "evaluations": summary.evaluations,
+            "free_bits": summary.free_bits,
             "openable_records": standing.openable,
-            "opened_records": books.opened_records,
+            "opened_records": summary.opened_records,
         },
     }
 
 
-def _fees(books: SellerBooks) -> Wei:
+def _fees(summary: SellerSummary) -> Wei:
     """What evaluations have brought so far."""
-    return Wei(sum(entry.offer.price for entry in books.offers if entry.is_fee and entry.ending == "Released"))
+    return Wei(sum(entry.offer.price for entry in summary.offers if entry.is_fee and entry.ending == "Released"))
 
 
-def _listing(books: SellerBooks) -> str | None:
-    return None if books.common.trade is None else "0x" + books.common.trade.removeprefix("listing ")
+def _listing(summary: SellerSummary) -> str | None:
+    return None if summary.common.trade is None else "0x" + summary.common.trade.removeprefix("listing ")
 
 
 def _order(entry: OfferEntry, view: OrderView) -> Document:
@@ -280,18 +280,19 @@ def show_standing(lines: Lines, standing: Standing) -> None:
     tokens = "" if prices == IN_ETHER else f", {prices.show(standing.balance)}"
     lines.item("account", f"{standing.seller}: {show_ether(standing.ether)} ether{tokens}")
     lines.item("escrow", f"{prices.show(standing.free_balance)} of free balance")
-    books = standing.books
-    if books is None:
+    summary = standing.summary
+    if summary is None:
         lines.item("listing", "nothing was committed yet")
         return
-    lines.item("listing", f"{_listing(books)}{'' if 'commit' in books.common.gas else ', not yet committed'}")
+    lines.item("listing", f"{_listing(summary)}{'' if 'commit' in summary.common.gas else ', not yet committed'}")
     lines.item(
         "used",
-        f"{counted(books.evaluations, 'evaluation')}, {counted(books.disclosed_bits, 'bit')}, {books.free_bits:,} of "
+        f"{counted(summary.evaluations, 'evaluation')}, {counted(summary.disclosed_bits, 'bit')}, "
+        f"{summary.free_bits:,} of "
         f"them free of charge; {_opened_text(standing)}",
     )
-    if any(entry.is_fee for entry in books.offers):
-        lines.item("fees", f"{prices.show(_fees(books))} earned with evaluations")
+    if any(entry.is_fee for entry in summary.offers):
+        lines.item("fees", f"{prices.show(_fees(summary))} earned with evaluations")
     for entry, view in standing.orders:
         offer = entry.offer
         lines.item(
@@ -306,7 +307,7 @@ def show_standing(lines: Lines, standing: Standing) -> None:
 
 def _opened_text(standing: Standing) -> str:
     """How many records audits have seen free, of how many they may."""
-    opened = 0 if standing.books is None else standing.books.opened_records
+    opened = 0 if standing.summary is None else standing.summary.opened_records
     most = standing.openable
     if not most:
         return "audits open nothing free: buyers buy the audited sample"

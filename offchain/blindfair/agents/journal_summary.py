@@ -27,7 +27,7 @@ class OfferEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class JournalSummary:
     """What both parties have: `account` acts, `trade` names listing or purchase; gas by step, and bytes of every
     message by step."""
 
@@ -39,10 +39,10 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True)
-class SellerBooks:
+class SellerSummary:
     """The seller's: what was used of the budgets, and every offer in order."""
 
-    common: Books
+    common: JournalSummary
     evaluations: int
     disclosed_bits: int
     free_bits: int
@@ -51,12 +51,12 @@ class SellerBooks:
 
 
 @dataclass(frozen=True, slots=True)
-class BuyerBooks:
+class BuyerSummary:
     """The buyer's: how far it is. `stage` is the last message or transaction, None before any; `fee` was paid for the
     evaluation, in the token's smallest unit. `is_scored` says that the scores are there, `is_confirmed` that the owner
     has agreed to the purchase."""
 
-    common: Books
+    common: JournalSummary
     stage: str | None
     outcome: Outcome | None
     fee: Wei
@@ -69,8 +69,8 @@ class BuyerBooks:
         return None if self.stage is None else step_text(self.stage)
 
 
-def seller_books(directory: Path) -> SellerBooks | None:
-    """The books of a seller's directory; None where it has none yet. Raises as `read_journal`."""
+def seller_summary(directory: Path) -> SellerSummary | None:
+    """The summary of a seller's directory; None where it has none yet. Raises as `read_journal`."""
     journal = read_journal(directory / "journal.sqlite")
     if journal is None:
         return None
@@ -80,13 +80,13 @@ def seller_books(directory: Path) -> SellerBooks | None:
             OfferEntry(Offer.from_document(json.loads(document)), journal.intent(f"ended:{name}"), is_fee(name))
             for name, document in journal.done("offer:")
         )
-        return SellerBooks(_common(journal), evaluations, bits, spent_free_bits(journal), opened, offers)
+        return SellerSummary(_common(journal), evaluations, bits, spent_free_bits(journal), opened, offers)
     finally:
         journal.close()
 
 
-def buyer_books(directory: Path) -> BuyerBooks | None:
-    """The books of a buyer's directory; None where it has none yet. Raises as `read_journal`."""
+def buyer_summary(directory: Path) -> BuyerSummary | None:
+    """The summary of a buyer's directory; None where it has none yet. Raises as `read_journal`."""
     journal = read_journal(directory / "journal.sqlite")
     if journal is None:
         return None
@@ -103,16 +103,16 @@ def buyer_books(directory: Path) -> BuyerBooks | None:
         fee = Wei(int(journal.intent(FEE_PAID) or 0))
         # Its existence alone: what was chosen is no business of this page.
         is_scored = (directory / "secrets" / "choice").exists()
-        return BuyerBooks(
+        return BuyerSummary(
             common, steps[-1] if steps else None, outcome, fee, is_scored, journal.intent(CONFIRMED) is not None
         )
     finally:
         journal.close()
 
 
-def _common(journal: Journal) -> Books:
+def _common(journal: Journal) -> JournalSummary:
     account, trade = journal.get("account"), journal.get("trade")
-    return Books(
+    return JournalSummary(
         account=None if account is None else Address(account.decode()),
         trade=None if trade is None else trade.decode(),
         gas={step: int(json.loads(receipt)["gas"]) for step, receipt in journal.done("receipt:")},
