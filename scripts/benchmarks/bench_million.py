@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.estimate import estimate
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.matrix import encode_matrix, matrix_bytes
 from blindfair.blind.parameters import EXPANDED
 from blindfair.blind.query import encrypt_queries
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 
 _BATCH = 8192

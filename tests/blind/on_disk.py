@@ -17,11 +17,11 @@ import pytest
 from numpy.typing import NDArray
 
 import blindfair.blind.parameters as parameter_sets
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix
 from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
 from blindfair.blind.query import encrypt_queries
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 
 N = DEFAULT.ring_degree
@@ -61,7 +61,7 @@ def files(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 class Interrupting(Directory):
-    """A shelf whose process stops before it writes its n-th file."""
+    """A blob store whose process stops before it writes its n-th file."""
 
     def __init__(self, path: Path, writes: int) -> None:
         super().__init__(path)

@@ -15,10 +15,10 @@ from on_disk import encoded, random_rows
 from test_hostile_queries import SMALL_Q, N, Q, stated_bits
 
 from blindfair.blind import stream
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.hiding import NoiseKey, NoiseStream
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.reply import EncryptedScores
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import Evaluation, Job, finish, start_evaluation
 
 K, DIGIT = 4, 2**13

@@ -22,13 +22,13 @@ from sklearn.linear_model import LogisticRegression
 
 import blindfair.blind.evaluate as evaluation
 from blindfair.blind import hiding, kernel, stream
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.hiding import Draws
 from blindfair.blind.matrix import encode_matrix
 from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet, parameter_set
 from blindfair.blind.query import encrypt_queries
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.influence.quantise import choose_row_scale, quantise_query, quantise_rows
 from blindfair.protocol.audit import SCORE_ROUNDING
@@ -71,8 +71,8 @@ def scores_on_disk(
         if by_seal:
             patched.setattr(kernel, "library", lambda: None)
         matrix = encode_matrix(parameters, rows, Directory(Path(folder) / "matrix"))
-        shelf = Directory(Path(folder) / "evaluation")
-        reply = finish(start_evaluation(matrix, encrypted.to_bytes(), shelf, bits=bits, draws=draws))
+        store = Directory(Path(folder) / "evaluation")
+        reply = finish(start_evaluation(matrix, encrypted.to_bytes(), store, bits=bits, draws=draws))
     return decrypt_reply(parameters, secret, reply, rows.shape[0], queries.shape[0])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.encode import encode_rows
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, estimate
@@ -15,7 +16,6 @@ from blindfair.blind.matrix import encode_matrix
 from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.plan import plan
 from blindfair.blind.query import encrypt_queries
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.audit import mean_bound
 from blindfair.protocol.errors import UnknownParameters

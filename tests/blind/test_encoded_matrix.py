@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from on_disk import OTHER, Interrupting, N, asked, encoded, files, in_a_child, random_rows
 
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.encode import encode_column
 from blindfair.blind.layout import column_of
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix, matrix_bytes, open_matrix
 from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.seal import engine
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import BlindfairError, CannotWrite, FileMissing, MalformedFile, ShapeMismatch
 

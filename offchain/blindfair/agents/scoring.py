@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.agents.progress import Progress
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, Estimate, estimate
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.hiding import Draws
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix
 from blindfair.blind.parameters import ParameterSet
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import CannotWrite, EvaluationDiffers, MalformedFile
 
@@ -51,9 +51,9 @@ class Scoring:
         n, k = rows.shape
         found = estimate(parameters, n, k, len(bits))
         self._tell_cost(found)
-        shelf, folder = Directory(self._directory / name), Directory(self._evaluation(query))
-        self._make_room(shelf, folder, found.disk_bytes)
-        matrix = encode_matrix(parameters, rows, shelf, Progress(self._tell, "encodes rows", n))
+        store, folder = Directory(self._directory / name), Directory(self._evaluation(query))
+        self._make_room(store, folder, found.disk_bytes)
+        matrix = encode_matrix(parameters, rows, store, Progress(self._tell, "encodes rows", n))
         try:
             return self._finished(matrix, query, bits, draws, folder)
         except (EvaluationDiffers, MalformedFile):
@@ -87,11 +87,11 @@ class Scoring:
             f"{found.memory_bytes:,} B of memory, {found.disk_bytes:,} B of disk",
         )
 
-    def _make_room(self, shelf: Directory, folder: Directory, size: int) -> None:
+    def _make_room(self, store: Directory, folder: Directory, size: int) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shelf.sweep()
-        others = [other for other in self._directory.glob("matrix-*") if other != shelf.path]
-        blocks = [block for matrix in (shelf.path, *others) for block in matrix.glob("block-*")]
+        store.sweep()
+        others = [other for other in self._directory.glob("matrix-*") if other != store.path]
+        blocks = [block for matrix in (store.path, *others) for block in matrix.glob("block-*")]
         # What is finished of this very evaluation counts as room; those of other queries keep theirs.
         present = sum(file.stat().st_size for file in (*blocks, *folder.path.glob("*")))
         free = shutil.disk_usage(self._directory).free + present - RESERVE

@@ -8,9 +8,9 @@ from blindfair.agents.context import Event
 from blindfair.agents.progress import PROGRESS
 from blindfair.blind.cluster import workers
 from blindfair.blind.evaluate import Progress
+from blindfair.blind.fsspec_store import store_at
 from blindfair.blind.matrix import finish_matrix, matrix_bytes, open_matrix
 from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
-from blindfair.blind.remote_shelf import shelf_at
 from blindfair.blind.reply import reply_size
 from blindfair.blind.rows_file import RowsFile
 from blindfair.blind.scale_out import Places, encode_by_workers, finish_by_workers
@@ -29,7 +29,7 @@ def run_encode(source: str, target: str, name: str | None, cluster: str | None, 
         screen.lines.item("takes", f"{size:,} B for {rows.records:,} encoded rows of {rows.k} entries")
         tell = _progress(screen, rows.records)
         if cluster is None:
-            matrix = rows.matrix(parameters, shelf_at(target))
+            matrix = rows.matrix(parameters, store_at(target))
             for number in range(matrix.blocks):
                 rows.encode(matrix, number)
                 tell(number + 1, matrix.blocks)
@@ -56,7 +56,7 @@ def run_reply(
     check_file_target(target, "REPLY")
     parameters, request = _parameters(name), _read(query)
     places = Places(parameters.name, source, folder, bits)
-    matrix = open_matrix(parameters, shelf_at(source))
+    matrix = open_matrix(parameters, store_at(source))
     with Screen() as screen, ExitStack() as stack:
         tell = _progress(screen, matrix.records)
         if cluster is None:

@@ -22,7 +22,7 @@ _TEMPORARY = ".part"
 _POPULATE = getattr(mmap, "MAP_POPULATE", 0)
 
 
-class Shelf(Protocol):
+class BlobStore(Protocol):
     """Named files of bytes."""
 
     def has(self, name: str) -> bool:
@@ -48,22 +48,22 @@ class Shelf(Protocol):
 
 
 class Directory:
-    """A shelf on this machine; made, for its owner alone, when the first file is written."""
+    """A blob store on this machine; made, for its owner alone, when the first file is written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def has(self, name: str) -> bool:
-        """See `Shelf`."""
+        """See `BlobStore`."""
         return (self.path / name).is_file()
 
     def write(self, name: str, *parts: bytes | memoryview) -> None:
-        """See `Shelf`."""
+        """See `BlobStore`."""
         with self._complete(name, parts) as temporary:
             temporary.rename(self.path / name)
 
     def write_once(self, name: str, data: bytes) -> bytes:
-        """See `Shelf`."""
+        """See `BlobStore`."""
         with self._complete(name, (data,)) as temporary, contextlib.suppress(FileExistsError):
             os.link(temporary, self.path / name)
         return self.read(name)
@@ -74,7 +74,7 @@ class Directory:
             temporary.unlink(missing_ok=True)
 
     def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
-        """See `Shelf`."""
+        """See `BlobStore`."""
         try:
             with (self.path / name).open("rb") as file:
                 file.seek(start)
@@ -83,7 +83,8 @@ class Directory:
             raise self._missing(name, error) from error
 
     def words(self, name: str, start: int) -> Words:
-        """See `Shelf`. Mapped, not copied: the memory is the system's cache of the file, and goes with the array."""
+        """See `BlobStore`. Mapped, not copied: the memory is the system's cache of the file, and goes with the
+        array."""
         try:
             with (self.path / name).open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED | _POPULATE, prot=mmap.PROT_READ)

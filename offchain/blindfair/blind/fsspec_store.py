@@ -1,8 +1,8 @@
-"""A shelf anywhere that fsspec reaches: an object store, another machine's disk. For `scale_out.py`.
+"""A blob store anywhere that fsspec reaches: an object store, another machine's disk. For `scale_out.py`.
 
 An address is what fsspec takes, as `s3://bucket/folder`; who may read and write there is the store's own business, and
 its credentials are where its package looks for them. Addresses are in no error, as they may hold some. Not here:
-folders of this machine, which `shelf.Directory` maps instead of copying; `shelf_at` knows which is which.
+folders of this machine, which `store.Directory` maps instead of copying; `store_at` knows which is which.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from blindfair.blind.blob_store import BlobStore, Directory
 from blindfair.blind.layout import aligned
 from blindfair.blind.seal import Words
-from blindfair.blind.shelf import Directory, Shelf
 from blindfair.protocol.errors import CannotWrite, FileMissing, InvalidOption, MalformedFile, MissingPackage
 
 _FILE = "file://"
 
 
-def shelf_at(address: str) -> Shelf:
-    """The shelf at an address: a folder of this machine by its path or as `file://`, any other by fsspec.
+def store_at(address: str) -> BlobStore:
+    """The blob store at an address: a folder of this machine by its path or as `file://`, any other by fsspec.
 
     Raises MissingPackage where fsspec is not installed, InvalidOption for an address that it does not know.
     """
     if address.startswith(_FILE):
         return Directory(Path(unquote(address.removeprefix(_FILE))))
-    return RemoteShelf(address) if "://" in address else Directory(Path(address))
+    return FsspecBlobStore(address) if "://" in address else Directory(Path(address))
 
 
-class RemoteShelf:
-    """A shelf in a file system of fsspec's."""
+class FsspecBlobStore:
+    """A blob store in a file system of fsspec's."""
 
     def __init__(self, address: str) -> None:
-        """Nothing is looked up yet but the address. Raises as `shelf_at`."""
+        """Nothing is looked up yet but the address. Raises as `store_at`."""
         core = _fsspec()
         try:
             files, root = core.url_to_fs(address)
@@ -53,13 +53,14 @@ class RemoteShelf:
         self._root: str = root.rstrip("/")
 
     def has(self, name: str) -> bool:
-        """See `Shelf`."""
+        """See `BlobStore`."""
         # Others write there, too: a listing that was kept from before would not show it.
         self._files.invalidate_cache()
         return bool(self._files.isfile(self._path(name)))
 
     def write(self, name: str, *parts: bytes | memoryview) -> None:
-        """See `Shelf`. Under a temporary name, then moved; what stays after a kill has a name that nobody asks for."""
+        """See `BlobStore`. Under a temporary name, then moved; what stays after a kill has a name that nobody asks
+        for."""
         temporary = self._path(f".{name}.{secrets.token_hex(8)}")
         try:
             self._files.makedirs(self._root, exist_ok=True)
@@ -81,13 +82,13 @@ class RemoteShelf:
             ) from None
 
     def write_once(self, name: str, data: bytes) -> bytes:
-        """See `Shelf`. Not every store can tell who was first: evaluations there must be begun by one machine."""
+        """See `BlobStore`. Not every store can tell who was first: evaluations there must be begun by one machine."""
         if not self.has(name):
             self.write(name, data)
         return self.read(name)
 
     def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
-        """See `Shelf`."""
+        """See `BlobStore`."""
         end = None if size is None else start + size
         try:
             return bytes(self._files.cat_file(self._path(name), start=start or None, end=end))
@@ -95,7 +96,7 @@ class RemoteShelf:
             raise FileMissing(f"{name} cannot be read", found=type(error).__name__) from None
 
     def words(self, name: str, start: int) -> Words:
-        """See `Shelf`. A copy in this machine's memory."""
+        """See `BlobStore`. A copy in this machine's memory."""
         data = self.read(name, start)
         if not data or len(data) % 8:
             raise MalformedFile(f"{name} is cut short", found=f"{start + len(data)} bytes")
