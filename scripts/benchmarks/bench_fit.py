@@ -1,8 +1,8 @@
 """Whether the seller's work grows as it should: a line through measured times, and how far each lies off it.
 
-The work is that of the blocks alone, sums and hiding, measured by itself; the opening of a query, which does not grow
+The work is that of the blocks alone, sums and flooding, measured by itself; the opening of a query, which does not grow
 with the records, is no part of it. Three things cost: a place of a block with each of its entries, a place by itself
-(hiding), and once a job the reading of its coordinates. A part-filled block costs what a full one does.
+(flooding), and once a job the reading of its coordinates. A part-filled block costs what a full one does.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class Figures:
     peak_rss_bytes: int
     spearman: float
     exact: bool
-    hiding_bits: float
+    flooding_bits: float
     disclosed_bits_per_record: float
 
 
@@ -191,7 +191,7 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
         peak_rss_bytes=0,
         spearman=_spearman(scores[0], table.real @ real[0].astype(np.float32)),
         exact=exact,
-        hiding_bits=disclosed.hiding_bits,
+        flooding_bits=disclosed.flooding_bits,
         disclosed_bits_per_record=disclosed.bits_per_record,
     )
 
@@ -239,7 +239,7 @@ def library(table: Table, mode: str) -> Figures:
         peak_rss_bytes=0,
         spearman=_spearman(scores, rows @ real[0]),
         exact=False,
-        hiding_bits=0.0,
+        flooding_bits=0.0,
         disclosed_bits_per_record=float("inf"),
     )
 

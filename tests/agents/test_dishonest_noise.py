@@ -16,7 +16,7 @@ from trade import AUDITED, BUYER_POLICY, OFFERED, SELECTED, Parties, Stages, Wor
 from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.score_noise import committed_draws
 from blindfair.agents.seller import Seller
-from blindfair.blind.hiding import Draws
+from blindfair.blind.flooding import Draws
 from blindfair.protocol.audit import draw
 from blindfair.protocol.errors import ScoresDisagree
 from blindfair.protocol.hashing import sha256

@@ -16,7 +16,7 @@ from test_hostile_queries import SMALL_Q, N, Q, stated_bits
 
 from blindfair.blind import stream
 from blindfair.blind.blob_store import Directory
-from blindfair.blind.hiding import NoiseKey, NoiseStream
+from blindfair.blind.flooding import NoiseKey, NoiseStream
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.reply import EncryptedScores
 from blindfair.blind.stream import Evaluation, Job, finish, start_evaluation

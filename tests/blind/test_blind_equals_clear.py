@@ -21,11 +21,11 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LogisticRegression
 
 import blindfair.blind.evaluate as evaluation
-from blindfair.blind import hiding, kernel, stream
+from blindfair.blind import flooding, kernel, stream
 from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.hiding import Draws
+from blindfair.blind.flooding import Draws
 from blindfair.blind.matrix import encode_matrix
 from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet, parameter_set
 from blindfair.blind.query import encrypt_queries
@@ -279,7 +279,7 @@ def test_a_score_beyond_the_range_wraps_around_and_the_next_to_it_does_not(
 ) -> None:
     """Without noise, 2047 q is what t/2 has room for, and 2047 (q + 1) is not: it comes out at the other end."""
     monkeypatch.setattr(
-        hiding, "symmetric_residues", lambda primes, _, draws: residues_of(primes, [0] * draws.shape[1])
+        flooding, "symmetric_residues", lambda primes, _, draws: residues_of(primes, [0] * draws.shape[1])
     )
     rows = np.array([[2047], [-2047]], dtype=np.int16)
     largest = DEFAULT.plain_modulus // 2 // 2047

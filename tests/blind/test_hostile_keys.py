@@ -9,7 +9,7 @@ from hostile_buyer import Encryption, HostileBuyer, Phase, crafted_for_two
 from lattice import entries_found, scaled_down
 from numpy.typing import NDArray
 from scipy.stats import kstest
-from test_hiding_noise import ALPHA
+from test_flooding_noise import ALPHA
 from test_hostile_queries import STEP, Q, T, bits_in_each_place, drowning_of_scores_only, random_rows, stated_bits
 
 from blindfair.blind import expand

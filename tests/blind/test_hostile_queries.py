@@ -15,7 +15,7 @@ from lattice import entries_found, scaled_down
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
-from blindfair.blind import expand, hiding
+from blindfair.blind import expand, flooding
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
@@ -46,18 +46,18 @@ def stated_bits(bits: int = 32) -> float:
 
 def no_drowning(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first polynomial is sent as computed."""
-    monkeypatch.setattr(hiding, "drowning_noise", lambda *_: np.zeros((2, N), dtype=np.uint64))
+    monkeypatch.setattr(flooding, "drowning_noise", lambda *_: np.zeros((2, N), dtype=np.uint64))
 
 
 def drowning_of_scores_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Coefficients that are not scores get no noise."""
 
-    def noise(_: object, width: int, draws: Words, stream: hiding.NoiseStream) -> Words:
+    def noise(_: object, width: int, draws: Words, stream: flooding.NoiseStream) -> Words:
         residues = np.zeros((2, N), dtype=np.uint64)
-        residues[:, : draws.shape[1]] = hiding.symmetric_residues(DEFAULT.data_primes, width, draws)
+        residues[:, : draws.shape[1]] = flooding.symmetric_residues(DEFAULT.data_primes, width, draws)
         return residues
 
-    monkeypatch.setattr(hiding, "drowning_noise", noise)
+    monkeypatch.setattr(flooding, "drowning_noise", noise)
 
 
 def constant_masks(monkeypatch: pytest.MonkeyPatch, first: NDArray[np.int16] | None = None) -> None:
@@ -66,7 +66,7 @@ def constant_masks(monkeypatch: pytest.MonkeyPatch, first: NDArray[np.int16] | N
     columns[:, 0] = 1
     if first is not None:
         columns[0] = first
-    monkeypatch.setattr(hiding, "mask_columns", lambda parameters, stream: columns)
+    monkeypatch.setattr(flooding, "mask_columns", lambda parameters, stream: columns)
 
 
 # --- weights and phases: one coefficient is asked for more than a score --------------------------------------------

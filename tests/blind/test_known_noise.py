@@ -20,7 +20,7 @@ from test_shared_noise import DIGIT, ROW_BITS, K, entries_of
 
 import blindfair.blind.evaluate as evaluation
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.hiding import Draws, NoiseKey, score_draws
+from blindfair.blind.flooding import Draws, NoiseKey, score_draws
 from blindfair.blind.parameters import DEFAULT
 from blindfair.protocol.noise import COMMITTED_BITS, noise_middle
 

@@ -47,7 +47,7 @@ def test_noise_is_drowned_by_forty_bits_and_scores_still_decrypt(parameters: Par
     assert bound == 2**87, "a power of two: no rejection"
     assert bound >= 2**40 * worst
     assert 2 * t * (bound + worst + rounding) < q
-    assert parameters.hiding_bits() >= 40
+    assert parameters.flooding_bits() >= 40
 
 
 @SETS
@@ -61,7 +61,7 @@ def test_at_most_the_stated_bits_per_record(parameters: ParameterSet, bits: int)
     assert parameters.bits_per_score(bits) == pytest.approx(math.log2(Fraction(q, 2 * bound)))
     assert bits - 1e-4 < parameters.bits_per_score(bits) <= bits
     assert parameters.drowning_bound() <= bound < q // 2
-    assert parameters.hiding_bits(bits) == pytest.approx(math.log2(bound) - math.log2(parameters.worst_noise))
+    assert parameters.flooding_bits(bits) == pytest.approx(math.log2(bound) - math.log2(parameters.worst_noise))
     assert parameters.is_exact(bits) == (bits == 32)
 
 

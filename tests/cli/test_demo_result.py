@@ -70,7 +70,7 @@ def test_scores_are_bounded_and_in_the_noise_that_the_listing_committed_to(demo:
     assert 0.8 < scores["spearman_float64"] < 0.99
     assert 3.99 < scores["bits_per_record"] <= 4
     assert scores["seen_bits"] == 8
-    assert scores["hiding_bits"] >= 40
+    assert scores["flooding_bits"] >= 40
     assert information["evaluation_bits_per_record"] == 4
     assert information["free_bits"] <= 0.05 * information["record_bits"] * scores["records"]
     assert information["disclosed_bits"] <= 0.3 * information["record_bits"] * scores["records"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from blindfair.blind.hiding import Draws
+from blindfair.blind.flooding import Draws
 from blindfair.blind.parameters import ParameterSet
 from blindfair.protocol.chunks import SALT_SIZE, ChunkedDataset
 from blindfair.protocol.messages import Request

@@ -17,7 +17,7 @@ from blindfair.agents.progress import Progress
 from blindfair.blind.blob_store import Directory
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, Estimate, estimate
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.hiding import Draws
+from blindfair.blind.flooding import Draws
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.stream import finish, start_evaluation

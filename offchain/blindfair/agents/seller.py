@@ -41,7 +41,7 @@ from blindfair.agents.seller_recall import free_of, request_of, selection_of
 from blindfair.agents.waiting import Turn
 from blindfair.agents.windows import warn_of_short_windows
 from blindfair.blind.disclosure import Disclosure
-from blindfair.blind.hiding import Draws
+from blindfair.blind.flooding import Draws
 from blindfair.blind.parameters import parameter_set
 from blindfair.influence.arrays import IntegerRows
 from blindfair.influence.quantise import QuantisedRows
@@ -271,7 +271,7 @@ class Seller(Agent):
         )
 
     def scoring_seconds(self, digest: Digest) -> float:
-        """How long the blind evaluation of a request took: encoding, multiplying, hiding."""
+        """How long the blind evaluation of a request took: encoding, multiplying, flooding."""
         return float(self.journal.intent(f"scoring-seconds:{digest.hex()}") or "nan")
 
     def disclosure(self, request: Request) -> Disclosure:

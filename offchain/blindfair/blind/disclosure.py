@@ -38,14 +38,14 @@ class Disclosure:
     total_bits: Bits
     """`bits_per_record` for each of the scores, for the listing."""
 
-    hiding_bits: Bits
+    flooding_bits: Bits
     """`log2(B / E)` of the query with the narrowest noise: by how much the noise of the sum, which depends on the rows,
     is drowned."""
 
-    hiding_bits_total: Bits
-    """`hiding_bits - log2(n m)`: the same for all scores of the evaluation together, by the union bound. Whatever is
-    made of an honest query's reply differs by at most 2^-hiding_bits_total in probability from what can be made of the
-    scores."""
+    flooding_bits_total: Bits
+    """`flooding_bits - log2(n m)`: the same for all scores of the evaluation together, by the union bound. Whatever is
+    made of an honest query's reply differs by at most 2^-flooding_bits_total in probability from what can be made of
+    the scores."""
 
     @property
     def queries(self) -> int:
@@ -71,7 +71,7 @@ class Disclosure:
         4000
         """
         each = tuple(parameters.bits_per_score(asked) for asked in bits)
-        hiding = min(parameters.hiding_bits(asked) for asked in bits)
+        flooding = min(parameters.flooding_bits(asked) for asked in bits)
         scores, per_record = policy.groups(records), Bits(math.fsum(each) + exponent_bits)
         return cls(
             bits_per_record=per_record,
@@ -80,6 +80,6 @@ class Disclosure:
             bits=each,
             exponent_bits=exponent_bits,
             total_bits=Bits(per_record * scores),
-            hiding_bits=hiding,
-            hiding_bits_total=Bits(hiding - math.log2(scores * len(bits))),
+            flooding_bits=flooding,
+            flooding_bits_total=Bits(flooding - math.log2(scores * len(bits))),
         )

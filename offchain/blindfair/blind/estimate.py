@@ -19,8 +19,8 @@ from blindfair.blind import expansion, kernel
 from blindfair.blind.columns import lay_out_columns
 from blindfair.blind.encode import encode_column
 from blindfair.blind.expand import open_encryptions, open_query
-from blindfair.blind.hide import hide, lay_out_zeros
-from blindfair.blind.hiding import NoiseKey
+from blindfair.blind.flood import flood, lay_out_zeros
+from blindfair.blind.flooding import NoiseKey
 from blindfair.blind.layout import TILE, aligned, columns_shape, queries_shape
 from blindfair.blind.matrix import matrix_bytes
 from blindfair.blind.packing import pack
@@ -73,7 +73,7 @@ class Estimate:
     """The seller's time to make the coordinates ready."""
 
     evaluate_seconds: float
-    """The seller's time for the products and for hiding."""
+    """The seller's time for the products and for flooding."""
 
     @property
     def seconds(self) -> float:
@@ -112,7 +112,7 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
         decrypt_seconds=m * blocks * trial.decrypt,
         encode_seconds=encode,
         expand_seconds=masks * (trial.seed + trial.leave + 2 * trial.lay_out) + opening,
-        evaluate_seconds=m * blocks * (k * products + trial.hide + (0.0 if space.disk else trial.leave)),
+        evaluate_seconds=m * blocks * (k * products + trial.flood + (0.0 if space.disk else trial.leave)),
     )
 
 
@@ -188,7 +188,7 @@ class _Trial:
         self.decrypt = self.leave
         self.product = seconds(multiply_and_add)
         laid_out = lay_out_zeros(seal, request)
-        self.hide = seconds(lambda: _hide(parameters, laid_out, words))
+        self.flood = seconds(lambda: _flood(parameters, laid_out, words))
         self.kernel_product = _kernel_product(parameters)
         self.automorphism = 0.0
         if parameters.is_expanded:
@@ -198,11 +198,11 @@ class _Trial:
             self.automorphism = max(0.0, large - small) / more
 
 
-def _hide(parameters: ParameterSet, zeros: Words, words: Words) -> None:
+def _flood(parameters: ParameterSet, zeros: Words, words: Words) -> None:
     seal = engine(parameters)
     stream = NoiseKey().stream(0, 0)
     width, draws = parameters.noise_width(1), stream.draws(parameters.ring_degree)
-    hidden = hide(seal, words, zeros, stream, width, draws)
+    hidden = flood(seal, words, zeros, stream, width, draws)
     for polynomial in hidden:
         pack((parameters.reply_modulus,), polynomial)
 

@@ -1,4 +1,4 @@
-"""The seller's side, for rows in memory: score every record under encryption, and hide everything else.
+"""The seller's side, for rows in memory: score every record under encryption, and flood everything else with noise.
 
 The seller holds the encoded rows and the buyer's bytes, and no key. Not here: counting evaluations and keeping replies
 so that the same request gets the same bytes (the seller's agent), the sizes of the noise (`parameters.py`), and rows on
@@ -15,8 +15,8 @@ import tenseal.sealapi as sealapi
 
 from blindfair.blind.encode import EncodedRows, encode_column, encode_rows
 from blindfair.blind.expand import open_query
-from blindfair.blind.hide import hide, lay_out_zeros
-from blindfair.blind.hiding import Draws, NoiseKey, score_draws
+from blindfair.blind.flood import flood, lay_out_zeros
+from blindfair.blind.flooding import Draws, NoiseKey, score_draws
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import EncryptedScores
@@ -66,7 +66,7 @@ def evaluate(
                 own = None if draws is None else draws_of(draws[number], parameters, block)
                 drawn = score_draws(parameters, query.bits[number], stream, scores, own)
                 words, width = seal.ciphertext_words(total), parameters.noise_width(query.bits[number])
-                ciphertexts.append(hide(seal, words, zeros, stream, width, drawn))
+                ciphertexts.append(flood(seal, words, zeros, stream, width, drawn))
                 if progress is not None:
                     progress(len(ciphertexts), query.queries * len(encoded.blocks))
     return EncryptedScores(parameters, query.queries, encoded.records, tuple(ciphertexts)).to_bytes()

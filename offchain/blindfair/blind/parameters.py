@@ -2,7 +2,7 @@
 
 Every margin is computed here from the numbers of a set; a set that misses one cannot be constructed. Sets are known by
 name only: a counterparty never brings its own numbers (SCORING requirement 3). Not here: SEAL (`seal.py`), drawing
-noise (`hiding.py`).
+noise (`flooding.py`).
 
 Symbols, as in SCORING: `N` ring degree, `Q` modulus of queries and of the sum, `Q'` modulus of the reply, `t` plain
 modulus, `E` worst honest noise, `R` rounding after drowning, `B` bound of the drowning noise, `b` bits of a score.
@@ -235,7 +235,7 @@ class ParameterSet:
         """`b = log2(Q / 2B)`: the most that one coefficient of a reply can tell, whatever was asked; at most `bits`."""
         return Bits(math.log2(self.ciphertext_modulus) - self.noise_width(bits))
 
-    def hiding_bits(self, bits: int = EXACT_BITS) -> Bits:
+    def flooding_bits(self, bits: int = EXACT_BITS) -> Bits:
         """`log2(B / E)`: what honest noise could tell of the rows is drowned by this much."""
         return Bits(self.noise_width(bits) - 1 - math.log2(self.worst_noise))
 

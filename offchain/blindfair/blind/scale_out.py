@@ -19,8 +19,8 @@ from functools import lru_cache
 from blindfair.blind.blob_store import BlobStore
 from blindfair.blind.cluster import by_workers
 from blindfair.blind.evaluate import Progress
+from blindfair.blind.flooding import Draws
 from blindfair.blind.fsspec_store import store_at
-from blindfair.blind.hiding import Draws
 from blindfair.blind.matrix import finish_matrix, open_matrix
 from blindfair.blind.parameters import parameter_set
 from blindfair.blind.rows_file import RowsFile

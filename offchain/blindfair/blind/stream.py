@@ -28,8 +28,8 @@ import numpy as np
 from blindfair.blind.blob_store import BlobStore
 from blindfair.blind.evaluate import Progress, check_draws, read_query
 from blindfair.blind.expand import lay_out_query
-from blindfair.blind.hide import hide, lay_out_zeros
-from blindfair.blind.hiding import KEY_SIZE, Draws, NoiseKey, score_draws
+from blindfair.blind.flood import flood, lay_out_zeros
+from blindfair.blind.flooding import KEY_SIZE, Draws, NoiseKey, score_draws
 from blindfair.blind.layout import aligned, columns_shape, queries_shape
 from blindfair.blind.matrix import EncodedMatrix
 from blindfair.blind.multiply import multiply
@@ -115,11 +115,11 @@ class Evaluation:
         columns = [self.matrix.columns(block) for block in job.blocks]
         totals = multiply(engine(parameters), columns, queries, threads)
         hidden = partial(self._hidden, chosen, zeros)
-        # The disk takes longer over a part than hiding one does: the next ones are hidden meanwhile.
-        with ThreadPoolExecutor(threads) as hiding, ThreadPoolExecutor(1) as writing:
+        # The disk takes longer over a part than flooding one does: the next ones are flooded meanwhile.
+        with ThreadPoolExecutor(threads) as flooding, ThreadPoolExecutor(1) as writing:
             written = [
                 writing.submit(self.store.write, _part_name(job.number, block), *part)
-                for block, part in zip(job.blocks, hiding.map(hidden, job.blocks, totals), strict=True)
+                for block, part in zip(job.blocks, flooding.map(hidden, job.blocks, totals), strict=True)
             ]
             for each in written:
                 each.result()
@@ -148,7 +148,7 @@ class Evaluation:
             stream, width = self.noise.stream(block, query), parameters.noise_width(self.query.bits[query])
             scores, draws = self.matrix.scores_in(block), self._draws(block, query)
             drawn = score_draws(parameters, self.query.bits[query], stream, scores, draws)
-            hidden = hide(seal, words, zeros, stream, width, drawn)
+            hidden = flood(seal, words, zeros, stream, width, drawn)
             parts += [pack((parameters.reply_modulus,), polynomial) for polynomial in hidden]
         return [hashlib.sha256(b"".join(parts)).digest(), *parts]
 

@@ -88,7 +88,7 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
             "bits_per_record": float(honest.disclosure.bits_per_record),
             "exponent_bits": honest.disclosure.exponent_bits,
             "total_bits": honest.disclosure.total_bits,
-            "hiding_bits": float(honest.disclosure.hiding_bits),
+            "flooding_bits": float(honest.disclosure.flooding_bits),
             "records_opened_in_the_audit": honest.audit_rows if honest.sample_price is None else 0,
             "records_delivered": len(honest.bought),
         },

@@ -76,9 +76,9 @@ def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> No
         "and the key; no record, score, query or model",
     )
     lines.item(
-        "hiding",
+        "flooding",
         "what a ciphertext keeps of the rows is drowned in noise that is "
-        f"{honest.disclosure.hiding_bits:.0f} bits larger",
+        f"{honest.disclosure.flooding_bits:.0f} bits larger",
     )
     if honest.audit_rows:
         bought = ""

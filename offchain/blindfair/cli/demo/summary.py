@@ -136,7 +136,7 @@ def to_document(
             "as_committed": honest.as_committed,
             "exponent_bits": honest.disclosure.exponent_bits,
             "fee_wei": honest.fee,
-            "hiding_bits": float(honest.disclosure.hiding_bits),
+            "flooding_bits": float(honest.disclosure.flooding_bits),
             "information": honest.information,
             "k": honest.dimension,
             "loss": honest.loss.to_document(),

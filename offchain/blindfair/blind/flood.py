@@ -1,13 +1,13 @@
 """The seller's last step with a ciphertext: hide in it everything but the scores (SCORING requirements 3 and 4).
 
-The draws of the noise are in `hiding.py`, their sizes in `parameters.py`.
+The draws of the noise are in `flooding.py`, their sizes in `parameters.py`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from blindfair.blind import hiding
+from blindfair.blind import flooding
 from blindfair.blind.columns import lay_out_columns
 from blindfair.blind.expand import lay_out_ciphertexts, open_encryptions
 from blindfair.blind.layout import aligned, columns_shape, queries_shape
@@ -25,7 +25,7 @@ def lay_out_zeros(seal: Engine, request: EncryptedQueries) -> Words:
     return laid_out
 
 
-def hide(seal: Engine, total: Words, zeros: Words, stream: hiding.NoiseStream, width: int, draws: Words) -> Words:
+def flood(seal: Engine, total: Words, zeros: Words, stream: flooding.NoiseStream, width: int, draws: Words) -> Words:
     """`2 x 1 x N` residues modulo Q' of a sum, `2 x primes x N` in NTT form: masked, drowned and switched down.
     The sum is used up.
 
@@ -35,13 +35,13 @@ def hide(seal: Engine, total: Words, zeros: Words, stream: hiding.NoiseStream, w
     primes = np.array(seal.parameters.data_primes, dtype=np.uint64)[:, None]
     _add(total, _mask(seal, zeros, stream), primes)
     hidden = transform_back(seal, total)
-    _add(hidden[0], hiding.drowning_noise(seal.parameters, width, draws, stream), primes)
+    _add(hidden[0], flooding.drowning_noise(seal.parameters, width, draws, stream), primes)
     return switch_down(seal, hidden)
 
 
-def _mask(seal: Engine, zeros: Words, stream: hiding.NoiseStream) -> Words:
+def _mask(seal: Engine, zeros: Words, stream: flooding.NoiseStream) -> Words:
     """An encryption of zero, `2 x primes x N` in NTT form, whose second polynomial is uniform."""
-    masks = hiding.mask_columns(seal.parameters, stream)
+    masks = flooding.mask_columns(seal.parameters, stream)
     block = aligned(columns_shape(seal.parameters, len(masks)))
     lay_out_columns(seal, block, 0, masks)
     mask: Words = multiply(seal, [block], zeros)[0, 0]

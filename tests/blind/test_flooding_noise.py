@@ -10,7 +10,7 @@ from hostile_buyer import HostileBuyer, phase_of, secret_key_of, ternary_secret
 from numpy.typing import NDArray
 from scipy.stats import chisquare, ks_2samp, kstest
 
-from blindfair.blind import hiding
+from blindfair.blind import flooding
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.query import encrypt_queries
@@ -50,8 +50,8 @@ def noise_of_reply(bits: int, records: int, parameters: ParameterSet = DEFAULT) 
     return np.array([value - modulus if value > modulus // 2 else value for value in rest], dtype=np.float64) / bound
 
 
-def stream() -> hiding.NoiseStream:
-    return hiding.NoiseKey().stream(0, 0)
+def stream() -> flooding.NoiseStream:
+    return flooding.NoiseKey().stream(0, 0)
 
 
 def uniform_p_value(values: NDArray[np.float64], bound: float) -> float:
@@ -114,7 +114,7 @@ def test_residues_are_those_of_the_specified_noise(width: int) -> None:
     before = draws.copy()
     expected = [noise_of(draws, record, width) for record in range(3000)]
     for parameters in (DEFAULT, EXPANDED):
-        found = hiding.symmetric_residues(parameters.data_primes, width, draws)
+        found = flooding.symmetric_residues(parameters.data_primes, width, draws)
         np.testing.assert_array_equal(found, residues_of(parameters.data_primes, expected))
     np.testing.assert_array_equal(draws, before)
     assert -(2 ** (width - 1)) == min(expected)
@@ -124,7 +124,7 @@ def test_residues_are_those_of_the_specified_noise(width: int) -> None:
 @pytest.mark.parametrize("width", [width for width in WIDTHS if width < 120])
 def test_noise_of_every_width_is_uniform_in_its_low_and_high_parts(width: int) -> None:
     bound = 2 ** (width - 1)
-    residues = hiding.symmetric_residues(DEFAULT.data_primes, width, stream().draws(20_000))
+    residues = flooding.symmetric_residues(DEFAULT.data_primes, width, stream().draws(20_000))
     values = centred(residues, DEFAULT.data_primes)
     assert -bound <= min(values) < -0.99 * bound
     assert 0.99 * bound < max(values) < bound
@@ -139,10 +139,10 @@ def test_noise_of_every_width_is_uniform_in_its_low_and_high_parts(width: int) -
 def test_a_draw_decides_the_first_bits_of_the_noise_alone(parameters: ParameterSet, bits: int, committed: int) -> None:
     """The rest is the stream's, whatever was drawn: as wide as the noise of exact scores at least."""
     assert parameters.committed_bits(bits) == committed
-    width, key, draws = parameters.noise_width(bits), hiding.NoiseKey(), random_draws(1, 2000)[0]
+    width, key, draws = parameters.noise_width(bits), flooding.NoiseKey(), random_draws(1, 2000)[0]
     assert width - committed >= parameters.noise_width(32)
-    words = hiding.score_draws(parameters, bits, key.stream(0, 0), 2000, draws)
-    own = hiding.score_draws(parameters, bits, key.stream(0, 0), 2000, None)
+    words = flooding.score_draws(parameters, bits, key.stream(0, 0), 2000, draws)
+    own = flooding.score_draws(parameters, bits, key.stream(0, 0), 2000, None)
     np.testing.assert_array_equal(own, key.stream(0, 0).draws(2000))
     size = 1 << (width - committed)
     for record, draw in enumerate(draws):
@@ -152,7 +152,7 @@ def test_a_draw_decides_the_first_bits_of_the_noise_alone(parameters: ParameterS
     assert committed or (words == own).all()
 
 
-class Counting(hiding.NoiseStream):
+class Counting(flooding.NoiseStream):
     """0 to 7 again and again, as words of 64 bits."""
 
     def __init__(self) -> None:
@@ -165,14 +165,14 @@ class Counting(hiding.NoiseStream):
 def test_rejection_never_reduces() -> None:
     """Of places that are no scores: a candidate at or above the modulus is dropped, not folded back. 7 of 8 three-bit
     values are kept for modulus 7."""
-    assert hiding._uniform_words(7, 14, Counting())[0].tolist() == [*range(7)] * 2
+    assert flooding._uniform_words(7, 14, Counting())[0].tolist() == [*range(7)] * 2
 
 
 @SETS
 def test_mask_columns_are_full_range_and_never_repeat(parameters: ParameterSet) -> None:
     """Of both signs, every bit as often set as not, none like another column or the next draw."""
     source = stream()
-    first, second = hiding.mask_columns(parameters, source), hiding.mask_columns(parameters, source)
+    first, second = flooding.mask_columns(parameters, source), flooding.mask_columns(parameters, source)
     bits = parameters.mask_bits
     assert first.shape == (parameters.mask_columns, N)
     half = 2 ** (bits - 1)
@@ -198,7 +198,7 @@ def test_a_margin_that_is_broken_would_be_seen(parameters: ParameterSet) -> None
         return float(ks_2samp(bare, shifted + float(parameters.worst_noise)).pvalue)
 
     for bits in (32, 1):
-        assert p_value(partial(hiding.symmetric_residues, primes, parameters.noise_width(bits))) > ALPHA
+        assert p_value(partial(flooding.symmetric_residues, primes, parameters.noise_width(bits))) > ALPHA
     assert p_value(partial(uniform_within, primes, 32 * parameters.worst_noise)) < ALPHA
 
 
@@ -207,7 +207,7 @@ def test_a_margin_that_is_broken_would_be_seen(parameters: ParameterSet) -> None
 
 def test_noise_is_the_chacha20_of_rfc_8439() -> None:
     """Section 2.3.2 there: its key, nonce and counter 1, so the second 64 bytes of a stream that begins at 0."""
-    key = hiding.NoiseKey(bytes(range(32)))
+    key = flooding.NoiseKey(bytes(range(32)))
     nonce = bytes.fromhex("000000090000004a00000000")
     query, block = int.from_bytes(nonce[:4], "little"), int.from_bytes(nonce[4:], "little")
     expected = "10f1e7e4d13b5915500fdd1fa32071c4c7d1f4c733c068030422aa9ac3d46c4e"
@@ -215,7 +215,7 @@ def test_noise_is_the_chacha20_of_rfc_8439() -> None:
 
 
 def test_a_stream_gives_no_byte_twice_and_comes_again_for_the_same_block_and_query_only() -> None:
-    key = hiding.NoiseKey()
+    key = flooding.NoiseKey()
     whole = key.stream(3, 1).take(3000)
     pieces = key.stream(3, 1)
     assert b"".join(pieces.take(size) for size in (1, 63, 64, 1000, 1872)) == whole
@@ -226,10 +226,10 @@ def test_a_stream_gives_no_byte_twice_and_comes_again_for_the_same_block_and_que
 
 
 def test_every_evaluation_has_a_noise_key_of_its_own_that_nothing_shows() -> None:
-    keys = {hiding.NoiseKey().key for _ in range(50)}
+    keys = {flooding.NoiseKey().key for _ in range(50)}
     assert len(keys) == 50
-    assert {len(key) for key in keys} == {hiding.KEY_SIZE}
-    key = hiding.NoiseKey(b"k" * 32)
+    assert {len(key) for key in keys} == {flooding.KEY_SIZE}
+    key = flooding.NoiseKey(b"k" * 32)
     assert "kkk" not in repr(key)
 
 
