@@ -46,7 +46,7 @@ def million(options: argparse.Namespace) -> dict[str, object]:
     evaluation = start_evaluation(matrix, sent, Directory(folder / "evaluation"))
     todo = sum(len(job.blocks) for job in evaluation.jobs())
     for number in range(len(evaluation.passes)):
-        evaluation.open_queries(number)
+        evaluation.load_queries(number)
     expand = time.perf_counter() - began
     began = time.perf_counter()
     reply = finish(evaluation, _bar("scoring", n), options.threads)

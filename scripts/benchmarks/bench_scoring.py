@@ -58,7 +58,7 @@ _DOT_RECORDS = 64
 _MATMUL_RECORDS = 4096
 """Records of a trial of the library's products: `dot` costs the same for each, `matmul` the least for a full vector."""
 
-_NOT_WRITTEN = ("queries", "opening_seconds", "work_seconds", "measured_records")
+_NOT_WRITTEN = ("queries", "loading_seconds", "work_seconds", "measured_records")
 """What is printed or fitted and is no part of the JSON."""
 
 _REPEATS = 3
@@ -120,7 +120,7 @@ class Figures:
     queries: int
     seller_us_per_record: float
     """All that the seller does for a request once the rows are encoded, for each record and query."""
-    opening_seconds: float
+    loading_seconds: float
     """Of it, for each query: what does not grow with the records. Not a number where it was not measured apart."""
     work_seconds: float
     """For each query: all that the blocks take, by themselves, the least of a few runs. Not a number likewise."""
@@ -158,7 +158,7 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
         if on_disk:
             place = Path(folder) / "evaluation"
             evaluation = start_evaluation(matrix, sent, Directory(place))
-            evaluation.open_queries(0)
+            evaluation.load_queries(0)
             opened = time.process_time() - began
             times, reply = _repeated(partial(finish, evaluation), partial(_forget_parts, evaluation, place))
             # The first run, as of every other mode; the line is drawn through the quickest, which are disturbed least.
@@ -181,7 +181,7 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
         n=table.n,
         queries=table.m,
         seller_us_per_record=seller / table.n / table.m * 1e6,
-        opening_seconds=opened / table.m,
+        loading_seconds=opened / table.m,
         work_seconds=worked / table.m,
         measured_records=table.n,
         encode_us_per_record=encode / table.n * 1e6,
@@ -229,7 +229,7 @@ def library(table: Table, mode: str) -> Figures:
         n=table.n,
         queries=1,
         seller_us_per_record=seller / records * 1e6,
-        opening_seconds=math.nan,
+        loading_seconds=math.nan,
         work_seconds=math.nan,
         measured_records=records,
         encode_us_per_record=0.0,
@@ -349,14 +349,14 @@ def _spearman(scores: NDArray[np.generic], exact: NDArray[np.generic]) -> float:
 
 
 def _print(row: Figures, clear: float) -> None:
-    opening = "    -" if math.isnan(row.opening_seconds) else f"{row.opening_seconds:5.2f}"
+    loading = "    -" if math.isnan(row.loading_seconds) else f"{row.loading_seconds:5.2f}"
     work = "     -" if math.isnan(row.work_seconds) else f"{row.work_seconds:6.3f}"
     scaled = f"  (measured on {row.measured_records:,} records and scaled)" if row.measured_records < row.n else ""
     print(
         f"{row.mode:24} k {row.k:5,} n {row.n:9,}  {row.seller_us_per_record:10.2f} us a record and query"
         f" = {row.seller_us_per_record / clear:8.1f} x numpy  encode {row.encode_us_per_record:6.1f} us"
         f"  up {row.upload_bytes / 1e6:6.2f} MB  down {row.download_bytes_per_record:9.1f} B a record"
-        f"  opening {opening} s  work {work} s  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB"
+        f"  loading {loading} s  work {work} s  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB"
         f"  spearman {row.spearman:.6f}{scaled}",
         flush=True,
     )

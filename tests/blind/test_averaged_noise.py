@@ -87,7 +87,7 @@ def test_a_block_computed_again_tells_more_only_with_fresh_noise(
     rows = random_rows(N, K)
     matrix, query, folder = encoded(tmp_path / "m", rows), asking_for_whole_rows(), Directory(tmp_path / "e")
     begun = start_evaluation(matrix, query, folder)
-    begun.open_queries(0)
+    begun.load_queries(0)
     taken_up_again = (start_evaluation(matrix, query, folder) for _ in range(8))
     defended = bits_after(replies_of_a_repeated_block(taken_up_again), rows)
     assert defended == pytest.approx([stated_bits()] * 8, abs=0.001)

@@ -238,8 +238,8 @@ def entries_from_the_second_polynomial(rows: NDArray[np.int16], parameters: Para
         """Of the second polynomial of each ciphertext. The buyer computes what the seller does."""
         return [scaled_down(parameters, buyer.seal.ciphertext_words(each)[1], range(equations)) for each in ciphertexts]
 
-    masks = first_coefficients(expand.open_encryptions(buyer.seal, query.zeros, buyer.seal.sum_level))
-    maps = first_coefficients(expand.open_query(buyer.seal, query, 0))
+    masks = first_coefficients(expand.load_encryptions(buyer.seal, query.zeros, buyer.seal.sum_level))
+    maps = first_coefficients(expand.load_query(buyer.seal, query, 0))
     left = [int(value) - sum(column) for value, *column in zip(second[:equations], *masks, strict=True)]
     return entries_found(parameters, maps, left, rows[0])
 

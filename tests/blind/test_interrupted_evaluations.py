@@ -116,7 +116,7 @@ def test_jobs_give_the_same_bytes_in_any_order_and_any_number_of_times(
     again = start_evaluation(matrix, query, Directory(other))
     jobs = list(again.jobs())
     assert [len(job.blocks) for job in jobs] == [4, 2]
-    again.open_queries(0)
+    again.load_queries(0)
     for job in (*jobs[::-1], jobs[0]):
         for block in job.blocks:
             again.run(stream.Job(job.number, (block,)))
@@ -144,7 +144,7 @@ def test_threads_and_the_kernel_change_no_byte(
 def test_progress_counts_from_where_it_was(begun: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "JOB_BYTES", 4 * 2**17 * K)
     jobs = list(begun.jobs())
-    begun.open_queries(0)
+    begun.load_queries(0)
     begun.run(jobs[0])
     seen: list[tuple[int, int]] = []
     finish(begun, lambda done, of: seen.append((done, of)))
@@ -153,7 +153,7 @@ def test_progress_counts_from_where_it_was(begun: Evaluation, monkeypatch: pytes
 
 def test_a_reply_before_its_parts(begun: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "JOB_BYTES", 4 * 2**17 * K)
-    begun.open_queries(0)
+    begun.load_queries(0)
     begun.run(next(begun.jobs()))
     with pytest.raises(FileMissing, match="part-00-000004"):
         begun.reply()
@@ -306,7 +306,7 @@ def test_draws_need_not_be_given_again(
     """Part of it is done, the process ends, and another goes on without them."""
     sent, secret = asked_of_few_bits
     begun = start_evaluation(few, sent, Directory(tmp_path), bits=BITS, draws=DRAWS)
-    begun.open_queries(0)
+    begun.load_queries(0)
     begun.run(stream.Job(0, (0,)))
     reply = finish(start_evaluation(few, sent, Directory(tmp_path)))
     scores = decrypt_reply(EXPANDED, secret, reply, FEW, 2)
@@ -415,7 +415,7 @@ def test_a_damaged_file_is_named(begun: Evaluation, name: str, spoil: Callable[[
 @pytest.mark.parametrize("size", [0, 7, 8, -8, -1])
 def test_damaged_coordinates_are_named(begun: Evaluation, size: int) -> None:
     folder = begun.store.path  # type: ignore[attr-defined]
-    begun.open_queries(0)
+    begun.load_queries(0)
     path = folder / "queries-00"
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises((MalformedFile, FileMissing), match="queries-00"):

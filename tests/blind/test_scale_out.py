@@ -196,7 +196,7 @@ def test_a_lost_machine_costs_only_its_blocks(two: Two) -> None:
 def test_what_one_machine_began_others_finish(two: Two) -> None:
     places = two.places("begun")
     evaluation = places.start(two.query, DRAWS)
-    evaluation.open_queries(0)
+    evaluation.load_queries(0)
     evaluation.run(next(evaluation.jobs()))
     before = inodes(two.folder / "begun")
     with two.workers():

@@ -18,7 +18,7 @@ import tenseal.sealapi as sealapi
 from blindfair.blind import expansion, kernel
 from blindfair.blind.columns import lay_out_columns
 from blindfair.blind.encode import encode_column
-from blindfair.blind.expand import open_encryptions, open_query
+from blindfair.blind.expand import load_encryptions, load_query
 from blindfair.blind.flood import flood, lay_out_zeros
 from blindfair.blind.flooding import NoiseKey
 from blindfair.blind.layout import TILE, aligned, columns_shape, queries_shape
@@ -91,16 +91,16 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
     space = working_space(parameters, n, k, m)
     if parameters.is_expanded:
         ciphertexts = m * expansion.pieces(k)
-        opening = m * expansion.automorphisms(k) * trial.automorphism
+        loading = m * expansion.automorphisms(k) * trial.automorphism
     else:
         ciphertexts = m * k
-        opening = m * k * (trial.second if space.disk else trial.seed)
+        loading = m * k * (trial.second if space.disk else trial.seed)
     if space.disk:
-        opening += m * k * (2 * trial.lay_out + (trial.leave if parameters.is_expanded else 0.0))
+        loading += m * k * (2 * trial.lay_out + (trial.leave if parameters.is_expanded else 0.0))
         encode = blocks * k * trial.lay_out
         products = trial.kernel_product if kernel.library() is not None else trial.product + trial.enter
     else:
-        opening += m * k * trial.transform
+        loading += m * k * trial.transform
         encode = blocks * k * trial.encode
         products = trial.product
     return Estimate(
@@ -111,7 +111,7 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
         encrypt_seconds=(masks + ciphertexts) * trial.encrypt,
         decrypt_seconds=m * blocks * trial.decrypt,
         encode_seconds=encode,
-        expand_seconds=masks * (trial.seed + trial.leave + 2 * trial.lay_out) + opening,
+        expand_seconds=masks * (trial.seed + trial.leave + 2 * trial.lay_out) + loading,
         evaluate_seconds=m * blocks * (k * products + trial.flood + (0.0 if space.disk else trial.leave)),
     )
 
@@ -157,7 +157,7 @@ class _Trial:
         request = asked[_TRIAL_K]
         column = np.ones(parameters.ring_degree, dtype=np.int16)
         plaintext = encode_column(seal, column)
-        zeros = list(open_encryptions(seal, request.zeros[:1], seal.sum_level))
+        zeros = list(load_encryptions(seal, request.zeros[:1], seal.sum_level))
         self.transform = seconds(lambda: seal.evaluator.transform_to_ntt(zeros[0], sealapi.Ciphertext()))
         seal.evaluator.transform_to_ntt_inplace(zeros[0])
         first, seed = next(iter(request.zeros))
@@ -170,7 +170,7 @@ class _Trial:
             seal.evaluator.add_inplace(total, product)
 
         def opened(k: int) -> None:
-            list(open_query(seal, asked[k], 0))
+            list(load_query(seal, asked[k], 0))
 
         self.seed = seconds(lambda: seal.seeded_ciphertext(first, seed, seal.sum_level))
         self.second = seconds(lambda: seal.second_words(seed, seal.sum_level))

@@ -14,7 +14,7 @@ import numpy as np
 import tenseal.sealapi as sealapi
 
 from blindfair.blind.encode import EncodedRows, encode_column, encode_rows
-from blindfair.blind.expand import open_query
+from blindfair.blind.expand import load_query
 from blindfair.blind.flood import flood, lay_out_zeros
 from blindfair.blind.flooding import Draws, NoiseKey, score_draws
 from blindfair.blind.parameters import ParameterSet
@@ -56,7 +56,7 @@ def evaluate(
     noise = NoiseKey()
     ciphertexts = []
     for number in range(query.queries):
-        coordinates = list(open_query(seal, query, number))
+        coordinates = list(load_query(seal, query, number))
         for coordinate in coordinates:
             seal.evaluator.transform_to_ntt_inplace(coordinate)
         for start in range(0, len(encoded.blocks), _BLOCKS_AT_ONCE):

@@ -9,7 +9,7 @@ import numpy as np
 
 from blindfair.blind import flooding
 from blindfair.blind.columns import lay_out_columns
-from blindfair.blind.expand import lay_out_ciphertexts, open_encryptions
+from blindfair.blind.expand import lay_out_ciphertexts, load_encryptions
 from blindfair.blind.layout import aligned, columns_shape, queries_shape
 from blindfair.blind.multiply import multiply
 from blindfair.blind.query import EncryptedQueries
@@ -21,7 +21,7 @@ from blindfair.blind.transform import transform_back
 def lay_out_zeros(seal: Engine, request: EncryptedQueries) -> Words:
     """A request's encryptions of zero, ready to be multiplied: laid out as one query."""
     laid_out = aligned(queries_shape(seal.parameters, 1, len(request.zeros)))
-    lay_out_ciphertexts(seal, open_encryptions(seal, request.zeros, seal.sum_level), laid_out, 0)
+    lay_out_ciphertexts(seal, load_encryptions(seal, request.zeros, seal.sum_level), laid_out, 0)
     return laid_out
 
 

@@ -77,7 +77,7 @@ def finish_by_workers(
     for number in range(len(evaluation.passes)):
         of_pass = [(places, about, task) for job in jobs if job.number == number for task in _tasks(job)]
         if of_pass:
-            evaluation.open_queries(number)
+            evaluation.load_queries(number)
         for blocks in by_workers(_score, of_pass):
             done += blocks
             if progress is not None:

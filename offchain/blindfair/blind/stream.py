@@ -94,7 +94,7 @@ class Evaluation:
             job.number, tuple(block for block in job.blocks if not self.store.has(_part_name(job.number, block)))
         )
 
-    def open_queries(self, number: int) -> None:
+    def load_queries(self, number: int) -> None:
         """Expand the queries of a pass to the blob store, unless they are there."""
         name = _queries_name(number)
         seal, chosen = engine(self.query.parameters), self.passes[number]
@@ -259,7 +259,7 @@ def finish(evaluation: Evaluation, progress: Progress | None = None, threads: in
     jobs = list(evaluation.jobs())
     done = total - sum(len(job.blocks) for job in jobs)
     for job in jobs:
-        evaluation.open_queries(job.number)
+        evaluation.load_queries(job.number)
         evaluation.run(job, threads)
         done += len(job.blocks)
         if progress is not None:
