@@ -173,7 +173,7 @@ def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored
     if high >= NEARLY_CLEAN:
         warnings.append(
             f"Random is as good: the offer may be clean (clean share {clean_share:.2f}, between {low:.2f} and "
-            f"{high:.2f}); a lot bought unseen would serve as well, but for duplicates"
+            f"{high:.2f}); records bought unseen would serve as well, but for duplicates"
         )
     return warnings
 

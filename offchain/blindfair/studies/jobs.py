@@ -1,6 +1,6 @@
 """All that a study has to do, as jobs with a key and an expected time; run in turn, each kept as soon as it is done.
 
-Not here: what a job does (`cells`, `sums`, `lots`, `attacks`) and the file (`ledger`).
+Not here: what a job does (`cells`, `sums`, `bundles`, `attacks`) and the file (`ledger`).
 """
 
 import sys
@@ -15,10 +15,10 @@ from blindfair.influence.threads import one_thread
 from blindfair.protocol.documents import Document
 from blindfair.studies import attacks, plan, sums
 from blindfair.studies.attacks import run_attacks
+from blindfair.studies.bundles import run_bundles
 from blindfair.studies.cells import Cell, run_cell
 from blindfair.studies.few_bits import run_few_bits
 from blindfair.studies.ledger import Ledger
-from blindfair.studies.lots import run_lots
 from blindfair.studies.peers import measures
 from blindfair.studies.peers.datamodels import run_datamodels
 from blindfair.studies.peers.purchases import run_purchases
@@ -31,7 +31,7 @@ _SECONDS = {"logistic": 0.9, "softmax": 2.2, "mlp": 4.5, "cnn": 7.0}
 _FEW_BITS_SECONDS = {"logistic": 0.8, "softmax": 2.0, "mlp": 5.0}
 
 FEW_SEEDS = 4
-"""Of the sums and the lots, which have many sets or lots to a seed."""
+"""Of the sums and the bundles, which have many sets or bundles to a seed."""
 
 PEER_SEEDS = 1
 """Each takes a quarter of an hour."""
@@ -57,7 +57,7 @@ class Job:
 def study_jobs(quick: bool) -> list[Job]:
     """All jobs of the full study, or of the quick one; the networks last."""
     cells = plan.quick_plan() if quick else plan.full_plan()
-    seeds, lots = (2, ("trial",)) if quick else (plan.SEEDS, plan.TABLES)
+    seeds, bundles = (2, ("trial",)) if quick else (plan.SEEDS, plan.TABLES)
     jobs = [_cell_job(cell) for cell in cells if cell.family == "logistic"]
     jobs += [
         Job(f"attacks/{data}/{seed}", 0.6, partial(run_attacks, data, seed))
@@ -70,7 +70,7 @@ def study_jobs(quick: bool) -> list[Job]:
         for seed in few
         for data, kind in sums.CASES[: 2 if quick else None]
     ]
-    jobs += [Job(f"lots/{data}/{seed}", 5.0, partial(run_lots, data, seed)) for seed in few for data in lots]
+    jobs += [Job(f"bundles/{data}/{seed}", 5.0, partial(run_bundles, data, seed)) for seed in few for data in bundles]
     jobs += [_cell_job(cell) for cell in cells if cell.family != "logistic"]
     return jobs + few_bits_jobs(quick)
 

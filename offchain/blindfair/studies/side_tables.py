@@ -1,4 +1,4 @@
-"""The tables of sums, lots and attacks, each a function of the findings. Not here: those of purchases (`tables`)."""
+"""The tables of sums, bundles and attacks, each a function of the findings. Not here: those of purchases (`tables`)."""
 
 import numpy as np
 
@@ -30,12 +30,12 @@ def sums_table(found: Findings) -> Table:
     )
 
 
-def lot_arrays(found: Findings) -> dict[str, Floats]:
-    """Every number of the lots as an array over lots; forecasts as three."""
+def bundle_arrays(found: Findings) -> dict[str, Floats]:
+    """Every number of the bundles as an array over bundles; forecasts as three."""
     values: dict[str, list[float]] = {}
-    for _, document in found.lots:
-        for lot in _lots_of(document):
-            for name, value in lot.items():
+    for _, document in found.bundles:
+        for bundle in _bundles_of(document):
+            for name, value in bundle.items():
                 if isinstance(value, list):
                     for part, number in zip(("mean", "low", "high"), value, strict=True):
                         values.setdefault(f"{name}_{part}", []).append(float(str(number)))
@@ -44,22 +44,22 @@ def lot_arrays(found: Findings) -> dict[str, Floats]:
     return {name: np.array(numbers) for name, numbers in values.items()}
 
 
-def lots_table(found: Findings) -> Table:
-    lots = lot_arrays(found)
-    if not lots:
-        return Table("lots", "", "", (), ())
+def bundles_table(found: Findings) -> Table:
+    bundles = bundle_arrays(found)
+    if not bundles:
+        return Table("bundles", "", "", (), ())
     rows = []
     for predictor in ("forecast", "expected_good", "records", "likeness", "gradient_cosine", "chance"):
         row = [predictor.replace("_", " ")]
         for kind in ("whole", "part"):
-            values = lots[f"forecast_{kind}_mean"] if predictor == "forecast" else lots[predictor]
-            spearman = rank_correlation(values, lots[kind])
-            row += [f"{np.corrcoef(values, lots[kind])[0, 1]:+.2f}", "" if spearman is None else f"{spearman:+.2f}"]
+            values = bundles[f"forecast_{kind}_mean"] if predictor == "forecast" else bundles[predictor]
+            spearman = rank_correlation(values, bundles[kind])
+            row += [f"{np.corrcoef(values, bundles[kind])[0, 1]:+.2f}", "" if spearman is None else f"{spearman:+.2f}"]
         rows.append(tuple(row))
     return Table(
-        "lots",
+        "bundles",
         "The value of a bundle of records",
-        f"{len(lots['whole'])} bundles of 10 % to all of an offer, from clean to 50 % wrong labels.\n"
+        f"{len(bundles['whole'])} bundles of 10 % to all of an offer, from clean to 50 % wrong labels.\n"
         "Correlation of what was predicted with the AUC that was gained.\n"
         "*Whole*: the whole bundle is bought.\n"
         "*Part*: its best 30 % are bought.",
@@ -69,24 +69,27 @@ def lots_table(found: Findings) -> Table:
 
 
 def intervals_table(found: Findings) -> Table:
-    """How often the forecast's interval held the gain, as it is and widened by what other data sets' lots need."""
-    lots, sets = lot_arrays(found), np.array([case.split("/")[0] for case, one in found.lots for _ in _lots_of(one)])
+    """How often the forecast's interval held the gain, as it is and widened by what other data sets' bundles need."""
+    bundles, sets = (
+        bundle_arrays(found),
+        np.array([case.split("/")[0] for case, one in found.bundles for _ in _bundles_of(one)]),
+    )
     rows = []
-    for kind in ("whole", "part") if lots else ():
-        plain = Intervals(*(lots[f"forecast_{kind}_{end}"] for end in ("mean", "low", "high")))
-        factors = held_out_factors(plain, lots[kind], sets)
+    for kind in ("whole", "part") if bundles else ():
+        plain = Intervals(*(bundles[f"forecast_{kind}_{end}"] for end in ("mean", "low", "high")))
+        factors = held_out_factors(plain, bundles[kind], sets)
         if factors is None:
             continue
         for name, intervals, factor in (
             ("as simulated", plain, ""),
             ("widened", plain.widened(factors), f"{factors.min():.2f} to {factors.max():.2f}"),
         ):
-            holds = intervals.holds(lots[kind])
+            holds = intervals.holds(bundles[kind])
             worst = min((float(holds[sets == one].mean()), str(one)) for one in np.unique(sets))
             width = f"{(intervals.high - intervals.low).mean():.3f}"
             rows.append((kind, name, factor, f"{holds.mean():.1%}", f"{worst[1]} {worst[0]:.0%}", width))
     return Table(
-        "lot-intervals",
+        "bundle-intervals",
         "The interval of a bundle's value",
         "The share of bundles whose gain lies in the forecast's interval of 95 %.\n"
         "Each data set is judged by an interval that has not seen it (split conformal prediction).\n"
@@ -97,8 +100,8 @@ def intervals_table(found: Findings) -> Table:
     )
 
 
-def _lots_of(document: Document) -> list[Document]:
-    return [lot for lot in document.values() if isinstance(lot, dict)]
+def _bundles_of(document: Document) -> list[Document]:
+    return [bundle for bundle in document.values() if isinstance(bundle, dict)]
 
 
 def attacks_table(found: Findings) -> Table:

@@ -7,7 +7,7 @@ import numpy as np
 
 from blindfair.studies.cells import BEFORE, CLEAN, DEFAULT, RANDOM
 from blindfair.studies.reading import Findings
-from blindfair.studies.side_tables import attacks_table, intervals_table, lots_table, sums_table
+from blindfair.studies.side_tables import attacks_table, bundles_table, intervals_table, sums_table
 from blindfair.studies.statistics import Result, gain, gap_share, methods_of, worst
 from blindfair.studies.table import Table
 from blindfair.studies.worlds import Regime
@@ -30,7 +30,7 @@ def all_tables(found: Findings) -> list[Table]:
         _estimates(found),
         _outlook(found),
         sums_table(found),
-        lots_table(found),
+        bundles_table(found),
         intervals_table(found),
         attacks_table(found),
     ]

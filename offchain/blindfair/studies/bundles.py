@@ -1,7 +1,8 @@
-"""The value of a lot before it is bought: a forecast of what it adds to the AUC, with an interval, and what it added.
+"""The value of a bundle before it is bought: a forecast of what it adds to the AUC, with an interval, and what it
+added.
 
 The forecast plays the purchase through in worlds that the buyer can make up: records like its own, labels by its own
-calibrated model, labels made wrong in the share that the scores say. Compared with what else could rank lots: their
+calibrated model, labels made wrong in the share that the scores say. Compared with what else could rank bundles: their
 number of records, likeness to the buyer's records, the cosine of mean gradients, chance. For logistic regression.
 """
 
@@ -23,7 +24,7 @@ from blindfair.studies.worlds import BuyerSize, Records, Regime, make_world
 
 REGIMES = (Regime.CLEAN, Regime.WRONG_10, Regime.WRONG_30, Regime.WRONG_50, Regime.NOISE)
 PART = 0.3
-"""Share of a lot that is bought where it is not bought whole."""
+"""Share of a bundle that is bought where it is not bought whole."""
 
 WORLDS = 20
 _JUDGED = 1000
@@ -39,17 +40,17 @@ class Forecast:
     high: float
 
 
-def run_lots(data: str, seed: int) -> Document:
-    """Lots of several sizes and troubles from one division of a data set: forecasts, rivals and realised gains."""
-    return {f"{regime.value}/{size}": _one_lot(data, regime, size, seed) for regime in REGIMES for size in _SIZES}
+def run_bundles(data: str, seed: int) -> Document:
+    """Bundles of several sizes and troubles from one division of a data set: forecasts, rivals and realised gains."""
+    return {f"{regime.value}/{size}": _one_bundle(data, regime, size, seed) for regime in REGIMES for size in _SIZES}
 
 
-def _one_lot(data: str, regime: Regime, share: float, seed: int) -> Document:
+def _one_bundle(data: str, regime: Regime, share: float, seed: int) -> Document:
     world = make_world(load(data), regime, BuyerSize.MIDDLE, seed)
     family = LogisticFamily(world.train.X.shape[1])
     rng = np.random.default_rng([seed, 6])
     count = max(20, round(share * len(world.offer)))
-    lot = world.offer.at(np.arange(count))
+    bundle = world.offer.at(np.arange(count))
     own, zero = world.own, np.zeros(family.width)
     answer = Asking(world, family, seed).ask(answers.displacement(family, zero))
     trust = choices.trust_of(answer, np.arange(count))
@@ -59,23 +60,23 @@ def _one_lot(data: str, regime: Regime, share: float, seed: int) -> Document:
         return family.quality(family.fit(own.and_also(bought)), world.test) - before
 
     size = max(1, round(PART * count))
-    parts = [lot.at(choices.drawn(trust.weights, np.arange(count), rng)[:size]) for _ in range(3)]
+    parts = [bundle.at(choices.drawn(trust.weights, np.arange(count), rng)[:size]) for _ in range(3)]
     whole, part = forecast(own, count, trust.bad_share, calibrate(answer.right, answer.wrong), size, rng)
     theta = family.fit(own)
     validation_gradient = family.gradients(theta, world.validation).mean(axis=0)
-    lot_gradient = family.gradients(theta, lot).mean(axis=0)
+    bundle_gradient = family.gradients(theta, bundle).mean(axis=0)
     return {
-        "whole": gain(lot),
+        "whole": gain(bundle),
         "part": float(np.mean([gain(bought) for bought in parts])),
         "forecast_whole": [whole.mean, whole.low, whole.high],
         "forecast_part": [part.mean, part.low, part.high],
         "records": float(count),
         "expected_good": float((2.0 * trust.clean - 1.0).sum()),
-        "likeness": -float(np.linalg.norm(lot.X.mean(axis=0) - world.validation.X.mean(axis=0))),
+        "likeness": -float(np.linalg.norm(bundle.X.mean(axis=0) - world.validation.X.mean(axis=0))),
         "gradient_cosine": float(
-            lot_gradient
+            bundle_gradient
             @ validation_gradient
-            / (np.linalg.norm(lot_gradient) * np.linalg.norm(validation_gradient) + 1e-12)
+            / (np.linalg.norm(bundle_gradient) * np.linalg.norm(validation_gradient) + 1e-12)
         ),
         "chance": float(rng.random()),
     }
@@ -84,7 +85,8 @@ def _one_lot(data: str, regime: Regime, share: float, seed: int) -> Document:
 def forecast(
     own: Records, count: int, bad_share: float, evidence: Evidence, size: int, rng: np.random.Generator
 ) -> tuple[Forecast, Forecast]:
-    """What a lot of `count` records, `bad_share` of them wrongly labelled, adds whole, and what its best `size` add."""
+    """What a bundle of `count` records, `bad_share` of them wrongly labelled, adds whole, and what its best `size`
+    add."""
     family = LogisticFamily(own.X.shape[1])
     # The class' log-odds is side times the label's: half the slope in the margin, and the lean.
     truth = 0.5 * evidence.slope * family.fit(own, l2=BEST_L2)
