@@ -8,8 +8,8 @@ from blindfair.influence.noise import noise_bound, noise_variance, usable_range
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.influence.table import Table
 from blindfair.pricing.class_query import class_query, scale_query
-from blindfair.pricing.evidence import Scored
 from blindfair.pricing.groups import group_trust, share_interval
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner, MlpLearner, QueryKind
 from blindfair.pricing.opened import check_opened_labels
 from blindfair.pricing.ranks import auc

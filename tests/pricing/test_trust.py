@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from blindfair.pricing.evidence import Scored, calibrate
+from blindfair.pricing.label_calibration import Scored, calibrate
 from blindfair.pricing.trust import LEAST_CLEAN, calibrated_trust, clean_share_interval, weights
 from blindfair.protocol import errors
 
@@ -151,8 +151,8 @@ def test_equal_trusted_scores_say_nothing_and_that_is_trust_in_half() -> None:
 
 def test_scores_without_error_give_finite_log_odds() -> None:
     right = Scored(np.linspace(1, 2, 40), np.ones(40))
-    evidence = calibrate(right, turned(right))
-    odds = evidence.log_odds(right)
+    calibration = calibrate(right, turned(right))
+    odds = calibration.log_odds(right)
     assert np.isfinite(odds).all() and odds.min() > 1
 
 

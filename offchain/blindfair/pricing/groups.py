@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.trust import LEAST_CLEAN, RESAMPLES, Trust
 from blindfair.pricing.worth import Worth, warnings_of_offer, warnings_of_purchase
 from blindfair.protocol.errors import OfferTooSmall, ShapeMismatch

@@ -21,7 +21,7 @@ from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, ScoreScale, quantise_query
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.pricing.class_query import TOLD, ClassQuery, class_query, scale_query
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner, joined
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.rounding import Rounding, faithful_rounding, known_rounding, sums_of_own_rows

@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from blindfair.influence.arrays import Integers
-from blindfair.pricing.evidence import Scored, calibrate
+from blindfair.pricing.label_calibration import Scored, calibrate
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.trust import Trust, clean_share_interval
 from blindfair.protocol.errors import InvalidOption
@@ -59,8 +59,8 @@ class Denied:
 
 def denied(offer: Scored, right: Scored, wrong: Scored) -> Denied:
     """Compare the labels of an offer with trusted ones. Raises as `calibrate`."""
-    evidence = calibrate(right, wrong)
-    offered, trusted = (float((evidence.log_odds(part) < 0).mean()) for part in (offer, right))
+    calibration = calibrate(right, wrong)
+    offered, trusted = (float((calibration.log_odds(part) < 0).mean()) for part in (offer, right))
     spread = np.sqrt(trusted * (1.0 - trusted) * (1 / len(offer) + 1 / len(right)))
     return Denied(offered, trusted, (offered - trusted) / spread if spread > 0 else 0.0)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from blindfair.influence.arrays import Floats
 from blindfair.influence.query import textbook_query
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import BEST_L2, L2
 from blindfair.studies.families import Family, LogisticFamily, relabelled
 from blindfair.studies.worlds import Records, World

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import Evidence, Scored, calibrate, probability
+from blindfair.pricing.label_calibration import LabelCalibration, Scored, calibrate, probability
 from blindfair.pricing.learners import BEST_L2
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.trust import label_noise, weights
@@ -83,15 +83,15 @@ def _one_bundle(data: str, regime: Regime, share: float, seed: int) -> Document:
 
 
 def forecast(
-    own: Records, count: int, bad_share: float, evidence: Evidence, size: int, rng: np.random.Generator
+    own: Records, count: int, bad_share: float, calibration: LabelCalibration, size: int, rng: np.random.Generator
 ) -> tuple[Forecast, Forecast]:
     """What a bundle of `count` records, `bad_share` of them wrongly labelled, adds whole, and what its best `size`
     add."""
     family = LogisticFamily(own.X.shape[1])
     # The class' log-odds is side times the label's: half the slope in the margin, and the lean.
-    truth = 0.5 * evidence.slope * family.fit(own, l2=BEST_L2)
-    truth[-1] += evidence.lean
-    gains = np.array([_played(own, truth, count, bad_share, evidence, size, rng) for _ in range(WORLDS)])
+    truth = 0.5 * calibration.slope * family.fit(own, l2=BEST_L2)
+    truth[-1] += calibration.lean
+    gains = np.array([_played(own, truth, count, bad_share, calibration, size, rng) for _ in range(WORLDS)])
     low, high = np.quantile(gains, [0.025, 0.975], axis=0)
     mean = gains.mean(axis=0)
     whole, part = (Forecast(float(mean[one]), float(low[one]), float(high[one])) for one in range(2))
@@ -99,7 +99,13 @@ def forecast(
 
 
 def _played(
-    own: Records, truth: Floats, count: int, bad_share: float, evidence: Evidence, size: int, rng: np.random.Generator
+    own: Records,
+    truth: Floats,
+    count: int,
+    bad_share: float,
+    calibration: LabelCalibration,
+    size: int,
+    rng: np.random.Generator,
 ) -> tuple[float, float]:
     """Gains of the whole and of the selected part in one made-up world."""
     family = LogisticFamily(own.X.shape[1])
@@ -110,7 +116,7 @@ def _played(
         return 0.0, 0.0
     best = family.fit(mine, l2=BEST_L2)
     sides = np.asarray(2.0 * offer.y - 1.0, dtype=np.float64)
-    log_odds = evidence.log_odds(Scored(0.5 * sides * (offer.X @ best), sides))
+    log_odds = calibration.log_odds(Scored(0.5 * sides * (offer.X @ best), sides))
     wanted = weights(label_noise(log_odds, sides)[0], log_odds, sides)
     chosen: Integers = choices.drawn(wanted, np.arange(count), rng)[:size]
     before = auc(judge.y == 1, judge.X @ family.fit(mine))

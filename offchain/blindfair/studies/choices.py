@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import calibrate
+from blindfair.pricing.label_calibration import calibrate
 from blindfair.pricing.selection import drawing_order
 from blindfair.pricing.trust import LEAST_CLEAN, Trust, calibrated_trust, weights
 from blindfair.studies.answers import Answer

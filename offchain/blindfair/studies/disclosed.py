@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import probability
+from blindfair.pricing.label_calibration import probability
 from blindfair.pricing.learners import BEST_L2
 from blindfair.pricing.trust import label_noise
 from blindfair.studies.answers import Answer, Asking, Score

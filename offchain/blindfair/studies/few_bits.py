@@ -13,7 +13,7 @@ import numpy as np
 from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.noise import EXACT_BITS, seen_scores, usable_range, wrapped_share
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import BEST_L2, L2
 from blindfair.pricing.valuation import MARGIN
 from blindfair.protocol.documents import Document

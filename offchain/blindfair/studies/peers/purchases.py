@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.ranks import auc
 from blindfair.protocol.documents import Document
 from blindfair.studies import answers, choices

@@ -40,7 +40,7 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class LabelCalibration:
     """Log-odds `slope * score + lean * side + level` that a label is right, where as many are right as are wrong."""
 
     slope: float
@@ -52,7 +52,7 @@ class Evidence:
         return self.slope * records.scores + self.lean * records.sides + self.level
 
 
-def calibrate(right: Scored, wrong: Scored) -> Evidence:
+def calibrate(right: Scored, wrong: Scored) -> LabelCalibration:
     """Logistic discrimination of `m` trusted records as they are from the same with another label (Platt 1999).
 
     Raises OfferTooSmall for fewer than `LEAST_TRUSTED`, ShapeMismatch where the two differ in number.
@@ -81,7 +81,7 @@ def calibrate(right: Scored, wrong: Scored) -> Evidence:
         found = found - step
         if np.abs(step).max() < 1e-12:
             break
-    return Evidence(float(found[0] / unit), float(found[1]), float(found[2]))
+    return LabelCalibration(float(found[0] / unit), float(found[1]), float(found[2]))
 
 
 def probability(log_odds: Floats) -> Floats:
