@@ -27,8 +27,8 @@ PAYS = replace(BUYER_POLICY, max_evaluation_fee=FEE)
 def charging(**terms: Any) -> ListingSpec:
     """A listing that opens records free for one audit, and has no free bits for an evaluation."""
     # The listing's fee is for 36 bits a record.
-    usual = {"bits_per_record": 36, "evaluation_fee": Wei(12 * FEE)}
-    return listing_spec(**usual | {"record_bits": RECORD_BITS, "free_bits": OPENED_BITS} | terms)
+    defaults = {"bits_per_record": 36, "evaluation_fee": Wei(12 * FEE)}
+    return listing_spec(**defaults | {"record_bits": RECORD_BITS, "free_bits": OPENED_BITS} | terms)
 
 
 def paying(world: World, **changes: Any) -> Parties:

@@ -52,12 +52,12 @@ def valuer(disclosure: str, records: Sequence[RecordIndex], **changes: Any) -> H
 
 def grouping(world: World, **changes: Any) -> Parties:
     """Parties at a listing that offers groups of nine alone."""
-    usual: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "goods": listing_spec(disclosures=("per-group-9",)),
         "valuer": valuer("per-group-9", SELECTED),
         "buyer_policy": POLICY,
     }
-    return make_parties(world, **(usual | changes))
+    return make_parties(world, **(defaults | changes))
 
 
 def rows_in_the_clear(request: Request, size: int) -> QuantisedRows:

@@ -146,10 +146,10 @@ def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str
 
 def keeping(column: str) -> ListingSpec:
     """A listing that keeps one column from all models."""
-    usual = listing_spec()
-    columns = tuple(replace(each, scored=each.name != column) for each in usual.schema.columns)
+    defaults = listing_spec()
+    columns = tuple(replace(each, scored=each.name != column) for each in defaults.schema.columns)
     prepared = replace(feature_schema(), features=tuple(f for f in feature_schema().features if f.column != column))
-    return replace(usual, schema=replace(usual.schema, columns=columns), preprocessing=prepared.to_document())
+    return replace(defaults, schema=replace(defaults.schema, columns=columns), preprocessing=prepared.to_document())
 
 
 def with_schema(**changes: Any) -> Change:

@@ -55,7 +55,7 @@ NOTES = 3000
 
 
 def records_with_notes(large: Sequence[RecordIndex], characters: int) -> tuple[bytes, ...]:
-    """The usual records and a text that no model looks at; every third of the large ones is twice as long."""
+    """The default records and a text that no model looks at; every third of the large ones is twice as long."""
     lengths = [0] * OFFERED
     for place, number in enumerate(large):
         lengths[number] = characters * (1 + (place % 3 == 0))
@@ -65,8 +65,8 @@ def records_with_notes(large: Sequence[RecordIndex], characters: int) -> tuple[b
 
 def noted(disclosure: str, characters: int = NOTES, chunk_size: int = 1024, **terms: Any) -> ListingSpec:
     """What is listed, by one policy: of the selected records each has a long text."""
-    usual: dict[str, Any] = {"opened_share": 1.0, "opened_records": OFFERED, "disclosures": (disclosure,)}
-    goods = listing_spec(records_with_notes(SELECTED[disclosure], characters), **(usual | terms))
+    defaults: dict[str, Any] = {"opened_share": 1.0, "opened_records": OFFERED, "disclosures": (disclosure,)}
+    goods = listing_spec(records_with_notes(SELECTED[disclosure], characters), **(defaults | terms))
     columns = (*goods.schema.columns, Column("notes", ColumnKind.TEXT))
     prepared = replace(feature_schema(), columns=(*COLUMNS, LABEL, "notes")).to_document()
     return replace(goods, schema=Schema(columns, LABEL), preprocessing=prepared, chunk_size=chunk_size)
@@ -89,13 +89,13 @@ def trading(
     seller_type: type[Seller] = Seller,
     **policy: Any,
 ) -> Parties:
-    usual: dict[str, Any] = {"audit_rows": AUDITED[disclosure], "most_sample_share": Fraction(1)}
+    defaults: dict[str, Any] = {"audit_rows": AUDITED[disclosure], "most_sample_share": Fraction(1)}
     return make_parties(
         world,
         seller_type=seller_type,
         goods=goods or noted(disclosure),
         valuer=valuer(disclosure),
-        buyer_policy=replace(BUYER_POLICY, budget=Wei(OFFERED * PER_RECORD), **(usual | policy)),
+        buyer_policy=replace(BUYER_POLICY, budget=Wei(OFFERED * PER_RECORD), **(defaults | policy)),
     )
 
 

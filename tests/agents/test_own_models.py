@@ -22,7 +22,7 @@ from trade import (
     table,
 )
 
-from blindfair.agents.own_models import check_usual
+from blindfair.agents.own_models import check_prescribed_model
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.question import ask
 from blindfair.agents.seller_checks import check_request
@@ -45,7 +45,7 @@ from blindfair.studies.theft.chosen import Encoded, by_network, by_projection
 SCHEMA = feature_schema()
 K = SCHEMA.width
 SCALE = 2047 / 4
-USUAL = HandValuer(changes={"row_scale": SCALE})
+PRESCRIBED = HandValuer(changes={"row_scale": SCALE})
 NOW, BUYER = Timestamp(1_800_000_000), Address("0x" + "b0" * 20)
 SEALING_KEY = bytes.fromhex("09" + 31 * "00")
 
@@ -83,7 +83,7 @@ def request(question: Question, listing: Manifest) -> Request:
 
 
 def test_what_an_unnamed_buyer_brings_is_refused_and_costs_nothing(world: World) -> None:
-    parties = make_parties(world, goods=listing_spec(own_models=False), valuer=USUAL)
+    parties = make_parties(world, goods=listing_spec(own_models=False), valuer=PRESCRIBED)
     while "request" not in parties.buyer.sizes():
         parties.seller.step()
         assert parties.buyer.outcome is None
@@ -94,13 +94,13 @@ def test_what_an_unnamed_buyer_brings_is_refused_and_costs_nothing(world: World)
     assert list(parties.seller.journal.done("evaluation-of:")) == []
     assert list(parties.seller.journal.done("request:")) == []
     assert not (parties.seller.directory / "rows").exists()
-    assert said_to(parties, parties.buyer, {"usual": asked}) == {"reply": "reply"}
+    assert said_to(parties, parties.buyer, {"prescribed": asked}) == {"reply": "reply"}
 
 
 @pytest.mark.parametrize("name", [name for name in OWN_MODELS if name not in ("a network", "exponents")])
 def test_a_named_buyer_may_bring_its_own(name: str) -> None:
     listing = manifest(own_models=False)
-    brought = replace(request(USUAL.question(listing), listing), **OWN_MODELS[name])
+    brought = replace(request(PRESCRIBED.question(listing), listing), **OWN_MODELS[name])
     check_request(brought, listing, SellerPolicy(buyers=frozenset({BUYER})), NOW)
     for policy in (SELLER_POLICY, SellerPolicy(buyers=frozenset({ETHER}))):
         with pytest.raises(FieldMismatch, match="of an unnamed buyer's own"):
@@ -111,12 +111,12 @@ def test_a_named_buyer_may_bring_its_own(name: str) -> None:
 def test_a_buyer_does_not_ask_what_would_be_refused(name: str) -> None:
     listing = manifest(own_models=False)
     with pytest.raises(FieldMismatch, match="of an unnamed buyer's own") as caught:
-        request(replace(USUAL.question(listing), **OWN_MODELS[name]), listing)
+        request(replace(PRESCRIBED.question(listing), **OWN_MODELS[name]), listing)
     assert "--own-models" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("disclosure", ["per-record", "per-group-2", "per-group-10", "total"])
-def test_the_usual_buyer_chooses_nothing_but_its_direction(disclosure: str) -> None:
+def test_the_default_buyer_chooses_nothing_but_its_direction(disclosure: str) -> None:
     listing, rows = manifest(own_models=False, disclosures=(disclosure,)), table()[-OWN:]
 
     def question(learner: MlpLearner | None = None) -> Question:
@@ -125,9 +125,9 @@ def test_the_usual_buyer_chooses_nothing_but_its_direction(disclosure: str) -> N
             rows[:-40], rows[-40:], columns, LABEL, pricing=UNIFORM, seed=0, disclosure=disclosure, learner=learner
         ).question(listing)
 
-    check_usual(question(), listing)
+    check_prescribed_model(question(), listing)
     with pytest.raises(FieldMismatch, match="scoring model"):
-        check_usual(question(MlpLearner(hidden=3, steps=30, entries=12)), listing)
+        check_prescribed_model(question(MlpLearner(hidden=3, steps=30, entries=12)), listing)
 
 
 def test_a_projection_that_lets_all_but_one_record_vanish_needs_a_listing_that_takes_it() -> None:

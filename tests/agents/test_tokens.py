@@ -23,8 +23,11 @@ from blindfair.protocol.quantities import ETHER, Address, Digest
 
 def dealing(world: World, token: Address, **changes: Any) -> Parties:
     """Parties at a listing in a token, of which both have some, with ether for gas."""
-    usual: dict[str, Any] = {"goods": listing_spec(tokens=(token,)), "buyer_policy": replace(BUYER_POLICY, token=token)}
-    parties = make_parties(world, **usual | changes)
+    defaults: dict[str, Any] = {
+        "goods": listing_spec(tokens=(token,)),
+        "buyer_policy": replace(BUYER_POLICY, token=token),
+    }
+    parties = make_parties(world, **defaults | changes)
     for agent in parties.both:
         world.mint(token, agent.address, GRANT)
     return parties

@@ -122,9 +122,11 @@ class AnyListingSpec(ListingSpec):
 
 
 def any_listing_spec(records: Sequence[bytes], **terms: Any) -> AnyListingSpec:
-    """The usual listing of records that a `ListingSpec` would refuse."""
-    usual = listing_spec(**terms)
-    return AnyListingSpec(**{each.name: getattr(usual, each.name) for each in fields(usual)} | {"records": records})
+    """The default listing of records that a `ListingSpec` would refuse."""
+    defaults = listing_spec(**terms)
+    return AnyListingSpec(
+        **{each.name: getattr(defaults, each.name) for each in fields(defaults)} | {"records": records}
+    )
 
 
 UNIFORM = UniformPricing(PER_RECORD, RESERVE)

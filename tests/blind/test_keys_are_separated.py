@@ -1,4 +1,4 @@
-"""The seller's bytes cannot decrypt (SCORING requirement 1); the leak of the usual prototype is absent here."""
+"""The seller's bytes cannot decrypt (SCORING requirement 1); the leak of the common prototype is absent here."""
 
 import subprocess
 import sys
@@ -166,7 +166,7 @@ def test_a_secret_of_another_length_is_refused_by_name(size: int) -> None:
         QuerySecret.from_bytes((stored + bytes(20_000))[:size])
 
 
-# --- the usual prototype --------------------------------------------------------------------------------------------
+# --- the common prototype --------------------------------------------------------------------------------------------
 
 
 def slots_of_library_dot(query: np.ndarray[Any, Any], row: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

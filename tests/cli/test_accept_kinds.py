@@ -7,7 +7,7 @@ import pytest
 from real_tables import LABEL, tumours
 from test_disclosure_option import PURCHASE, manifest
 
-from blindfair.agents.own_models import check_usual
+from blindfair.agents.own_models import check_prescribed_model
 from blindfair.agents.preprocessing import listed_schema
 from blindfair.agents.valuer import Question
 from blindfair.cli.buyer.listing_valuer import ListingValuer
@@ -58,7 +58,7 @@ def test_a_column_that_is_left_out_is_not_read_by_the_model_that_the_seller_take
     name = table.columns[0]
     own = own_records(replace(table, rows=tuple((f"{row[0]} mm", *row[1:]) for row in table.rows)), (name,))
     question = asked(own, PURCHASE, listing)
-    check_usual(question, listing)
+    check_prescribed_model(question, listing)
     asked_schema = LogisticRegression.from_parts(question.model_config, question.weights).schema
     check_built_on(asked_schema, listed_schema(listing))
     assert name not in {feature.column for feature in asked_schema.features}

@@ -73,7 +73,7 @@ def test_the_budget_of_bits_is_the_same_whatever_is_scored(path: Path, disclosur
      ({"disclosures": ["per-group-20"]}, 5000, 1000), ({"disclosures": ["per-group-20"], "opened_records": 3}, 5000, 3),
      ({"disclosures": ["per-group-20"], "opened_share": float("nan")}, 5000, 500)],
 )  # fmt: skip
-def test_a_usual_audit_of_groups_may_see_all_that_a_selection_opens(
+def test_a_default_audit_of_groups_may_see_all_that_a_selection_opens(
     changes: dict[str, object], records: int, opened: int
 ) -> None:
     assert options(**({"opened_share": 0.2} | changes)).openable(records) == opened

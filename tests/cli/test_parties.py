@@ -47,8 +47,8 @@ class Home:
     inside: Inside
 
     def seller(self, **changes: object) -> Ended:
-        """`seller list`, with other options than the usual."""
-        usual: dict[str, object] = {
+        """`seller list`, with options of its own beside the defaults."""
+        defaults: dict[str, object] = {
             "directory": self.path / "seller",
             "records": self.path / "offer.csv",
             "label": LABEL,
@@ -56,17 +56,17 @@ class Home:
             "licence": "any",
             "consent": "public",
         }
-        return self.inside("seller", "list", *self.options(usual | changes))
+        return self.inside("seller", "list", *self.options(defaults | changes))
 
     def buyer(self, **changes: object) -> Ended:
-        """`buyer evaluate`, with other options than the usual."""
-        usual: dict[str, object] = {
+        """`buyer evaluate`, with options of its own beside the defaults."""
+        defaults: dict[str, object] = {
             "directory": self.path / "buyer",
             "own": self.path / "own.csv",
             "label": LABEL,
             "budget": "0.1",
         }
-        return self.inside("buyer", "evaluate", *self.options(usual | changes))
+        return self.inside("buyer", "evaluate", *self.options(defaults | changes))
 
     def options(self, changes: dict[str, object]) -> list[object]:
         places: dict[str, object] = {
@@ -238,8 +238,8 @@ def test_a_table_that_cannot_be_listed_leaves_nothing_behind(
     rows: Callable[[list[list[str]]], list[list[str]]], words: str, home: Home
 ) -> None:
     with (home.path / "offer.csv").open(newline="") as file:
-        header, *usual = csv.reader(file)
-    write_csv(home.path / "offer.csv", header, rows(usual))
+        header, *defaults = csv.reader(file)
+    write_csv(home.path / "offer.csv", header, rows(defaults))
     home.seller().failed(InvalidListing, words)
     assert home.untouched("seller")
 

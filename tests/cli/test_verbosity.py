@@ -107,7 +107,7 @@ def test_in_verbose_an_error_has_its_traceback(tmp_path: Path, inside: Inside) -
     ended = inside("account", "show", "-v", "--keystore", tmp_path / "none")
     assert ended.code == FileMissing.exit_code
     assert ended.err.startswith("error: FileMissing: ") and "Traceback" in ended.err
-    # The next command of this process tells no more than usual.
+    # The next command of this process tells no more than defaults.
     assert "Traceback" not in inside("account", "show", "--keystore", tmp_path / "none").err
 
 

@@ -21,7 +21,7 @@ _PRECISION = 1e-9
 ASK_THE_SELLER = "ask the seller to name you as a buyer, or to list with --own-models"
 
 
-def check_usual(asked: Request | Question, manifest: Manifest) -> None:
+def check_prescribed_model(asked: Request | Question, manifest: Manifest) -> None:
     """Check that a question chooses nothing but its direction, its bits and the features that it leaves out.
 
     That is: an untrained logistic regression, rows as they are, at the prescribed scale, without exponents.

@@ -8,7 +8,7 @@ from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import ETHER, Address, BytesPerSecond, Seconds, Wei
 
 AUDIT_ROWS = 59
-"""Rows of a usual audit: 95 % sure to meet one where 5 % of a large selection are fake (PROTOCOL 5.5)."""
+"""Rows of a default audit: 95 % sure to meet one where 5 % of a large selection are fake (PROTOCOL 5.5)."""
 
 SAMPLE_SHARE = 0.5
 """Part of a selection that may be bought as its sample, if not told otherwise (PROTOCOL 5.6)."""

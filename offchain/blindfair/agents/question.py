@@ -7,7 +7,7 @@ import cbor2
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.agents.own_models import check_usual
+from blindfair.agents.own_models import check_prescribed_model
 from blindfair.agents.seller_checks import check_bits
 from blindfair.agents.valuer import Question
 from blindfair.blind.plan import BANDWIDTH, plan
@@ -59,8 +59,9 @@ def ask(
     over this `line`, one of `BANDWIDTH` if None. `fee` is the most that the buyer pays for the reply, in `token`.
 
     Raises FieldMismatch where the listing does not offer the question's disclosure policy, takes no model of the
-    buyer's own, or tells fewer bits of a record, UnusableModel as `check_usual`, InvalidListing where the policy is
-    none, UnknownParameters, ShapeMismatch and QueryOutOfBounds as `plan`, `check_query` and `encrypt_queries`.
+    buyer's own, or tells fewer bits of a record, UnusableModel as `check_prescribed_model`, InvalidListing where the
+    policy is none, UnknownParameters, ShapeMismatch and QueryOutOfBounds as `plan`, `check_query` and
+    `encrypt_queries`.
     """
     if question.disclosure not in manifest.terms.disclosures:
         raise FieldMismatch(
@@ -70,7 +71,7 @@ def ask(
             hint="ask for one that it offers; nothing was asked",
         )
     if not manifest.terms.own_models:
-        check_usual(question, manifest)
+        check_prescribed_model(question, manifest)
     check_bits(sum(question.bits) + question.exponent_bits, manifest.terms)
     m, k = question.queries.shape
     for query, bits in zip(question.queries, question.bits, strict=True):

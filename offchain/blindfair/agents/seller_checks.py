@@ -6,7 +6,7 @@ All of it depends on the message and the manifest alone, never on a record: a re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blindfair.agents.own_models import check_usual
+from blindfair.agents.own_models import check_prescribed_model
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.preprocessing import check_columns, listed_schema
 from blindfair.agents.rows import batch_records
@@ -143,7 +143,7 @@ def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, no
     # Found out after the payment it would be nobody's gain.
     check_sealing_key(request.buyer_hpke)
     if not manifest.terms.own_models and request.buyer not in (policy.buyers or ()):
-        check_usual(request, manifest)
+        check_prescribed_model(request, manifest)
     check_cost(request, manifest, policy)
     _check_query(request)
 

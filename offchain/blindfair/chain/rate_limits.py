@@ -36,8 +36,8 @@ class RateLimit:
 
     def wait(self, attempt: int) -> float:
         """Seconds to wait after failed attempt number `attempt`, counted from 0."""
-        usual = min(_FIRST_PAUSE * float(2 ** min(attempt, 10)), _LONGEST_PAUSE)
-        return max(usual, self.pause or 0.0)
+        defaults = min(_FIRST_PAUSE * float(2 ** min(attempt, 10)), _LONGEST_PAUSE)
+        return max(defaults, self.pause or 0.0)
 
 
 def limit_of(method: str, status: int, retry_after: str, error: object) -> RateLimit | None:

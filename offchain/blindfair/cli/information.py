@@ -3,7 +3,7 @@
 import math
 from fractions import Fraction
 
-from blindfair.cli.usual import FREE_BITS, FREE_SHARE
+from blindfair.cli.defaults import FREE_BITS, FREE_SHARE
 from blindfair.influence.written import unread_columns
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.documents import Document
@@ -28,7 +28,7 @@ def least_fee(bits: int, held: int, whole_price: Wei) -> Wei:
     return Wei(-(-min(bits, held) * whole_price // held))
 
 
-def usual_fee(bits: int, held: int, whole_price: Wei) -> Wei:
+def default_fee(bits: int, held: int, whole_price: Wei) -> Wei:
     """Return the least fee, rounded up to three digits: an amount that a person can read."""
     least = least_fee(bits, held, whole_price)
     unit = 10 ** max(0, len(str(least)) - _FEE_DIGITS)

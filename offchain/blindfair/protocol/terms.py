@@ -15,7 +15,7 @@ TOKEN_LIMIT = 16
 DISCLOSURE_LIMIT = 16
 DISCLOSURE_NAME_LIMIT = 64
 PER_RECORD = "per-record"
-"""The usual disclosure policy: a score for each record. What others there are is in `disclosure_policy`."""
+"""The default disclosure policy: a score for each record. What others there are is in `disclosure_policy`."""
 
 EVALUATION_LIMIT = 512
 """Bits that one evaluation tells of a record, at most: 16 queries of 32 bits."""

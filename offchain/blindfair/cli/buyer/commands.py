@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE
+from blindfair.cli.defaults import DISCLOSURE, LINE, MODELS, SCORE_BITS
 from blindfair.cli.options import (
     POLL,
     Begun,
@@ -23,7 +24,6 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.usual import DISCLOSURE, LINE, MODELS, SCORE_BITS
 
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
 

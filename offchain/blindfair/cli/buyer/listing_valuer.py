@@ -10,7 +10,7 @@ from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.agents.valuer import Choice, Question
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
-from blindfair.cli.usual import MODELS
+from blindfair.cli.defaults import MODELS
 from blindfair.influence.arrays import Floats
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.reading import ColumnReading

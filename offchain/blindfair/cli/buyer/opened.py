@@ -18,11 +18,11 @@ from blindfair.cli.buyer.fee import agreed_fee, explained
 from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
+from blindfair.cli.defaults import QUERIES
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import Screen
 from blindfair.cli.party.settings import SETTINGS, Settings
 from blindfair.cli.party.turns import advance
-from blindfair.cli.usual import QUERIES
 from blindfair.influence.threads import one_thread
 from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.addresses import read_address

@@ -6,7 +6,7 @@ from fractions import Fraction
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
-from blindfair.cli.usual import EXACT_BITS, check_disclosure, check_model, check_score_bits
+from blindfair.cli.defaults import EXACT_BITS, check_disclosure, check_model, check_score_bits
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged
 from blindfair.protocol.quantities import BytesPerSecond, ListingId, Wei

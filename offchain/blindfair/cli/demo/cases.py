@@ -17,6 +17,7 @@ from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
 from blindfair.agents.seller import Seller
 from blindfair.agents.tabular_valuer import TabularValuer
 from blindfair.chain.transactions import calldata_size
+from blindfair.cli.defaults import BITS, DISCLOSED_SHARE, MODELS
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.cli.demo.options import (
     LEAST_AUDIT_ROWS,
@@ -24,8 +25,7 @@ from blindfair.cli.demo.options import (
 )
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import GRANTED, World
-from blindfair.cli.information import free_bits_of, usual_fee
-from blindfair.cli.usual import BITS, DISCLOSED_SHARE, MODELS
+from blindfair.cli.information import default_fee, free_bits_of
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.pricing.learners import LEARNERS
@@ -102,7 +102,7 @@ def listing_spec_of(job: Prepared) -> ListingSpec:
             record_bits=held,
             bits_per_record=BITS,
             free_bits=free_bits_of(held, len(records)),
-            evaluation_fee=usual_fee(BITS, held, Wei(reserve * len(records))),
+            evaluation_fee=default_fee(BITS, held, Wei(reserve * len(records))),
             disclosed_bits=disclosed,
             opened_records=0,
             opened_share=0.0,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.cli.amounts import ETHER_UNIT, show_ether
-from blindfair.cli.usual import MODELS, check_model
+from blindfair.cli.defaults import MODELS, check_model
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption, OfferTooSmall
 from blindfair.protocol.quantities import Wei
 
@@ -60,7 +60,7 @@ class DemoOptions:
                 "--divisions is out of range",
                 expected=f"2 ... {_MOST_DIVISIONS}",
                 found=self.divisions,
-                hint="10 are usual; fewer are quicker, and their interval is wider",
+                hint="10 is the default; fewer are quicker, and their interval is wider",
             )
         for name, share in (("--flipped", self.flipped), ("--duplicates", self.duplicates)):
             if not 0 <= share <= _LARGEST_SHARE:
@@ -100,5 +100,5 @@ class DemoOptions:
                 "The budget does not pay for a record that could be audited",
                 expected=f"--budget at least {show_ether(PRICE_PER_RECORD)}, which a record costs",
                 found=show_ether(self.budget),
-                hint="any amount from there on will do; 0.4 is usual",
+                hint="any amount from there on will do; 0.4 is the default",
             )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.cli.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE
 from blindfair.cli.options import (
     POLL,
     Begun,
@@ -21,7 +22,6 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.usual import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE
 
 app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode=None)
 

@@ -10,13 +10,13 @@ from blindfair.agents.listing_spec import ListingSpec
 from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
-from blindfair.cli.information import free_bits_of, least_fee, usual_fee
-from blindfair.cli.usual import (
+from blindfair.cli.defaults import (
     DISCLOSED_SHARE,
     NAMED_BITS,
     UNNAMED_BITS,
     check_disclosure,
 )
+from blindfair.cli.information import default_fee, free_bits_of, least_fee
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_rows
@@ -123,7 +123,7 @@ class ListingOptions:
         )
 
     def openable(self, records: int) -> int:
-        """Records that all audits together may see free, of so many: of groups those of a usual audit at least."""
+        """Records that all audits together may see free, of so many: of groups those of a default audit at least."""
         if self.opened_records is not None:
             return self.opened_records
         if self.opened_share == 0:
@@ -259,7 +259,7 @@ class ListingOptions:
                 hint="name an --evaluation-fee, or your buyers (--buyer)",
             )
         if self.evaluation_fee is None:
-            return usual_fee(self.bits, held, whole_price)
+            return default_fee(self.bits, held, whole_price)
         fee = self.prices.parse(self.evaluation_fee, "--evaluation-fee")
         if fee < least:
             raise InvalidOption(

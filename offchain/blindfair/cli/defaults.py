@@ -6,7 +6,7 @@ from blindfair.protocol.disclosure_policy import PER_RECORD, DisclosurePolicy
 from blindfair.protocol.errors import InvalidListing, InvalidOption
 
 QUERIES = 2
-"""Queries of a usual request: what a record is worth, and its class."""
+"""Queries of a default request: what a record is worth, and its class."""
 
 SCORE_BITS = 3
 """Bits of a record's score that a buyer asks for (docs/valuation.md)."""
