@@ -204,7 +204,7 @@ class MisnumberingSeller(Seller):
 def test_rows_and_scores_that_are_not_the_records_fail_the_audit(
     world: World, seller_type: Callable[..., Seller], error: str, text: str
 ) -> None:
-    """Of exact scores, where a seller has least room: noise would cover what these add."""
+    """Of exact scores, where a seller has least space: noise would cover what these add."""
     exact = HandValuer(changes={"bits": (32,)})
     parties = make_parties(world, seller_type=seller_type, valuer=exact, goods=listing_spec(disclosed_bits=10**6))
     parties.run(lambda: parties.buyer.outcome is not None)

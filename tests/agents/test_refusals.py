@@ -120,6 +120,6 @@ def test_trouble_with_the_sellers_disk_is_not_the_buyers_business(
             with pytest.raises(CannotWrite):
                 parties.seller.step()
     assert list(sealed_messages_to(parties.world, parties.buyer)) == []
-    # The sealed message waits, and is answered once there is room.
+    # The sealed message waits, and is answered once there is space.
     parties.seller.step()
     assert [envelope.type for envelope, _ in sealed_messages_to(parties.world, parties.buyer)] == ["reply"]

@@ -105,14 +105,14 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _leave_room_for(size: int) -> None:
+def _leave_space_for(size: int) -> None:
     """From the next file on no more than so many bytes of each fit."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def main(what: str, failure: str, writes: str, name: str, folder: str, source: str, query: str) -> None:
     """Encode rows or evaluate a query, and fail at the n-th file: `die`, or the bytes that each next one may have."""
-    _fail_after(int(writes), _die if failure == "die" else lambda: _leave_room_for(int(failure)))
+    _fail_after(int(writes), _die if failure == "die" else lambda: _leave_space_for(int(failure)))
     rows = np.load(source, mmap_mode="r", allow_pickle=False)
     if what == "encode":
         encode_matrix(parameter_set(name), rows, Directory(Path(folder)))

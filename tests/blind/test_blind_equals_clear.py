@@ -277,7 +277,7 @@ def test_fewer_bits_round_the_scores_within_the_stated_error(bits: int) -> None:
 def test_a_score_beyond_the_range_wraps_around_and_the_next_to_it_does_not(
     bits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without noise, 2047 q is what t/2 has room for, and 2047 (q + 1) is not: it comes out at the other end."""
+    """Without noise, 2047 q is what t/2 has space for, and 2047 (q + 1) is not: it comes out at the other end."""
     monkeypatch.setattr(
         flooding, "symmetric_residues", lambda primes, _, draws: residues_of(primes, [0] * draws.shape[1])
     )

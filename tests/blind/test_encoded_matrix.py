@@ -232,7 +232,7 @@ def test_a_process_killed_while_it_writes(writes: int, tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full_in_the_middle(tmp_path: Path) -> None:
-    """The second block is not written, not even half, and the first serves when there is room again."""
+    """The second block is not written, not even half, and the first serves when there is space again."""
     rows = random_rows(2 * N + 4, K)
     np.save(tmp_path / "rows.npy", rows)
     full = in_a_child("encode", "4096", "1", DEFAULT.name, str(tmp_path / "m"), str(tmp_path / "rows.npy"), "")

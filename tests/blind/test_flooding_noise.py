@@ -100,7 +100,7 @@ def test_second_polynomial_is_uniform_even_if_nothing_was_asked(parameters: Para
 
 
 WIDTHS = [65, 66, 88, 89, 112, 116, 117, 119, 127, 128]
-"""Those of 32, 8, 4, 3 and 1 bits among them, and the least and the most that there is room for."""
+"""Those of 32, 8, 4, 3 and 1 bits among them, and the least and the most that there is space for."""
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -159,7 +159,7 @@ def test_rows_of_a_file_are_read_block_by_block(store: BlobStore, tmp_path: Path
     np.testing.assert_array_equal(encoded.columns(0), expected.columns(0))
 
 
-def test_a_file_that_a_set_has_no_room_for_is_refused_before_it_is_read(store: BlobStore, tmp_path: Path) -> None:
+def test_a_file_that_a_set_has_no_space_for_is_refused_before_it_is_read(store: BlobStore, tmp_path: Path) -> None:
     for shape in ((0, 3), (3, DEFAULT.largest_k + 1)):
         np.save(tmp_path / "rows.npy", np.zeros(shape, np.int16))
         with pytest.raises(ShapeMismatch, match="too few or too many"):

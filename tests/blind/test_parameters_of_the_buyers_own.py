@@ -19,7 +19,7 @@ COORDINATES = 4
 ROW_BITS = 12 * COORDINATES
 
 WIDE = 2**38 - 2**24 - 1
-"""A plain modulus with room for scores of weights 1, 2^13 and 2^26; 36 bits of flooding are left."""
+"""A plain modulus with space for scores of weights 1, 2^13 and 2^26; 36 bits of flooding are left."""
 
 
 def still_exact(each: ParameterSet) -> int:
@@ -93,6 +93,6 @@ def entries_of_a_weighted_sum(asked_under: ParameterSet) -> int:
     return right
 
 
-def test_large_weights_read_a_row_where_the_plain_modulus_has_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_weights_read_a_row_where_the_plain_modulus_has_space_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert entries_of_a_weighted_sum(DEFAULT) == 0
     assert entries_of_a_weighted_sum(let_exist(monkeypatch, still_exact, plain_modulus=WIDE)) == 3, "36 bits"

@@ -1,4 +1,5 @@
-"""What the tests of the chain room share: two kinds of chain behind one interface, accounts, one small real trade."""
+"""What the tests of the chain package share: two kinds of chain behind one interface, accounts, one small real
+trade."""
 
 import shutil
 import subprocess

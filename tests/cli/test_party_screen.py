@@ -45,7 +45,7 @@ def test_on_a_terminal_progress_leaves_no_lines_behind(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("records", "disk"), [(1000, "no disk"), (100_000, "B of disk")])
-def test_before_it_asks_a_buyer_reads_time_bytes_room_and_reason(records: int, disk: str) -> None:
+def test_before_it_asks_a_buyer_reads_time_bytes_space_and_reason(records: int, disk: str) -> None:
     shown = io.StringIO()
     units, line = Units.named("per-record", records), BytesPerSecond(125_000)
     chosen = plan(records, 16, 2, line)

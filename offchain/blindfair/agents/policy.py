@@ -40,7 +40,7 @@ class SellerPolicy:
 
     agreement_validity: Seconds = Seconds(6 * 3600)
     """From the opening of a selection to the last agreement about it; and from the end of a bought sample's order to
-    the last agreement about the rest, for whose bond room is kept so long (PROTOCOL 5.6)."""
+    the last agreement about the rest, for whose bond space is kept so long (PROTOCOL 5.6)."""
 
     pay_to: Address | None = None
     """Where prices that the clock brings, and free balances, are paid; the seller's own account if None. A price that
@@ -143,7 +143,7 @@ class BuyerPolicy:
     """How long the buyer waits for an answer of the seller, in chain time."""
 
     line: BytesPerSecond | None = None
-    """How fast the line to the seller is, as the blind room assumes if None: whether the query is worth making small
+    """How fast the line to the seller is, as the blind package assumes if None: whether the query is worth making small
     hangs on it."""
 
     releases_by_message: bool = True

@@ -1,6 +1,6 @@
 """The seller's blind scores of a request: in memory for a few thousand records, on its disk for more.
 
-The encoded rows stay on the disk for the next request with the same rows; those of other rows make room for them. A
+The encoded rows stay on the disk for the next request with the same rows; those of other rows make space for them. A
 process that dies goes on where it was. Not here: computing the rows (`rows.py`), and who may ask (`seller_checks.py`).
 """
 
@@ -42,7 +42,7 @@ class Scoring:
         """The encrypted scores of `n x k` rows on encrypted queries, which ask for so many `bits` each.
 
         `draws` are those of the scores' noise. Raises as `evaluate` and `encode_matrix`, and CannotWrite where the disk
-        has no room for the encoded rows.
+        has no space for the encoded rows.
         """
         if -(-len(rows) // parameters.ring_degree) <= IN_MEMORY_BLOCKS:
             encoded = encode_rows(parameters, rows)
@@ -52,7 +52,7 @@ class Scoring:
         found = estimate(parameters, n, k, len(bits))
         self._tell_cost(found)
         store, folder = Directory(self._directory / name), Directory(self._evaluation(query))
-        self._make_room(store, folder, found.disk_bytes)
+        self._make_space(store, folder, found.disk_bytes)
         matrix = encode_matrix(parameters, rows, store, Progress(self._tell, "encodes rows", n))
         try:
             return self._finished(matrix, query, bits, draws, folder)
@@ -87,15 +87,15 @@ class Scoring:
             f"{found.memory_bytes:,} B of memory, {found.disk_bytes:,} B of disk",
         )
 
-    def _make_room(self, store: Directory, folder: Directory, size: int) -> None:
+    def _make_space(self, store: Directory, folder: Directory, size: int) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         store.sweep()
         others = [other for other in self._directory.glob("matrix-*") if other != store.path]
         blocks = [block for matrix in (store.path, *others) for block in matrix.glob("block-*")]
-        # What is finished of this very evaluation counts as room; those of other queries keep theirs.
+        # What is finished of this very evaluation counts as space; those of other queries keep theirs.
         present = sum(file.stat().st_size for file in (*blocks, *folder.path.glob("*")))
         free = shutil.disk_usage(self._directory).free + present - RESERVE
         if size > free:
-            raise CannotWrite("There is no room for the encoded rows", expected=f"<= {free} B", found=f"{size} B")
+            raise CannotWrite("There is no space for the encoded rows", expected=f"<= {free} B", found=f"{size} B")
         for other in others:
             shutil.rmtree(other)

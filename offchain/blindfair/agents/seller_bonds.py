@@ -43,7 +43,7 @@ class SellerBonds:
     def check_bond(self, token: Address, bond: Wei, rest_of: str = "") -> None:
         """Whether one more offer with this bond is within the policy. Raises BudgetExhausted, which buyers are told.
 
-        Room is kept for the rests of bought samples; `rest_of` names the sample whose rest this is.
+        Space is kept for the rests of bought samples; `rest_of` names the sample whose rest this is.
         """
         promised = sum(
             (
@@ -64,7 +64,7 @@ class SellerBonds:
         try:
             self.check_bond(token, bond)
         except BudgetExhausted as error:
-            raise Waiting("there is no room for the bond of a selection whose evaluation was paid for") from error
+            raise Waiting("there is no space for the bond of a selection whose evaluation was paid for") from error
 
     def _check_rest_in_time(self, sample: str) -> None:
         """Whether the rest of a bought sample may still be ordered. Raises Expired."""

@@ -8,7 +8,7 @@ interrupted encoding has finished is not done again. For a few thousand rows `en
 
 A file that a disk has cut short is found out; a bit that it has turned is not, and gives wrong scores.
 
-Not here: the sums (`multiply.py`), where rows come from (room `influence`).
+Not here: the sums (`multiply.py`), where rows come from (package `influence`).
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class ParameterSet:
         exact = self.drowning_bound(EXACT_BITS)
         self._require(
             exact >= self.worst_noise << DROWNING_BITS,
-            "too little room to drown the noise",
+            "too little space to drown the noise",
             f"B >= 2^{DROWNING_BITS} E",
             f"B = {exact}, E = {self.worst_noise}",
         )
@@ -220,8 +220,8 @@ class ParameterSet:
                 found=bits,
                 hint="3 or 4 bits keep nearly all of a score's value (docs/valuation.md)",
             )
-        room = self.ciphertext_modulus // (2 * self.plain_modulus) - self.worst_noise - self.rounding - 1
-        return max(room.bit_length(), self.ciphertext_modulus.bit_length() - bits)
+        space = self.ciphertext_modulus // (2 * self.plain_modulus) - self.worst_noise - self.rounding - 1
+        return max(space.bit_length(), self.ciphertext_modulus.bit_length() - bits)
 
     def drowning_bound(self, bits: int = EXACT_BITS) -> int:
         """`B`: noise is uniform in `-B ... B - 1`. Raises `UnknownParameters` outside 1 ... 32."""

@@ -56,7 +56,7 @@ def plan(n: int, k: int, m: int, bandwidth: BytesPerSecond = BANDWIDTH) -> Plan:
     """Choose a set for `m` queries over `n x k` rows.
 
     In one process the same question has the same answer: what is told before is what is asked then. Raises
-    `UnknownParameters` where no set has room for `k` coordinates, and `TooCostly` where queries or scores fit in no
+    `UnknownParameters` where no set has space for `k` coordinates, and `TooCostly` where queries or scores fit in no
     message.
     """
     long_enough = [each for each in SETS if k <= each.largest_k]

@@ -62,7 +62,7 @@ class RowsFile:
         return np.frombuffer(data, dtype="<i2").reshape(count, self.k)
 
     def matrix(self, parameters: ParameterSet, store: BlobStore) -> EncodedMatrix:
-        """What its rows become on a blob store, block by block. Raises ShapeMismatch where the set has no room for
+        """What its rows become on a blob store, block by block. Raises ShapeMismatch where the set has no space for
         them."""
         # Of the shape alone: nothing is read, and nothing takes memory.
         check_rows(parameters, np.broadcast_to(np.int16(0), (self.records, self.k)))

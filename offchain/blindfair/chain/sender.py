@@ -130,7 +130,7 @@ class Sender:
         return Wei(sum(fees(self.web3)))
 
     def _price(self, base: int, tip: int, what: str, least: int = 0) -> int:
-        """What to offer for a unit: room for the base fee to double, as far as the ceiling goes."""
+        """What to offer for a unit: space for the base fee to double, as far as the ceiling goes."""
         needed = max(base + tip, least)
         if needed > self._fee_ceiling:
             raise NodeFailure(

@@ -36,7 +36,7 @@ DISCLOSURE = PER_RECORD.name
 """What is scored: each record."""
 
 MODELS = ("logistic", "mlp")
-"""What a buyer may learn by, `LEARNERS` of the pricing room, which would take long to load here."""
+"""What a buyer may learn by, `LEARNERS` of the pricing package, which would take long to load here."""
 
 
 def check_disclosure(name: str) -> DisclosurePolicy:

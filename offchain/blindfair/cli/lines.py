@@ -39,8 +39,8 @@ class Lines:
 
     def item(self, label: str, text: str, *, right: str = "", style: str = "") -> None:
         """A text beside its label; `right` stands at the end of the first line."""
-        room = max(self._width - LABEL - (len(right) + 2 if right else 0), 20)
-        wrapped = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+        space = max(self._width - LABEL - (len(right) + 2 if right else 0), 20)
+        wrapped = textwrap.wrap(text, space, break_on_hyphens=False) or [""]
         for number, part in enumerate(wrapped):
             line = Text(f"  {label if number == 0 else '':<{LABEL - 2}}")
             line.append(part, style)

@@ -52,7 +52,7 @@ def check_query(query: Floats) -> None:
     """Refuse a query of `k` entries that reads one of them, or packs several into one number.
 
     Rows of fewer than `LEAST_ENTRIES` entries pass: there one column may well outweigh all others. For queries of more
-    than one bit: one bit has no room for digits, and which class a record is of is asked by a single entry. Raises
+    than one bit: one bit has no space for digits, and which class a record is of is asked by a single entry. Raises
     QueryOutOfBounds.
     """
     if query.size < LEAST_ENTRIES:

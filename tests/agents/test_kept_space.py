@@ -35,7 +35,7 @@ def errors_told(world: World, agent: Agent) -> list[str]:
 
 
 def test_the_bond_of_the_rest_is_kept_while_the_sample_is_sold(world: World) -> None:
-    """Without room for it the buyer would have paid for a sample whose rest nobody can sell it."""
+    """Without space for it the buyer would have paid for a sample whose rest nobody can sell it."""
     parties = make_parties(world, seller_policy=TIGHT, buyer_policy=POLICY)
     world.run(*parties.both, until=lambda: states(parties) == {"sample": OrderState.RELEASED})
     small = HandValuer(records=(RecordIndex(1), RecordIndex(2)), price=Wei(2 * PER_RECORD))
@@ -50,7 +50,7 @@ def test_the_bond_of_the_rest_is_kept_while_the_sample_is_sold(world: World) -> 
     other.close()
 
 
-def test_room_for_a_rest_that_nobody_orders_is_given_up_and_the_rest_with_it(at: Callable[[str], World]) -> None:
+def test_space_for_a_rest_that_nobody_orders_is_given_up_and_the_rest_with_it(at: Callable[[str], World]) -> None:
     parties = make_parties(at("replied"), seller_policy=TIGHT, buyer_policy=POLICY)
     world, bonds = parties.world, parties.seller._bonds
     world.run(*parties.both, until=lambda: states(parties) == {"sample": OrderState.RELEASED})
