@@ -49,8 +49,8 @@ class Agent:
             transport = context.transport(self.address)
             transport.hold(f"{self.role} in {directory.absolute()}, process {os.getpid()}")
             held.callback(transport.release)
-            keys, door = self.sealing_keys(), self._check_sealed_message
-            self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, door)
+            keys, admit = self.sealing_keys(), self._check_sealed_message
+            self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, admit)
             self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)
             self.waiting: Waiting | None = None
             if self.journal.get("trade") is None:
@@ -106,7 +106,7 @@ class Agent:
         raise NotImplementedError
 
     def _check_sealed_message(self, sender: Address | None, size: int) -> None:
-        """See `mail.Door`."""
+        """See `mail.AdmissionCheck`."""
         raise NotImplementedError
 
     def sealing_keys(self) -> SealingKeyPair:

@@ -36,7 +36,7 @@ MOST_LEFT = 64
 """Messages for other programs of an account that one program leaves in the mailbox."""
 
 
-class Door(Protocol):
+class AdmissionCheck(Protocol):
     """Who may send how much, decided before anything is unsealed."""
 
     def __call__(self, sender: Address | None, size: int) -> None:
@@ -57,7 +57,7 @@ class Mail:
         private_key: bytes,
         sealing_keys: SealingKeyPair,
         tell: Tell,
-        door: Door,
+        admit: AdmissionCheck,
     ) -> None:
         self._journal = journal
         self._transport = transport
@@ -66,7 +66,7 @@ class Mail:
         self._address = address_of(private_key)
         self._sealing_keys = sealing_keys
         self._tell = tell
-        self._door = door
+        self._admit = admit
         self._digests: dict[str, Digest] = {}
         # Messages that were dealt with and could not be removed: they lie there, and are not taken again.
         self._kept: set[str] = set()
@@ -187,7 +187,7 @@ class Mail:
                     )
                 head = self._transport.head(handle, HEAD_SIZE)
                 if head:
-                    self._door(named_sender(head), size)
+                    self._admit(named_sender(head), size)
                 data = self._transport.receive(handle) if head else b""
                 if not data:
                     # Taken away since it was listed, or not a file any more: the same as never sent. Or a copy is

@@ -147,7 +147,8 @@ class Seller(Agent):
         return not self._offers.open() and not self._orders.to_withdraw()
 
     def _check_sealed_message(self, sender: Address | None, size: int) -> None:
-        """See `mail.Door`. The same for everybody: what is not unsealed is not answered, and its sender would wait."""
+        """See `mail.AdmissionCheck`. The same for everybody: what is not unsealed is not answered, and its sender would
+        wait."""
         if size > self._policy.max_sealed_message:
             raise MessageTooLarge(
                 "This seller reads less", expected=f"<= {self._policy.max_sealed_message}", found=size

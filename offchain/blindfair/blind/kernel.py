@@ -1,4 +1,4 @@
-"""The door to `native`, which is compiled when the package is installed, where there is a C compiler.
+"""The way into `native`, which is compiled when the package is installed, where there is a C compiler.
 
 Without it everything works and is slower: `multiply.py`, `transform.py` and `switch.py` then ask SEAL for the same.
 """

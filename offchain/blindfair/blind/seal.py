@@ -1,4 +1,4 @@
-"""The door to SEAL: residues as numpy words into `tenseal.sealapi` objects and out of them.
+"""SEAL's objects: residues as numpy words into `tenseal.sealapi` objects and out of them.
 
 SEAL's documented serialization is assembled and taken apart here, which is many times faster than its polynomial
 strings, and lets a ciphertext be made from a first polynomial and a seed. Every byte that goes in was assembled here
