@@ -29,7 +29,7 @@ SIZE = 9
 GROUPS = 14
 CHOSEN = (1, 4, 9, 12, 13)
 AUDITED = 2
-"""Of the five groups, 39 records, of which the listing opens 19 for nothing."""
+"""Of the five groups, 39 records, of which the listing opens 19 free of charge."""
 
 SCALE = 40.0
 

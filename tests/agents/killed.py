@@ -54,7 +54,7 @@ def live(directory: Path, case: str) -> None:
     """Trade to the end, and write down how it ended."""
     world = World(directory)
     world.wrap = recorded(directory / "sent")
-    # More rows than the listing opens for nothing: the sample is bought first.
+    # More rows than the listing opens free of charge: the sample is bought first.
     rows = AUDITED + 2 if case == "sample" else AUDITED
     policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=Fraction(1))
     if case == "fee":

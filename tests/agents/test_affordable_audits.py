@@ -22,7 +22,7 @@ from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.quantities import Wei
 
 HALF = len(SELECTED) // 2
-"""What the listing opens for nothing of twenty records, and what may be bought as their sample."""
+"""What the listing opens free of charge of twenty records, and what may be bought as their sample."""
 
 NUMBERS = {"clean_share": 0.9, "clean_share_low": 0.8, "clean_share_high": 1.0, "clean_expected": 0.9, "good_net": 9.0}
 

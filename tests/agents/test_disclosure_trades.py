@@ -370,7 +370,7 @@ def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_th
 def test_no_evaluation_is_spent_on_a_listing_that_is_too_small_for_the_audit(
     world: World, audited: int, share: float, asks: bool
 ) -> None:
-    """14 groups, of which the last is short: as many as are opened for nothing, or half of them bought as a sample."""
+    """14 groups, of which the last is short: as many as are opened free, or half of them bought as a sample."""
     parties = grouping(
         world,
         goods=listing_spec(disclosures=("per-group-9",), opened_share=share, opened_records=OFFERED),

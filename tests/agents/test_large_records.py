@@ -48,7 +48,7 @@ from blindfair.protocol.units import Units
 GROUPS = f"per-group-{SIZE}"
 SELECTED = {GROUPS: records_of(CHOSEN), "per-record": records_of(CHOSEN)[:20]}
 AUDITED = {GROUPS: 3, "per-record": 15}
-"""Fewer than the listing's share opens for nothing, which is of everything."""
+"""Fewer than the listing's share opens free of charge, which is of everything."""
 
 NOTES = 3000
 """Characters that are beside the measurements of a selected record: three chunks more or less."""

@@ -110,7 +110,7 @@ def test_a_token_that_only_seems_to_take_permits_is_approved_after_it_refused(
 
 
 def test_what_the_escrow_refuses_is_not_approved_for(world: World) -> None:
-    """An approval would cost gas, and leave an allowance, for nothing."""
+    """An approval would cost gas, and leave an allowance, in vain."""
     token = world.deploy_token("PermitToken")
     parties = dealing(world, token)
     exchange = world.exchange

@@ -53,7 +53,7 @@ def test_noise_is_drowned_by_forty_bits_and_scores_still_decrypt(parameters: Par
 @SETS
 @pytest.mark.parametrize("bits", range(1, 33))
 def test_at_most_the_stated_bits_per_record(parameters: ParameterSet, bits: int) -> None:
-    """As many as stated, to within a ten-thousandth: no more, and not so few that a buyer pays for nothing."""
+    """As many as stated, to within a ten-thousandth: no more, and not so few that a buyer pays in vain."""
     q, bound = parameters.ciphertext_modulus, parameters.drowning_bound(bits)
     width = parameters.noise_width(bits)
     assert (bound, 2 * bound) == (2 ** (width - 1), 2**width)

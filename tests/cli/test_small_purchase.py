@@ -1,4 +1,4 @@
-"""A purchase of which the listing opens too few records for nothing: the demo buys its sample first, and says so."""
+"""A purchase of which the listing opens too few records free of charge: the demo buys its sample first, and says so."""
 
 import io
 from pathlib import Path

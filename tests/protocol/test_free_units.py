@@ -1,4 +1,4 @@
-"""How many units are opened for nothing: as many as share and message hold, whichever are drawn (PROTOCOL 5.6)."""
+"""How many units are opened free: as many as share and message hold, whichever are drawn (PROTOCOL 5.6)."""
 
 from collections.abc import Sequence
 from dataclasses import replace

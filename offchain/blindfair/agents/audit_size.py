@@ -35,7 +35,7 @@ class AuditSize:
         return cls(evaluated.listing.manifest, evaluated.units, evaluated.request.dimension)
 
     def rows(self, policy: BuyerPolicy, records: tuple[RecordIndex, ...]) -> int:
-        """As many units as are opened for nothing where those are enough, else a sample to be bought (PROTOCOL 5.6).
+        """As many units as are opened free where those are enough, else a sample to be bought (PROTOCOL 5.6).
 
         None where one score is of all records: the buyer that asked for that knew (PROTOCOL 5.5). Raises OfferTooSmall,
         and what `Units.of` raises.
@@ -102,7 +102,7 @@ class AuditSize:
                 hint=f"{_MENDS}, in another directory",
             ) from refused
         raise OfferTooSmall(
-            "The budget pays for nothing of the listing: nothing was asked",
+            "The budget cannot pay anything of the listing: nothing was asked",
             expected=f"the price of one {self.units.name} at least",
             found=f"a budget for {affordable} records",
             hint="raise --budget, in another directory",

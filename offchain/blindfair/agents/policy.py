@@ -110,7 +110,7 @@ class BuyerPolicy:
     """`t` of PROTOCOL 5, from 1."""
 
     least_audit_rows: int | None = None
-    """Where the listing opens fewer for nothing, so many will do, from 1; as many as `audit_rows` if None."""
+    """Where the listing opens fewer free of charge, so many will do, from 1; as many as `audit_rows` if None."""
 
     buys_sample: bool = True
     """Whether it buys the drawn records first, as an order of their own, where the listing opens too few of them for
@@ -131,7 +131,7 @@ class BuyerPolicy:
     """Shorter, and an honest seller cannot wait for finality."""
 
     most_reveal_window: Seconds = Seconds(6 * 3600)
-    """Longer, and the price lies locked for nothing."""
+    """Longer, and the price lies locked in vain."""
 
     least_dispute_window: Seconds = Seconds(12 * 3600)
     """Shorter, and a dispute might not get on chain."""
@@ -189,7 +189,7 @@ class BuyerPolicy:
 
     @property
     def fewest_audit_rows(self) -> int:
-        """With fewer opened for nothing it buys a sample, or does not buy."""
+        """With fewer opened free it buys a sample, or does not buy."""
         return self.audit_rows if self.least_audit_rows is None else self.least_audit_rows
 
     def least_bond(self, price: Wei) -> Wei:

@@ -227,7 +227,7 @@ def check_selection_message(selection: Selection, request: Request, manifest: Ma
 def check_deliverable(selection: Selection, units: Units, free: int, dataset: ChunkedDataset) -> None:
     """Whether a message holds each part that the selection may be ordered in, whichever units are drawn (PROTOCOL 5.1).
 
-    `free` of the evaluation's `units` are opened for nothing. Raises MessageTooLarge.
+    `free` of the evaluation's `units` are opened free. Raises MessageTooLarge.
     """
     most = 8 * len(dataset.first_chunks) + (4 + dataset.chunk_size) * len(dataset.chunks)
     if _DELIVERY + sealed_size(most) <= Delivery.LIMIT:

@@ -54,7 +54,7 @@ class SellerFees:
         self._ledger.spend_evaluation(request, digest, bits, paid=paid)
 
     def _check_held(self, request: Request, fee: Wei) -> None:
-        """Raises FeeRequired where the buyer's account could not pay: the bits would be kept for nothing."""
+        """Raises FeeRequired where the buyer's account could not pay: the bits would be kept in vain."""
         held = self._seller.exchange.balance(request.buyer, request.token)
         if held < fee:
             raise FeeRequired(

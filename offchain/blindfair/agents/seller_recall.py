@@ -39,8 +39,8 @@ def selection_of(seller: Agent, agreement: Agreement, buyer: Address) -> tuple[E
 
 
 def free_of(seller: Agent, agreement: Agreement) -> int:
-    """How many units of an answered selection are opened for nothing (PROTOCOL 5.6). Raises JournalDamaged."""
+    """How many units of an answered selection are opened free (PROTOCOL 5.6). Raises JournalDamaged."""
     kept = seller.journal.get(f"free:{agreement.selection.hex()}")
     if kept is None:
-        raise JournalDamaged("What an answered selection opens for nothing is gone", found=agreement.selection.hex())
+        raise JournalDamaged("What an answered selection opens free of charge is gone", found=agreement.selection.hex())
     return int(kept)

@@ -59,7 +59,7 @@ class BuyerPolicy:
     """Must exceed finality with margin, else an honest seller cannot reveal in time."""
 
     most_reveal_window: Seconds
-    """How long the price may lie locked for nothing."""
+    """How long the price may lie locked in vain."""
 
     least_dispute_window: Seconds
     """Long enough to check the delivery and bring a dispute on chain, also when it is busy."""

@@ -58,7 +58,7 @@ class Terms:
     """Records that all audits together may open."""
 
     opened_share: float
-    """The largest share of one selection that is opened for nothing, 0 to 1 (PROTOCOL 5.6)."""
+    """The largest share of one selection that is opened free, 0 to 1 (PROTOCOL 5.6)."""
 
     disclosures: tuple[str, ...]
     """Names of the disclosure policies that the seller agrees to, 1 to 16 different ones."""

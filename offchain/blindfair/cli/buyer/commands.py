@@ -97,7 +97,7 @@ def evaluate(
         typer.Option(
             metavar="SHARE",
             help="Part of a purchase, 0 to 1, that may be bought as its audited sample where the listing opens too few "
-            "records for nothing: so much goes to a seller that faked its scores.",
+            "records free of charge: so much goes to a seller that faked its scores.",
         ),
     ] = SAMPLE_SHARE,
     disclosure: Annotated[
