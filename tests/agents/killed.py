@@ -56,7 +56,7 @@ def live(directory: Path, case: str) -> None:
     world.wrap = recorded(directory / "sent")
     # More rows than the listing opens free of charge: the sample is bought first.
     rows = AUDITED + 2 if case == "sample" else AUDITED
-    policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=Fraction(1))
+    policy = replace(BUYER_POLICY, audit_rows=rows, max_sample_share=Fraction(1))
     if case == "fee":
         parties = paying(world)
     else:

@@ -23,7 +23,7 @@ from blindfair.protocol.quantities import ETHER, RecordIndex, Wei
 SAMPLED = 12
 """More than the ten of twenty that the listing opens free of charge."""
 
-POLICY = replace(BUYER_POLICY, audit_rows=SAMPLED, most_sample_share=Fraction(1))
+POLICY = replace(BUYER_POLICY, audit_rows=SAMPLED, max_sample_share=Fraction(1))
 SAMPLE_PRICE = Wei(SAMPLED * PER_RECORD)
 REST_PRICE = Wei(PRICE - SAMPLE_PRICE)
 SAMPLE_BOND, REST_BOND = Wei(SAMPLE_PRICE // 10), Wei(REST_PRICE // 10)

@@ -54,7 +54,7 @@ def test_what_the_budget_pays_for_decides_whether_anything_is_asked(
 ) -> None:
     """Of a small selection all may be the sample, if so much may be: an audit of everything is one, too."""
     budget = Wei(records * PER_RECORD + change)
-    policy = replace(BUYER_POLICY, budget=budget, audit_rows=HALF, most_sample_share=share)
+    policy = replace(BUYER_POLICY, budget=budget, audit_rows=HALF, max_sample_share=share)
     chosen = SELECTED[: budget // PER_RECORD]
     hand = HandValuer(records=chosen, price=Wei(len(chosen) * PER_RECORD))
     assert asked(make_parties(world, buyer_policy=policy, valuer=hand)) == asks
@@ -76,7 +76,7 @@ def test_a_short_last_group_may_make_it_enough(world: World, records: int, asks:
     parties = grouping(
         world,
         goods=listing_spec(disclosures=("per-group-9",), opened_share=0.47),
-        buyer_policy=replace(GROUPS_POLICY, audit_rows=2, most_sample_share=Fraction(0), budget=budget),
+        buyer_policy=replace(GROUPS_POLICY, audit_rows=2, max_sample_share=Fraction(0), budget=budget),
         valuer=valuer("per-group-9", records_of((1, 4, 9, 12, 13))),
     )
     assert asked(parties) == asks
@@ -106,5 +106,5 @@ def test_people_are_not_told_to_buy_what_will_not_be_bought(
     assert refused == (not advised and bought > 0)
     if refused:
         assert "of 19 selected records the listing opens 9 free, and your options allow a bought sample of 9" in text
-        for option in ("--budget", "--audit-rows", "--least-audit-rows", "--sample-share"):
+        for option in ("--budget", "--audit-rows", "--min-audit-rows", "--sample-share"):
             assert option in text

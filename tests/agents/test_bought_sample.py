@@ -98,7 +98,7 @@ def test_a_small_selection_is_all_sample(at: Callable[[str], World]) -> None:
 @pytest.mark.parametrize(("share", "rows"), [(Fraction(1, 2), 11), (Fraction(0), 1), (Fraction(1, 21), 1)])
 def test_a_sample_that_is_too_large_a_part_is_not_bought(world: World, share: Fraction, rows: int) -> None:
     """A listing that opens nothing must not turn a purchase into its own sample: scores would be checked too late."""
-    policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=share)
+    policy = replace(BUYER_POLICY, audit_rows=rows, max_sample_share=share)
     parties = make_parties(world, buyer_policy=policy, goods=listing_spec(opened_share=0.0))
     parties.run()
     assert (ended(parties).final, ended(parties).error) == ("NoOrder", "OfferTooSmall")

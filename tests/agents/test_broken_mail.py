@@ -280,7 +280,7 @@ def test_listings_that_could_not_be_sent_do_not_count_as_given(at: Callable[[str
     parties = make_parties(at("asked"))
     leaves = 32 * len(parties.seller.dataset.leaf_hashes)
     parties.close()
-    parties = make_parties(parties.world, seller_policy=replace(parties.seller._policy, most_listings=leaves))
+    parties = make_parties(parties.world, seller_policy=replace(parties.seller._policy, max_listings=leaves))
     world = parties.world
     mailbox(world, parties.buyer).rmdir()
     with without_privileges():

@@ -139,7 +139,7 @@ def test_where_the_free_openings_are_used_up_the_sample_is_bought_instead(world:
     The listing would open ten; a buyer that audits fewer buys eleven as well, so that both sides know of a sample.
     """
     parties = make_parties(world, goods=listing_spec(opened_records=AUDITED))
-    policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=Fraction(1))
+    policy = replace(BUYER_POLICY, audit_rows=rows, max_sample_share=Fraction(1))
     second = make_buyer(world, parties.seller, "second", policy=policy)
     parties.run(lambda: "agreement" in parties.buyer.sizes())
     world.run(parties.seller, second, until=lambda: second.outcome is not None)

@@ -169,8 +169,8 @@ def test_a_key_of_an_accepted_offer_that_is_gone_is_told_to_the_owner(at: Callab
         lambda: BuyerPolicy(budget=Wei(-1)),
         lambda: BuyerPolicy(budget=Wei(1), audit_rows=0),
         lambda: BuyerPolicy(budget=Wei(1), patience=Seconds(0)),
-        lambda: BuyerPolicy(budget=Wei(1), least_reveal_window=Seconds(9), most_reveal_window=Seconds(8)),
-        lambda: BuyerPolicy(budget=Wei(1), least_bond_share=SELLER_POLICY.bond_share * 11),
+        lambda: BuyerPolicy(budget=Wei(1), min_reveal_window=Seconds(9), max_reveal_window=Seconds(8)),
+        lambda: BuyerPolicy(budget=Wei(1), min_bond_share=SELLER_POLICY.bond_share * 11),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(make: Callable[[], object]) -> None:

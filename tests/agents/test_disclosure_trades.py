@@ -113,7 +113,7 @@ def test_a_trade_of_groups(honest: Parties) -> None:
 
 
 def test_a_sample_of_groups_and_the_rest_by_agents_that_are_restarted(world: World) -> None:
-    policy = replace(POLICY, audit_rows=3, most_sample_share=Fraction(1))
+    policy = replace(POLICY, audit_rows=3, max_sample_share=Fraction(1))
     parties = grouping(world, buyer_policy=policy)
     moments: tuple[Callable[[Parties], bool], ...] = (
         lambda parties: "request" in parties.buyer.sizes(),

@@ -91,7 +91,7 @@ def test_a_selection_before_the_fee_is_paid_is_refused(world: World) -> None:
 
 def test_who_paid_for_an_evaluation_waits_for_the_space_that_its_bond_needs(world: World) -> None:
     """The bond of the records is larger than what the seller locks at once: raised, the trade goes on."""
-    space = replace(SELLER_POLICY, most_bonds=Wei(FEE_BOND + 1))
+    space = replace(SELLER_POLICY, max_bonds=Wei(FEE_BOND + 1))
     parties = paying(world, seller_policy=space)
     until_sent(parties, "selection")
     for _ in range(3):

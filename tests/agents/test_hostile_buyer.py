@@ -207,14 +207,14 @@ def test_a_feature_of_a_column_that_is_kept_is_refused_by_name(world: World) -> 
 
 
 def test_a_request_that_takes_too_much_is_refused(beside: Callable[[str], World]) -> None:
-    parties = make_parties(beside("requested"), seller_policy=replace(SELLER_POLICY, most_products=118 * 10**6))
+    parties = make_parties(beside("requested"), seller_policy=replace(SELLER_POLICY, max_products=118 * 10**6))
     large = replace(taken_out(parties), **wide_model(4000), **projected(Projection.signs(K, bytes(32))))
     assert said_to(parties, parties.buyer, {"large": large}) == {"large": "TooCostly"}
     assert said_to(parties, parties.buyer, {"small": replace(large, **wide_model(40))})["small"] == "FieldMismatch"
 
 
 def test_a_request_that_takes_too_much_memory_is_refused(beside: Callable[[str], World]) -> None:
-    parties = make_parties(beside("requested"), seller_policy=replace(SELLER_POLICY, most_memory=10**6))
+    parties = make_parties(beside("requested"), seller_policy=replace(SELLER_POLICY, max_memory=10**6))
     assert said_to(parties, parties.buyer, {"asked": taken_out(parties)}) == {"asked": "TooCostly"}
 
 
@@ -222,7 +222,7 @@ def test_a_request_that_takes_too_much_memory_is_refused(beside: Callable[[str],
 def test_rows_that_do_not_fit_on_the_disk_are_refused(
     beside: Callable[[str], World], less: int, answers: dict[str, str]
 ) -> None:
-    policy = replace(SELLER_POLICY, most_disk=2 * OFFERED * K - less)
+    policy = replace(SELLER_POLICY, max_disk=2 * OFFERED * K - less)
     parties = make_parties(beside("requested"), seller_policy=policy)
     assert said_to(parties, parties.buyer, {"asked": taken_out(parties)}) == answers
 

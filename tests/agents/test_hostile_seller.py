@@ -232,7 +232,7 @@ class RedrawingSeller(Seller):
 def test_a_seller_that_changes_its_number_after_the_selection_fails_the_audit(
     at: Callable[[str], World], rows: int
 ) -> None:
-    policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=Fraction(1))
+    policy = replace(BUYER_POLICY, audit_rows=rows, max_sample_share=Fraction(1))
     parties = make_parties(at("requested"), seller_type=RedrawingSeller, buyer_policy=policy)
     for _ in range(2):
         parties.seller.step()

@@ -26,7 +26,7 @@ from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, RecordIndex, Seconds, Timestamp, Wei
 from blindfair.protocol.sealed_message import MAGIC
 
-TIGHT = replace(SELLER_POLICY, most_bonds=BOND)
+TIGHT = replace(SELLER_POLICY, max_bonds=BOND)
 """A seller that can lock the bonds of one purchase at a time."""
 
 
@@ -58,7 +58,7 @@ def test_space_for_a_rest_that_nobody_orders_is_given_up_and_the_rest_with_it(at
     with pytest.raises(BudgetExhausted):
         bonds.check_bond(ETHER, Wei(BOND - REST_BOND + 1))
     world.chain.advance(Seconds(SELLER_POLICY.agreement_validity + 1))
-    bonds.check_bond(ETHER, TIGHT.most_bonds)
+    bonds.check_bond(ETHER, TIGHT.max_bonds)
     parties.run(lambda: parties.buyer.outcome is not None)
     assert (ended(parties).final, ended(parties).error) == ("Released", "Refused")
     assert "Expired" in ended(parties).reason
@@ -90,7 +90,7 @@ def test_an_agreement_that_was_answered_is_answered_again_however_late(at: Calla
 
 def test_listings_fill_no_disk(at: Callable[[str], World]) -> None:
     world = at("listed")
-    one_more = replace(SELLER_POLICY, most_listings=1)
+    one_more = replace(SELLER_POLICY, max_listings=1)
     parties = make_parties(world, seller_policy=one_more)
     strangers = [make_buyer(world, parties.seller, f"stranger{number}", funded=False) for number in range(3)]
 

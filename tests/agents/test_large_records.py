@@ -89,7 +89,7 @@ def trading(
     seller_type: type[Seller] = Seller,
     **policy: Any,
 ) -> Parties:
-    defaults: dict[str, Any] = {"audit_rows": AUDITED[disclosure], "most_sample_share": Fraction(1)}
+    defaults: dict[str, Any] = {"audit_rows": AUDITED[disclosure], "max_sample_share": Fraction(1)}
     return make_parties(
         world,
         seller_type=seller_type,
@@ -161,7 +161,7 @@ def test_the_seller_counts_once_and_not_for_every_agreement(world: World, monkey
 
 
 def test_fewer_are_opened_for_nothing_where_fewer_will_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    parties = trading(world, GROUPS, least_audit_rows=1)
+    parties = trading(world, GROUPS, min_audit_rows=1)
     hold(monkeypatch, counted(parties, GROUPS, 2))
     parties.run(lambda: parties.buyer.audited_rows > 0)
     assert (parties.buyer.audited_rows, parties.buyer.sampled_for) == (2, None)

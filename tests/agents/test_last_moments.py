@@ -87,7 +87,7 @@ def test_an_offer_may_run_as_long_as_the_buyers_policy_says(at: Callable[[str], 
     parties = make_parties(at("delivered"))
     delivery = read(take_out(parties.world, parties.buyer), domain=parties.buyer.domain)[1]
     assert isinstance(delivery, Delivery)
-    expiry = Timestamp(parties.world.chain.now() + BUYER_POLICY.most_offer_validity + late)
+    expiry = Timestamp(parties.world.chain.now() + BUYER_POLICY.max_offer_validity + late)
     put_in(parties.world, parties.buyer, forged(parties.seller, reoffered(expiry=expiry)(delivery, parties)))
     parties.buyer.step()
     assert parties.paid() is not bool(late)

@@ -113,7 +113,7 @@ def test_tokens_that_are_not_there_are_named(world: World) -> None:
 def test_a_price_beyond_all_means_holds_up_nobody_else(at: Callable[[str], World]) -> None:
     """A hostile buyer agrees to so high a price that no bond for it can be had."""
     world = at("requested")
-    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(10**30)))
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(10**30)))
     price = Wei(10**30)
     valuer = HandValuer(price=price, pricing=LinearPricing(Wei(1), RESERVE))
     hostile = make_buyer(world, parties.seller, "hostile", valuer=valuer, policy=replace(BUYER_POLICY, budget=price))
@@ -146,7 +146,7 @@ def test_a_price_beyond_all_means_holds_up_nobody_else(at: Callable[[str], World
 
 def test_selections_made_together_do_not_get_past_the_most_bonds(at: Callable[[str], World]) -> None:
     world = at("requested")
-    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(2 * BOND - 1)))
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(2 * BOND - 1)))
     other = make_buyer(world, parties.seller, "other")
     # Each of them could be served alone, and both are told so before either agrees.
     world.run(parties.seller, other, until=lambda: "selection" in other.sizes())

@@ -35,7 +35,7 @@ ROWS = table()
 OFFERED_ROWS = ROWS[:OFFERED]
 """As they are in the real table: all labels right."""
 
-POLICY = replace(BUYER_POLICY, audit_rows=8, least_audit_rows=4, budget=Wei(80 * PER_RECORD))
+POLICY = replace(BUYER_POLICY, audit_rows=8, min_audit_rows=4, budget=Wei(80 * PER_RECORD))
 
 
 def misleading() -> tuple[Row, ...]:
@@ -82,7 +82,7 @@ def test_opened_groups_that_mislead_are_not_paid_for(world: World) -> None:
 
 
 def test_of_a_bought_sample_that_misleads_the_rest_is_not_ordered(world: World) -> None:
-    policy = replace(POLICY, least_audit_rows=None, most_sample_share=Fraction(1, 2))
+    policy = replace(POLICY, min_audit_rows=None, max_sample_share=Fraction(1, 2))
     goods = listing_spec([encode_row(row) for row in misleading()], disclosures=("per-group-5",), opened_share=0.0)
     parties = trading(world, misleading(), goods=goods, buyer_policy=policy)
     parties.run()

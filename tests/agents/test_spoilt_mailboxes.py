@@ -70,7 +70,7 @@ def ended(buyer: Buyer) -> Callable[[], bool]:
 
 
 def test_a_price_whose_bond_is_over_the_policy_is_refused_before_anything_is_opened(world: World) -> None:
-    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(BOND - 1)))
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(BOND - 1)))
     parties.run(ended(parties.buyer))
     outcome = parties.buyer.outcome
     assert outcome is not None
@@ -80,7 +80,7 @@ def test_a_price_whose_bond_is_over_the_policy_is_refused_before_anything_is_ope
 
 
 def test_bonds_of_open_offers_count_together(world: World) -> None:
-    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(2 * BOND - 1)))
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(2 * BOND - 1)))
     second = make_buyer(world, parties.seller, "second", valuer=HandValuer())
     parties.run(lambda: parties.buyer.has_paid)
     world.run(parties.seller, second, until=ended(second))

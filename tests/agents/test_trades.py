@@ -131,7 +131,7 @@ def test_a_choice_that_cannot_be_bought_ends_without_a_selection(
 
 def test_a_seller_keeps_free_of_a_bond_of_zero(at: Callable[[str], World]) -> None:
     policy = replace(SELLER_POLICY, bond_share=SELLER_POLICY.bond_share * 0)
-    lenient = replace(BUYER_POLICY, least_bond_share=BUYER_POLICY.least_bond_share * 0)
+    lenient = replace(BUYER_POLICY, min_bond_share=BUYER_POLICY.min_bond_share * 0)
     parties = make_parties(at("agreed"), seller_policy=policy, buyer_policy=lenient)
     parties.run()
     assert parties.deltas() == (-PRICE, PRICE)

@@ -83,10 +83,10 @@ MAGNITUDES = [0, 1, 2**6, 2**13, 2**16, None]
 
 
 @st.composite
-def shapes(draw: st.DrawFn, most_k: int, most_m: int, most_n: int) -> tuple[int, int, int]:
+def shapes(draw: st.DrawFn, max_k: int, max_m: int, max_n: int) -> tuple[int, int, int]:
     """n, k, m: with one record, the borders of blocks and one query more often than by chance."""
-    n = draw(st.one_of(st.just(1), st.integers(1, 300), st.sampled_from([N - 1, N, N + 1, most_n])))
-    return min(n, most_n), draw(st.integers(1, most_k)), draw(st.integers(1, most_m))
+    n = draw(st.one_of(st.just(1), st.integers(1, 300), st.sampled_from([N - 1, N, N + 1, max_n])))
+    return min(n, max_n), draw(st.integers(1, max_k)), draw(st.integers(1, max_m))
 
 
 def assert_scored(

@@ -105,7 +105,7 @@ def test_an_estimate_grows_with_the_work() -> None:
 # --- which way to ask ----------------------------------------------------------------------------------------------
 
 
-def test_a_thin_line_speaks_for_expansion_and_a_broad_one_against_it() -> None:
+def test_a_low_bandwidth_speaks_for_expansion_and_a_high_one_against_it() -> None:
     """64 MB or 3.5 MB of query: over 1 Mbit/s, eight minutes apart; over 100 Gbit/s, milliseconds."""
     thin, broad = (plan(100_000, 512, 1, bandwidth) for bandwidth in (125_000, 12_500_000_000))
     assert thin.parameters == EXPANDED
@@ -118,7 +118,7 @@ def test_a_thin_line_speaks_for_expansion_and_a_broad_one_against_it() -> None:
     assert "at 1 Mbit/s" in thin.why
 
 
-def test_short_queries_come_by_coordinates_whatever_the_line() -> None:
+def test_short_queries_come_by_coordinates_whatever_the_bandwidth() -> None:
     """The keys would be larger than what they save."""
     for bandwidth in (125_000, 12_500_000):
         assert plan(1000, 4, 1, bandwidth).parameters == DEFAULT

@@ -9,7 +9,7 @@ from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on, 
 from bad_nodes import NO_FINAL, bad_node, changed, no_final, of_blocks, pruned_before, rpc, without
 from blindfair.chain.deploy import deploy
 from blindfair.chain.exchange import DataExchange, Finality
-from blindfair.chain.fees import LEAST_TIP, base_fee, fees
+from blindfair.chain.fees import MIN_TIP, base_fee, fees
 from blindfair.chain.finality import check_finality, final_height
 from blindfair.chain.node import connect
 from blindfair.chain.requirements import check_chain
@@ -69,7 +69,7 @@ def test_the_tip_is_found_without_the_methods_for_it(hardhat: HardhatNetwork) ->
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with changed(hardhat.url, without(TIP)) as url:
-            assert fees(connect(url))[1] >= LEAST_TIP
+            assert fees(connect(url))[1] >= MIN_TIP
         with changed(hardhat.url, without(TIP, HISTORY)) as url:
             base, tip = fees(connect(url))
             assert base + tip == max(base, price)
@@ -85,10 +85,10 @@ def test_the_tip_is_found_without_the_methods_for_it(hardhat: HardhatNetwork) ->
 @pytest.mark.parametrize(
     ("rewards", "tip"),
     [
-        ([["0x0"], ["0x0"]], LEAST_TIP),
+        ([["0x0"], ["0x0"]], MIN_TIP),
         ([["0x0"], ["0x77359400"], ["0xee6b2800"]], 3 * 10**9),
-        ([["0x1"]], LEAST_TIP),
-        (None, LEAST_TIP),
+        ([["0x1"]], MIN_TIP),
+        (None, MIN_TIP),
     ],
 )
 def test_a_tip_like_that_of_others(rewards: object, tip: int, hardhat: HardhatNetwork) -> None:

@@ -1,4 +1,4 @@
-"""What `--accept-kinds` and `--leave-out` make of a table that is written otherwise than the listing."""
+"""What `--accept-kinds` and `--exclude` make of a table that is written otherwise than the listing."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -29,14 +29,14 @@ PURCHASE = PurchaseOptions(
     price_per_record=None,
     value=None,
     audit_rows=10,
-    least_audit_rows=10,
+    min_audit_rows=10,
     sample_share=0.5,
     disclosure="per-record",
     model="logistic",
     score_bits=3,
     release_on_chain=False,
     refund_to=None,
-    line=100.0,
+    bandwidth=100.0,
     fee=None,
     accept_preprocessing=False,
 )
@@ -48,7 +48,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def manifest(path: Path, *disclosures: str, own_models: bool = False) -> Manifest:
-    made = options(disclosures=list(disclosures), leave_out=[], own_models=own_models)
+    made = options(disclosures=list(disclosures), exclude=[], own_models=own_models)
     listing_spec = made.listing_spec(made.table(path))
     dataset = ChunkedDataset.build(listing_spec.records, listing_spec.chunk_size, Secret(bytes(32)))
     return listing_spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))

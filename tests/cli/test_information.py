@@ -88,7 +88,7 @@ def test_a_seller_that_takes_models_of_anybody_is_told_what_it_gives_away(tmp_pa
 
 
 def test_columns_that_no_model_reads_are_named_and_why(tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"leave_out": [], "never_score": ["weight"]}
+    changes: dict[str, Any] = {"exclude": [], "never_score": ["weight"]}
     manifest = listed(tmp_path, **changes)
     said = to_the_seller(manifest, tmp_path, **changes)
     assert "no model reads weight" in said
@@ -114,7 +114,7 @@ def test_a_buyer_sees_kinds_categories_and_classes_before_it_asks(tmp_path: Path
     path = tmp_path / "table.csv"
     lines = [f"{number % 7},{('male', 'female')[number % 2]},{number % 5 > 2}" for number in range(100)]
     path.write_text("age,sex,y\n" + "\n".join(lines) + "\n")
-    made = options(label="y", leave_out=[], never_score=[], categorical=[], record_bits=20, without_copies=True)
+    made = options(label="y", exclude=[], never_score=[], categorical=[], record_bits=20, without_copies=True)
     listing_spec = made.listing_spec(made.table(path))
     dataset = ChunkedDataset.build(listing_spec.records, listing_spec.chunk_size, Secret(bytes(32)))
     manifest = listing_spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))

@@ -26,13 +26,13 @@ from blindfair.protocol.signing import Domain
 
 BUYER = "0x" + "ab" * 20
 DEFAULTS: dict[str, Any] = {
-    "label": LABEL, "leave_out": ["patient id"], "name": "n", "description": "", "licence": "l", "consent": "c",
+    "label": LABEL, "exclude": ["patient id"], "name": "n", "description": "", "licence": "l", "consent": "c",
     "money": IN_ETHER.to_document(),
     "price_per_record": "0.001", "bits": 4, "free_share": 0.05, "evaluation_fee": None, "disclosed_share": 0.3,
     "accept_disclosed_share": None, "never_score": [], "score": [], "categorical": [],
     "disclosures": ["per-record"], "opened_share": 0.0, "opened_records": None, "buyers": [],
     "bond_share": 0.1, "reveal_window": 3600, "dispute_window": 86400, "chunk_size": 1024,
-    "most_bonds": "1", "pay_to": None, "without_copies": False,
+    "max_bonds": "1", "pay_to": None, "without_copies": False,
 }  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def test_copies_do_not_hide_an_identifier(tmp_path: Path) -> None:
     path = tmp_path / "numbered.csv"
     lines = [f"{1000 + n},{n * 7 % 101}.5,{n * 3 % 89}.25,{n % 2}" for n in range(400)]
     path.write_text(f"id,x,y,{LABEL}\n" + "\n".join([*lines, *lines[:3]]) + "\n")
-    made = options(leave_out=[], without_copies=True)
+    made = options(exclude=[], without_copies=True)
     assert made.unscored(made.table(path)) == ("id",)
 
 
@@ -207,11 +207,11 @@ def test_records_too_small_to_be_scored_alone_are_told_which_groups_are_free(tmp
 
 
 def test_the_manifest_says_how_models_prepare_the_columns_that_they_may_read(tmp_path: Path) -> None:
-    manifest = listed(tmp_path, leave_out=[])
+    manifest = listed(tmp_path, exclude=[])
     schema = listed_schema(manifest)
     assert schema.columns == (*UGLY_HEADER, *WRITTEN)
     assert "patient id" not in {feature.column for feature in schema.features}
-    kept = listed_schema(listed(tmp_path, leave_out=[], never_score=["weight"]))
+    kept = listed_schema(listed(tmp_path, exclude=[], never_score=["weight"]))
     assert {f.column for f in schema.features} - {f.column for f in kept.features} == {"weight"}
     numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
     text = preprocessing_text(manifest)
@@ -225,7 +225,7 @@ def test_a_column_of_codes_is_one_where_the_seller_says_so(tmp_path: Path) -> No
     path.write_text(f"x,arm,{LABEL}\n" + "\n".join(lines) + "\n")
 
     def kinds(**changes: Any) -> dict[str, type]:
-        made = options(leave_out=[], disclosures=["total"], without_copies=True, **changes)
+        made = options(exclude=[], disclosures=["total"], without_copies=True, **changes)
         return {feature.column: type(feature) for feature in made.preprocessing(made.table(path)).features}
 
     assert kinds() == {"x": NumberFeature, "arm": NumberFeature}
@@ -235,7 +235,7 @@ def test_a_column_of_codes_is_one_where_the_seller_says_so(tmp_path: Path) -> No
 def test_copies_that_are_left_out_leave_no_trace_in_the_preprocessing(tmp_path: Path) -> None:
     path = tmp_path / "copies.csv"
     lines = [f"{n}.5,{n % 2}" for n in range(40)]
-    made = options(leave_out=[], without_copies=True)
+    made = options(exclude=[], without_copies=True)
     schemas = []
     for more in ([], lines[-1:] * 100):
         path.write_text(f"x,{LABEL}\n" + "\n".join(lines + more) + "\n")
@@ -244,27 +244,27 @@ def test_copies_that_are_left_out_leave_no_trace_in_the_preprocessing(tmp_path: 
 
 
 def test_what_looks_like_an_identifier_is_sold_and_not_scored(tmp_path: Path) -> None:
-    assert listed(tmp_path, leave_out=[]).schema.unscored == ("patient id", *WRITTEN)
-    assert listed(tmp_path, leave_out=[], score=["patient id"]).schema.unscored == WRITTEN
-    kept = listed(tmp_path, leave_out=[], never_score=["weight"])
+    assert listed(tmp_path, exclude=[]).schema.unscored == ("patient id", *WRITTEN)
+    assert listed(tmp_path, exclude=[], score=["patient id"]).schema.unscored == WRITTEN
+    kept = listed(tmp_path, exclude=[], never_score=["weight"])
     assert kept.schema.unscored == ("patient id", "weight", *WRITTEN)
     assert [column.name for column in kept.schema.columns] == [*UGLY_HEADER, *WRITTEN]
 
 
 def test_columns_that_no_model_reads_count_nothing_of_what_a_record_holds(tmp_path: Path) -> None:
     """Otherwise a number in each record would raise what may be told of all others."""
-    alone, beside = listed(tmp_path), listed(tmp_path, leave_out=[])
+    alone, beside = listed(tmp_path), listed(tmp_path, exclude=[])
     assert alone.terms.record_bits == beside.terms.record_bits
-    assert listed(tmp_path, leave_out=[], score=["patient id"]).terms.record_bits > alone.terms.record_bits
+    assert listed(tmp_path, exclude=[], score=["patient id"]).terms.record_bits > alone.terms.record_bits
 
 
 def test_a_table_of_identifiers_alone_is_not_listed(tmp_path: Path) -> None:
     path = tmp_path / "numbers.csv"
     path.write_text(f"number,{LABEL}\n" + "\n".join(f"{n * 7919 % 10007},{n * n % 3 % 2}" for n in range(1000)) + "\n")
-    made = options(leave_out=[])
+    made = options(exclude=[])
     with pytest.raises(InvalidOption, match="No column besides the label is left"):
         made.listing_spec(made.table(path))
-    assert options(leave_out=[], score=["number"], disclosures=["total"]).listing_spec(made.table(path)).records
+    assert options(exclude=[], score=["number"], disclosures=["total"]).listing_spec(made.table(path)).records
 
 
 def test_a_measure_that_was_taken_is_kept(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_measure_that_was_taken_is_kept(tmp_path: Path) -> None:
 def test_tables_that_hold_nothing_are_not_listed(tmp_path: Path, rows: list[str], words: str) -> None:
     path = tmp_path / "little.csv"
     path.write_text(f"x,c,{LABEL}\n" + "\n".join([*rows, "2.5,1,1"]) + "\n")
-    made = options(leave_out=[], without_copies=True)
+    made = options(exclude=[], without_copies=True)
     with pytest.raises(InvalidListing, match=words):
         made.checked(path)
 
@@ -311,7 +311,7 @@ def table_with_copies(folder: Path) -> Path:
 
 @pytest.mark.parametrize("policy", ["per-record", "per-group-4", "total"])
 def test_copies_are_named_and_not_listed(tmp_path: Path, policy: str) -> None:
-    made = options(leave_out=[], disclosures=[policy], disclosed_share=1.0, accept_disclosed_share=1.0)
+    made = options(exclude=[], disclosures=[policy], disclosed_share=1.0, accept_disclosed_share=1.0)
     with pytest.raises(InvalidListing) as refused:
         made.checked(table_with_copies(tmp_path))
     assert refused.value.expected == "42 different records"
@@ -321,8 +321,8 @@ def test_copies_are_named_and_not_listed(tmp_path: Path, policy: str) -> None:
 
 def test_without_copies_the_first_of_equal_records_is_listed(tmp_path: Path) -> None:
     path = table_with_copies(tmp_path)
-    every = encode_rows(options(leave_out=[]).table(path).rows)
-    made = options(leave_out=[], without_copies=True, disclosures=["per-group-4"])
+    every = encode_rows(options(exclude=[]).table(path).rows)
+    made = options(exclude=[], without_copies=True, disclosures=["per-group-4"])
     # The length of a record is seen before it is paid for.
     assert len({len(record) for record in every}) == 1
     assert made.listing_spec(made.table(path)).records == (*every[:2], *every[3:41])
@@ -333,7 +333,7 @@ def test_records_that_are_written_otherwise_are_no_copies(tmp_path: Path) -> Non
     path = tmp_path / "codes.csv"
     rows = [f"{300 + n}.1,{n * n % 37}.25,{n // 3 % 2}" for n in range(42)]
     path.write_text(f"code,x,{LABEL}\n" + "\n".join(["250.0,7.25,1", "250.00,7.25,1", *rows]) + "\n")
-    made = options(leave_out=[], without_copies=True, disclosures=["total"])
+    made = options(exclude=[], without_copies=True, disclosures=["total"])
     listing_spec = made.listing_spec(made.table(path))
     assert len(listing_spec.records) == 44
     _, written = as_written(listing_spec.schema, [decode_row(record) for record in listing_spec.records])

@@ -193,9 +193,9 @@ def test_an_empty_account_commits_nothing_and_can_go_on_later(home: Home) -> Non
         ({"disclosure": "per-group-1"}, InvalidOption),
         ({"opened_share": 1.5}, InvalidListing),
         ({"licence": ""}, InvalidListing),
-        ({"leave_out": "nonsense"}, InvalidOption),
+        ({"exclude": "nonsense"}, InvalidOption),
         ({"finality_depth": -1}, InvalidOption),
-        ({"most_bonds": "-1"}, InvalidOption),
+        ({"max_bonds": "-1"}, InvalidOption),
         ({"pay_to": "my wallet"}, InvalidOption),
         ({"token": "0x12"}, InvalidOption),
         ({"token": "0x" + "12" * 20}, InvalidOption),
@@ -292,7 +292,7 @@ def test_the_seller_reads_what_evaluations_tell_and_cost(home: Home) -> None:
         ({"value": "much"}, InvalidOption),
         ({"price_per_record": "0.0000000000000000001"}, InvalidOption),
         ({"audit_rows": 0}, InvalidOption),
-        ({"audit_rows": 10, "least_audit_rows": 11}, InvalidOption),
+        ({"audit_rows": 10, "min_audit_rows": 11}, InvalidOption),
         ({"sample_share": "-0.01"}, InvalidOption),
         ({"sample_share": 1.01}, InvalidOption),
         ({"sample_share": "nan"}, InvalidOption),
@@ -349,7 +349,7 @@ def test_listing_again_goes_on_and_pays_nothing(listed: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"price_per_record": "0.002"}, {"licence": "none"}, {"bits": 3}, {"leave_out": "mean area"}]
+    "changes", [{"price_per_record": "0.002"}, {"licence": "none"}, {"bits": 3}, {"exclude": "mean area"}]
 )
 def test_other_options_than_it_was_begun_with(changes: dict[str, object], listed: Home) -> None:
     listed.seller(**changes).failed(InvalidOption, "begun with other options")

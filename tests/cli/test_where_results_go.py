@@ -117,7 +117,7 @@ def refused(
         ("--flipped", "0.2"),
         ("--duplicates", "0"),
         ("--value", "0.1"),
-        ("--leave-out", "mean radius"),
+        ("--exclude", "mean radius"),
         ("--categorical", "mean radius"),
     ],
     ids=" ".join,

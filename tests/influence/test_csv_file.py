@@ -65,4 +65,4 @@ def test_what_the_hints_say_helps(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [("nope",), ("a",)])
 def test_columns_that_cannot_be_read_as_text(tmp_path: Path, text: tuple[str, ...]) -> None:
     with pytest.raises(errors.InvalidOption, match="--text"):
-        read_table(write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n"), "y", leave_out=("a",), text=text)
+        read_table(write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n"), "y", exclude=("a",), text=text)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from blindfair.pricing.label_calibration import Scored, calibrate
-from blindfair.pricing.trust import LEAST_CLEAN, calibrated_trust, clean_share_interval, weights
+from blindfair.pricing.trust import MIN_CLEAN, calibrated_trust, clean_share_interval, weights
 from blindfair.protocol import errors
 
 Offer = tuple[Scored, NDArray[np.bool_]]
@@ -82,7 +82,7 @@ def test_of_records_as_likely_right_the_doubtful_are_wanted_most() -> None:
     found = weights(np.full(4, 0.9), odds, np.zeros(4))
     assert found.argmax() == 1 and found[3] == pytest.approx(found[0]) and found[2] > found[3]
     assert found[1] == pytest.approx(0.9**3)
-    assert not weights(np.full(4, LEAST_CLEAN), odds, np.zeros(4)).any()
+    assert not weights(np.full(4, MIN_CLEAN), odds, np.zeros(4)).any()
 
 
 def test_of_a_class_alone_nothing_is_wanted() -> None:

@@ -18,10 +18,10 @@ GOOD = Offer.from_document(dict(OFFER))
 PURCHASE = Purchase(**{field.name: getattr(GOOD, field.name) for field in fields(Purchase)})
 POLICY = BuyerPolicy(
     tokens=frozenset({ETHER}),
-    least_bond=GOOD.bond,
-    least_reveal_window=GOOD.reveal_window,
-    most_reveal_window=GOOD.reveal_window,
-    least_dispute_window=GOOD.dispute_window,
+    min_bond=GOOD.bond,
+    min_reveal_window=GOOD.reveal_window,
+    max_reveal_window=GOOD.reveal_window,
+    min_dispute_window=GOOD.dispute_window,
 )
 
 

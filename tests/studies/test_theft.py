@@ -11,7 +11,7 @@ from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
 from blindfair.cli.demo.prepared import KNOW_THE_OUTCOME, without_copies
-from blindfair.cli.information import free_bits_of, least_fee, most_bits_text
+from blindfair.cli.information import free_bits_of, max_bits_text, min_fee
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.quantise import quantise_rows
@@ -121,16 +121,16 @@ def test_the_page_on_bits_quotes_the_tables(target: Target) -> None:
     ):
         assert said in page
         assert f"{target.entropy(column):.{1 if '.' in said else 0}f} bits" in said.replace("about ", "")
-    demo = read_table(TRIAL, LABEL, leave_out=KNOW_THE_OUTCOME)
+    demo = read_table(TRIAL, LABEL, exclude=KNOW_THE_OUTCOME)
     offer = without_copies(make_scenario(demo, 0, flip_share=0.3, duplicate_share=0.05)).offer
     held = measure_rows(offer).bits
     assert f"in the demo, {len(demo.columns)} columns | {held} |" in page
     free = free_bits_of(held, len(offer)) / len(offer)
-    assert f"A record of {held} bits has {most_bits_text(free)} bits free of charge" in page
+    assert f"A record of {held} bits has {max_bits_text(free)} bits free of charge" in page
     # Three accounts that pay and one that does not: the free bits are one evaluation.
     evaluation, price, n = SCORE_BITS + CLASS_BITS, Wei(10**18), len(target.table.rows)
     assert free_bits_of(target.record_bits, n) // (evaluation * n) == 1
-    paid = 3 * least_fee(evaluation, target.record_bits, price) / price
+    paid = 3 * min_fee(evaluation, target.record_bits, price) / price
     assert f"three accounts that pay get {3 * evaluation} bits of every record of ACTG175" in page
     assert f"for fees of {100 * paid:.1f} % of the price" in page
     narrow = [(number % 7, number * 37 % 101, number % 2) for number in range(300)]

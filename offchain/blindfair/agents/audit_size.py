@@ -16,7 +16,7 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.units import Units
 
-_MENDS = "raise --budget, lower --audit-rows or --least-audit-rows, or raise --sample-share"
+_MENDS = "raise --budget, lower --audit-rows or --min-audit-rows, or raise --sample-share"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class AuditSize:
 
     def _buyable(self, policy: BuyerPolicy, records: tuple[RecordIndex, ...]) -> int:
         """Units that may be bought as a sample."""
-        return int(policy.most_sample_share * len(records)) // self.units.size if policy.buys_sample else 0
+        return int(policy.max_sample_share * len(records)) // self.units.size if policy.buys_sample else 0
 
     def check(self, policy: BuyerPolicy, price: Wei) -> None:
         """That a selection which the budget pays for can be audited, before an evaluation is spent where none can.

@@ -276,7 +276,7 @@ class Buyer(Agent):
         """
         question = self._valuer.question(listing.manifest)
         units = Units.named(question.disclosure, listing.manifest.record_count)
-        least = pricing_from_document(question.pricing).least_price
+        least = pricing_from_document(question.pricing).min_price
         AuditSize(listing.manifest, units, question.queries.shape[1]).check(self.policy, least)
         for note in question.notes:
             self.tell("question", note)
@@ -289,7 +289,7 @@ class Buyer(Agent):
             expiry=Timestamp(self.exchange.now() + self._request_validity(fee)),
             token=self.policy.token,
             fee=fee,
-            line=self.policy.line,
+            bandwidth=self.policy.bandwidth,
         )
         self.secrets.put("question", private.to_bytes())
         return request
@@ -304,7 +304,7 @@ class Buyer(Agent):
     def _request_validity(self, fee: Wei) -> Seconds:
         """How long a selection may still be made. A reply that is paid for comes later: by the accept, and by as much
         as a key may."""
-        later = self.policy.patience + self.policy.most_reveal_window
+        later = self.policy.patience + self.policy.max_reveal_window
         return Seconds(self.policy.patience + (later if fee else 0))
 
     def _private(self) -> Private:

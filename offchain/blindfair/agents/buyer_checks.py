@@ -251,16 +251,16 @@ def check_offer_by_policy(
     """Check an offer against what was agreed and against the buyer's policy. Raises as `check_before_paying`."""
     limits = OfferPolicy(
         tokens=frozenset({policy.token}),
-        least_bond=policy.least_bond(offer.price),
-        least_reveal_window=policy.least_reveal_window,
-        most_reveal_window=policy.most_reveal_window,
-        least_dispute_window=policy.least_dispute_window,
+        min_bond=policy.min_bond(offer.price),
+        min_reveal_window=policy.min_reveal_window,
+        max_reveal_window=policy.max_reveal_window,
+        min_dispute_window=policy.min_dispute_window,
     )
     check_offer(offer, signature, domain, agreed, limits, now)
-    if offer.expiry > now + policy.most_offer_validity:
+    if offer.expiry > now + policy.max_offer_validity:
         raise OfferRejected(
             "The offer runs out too late",
-            expected=f"by {now + policy.most_offer_validity}",
+            expected=f"by {now + policy.max_offer_validity}",
             found=offer.expiry,
             hint="an offer that the contract refuses can be given up only when it has run out",
         )

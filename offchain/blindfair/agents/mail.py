@@ -32,7 +32,7 @@ from blindfair.protocol.sealed_message import (
 from blindfair.protocol.sealing import FILE_KEY_SIZE, Seal, SealingKeyPair
 from blindfair.protocol.signing import Domain, address_of
 
-MOST_LEFT = 64
+MAX_LEFT = 64
 """Messages for other programs of an account that one program leaves in the mailbox."""
 
 
@@ -260,7 +260,7 @@ class Mail:
 
         Return False, and do nothing, where many were left already.
         """
-        if len(self._left) >= MOST_LEFT:
+        if len(self._left) >= MAX_LEFT:
             return False
         self._left.add(handle)
         self._tell("leave", "leaves a message about another listing of this account in the mailbox")

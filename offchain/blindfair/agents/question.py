@@ -53,10 +53,10 @@ def ask(
     expiry: Timestamp,
     token: Address,
     fee: Wei,
-    line: BytesPerSecond | None = None,
+    bandwidth: BytesPerSecond | None = None,
 ) -> tuple[Request, Private]:
     """Encrypt a question under fresh keys, with a fresh `r_B` and nonce, in the way that `plan` finds the quickest
-    over this `line`, one of `BANDWIDTH` if None. `fee` is the most that the buyer pays for the reply, in `token`.
+    at this `bandwidth`, one of `BANDWIDTH` if None. `fee` is the most that the buyer pays for the reply, in `token`.
 
     Raises FieldMismatch where the listing does not offer the question's disclosure policy, takes no model of the
     buyer's own, or tells fewer bits of a record, UnusableModel as `check_prescribed_model`, InvalidListing where the
@@ -78,7 +78,7 @@ def ask(
         if bits > 1:
             check_query(query.astype(np.float64))
     scored = Units.named(question.disclosure, manifest.record_count).count
-    parameters = plan(scored, k, m, line or BANDWIDTH).parameters
+    parameters = plan(scored, k, m, bandwidth or BANDWIDTH).parameters
     encrypted, secret = encrypt_queries(parameters, question.queries, question.bits)
     random = secrets.token_bytes(32)
     request = Request(

@@ -51,10 +51,10 @@ class SellerBonds:
                 *(kept for name, kept in self._kept_bonds(token).items() if name != rest_of),
             )
         )
-        if promised + bond > self._policy.most_bonds:
+        if promised + bond > self._policy.max_bonds:
             raise BudgetExhausted(
                 "The seller does not lock so much at once",
-                expected=f"bonds of at most {self._policy.most_bonds - promised}",
+                expected=f"bonds of at most {self._policy.max_bonds - promised}",
                 found=bond,
                 hint="buy less, or later",
             )

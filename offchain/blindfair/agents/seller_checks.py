@@ -97,9 +97,9 @@ class RequestCost:
     def check(self, policy: SellerPolicy) -> None:
         """Raises TooCostly beyond what the policy gives to one request."""
         for what, most, found in (
-            ("memory", policy.most_memory, self.memory),
-            ("disk", policy.most_disk, self.disk),
-            ("multiplications", policy.most_products, self.products),
+            ("memory", policy.max_memory, self.memory),
+            ("disk", policy.max_disk, self.disk),
+            ("multiplications", policy.max_products, self.products),
         ):
             if found > most:
                 raise TooCostly(

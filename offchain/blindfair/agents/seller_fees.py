@@ -36,7 +36,7 @@ class SellerFees:
         self._orders = orders
         self._bonds = bonds
         self._policy = policy
-        self._computed = RateLimiter(policy.most_priced_replies, Seconds(3600), "replies against a fee")
+        self._computed = RateLimiter(policy.max_priced_replies, Seconds(3600), "replies against a fee")
 
     def charge(self, request: Request, digest: Digest) -> None:
         """Count a new evaluation, free of charge if it is, else against the fee that its request states.

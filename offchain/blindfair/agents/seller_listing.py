@@ -23,7 +23,7 @@ class SellerListing:
     def __init__(self, seller: Agent, policy: SellerPolicy) -> None:
         self._seller = seller
         self._policy = policy
-        self._given = RateLimiter(policy.most_listings, Seconds(3600))
+        self._given = RateLimiter(policy.max_listings, Seconds(3600))
         self._given_to: deque[Address] = deque(maxlen=_REMEMBERED)
         self._committed = False
 

@@ -95,7 +95,7 @@ class TabularValuer:
                 learner=self._learner,
                 group_size=together,
                 bits=self._bits,
-                most_bits=manifest.terms.bits_per_record,
+                max_bits=manifest.terms.bits_per_record,
                 accept_kinds=self._accepts_kinds,
             )
         return self._valuations[key]

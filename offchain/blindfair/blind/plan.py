@@ -1,7 +1,8 @@
 """Which parameter set to ask under: the one whose evaluation is over soonest, the way there and back included.
 
 A query of a ciphertext for each coordinate is large and ready at once; one that is expanded is small and costs the
-seller an automorphism for each coordinate. So a thin line or a long query speaks for expansion, a broad one against it.
+seller an automorphism for each coordinate. So a low bandwidth or a long query speaks for expansion, a high one against
+it.
 """
 
 from __future__ import annotations

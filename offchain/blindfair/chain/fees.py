@@ -12,7 +12,7 @@ from web3.exceptions import Web3RPCError
 from blindfair.chain.node import asking, request
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 
-LEAST_TIP = 10**9
+MIN_TIP = 10**9
 """Wei. What is offered where past blocks show that nobody paid a tip: most chains take no less."""
 
 _BLOCKS = 10
@@ -69,7 +69,7 @@ def _paid_before(web3: Web3) -> int:
     """The mean tip of the latest blocks, as far as any was paid."""
     history = request(web3, "eth_feeHistory", hex(_BLOCKS), "latest", [_PERCENTILE])
     paid = [tip for tip in (_number(rewards[0]) for rewards in history["reward"] or ()) if tip > 0]
-    return max(LEAST_TIP, sum(paid) // len(paid)) if paid else LEAST_TIP
+    return max(MIN_TIP, sum(paid) // len(paid)) if paid else MIN_TIP
 
 
 def _number(answer: Any) -> int:

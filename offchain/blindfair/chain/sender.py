@@ -61,12 +61,10 @@ class Sender:
 
     # --- before ----------------------------------------------------------------------------------------------------
 
-    def prepare(
-        self, call: Call, least_number: int = 0, unlike: Collection[TransactionHash] = ()
-    ) -> PreparedTransaction:
+    def prepare(self, call: Call, min_number: int = 0, unlike: Collection[TransactionHash] = ()) -> PreparedTransaction:
         """Try a call out and sign it; nothing is sent.
 
-        It gets the account's next number on the chain, and no less than `least_number`: the caller knows best what it
+        It gets the account's next number on the chain, and no less than `min_number`: the caller knows best what it
         signed and is not included yet. It is none of the transactions `unlike`: two equal calls at one number would
         else be one transaction, and its receipt would be taken for both.
 
@@ -85,7 +83,7 @@ class Sender:
         fields = {
             "type": 2,
             "chainId": self._chain_id,
-            "nonce": max(count, least_number),
+            "nonce": max(count, min_number),
             "value": call.value,
             "data": call.data,
             "maxFeePerGas": price,

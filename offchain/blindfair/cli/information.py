@@ -22,7 +22,7 @@ def free_bits_of(held: int, records: int, share: Fraction = FREE_SHARE) -> int:
     return int(min(share * held, Fraction(FREE_BITS)) * records)
 
 
-def least_fee(bits: int, held: int, whole_price: Wei) -> Wei:
+def min_fee(bits: int, held: int, whole_price: Wei) -> Wei:
     """Return the least fee of an evaluation of `bits` a record: as large a share of the listing's price as it tells of
     what a record holds, rounded up."""
     return Wei(-(-min(bits, held) * whole_price // held))
@@ -30,7 +30,7 @@ def least_fee(bits: int, held: int, whole_price: Wei) -> Wei:
 
 def default_fee(bits: int, held: int, whole_price: Wei) -> Wei:
     """Return the least fee, rounded up to three digits: an amount that a person can read."""
-    least = least_fee(bits, held, whole_price)
+    least = min_fee(bits, held, whole_price)
     unit = 10 ** max(0, len(str(least)) - _FEE_DIGITS)
     return Wei(-(-least // unit) * unit)
 
@@ -62,11 +62,11 @@ def information_document(manifest: Manifest) -> Document:
     }
 
 
-def most_bits_text(bits: float) -> str:
+def max_bits_text(bits: float) -> str:
     """Return bits of a record rounded up to a tenth, as a bound must be. A budget is whole bits of all records, so 3.4
     bits a record come out as 3.3992 of each.
 
-    >>> most_bits_text(3.3992), most_bits_text(4.0), most_bits_text(5.45)
+    >>> max_bits_text(3.3992), max_bits_text(4.0), max_bits_text(5.45)
     ('3.4', '4', '5.5')
     """
     # Less than the last digit of a quotient.
@@ -114,7 +114,7 @@ def _of_groups(size: int, records: int) -> str:
 
 
 def _share(bits: float, held: int) -> str:
-    """Bits, as `most_bits_text` gives them, and how much of a record that is."""
+    """Bits, as `max_bits_text` gives them, and how much of a record that is."""
     share = bits / held
     part = "under 0.1%" if 0 < share < 0.001 else f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"
-    return f"{most_bits_text(bits)} ({part})".replace("%", " %")
+    return f"{max_bits_text(bits)} ({part})".replace("%", " %")

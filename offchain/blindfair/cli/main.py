@@ -63,7 +63,7 @@ def demo(
         typer.Option(metavar="COLUMN", help="A column whose numbers are codes, not amounts. May be repeated."),
     ] = None,
     text: Text = None,
-    leave_out: Annotated[
+    exclude: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column to leave out, like an id or one that knows the outcome."),
     ] = None,
@@ -115,7 +115,7 @@ def demo(
         records=records,
         label=label,
         categorical=tuple(categorical or ()),
-        leave_out=tuple(leave_out or ()),
+        exclude=tuple(exclude or ()),
         text=tuple(text or ()),
         budget=parse_ether(budget, "--budget"),
         good_record_value=None if value is None else parse_ether(value, "--value"),

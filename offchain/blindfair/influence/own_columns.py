@@ -57,7 +57,7 @@ class OwnColumns:
         features = tuple(feature for feature in listed.features if feature.column not in left_out)
         if not features:
             raise InvalidOption(
-                "--leave-out names every column that models of this listing read",
+                "--exclude names every column that models of this listing read",
                 expected="at least one column for your model to read",
                 found=", ".join(map(shown, self.left_out[:_SHOWN])),
                 hint="leave fewer columns out, in another directory; nothing was asked",
@@ -122,7 +122,7 @@ def _hint(missing: Sequence[str], more: Sequence[str]) -> str:
         return f"write {expected} for {found} in the first line of your table, in another directory; nothing was asked"
     ways = []
     if more:
-        ways.append(f"leave your own column out with --leave-out {shown(more[0])}")
+        ways.append(f"leave your own column out with --exclude {shown(more[0])}")
     if missing:
         ways.append(f"add an empty column {shown(missing[0])} to your table")
     return f"{', and '.join(ways)}, in another directory; nothing was asked"

@@ -94,12 +94,12 @@ def _refusal(refused: Sequence[Misfit]) -> KindsDiffer:
     unshown = f" and {len(refused) - _SHOWN_COLUMNS:,} more" if len(refused) > _SHOWN_COLUMNS else ""
     beside = f"; also {others}{unshown}" if more else ""
     only = f"{first.only}; " if first.only else ""
-    leave_out = " ".join(f"--leave-out {shown(misfit.column)}" for misfit in refused[:_SHOWN_COLUMNS])
+    exclude = " ".join(f"--exclude {shown(misfit.column)}" for misfit in refused[:_SHOWN_COLUMNS])
     return KindsDiffer(
         f"Column {first.column!r} has {first.kinds}: {first.offending} of {first.total} cells do not fit{beside}",
         expected=first.listed,
         found=f"{first.own} in your records",
-        hint=f"{only}write the column as the listing does; or begin another directory with {leave_out}, "
+        hint=f"{only}write the column as the listing does; or begin another directory with {exclude}, "
         "or with --accept-kinds to read such cells as missing or other; nothing was asked",
     )
 

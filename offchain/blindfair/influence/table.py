@@ -121,7 +121,7 @@ class Table:
                 "The listing has too many columns, with those that hold cells as they were written",
                 expected=f"at most {COLUMN_LIMIT}",
                 found=f"{len(self.columns)} columns, {len(self.companions)} of them with cells kept as written",
-                hint="leave columns out: --leave-out COLUMN",
+                hint="leave columns out: --exclude COLUMN",
             )
         texts = [Column(companion.name, ColumnKind.TEXT, scored=False) for companion in self.companions]
         return Schema((*self.schema(unscored).columns, *texts), self.label)
@@ -139,8 +139,8 @@ def identifies(cells: Sequence[Cell]) -> bool:
     return 2 * len(filled) >= len(cells) and kinds in ({int}, {str}) and len(set(filled)) == len(filled) > 1
 
 
-def read_table(path: Path, label: str, *, leave_out: Collection[str] = (), text: Collection[str] = ()) -> Table:
-    """Read a CSV file whose column `label` has two classes, without the columns `leave_out`.
+def read_table(path: Path, label: str, *, exclude: Collection[str] = (), text: Collection[str] = ()) -> Table:
+    """Read a CSV file whose column `label` has two classes, without the columns `exclude`.
 
     A first column without a name is a row number, as R and pandas write it, and is left out too. Missing values are
     empty cells, `NA`, `NaN`, `null` and `?`. Columns of `text` hold codes: their cells stay as they are written, and
@@ -150,7 +150,7 @@ def read_table(path: Path, label: str, *, leave_out: Collection[str] = (), text:
     to read as text that is not there).
     """
     file = read_csv(path)
-    kept = _kept_columns(file.columns, label, leave_out, text)
+    kept = _kept_columns(file.columns, label, exclude, text)
     typed: list[list[Cell]] = []
     companions: list[Companion] = []
     readings: list[ColumnReading] = []
@@ -180,9 +180,9 @@ def _check_companions(names: Sequence[str], companions: Sequence[Companion]) -> 
         )
 
 
-def _kept_columns(columns: Sequence[str], label: str, leave_out: Collection[str], text: Collection[str]) -> list[int]:
-    unknown = sorted(set(leave_out) - set(columns))
-    if unknown or label in leave_out:
+def _kept_columns(columns: Sequence[str], label: str, exclude: Collection[str], text: Collection[str]) -> list[int]:
+    unknown = sorted(set(exclude) - set(columns))
+    if unknown or label in exclude:
         raise InvalidOption(
             "These columns cannot be left out",
             expected=f"columns of the table other than {label!r}",
@@ -197,15 +197,15 @@ def _kept_columns(columns: Sequence[str], label: str, leave_out: Collection[str]
             found=", ".join(named[:12]) + (", ..." if len(named) > 12 else ""),
             hint="name one of the columns; they must be separated by commas",
         )
-    unread = sorted(set(text) - (set(named) - set(leave_out)))
+    unread = sorted(set(text) - (set(named) - set(exclude)))
     if unread:
         raise InvalidOption(
             "--text names a column that is not read",
             expected=", ".join(named[:12]) + (", ..." if len(named) > 12 else ""),
             found=", ".join(unread),
-            hint="the first line of the file has the names; a column of --leave-out is not read",
+            hint="the first line of the file has the names; a column of --exclude is not read",
         )
-    kept = [place for place, name in enumerate(columns) if name and name not in leave_out]
+    kept = [place for place, name in enumerate(columns) if name and name not in exclude]
     if len(kept) < 2:
         raise MalformedTable(
             "The table has no column besides the label",

@@ -12,7 +12,7 @@ import numpy as np
 from blindfair.influence.arrays import Floats
 from blindfair.protocol.errors import OfferTooSmall, ShapeMismatch
 
-LEAST_TRUSTED = 10
+MIN_TRUSTED = 10
 """Fewer trusted records say nothing."""
 
 _STEPS = 50
@@ -55,14 +55,14 @@ class LabelCalibration:
 def calibrate(right: Scored, wrong: Scored) -> LabelCalibration:
     """Logistic discrimination of `m` trusted records as they are from the same with another label (Platt 1999).
 
-    Raises OfferTooSmall for fewer than `LEAST_TRUSTED`, ShapeMismatch where the two differ in number.
+    Raises OfferTooSmall for fewer than `MIN_TRUSTED`, ShapeMismatch where the two differ in number.
     """
     if len(right) != len(wrong):
         raise ShapeMismatch("Right and wrong scores differ in number", expected=len(right), found=len(wrong))
-    if len(right) < LEAST_TRUSTED:
+    if len(right) < MIN_TRUSTED:
         raise OfferTooSmall(
             "There are too few trusted records to judge an offer by",
-            expected=f"at least {LEAST_TRUSTED}",
+            expected=f"at least {MIN_TRUSTED}",
             found=len(right),
             hint="give the buyer a larger validation set",
         )

@@ -18,7 +18,7 @@ from blindfair.protocol.errors import OfferTooSmall
 RESAMPLES = 200
 """Of the bootstrap of the clean share."""
 
-LEAST_CLEAN = 1 / 3
+MIN_CLEAN = 1 / 3
 """A record whose label is less likely right is worth nothing."""
 
 _ROUNDS = 100
@@ -66,7 +66,7 @@ def weights(clean: Floats, log_odds: Floats, sides: Floats) -> Floats:
     labels look like a shift of the classes, and a seller who lists each class by itself would earn four times as much.
     """
     doubt = probability(log_odds)
-    wanted = np.where(clean > LEAST_CLEAN, clean**3, 0.0) * 4.0 * doubt * (1.0 - doubt)
+    wanted = np.where(clean > MIN_CLEAN, clean**3, 0.0) * 4.0 * doubt * (1.0 - doubt)
     return _even(wanted, sides)
 
 

@@ -122,7 +122,7 @@ def prepare_valuation(
     learner: Learner | None = None,
     group_size: int = 1,
     bits: Sequence[int] = DEFAULT_BITS,
-    most_bits: int = 0,
+    max_bits: int = 0,
     accept_kinds: bool = False,
 ) -> Valuation:
     """Scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
@@ -131,7 +131,7 @@ def prepare_valuation(
     must be ones the buyer trusts: they are the measure of what good records look like. `learner` is logistic regression
     unless given, and `group_size` how many records have a score together. `bits` are those of the score and of the
     class; with one number the class is not asked for. Where its bits do not tell it, it is asked with more, up to
-    `most_bits` of a record in all with the exponent's, or left out; a warning says so. Columns of the buyer's that do
+    `max_bits` of a record in all with the exponent's, or left out; a warning says so. Columns of the buyer's that do
     not fit the listing's are named in warnings too; with `accept_kinds` also those that fit hardly anywhere.
 
     Raises InvalidOption for other numbers of bits than one or two of 1 ... 32, NoRecords for fewer than
@@ -172,7 +172,7 @@ def prepare_valuation(
     real_side = projection.project_query(learner.side_query(model))
     side, class_bits = None, bits[1] if len(bits) > 1 else None
     if class_bits is not None:
-        left = most_bits - bits[0] - rounding.exponent_bits
+        left = max_bits - bits[0] - rounding.exponent_bits
         side = class_query(real_side, rows, turned, sides, plain_modulus, class_bits, most=left)
     # Groups are judged by exact scores of single records: these the buyer makes by itself.
     single = bits[0] if group_size == 1 else EXACT_BITS

@@ -52,16 +52,16 @@ class BuyerPolicy:
     tokens: frozenset[Address]
     """Tokens that the buyer trusts to be transferable."""
 
-    least_bond: Wei
+    min_bond: Wei
     """Below it, a seller loses too little by not revealing."""
 
-    least_reveal_window: Seconds
+    min_reveal_window: Seconds
     """Must exceed finality with margin, else an honest seller cannot reveal in time."""
 
-    most_reveal_window: Seconds
+    max_reveal_window: Seconds
     """How long the price may lie locked in vain."""
 
-    least_dispute_window: Seconds
+    min_dispute_window: Seconds
     """Long enough to check the delivery and bring a dispute on chain, also when it is busy."""
 
 
@@ -82,18 +82,18 @@ def check_offer(
             raise FieldMismatch(f"offer.{name} is not what was agreed", expected=_shown(agreed), found=_shown(offered))
     if offer.token not in policy.tokens:
         raise OfferRejected("An offer is in a token that the policy does not take", found=offer.token)
-    if offer.bond < policy.least_bond:
-        raise OfferRejected("The bond is too small", expected=f"at least {policy.least_bond}", found=offer.bond)
-    if not policy.least_reveal_window <= offer.reveal_window <= policy.most_reveal_window:
+    if offer.bond < policy.min_bond:
+        raise OfferRejected("The bond is too small", expected=f"at least {policy.min_bond}", found=offer.bond)
+    if not policy.min_reveal_window <= offer.reveal_window <= policy.max_reveal_window:
         raise OfferRejected(
             "The reveal window does not suit the chain",
-            expected=f"{policy.least_reveal_window} ... {policy.most_reveal_window} s",
+            expected=f"{policy.min_reveal_window} ... {policy.max_reveal_window} s",
             found=offer.reveal_window,
         )
-    if offer.dispute_window < policy.least_dispute_window:
+    if offer.dispute_window < policy.min_dispute_window:
         raise OfferRejected(
             "The dispute window is too short",
-            expected=f"at least {policy.least_dispute_window} s",
+            expected=f"at least {policy.min_dispute_window} s",
             found=offer.dispute_window,
         )
     if now > offer.expiry:

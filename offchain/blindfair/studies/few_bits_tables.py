@@ -42,7 +42,7 @@ def _bits(cells: Sequence[FewBits]) -> Table:
     clean = [one for one in everything if one.regime in _CLEAN]
     rows = []
     for name, arm in (("exact", EXACT), *((f"{bits} + 1", arm_name(bits)) for bits in SCORE_BITS)):
-        least, least_gain = worst(clean, arm, SHARE)
+        least, min_gain = worst(clean, arm, SHARE)
         regime, regime_gain = min(
             (
                 (regime, gain(part, arm, RANDOM, SHARE))
@@ -60,7 +60,7 @@ def _bits(cells: Sequence[FewBits]) -> Table:
                 f"{np.mean([one.bad[arm][0] for one in everything if one.bad_share > 0]):.3f}",
                 str(gain(clean, arm, RANDOM, SHARE)),
                 f"{regime} {regime_gain}",
-                f"{least} {least_gain}",
+                f"{least} {min_gain}",
             )
         )
     return Table(

@@ -100,14 +100,14 @@ def part_of_gain(results: Sequence[Result], method: str, whole: str, base: str, 
     return Part(ratio, float(margin / all_of_it.mean()))
 
 
-LEAST_GAP = 0.003
+MIN_GAP = 0.003
 """A gap between random and clean that is smaller is no trouble, and a share of it says nothing."""
 
 
 def gap_share(results: Sequence[Result], method: str, share: float) -> float | None:
     """Which part of the way from random to clean the method goes, on average; none where there is hardly a way."""
     gap = gain(results, CLEAN, RANDOM, share).mean
-    return gain(results, method, RANDOM, share).mean / gap if gap >= LEAST_GAP else None
+    return gain(results, method, RANDOM, share).mean / gap if gap >= MIN_GAP else None
 
 
 def worst(results: Sequence[Result], method: str, share: float) -> tuple[str, Gain]:

@@ -41,7 +41,7 @@ def _bar(found: Findings) -> Table:
     rows = []
     for regime, cells in _by_regime(found.where(family="logistic", size="middle")):
         for share in (0.1, MAIN_SHARE):
-            least, least_gain = worst(cells, DEFAULT, share)
+            least, min_gain = worst(cells, DEFAULT, share)
             rows.append(
                 (
                     regime,
@@ -53,7 +53,7 @@ def _bar(found: Findings) -> Table:
                     _percent(gap_share(cells, BEFORE, share)),
                     _percent(gap_share(cells, DISCLOSED, share)),
                     _percent(gap_share(cells, KNOWS_ALL, share)),
-                    f"{least} {least_gain}",
+                    f"{least} {min_gain}",
                 )
             )
     return Table(

@@ -74,7 +74,7 @@ def evaluate(
     validation: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Records that you trust, with --train.")
     ] = None,
-    leave_out: Annotated[
+    exclude: Annotated[
         list[str] | None,
         typer.Option(
             metavar="COLUMN",
@@ -91,7 +91,7 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides division and choice.", min=0, max=2**32 - 1)] = 0,
     audit_rows: Annotated[int, typer.Option(help="Selected records, or groups, to audit before paying.")] = AUDIT_ROWS,
-    least_audit_rows: Annotated[int | None, typer.Option(help="Fewer than --audit-rows will do from here on.")] = None,
+    min_audit_rows: Annotated[int | None, typer.Option(help="Fewer than --audit-rows will do from here on.")] = None,
     sample_share: Annotated[
         float,
         typer.Option(
@@ -129,9 +129,11 @@ def evaluate(
         str | None,
         typer.Option(metavar="ADDRESS", help="Where money goes that you take back; your account if not given."),
     ] = None,
-    line: Annotated[
+    bandwidth: Annotated[
         float,
-        typer.Option(metavar="MBIT", help="How fast the line to the seller is, in Mbit/s: decides how the query goes."),
+        typer.Option(
+            metavar="MBIT", help="Your bandwidth to the seller in Mbit/s. The encoding of the query depends on it."
+        ),
     ] = LINE,
     fee: Annotated[
         str | None,
@@ -177,19 +179,19 @@ def evaluate(
         price_per_record=price_per_record,
         value=value,
         audit_rows=audit_rows,
-        least_audit_rows=audit_rows if least_audit_rows is None else least_audit_rows,
+        min_audit_rows=audit_rows if min_audit_rows is None else min_audit_rows,
         sample_share=sample_share,
         disclosure=disclosure,
         model=model,
         score_bits=score_bits,
         release_on_chain=release_on_chain,
         refund_to=refund_to,
-        line=line,
+        bandwidth=bandwidth,
         fee=fee,
         accept_preprocessing=accept_preprocessing,
         accept_kinds=accept_kinds,
     )
-    tables = TableOptions(label, leave_out or [], seed, text or [])
+    tables = TableOptions(label, exclude or [], seed, text or [])
     run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
 
 

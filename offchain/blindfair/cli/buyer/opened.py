@@ -83,7 +83,7 @@ def opened_purchase(
         units = Units.named(options.disclosure, manifest.record_count)
         width = learner.dimension(valuer.schema(manifest), len(own.train) + len(own.validation))
         queries = QUERIES if units.size == 1 else 1
-        chosen = plan(units.count, width, queries, options.bandwidth)
+        chosen = plan(units.count, width, queries, options.bytes_per_second)
         show_estimate(screen.lines, units, width, chosen)
 
     valuer = ListingValuer(own, tables, options, tell_estimate)

@@ -47,11 +47,11 @@ class OwnRecords:
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """How the buyer's tables are read. Its model reads no column of `leave_out`, whether the listing has it or not. The
+    """How the buyer's tables are read. Its model reads no column of `exclude`, whether the listing has it or not. The
     cells of `text` are read as they are written."""
 
     label: str
-    leave_out: list[str]
+    exclude: list[str]
     seed: int
     text: list[str] = field(default_factory=list)
 
@@ -73,8 +73,7 @@ class TableOptions:
         Raises what `read_table` raises, InvalidOption, MalformedTable for columns that differ.
         """
         read = {
-            name: read_table(path, self.label, leave_out=self.leave_out, text=self.text)
-            for name, path in tables.items()
+            name: read_table(path, self.label, exclude=self.exclude, text=self.text) for name, path in tables.items()
         }
         if OWN in read:
             table = read[OWN]
@@ -90,7 +89,7 @@ class TableOptions:
                 )
             train, validation = table.rows, read[VALIDATION].rows
         readings = {name: each.readings for name, each in read.items()}
-        return OwnRecords(table.columns, self.label, train, validation, tuple(self.leave_out), readings)
+        return OwnRecords(table.columns, self.label, train, validation, tuple(self.exclude), readings)
 
 
 def chosen_tables(own: Path | None, train: Path | None, validation: Path | None) -> dict[str, Path]:

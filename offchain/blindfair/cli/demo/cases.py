@@ -20,7 +20,7 @@ from blindfair.chain.transactions import calldata_size
 from blindfair.cli.defaults import BITS, DISCLOSED_SHARE, MODELS
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.cli.demo.options import (
-    LEAST_AUDIT_ROWS,
+    MIN_AUDIT_ROWS,
     PRICE_PER_RECORD,
 )
 from blindfair.cli.demo.prepared import Prepared
@@ -141,7 +141,7 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
             budget=options.budget,
             max_evaluation_fee=options.budget,
             audit_rows=AUDIT_ROWS,
-            least_audit_rows=LEAST_AUDIT_ROWS,
+            min_audit_rows=MIN_AUDIT_ROWS,
         ),
         seller=seller.address,
         listing=seller.listing,

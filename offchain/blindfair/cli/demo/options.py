@@ -17,7 +17,7 @@ GRANT = Wei(10 * ETHER_UNIT)
 LARGEST_BUDGET = Wei(9 * ETHER_UNIT)
 """The rest of the grant is for gas."""
 
-LEAST_AUDIT_ROWS = 30
+MIN_AUDIT_ROWS = 30
 """The fewest rows to audit, instead of `AUDIT_ROWS`, of a small purchase: 79 % sure to see that 5 % of a large
 selection are fake (PROTOCOL 5.5). They are bought first, as a sample (PROTOCOL 5.6)."""
 
@@ -36,7 +36,7 @@ class DemoOptions:
     records: Path | None = None
     label: str | None = None
     categorical: tuple[str, ...] = ()
-    leave_out: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
     budget: Wei = Wei(4 * ETHER_UNIT // 10)
     good_record_value: Wei | None = None
@@ -79,12 +79,12 @@ class DemoOptions:
                 found="--records alone" if self.label is None else "--label alone",
                 hint="blindfair demo --records mine.csv --label outcome",
             )
-        if self.records is None and (self.categorical or self.leave_out or self.text):
+        if self.records is None and (self.categorical or self.exclude or self.text):
             raise InvalidOption(
-                "--categorical, --leave-out and --text are for a table of your own",
+                "--categorical, --exclude and --text are for a table of your own",
                 expected="--records and --label as well",
                 found="neither",
-                hint="blindfair demo --records mine.csv --label outcome --leave-out id",
+                hint="blindfair demo --records mine.csv --label outcome --exclude id",
             )
 
     def _check_budget(self) -> None:

@@ -6,7 +6,7 @@ from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.token_names import token_unit
 from blindfair.cli.addresses import parse_address
-from blindfair.cli.amounts import IN_ETHER, MOST_PLACES, Money
+from blindfair.cli.amounts import IN_ETHER, MAX_PLACES, Money
 from blindfair.cli.party.access import read_deployment
 from blindfair.protocol.errors import ContractReverted, InvalidOption, WrongContract
 from blindfair.protocol.quantities import ETHER, Address
@@ -33,6 +33,6 @@ def money_of(exchange: DataExchange, token: Address) -> Money:
             found=token,
             hint="check --token and the chain",
         ) from error
-    if places > MOST_PLACES:
-        raise InvalidOption("The token has too many decimals", expected=f"<= {MOST_PLACES}", found=places)
+    if places > MAX_PLACES:
+        raise InvalidOption("The token has too many decimals", expected=f"<= {MAX_PLACES}", found=places)
     return Money(token, places, token_unit(exchange, token))

@@ -16,7 +16,7 @@ from blindfair.cli.defaults import (
     UNNAMED_BITS,
     check_disclosure,
 )
-from blindfair.cli.information import default_fee, free_bits_of, least_fee
+from blindfair.cli.information import default_fee, free_bits_of, min_fee
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_rows
@@ -32,7 +32,7 @@ RECORDS = "records.csv"
 
 @dataclass(frozen=True, slots=True)
 class ListingOptions:
-    """As a person gives them: amounts in `money` (a `Money` as a document) as text, shares as numbers. `leave_out` are
+    """As a person gives them: amounts in `money` (a `Money` as a document) as text, shares as numbers. `exclude` are
     columns not to list, `disclosures` the policies that are offered, `buyers` the accounts that are answered, all if
     there are none; `pay_to` is an address; `without_copies` lists the first of equal records alone; `own_models`
     lets unnamed buyers bring models, projections and scales of their own, as named ones always may.
@@ -44,7 +44,7 @@ class ListingOptions:
     record holds, once it was measured: another version of the compressor may measure otherwise."""
 
     label: str
-    leave_out: list[str]
+    exclude: list[str]
     name: str
     description: str
     licence: str
@@ -67,7 +67,7 @@ class ListingOptions:
     reveal_window: int
     dispute_window: int
     chunk_size: int
-    most_bonds: str
+    max_bonds: str
     pay_to: str | None
     without_copies: bool
     own_models: bool = False
@@ -104,7 +104,7 @@ class ListingOptions:
 
     def table(self, path: Path) -> Table:
         """Read the table. Raises what `read_table` raises."""
-        return read_table(path, self.label, leave_out=self.leave_out, text=self.text)
+        return read_table(path, self.label, exclude=self.exclude, text=self.text)
 
     @property
     def prices(self) -> Money:
@@ -119,7 +119,7 @@ class ListingOptions:
             dispute_window=Seconds(self.dispute_window),
             buyers=frozenset(parse_address(buyer, "--buyer") for buyer in self.buyers) if self.buyers else None,
             pay_to=None if self.pay_to is None else parse_address(self.pay_to, "--pay-to"),
-            most_bonds=self.prices.parse(self.most_bonds, "--most-bonds"),
+            max_bonds=self.prices.parse(self.max_bonds, "--max-bonds"),
         )
 
     def openable(self, records: int) -> int:
@@ -149,7 +149,7 @@ class ListingOptions:
                     f"{option} names a column that is not listed",
                     expected=_some(table.columns),
                     found=_some(unknown),
-                    hint="the first line of the file has the names; a column of --leave-out is not listed",
+                    hint="the first line of the file has the names; a column of --exclude is not listed",
                 )
         both = sorted(set(self.never_score) & {*self.score, table.label})
         if both:
@@ -242,7 +242,7 @@ class ListingOptions:
     def _fee(self, held: int, whole_price: Wei) -> Wei:
         """The least that is allowed, rounded up to a few digits, if no fee is named: as large a share of the listing's
         price as one evaluation tells of what it holds."""
-        least = least_fee(self.bits, held, whole_price)
+        least = min_fee(self.bits, held, whole_price)
         if self.buyers:
             if self.evaluation_fee is not None:
                 raise InvalidOption(

@@ -102,7 +102,7 @@ def _buy(
         plain_modulus=MODULUS,
         rng=rng,
         bits=(SCORE_BITS, CLASS_BITS),
-        most_bits=SCORE_BITS + CLASS_BITS,
+        max_bits=SCORE_BITS + CLASS_BITS,
     )
     offer = valuation.read(valuation.seen_scores(scenario.offer, rng))
     weights = calibrated_trust(offer, valuation.right, valuation.wrong).weights
