@@ -28,8 +28,7 @@ from trade import (
 
 from blindfair.agents.seller import Seller
 from blindfair.cli.demo.hostile import CorruptingSeller
-from blindfair.protocol.delivery import Delivery as Encrypted
-from blindfair.protocol.delivery import Fault, verify_fault
+from blindfair.protocol.delivery import EncryptedDelivery, Fault, verify_fault
 from blindfair.protocol.messages import Agreement, Delivery, Refusal, read
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
@@ -42,7 +41,7 @@ from blindfair.protocol.quantities import DeliveryKey, RecordIndex, Seconds, Wei
 class RestCorruptingSeller(CorruptingSeller):
     """Honest until the sample is sold."""
 
-    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> Encrypted:
+    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
         if len(records) == SAMPLED:
             return Seller._encrypted(self, records, key)
         return super()._encrypted(records, key)
@@ -51,7 +50,7 @@ class RestCorruptingSeller(CorruptingSeller):
 class OtherRecordsSeller(Seller):
     """Delivers others of its records as the rest."""
 
-    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> Encrypted:
+    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
         if len(records) != SAMPLED:
             records = [RecordIndex(number + 1) for number in records]
         return super()._encrypted(records, key)

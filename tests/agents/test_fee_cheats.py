@@ -25,8 +25,7 @@ from trade import SELLER_POLICY, Parties, World
 from blindfair.agents.ledger import spent_budget
 from blindfair.agents.seller import Seller
 from blindfair.protocol.cipher import key_commitment
-from blindfair.protocol.delivery import Delivery as Encrypted
-from blindfair.protocol.delivery import delivery_tree
+from blindfair.protocol.delivery import EncryptedDelivery, delivery_tree
 from blindfair.protocol.errors import FaultProven, NoAnswer
 from blindfair.protocol.messages import PricedReply, Refusal, Reply, Request, read
 from blindfair.protocol.order import OrderState
@@ -62,13 +61,13 @@ def test_a_reply_whose_key_is_not_revealed_gives_the_fee_back_and_tells_nothing(
 class CorruptingReplySeller(Seller):
     """Encrypts another chunk than the leaf list says."""
 
-    def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> Encrypted:
+    def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> EncryptedDelivery:
         honest = super()._encrypted_reply(digest, key)
         place = len(honest.ciphertexts) // 2
         wrong = bytearray(honest.ciphertexts[place])
         wrong[-1] ^= 1
         ciphertexts = (*honest.ciphertexts[:place], bytes(wrong), *honest.ciphertexts[place + 1 :])
-        return Encrypted(ciphertexts, honest.leaf_hashes, delivery_tree(ciphertexts, honest.leaf_hashes).root)
+        return EncryptedDelivery(ciphertexts, honest.leaf_hashes, delivery_tree(ciphertexts, honest.leaf_hashes).root)
 
 
 def test_a_wrong_chunk_of_the_reply_is_proven_and_the_fee_comes_back(world: World) -> None:
@@ -184,7 +183,7 @@ GARBAGE = {
 @pytest.mark.parametrize("what", GARBAGE)
 def test_committed_garbage_costs_the_fee_and_leaves_evidence(world: World, what: str) -> None:
     class GarbageSeller(Seller):
-        def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> Encrypted:
+        def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> EncryptedDelivery:
             bought = GARBAGE[what](self._fees.signed_reply(digest), self)
             return encrypt_reply(reply_dataset(bought, digest, 1024, self._secret), key)
 

@@ -15,7 +15,7 @@ from test_disclosure_option import PURCHASE
 from blindfair.agents.evaluation_cost import EvaluationCost
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.buyer.fee import agreed_fee, bits_text
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.errors import InvalidOption, Refused
 from blindfair.protocol.quantities import Wei
 
@@ -47,7 +47,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> list[str]:
 
 
 def test_bits_stand_beside_what_a_record_holds_and_the_fee_beside_both(capsys: pytest.CaptureFixture[str]) -> None:
-    agreed_fee(COST, replace(PURCHASE, fee="0"), Screen(), confirmed=False)
+    agreed_fee(COST, replace(PURCHASE, fee="0"), PartyScreen(), confirmed=False)
     told = " ".join(capsys.readouterr().err.split())
     assert "this evaluation tells at most 4 bits of about 109 a record (4 %)" in told
     assert "free of charge if the listing has free bits left, else at most 0.05 ether, credited" in told
@@ -67,7 +67,7 @@ def test_a_stated_fee_and_an_evaluation_that_is_never_free_are_told_before_askin
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fee: str | None, never: bool, words: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    agreed_fee(replace(COST, may_be_free=not never), replace(PURCHASE, fee=fee), Screen(), confirmed=False)
+    agreed_fee(replace(COST, may_be_free=not never), replace(PURCHASE, fee=fee), PartyScreen(), confirmed=False)
     assert words in " ".join(capsys.readouterr().err.split())
 
 
@@ -85,33 +85,33 @@ def test_an_amount_that_is_stated_is_not_asked_about(
     monkeypatch: pytest.MonkeyPatch, fee: str, limit: int, confirmed: bool
 ) -> None:
     questions = asked(monkeypatch, answer=True)
-    assert agreed_fee(COST, replace(PURCHASE, fee=fee), Screen(), confirmed=confirmed) == limit
+    assert agreed_fee(COST, replace(PURCHASE, fee=fee), PartyScreen(), confirmed=confirmed) == limit
     assert questions == []
 
 
 @pytest.mark.parametrize("answer", [True, False])
 def test_without_an_amount_a_person_is_asked(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
     questions = asked(monkeypatch, answer=answer)
-    assert agreed_fee(COST, PURCHASE, Screen(), confirmed=False) == (COST.fee if answer else 0)
+    assert agreed_fee(COST, PURCHASE, PartyScreen(), confirmed=False) == (COST.fee if answer else 0)
     assert questions == ["Pay up to 0.05 ether if it is not free?"]
 
 
 def test_yes_agrees_to_the_listings_fee_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     questions = asked(monkeypatch, answer=False)
-    assert agreed_fee(COST, PURCHASE, Screen(), confirmed=True) == COST.fee
+    assert agreed_fee(COST, PURCHASE, PartyScreen(), confirmed=True) == COST.fee
     assert questions == []
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_a_fee_over_the_budget_is_never_agreed_to(monkeypatch: pytest.MonkeyPatch, confirmed: bool) -> None:
     questions = asked(monkeypatch, answer=True)
-    assert agreed_fee(replace(COST, fee=Wei(10**18 + 1)), PURCHASE, Screen(), confirmed=confirmed) == 0
+    assert agreed_fee(replace(COST, fee=Wei(10**18 + 1)), PURCHASE, PartyScreen(), confirmed=confirmed) == 0
     assert questions == []
 
 
 def test_a_listing_without_a_fee_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     questions = asked(monkeypatch, answer=True)
-    assert agreed_fee(replace(COST, fee=Wei(0)), PURCHASE, Screen(), confirmed=True) == 0
+    assert agreed_fee(replace(COST, fee=Wei(0)), PURCHASE, PartyScreen(), confirmed=True) == 0
     assert questions == []
 
 

@@ -12,7 +12,7 @@ from blindfair.cli.buyer.export import bought_table
 from blindfair.cli.buyer.own_records import OWN, TableOptions
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
-from blindfair.cli.demo.screen import Screen
+from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.lines import Lines
 from blindfair.cli.readings import show_readings, show_written, tables_document
 from blindfair.influence.table import read_table
@@ -71,7 +71,7 @@ def test_names_that_no_console_can_print_are_escaped(encoding: str) -> None:
 def test_the_demo_tells_it_too(tmp_path: Path) -> None:
     job = prepare(DemoOptions(records=table(tmp_path / "t.csv"), label="outcome"))
     written = io.StringIO()
-    Screen(Console(file=written)).scenario(job)
+    DemoScreen(Console(file=written)).scenario(job)
     assert "line 6 holds '62.5 y'" in " ".join(written.getvalue().split())
     named = prepare(DemoOptions(records=tmp_path / "t.csv", label="outcome", text=("price",)))
     assert {feature.column for feature in named.schema.features} >= {"dose", "ward"}

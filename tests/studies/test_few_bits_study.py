@@ -38,8 +38,8 @@ from blindfair.studies.few_bits import (
 from blindfair.studies.few_bits_tables import few_bits_tables
 from blindfair.studies.reading import read
 from blindfair.studies.report import FEW_BITS, TABLES, write_report
-from blindfair.studies.statistics import Part, Result, gain, part_of_gain
-from blindfair.studies.worlds import BuyerSize, Records, Regime, Truth, World, make_world
+from blindfair.studies.statistics import Result, SharePart, gain, part_of_gain
+from blindfair.studies.worlds import BuyerSize, Records, Regime, StudyTruth, StudyWorld, make_world
 
 CELL = Cell("cancer", "logistic", Regime.COPIES, BuyerSize.MIDDLE, 1)
 
@@ -92,8 +92,8 @@ def test_scores_and_their_range_are_the_products(trial: Table) -> None:
     assert isinstance(schema, FeatureSchema)
     parts = [Records(*schema.encode(rows)) for rows in (scenario.train, scenario.validation, scenario.offer)]
     count = len(scenario.offer)
-    truth = Truth(scenario.truth.flipped, np.zeros(count, dtype=np.bool_), np.arange(count), parts[2].y)
-    world = World(parts[0], parts[1], parts[2], parts[1], np.zeros(count, dtype=np.int64), truth, 2, None)
+    truth = StudyTruth(scenario.truth.flipped, np.zeros(count, dtype=np.bool_), np.arange(count), parts[2].y)
+    world = StudyWorld(parts[0], parts[1], parts[2], parts[1], np.zeros(count, dtype=np.int64), truth, 2, None)
     study = Study(world, family("logistic", world), Cell("trial", "logistic", Regime.WRONG_30, BuyerSize.MIDDLE, 0))
     asked = study.asked()
     seen = asked.seen(bits, np.random.default_rng(0)).offer
@@ -132,8 +132,8 @@ def test_a_part_of_a_gain_is_a_ratio_of_means_with_its_interval() -> None:
     assert found is not None and found.mean == pytest.approx(0.06 / 0.08)
     left = np.array([0.02, 0.01, 0.03]) - 0.75 * np.array([0.02, 0.02, 0.04])
     assert found.margin == pytest.approx(student.ppf(0.975, 2) * left.std(ddof=1) / np.sqrt(3) / (0.08 / 3))
-    assert str(Part(0.754, 0.031)) == "75% ± 3%" and str(Part(0.5, None)) == "50%"
-    assert part_of_gain(cells[:1], "few", EXACT, RANDOM, SHARE) == Part(pytest.approx(1.0), None)  # type: ignore[arg-type]
+    assert str(SharePart(0.754, 0.031)) == "75% ± 3%" and str(SharePart(0.5, None)) == "50%"
+    assert part_of_gain(cells[:1], "few", EXACT, RANDOM, SHARE) == SharePart(pytest.approx(1.0), None)  # type: ignore[arg-type]
     assert part_of_gain([result(0, 0.7, 0.7, 0.6)], "few", EXACT, RANDOM, SHARE) is None
     with pytest.raises(errors.InvalidOption):
         part_of_gain(cells, "no such method", EXACT, RANDOM, SHARE)

@@ -18,7 +18,7 @@ from blindfair.studies import jobs, plan
 from blindfair.studies.attacks import run_attacks
 from blindfair.studies.bundles import run_bundles
 from blindfair.studies.cells import BEFORE, CLEAN, DEFAULT, NETWORK_SHARES, RANDOM, SHARES, Cell, run_cell
-from blindfair.studies.jobs import Job, few_bits_jobs, run_jobs, study_jobs
+from blindfair.studies.jobs import StudyJob, few_bits_jobs, run_jobs, study_jobs
 from blindfair.studies.ledger import Ledger
 from blindfair.studies.reading import read
 from blindfair.studies.report import TABLES, write_report
@@ -65,12 +65,12 @@ def test_networks_are_bought_for_too() -> None:
     assert methods[DEFAULT]["bad"][1] < 0.5 * methods[RANDOM]["bad"][1]
 
 
-def job(key: str, ran: list[str]) -> Job:
+def job(key: str, ran: list[str]) -> StudyJob:
     def run() -> Document:
         ran.append(key)
         return {"number": len(key)}
 
-    return Job(key, 1.0, run)
+    return StudyJob(key, 1.0, run)
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:

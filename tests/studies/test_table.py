@@ -3,12 +3,14 @@
 import pytest
 from study_pages import PAGES
 
-from blindfair.studies.table import WIDEST, Table
+from blindfair.studies.table import WIDEST, TextTable
 
 
-def table(columns: int, cell: str, keys: int = 1, breaks: tuple[str, ...] = ()) -> Table:
+def table(columns: int, cell: str, keys: int = 1, breaks: tuple[str, ...] = ()) -> TextTable:
     names = tuple(f"c{number}" for number in range(columns))
-    return Table("t", "A title", "How to read it.\n*Word*: its sense.", names, ((cell,) * columns,) * 2, keys, breaks)
+    return TextTable(
+        "t", "A title", "How to read it.\n*Word*: its sense.", names, ((cell,) * columns,) * 2, keys, breaks
+    )
 
 
 def heads(markdown: str) -> list[str]:

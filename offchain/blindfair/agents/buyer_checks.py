@@ -38,8 +38,7 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.merkle import leaf_hash, verify_path
 from blindfair.protocol.messages import Delivery, OpenedRecord, Openings, Reply, Request, Selection
 from blindfair.protocol.offer import Offer
-from blindfair.protocol.offer_checks import BuyerPolicy as OfferPolicy
-from blindfair.protocol.offer_checks import Purchase, check_offer
+from blindfair.protocol.offer_checks import AgreedPurchase, OfferLimits, check_offer
 from blindfair.protocol.packing import unpack_delivery
 from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import Address, RecordIndex, Salt, Signature, Timestamp
@@ -231,7 +230,7 @@ def check_before_paying(
     Raises BadSignature, FieldMismatch, OfferRejected, Expired.
     """
     manifest, offer = evaluated.listing.manifest, delivery.offer
-    agreed = Purchase(
+    agreed = AgreedPurchase(
         listing=manifest.listing,
         evaluation=part.evaluation,
         delivery_root=offer.delivery_root,
@@ -246,10 +245,10 @@ def check_before_paying(
 
 
 def check_offer_by_policy(
-    offer: Offer, signature: Signature, agreed: Purchase, policy: BuyerPolicy, now: Timestamp, domain: Domain
+    offer: Offer, signature: Signature, agreed: AgreedPurchase, policy: BuyerPolicy, now: Timestamp, domain: Domain
 ) -> None:
     """Check an offer against what was agreed and against the buyer's policy. Raises as `check_before_paying`."""
-    limits = OfferPolicy(
+    limits = OfferLimits(
         tokens=frozenset({policy.token}),
         min_bond=policy.min_bond(offer.price),
         min_reveal_window=policy.min_reveal_window,

@@ -11,7 +11,7 @@ from blindfair.protocol.errors import FieldMismatch, UnexpectedMessage
 from blindfair.protocol.evaluation import paid_evaluation_digest
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import PricedReply, Reply, Request, read
-from blindfair.protocol.offer_checks import Purchase
+from blindfair.protocol.offer_checks import AgreedPurchase
 from blindfair.protocol.quantities import Digest, Timestamp
 from blindfair.protocol.signing import Domain
 
@@ -26,7 +26,7 @@ def check_priced_reply(
     fee = manifest.terms.fee(request.score_bits(manifest.record_count), manifest.record_count)
     if fee > request.fee:
         raise FieldMismatch("A fee is asked that was not agreed to", expected=f"at most {request.fee}", found=fee)
-    agreed = Purchase(
+    agreed = AgreedPurchase(
         listing=manifest.listing,
         evaluation=paid_evaluation_digest(priced.request, priced.leaf_hashes),
         delivery_root=priced.offer.delivery_root,

@@ -48,8 +48,7 @@ from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.audit import commit_seller_randomness
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.cipher import key_commitment, new_delivery_key
-from blindfair.protocol.delivery import Delivery as EncryptedDelivery
-from blindfair.protocol.delivery import encrypt_delivery
+from blindfair.protocol.delivery import EncryptedDelivery, encrypt_delivery
 from blindfair.protocol.errors import (
     FieldMismatch,
     MessageTooLarge,

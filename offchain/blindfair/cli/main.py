@@ -18,7 +18,7 @@ from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
-from blindfair.cli.demo.screen import Screen
+from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.ending import NOT_OK, run_to_its_end
 from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc, Text
 from blindfair.cli.output import Output
@@ -134,7 +134,7 @@ def demo(
 
     job = prepare(options)
     progress = Console(stderr=True, quiet=is_quiet())
-    screen = Screen(progress)
+    screen = DemoScreen(progress)
     with _home(directory) as home, demo_home(home, options, job.table):
         screen.scenario(job)
         # Imported here: torch and its like take seconds, and a person sees something by now.

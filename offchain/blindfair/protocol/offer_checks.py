@@ -14,7 +14,7 @@ from blindfair.protocol.signing import Domain
 
 
 @dataclass(frozen=True, slots=True)
-class Purchase:
+class AgreedPurchase:
     """What both parties agreed, and what the buyer computed itself."""
 
     listing: ListingId
@@ -46,7 +46,7 @@ class Purchase:
 
 
 @dataclass(frozen=True, slots=True)
-class BuyerPolicy:
+class OfferLimits:
     """What a buyer takes, whatever was agreed."""
 
     tokens: frozenset[Address]
@@ -66,7 +66,7 @@ class BuyerPolicy:
 
 
 def check_offer(
-    offer: Offer, signature: Signature, domain: Domain, purchase: Purchase, policy: BuyerPolicy, now: Timestamp
+    offer: Offer, signature: Signature, domain: Domain, purchase: AgreedPurchase, policy: OfferLimits, now: Timestamp
 ) -> None:
     """Check an offer before anything is paid (PROTOCOL 6.6).
 
@@ -76,7 +76,7 @@ def check_offer(
     signer = recover_offer_signer(offer, domain, signature)
     if signer != purchase.seller:
         raise BadSignature("An offer is not signed by the seller", expected=purchase.seller, found=signer)
-    for name in (field.name for field in fields(Purchase)):
+    for name in (field.name for field in fields(AgreedPurchase)):
         agreed, offered = getattr(purchase, name), getattr(offer, name)
         if offered != agreed:
             raise FieldMismatch(f"offer.{name} is not what was agreed", expected=_shown(agreed), found=_shown(offered))

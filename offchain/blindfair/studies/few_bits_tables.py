@@ -19,14 +19,14 @@ from blindfair.studies.few_bits import (
 )
 from blindfair.studies.reading import FewBits, Findings
 from blindfair.studies.statistics import Result, gain, part_of_gain, worst
-from blindfair.studies.table import Table
+from blindfair.studies.table import TextTable
 from blindfair.studies.worlds import Regime
 
 _CLEAN = tuple(regime.value for regime in Regime if not regime.troubled)
 _TWO, _MANY = "logistic", "softmax"
 
 
-def few_bits_tables(found: Findings) -> list[Table]:
+def few_bits_tables(found: Findings) -> list[TextTable]:
     """Those for which there are findings."""
     cells = [cell for cell in found.bits if cell.result.family in (_TWO, _MANY)]
     if not cells:
@@ -36,7 +36,7 @@ def few_bits_tables(found: Findings) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def _bits(cells: Sequence[FewBits]) -> Table:
+def _bits(cells: Sequence[FewBits]) -> TextTable:
     everything = [cell.result for cell in cells]
     two, many = ([one for one in everything if one.family == family] for family in (_TWO, _MANY))
     clean = [one for one in everything if one.regime in _CLEAN]
@@ -63,7 +63,7 @@ def _bits(cells: Sequence[FewBits]) -> Table:
                 f"{least} {min_gain}",
             )
         )
-    return Table(
+    return TextTable(
         "few-bits",
         "Scores of few bits",
         f"The default query, middle buyer, {SHARE:.0%} bought, mean over data sets and all regimes.\n"
@@ -81,7 +81,7 @@ def _bits(cells: Sequence[FewBits]) -> Table:
     )  # fmt: skip
 
 
-def _ranges(cells: Sequence[FewBits]) -> Table:
+def _ranges(cells: Sequence[FewBits]) -> TextTable:
     two = [cell.result for cell in cells if cell.result.family == _TWO]
     ways = (("own reach x 1.2 (default)", ""), *((way, way) for way in (*REACHES, NORM, BOUND, SIX_BITS, NO_CLASS)))
     rows = []
@@ -89,7 +89,7 @@ def _ranges(cells: Sequence[FewBits]) -> Table:
         having = [one for one in two if arm_name(RANGE_BITS[0], way) in one.quality]
         if having:
             rows.append((name, *(_part(having, arm_name(bits, way)) for bits in RANGE_BITS)))
-    return Table(
+    return TextTable(
         "few-bits-ranges",
         "The range of a score",
         "The part of exact scores' gain over random that is kept; data sets of two classes, all regimes.\n"
@@ -106,14 +106,14 @@ def _ranges(cells: Sequence[FewBits]) -> Table:
 _SHOWN = (1, 2, 3, 4, 5)
 
 
-def _regimes(cells: Sequence[FewBits]) -> Table:
+def _regimes(cells: Sequence[FewBits]) -> TextTable:
     rows = []
     for regime in Regime:
         part = [cell.result for cell in cells if cell.result.regime == regime.value]
         if part:
             gains = [str(gain(part, arm, RANDOM, SHARE)) for arm in (CLEAN, EXACT, *map(arm_name, _SHOWN))]
             rows.append((regime.value, *gains))
-    return Table(
+    return TextTable(
         "few-bits-regimes",
         "Few bits, by regime",
         "Gain over random, mean over the same data sets.",
@@ -123,7 +123,7 @@ def _regimes(cells: Sequence[FewBits]) -> Table:
     )
 
 
-def _data_sets(cells: Sequence[FewBits]) -> Table:
+def _data_sets(cells: Sequence[FewBits]) -> TextTable:
     rows = []
     for data, family in dict.fromkeys((cell.result.data, cell.result.family) for cell in cells):
         part = [cell for cell in cells if cell.result.data == data]
@@ -140,7 +140,7 @@ def _data_sets(cells: Sequence[FewBits]) -> Table:
                 *(str(gain(clean, arm, RANDOM, SHARE)) for arm in (EXACT, *map(arm_name, RANGE_BITS))),
             )
         )
-    return Table(
+    return TextTable(
         "few-bits-data",
         "Few bits, each data set",
         "*Exact*: the gain of exact scores over random, all regimes; few bits as a part of it.\n"
@@ -154,13 +154,13 @@ def _data_sets(cells: Sequence[FewBits]) -> Table:
     )  # fmt: skip
 
 
-def _networks(results: Sequence[Result]) -> Table:
+def _networks(results: Sequence[Result]) -> TextTable:
     rows = []
     for data, family, regime in dict.fromkeys((one.data, one.family, one.regime) for one in results):
         part = [one for one in results if (one.data, one.family, one.regime) == (data, family, regime)]
         arms = (CLEAN, EXACT, *map(arm_name, RANGE_BITS), *(arm_name(bits, NO_CLASS) for bits in RANGE_BITS))
         rows.append((f"{family}, {data}", regime, *(str(gain(part, arm, RANDOM, SHARE)) for arm in arms)))
-    return Table(
+    return TextTable(
         "few-bits-networks",
         "Few bits, by a network",
         "Gain over random in AUC.\n"

@@ -11,7 +11,7 @@ from blindfair.studies.few_bits_tables import few_bits_tables
 from blindfair.studies.figures import draw_figures
 from blindfair.studies.reading import read
 from blindfair.studies.statistics import Result
-from blindfair.studies.table import Table
+from blindfair.studies.table import TextTable
 from blindfair.studies.tables import all_tables
 
 TABLES, FEW_BITS = "queries.md", "few-bits.md"
@@ -66,7 +66,7 @@ def write_report(
         raise CannotWrite(f"The report cannot be written to {directory}", found=error.strerror) from error
 
 
-def _write(path: Path, head: str, command: str, cells: Sequence[Result], tables: Sequence[Table]) -> None:
+def _write(path: Path, head: str, command: str, cells: Sequence[Result], tables: Sequence[TextTable]) -> None:
     made = (
         f"`{command}` wrote this page from {len(cells)} cells of {len({cell.seed for cell in cells})} seeds.\n"
         "Nothing here is written by hand.\n"

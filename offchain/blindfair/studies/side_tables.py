@@ -7,10 +7,10 @@ from blindfair.pricing.ranks import rank_correlation
 from blindfair.protocol.documents import Document
 from blindfair.studies.coverage import Intervals, held_out_factors
 from blindfair.studies.reading import Findings
-from blindfair.studies.table import Table
+from blindfair.studies.table import TextTable
 
 
-def sums_table(found: Findings) -> Table:
+def sums_table(found: Findings) -> TextTable:
     cases: dict[str, dict[str, list[float]]] = {}
     for case, document in found.sums:
         kinds = cases.setdefault(case.rpartition("/")[0], {})
@@ -19,7 +19,7 @@ def sums_table(found: Findings) -> Table:
                 kinds.setdefault(name, []).append(value)
     names = list(dict.fromkeys(name for kinds in cases.values() for name in kinds))
     rows = [(name, *(f"{np.mean(kinds[name]):+.2f}" for kinds in cases.values())) for name in names]
-    return Table(
+    return TextTable(
         "sums",
         "Sums of scores against exact retraining",
         "Rank correlation between the sum of scores of a subset and the fall of the test loss after retraining on it.\n"
@@ -44,10 +44,10 @@ def bundle_arrays(found: Findings) -> dict[str, Floats]:
     return {name: np.array(numbers) for name, numbers in values.items()}
 
 
-def bundles_table(found: Findings) -> Table:
+def bundles_table(found: Findings) -> TextTable:
     bundles = bundle_arrays(found)
     if not bundles:
-        return Table("bundles", "", "", (), ())
+        return TextTable("bundles", "", "", (), ())
     rows = []
     for predictor in ("forecast", "expected_good", "records", "likeness", "gradient_cosine", "chance"):
         row = [predictor.replace("_", " ")]
@@ -56,7 +56,7 @@ def bundles_table(found: Findings) -> Table:
             spearman = rank_correlation(values, bundles[kind])
             row += [f"{np.corrcoef(values, bundles[kind])[0, 1]:+.2f}", "" if spearman is None else f"{spearman:+.2f}"]
         rows.append(tuple(row))
-    return Table(
+    return TextTable(
         "bundles",
         "The value of a bundle of records",
         f"{len(bundles['whole'])} bundles of 10 % to all of an offer, from clean to 50 % wrong labels.\n"
@@ -68,7 +68,7 @@ def bundles_table(found: Findings) -> Table:
     )
 
 
-def intervals_table(found: Findings) -> Table:
+def intervals_table(found: Findings) -> TextTable:
     """How often the forecast's interval held the gain, as it is and widened by what other data sets' bundles need."""
     bundles, sets = (
         bundle_arrays(found),
@@ -88,7 +88,7 @@ def intervals_table(found: Findings) -> Table:
             worst = min((float(holds[sets == one].mean()), str(one)) for one in np.unique(sets))
             width = f"{(intervals.high - intervals.low).mean():.3f}"
             rows.append((kind, name, factor, f"{holds.mean():.1%}", f"{worst[1]} {worst[0]:.0%}", width))
-    return Table(
+    return TextTable(
         "bundle-intervals",
         "The interval of a bundle's value",
         "The share of bundles whose gain lies in the forecast's interval of 95 %.\n"
@@ -104,7 +104,7 @@ def _bundles_of(document: Document) -> list[Document]:
     return [bundle for bundle in document.values() if isinstance(bundle, dict)]
 
 
-def attacks_table(found: Findings) -> Table:
+def attacks_table(found: Findings) -> TextTable:
     by_attack: dict[str, list[dict[str, float]]] = {}
     honest = {
         case: {name: float(str(value)) for name, value in _entry(document, "honest").items() if value is not None}
@@ -136,7 +136,7 @@ def attacks_table(found: Findings) -> Table:
                 warned,
             )
         )
-    return Table(
+    return TextTable(
         "attacks",
         "A seller that knows the method",
         "An offer with 30 % wrong labels; the buyer buys as many records as 30 % of the honest listing has.\n"

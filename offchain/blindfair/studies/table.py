@@ -13,7 +13,7 @@ WIDEST = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TextTable:
     """Rows of texts under `columns`, with a title and a note on how to read them.
 
     The note has one sentence a line. Lines that explain a word, as `*word*: ...`, become a list behind the others.

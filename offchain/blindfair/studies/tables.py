@@ -9,7 +9,7 @@ from blindfair.studies.cells import BEFORE, CLEAN, DEFAULT, RANDOM
 from blindfair.studies.reading import Findings
 from blindfair.studies.side_tables import attacks_table, bundles_table, intervals_table, sums_table
 from blindfair.studies.statistics import Result, gain, gap_share, methods_of, worst
-from blindfair.studies.table import Table
+from blindfair.studies.table import TextTable
 from blindfair.studies.worlds import Regime
 
 DISCLOSED = "limit: all features and labels disclosed"
@@ -18,7 +18,7 @@ TRUE_LABELS = "limit: true labels"
 MAIN_SHARE = 0.3
 
 
-def all_tables(found: Findings) -> list[Table]:
+def all_tables(found: Findings) -> list[TextTable]:
     """Those for which there are findings."""
     tables = [
         _bar(found),
@@ -37,7 +37,7 @@ def all_tables(found: Findings) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def _bar(found: Findings) -> Table:
+def _bar(found: Findings) -> TextTable:
     rows = []
     for regime, cells in _by_regime(found.where(family="logistic", size="middle")):
         for share in (0.1, MAIN_SHARE):
@@ -56,7 +56,7 @@ def _bar(found: Findings) -> Table:
                     f"{least} {min_gain}",
                 )
             )
-    return Table(
+    return TextTable(
         "bar",
         "The bar",
         "Logistic regression, middle buyer, mean over data sets.\n"
@@ -64,7 +64,7 @@ def _bar(found: Findings) -> Table:
         "The limits choose in the same way by better scores; they are given as parts of the gap.\n"
         "*Of gap*: the gain as a part of the gap from random to clean.\n"
         "*All disclosed*: scores of a model fitted to everything offered, with labels as they are, right or wrong.\n"
-        "*Truth known*: scores of a model that knows the true labels.\n"
+        "*StudyTruth known*: scores of a model that knows the true labels.\n"
         "*Worst data set*: the one where trust gains least over random.",
         ("regime", "bought", "clean", "trust", "trust: of gap", "old default", "old default: of gap",
          "limit: all disclosed", "limit: truth known", "worst data set"),
@@ -74,7 +74,7 @@ def _bar(found: Findings) -> Table:
     )  # fmt: skip
 
 
-def _methods(found: Findings) -> Table:
+def _methods(found: Findings) -> TextTable:
     cells = found.where(family="logistic", size="middle")
     regimes = [regime for regime, _ in _by_regime(cells)]
     rows = []
@@ -86,7 +86,7 @@ def _methods(found: Findings) -> Table:
             having = [cell for cell in cells if cell.regime == regime and method in cell.quality]
             row.append(f"{1e4 * gain(having, method, RANDOM, MAIN_SHARE).mean:+.0f}" if having else "")
         rows.append(tuple(row))
-    return Table(
+    return TextTable(
         "methods",
         "Every method",
         f"Gains in AUC over random, times 10,000, {MAIN_SHARE:.0%} bought.\nThe cells are those of the table above.",
@@ -95,14 +95,14 @@ def _methods(found: Findings) -> Table:
     )
 
 
-def _sizes_of_purchase(found: Findings) -> Table:
+def _sizes_of_purchase(found: Findings) -> TextTable:
     rows = []
     cells = found.where(family="logistic", size="middle")
     for regime, part in _by_regime(cells):
         shares = part[0].shares
         rows.append((regime, *(f"{gain(part, DEFAULT, RANDOM, share)}{_of_gap(part, share)}" for share in shares)))
     columns = tuple(f"{share:.0%}" for share in cells[0].shares) if cells else ()
-    return Table(
+    return TextTable(
         "purchases",
         "Sizes of purchase",
         "Gain of trust over random in AUC, by the share of the offer that is bought.\n"
@@ -113,12 +113,12 @@ def _sizes_of_purchase(found: Findings) -> Table:
     )
 
 
-def _data_sets(found: Findings) -> Table:
+def _data_sets(found: Findings) -> TextTable:
     rows = []
     for data in sorted({cell.data for cell in found.where(family="logistic", size="middle")}):
         for regime, cells in _by_regime(found.where(family="logistic", size="middle", data=data)):
             rows.append(_plain_row(cells, data, regime))
-    return Table(
+    return TextTable(
         "data-sets",
         "Each data set",
         f"Logistic regression, middle buyer, AUC, {MAIN_SHARE:.0%} bought.\n{_PLAIN_NOTE}",
@@ -128,7 +128,7 @@ def _data_sets(found: Findings) -> Table:
     )
 
 
-def _buyers(found: Findings) -> Table:
+def _buyers(found: Findings) -> TextTable:
     rows = []
     for size in ("small", "middle", "large"):
         for regime in ("clean", "wrong-30", "shift-wrong-30"):
@@ -136,7 +136,7 @@ def _buyers(found: Findings) -> Table:
             cells = [cell for cell in found.where(family="logistic", size=size, regime=regime) if cell.data in names]
             if cells:
                 rows.append(_plain_row(cells, size, regime))
-    return Table(
+    return TextTable(
         "buyers",
         "Small and large buyers",
         f"Logistic regression, AUC, {MAIN_SHARE:.0%} bought, on the data sets that were tried with buyers of every "
@@ -149,13 +149,13 @@ def _buyers(found: Findings) -> Table:
     )
 
 
-def _networks(found: Findings) -> Table:
+def _networks(found: Findings) -> TextTable:
     rows = []
     networks = [cell for cell in found.cells if cell.family != "logistic"]
     for family, data in dict.fromkeys((cell.family, cell.data) for cell in networks):
         for regime, cells in _by_regime([cell for cell in networks if (cell.family, cell.data) == (family, data)]):
             rows.append(_plain_row(cells, f"{family}, {data} ({cells[0].judge})", regime))
-    return Table(
+    return TextTable(
         "networks",
         "Networks",
         f"Middle buyer, {MAIN_SHARE:.0%} bought; AUC for two classes, accuracy for more.\n{_PLAIN_NOTE}",
@@ -166,7 +166,7 @@ def _networks(found: Findings) -> Table:
     )
 
 
-def _estimates(found: Findings) -> Table:
+def _estimates(found: Findings) -> TextTable:
     rows = []
     for regime, cells in _by_regime(found.where(family="logistic", size="middle")):
         known = [cell for cell in cells if cell.bad_estimated is not None]
@@ -186,7 +186,7 @@ def _estimates(found: Findings) -> Table:
                 f"{np.mean(bought):.2f}",
             )
         )
-    return Table(
+    return TextTable(
         "estimates",
         "The share of bad records, estimated blind",
         "Logistic regression, middle buyer.\n"
@@ -201,7 +201,7 @@ def _estimates(found: Findings) -> Table:
 _STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 1.0)
 
 
-def _outlook(found: Findings) -> Table:
+def _outlook(found: Findings) -> TextTable:
     cells = [cell for cell in found.where(family="logistic") if cell.bad_estimated is not None]
     rows = []
     for low, high in pairwise(_STEPS):
@@ -221,7 +221,7 @@ def _outlook(found: Findings) -> Table:
                 f"{(drawn - before).mean():+.4f}",
             )
         )
-    return Table(
+    return TextTable(
         "outlook",
         "What the estimate says about a purchase",
         f"All cells of logistic regression, by the estimated share of bad records; {MAIN_SHARE:.0%} bought.\n"

@@ -9,7 +9,7 @@ from blindfair.agents.evaluated import Evaluated
 from blindfair.agents.evaluation_cost import EvaluationCost
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.options import PurchaseOptions
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import FeeRequired, Refused
 from blindfair.protocol.messages import Listing, Request
@@ -17,7 +17,7 @@ from blindfair.protocol.quantities import Wei
 from blindfair.protocol.words import counted
 
 
-def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: Screen, *, confirmed: bool) -> Wei:
+def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: PartyScreen, *, confirmed: bool) -> Wei:
     """Show what the evaluation tells and costs, and return the most to pay for it: by option, or by the answer.
 
     With `confirmed` the listing's fee is agreed to, within the budget. Where nobody can be asked for it, only a free

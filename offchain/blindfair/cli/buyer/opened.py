@@ -20,7 +20,7 @@ from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
 from blindfair.cli.defaults import QUERIES
 from blindfair.cli.party.access import open_context
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import SETTINGS, Settings
 from blindfair.cli.party.turns import advance
 from blindfair.influence.threads import one_thread
@@ -32,7 +32,7 @@ from blindfair.protocol.units import Units
 
 
 @dataclass(frozen=True, slots=True)
-class Purchase:
+class OpenedBuyer:
     """One purchase, as far as it is."""
 
     buyer: Buyer
@@ -57,8 +57,8 @@ class Purchase:
 
 @contextmanager
 def opened_purchase(
-    directory: Path, settings: Settings, password_file: Path | None, screen: Screen, *, pays_fee: bool = False
-) -> Iterator[Purchase]:
+    directory: Path, settings: Settings, password_file: Path | None, screen: PartyScreen, *, pays_fee: bool = False
+) -> Iterator[OpenedBuyer]:
     """The agent of a directory that was begun; closed at the end. With `pays_fee` the listing's fee is agreed to.
 
     Raises what `open_context`, `Agent` and the tables' reading raise.
@@ -98,6 +98,6 @@ def opened_purchase(
             fee_limit=lambda cost: agreed_fee(cost, options, screen, confirmed=pays_fee),
         )
         try:
-            yield Purchase(buyer, valuer, options.prices)
+            yield OpenedBuyer(buyer, valuer, options.prices)
         finally:
             buyer.close()

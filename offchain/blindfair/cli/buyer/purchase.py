@@ -21,7 +21,7 @@ from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.readings import show_readings, tables_document
@@ -57,7 +57,7 @@ def show_scores(
     Raises what the evaluation raises.
     """
     with (
-        Screen() as screen,
+        PartyScreen() as screen,
         opened_purchase(directory, settings, password_file, screen, pays_fee=pays_fee) as purchase,
     ):
         own = purchase.valuer.readings
@@ -119,7 +119,7 @@ def complete(
     Raises what ended it where an error did, FaultProven or NoAnswer for an order that was refunded, and what the agent
     raises.
     """
-    with Screen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
+    with PartyScreen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
         buyer, turns = purchase.buyer, Turns(screen, poll)
         prices = PurchaseOptions.from_document(settings.options).prices
         if buyer.outcome is None:
@@ -140,7 +140,7 @@ def complete(
     raise_failure(outcome, refunded_by_clock=refunded_by_clock)
 
 
-def _agreed(buyer: Buyer, choice: Choice, price: Wei, prices: Money, screen: Screen, confirmed: bool) -> bool:
+def _agreed(buyer: Buyer, choice: Choice, price: Wei, prices: Money, screen: PartyScreen, confirmed: bool) -> bool:
     """Whether to pay: agreed to before, now by option, or now by the owner's answer. Raises InsufficientFunds."""
     if buyer.journal.intent(CONFIRMED) is not None:
         return True

@@ -18,7 +18,7 @@ from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings, open_context, read_deployment
 from blindfair.cli.party.money import money_of
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import Settings, begin, is_begun, load, resumed_settings, save
 from blindfair.cli.targets import check_file_target
 from blindfair.protocol.errors import InvalidOption, NodeFailure
@@ -57,7 +57,7 @@ def run_find(
         events = find_listings(exchange, wanted)
     else:
         settings = Settings(ROLE, place, rpc, mail.resolve(), keystore.resolve(), None, {}, {})
-        with Screen() as screen:
+        with PartyScreen() as screen:
             context = open_context(settings, password_file, screen.event, trades=False)
             exchange = context.exchange
             events = find_listings(exchange, wanted)
@@ -150,7 +150,10 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
     from blindfair.cli.buyer.report import tell_outcome
     from blindfair.cli.party.withdrawing import bring_home
 
-    with Screen() as screen, opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase:
+    with (
+        PartyScreen() as screen,
+        opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase,
+    ):
         withdrawn = bring_home(purchase.buyer, (), token, target, screen, output)
     tell_outcome(resumed.directory, settings, output, withdrawn=withdrawn)
 
@@ -161,7 +164,10 @@ def run_export(resumed: Resumed, to: Path, output: Output) -> None:
     from blindfair.cli.buyer.export import export_bought
     from blindfair.cli.buyer.opened import opened_purchase
 
-    with Screen() as screen, opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase:
+    with (
+        PartyScreen() as screen,
+        opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase,
+    ):
         count = export_bought(purchase.buyer, to, output.lines)
     output.lines.item("records", f"{count:,} in {to}")
     output.document({"file": str(to), "records": count})

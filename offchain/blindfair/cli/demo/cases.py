@@ -24,7 +24,7 @@ from blindfair.cli.demo.options import (
     PRICE_PER_RECORD,
 )
 from blindfair.cli.demo.prepared import Prepared
-from blindfair.cli.demo.world import GRANTED, World
+from blindfair.cli.demo.world import GRANTED, DemoWorld
 from blindfair.cli.information import default_fee, free_bits_of
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.information import check_record_bits, measure_rows
@@ -112,7 +112,7 @@ def listing_spec_of(job: Prepared) -> ListingSpec:
     )
 
 
-def make_parties(world: World, case: str, job: Prepared) -> Parties:
+def make_parties(world: DemoWorld, case: str, job: Prepared) -> Parties:
     """Seller and buyer of one case, in directories of their own, each with its grant."""
     scenario, options = job.scenario, job.options
     kind = {"corrupted_chunk": CorruptingSeller, "inflated_scores": InflatingSeller}.get(case, Seller)
@@ -151,7 +151,7 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
     return Parties(seller, buyer, valuer)
 
 
-def run_case(world: World, case: str, parties: Parties) -> TradeResult:
+def run_case(world: DemoWorld, case: str, parties: Parties) -> TradeResult:
     """Run one trade to its end, or on from where it was when the process ended."""
     began = time.perf_counter()
     seller, buyer = parties.seller, parties.buyer
@@ -174,7 +174,7 @@ def run_case(world: World, case: str, parties: Parties) -> TradeResult:
     return result_of(world, case, parties, time.perf_counter() - began)
 
 
-def result_of(world: World, case: str, parties: Parties, seconds: float) -> TradeResult:
+def result_of(world: DemoWorld, case: str, parties: Parties, seconds: float) -> TradeResult:
     """What the chain and the journals say of a trade."""
     seller, buyer = parties.seller, parties.buyer
     offers = list(seller.offers.values())
@@ -216,7 +216,7 @@ def _named(step: str) -> str:
     return f"{name}:{part}" if part in tuple(PartName) else name
 
 
-def _delta(world: World, agent: Agent) -> int:
+def _delta(world: DemoWorld, agent: Agent) -> int:
     """What the agent has more than at the beginning, fees added back."""
     owned = world.exchange.balance(agent.address) + world.exchange.free_balance(agent.address, ETHER)
     return owned + sum(receipt["fee"] for receipt in agent.receipts().values()) - int(agent.journal.get(GRANTED) or 0)

@@ -38,7 +38,7 @@ class DemoAccounts:
 
 
 class PublicWorld:
-    """Implements `World`."""
+    """Implements `DemoWorld`."""
 
     def __init__(
         self, directory: Path, watch: Callable[[Event], None], rpc: str, accounts: DemoAccounts, poll: float = POLL
@@ -84,21 +84,21 @@ class PublicWorld:
 
     @property
     def cases(self) -> Sequence[str]:
-        """See `World`."""
+        """See `DemoWorld`."""
         return ("honest",)
 
     def context(self, case: str, role: str) -> AgentContext:
-        """See `World`."""
+        """See `DemoWorld`."""
         mail = self.directory / case / "mail"
         account = self._accounts[role]
         return AgentContext(self.exchange, lambda own: FolderTransport(mail, own), self._finality, self._watch, account)
 
     def fund(self, agent: Agent) -> None:
-        """See `World`. Nobody is given anything."""
+        """See `DemoWorld`. Nobody is given anything."""
         note_grant(agent)
 
     def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
-        """See `World`. Raises what the agents raise; NodeFailure only after `PATIENCE`."""
+        """See `DemoWorld`. Raises what the agents raise; NodeFailure only after `PATIENCE`."""
         failing_since: float | None = None
         while not until():
             try:

@@ -30,7 +30,7 @@ SCHEMA_LINES = 40
 """Lines of a schema on screen; the report has all of them."""
 
 
-class Screen:
+class DemoScreen:
     """Tells on one console, usually standard error. Bars and clocks move on a terminal only."""
 
     def __init__(self, console: Console) -> None:

@@ -36,7 +36,7 @@ GRANTED = "granted"
 """Step of an agent's journal: what its account had when its trade began, in wei."""
 
 
-class World(Protocol):
+class DemoWorld(Protocol):
     """What a case needs."""
 
     directory: Path
@@ -92,11 +92,11 @@ class ObedientWorld:
 
     @property
     def cases(self) -> Sequence[str]:
-        """See `World`."""
+        """See `DemoWorld`."""
         return CASES
 
     def fund(self, agent: Agent) -> None:
-        """See `World`. A new account gets its grant; one that was ever funded gets nothing."""
+        """See `DemoWorld`. A new account gets its grant; one that was ever funded gets nothing."""
         self._give(agent.address)
         note_grant(agent)
 
@@ -105,12 +105,12 @@ class ObedientWorld:
             self.chain.fund(address, GRANT)
 
     def context(self, case: str, role: str) -> AgentContext:
-        """See `World`. Agents make accounts of their own."""
+        """See `DemoWorld`. Agents make accounts of their own."""
         mail = self.directory / case / "mail"
         return AgentContext(self.exchange, lambda own: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch)
 
     def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
-        """See `World`. Raises StateError if nothing moves."""
+        """See `DemoWorld`. Raises StateError if nothing moves."""
         idle = 0
         while not until():
             progress = [agent.step() for agent in agents]

@@ -20,7 +20,7 @@ PROGRESS_SECONDS = 10.0
 """From one line of progress to the next, where nobody looks on: a log is to stay readable."""
 
 
-class Screen:
+class PartyScreen:
     """Tells each wait and trouble once until there is another. On a terminal a spinner shows what is waited for."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from blindfair.agents.agent import Agent
 from blindfair.agents.waiting import Waiting
 from blindfair.cli.options import POLL
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.errors import BlindfairError, NodeFailure
 
 Result = TypeVar("Result")
@@ -21,7 +21,7 @@ class Turns:
 
     def __init__(
         self,
-        screen: Screen,
+        screen: PartyScreen,
         poll: float = POLL,
         *,
         patience: float = PATIENCE,

@@ -16,7 +16,7 @@ from blindfair.blind.rows_file import RowsFile
 from blindfair.blind.scale_out import Places, encode_by_workers, finish_by_workers
 from blindfair.blind.stream import finish
 from blindfair.cli.output import Output
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.targets import check_file_target, write_private_file
 from blindfair.protocol.errors import FileMissing
 
@@ -25,7 +25,7 @@ def run_encode(source: str, target: str, name: str | None, cluster: str | None, 
     """Encode rows, unless they are encoded. Raises what opening, encoding and the cluster raise."""
     parameters, rows = _parameters(name), RowsFile.open(source)
     size = matrix_bytes(parameters, rows.records, rows.k)
-    with Screen() as screen, ExitStack() as stack:
+    with PartyScreen() as screen, ExitStack() as stack:
         screen.lines.item("takes", f"{size:,} B for {rows.records:,} encoded rows of {rows.k} entries")
         tell = _progress(screen, rows.records)
         if cluster is None:
@@ -57,7 +57,7 @@ def run_reply(
     parameters, request = _parameters(name), _read(query)
     places = Places(parameters.name, source, folder, bits)
     matrix = open_matrix(parameters, store_at(source))
-    with Screen() as screen, ExitStack() as stack:
+    with PartyScreen() as screen, ExitStack() as stack:
         tell = _progress(screen, matrix.records)
         if cluster is None:
             found = finish(places.start(request), tell)
@@ -87,7 +87,7 @@ def _read(query: Path) -> bytes:
         ) from error
 
 
-def _progress(screen: Screen, records: int) -> Progress:
+def _progress(screen: PartyScreen, records: int) -> Progress:
     """Return what tells blocks done and the rate of this run, which may begin in the middle."""
     began, before = time.monotonic(), -1
 

@@ -6,14 +6,16 @@ from pathlib import Path
 
 from blindfair.agents.seller import Seller
 from blindfair.cli.party.access import open_context
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.seller.listing import RECORDS, ListingOptions
 from blindfair.influence.threads import one_thread
 
 
 @contextmanager
-def opened_seller(directory: Path, settings: Settings, password_file: Path | None, screen: Screen) -> Iterator[Seller]:
+def opened_seller(
+    directory: Path, settings: Settings, password_file: Path | None, screen: PartyScreen
+) -> Iterator[Seller]:
     """The agent of a directory that was begun; closed at the end.
 
     Raises what `open_context`, `Agent` and the table's reading raise.

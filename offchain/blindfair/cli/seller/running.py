@@ -11,7 +11,7 @@ from blindfair.cli.amounts import show_ether
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import begin, is_begun, load, resumed_settings, save
 from blindfair.cli.party.turns import Turns, advance
 from blindfair.cli.public_text import check_public_text
@@ -43,7 +43,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.seller.opened import opened_seller
 
-    with Screen() as screen, opened_seller(begun.directory, settings, begun.password_file, screen) as seller:
+    with PartyScreen() as screen, opened_seller(begun.directory, settings, begun.password_file, screen) as seller:
         exchange, listing = seller.exchange, seller.listing
         show_readings(screen.lines, table.readings)
         show_written(screen.lines, table.readings)
@@ -76,7 +76,7 @@ def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool 
     from blindfair.agents.waiting import Waiting
     from blindfair.cli.seller.opened import opened_seller
 
-    with Screen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
+    with PartyScreen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
         save(resumed.directory, settings)
 
         def turn() -> None:
@@ -110,6 +110,6 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
     from blindfair.cli.party.withdrawing import bring_home
     from blindfair.cli.seller.opened import opened_seller
 
-    with Screen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
+    with PartyScreen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
         withdrawn = bring_home(seller, seller.offers.values(), options.prices.token, target, screen, output)
     tell_standing(resumed.directory, settings, output, withdrawn=withdrawn)

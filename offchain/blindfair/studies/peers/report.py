@@ -9,7 +9,7 @@ from blindfair.protocol.errors import CannotWrite
 from blindfair.studies.peers.datamodels import QUERIES, RETRAININGS
 from blindfair.studies.peers.measures import KINDS, Measure, all_measures, methods_of
 from blindfair.studies.peers.question import DAMPINGS
-from blindfair.studies.table import Table
+from blindfair.studies.table import TextTable
 
 REPORT = "peers.md"
 
@@ -52,7 +52,7 @@ def write_peers(documents: Sequence[Document], directory: Path, json_path: Path 
         raise CannotWrite(f"The report cannot be written to {directory}", found=error.strerror) from error
 
 
-def peer_tables(documents: Sequence[Document]) -> list[Table]:
+def peer_tables(documents: Sequence[Document]) -> list[TextTable]:
     """Those for which there are documents."""
     measures = all_measures(documents)
     dampings = " and ".join(format(damping, "g") for damping in DAMPINGS)
@@ -94,13 +94,13 @@ def peer_tables(documents: Sequence[Document]) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def _table(name: str, title: str, note: str, measures: Sequence[Measure]) -> Table:
+def _table(name: str, title: str, note: str, measures: Sequence[Measure]) -> TextTable:
     columns = ("method", *(measure.name for measure in measures))
     rows = tuple((method, *(measure.shown(method) for measure in measures)) for method in methods_of(measures))
-    return Table(name, title, note, columns, rows)
+    return TextTable(name, title, note, columns, rows)
 
 
-def _best(measures: Sequence[Measure]) -> Table:
+def _best(measures: Sequence[Measure]) -> TextTable:
     rows = []
     leaders: tuple[str, str] | None = None
     for measure in measures:
@@ -115,7 +115,7 @@ def _best(measures: Sequence[Measure]) -> Table:
         verdict = "yes" if ahead >= (0.0 if measure.least else -_NEARLY) else f"no, by {format(-ahead, measure.form)}"
         shown = (f"{name}: {format(value, measure.form)}" for name, value in (ours, theirs))
         rows.append((measure.name, *shown, verdict))
-    return Table(
+    return TextTable(
         "best",
         "The best of either side",
         f"Whether the best of ours at least equals the best of the peers; within {_NEARLY} is equal.\n"
