@@ -82,7 +82,7 @@ def test_a_short_last_group_may_make_it_enough(world: World, records: int, asks:
     assert asked(parties) == asks
 
 
-def test_a_budget_under_one_group_pays_for_nothing(world: World) -> None:
+def test_a_budget_under_one_group_buys_nothing(world: World) -> None:
     parties = grouping(world, buyer_policy=replace(GROUPS_POLICY, audit_rows=1, budget=Wei((SIZE - 1) * PER_RECORD)))
     # The last group has three records, of which one is opened: none of a whole group.
     assert not asked(parties)

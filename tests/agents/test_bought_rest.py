@@ -184,7 +184,7 @@ def test_a_refunded_sample_sells_no_rest(at: Callable[[str], World]) -> None:
     assert said(parties, Agreement(selected, PartName.REST, REST_PRICE)) == ["UnexpectedMessage"]
 
 
-def test_a_selection_that_is_audited_for_nothing_has_no_parts(at: Callable[[str], World]) -> None:
+def test_a_selection_that_is_audited_free_has_no_parts(at: Callable[[str], World]) -> None:
     parties = make_parties(at("agreed"))
     take_out(parties.world, parties.seller)
     selected = parties.buyer.mail.stored("message:selection")[0].digest

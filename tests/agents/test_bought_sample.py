@@ -131,7 +131,7 @@ def test_a_listing_that_opens_nothing_can_be_bought(world: World) -> None:
     assert parties.seller.offers[next(iter(parties.seller.offers))].price == PER_RECORD
 
 
-def test_where_all_are_opened_for_nothing_no_sample_is_bought(world: World) -> None:
+def test_where_all_are_opened_free_no_sample_is_bought(world: World) -> None:
     parties = buying(world, goods=listing_spec(opened_share=1.0), buyer_policy=replace(BUYER_POLICY, audit_rows=59))
     parties.run()
     assert (parties.buyer.audited_rows, parties.buyer.sampled_for) == (len(SELECTED), None)

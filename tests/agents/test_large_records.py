@@ -160,7 +160,7 @@ def test_the_seller_counts_once_and_not_for_every_agreement(world: World, monkey
     assert parties.buyer.outcome.final == "Released"
 
 
-def test_fewer_are_opened_for_nothing_where_fewer_will_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_are_opened_free_where_fewer_will_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     parties = trading(world, GROUPS, min_audit_rows=1)
     hold(monkeypatch, counted(parties, GROUPS, 2))
     parties.run(lambda: parties.buyer.audited_rows > 0)

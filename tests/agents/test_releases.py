@@ -43,7 +43,7 @@ def refused(parties: Parties) -> list[str]:
 # --- good ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_buyer_needs_gas_for_nothing_but_paying(at: Callable[[str], World]) -> None:
+def test_a_buyer_needs_gas_only_to_pay(at: Callable[[str], World]) -> None:
     parties = make_parties(at("accepted"))
     began = parties.world.chain.now()
     parties.run()

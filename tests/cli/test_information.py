@@ -139,4 +139,4 @@ def test_a_seller_is_told_how_many_audits_its_free_openings_are_enough_for(tmp_p
     assert "enough for 1 audit of 59 each; once they are used up, buyers buy" in to_the_seller(one, tmp_path)
     # Free bits bound them too.
     few = replace(manifest, terms=replace(many.terms, free_bits=58 * manifest.terms.record_bits))
-    assert "fewer than one usual audit" in to_the_seller(few, tmp_path)
+    assert "fewer than one default audit" in to_the_seller(few, tmp_path)

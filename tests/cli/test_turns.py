@@ -1,4 +1,5 @@
-"""Turns in real time: waits are told once, a failing node is borne for a while, other errors are passed on at once."""
+"""Turns in real time: waits are told once, a failing node is retried for a while, other errors are passed on at
+once."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -32,7 +33,7 @@ def test_waits_end_with_what_was_waited_for(capsys: pytest.CaptureFixture[str]) 
     assert told.count("the [red]seller[/] sleeps") == told.count("a block") == 1
 
 
-def test_a_failing_node_is_borne_and_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failing_node_is_retried_and_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     down = NodeFailure("no node")
     with PartyScreen() as screen:
         assert Turns(screen, 0.0).until(attempts(down, down, Waiting("a block"), down, 7)) == 7

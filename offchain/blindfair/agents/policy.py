@@ -144,7 +144,7 @@ class BuyerPolicy:
 
     bandwidth: BytesPerSecond | None = None
     """The bandwidth to the seller, as the blind package assumes if None: whether the query is worth making small
-    hangs on it."""
+    depends on it."""
 
     releases_by_message: bool = True
     """Whether the seller is sent a signed release, which it brings to the chain; else the buyer releases itself."""

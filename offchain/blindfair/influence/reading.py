@@ -228,7 +228,7 @@ def _first_code(present: Sequence[tuple[int, str]], cells: Sequence[Cell], kind:
         if _CODE.fullmatch(text) and abs(float(text)) >= 1e15:
             return _found(line, text, "digits around an e, which many codes have", "")
         before = seen.setdefault(float(text), text)
-        # 2 and 2.0 are usual in columns of numbers; zeros after other decimals are not.
+        # 2 and 2.0 are common in columns of numbers; zeros after other decimals are not.
         if before != text and "." in before and "." in text and "e" not in (before + text).lower():
             return _found(line, text, f"the same number as {_shown(before)} to a model", "")
     return None

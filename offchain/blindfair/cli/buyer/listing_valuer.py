@@ -1,4 +1,5 @@
-"""A buyer with a table whose price hangs on the listing: what it offers for a record is known once the manifest is."""
+"""A buyer with a table whose price depends on the listing: what it offers for a record is known once the manifest
+is."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Taking an agent's turns in real time: try, wait, look again. What the agent decides hangs on none of it."""
+"""Taking an agent's turns in real time: try, wait, look again. What the agent decides depends on none of it."""
 
 import time
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Turns:
         self._bears = bears
 
     def until(self, attempt: Callable[[], Result]) -> Result:
-        """What `attempt` gives once it raises Waiting no more. Raises what is borne after that, all else at once."""
+        """What `attempt` gives once it raises Waiting no more. Raises what was retried so long, all else at once."""
         failing_since: float | None = None
         while True:
             try:

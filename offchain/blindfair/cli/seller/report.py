@@ -141,7 +141,7 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
 def _audits_text(manifest: Manifest, *, charges: bool) -> str:
     """How many audits the free openings are enough for, and what later buyers do."""
     audits = whole_audits(manifest, AUDIT_ROWS, charges=charges)
-    enough = f"enough for {counted(audits, 'audit')} of {AUDIT_ROWS} each" if audits else "fewer than one usual audit"
+    enough = f"enough for {counted(audits, 'audit')} of {AUDIT_ROWS} each" if audits else "fewer than one default audit"
     return (
         f"free openings: {counted(manifest.terms.opened_records, 'record')} in all, {enough}; once they are used up, "
         "buyers buy the audited sample"
