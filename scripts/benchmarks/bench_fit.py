@@ -5,8 +5,6 @@ with the records, is no part of it. Three things cost: a place of a block with e
 (flooding), and once a job the reading of its coordinates. A part-filled block costs what a full one does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

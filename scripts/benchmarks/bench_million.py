@@ -1,7 +1,5 @@
 """A million records of 512 entries scored blind on this machine, in bounded memory, interrupted at will."""
 
-from __future__ import annotations
-
 import argparse
 import resource
 import sys

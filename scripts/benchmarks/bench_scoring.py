@@ -5,8 +5,6 @@ its own. Seconds are of the processor. The rows are normal numbers whose sizes d
 sigma 1), rounded as for a trade; a mode's `spearman` is that of its scores against the rows before rounding.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

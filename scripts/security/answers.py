@@ -7,8 +7,6 @@ project unchanged, where they must pass. Contracts are compiled anew. docs/audit
 which answers in the contract were taken out by hand. Not here: slips of the hand (`mutants.py`).
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

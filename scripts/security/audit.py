@@ -16,8 +16,6 @@ Tools from PyPI get environments of their own under build/audit, which git ignor
 Exit code 0 when every step came out as it should. Not part of the package; `scripts/audit` makes what it needs.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

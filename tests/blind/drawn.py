@@ -1,7 +1,5 @@
 """Draws of the noise of scores, and what a score is with them. Shared by the tests of blind scoring."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

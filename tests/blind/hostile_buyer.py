@@ -4,8 +4,6 @@ It holds a secret key as any buyer does, so it may look at a reply's phase `c0 +
 the rounded scores that the honest code shows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 

@@ -1,7 +1,5 @@
 """Rows, requests and folders for the tests of scoring on disk, and processes that die on the way."""
 
-from __future__ import annotations
-
 import os
 import resource
 import signal

@@ -4,8 +4,6 @@ The score of a hostile query holds other records' rows. Seeing a record reveals 
 noise of its score and no more. docs/privacy.md has the figures.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

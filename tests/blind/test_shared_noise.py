@@ -5,8 +5,6 @@ Equal noise takes both: equal draws, which follow from salts, and equal rests, w
 weakened seller lays equal noise on equal rows. Equal draws alone give little away, and that little is measured too.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Sequence
 

@@ -3,8 +3,6 @@
 The interface is what `scale_out.py` needs of places elsewhere, too. Not here: what the files hold.
 """
 
-from __future__ import annotations
-
 import contextlib
 import mmap
 import os

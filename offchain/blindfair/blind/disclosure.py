@@ -1,7 +1,5 @@
 """What an evaluation tells the buyer at most, in bits, from the parameters (PROTOCOL 0, SCORING requirement 4)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +59,7 @@ class Disclosure:
         bits: Sequence[int],
         exponent_bits: int = 0,
         policy: DisclosurePolicy = PER_RECORD,
-    ) -> Disclosure:
+    ) -> "Disclosure":
         """What one evaluation over `records` records discloses, whose queries ask for so many `bits` each.
 
         Raises `UnknownParameters` for bits outside 1 ... 32.

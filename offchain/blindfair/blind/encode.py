@@ -4,8 +4,6 @@ Coefficient `i` of column `j` in block `b` is entry `j` of record `b N + i`. Not
 (`evaluate.py`), where rows come from (package `influence`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -5,8 +5,6 @@ operations on this machine, once in a process, which takes some tenths of a seco
 another machine is written here.
 """
 
-from __future__ import annotations
-
 import functools
 import time
 from collections.abc import Callable
@@ -117,7 +115,7 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
 
 
 @functools.cache
-def _trial(parameters: ParameterSet) -> _Trial:
+def _trial(parameters: ParameterSet) -> "_Trial":
     return _Trial(parameters)
 
 

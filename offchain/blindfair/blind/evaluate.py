@@ -5,8 +5,6 @@ so that the same request gets the same bytes (the seller's agent), the sizes of 
 disk (`stream.py`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

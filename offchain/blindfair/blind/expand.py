@@ -5,8 +5,6 @@ Nothing else rests on it: what a reply tells is bounded for arbitrary ciphertext
 encryptions of zero that hide the reply are never expanded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any

@@ -3,8 +3,6 @@
 The draws of the noise are in `flooding.py`, their sizes in `parameters.py`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from blindfair.blind import flooding

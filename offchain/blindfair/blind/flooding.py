@@ -9,8 +9,6 @@ block and query. So a block that is computed anew, after a crash or by another m
 evaluation of the same request does not: the stored reply keeps a buyer from averaging the noise away.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -39,7 +37,7 @@ class NoiseKey:
 
     key: bytes = field(repr=False, default_factory=lambda: os.urandom(KEY_SIZE))
 
-    def stream(self, block: int, query: int) -> NoiseStream:
+    def stream(self, block: int, query: int) -> "NoiseStream":
         """The random bytes for one ciphertext of a reply; the same for the same key, block and query."""
         nonce = bytes(4) + query.to_bytes(4, "little") + block.to_bytes(8, "little")
         return NoiseStream(Cipher(ChaCha20(self.key, nonce), mode=None).encryptor())

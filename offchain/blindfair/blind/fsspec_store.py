@@ -5,8 +5,6 @@ its credentials are where its package looks for them. Addresses are in no error,
 folders of this machine, which `store.Directory` maps instead of copying; `store_at` knows which is which.
 """
 
-from __future__ import annotations
-
 import contextlib
 import secrets
 from pathlib import Path

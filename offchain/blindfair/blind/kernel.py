@@ -3,8 +3,6 @@
 Without it everything works and is slower: `multiply.py`, `transform.py` and `switch.py` then ask SEAL for the same.
 """
 
-from __future__ import annotations
-
 import ctypes
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +30,7 @@ class Factor:
     quotient: int
 
     @classmethod
-    def of(cls, number: int, prime: int) -> Factor:
+    def of(cls, number: int, prime: int) -> "Factor":
         """Of a number below the prime."""
         return cls(number, (number << 64) // prime)
 

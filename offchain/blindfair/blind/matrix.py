@@ -11,8 +11,6 @@ A file that a disk has cut short is found out; a bit that it has turned is not, 
 Not here: the sums (`multiply.py`), where rows come from (package `influence`).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass, field

@@ -10,8 +10,6 @@ Noise is a whole number of bits wide, uniform in `-B ... B - 1` with `B` a power
 first bits can be committed to (PROTOCOL 4.6).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ seller an automorphism for each coordinate. So a low bandwidth or a long query s
 it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 

@@ -1,7 +1,5 @@
 """A `.npy` file of rounded rows on a blob store, read and encoded a block at a time. Not here: how (`matrix.py`)."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass, field
 
@@ -38,7 +36,7 @@ class RowsFile:
     store: BlobStore = field(repr=False)
 
     @classmethod
-    def open(cls, address: str) -> RowsFile:
+    def open(cls, address: str) -> "RowsFile":
         """The file at an address. Raises as `store_at`, FileMissing, MalformedFile for no `.npy`, ShapeMismatch."""
         folder, _, name = address.rpartition("/")
         store = store_at(folder or ".")

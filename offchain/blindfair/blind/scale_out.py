@@ -10,8 +10,6 @@ A block's bytes do not depend on who does it or how often. Where a worker dies, 
 job, to another one, and blocks that are finished are not done again.
 """
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass, field
 from functools import lru_cache

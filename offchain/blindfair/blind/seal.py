@@ -8,8 +8,6 @@ and the framing of messages (`query.py`, `reply.py`).
 Shapes: a polynomial is `primes x N` uint64, residues below their primes, in coefficient form.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 from collections.abc import Mapping, Sequence

@@ -12,8 +12,6 @@ more than once: a job's bytes are always the same. What the folder holds:
 Once the reply is stored the folder can go. Not here: who may ask, and keeping the reply.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

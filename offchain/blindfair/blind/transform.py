@@ -5,8 +5,6 @@ every ciphertext, and of encoding rows: the kernel does it, and SEAL where there
 smaller modulus (`switch.py`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """How the demo goes, for a person who watches. Not here: what came of it (`results`)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -68,7 +66,7 @@ class DemoScreen:
             style="yellow",
         )
 
-    def estimate(self, estimate: DemoEstimate, trades: int) -> None:
+    def estimate(self, estimate: "DemoEstimate", trades: int) -> None:
         """What it will take."""
         self._lines.item(
             "takes",
@@ -94,7 +92,7 @@ class DemoScreen:
             task = bar.add_task(f"what a purchase is worth, {count} times", total=count)
             yield lambda: bar.advance(task)
 
-    def event(self, event: Event) -> None:
+    def event(self, event: "Event") -> None:
         """One thing that an agent did, with what it cost at the right end."""
         counted = f"{event.gas:,} gas" if event.gas is not None else f"{event.size:,} B" if event.size else ""
         self._lines.item(event.who, event.text, right=counted)

@@ -1,7 +1,5 @@
 """Errors: bytes from the counterparty."""
 
-from __future__ import annotations
-
 from blindfair.protocol.errors.base import BlindfairError
 
 

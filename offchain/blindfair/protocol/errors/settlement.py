@@ -1,7 +1,5 @@
 """Errors: settlement."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from blindfair.protocol.errors.base import BlindfairError
