@@ -114,7 +114,7 @@ def test_every_package_has_a_rule() -> None:
         ("agents", "import pickle"),
         ("cli", "from joblib import load"),
         ("cli", "from blindfair.studies.cells import run_cell"),
-        ("studies", "from blindfair.agents.buyer import Buyer"),
+        ("studies", "from blindfair.agents.buyer.buyer import Buyer"),
         ("studies", "import pandas"),
     ],
 )

@@ -7,7 +7,7 @@ from sealed_messages import forged, put_in, sealed_messages_to, take_out
 from trade import GRANT, Parties
 from web3 import Web3
 
-from blindfair.agents.outcome import Outcome
+from blindfair.agents.buyer.outcome import Outcome
 from blindfair.protocol.messages import Message, Refusal, read
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from trade import AUDITED, BUYER_POLICY, OFFERED, Parties, World, listing_spec, make_parties
 
-from blindfair.agents.evidence import OPENED_REPLY
-from blindfair.agents.listing_spec import ListingSpec
-from blindfair.agents.outcome import Outcome
-from blindfair.agents.part_steps import is_fee
+from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.settlement.evidence import OPENED_REPLY
+from blindfair.agents.store.steps import is_fee
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import Wei
 

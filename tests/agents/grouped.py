@@ -17,7 +17,7 @@ from trade import (
     offered_records,
 )
 
-from blindfair.agents.rows import real_rows
+from blindfair.agents.evaluation.rows import real_rows
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import RecordIndex, Wei

@@ -24,8 +24,8 @@ from fees import paying
 from recording import recorded
 from trade import AUDITED, BUYER_POLICY, Parties, World, make_parties
 
-from blindfair.agents.journal import Journal
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
+from blindfair.agents.store.journal import Journal
 from blindfair.cli.demo.hostile import CorruptingSeller
 
 LIVES = 400

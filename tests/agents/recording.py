@@ -9,8 +9,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from blindfair.agents.store import private_directory, write_atomically
-from blindfair.agents.transport import Transport
+from blindfair.agents.messaging.transport import Transport
+from blindfair.agents.store.directory import private_directory, write_atomically
 from blindfair.protocol.documents import parse
 from blindfair.protocol.errors import SealBroken
 from blindfair.protocol.quantities import Address

@@ -14,7 +14,7 @@ from trade import (
     make_parties,
 )
 
-from blindfair.agents.outcome import Outcome
+from blindfair.agents.buyer.outcome import Outcome
 from blindfair.protocol.draw import draw
 from blindfair.protocol.messages import Openings, Selection
 from blindfair.protocol.order import OrderState

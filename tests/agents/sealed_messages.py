@@ -8,7 +8,7 @@ from eth_account import Account
 from trade import World
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.protocol.documents import Document
 from blindfair.protocol.messages import Envelope, Message, read, sign
 from blindfair.protocol.messages.envelope import sign_envelope

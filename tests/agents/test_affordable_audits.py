@@ -13,8 +13,8 @@ from grouped import POLICY as GROUPS_POLICY
 from grouped import SIZE, grouping, records_of, valuer
 from trade import BUYER_POLICY, PER_RECORD, RESERVE, SELECTED, HandValuer, Parties, World, listing_spec, make_parties
 
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.valuer import Choice
+from blindfair.agents.buyer.valuer import Choice
+from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.buyer.purchase import tell_advice
 from blindfair.cli.output import Output

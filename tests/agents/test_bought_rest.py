@@ -26,7 +26,7 @@ from trade import (
     make_parties,
 )
 
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.delivery import EncryptedDelivery, Fault, verify_fault
 from blindfair.protocol.messages import Agreement, Delivery, Refusal, read

@@ -30,7 +30,7 @@ from sealed_messages import forged, mailbox, pending, put_in, sealed_messages_to
 from trade import BOND, BUYER_POLICY, FINAL_DEPTH, PRICE, Parties, World, make_buyer, make_parties
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.errors import InsecureStore, StateError, Undeliverable
 from blindfair.protocol.messages import Inquiry

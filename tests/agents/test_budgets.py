@@ -24,9 +24,9 @@ from trade import (
     make_parties,
 )
 
-from blindfair.agents.journal import Journal
-from blindfair.agents.ledger import BudgetLedger, spent_budget, spent_free_bits
-from blindfair.agents.seller_checks import check_bits
+from blindfair.agents.seller.budget_ledger import BudgetLedger, spent_budget, spent_free_bits
+from blindfair.agents.seller.checks import check_bits
+from blindfair.agents.store.journal import Journal
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate

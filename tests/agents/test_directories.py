@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from trade import BUYER_POLICY, SELLER_POLICY, HandValuer, World, listing_spec, make_parties, offered_records
 
-from blindfair.agents.buyer import Buyer
-from blindfair.agents.journal import VERSION
+from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.policy import BuyerPolicy, SellerPolicy
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
+from blindfair.agents.store.journal import VERSION
 from blindfair.protocol.errors import (
     BlindfairError,
     InsecureStore,

@@ -40,12 +40,12 @@ from trade import (
     offered_records,
 )
 
-from blindfair.agents.buyer import NOT_AUDITED
-from blindfair.agents.buyer_checks import audit_openings
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.question import ask
-from blindfair.agents.seller import Seller
-from blindfair.agents.seller_checks import RequestCost
+from blindfair.agents.buyer.buyer import NOT_AUDITED
+from blindfair.agents.buyer.checks import audit_openings
+from blindfair.agents.buyer.question import ask
+from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.seller.checks import RequestCost
+from blindfair.agents.seller.seller import Seller
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.demo.hostile import InflatingSeller

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from blindfair.agents.journal import Journal, read_journal
-from blindfair.agents.store import DirectoryLock, write_atomically
+from blindfair.agents.store.directory import DirectoryLock, write_atomically
+from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.chain.embedded_log import EmbeddedLog
 from blindfair.chain.sqlite_files import LONGEST_PATH, opening_error
 from blindfair.protocol.errors import CannotWrite, JournalDamaged, StateError, StoreInUse

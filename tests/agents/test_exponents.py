@@ -9,8 +9,8 @@ import pytest
 from cheated import ended
 from trade import OFFERED, HandValuer, World, assert_scores_of, listing_spec, make_parties, offered_records
 
-from blindfair.agents.rows import real_rows
-from blindfair.agents.seller import Seller
+from blindfair.agents.evaluation.rows import real_rows
+from blindfair.agents.seller.seller import Seller
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.protocol.messages import Envelope, Reply, Request
 from blindfair.protocol.quantities import Digest

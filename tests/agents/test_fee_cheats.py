@@ -22,8 +22,8 @@ from fees import (
 from sealed_messages import STRANGER, STRANGER_ADDRESS, forged, put_in, resigned, sealed_messages_to
 from trade import SELLER_POLICY, Parties, World
 
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.seller.seller import Seller
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import EncryptedDelivery, delivery_tree
 from blindfair.protocol.errors import FaultProven, NoAnswer

@@ -8,8 +8,8 @@ from fees import FEE, FEE_BOND, PAYS, charging, ended, other_offers, paying, unt
 from sealed_messages import STRANGER_ADDRESS, forged, pending, put_in, sealed_messages_to
 from trade import ETHER, PRICE, SELECTED, SELLER_POLICY, Parties, World
 
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.seller.seller import Seller
 from blindfair.protocol.evaluation import evaluation_digest
 from blindfair.protocol.messages import Agreement, Refusal, Request, Selection
 from blindfair.protocol.offer import Offer

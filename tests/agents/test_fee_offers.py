@@ -11,7 +11,7 @@ from fees import FEE, FEE_BOND, PAYS, ended, fee_is_paid, has_learnt, paying, un
 from sealed_messages import STRANGER_ADDRESS, forged, put_in, take_out
 from trade import BUYER_POLICY, PRICE, Parties, World
 
-from blindfair.agents.fee_checks import check_priced_reply
+from blindfair.agents.buyer.fee_checks import check_priced_reply
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.messages import PricedReply, Request, read

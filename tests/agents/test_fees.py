@@ -32,7 +32,7 @@ from trade import (
     offered_records,
 )
 
-from blindfair.agents.ledger import spent_budget, spent_free_bits
+from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption
 from blindfair.protocol.messages import Refusal
 from blindfair.protocol.order import OrderState

@@ -29,8 +29,8 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.listing_spec import ListingSpec
-from blindfair.agents.seller_checks import RequestCost
+from blindfair.agents.seller.checks import RequestCost
+from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection, Sides
 from blindfair.pricing.functions import LinearPricing, UniformPricing

@@ -26,7 +26,7 @@ from trade import (
     offered_records,
 )
 
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.protocol.cipher import key_commitment, new_delivery_key

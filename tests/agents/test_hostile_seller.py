@@ -27,8 +27,8 @@ from trade import (
     offered_records,
 )
 
-from blindfair.agents.row_store import RowStore
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.row_store import RowStore
+from blindfair.agents.seller.seller import Seller
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import parameter_set
 from blindfair.cli.demo.hostile import add_to_reply

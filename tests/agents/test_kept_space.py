@@ -19,7 +19,7 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.rate_limiter import RateLimiter
+from blindfair.agents.seller.rate_limiter import RateLimiter
 from blindfair.protocol.errors import BudgetExhausted
 from blindfair.protocol.messages import Inquiry, Listing, Refusal
 from blindfair.protocol.order import OrderState

@@ -29,10 +29,10 @@ from trade import (
     table,
 )
 
-from blindfair.agents.buyer_checks import audit_openings
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.listing_spec import ListingSpec
-from blindfair.agents.seller import Seller
+from blindfair.agents.buyer.checks import audit_openings
+from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.seller.seller import Seller
 from blindfair.influence.models import LogisticRegression
 from blindfair.protocol import free_units as rule
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, PathInvalid

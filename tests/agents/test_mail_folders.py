@@ -13,9 +13,9 @@ from sealed_messages import forged, pending, put_in, take_out
 from trade import PRICE, World, make_parties
 
 from blindfair.agents import answers, partial_messages
-from blindfair.agents.journal import read_journal
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.store.journal import read_journal
 from blindfair.protocol.errors import InsecureStore, StoreInUse, Undeliverable
 from blindfair.protocol.messages import Inquiry, Refusal
 from blindfair.protocol.quantities import Address, ListingId, Seconds

@@ -22,7 +22,7 @@ from sealed_messages import (
 from trade import BUYER_POLICY, PRICE, STAGES, Parties, World, make_parties
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.transport import Transport
+from blindfair.agents.messaging.transport import Transport
 from blindfair.protocol import errors
 from blindfair.protocol.messages import read
 from blindfair.protocol.quantities import Address, Seconds

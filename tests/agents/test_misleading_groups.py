@@ -25,7 +25,7 @@ from trade import (
     table,
 )
 
-from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.protocol.parts import sample_price
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.records import Row, encode_row

@@ -11,8 +11,8 @@ import pytest
 from trade import UNIFORM, listing_spec
 
 import blindfair.cli.demo
-from blindfair.agents.preprocessing import listed_schema
-from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
 from blindfair.influence.usefulness import Usefulness, compare_losses

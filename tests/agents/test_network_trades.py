@@ -17,9 +17,9 @@ from trade import (
     table,
 )
 
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.context import AgentContext, Event
-from blindfair.agents.seller import Seller
-from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.seller.seller import Seller
 from blindfair.influence.projection import Projection
 from blindfair.pricing.learners import MlpLearner
 

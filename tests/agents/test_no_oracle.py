@@ -8,7 +8,7 @@ import pytest
 from sealed_messages import forged, pending, put_in, sealed_messages_to
 from trade import OFFERED, Parties, World, feature_schema, listing_spec, make_parties, table
 
-from blindfair.agents.ledger import spent_budget
+from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.influence.models import LogisticRegression
 from blindfair.protocol.messages import Reply, Request
 from blindfair.protocol.quantities import Timestamp

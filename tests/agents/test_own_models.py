@@ -22,12 +22,12 @@ from trade import (
     table,
 )
 
-from blindfair.agents.own_models import check_prescribed_model
+from blindfair.agents.buyer.question import ask
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.valuer import Question
+from blindfair.agents.evaluation.own_models import check_prescribed_model
 from blindfair.agents.policy import SellerPolicy
-from blindfair.agents.question import ask
-from blindfair.agents.seller_checks import check_request
-from blindfair.agents.tabular_valuer import TabularValuer
-from blindfair.agents.valuer import Question
+from blindfair.agents.seller.checks import check_request
 from blindfair.influence.architecture import Mlp
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.network import NetworkModel

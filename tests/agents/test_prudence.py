@@ -19,7 +19,7 @@ from trade import (
     make_parties,
 )
 
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.protocol.errors import InvalidOption, NodeFailure

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sealed_messages import pending
 from trade import SELECTED, World, make_buyer, make_parties
 
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.messages import Delivery
 from blindfair.protocol.quantities import DeliveryKey

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blindfair.agents.scoring import RESERVE, Scoring
+from blindfair.agents.seller.scoring import RESERVE, Scoring
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, estimate
 from blindfair.blind.keys import QuerySecret
@@ -28,7 +28,7 @@ SELLER = """
 import sys
 from pathlib import Path
 import numpy as np
-from blindfair.agents.scoring import RESERVE, Scoring
+from blindfair.agents.seller.scoring import RESERVE, Scoring
 from blindfair.blind.parameters import EXPANDED
 folder = Path(sys.argv[1])
 scoring = Scoring(folder / "scoring", lambda step, text: print(step, text, flush=True))

@@ -12,7 +12,7 @@ from sealed_messages import STRANGER_ADDRESS, forged, inside, pending, put_in
 from trade import BUYER_POLICY, PRICE, SELECTED, Parties, World, make_buyer, make_parties
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Message, Openings, Refusal, Request, Selection, read
 from blindfair.protocol.quantities import Digest, Timestamp

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from trade import BUYER_POLICY, GRANT, OFFERED, World, listing_spec, make_buyer, make_parties
 
-from blindfair.agents.buyer import Buyer
-from blindfair.agents.ledger import spent_budget, spent_free_bits
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.protocol.messages import Openings
 
 ACCOUNTS = 5

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trade import BOND, GRANT, PRICE, SELLER_POLICY, HandValuer, World, make_buyer, make_parties
 
-from blindfair.agents.buyer import Buyer
+from blindfair.agents.buyer.buyer import Buyer
 from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.quantities import Wei
 

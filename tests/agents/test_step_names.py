@@ -2,7 +2,7 @@
 
 import pytest
 
-from blindfair.agents.part_steps import step_text
+from blindfair.agents.store.steps import step_text
 
 
 @pytest.mark.parametrize(

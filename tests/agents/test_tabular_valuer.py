@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, feature_schema, listing_spec, table
 
-from blindfair.agents.preprocessing import check_columns
-from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.evaluation.preprocessing import check_columns
 from blindfair.influence.grouping import group_rows
 from blindfair.influence.models import load_scoring_model
 from blindfair.pricing.learners import Learner, MlpLearner

@@ -7,8 +7,8 @@ import pytest
 from moments import Crash, crashes_before_sending, reopened
 from trade import BOND, BUYER_POLICY, GRANT, PRICE, SELLER_POLICY, Parties, World, fees_of, make_parties
 
-from blindfair.agents.journal_summary import buyer_summary, seller_summary
-from blindfair.agents.withdrawing import withdraw_by_hand
+from blindfair.agents.settlement.withdrawing import withdraw_by_hand
+from blindfair.agents.store.journal_summary import buyer_summary, seller_summary
 from blindfair.protocol.errors import ContractReverted, StateError
 from blindfair.protocol.quantities import ETHER, Address, Seconds
 

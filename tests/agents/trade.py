@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.buyer import Buyer
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.valuer import Choice, Question, Valuer
 from blindfair.agents.context import AgentContext, Event
-from blindfair.agents.listing_spec import ListingSpec
+from blindfair.agents.messaging.transport import FolderTransport, Transport
 from blindfair.agents.policy import BuyerPolicy, SellerPolicy
-from blindfair.agents.seller import Seller
-from blindfair.agents.store import SecretStore, private_directory
-from blindfair.agents.transport import FolderTransport, Transport
-from blindfair.agents.valuer import Choice, Question, Valuer
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.seller.seller import Seller
+from blindfair.agents.store.directory import SecretStore, private_directory
 from blindfair.blind.parameters import parameter_set
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact

@@ -17,7 +17,7 @@ from on_disk import encoded, random_rows
 from scipy.stats import chi2_contingency, chisquare, kstest, pearsonr, spearmanr
 from test_flooding_noise import ALPHA
 
-from blindfair.agents.score_noise import committed_draws
+from blindfair.agents.evaluation.score_noise import committed_draws
 from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate

@@ -7,9 +7,9 @@ import pytest
 from real_tables import LABEL, tumours
 from test_disclosure_option import PURCHASE, manifest
 
-from blindfair.agents.own_models import check_prescribed_model
-from blindfair.agents.preprocessing import listed_schema
-from blindfair.agents.valuer import Question
+from blindfair.agents.buyer.valuer import Question
+from blindfair.agents.evaluation.own_models import check_prescribed_model
+from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import OwnRecords, TableOptions

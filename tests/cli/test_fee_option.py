@@ -12,7 +12,7 @@ from command import Ended, Inside
 from local_chain import LocalChain, shell, wait_for
 from test_disclosure_option import PURCHASE
 
-from blindfair.agents.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.buyer.fee import agreed_fee, bits_text
 from blindfair.cli.party.screen import PartyScreen

@@ -8,7 +8,7 @@ import pytest
 from eth_utils import to_checksum_address
 from real_tables import LABEL, UGLY_HEADER, ugly
 
-from blindfair.agents.preprocessing import listed_schema
+from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.information import evaluation_bits, information_document, information_text, smallest_free_group
 from blindfair.cli.seller.listing import ListingOptions

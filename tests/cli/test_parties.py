@@ -14,7 +14,7 @@ from local_chain import LocalChain, password
 from real_tables import LABEL, tumours, write_csv
 from web3.types import RPCEndpoint
 
-from blindfair.agents.store import DirectoryLock
+from blindfair.agents.store.directory import DirectoryLock
 from blindfair.chain.deployment import Deployment, code_hash
 from blindfair.chain.development import set_balance
 from blindfair.protocol.errors import (

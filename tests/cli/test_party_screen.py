@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from blindfair.agents.context import Event
-from blindfair.agents.progress import PROGRESS
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.blind.plan import plan
 from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.lines import Lines

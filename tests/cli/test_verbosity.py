@@ -17,7 +17,7 @@ from test_fee_option import COST, PURCHASE
 from typer.main import get_command
 
 from blindfair.agents.context import Event
-from blindfair.agents.progress import PROGRESS
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.cli.buyer.fee import agreed_fee
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.main import app

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from real_tables import LABEL, digits
 
-from blindfair.agents.valuer import Choice
+from blindfair.agents.buyer.valuer import Choice
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.demo.cases import TradeResult

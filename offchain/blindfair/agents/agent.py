@@ -8,12 +8,12 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from blindfair.agents.context import AgentContext, Event
-from blindfair.agents.finality_tracker import FinalityTracker
-from blindfair.agents.journal import Journal
-from blindfair.agents.mail import Mail
-from blindfair.agents.store import DirectoryLock, SecretStore
+from blindfair.agents.messaging.mail import Mail
+from blindfair.agents.settlement.finality_tracker import FinalityTracker
+from blindfair.agents.settlement.wallet import Wallet
+from blindfair.agents.store.directory import DirectoryLock, SecretStore
+from blindfair.agents.store.journal import Journal
 from blindfair.agents.waiting import Waiting
-from blindfair.agents.wallet import Wallet
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.sealing import SealingKeyPair, new_sealing_keypair

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from eth_account.signers.local import LocalAccount
 
-from blindfair.agents.transport import Transport
+from blindfair.agents.messaging.transport import Transport
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.protocol.quantities import Address
 

@@ -15,7 +15,7 @@ from typing import Literal
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from blindfair.agents.store import private_directory, write_atomically
+from blindfair.agents.store.directory import private_directory, write_atomically
 from blindfair.protocol.addresses import read_address
 from blindfair.protocol.errors import (
     CannotWrite,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from blindfair.agents.buyer import Buyer
+from blindfair.agents.buyer.buyer import Buyer
 from blindfair.cli.csv_text import csv_bytes, formulas, number_name
 from blindfair.cli.lines import Lines
 from blindfair.cli.targets import write_private_file

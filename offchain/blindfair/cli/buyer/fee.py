@@ -4,9 +4,9 @@ import sys
 
 import typer
 
-from blindfair.agents.buyer import Buyer
-from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.party.screen import PartyScreen

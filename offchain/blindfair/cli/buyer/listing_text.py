@@ -3,7 +3,7 @@
 A buyer compares its own table with them before it asks anything.
 """
 
-from blindfair.agents.preprocessing import listed_schema
+from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import CategoryFeature
 from blindfair.influence.spelling import shown

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.agents.own_models import ASK_THE_SELLER
-from blindfair.agents.tabular_valuer import TabularValuer
-from blindfair.agents.valuer import Choice, Question
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.valuer import Choice, Question
+from blindfair.agents.evaluation.own_models import ASK_THE_SELLER
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
 from blindfair.cli.defaults import MODELS

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.agents.buyer import Buyer
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.context import Event
-from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.outcome import Outcome
-from blindfair.agents.valuer import Choice
 from blindfair.agents.waiting import Waiting
 from blindfair.blind.plan import plan
 from blindfair.cli.amounts import Money

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import typer
 
-from blindfair.agents.audit_size import AuditSize
-from blindfair.agents.buyer import Buyer
-from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.journal import read_journal
-from blindfair.agents.outcome import Outcome
-from blindfair.agents.part_steps import CONFIRMED
-from blindfair.agents.valuer import Choice
+from blindfair.agents.buyer.audit_size import AuditSize
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.buyer.valuer import Choice
+from blindfair.agents.store.journal import read_journal
+from blindfair.agents.store.steps import CONFIRMED
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.distrust import remember_failure
 from blindfair.cli.buyer.endings import raise_failure

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from blindfair.agents.audit_size import AuditSize
-from blindfair.agents.buyer import NOT_AUDITED, Buyer
-from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.evaluation_cost import EvaluationCost
-from blindfair.agents.journal_summary import BuyerSummary, buyer_summary
+from blindfair.agents.buyer.audit_size import AuditSize
+from blindfair.agents.buyer.buyer import NOT_AUDITED, Buyer
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.policy import BuyerPolicy
-from blindfair.agents.valuer import Choice
+from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
 from blindfair.chain.deployment import open_exchange
 from blindfair.cli.amounts import IN_ETHER, Money, show_ether

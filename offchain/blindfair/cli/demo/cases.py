@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.buyer import Buyer
-from blindfair.agents.listing_spec import ListingSpec
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
-from blindfair.agents.seller import Seller
-from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.seller.seller import Seller
 from blindfair.chain.transactions import calldata_size
 from blindfair.cli.defaults import BITS, DISCLOSED_SHARE, MODELS
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller

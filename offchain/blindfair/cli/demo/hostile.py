@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.blind.parameters import ParameterSet, parameter_set
 from blindfair.blind.reply import EncryptedScores
 from blindfair.protocol.chunks import SALT_SIZE

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.context import AgentContext, Event
-from blindfair.agents.store import private_directory
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.agents.store.directory import private_directory
 from blindfair.chain.deterministic import creation_block, escrow_address, is_deployed
 from blindfair.chain.development import is_development
 from blindfair.chain.exchange import DataExchange, Finality

@@ -12,8 +12,8 @@ from eth_account import Account
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.context import AgentContext, Event
-from blindfair.agents.store import SecretStore, private_directory
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.agents.store.directory import SecretStore, private_directory
 from blindfair.chain.deploy import deploy_once
 from blindfair.chain.deterministic import find_or_deploy
 from blindfair.chain.development import DevelopmentChain, ObedientChain

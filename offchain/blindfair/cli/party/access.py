@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from blindfair.agents.context import AgentContext, Event
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.chain.deployment import Deployment, open_exchange
 from blindfair.chain.finality import Finality
 from blindfair.chain.requirements import check_chain

@@ -11,7 +11,7 @@ from rich.status import Status
 from rich.text import Text
 
 from blindfair.agents.context import Event
-from blindfair.agents.progress import PROGRESS
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.cli.lines import Lines
 from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.errors import BlindfairError

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import blindfair
-from blindfair.agents.store import DirectoryLock, write_atomically
+from blindfair.agents.store.directory import DirectoryLock, write_atomically
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.options import Resumed
 from blindfair.protocol.documents import Document

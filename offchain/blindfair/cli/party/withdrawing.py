@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.withdrawing import withdraw_by_hand
+from blindfair.agents.settlement.withdrawing import withdraw_by_hand
 from blindfair.cli.output import Output
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.turns import Turns

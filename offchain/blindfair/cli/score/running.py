@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from blindfair.agents.context import Event
-from blindfair.agents.progress import PROGRESS
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.blind.cluster import workers
 from blindfair.blind.evaluate import Progress
 from blindfair.blind.fsspec_store import store_at

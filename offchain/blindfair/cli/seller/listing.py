@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-from blindfair.agents.listing_spec import ListingSpec
 from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
+from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
 from blindfair.cli.defaults import (

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import Settings

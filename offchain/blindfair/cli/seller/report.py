@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.agents.free_openings import whole_audits
-from blindfair.agents.journal_summary import OfferEntry, SellerSummary, seller_summary
+from blindfair.agents.buyer.free_openings import whole_audits
+from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.agents.policy import AUDIT_ROWS
-from blindfair.agents.preprocessing import listed_schema
+from blindfair.agents.store.journal_summary import OfferEntry, SellerSummary, seller_summary
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
 from blindfair.cli.amounts import IN_ETHER, show_ether
