@@ -233,7 +233,7 @@ def test_a_disk_that_fails_is_named(healthy: Path, inside: Inside, monkeypatch: 
     def failing(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(folders.fcntl, "flock", failing)
+    monkeypatch.setattr("fcntl.flock", failing)
     (healthy / "mail").mkdir(mode=0o700)
     assert "does not take files: Input/output error" in wrong(
         inside("doctor", "--mail", healthy / "mail", "--json", "-"), "mail"

@@ -16,7 +16,7 @@ from blindfair.influence.features import CategoryFeature, NumberFeature
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import InvalidListing, InvalidOption
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ETHER, Secret, Wei
+from blindfair.protocol.quantities import ETHER, Address, Secret, Wei
 from blindfair.protocol.records import encode_rows
 from blindfair.protocol.signing import Domain
 
@@ -284,7 +284,7 @@ def test_tables_that_hold_nothing_are_not_listed(tmp_path: Path, rows: list[str]
 def test_named_buyers_are_the_only_ones() -> None:
     named = "0x" + "aB" * 20
     assert options().policy().buyers is None
-    assert options(buyers=[named]).policy().buyers == {named.lower()}
+    assert options(buyers=[named]).policy().buyers == frozenset({Address(named.lower())})
     with pytest.raises(InvalidOption, match="--buyer"):
         options(buyers=["somebody"]).policy()
 

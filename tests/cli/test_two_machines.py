@@ -390,6 +390,7 @@ def fee_of_latest(chain: LocalChain, account: Address) -> int:
     eth, sender = chain.web3.eth, chain.web3.to_checksum_address(account)
     for number in range(eth.block_number, 0, -1):
         for transaction in eth.get_block(number, full_transactions=True)["transactions"]:
+            assert not isinstance(transaction, bytes)
             if transaction["from"] == sender:
                 receipt = eth.get_transaction_receipt(transaction["hash"])
                 return int(receipt["gasUsed"] * receipt["effectiveGasPrice"])
