@@ -9,8 +9,6 @@ packages, which it installs by itself from the lock file.
     python scripts/compile.py --check   compile, compare, exit 1 on a difference
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import json

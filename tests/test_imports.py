@@ -1,4 +1,4 @@
-"""Imports point inwards, and every room uses only the libraries that are its business (docs/architecture.md)."""
+"""Imports point inwards, and every package uses only the libraries that are its business (docs/architecture.md)."""
 
 import ast
 import sys
@@ -21,9 +21,12 @@ ETHEREUM = {
     "eth_utils",
 }
 
-ROOMS: dict[str, tuple[set[str], set[str]]] = {
-    # room: (rooms that it may import, libraries that it may import)
-    "protocol": (set(), {"cbor2", "cryptography", "eth_account", "eth_hash", "eth_keys", "numpy", "rfc8785"}),
+PACKAGES: dict[str, tuple[set[str], set[str]]] = {
+    # package: (packages that it may import, libraries that it may import)
+    "protocol": (
+        set(),
+        {"cbor2", "cryptography", "eth_account", "eth_hash", "eth_keys", "eth_utils", "numpy", "rfc8785"},
+    ),
     "influence": ({"protocol"}, {"numpy", "safetensors", "torch"}),
     "blind": ({"protocol"}, {"cryptography", "fsspec", "numpy", "ray", "tenseal"}),
     "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", *ETHEREUM}),
@@ -40,14 +43,14 @@ NO_WORLD = {
     "asyncio", "datetime", "http", "io", "os", "pathlib", "random", "shutil", "socket", "sqlite3", "ssl", "subprocess",
     "sys", "tempfile", "threading", "time", "urllib",
 }  # fmt: skip
-"""What the protocol room does not need, because it knows no network, clock or disk and no chance but `secrets`."""
+"""What the protocol package does not need, because it knows no network, clock or disk and no chance but `secrets`."""
 
 RUNS_CODE = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 """Loading what these have written can run anything."""
 
 
-def modules(room: str) -> list[Path]:
-    return sorted((PACKAGE / room).rglob("*.py"))
+def modules(package: str) -> list[Path]:
+    return sorted((PACKAGE / package).rglob("*.py"))
 
 
 def imports(source: str) -> Iterator[str]:
@@ -56,21 +59,21 @@ def imports(source: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
-            # A relative import has no room in its name, and could leave its own.
+            # A relative import has no package in its name, and could leave its own.
             assert node.level == 0, f"relative import of {node.module}"
             assert node.module is not None
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-def forbidden(room: str, source: str) -> list[str]:
-    rooms, libraries = ROOMS[room]
+def forbidden(package: str, source: str) -> list[str]:
+    packages, libraries = PACKAGES[package]
     wrong = []
     for name in imports(source):
         top, _, rest = name.partition(".")
         if top == "blindfair":
-            allowed = rest.split(".")[0] in {room, *rooms, "", "__version__"}
+            allowed = rest.split(".")[0] in {package, *packages, "", "__version__"}
         elif top in sys.stdlib_module_names:
-            allowed = top not in RUNS_CODE and not (room == "protocol" and top in NO_WORLD)
+            allowed = top not in RUNS_CODE and not (package == "protocol" and top in NO_WORLD)
         else:
             allowed = top in libraries
         if not allowed:
@@ -78,24 +81,24 @@ def forbidden(room: str, source: str) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_what_is_its_business(room: str) -> None:
-    assert modules(room), f"there is no room {room}"
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_what_is_its_business(package: str) -> None:
+    assert modules(package), f"there is no package {package}"
     wrong = {
         str(path.relative_to(PACKAGE)): names
-        for path in modules(room)
-        if (names := forbidden(room, path.read_text(encoding="utf-8")))
+        for path in modules(package)
+        if (names := forbidden(package, path.read_text(encoding="utf-8")))
     }
     assert wrong == {}
 
 
-def test_every_room_has_a_rule() -> None:
-    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
-    assert rooms == set(ROOMS)
+def test_every_package_has_a_rule() -> None:
+    packages = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert packages == set(PACKAGES)
 
 
 @pytest.mark.parametrize(
-    ("room", "source"),
+    ("package", "source"),
     [
         ("protocol", "import blindfair.chain.node"),
         ("protocol", "from blindfair import agents"),
@@ -111,12 +114,12 @@ def test_every_room_has_a_rule() -> None:
         ("agents", "import pickle"),
         ("cli", "from joblib import load"),
         ("cli", "from blindfair.studies.cells import run_cell"),
-        ("studies", "from blindfair.agents.buyer import Buyer"),
+        ("studies", "from blindfair.agents.buyer.buyer import Buyer"),
         ("studies", "import pandas"),
     ],
 )
-def test_the_lint_sees_what_is_forbidden(room: str, source: str) -> None:
-    assert forbidden(room, source)
+def test_the_lint_sees_what_is_forbidden(package: str, source: str) -> None:
+    assert forbidden(package, source)
 
 
 def test_the_lint_sees_relative_imports() -> None:

@@ -1,6 +1,6 @@
 """Blindfair: score data blind, price it, and trade it fairly through an escrow.
 
-Rooms, from the inside out: `protocol`, `influence`, `blind`, `pricing`, `chain`, `agents`, `cli`. An import may only
+Packages, from the inside out: `protocol`, `influence`, `blind`, `pricing`, `chain`, `agents`, `cli`. An import may only
 point inwards (docs/architecture.md).
 """
 

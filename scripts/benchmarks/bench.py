@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--n", type=int, default=1_000_000, help="records")
     command.add_argument("--k", type=int, default=512, help="entries of a row")
     command.add_argument("--queries", type=int, default=1)
-    command.add_argument("--threads", type=int, default=1, help="for sums and hiding; opening takes one")
+    command.add_argument("--threads", type=int, default=1, help="for sums and flooding; loading takes one")
     command.add_argument("--folder", type=Path, required=True, help="kept: an interrupted run goes on there")
     command.set_defaults(run=million)
     commands.add_parser("gas", help=gas.__doc__).set_defaults(run=gas)

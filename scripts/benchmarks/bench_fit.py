@@ -1,11 +1,9 @@
 """Whether the seller's work grows as it should: a line through measured times, and how far each lies off it.
 
-The work is that of the blocks alone, sums and hiding, measured by itself; the opening of a query, which does not grow
+The work is that of the blocks alone, sums and flooding, measured by itself; the loading of a query, which does not grow
 with the records, is no part of it. Three things cost: a place of a block with each of its entries, a place by itself
-(hiding), and once a job the reading of its coordinates. A part-filled block costs what a full one does.
+(flooding), and once a job the reading of its coordinates. A part-filled block costs what a full one does.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +57,7 @@ def print_fit(parameters: ParameterSet, points: Sequence[Point]) -> None:
     if len(shapes) < 4 or np.linalg.matrix_rank(sizes / sizes.max(axis=0)) < sizes.shape[1]:
         return
     line = fit(parameters, points)
-    print("work of all blocks, without opening, one query:")
+    print("work of all blocks, without loading, one query:")
     worst = 0.0
     for point in points:
         expected = line.seconds(parameters, point.n, point.k)

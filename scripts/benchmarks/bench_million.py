@@ -1,7 +1,5 @@
 """A million records of 512 entries scored blind on this machine, in bounded memory, interrupted at will."""
 
-from __future__ import annotations
-
 import argparse
 import resource
 import sys
@@ -12,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.estimate import estimate
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.matrix import encode_matrix, matrix_bytes
 from blindfair.blind.parameters import EXPANDED
 from blindfair.blind.query import encrypt_queries
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 
 _BATCH = 8192
@@ -46,7 +44,7 @@ def million(options: argparse.Namespace) -> dict[str, object]:
     evaluation = start_evaluation(matrix, sent, Directory(folder / "evaluation"))
     todo = sum(len(job.blocks) for job in evaluation.jobs())
     for number in range(len(evaluation.passes)):
-        evaluation.open_queries(number)
+        evaluation.load_queries(number)
     expand = time.perf_counter() - began
     began = time.perf_counter()
     reply = finish(evaluation, _bar("scoring", n), options.threads)

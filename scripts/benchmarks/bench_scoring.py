@@ -5,8 +5,6 @@ its own. Seconds are of the processor. The rows are normal numbers whose sizes d
 sigma 1), rounded as for a trade; a mode's `spearman` is that of its scores against the rows before rounding.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math
@@ -28,6 +26,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from blindfair.blind import kernel
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.encode import encode_rows
@@ -36,7 +35,6 @@ from blindfair.blind.layout import TILE, aligned
 from blindfair.blind.matrix import encode_matrix, matrix_bytes
 from blindfair.blind.parameters import DEFAULT, EXPANDED, ParameterSet
 from blindfair.blind.query import encrypt_queries
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import Evaluation, finish, start_evaluation
 from blindfair.influence.quantise import choose_row_scale, quantise_query, quantise_rows
 
@@ -58,7 +56,7 @@ _DOT_RECORDS = 64
 _MATMUL_RECORDS = 4096
 """Records of a trial of the library's products: `dot` costs the same for each, `matmul` the least for a full vector."""
 
-_NOT_WRITTEN = ("queries", "opening_seconds", "work_seconds", "measured_records")
+_NOT_WRITTEN = ("queries", "loading_seconds", "work_seconds", "measured_records")
 """What is printed or fitted and is no part of the JSON."""
 
 _REPEATS = 3
@@ -120,7 +118,7 @@ class Figures:
     queries: int
     seller_us_per_record: float
     """All that the seller does for a request once the rows are encoded, for each record and query."""
-    opening_seconds: float
+    loading_seconds: float
     """Of it, for each query: what does not grow with the records. Not a number where it was not measured apart."""
     work_seconds: float
     """For each query: all that the blocks take, by themselves, the least of a few runs. Not a number likewise."""
@@ -133,7 +131,7 @@ class Figures:
     peak_rss_bytes: int
     spearman: float
     exact: bool
-    hiding_bits: float
+    flooding_bits: float
     disclosed_bits_per_record: float
 
 
@@ -158,7 +156,7 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
         if on_disk:
             place = Path(folder) / "evaluation"
             evaluation = start_evaluation(matrix, sent, Directory(place))
-            evaluation.open_queries(0)
+            evaluation.load_queries(0)
             opened = time.process_time() - began
             times, reply = _repeated(partial(finish, evaluation), partial(_forget_parts, evaluation, place))
             # The first run, as of every other mode; the line is drawn through the quickest, which are disturbed least.
@@ -181,7 +179,7 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
         n=table.n,
         queries=table.m,
         seller_us_per_record=seller / table.n / table.m * 1e6,
-        opening_seconds=opened / table.m,
+        loading_seconds=opened / table.m,
         work_seconds=worked / table.m,
         measured_records=table.n,
         encode_us_per_record=encode / table.n * 1e6,
@@ -191,7 +189,7 @@ def ours(table: Table, parameters: ParameterSet, mode: str, *, on_disk: bool, na
         peak_rss_bytes=0,
         spearman=_spearman(scores[0], table.real @ real[0].astype(np.float32)),
         exact=exact,
-        hiding_bits=disclosed.hiding_bits,
+        flooding_bits=disclosed.flooding_bits,
         disclosed_bits_per_record=disclosed.bits_per_record,
     )
 
@@ -229,7 +227,7 @@ def library(table: Table, mode: str) -> Figures:
         n=table.n,
         queries=1,
         seller_us_per_record=seller / records * 1e6,
-        opening_seconds=math.nan,
+        loading_seconds=math.nan,
         work_seconds=math.nan,
         measured_records=records,
         encode_us_per_record=0.0,
@@ -239,7 +237,7 @@ def library(table: Table, mode: str) -> Figures:
         peak_rss_bytes=0,
         spearman=_spearman(scores, rows @ real[0]),
         exact=False,
-        hiding_bits=0.0,
+        flooding_bits=0.0,
         disclosed_bits_per_record=float("inf"),
     )
 
@@ -349,14 +347,14 @@ def _spearman(scores: NDArray[np.generic], exact: NDArray[np.generic]) -> float:
 
 
 def _print(row: Figures, clear: float) -> None:
-    opening = "    -" if math.isnan(row.opening_seconds) else f"{row.opening_seconds:5.2f}"
+    loading = "    -" if math.isnan(row.loading_seconds) else f"{row.loading_seconds:5.2f}"
     work = "     -" if math.isnan(row.work_seconds) else f"{row.work_seconds:6.3f}"
     scaled = f"  (measured on {row.measured_records:,} records and scaled)" if row.measured_records < row.n else ""
     print(
         f"{row.mode:24} k {row.k:5,} n {row.n:9,}  {row.seller_us_per_record:10.2f} us a record and query"
         f" = {row.seller_us_per_record / clear:8.1f} x numpy  encode {row.encode_us_per_record:6.1f} us"
         f"  up {row.upload_bytes / 1e6:6.2f} MB  down {row.download_bytes_per_record:9.1f} B a record"
-        f"  opening {opening} s  work {work} s  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB"
+        f"  loading {loading} s  work {work} s  buyer {row.buyer_seconds:6.2f} s  {row.peak_rss_bytes / 1e6:6.0f} MB"
         f"  spearman {row.spearman:.6f}{scaled}",
         flush=True,
     )

@@ -1,10 +1,10 @@
 """Scores a question by the peers, kronfluence and dattri: `worker.py DIR` reads `question.npz` and `question.json`
 there and writes `answer.npz` and `answer.json`. Runs in an environment of its own and knows nothing of blindfair.
 
-Question: `thetas` `models x d`, the weights of a network of linear layers with tanh between, row by row, the bias last
-in each row; the first is the model, the others are fitted to random halves of its records. `train_X`, `train_y` are
-what the model was fitted to, `rows_X`, `rows_y` the records to be scored, `query_X`, `query_y` those whose loss is to
-fall. The JSON has `sizes` of the layers and `dampings`, added to a mean Hessian. Answer: for each method a
+PeerQuestion: `thetas` `models x d`, the weights of a network of linear layers with tanh between, row by row, the bias
+last in each row; the first is the model, the others are fitted to random halves of its records. `train_X`, `train_y`
+are what the model was fitted to, `rows_X`, `rows_y` the records to be scored, `query_X`, `query_y` those whose loss is
+to fall. The JSON has `sizes` of the layers and `dampings`, added to a mean Hessian. Answer: for each method a
 `rows x queries` matrix, positive where the row lowers the query's loss; the JSON has the seconds that each took.
 """
 
@@ -62,7 +62,7 @@ class Classification(Task):  # type: ignore[misc]
         return nn.functional.cross_entropy(model(batch[0]), batch[1], reduction="sum")
 
 
-class Question:
+class PeerQuestion:
     """The files, as torch has them."""
 
     def __init__(self, directory: Path) -> None:
@@ -88,7 +88,7 @@ class Question:
         return nn.Sequential(*modules[:-1])
 
 
-def kronfluence_methods(question: Question) -> Iterator[tuple[str, Scores]]:
+def kronfluence_methods(question: PeerQuestion) -> Iterator[tuple[str, Scores]]:
     """Identity and EK-FAC, factors included."""
     with tempfile.TemporaryDirectory() as place:
 
@@ -114,7 +114,7 @@ def kronfluence_methods(question: Question) -> Iterator[tuple[str, Scores]]:
             yield f"kronfluence EK-FAC, {damping:g}", partial(score, "ekfac", damping)
 
 
-def dattri_methods(question: Question) -> Iterator[tuple[str, Scores]]:
+def dattri_methods(question: PeerQuestion) -> Iterator[tuple[str, Scores]]:
     """The influence function by its solvers, and TRAK by one model and by all."""
     model = question.network()
 
@@ -147,7 +147,7 @@ def dattri_methods(question: Question) -> Iterator[tuple[str, Scores]]:
             yield name, partial(_trak, question, count, damping)
 
 
-def _trak(question: Question, count: int, damping: float) -> Tensor:
+def _trak(question: PeerQuestion, count: int, damping: float) -> Tensor:
     model = question.network()
 
     def log_odds(params: dict[str, Tensor], data: tuple[Tensor, Tensor]) -> Tensor:
@@ -173,7 +173,7 @@ def _whole(records: TensorDataset) -> DataLoader[tuple[Tensor, ...]]:
 def main() -> None:
     """Answer the question in the directory that is named."""
     directory = Path(sys.argv[1])
-    question = Question(directory)
+    question = PeerQuestion(directory)
     scores: dict[str, np.ndarray] = {}
     seconds: dict[str, float] = {}
     for methods in (kronfluence_methods, dattri_methods):

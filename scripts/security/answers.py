@@ -7,8 +7,6 @@ project unchanged, where they must pass. Contracts are compiled anew. docs/audit
 which answers in the contract were taken out by hand. Not here: slips of the hand (`mutants.py`).
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -86,25 +84,25 @@ ANSWERS = (
     ),
     # --- in the agents: the key ---
     Answer(
-        "offchain/blindfair/agents/seller_orders.py",
+        "offchain/blindfair/agents/seller/orders.py",
         "if accepted is None or not exchange.is_final(accepted.block_number, seller.finality):",
         "if accepted is None:",
         ("tests/agents/test_prudence.py::test_the_key_is_not_shown_before_the_accept_is_final",),
     ),
     Answer(
-        "offchain/blindfair/agents/seller_orders.py",
+        "offchain/blindfair/agents/seller/orders.py",
         "(deadline if exposed else deadline - offer.reveal_window // 2)",
         "deadline",
         ("tests/agents/test_prudence.py::test_the_key_is_not_shown_in_the_last_half_of_the_window",),
     ),
     Answer(
-        "offchain/blindfair/agents/seller.py",
+        "offchain/blindfair/agents/seller/seller.py",
         'return DeliveryKey(self.secrets.once(f"key.{name}", new_delivery_key))',
         'return DeliveryKey(self.secrets.once(f"key.{name}", lambda: self._secret))',
         ("tests/agents/test_public_keys.py::test_the_same_records_are_never_encrypted_twice_under_one_key",),
     ),
     Answer(
-        "offchain/blindfair/agents/seller.py",
+        "offchain/blindfair/agents/seller/seller.py",
         """sealed=seal(
                 request.buyer_hpke,
                 delivery_info(part.evaluation, encrypted.root),
@@ -115,7 +113,7 @@ ANSWERS = (
     ),
     # --- in the agents: what is checked before paying ---
     Answer(
-        "offchain/blindfair/agents/buyer_checks.py",
+        "offchain/blindfair/agents/buyer/checks.py",
         "check_delivery(ciphertexts, leaves, offer.delivery_root, manifest.chunk_size, part.records, "
         "manifest.first_chunks)",
         "del leaves",
@@ -125,62 +123,62 @@ ANSWERS = (
         ),
     ),
     Answer(
-        "offchain/blindfair/agents/purchase.py",
+        "offchain/blindfair/agents/buyer/purchase.py",
         "            warn_of_short_windows(buyer, delivery.offer.reveal_window, delivery.offer.dispute_window)\n",
         "",
         ("tests/agents/test_short_windows.py::test_a_buyer_is_warned_before_it_pays",),
     ),
     Answer(
-        "offchain/blindfair/agents/seller.py",
+        "offchain/blindfair/agents/seller/seller.py",
         "        warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)\n",
         "        return\n",
         ("tests/agents/test_short_windows.py::test_a_seller_is_warned_before_its_offer_is_there_to_accept",),
     ),
     Answer(
-        "offchain/blindfair/agents/seller_listing.py",
+        "offchain/blindfair/agents/seller/listing.py",
         "            warn_of_short_windows(seller, self._policy.reveal_window, self._policy.dispute_window)\n",
         "            pass\n",
         ("tests/agents/test_short_windows.py::test_a_seller_is_warned_before_it_commits",),
     ),
     # --- in the agents: the fee of an evaluation ---
     Answer(
-        "offchain/blindfair/agents/fee_checks.py",
+        "offchain/blindfair/agents/buyer/fee_checks.py",
         "    if fee > request.fee:",
         "    if False:",
         ("tests/agents/test_fee_offers.py::test_a_fee_that_was_not_agreed_to_is_not_paid",),
     ),
     Answer(
-        "offchain/blindfair/agents/fee_checks.py",
+        "offchain/blindfair/agents/buyer/fee_checks.py",
         "    check_offer_by_policy(priced.offer, priced.offer_signature, agreed, policy, now, domain)\n",
         "    del agreed\n",
         ("tests/agents/test_fee_offers.py::test_a_fee_offer_that_is_not_the_agreed_one_is_not_paid",),
     ),
     Answer(
-        "offchain/blindfair/agents/fee_order.py",
+        "offchain/blindfair/agents/buyer/fee_order.py",
         "                self._calls.dispute(opened, key)\n",
         "                pass\n",
         ("tests/agents/test_fee_cheats.py::test_a_wrong_chunk_of_the_reply_is_proven_and_the_fee_comes_back",),
     ),
     Answer(
-        "offchain/blindfair/agents/seller_fees.py",
+        "offchain/blindfair/agents/seller/fees.py",
         "        if fee and not self._orders.is_sold(",
         "        if fee and False and not self._orders.is_sold(",
         ("tests/agents/test_fee_credit.py::test_a_selection_before_the_fee_is_paid_is_refused",),
     ),
     Answer(
-        "offchain/blindfair/agents/ledger.py",
+        "offchain/blindfair/agents/seller/budget_ledger.py",
         ' and journal.intent(f"exposed:reveal:{offer}") is None',
         "",
         ("tests/agents/test_fee_cheats.py::test_a_wrong_chunk_of_the_reply_is_proven_and_the_fee_comes_back",),
     ),
     Answer(
-        "offchain/blindfair/agents/order_calls.py",
+        "offchain/blindfair/agents/settlement/order_calls.py",
         "wallet.check_means(offer.token, self._means, max(self._policy.gas_reserve, dispute), self._what)",
         "pass",
         ("tests/agents/test_means.py::test_a_buyer_without_money_sends_nothing_and_goes_on_once_it_has_some",),
     ),
     Answer(
-        "offchain/blindfair/agents/seller_bonds.py",
+        "offchain/blindfair/agents/seller/bonds.py",
         'seller.wallet.check_means(token, lacking, reserve, "the bond of an offer")',
         "del reserve",
         ("tests/agents/test_means.py::test_a_seller_without_its_bond_tells_its_owner_and_not_the_buyer",),
@@ -199,43 +197,43 @@ ANSWERS = (
         ("tests/chain/test_sender.py::test_a_transaction_that_waits_is_not_handed_over_again",),
     ),
     Answer(
-        "offchain/blindfair/agents/wallet.py",
+        "offchain/blindfair/agents/settlement/wallet.py",
         'name = f"{step}.{attempt}" if attempt else step',
         'name = f"{step}.{self._journal.writes}"',
         ("tests/agents/test_complaints.py::test_a_bond_that_is_paid_and_not_found_is_paid_once",),
     ),
     Answer(
-        "offchain/blindfair/agents/buyer_order.py",
+        "offchain/blindfair/agents/buyer/order.py",
         'raise Waiting("the node does not show the order yet")',
         'return Outcome("NoOrder", "the order is not on the chain", "Expired")',
         ("tests/agents/test_complaints.py::test_an_order_that_is_paid_and_not_found_is_waited_for",),
     ),
     Answer(
-        "offchain/blindfair/agents/answers.py",
+        "offchain/blindfair/agents/buyer/answers.py",
         "            if self._journal.get(name) is None:\n                self._search",
         "            if True:\n                self._search",
         ("tests/agents/test_complaints.py::test_what_was_paid_for_is_in_the_buyers_own_hands",),
     ),
     Answer(
-        "offchain/blindfair/agents/buyer_order.py",
+        "offchain/blindfair/agents/buyer/order.py",
         "self._calls.refund()",
         "pass",
         ("tests/agents/test_trades.py::test_a_seller_that_never_reveals_loses_its_bond",),
     ),
     Answer(
-        "offchain/blindfair/agents/buyer_order.py",
+        "offchain/blindfair/agents/buyer/order.py",
         "        complaint = self._look_into(key)\n        if complaint is None:",
         "        complaint = None\n        if complaint is None:",
         ("tests/agents/test_trades.py::test_a_corrupted_chunk_costs_the_seller_its_bond",),
     ),
     Answer(
-        "offchain/blindfair/agents/seller_orders.py",
+        "offchain/blindfair/agents/seller/orders.py",
         'self._call(f"claim:{name}", lambda: self._claim(offer), "claims the price by the clock")',
         'raise Waiting("the buyer has not released yet")',
         ("tests/agents/test_trades.py::test_a_silent_buyer_pays_by_the_clock",),
     ),
     Answer(
-        "offchain/blindfair/agents/seller_orders.py",
+        "offchain/blindfair/agents/seller/orders.py",
         "        if signer != offer.buyer:",
         "        if False:",
         ("tests/agents/test_releases.py::test_a_release_that_another_signs_or_sends_releases_nothing",),

@@ -16,8 +16,6 @@ Tools from PyPI get environments of their own under build/audit, which git ignor
 Exit code 0 when every step came out as it should. Not part of the package; `scripts/audit` makes what it needs.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -193,13 +191,20 @@ def slither() -> Outcome:
     if not report.is_file():
         return Outcome("slither", False, version, "it did not run; see build/audit/slither.txt")
     found = {finding(each) for each in json.loads(report.read_text())["results"].get("detectors", [])}
-    text = answers("slither.md")
-    answered = set(re.findall(r"^\| `([\w-]+)` \| `([^`]+)` \|", text, re.MULTILINE))
+    answered = set(answered_findings(answers("slither.md")))
     for check, place in sorted(found - answered):
         print(f"audit: not answered: {check} in {place}", file=sys.stderr)
     for check, place in sorted(answered - found):
         print(f"audit: answered and no longer found: {check} in {place}", file=sys.stderr)
     return Outcome("slither", found == answered, version, f"{len(found)} findings, {len(found & answered)} answered")
+
+
+def answered_findings(page: str) -> Iterator[tuple[str, str]]:
+    """Each check and place that docs/audit/slither.md answers: `## `, the check; `- `, a place."""
+    for part in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
+        check, _, rest = part.partition("\n")
+        for place in re.findall(r"^- `([^`]+)`$", rest, re.MULTILINE):
+            yield check.strip("`"), place
 
 
 def finding(detector: dict[str, Any]) -> tuple[str, str]:
@@ -292,7 +297,7 @@ def mutation(only: str = "", every: int = 1) -> Outcome:
         compiler.close()
     names = {mutant.name for mutant in chosen}
     counts = {what: sum(results[n] == what for n in names) for what in ("killed", "survived", "same code", "no code")}
-    explained = answers("mutants.md")
+    explained = set(explained_mutants(answers("mutants.md")))
     open_ = [name for name in sorted(names) if results[name] == "survived" and explanation(name) not in explained]
     for name in open_:
         print(f"audit: survives unexplained: {name}", file=sys.stderr)
@@ -302,9 +307,22 @@ def mutation(only: str = "", every: int = 1) -> Outcome:
 
 
 def explanation(name: str) -> str:
-    """How docs/audit/mutants.md writes a mutant: file and change, without the line number, which moves."""
+    """A mutant as docs/audit/mutants.md knows it: file and change, without the line number, which moves."""
     source, _, change = name.split(":", 2)
-    return f"`{source.removeprefix('contracts/')}`: `{change.strip()}`"
+    return f"{source.removeprefix('contracts/')}: {change.strip()}"
+
+
+def explained_mutants(page: str) -> Iterator[str]:
+    """Each mutant that docs/audit/mutants.md explains: `## `, the source; `- `, its line; `+ `, what stands there then.
+
+    A line without a `+ ` below it is left out.
+    """
+    for part in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
+        source = part.partition("\n")[0].strip("`")
+        for block in re.findall(r"^```diff\n(.*?)^```$", part, re.MULTILINE | re.DOTALL):
+            for before, after in re.findall(r"^- (.*)\n((?:\+ .*\n)*)", block, re.MULTILINE):
+                for line in after.splitlines() or ["+ nothing"]:
+                    yield f"{source}: {before} -> {line.removeprefix('+ ')}"
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------

@@ -5,8 +5,6 @@ another constant, a statement left out. Each must make some test fail. Comments,
 are. Pure but for `Compiler`, which asks npm's solc. It is not part of the package.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.protocol.quantities import Address
 
 Spoil = Callable[[Path], None]

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from letters import forged, letters_to, put_in, take_out
+from sealed_messages import forged, put_in, sealed_messages_to, take_out
 from trade import GRANT, Parties
 from web3 import Web3
 
-from blindfair.agents.outcome import Outcome
+from blindfair.agents.buyer.outcome import Outcome
 from blindfair.protocol.messages import Message, Refusal, read
 
 
@@ -33,5 +33,5 @@ def answered(parties: Parties, change: Callable[[Any, Parties], Message]) -> Out
 
 def told(parties: Parties) -> list[tuple[str, str]]:
     """What the buyer told the seller when it stopped: names and texts of errors."""
-    letters = letters_to(parties.world, parties.seller)
-    return [(message.error, message.reason) for _, message in letters if isinstance(message, Refusal)]
+    messages = sealed_messages_to(parties.world, parties.seller)
+    return [(message.error, message.reason) for _, message in messages if isinstance(message, Refusal)]

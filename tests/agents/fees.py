@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from trade import AUDITED, BUYER_POLICY, OFFERED, Parties, World, make_parties, stock
+from trade import AUDITED, BUYER_POLICY, OFFERED, Parties, World, listing_spec, make_parties
 
-from blindfair.agents.evidence import OPENED_REPLY
-from blindfair.agents.outcome import Outcome
-from blindfair.agents.part_steps import is_fee
-from blindfair.agents.stock import Stock
+from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.settlement.evidence import OPENED_REPLY
+from blindfair.agents.store.steps import is_fee
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import Wei
 
@@ -24,17 +24,17 @@ OPENED_BITS = AUDITED * RECORD_BITS
 PAYS = replace(BUYER_POLICY, max_evaluation_fee=FEE)
 
 
-def charging(**terms: Any) -> Stock:
+def charging(**terms: Any) -> ListingSpec:
     """A listing that opens records free for one audit, and has no free bits for an evaluation."""
     # The listing's fee is for 36 bits a record.
-    usual = {"bits_per_record": 36, "evaluation_fee": Wei(12 * FEE)}
-    return stock(**usual | {"record_bits": RECORD_BITS, "free_bits": OPENED_BITS} | terms)
+    defaults = {"bits_per_record": 36, "evaluation_fee": Wei(12 * FEE)}
+    return listing_spec(**defaults | {"record_bits": RECORD_BITS, "free_bits": OPENED_BITS} | terms)
 
 
 def paying(world: World, **changes: Any) -> Parties:
     """Parties at such a listing, whose buyer pays the fee."""
-    usual: dict[str, Any] = {"goods": charging(), "buyer_policy": PAYS}
-    return make_parties(world, **usual | changes)
+    defaults: dict[str, Any] = {"goods": charging(), "buyer_policy": PAYS}
+    return make_parties(world, **defaults | changes)
 
 
 def fee_offers(parties: Parties) -> list[Offer]:

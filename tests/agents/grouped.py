@@ -5,9 +5,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from trade import BUYER_POLICY, OFFERED, PER_RECORD, HandValuer, Parties, World, make_parties, offered_records, stock
+from trade import (
+    BUYER_POLICY,
+    OFFERED,
+    PER_RECORD,
+    HandValuer,
+    Parties,
+    World,
+    listing_spec,
+    make_parties,
+    offered_records,
+)
 
-from blindfair.agents.rows import real_rows
+from blindfair.agents.evaluation.rows import real_rows
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import RecordIndex, Wei
@@ -19,7 +29,7 @@ SIZE = 9
 GROUPS = 14
 CHOSEN = (1, 4, 9, 12, 13)
 AUDITED = 2
-"""Of the five groups, 39 records, of which the listing opens 19 for nothing."""
+"""Of the five groups, 39 records, of which the listing opens 19 free of charge."""
 
 SCALE = 40.0
 
@@ -42,12 +52,12 @@ def valuer(disclosure: str, records: Sequence[RecordIndex], **changes: Any) -> H
 
 def grouping(world: World, **changes: Any) -> Parties:
     """Parties at a listing that offers groups of nine alone."""
-    usual: dict[str, Any] = {
-        "goods": stock(disclosures=("per-group-9",)),
+    defaults: dict[str, Any] = {
+        "goods": listing_spec(disclosures=("per-group-9",)),
         "valuer": valuer("per-group-9", SELECTED),
         "buyer_policy": POLICY,
     }
-    return make_parties(world, **(usual | changes))
+    return make_parties(world, **(defaults | changes))
 
 
 def rows_in_the_clear(request: Request, size: int) -> QuantisedRows:

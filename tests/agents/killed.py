@@ -24,8 +24,8 @@ from fees import paying
 from recording import recorded
 from trade import AUDITED, BUYER_POLICY, Parties, World, make_parties
 
-from blindfair.agents.journal import Journal
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
+from blindfair.agents.store.journal import Journal
 from blindfair.cli.demo.hostile import CorruptingSeller
 
 LIVES = 400
@@ -54,9 +54,9 @@ def live(directory: Path, case: str) -> None:
     """Trade to the end, and write down how it ended."""
     world = World(directory)
     world.wrap = recorded(directory / "sent")
-    # More rows than the listing opens for nothing: the sample is bought first.
+    # More rows than the listing opens free of charge: the sample is bought first.
     rows = AUDITED + 2 if case == "sample" else AUDITED
-    policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=Fraction(1))
+    policy = replace(BUYER_POLICY, audit_rows=rows, max_sample_share=Fraction(1))
     if case == "fee":
         parties = paying(world)
     else:

@@ -1,6 +1,7 @@
 """A transport that writes down all that is ever sent through it, by content: the same bytes twice are one message.
 
-Letters are recorded as they travel, and named by what is in them: the secrets of both parties lie in the same world.
+Sealed messages are recorded as they travel, and named by what is in them: the secrets of both parties lie in the same
+world.
 """
 
 import contextlib
@@ -8,12 +9,12 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from blindfair.agents.store import private_directory, write_atomically
-from blindfair.agents.transport import Transport
+from blindfair.agents.messaging.transport import Transport
+from blindfair.agents.store.directory import private_directory, write_atomically
 from blindfair.protocol.documents import parse
 from blindfair.protocol.errors import SealBroken
-from blindfair.protocol.letters import is_letter, open_letter
 from blindfair.protocol.quantities import Address
+from blindfair.protocol.sealed_message import is_sealed_message, open_sealed_message
 
 
 class RecordingTransport:
@@ -30,12 +31,12 @@ class RecordingTransport:
         self._transport.send(to, message)
 
     def _opened(self, to: Address, message: bytes) -> bytes:
-        if not is_letter(message):
+        if not is_sealed_message(message):
             return message
         for secret in self._world.glob("*/secrets/hpke"):
             with contextlib.suppress(SealBroken):
-                return open_letter(message, receiver=to, private=secret.read_bytes()[:32])[1]
-        raise AssertionError(f"a letter to {to} that nobody can open")
+                return open_sealed_message(message, receiver=to, private=secret.read_bytes()[:32])[1]
+        raise AssertionError(f"a sealed message to {to} that nobody can open")
 
     def pending(self) -> Iterator[tuple[str, int]]:
         return self._transport.pending()
@@ -51,6 +52,15 @@ class RecordingTransport:
 
     def aside(self) -> str | None:
         return self._transport.aside()
+
+    def incomplete(self) -> str | None:
+        return self._transport.incomplete()
+
+    def hold(self, holder: str) -> None:
+        self._transport.hold(holder)
+
+    def release(self) -> None:
+        self._transport.release()
 
 
 def recorded(record: Path) -> Callable[[Transport, Address], Transport]:

@@ -14,16 +14,16 @@ from trade import (
     make_parties,
 )
 
-from blindfair.agents.outcome import Outcome
+from blindfair.agents.buyer.outcome import Outcome
 from blindfair.protocol.draw import draw
 from blindfair.protocol.messages import Openings, Selection
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, RecordIndex, Wei
 
 SAMPLED = 12
-"""More than the ten of twenty that the listing opens for nothing."""
+"""More than the ten of twenty that the listing opens free of charge."""
 
-POLICY = replace(BUYER_POLICY, audit_rows=SAMPLED, most_sample_share=Fraction(1))
+POLICY = replace(BUYER_POLICY, audit_rows=SAMPLED, max_sample_share=Fraction(1))
 SAMPLE_PRICE = Wei(SAMPLED * PER_RECORD)
 REST_PRICE = Wei(PRICE - SAMPLE_PRICE)
 SAMPLE_BOND, REST_BOND = Wei(SAMPLE_PRICE // 10), Wei(REST_PRICE // 10)
@@ -61,7 +61,7 @@ def only_the_sample_was_bought(parties: Parties) -> bool:
 
 
 def opened(parties: Parties) -> tuple[Any, ...]:
-    """What the seller would open if it were for nothing."""
+    """What the seller would open if it were free."""
     request, _ = parties.seller.mail.stored(next(f"request:{name}" for name, _ in requests(parties)))
     message = parties.seller.mail.stored(f"request:{request.digest.hex()}")[1]
     return parties.seller._opened(SELECTED[:SAMPLED], request.digest, message)  # type: ignore[arg-type]

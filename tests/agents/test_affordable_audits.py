@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from grouped import POLICY as GROUPS_POLICY
 from grouped import SIZE, grouping, records_of, valuer
-from trade import BUYER_POLICY, PER_RECORD, RESERVE, SELECTED, HandValuer, Parties, World, make_parties, stock
+from trade import BUYER_POLICY, PER_RECORD, RESERVE, SELECTED, HandValuer, Parties, World, listing_spec, make_parties
 
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.valuer import Choice
+from blindfair.agents.buyer.valuer import Choice
+from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.buyer.purchase import tell_advice
 from blindfair.cli.output import Output
@@ -22,7 +22,7 @@ from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.quantities import Wei
 
 HALF = len(SELECTED) // 2
-"""What the listing opens for nothing of twenty records, and what may be bought as their sample."""
+"""What the listing opens free of charge of twenty records, and what may be bought as their sample."""
 
 NUMBERS = {"clean_share": 0.9, "clean_share_low": 0.8, "clean_share_high": 1.0, "clean_expected": 0.9, "good_net": 9.0}
 
@@ -54,7 +54,7 @@ def test_what_the_budget_pays_for_decides_whether_anything_is_asked(
 ) -> None:
     """Of a small selection all may be the sample, if so much may be: an audit of everything is one, too."""
     budget = Wei(records * PER_RECORD + change)
-    policy = replace(BUYER_POLICY, budget=budget, audit_rows=HALF, most_sample_share=share)
+    policy = replace(BUYER_POLICY, budget=budget, audit_rows=HALF, max_sample_share=share)
     chosen = SELECTED[: budget // PER_RECORD]
     hand = HandValuer(records=chosen, price=Wei(len(chosen) * PER_RECORD))
     assert asked(make_parties(world, buyer_policy=policy, valuer=hand)) == asks
@@ -75,14 +75,14 @@ def test_a_short_last_group_may_make_it_enough(world: World, records: int, asks:
     budget = Wei(records * PER_RECORD)
     parties = grouping(
         world,
-        goods=stock(disclosures=("per-group-9",), opened_share=0.47),
-        buyer_policy=replace(GROUPS_POLICY, audit_rows=2, most_sample_share=Fraction(0), budget=budget),
+        goods=listing_spec(disclosures=("per-group-9",), opened_share=0.47),
+        buyer_policy=replace(GROUPS_POLICY, audit_rows=2, max_sample_share=Fraction(0), budget=budget),
         valuer=valuer("per-group-9", records_of((1, 4, 9, 12, 13))),
     )
     assert asked(parties) == asks
 
 
-def test_a_budget_under_one_group_pays_for_nothing(world: World) -> None:
+def test_a_budget_under_one_group_buys_nothing(world: World) -> None:
     parties = grouping(world, buyer_policy=replace(GROUPS_POLICY, audit_rows=1, budget=Wei((SIZE - 1) * PER_RECORD)))
     # The last group has three records, of which one is opened: none of a whole group.
     assert not asked(parties)
@@ -105,6 +105,6 @@ def test_people_are_not_told_to_buy_what_will_not_be_bought(
     refused = "but this will not be bought. The purchase cannot be audited" in text
     assert refused == (not advised and bought > 0)
     if refused:
-        assert "found 9 of 19 opened, 9 to be bought" in text
-        for option in ("--budget", "--audit-rows", "--least-audit-rows", "--sample-share"):
+        assert "of 19 selected records the listing opens 9 free, and your options allow a bought sample of 9" in text
+        for option in ("--budget", "--audit-rows", "--min-audit-rows", "--sample-share"):
             assert option in text

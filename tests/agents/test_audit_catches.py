@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import binom
 from trade import AUDITED, OFFERED, Parties, Stages, make_parties
 
-from blindfair.agents.buyer_checks import audit_openings
-from blindfair.agents.evaluated import Evaluated
+from blindfair.agents.buyer.checks import audit_openings
+from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.cli.demo.hostile import InflatingSeller
 from blindfair.protocol.audit import commit_seller_randomness, draw, pass_probability
 from blindfair.protocol.errors import ScoresDisagree

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from letters import forged, put_in, take_out
 from sampled import (
     REST_BOND,
     REST_PRICE,
@@ -17,6 +16,7 @@ from sampled import (
     only_the_sample_was_bought,
     states,
 )
+from sealed_messages import forged, put_in, take_out
 from trade import (
     FINAL_DEPTH,
     PRICE,
@@ -26,10 +26,9 @@ from trade import (
     make_parties,
 )
 
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.cli.demo.hostile import CorruptingSeller
-from blindfair.protocol.delivery import Delivery as Encrypted
-from blindfair.protocol.delivery import Fault, verify_fault
+from blindfair.protocol.delivery import EncryptedDelivery, Fault, verify_fault
 from blindfair.protocol.messages import Agreement, Delivery, Refusal, read
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
@@ -42,7 +41,7 @@ from blindfair.protocol.quantities import DeliveryKey, RecordIndex, Seconds, Wei
 class RestCorruptingSeller(CorruptingSeller):
     """Honest until the sample is sold."""
 
-    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> Encrypted:
+    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
         if len(records) == SAMPLED:
             return Seller._encrypted(self, records, key)
         return super()._encrypted(records, key)
@@ -51,7 +50,7 @@ class RestCorruptingSeller(CorruptingSeller):
 class OtherRecordsSeller(Seller):
     """Delivers others of its records as the rest."""
 
-    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> Encrypted:
+    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
         if len(records) != SAMPLED:
             records = [RecordIndex(number + 1) for number in records]
         return super()._encrypted(records, key)
@@ -185,7 +184,7 @@ def test_a_refunded_sample_sells_no_rest(at: Callable[[str], World]) -> None:
     assert said(parties, Agreement(selected, PartName.REST, REST_PRICE)) == ["UnexpectedMessage"]
 
 
-def test_a_selection_that_is_audited_for_nothing_has_no_parts(at: Callable[[str], World]) -> None:
+def test_a_selection_that_is_audited_free_has_no_parts(at: Callable[[str], World]) -> None:
     parties = make_parties(at("agreed"))
     take_out(parties.world, parties.seller)
     selected = parties.buyer.mail.stored("message:selection")[0].digest

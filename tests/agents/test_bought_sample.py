@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from cheated import answered
-from letters import letters_to
 from sampled import (
     POLICY,
     REST_BOND,
@@ -22,6 +21,7 @@ from sampled import (
     opened,
     states,
 )
+from sealed_messages import sealed_messages_to
 from trade import (
     BUYER_POLICY,
     GRANT,
@@ -32,13 +32,13 @@ from trade import (
     HandValuer,
     Parties,
     World,
-    any_stock,
+    any_listing_spec,
+    listing_spec,
     make_parties,
     offered_records,
-    stock,
 )
 
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.cipher import key_commitment
@@ -80,7 +80,7 @@ def test_nothing_is_opened_of_a_sample_that_is_bought(at: Callable[[str], World]
     parties = buying(at("replied"))
     parties.buyer.step()
     parties.seller.step()
-    [(_, openings)] = letters_to(parties.world, parties.buyer)
+    [(_, openings)] = sealed_messages_to(parties.world, parties.buyer)
     assert isinstance(openings, Openings)
     assert openings.opened == ()
     assert [intent for _, intent in parties.seller.journal.done("opened-for:")] == ["0"]
@@ -98,8 +98,8 @@ def test_a_small_selection_is_all_sample(at: Callable[[str], World]) -> None:
 @pytest.mark.parametrize(("share", "rows"), [(Fraction(1, 2), 11), (Fraction(0), 1), (Fraction(1, 21), 1)])
 def test_a_sample_that_is_too_large_a_part_is_not_bought(world: World, share: Fraction, rows: int) -> None:
     """A listing that opens nothing must not turn a purchase into its own sample: scores would be checked too late."""
-    policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=share)
-    parties = make_parties(world, buyer_policy=policy, goods=stock(opened_share=0.0))
+    policy = replace(BUYER_POLICY, audit_rows=rows, max_sample_share=share)
+    parties = make_parties(world, buyer_policy=policy, goods=listing_spec(opened_share=0.0))
     parties.run()
     assert (ended(parties).final, ended(parties).error) == ("NoOrder", "OfferTooSmall")
     assert parties.deltas() == (0, 0)
@@ -123,14 +123,16 @@ def test_a_key_that_a_stranger_reveals_first_does_not_keep_back_the_rest(
 
 
 def test_a_listing_that_opens_nothing_can_be_bought(world: World) -> None:
-    parties = buying(world, goods=stock(opened_share=0, opened_records=0), buyer_policy=replace(POLICY, audit_rows=1))
+    parties = buying(
+        world, goods=listing_spec(opened_share=0, opened_records=0), buyer_policy=replace(POLICY, audit_rows=1)
+    )
     parties.run()
     assert parties.deltas() == (-PRICE, PRICE)
     assert parties.seller.offers[next(iter(parties.seller.offers))].price == PER_RECORD
 
 
-def test_where_all_are_opened_for_nothing_no_sample_is_bought(world: World) -> None:
-    parties = buying(world, goods=stock(opened_share=1.0), buyer_policy=replace(BUYER_POLICY, audit_rows=59))
+def test_where_all_are_opened_free_no_sample_is_bought(world: World) -> None:
+    parties = buying(world, goods=listing_spec(opened_share=1.0), buyer_policy=replace(BUYER_POLICY, audit_rows=59))
     parties.run()
     assert (parties.buyer.audited_rows, parties.buyer.sampled_for) == (len(SELECTED), None)
     assert len(parties.seller.offers) == 1
@@ -210,7 +212,7 @@ def test_equal_records_in_the_sample_are_no_good(world: World) -> None:
     records = list(offered_records())
     for number in SELECTED[1:]:
         records[number] = records[SELECTED[0]]
-    parties = buying(world, goods=any_stock(records))
+    parties = buying(world, goods=any_listing_spec(records))
     parties.run()
     assert (ended(parties).final, ended(parties).error) == ("Released", "DuplicatesOpened")
     assert only_the_sample_was_bought(parties)
@@ -225,7 +227,7 @@ def test_committed_garbage_in_the_sample_is_no_good(world: World) -> None:
     records = list(offered_records())
     for number in SELECTED[:10]:
         records[number] = b"\xff" * number
-    parties = buying(world, goods=stock(records), seller_type=PretendingSeller)
+    parties = buying(world, goods=listing_spec(records), seller_type=PretendingSeller)
     parties.run()
     assert (ended(parties).final, ended(parties).error) == ("Released", "CommittedGarbage")
     assert only_the_sample_was_bought(parties)

@@ -25,12 +25,12 @@ from broken_mail import (
     replaced_by_a_file,
     without_privileges,
 )
-from letters import forged, letters_to, mailbox, pending, put_in, take_out
 from moments import advance_to, deadline, order_state, reopened
+from sealed_messages import forged, mailbox, pending, put_in, sealed_messages_to, take_out
 from trade import BOND, BUYER_POLICY, FINAL_DEPTH, PRICE, Parties, World, make_buyer, make_parties
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.errors import InsecureStore, StateError, Undeliverable
 from blindfair.protocol.messages import Inquiry
@@ -280,7 +280,7 @@ def test_listings_that_could_not_be_sent_do_not_count_as_given(at: Callable[[str
     parties = make_parties(at("asked"))
     leaves = 32 * len(parties.seller.dataset.leaf_hashes)
     parties.close()
-    parties = make_parties(parties.world, seller_policy=replace(parties.seller._policy, most_listings=leaves))
+    parties = make_parties(parties.world, seller_policy=replace(parties.seller._policy, max_listings=leaves))
     world = parties.world
     mailbox(world, parties.buyer).rmdir()
     with without_privileges():
@@ -289,7 +289,7 @@ def test_listings_that_could_not_be_sent_do_not_count_as_given(at: Callable[[str
         parties.seller.step()
         mail_folder(world).chmod(0o700)
     parties.seller.step()
-    assert [envelope.type for envelope, _ in letters_to(world, parties.buyer)] == ["listing"]
+    assert [envelope.type for envelope, _ in sealed_messages_to(world, parties.buyer)] == ["listing"]
 
 
 def test_a_message_that_cannot_be_removed_is_answered_once(at: Callable[[str], World]) -> None:

@@ -4,16 +4,29 @@ import math
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from test_hostile_buyer import taken_out
-from trade import AUDITED, OFFERED, RESERVE, SELLER_POLICY, TERMS, World, make_buyer, make_parties, stock
+from trade import (
+    AUDITED,
+    BUYER_POLICY,
+    OFFERED,
+    RESERVE,
+    SELECTED,
+    SELLER_POLICY,
+    TERMS,
+    World,
+    listing_spec,
+    make_buyer,
+    make_parties,
+)
 
-from blindfair.agents.journal import Journal
-from blindfair.agents.ledger import BudgetLedger, spent_budget, spent_free_bits
-from blindfair.agents.seller_checks import check_bits
+from blindfair.agents.seller.budget_ledger import BudgetLedger, spent_budget, spent_free_bits
+from blindfair.agents.seller.checks import check_bits
+from blindfair.agents.store.journal import Journal
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
@@ -103,7 +116,7 @@ def test_openings_come_out_of_one_budget_and_the_same_ones_only_once(request_of:
 
 @pytest.mark.parametrize(("budget", "is_opened"), [(2 * AUDITED, True), (2 * AUDITED - 1, False)])
 def test_what_was_opened_for_one_buyer_is_not_opened_for_the_next(world: World, budget: int, is_opened: bool) -> None:
-    parties = make_parties(world, goods=stock(opened_records=budget))
+    parties = make_parties(world, goods=listing_spec(opened_records=budget))
     second = make_buyer(world, parties.seller, "second")
     parties.run(lambda: "agreement" in parties.buyer.sizes())
     world.run(parties.seller, second, until=lambda: second.outcome is not None or "agreement" in second.sizes())
@@ -114,8 +127,30 @@ def test_what_was_opened_for_one_buyer_is_not_opened_for_the_next(world: World, 
         assert second.outcome is not None
         assert (second.outcome.final, second.outcome.error) == ("NoOrder", "Refused")
         assert "BudgetExhausted" in second.outcome.reason
+        assert "raise --sample-share" in second.outcome.reason
         # How much of it is used up is other buyers' business.
         assert str(budget) not in second.outcome.reason
+
+
+@pytest.mark.parametrize("rows", [AUDITED, AUDITED - 2])
+def test_where_the_free_openings_are_used_up_the_sample_is_bought_instead(world: World, rows: int) -> None:
+    """By the same evaluation: the second buyer pays for no other, and its trade ends well.
+
+    The listing would open ten; a buyer that audits fewer buys eleven as well, so that both sides know of a sample.
+    """
+    parties = make_parties(world, goods=listing_spec(opened_records=AUDITED))
+    policy = replace(BUYER_POLICY, audit_rows=rows, max_sample_share=Fraction(1))
+    second = make_buyer(world, parties.seller, "second", policy=policy)
+    parties.run(lambda: "agreement" in parties.buyer.sizes())
+    world.run(parties.seller, second, until=lambda: second.outcome is not None)
+    outcome = second.outcome
+    assert outcome is not None and (outcome.final, outcome.error) == ("Released", None), outcome
+    assert "the sample of 11 records was bought" in outcome.reason
+    assert second.audited_rows == AUDITED + 1
+    assert [number for number, _ in second.bought()] == list(SELECTED)
+    # One evaluation each, and the refusal is no evidence against anybody.
+    assert spent_budget(parties.seller.journal)[0] == 2
+    assert not (second.directory / "evidence").exists()
 
 
 def asked_by(request: Request, number: int) -> tuple[Request, Digest]:
@@ -213,7 +248,7 @@ def test_an_evaluation_tells_no_more_of_a_record_than_the_listing_states(bits: i
 
 def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) -> None:
     bits = 3 * OFFERED
-    goods = stock(record_bits=30, free_bits=bits + AUDITED * 30, disclosed_bits=MUCH)
+    goods = listing_spec(record_bits=30, free_bits=bits + AUDITED * 30, disclosed_bits=MUCH)
     parties = make_parties(world, goods=goods)
     other = make_buyer(world, parties.seller, "other")
     world.run(*parties.both, other, until=lambda: None not in (parties.buyer.outcome, other.outcome))
@@ -227,7 +262,7 @@ def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) ->
 
 
 def test_named_buyers_all_get_an_answer_without_a_fee(world: World) -> None:
-    goods = stock(free_bits=0)
+    goods = listing_spec(free_bits=0)
     parties = make_parties(world, goods=goods)
     other = make_buyer(world, parties.seller, "other")
     named = replace(SELLER_POLICY, buyers=frozenset({parties.buyer.address, other.address}))

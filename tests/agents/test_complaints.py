@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from letters import mailbox
 from moments import reopened
+from sealed_messages import mailbox
 from trade import BOND, FINAL_DEPTH, PRICE, SELECTED, World, calls_of, make_parties, offered_records
 
 from blindfair.chain.exchange import OrderView

@@ -1,6 +1,6 @@
 """Copies of a record in different groups: no audit of one group sees them, and everything that was bought shows them.
 
-The seller's own stock refuses to list copies; this one's does not.
+The seller's own spec refuses to list copies; this one's does not.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from grouped import POLICY, SIZE, grouping, records_of, valuer
-from trade import PER_RECORD, Parties, World, any_stock, offered_records
+from trade import PER_RECORD, Parties, World, any_listing_spec, offered_records
 
 from blindfair.protocol.quantities import Wei
 
@@ -24,7 +24,7 @@ def selling_a_record_twice(world: World, opened_share: float, **changes: Any) ->
     records[GROUPS[1] * SIZE] = records[GROUPS[0] * SIZE]
     return grouping(
         world,
-        goods=any_stock(records, disclosures=("per-group-9",), opened_share=opened_share),
+        goods=any_listing_spec(records, disclosures=("per-group-9",), opened_share=opened_share),
         valuer=valuer("per-group-9", SELECTED),
         buyer_policy=replace(POLICY, audit_rows=1, **changes),
     )

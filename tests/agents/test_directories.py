@@ -5,12 +5,12 @@ import sqlite3
 from collections.abc import Callable
 
 import pytest
-from trade import BUYER_POLICY, SELLER_POLICY, HandValuer, World, make_parties, offered_records, stock
+from trade import BUYER_POLICY, SELLER_POLICY, HandValuer, World, listing_spec, make_parties, offered_records
 
-from blindfair.agents.buyer import Buyer
-from blindfair.agents.journal import VERSION
+from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.policy import BuyerPolicy, SellerPolicy
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
+from blindfair.agents.store.journal import VERSION
 from blindfair.protocol.errors import (
     BlindfairError,
     InsecureStore,
@@ -24,7 +24,7 @@ from blindfair.protocol.quantities import ETHER, Address, ListingId, Seconds, We
 
 
 def new_seller(world: World) -> Seller:
-    return Seller(world.directory / "seller", world.surroundings(), stock(), SELLER_POLICY)
+    return Seller(world.directory / "seller", world.context(), listing_spec(), SELLER_POLICY)
 
 
 def test_two_agents_never_work_in_one_directory(beside: Callable[[str], World]) -> None:
@@ -62,7 +62,7 @@ def test_a_secret_that_others_may_read_stops_the_agent(beside: Callable[[str], W
 def reopened_and_stepped(seller: Seller, buyer: Buyer, world: World) -> None:
     buyer.close()
     again = Buyer(
-        buyer.directory, world.surroundings(), HandValuer(), BUYER_POLICY, seller=seller.address, listing=seller.listing
+        buyer.directory, world.context(), HandValuer(), BUYER_POLICY, seller=seller.address, listing=seller.listing
     )
     try:
         again.step()
@@ -123,7 +123,7 @@ def test_no_secret_stands_in_a_journal_or_a_message(beside: Callable[[str], Worl
 
 def test_a_directory_is_of_one_listing(beside: Callable[[str], World]) -> None:
     world = beside("asked")
-    other = Seller(world.directory / "seller", world.surroundings(), stock(offered_records()[:-1]), SELLER_POLICY)
+    other = Seller(world.directory / "seller", world.context(), listing_spec(offered_records()[:-1]), SELLER_POLICY)
     with pytest.raises(JournalDamaged) as caught:
         other.step()
     assert "directory of its own" in caught.value.hint
@@ -137,7 +137,7 @@ def test_a_directory_is_of_one_purchase(beside: Callable[[str], World]) -> None:
             with pytest.raises(JournalDamaged):
                 Buyer(
                     world.directory / "buyer",
-                    world.surroundings(),
+                    world.context(),
                     HandValuer(),
                     BUYER_POLICY,
                     seller=Address(seller),
@@ -169,8 +169,8 @@ def test_a_key_of_an_accepted_offer_that_is_gone_is_told_to_the_owner(at: Callab
         lambda: BuyerPolicy(budget=Wei(-1)),
         lambda: BuyerPolicy(budget=Wei(1), audit_rows=0),
         lambda: BuyerPolicy(budget=Wei(1), patience=Seconds(0)),
-        lambda: BuyerPolicy(budget=Wei(1), least_reveal_window=Seconds(9), most_reveal_window=Seconds(8)),
-        lambda: BuyerPolicy(budget=Wei(1), least_bond_share=SELLER_POLICY.bond_share * 11),
+        lambda: BuyerPolicy(budget=Wei(1), min_reveal_window=Seconds(9), max_reveal_window=Seconds(8)),
+        lambda: BuyerPolicy(budget=Wei(1), min_bond_share=SELLER_POLICY.bond_share * 11),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(make: Callable[[], object]) -> None:

@@ -24,8 +24,8 @@ from grouped import (
     rows_in_the_clear,
     valuer,
 )
-from letters import forged, letters_to, put_in, take_out
 from numpy.typing import NDArray
+from sealed_messages import forged, put_in, sealed_messages_to, take_out
 from trade import (
     OFFERED,
     PER_RECORD,
@@ -34,18 +34,18 @@ from trade import (
     World,
     assert_scores_of,
     feature_schema,
+    listing_spec,
     make_buyer,
     make_parties,
     offered_records,
-    stock,
 )
 
-from blindfair.agents.buyer import NOT_AUDITED
-from blindfair.agents.buyer_checks import audit_openings
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.question import ask
-from blindfair.agents.seller import Seller
-from blindfair.agents.seller_checks import RequestCost
+from blindfair.agents.buyer.buyer import NOT_AUDITED
+from blindfair.agents.buyer.checks import audit_openings
+from blindfair.agents.buyer.question import ask
+from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.seller.checks import RequestCost
+from blindfair.agents.seller.seller import Seller
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.demo.hostile import InflatingSeller
@@ -115,7 +115,7 @@ def test_a_trade_of_groups(honest: Parties) -> None:
 
 
 def test_a_sample_of_groups_and_the_rest_by_agents_that_are_restarted(world: World) -> None:
-    policy = replace(POLICY, audit_rows=3, most_sample_share=Fraction(1))
+    policy = replace(POLICY, audit_rows=3, max_sample_share=Fraction(1))
     parties = grouping(world, buyer_policy=policy)
     moments: tuple[Callable[[Parties], bool], ...] = (
         lambda parties: "request" in parties.buyer.sizes(),
@@ -137,7 +137,9 @@ def test_a_sample_of_groups_and_the_rest_by_agents_that_are_restarted(world: Wor
 
 
 def test_a_trade_of_the_whole_listing_by_one_score(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    parties = make_parties(world, goods=stock(disclosures=("total",)), valuer=valuer("total", ALL), buyer_policy=POLICY)
+    parties = make_parties(
+        world, goods=listing_spec(disclosures=("total",)), valuer=valuer("total", ALL), buyer_policy=POLICY
+    )
     said: list[str] = []
     monkeypatch.setattr(parties.buyer, "tell", lambda what, text: said.append(text))
     parties.run()
@@ -207,7 +209,7 @@ def test_one_lie_for_the_whole_listing_is_found_out_when_it_was_paid_for(world: 
     """What PROTOCOL 5.5 says of a total-only disclosure; the evidence is kept."""
     parties = make_parties(
         world,
-        goods=stock(disclosures=("total",)),
+        goods=listing_spec(disclosures=("total",)),
         valuer=valuer("total", ALL),
         buyer_policy=POLICY,
         seller_type=InflatingSeller,
@@ -343,14 +345,14 @@ def test_a_buyer_does_not_ask_for_what_is_not_offered(answered: Parties) -> None
 
 
 def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_the_budget(world: World) -> None:
-    goods = stock(disclosures=("per-group-9", "total"), disclosed_bits=3 * (GROUPS + 1))
+    goods = listing_spec(disclosures=("per-group-9", "total"), disclosed_bits=3 * (GROUPS + 1))
     parties = grouping(world, goods=goods)
     world.run(*parties.both, until=lambda: "selection" in parties.buyer.sizes())
     request = parties.buyer.mail.stored("message:request")[1]
     assert isinstance(request, Request)
     put_in(world, parties.seller, forged(parties.buyer, replace(request, disclosure="total")))
     parties.seller.step()
-    refusals = [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    refusals = [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)]
     assert [refusal.error for refusal in refusals] == ["BudgetExhausted"]
     # Another account gets the score of all, and with it the budget of the listing is spent, for groups and all.
     second = make_buyer(world, parties.seller, "second", valuer=valuer("total", ()), policy=POLICY)
@@ -372,10 +374,10 @@ def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_th
 def test_no_evaluation_is_spent_on_a_listing_that_is_too_small_for_the_audit(
     world: World, audited: int, share: float, asks: bool
 ) -> None:
-    """14 groups, of which the last is short: as many as are opened for nothing, or half of them bought as a sample."""
+    """14 groups, of which the last is short: as many as are opened free, or half of them bought as a sample."""
     parties = grouping(
         world,
-        goods=stock(disclosures=("per-group-9",), opened_share=share, opened_records=OFFERED),
+        goods=listing_spec(disclosures=("per-group-9",), opened_share=share, opened_records=OFFERED),
         buyer_policy=replace(POLICY, audit_rows=audited, budget=Wei(OFFERED * PER_RECORD)),
         valuer=valuer("per-group-9", ALL[: 13 * SIZE]),
     )
@@ -384,7 +386,7 @@ def test_no_evaluation_is_spent_on_a_listing_that_is_too_small_for_the_audit(
     if not asks:
         outcome = ended_before_payment(parties)
         assert outcome.error == "OfferTooSmall"
-        assert f"at least {audited} groups opened" in outcome.reason
+        assert f"an audit of at least {audited} groups" in outcome.reason
         assert "nothing was asked" in outcome.reason
 
 
@@ -398,7 +400,7 @@ def test_no_evaluation_is_spent_on_a_listing_that_is_too_small_for_the_audit(
 )  # fmt: skip
 def test_groups_whose_differences_tell_more_are_not_offered_together(policies: tuple[str, ...]) -> None:
     with pytest.raises(InvalidListing, match="their differences"):
-        stock(disclosures=policies)
+        listing_spec(disclosures=policies)
 
 
 @pytest.mark.parametrize(
@@ -406,14 +408,14 @@ def test_groups_whose_differences_tell_more_are_not_offered_together(policies: t
                  ("per-group-50", "per-group-500", "total")],
 )  # fmt: skip
 def test_groups_of_which_one_holds_the_others_are(policies: tuple[str, ...]) -> None:
-    assert stock(disclosures=policies).terms.disclosures == policies
+    assert listing_spec(disclosures=policies).terms.disclosures == policies
 
 
 @pytest.mark.parametrize("policies", [("per-record",), ("per-record", "per-group-3"), ("total",)])
 def test_copies_are_not_listed_whatever_is_scored(policies: tuple[str, ...]) -> None:
-    assert stock(RECORDS[:12], disclosures=policies).records == RECORDS[:12]
+    assert listing_spec(RECORDS[:12], disclosures=policies).records == RECORDS[:12]
     with pytest.raises(InvalidListing, match="exact copies") as refused:
-        stock((*RECORDS[:11], RECORDS[3]), disclosures=policies)
+        listing_spec((*RECORDS[:11], RECORDS[3]), disclosures=policies)
     assert (refused.value.expected, refused.value.found) == (
         "12 different records", "11; copies, counted from 0: 11 of 3",
     )  # fmt: skip
@@ -423,14 +425,14 @@ def test_copies_are_not_listed_whatever_is_scored(policies: tuple[str, ...]) -> 
 @pytest.mark.parametrize("records", [RECORDS[:1], RECORDS[:1] * 12], ids=["one record", "equal records"])
 def test_one_record_is_not_listed_alone_or_many_times(records: tuple[bytes, ...]) -> None:
     with pytest.raises(InvalidListing, match="needs different records") as refused:
-        stock(records)
+        listing_spec(records)
     assert refused.value.found == f"1 in {len(records)} records"
 
 
 def test_records_that_hold_fewer_than_eight_bits_are_not_listed() -> None:
-    assert stock(record_bits=8).terms.record_bits == 8
+    assert listing_spec(record_bits=8).terms.record_bits == 8
     with pytest.raises(InvalidListing, match="hold too little"):
-        stock(record_bits=7)
+        listing_spec(record_bits=7)
 
 
 @pytest.mark.parametrize(("size", "near"), [(7, "6 or 8"), (17, "16 or 18"), (119, "118 or 120")])
@@ -438,22 +440,22 @@ def test_a_last_group_of_one_record_is_not_offered(size: int, near: str) -> None
     """Its score would be the record's own, which groups are to hide."""
     for beside in ((), ("per-record",), ("total",)):
         with pytest.raises(InvalidListing, match=f"take {near}, or offer per-record") as caught:
-            stock(disclosures=(f"per-group-{size}", *beside))
+            listing_spec(disclosures=(f"per-group-{size}", *beside))
         assert caught.value.found == f"{OFFERED} records in groups of {size}"
     for other in near.split(" or "):
-        assert stock(disclosures=(f"per-group-{other}",))
+        assert listing_spec(disclosures=(f"per-group-{other}",))
 
 
 def test_of_three_records_only_all_together_are_no_record_alone() -> None:
     with pytest.raises(InvalidListing, match="take 3, or offer"):
-        stock(RECORDS[:3], disclosures=("per-group-2",))
-    assert stock(RECORDS[:3], disclosures=("per-group-3",)).terms.disclosures == ("per-group-3",)
+        listing_spec(RECORDS[:3], disclosures=("per-group-2",))
+    assert listing_spec(RECORDS[:3], disclosures=("per-group-3",)).terms.disclosures == ("per-group-3",)
 
 
 @pytest.mark.parametrize("name", ["per-group-1", "top-of-budget", "per group 7"])
 def test_a_seller_offers_no_policy_that_is_none(name: str) -> None:
     with pytest.raises(InvalidListing, match="no such disclosure policy"):
-        stock(disclosures=("per-record", name))
+        listing_spec(disclosures=("per-record", name))
 
 
 def test_what_a_request_costs_is_counted_by_rows_where_these_are_scored_or_kept() -> None:

@@ -13,10 +13,10 @@ from scipy.stats import binom
 from test_audit_catches import FAKED, HONEST, SIZE, WORTHLESS, audit
 from trade import AUDITED, BUYER_POLICY, OFFERED, SELECTED, Parties, Stages, World, make_parties
 
-from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.score_noise import committed_draws
-from blindfair.agents.seller import Seller
-from blindfair.blind.hiding import Draws
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.evaluation.score_noise import committed_draws
+from blindfair.agents.seller.seller import Seller
+from blindfair.blind.flooding import Draws
 from blindfair.protocol.audit import draw
 from blindfair.protocol.errors import ScoresDisagree
 from blindfair.protocol.hashing import sha256

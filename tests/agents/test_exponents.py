@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cheated import ended
-from trade import OFFERED, HandValuer, World, assert_scores_of, make_parties, offered_records, stock
+from trade import OFFERED, HandValuer, World, assert_scores_of, listing_spec, make_parties, offered_records
 
-from blindfair.agents.rows import real_rows
-from blindfair.agents.seller import Seller
+from blindfair.agents.evaluation.rows import real_rows
+from blindfair.agents.seller.seller import Seller
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.protocol.messages import Envelope, Reply, Request
 from blindfair.protocol.quantities import Digest
@@ -18,7 +18,7 @@ from blindfair.protocol.records import decode_row
 
 BITS = 4
 HEAVY = HandValuer(changes={"row_scale": 200.0 * 2**9, "exponent_bits": BITS})
-COUNTED = stock(disclosed_bits=(3 + BITS) * OFFERED)
+COUNTED = listing_spec(disclosed_bits=(3 + BITS) * OFFERED)
 
 
 def test_a_trade_with_exponents_ends_in_the_right_scores(world: World) -> None:
@@ -34,7 +34,9 @@ def test_a_trade_with_exponents_ends_in_the_right_scores(world: World) -> None:
 
 
 def test_exponents_count_against_the_listings_budget(world: World) -> None:
-    parties = make_parties(world, valuer=HEAVY, goods=stock(disclosed_bits=COUNTED.terms.disclosed_bits - OFFERED))
+    parties = make_parties(
+        world, valuer=HEAVY, goods=listing_spec(disclosed_bits=COUNTED.terms.disclosed_bits - OFFERED)
+    )
     parties.run()
     assert ended(parties).error == "Refused" and "BudgetExhausted" in ended(parties).reason
 

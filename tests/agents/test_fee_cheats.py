@@ -19,14 +19,13 @@ from fees import (
     paying,
     until_priced,
 )
-from letters import STRANGER, STRANGER_ADDRESS, forged, letters_to, put_in, resigned
+from sealed_messages import STRANGER, STRANGER_ADDRESS, forged, put_in, resigned, sealed_messages_to
 from trade import SELLER_POLICY, Parties, World
 
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.seller.seller import Seller
 from blindfair.protocol.cipher import key_commitment
-from blindfair.protocol.delivery import Delivery as Encrypted
-from blindfair.protocol.delivery import delivery_tree
+from blindfair.protocol.delivery import EncryptedDelivery, delivery_tree
 from blindfair.protocol.errors import FaultProven, NoAnswer
 from blindfair.protocol.messages import PricedReply, Refusal, Reply, Request, read
 from blindfair.protocol.order import OrderState
@@ -62,13 +61,13 @@ def test_a_reply_whose_key_is_not_revealed_gives_the_fee_back_and_tells_nothing(
 class CorruptingReplySeller(Seller):
     """Encrypts another chunk than the leaf list says."""
 
-    def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> Encrypted:
+    def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> EncryptedDelivery:
         honest = super()._encrypted_reply(digest, key)
         place = len(honest.ciphertexts) // 2
         wrong = bytearray(honest.ciphertexts[place])
         wrong[-1] ^= 1
         ciphertexts = (*honest.ciphertexts[:place], bytes(wrong), *honest.ciphertexts[place + 1 :])
-        return Encrypted(ciphertexts, honest.leaf_hashes, delivery_tree(ciphertexts, honest.leaf_hashes).root)
+        return EncryptedDelivery(ciphertexts, honest.leaf_hashes, delivery_tree(ciphertexts, honest.leaf_hashes).root)
 
 
 def test_a_wrong_chunk_of_the_reply_is_proven_and_the_fee_comes_back(world: World) -> None:
@@ -127,7 +126,7 @@ def test_after_an_offer_that_ran_out_the_same_account_may_ask_and_pay_again(worl
     again = replace(first, nonce=bytes(32), expiry=Timestamp(world.chain.now() + 10_000))
     put_in(world, parties.seller, forged(parties.buyer, again))
     world.run(parties.seller, until=lambda: len(fee_offers(parties)) == 2)
-    answers = [message for _, message in letters_to(world, parties.buyer)]
+    answers = [message for _, message in sealed_messages_to(world, parties.buyer)]
     assert {(type(message), getattr(message, "error", None)) for message in answers} == {
         (PricedReply, None), (Refusal, "Expired"),
     }  # fmt: skip
@@ -135,7 +134,9 @@ def test_after_an_offer_that_ran_out_the_same_account_may_ask_and_pay_again(worl
     # And while that one is open, a third is not.
     put_in(world, parties.seller, forged(parties.buyer, replace(again, nonce=b"3" * 32)))
     world.round(parties.seller)
-    refusals = [message.error for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    refusals = [
+        message.error for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)
+    ]
     assert sorted(refusals) == ["BudgetExhausted", "Expired"]
 
 
@@ -182,7 +183,7 @@ GARBAGE = {
 @pytest.mark.parametrize("what", GARBAGE)
 def test_committed_garbage_costs_the_fee_and_leaves_evidence(world: World, what: str) -> None:
     class GarbageSeller(Seller):
-        def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> Encrypted:
+        def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> EncryptedDelivery:
             bought = GARBAGE[what](self._fees.signed_reply(digest), self)
             return encrypt_reply(reply_dataset(bought, digest, 1024, self._secret), key)
 

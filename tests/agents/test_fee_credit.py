@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from fees import FEE, FEE_BOND, PAYS, charging, ended, other_offers, paying, until_priced
-from letters import STRANGER_ADDRESS, forged, letters_to, pending, put_in
+from sealed_messages import STRANGER_ADDRESS, forged, pending, put_in, sealed_messages_to
 from trade import PRICE, SELECTED, SELLER_POLICY, Parties, World
 
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.seller.seller import Seller
 from blindfair.protocol.evaluation import evaluation_digest
 from blindfair.protocol.messages import Agreement, Refusal, Request, Selection
 from blindfair.protocol.offer import Offer
@@ -63,7 +63,7 @@ def test_a_buyer_that_credits_itself_another_amount_is_refused(world: World, pri
     selected = parties.buyer.mail.stored("message:selection")[0].digest
     put_in(world, parties.seller, forged(parties.buyer, Agreement(selected, PartName.WHOLE, Wei(price))))
     parties.seller.step()
-    [refusal] = [message for _, message in letters_to(world, parties.buyer)]
+    [refusal] = [message for _, message in sealed_messages_to(world, parties.buyer)]
     assert isinstance(refusal, Refusal)
     assert refusal.error == "FieldMismatch"
     assert other_offers(parties) == []
@@ -85,19 +85,19 @@ def test_a_selection_before_the_fee_is_paid_is_refused(world: World) -> None:
     )
     put_in(world, parties.seller, forged(parties.buyer, selection))
     parties.seller.step()
-    refusals = [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    refusals = [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)]
     assert [(refusal.error, "was not paid" in refusal.reason) for refusal in refusals] == [("UnexpectedMessage", True)]
 
 
-def test_who_paid_for_an_evaluation_waits_for_the_room_that_its_bond_needs(world: World) -> None:
+def test_who_paid_for_an_evaluation_waits_for_the_space_that_its_bond_needs(world: World) -> None:
     """The bond of the records is larger than what the seller locks at once: raised, the trade goes on."""
-    room = replace(SELLER_POLICY, most_bonds=Wei(FEE_BOND + 1))
-    parties = paying(world, seller_policy=room)
+    space = replace(SELLER_POLICY, max_bonds=Wei(FEE_BOND + 1))
+    parties = paying(world, seller_policy=space)
     until_sent(parties, "selection")
     for _ in range(3):
         parties.seller.step()
         world.chain.mine(1)
-    assert [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)] == []
+    assert [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)] == []
     for agent in parties.both:
         agent.close()
     again = paying(world, funded=False)
@@ -120,7 +120,7 @@ def test_a_selection_in_another_token_than_the_fees_is_refused(world: World) -> 
     assert isinstance(selection, Selection)
     put_in(world, parties.seller, forged(parties.buyer, replace(selection, token=token)))
     parties.seller.step()
-    refusals = [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    refusals = [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)]
     assert [(refusal.error, "another token" in refusal.reason) for refusal in refusals] == [("FieldMismatch", True)]
 
 
@@ -132,7 +132,7 @@ def test_a_fee_in_a_token_that_the_listing_does_not_take_is_refused(world: World
     assert isinstance(request, Request)
     put_in(world, parties.seller, forged(parties.buyer, replace(request, token=STRANGER_ADDRESS)))
     parties.seller.step()
-    [refusal] = [message for _, message in letters_to(world, parties.buyer)]
+    [refusal] = [message for _, message in sealed_messages_to(world, parties.buyer)]
     assert isinstance(refusal, Refusal)
     assert (refusal.error, "does not take this token" in refusal.reason) == ("FieldMismatch", True)
     assert spent_budget(parties.seller.journal)[:2] == (0, 0)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from fees import FEE, FEE_BOND, PAYS, ended, fee_is_paid, has_learnt, paying, until_priced
-from letters import STRANGER_ADDRESS, forged, put_in, take_out
+from sealed_messages import STRANGER_ADDRESS, forged, put_in, take_out
 from trade import BUYER_POLICY, PRICE, Parties, World
 
-from blindfair.agents.fee_checks import check_priced_reply
+from blindfair.agents.buyer.fee_checks import check_priced_reply
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.messages import PricedReply, Request, read
@@ -78,8 +78,8 @@ def answered(parties: Parties, change: Callable[[PricedReply], PricedReply]) -> 
         ({"seller": STRANGER_ADDRESS}, "FieldMismatch"),
         ({"buyer": STRANGER_ADDRESS}, "FieldMismatch"),
         ({"bond": Wei(FEE // 20 - 1)}, "OfferRejected"),
-        ({"reveal_window": Seconds(BUYER_POLICY.least_reveal_window - 1)}, "OfferRejected"),
-        ({"dispute_window": Seconds(BUYER_POLICY.least_dispute_window - 1)}, "OfferRejected"),
+        ({"reveal_window": Seconds(BUYER_POLICY.min_reveal_window - 1)}, "OfferRejected"),
+        ({"dispute_window": Seconds(BUYER_POLICY.min_dispute_window - 1)}, "OfferRejected"),
         ({"expiry": Timestamp(1_700_000_000)}, "Expired"),
         ({"expiry": Timestamp(2_700_000_000)}, "OfferRejected"),
     ],

@@ -18,7 +18,7 @@ from fees import (
     paying,
     until_priced,
 )
-from letters import letters_to
+from sealed_messages import sealed_messages_to
 from trade import (
     BUYER_POLICY,
     PER_RECORD,
@@ -32,7 +32,7 @@ from trade import (
     offered_records,
 )
 
-from blindfair.agents.ledger import spent_budget, spent_free_bits
+from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption
 from blindfair.protocol.messages import Refusal
 from blindfair.protocol.order import OrderState
@@ -77,7 +77,7 @@ def test_a_paid_evaluation_is_bought_in_one_order_and_says_so(world: World) -> N
 
 
 def test_the_fee_is_credited_before_a_selection_is_divided(world: World) -> None:
-    policy = replace(PAYS, audit_rows=12, most_sample_share=Fraction(1))
+    policy = replace(PAYS, audit_rows=12, max_sample_share=Fraction(1))
     parties = paying(world, buyer_policy=policy)
     parties.run()
     assert ended(parties).final == "Released"
@@ -152,7 +152,7 @@ def test_a_fee_under_the_listings_is_refused_and_the_listings_named(world: World
 
 
 def test_a_bond_that_the_seller_does_not_lock_is_found_before_bits_are_spent(world: World) -> None:
-    parties = paying(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(FEE_BOND - 1)))
+    parties = paying(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(FEE_BOND - 1)))
     assert "BudgetExhausted" in refused(parties)
 
 
@@ -180,13 +180,13 @@ def test_no_bits_are_kept_for_an_account_that_does_not_hold_the_fee(world: World
     spent = Wei(world.exchange.balance(parties.buyer.address) - FEE)
     parties.buyer.wallet.execute("elsewhere", lambda: world.exchange.deposit(ETHER, spent), "spends its money")
     parties.seller.step()
-    [refusal] = [message for _, message in letters_to(world, parties.buyer) if isinstance(message, Refusal)]
+    [refusal] = [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)]
     assert (refusal.error, "does not hold the fee" in refusal.reason) == ("FeeRequired", True)
     assert (spent_budget(parties.seller.journal)[:2], fee_offers(parties)) == ((0, 0), [])
 
 
 def test_no_more_replies_against_a_fee_than_stated_are_computed_in_an_hour(world: World) -> None:
-    parties = paying(world, seller_policy=replace(SELLER_POLICY, most_priced_replies=1))
+    parties = paying(world, seller_policy=replace(SELLER_POLICY, max_priced_replies=1))
     until_priced(parties)
     second = make_buyer(world, parties.seller, "second", policy=PAYS)
     world.run(second, parties.seller, until=lambda: second.outcome is not None)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from letters import STRANGER_ADDRESS, forged, letters_to, pending, put_in, take_out
+from sealed_messages import STRANGER_ADDRESS, forged, pending, put_in, sealed_messages_to, take_out
 from trade import (
     BUYER_POLICY,
     COLUMNS,
@@ -23,14 +23,14 @@ from trade import (
     Parties,
     World,
     feature_schema,
+    listing_spec,
     make_buyer,
     make_parties,
-    stock,
 )
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.seller_checks import RequestCost
-from blindfair.agents.stock import Stock
+from blindfair.agents.seller.checks import RequestCost
+from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection, Sides
 from blindfair.pricing.functions import LinearPricing, UniformPricing
@@ -59,7 +59,7 @@ def said_to(parties: Parties, agent: Agent, messages: Mapping[str, Message]) -> 
     parties.seller.step()
     assert pending(parties.world, parties.seller) == []
     answers = {}
-    for envelope, answer in letters_to(parties.world, agent):
+    for envelope, answer in sealed_messages_to(parties.world, agent):
         if isinstance(answer, Refusal):
             answers[digests[answer.about]] = answer.error
         else:
@@ -144,12 +144,12 @@ def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str
     assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
 
 
-def keeping(column: str) -> Stock:
+def keeping(column: str) -> ListingSpec:
     """A listing that keeps one column from all models."""
-    usual = stock()
-    columns = tuple(replace(each, scored=each.name != column) for each in usual.schema.columns)
+    defaults = listing_spec()
+    columns = tuple(replace(each, scored=each.name != column) for each in defaults.schema.columns)
     prepared = replace(feature_schema(), features=tuple(f for f in feature_schema().features if f.column != column))
-    return replace(usual, schema=replace(usual.schema, columns=columns), preprocessing=prepared.to_document())
+    return replace(defaults, schema=replace(defaults.schema, columns=columns), preprocessing=prepared.to_document())
 
 
 def with_schema(**changes: Any) -> Change:
@@ -207,14 +207,14 @@ def test_a_feature_of_a_column_that_is_kept_is_refused_by_name(world: World) -> 
 
 
 def test_a_request_that_takes_too_much_is_refused(beside: Callable[[str], World]) -> None:
-    parties = make_parties(beside("requested"), seller_policy=replace(SELLER_POLICY, most_products=118 * 10**6))
+    parties = make_parties(beside("requested"), seller_policy=replace(SELLER_POLICY, max_products=118 * 10**6))
     large = replace(taken_out(parties), **wide_model(4000), **projected(Projection.signs(K, bytes(32))))
     assert said_to(parties, parties.buyer, {"large": large}) == {"large": "TooCostly"}
     assert said_to(parties, parties.buyer, {"small": replace(large, **wide_model(40))})["small"] == "FieldMismatch"
 
 
 def test_a_request_that_takes_too_much_memory_is_refused(beside: Callable[[str], World]) -> None:
-    parties = make_parties(beside("requested"), seller_policy=replace(SELLER_POLICY, most_memory=10**6))
+    parties = make_parties(beside("requested"), seller_policy=replace(SELLER_POLICY, max_memory=10**6))
     assert said_to(parties, parties.buyer, {"asked": taken_out(parties)}) == {"asked": "TooCostly"}
 
 
@@ -222,7 +222,7 @@ def test_a_request_that_takes_too_much_memory_is_refused(beside: Callable[[str],
 def test_rows_that_do_not_fit_on_the_disk_are_refused(
     beside: Callable[[str], World], less: int, answers: dict[str, str]
 ) -> None:
-    policy = replace(SELLER_POLICY, most_disk=2 * OFFERED * K - less)
+    policy = replace(SELLER_POLICY, max_disk=2 * OFFERED * K - less)
     parties = make_parties(beside("requested"), seller_policy=policy)
     assert said_to(parties, parties.buyer, {"asked": taken_out(parties)}) == answers
 
@@ -402,7 +402,7 @@ def test_a_refusal_shows_nothing_that_a_terminal_would_obey(beside: Callable[[st
     assert isinstance(request, Request)
     put_in(parties.world, parties.seller, forged(parties.buyer, replace(request, model_name="a\nb\tc")))
     parties.seller.step()
-    [(_, refusal)] = letters_to(parties.world, parties.buyer)
+    [(_, refusal)] = sealed_messages_to(parties.world, parties.buyer)
     assert isinstance(refusal, Refusal)
     assert (refusal.error, refusal.reason.isprintable()) == ("UnusableModel", True)
     assert "a?b?c" in refusal.reason

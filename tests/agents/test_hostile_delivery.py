@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cheated import answered, ended, told
 from eth_account import Account
-from letters import STRANGER, STRANGER_ADDRESS, forged, put_in, take_out, the_letter
+from sealed_messages import STRANGER, STRANGER_ADDRESS, forged, put_in, take_out, the_sealed_message
 from trade import (
     AUDITED,
     BOND,
@@ -19,12 +19,12 @@ from trade import (
     HandValuer,
     Parties,
     World,
-    any_stock,
+    any_listing_spec,
     make_parties,
     offered_records,
 )
 
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.influence.quantise import QuantisedRows
@@ -77,9 +77,9 @@ def reoffered(**changes: Any) -> Callable[[Delivery, Parties], Delivery]:
         ({"price": Wei(PRICE + 1)}, "FieldMismatch"),
         ({"price": Wei(PRICE - 1)}, "FieldMismatch"),
         ({"bond": Wei(PRICE // 20 - 1)}, "OfferRejected"),
-        ({"reveal_window": Seconds(BUYER_POLICY.least_reveal_window - 1)}, "OfferRejected"),
-        ({"reveal_window": Seconds(BUYER_POLICY.most_reveal_window + 1)}, "OfferRejected"),
-        ({"dispute_window": Seconds(BUYER_POLICY.least_dispute_window - 1)}, "OfferRejected"),
+        ({"reveal_window": Seconds(BUYER_POLICY.min_reveal_window - 1)}, "OfferRejected"),
+        ({"reveal_window": Seconds(BUYER_POLICY.max_reveal_window + 1)}, "OfferRejected"),
+        ({"dispute_window": Seconds(BUYER_POLICY.min_dispute_window - 1)}, "OfferRejected"),
         ({"expiry": Timestamp(1_700_000_000)}, "Expired"),
         ({"expiry": Timestamp(2_700_000_000)}, "OfferRejected"),
     ],
@@ -165,7 +165,7 @@ def test_other_records_under_the_selected_numbers_are_not_paid(beside: Callable[
 
 def test_a_second_offer_for_the_same_selection_is_never_paid(at: Callable[[str], World]) -> None:
     parties = make_parties(at("delivered"))
-    delivery = read(the_letter(parties.world, parties.buyer), domain=parties.buyer.domain)[1]
+    delivery = read(the_sealed_message(parties.world, parties.buyer), domain=parties.buyer.domain)[1]
     assert isinstance(delivery, Delivery)
     parties.buyer.step()
     assert parties.paid()
@@ -237,7 +237,7 @@ def pretended(world: World, audit_rows: int = AUDITED) -> Parties:
     """Every score whole: of few bits, a record that is another may have the same."""
     records = tuple(WRONG.get(RecordIndex(number), record) for number, record in enumerate(offered_records()))
     policy = replace(BUYER_POLICY, audit_rows=audit_rows)
-    goods = any_stock(records, opened_share=1.0, disclosed_bits=10**6)
+    goods = any_listing_spec(records, opened_share=1.0, disclosed_bits=10**6)
     valuer = HandValuer(changes={"bits": (32,)})
     return make_parties(world, seller_type=PretendingSeller, goods=goods, valuer=valuer, buyer_policy=policy)
 

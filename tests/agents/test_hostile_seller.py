@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 import pytest
 from cheated import answered, ended, told
-from letters import STRANGER_ADDRESS, forged, put_in, take_out
 from numpy.typing import NDArray
+from sealed_messages import STRANGER_ADDRESS, forged, put_in, take_out
 from trade import (
     BUYER_POLICY,
     SELECTED,
     HandValuer,
     Parties,
     World,
-    any_stock,
+    any_listing_spec,
+    listing_spec,
     make_parties,
     offered_records,
-    stock,
 )
 
-from blindfair.agents.row_store import RowStore
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.row_store import RowStore
+from blindfair.agents.seller.seller import Seller
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import parameter_set
 from blindfair.cli.demo.hostile import add_to_reply
@@ -45,7 +45,7 @@ from blindfair.protocol.rows import row_leaf, row_salt
 def test_another_listing_of_the_same_seller_is_not_the_answer(at: Callable[[str], World]) -> None:
     parties = make_parties(at("listed"))
     true = take_out(parties.world, parties.buyer)
-    other = stock(record_bits=99).manifest(
+    other = listing_spec(record_bits=99).manifest(
         parties.seller.dataset,
         parties.seller.domain,
         seller=parties.seller.address,
@@ -204,9 +204,9 @@ class MisnumberingSeller(Seller):
 def test_rows_and_scores_that_are_not_the_records_fail_the_audit(
     world: World, seller_type: Callable[..., Seller], error: str, text: str
 ) -> None:
-    """Of exact scores, where a seller has least room: noise would cover what these add."""
+    """Of exact scores, where a seller has least space: noise would cover what these add."""
     exact = HandValuer(changes={"bits": (32,)})
-    parties = make_parties(world, seller_type=seller_type, valuer=exact, goods=stock(disclosed_bits=10**6))
+    parties = make_parties(world, seller_type=seller_type, valuer=exact, goods=listing_spec(disclosed_bits=10**6))
     parties.run(lambda: parties.buyer.outcome is not None)
     outcome = ended(parties)
     assert outcome.error == error
@@ -232,7 +232,7 @@ class RedrawingSeller(Seller):
 def test_a_seller_that_changes_its_number_after_the_selection_fails_the_audit(
     at: Callable[[str], World], rows: int
 ) -> None:
-    policy = replace(BUYER_POLICY, audit_rows=rows, most_sample_share=Fraction(1))
+    policy = replace(BUYER_POLICY, audit_rows=rows, max_sample_share=Fraction(1))
     parties = make_parties(at("requested"), seller_type=RedrawingSeller, buyer_policy=policy)
     for _ in range(2):
         parties.seller.step()
@@ -330,7 +330,7 @@ def test_a_seller_that_failed_an_audit_is_not_asked_again(at: Callable[[str], Wo
 
 def test_equal_records_in_a_selection_fail_the_audit(world: World) -> None:
     records = offered_records()
-    goods = any_stock((*records[:-1], records[3]), opened_share=1.0)
+    goods = any_listing_spec((*records[:-1], records[3]), opened_share=1.0)
     valuer = HandValuer(records=(*SELECTED[:-1], RecordIndex(len(records) - 1)))
     policy = replace(BUYER_POLICY, audit_rows=len(SELECTED))
     parties = make_parties(world, goods=goods, valuer=valuer, buyer_policy=policy)

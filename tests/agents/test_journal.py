@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blindfair.agents.journal import VERSION, Journal
+from blindfair.agents.store.journal import VERSION, Journal
 from blindfair.protocol.errors import InsecureStore, JournalDamaged, JournalVersion, StateError
 
 
@@ -36,7 +36,7 @@ def test_a_step_that_failed_is_not_done_but_its_intent_stands(tmp_path: Path) ->
 def test_the_intent_is_on_the_disk_before_the_step_runs(tmp_path: Path) -> None:
     path = tmp_path / "j" / "journal.sqlite"
     program = (
-        "import os, sys; from pathlib import Path; from blindfair.agents.journal import Journal;"
+        "import os, sys; from pathlib import Path; from blindfair.agents.store.journal import Journal;"
         "Journal(Path(sys.argv[1])).once('pay', lambda: os.kill(os.getpid(), 9), intent='pay 3 wei')"
     )
     process = subprocess.run([sys.executable, "-c", program, str(path)], check=False)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from cheated import ended
 from grouped import CHOSEN, SIZE, records_of
-from letters import forged, letters_to, put_in, take_out
 from sampled import states
+from sealed_messages import forged, put_in, sealed_messages_to, take_out
 from trade import (
     BUYER_POLICY,
     COLUMNS,
@@ -24,15 +24,15 @@ from trade import (
     Parties,
     World,
     feature_schema,
+    listing_spec,
     make_parties,
-    stock,
     table,
 )
 
-from blindfair.agents.buyer_checks import audit_openings
-from blindfair.agents.ledger import spent_budget
-from blindfair.agents.seller import Seller
-from blindfair.agents.stock import Stock
+from blindfair.agents.buyer.checks import audit_openings
+from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.seller.seller import Seller
 from blindfair.influence.models import LogisticRegression
 from blindfair.protocol import free_units as rule
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, PathInvalid
@@ -48,14 +48,14 @@ from blindfair.protocol.units import Units
 GROUPS = f"per-group-{SIZE}"
 SELECTED = {GROUPS: records_of(CHOSEN), "per-record": records_of(CHOSEN)[:20]}
 AUDITED = {GROUPS: 3, "per-record": 15}
-"""Fewer than the listing's share opens for nothing, which is of everything."""
+"""Fewer than the listing's share opens free of charge, which is of everything."""
 
 NOTES = 3000
 """Characters that are beside the measurements of a selected record: three chunks more or less."""
 
 
 def records_with_notes(large: Sequence[RecordIndex], characters: int) -> tuple[bytes, ...]:
-    """The usual records and a text that no model looks at; every third of the large ones is twice as long."""
+    """The default records and a text that no model looks at; every third of the large ones is twice as long."""
     lengths = [0] * OFFERED
     for place, number in enumerate(large):
         lengths[number] = characters * (1 + (place % 3 == 0))
@@ -63,10 +63,10 @@ def records_with_notes(large: Sequence[RecordIndex], characters: int) -> tuple[b
     return tuple(encode_row((*row, f"{number}:" + "x" * lengths[number])) for number, row in rows)
 
 
-def noted(disclosure: str, characters: int = NOTES, chunk_size: int = 1024, **terms: Any) -> Stock:
+def noted(disclosure: str, characters: int = NOTES, chunk_size: int = 1024, **terms: Any) -> ListingSpec:
     """What is listed, by one policy: of the selected records each has a long text."""
-    usual: dict[str, Any] = {"opened_share": 1.0, "opened_records": OFFERED, "disclosures": (disclosure,)}
-    goods = stock(records_with_notes(SELECTED[disclosure], characters), **(usual | terms))
+    defaults: dict[str, Any] = {"opened_share": 1.0, "opened_records": OFFERED, "disclosures": (disclosure,)}
+    goods = listing_spec(records_with_notes(SELECTED[disclosure], characters), **(defaults | terms))
     columns = (*goods.schema.columns, Column("notes", ColumnKind.TEXT))
     prepared = replace(feature_schema(), columns=(*COLUMNS, LABEL, "notes")).to_document()
     return replace(goods, schema=Schema(columns, LABEL), preprocessing=prepared, chunk_size=chunk_size)
@@ -82,15 +82,20 @@ def valuer(disclosure: str) -> HandValuer:
 
 
 def trading(
-    world: World, disclosure: str, *, goods: Stock | None = None, seller_type: type[Seller] = Seller, **policy: Any
+    world: World,
+    disclosure: str,
+    *,
+    goods: ListingSpec | None = None,
+    seller_type: type[Seller] = Seller,
+    **policy: Any,
 ) -> Parties:
-    usual: dict[str, Any] = {"audit_rows": AUDITED[disclosure], "most_sample_share": Fraction(1)}
+    defaults: dict[str, Any] = {"audit_rows": AUDITED[disclosure], "max_sample_share": Fraction(1)}
     return make_parties(
         world,
         seller_type=seller_type,
         goods=goods or noted(disclosure),
         valuer=valuer(disclosure),
-        buyer_policy=replace(BUYER_POLICY, budget=Wei(OFFERED * PER_RECORD), **(usual | policy)),
+        buyer_policy=replace(BUYER_POLICY, budget=Wei(OFFERED * PER_RECORD), **(defaults | policy)),
     )
 
 
@@ -155,8 +160,8 @@ def test_the_seller_counts_once_and_not_for_every_agreement(world: World, monkey
     assert parties.buyer.outcome.final == "Released"
 
 
-def test_fewer_are_opened_for_nothing_where_fewer_will_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    parties = trading(world, GROUPS, least_audit_rows=1)
+def test_fewer_are_opened_free_where_fewer_will_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    parties = trading(world, GROUPS, min_audit_rows=1)
     hold(monkeypatch, counted(parties, GROUPS, 2))
     parties.run(lambda: parties.buyer.audited_rows > 0)
     assert (parties.buyer.audited_rows, parties.buyer.sampled_for) == (2, None)
@@ -265,7 +270,7 @@ def test_a_buyer_that_asks_for_more_than_a_message_holds_is_opened_nothing(
     take_out(world, parties.seller)
     put_in(world, parties.seller, forged(parties.buyer, replace(selection, audit_rows=AUDITED[GROUPS] + 1)))
     parties.seller.step()
-    [(_, openings)] = letters_to(world, parties.buyer)
+    [(_, openings)] = sealed_messages_to(world, parties.buyer)
     assert isinstance(openings, Openings)
     assert openings.opened == ()
     assert spent_budget(parties.seller.journal)[2] == 0

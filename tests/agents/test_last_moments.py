@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from letters import forged, letters_to, pending, put_in, take_out
 from moments import Crash, advance_to, crashes_before_sending, deadline, order_state, reopened
 from sampled import POLICY, REST_PRICE, states
+from sealed_messages import forged, pending, put_in, sealed_messages_to, take_out
 from test_hostile_delivery import reoffered
 from trade import (
     BOND,
@@ -37,7 +37,7 @@ def answers(world: World, agent: Agent) -> list[str]:
     """What an agent was answered: names of errors, or types of answers."""
     return [
         message.error if isinstance(message, Refusal) else envelope.type
-        for envelope, message in letters_to(world, agent)
+        for envelope, message in sealed_messages_to(world, agent)
     ]
 
 
@@ -87,7 +87,7 @@ def test_an_offer_may_run_as_long_as_the_buyers_policy_says(at: Callable[[str], 
     parties = make_parties(at("delivered"))
     delivery = read(take_out(parties.world, parties.buyer), domain=parties.buyer.domain)[1]
     assert isinstance(delivery, Delivery)
-    expiry = Timestamp(parties.world.chain.now() + BUYER_POLICY.most_offer_validity + late)
+    expiry = Timestamp(parties.world.chain.now() + BUYER_POLICY.max_offer_validity + late)
     put_in(parties.world, parties.buyer, forged(parties.seller, reoffered(expiry=expiry)(delivery, parties)))
     parties.buyer.step()
     assert parties.paid() is not bool(late)

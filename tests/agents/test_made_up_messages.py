@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from letters import pending, put_in, take_out
+from sealed_messages import pending, put_in, take_out
 from trade import STAGES, World, make_parties
 
 from blindfair.protocol.errors import BlindfairError

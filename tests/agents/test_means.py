@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 from eth_account import Account
-from letters import letters_to
 from moments import Crash, advance_to, crashes_before_sending, reopened
+from sealed_messages import sealed_messages_to
 from trade import (
     BOND,
     BUYER_POLICY,
@@ -85,7 +85,7 @@ def test_a_seller_without_its_bond_tells_its_owner_and_not_the_buyer(at: Callabl
         with pytest.raises(InsufficientFunds) as caught:
             parties.seller.step()
     assert f"{show_ether(BOND + SELLER_POLICY.gas_reserve)} ether" in str(caught.value)
-    assert list(letters_to(parties.world, parties.buyer)) == []
+    assert list(sealed_messages_to(parties.world, parties.buyer)) == []
     assert parties.seller.refusals() == ()
     parties.world.chain.fund(parties.seller.address, GRANT)
     parties = reopened(parties)
@@ -102,7 +102,10 @@ def test_tokens_that_are_not_there_are_named(world: World) -> None:
     parties = make_parties(world)
     with pytest.raises(InsufficientFunds) as caught:
         parties.buyer.wallet.check_funds(token, Wei(5), "the price")
-    assert f"5 smallest units of {token}" in str(caught.value)
+    assert f"0.000000000000000005 TST (token {token})" in str(caught.value)
+    # Where no token says how it counts, the figure stands as it is.
+    nobody = parties.buyer.address
+    assert parties.buyer.wallet.amount_text(Wei(5), nobody) == f"5 smallest units of {nobody}"
     world.mint(token, parties.buyer.address, 5)
     parties.buyer.wallet.check_funds(token, Wei(5), "the price")
 
@@ -110,7 +113,7 @@ def test_tokens_that_are_not_there_are_named(world: World) -> None:
 def test_a_price_beyond_all_means_holds_up_nobody_else(at: Callable[[str], World]) -> None:
     """A hostile buyer agrees to so high a price that no bond for it can be had."""
     world = at("requested")
-    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(10**30)))
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(10**30)))
     price = Wei(10**30)
     valuer = HandValuer(price=price, pricing=LinearPricing(Wei(1), RESERVE))
     hostile = make_buyer(world, parties.seller, "hostile", valuer=valuer, policy=replace(BUYER_POLICY, budget=price))
@@ -143,7 +146,7 @@ def test_a_price_beyond_all_means_holds_up_nobody_else(at: Callable[[str], World
 
 def test_selections_made_together_do_not_get_past_the_most_bonds(at: Callable[[str], World]) -> None:
     world = at("requested")
-    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(2 * BOND - 1)))
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(2 * BOND - 1)))
     other = make_buyer(world, parties.seller, "other")
     # Each of them could be served alone, and both are told so before either agrees.
     world.run(parties.seller, other, until=lambda: "selection" in other.sizes())

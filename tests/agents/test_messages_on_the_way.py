@@ -3,9 +3,12 @@ name, moves no money and holds up nothing, and a trade that gets no true message
 
 import random
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from typing import Any
 
 import pytest
-from letters import (
+from recording import message_type
+from sealed_messages import (
     STRANGER,
     STRANGER_ADDRESS,
     inside,
@@ -14,17 +17,16 @@ from letters import (
     put_in,
     resigned,
     take_out,
-    the_letter,
+    the_sealed_message,
 )
-from recording import message_type
 from trade import BUYER_POLICY, PRICE, STAGES, Parties, World, make_parties
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.transport import Transport
+from blindfair.agents.messaging.transport import Transport
 from blindfair.protocol import errors
-from blindfair.protocol.letters import LETTER_LIMIT, is_letter
 from blindfair.protocol.messages import read
 from blindfair.protocol.quantities import Address, Seconds
+from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT, is_sealed_message
 
 MESSAGES = {
     "asked": "inquiry",
@@ -50,8 +52,9 @@ def receiver(parties: Parties, stage: str) -> Agent:
 
 
 def spoiled(data: bytes, rng: random.Random) -> Iterator[bytes]:
-    """Cut, lengthened, and altered in every part: head, document, signature, binary parts; of a letter anywhere."""
-    document_end = len(data) - 100 if is_letter(data) else 8 + int.from_bytes(data[4:8], "big")
+    """Cut, lengthened, and altered in every part: head, document, signature, binary parts; of a sealed message
+    anywhere."""
+    document_end = len(data) - 100 if is_sealed_message(data) else 8 + int.from_bytes(data[4:8], "big")
     yield from (data[:4], data[:20], data[: len(data) // 2], data[:-1], data + b"\x00", data[document_end:])
     places = [0, 5, *(rng.randrange(8, document_end) for _ in range(6)), document_end + 1, document_end + 40]
     places += [rng.randrange(document_end + 65, len(data)) for _ in range(3) if len(data) > document_end + 65]
@@ -112,9 +115,12 @@ def test_a_message_of_somebody_else_is_refused(world_at: Callable[[str], World],
 
 @pytest.mark.parametrize("stage", MESSAGES)
 def test_a_message_that_never_comes_ends_the_trade_by_patience(at: Callable[[str], World], stage: str) -> None:
-    parties = make_parties(at(stage))
-    world = parties.world
+    world, lost = at(stage), set[Address]()
+    world.wrap = lambda transport, _: LossyWay(transport, lost)
+    parties = make_parties(world)
     true = take_out(world, receiver(parties, stage))
+    # Nor does it come when it is asked for, or sent, again.
+    lost.add(receiver(parties, stage).address)
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
@@ -143,6 +149,21 @@ def test_patience_is_counted_in_chain_time_from_the_question(at: Callable[[str],
     parties.world.chain.advance(Seconds(1))
     buyer.step()
     assert buyer.outcome is not None
+
+
+class LossyWay:
+    """A transport that loses every message to some accounts."""
+
+    def __init__(self, transport: Transport, lost: AbstractSet[Address]) -> None:
+        self._transport = transport
+        self._lost = lost
+
+    def send(self, to: Address, message: bytes) -> None:
+        if to not in self._lost:
+            self._transport.send(to, message)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class HostileWay:
@@ -182,6 +203,15 @@ class HostileWay:
     def aside(self) -> str | None:
         return self._transport.aside()
 
+    def incomplete(self) -> str | None:
+        return self._transport.incomplete()
+
+    def hold(self, holder: str) -> None:
+        self._transport.hold(holder)
+
+    def release(self) -> None:
+        self._transport.release()
+
 
 def test_a_trade_over_a_hostile_way_ends_as_any_other(world: World) -> None:
     everything: list[tuple[Address, bytes]] = []
@@ -207,14 +237,14 @@ def test_a_repeated_question_gets_the_identical_answer(at: Callable[[str], World
     for stage in ("requested", "selected", "agreed"):
         parties = make_parties(at(stage))
         world = parties.world
-        question = the_letter(world, parties.seller)
+        question = the_sealed_message(world, parties.seller)
         parties.seller.step()
         answer = take_out(world, parties.buyer)
         parties.close()
         parties = make_parties(world)
         put_in(world, parties.seller, question)
         parties.seller.step()
-        assert the_letter(world, parties.buyer) == answer
+        assert the_sealed_message(world, parties.buyer) == answer
         assert parties.seller.refusals() == ()
         parties.close()
 
@@ -225,7 +255,7 @@ def test_what_is_larger_than_any_message_is_never_read(beside: Callable[[str], W
     agent = receiver(parties, stage)
     large = mailbox(parties.world, agent) / ("0" * 64)
     with large.open("wb") as file:
-        file.truncate(LETTER_LIMIT + 1)
+        file.truncate(SEALED_MESSAGE_LIMIT + 1)
     large.chmod(0o000)
     agent.step()
     assert [refusal["error"] for refusal in agent.refusals()] == ["MessageTooLarge"]

@@ -20,12 +20,12 @@ from trade import (
     UNIFORM,
     Parties,
     World,
+    listing_spec,
     make_parties,
-    stock,
     table,
 )
 
-from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.protocol.parts import sample_price
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.records import Row, encode_row
@@ -35,7 +35,7 @@ ROWS = table()
 OFFERED_ROWS = ROWS[:OFFERED]
 """As they are in the real table: all labels right."""
 
-POLICY = replace(BUYER_POLICY, audit_rows=8, least_audit_rows=4, budget=Wei(80 * PER_RECORD))
+POLICY = replace(BUYER_POLICY, audit_rows=8, min_audit_rows=4, budget=Wei(80 * PER_RECORD))
 
 
 def misleading() -> tuple[Row, ...]:
@@ -56,9 +56,9 @@ def trading(world: World, rows: tuple[Row, ...], **changes: Any) -> Parties:
     valuer = TabularValuer(
         own[: OWN // 2], own[OWN // 2 :], (*COLUMNS, LABEL), LABEL, pricing=UNIFORM, seed=0, disclosure="per-group-5"
     )
-    goods = stock([encode_row(row) for row in rows], disclosures=("per-group-5",), opened_records=OFFERED)
-    usual: dict[str, Any] = {"goods": goods, "valuer": valuer, "buyer_policy": POLICY}
-    return make_parties(world, **usual | changes)
+    goods = listing_spec([encode_row(row) for row in rows], disclosures=("per-group-5",), opened_records=OFFERED)
+    defaults: dict[str, Any] = {"goods": goods, "valuer": valuer, "buyer_policy": POLICY}
+    return make_parties(world, **defaults | changes)
 
 
 def test_right_labels_are_bought(world: World) -> None:
@@ -83,8 +83,8 @@ def test_opened_groups_that_mislead_are_not_paid_for(world: World) -> None:
 
 
 def test_of_a_bought_sample_that_misleads_the_rest_is_not_ordered(world: World) -> None:
-    policy = replace(POLICY, least_audit_rows=None, most_sample_share=Fraction(1, 2))
-    goods = stock([encode_row(row) for row in misleading()], disclosures=("per-group-5",), opened_share=0.0)
+    policy = replace(POLICY, min_audit_rows=None, max_sample_share=Fraction(1, 2))
+    goods = listing_spec([encode_row(row) for row in misleading()], disclosures=("per-group-5",), opened_share=0.0)
     parties = trading(world, misleading(), goods=goods, buyer_policy=policy)
     parties.run()
     outcome = parties.buyer.outcome

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trade import UNIFORM, stock
+from trade import UNIFORM, listing_spec
 
 import blindfair.cli.demo
-from blindfair.agents.preprocessing import listed_schema
-from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
 from blindfair.influence.usefulness import Usefulness, compare_losses
@@ -42,7 +42,7 @@ def records() -> tuple[list[Row], list[Row]]:
 
 @cache
 def listing() -> Manifest:
-    goods = stock()
+    goods = listing_spec()
     schema = FeatureSchema.infer(trial().rows, trial().columns, "cens", excluded=trial().identifiers())
     goods = replace(goods, schema=trial().schema(trial().identifiers()), preprocessing=schema.to_document())
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))

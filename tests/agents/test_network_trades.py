@@ -17,9 +17,9 @@ from trade import (
     table,
 )
 
-from blindfair.agents.seller import Seller
-from blindfair.agents.surroundings import Event, Surroundings
-from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.context import AgentContext, Event
+from blindfair.agents.seller.seller import Seller
 from blindfair.influence.projection import Projection
 from blindfair.pricing.learners import MlpLearner
 
@@ -50,9 +50,9 @@ class TellingWorld(World):
         super().__init__(directory)
         self.told: list[Event] = []
 
-    def surroundings(self) -> Surroundings:
-        plain = super().surroundings()
-        return Surroundings(plain.exchange, plain.transport, plain.finality, self.told.append)
+    def context(self) -> AgentContext:
+        plain = super().context()
+        return AgentContext(plain.exchange, plain.transport, plain.finality, self.told.append)
 
 
 def traded(directory: Path) -> tuple[TellingWorld, Parties]:

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from letters import forged, letters_to, pending, put_in
-from trade import OFFERED, Parties, World, feature_schema, make_parties, stock, table
+from sealed_messages import forged, pending, put_in, sealed_messages_to
+from trade import OFFERED, Parties, World, feature_schema, listing_spec, make_parties, table
 
-from blindfair.agents.ledger import spent_budget
+from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.influence.models import LogisticRegression
 from blindfair.protocol.documents import Document
 from blindfair.protocol.messages import Reply, Request
@@ -34,7 +34,7 @@ def first_request(parties: Parties) -> Request:
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_a_model_that_overflows_for_one_record_is_answered_as_one_that_overflows_for_none(world: World) -> None:
-    parties = make_parties(world, goods=stock(disclosed_bits=10**6, free_bits=10**6))
+    parties = make_parties(world, goods=listing_spec(disclosed_bits=10**6, free_bits=10**6))
     asked = first_request(parties)
     rows = feature_schema().encode(table()[:OFFERED])[0][:, :2]
     person = rows[(rows > 1.01).all(axis=1)][0]
@@ -51,7 +51,7 @@ def test_a_model_that_overflows_for_one_record_is_answered_as_one_that_overflows
             path.unlink()
         put_in(world, parties.seller, forged(parties.buyer, changed))
         parties.seller.step()
-        [answer] = [message for _, message in letters_to(world, parties.buyer)]
+        [answer] = [message for _, message in sealed_messages_to(world, parties.buyer)]
         spent = spent_budget(parties.seller.journal)[1] - before
         told.append((type(answer), getattr(answer, "error", None), len(getattr(answer, "scores", b"")), spent))
     assert told[0] == told[1]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from letters import forged, put_in
+from sealed_messages import forged, put_in
 from trade import World, make_buyer, make_parties
 
 from blindfair.protocol.messages import Inquiry, Refusal

@@ -17,17 +17,17 @@ from trade import (
     HandValuer,
     World,
     feature_schema,
+    listing_spec,
     make_parties,
-    stock,
     table,
 )
 
-from blindfair.agents.own_models import check_usual
+from blindfair.agents.buyer.question import ask
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.valuer import Question
+from blindfair.agents.evaluation.own_models import check_prescribed_model
 from blindfair.agents.policy import SellerPolicy
-from blindfair.agents.question import ask
-from blindfair.agents.seller_checks import check_request
-from blindfair.agents.tabular_valuer import TabularValuer
-from blindfair.agents.valuer import Question
+from blindfair.agents.seller.checks import check_request
 from blindfair.influence.architecture import Mlp
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.network import NetworkModel
@@ -40,11 +40,12 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Message, Request
 from blindfair.protocol.quantities import ETHER, Address, Secret, Timestamp, Wei
 from blindfair.protocol.signing import Domain
+from blindfair.studies.theft.chosen import Encoded, by_network, by_projection
 
 SCHEMA = feature_schema()
 K = SCHEMA.width
 SCALE = 2047 / 4
-USUAL = HandValuer(changes={"row_scale": SCALE})
+PRESCRIBED = HandValuer(changes={"row_scale": SCALE})
 NOW, BUYER = Timestamp(1_800_000_000), Address("0x" + "b0" * 20)
 SEALING_KEY = bytes.fromhex("09" + 31 * "00")
 
@@ -71,7 +72,7 @@ OWN_MODELS: Mapping[str, Change] = {
 
 
 def manifest(**terms: Any) -> Manifest:
-    goods = stock(**terms)
+    goods = listing_spec(**terms)
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=SEALING_KEY)
 
@@ -82,7 +83,7 @@ def request(question: Question, listing: Manifest) -> Request:
 
 
 def test_what_an_unnamed_buyer_brings_is_refused_and_costs_nothing(world: World) -> None:
-    parties = make_parties(world, goods=stock(own_models=False), valuer=USUAL)
+    parties = make_parties(world, goods=listing_spec(own_models=False), valuer=PRESCRIBED)
     while "request" not in parties.buyer.sizes():
         parties.seller.step()
         assert parties.buyer.outcome is None
@@ -93,13 +94,13 @@ def test_what_an_unnamed_buyer_brings_is_refused_and_costs_nothing(world: World)
     assert list(parties.seller.journal.done("evaluation-of:")) == []
     assert list(parties.seller.journal.done("request:")) == []
     assert not (parties.seller.directory / "rows").exists()
-    assert said_to(parties, parties.buyer, {"usual": asked}) == {"reply": "reply"}
+    assert said_to(parties, parties.buyer, {"prescribed": asked}) == {"reply": "reply"}
 
 
 @pytest.mark.parametrize("name", [name for name in OWN_MODELS if name not in ("a network", "exponents")])
 def test_a_named_buyer_may_bring_its_own(name: str) -> None:
     listing = manifest(own_models=False)
-    brought = replace(request(USUAL.question(listing), listing), **OWN_MODELS[name])
+    brought = replace(request(PRESCRIBED.question(listing), listing), **OWN_MODELS[name])
     check_request(brought, listing, SellerPolicy(buyers=frozenset({BUYER})), NOW)
     for policy in (SELLER_POLICY, SellerPolicy(buyers=frozenset({ETHER}))):
         with pytest.raises(FieldMismatch, match="of an unnamed buyer's own"):
@@ -110,12 +111,12 @@ def test_a_named_buyer_may_bring_its_own(name: str) -> None:
 def test_a_buyer_does_not_ask_what_would_be_refused(name: str) -> None:
     listing = manifest(own_models=False)
     with pytest.raises(FieldMismatch, match="of an unnamed buyer's own") as caught:
-        request(replace(USUAL.question(listing), **OWN_MODELS[name]), listing)
+        request(replace(PRESCRIBED.question(listing), **OWN_MODELS[name]), listing)
     assert "--own-models" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("disclosure", ["per-record", "per-group-2", "per-group-10", "total"])
-def test_the_usual_buyer_chooses_nothing_but_its_direction(disclosure: str) -> None:
+def test_the_default_buyer_chooses_nothing_but_its_direction(disclosure: str) -> None:
     listing, rows = manifest(own_models=False, disclosures=(disclosure,)), table()[-OWN:]
 
     def question(learner: MlpLearner | None = None) -> Question:
@@ -124,9 +125,9 @@ def test_the_usual_buyer_chooses_nothing_but_its_direction(disclosure: str) -> N
             rows[:-40], rows[-40:], columns, LABEL, pricing=UNIFORM, seed=0, disclosure=disclosure, learner=learner
         ).question(listing)
 
-    check_usual(question(), listing)
+    check_prescribed_model(question(), listing)
     with pytest.raises(FieldMismatch, match="scoring model"):
-        check_usual(question(MlpLearner(hidden=3, steps=30, entries=12)), listing)
+        check_prescribed_model(question(MlpLearner(hidden=3, steps=30, entries=12)), listing)
 
 
 def test_a_projection_that_lets_all_but_one_record_vanish_needs_a_listing_that_takes_it() -> None:
@@ -148,3 +149,27 @@ def test_a_projection_that_lets_all_but_one_record_vanish_needs_a_listing_that_t
     check_request(asked, takes, SELLER_POLICY, NOW)
     with pytest.raises(FieldMismatch, match="takes no projection of an unnamed buyer's own"):
         check_request(replace(asked, listing=refuses.listing), refuses, SELLER_POLICY, NOW)
+
+
+@pytest.mark.parametrize("thief", ["a projection", "a network"])
+def test_the_models_by_which_the_study_reads_chosen_people_are_refused_unless_a_listing_takes_them(thief: str) -> None:
+    """docs/studies/theft.md: what they read where they are taken."""
+    listed = Encoded(SCHEMA, *SCHEMA.encode(table()[:OFFERED]))
+    known = tuple(SCHEMA.names[:2])
+    aim = (
+        by_projection(listed, np.array([5]), known)
+        if thief == "a projection"
+        else by_network(listed, listed.X[5:8], known)
+    )
+    others = np.delete(np.abs(aim.rows(listed)), [5, 6, 7], axis=0)
+    assert (others == 2047).all() if aim.clipped else not others[:, : 3 * K].any()
+
+    queries = np.full((1, aim.projection.k), 1000, dtype=np.int64)
+    changes = {**model(aim.model), **projected(aim.projection), "row_scale": aim.row_scale, "queries": queries}
+    takes, refuses = manifest(own_models=True), manifest(own_models=False)
+    asked = request(HandValuer(changes=changes).question(takes), takes)
+    check_request(asked, takes, SELLER_POLICY, NOW)
+    unnamed = replace(asked, listing=refuses.listing)
+    check_request(unnamed, refuses, SellerPolicy(buyers=frozenset({BUYER})), NOW)
+    with pytest.raises(FieldMismatch, match="of an unnamed buyer's own"):
+        check_request(unnamed, refuses, SELLER_POLICY, NOW)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from letters import letters_to
+from sealed_messages import sealed_messages_to
 from trade import (
     COLUMNS,
     LABEL,
@@ -15,17 +15,17 @@ from trade import (
     HandValuer,
     World,
     feature_schema,
+    listing_spec,
     make_parties,
-    stock,
     table,
 )
 
+from blindfair.agents.buyer.question import ask
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.valuer import Question
+from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.agents.policy import SellerPolicy
-from blindfair.agents.preprocessing import listed_schema
-from blindfair.agents.question import ask
-from blindfair.agents.seller_checks import check_request
-from blindfair.agents.tabular_valuer import TabularValuer
-from blindfair.agents.valuer import Question
+from blindfair.agents.seller.checks import check_request
 from blindfair.influence.architecture import Mlp
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import NumberFeature
@@ -51,7 +51,7 @@ EXPIRY = Timestamp(1_900_000_000)
 
 @pytest.fixture(scope="module")
 def manifest() -> Manifest:
-    goods = stock()
+    goods = listing_spec()
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=KEY)
 
@@ -69,11 +69,11 @@ def built_on(schema: FeatureSchema, model: ScoringModel | None = None) -> Questi
         "model_name": asked.name, "model_config": config, "weights": weights, "projection": projection, "basis": basis,
         "queries": 1000 * np.arange(1, asked.k + 1, dtype=np.int64)[np.newaxis],
     }  # fmt: skip
-    return replace(HandValuer().question(stock_manifest()), **changes)
+    return replace(HandValuer().question(spec_manifest()), **changes)
 
 
-def stock_manifest() -> Manifest:
-    goods = stock()
+def spec_manifest() -> Manifest:
+    goods = listing_spec()
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=KEY)
 
@@ -114,7 +114,7 @@ def test_the_thief_is_refused_before_anything_is_charged(world: World) -> None:
     changes = {field: getattr(question, field) for field in ("model_config", "weights")}
     parties = make_parties(world, valuer=HandValuer(changes=changes))
     parties.run(lambda: parties.buyer.outcome is not None)
-    refusals = [answer for _, answer in letters_to(world, parties.buyer) if isinstance(answer, Refusal)]
+    refusals = [answer for _, answer in sealed_messages_to(world, parties.buyer) if isinstance(answer, Refusal)]
     outcome = parties.buyer.outcome
     assert outcome is not None and outcome.error == "Refused" and "FieldMismatch" in outcome.reason
     assert all(refusal.error == "FieldMismatch" for refusal in refusals)
@@ -172,7 +172,7 @@ def test_fitted_models_do_tell_of_the_buyers_records(learner: Any, manifest: Man
 
 
 def test_rows_of_one_record_are_never_clipped_and_use_their_bits() -> None:
-    made = valuer(slice(300, 520)).valuation(stock_manifest())
+    made = valuer(slice(300, 520)).valuation(spec_manifest())
     far = [(*(1e9 for _ in COLUMNS), 1), (*(-1e9 for _ in COLUMNS), 0)]
     rounded = made.rounding.apply(made.model.rows([*ROWS[:OFFERED], *far]))
     assert rounded.clipped == 0 and np.abs(rounded.entries).max() == 2047

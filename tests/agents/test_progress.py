@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from blindfair.agents.progress import PROGRESS, Progress
+from blindfair.agents.seller.progress import PROGRESS, Progress
 
 
 def ticking(*moments: float) -> Callable[[], float]:

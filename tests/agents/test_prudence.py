@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from letters import letters_to, pending
 from moments import Crash, advance_to, crashes_before_sending, deadline, order_state, reopened
+from sealed_messages import pending, sealed_messages_to
 from trade import (
     BOND,
     BUYER_POLICY,
@@ -19,7 +19,7 @@ from trade import (
     make_parties,
 )
 
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.protocol.errors import InvalidOption, NodeFailure
@@ -152,7 +152,7 @@ def test_a_refund_that_somebody_else_was_quicker_with_is_a_refund(
 def test_a_claim_just_before_the_release_is_a_release(
     at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parties = make_parties(at("revealed"), buyer_policy=replace(BUYER_POLICY, releases_by_letter=False))
+    parties = make_parties(at("revealed"), buyer_policy=replace(BUYER_POLICY, releases_by_message=False))
     [offer] = parties.seller.offers.values()
     advance_to(parties.world, deadline(parties) + 1)
     call = parties.world.exchange.claim([offer])
@@ -217,12 +217,12 @@ def test_a_node_that_fails_for_one_order_holds_up_no_other(
             parties.world.chain.mine(1)
         assert other.outcome is not None
         assert other.outcome.final == "Released"
-        # Letters are answered, too.
+        # Sealed messages are answered, too.
         late = make_buyer(parties.world, parties.seller, "late", funded=False)
         late.step()
         with pytest.raises(NodeFailure):
             parties.seller.step()
-        assert [envelope.type for envelope, _ in letters_to(parties.world, late)] == ["listing"]
+        assert [envelope.type for envelope, _ in sealed_messages_to(parties.world, late)] == ["listing"]
     parties.run()
     assert parties.delta(parties.buyer) == -PRICE
 
@@ -286,5 +286,5 @@ def test_a_selection_is_answered_by_a_seller_that_died_right_after_its_reply(at:
     request.unlink()
     parties.buyer.step()
     parties.seller.step()
-    assert [envelope.type for envelope, _ in letters_to(world, parties.buyer)] == ["openings"]
+    assert [envelope.type for envelope, _ in sealed_messages_to(world, parties.buyer)] == ["openings"]
     assert parties.seller.refusals() == ()

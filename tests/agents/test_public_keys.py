@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from letters import pending
+from sealed_messages import pending
 from trade import SELECTED, World, make_buyer, make_parties
 
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.messages import Delivery
 from blindfair.protocol.quantities import DeliveryKey
@@ -34,8 +34,8 @@ def test_the_key_is_of_no_use_to_whoever_keeps_the_messages(world: World) -> Non
     [delivery] = deliveries(parties.seller)
     [key] = (parties.seller.directory / "secrets").glob("key.*")
     ciphertexts = encrypt_delivery(parties.seller.dataset, SELECTED, DeliveryKey(key.read_bytes())).ciphertexts
-    [letter] = pending(world, parties.buyer)
+    [sealed] = pending(world, parties.buyer)
     for ciphertext in ciphertexts:
-        assert ciphertext not in letter.read_bytes()
+        assert ciphertext not in sealed.read_bytes()
         # Nor in the message itself, which is what is quoted and kept.
         assert ciphertext not in delivery.sealed

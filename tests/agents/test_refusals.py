@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from letters import forged, letters_to, put_in
+from sealed_messages import forged, put_in, sealed_messages_to
 from test_hostile_buyer import BAD_REQUESTS, BAD_SELECTIONS, classes, said_to, taken_out
-from trade import OFFERED, PRICE, Parties, World, make_parties, stock, table
+from trade import OFFERED, PRICE, Parties, World, listing_spec, make_parties, table
 
-from blindfair.agents import scoring
+from blindfair.agents.seller import scoring
 from blindfair.blind import estimate
 from blindfair.blind.parameters import parameter_set
 from blindfair.protocol.errors import CannotWrite
@@ -41,7 +41,7 @@ def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked(world: World, records: tuple[bytes, ...]) -> Parties:
     """A seller of these records, and a buyer that has sent its request."""
-    parties = make_parties(world, goods=stock(records))
+    parties = make_parties(world, goods=listing_spec(records))
     while "request" not in parties.buyer.sizes():
         parties.seller.step()
         parties.buyer.step()
@@ -52,7 +52,9 @@ def says(parties: Parties, message: Message) -> Message:
     """Let the seller take a message, and the buyer its answer; what the buyer says to that."""
     put_in(parties.world, parties.seller, forged(parties.buyer, message))
     parties.seller.step()
-    assert [answer for _, answer in letters_to(parties.world, parties.buyer) if isinstance(answer, Refusal)] == []
+    assert [
+        answer for _, answer in sealed_messages_to(parties.world, parties.buyer) if isinstance(answer, Refusal)
+    ] == []
     parties.buyer.step()
     answer: Message = taken_out(parties)
     return answer
@@ -108,7 +110,7 @@ def test_no_refusal_tells_of_the_records(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("on_disk")
-def test_trouble_with_the_sellers_disk_is_not_the_buyers_affair(
+def test_trouble_with_the_sellers_disk_is_not_the_buyers_business(
     at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parties = make_parties(at("requested"))
@@ -117,7 +119,7 @@ def test_trouble_with_the_sellers_disk_is_not_the_buyers_affair(
         for _ in range(2):
             with pytest.raises(CannotWrite):
                 parties.seller.step()
-    assert list(letters_to(parties.world, parties.buyer)) == []
-    # The letter waits, and is answered once there is room.
+    assert list(sealed_messages_to(parties.world, parties.buyer)) == []
+    # The sealed message waits, and is answered once there is space.
     parties.seller.step()
-    assert [envelope.type for envelope, _ in letters_to(parties.world, parties.buyer)] == ["reply"]
+    assert [envelope.type for envelope, _ in sealed_messages_to(parties.world, parties.buyer)] == ["reply"]

@@ -1,22 +1,23 @@
-"""The buyer's signed word travels as a letter and pays the seller at once; without it the clock does (PROTOCOL 7)."""
+"""The buyer's signed word travels as a sealed message and pays the seller at once; without it the clock does (PROTOCOL
+7)."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from eth_utils.abi import function_abi_to_4byte_selector
-from letters import forged, pending, put_in, resigned, the_letter
+from sealed_messages import forged, pending, put_in, resigned, the_sealed_message
 from trade import BOND, BUYER_POLICY, PRICE, SELLER_POLICY, Parties, World, calls_of, make_buyer, make_parties
 
 from blindfair.chain.abi import exchange_abi
-from blindfair.protocol.letters import is_letter
 from blindfair.protocol.messages import Envelope, Release, read
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address, OrderId, Seconds, Signature
 from blindfair.protocol.release import sign_release
+from blindfair.protocol.sealed_message import is_sealed_message
 
-BY_ITSELF = replace(BUYER_POLICY, releases_by_letter=False)
+BY_ITSELF = replace(BUYER_POLICY, releases_by_message=False)
 ELSEWHERE = Address("0x" + "e1" * 20)
 
 
@@ -30,7 +31,7 @@ def state(parties: Parties) -> OrderState:
 
 
 def the_release(parties: Parties) -> tuple[Envelope, Release]:
-    envelope, message = read(the_letter(parties.world, parties.seller), domain=parties.seller.domain)
+    envelope, message = read(the_sealed_message(parties.world, parties.seller), domain=parties.seller.domain)
     assert isinstance(message, Release)
     return envelope, message
 
@@ -42,7 +43,7 @@ def refused(parties: Parties) -> list[str]:
 # --- good ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_buyer_needs_gas_for_nothing_but_paying(at: Callable[[str], World]) -> None:
+def test_a_buyer_needs_gas_only_to_pay(at: Callable[[str], World]) -> None:
     parties = make_parties(at("accepted"))
     began = parties.world.chain.now()
     parties.run()
@@ -57,7 +58,7 @@ def test_a_buyer_needs_gas_for_nothing_but_paying(at: Callable[[str], World]) ->
 def test_the_release_travels_sealed(at: Callable[[str], World]) -> None:
     parties = make_parties(at("released"))
     (path,) = pending(parties.world, parties.seller)
-    assert is_letter(path.read_bytes())
+    assert is_sealed_message(path.read_bytes())
     assert path.read_bytes().find(the_release(parties)[1].signature) == -1
     assert state(parties) is OrderState.REVEALED
 
@@ -69,7 +70,7 @@ def test_a_buyer_may_release_by_itself(at: Callable[[str], World]) -> None:
     assert set(parties.buyer.receipts()) == {"accept", "release"}
 
 
-def test_a_seller_without_the_letter_is_paid_by_the_clock(at: Callable[[str], World]) -> None:
+def test_a_seller_without_the_sealed_message_is_paid_by_the_clock(at: Callable[[str], World]) -> None:
     parties = make_parties(at("released"))
     pending(parties.world, parties.seller)[0].unlink()
     parties.world.run(parties.seller, until=lambda: parties.seller.idle)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blindfair.agents.scoring import RESERVE, Scoring
+from blindfair.agents.seller.scoring import RESERVE, Scoring
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, estimate
 from blindfair.blind.keys import QuerySecret
@@ -28,7 +28,7 @@ SELLER = """
 import sys
 from pathlib import Path
 import numpy as np
-from blindfair.agents.scoring import RESERVE, Scoring
+from blindfair.agents.seller.scoring import RESERVE, Scoring
 from blindfair.blind.parameters import EXPANDED
 folder = Path(sys.argv[1])
 scoring = Scoring(folder / "scoring", lambda step, text: print(step, text, flush=True))
@@ -113,13 +113,13 @@ def test_a_seller_killed_at_work_goes_on_with_the_finished_blocks(
     np.testing.assert_array_equal(scores, QUERIES @ rows().T.astype(np.int64))
 
 
-def test_other_rows_make_room_and_too_little_room_is_told(tmp_path: Path, asked: tuple[bytes, QuerySecret]) -> None:
+def test_other_rows_make_space_and_too_little_space_is_told(tmp_path: Path, asked: tuple[bytes, QuerySecret]) -> None:
     scoring, _ = scoring_of(tmp_path)
     scoring.scores(EXPANDED, asked[0], (32, 32), rows(), draws())
     scoring.forget(asked[0])
     scoring.scores(EXPANDED, asked[0], (32, 32), -rows(), draws())
     assert len(list((tmp_path / "scoring").glob("matrix-*"))) == 1
-    with free_disk(RESERVE), pytest.raises(CannotWrite, match="no room"):
+    with free_disk(RESERVE), pytest.raises(CannotWrite, match="no space"):
         scoring.scores(EXPANDED, asked[0], (32, 32), np.repeat(rows(), 3, axis=0), draws(2, 3 * RECORDS))
     assert len(list((tmp_path / "scoring").glob("matrix-*"))) == 1, "what is there stays"
 
@@ -127,22 +127,22 @@ def test_other_rows_make_room_and_too_little_room_is_told(tmp_path: Path, asked:
 def test_the_reserve_stays_free_beside_evaluations_of_other_sizes(
     tmp_path: Path, asked: tuple[bytes, QuerySecret]
 ) -> None:
-    """Rows of other requests make room; an evaluation that waits to be gone on with keeps its own, and a byte less than
-    enough is too little."""
+    """Rows of other requests make space; an evaluation that waits to be gone on with keeps its own, and a byte less
+    than enough is too little."""
     scoring, _ = scoring_of(tmp_path)
     scoring.scores(EXPANDED, asked[0], (32, 32), rows(), draws())
     open_files = {path: path.stat().st_mtime_ns for path in (tmp_path / "scoring").glob("evaluation-*/*")}
     assert open_files
     one = encrypt_queries(EXPANDED, QUERIES[:1])[0].to_bytes()
     enough = RESERVE + estimate(EXPANDED, RECORDS, 3, 1).disk_bytes - bytes_in(tmp_path, "matrix-*/block-*")
-    with free_disk(enough - 1), pytest.raises(CannotWrite, match="no room"):
+    with free_disk(enough - 1), pytest.raises(CannotWrite, match="no space"):
         scoring.scores(EXPANDED, one, (32,), -rows(), draws(1))
     with free_disk(enough):
         scoring.scores(EXPANDED, one, (32,), -rows(), draws(1))
     assert {path: path.stat().st_mtime_ns for path in open_files} == open_files
 
 
-def test_an_evaluation_that_was_interrupted_needs_no_room_for_what_is_finished(
+def test_an_evaluation_that_was_interrupted_needs_no_space_for_what_is_finished(
     tmp_path: Path, asked: tuple[bytes, QuerySecret]
 ) -> None:
     scoring, _ = scoring_of(tmp_path)
@@ -151,7 +151,7 @@ def test_an_evaluation_that_was_interrupted_needs_no_room_for_what_is_finished(
     part.unlink()
     there = bytes_in(tmp_path, "matrix-*/block-*") + bytes_in(tmp_path, "evaluation-*/*")
     enough = RESERVE + estimate(EXPANDED, RECORDS, 3, 2).disk_bytes - there
-    with free_disk(enough - 1), pytest.raises(CannotWrite, match="no room"):
+    with free_disk(enough - 1), pytest.raises(CannotWrite, match="no space"):
         scoring.scores(EXPANDED, asked[0], (32, 32), rows(), draws())
     with free_disk(enough):
         assert scoring.scores(EXPANDED, asked[0], (32, 32), rows(), draws()) == reply

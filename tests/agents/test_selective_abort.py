@@ -3,17 +3,17 @@ record is opened for it, and nothing is paid (PROTOCOL 2, 5.6)."""
 
 from dataclasses import replace
 
-from trade import BUYER_POLICY, GRANT, OFFERED, World, make_buyer, make_parties, stock
+from trade import BUYER_POLICY, GRANT, OFFERED, World, listing_spec, make_buyer, make_parties
 
-from blindfair.agents.buyer import Buyer
-from blindfair.agents.ledger import spent_budget, spent_free_bits
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.protocol.messages import Openings
 
 ACCOUNTS = 5
 BITS = 3 * OFFERED
 """Of one evaluation."""
 
-LISTING = stock(opened_share=0.0, opened_records=0, free_bits=2 * BITS, disclosed_bits=10 * BITS)
+LISTING = listing_spec(opened_share=0.0, opened_records=0, free_bits=2 * BITS, disclosed_bits=10 * BITS)
 """Nothing is opened free, as `seller list` has it by default; two evaluations are free of charge."""
 
 

@@ -17,7 +17,7 @@ def stands_still(world: World, duration: Seconds = LAG) -> None:
     """The last final block is `duration` older than the latest one."""
     world.chain.mine(1)
     world.chain.advance(Seconds(duration - 12))
-    assert world.exchange.time_to_final(world.surroundings().finality) == duration
+    assert world.exchange.time_to_final(world.context().finality) == duration
 
 
 def warnings(world: World) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trade import BOND, GRANT, PRICE, SELLER_POLICY, HandValuer, World, make_buyer, make_parties
 
-from blindfair.agents.buyer import Buyer
+from blindfair.agents.buyer.buyer import Buyer
 from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.quantities import Wei
 
@@ -35,15 +35,15 @@ def spoilt_by_its_mode(box: Path, _: World) -> None:
 
 
 def spoilt_by_a_file(box: Path, _: World) -> None:
-    for letter in box.iterdir():
-        letter.unlink()
+    for sealed in box.iterdir():
+        sealed.unlink()
     box.rmdir()
     box.touch()
 
 
 def spoilt_by_a_link(box: Path, world: World) -> None:
-    for letter in box.iterdir():
-        letter.unlink()
+    for sealed in box.iterdir():
+        sealed.unlink()
     box.rmdir()
     box.symlink_to(world.directory / "seller" / "secrets")
 
@@ -70,7 +70,7 @@ def ended(buyer: Buyer) -> Callable[[], bool]:
 
 
 def test_a_price_whose_bond_is_over_the_policy_is_refused_before_anything_is_opened(world: World) -> None:
-    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(BOND - 1)))
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(BOND - 1)))
     parties.run(ended(parties.buyer))
     outcome = parties.buyer.outcome
     assert outcome is not None
@@ -80,7 +80,7 @@ def test_a_price_whose_bond_is_over_the_policy_is_refused_before_anything_is_ope
 
 
 def test_bonds_of_open_offers_count_together(world: World) -> None:
-    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, most_bonds=Wei(2 * BOND - 1)))
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(2 * BOND - 1)))
     second = make_buyer(world, parties.seller, "second", valuer=HandValuer())
     parties.run(lambda: parties.buyer.has_paid)
     world.run(parties.seller, second, until=ended(second))

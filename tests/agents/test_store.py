@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from blindfair.agents.store import DirectoryLock, SecretStore, private_directory, write_atomically
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.agents.store.directory import DirectoryLock, SecretStore, private_directory, write_atomically
 from blindfair.protocol.errors import CannotWrite, InsecureStore, StoreInUse
 from blindfair.protocol.quantities import Address
 
@@ -66,7 +66,7 @@ def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_path: P
 
 def test_two_processes_do_not_work_in_one_directory(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from blindfair.agents.store import DirectoryLock;"
+        "import sys; from pathlib import Path; from blindfair.agents.store.directory import DirectoryLock;"
         "DirectoryLock(Path(sys.argv[1]))"
     )
     with DirectoryLock(tmp_path / "agent"):

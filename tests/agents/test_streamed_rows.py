@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from trade import COLUMNS, HandValuer, World, feature_schema, make_parties
 
-from blindfair.agents import rows as rows_module
-from blindfair.agents.question import ask
-from blindfair.agents.row_store import RowStore
-from blindfair.agents.rows import real_rows
+from blindfair.agents.buyer.question import ask
+from blindfair.agents.evaluation import rows as rows_module
+from blindfair.agents.evaluation.rows import real_rows
+from blindfair.agents.seller.row_store import RowStore
 from blindfair.influence.architecture import Mlp
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.network import NetworkModel

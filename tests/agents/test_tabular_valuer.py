@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, feature_schema, stock, table
+from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, feature_schema, listing_spec, table
 
-from blindfair.agents.preprocessing import check_columns
-from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.evaluation.preprocessing import check_columns
 from blindfair.influence.grouping import group_rows
 from blindfair.influence.models import load_scoring_model
 from blindfair.pricing.learners import Learner, MlpLearner
@@ -27,7 +27,7 @@ TRAIN, VALIDATION = ROWS[-OWN:-40], ROWS[-40:]
 
 
 def manifest(**terms: Any) -> Manifest:
-    goods = stock(**terms)
+    goods = listing_spec(**terms)
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from moments import Crash, crashes_before_sending, reopened
-from trade import BOND, BUYER_POLICY, GRANT, PRICE, Parties, World, make_parties, stock
+from trade import BOND, BUYER_POLICY, GRANT, PRICE, Parties, World, listing_spec, make_parties
 
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact
@@ -23,8 +23,11 @@ from blindfair.protocol.quantities import ETHER, Address, Digest
 
 def dealing(world: World, token: Address, **changes: Any) -> Parties:
     """Parties at a listing in a token, of which both have some, with ether for gas."""
-    usual: dict[str, Any] = {"goods": stock(tokens=(token,)), "buyer_policy": replace(BUYER_POLICY, token=token)}
-    parties = make_parties(world, **usual | changes)
+    defaults: dict[str, Any] = {
+        "goods": listing_spec(tokens=(token,)),
+        "buyer_policy": replace(BUYER_POLICY, token=token),
+    }
+    parties = make_parties(world, **defaults | changes)
     for agent in parties.both:
         world.mint(token, agent.address, GRANT)
     return parties
@@ -74,7 +77,7 @@ def test_a_permit_that_is_sent_ahead_is_the_accepts_allowance(world: World, monk
     abi = load_artifact("PermitToken").abi
     world.send(Call("permit", token, encode_call(abi, "permit", buyer.address, exchange.address, *fields)))
     assert exchange.allowance(buyer.address, token) == PRICE
-    parties = reopened(parties, goods=stock(tokens=(token,)), buyer_policy=replace(BUYER_POLICY, token=token))
+    parties = reopened(parties, goods=listing_spec(tokens=(token,)), buyer_policy=replace(BUYER_POLICY, token=token))
     parties.run()
     assert ended(parties) == ("Released", None)
     assert set(parties.buyer.transactions()) == {"accept"}
@@ -107,7 +110,7 @@ def test_a_token_that_only_seems_to_take_permits_is_approved_after_it_refused(
 
 
 def test_what_the_escrow_refuses_is_not_approved_for(world: World) -> None:
-    """An approval would cost gas, and leave an allowance, for nothing."""
+    """An approval would cost gas, and leave an allowance, in vain."""
     token = world.deploy_token("PermitToken")
     parties = dealing(world, token)
     exchange = world.exchange

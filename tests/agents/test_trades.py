@@ -16,10 +16,10 @@ from trade import (
     HandValuer,
     Parties,
     World,
+    listing_spec,
     make_buyer,
     make_parties,
     offered_records,
-    stock,
 )
 
 from blindfair.cli.demo.hostile import CorruptingSeller
@@ -83,7 +83,7 @@ def test_a_silent_buyer_pays_by_the_clock(at: Callable[[str], World]) -> None:
 
 def test_two_buyers_trade_at_one_listing_in_two_moneys(world: World) -> None:
     token = world.deploy_token()
-    parties = make_parties(world, goods=stock(tokens=(ETHER, token)))
+    parties = make_parties(world, goods=listing_spec(tokens=(ETHER, token)))
     price = Wei(len(SELECTED) * (PER_RECORD + 1))
     valuer = HandValuer(
         records=tuple(RecordIndex(record + 1) for record in SELECTED),
@@ -131,7 +131,7 @@ def test_a_choice_that_cannot_be_bought_ends_without_a_selection(
 
 def test_a_seller_keeps_free_of_a_bond_of_zero(at: Callable[[str], World]) -> None:
     policy = replace(SELLER_POLICY, bond_share=SELLER_POLICY.bond_share * 0)
-    lenient = replace(BUYER_POLICY, least_bond_share=BUYER_POLICY.least_bond_share * 0)
+    lenient = replace(BUYER_POLICY, min_bond_share=BUYER_POLICY.min_bond_share * 0)
     parties = make_parties(at("agreed"), seller_policy=policy, buyer_policy=lenient)
     parties.run()
     assert parties.deltas() == (-PRICE, PRICE)

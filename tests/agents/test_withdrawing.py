@@ -1,4 +1,4 @@
-"""The free balance is taken home by hand when no offer relies on it, and not before; books are read at any time."""
+"""The free balance is taken home by hand when no offer relies on it, and not before; summary are read at any time."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,8 +7,8 @@ import pytest
 from moments import Crash, crashes_before_sending, reopened
 from trade import BOND, BUYER_POLICY, GRANT, PRICE, SELLER_POLICY, Parties, World, fees_of, make_parties
 
-from blindfair.agents.books import buyer_books, seller_books
-from blindfair.agents.withdrawing import withdraw_by_hand
+from blindfair.agents.settlement.withdrawing import withdraw_by_hand
+from blindfair.agents.store.journal_summary import buyer_summary, seller_summary
 from blindfair.protocol.errors import ContractReverted, StateError
 from blindfair.protocol.quantities import ETHER, Address, Seconds
 
@@ -52,9 +52,9 @@ def test_a_refund_that_was_refused_is_fetched_by_hand_to_the_wei(at: Callable[[s
     buyer, own = parties.buyer, parties.buyer.address
     assert world.exchange.free_balance(own, ETHER) == PRICE + BOND
     assert world.exchange.free_balance(refusing, ETHER) == 0
-    books = buyer_books(world.directory / "buyer")
-    assert books is not None
-    assert books.common.account == own
+    summary = buyer_summary(world.directory / "buyer")
+    assert summary is not None
+    assert summary.common.account == own
     assert withdraw_by_hand(buyer, (), ETHER, ELSEWHERE)
     assert world.exchange_balance(ELSEWHERE) == PRICE + BOND
     assert not withdraw_by_hand(buyer, (), ETHER, ELSEWHERE)
@@ -90,10 +90,10 @@ def test_a_buyer_killed_while_it_withdraws_withdraws_once_and_to_where_it_began(
     parties.close()
 
 
-def test_books_are_read_while_the_agents_work(at: Callable[[str], World]) -> None:
+def test_summaries_are_read_while_the_agents_work(at: Callable[[str], World]) -> None:
     world = at("revealed")
     parties = make_parties(world)
-    seller, buyer = seller_books(world.directory / "seller"), buyer_books(world.directory / "buyer")
+    seller, buyer = seller_summary(world.directory / "seller"), buyer_summary(world.directory / "buyer")
     assert seller is not None
     assert buyer is not None
     assert (seller.evaluations, seller.opened_records, len(seller.offers)) == (1, 10, 1)
@@ -101,18 +101,18 @@ def test_books_are_read_while_the_agents_work(at: Callable[[str], World]) -> Non
     assert set(seller.common.gas) >= {"commit"}
     assert (buyer.stage, buyer.outcome) == ("accept", None)
     parties.buyer.step()
-    released = buyer_books(world.directory / "buyer")
+    released = buyer_summary(world.directory / "buyer")
     assert released is not None
     assert released.stage == "release"
     parties.run()
-    ended = buyer_books(world.directory / "buyer")
+    ended = buyer_summary(world.directory / "buyer")
     assert ended is not None
     assert ended.outcome == parties.buyer.outcome
     parties.close()
 
 
-def test_there_are_no_books_where_nobody_worked(at: Callable[[str], World]) -> None:
+def test_there_is_no_summary_where_nobody_worked(at: Callable[[str], World]) -> None:
     empty = at("asked").directory / "nobody"
-    assert seller_books(empty) is None
-    assert buyer_books(empty) is None
+    assert seller_summary(empty) is None
+    assert buyer_summary(empty) is None
     assert not empty.exists()

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.buyer import Buyer
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.valuer import Choice, Question, Valuer
+from blindfair.agents.context import AgentContext, Event
+from blindfair.agents.messaging.transport import FolderTransport, Transport
 from blindfair.agents.policy import BuyerPolicy, SellerPolicy
-from blindfair.agents.seller import Seller
-from blindfair.agents.stock import Stock
-from blindfair.agents.store import SecretStore, private_directory
-from blindfair.agents.surroundings import Event, Surroundings
-from blindfair.agents.transport import FolderTransport, Transport
-from blindfair.agents.valuer import Choice, Question, Valuer
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.seller.seller import Seller
+from blindfair.agents.store.directory import SecretStore, private_directory
 from blindfair.blind.parameters import parameter_set
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact
@@ -96,10 +96,10 @@ TERMS = Terms(
 )
 
 
-def stock(records: Sequence[bytes] | None = None, **terms: Any) -> Stock:
+def listing_spec(records: Sequence[bytes] | None = None, **terms: Any) -> ListingSpec:
     """What the seller lists; `terms` replace those above."""
     columns = (*(Column(name, ColumnKind.NUMBER) for name in COLUMNS), Column(LABEL, ColumnKind.CATEGORY))
-    return Stock(
+    return ListingSpec(
         name="measurements",
         description="cell nuclei",
         licence="BSD-3-Clause",
@@ -112,7 +112,7 @@ def stock(records: Sequence[bytes] | None = None, **terms: Any) -> Stock:
     )
 
 
-class AnyStock(Stock):
+class AnyListingSpec(ListingSpec):
     """Lists whatever there is, as a seller with a program of its own may."""
 
     __slots__ = ()
@@ -121,10 +121,12 @@ class AnyStock(Stock):
         """Refuses nothing."""
 
 
-def any_stock(records: Sequence[bytes], **terms: Any) -> AnyStock:
-    """The usual listing of records that a `Stock` would refuse."""
-    usual = stock(**terms)
-    return AnyStock(**{each.name: getattr(usual, each.name) for each in fields(usual)} | {"records": records})
+def any_listing_spec(records: Sequence[bytes], **terms: Any) -> AnyListingSpec:
+    """The default listing of records that a `ListingSpec` would refuse."""
+    defaults = listing_spec(**terms)
+    return AnyListingSpec(
+        **{each.name: getattr(defaults, each.name) for each in fields(defaults)} | {"records": records}
+    )
 
 
 UNIFORM = UniformPricing(PER_RECORD, RESERVE)
@@ -166,8 +168,9 @@ class HandValuer:
 
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
-    ) -> None:
+    ) -> tuple[str, ...]:
         """It reads nothing from scores."""
+        return ()
 
 
 SELLER_POLICY = SellerPolicy()
@@ -203,9 +206,9 @@ class World:
     def exchange_balance(self, address: Address) -> Wei:
         return Wei(self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)))
 
-    def surroundings(self) -> Surroundings:
+    def context(self) -> AgentContext:
         mail = self.directory / "mail"
-        return Surroundings(
+        return AgentContext(
             self.exchange,
             lambda own: self.wrap(FolderTransport(mail, own), own),
             Finality(FINAL_DEPTH),
@@ -342,14 +345,14 @@ def make_parties(
     *,
     seller_type: Callable[..., Seller] = Seller,
     buyer_type: Callable[..., Buyer] = Buyer,
-    goods: Stock | None = None,
+    goods: ListingSpec | None = None,
     valuer: Valuer | None = None,
     seller_policy: SellerPolicy = SELLER_POLICY,
     buyer_policy: BuyerPolicy = BUYER_POLICY,
     funded: bool = True,
 ) -> Parties:
     """Seller and buyer in their directories, each with its grant; called again, they go on."""
-    seller = seller_type(world.directory / "seller", world.surroundings(), goods or stock(), seller_policy)
+    seller = seller_type(world.directory / "seller", world.context(), goods or listing_spec(), seller_policy)
     buyer = make_buyer(world, seller, "buyer", buyer_type, valuer, buyer_policy, funded=funded)
     if funded:
         world.fund(seller.address)
@@ -369,7 +372,7 @@ def make_buyer(
     """One more buyer at the same listing."""
     buyer = buyer_type(
         world.directory / name,
-        world.surroundings(),
+        world.context(),
         valuer or HandValuer(),
         policy,
         seller=seller.address,

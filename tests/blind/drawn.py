@@ -1,15 +1,13 @@
 """Draws of the noise of scores, and what a score is with them. Shared by the tests of blind scoring."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blindfair.blind import hiding
-from blindfair.blind.hiding import Draws
+from blindfair.blind import flooding
+from blindfair.blind.flooding import Draws
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.seal import Words
 from blindfair.protocol.audit import SCORE_ROUNDING
@@ -100,4 +98,4 @@ def with_bound_of(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     def narrower(primes: Sequence[int], width: int, draws: Words) -> Words:
         return uniform_within(primes, int(share * 2 ** (width - 1)), draws)
 
-    monkeypatch.setattr(hiding, "symmetric_residues", narrower)
+    monkeypatch.setattr(flooding, "symmetric_residues", narrower)

@@ -1,7 +1,5 @@
 """What few bits leave of the ranks of scores, simulated: the table of docs/disclosure.md."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 

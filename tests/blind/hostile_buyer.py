@@ -1,10 +1,8 @@
-"""A buyer that writes its query by hand: what the seller's side must withstand. Shared by the tests of this room.
+"""A buyer that writes its query by hand: what the seller's side must withstand. Shared by the tests of this package.
 
 It holds a secret key as any buyer does, so it may look at a reply's phase `c0 + c1 s` modulo Q' in full, not only at
 the rounded scores that the honest code shows.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """A row out of a few linear equations modulo Q' that are each off by little: what an attacker does with known maps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

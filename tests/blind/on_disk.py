@@ -1,7 +1,5 @@
 """Rows, requests and folders for the tests of scoring on disk, and processes that die on the way."""
 
-from __future__ import annotations
-
 import os
 import resource
 import signal
@@ -17,11 +15,11 @@ import pytest
 from numpy.typing import NDArray
 
 import blindfair.blind.parameters as parameter_sets
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix
 from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
 from blindfair.blind.query import encrypt_queries
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 
 N = DEFAULT.ring_degree
@@ -61,7 +59,7 @@ def files(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 class Interrupting(Directory):
-    """A shelf whose process stops before it writes its n-th file."""
+    """A blob store whose process stops before it writes its n-th file."""
 
     def __init__(self, path: Path, writes: int) -> None:
         super().__init__(path)
@@ -105,14 +103,14 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _leave_room_for(size: int) -> None:
+def _leave_space_for(size: int) -> None:
     """From the next file on no more than so many bytes of each fit."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def main(what: str, failure: str, writes: str, name: str, folder: str, source: str, query: str) -> None:
     """Encode rows or evaluate a query, and fail at the n-th file: `die`, or the bytes that each next one may have."""
-    _fail_after(int(writes), _die if failure == "die" else lambda: _leave_room_for(int(failure)))
+    _fail_after(int(writes), _die if failure == "die" else lambda: _leave_space_for(int(failure)))
     rows = np.load(source, mmap_mode="r", allow_pickle=False)
     if what == "encode":
         encode_matrix(parameter_set(name), rows, Directory(Path(folder)))

@@ -15,10 +15,10 @@ from on_disk import encoded, random_rows
 from test_hostile_queries import SMALL_Q, N, Q, stated_bits
 
 from blindfair.blind import stream
-from blindfair.blind.hiding import NoiseKey, NoiseStream
+from blindfair.blind.blob_store import Directory
+from blindfair.blind.flooding import NoiseKey, NoiseStream
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.reply import EncryptedScores
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import Evaluation, Job, finish, start_evaluation
 
 K, DIGIT = 4, 2**13
@@ -87,7 +87,7 @@ def test_a_block_computed_again_tells_more_only_with_fresh_noise(
     rows = random_rows(N, K)
     matrix, query, folder = encoded(tmp_path / "m", rows), asking_for_whole_rows(), Directory(tmp_path / "e")
     begun = start_evaluation(matrix, query, folder)
-    begun.open_queries(0)
+    begun.load_queries(0)
     taken_up_again = (start_evaluation(matrix, query, folder) for _ in range(8))
     defended = bits_after(replies_of_a_repeated_block(taken_up_again), rows)
     assert defended == pytest.approx([stated_bits()] * 8, abs=0.001)

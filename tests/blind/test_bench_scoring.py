@@ -26,7 +26,7 @@ KEYS = {
     "peak_rss_bytes",
     "spearman",
     "exact",
-    "hiding_bits",
+    "flooding_bits",
     "disclosed_bits_per_record",
 }
 """As readers of the file know them."""
@@ -45,7 +45,7 @@ def test_a_small_run_writes_exact_scores_under_the_agreed_names(
     assert set(row) == KEYS
     assert (row["mode"], row["k"], row["n"], row["exact"]) == ("coordinates", 8, 60, True)
     assert row["spearman"] > 0.999
-    assert row["hiding_bits"] > 40 and row["disclosed_bits_per_record"] <= 32
+    assert row["flooding_bits"] > 40 and row["disclosed_bits_per_record"] <= 32
     assert all(row[name] > 0 for name in KEYS - {"mode", "exact"})
     assert list(figures["numpy_us_per_record"]) == ["8"] and figures["numpy_us_per_record"]["8"] > 0
     assert "opening" in capsys.readouterr().out

@@ -21,14 +21,14 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LogisticRegression
 
 import blindfair.blind.evaluate as evaluation
-from blindfair.blind import hiding, kernel, stream
+from blindfair.blind import flooding, kernel, stream
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.hiding import Draws
+from blindfair.blind.flooding import Draws
 from blindfair.blind.matrix import encode_matrix
 from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet, parameter_set
 from blindfair.blind.query import encrypt_queries
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.influence.quantise import choose_row_scale, quantise_query, quantise_rows
 from blindfair.protocol.audit import SCORE_ROUNDING
@@ -71,8 +71,8 @@ def scores_on_disk(
         if by_seal:
             patched.setattr(kernel, "library", lambda: None)
         matrix = encode_matrix(parameters, rows, Directory(Path(folder) / "matrix"))
-        shelf = Directory(Path(folder) / "evaluation")
-        reply = finish(start_evaluation(matrix, encrypted.to_bytes(), shelf, bits=bits, draws=draws))
+        store = Directory(Path(folder) / "evaluation")
+        reply = finish(start_evaluation(matrix, encrypted.to_bytes(), store, bits=bits, draws=draws))
     return decrypt_reply(parameters, secret, reply, rows.shape[0], queries.shape[0])
 
 
@@ -87,10 +87,10 @@ MAGNITUDES = [0, 1, 2**6, 2**13, 2**16, None]
 
 
 @st.composite
-def shapes(draw: st.DrawFn, most_k: int, most_m: int, most_n: int) -> tuple[int, int, int]:
+def shapes(draw: st.DrawFn, max_k: int, max_m: int, max_n: int) -> tuple[int, int, int]:
     """n, k, m: with one record, the borders of blocks and one query more often than by chance."""
-    n = draw(st.one_of(st.just(1), st.integers(1, 300), st.sampled_from([N - 1, N, N + 1, most_n])))
-    return min(n, most_n), draw(st.integers(1, most_k)), draw(st.integers(1, most_m))
+    n = draw(st.one_of(st.just(1), st.integers(1, 300), st.sampled_from([N - 1, N, N + 1, max_n])))
+    return min(n, max_n), draw(st.integers(1, max_k)), draw(st.integers(1, max_m))
 
 
 def assert_scored(
@@ -281,9 +281,9 @@ def test_fewer_bits_round_the_scores_within_the_stated_error(bits: int) -> None:
 def test_a_score_beyond_the_range_wraps_around_and_the_next_to_it_does_not(
     bits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without noise, 2047 q is what t/2 has room for, and 2047 (q + 1) is not: it comes out at the other end."""
+    """Without noise, 2047 q is what t/2 has space for, and 2047 (q + 1) is not: it comes out at the other end."""
     monkeypatch.setattr(
-        hiding, "symmetric_residues", lambda primes, _, draws: residues_of(primes, [0] * draws.shape[1])
+        flooding, "symmetric_residues", lambda primes, _, draws: residues_of(primes, [0] * draws.shape[1])
     )
     rows = np.array([[2047], [-2047]], dtype=np.int16)
     largest = DEFAULT.plain_modulus // 2 // 2047

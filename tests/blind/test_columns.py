@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from blindfair.blind import kernel
 from blindfair.blind.columns import lay_out_columns, lay_out_coordinates
-from blindfair.blind.expand import lay_out_ciphertexts, lay_out_query, open_query
+from blindfair.blind.expand import lay_out_ciphertexts, lay_out_query, load_query
 from blindfair.blind.layout import aligned, columns_shape, halved, put_columns, queries_shape
 from blindfair.blind.parameters import DEFAULT, PARAMETER_SETS, ParameterSet
 from blindfair.blind.query import encrypt_queries
@@ -133,7 +133,7 @@ def test_the_second_of_two_queries_is_laid_out_as_by_seal(
         words[:] = 2**64 - 1
     lay_out_query(seal, request, 1, found, 1)
     without_the_kernel(monkeypatch)
-    lay_out_ciphertexts(seal, open_query(seal, request, 1), by_seal, 1)
+    lay_out_ciphertexts(seal, load_query(seal, request, 1), by_seal, 1)
     np.testing.assert_array_equal(found, by_seal)
     assert (found[:, :, 0] == 2**64 - 1).all() and (found[:, :, 1] < 2**62).all()
     assert request.to_bytes() == before

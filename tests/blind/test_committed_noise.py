@@ -15,17 +15,17 @@ from hostile_buyer import phase_of, secret_key_of, ternary_secret
 from numpy.typing import NDArray
 from on_disk import encoded, random_rows
 from scipy.stats import chi2_contingency, chisquare, kstest, pearsonr, spearmanr
-from test_hiding_noise import ALPHA
+from test_flooding_noise import ALPHA
 
-from blindfair.agents.score_noise import committed_draws
+from blindfair.agents.evaluation.score_noise import committed_draws
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.hiding import Draws
+from blindfair.blind.flooding import Draws
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.parameters import EXPANDED
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.reply import EncryptedScores
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.audit import SCORE_ROUNDING
 from blindfair.protocol.chunks import ChunkedDataset

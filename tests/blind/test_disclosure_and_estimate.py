@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.encode import encode_rows
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, estimate
@@ -15,7 +16,6 @@ from blindfair.blind.matrix import encode_matrix
 from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.plan import plan
 from blindfair.blind.query import encrypt_queries
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.audit import mean_bound
 from blindfair.protocol.errors import UnknownParameters
@@ -26,16 +26,16 @@ def test_an_exact_query_discloses_32_bits_of_each_record() -> None:
     found = Disclosure.of(DEFAULT, records=1000, bits=(32, 32, 32))
     assert 3 * 31.9999 < found.bits_per_record <= 96
     assert found.total_bits == found.bits_per_record * 1000
-    assert found.hiding_bits > 42
+    assert found.flooding_bits > 42
     assert found.queries == 3
 
 
 @pytest.mark.parametrize(("records", "queries"), [(1, 1), (1000, 3), (10**6, 16), (10**7, 1)])
-def test_hiding_of_a_whole_evaluation_is_less_by_the_union_bound(records: int, queries: int) -> None:
+def test_flooding_of_a_whole_evaluation_is_less_by_the_union_bound(records: int, queries: int) -> None:
     for parameters in PARAMETER_SETS.values():
         found = Disclosure.of(parameters, records=records, bits=[32] * queries)
-        assert 2**found.hiding_bits_total == pytest.approx(2**found.hiding_bits / (records * queries))
-        assert found.hiding_bits_total > 16, "of all that may be asked"
+        assert 2**found.flooding_bits_total == pytest.approx(2**found.flooding_bits / (records * queries))
+        assert found.flooding_bits_total > 16, "of all that may be asked"
 
 
 @pytest.mark.parametrize("bits", [(1,), (3, 1), (4, 1, 8), (31, 32), (1,) * 16])
@@ -44,11 +44,11 @@ def test_each_query_counts_with_its_own_bits(bits: tuple[int, ...]) -> None:
     assert found.bits == tuple(DEFAULT.bits_per_score(asked) for asked in bits)
     assert sum(bits) + 2 - 1e-3 < found.bits_per_record <= sum(bits) + 2
     assert found.total_bits == pytest.approx(10 * found.bits_per_record)
-    assert found.hiding_bits == DEFAULT.hiding_bits(max(bits)), "of the narrowest noise"
+    assert found.flooding_bits == DEFAULT.flooding_bits(max(bits)), "of the narrowest noise"
 
 
 def test_fewer_bits_hide_more() -> None:
-    hidden = [Disclosure.of(DEFAULT, records=10, bits=[bits]).hiding_bits for bits in range(1, 33)]
+    hidden = [Disclosure.of(DEFAULT, records=10, bits=[bits]).flooding_bits for bits in range(1, 33)]
     assert np.allclose(np.diff(hidden), -1)
 
 
@@ -105,7 +105,7 @@ def test_an_estimate_grows_with_the_work() -> None:
 # --- which way to ask ----------------------------------------------------------------------------------------------
 
 
-def test_a_thin_line_speaks_for_expansion_and_a_broad_one_against_it() -> None:
+def test_a_low_bandwidth_speaks_for_expansion_and_a_high_one_against_it() -> None:
     """64 MB or 3.5 MB of query: over 1 Mbit/s, eight minutes apart; over 100 Gbit/s, milliseconds."""
     thin, broad = (plan(100_000, 512, 1, bandwidth) for bandwidth in (125_000, 12_500_000_000))
     assert thin.parameters == EXPANDED
@@ -118,7 +118,7 @@ def test_a_thin_line_speaks_for_expansion_and_a_broad_one_against_it() -> None:
     assert "at 1 Mbit/s" in thin.why
 
 
-def test_short_queries_come_by_coordinates_whatever_the_line() -> None:
+def test_short_queries_come_by_coordinates_whatever_the_bandwidth() -> None:
     """The keys would be larger than what they save."""
     for bandwidth in (125_000, 12_500_000):
         assert plan(1000, 4, 1, bandwidth).parameters == DEFAULT
@@ -146,7 +146,7 @@ def test_the_privacy_page_quotes_the_numbers_of_the_parameters_and_tests_that_ex
         f"| 2^{math.log2(DEFAULT.worst_noise):.2f} |",
         f"| 2^{math.log2(DEFAULT.rounding):.2f} |",
         f"| 2^{math.log2(DEFAULT.drowning_bound()):.2f} |",
-        f"| {DEFAULT.hiding_bits():.2f} bits |",
+        f"| {DEFAULT.flooding_bits():.2f} bits |",
         f"| {DEFAULT.noise_width()} bits at 32, {DEFAULT.noise_width(3)} at 3, {DEFAULT.noise_width(1)} at 1 |",
         "| {:.5f} bits at 32, {:.5f} at 3, {:.5f} at 1 |".format(*map(DEFAULT.bits_per_score, (32, 3, 1))),
         *(f"t/{round(DEFAULT.plain_modulus / DEFAULT.score_error(bits))} at {bits} bit" for bits in (3, 1)),
@@ -163,10 +163,10 @@ def test_the_privacy_page_quotes_the_numbers_of_the_parameters_and_tests_that_ex
         f"| {DEFAULT.mask_bits * DEFAULT.mask_columns} bits |",
         f"{DEFAULT.mask_columns} columns of uniform {DEFAULT.mask_bits}-bit numbers",
         f"up to 2^{math.log2(EXPANDED.coordinate_noise):.2f} in place of",
-        f"columns 2^{math.log2(EXPANDED.worst_noise):.2f}, hiding {EXPANDED.hiding_bits():.2f} bits",
+        f"columns 2^{math.log2(EXPANDED.worst_noise):.2f}, hiding {EXPANDED.flooding_bits():.2f} bits",
         f"{math.prod(EXPANDED.key_primes).bit_length()} bits of modulus",
         *(
-            f"{Disclosure.of(parameters, records=10**6, bits=[32]).hiding_bits_total:.2f} {way}"
+            f"{Disclosure.of(parameters, records=10**6, bits=[32]).flooding_bits_total:.2f} {way}"
             for parameters, way in ((DEFAULT, "bits with coordinates"), (EXPANDED, "expanded"))
         ),
         f"{math.ceil(needed)} are needed",

@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from on_disk import OTHER, Interrupting, N, asked, encoded, files, in_a_child, random_rows
 
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.encode import encode_column
 from blindfair.blind.layout import column_of
 from blindfair.blind.matrix import EncodedMatrix, encode_matrix, matrix_bytes, open_matrix
 from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.seal import engine
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import BlindfairError, CannotWrite, FileMissing, MalformedFile, ShapeMismatch
 
@@ -232,7 +232,7 @@ def test_a_process_killed_while_it_writes(writes: int, tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full_in_the_middle(tmp_path: Path) -> None:
-    """The second block is not written, not even half, and the first serves when there is room again."""
+    """The second block is not written, not even half, and the first serves when there is space again."""
     rows = random_rows(2 * N + 4, K)
     np.save(tmp_path / "rows.npy", rows)
     full = in_a_child("encode", "4096", "1", DEFAULT.name, str(tmp_path / "m"), str(tmp_path / "rows.npy"), "")

@@ -10,7 +10,7 @@ import tenseal.sealapi as sealapi
 from hostile_buyer import phase_of, secret_key_of, ternary_secret
 
 from blindfair.blind import expansion
-from blindfair.blind.expand import open_query
+from blindfair.blind.expand import load_query
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.parameters import EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.query import EncryptedQueries, encrypt_queries, query_size
@@ -44,7 +44,7 @@ def entries(k: int, m: int = 1) -> np.ndarray[Any, np.dtype[np.int64]]:
 def opened(request: EncryptedQueries, query: int) -> tuple[list[Any], int]:
     """The coordinates, and the automorphisms that they took."""
     evaluator = Counting(SEAL.evaluator)
-    coordinates = list(open_query(replace(SEAL, evaluator=evaluator), request, query))
+    coordinates = list(load_query(replace(SEAL, evaluator=evaluator), request, query))
     return coordinates, evaluator.automorphisms
 
 
@@ -116,7 +116,7 @@ def test_every_coordinate_comes_out_whatever_the_length(k: int) -> None:
 def test_noise_of_a_coordinate_is_as_reckoned(parameters: ParameterSet) -> None:
     query = np.array([[1000, -1000, 0, 7]])
     encrypted, secret = encrypt_queries(parameters, query)
-    assert_noise(secret, list(open_query(engine(parameters), encrypted, 0)), query[0])
+    assert_noise(secret, list(load_query(engine(parameters), encrypted, 0)), query[0])
 
 
 def test_the_deepest_tree_has_the_noisiest_leaves() -> None:

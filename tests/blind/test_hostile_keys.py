@@ -9,7 +9,7 @@ from hostile_buyer import Encryption, HostileBuyer, Phase, crafted_for_two
 from lattice import entries_found, scaled_down
 from numpy.typing import NDArray
 from scipy.stats import kstest
-from test_hiding_noise import ALPHA
+from test_flooding_noise import ALPHA
 from test_hostile_queries import STEP, Q, T, bits_in_each_place, drowning_of_scores_only, random_rows, stated_bits
 
 from blindfair.blind import expand
@@ -100,7 +100,7 @@ def test_an_undrowned_reply_gives_the_row_away_whatever_the_keys(
     primes = np.array(EXPANDED.query_primes, dtype=np.uint64)[:, None]
     asked = rng.integers(0, primes, (len(primes), N), dtype=np.uint64), buyer.bare({}, buyer.seal.query_level)[1]
     query = buyer.message(K, [buyer.bare({}) for _ in range(EXPANDED.mask_columns)], keys(buyer), [asked])
-    coordinates = expand.open_query(buyer.seal, query, 0)
+    coordinates = expand.load_query(buyer.seal, query, 0)
     maps = [scaled_down(EXPANDED, buyer.seal.ciphertext_words(each)[0], places) for each in coordinates]
 
     def entries_read() -> int:

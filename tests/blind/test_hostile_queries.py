@@ -15,7 +15,7 @@ from lattice import entries_found, scaled_down
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
-from blindfair.blind import expand, hiding
+from blindfair.blind import expand, flooding
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
@@ -46,18 +46,18 @@ def stated_bits(bits: int = 32) -> float:
 
 def no_drowning(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first polynomial is sent as computed."""
-    monkeypatch.setattr(hiding, "drowning_noise", lambda *_: np.zeros((2, N), dtype=np.uint64))
+    monkeypatch.setattr(flooding, "drowning_noise", lambda *_: np.zeros((2, N), dtype=np.uint64))
 
 
 def drowning_of_scores_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Coefficients that are not scores get no noise."""
 
-    def noise(_: object, width: int, draws: Words, stream: hiding.NoiseStream) -> Words:
+    def noise(_: object, width: int, draws: Words, stream: flooding.NoiseStream) -> Words:
         residues = np.zeros((2, N), dtype=np.uint64)
-        residues[:, : draws.shape[1]] = hiding.symmetric_residues(DEFAULT.data_primes, width, draws)
+        residues[:, : draws.shape[1]] = flooding.symmetric_residues(DEFAULT.data_primes, width, draws)
         return residues
 
-    monkeypatch.setattr(hiding, "drowning_noise", noise)
+    monkeypatch.setattr(flooding, "drowning_noise", noise)
 
 
 def constant_masks(monkeypatch: pytest.MonkeyPatch, first: NDArray[np.int16] | None = None) -> None:
@@ -66,7 +66,7 @@ def constant_masks(monkeypatch: pytest.MonkeyPatch, first: NDArray[np.int16] | N
     columns[:, 0] = 1
     if first is not None:
         columns[0] = first
-    monkeypatch.setattr(hiding, "mask_columns", lambda parameters, stream: columns)
+    monkeypatch.setattr(flooding, "mask_columns", lambda parameters, stream: columns)
 
 
 # --- weights and phases: one coefficient is asked for more than a score --------------------------------------------
@@ -238,8 +238,8 @@ def entries_from_the_second_polynomial(rows: NDArray[np.int16], parameters: Para
         """Of the second polynomial of each ciphertext. The buyer computes what the seller does."""
         return [scaled_down(parameters, buyer.seal.ciphertext_words(each)[1], range(equations)) for each in ciphertexts]
 
-    masks = first_coefficients(expand.open_encryptions(buyer.seal, query.zeros, buyer.seal.sum_level))
-    maps = first_coefficients(expand.open_query(buyer.seal, query, 0))
+    masks = first_coefficients(expand.load_encryptions(buyer.seal, query.zeros, buyer.seal.sum_level))
+    maps = first_coefficients(expand.load_query(buyer.seal, query, 0))
     left = [int(value) - sum(column) for value, *column in zip(second[:equations], *masks, strict=True)]
     return entries_found(parameters, maps, left, rows[0])
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from on_disk import OTHER, Interrupting, N, asked, encoded, files, in_a_child, make_known, random_rows
 
 from blindfair.blind import kernel, stream
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.matrix import EncodedMatrix
 from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
 from blindfair.blind.reply import EncryptedScores, reply_size
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import Evaluation, finish, start_evaluation
 from blindfair.protocol.errors import EvaluationDiffers, FileMissing, MalformedCiphertext, MalformedFile, ShapeMismatch
 
@@ -84,7 +84,7 @@ def test_parts_that_are_gone_are_made_again_to_the_byte_and_only_they(
     begun: Evaluation, gone: list[str] | None
 ) -> None:
     """None: all of them, and the opened queries too."""
-    folder = begun.shelf.path  # type: ignore[attr-defined]
+    folder = begun.store.path  # type: ignore[attr-defined]
     reply = finish(begun)
     before = parts(folder)
     assert len(before) == 6
@@ -112,11 +112,11 @@ def test_jobs_give_the_same_bytes_in_any_order_and_any_number_of_times(
     monkeypatch.setattr(stream, "JOB_BYTES", 4 * 2**17 * K)
     reply = finish(begun)
     other = tmp_path_factory.mktemp("other")
-    shutil.copy(begun.shelf.path / "noise.key", other)  # type: ignore[attr-defined]
+    shutil.copy(begun.store.path / "noise.key", other)  # type: ignore[attr-defined]
     again = start_evaluation(matrix, query, Directory(other))
     jobs = list(again.jobs())
     assert [len(job.blocks) for job in jobs] == [4, 2]
-    again.open_queries(0)
+    again.load_queries(0)
     for job in (*jobs[::-1], jobs[0]):
         for block in job.blocks:
             again.run(stream.Job(job.number, (block,)))
@@ -129,7 +129,7 @@ def test_threads_and_the_kernel_change_no_byte(
 ) -> None:
     """A block may be done by one machine that has the kernel and again by another that has not."""
     reply = finish(begun, threads=2)
-    folder = begun.shelf.path  # type: ignore[attr-defined]
+    folder = begun.store.path  # type: ignore[attr-defined]
     kernel.library.cache_clear()
     monkeypatch.setattr(kernel, "_NAME", "_kernel_that_was_not_compiled")
     try:
@@ -144,7 +144,7 @@ def test_threads_and_the_kernel_change_no_byte(
 def test_progress_counts_from_where_it_was(begun: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "JOB_BYTES", 4 * 2**17 * K)
     jobs = list(begun.jobs())
-    begun.open_queries(0)
+    begun.load_queries(0)
     begun.run(jobs[0])
     seen: list[tuple[int, int]] = []
     finish(begun, lambda done, of: seen.append((done, of)))
@@ -153,7 +153,7 @@ def test_progress_counts_from_where_it_was(begun: Evaluation, monkeypatch: pytes
 
 def test_a_reply_before_its_parts(begun: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "JOB_BYTES", 4 * 2**17 * K)
-    begun.open_queries(0)
+    begun.load_queries(0)
     begun.run(next(begun.jobs()))
     with pytest.raises(FileMissing, match="part-00-000004"):
         begun.reply()
@@ -307,7 +307,7 @@ def test_draws_need_not_be_given_again(
     """Part of it is done, the process ends, and another goes on without them."""
     sent, secret = asked_of_few_bits
     begun = start_evaluation(few, sent, Directory(tmp_path), bits=BITS, draws=DRAWS)
-    begun.open_queries(0)
+    begun.load_queries(0)
     begun.run(stream.Job(0, (0,)))
     reply = finish(start_evaluation(few, sent, Directory(tmp_path)))
     scores = decrypt_reply(EXPANDED, secret, reply, FEW, 2)
@@ -402,7 +402,7 @@ def flipped(data: bytes) -> bytes:
     ],
 )
 def test_a_damaged_file_is_named(begun: Evaluation, name: str, spoil: Callable[[bytes], bytes]) -> None:
-    folder = begun.shelf.path  # type: ignore[attr-defined]
+    folder = begun.store.path  # type: ignore[attr-defined]
     finish(begun)
     path = folder / name
     whole = path.read_bytes()
@@ -415,8 +415,8 @@ def test_a_damaged_file_is_named(begun: Evaluation, name: str, spoil: Callable[[
 
 @pytest.mark.parametrize("size", [0, 7, 8, -8, -1])
 def test_damaged_coordinates_are_named(begun: Evaluation, size: int) -> None:
-    folder = begun.shelf.path  # type: ignore[attr-defined]
-    begun.open_queries(0)
+    folder = begun.store.path  # type: ignore[attr-defined]
+    begun.load_queries(0)
     path = folder / "queries-00"
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises((MalformedFile, FileMissing), match="queries-00"):
@@ -429,7 +429,7 @@ def test_damaged_coordinates_are_named(begun: Evaluation, size: int) -> None:
 
 
 def test_the_noise_key_is_the_sellers_alone(begun: Evaluation) -> None:
-    folder = begun.shelf.path  # type: ignore[attr-defined]
+    folder = begun.store.path  # type: ignore[attr-defined]
     reply = finish(begun)
     key = (folder / "noise.key").read_bytes()
     assert len(key) == 32

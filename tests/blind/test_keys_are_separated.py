@@ -1,4 +1,4 @@
-"""The seller's bytes cannot decrypt (SCORING requirement 1); the leak of the usual prototype is absent here."""
+"""The seller's bytes cannot decrypt (SCORING requirement 1); the leak of the common prototype is absent here."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from hostile_buyer import HostileBuyer, secret_key_of, ternary_secret
 
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.expand import open_query
+from blindfair.blind.expand import load_query
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.memory_file import memory_file
 from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS, ParameterSet
@@ -61,7 +61,7 @@ def decrypts_to(encrypted: EncryptedQueries, key: Any) -> list[int]:
     seal, modulus = engine(encrypted.parameters), encrypted.parameters.plain_modulus
     decryptor = sealapi.Decryptor(seal.context, key)
     values = []
-    for ciphertext in open_query(seal, encrypted, 0):
+    for ciphertext in load_query(seal, encrypted, 0):
         plaintext = sealapi.Plaintext()
         decryptor.decrypt(ciphertext, plaintext)
         value = int(seal.plaintext_words(plaintext)[0])
@@ -166,7 +166,7 @@ def test_a_secret_of_another_length_is_refused_by_name(size: int) -> None:
         QuerySecret.from_bytes((stored + bytes(20_000))[:size])
 
 
-# --- the usual prototype --------------------------------------------------------------------------------------------
+# --- the common prototype --------------------------------------------------------------------------------------------
 
 
 def slots_of_library_dot(query: np.ndarray[Any, Any], row: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

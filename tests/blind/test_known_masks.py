@@ -45,7 +45,7 @@ def reply_to(query: EncryptedQueries) -> Words:
 
 def entries_behind(mask: list[int], buyer: HostileBuyer, query: EncryptedQueries, second: Words) -> int:
     """Entries of the one unknown row in the second polynomial, if its mask were the given one."""
-    coordinates = expand.open_query(buyer.seal, query, 0)
+    coordinates = expand.load_query(buyer.seal, query, 0)
     maps = [scaled_down(DEFAULT, buyer.seal.ciphertext_words(each)[1], EQUATIONS) for each in coordinates]
     left = [int(second[place]) - covered for place, covered in zip(EQUATIONS, mask, strict=True)]
     return entries_found(DEFAULT, maps, left, ROWS[0])
@@ -57,7 +57,7 @@ def entries_if_the_masks_were_one(buyer: HostileBuyer, query: EncryptedQueries) 
     first, second = reply_to(query)
     together = np.array([(int(value) * T + SMALL_Q // 2) // SMALL_Q for value in first])
     together = np.where(together > T // 2, together - T, together).astype(np.int32)
-    zero = next(expand.open_encryptions(buyer.seal, query.zeros, buyer.seal.sum_level))
+    zero = next(expand.load_encryptions(buyer.seal, query.zeros, buyer.seal.sum_level))
     buyer.seal.evaluator.transform_to_ntt_inplace(zero)
     buyer.seal.evaluator.multiply_plain_inplace(zero, encode_column(buyer.seal, together))
     buyer.seal.evaluator.transform_from_ntt_inplace(zero)

@@ -4,8 +4,6 @@ The score of a hostile query holds other records' rows. Seeing a record reveals 
 noise of its score and no more. docs/privacy.md has the figures.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -20,7 +18,7 @@ from test_shared_noise import DIGIT, ROW_BITS, K, entries_of
 
 import blindfair.blind.evaluate as evaluation
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.hiding import Draws, NoiseKey, score_draws
+from blindfair.blind.flooding import Draws, NoiseKey, score_draws
 from blindfair.blind.parameters import DEFAULT
 from blindfair.protocol.noise import COMMITTED_BITS, noise_middle
 

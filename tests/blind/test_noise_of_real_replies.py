@@ -22,7 +22,7 @@ from drawn import with_bound_of
 from hostile_buyer import HostileBuyer
 from numpy.typing import NDArray
 from scipy.stats import norm
-from test_hiding_noise import ALPHA
+from test_flooding_noise import ALPHA
 
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT

@@ -47,13 +47,13 @@ def test_noise_is_drowned_by_forty_bits_and_scores_still_decrypt(parameters: Par
     assert bound == 2**87, "a power of two: no rejection"
     assert bound >= 2**40 * worst
     assert 2 * t * (bound + worst + rounding) < q
-    assert parameters.hiding_bits() >= 40
+    assert parameters.flooding_bits() >= 40
 
 
 @SETS
 @pytest.mark.parametrize("bits", range(1, 33))
 def test_at_most_the_stated_bits_per_record(parameters: ParameterSet, bits: int) -> None:
-    """As many as stated, to within a ten-thousandth: no more, and not so few that a buyer pays for nothing."""
+    """As many as stated, to within a ten-thousandth: no more, and not so few that a buyer pays in vain."""
     q, bound = parameters.ciphertext_modulus, parameters.drowning_bound(bits)
     width = parameters.noise_width(bits)
     assert (bound, 2 * bound) == (2 ** (width - 1), 2**width)
@@ -61,7 +61,7 @@ def test_at_most_the_stated_bits_per_record(parameters: ParameterSet, bits: int)
     assert parameters.bits_per_score(bits) == pytest.approx(math.log2(Fraction(q, 2 * bound)))
     assert bits - 1e-4 < parameters.bits_per_score(bits) <= bits
     assert parameters.drowning_bound() <= bound < q // 2
-    assert parameters.hiding_bits(bits) == pytest.approx(math.log2(bound) - math.log2(parameters.worst_noise))
+    assert parameters.flooding_bits(bits) == pytest.approx(math.log2(bound) - math.log2(parameters.worst_noise))
     assert parameters.is_exact(bits) == (bits == 32)
 
 

@@ -10,7 +10,7 @@ from drawn import uniform_within
 from hostile_buyer import HostileBuyer
 from test_hostile_queries import Q, bits_from_positional_phases, random_rows, stated_bits
 
-from blindfair.blind import hiding, parameters
+from blindfair.blind import flooding, parameters
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT, ParameterSet
 from blindfair.protocol.errors import UnknownParameters
@@ -19,7 +19,7 @@ COORDINATES = 4
 ROW_BITS = 12 * COORDINATES
 
 WIDE = 2**38 - 2**24 - 1
-"""A plain modulus with room for scores of weights 1, 2^13 and 2^26; 36 bits of hiding are left."""
+"""A plain modulus with space for scores of weights 1, 2^13 and 2^26; 36 bits of flooding are left."""
 
 
 def still_exact(each: ParameterSet) -> int:
@@ -37,7 +37,9 @@ def let_exist(
     monkeypatch.setattr(parameters, "PARAMETER_SETS", {**parameters.PARAMETER_SETS, hostile.name: hostile})
     if bound is not None:
         size = bound(hostile)
-        monkeypatch.setattr(hiding, "symmetric_residues", lambda primes, _, draws: uniform_within(primes, size, draws))
+        monkeypatch.setattr(
+            flooding, "symmetric_residues", lambda primes, _, draws: uniform_within(primes, size, draws)
+        )
     return hostile
 
 
@@ -91,6 +93,6 @@ def entries_of_a_weighted_sum(asked_under: ParameterSet) -> int:
     return right
 
 
-def test_large_weights_read_a_row_where_the_plain_modulus_has_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_weights_read_a_row_where_the_plain_modulus_has_space_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert entries_of_a_weighted_sum(DEFAULT) == 0
     assert entries_of_a_weighted_sum(let_exist(monkeypatch, still_exact, plain_modulus=WIDE)) == 3, "36 bits"

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from drawn import assert_scores, random_draws
 
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.cluster import workers
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.matrix import encode_matrix
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import QuerySecret, encrypt_queries
 from blindfair.blind.scale_out import Places, encode_by_workers, finish_by_workers
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import (
     CannotWrite,
@@ -145,7 +145,7 @@ def test_two_nodes_give_the_bytes_of_one_machine(two: Two) -> None:
 
 
 @pytest.mark.deep
-def test_other_draws_are_another_evaluation_and_none_are_those_of_the_shelf(two: Two) -> None:
+def test_other_draws_are_another_evaluation_and_none_are_those_of_the_store(two: Two) -> None:
     places = two.places("drawn")
     with two.workers():
         assert finish_by_workers(places, two.query, draws=DRAWS) == two.expected
@@ -196,7 +196,7 @@ def test_a_lost_machine_costs_only_its_blocks(two: Two) -> None:
 def test_what_one_machine_began_others_finish(two: Two) -> None:
     places = two.places("begun")
     evaluation = places.start(two.query, DRAWS)
-    evaluation.open_queries(0)
+    evaluation.load_queries(0)
     evaluation.run(next(evaluation.jobs()))
     before = inodes(two.folder / "begun")
     with two.workers():
@@ -206,8 +206,8 @@ def test_what_one_machine_began_others_finish(two: Two) -> None:
 
 
 @pytest.mark.deep
-def test_a_shelf_that_workers_do_not_share_gets_no_second_noise_key(two: Two) -> None:
-    """In memory, every process has a shelf of its own: a worker that made a key there would make other noise."""
+def test_a_store_that_workers_do_not_share_gets_no_second_noise_key(two: Two) -> None:
+    """In memory, every process has a blob store of its own: a worker that made a key there would make other noise."""
     places = Places(PARAMETERS.name, f"{two.folder}/matrix", "memory://own", bits=BITS)
     with two.workers(), pytest.raises(FileMissing, match="request cannot be read"):
         finish_by_workers(places, two.query, draws=DRAWS)

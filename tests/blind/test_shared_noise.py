@@ -5,8 +5,6 @@ Equal noise takes both: equal draws, which follow from salts, and equal rests, w
 weakened seller lays equal noise on equal rows. Equal draws alone give little away, and that little is measured too.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Sequence
 
@@ -20,7 +18,7 @@ from test_hostile_queries import SMALL_Q, N, Q, bits_left_open, stated_bits
 import blindfair.blind.evaluate as evaluation
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
-from blindfair.blind.hiding import Draws, NoiseStream
+from blindfair.blind.flooding import Draws, NoiseStream
 from blindfair.blind.parameters import DEFAULT, ParameterSet
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.seal import Words

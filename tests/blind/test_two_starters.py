@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from on_disk import N, asked, encoded, random_rows
 
+from blindfair.blind.blob_store import Directory
 from blindfair.blind.matrix import EncodedMatrix
 from blindfair.blind.parameters import EXPANDED
-from blindfair.blind.shelf import Directory
 from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.errors import EvaluationDiffers
 

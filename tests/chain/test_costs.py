@@ -21,7 +21,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "escrow.md"
     ],
 )
 def test_what_is_told_is_what_was_measured(row: str, told: Gas) -> None:
-    found = re.search(rf"^\| {re.escape(row)} \| ([\d ]+) \|", DOCUMENT.read_text(), re.MULTILINE)
+    found = re.search(rf"^\| {re.escape(row)} \| ([\d,]+) \|", DOCUMENT.read_text(), re.MULTILINE)
     assert found is not None
-    measured = int(found.group(1).replace(" ", ""))
+    measured = int(found.group(1).replace(",", ""))
     assert measured <= told <= 1.5 * measured

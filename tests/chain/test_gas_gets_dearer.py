@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_nodes import bad_node, forward, rpc, rpc_error
 from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on
 
-from blindfair.agents.journal import Journal
+from bad_nodes import bad_node, forward, rpc, rpc_error
+from blindfair.agents.settlement.wallet import Wallet
+from blindfair.agents.store.journal import Journal
 from blindfair.agents.waiting import Waiting
-from blindfair.agents.wallet import Wallet
 from blindfair.chain.calls import Call
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.node import connect

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_nodes import bad_node, forward, http, rpc
 from chain_support import HARDHAT_CHAIN_ID, ONE_ETHER, HardhatNetwork, Network, Party, Trade, exchange_on
 from eth_account import Account
 from web3 import Web3
 
+from bad_nodes import bad_node, forward, http, rpc
 from blindfair.chain.calls import Call
 from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.exchange import DataExchange, Finality

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from chain_support import HardhatNetwork, Party, exchange_on
 
-from blindfair.agents.journal import Journal
+from blindfair.agents.settlement.wallet import Wallet
+from blindfair.agents.store.journal import Journal
 from blindfair.agents.waiting import Waiting
-from blindfair.agents.wallet import Wallet
 from blindfair.chain.exchange import Finality
 from blindfair.chain.sender import PreparedTransaction
 from blindfair.protocol.quantities import ETHER, Wei

@@ -31,7 +31,7 @@ BAD_OPTIONS: list[tuple[list[str], type[BlindfairError]]] = [
     (["--duplicates", "inf"], InvalidOption),
     (["--records", "mine.csv"], InvalidOption),
     (["--label", "y"], InvalidOption),
-    (["--leave-out", "age"], InvalidOption),
+    (["--exclude", "age"], InvalidOption),
     (["--categorical", "age"], InvalidOption),
 ]
 

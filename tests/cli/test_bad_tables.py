@@ -231,7 +231,7 @@ def test_a_table_that_changes_while_it_is_read_is_refused(tmp_path: Path, clean:
     ended.failed(FileChanged)
 
 
-@pytest.mark.parametrize("option", ["--categorical", "--leave-out"])
+@pytest.mark.parametrize("option", ["--categorical", "--exclude"])
 def test_a_column_that_is_not_there_is_refused(option: str, tmp_path: Path, clean: Path, inside: Inside) -> None:
     table = write_csv(tmp_path / "mine.csv", ["a", "b", "y"], rows(300))
     ended = inside("demo", "--records", table, "--label", "y", option, "nonsense")

@@ -17,7 +17,8 @@ from blindfair.chain.artifacts import load_artifact, verification_input
 from blindfair.chain.deployment import Deployment
 from blindfair.chain.deterministic import PROXY, escrow_address, prepare_deployment
 from blindfair.chain.development import set_balance
-from blindfair.chain.node import NodeProvider, connect
+from blindfair.chain.node import connect
+from blindfair.chain.provider import NodeProvider
 from blindfair.chain.sender import Sender
 from blindfair.cli.keystore import address_of, create_keystore, read_password, unlock
 from blindfair.cli.output import Output

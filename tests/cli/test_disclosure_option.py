@@ -29,14 +29,14 @@ PURCHASE = PurchaseOptions(
     price_per_record=None,
     value=None,
     audit_rows=10,
-    least_audit_rows=10,
+    min_audit_rows=10,
     sample_share=0.5,
     disclosure="per-record",
     model="logistic",
     score_bits=3,
     release_on_chain=False,
     refund_to=None,
-    line=100.0,
+    bandwidth=100.0,
     fee=None,
     accept_preprocessing=False,
 )
@@ -48,10 +48,10 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def manifest(path: Path, *disclosures: str, own_models: bool = False) -> Manifest:
-    made = options(disclosures=list(disclosures), leave_out=[], own_models=own_models)
-    stock = made.stock(made.table(path))
-    dataset = ChunkedDataset.build(stock.records, stock.chunk_size, Secret(bytes(32)))
-    return stock.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    made = options(disclosures=list(disclosures), exclude=[], own_models=own_models)
+    listing_spec = made.listing_spec(made.table(path))
+    dataset = ChunkedDataset.build(listing_spec.records, listing_spec.chunk_size, Secret(bytes(32)))
+    return listing_spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_budget_of_bits_is_the_same_whatever_is_scored(path: Path, disclosur
      ({"disclosures": ["per-group-20"]}, 5000, 1000), ({"disclosures": ["per-group-20"], "opened_records": 3}, 5000, 3),
      ({"disclosures": ["per-group-20"], "opened_share": float("nan")}, 5000, 500)],
 )  # fmt: skip
-def test_a_usual_audit_of_groups_may_see_all_that_a_selection_opens(
+def test_a_default_audit_of_groups_may_see_all_that_a_selection_opens(
     changes: dict[str, object], records: int, opened: int
 ) -> None:
     assert options(**({"opened_share": 0.2} | changes)).openable(records) == opened

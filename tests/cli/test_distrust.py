@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from blindfair.agents.outcome import Outcome
+from blindfair.agents.buyer.outcome import Outcome
 from blindfair.cli.buyer.distrust import FILE, check_trusted, remember_failure
 from blindfair.protocol.errors import InvalidOption, MalformedFile
 from blindfair.protocol.quantities import ListingId

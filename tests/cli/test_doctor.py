@@ -19,7 +19,7 @@ import blindfair
 from blindfair.blind import kernel
 from blindfair.chain.deployment import Deployment
 from blindfair.chain.deterministic import escrow_address
-from blindfair.chain.node import NodeProvider
+from blindfair.chain.provider import NodeProvider
 from blindfair.cli.doctor import chain, folders, machine
 from blindfair.cli.ending import NOT_OK
 from blindfair.protocol.errors import FileMissing, MalformedFile
@@ -52,7 +52,7 @@ def healthy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     mounts = tmp_path / "mountinfo"
     mounts.write_text("21 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
     monkeypatch.setattr(folders, "MOUNTS", mounts)
-    monkeypatch.setattr(machine, "LEAST_FREE", 1)
+    monkeypatch.setattr(machine, "MIN_FREE", 1)
     home = tmp_path / "home"
     home.mkdir()
     return home
@@ -168,7 +168,7 @@ def test_a_package_that_cannot_be_loaded_is_named(
 
 
 def test_a_full_disk_is_named(healthy: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "LEAST_FREE", 2**80)
+    monkeypatch.setattr(machine, "MIN_FREE", 2**80)
     found = checks(inside("doctor", "--directory", healthy / "new", "--json", "-"))
     assert [finding["ok"] for finding in found["disk"]] == [False, False]
     assert "for the directory" in found["disk"][0]["found"]

@@ -52,7 +52,7 @@ def test_a_traceback_is_there_for_who_asks(clean: Path, inside: Inside) -> None:
 
 
 @pytest.mark.parametrize("name", ["OfferTooSmall", "ContractReverted", "NodeFailure", "JournalDamaged"])
-def test_an_error_of_any_room_ends_with_its_code(
+def test_an_error_of_any_space_ends_with_its_code(
     name: str, clean: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside
 ) -> None:
     error: type[BlindfairError] = getattr(errors, name)

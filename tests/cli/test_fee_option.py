@@ -12,10 +12,10 @@ from command import Ended, Inside
 from local_chain import LocalChain, shell, wait_for
 from test_disclosure_option import PURCHASE
 
-from blindfair.agents.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.cli.amounts import show_ether
 from blindfair.cli.buyer.fee import agreed_fee, bits_text
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.errors import InvalidOption, Refused
 from blindfair.protocol.quantities import Wei
 
@@ -47,10 +47,32 @@ def asked(monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> list[str]:
 
 
 def test_bits_stand_beside_what_a_record_holds_and_the_fee_beside_both(capsys: pytest.CaptureFixture[str]) -> None:
-    agreed_fee(COST, replace(PURCHASE, fee="0"), Screen(), confirmed=False)
+    agreed_fee(COST, replace(PURCHASE, fee="0"), PartyScreen(), confirmed=False)
     told = " ".join(capsys.readouterr().err.split())
     assert "this evaluation tells at most 4 bits of about 109 a record (4 %)" in told
     assert "free of charge if the listing has free bits left, else at most 0.05 ether, credited" in told
+
+
+@pytest.mark.parametrize(
+    ("fee", "never", "words"),
+    [
+        ("0.1", False, "--fee lets at most 0.1 ether be paid for it"),
+        ("0.01", False, "your --fee of 0.01 ether does not cover that: only a free evaluation is asked"),
+        ("0.01", True, "your --fee of 0.01 ether does not cover that: the seller will refuse the evaluation"),
+        (None, True, "it is never free, since it tells more than the listing's free bits: it costs 0.05 ether"),
+        (None, True, "nobody can be asked whether to pay it (--fee, --yes): the seller will refuse the evaluation"),
+    ],
+)
+def test_a_stated_fee_and_an_evaluation_that_is_never_free_are_told_before_asking(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fee: str | None, never: bool, words: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    agreed_fee(replace(COST, may_be_free=not never), replace(PURCHASE, fee=fee), PartyScreen(), confirmed=False)
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_one_bit_is_one_bit() -> None:
+    assert bits_text(replace(COST, bits=1)) == "at most 1 bit of about 109 a record (1 %)"
 
 
 def test_of_a_group_no_share_of_a_record_is_said() -> None:
@@ -63,33 +85,33 @@ def test_an_amount_that_is_stated_is_not_asked_about(
     monkeypatch: pytest.MonkeyPatch, fee: str, limit: int, confirmed: bool
 ) -> None:
     questions = asked(monkeypatch, answer=True)
-    assert agreed_fee(COST, replace(PURCHASE, fee=fee), Screen(), confirmed=confirmed) == limit
+    assert agreed_fee(COST, replace(PURCHASE, fee=fee), PartyScreen(), confirmed=confirmed) == limit
     assert questions == []
 
 
 @pytest.mark.parametrize("answer", [True, False])
 def test_without_an_amount_a_person_is_asked(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
     questions = asked(monkeypatch, answer=answer)
-    assert agreed_fee(COST, PURCHASE, Screen(), confirmed=False) == (COST.fee if answer else 0)
+    assert agreed_fee(COST, PURCHASE, PartyScreen(), confirmed=False) == (COST.fee if answer else 0)
     assert questions == ["Pay up to 0.05 ether if it is not free?"]
 
 
 def test_yes_agrees_to_the_listings_fee_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     questions = asked(monkeypatch, answer=False)
-    assert agreed_fee(COST, PURCHASE, Screen(), confirmed=True) == COST.fee
+    assert agreed_fee(COST, PURCHASE, PartyScreen(), confirmed=True) == COST.fee
     assert questions == []
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_a_fee_over_the_budget_is_never_agreed_to(monkeypatch: pytest.MonkeyPatch, confirmed: bool) -> None:
     questions = asked(monkeypatch, answer=True)
-    assert agreed_fee(replace(COST, fee=Wei(10**18 + 1)), PURCHASE, Screen(), confirmed=confirmed) == 0
+    assert agreed_fee(replace(COST, fee=Wei(10**18 + 1)), PURCHASE, PartyScreen(), confirmed=confirmed) == 0
     assert questions == []
 
 
 def test_a_listing_without_a_fee_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     questions = asked(monkeypatch, answer=True)
-    assert agreed_fee(replace(COST, fee=Wei(0)), PURCHASE, Screen(), confirmed=True) == 0
+    assert agreed_fee(replace(COST, fee=Wei(0)), PURCHASE, PartyScreen(), confirmed=True) == 0
     assert questions == []
 
 
@@ -145,6 +167,9 @@ def test_an_evaluation_is_paid_for_by_command(
 
         paid = evaluate("buyer", "--yes", "--json", home / "evaluation.json")
         assert paid.code == 0, paid.err
+        shown = " ".join(inside("buyer", "status", "--directory", home / "buyer").out.split())
+        assert "the last step is accept of the evaluation" in shown or "the last step is release" in shown, shown
+        assert "were paid for the evaluation" in shown and "next blindfair buyer buy --directory" in shown
         done = inside(
             "buyer", "buy", "--directory", home / "buyer", "--password-file", home / "password", "--yes",
             "--poll", "0.2",
@@ -159,6 +184,10 @@ def test_an_evaluation_is_paid_for_by_command(
     assert f"of which {left} ether are left to pay" in " ".join(paid.out.split())
     assert f"pays {left} ether, locked until the records are verified" in " ".join(done.err.split())
     assert "the evaluation was paid for with" in done.out
+    # The sample is an order of its own, and how it ended is told once.
+    assert "for two orders" in done.err and "sample 10 records of" in " ".join(done.err.split())
+    assert (done.out + done.err).count("Released: ") == 1
+    assert "delivery of the sample" in done.err and "delivery:sample" not in done.err
     told = json.loads(inside("buyer", "status", "--directory", home / "buyer", "--json", "-").out)
     assert (told["final"], told["fee_wei"]) == ("Released", str(fee))
     standing = json.loads(inside("seller", "status", "--directory", home / "seller", "--json", "-").out)

@@ -8,13 +8,16 @@ from typing import Any
 from rich.console import Console
 from test_listing_options import BUYER, listed, options
 
-from blindfair.chain.events import CommittedEvent
 from blindfair.cli.amounts import IN_ETHER
+from blindfair.cli.buyer.find import ChainListing
+from blindfair.cli.buyer.listing_text import columns_document
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.lines import Lines
 from blindfair.cli.seller.report import listing_document, show_listing
+from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ETHER, Address, BlockNumber, TransactionHash, Wei
+from blindfair.protocol.quantities import ETHER, Address, BlockNumber, Secret, Wei
+from blindfair.protocol.signing import Domain
 
 
 def to_the_seller(manifest: Manifest, folder: Path, **changes: Any) -> str:
@@ -27,14 +30,7 @@ def to_the_seller(manifest: Manifest, folder: Path, **changes: Any) -> str:
 def to_a_buyer(manifest: Manifest) -> str:
     """What `buyer find` prints, in one line."""
     said = StringIO()
-    event = CommittedEvent(
-        manifest.listing,
-        manifest.seller,
-        manifest.listing_root,
-        manifest.digest(),
-        BlockNumber(7),
-        TransactionHash(bytes(32)),
-    )
+    event = ChainListing(manifest.listing, manifest.seller, BlockNumber(7))
     show_found(Lines(Console(file=said)), [event], {manifest.listing: manifest}, {ETHER: IN_ETHER})
     assert found_document([event], {manifest.listing: manifest})["listings"]
     return " ".join(said.getvalue().split())
@@ -92,7 +88,7 @@ def test_a_seller_that_takes_models_of_anybody_is_told_what_it_gives_away(tmp_pa
 
 
 def test_columns_that_no_model_reads_are_named_and_why(tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"leave_out": [], "never_score": ["weight"]}
+    changes: dict[str, Any] = {"exclude": [], "never_score": ["weight"]}
     manifest = listed(tmp_path, **changes)
     said = to_the_seller(manifest, tmp_path, **changes)
     assert "no model reads weight" in said
@@ -111,3 +107,36 @@ def test_a_fee_in_a_token_that_is_not_known_is_in_its_units(tmp_path: Path) -> N
     manifest = listed(tmp_path)
     manifest = replace(manifest, terms=replace(manifest.terms, tokens=(token,), evaluation_fee=Wei(12345)))
     assert f"12345 units of {token} for 4 bits a record" in to_a_buyer(manifest)
+
+
+def test_a_buyer_sees_kinds_categories_and_classes_before_it_asks(tmp_path: Path) -> None:
+    """As they are written: what a buyer must write, too."""
+    path = tmp_path / "table.csv"
+    lines = [f"{number % 7},{('male', 'female')[number % 2]},{number % 5 > 2}" for number in range(100)]
+    path.write_text("age,sex,y\n" + "\n".join(lines) + "\n")
+    made = options(label="y", exclude=[], never_score=[], categorical=[], record_bits=20, without_copies=True)
+    listing_spec = made.listing_spec(made.table(path))
+    dataset = ChunkedDataset.build(listing_spec.records, listing_spec.chunk_size, Secret(bytes(32)))
+    manifest = listing_spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    told = to_a_buyer(manifest)
+    assert "label y, 'False' or 'True'" in told
+    assert "columns: age (number), sex (text: 'female', 'male')" in told
+    document = columns_document(manifest)
+    assert document["classes"] == ["False", "True"]
+    assert document["kinds"] == {"age": "number", "sex": "category", "y": "category"}
+    assert document["categories"] == {"sex": ["female", "male"]}
+    # A listing whose preprocessing cannot be read is shown all the same.
+    assert "columns: age (number), sex (text)" in to_a_buyer(replace(manifest, preprocessing=None))
+
+
+def test_a_seller_is_told_how_many_audits_its_free_openings_are_enough_for(tmp_path: Path) -> None:
+    manifest = listed(tmp_path, opened_share=0.5, opened_records=118, free_share=1)
+    assert "audits" not in to_the_seller(listed(tmp_path), tmp_path)
+    many = replace(manifest, terms=replace(manifest.terms, free_bits=118 * manifest.terms.record_bits))
+    told = to_the_seller(many, tmp_path, opened_share=0.5, opened_records=118)
+    assert "free openings: 118 records in all, enough for 2 audits of 59 each" in told
+    one = replace(manifest, terms=replace(many.terms, opened_records=59))
+    assert "enough for 1 audit of 59 each; once they are used up, buyers buy" in to_the_seller(one, tmp_path)
+    # Free bits bound them too.
+    few = replace(manifest, terms=replace(many.terms, free_bits=58 * manifest.terms.record_bits))
+    assert "fewer than one default audit" in to_the_seller(few, tmp_path)

@@ -5,31 +5,39 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils.address import to_checksum_address
 from real_tables import LABEL, UGLY_HEADER, ugly
 
-from blindfair.agents.preprocessing import listed_schema
+from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.information import evaluation_bits, information_document, information_text, smallest_free_group
 from blindfair.cli.seller.listing import ListingOptions
 from blindfair.cli.seller.report import preprocessing_text
+from blindfair.cli.seller.running import check_publishable
 from blindfair.influence.features import CategoryFeature, NumberFeature
+from blindfair.influence.written import as_written
 from blindfair.protocol.chunks import ChunkedDataset
-from blindfair.protocol.errors import InvalidListing, InvalidOption
+from blindfair.protocol.errors import BlindfairError, InvalidListing, InvalidOption
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Address, Secret, Wei
-from blindfair.protocol.records import encode_rows
+from blindfair.protocol.records import decode_row, encode_rows
+from blindfair.protocol.schema import ColumnKind
 from blindfair.protocol.signing import Domain
 
 BUYER = "0x" + "ab" * 20
 DEFAULTS: dict[str, Any] = {
-    "label": LABEL, "leave_out": ["patient id"], "name": "n", "description": "", "licence": "l", "consent": "c",
+    "label": LABEL, "exclude": ["patient id"], "name": "n", "description": "", "licence": "l", "consent": "c",
     "money": IN_ETHER.to_document(),
     "price_per_record": "0.001", "bits": 4, "free_share": 0.05, "evaluation_fee": None, "disclosed_share": 0.3,
     "accept_disclosed_share": None, "never_score": [], "score": [], "categorical": [],
     "disclosures": ["per-record"], "opened_share": 0.0, "opened_records": None, "buyers": [],
     "bond_share": 0.1, "reveal_window": 3600, "dispute_window": 86400, "chunk_size": 1024,
-    "most_bonds": "1", "pay_to": None, "without_copies": False,
+    "max_bonds": "1", "pay_to": None, "without_copies": False,
 }  # fmt: skip
+
+
+WRITTEN = ("cd4 before (as written)", "weight (as written)", "symptoms (as written)")
+"""What the ugly table's listing holds besides: NA, ? and null, and numbers in other forms than the shortest."""
 
 
 def options(**changes: Any) -> ListingOptions:
@@ -39,9 +47,9 @@ def options(**changes: Any) -> ListingOptions:
 def listed(folder: Path, **changes: Any) -> Manifest:
     """The manifest of the ugly table, listed with these options."""
     made = options(**changes)
-    stock = made.stock(made.table(ugly(folder / "table.csv")))
-    dataset = ChunkedDataset.build(stock.records, stock.chunk_size, Secret(bytes(32)))
-    return stock.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    listing_spec = made.listing_spec(made.table(ugly(folder / "table.csv")))
+    dataset = ChunkedDataset.build(listing_spec.records, listing_spec.chunk_size, Secret(bytes(32)))
+    return listing_spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
 
 
 def refused(folder: Path, **changes: Any) -> InvalidOption:
@@ -74,8 +82,11 @@ def test_what_people_read_stands_beside_what_a_record_holds(tmp_path: Path) -> N
     assert manifest.record_count == 1000
     assert information_text(manifest) == (
         "this listing holds about 109 bits a record; one evaluation tells at most 4 (4 %); strangers together at most "
-        "5.4 (5 %) free of charge; all evaluations together 32.7 (30 %)"
+        "5.5 (5 %) free of charge; all evaluations together 32.7 (30 %)"
     )
+    # A budget is whole bits of all records: 3.4 and 20.4 bits of each, rounded down.
+    whole = replace(manifest, terms=replace(manifest.terms, record_bits=68, free_bits=3399, disclosed_bits=20_399))
+    assert "at most 3.4 (5 %) free of charge; all evaluations together 20.4 (30 %)" in information_text(whole)
     grouped = replace(manifest, terms=replace(manifest.terms, disclosures=("per-group-10",)))
     assert "one evaluation tells at most 4 (0.4 %) of a group of 10 records;" in information_text(grouped)
     total = replace(manifest, terms=replace(manifest.terms, disclosures=("total",)))
@@ -99,7 +110,7 @@ def test_copies_do_not_hide_an_identifier(tmp_path: Path) -> None:
     path = tmp_path / "numbered.csv"
     lines = [f"{1000 + n},{n * 7 % 101}.5,{n * 3 % 89}.25,{n % 2}" for n in range(400)]
     path.write_text(f"id,x,y,{LABEL}\n" + "\n".join([*lines, *lines[:3]]) + "\n")
-    made = options(leave_out=[], without_copies=True)
+    made = options(exclude=[], without_copies=True)
     assert made.unscored(made.table(path)) == ("id",)
 
 
@@ -196,11 +207,11 @@ def test_records_too_small_to_be_scored_alone_are_told_which_groups_are_free(tmp
 
 
 def test_the_manifest_says_how_models_prepare_the_columns_that_they_may_read(tmp_path: Path) -> None:
-    manifest = listed(tmp_path, leave_out=[])
+    manifest = listed(tmp_path, exclude=[])
     schema = listed_schema(manifest)
-    assert schema.columns == tuple(UGLY_HEADER)
+    assert schema.columns == (*UGLY_HEADER, *WRITTEN)
     assert "patient id" not in {feature.column for feature in schema.features}
-    kept = listed_schema(listed(tmp_path, leave_out=[], never_score=["weight"]))
+    kept = listed_schema(listed(tmp_path, exclude=[], never_score=["weight"]))
     assert {f.column for f in schema.features} - {f.column for f in kept.features} == {"weight"}
     numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
     text = preprocessing_text(manifest)
@@ -214,7 +225,7 @@ def test_a_column_of_codes_is_one_where_the_seller_says_so(tmp_path: Path) -> No
     path.write_text(f"x,arm,{LABEL}\n" + "\n".join(lines) + "\n")
 
     def kinds(**changes: Any) -> dict[str, type]:
-        made = options(leave_out=[], disclosures=["total"], without_copies=True, **changes)
+        made = options(exclude=[], disclosures=["total"], without_copies=True, **changes)
         return {feature.column: type(feature) for feature in made.preprocessing(made.table(path)).features}
 
     assert kinds() == {"x": NumberFeature, "arm": NumberFeature}
@@ -224,7 +235,7 @@ def test_a_column_of_codes_is_one_where_the_seller_says_so(tmp_path: Path) -> No
 def test_copies_that_are_left_out_leave_no_trace_in_the_preprocessing(tmp_path: Path) -> None:
     path = tmp_path / "copies.csv"
     lines = [f"{n}.5,{n % 2}" for n in range(40)]
-    made = options(leave_out=[], without_copies=True)
+    made = options(exclude=[], without_copies=True)
     schemas = []
     for more in ([], lines[-1:] * 100):
         path.write_text(f"x,{LABEL}\n" + "\n".join(lines + more) + "\n")
@@ -233,27 +244,27 @@ def test_copies_that_are_left_out_leave_no_trace_in_the_preprocessing(tmp_path: 
 
 
 def test_what_looks_like_an_identifier_is_sold_and_not_scored(tmp_path: Path) -> None:
-    assert listed(tmp_path, leave_out=[]).schema.unscored == ("patient id",)
-    assert listed(tmp_path, leave_out=[], score=["patient id"]).schema.unscored == ()
-    kept = listed(tmp_path, leave_out=[], never_score=["weight"])
-    assert kept.schema.unscored == ("patient id", "weight")
-    assert [column.name for column in kept.schema.columns] == list(UGLY_HEADER)
+    assert listed(tmp_path, exclude=[]).schema.unscored == ("patient id", *WRITTEN)
+    assert listed(tmp_path, exclude=[], score=["patient id"]).schema.unscored == WRITTEN
+    kept = listed(tmp_path, exclude=[], never_score=["weight"])
+    assert kept.schema.unscored == ("patient id", "weight", *WRITTEN)
+    assert [column.name for column in kept.schema.columns] == [*UGLY_HEADER, *WRITTEN]
 
 
 def test_columns_that_no_model_reads_count_nothing_of_what_a_record_holds(tmp_path: Path) -> None:
     """Otherwise a number in each record would raise what may be told of all others."""
-    alone, beside = listed(tmp_path), listed(tmp_path, leave_out=[])
+    alone, beside = listed(tmp_path), listed(tmp_path, exclude=[])
     assert alone.terms.record_bits == beside.terms.record_bits
-    assert listed(tmp_path, leave_out=[], score=["patient id"]).terms.record_bits > alone.terms.record_bits
+    assert listed(tmp_path, exclude=[], score=["patient id"]).terms.record_bits > alone.terms.record_bits
 
 
 def test_a_table_of_identifiers_alone_is_not_listed(tmp_path: Path) -> None:
     path = tmp_path / "numbers.csv"
     path.write_text(f"number,{LABEL}\n" + "\n".join(f"{n * 7919 % 10007},{n * n % 3 % 2}" for n in range(1000)) + "\n")
-    made = options(leave_out=[])
+    made = options(exclude=[])
     with pytest.raises(InvalidOption, match="No column besides the label is left"):
-        made.stock(made.table(path))
-    assert options(leave_out=[], score=["number"], disclosures=["total"]).stock(made.table(path)).records
+        made.listing_spec(made.table(path))
+    assert options(exclude=[], score=["number"], disclosures=["total"]).listing_spec(made.table(path)).records
 
 
 def test_a_measure_that_was_taken_is_kept(tmp_path: Path) -> None:
@@ -262,7 +273,7 @@ def test_a_measure_that_was_taken_is_kept(tmp_path: Path) -> None:
     checked = options().checked(path)
     assert checked.record_bits == listed(tmp_path).terms.record_bits
     assert ListingOptions.from_document(checked.to_document()) == checked
-    assert replace(checked, record_bits=77).stock(checked.table(path)).terms.record_bits == 77
+    assert replace(checked, record_bits=77).listing_spec(checked.table(path)).terms.record_bits == 77
 
 
 @pytest.mark.parametrize(
@@ -276,13 +287,13 @@ def test_a_measure_that_was_taken_is_kept(tmp_path: Path) -> None:
 def test_tables_that_hold_nothing_are_not_listed(tmp_path: Path, rows: list[str], words: str) -> None:
     path = tmp_path / "little.csv"
     path.write_text(f"x,c,{LABEL}\n" + "\n".join([*rows, "2.5,1,1"]) + "\n")
-    made = options(leave_out=[], without_copies=True)
+    made = options(exclude=[], without_copies=True)
     with pytest.raises(InvalidListing, match=words):
         made.checked(path)
 
 
 def test_named_buyers_are_the_only_ones() -> None:
-    named = "0x" + "aB" * 20
+    named = to_checksum_address("0x" + "ab" * 20)
     assert options().policy().buyers is None
     assert options(buyers=[named]).policy().buyers == frozenset({Address(named.lower())})
     with pytest.raises(InvalidOption, match="--buyer"):
@@ -290,17 +301,17 @@ def test_named_buyers_are_the_only_ones() -> None:
 
 
 def table_with_copies(folder: Path) -> Path:
-    """Forty different records and two copies, the third and the last; `8` and `8.0` are the same number."""
+    """Forty different records and two copies, the third and the last."""
     rows = [f"{n}.25,{n * n % 37},{'ab'[n % 2]},{n // 3 % 2}" for n in range(40)]
     path = folder / "copies.csv"
-    lines = [*rows[:2], rows[0], *rows[2:], rows[8].replace("8.25", "8.250")]
+    lines = [*rows[:2], rows[0], *rows[2:], rows[8]]
     path.write_text(f"x,y,c,{LABEL}\n" + "\n".join(lines) + "\n")
     return path
 
 
 @pytest.mark.parametrize("policy", ["per-record", "per-group-4", "total"])
 def test_copies_are_named_and_not_listed(tmp_path: Path, policy: str) -> None:
-    made = options(leave_out=[], disclosures=[policy], disclosed_share=1.0, accept_disclosed_share=1.0)
+    made = options(exclude=[], disclosures=[policy], disclosed_share=1.0, accept_disclosed_share=1.0)
     with pytest.raises(InvalidListing) as refused:
         made.checked(table_with_copies(tmp_path))
     assert refused.value.expected == "42 different records"
@@ -310,8 +321,44 @@ def test_copies_are_named_and_not_listed(tmp_path: Path, policy: str) -> None:
 
 def test_without_copies_the_first_of_equal_records_is_listed(tmp_path: Path) -> None:
     path = table_with_copies(tmp_path)
-    every = encode_rows(options(leave_out=[]).table(path).rows)
-    made = options(leave_out=[], without_copies=True, disclosures=["per-group-4"])
+    every = encode_rows(options(exclude=[]).table(path).rows)
+    made = options(exclude=[], without_copies=True, disclosures=["per-group-4"])
     # The length of a record is seen before it is paid for.
     assert len({len(record) for record in every}) == 1
-    assert made.stock(made.table(path)).records == (*every[:2], *every[3:41])
+    assert made.listing_spec(made.table(path)).records == (*every[:2], *every[3:41])
+
+
+def test_records_that_are_written_otherwise_are_no_copies(tmp_path: Path) -> None:
+    """Two codes may be one number, and a buyer gets both as they were written."""
+    path = tmp_path / "codes.csv"
+    rows = [f"{300 + n}.1,{n * n % 37}.25,{n // 3 % 2}" for n in range(42)]
+    path.write_text(f"code,x,{LABEL}\n" + "\n".join(["250.0,7.25,1", "250.00,7.25,1", *rows]) + "\n")
+    made = options(exclude=[], without_copies=True, disclosures=["total"])
+    listing_spec = made.listing_spec(made.table(path))
+    assert len(listing_spec.records) == 44
+    _, written = as_written(listing_spec.schema, [decode_row(record) for record in listing_spec.records])
+    assert [row[0] for row in written[:2]] == ["250.0", "250.00"]
+
+
+def test_columns_of_text_are_listed_as_categories(tmp_path: Path) -> None:
+    made = options(text=["cd4 before"])
+    table = made.table(ugly(tmp_path / "table.csv"))
+    kinds = {column.name: column.kind for column in made.listing_spec(table).schema.columns}
+    assert kinds["cd4 before"] is ColumnKind.CATEGORY
+    assert "cd4 before (as written)" not in kinds
+    with pytest.raises(InvalidOption, match="--text"):
+        options(text=["nonsense"]).table(ugly(tmp_path / "table.csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "error"), [("bad\udcff", InvalidOption), ("n" * 201, InvalidListing)], ids=["not UTF-8", "too long"]
+)
+def test_a_file_name_that_cannot_be_published_is_refused(text: str, error: type[BlindfairError]) -> None:
+    with pytest.raises(error, match="--name, the file's name,") as caught:
+        check_publishable(options(name=text), named=False)
+    assert "--name NAME" in str(caught.value.hint)
+    with pytest.raises(InvalidListing, match="--consent"):
+        check_publishable(options(consent=""), named=True)
+    with pytest.raises(InvalidOption, match="--licence"):
+        check_publishable(options(licence="by \udcfc"), named=True)
+    check_publishable(options(name="größe"), named=True)

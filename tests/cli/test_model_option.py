@@ -5,10 +5,10 @@ import pytest
 
 from blindfair.blind.plan import SETS
 from blindfair.blind.query import query_size
+from blindfair.cli.defaults import MODELS, QUERIES
 from blindfair.cli.demo.estimate import estimate_demo
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
-from blindfair.cli.usual import MODELS, QUERIES
 from blindfair.pricing.learners import LEARNERS
 from blindfair.pricing.valuation import prepare_valuation
 

@@ -14,7 +14,7 @@ from local_chain import LocalChain, password
 from real_tables import LABEL, tumours, write_csv
 from web3.types import RPCEndpoint
 
-from blindfair.agents.store import DirectoryLock
+from blindfair.agents.store.directory import DirectoryLock
 from blindfair.chain.deployment import Deployment, code_hash
 from blindfair.chain.development import set_balance
 from blindfair.protocol.errors import (
@@ -47,8 +47,8 @@ class Home:
     inside: Inside
 
     def seller(self, **changes: object) -> Ended:
-        """`seller list`, with other options than the usual."""
-        usual: dict[str, object] = {
+        """`seller list`, with options of its own beside the defaults."""
+        defaults: dict[str, object] = {
             "directory": self.path / "seller",
             "records": self.path / "offer.csv",
             "label": LABEL,
@@ -56,17 +56,17 @@ class Home:
             "licence": "any",
             "consent": "public",
         }
-        return self.inside("seller", "list", *self.options(usual | changes))
+        return self.inside("seller", "list", *self.options(defaults | changes))
 
     def buyer(self, **changes: object) -> Ended:
-        """`buyer evaluate`, with other options than the usual."""
-        usual: dict[str, object] = {
+        """`buyer evaluate`, with options of its own beside the defaults."""
+        defaults: dict[str, object] = {
             "directory": self.path / "buyer",
             "own": self.path / "own.csv",
             "label": LABEL,
             "budget": "0.1",
         }
-        return self.inside("buyer", "evaluate", *self.options(usual | changes))
+        return self.inside("buyer", "evaluate", *self.options(defaults | changes))
 
     def options(self, changes: dict[str, object]) -> list[object]:
         places: dict[str, object] = {
@@ -116,6 +116,15 @@ def test_a_wrong_password_is_named_and_not_told(home: Home) -> None:
     for ended in (home.seller(), home.inside("buyer", "find", *home.options({"keystore": keystore_of(home, "buyer")}))):
         ended.failed(WrongPassword)
         assert "battery" not in ended.err
+
+
+def test_find_asks_sellers_with_both_options_or_with_neither(home: Home) -> None:
+    for more, missing in (
+        ({"keystore": keystore_of(home, "buyer")}, "--mail"),
+        ({"mail": home.path / "mail"}, "--keystore"),
+    ):
+        given: dict[str, object] = {"mail": None, "password_file": None, **more}
+        home.inside("buyer", "find", *home.options(given)).failed(InvalidOption, f"add {missing}")
 
 
 def keystore_of(home: Home, name: str) -> Path:
@@ -184,9 +193,9 @@ def test_an_empty_account_commits_nothing_and_can_go_on_later(home: Home) -> Non
         ({"disclosure": "per-group-1"}, InvalidOption),
         ({"opened_share": 1.5}, InvalidListing),
         ({"licence": ""}, InvalidListing),
-        ({"leave_out": "nonsense"}, InvalidOption),
+        ({"exclude": "nonsense"}, InvalidOption),
         ({"finality_depth": -1}, InvalidOption),
-        ({"most_bonds": "-1"}, InvalidOption),
+        ({"max_bonds": "-1"}, InvalidOption),
         ({"pay_to": "my wallet"}, InvalidOption),
         ({"token": "0x12"}, InvalidOption),
         ({"token": "0x" + "12" * 20}, InvalidOption),
@@ -229,10 +238,39 @@ def test_a_table_that_cannot_be_listed_leaves_nothing_behind(
     rows: Callable[[list[list[str]]], list[list[str]]], words: str, home: Home
 ) -> None:
     with (home.path / "offer.csv").open(newline="") as file:
-        header, *usual = csv.reader(file)
-    write_csv(home.path / "offer.csv", header, rows(usual))
+        header, *defaults = csv.reader(file)
+    write_csv(home.path / "offer.csv", header, rows(defaults))
     home.seller().failed(InvalidListing, words)
     assert home.untouched("seller")
+
+
+def test_a_file_name_that_is_not_utf_8_leaves_nothing_behind(home: Home) -> None:
+    offer = home.path / "bad\udcff.csv"
+    (home.path / "offer.csv").rename(offer)
+    home.seller(records=offer).failed(InvalidOption, "--name NAME")
+    assert home.untouched("seller")
+    home.seller(records=offer, licence="").failed(InvalidOption, "--name NAME")
+    assert home.untouched("seller")
+    ended = home.seller(records=offer, name="fine", json="-")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["name"] == "fine"
+
+
+def test_the_seller_reads_how_each_column_was_read_before_it_commits(home: Home) -> None:
+    with (home.path / "offer.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    rows[7][0] += " mm"
+    rows[8][1] += "0"
+    write_csv(home.path / "offer.csv", header, rows)
+    ended = home.seller(json="-")
+    assert ended.code == 0, ended.err
+    said = " ".join(ended.err.split())
+    assert "59 of 60 cells are numbers, but line 9 holds" in said
+    assert said.index("line 9 holds") < said.index("commits to 60 records")
+    assert f"the listing holds the texts beside {header[1]}" in said
+    first, second, *_ = json.loads(ended.out)["columns"]
+    assert (first["kind"], first["first_text"]["line"]) == ("category", 9)
+    assert (second["kind"], second["as_written"], second["warning"]) == ("number", 1, None)
 
 
 def test_the_seller_reads_what_evaluations_tell_and_cost(home: Home) -> None:
@@ -254,7 +292,7 @@ def test_the_seller_reads_what_evaluations_tell_and_cost(home: Home) -> None:
         ({"value": "much"}, InvalidOption),
         ({"price_per_record": "0.0000000000000000001"}, InvalidOption),
         ({"audit_rows": 0}, InvalidOption),
-        ({"audit_rows": 10, "least_audit_rows": 11}, InvalidOption),
+        ({"audit_rows": 10, "min_audit_rows": 11}, InvalidOption),
         ({"sample_share": "-0.01"}, InvalidOption),
         ({"sample_share": 1.01}, InvalidOption),
         ({"sample_share": "nan"}, InvalidOption),
@@ -311,7 +349,7 @@ def test_listing_again_goes_on_and_pays_nothing(listed: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"price_per_record": "0.002"}, {"licence": "none"}, {"bits": 3}, {"leave_out": "mean area"}]
+    "changes", [{"price_per_record": "0.002"}, {"licence": "none"}, {"bits": 3}, {"exclude": "mean area"}]
 )
 def test_other_options_than_it_was_begun_with(changes: dict[str, object], listed: Home) -> None:
     listed.seller(**changes).failed(InvalidOption, "begun with other options")

@@ -5,12 +5,12 @@ import io
 import pytest
 from rich.console import Console
 
-from blindfair.agents.progress import PROGRESS
-from blindfair.agents.surroundings import Event
+from blindfair.agents.context import Event
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.blind.plan import plan
 from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.lines import Lines
-from blindfair.cli.party.screen import PROGRESS_SECONDS, Screen
+from blindfair.cli.party.screen import PROGRESS_SECONDS, PartyScreen
 from blindfair.protocol.quantities import BytesPerSecond
 from blindfair.protocol.units import Units
 
@@ -21,7 +21,7 @@ def progress(number: int) -> Event:
 
 def test_in_a_log_progress_is_told_now_and_then_and_all_else_always(capsys: pytest.CaptureFixture[str]) -> None:
     now = [0.0]
-    screen = Screen(lambda: now[0])
+    screen = PartyScreen(lambda: now[0])
     for number, moment in enumerate((0.0, 1.0, PROGRESS_SECONDS - 1, PROGRESS_SECONDS, PROGRESS_SECONDS + 1), 1):
         now[0] = moment
         screen.event(progress(number))
@@ -35,7 +35,7 @@ def test_on_a_terminal_progress_leaves_no_lines_behind(monkeypatch: pytest.Monke
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, width=80, no_color=True)
     monkeypatch.setattr("blindfair.cli.party.screen.Console", lambda **_: console)
-    with Screen() as screen:
+    with PartyScreen() as screen:
         for number in range(1, 9):
             screen.event(progress(number))
         screen.event(Event("seller", "reply", "sends the reply"))
@@ -45,7 +45,7 @@ def test_on_a_terminal_progress_leaves_no_lines_behind(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("records", "disk"), [(1000, "no disk"), (100_000, "B of disk")])
-def test_before_it_asks_a_buyer_reads_time_bytes_room_and_reason(records: int, disk: str) -> None:
+def test_before_it_asks_a_buyer_reads_time_bytes_space_and_reason(records: int, disk: str) -> None:
     shown = io.StringIO()
     units, line = Units.named("per-record", records), BytesPerSecond(125_000)
     chosen = plan(records, 16, 2, line)

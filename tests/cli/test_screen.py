@@ -16,10 +16,10 @@ from real_tables import LABEL, tumours
 from rich.console import Console
 from whole_demo import QUICK
 
-from blindfair.agents.surroundings import Event
+from blindfair.agents.context import Event
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
-from blindfair.cli.demo.screen import SCHEMA_LINES, Screen
+from blindfair.cli.demo.screen import SCHEMA_LINES, DemoScreen
 from blindfair.cli.lines import Lines, columns
 from blindfair.protocol.records import encode_row
 
@@ -46,7 +46,7 @@ def test_long_text_is_wrapped_beside_its_label(width: int) -> None:
 
 def test_a_number_at_the_end_of_a_line_is_never_cut() -> None:
     console = terminal(80, no_color=True)
-    Screen(console).event(Event("buyer", "accept", "accepts " + "something long " * 8, gas=123_456_789))
+    DemoScreen(console).event(Event("buyer", "accept", "accepts " + "something long " * 8, gas=123_456_789))
     lines = shown(console)
     assert lines[0].endswith("  123,456,789 gas")
     assert max(map(len, lines)) <= 80
@@ -81,7 +81,7 @@ def test_a_long_schema_is_cut_and_says_so(tmp_path: Path) -> None:
     lines = [",".join(str(number * place % 97) for place in range(1, 61)) + f",{number % 2}" for number in range(500)]
     table.write_text(",".join([*(f"c{place}" for place in range(60)), "y"]) + "\n" + "\n".join(lines) + "\n")
     console = terminal(80, no_color=True)
-    Screen(console).scenario(prepare(DemoOptions(records=table, label="y")))
+    DemoScreen(console).scenario(prepare(DemoOptions(records=table, label="y")))
     text = "\n".join(shown(console))
     assert f"and {61 - SCHEMA_LINES} more columns" in text
     assert "c10: number" in text
@@ -96,7 +96,7 @@ def test_the_seller_says_how_many_copies_it_removed_and_offers_none() -> None:
     assert job.copies == round(0.1 * len(offered))
     assert job.scenario.truth.flipped.sum() == round(0.3 * len(offered))
     console = terminal(100, no_color=True)
-    Screen(console).scenario(job)
+    DemoScreen(console).scenario(job)
     text = " ".join(" ".join(shown(console)).split())
     assert f"{len(offered):,} records; in {round(0.3 * len(offered)):,} of them" in text
     assert f"removed before listing, because a listing holds none: {job.copies:,}" in text
@@ -194,7 +194,7 @@ def test_a_clean_offer_is_found_clean_and_random_as_good(clean_offer: Seen) -> N
 def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     console = terminal(80)
-    Screen(console).event(Event("buyer", "accept", "accepts", gas=5))
+    DemoScreen(console).event(Event("buyer", "accept", "accepts", gas=5))
     (line,) = shown(console)
     assert line.endswith("5 gas")
     assert "\x1b" not in line

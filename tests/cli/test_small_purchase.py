@@ -1,4 +1,4 @@
-"""A purchase of which the listing opens too few records for nothing: the demo buys its sample first, and says so."""
+"""A purchase of which the listing opens too few records free of charge: the demo buys its sample first, and says so."""
 
 import io
 from pathlib import Path
@@ -8,8 +8,8 @@ from rich.console import Console
 
 from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.cli.amounts import show_ether
-from blindfair.cli.demo.cases import TradeResult, make_parties, run_case, stock_of
-from blindfair.cli.demo.options import LEAST_AUDIT_ROWS, PRICE_PER_RECORD, DemoOptions
+from blindfair.cli.demo.cases import TradeResult, listing_spec_of, make_parties, run_case
+from blindfair.cli.demo.options import MIN_AUDIT_ROWS, PRICE_PER_RECORD, DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.report import make_receipt
 from blindfair.cli.demo.results import _show_knowledge
@@ -51,7 +51,7 @@ def test_the_whole_price_is_paid_in_three_orders(small: Small) -> None:
     records = len(honest.bought)
     # No more than half of a purchase is bought as the sample.
     sampled = records // 2
-    assert LEAST_AUDIT_ROWS <= sampled < AUDIT_ROWS
+    assert MIN_AUDIT_ROWS <= sampled < AUDIT_ROWS
     assert (trade.final, trade.error) == ("Released", None)
     assert trade.price == records * PRICE_PER_RECORD == -trade.buyer_delta == trade.seller_delta
     # Of what is left to pay once the fee is credited, the sample's part.
@@ -95,4 +95,4 @@ def test_records_that_hold_too_little_are_not_scored_one_by_one(tmp_path: Path) 
     lines = [f"{number % 7},{number * 37 % 101},{number % 2}" for number in range(300)]
     table.write_text("a,b,y\n" + "\n".join(lines) + "\n")
     with pytest.raises(InvalidListing, match="too little to be scored one by one"):
-        stock_of(prepare(DemoOptions(records=table, label="y")))
+        listing_spec_of(prepare(DemoOptions(records=table, label="y")))

@@ -74,20 +74,20 @@ def test_a_listing_in_a_token_says_so_everywhere(testnet: LocalChain, tmp_path: 
     with tumours(tmp_path / "all.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     write_csv(tmp_path / "offer.csv", header, rows[:60])
-    usual: list[object] = [
+    defaults: list[object] = [
         "seller", "list", "--directory", tmp_path / "seller", "--password-file", tmp_path / "password", "--mail",
         tmp_path / "mail", "--rpc", testnet.url, "--deployment", testnet.deployment, "--records",
         tmp_path / "offer.csv", "--label", LABEL, "--licence", "any", "--consent", "public", "--token", token,
     ]  # fmt: skip
-    finer = inside(*usual, "--price-per-record", "0.001")
+    finer = inside(*defaults, "--price-per-record", "0.001")
     finer.failed(InvalidOption, "at most 2 after the point", "CNT")
-    ended = inside(*usual, "--price-per-record", "0.25")
+    ended = inside(*defaults, "--price-per-record", "0.25")
     assert ended.code == 0, ended.err
     assert "at least 0.25 CNT each" in ended.out
     assert token in ended.out
-    listed = json.loads(inside(*usual, "--price-per-record", "0.25", "--json", "-").out)
+    listed = json.loads(inside(*defaults, "--price-per-record", "0.25", "--json", "-").out)
     assert (listed["token"], listed["reserve_price_wei"]) == (token, "25")
-    ether = [part for part in usual if part not in ("--token", token)]
+    ether = [part for part in defaults if part not in ("--token", token)]
     inside(*ether, "--price-per-record", "0.25").failed(InvalidOption, "begun with other options")
 
 

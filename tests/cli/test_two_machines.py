@@ -106,7 +106,7 @@ def test_what_it_takes_is_told_before_it_is_done(readme: Read, inside: Inside) -
     assert readme.seller.index("about 48,000 gas") < readme.seller.index("commits to 1,177 records")
     assert len(journal["gas"]) == 3
     assert max(journal["gas"].values()) <= 68_000
-    assert "about 68,000 gas" in readme.told
+    assert "about 136,000 gas" in readme.told and "for two orders" in readme.told
 
 
 def test_an_interrupted_seller_ends_well_and_says_where_it_stands(readme: Read) -> None:
@@ -130,6 +130,7 @@ def test_what_the_contract_keeps_for_a_buyer_is_shown_and_fetched(readme: Read, 
     chain, directory = readme.chain, readme.chain.home / "testnet" / "buyer"
     common = ["--directory", directory, "--password-file", directory.parent / "password"]
     buyer, elsewhere, amount = address_of(directory / "keystore.json"), Address("0x" + "e2" * 20), 10**15 + 7
+    assert buyer is not None
     assert status(inside, directory)["free_balance_wei"] == "0"
     assert "escrow" not in inside("buyer", "status", "--directory", directory).out
     account = unlock(directory / "keystore.json", (directory.parent / "password").read_text().strip())

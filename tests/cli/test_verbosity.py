@@ -17,12 +17,12 @@ from test_disclosure_option import PURCHASE
 from test_fee_option import COST
 from typer.main import get_command
 
-from blindfair.agents.progress import PROGRESS
-from blindfair.agents.surroundings import Event
+from blindfair.agents.context import Event
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.cli.buyer.fee import agreed_fee
-from blindfair.cli.demo.screen import Screen as DemoScreen
+from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.main import app
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.verbosity import Verbosity, choose, with_verbosity_options
 from blindfair.protocol.errors import FileMissing, NodeFailure
 
@@ -54,7 +54,7 @@ def test_every_command_has_both_options() -> None:
 
 def test_in_quiet_a_party_tells_troubles_alone(capsys: pytest.CaptureFixture[str]) -> None:
     choose(Verbosity.QUIET)
-    with Screen() as screen:
+    with PartyScreen() as screen:
         for event in EVENTS:
             screen.event(event)
         screen.waiting("the other side")
@@ -70,7 +70,7 @@ def test_in_quiet_nothing_turns_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("blindfair.cli.party.screen.Console", terminal)
     choose(Verbosity.QUIET)
-    with Screen() as screen:
+    with PartyScreen() as screen:
         screen.waiting("the other side")
     demo = DemoScreen(terminal(quiet=True))
     demo.note("somewhere")
@@ -86,7 +86,7 @@ def test_in_quiet_figures_are_shown_where_a_question_is_about_them(
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
     choose(Verbosity.QUIET)
-    assert agreed_fee(COST, replace(PURCHASE, fee=fee), Screen(), confirmed=False) > 0
+    assert agreed_fee(COST, replace(PURCHASE, fee=fee), PartyScreen(), confirmed=False) > 0
     assert ("this evaluation tells" in capsys.readouterr().err) == told
 
 
@@ -108,7 +108,7 @@ def test_in_verbose_an_error_has_its_traceback(tmp_path: Path, inside: Inside) -
     ended = inside("account", "show", "-v", "--keystore", tmp_path / "none")
     assert ended.code == FileMissing.exit_code
     assert ended.err.startswith("error: FileMissing: ") and "Traceback" in ended.err
-    # The next command of this process tells no more than usual.
+    # The next command of this process tells no more than defaults.
     assert "Traceback" not in inside("account", "show", "--keystore", tmp_path / "none").err
 
 

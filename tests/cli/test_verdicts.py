@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from real_tables import LABEL, digits
 
-from blindfair.agents.valuer import Choice
+from blindfair.agents.buyer.valuer import Choice
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.demo.cases import TradeResult
@@ -128,7 +128,7 @@ def test_what_was_measured_over_seeds_is_judged(measured: Utility, sentence: str
     ("ended", "sentence"),
     [
         (trade(as_committed=False), "NOT those of the rows"),
-        (trade(rows=36), "opened 36 of the selected records, 59 are usual"),
+        (trade(rows=36), "opened 36 of the selected records, 59 is the default"),
         (
             trade(rows=30, selected=60, sample=Wei(30)),
             "30 of 60 records could be bought first as the sample",

@@ -9,7 +9,7 @@ import pytest
 from command import Ended, Inside
 from real_tables import LABEL, tumours
 
-from blindfair.agents.store import DirectoryLock
+from blindfair.agents.store.directory import DirectoryLock
 from blindfair.cli.targets import write_folder
 from blindfair.protocol.errors import (
     BlindfairError,
@@ -117,7 +117,7 @@ def refused(
         ("--flipped", "0.2"),
         ("--duplicates", "0"),
         ("--value", "0.1"),
-        ("--leave-out", "mean radius"),
+        ("--exclude", "mean radius"),
         ("--categorical", "mean radius"),
     ],
     ids=" ".join,

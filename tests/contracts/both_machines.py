@@ -20,7 +20,7 @@ from blindfair.protocol.errors import (
     ForbiddenTransition,
     SettlementError,
 )
-from blindfair.protocol.errors.refusal import Refusal
+from blindfair.protocol.errors.refusal import RefusedCall
 from blindfair.protocol.order import Effects, Holder, Order, OrderState
 from blindfair.protocol.quantities import Address, Timestamp, Wei
 
@@ -28,25 +28,25 @@ PARTIES = ("seller", "buyer", "other")
 ELSEWHERE = Address("0x" + "e1" * 20)
 
 MEANS = {
-    Refusal.STATE: "WrongState",
-    Refusal.NOT_BUYER: "NotBuyer",
-    Refusal.NOT_SELLER: "NotSeller",
-    Refusal.EXPIRED: "OfferExpired",
-    Refusal.LATE: "DeadlinePassed",
-    Refusal.EARLY: "DeadlineNotPassed",
-    Refusal.NOTHING_DUE: "NothingToClaim",
-    Refusal.LISTING: "ListingNotOfSeller",
-    Refusal.CHUNK_SIZE: "ChunkSizeUnsupported",
-    Refusal.NO_CHUNKS: "NoChunks",
-    Refusal.WINDOW: "WindowOutOfBounds",
-    Refusal.BOND: "FreeBalanceTooLow",
-    Refusal.PAYMENT: "WrongPayment",
-    Refusal.KEY: "WrongKey",
-    Refusal.CHUNK_INDEX: "ChunkIndexOutOfRange",
-    Refusal.CHUNK_LENGTH: "ChunkLengthOutOfRange",
-    Refusal.PATH_LENGTH: "WrongPathLength",
-    Refusal.ROOT: "WrongRoot",
-    Refusal.HONEST: "ChunkIsHonest",
+    RefusedCall.STATE: "WrongState",
+    RefusedCall.NOT_BUYER: "NotBuyer",
+    RefusedCall.NOT_SELLER: "NotSeller",
+    RefusedCall.EXPIRED: "OfferExpired",
+    RefusedCall.LATE: "DeadlinePassed",
+    RefusedCall.EARLY: "DeadlineNotPassed",
+    RefusedCall.NOTHING_DUE: "NothingToClaim",
+    RefusedCall.LISTING: "ListingNotOfSeller",
+    RefusedCall.CHUNK_SIZE: "ChunkSizeUnsupported",
+    RefusedCall.NO_CHUNKS: "NoChunks",
+    RefusedCall.WINDOW: "WindowOutOfBounds",
+    RefusedCall.BOND: "FreeBalanceTooLow",
+    RefusedCall.PAYMENT: "WrongPayment",
+    RefusedCall.KEY: "WrongKey",
+    RefusedCall.CHUNK_INDEX: "ChunkIndexOutOfRange",
+    RefusedCall.CHUNK_LENGTH: "ChunkLengthOutOfRange",
+    RefusedCall.PATH_LENGTH: "WrongPathLength",
+    RefusedCall.ROOT: "WrongRoot",
+    RefusedCall.HONEST: "ChunkIsHonest",
 }
 """What the model refuses for, to the one error with which the contract does; a bad signature is a class of its own."""
 
@@ -125,7 +125,7 @@ class BothMachines(RuleBasedStateMachine):
 
         def predict(now: Timestamp) -> list[tuple[int, Order, Effects]]:
             if caller != "buyer":
-                raise ForbiddenTransition("not the caller's", refusal=Refusal.NOT_BUYER)
+                raise ForbiddenTransition("not the caller's", refusal=RefusedCall.NOT_BUYER)
             return attempt.predict(now)
 
         return Try(predict, call, ELSEWHERE)

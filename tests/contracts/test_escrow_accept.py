@@ -143,7 +143,7 @@ def test_a_buyer_that_cannot_pay_keeps_its_order_unmade(worlds: dict[str, World]
     assert (name, values["balance"], values["needed"]) == ("ERC20InsufficientBalance", MONEY, MONEY + 1)
 
 
-def test_an_offer_for_nothing_is_taken(world: World) -> None:
+def test_an_offer_at_price_zero_is_taken(world: World) -> None:
     taken(world, price=0)
 
 

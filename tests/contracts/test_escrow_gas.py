@@ -24,8 +24,8 @@ docs/escrow.md counts the floor and what our own code takes above it."""
 
 def documented() -> dict[str, tuple[int, int]]:
     """Name of the row to gas in ether and in a token."""
-    rows = re.findall(r"^\| ([^|]+) \| ([\d ]+) \| ([\d ]+) \|$", DOCUMENT.read_text(), re.MULTILINE)
-    return {name.strip(): (int(ether.replace(" ", "")), int(token.replace(" ", ""))) for name, ether, token in rows}
+    rows = re.findall(r"^\| ([^|]+) \| ([\d,]+) \| ([\d,]+) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    return {name.strip(): (int(ether.replace(",", "")), int(token.replace(",", ""))) for name, ether, token in rows}
 
 
 def test_the_documented_gas_is_the_gas(worlds: dict[str, World]) -> None:

@@ -22,7 +22,7 @@ from blindfair.chain.calls import Call
 from blindfair.chain.permit import Permit, sign_permit
 from blindfair.protocol import order as model
 from blindfair.protocol.errors import ForbiddenTransition
-from blindfair.protocol.errors.refusal import Refusal
+from blindfair.protocol.errors.refusal import RefusedCall
 from blindfair.protocol.offer import sign_offer
 from blindfair.protocol.order import Action, Effects, Order, OrderState, WindowBounds
 from blindfair.protocol.quantities import ETHER, ChunkIndex, DeliveryKey, ListingId, Seconds, Timestamp, Wei
@@ -209,11 +209,11 @@ class Lockstep(BothMachines):
             done: dict[int, tuple[int, Order, Effects]] = {}
             for place in places:
                 if to and owner != self.sales[place].offer.seller:
-                    raise ForbiddenTransition("not the caller's", refusal=Refusal.NOT_SELLER)
+                    raise ForbiddenTransition("not the caller's", refusal=RefusedCall.NOT_SELLER)
                 if place not in done and Action.CLAIM in model.possible_actions(self.orders[place], now):
                     done[place] = (place, *model.claim(self.orders[place], owner, now))
             if not done:
-                raise ForbiddenTransition("nothing to claim", refusal=Refusal.NOTHING_DUE)
+                raise ForbiddenTransition("nothing to claim", refusal=RefusedCall.NOTHING_DUE)
             return list(done.values())
 
         call = exchange.claim_to(offers, ELSEWHERE) if to else exchange.claim(offers)
@@ -319,7 +319,7 @@ class Lockstep(BothMachines):
 def test_each_reason_of_the_model_is_one_error_of_the_contract() -> None:
     """And each error of the contract that is about an order is one of them, or the signature's."""
     errors = {item["name"] for item in exchange_abi() if item["type"] == "error"}
-    assert set(MEANS) == set(Refusal)
+    assert set(MEANS) == set(RefusedCall)
     assert len(set(MEANS.values())) == len(MEANS)
     beyond = {"InvalidSignature", "AlreadyCommitted", "AmountTooLarge", "GasTooLow", "InvalidRecipient"}
     beyond |= {"NotAToken", "SafeERC20FailedOperation", "WrongTransfer"}

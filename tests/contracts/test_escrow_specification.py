@@ -61,9 +61,10 @@ def test_every_error_of_the_interface_is_in_a_tree() -> None:
 
 
 def test_every_invariant_is_numbered_and_names_its_tests() -> None:
-    rows = re.findall(r"^\| (\d+) \| .* \| (`.*`) \|$", INVARIANTS, re.MULTILINE)
-    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
-    named = {int(number): re.findall(r"`(\w+)`", cell) for number, cell in rows}
+    items = re.findall(r"^(\d+)\. .*\n(?: {4}\w.*\n)*((?: {4}- `\w+`\n)+)", INVARIANTS, re.MULTILINE)
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. ", INVARIANTS, re.MULTILINE)]
+    assert [int(number) for number, _ in items] == numbers == list(range(1, len(numbers) + 1))
+    named = {int(number): re.findall(r"`(\w+)`", tests) for number, tests in items}
     assert {name for names in named.values() for name in names} <= known_tests()
     numbered = {name for name in known_tests() if re.match(r"(test_)?invariant_\d+_", name)}
     assert numbered == {name for number, names in named.items() for name in names if f"invariant_{number}_" in name}
@@ -82,23 +83,35 @@ def test_the_forbidden_transitions_are_all_but_those_of_the_table() -> None:
     assert found == TABLE
 
 
+ATTACK = re.compile(
+    r"\*\*.+?\*\*\n  Defence: [^\n]+\n(?:  \w[^\n`]*\.\n)*  Tests \((\w+)\):\n((?:  `test_\w+`,\n)*  `test_\w+`)\n*"
+)
+"""One attack of the page: its name, the defence, how that was checked, and the tests, one a line."""
+
+
 def attacks() -> list[tuple[set[str], str]]:
-    """The tests that each row of docs/audit.md names, and whether it was seen that they fail."""
+    """The tests that each attack of docs/audit.md names, and how it was seen that they fail without the defence."""
     page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| .* \| .* \| (.*) \| (\w+) \|$", page, re.MULTILINE)
-    return [(set(re.findall(r"`(test_\w+)`", names)), seen) for names, seen in rows if seen != "seen"]
+    parts = [part for part in re.split(r"^## ", page, flags=re.MULTILINE) if part.startswith("Attacks ")]
+    found = []
+    for part in parts:
+        for item in re.findall(r"^- (\*\*.*?)(?=^[-#]|\Z)", part, re.MULTILINE | re.DOTALL):
+            attack = ATTACK.fullmatch(item)
+            assert attack, f"this attack names no defence or no tests: {item}"
+            found.append((set(re.findall(r"`(test_\w+)`", attack[2])), attack[1]))
+    return found
 
 
 def test_every_attack_names_its_tests_and_was_tried() -> None:
     everywhere = names_in(HERE.parent.rglob("test_*.py"))
-    assert len(attacks()) > 30
+    assert len(attacks()) > 40
     for names, seen in attacks():
         assert names and names <= everywhere
-        assert seen in ("yes", "again")
+        assert seen in ("manual", "repeated")
 
 
 def test_what_is_taken_out_again_is_there_and_is_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "scripts")
+    monkeypatch.syspath_prepend(ROOT / "scripts" / "security")
     answers = importlib.import_module("answers").ANSWERS
     for answer in answers:
         assert answer.before in (ROOT / answer.source).read_text(encoding="utf-8")
@@ -106,4 +119,27 @@ def test_what_is_taken_out_again_is_there_and_is_what_the_page_says(monkeypatch:
             file, _, name = test.partition("::")
             assert name in names_in([ROOT / file])
     taken_out = {test.partition("::")[2] for answer in answers for test in answer.tests}
-    assert taken_out == set().union(*(names for names, seen in attacks() if seen == "again"))
+    assert taken_out == set().union(*(names for names, seen in attacks() if seen == "repeated"))
+    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    assert f"| {len(answers)} defences taken out, each noticed by every test named for it |" in page
+
+
+def test_every_mutant_that_the_page_explains_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts" / "security")
+    audit, mutants = importlib.import_module("audit"), importlib.import_module("mutants")
+    possible = {audit.explanation(mutant.name) for source in mutants.SOURCES for mutant in mutants.mutants(source)}
+    page = (ROOT / "docs" / "audit" / "mutants.md").read_text(encoding="utf-8")
+    explained = list(audit.explained_mutants(page))
+    assert explained and set(explained) <= possible
+    assert len(explained) == len(set(explained)) == len(re.findall(r"^\+ |^- .*\n(?!\+ )", page, re.MULTILINE))
+
+
+def test_every_finding_that_the_page_answers_is_about_something_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts" / "security")
+    page = (ROOT / "docs" / "audit" / "slither.md").read_text(encoding="utf-8")
+    findings = list(importlib.import_module("audit").answered_findings(page))
+    assert len(findings) == len(set(findings)) == len(re.findall(r"^- ", page, re.MULTILINE)) > 0
+    for _, place in findings:
+        file, _, name = place.partition(": ")
+        source = (ROOT / "contracts" / file).read_text(encoding="utf-8")
+        assert name == "slitherConstructorConstantVariables" or re.search(rf"\b{name}\b", source)

@@ -16,4 +16,4 @@ TRIAL = Path(blindfair.__file__).parent / "cli" / "demo" / "data" / "ACTG175.csv
 
 @pytest.fixture(scope="session")
 def trial() -> Table:
-    return read_table(TRIAL, "cens", leave_out=("pidnum", "days", "cd496", "offtrt", "r"))
+    return read_table(TRIAL, "cens", exclude=("pidnum", "days", "cd496", "offtrt", "r"))

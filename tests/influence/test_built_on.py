@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from blindfair.influence.built_on import check_built_on, check_own_records
+from blindfair.influence.built_on import check_built_on
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import CategoryFeature, NumberFeature
+from blindfair.influence.own_kinds import check_own_records
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.records import Cell, Row
 
@@ -124,14 +125,14 @@ def test_a_column_of_another_kind_is_warned_of_and_refused_beyond_half_of_the_re
     (warning,) = check_own_records(LISTED, changing(place, value, below=20))
     assert f"Column {LISTED.columns[place]!r}: 20 of 40 cells" in warning
     assert expected in warning and found in warning
-    with pytest.raises(FieldMismatch, match=rf"column {LISTED.columns[place]!r}.*21 of 40") as caught:
+    with pytest.raises(FieldMismatch, match=rf"Column {LISTED.columns[place]!r}.*21 of 40") as caught:
         check_own_records(LISTED, changing(place, value, below=21))
     assert (caught.value.expected, caught.value.found) == (expected, found)
 
 
 def test_categories_that_never_match_are_refused_or_warned_of() -> None:
     """`N` and `S` for `north` and `south`: each cell would be "other"."""
-    with pytest.raises(FieldMismatch, match=r"column 'site'.*40 of 40"):
+    with pytest.raises(FieldMismatch, match=r"Column 'site'.*40 of 40"):
         check_own_records(LISTED, changing(1, lambda cell: cell[0].upper()))
     few = [(*row[:1], "N" if number < 9 else None, *row[2:]) for number, row in enumerate(own())]
     (warning,) = check_own_records(LISTED, few)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blindfair.influence.bases import principal_directions
-from blindfair.influence.plausible import LEAST_ENTRIES, check_projection, check_query, is_packing, participation
+from blindfair.influence.plausible import MIN_ENTRIES, check_projection, check_query, is_packing, participation
 from blindfair.influence.projection import Projection
 from blindfair.protocol.errors import QueryOutOfBounds, UnusableModel
 
@@ -48,7 +48,7 @@ def test_honest_queries_pass() -> None:
     """Weights of 2,000 made-up models, some ten times as large as others: none is taken for a packing."""
     rng = np.random.default_rng(3)
     for _ in range(2000):
-        check_query(rng.standard_t(10, size=int(rng.integers(LEAST_ENTRIES, 60))))
+        check_query(rng.standard_t(10, size=int(rng.integers(MIN_ENTRIES, 60))))
 
 
 def test_rows_of_a_few_entries_are_not_judged() -> None:
@@ -72,5 +72,5 @@ def test_honest_projections_pass() -> None:
     rng = np.random.default_rng(5)
     rows = rng.standard_normal((200, 30)) * np.geomspace(1, 100, 30)
     check_projection(principal_directions(rows, 12), 30)
-    check_projection(Projection.signs(LEAST_ENTRIES, bytes(32)), 500)
+    check_projection(Projection.signs(MIN_ENTRIES, bytes(32)), 500)
     check_projection(Projection.identity(3), 3)

@@ -78,7 +78,7 @@ def test_rows_that_are_not_finite_are_refused(entry: float) -> None:
     st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=64).filter(lambda q: 0 < sum(map(abs, q)) < 1e300),
     st.sampled_from([MODULUS, 2**20 + 7, 4294967291]),
 )
-def test_no_query_can_wrap_around_and_hardly_any_of_the_room_is_left(query: list[float], modulus: int) -> None:
+def test_no_query_can_wrap_around_and_hardly_any_of_the_space_is_left(query: list[float], modulus: int) -> None:
     integers, scale = quantise_query(np.array(query), modulus)
     norm = sum(abs(int(q)) for q in integers)
     assert 2 * ROW_LIMIT * norm < modulus

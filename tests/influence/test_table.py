@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindfair.influence import table
+from blindfair.influence import csv_file
 from blindfair.influence.table import Table, read_table
 from blindfair.protocol import errors
 from blindfair.protocol.records import Cell, RecordLimits, decode_row, encode_row
@@ -44,7 +44,7 @@ def test_a_table_survives_a_byte_order_mark_windows_lines_quotes_and_blank_lines
 
 
 def test_an_unnamed_first_column_is_a_row_number_and_is_left_out_with_the_columns_named(tmp_path: Path) -> None:
-    read = read_table(write(tmp_path, ",a,b,y\n1,5,6,0\n2,7,8,1\n"), "y", leave_out=["b"])
+    read = read_table(write(tmp_path, ",a,b,y\n1,5,6,0\n2,7,8,1\n"), "y", exclude=["b"])
     assert read == Table(("a", "y"), ((5, 0), (7, 1)), "y")
 
 
@@ -127,7 +127,7 @@ def test_a_file_of_gigabytes_is_refused_without_reading_it(tmp_path: Path) -> No
 
 
 def test_too_many_cells_are_refused_before_they_are_all_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "CELL_LIMIT", 20)
+    monkeypatch.setattr(csv_file, "CELL_LIMIT", 20)
     path = write(tmp_path, "a,y\n" + "1,0\n2,1\n" * 5)
     assert len(read_table(path, "y").rows) == 10
     # The line after the limit is not even a line of the table: it is never looked at.
@@ -135,10 +135,10 @@ def test_too_many_cells_are_refused_before_they_are_all_read(tmp_path: Path, mon
         read_table(write(tmp_path, "a,y\n" + "1,0\n2,1\n" * 5 + "3,1\n4\n"), "y")
 
 
-@pytest.mark.parametrize("leave_out", [["nope"], ["y"], ["a", "nope"]])
-def test_columns_that_cannot_be_left_out(tmp_path: Path, leave_out: list[str]) -> None:
+@pytest.mark.parametrize("exclude", [["nope"], ["y"], ["a", "nope"]])
+def test_columns_that_cannot_be_left_out(tmp_path: Path, exclude: list[str]) -> None:
     with pytest.raises(errors.InvalidOption):
-        read_table(write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n"), "y", leave_out=leave_out)
+        read_table(write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n"), "y", exclude=exclude)
 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:

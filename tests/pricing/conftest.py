@@ -19,4 +19,4 @@ def trial_path() -> Path:
 
 @pytest.fixture(scope="session")
 def trial(trial_path: Path) -> Table:
-    return read_table(trial_path, "cens", leave_out=("pidnum", "days", "cd496", "offtrt", "r"))
+    return read_table(trial_path, "cens", exclude=("pidnum", "days", "cd496", "offtrt", "r"))

@@ -50,4 +50,4 @@ def test_another_process_agrees_on_schema_query_scores_and_selection(trial: Tabl
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
-    print(digests(read_table(Path(sys.argv[1]), "cens", leave_out=("pidnum", "days", "cd496", "offtrt", "r"))))
+    print(digests(read_table(Path(sys.argv[1]), "cens", exclude=("pidnum", "days", "cd496", "offtrt", "r"))))

@@ -8,8 +8,8 @@ from blindfair.influence.noise import noise_bound, noise_variance, usable_range
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.influence.table import Table
 from blindfair.pricing.class_query import class_query, scale_query
-from blindfair.pricing.evidence import Scored
 from blindfair.pricing.groups import group_trust, share_interval
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner, MlpLearner, QueryKind
 from blindfair.pricing.opened import check_opened_labels
 from blindfair.pricing.ranks import auc
@@ -30,7 +30,7 @@ def prepared(
     *,
     learner: Learner | None = None,
     group_size: int = 1,
-    most_bits: int = 0,
+    max_bits: int = 0,
 ) -> Valuation:
     return prepare_valuation(
         scenario.train,
@@ -41,7 +41,7 @@ def prepared(
         learner=learner,
         group_size=group_size,
         bits=bits,
-        most_bits=most_bits,
+        max_bits=max_bits,
     )
 
 
@@ -162,8 +162,8 @@ def test_a_class_that_its_bits_do_not_tell_is_left_out_or_asked_with_more_and_bo
     assert said.startswith("Under this model 1 bit does not tell the class") and said.endswith("it is not asked for")
     needed = int(said.split(" bits do, ")[0].split()[-1])
     assert needed > 1 and f"{3 + needed} a record" in said
-    assert prepared(scenario, FEW, learner=mlp, most_bits=2 + needed).bits == (3,)
-    asked = prepared(scenario, FEW, learner=mlp, most_bits=3 + needed)
+    assert prepared(scenario, FEW, learner=mlp, max_bits=2 + needed).bits == (3,)
+    asked = prepared(scenario, FEW, learner=mlp, max_bits=3 + needed)
     (said,) = (warning for warning in asked.warnings if "the class" in warning)
     assert asked.bits == (3, needed) and said.endswith("it is asked for with them")
     place = scenario.columns.index(scenario.label)
@@ -173,7 +173,7 @@ def test_a_class_that_its_bits_do_not_tell_is_left_out_or_asked_with_more_and_bo
     by_name = prepared(scenario, (3, needed), learner=mlp)
     assert by_name.bits == (3, needed) and (by_name.queries == asked.queries).all() and by_name.warnings == ()
     # One that few bits tell takes no more, whatever may be asked.
-    assert prepared(scenario, FEW, most_bits=64).bits == FEW
+    assert prepared(scenario, FEW, max_bits=64).bits == FEW
 
 
 def test_a_class_that_no_number_of_bits_tells_is_left_out_without_a_word() -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import Scored
 from blindfair.pricing.functions import LinearPricing, UniformPricing
 from blindfair.pricing.groups import assess_groups, group_trust, share_interval
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.selection import Method, select
 from blindfair.protocol.errors import OfferTooSmall, ShapeMismatch
 from blindfair.protocol.quantities import Wei

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from blindfair.influence.arrays import Floats
-from blindfair.pricing.evidence import Scored
 from blindfair.pricing.groups import group_trust
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.opened import FALSE_ALARM, TOLERANCE, check_opened_labels
 from blindfair.protocol.errors import BlindfairError, GroupsMislead, OfferTooSmall, ShapeMismatch
 

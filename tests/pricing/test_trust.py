@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from blindfair.pricing.evidence import Scored, calibrate
-from blindfair.pricing.trust import LEAST_CLEAN, calibrated_trust, clean_share_interval, weights
+from blindfair.pricing.label_calibration import Scored, calibrate
+from blindfair.pricing.trust import MIN_CLEAN, calibrated_trust, clean_share_interval, weights
 from blindfair.protocol import errors
 
 Offer = tuple[Scored, NDArray[np.bool_]]
@@ -82,7 +82,7 @@ def test_of_records_as_likely_right_the_doubtful_are_wanted_most() -> None:
     found = weights(np.full(4, 0.9), odds, np.zeros(4))
     assert found.argmax() == 1 and found[3] == pytest.approx(found[0]) and found[2] > found[3]
     assert found[1] == pytest.approx(0.9**3)
-    assert not weights(np.full(4, LEAST_CLEAN), odds, np.zeros(4)).any()
+    assert not weights(np.full(4, MIN_CLEAN), odds, np.zeros(4)).any()
 
 
 def test_of_a_class_alone_nothing_is_wanted() -> None:
@@ -151,8 +151,8 @@ def test_equal_trusted_scores_say_nothing_and_that_is_trust_in_half() -> None:
 
 def test_scores_without_error_give_finite_log_odds() -> None:
     right = Scored(np.linspace(1, 2, 40), np.ones(40))
-    evidence = calibrate(right, turned(right))
-    odds = evidence.log_odds(right)
+    calibration = calibrate(right, turned(right))
+    odds = calibration.log_odds(right)
     assert np.isfinite(odds).all() and odds.min() > 1
 
 

@@ -1,5 +1,8 @@
 """What buying by score is good for, on the clinical trial: the claims of docs/valuation.md, measured again."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -84,3 +87,19 @@ def test_measurements_that_make_no_sense_are_refused(trial: Table) -> None:
     for shares in ((), (0.0,), (1.1,), (0.3, -0.1)):
         with pytest.raises(errors.InvalidOption):
             measure_utility(trial, seeds=(1, 2), shares=shares)
+
+
+@pytest.mark.parametrize("flipped", [0.3, 0])
+def test_the_page_says_what_the_demos_purchase_is_worth(trial: Table, flipped: float) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "valuation.md").read_text(encoding="utf-8")
+    gains, bad = (
+        [float(number) for number in re.findall(r"[-+]?\.?\d+\.?\d*", row.group(1))]
+        for row in re.finditer(rf"^\| {flipped} \| (.*) \|$", page, re.MULTILINE)
+    )
+    measured = measure_utility(trial, flip_share=flipped, duplicate_share=0.05, categorical=("arms",))
+    block = measured.to_document()
+    means = [block[f"auc_{arm}"] for arm in ("before", "random", "by_score", "clean")]
+    intervals = [*measured.gain_over_random_ci95(), *measured.gain_over_before_ci95()]
+    assert gains == pytest.approx([*means, *intervals], abs=1e-3)
+    shares = [block[f"bad_share_{of}"] for of in ("estimated", "true", "bought")]
+    assert bad == pytest.approx([block["flipped_label_auc"], *shares] if flipped else shares, abs=6e-3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from blindfair.influence.arrays import Integers
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.trust import calibrated_trust
 from blindfair.pricing.worth import Worth, assess, denied
 from blindfair.protocol import errors

@@ -1,1 +1,2 @@
-"""Tests of the protocol room. A package, so that its test files may share their names with those of other rooms."""
+"""Tests of the protocol package. A package, so that its test files may share their names with those of other
+packages."""

@@ -151,7 +151,7 @@ def test_a_seller_that_adds_to_all_scores_within_the_bound_fails(sign: int) -> N
 @pytest.mark.parametrize("place", [0, 30, 58])
 @pytest.mark.parametrize("added", [2, -2, T // 2])
 def test_a_score_that_is_not_the_committed_rows_with_its_noise_fails(place: int, added: int) -> None:
-    """Exactly, but for one unit that the encryption may round away: noise leaves no room to lean in."""
+    """Exactly, but for one unit that the encryption may round away: noise leaves no space to lean in."""
     opened = honest(59)
     checked([*opened[:place], more(opened[place], added // abs(added)), *opened[place + 1 :]], [QUERY], 1)
     opened[place] = more(opened[place], added)

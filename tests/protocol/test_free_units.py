@@ -1,4 +1,4 @@
-"""How many units are opened for nothing: as many as share and message hold, whichever are drawn (PROTOCOL 5.6)."""
+"""How many units are opened free: as many as share and message hold, whichever are drawn (PROTOCOL 5.6)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -70,7 +70,7 @@ def bytes_of(units: Units, opened: Sequence[int], manifest: Manifest, dimension:
 
 
 @each("draw/free.json")
-def test_what_is_opened_for_nothing_is_that_of_the_protocol(case: Case) -> None:
+def test_what_is_opened_free_is_that_of_the_protocol(case: Case) -> None:
     runs = case["chunks_of_records"]
     lengths = [chunks for count, chunks in zip(runs[::2], runs[1::2], strict=True) for _ in range(count)]
     manifest = listing(lengths, case["opened_share"], case["chunk_size"])
@@ -113,7 +113,7 @@ def test_an_opening_counts_hardly_more_than_it_takes(
 
 
 @given(names, st.integers(1, 300), st.floats(0, 1), st.data())
-def test_no_more_records_are_opened_for_nothing_than_the_share_whichever_groups_are_drawn(
+def test_no_more_records_are_opened_free_than_the_share_whichever_groups_are_drawn(
     name: str, records: int, share: float, data: st.DataObject
 ) -> None:
     units, manifest = Units.named(name, records), listing([1] * records, share)

@@ -7,7 +7,7 @@ import pytest
 
 from blindfair.protocol.errors import BadSignature, BlindfairError, Expired, FieldMismatch, OfferRejected
 from blindfair.protocol.offer import Offer, sign_offer
-from blindfair.protocol.offer_checks import BuyerPolicy, Purchase, check_offer
+from blindfair.protocol.offer_checks import AgreedPurchase, OfferLimits, check_offer
 from blindfair.protocol.quantities import ETHER, Address, Seconds, Signature, Timestamp, Wei
 from blindfair.protocol.signing import Domain
 from vectors.topics_data import SELLER_KEY
@@ -15,17 +15,17 @@ from vectors.topics_trade import BUYER_KEY, OFFER
 
 DOMAIN = Domain(31337, Address("0x" + "c0" * 20))
 GOOD = Offer.from_document(dict(OFFER))
-PURCHASE = Purchase(**{field.name: getattr(GOOD, field.name) for field in fields(Purchase)})
-POLICY = BuyerPolicy(
+PURCHASE = AgreedPurchase(**{field.name: getattr(GOOD, field.name) for field in fields(AgreedPurchase)})
+POLICY = OfferLimits(
     tokens=frozenset({ETHER}),
-    least_bond=GOOD.bond,
-    least_reveal_window=GOOD.reveal_window,
-    most_reveal_window=GOOD.reveal_window,
-    least_dispute_window=GOOD.dispute_window,
+    min_bond=GOOD.bond,
+    min_reveal_window=GOOD.reveal_window,
+    max_reveal_window=GOOD.reveal_window,
+    min_dispute_window=GOOD.dispute_window,
 )
 
 
-def check(offer: Offer = GOOD, purchase: Purchase = PURCHASE, policy: BuyerPolicy = POLICY, **more: Any) -> None:
+def check(offer: Offer = GOOD, purchase: AgreedPurchase = PURCHASE, policy: OfferLimits = POLICY, **more: Any) -> None:
     signature = more.get("signature") or sign_offer(offer, DOMAIN, SELLER_KEY)
     check_offer(offer, signature, more.get("domain", DOMAIN), purchase, policy, more.get("now", GOOD.expiry))
 
@@ -39,7 +39,7 @@ def test_an_offer_is_refused_a_second_later() -> None:
         check(now=Timestamp(GOOD.expiry + 1))
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Purchase) if field.name != "seller"])
+@pytest.mark.parametrize("name", [field.name for field in fields(AgreedPurchase) if field.name != "seller"])
 def test_a_field_that_was_not_agreed_is_refused_and_named(name: str) -> None:
     value = getattr(GOOD, name)
     other: Any
@@ -111,5 +111,5 @@ def test_an_offer_of_another_seller_is_refused() -> None:
 
 
 def test_every_field_of_an_offer_is_checked_but_the_nonce() -> None:
-    checked = {field.name for field in fields(Purchase)} | {"bond", "reveal_window", "dispute_window", "expiry"}
+    checked = {field.name for field in fields(AgreedPurchase)} | {"bond", "reveal_window", "dispute_window", "expiry"}
     assert {field.name for field in fields(Offer)} - checked == {"key_commitment", "nonce"}

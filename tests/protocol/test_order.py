@@ -20,7 +20,7 @@ from blindfair.protocol.errors import (
     OfferRejected,
     SettlementError,
 )
-from blindfair.protocol.errors.refusal import Refusal
+from blindfair.protocol.errors.refusal import RefusedCall
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import (
     ACTORS,
@@ -212,33 +212,35 @@ def test_a_refusal_says_what_is_possible_instead() -> None:
 
 
 LATE = Timestamp(9999)
-SEVERAL: list[tuple[str, Refusal, Callable[[], object]]] = [
-    ("accept: state before caller", Refusal.STATE,
+SEVERAL: list[tuple[str, RefusedCall, Callable[[], object]]] = [
+    ("accept: state before caller", RefusedCall.STATE,
      lambda: accepted(Order(OFFER, OrderState.LOCKED), STRANGER, LATE)),
-    ("accept: caller before time", Refusal.NOT_BUYER, lambda: accepted(Order(OFFER), STRANGER, LATE)),
-    ("accept: time before terms", Refusal.EXPIRED, lambda: accepted(Order(OFFER), OFFER.buyer, LATE, committed=False)),
-    ("accept: listing before windows", Refusal.LISTING,
+    ("accept: caller before time", RefusedCall.NOT_BUYER, lambda: accepted(Order(OFFER), STRANGER, LATE)),
+    ("accept: time before terms", RefusedCall.EXPIRED,
+     lambda: accepted(Order(OFFER), OFFER.buyer, LATE, committed=False)),
+    ("accept: listing before windows", RefusedCall.LISTING,
      lambda: accepted(Order(replace(OFFER, reveal_window=Seconds(1))), OFFER.buyer, Timestamp(0), committed=False)),
-    ("accept: windows before bond", Refusal.WINDOW,
+    ("accept: windows before bond", RefusedCall.WINDOW,
      lambda: accepted(Order(replace(OFFER, reveal_window=Seconds(1))), OFFER.buyer, Timestamp(0), free_balance=Wei(0))),
-    ("accept: bond before payment", Refusal.BOND,
+    ("accept: bond before payment", RefusedCall.BOND,
      lambda: accepted(Order(OFFER), OFFER.buyer, Timestamp(0), free_balance=Wei(0), value=Wei(0))),
-    ("cancel: caller before state", Refusal.NOT_SELLER,
+    ("cancel: caller before state", RefusedCall.NOT_SELLER,
      lambda: cancel(Order(OFFER, OrderState.LOCKED), OFFER.buyer, Timestamp(0))),
-    ("release: caller before state", Refusal.NOT_BUYER,
+    ("release: caller before state", RefusedCall.NOT_BUYER,
      lambda: release(Order(OFFER, OrderState.LOCKED), OFFER.seller, Timestamp(0))),
-    ("reveal: time before key", Refusal.LATE,
+    ("reveal: time before key", RefusedCall.LATE,
      lambda: reveal(Order(OFFER, OrderState.LOCKED, Timestamp(1)), STRANGER, LATE, DeliveryKey(bytes(32)))),
-    ("refund: state before time", Refusal.STATE, lambda: refund(Order(OFFER), STRANGER, Timestamp(0))),
-    ("claim: of any kind", Refusal.NOTHING_DUE, lambda: claim(Order(OFFER, OrderState.LOCKED), STRANGER, Timestamp(0))),
-    ("dispute: time before proof", Refusal.LATE,
+    ("refund: state before time", RefusedCall.STATE, lambda: refund(Order(OFFER), STRANGER, Timestamp(0))),
+    ("claim: of any kind", RefusedCall.NOTHING_DUE,
+     lambda: claim(Order(OFFER, OrderState.LOCKED), STRANGER, Timestamp(0))),
+    ("dispute: time before proof", RefusedCall.LATE,
      lambda: dispute(Order(OFFER, OrderState.REVEALED, Timestamp(1)), STRANGER, LATE, KEY, HONEST)),
-    ("dispute: key before index", Refusal.KEY, lambda: disputed(DeliveryKey(bytes(32)), index=ChunkIndex(9))),
-    ("dispute: index before length", Refusal.CHUNK_INDEX, lambda: disputed(index=ChunkIndex(9), ciphertext=b"")),
-    ("dispute: length before path", Refusal.CHUNK_LENGTH, lambda: disputed(ciphertext=b"", path=())),
-    ("dispute: path's length before root", Refusal.PATH_LENGTH, lambda: disputed(leaf=Digest(bytes(32)), path=())),
-    ("dispute: root", Refusal.ROOT, lambda: disputed(leaf=Digest(bytes(32)))),
-    ("dispute: honest", Refusal.HONEST,
+    ("dispute: key before index", RefusedCall.KEY, lambda: disputed(DeliveryKey(bytes(32)), index=ChunkIndex(9))),
+    ("dispute: index before length", RefusedCall.CHUNK_INDEX, lambda: disputed(index=ChunkIndex(9), ciphertext=b"")),
+    ("dispute: length before path", RefusedCall.CHUNK_LENGTH, lambda: disputed(ciphertext=b"", path=())),
+    ("dispute: path's length before root", RefusedCall.PATH_LENGTH, lambda: disputed(leaf=Digest(bytes(32)), path=())),
+    ("dispute: root", RefusedCall.ROOT, lambda: disputed(leaf=Digest(bytes(32)))),
+    ("dispute: honest", RefusedCall.HONEST,
      lambda: dispute(Order(OFFER, OrderState.REVEALED, LATE), STRANGER, Timestamp(0), KEY, HONEST)),
 ]  # fmt: skip
 
@@ -249,7 +251,7 @@ def disputed(key: DeliveryKey = KEY, **change: Any) -> object:
 
 
 @pytest.mark.parametrize(("reason", "call"), [case[1:] for case in SEVERAL], ids=[case[0] for case in SEVERAL])
-def test_of_several_reasons_the_contracts_first_is_named(reason: Refusal, call: Callable[[], object]) -> None:
+def test_of_several_reasons_the_contracts_first_is_named(reason: RefusedCall, call: Callable[[], object]) -> None:
     with pytest.raises(SettlementError) as caught:
         call()
     assert caught.value.refusal is reason

@@ -74,7 +74,7 @@ def test_every_quote_is_in_the_protocol() -> None:
     assert wrong == {}
 
 
-def test_the_room_quotes_the_protocol() -> None:
-    room = ROOT / "offchain" / "blindfair" / "protocol"
-    quoted = {number for path in room.rglob("*.py") for number in quotes(path.read_text(encoding="utf-8"))}
+def test_the_package_quotes_the_protocol() -> None:
+    package = ROOT / "offchain" / "blindfair" / "protocol"
+    quoted = {number for path in package.rglob("*.py") for number in quotes(path.read_text(encoding="utf-8"))}
     assert len(quoted) > 20

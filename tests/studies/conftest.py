@@ -11,4 +11,4 @@ from blindfair.influence.table import Table, read_table
 @pytest.fixture(scope="session")
 def trial() -> Table:
     path = Path(blindfair.__file__).parent / "cli" / "demo" / "data" / "ACTG175.csv"
-    return read_table(path, "cens", leave_out=("pidnum", "days", "cd496", "offtrt", "r"))
+    return read_table(path, "cens", exclude=("pidnum", "days", "cd496", "offtrt", "r"))

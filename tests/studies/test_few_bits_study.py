@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import t as student
+from study_pages import missing_lines
 
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.noise import noise_bound, usable_range
@@ -34,10 +35,11 @@ from blindfair.studies.few_bits import (
     arm_name,
     run_few_bits,
 )
+from blindfair.studies.few_bits_tables import few_bits_tables
 from blindfair.studies.reading import read
 from blindfair.studies.report import FEW_BITS, TABLES, write_report
-from blindfair.studies.statistics import Part, Result, gain, part_of_gain
-from blindfair.studies.worlds import BuyerSize, Records, Regime, Truth, World, make_world
+from blindfair.studies.statistics import Result, SharePart, gain, part_of_gain
+from blindfair.studies.worlds import BuyerSize, Records, Regime, StudyTruth, StudyWorld, make_world
 
 CELL = Cell("cancer", "logistic", Regime.COPIES, BuyerSize.MIDDLE, 1)
 
@@ -90,8 +92,8 @@ def test_scores_and_their_range_are_the_products(trial: Table) -> None:
     assert isinstance(schema, FeatureSchema)
     parts = [Records(*schema.encode(rows)) for rows in (scenario.train, scenario.validation, scenario.offer)]
     count = len(scenario.offer)
-    truth = Truth(scenario.truth.flipped, np.zeros(count, dtype=np.bool_), np.arange(count), parts[2].y)
-    world = World(parts[0], parts[1], parts[2], parts[1], np.zeros(count, dtype=np.int64), truth, 2, None)
+    truth = StudyTruth(scenario.truth.flipped, np.zeros(count, dtype=np.bool_), np.arange(count), parts[2].y)
+    world = StudyWorld(parts[0], parts[1], parts[2], parts[1], np.zeros(count, dtype=np.int64), truth, 2, None)
     study = Study(world, family("logistic", world), Cell("trial", "logistic", Regime.WRONG_30, BuyerSize.MIDDLE, 0))
     asked = study.asked()
     seen = asked.seen(bits, np.random.default_rng(0)).offer
@@ -130,8 +132,8 @@ def test_a_part_of_a_gain_is_a_ratio_of_means_with_its_interval() -> None:
     assert found is not None and found.mean == pytest.approx(0.06 / 0.08)
     left = np.array([0.02, 0.01, 0.03]) - 0.75 * np.array([0.02, 0.02, 0.04])
     assert found.margin == pytest.approx(student.ppf(0.975, 2) * left.std(ddof=1) / np.sqrt(3) / (0.08 / 3))
-    assert str(Part(0.754, 0.031)) == "75% ± 3%" and str(Part(0.5, None)) == "50%"
-    assert part_of_gain(cells[:1], "few", EXACT, RANDOM, SHARE) == Part(pytest.approx(1.0), None)  # type: ignore[arg-type]
+    assert str(SharePart(0.754, 0.031)) == "75% ± 3%" and str(SharePart(0.5, None)) == "50%"
+    assert part_of_gain(cells[:1], "few", EXACT, RANDOM, SHARE) == SharePart(pytest.approx(1.0), None)  # type: ignore[arg-type]
     assert part_of_gain([result(0, 0.7, 0.7, 0.6)], "few", EXACT, RANDOM, SHARE) is None
     with pytest.raises(errors.InvalidOption):
         part_of_gain(cells, "no such method", EXACT, RANDOM, SHARE)
@@ -157,6 +159,7 @@ def test_its_report_is_a_function_of_the_results_and_leaves_the_other_alone(foun
     assert (tmp_path / FEW_BITS).read_text(encoding="utf-8") == text
     assert (tmp_path / "few.json").read_bytes() == (tmp_path / "again.json").read_bytes()
     assert (tmp_path / TABLES).read_text(encoding="utf-8") == "as it was"
+    assert missing_lines(FEW_BITS, few_bits_tables(read(documents))) == []
     assert "`scripts/study queries --only-bits --report DIR`" in text and "3 cells of 2 seeds" in text
     summary = json.loads((tmp_path / "few.json").read_text(encoding="utf-8"))
     rows = {row["bits"]: row for row in summary["tables"]["few-bits"]["rows"]}

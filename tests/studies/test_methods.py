@@ -21,10 +21,10 @@ from blindfair.studies.bins import binned_trust
 from blindfair.studies.datasets import load
 from blindfair.studies.disclosed import disclosed_answer, near_distinct
 from blindfair.studies.families import LogisticFamily, family, newton
-from blindfair.studies.worlds import BuyerSize, Records, Regime, Truth, World, make_world
+from blindfair.studies.worlds import BuyerSize, Records, Regime, StudyTruth, StudyWorld, make_world
 
 
-def world(name: str, regime: Regime = Regime.WRONG_30, seed: int = 0) -> World:
+def world(name: str, regime: Regime = Regime.WRONG_30, seed: int = 0) -> StudyWorld:
     return make_world(load(name), regime, BuyerSize.MIDDLE, seed)
 
 
@@ -78,8 +78,8 @@ def test_the_default_is_what_the_product_asks_and_trusts(trial: Table) -> None:
         Records(*schema.encode(part)) for part in (scenario.train, scenario.validation, scenario.offer, scenario.test)
     )
     nothing = np.zeros(len(offer), dtype=np.bool_)
-    truth = Truth(nothing, nothing, np.arange(len(offer)), offer.y)
-    made = World(train, validation, offer, test, np.zeros(len(offer), dtype=np.int64), truth, 2, None)
+    truth = StudyTruth(nothing, nothing, np.arange(len(offer)), offer.y)
+    made = StudyWorld(train, validation, offer, test, np.zeros(len(offer), dtype=np.int64), truth, 2, None)
     kind = LogisticFamily(schema.width)
     answer = Asking(made, kind, 0).ask(answers.displacement(kind, kind.reference(made.own)))
     theirs = valuation.read(valuation.integer_scores(scenario.offer))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from study_pages import missing_lines
 
 from blindfair.influence.architecture import Architecture, Mlp, SoftmaxRegression
 from blindfair.influence.arrays import Floats
@@ -22,7 +23,7 @@ from blindfair.studies.peers.datamodels import DISPLACEMENT, datamodelling_score
 from blindfair.studies.peers.measures import all_measures
 from blindfair.studies.peers.ours import PLAIN, our_answer
 from blindfair.studies.peers.purchases import held_out, run_purchases
-from blindfair.studies.peers.question import Question, ask, check_program, read, write
+from blindfair.studies.peers.question import PeerQuestion, ask, check_program, read, write
 from blindfair.studies.peers.report import peer_tables, write_peers
 from blindfair.studies.worlds import Records, Regime
 
@@ -62,11 +63,11 @@ def records(count: int, rng: np.random.Generator) -> Records:
 
 
 @pytest.fixture
-def question() -> Question:
+def question() -> PeerQuestion:
     rng = np.random.default_rng(0)
     network = SoftmaxRegression(inputs=4, classes=3)
     train, rows, queries = (records(count, rng) for count in (60, 25, 7))
-    return Question(network, 0.3 * rng.standard_normal((3, network.parameters)), train, rows, queries)
+    return PeerQuestion(network, 0.3 * rng.standard_normal((3, network.parameters)), train, rows, queries)
 
 
 def test_a_datamodelling_score_is_a_rank_correlation_of_sums_with_the_fall_of_the_loss() -> None:
@@ -87,7 +88,7 @@ def test_a_datamodelling_score_is_a_rank_correlation_of_sums_with_the_fall_of_th
     assert datamodelling_score(np.full((30, 4), np.nan), halves, sums) is None
 
 
-def test_whole_rows_are_the_influence_function_with_the_exact_hessian(question: Question) -> None:
+def test_whole_rows_are_the_influence_function_with_the_exact_hessian(question: PeerQuestion) -> None:
     answer = our_answer(question)
     theta = torch.from_numpy(question.models[0])
     X, y = torch.from_numpy(question.train.X[:, :-1].copy()), torch.from_numpy(question.train.y)
@@ -118,31 +119,31 @@ def mean_losses(network: Architecture, X: torch.Tensor, y: torch.Tensor, theta: 
     return network.losses(theta, X, y).mean()
 
 
-def test_several_models_are_averaged(question: Question) -> None:
+def test_several_models_are_averaged(question: PeerQuestion) -> None:
     models = [question.models[[0, number]] for number in (1, 2)]
-    alone = [our_answer(Question(question.network, two, *parts(question))) for two in models]
+    alone = [our_answer(PeerQuestion(question.network, two, *parts(question))) for two in models]
     both = our_answer(question)["ours, principal directions, 2 models, 0.1"]
     mean = np.mean([one["ours, principal directions, 1 models, 0.1"].scores for one in alone], axis=0)
     np.testing.assert_allclose(both.scores, mean, atol=1e-9)
 
 
-def parts(question: Question) -> tuple[Records, Records, Records]:
+def parts(question: PeerQuestion) -> tuple[Records, Records, Records]:
     return question.train, question.rows, question.queries
 
 
-def test_a_peer_reads_the_question_from_its_files_alone(question: Question, tmp_path: Path) -> None:
+def test_a_peer_reads_the_question_from_its_files_alone(question: PeerQuestion, tmp_path: Path) -> None:
     answer = ask(program(tmp_path, GRADIENTS), question)
     assert answer["a peer, 0.1"].seconds == 0.5
     np.testing.assert_allclose(answer["a peer, 0.1"].scores, our_answer(question)[PLAIN].scores, atol=1e-12)
 
 
-def test_the_sizes_of_a_network_are_those_of_its_layers(question: Question, tmp_path: Path) -> None:
+def test_the_sizes_of_a_network_are_those_of_its_layers(question: PeerQuestion, tmp_path: Path) -> None:
     network = Mlp(inputs=4, hidden=(6,), classes=3)
-    write(Question(network, np.zeros((2, network.parameters)), *parts(question)), tmp_path)
+    write(PeerQuestion(network, np.zeros((2, network.parameters)), *parts(question)), tmp_path)
     assert json.loads((tmp_path / "question.json").read_text(encoding="utf-8"))["sizes"] == [4, 6, 3]
 
 
-def test_a_peer_that_is_not_there_or_fails_is_a_named_error(question: Question, tmp_path: Path) -> None:
+def test_a_peer_that_is_not_there_or_fails_is_a_named_error(question: PeerQuestion, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no program", encoding="utf-8")
     for nothing in (tmp_path / "nobody", tmp_path / "text", tmp_path):
         with pytest.raises(errors.FileMissing, match="cannot be run"):
@@ -242,6 +243,7 @@ def test_the_report_says_where_we_are_behind(documents: list[Document], tmp_path
     for place in ("one", "two"):
         write_peers(documents, tmp_path / place, tmp_path / f"{place}.json", quick=True)
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+    assert missing_lines("peers.md", peer_tables(documents)) == []
     text = (tmp_path / "one" / "peers.md").read_text(encoding="utf-8")
     assert "scripts/study peers --quick" in text and "| a peer |" in text and "0.01" not in text.split("##")[0]
     (tmp_path / "file").write_text("", encoding="utf-8")

@@ -10,19 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import t as student
+from study_pages import missing_lines
 
 from blindfair.protocol import errors
 from blindfair.protocol.documents import Document
 from blindfair.studies import jobs, plan
 from blindfair.studies.attacks import run_attacks
+from blindfair.studies.bundles import run_bundles
 from blindfair.studies.cells import BEFORE, CLEAN, DEFAULT, NETWORK_SHARES, RANDOM, SHARES, Cell, run_cell
-from blindfair.studies.jobs import Job, few_bits_jobs, run_jobs, study_jobs
+from blindfair.studies.jobs import StudyJob, few_bits_jobs, run_jobs, study_jobs
 from blindfair.studies.ledger import Ledger
-from blindfair.studies.lots import run_lots
 from blindfair.studies.reading import read
 from blindfair.studies.report import TABLES, write_report
 from blindfair.studies.statistics import Gain, Result, gain, gap_share, worst
 from blindfair.studies.sums import run_sums
+from blindfair.studies.tables import all_tables
 from blindfair.studies.worlds import BuyerSize, Regime
 
 
@@ -63,12 +65,12 @@ def test_networks_are_bought_for_too() -> None:
     assert methods[DEFAULT]["bad"][1] < 0.5 * methods[RANDOM]["bad"][1]
 
 
-def job(key: str, ran: list[str]) -> Job:
+def job(key: str, ran: list[str]) -> StudyJob:
     def run() -> Document:
         ran.append(key)
         return {"number": len(key)}
 
-    return Job(key, 1.0, run)
+    return StudyJob(key, 1.0, run)
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def documents(found: Document) -> list[Document]:
     return [
         *cells,
         {"key": "sums/cancer/logistic/0", **run_sums("cancer", "logistic", 0)},
-        {"key": "lots/cancer/0", **run_lots("cancer", 0)},
+        {"key": "bundles/cancer/0", **run_bundles("cancer", 0)},
         {"key": "attacks/digits-high/0", **run_attacks("digits-high", 0)},
     ]
 
@@ -173,14 +175,15 @@ def test_the_report_is_a_function_of_the_results(documents: list[Document], tmp_
         write_report(source, tmp_path / place / "report", tmp_path / f"{place}.json", quick=True)
     one, two = (sorted((tmp_path / place / "report").iterdir()) for place in ("one", "two"))
     assert [path.name for path in one] == [path.name for path in two]
-    assert {"bad-share.png", "gains.png", "lots.png", TABLES} <= {path.name for path in one}
+    assert {"bad-share.png", "gains.png", "bundles.png", TABLES} <= {path.name for path in one}
     for left, right in zip(one, two, strict=True):
         assert left.read_bytes() == right.read_bytes()
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
     summary = json.loads((tmp_path / "one.json").read_text(encoding="utf-8"))
-    assert summary["cells"] == 2 and {"bar", "methods", "sums", "lots", "attacks"} <= set(summary["tables"])
+    assert summary["cells"] == 2 and {"bar", "methods", "sums", "bundles", "attacks"} <= set(summary["tables"])
     text = (tmp_path / "one" / "report" / TABLES).read_text(encoding="utf-8")
     assert "scripts/study queries --quick" in text and "## The bar" in text
+    assert missing_lines(TABLES, all_tables(read(documents))) == []
     # What a table says is what the cell found.
     (row,) = (row for row in summary["tables"]["data-sets"]["rows"] if row["regime"] == "copies")
     found = arms(documents[0])[RANDOM]["quality"][SHARES.index(0.3)]
@@ -200,16 +203,16 @@ def test_the_copies_of_a_seller_earn_nothing_where_they_are_grouped() -> None:
     assert found["each class listed with a tenth of the other"]["revenue"] < 0.5 * found["honest"]["revenue"]
 
 
-def test_a_forecast_knows_a_bad_lot_from_a_good_one(documents: list[Document]) -> None:
+def test_a_forecast_knows_a_bad_bundle_from_a_good_one(documents: list[Document]) -> None:
     found: dict[str, dict[str, list[float]]] = json.loads(
-        json.dumps(next(document for document in documents if str(document["key"]).startswith("lots/")))
+        json.dumps(next(document for document in documents if str(document["key"]).startswith("bundles/")))
     )
     del found["key"]
     good, bad = found["clean/1.0"], found["wrong-50/1.0"]
     assert good["forecast_whole"][0] > bad["forecast_whole"][0] + 0.005
-    for lot in found.values():
+    for bundle in found.values():
         for kind in ("whole", "part"):
-            mean, low, high = lot[f"forecast_{kind}"]
+            mean, low, high = bundle[f"forecast_{kind}"]
             assert low <= mean <= high
 
 

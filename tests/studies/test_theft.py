@@ -11,16 +11,18 @@ from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
 from blindfair.cli.demo.prepared import KNOW_THE_OUTCOME, without_copies
+from blindfair.cli.information import free_bits_of, max_bits_text, min_fee
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.quantise import quantise_rows
 from blindfair.influence.table import read_table
 from blindfair.pricing.information import measure_rows
 from blindfair.pricing.scenario import make_scenario
+from blindfair.protocol.quantities import Wei
 from blindfair.studies.theft.askers import membership_advantage
-from blindfair.studies.theft.channel import IDENTIFIERS, LABEL, Target, trial
+from blindfair.studies.theft.channel import CLASS_BITS, IDENTIFIERS, LABEL, SCORE_BITS, Target, trial
 from blindfair.studies.theft.digits import pack_greedily, steal_digits
-from blindfair.studies.theft.report import BEFORE, CLASS_BITS, SCORE_BITS, measure, write_theft
+from blindfair.studies.theft.report import BEFORE, measure, write_theft
 
 TRIAL = Path(blindfair.__file__).parent / "cli" / "demo" / "data" / "ACTG175.csv"
 PAGE = Path(__file__).parents[2] / "docs" / "studies" / "theft.md"
@@ -119,8 +121,17 @@ def test_the_page_on_bits_quotes_the_tables(target: Target) -> None:
     ):
         assert said in page
         assert f"{target.entropy(column):.{1 if '.' in said else 0}f} bits" in said.replace("about ", "")
-    demo = read_table(TRIAL, LABEL, leave_out=KNOW_THE_OUTCOME)
+    demo = read_table(TRIAL, LABEL, exclude=KNOW_THE_OUTCOME)
     offer = without_copies(make_scenario(demo, 0, flip_share=0.3, duplicate_share=0.05)).offer
-    assert f"in the demo, {len(demo.columns)} columns | {measure_rows(offer).bits} |" in page
+    held = measure_rows(offer).bits
+    assert f"in the demo, {len(demo.columns)} columns | {held} |" in page
+    free = free_bits_of(held, len(offer)) / len(offer)
+    assert f"A record of {held} bits has {max_bits_text(free)} bits free of charge" in page
+    # Three accounts that pay and one that does not: the free bits are one evaluation.
+    evaluation, price, n = SCORE_BITS + CLASS_BITS, Wei(10**18), len(target.table.rows)
+    assert free_bits_of(target.record_bits, n) // (evaluation * n) == 1
+    paid = 3 * min_fee(evaluation, target.record_bits, price) / price
+    assert f"three accounts that pay get {3 * evaluation} bits of every record of ACTG175" in page
+    assert f"for fees of {100 * paid:.1f} % of the price" in page
     narrow = [(number % 7, number * 37 % 101, number % 2) for number in range(300)]
     assert f"and a label | {measure_rows(narrow).bits} |" in page

@@ -7,7 +7,16 @@ from numbered import numbered
 from blindfair.protocol import errors
 from blindfair.studies import datasets
 from blindfair.studies.datasets import Dataset, load
-from blindfair.studies.worlds import COPIED, OFFER_SHARE, RECORD_LIMIT, BuyerSize, Records, Regime, World, make_world
+from blindfair.studies.worlds import (
+    COPIED,
+    OFFER_SHARE,
+    RECORD_LIMIT,
+    BuyerSize,
+    Records,
+    Regime,
+    StudyWorld,
+    make_world,
+)
 
 
 @pytest.fixture(scope="module")
@@ -15,11 +24,11 @@ def data() -> Dataset:
     return numbered()
 
 
-def world(data: Dataset, regime: Regime, size: BuyerSize = BuyerSize.MIDDLE, seed: int = 0) -> World:
+def world(data: Dataset, regime: Regime, size: BuyerSize = BuyerSize.MIDDLE, seed: int = 0) -> StudyWorld:
     return make_world(data, regime, size, seed)
 
 
-def places(world: World, records: Records) -> set[int]:
+def places(world: StudyWorld, records: Records) -> set[int]:
     """The numbers of records, from their standardised first feature."""
     own = np.sort(world.own.X[:, 0])
     step = np.diff(np.sort(np.concatenate([own, world.test.X[:, 0], world.offer.X[:, 0]]))).min()

@@ -43,7 +43,7 @@ def build() -> dict[str, dict[str, Any]]:
         "deliveries/deliveries.json": {"source": "PROTOCOL 6.2, 6.3, 6.6"} | topics_deliveries.deliveries(),
         "deliveries/faults.json": {"source": "PROTOCOL 7"} | topics_deliveries.faults(),
         "deliveries/sealed.json": {"source": "PROTOCOL 6.4, RFC 9180"} | topics_deliveries.sealed(),
-        "deliveries/letters.json": {"source": "PROTOCOL 9, RFC 9180"} | topics_deliveries.letters(),
+        "deliveries/sealed_messages.json": {"source": "PROTOCOL 9, RFC 9180"} | topics_deliveries.sealed_messages(),
         "fees/fees.json": {"source": "PROTOCOL 2, 4.5", "cases": topics_fees.fees()},
         "fees/replies.json": {"source": "PROTOCOL 4.7"} | topics_fees.priced(),
         "orders/orders.json": {"source": "PROTOCOL 7"} | topics_orders.orders(),

@@ -349,7 +349,7 @@ def parts() -> list[Case]:
         ("one more than is opened", 20, 11, 0.5, 1000),
         ("a share rounded down", 19, 10, 0.5, 1000),
         ("a share just under a whole number", 100, 29, 0.29, 1000),
-        ("nothing opened for nothing", 20, 1, 0, 1000),
+        ("nothing opened free", 20, 1, 0, 1000),
         ("a sample rounded up", 7, 3, 0, 10),
         ("a wei for all", 7, 3, 0, 1),
         ("nothing for all", 7, 3, 0, 0),
@@ -409,7 +409,7 @@ def parts() -> list[Case]:
 
 
 def free() -> list[Case]:
-    """PROTOCOL 5.6: how many records or groups of a selection are opened for nothing.
+    """PROTOCOL 5.6: how many records or groups of a selection are opened free.
 
     `chunks_of_records` is the manifest's run-length list; `selection` is a range of records, its end excluded.
     """

@@ -1,4 +1,4 @@
-"""Vectors of what is delivered: deliveries, proofs of a fault, sealed deliveries, letters."""
+"""Vectors of what is delivered: deliveries, proofs of a fault, sealed deliveries, sealed messages."""
 
 from typing import Any
 
@@ -226,8 +226,8 @@ def sealed() -> dict[str, Any]:
     }
 
 
-def letters() -> dict[str, Any]:
-    """PROTOCOL 9: one letter, and what is none to its receiver."""
+def sealed_messages() -> dict[str, Any]:
+    """PROTOCOL 9: one sealed message, and what is not one to its receiver."""
     private, sender, receiver, other = sha256(b"receiver"), "11" * 20, "22" * 20, "33" * 20
     public = X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
     message = pattern(0, 300)
@@ -238,20 +238,20 @@ def letters() -> dict[str, Any]:
         return hpke_seal(public, info, file_key, sha256(b"ephemeral")) + b"".join(sealed_segments(file_key, [message]))
 
     head = b"BFL1" + bytes.fromhex(sender)
-    letter = head + sealed_to(sender, receiver)
+    sealed = head + sealed_to(sender, receiver)
     changes: dict[str, tuple[bytes, str]] = {
-        "a letter": (letter, "ok"),
+        "a sealed message": (sealed, "ok"),
         "to another": (head + sealed_to(sender, other), "SealBroken"),
         "from another": (head + sealed_to(other, receiver), "SealBroken"),
         "sender and receiver exchanged": (head + sealed_to(receiver, sender), "SealBroken"),
-        "another sender named": (b"BFL1" + bytes.fromhex(other) + letter[24:], "SealBroken"),
-        "cut by a byte": (letter[:-1], "SealBroken"),
-        "lengthened by a byte": (letter + b"\x00", "SealBroken"),
-        "its key altered": (letter[:24] + bytes([letter[24] ^ 1]) + letter[25:], "SealBroken"),
-        "its content altered": (letter[:-17] + bytes([letter[-17] ^ 1]) + letter[-16:], "SealBroken"),
-        "a head alone": (letter[:24], "SealBroken"),
-        "half a head": (letter[:23], "MalformedMessage"),
-        "another magic": (b"BFM1" + letter[4:], "MalformedMessage"),
+        "another sender named": (b"BFL1" + bytes.fromhex(other) + sealed[24:], "SealBroken"),
+        "cut by a byte": (sealed[:-1], "SealBroken"),
+        "lengthened by a byte": (sealed + b"\x00", "SealBroken"),
+        "its key altered": (sealed[:24] + bytes([sealed[24] ^ 1]) + sealed[25:], "SealBroken"),
+        "its content altered": (sealed[:-17] + bytes([sealed[-17] ^ 1]) + sealed[-16:], "SealBroken"),
+        "a head alone": (sealed[:24], "SealBroken"),
+        "half a head": (sealed[:23], "MalformedMessage"),
+        "another magic": (b"BFM1" + sealed[4:], "MalformedMessage"),
         "nothing": (b"", "MalformedMessage"),
     }
     return {
@@ -259,5 +259,5 @@ def letters() -> dict[str, Any]:
         "sender": "0x" + sender,
         "receiver": "0x" + receiver,
         "message": message.hex(),
-        "cases": [{"name": name, "expect": expect, "letter": data.hex()} for name, (data, expect) in changes.items()],
+        "cases": [{"name": name, "expect": expect, "sealed": data.hex()} for name, (data, expect) in changes.items()],
     }

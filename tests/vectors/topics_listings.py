@@ -163,7 +163,7 @@ def listing_changes(manifest: Case, hashes: list[str]) -> list[Case]:
         {"name": "texts without preprocessing", **texts(preprocessing=None), "expect": "ok"},
         {"name": "texts with preprocessing", **texts(), "expect": "InvalidListing"},
         {"name": "an empty description", "set": {"description": ""}, "expect": "ok"},
-        {"name": "nothing opened for nothing", "set": {"terms.opened_share": 0}, "expect": "ok"},
+        {"name": "nothing opened free", "set": {"terms.opened_share": 0}, "expect": "ok"},
         {"name": "nothing answered free", "set": {"terms.free_bits": 0}, "expect": "ok"},
         {"name": "models of unnamed buyers", "set": {"terms.own_models": True}, "expect": "ok"},
         {"name": "everything answered free", "set": {"terms.evaluation_fee": "0"}, "expect": "ok"},

@@ -49,7 +49,7 @@ contract AcceptTest is Market {
         same(answer.length, 0, "without a word");
     }
 
-    /// @dev The call that hashes the usual offer, with further bits in a field.
+    /// @dev The call that hashes the common offer, with further bits in a field.
     function _hashing(uint256 field, uint256 bits) private view returns (bytes memory data) {
         data = abi.encodeCall(IDataExchange.hashOffer, (_offer(address(0))));
         uint256 place = 36 + 32 * field;

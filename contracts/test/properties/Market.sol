@@ -55,11 +55,11 @@ abstract contract Market is Cheats {
     address internal other;
     bytes32 internal listing;
     /// @dev A delivery that most sales are of: to encrypt one in every run would be most of the time.
-    Delivery private _usual;
+    Delivery private _common;
 
     function setUp() public virtual {
         vm.warp(START);
-        _usual = _delivery(3, 1, 100, 1);
+        _common = _delivery(3, 1, 100, 1);
         exchange = IDataExchange(_deploy("DataExchange", "offchain/blindfair/chain/artifacts/"));
         token = new AuthorizedToken();
         (seller, buyer, other) = (vm.addr(SELLER_KEY), vm.addr(BUYER_KEY), vm.addr(OTHER_KEY));
@@ -90,13 +90,13 @@ abstract contract Market is Cheats {
 
     // --- sales ------------------------------------------------------------------------------------------------------
 
-    /// @dev An offer in `money` of the usual delivery: three chunks, of which the second is not what was committed.
+    /// @dev An offer in `money` of the common delivery: three chunks, of which the second is not what was committed.
     function _offer(address money) internal view returns (IDataExchange.Offer memory) {
-        return _offerOf(money, _usual.root, _usual.key, 3);
+        return _offerOf(money, _common.root, _common.key, 3);
     }
 
     function _sale(address money) internal view returns (Sale memory) {
-        return Sale(_offer(money), _usual);
+        return Sale(_offer(money), _common);
     }
 
     function _saleOf(Delivery memory delivery) internal view returns (Sale memory) {

@@ -26,14 +26,14 @@ contract Traders is Market {
     mapping(address owner => mapping(address money => uint256)) public free;
     /// @dev Transitions that were seen, as bits `6 * from + to`.
     uint256 public seen;
-    Delivery private _stock;
+    Delivery private _delivered;
 
     constructor() {
         setUp();
-        _stock = _delivery(3, 1, 64, 7);
+        _delivered = _delivery(3, 1, 64, 7);
         for (uint256 i; i < ORDERS; ++i) {
             IDataExchange.Offer memory offer = _offer(_money(i));
-            (offer.deliveryRoot, offer.keyCommitment) = (_stock.root, keccak256(abi.encode(_stock.key)));
+            (offer.deliveryRoot, offer.keyCommitment) = (_delivered.root, keccak256(abi.encode(_delivered.key)));
             (offer.nonce, offer.price, offer.bond) = (i, uint128(i * 1 ether), i % 3 == 0 ? 0 : uint128(i) * 1 ether);
             offer.expiry = uint64(START + (i + 1) * 1 hours);
             _offers[i] = offer;
@@ -73,7 +73,7 @@ contract Traders is Market {
     }
 
     function key() external view returns (bytes32) {
-        return _stock.key;
+        return _delivered.key;
     }
 
     // --- the calls --------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ contract Traders is Market {
 
     function reveals(uint256 number, uint256 who, bool wrong) external {
         number %= ORDERS;
-        bytes32 key_ = wrong ? keccak256("wrong") : _stock.key;
+        bytes32 key_ = wrong ? keccak256("wrong") : _delivered.key;
         bool allowed = _orders[number].state == LOCKED && block.timestamp <= _orders[number].deadline && !wrong;
         bytes memory data = abi.encodeCall(IDataExchange.reveal, (_offers[number], key_));
         if (!_calls(account(who), 0, data, allowed)) return;
@@ -186,7 +186,7 @@ contract Traders is Market {
     function disputes(uint256 number, uint256 index, uint256 who, bool named) external {
         number %= ORDERS;
         index %= 4;
-        (address by, Delivery memory it) = (account(who), _stock);
+        (address by, Delivery memory it) = (account(who), _delivered);
         bool allowed =
             _orders[number].state == REVEALED && block.timestamp <= _orders[number].deadline && index == 1;
         if (named) allowed = allowed && by == buyer;

@@ -1,18 +1,19 @@
 """What seller and buyer have in common: a directory, an identity, a journal, correspondence and an account."""
 
 import contextlib
+import os
 from pathlib import Path
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from blindfair.agents.certainty import Certainty
-from blindfair.agents.journal import Journal
-from blindfair.agents.mail import Mail
-from blindfair.agents.store import DirectoryLock, SecretStore
-from blindfair.agents.surroundings import Event, Surroundings
+from blindfair.agents.context import AgentContext, Event
+from blindfair.agents.messaging.mail import Mail
+from blindfair.agents.settlement.finality_tracker import FinalityTracker
+from blindfair.agents.settlement.wallet import Wallet
+from blindfair.agents.store.directory import DirectoryLock, SecretStore
+from blindfair.agents.store.journal import Journal
 from blindfair.agents.waiting import Waiting
-from blindfair.agents.wallet import Wallet
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.sealing import SealingKeyPair, new_sealing_keypair
@@ -27,7 +28,7 @@ class Agent:
 
     role = "agent"
 
-    def __init__(self, directory: Path, surroundings: Surroundings) -> None:
+    def __init__(self, directory: Path, context: AgentContext) -> None:
         """Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged (also for the directory of another account),
         NodeFailure, and StateError in a new directory whose mail does not work; holds nothing then."""
         with contextlib.ExitStack() as held:
@@ -36,18 +37,20 @@ class Agent:
             self.secrets = SecretStore(directory / "secrets")
             self.journal = Journal(directory / "journal.sqlite")
             held.callback(self.journal.close)
-            account = surroundings.account or self._own_account()
+            account = context.account or self._own_account()
             self.private_key = bytes(account.key)
             self.address = Address(account.address.lower())
             self._check_account()
-            self.exchange = surroundings.exchange
+            self.exchange = context.exchange
             self.domain = Domain(self.exchange.chain_id, self.exchange.address)
-            self.finality = surroundings.finality
-            self.certainty = Certainty(self.exchange, self.finality)
-            self._watch = surroundings.watch
-            transport = surroundings.transport(self.address)
-            keys, door = self.sealing_keys(), self._check_letter
-            self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, door)
+            self.finality = context.finality
+            self.finality_tracker = FinalityTracker(self.exchange, self.finality)
+            self._watch = context.watch
+            transport = context.transport(self.address)
+            transport.hold(f"{self.role} in {directory.absolute()}, process {os.getpid()}")
+            held.callback(transport.release)
+            keys, admit = self.sealing_keys(), self._check_sealed_message
+            self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, admit)
             self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)
             self.waiting: Waiting | None = None
             if self.journal.get("trade") is None:
@@ -102,12 +105,12 @@ class Agent:
     def _advance(self) -> None:
         raise NotImplementedError
 
-    def _check_letter(self, sender: Address | None, size: int) -> None:
-        """See `mail.Door`."""
+    def _check_sealed_message(self, sender: Address | None, size: int) -> None:
+        """See `mail.AdmissionCheck`."""
         raise NotImplementedError
 
     def sealing_keys(self) -> SealingKeyPair:
-        """The X25519 pair that deliveries and letters are sealed to."""
+        """The X25519 pair that deliveries and messages are sealed to."""
 
         def make() -> bytes:
             pair = new_sealing_keypair()

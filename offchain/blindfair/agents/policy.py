@@ -8,7 +8,7 @@ from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import ETHER, Address, BytesPerSecond, Seconds, Wei
 
 AUDIT_ROWS = 59
-"""Rows of a usual audit: 95 % sure to meet one where 5 % of a large selection are fake (PROTOCOL 5.5)."""
+"""Rows of a default audit: 95 % sure to meet one where 5 % of a large selection are fake (PROTOCOL 5.5)."""
 
 SAMPLE_SHARE = 0.5
 """Part of a selection that may be bought as its sample, if not told otherwise (PROTOCOL 5.6)."""
@@ -35,18 +35,18 @@ class SellerPolicy:
     fee_offer_validity: Seconds = Seconds(1800)
     """The same for the offer of a reply against a fee: until then its bits are kept for whoever asked."""
 
-    most_priced_replies: int = 30
+    max_priced_replies: int = 30
     """Replies against a fee that are computed in an hour of chain time, paid or not: asking costs nothing."""
 
     agreement_validity: Seconds = Seconds(6 * 3600)
     """From the opening of a selection to the last agreement about it; and from the end of a bought sample's order to
-    the last agreement about the rest, for whose bond room is kept so long (PROTOCOL 5.6)."""
+    the last agreement about the rest, for whose bond space is kept so long (PROTOCOL 5.6)."""
 
     pay_to: Address | None = None
     """Where prices that the clock brings, and free balances, are paid; the seller's own account if None. A price that
     the buyer releases always goes to the account."""
 
-    most_bonds: Wei = Wei(10**18)
+    max_bonds: Wei = Wei(10**18)
     """The most that the bonds of all open offers in one token may come to, in its smallest unit. A buyer names the
     price, and so the bond: without a bound one that never accepts could tie up all that the seller has."""
 
@@ -57,20 +57,20 @@ class SellerPolicy:
     """Accounts whose requests are answered; all if None. Whoever makes accounts can use up the evaluations of a listing
     that answers everybody."""
 
-    most_letter: int = 2**28
+    max_sealed_message: int = 2**28
     """Bytes of a message that is unsealed and read at all: a request holds a scoring model and an encrypted query."""
 
-    most_listings: int = 2**30
+    max_listings: int = 2**30
     """Bytes of listings that are given to strangers in an hour of chain time, and one listing at least: whoever makes
     accounts could fill the disk that the mailboxes are on. Buyers that are named do not count."""
 
-    most_memory: int = 2**32
+    max_memory: int = 2**32
     """Bytes that one request may take at once: rows, features and projection, or blocks of encoded rows."""
 
-    most_products: int = 2**40
+    max_products: int = 2**40
     """Multiplications that one request may take."""
 
-    most_disk: int = 2**35
+    max_disk: int = 2**35
     """Bytes of rows, rounded and encoded, that one request may take on the disk."""
 
     def __post_init__(self) -> None:
@@ -109,14 +109,14 @@ class BuyerPolicy:
     audit_rows: int = AUDIT_ROWS
     """`t` of PROTOCOL 5, from 1."""
 
-    least_audit_rows: int | None = None
-    """Where the listing opens fewer for nothing, so many will do, from 1; as many as `audit_rows` if None."""
+    min_audit_rows: int | None = None
+    """Where the listing opens fewer free of charge, so many will do, from 1; as many as `audit_rows` if None."""
 
     buys_sample: bool = True
     """Whether it buys the drawn records first, as an order of their own, where the listing opens too few of them for
     nothing (PROTOCOL 5.6). If not, it does not buy then."""
 
-    most_sample_share: Fraction = Fraction(SAMPLE_SHARE)
+    max_sample_share: Fraction = Fraction(SAMPLE_SHARE)
     """Part of a selection that a bought sample may be at most, 0 to 1: so much of the price goes to a seller that faked
     its scores. Where fewer records than `fewest_audit_rows` are left by it, the buyer does not buy."""
 
@@ -124,29 +124,29 @@ class BuyerPolicy:
     """Ether besides the price that must be there before paying, for the accept and for a refund, the release or a
     dispute; more is asked for where gas is dear or chunks are large."""
 
-    least_bond_share: Fraction = _TWENTIETH
+    min_bond_share: Fraction = _TWENTIETH
     """Part of the price that a seller must lock, 0 to 1."""
 
-    least_reveal_window: Seconds = Seconds(1800)
+    min_reveal_window: Seconds = Seconds(1800)
     """Shorter, and an honest seller cannot wait for finality."""
 
-    most_reveal_window: Seconds = Seconds(6 * 3600)
-    """Longer, and the price lies locked for nothing."""
+    max_reveal_window: Seconds = Seconds(6 * 3600)
+    """Longer, and the price lies locked in vain."""
 
-    least_dispute_window: Seconds = Seconds(12 * 3600)
+    min_dispute_window: Seconds = Seconds(12 * 3600)
     """Shorter, and a dispute might not get on chain."""
 
-    most_offer_validity: Seconds = Seconds(24 * 3600)
+    max_offer_validity: Seconds = Seconds(24 * 3600)
     """An offer that the contract refuses is given up when it has run out; so it must run out."""
 
     patience: Seconds = Seconds(2 * 3600)
     """How long the buyer waits for an answer of the seller, in chain time."""
 
-    line: BytesPerSecond | None = None
-    """How fast the line to the seller is, as the blind room assumes if None: whether the query is worth making small
-    hangs on it."""
+    bandwidth: BytesPerSecond | None = None
+    """The bandwidth to the seller, as the blind package assumes if None: whether the query is worth making small
+    depends on it."""
 
-    releases_by_letter: bool = True
+    releases_by_message: bool = True
     """Whether the seller is sent a signed release, which it brings to the chain; else the buyer releases itself."""
 
     release_patience: Seconds = Seconds(600)
@@ -158,11 +158,11 @@ class BuyerPolicy:
     quicker they go to the account."""
 
     def __post_init__(self) -> None:
-        _check_share("least bond", self.least_bond_share)
-        _check_share("sample", self.most_sample_share)
+        _check_share("least bond", self.min_bond_share)
+        _check_share("sample", self.max_sample_share)
         _check_positive("patience", self.patience)
-        if self.line is not None and self.line < 1:
-            raise InvalidOption("The line carries nothing", expected=">= 1 byte a second", found=self.line)
+        if self.bandwidth is not None and self.bandwidth < 1:
+            raise InvalidOption("The bandwidth is too low", expected=">= 1 byte a second", found=self.bandwidth)
         _check_positive("patience with a release", self.release_patience)
         if self.budget < 0:
             raise InvalidOption("The budget is negative", expected=">= 0", found=self.budget)
@@ -178,23 +178,23 @@ class BuyerPolicy:
             raise InvalidOption(
                 "The fewest rows of an audit are out of range",
                 expected=f"1 ... {self.audit_rows}",
-                found=self.least_audit_rows,
+                found=self.min_audit_rows,
             )
-        if self.least_reveal_window > self.most_reveal_window:
+        if self.min_reveal_window > self.max_reveal_window:
             raise InvalidOption(
                 "No reveal window is acceptable",
-                expected=f">= {self.least_reveal_window} s at most",
-                found=self.most_reveal_window,
+                expected=f">= {self.min_reveal_window} s at most",
+                found=self.max_reveal_window,
             )
 
     @property
     def fewest_audit_rows(self) -> int:
-        """With fewer opened for nothing it buys a sample, or does not buy."""
-        return self.audit_rows if self.least_audit_rows is None else self.least_audit_rows
+        """With fewer opened free it buys a sample, or does not buy."""
+        return self.audit_rows if self.min_audit_rows is None else self.min_audit_rows
 
-    def least_bond(self, price: Wei) -> Wei:
+    def min_bond(self, price: Wei) -> Wei:
         """The least bond that it takes for a price."""
-        return Wei(int(price * self.least_bond_share))
+        return Wei(int(price * self.min_bond_share))
 
 
 def _check_share(what: str, share: Fraction) -> None:

@@ -1,4 +1,4 @@
-"""Reasons to wait, and how an agent with several affairs in hand takes its turn."""
+"""Reasons to wait, and how an agent with several tasks in hand takes its turn."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +20,15 @@ class Waiting(Exception):
 
 
 class Turn:
-    """One step over independent affairs: what holds up one of them does not hold up the others."""
+    """One step over independent tasks: what holds up one of them does not hold up the others."""
 
     def __init__(self) -> None:
         self._waits: list[Waiting] = []
         self._troubles: list[BlindfairError] = []
 
     @contextmanager
-    def affair(self) -> Iterator[None]:
-        """Around one affair. A node that fails may have failed this one alone: the others are tried as well."""
+    def task(self) -> Iterator[None]:
+        """Around one task. A node that fails may have failed this one alone: the others are tried as well."""
         try:
             yield
         except Waiting as waiting:

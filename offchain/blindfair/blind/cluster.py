@@ -1,7 +1,5 @@
 """Ray: a connection to a cluster, and tasks that outlive their workers. What the tasks do is in `scale_out.py`."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket

@@ -4,8 +4,6 @@ the kernel, or SEAL.
 Both give the same words, bit for bit.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """The buyer's side of a reply: check it in full, then decrypt it to scores."""
 
-from __future__ import annotations
-
 import numpy as np
 import tenseal.sealapi as sealapi
 from numpy.typing import NDArray

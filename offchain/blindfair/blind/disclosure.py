@@ -1,7 +1,5 @@
 """What an evaluation tells the buyer at most, in bits, from the parameters (PROTOCOL 0, SCORING requirement 4)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,14 +36,14 @@ class Disclosure:
     total_bits: Bits
     """`bits_per_record` for each of the scores, for the listing."""
 
-    hiding_bits: Bits
+    flooding_bits: Bits
     """`log2(B / E)` of the query with the narrowest noise: by how much the noise of the sum, which depends on the rows,
     is drowned."""
 
-    hiding_bits_total: Bits
-    """`hiding_bits - log2(n m)`: the same for all scores of the evaluation together, by the union bound. Whatever is
-    made of an honest query's reply differs by at most 2^-hiding_bits_total in probability from what can be made of the
-    scores."""
+    flooding_bits_total: Bits
+    """`flooding_bits - log2(n m)`: the same for all scores of the evaluation together, by the union bound. Whatever is
+    made of an honest query's reply differs by at most 2^-flooding_bits_total in probability from what can be made of
+    the scores."""
 
     @property
     def queries(self) -> int:
@@ -61,7 +59,7 @@ class Disclosure:
         bits: Sequence[int],
         exponent_bits: int = 0,
         policy: DisclosurePolicy = PER_RECORD,
-    ) -> Disclosure:
+    ) -> "Disclosure":
         """What one evaluation over `records` records discloses, whose queries ask for so many `bits` each.
 
         Raises `UnknownParameters` for bits outside 1 ... 32.
@@ -71,7 +69,7 @@ class Disclosure:
         4000
         """
         each = tuple(parameters.bits_per_score(asked) for asked in bits)
-        hiding = min(parameters.hiding_bits(asked) for asked in bits)
+        flooding = min(parameters.flooding_bits(asked) for asked in bits)
         scores, per_record = policy.groups(records), Bits(math.fsum(each) + exponent_bits)
         return cls(
             bits_per_record=per_record,
@@ -80,6 +78,6 @@ class Disclosure:
             bits=each,
             exponent_bits=exponent_bits,
             total_bits=Bits(per_record * scores),
-            hiding_bits=hiding,
-            hiding_bits_total=Bits(hiding - math.log2(scores * len(bits))),
+            flooding_bits=flooding,
+            flooding_bits_total=Bits(flooding - math.log2(scores * len(bits))),
         )

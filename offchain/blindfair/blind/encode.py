@@ -1,10 +1,8 @@
 """The seller's rows in the form that is multiplied: one polynomial per column and block, made once, used many times.
 
 Coefficient `i` of column `j` in block `b` is entry `j` of record `b N + i`. Not here: the multiplication
-(`evaluate.py`), where rows come from (room `influence`).
+(`evaluate.py`), where rows come from (package `influence`).
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -5,8 +5,6 @@
 Not here: the message that holds them (`query.py`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,7 +30,7 @@ class Encryptions:
     """First polynomials: `count x primes x N`."""
 
     @classmethod
-    def of(cls, primes: tuple[int, ...], degree: int, parts: Sequence[tuple[Words, bytes]]) -> Encryptions:
+    def of(cls, primes: tuple[int, ...], degree: int, parts: Sequence[tuple[Words, bytes]]) -> "Encryptions":
         """Of first polynomials, `primes x N`, and seeds."""
         firsts = np.empty((len(parts), len(primes), degree), dtype=np.uint64)
         for number, (first, _) in enumerate(parts):
@@ -45,7 +43,7 @@ class Encryptions:
     def __iter__(self) -> Iterator[tuple[Words, bytes]]:
         return zip(self.firsts, self.seeds, strict=True)
 
-    def __getitem__(self, some: slice) -> Encryptions:
+    def __getitem__(self, some: slice) -> "Encryptions":
         return Encryptions(self.primes, self.seeds[some], self.firsts[some])
 
     def to_bytes(self) -> bytes:
@@ -53,7 +51,7 @@ class Encryptions:
         return b"".join(part for first, seed in self for part in (seed, pack(self.primes, first)))
 
     @classmethod
-    def from_bytes(cls, primes: tuple[int, ...], degree: int, view: memoryview) -> Encryptions:
+    def from_bytes(cls, primes: tuple[int, ...], degree: int, view: memoryview) -> "Encryptions":
         """Read what `to_bytes` gave, of a length that was checked. Raises `MalformedCiphertext` for a residue out of
         range."""
         each = encryption_size(primes, degree)

@@ -5,8 +5,6 @@ operations on this machine, once in a process, which takes some tenths of a seco
 another machine is written here.
 """
 
-from __future__ import annotations
-
 import functools
 import time
 from collections.abc import Callable
@@ -18,9 +16,9 @@ import tenseal.sealapi as sealapi
 from blindfair.blind import expansion, kernel
 from blindfair.blind.columns import lay_out_columns
 from blindfair.blind.encode import encode_column
-from blindfair.blind.expand import open_encryptions, open_query
-from blindfair.blind.hide import hide, lay_out_zeros
-from blindfair.blind.hiding import NoiseKey
+from blindfair.blind.expand import load_encryptions, load_query
+from blindfair.blind.flood import flood, lay_out_zeros
+from blindfair.blind.flooding import NoiseKey
 from blindfair.blind.layout import TILE, aligned, columns_shape, queries_shape
 from blindfair.blind.matrix import matrix_bytes
 from blindfair.blind.packing import pack
@@ -73,7 +71,7 @@ class Estimate:
     """The seller's time to make the coordinates ready."""
 
     evaluate_seconds: float
-    """The seller's time for the products and for hiding."""
+    """The seller's time for the products and for flooding."""
 
     @property
     def seconds(self) -> float:
@@ -91,16 +89,16 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
     space = working_space(parameters, n, k, m)
     if parameters.is_expanded:
         ciphertexts = m * expansion.pieces(k)
-        opening = m * expansion.automorphisms(k) * trial.automorphism
+        loading = m * expansion.automorphisms(k) * trial.automorphism
     else:
         ciphertexts = m * k
-        opening = m * k * (trial.second if space.disk else trial.seed)
+        loading = m * k * (trial.second if space.disk else trial.seed)
     if space.disk:
-        opening += m * k * (2 * trial.lay_out + (trial.leave if parameters.is_expanded else 0.0))
+        loading += m * k * (2 * trial.lay_out + (trial.leave if parameters.is_expanded else 0.0))
         encode = blocks * k * trial.lay_out
         products = trial.kernel_product if kernel.library() is not None else trial.product + trial.enter
     else:
-        opening += m * k * trial.transform
+        loading += m * k * trial.transform
         encode = blocks * k * trial.encode
         products = trial.product
     return Estimate(
@@ -111,13 +109,13 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int) -> Estimate:
         encrypt_seconds=(masks + ciphertexts) * trial.encrypt,
         decrypt_seconds=m * blocks * trial.decrypt,
         encode_seconds=encode,
-        expand_seconds=masks * (trial.seed + trial.leave + 2 * trial.lay_out) + opening,
-        evaluate_seconds=m * blocks * (k * products + trial.hide + (0.0 if space.disk else trial.leave)),
+        expand_seconds=masks * (trial.seed + trial.leave + 2 * trial.lay_out) + loading,
+        evaluate_seconds=m * blocks * (k * products + trial.flood + (0.0 if space.disk else trial.leave)),
     )
 
 
 @functools.cache
-def _trial(parameters: ParameterSet) -> _Trial:
+def _trial(parameters: ParameterSet) -> "_Trial":
     return _Trial(parameters)
 
 
@@ -157,7 +155,7 @@ class _Trial:
         request = asked[_TRIAL_K]
         column = np.ones(parameters.ring_degree, dtype=np.int16)
         plaintext = encode_column(seal, column)
-        zeros = list(open_encryptions(seal, request.zeros[:1], seal.sum_level))
+        zeros = list(load_encryptions(seal, request.zeros[:1], seal.sum_level))
         self.transform = seconds(lambda: seal.evaluator.transform_to_ntt(zeros[0], sealapi.Ciphertext()))
         seal.evaluator.transform_to_ntt_inplace(zeros[0])
         first, seed = next(iter(request.zeros))
@@ -170,7 +168,7 @@ class _Trial:
             seal.evaluator.add_inplace(total, product)
 
         def opened(k: int) -> None:
-            list(open_query(seal, asked[k], 0))
+            list(load_query(seal, asked[k], 0))
 
         self.seed = seconds(lambda: seal.seeded_ciphertext(first, seed, seal.sum_level))
         self.second = seconds(lambda: seal.second_words(seed, seal.sum_level))
@@ -188,7 +186,7 @@ class _Trial:
         self.decrypt = self.leave
         self.product = seconds(multiply_and_add)
         laid_out = lay_out_zeros(seal, request)
-        self.hide = seconds(lambda: _hide(parameters, laid_out, words))
+        self.flood = seconds(lambda: _flood(parameters, laid_out, words))
         self.kernel_product = _kernel_product(parameters)
         self.automorphism = 0.0
         if parameters.is_expanded:
@@ -198,11 +196,11 @@ class _Trial:
             self.automorphism = max(0.0, large - small) / more
 
 
-def _hide(parameters: ParameterSet, zeros: Words, words: Words) -> None:
+def _flood(parameters: ParameterSet, zeros: Words, words: Words) -> None:
     seal = engine(parameters)
     stream = NoiseKey().stream(0, 0)
     width, draws = parameters.noise_width(1), stream.draws(parameters.ring_degree)
-    hidden = hide(seal, words, zeros, stream, width, draws)
+    hidden = flood(seal, words, zeros, stream, width, draws)
     for polynomial in hidden:
         pack((parameters.reply_modulus,), polynomial)
 

@@ -1,11 +1,9 @@
-"""The seller's side, for rows in memory: score every record under encryption, and hide everything else.
+"""The seller's side, for rows in memory: score every record under encryption, and flood everything else with noise.
 
 The seller holds the encoded rows and the buyer's bytes, and no key. Not here: counting evaluations and keeping replies
 so that the same request gets the same bytes (the seller's agent), the sizes of the noise (`parameters.py`), and rows on
 disk (`stream.py`).
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,9 +12,9 @@ import numpy as np
 import tenseal.sealapi as sealapi
 
 from blindfair.blind.encode import EncodedRows, encode_column, encode_rows
-from blindfair.blind.expand import open_query
-from blindfair.blind.hide import hide, lay_out_zeros
-from blindfair.blind.hiding import Draws, NoiseKey, score_draws
+from blindfair.blind.expand import load_query
+from blindfair.blind.flood import flood, lay_out_zeros
+from blindfair.blind.flooding import Draws, NoiseKey, score_draws
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import EncryptedScores
@@ -56,7 +54,7 @@ def evaluate(
     noise = NoiseKey()
     ciphertexts = []
     for number in range(query.queries):
-        coordinates = list(open_query(seal, query, number))
+        coordinates = list(load_query(seal, query, number))
         for coordinate in coordinates:
             seal.evaluator.transform_to_ntt_inplace(coordinate)
         for start in range(0, len(encoded.blocks), _BLOCKS_AT_ONCE):
@@ -66,7 +64,7 @@ def evaluate(
                 own = None if draws is None else draws_of(draws[number], parameters, block)
                 drawn = score_draws(parameters, query.bits[number], stream, scores, own)
                 words, width = seal.ciphertext_words(total), parameters.noise_width(query.bits[number])
-                ciphertexts.append(hide(seal, words, zeros, stream, width, drawn))
+                ciphertexts.append(flood(seal, words, zeros, stream, width, drawn))
                 if progress is not None:
                     progress(len(ciphertexts), query.queries * len(encoded.blocks))
     return EncryptedScores(parameters, query.queries, encoded.records, tuple(ciphertexts)).to_bytes()

@@ -5,8 +5,6 @@ Nothing else rests on it: what a reply tells is bounded for arbitrary ciphertext
 encryptions of zero that hide the reply are never expanded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -25,14 +23,14 @@ _TOGETHER = 4
 """Coordinates that are laid out together: neighbours in memory."""
 
 
-def open_query(seal: Engine, request: EncryptedQueries, query: int) -> Iterator[Any]:
+def load_query(seal: Engine, request: EncryptedQueries, query: int) -> Iterator[Any]:
     """The `k` coordinates of a query, one after another: ciphertexts of constants at the level of sums.
 
     Raises `MalformedCiphertext` where SEAL refuses to expand it.
     """
     parameters, k = request.parameters, request.k
     if not parameters.is_expanded:
-        yield from open_encryptions(seal, request.of_query(query), seal.sum_level)
+        yield from load_encryptions(seal, request.of_query(query), seal.sum_level)
         return
     levels = expansion.depth(k)
     keys = _keys(seal, request.keys, levels)
@@ -50,7 +48,7 @@ def open_query(seal: Engine, request: EncryptedQueries, query: int) -> Iterator[
             yield node
 
 
-def open_encryptions(seal: Engine, encryptions: Encryptions, level: Level) -> Iterator[Any]:
+def load_encryptions(seal: Engine, encryptions: Encryptions, level: Level) -> Iterator[Any]:
     """Ciphertexts at a level; their second polynomials come from the seeds, here."""
     for first, seed in encryptions:
         yield seal.seeded_ciphertext(first, seed, level)
@@ -59,10 +57,10 @@ def open_encryptions(seal: Engine, encryptions: Encryptions, level: Level) -> It
 def lay_out_query(seal: Engine, request: EncryptedQueries, query: int, laid_out: Words, place: int) -> None:
     """Put the coordinates of a query, transformed, where the kernel looks for those of the query at a place.
 
-    Raises as `open_query`.
+    Raises as `load_query`.
     """
     if request.parameters.is_expanded:
-        lay_out_ciphertexts(seal, open_query(seal, request, query), laid_out, place)
+        lay_out_ciphertexts(seal, load_query(seal, request, query), laid_out, place)
     else:
         # The first polynomials are there: SEAL is asked for the second ones only.
         coordinates = request.of_query(query)

@@ -10,8 +10,6 @@ key of its own applies the next deeper one several times, which costs time and n
 Not here: doing it (`expand.py`).
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 LARGEST_PIECE = 512

@@ -1,9 +1,7 @@
-"""The door to `native`, which is compiled when the package is installed, where there is a C compiler.
+"""The way into `native`, which is compiled when the package is installed, where there is a C compiler.
 
 Without it everything works and is slower: `multiply.py`, `transform.py` and `switch.py` then ask SEAL for the same.
 """
-
-from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
@@ -32,7 +30,7 @@ class Factor:
     quotient: int
 
     @classmethod
-    def of(cls, number: int, prime: int) -> Factor:
+    def of(cls, number: int, prime: int) -> "Factor":
         """Of a number below the prime."""
         return cls(number, (number << 64) // prime)
 

@@ -4,8 +4,6 @@ The keys are fresh for every request (PROTOCOL 4.1). Nothing here ever leaves th
 file of mode 0600.
 """
 
-from __future__ import annotations
-
 import hashlib
 import struct
 from dataclasses import dataclass, field
@@ -53,7 +51,7 @@ class QuerySecret:
         return body + hashlib.sha256(body).digest()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> QuerySecret:
+    def from_bytes(cls, data: bytes) -> "QuerySecret":
         """Read what `to_bytes` gave. Raises `SecretDamaged` for anything else."""
         body, digest = data[:-_DIGEST_SIZE], data[-_DIGEST_SIZE:]
         if len(body) < _HEAD.size or hashlib.sha256(body).digest() != digest:

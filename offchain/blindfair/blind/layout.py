@@ -7,8 +7,6 @@ A residue is kept as its halves, `(x mod 2^30) + 2^32 floor(x / 2^30)`. `native/
 Not here: the sums.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -8,10 +8,8 @@ interrupted encoding has finished is not done again. For a few thousand rows `en
 
 A file that a disk has cut short is found out; a bit that it has turned is not, and gives wrong scores.
 
-Not here: the sums (`multiply.py`), where rows come from (room `influence`).
+Not here: the sums (`multiply.py`), where rows come from (package `influence`).
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
@@ -21,13 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.blind.blob_store import BlobStore
 from blindfair.blind.columns import lay_out_columns
 from blindfair.blind.encode import check_block, check_rows
 from blindfair.blind.evaluate import Progress
 from blindfair.blind.layout import aligned, columns_shape
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.seal import Engine, Words, engine
-from blindfair.blind.shelf import Shelf
 from blindfair.protocol.errors import MalformedFile, ShapeMismatch
 
 _MAGIC = b"BFM1"
@@ -41,7 +39,7 @@ _COLUMNS_AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True)
 class EncodedMatrix:
-    """`n` rows of `k` entries, encoded on a shelf. Never leaves the seller."""
+    """`n` rows of `k` entries, encoded on a blob store. Never leaves the seller."""
 
     parameters: ParameterSet
     """The set that they were encoded for; every set with the same sums can use them."""
@@ -52,7 +50,7 @@ class EncodedMatrix:
     k: int
     """Entries of a row."""
 
-    shelf: Shelf = field(repr=False)
+    store: BlobStore = field(repr=False)
 
     @property
     def blocks(self) -> int:
@@ -66,14 +64,14 @@ class EncodedMatrix:
 
     def digest(self, block: int) -> bytes:
         """SHA-256 of a block's parameters and rows."""
-        head = self.shelf.read(block_name(block), 0, len(_MAGIC) + 32)
+        head = self.store.read(block_name(block), 0, len(_MAGIC) + 32)
         if len(head) != len(_MAGIC) + 32 or not head.startswith(_MAGIC):
             raise MalformedFile(f"{block_name(block)} of an encoded matrix is damaged", hint="encode the rows again")
         return head[len(_MAGIC) :]
 
     def columns(self, block: int) -> Words:
         """A block's columns, as in `layout.py`. Raises MalformedFile for a file of another size."""
-        words = self.shelf.words(block_name(block), _HEAD_SIZE)
+        words = self.store.words(block_name(block), _HEAD_SIZE)
         shape = columns_shape(self.parameters, self.k)
         if words.size != np.prod(shape):
             raise MalformedFile(
@@ -97,16 +95,16 @@ def matrix_bytes(parameters: ParameterSet, n: int, k: int) -> int:
 
 
 def encode_matrix(
-    parameters: ParameterSet, rows: NDArray[np.int16], shelf: Shelf, progress: Progress | None = None
+    parameters: ParameterSet, rows: NDArray[np.int16], store: BlobStore, progress: Progress | None = None
 ) -> EncodedMatrix:
     """Encode `n x k` int16 rows within -2047 ... 2047 block by block; a memory-mapped array is read as it is needed.
 
-    Blocks of these very rows that the shelf holds already are kept, others are replaced. Raises ShapeMismatch as
+    Blocks of these very rows that the blob store holds already are kept, others are replaced. Raises ShapeMismatch as
     `encode_rows`, CannotWrite where the disk is full: what is finished stays and serves the next attempt.
     """
     check_rows(parameters, rows)
     n, k = rows.shape
-    matrix, degree = EncodedMatrix(parameters, n, k, shelf), parameters.ring_degree
+    matrix, degree = EncodedMatrix(parameters, n, k, store), parameters.ring_degree
     for number in range(matrix.blocks):
         encode_block(matrix, number, rows[number * degree : (number + 1) * degree])
         if progress is not None:
@@ -116,33 +114,33 @@ def encode_matrix(
 
 
 def encode_block(matrix: EncodedMatrix, number: int, rows: NDArray[np.int16]) -> None:
-    """Encode a block, unless the shelf holds it. Raises ShapeMismatch for an entry out of bounds, CannotWrite."""
+    """Encode a block, unless the blob store holds it. Raises ShapeMismatch for an entry out of bounds, CannotWrite."""
     part, name = np.ascontiguousarray(rows), block_name(number)
     head = (_MAGIC + _digest(matrix.parameters, part)).ljust(_HEAD_SIZE, b"\0")
     block = aligned(columns_shape(matrix.parameters, matrix.k))
-    if not _holds(matrix.shelf, name, head, block.nbytes):
+    if not _holds(matrix.store, name, head, block.nbytes):
         check_block(part)
         _encode(engine(matrix.parameters), part, block)
-        matrix.shelf.write(name, head, block.data)
+        matrix.store.write(name, head, block.data)
 
 
 def finish_matrix(matrix: EncodedMatrix) -> None:
     """Write what makes a matrix one, when all its blocks are there. Raises CannotWrite."""
     header = _header(matrix)
-    if not (matrix.shelf.has(_HEADER) and matrix.shelf.read(_HEADER) == header):
-        matrix.shelf.write(_HEADER, header)
+    if not (matrix.store.has(_HEADER) and matrix.store.read(_HEADER) == header):
+        matrix.store.write(_HEADER, header)
 
 
-def open_matrix(parameters: ParameterSet, shelf: Shelf) -> EncodedMatrix:
+def open_matrix(parameters: ParameterSet, store: BlobStore) -> EncodedMatrix:
     """A matrix that `encode_matrix` finished. Raises FileMissing where there is none, ShapeMismatch where blocks are
     missing, and MalformedFile for one of other parameters, or whose blocks are of other rows by now."""
     try:
-        found = json.loads(shelf.read(_HEADER))
+        found = json.loads(store.read(_HEADER))
         n, k = int(found["records"]), int(found["k"])
     except (ValueError, KeyError, TypeError) as error:
         raise MalformedFile(f"{_HEADER} of an encoded matrix is damaged", hint="encode the rows again") from error
-    matrix = EncodedMatrix(parameters, n, k, shelf)
-    missing = [number for number in range(matrix.blocks) if not shelf.has(block_name(number))]
+    matrix = EncodedMatrix(parameters, n, k, store)
+    missing = [number for number in range(matrix.blocks) if not store.has(block_name(number))]
     if missing:
         raise ShapeMismatch(
             "an encoded matrix is not finished",
@@ -150,7 +148,7 @@ def open_matrix(parameters: ParameterSet, shelf: Shelf) -> EncodedMatrix:
             found=matrix.blocks - len(missing),
             hint="encode the rows again; finished blocks are kept",
         )
-    if shelf.read(_HEADER) != _header(matrix):
+    if store.read(_HEADER) != _header(matrix):
         raise MalformedFile(
             "an encoded matrix is of other parameters or other rows",
             expected=parameters.name,
@@ -178,10 +176,10 @@ def _parameters(parameters: ParameterSet) -> dict[str, Any]:
     return {"primes": list(parameters.data_primes), "ring_degree": parameters.ring_degree}
 
 
-def _holds(shelf: Shelf, name: str, head: bytes, words: int) -> bool:
+def _holds(store: BlobStore, name: str, head: bytes, words: int) -> bool:
     """Whether there is a file of that head and that many bytes of words."""
     last = len(head) + words - 1
-    return shelf.has(name) and shelf.read(name, 0, len(head)) == head and len(shelf.read(name, last, 2)) == 1
+    return store.has(name) and store.read(name, 0, len(head)) == head and len(store.read(name, last, 2)) == 1
 
 
 def _encode(seal: Engine, rows: NDArray[np.int16], block: Words) -> None:

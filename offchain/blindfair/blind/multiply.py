@@ -3,8 +3,6 @@
 Both give the same residues, bit for bit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -2,15 +2,13 @@
 
 Every margin is computed here from the numbers of a set; a set that misses one cannot be constructed. Sets are known by
 name only: a counterparty never brings its own numbers (SCORING requirement 3). Not here: SEAL (`seal.py`), drawing
-noise (`hiding.py`).
+noise (`flooding.py`).
 
 Symbols, as in SCORING: `N` ring degree, `Q` modulus of queries and of the sum, `Q'` modulus of the reply, `t` plain
 modulus, `E` worst honest noise, `R` rounding after drowning, `B` bound of the drowning noise, `b` bits of a score.
 Noise is a whole number of bits wide, uniform in `-B ... B - 1` with `B` a power of two: it needs no rejection, and its
 first bits can be committed to (PROTOCOL 4.6).
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Mapping
@@ -103,7 +101,7 @@ class ParameterSet:
         exact = self.drowning_bound(EXACT_BITS)
         self._require(
             exact >= self.worst_noise << DROWNING_BITS,
-            "too little room to drown the noise",
+            "too little space to drown the noise",
             f"B >= 2^{DROWNING_BITS} E",
             f"B = {exact}, E = {self.worst_noise}",
         )
@@ -220,8 +218,8 @@ class ParameterSet:
                 found=bits,
                 hint="3 or 4 bits keep nearly all of a score's value (docs/valuation.md)",
             )
-        room = self.ciphertext_modulus // (2 * self.plain_modulus) - self.worst_noise - self.rounding - 1
-        return max(room.bit_length(), self.ciphertext_modulus.bit_length() - bits)
+        space = self.ciphertext_modulus // (2 * self.plain_modulus) - self.worst_noise - self.rounding - 1
+        return max(space.bit_length(), self.ciphertext_modulus.bit_length() - bits)
 
     def drowning_bound(self, bits: int = EXACT_BITS) -> int:
         """`B`: noise is uniform in `-B ... B - 1`. Raises `UnknownParameters` outside 1 ... 32."""
@@ -235,7 +233,7 @@ class ParameterSet:
         """`b = log2(Q / 2B)`: the most that one coefficient of a reply can tell, whatever was asked; at most `bits`."""
         return Bits(math.log2(self.ciphertext_modulus) - self.noise_width(bits))
 
-    def hiding_bits(self, bits: int = EXACT_BITS) -> Bits:
+    def flooding_bits(self, bits: int = EXACT_BITS) -> Bits:
         """`log2(B / E)`: what honest noise could tell of the rows is drowned by this much."""
         return Bits(self.noise_width(bits) - 1 - math.log2(self.worst_noise))
 

@@ -1,10 +1,9 @@
 """Which parameter set to ask under: the one whose evaluation is over soonest, the way there and back included.
 
 A query of a ciphertext for each coordinate is large and ready at once; one that is expanded is small and costs the
-seller an automorphism for each coordinate. So a thin line or a long query speaks for expansion, a broad one against it.
+seller an automorphism for each coordinate. So a low bandwidth or a long query speaks for expansion, a high one against
+it.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
@@ -56,7 +55,7 @@ def plan(n: int, k: int, m: int, bandwidth: BytesPerSecond = BANDWIDTH) -> Plan:
     """Choose a set for `m` queries over `n x k` rows.
 
     In one process the same question has the same answer: what is told before is what is asked then. Raises
-    `UnknownParameters` where no set has room for `k` coordinates, and `TooCostly` where queries or scores fit in no
+    `UnknownParameters` where no set has space for `k` coordinates, and `TooCostly` where queries or scores fit in no
     message.
     """
     long_enough = [each for each in SETS if k <= each.largest_k]

@@ -13,8 +13,6 @@ can reach it (SCORING requirement 3). The encryptions of zero that hide the repl
 What the parts are and how many, `encryptions.py` says.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -76,7 +74,7 @@ class EncryptedQueries:
         return head + bytes(self.bits) + self.zeros.to_bytes() + self.keys.to_bytes() + self.ciphertexts.to_bytes()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> EncryptedQueries:
+    def from_bytes(cls, data: bytes) -> "EncryptedQueries":
         """Read and check a message in full; nothing of it is given to SEAL before.
 
         Raises `UnknownParameters` for a set that does not exist, before anything else is read, and for bits outside 1

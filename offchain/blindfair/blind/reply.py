@@ -6,8 +6,6 @@
 The same query gets the stored reply again, byte for byte (PROTOCOL 4.4); that is the seller's agent's task.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 
@@ -45,7 +43,7 @@ class EncryptedScores:
         return head + b"".join(pack(primes, polynomial) for pair in self.ciphertexts for polynomial in pair)
 
     @classmethod
-    def from_bytes(cls, parameters: ParameterSet, data: bytes, records: int, queries: int) -> EncryptedScores:
+    def from_bytes(cls, parameters: ParameterSet, data: bytes, records: int, queries: int) -> "EncryptedScores":
         """Read and check a reply to `queries` queries over `records` records in full.
 
         Raises `UnknownParameters` for a set that does not exist, `ShapeMismatch` for another number of records or

@@ -1,30 +1,28 @@
 """The seller's blocks on many machines, by Ray: the jobs of `stream.py`, with the same bytes as on one machine.
 
-A worker gets addresses of shelves (`remote_shelf.py`), which every machine must reach, and the number of a job. What
-the job is about it reads from there: the request, the queries' coordinates, the noise key, the encoded rows. So
+A worker gets addresses of blob stores (`fsspec_store.py`), which every machine must reach, and the number of a job.
+What the job is about it reads from there: the request, the queries' coordinates, the noise key, the encoded rows. So
 nothing secret is an argument of a task, in Ray's object store or in its logs. All of it is the seller's: the machines
-must be its own, and whoever reads the evaluation's shelf can take the noise off the reply, whoever reads the matrix's
+must be its own, and whoever reads the evaluation's store can take the noise off the reply, whoever reads the matrix's
 has the rows, and whoever reaches Ray's ports runs what it likes.
 
 A block's bytes do not depend on who does it or how often. Where a worker dies, Ray gives its task, a few blocks of a
 job, to another one, and blocks that are finished are not done again.
 """
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from blindfair.blind.blob_store import BlobStore
 from blindfair.blind.cluster import by_workers
 from blindfair.blind.evaluate import Progress
-from blindfair.blind.hiding import Draws
+from blindfair.blind.flooding import Draws
+from blindfair.blind.fsspec_store import store_at
 from blindfair.blind.matrix import finish_matrix, open_matrix
 from blindfair.blind.parameters import parameter_set
-from blindfair.blind.remote_shelf import shelf_at
 from blindfair.blind.rows_file import RowsFile
 from blindfair.blind.seal import Words
-from blindfair.blind.shelf import Shelf
 from blindfair.blind.stream import Evaluation, Job, start_evaluation
 
 _REQUEST = "request"
@@ -42,21 +40,21 @@ class Places:
     """Name of the parameter set of the encoded rows."""
 
     matrix: str = field(repr=False)
-    """Address of the shelf of the encoded rows."""
+    """Address of the blob store of the encoded rows."""
 
     evaluation: str = field(repr=False)
-    """Address of the shelf of the evaluation, for the seller alone: the noise key is there."""
+    """Address of the blob store of the evaluation, for the seller alone: the noise key is there."""
 
     bits: tuple[int, ...] | None = None
     """What the budget was charged for, one a query; None asks no question."""
 
     def start(self, query_bytes: bytes, draws: Draws | None = None) -> Evaluation:
         """Begin the evaluation, or go on with it. Raises as `open_matrix` and `start_evaluation`."""
-        matrix = open_matrix(parameter_set(self.parameters), shelf_at(self.matrix))
-        shelf = _LatestWords(shelf_at(self.evaluation))
-        evaluation = start_evaluation(matrix, query_bytes, shelf, bits=self.bits, draws=draws)
-        if not shelf.has(_REQUEST):
-            shelf.write(_REQUEST, query_bytes)
+        matrix = open_matrix(parameter_set(self.parameters), store_at(self.matrix))
+        store = _LatestWords(store_at(self.evaluation))
+        evaluation = start_evaluation(matrix, query_bytes, store, bits=self.bits, draws=draws)
+        if not store.has(_REQUEST):
+            store.write(_REQUEST, query_bytes)
         return evaluation
 
 
@@ -65,7 +63,7 @@ def finish_by_workers(
 ) -> bytes:
     """The reply of `stream.finish`, byte for byte, by the workers of the cluster that `cluster.workers` connected to.
 
-    `draws` go to the evaluation's shelf, where workers read those of their blocks. Raises as `Places.start`,
+    `draws` go to the evaluation's store, where workers read those of their blocks. Raises as `Places.start`,
     CannotWrite and FileMissing as a worker does, WorkersLost where a job killed every worker that it was given to.
     """
     evaluation = places.start(query_bytes, draws)
@@ -77,7 +75,7 @@ def finish_by_workers(
     for number in range(len(evaluation.passes)):
         of_pass = [(places, about, task) for job in jobs if job.number == number for task in _tasks(job)]
         if of_pass:
-            evaluation.open_queries(number)
+            evaluation.load_queries(number)
         for blocks in by_workers(_score, of_pass):
             done += blocks
             if progress is not None:
@@ -90,7 +88,7 @@ def encode_by_workers(places: Places, rows: str, progress: Progress | None = Non
 
     Raises as `encode_matrix` and `RowsFile.open`, WorkersLost.
     """
-    matrix = RowsFile.open(rows).matrix(parameter_set(places.parameters), shelf_at(places.matrix))
+    matrix = RowsFile.open(rows).matrix(parameter_set(places.parameters), store_at(places.matrix))
     tasks = [(places, rows, number) for number in range(matrix.blocks)]
     for done, _ in enumerate(by_workers(_encode, tasks), 1):
         if progress is not None:
@@ -105,18 +103,18 @@ def _tasks(job: Job) -> list[Job]:
 
 
 class _LatestWords:
-    """A shelf that keeps the words of the last two files that were asked for: what every job of a pass needs."""
+    """A blob store that keeps the words of the last two files that were asked for: what every job of a pass needs."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
         self._latest: dict[tuple[str, int], Words] = {}
-        self.has, self.write, self.write_once, self.read = shelf.has, shelf.write, shelf.write_once, shelf.read
+        self.has, self.write, self.write_once, self.read = store.has, store.write, store.write_once, store.read
 
     def words(self, name: str, start: int) -> Words:
         kept = self._latest.pop((name, start), None)
         if kept is None and len(self._latest) == 2:
             del self._latest[next(iter(self._latest))]
-        self._latest[name, start] = self._shelf.words(name, start) if kept is None else kept
+        self._latest[name, start] = self._store.words(name, start) if kept is None else kept
         return self._latest[name, start]
 
 
@@ -132,10 +130,11 @@ def _score(places: Places, about: str, job: Job) -> int:
 def _encode(places: Places, rows: str, number: int) -> None:
     """At a worker: encode a block."""
     file = RowsFile.open(rows)
-    file.encode(file.matrix(parameter_set(places.parameters), shelf_at(places.matrix)), number)
+    file.encode(file.matrix(parameter_set(places.parameters), store_at(places.matrix)), number)
 
 
 @lru_cache(maxsize=1)
 def _opened(places: Places, about: str) -> Evaluation:
-    # Read first: where the shelf is not the one that the evaluation was begun on, this fails, and no new key is made.
-    return places.start(shelf_at(places.evaluation).read(_REQUEST))
+    # Read first: where the blob store is not the one that the evaluation was begun on, this fails, and no new key is
+    # made.
+    return places.start(store_at(places.evaluation).read(_REQUEST))

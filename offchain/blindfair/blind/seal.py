@@ -1,4 +1,4 @@
-"""The door to SEAL: residues as numpy words into `tenseal.sealapi` objects and out of them.
+"""SEAL's objects: residues as numpy words into `tenseal.sealapi` objects and out of them.
 
 SEAL's documented serialization is assembled and taken apart here, which is many times faster than its polynomial
 strings, and lets a ciphertext be made from a first polynomial and a seed. Every byte that goes in was assembled here
@@ -7,8 +7,6 @@ and the framing of messages (`query.py`, `reply.py`).
 
 Shapes: a polynomial is `primes x N` uint64, residues below their primes, in coefficient form.
 """
-
-from __future__ import annotations
 
 import math
 import struct

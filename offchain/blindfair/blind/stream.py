@@ -12,8 +12,6 @@ more than once: a job's bytes are always the same. What the folder holds:
 Once the reply is stored the folder can go. Not here: who may ask, and keeping the reply.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
@@ -25,10 +23,11 @@ from functools import partial
 
 import numpy as np
 
+from blindfair.blind.blob_store import BlobStore
 from blindfair.blind.evaluate import Progress, check_draws, read_query
 from blindfair.blind.expand import lay_out_query
-from blindfair.blind.hide import hide, lay_out_zeros
-from blindfair.blind.hiding import KEY_SIZE, Draws, NoiseKey, score_draws
+from blindfair.blind.flood import flood, lay_out_zeros
+from blindfair.blind.flooding import KEY_SIZE, Draws, NoiseKey, score_draws
 from blindfair.blind.layout import aligned, columns_shape, queries_shape
 from blindfair.blind.matrix import EncodedMatrix
 from blindfair.blind.multiply import multiply
@@ -37,7 +36,6 @@ from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_head
 from blindfair.blind.seal import Words, engine
-from blindfair.blind.shelf import Shelf
 from blindfair.protocol.errors import EvaluationDiffers, MalformedFile
 
 PASS_BYTES = 2 * 2**30
@@ -66,11 +64,11 @@ class Evaluation:
 
     matrix: EncodedMatrix
     query: EncryptedQueries
-    shelf: Shelf = field(repr=False)
+    store: BlobStore = field(repr=False)
     noise: NoiseKey = field(repr=False)
 
     committed: bool
-    """Whether the shelf holds the draws of the scores' noise, to which a listing committed."""
+    """Whether the blob store holds the draws of the scores' noise, to which a listing committed."""
 
     @property
     def passes(self) -> list[range]:
@@ -83,7 +81,7 @@ class Evaluation:
     def jobs(self) -> Iterator[Job]:
         """What is not finished yet, in order."""
         for number in range(len(self.passes)):
-            blocks = [block for block in range(self.matrix.blocks) if not self.shelf.has(_part_name(number, block))]
+            blocks = [block for block in range(self.matrix.blocks) if not self.store.has(_part_name(number, block))]
             together = blocks_per_job(self.query.parameters, self.query.k)
             for start in range(0, len(blocks), together):
                 yield Job(number, tuple(blocks[start : start + together]))
@@ -91,21 +89,21 @@ class Evaluation:
     def left(self, job: Job) -> Job:
         """What is not finished of a job."""
         return Job(
-            job.number, tuple(block for block in job.blocks if not self.shelf.has(_part_name(job.number, block)))
+            job.number, tuple(block for block in job.blocks if not self.store.has(_part_name(job.number, block)))
         )
 
-    def open_queries(self, number: int) -> None:
-        """Expand the queries of a pass to the shelf, unless they are there."""
+    def load_queries(self, number: int) -> None:
+        """Expand the queries of a pass to the blob store, unless they are there."""
         name = _queries_name(number)
         seal, chosen = engine(self.query.parameters), self.passes[number]
-        if not self.shelf.has(_ZEROS):
-            self.shelf.write(_ZEROS, lay_out_zeros(seal, self.query).data)
-        if self.shelf.has(name):
+        if not self.store.has(_ZEROS):
+            self.store.write(_ZEROS, lay_out_zeros(seal, self.query).data)
+        if self.store.has(name):
             return
         laid_out = aligned(queries_shape(self.query.parameters, len(chosen), self.query.k))
         for place, query in enumerate(chosen):
             lay_out_query(seal, self.query, query, laid_out, place)
-        self.shelf.write(name, laid_out.data)
+        self.store.write(name, laid_out.data)
 
     def run(self, job: Job, threads: int = 1) -> None:
         """Do a job: write a part for each of its blocks."""
@@ -115,11 +113,11 @@ class Evaluation:
         columns = [self.matrix.columns(block) for block in job.blocks]
         totals = multiply(engine(parameters), columns, queries, threads)
         hidden = partial(self._hidden, chosen, zeros)
-        # The disk takes longer over a part than hiding one does: the next ones are hidden meanwhile.
-        with ThreadPoolExecutor(threads) as hiding, ThreadPoolExecutor(1) as writing:
+        # The disk takes longer over a part than flooding one does: the next ones are flooded meanwhile.
+        with ThreadPoolExecutor(threads) as flooding, ThreadPoolExecutor(1) as writing:
             written = [
-                writing.submit(self.shelf.write, _part_name(job.number, block), *part)
-                for block, part in zip(job.blocks, hiding.map(hidden, job.blocks, totals), strict=True)
+                writing.submit(self.store.write, _part_name(job.number, block), *part)
+                for block, part in zip(job.blocks, flooding.map(hidden, job.blocks, totals), strict=True)
             ]
             for each in written:
                 each.result()
@@ -148,7 +146,7 @@ class Evaluation:
             stream, width = self.noise.stream(block, query), parameters.noise_width(self.query.bits[query])
             scores, draws = self.matrix.scores_in(block), self._draws(block, query)
             drawn = score_draws(parameters, self.query.bits[query], stream, scores, draws)
-            hidden = hide(seal, words, zeros, stream, width, drawn)
+            hidden = flood(seal, words, zeros, stream, width, drawn)
             parts += [pack((parameters.reply_modulus,), polynomial) for polynomial in hidden]
         return [hashlib.sha256(b"".join(parts)).digest(), *parts]
 
@@ -157,10 +155,10 @@ class Evaluation:
             return None
         # Of `m x n` bytes, the block's of one query alone.
         start = query * self.matrix.records + block * self.query.parameters.ring_degree
-        return np.frombuffer(self.shelf.read(_DRAWS, start, self.matrix.scores_in(block)), dtype=np.uint8)
+        return np.frombuffer(self.store.read(_DRAWS, start, self.matrix.scores_in(block)), dtype=np.uint8)
 
     def _part(self, name: str) -> bytes:
-        stored = self.shelf.read(name)
+        stored = self.store.read(name)
         digest, part = stored[:_DIGEST_SIZE], stored[_DIGEST_SIZE:]
         if hashlib.sha256(part).digest() != digest:
             raise MalformedFile(f"{name} of an evaluation is damaged", hint="remove the file; only it is done again")
@@ -168,7 +166,7 @@ class Evaluation:
 
     def _laid_out(self, name: str, m: int, k: int) -> Words:
         shape = queries_shape(self.query.parameters, m, k)
-        words = self.shelf.words(name, 0)
+        words = self.store.words(name, 0)
         if words.size != np.prod(shape):
             raise MalformedFile(
                 f"{name} of an evaluation is damaged",
@@ -192,7 +190,7 @@ def blocks_per_job(parameters: ParameterSet, k: int) -> int:
 def start_evaluation(
     matrix: EncodedMatrix,
     query_bytes: bytes,
-    shelf: Shelf,
+    store: BlobStore,
     *,
     bits: Sequence[int] | None = None,
     draws: Draws | None = None,
@@ -205,7 +203,7 @@ def start_evaluation(
     """
     query = read_query(matrix.parameters, matrix.k, query_bytes, bits)
     check_draws(query, matrix.records, draws)
-    digest = _kept(shelf, draws)
+    digest = _kept(store, draws)
     about = hashlib.sha256()
     for block in range(matrix.blocks):
         about.update(matrix.digest(block))
@@ -219,32 +217,32 @@ def start_evaluation(
     }
     header = json.dumps(description, sort_keys=True).encode()
     # The key first: a folder with a description has one. Whoever comes second takes the first one's.
-    secret = shelf.write_once(_KEY, os.urandom(KEY_SIZE))
-    if shelf.write_once(_ABOUT, header) != header:
+    secret = store.write_once(_KEY, os.urandom(KEY_SIZE))
+    if store.write_once(_ABOUT, header) != header:
         # What it holds is of no use to anybody else: it tells of the rows.
         raise _another()
     if len(secret) != KEY_SIZE:
         raise MalformedFile(f"{_KEY} of an evaluation is damaged", hint="remove the folder and evaluate again")
     # Noise that depends on all that it hides: the same noise never lies over different sums.
     key = hmac.digest(secret, header, "sha256")
-    return Evaluation(matrix, query, shelf, NoiseKey(key), digest is not None)
+    return Evaluation(matrix, query, store, NoiseKey(key), digest is not None)
 
 
-def _kept(shelf: Shelf, draws: Draws | None) -> str | None:
+def _kept(store: BlobStore, draws: Draws | None) -> str | None:
     """Write draws to a folder that holds none, and return the SHA-256 of those that it holds, or None.
 
     Draws come before the description, which names them: a folder without one lends its draws to nobody. Raises
     `EvaluationDiffers` where the folder holds other draws, or was begun without any.
     """
-    begun = shelf.has(_ABOUT)
+    begun = store.has(_ABOUT)
     if draws is None:
-        if shelf.has(_DRAWS) and not begun:
+        if store.has(_DRAWS) and not begun:
             raise _another()
-        return hashlib.sha256(shelf.read(_DRAWS)).hexdigest() if shelf.has(_DRAWS) else None
+        return hashlib.sha256(store.read(_DRAWS)).hexdigest() if store.has(_DRAWS) else None
     data = np.ascontiguousarray(draws, dtype=np.uint8).tobytes()
-    if begun and not shelf.has(_DRAWS):
+    if begun and not store.has(_DRAWS):
         raise _another()
-    if shelf.write_once(_DRAWS, data) != data:
+    if store.write_once(_DRAWS, data) != data:
         raise _another()
     return hashlib.sha256(data).hexdigest()
 
@@ -259,7 +257,7 @@ def finish(evaluation: Evaluation, progress: Progress | None = None, threads: in
     jobs = list(evaluation.jobs())
     done = total - sum(len(job.blocks) for job in jobs)
     for job in jobs:
-        evaluation.open_queries(job.number)
+        evaluation.load_queries(job.number)
         evaluation.run(job, threads)
         done += len(job.blocks)
         if progress is not None:

@@ -3,8 +3,6 @@
 Both give the same residues, bit for bit: those of the numbers times `Q'/Q`, rounded.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from blindfair.blind import kernel

@@ -1,11 +1,9 @@
 """The number theoretic transform of polynomials, `primes x N`, to their values, as SEAL has them, and back.
 
-SEAL's own transform of a column is most of the work of hiding a reply, which multiplies fresh random columns for every
-ciphertext, and of encoding rows: the kernel does it, and SEAL where there is none. Not here: the switch to a smaller
-modulus (`switch.py`).
+SEAL's own transform of a column is most of the work of flooding a reply, which multiplies fresh random columns for
+every ciphertext, and of encoding rows: the kernel does it, and SEAL where there is none. Not here: the switch to a
+smaller modulus (`switch.py`).
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

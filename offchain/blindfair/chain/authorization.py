@@ -1,7 +1,7 @@
 """Payments of a token authorized by signature (EIP-3009): one transaction pays, and no allowance is ever given.
 
 Only the escrow can use such a signature, only for the one order whose number it names, until the offer expires.
-The token's domain is the token's own affair; it is asked for its separator, and nothing is assumed about its name.
+The token's domain is the token's own business; it is asked for its separator, and nothing is assumed about its name.
 """
 
 from dataclasses import dataclass

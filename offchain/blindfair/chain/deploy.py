@@ -21,7 +21,7 @@ from blindfair.protocol.hashing import keccak256
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.signing import Domain
 
-# How the compiler leaves room for an immutable value: PUSH32 and 32 zero bytes.
+# How the compiler leaves space for an immutable value: PUSH32 and 32 zero bytes.
 _BLANK = re.compile(rb"\x7f\x00{32}")
 
 

@@ -15,6 +15,7 @@ from blindfair.chain.artifacts import load_artifact
 from blindfair.chain.deploy import check_deployment
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.node import asking, connect
+from blindfair.protocol.addresses import read_address
 from blindfair.protocol.documents import SAFE_INTEGER, Document
 from blindfair.protocol.errors import BlindfairError, MalformedFile, WrongContract
 from blindfair.protocol.fields import Fields, hex_text
@@ -25,6 +26,8 @@ CodeHash = NewType("CodeHash", bytes)
 """32 bytes: `keccak256` of the code at a contract's address."""
 
 _COMPILER_LIMIT = 64
+_ADDRESS_LIMIT = 64
+_HINT = "take the file that `blindfair deploy` writes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Deployment:
             fields = Fields(document, "deployment")
             deployment = cls(
                 chain_id=fields.integer("chain_id", 1, SAFE_INTEGER),
-                address=fields.address("address"),
+                address=read_address(fields.text("address", _ADDRESS_LIMIT), "The contract", MalformedFile, _HINT),
                 code_hash=CodeHash(fields.data("code_hash", 32)),
                 first_block=BlockNumber(fields.integer("block", 0, SAFE_INTEGER)),
                 compiler=fields.text("compiler", _COMPILER_LIMIT),
@@ -76,7 +79,7 @@ class Deployment:
                 f"The deployment is none: {error.what}",
                 expected=error.expected,
                 found=error.found,
-                hint="take the file that `blindfair deploy` writes",
+                hint=_HINT,
             ) from error
         return deployment
 
@@ -92,7 +95,7 @@ class Deployment:
                 "The deployment is none",
                 expected="a JSON object",
                 found=f"{len(data)} bytes of something else",
-                hint="take the file that `blindfair deploy` writes",
+                hint=_HINT,
             )
         return cls.from_document(document)
 

@@ -100,7 +100,7 @@ class EmbeddedChain:
         self._mine(1, duration)
 
     def mine(self, blocks: int) -> None:
-        """Make empty blocks at the usual distance. Raises InvalidOption below 1 block."""
+        """Make empty blocks at the default distance. Raises InvalidOption below 1 block."""
         self._mine(blocks, BLOCK_TIME)
 
     def _mine(self, blocks: int, step: Seconds) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.protocol.errors import JournalDamaged, JournalVersion, StateError, StoreInUse
+from blindfair.chain.sqlite_files import check_path, opening_error, reason
+from blindfair.protocol.errors import JournalDamaged, JournalVersion, StateError
 from blindfair.protocol.hashing import sha256
 
 VERSION = 1
@@ -33,9 +34,10 @@ class EmbeddedLog:
     def __init__(self, path: Path) -> None:
         """Open the log or begin a new one.
 
-        Raises JournalVersion, JournalDamaged, StoreInUse if another process has it open, and StateError if the file
-        cannot be opened at all.
+        Raises JournalVersion, JournalDamaged, StoreInUse if another process has it open, StateError if the file cannot
+        be opened at all, and CannotWrite for a disk that does not take it or a path that is too long.
         """
+        check_path(path)
         self._path = path
         try:
             # SQLite gives its -wal file the mode of this one.
@@ -50,7 +52,7 @@ class EmbeddedLog:
             self._entries = self._open()
         except sqlite3.DatabaseError as error:
             self._db.close()
-            raise self._translated(error) from error
+            raise opening_error(path, error, "is not a log of a chain", _HINT) from error
         except Exception:
             self._db.close()
             raise
@@ -81,14 +83,6 @@ class EmbeddedLog:
         self._db.execute("COMMIT")
         return self._db.execute("SELECT number, kind, payload, parent, seal FROM entries ORDER BY number").fetchall()
 
-    def _translated(self, error: sqlite3.DatabaseError) -> StateError:
-        code = getattr(error, "sqlite_errorcode", None)
-        if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return StoreInUse(
-                f"{self._path} is in use", hint="another process has this chain open; wait for it or end it"
-            )
-        return JournalDamaged(f"{self._path} is not a log of a chain", found=str(error), hint=_HINT)
-
     def _checked(self) -> bytes:
         """The seal of the last entry, every entry having been compared with its own."""
         seal = b""
@@ -117,7 +111,7 @@ class EmbeddedLog:
             )
         except sqlite3.Error as error:
             raise StateError(
-                f"{self._path} cannot be written", found=str(error), hint="look at the disk's space"
+                f"{self._path} cannot be written", found=reason(self._path, error), hint="look at the disk's space"
             ) from error
         self._last = seal
 

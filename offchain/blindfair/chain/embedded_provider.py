@@ -15,7 +15,7 @@ from web3.providers.eth_tester import EthereumTesterProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from blindfair.chain.embedded_backend import Backend, CallFailed, Rejected
-from blindfair.chain.node import READS
+from blindfair.chain.provider import READS
 
 _NOBODY = "0x" + "00" * 20
 """Who calls when nobody is named, as with any node."""

@@ -1,5 +1,6 @@
 """The escrow contract's events, typed, and how they are fetched from nodes that limit how much they search at once."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from blindfair.protocol.quantities import (
     TransactionHash,
     Wei,
 )
+
+_OLD_LOGS = "use a node that keeps the logs of old blocks, as archive nodes do: --rpc URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +62,47 @@ class Log:
     transaction: TransactionHash
 
 
-def read_logs(web3: Web3, contract: Address, event: str, *indexed: bytes | None, first_block: BlockNumber) -> list[Log]:
+def read_logs(
+    web3: Web3, contract: Address, event: str, *indexed: bytes | None, first_block: BlockNumber, hint: str = ""
+) -> list[Log]:
     """All logs of one event from `first_block` on, oldest first; `indexed` are the wanted topics, None for any.
 
-    A node that refuses so large a search is asked for halves of it. Raises NodeFailure.
+    A node that refuses so large a search is asked for halves of it. Raises NodeFailure with `hint` if it refuses the
+    logs of a single block.
     """
+    return list(_newest_first(web3, contract, event, indexed, first_block, hint))[::-1]
+
+
+def read_only_log(
+    web3: Web3, contract: Address, event: str, *indexed: bytes | None, first_block: BlockNumber
+) -> Log | None:
+    """The log of an event that happens once at most, None if it did not happen; otherwise as `read_logs`.
+
+    New blocks are searched first, and old ones not at all once it is found: many nodes keep no old logs.
+    """
+    return next(_newest_first(web3, contract, event, indexed, first_block, ""), None)
+
+
+def _newest_first(
+    web3: Web3, contract: Address, event: str, indexed: Sequence[bytes | None], first_block: BlockNumber, hint: str
+) -> Iterator[Log]:
     topics = [event_topic(exchange_abi(), event), *indexed]
-    found: list[Log] = []
     with asking(f"the {event} events"):
         spans = [(int(first_block), int(web3.eth.block_number))]
-        while spans:
-            low, high = spans.pop()
-            if low > high:
-                continue
+    while spans:
+        low, high = spans.pop()
+        if low > high:
+            continue
+        with asking(f"the {event} events of block {high}", hint or _OLD_LOGS):
             try:
-                found += _read_span(web3, contract, event, topics, low, high)
+                found = _read_span(web3, contract, event, topics, low, high)
             except Web3RPCError:
                 if low == high:
                     raise
                 middle = (low + high) // 2
-                spans += [(middle + 1, high), (low, middle)]
-    return found
+                spans += [(low, middle), (middle + 1, high)]
+                continue
+        yield from reversed(found)
 
 
 def _read_span(web3: Web3, contract: Address, event: str, topics: list[bytes | None], low: int, high: int) -> list[Log]:

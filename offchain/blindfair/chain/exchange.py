@@ -11,7 +11,7 @@ from web3 import Web3
 
 from blindfair.chain.abi import ERC20, Abi, decode_output, encode_call, exchange_abi
 from blindfair.chain.calls import Call, ExchangeCalls, struct_of
-from blindfair.chain.events import AcceptedEvent, CommittedEvent, Log, read_logs
+from blindfair.chain.events import AcceptedEvent, CommittedEvent, Log, read_logs, read_only_log
 from blindfair.chain.finality import Finality, final_height
 from blindfair.chain.node import asking, request
 from blindfair.protocol.errors import WrongContract
@@ -36,6 +36,8 @@ __all__ = ["AcceptedEvent", "Call", "CommittedEvent", "DataExchange", "Finality"
 _GENESIS = BlockNumber(0)
 _ACTIONS = tuple(Action)
 _NO_END = 2**64 - 1
+_NEVER_ACCEPTED = (OrderState.NONE, OrderState.CANCELLED)
+_LISTINGS_OF_OLD_BLOCKS = "name the listing: --listing NUMBER; or use a node that keeps old logs: --rpc URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +167,24 @@ class DataExchange(ExchangeCalls):
 
     def listings(self) -> tuple[CommittedEvent, ...]:
         """All that was ever committed, oldest first."""
-        return tuple(_committed(log) for log in self._logs("Committed"))
+        logs = read_logs(
+            self.web3, self.address, "Committed", first_block=self._first_block, hint=_LISTINGS_OF_OLD_BLOCKS
+        )
+        return tuple(_committed(log) for log in logs)
 
     def commitment(self, listing: ListingId) -> CommittedEvent | None:
         """When and with what a listing was committed, if it was."""
-        logs = self._logs("Committed", listing)
-        return _committed(logs[0]) if logs else None
+        log = self._log("Committed", listing)
+        return None if log is None else _committed(log)
 
     def accepted_at(self, order_id: OrderId) -> AcceptedEvent | None:
         """The accept of an order, if it was accepted."""
-        logs = self._logs("Accepted", order_id)
-        if not logs:
+        # The state says it without a search, which ends in old blocks where there is nothing to find.
+        if self.order(order_id).state in _NEVER_ACCEPTED:
             return None
-        log = logs[0]
+        log = self._log("Accepted", order_id)
+        if log is None:
+            return None
         with asking("the block of an accept"):
             timestamp = Timestamp(int(self.web3.eth.get_block(log.block_number)["timestamp"]))
         return AcceptedEvent(
@@ -195,11 +202,13 @@ class DataExchange(ExchangeCalls):
 
     def revealed_key(self, order_id: OrderId) -> DeliveryKey | None:
         """The delivery key of an order, if it was revealed."""
-        logs = self._logs("Revealed", order_id)
-        return DeliveryKey(logs[0].fields["key"]) if logs else None
+        if self.order(order_id).state in (*_NEVER_ACCEPTED, OrderState.LOCKED):
+            return None
+        log = self._log("Revealed", order_id)
+        return None if log is None else DeliveryKey(log.fields["key"])
 
-    def _logs(self, event: str, *indexed: bytes | None) -> list[Log]:
-        return read_logs(self.web3, self.address, event, *indexed, first_block=self._first_block)
+    def _log(self, event: str, indexed: bytes) -> Log | None:
+        return read_only_log(self.web3, self.address, event, indexed, first_block=self._first_block)
 
     def _read(self, name: str, *arguments: object) -> tuple[Any, ...]:
         return self._read_from(self.address, exchange_abi(), name, *arguments)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from web3 import Web3
 
-from blindfair.chain.node import NodeProvider, asking
+from blindfair.chain.node import asking
+from blindfair.chain.provider import NodeProvider
 from blindfair.protocol.quantities import BlockNumber, Timestamp
 
 

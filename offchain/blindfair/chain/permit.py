@@ -1,6 +1,6 @@
-"""Allowances of a token given by signature (EIP-2612), so that a buyer pays in one transaction.
+"""Rate limits of a token given by signature (EIP-2612), so that a buyer pays in one transaction.
 
-The token's domain is the token's own affair; it is asked for its separator, and nothing is assumed about its name.
+The token's domain is the token's own business; it is asked for its separator, and nothing is assumed about its name.
 """
 
 from dataclasses import dataclass

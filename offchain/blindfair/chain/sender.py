@@ -17,6 +17,7 @@ from web3 import Web3
 
 from blindfair.chain.calls import Call
 from blindfair.chain.exchange import DataExchange
+from blindfair.chain.fees import fees
 from blindfair.chain.finality import Finality, final_height
 from blindfair.chain.node import asking, request
 from blindfair.chain.transactions import PreparedTransaction, Receipt, is_known, read_receipt
@@ -60,22 +61,21 @@ class Sender:
 
     # --- before ----------------------------------------------------------------------------------------------------
 
-    def prepare(
-        self, call: Call, least_number: int = 0, unlike: Collection[TransactionHash] = ()
-    ) -> PreparedTransaction:
+    def prepare(self, call: Call, min_number: int = 0, unlike: Collection[TransactionHash] = ()) -> PreparedTransaction:
         """Try a call out and sign it; nothing is sent.
 
-        It gets the account's next number on the chain, and no less than `least_number`: the caller knows best what it
+        It gets the account's next number on the chain, and no less than `min_number`: the caller knows best what it
         signed and is not included yet. It is none of the transactions `unlike`: two equal calls at one number would
         else be one transaction, and its receipt would be taken for both.
 
         Raises ContractReverted if the contract would refuse it, InsufficientFunds if the account cannot pay for it at
-        the highest price, WrongContract if there is no contract to call, and NodeFailure.
+        the highest price, WrongContract if there is no contract to call, NodeFailure, and InvalidOption for a chain
+        without a base fee.
         """
         self._check_target(call)
         self._check_funds(call, call.value)
         gas_limit = self._gas_limit(call)
-        base, tip = self._fees()
+        base, tip = fees(self.web3)
         price = self._price(base, tip, call.name)
         self._check_funds(call, Wei(call.value + gas_limit * price))
         with asking("eth_getTransactionCount"):
@@ -83,7 +83,7 @@ class Sender:
         fields = {
             "type": 2,
             "chainId": self._chain_id,
-            "nonce": max(count, least_number),
+            "nonce": max(count, min_number),
             "value": call.value,
             "data": call.data,
             "maxFeePerGas": price,
@@ -123,20 +123,12 @@ class Sender:
         trial = {"from": self._checksummed(), "data": Web3.to_hex(call.data), "value": hex(call.value)}
         return trial if call.to is None else {**trial, "to": Web3.to_checksum_address(call.to)}
 
-    def _fees(self) -> tuple[int, int]:
-        with asking("the price of gas"):
-            base = int(self.web3.eth.get_block("latest")["baseFeePerGas"])
-            tip = int(self.web3.eth.max_priority_fee)
-        if base < 0 or tip < 0:
-            raise NodeFailure("the price of gas is negative", found=f"{base} and {tip} wei", hint="use another node")
-        return base, tip
-
     def gas_price(self) -> Wei:
         """What a unit of gas costs now. Raises NodeFailure."""
-        return Wei(sum(self._fees()))
+        return Wei(sum(fees(self.web3)))
 
     def _price(self, base: int, tip: int, what: str, least: int = 0) -> int:
-        """What to offer for a unit: room for the base fee to double, as far as the ceiling goes."""
+        """What to offer for a unit: space for the base fee to double, as far as the ceiling goes."""
         needed = max(base + tip, least)
         if needed > self._fee_ceiling:
             raise NodeFailure(
@@ -153,7 +145,7 @@ class Sender:
         Of both at most one is ever included, whichever gets there first, so that nobody pays twice. Raises
         InsufficientFunds if the account cannot pay the higher price, and NodeFailure.
         """
-        base, tip = self._fees()
+        base, tip = fees(self.web3)
         if base + tip <= prepared.max_fee and tip <= 2 * prepared.tip:
             return None
         # Nodes take another transaction of the same number only for a tenth more of both.

@@ -21,12 +21,15 @@ def create(keystore: KeystoreFile, password_file: PasswordFile = None, json_file
 
 
 @app.command()
-def show(keystore: KeystoreFile, json_file: JsonFile = None) -> None:
-    """Print the address of a keystore; needs no password."""
-    from blindfair.cli.keystore import address_of
+def show(keystore: KeystoreFile, password_file: PasswordFile = None, json_file: JsonFile = None) -> None:
+    """Print the address of a keystore; needs the password only where the file names no address."""
+    from blindfair.cli.keystore import address_of, read_password, unlock
 
     output = Output(json_file)
-    _tell(output, address_of(keystore), keystore)
+    address = address_of(keystore)
+    if address is None:
+        address = Address(unlock(keystore, read_password(password_file, keystore)).address.lower())
+    _tell(output, address, keystore)
 
 
 def _tell(output: Output, address: Address, keystore: Path) -> None:

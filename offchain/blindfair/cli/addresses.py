@@ -1,5 +1,6 @@
 """Addresses as a person gives them."""
 
+from blindfair.protocol.addresses import read_address
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Address
 
@@ -8,16 +9,8 @@ NOBODY = Address("0x" + "00" * 20)
 
 
 def parse_address(text: str, option: str = "--to") -> Address:
-    """`0x` and 40 hexadecimal digits, in any case. Raises InvalidOption, which names the option."""
-    digits = text.removeprefix("0x").lower()
-    if len(digits) != 40 or not set(digits) <= set("0123456789abcdef"):
-        raise InvalidOption(
-            f"{option} is not an address",
-            expected="0x and 40 hexadecimal digits",
-            found=repr(text[:60]),
-            hint="copy the address from its wallet; nothing was sent",
-        )
-    return Address("0x" + digits)
+    """Read the address of an option. Raises InvalidOption, which names the option, as `read_address` raises."""
+    return read_address(text, option, InvalidOption, "copy the address from its wallet; nothing was sent")
 
 
 def check_payee(payee: Address | None, option: str, contract: Address) -> None:

@@ -11,7 +11,7 @@ from blindfair.protocol.quantities import ETHER, Address, Wei
 ETHER_UNIT = 10**18
 """Wei in one ether."""
 
-MOST_PLACES = 36
+MAX_PLACES = 36
 """Digits after the point that a token may have."""
 
 # Digits and a point only: other notations have exponents and alphabets in which a huge number is short.

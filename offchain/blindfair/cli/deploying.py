@@ -13,6 +13,7 @@ from blindfair.chain.deterministic import (
     is_deployed,
     prepare_deployment,
 )
+from blindfair.chain.fees import base_fee
 from blindfair.chain.node import connect
 from blindfair.chain.sender import Sender
 from blindfair.cli.amounts import show_ether
@@ -31,11 +32,13 @@ def deploy_contract(
 ) -> None:
     """Deploy or find the contract, and write its files into `folder`. The keystore is opened only to deploy.
 
-    Raises CannotWrite, NodeFailure, WrongContract, what `unlock` and `Sender` raise.
+    Raises CannotWrite, NodeFailure, InvalidOption for a chain without a base fee, WrongContract, what `unlock` and
+    `Sender` raise.
     """
     check_folder_target(folder, "--deployments")
     progress = Lines(Console(stderr=True, quiet=is_quiet()))
     web3 = connect(rpc, chain_id)
+    base_fee(web3)
     transaction = None
     if is_deployed(web3):
         progress.item("deploy", f"the contract is at {escrow_address()} already; nothing is sent")

@@ -8,18 +8,26 @@
 130  interrupted, 143 terminated
 """
 
+import errno
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import NoReturn
 
 import typer
 
 from blindfair.cli.verbosity import is_verbose
-from blindfair.protocol.errors import BlindfairError
+from blindfair.protocol.errors import BlindfairError, CannotWrite
 
 USAGE, NOT_OK, BUG, INTERRUPTED, TERMINATED = 2, 3, 100, 130, 143
+
+_DISK = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM,
+    errno.ELOOP, errno.ENOTDIR, errno.ESTALE,
+)  # fmt: skip
+"""What a disk or its owner refuses, wherever it happens: nothing that a bug of this program does."""
 
 # Every wrong use of the command line, in the class tree that typer brings along.
 _WRONG_USAGE = typer.BadParameter.__mro__[1]
@@ -39,6 +47,18 @@ def run_to_its_end(command: Callable[[], object]) -> None:
         goes_on = "" if _names_directory(sys.argv) else "with --directory "
         _say("Interrupted", "No result was written", hint=f"{goes_on}the same command goes on where it was")
         _leave(INTERRUPTED)
+    except OSError as error:
+        if error.errno not in _DISK:
+            _leave_by_a_bug(error)
+        file = "A file" if error.filename is None else error.filename
+        _say(
+            CannotWrite.__name__,
+            f"{file} cannot be read or written",
+            expected="a disk with space, and files that this account may use",
+            found=error.strerror,
+            hint="mend that and repeat the command; what was written down before is kept",
+        )
+        _leave(CannotWrite.exit_code)
     except Exception as error:
         if isinstance(error, _WRONG_USAGE) and hasattr(error, "format_message"):
             _say(
@@ -47,12 +67,16 @@ def run_to_its_end(command: Callable[[], object]) -> None:
                 hint="blindfair --help, blindfair demo --help, blindfair seller list --help",
             )
             _leave(USAGE)
-        _say(
-            type(error).__name__,
-            f"This is a bug of blindfair: {error}",
-            hint="run it again with -v and report what it prints, with the command",
-        )
-        _leave(BUG)
+        _leave_by_a_bug(error)
+
+
+def _leave_by_a_bug(error: Exception) -> NoReturn:
+    _say(
+        type(error).__name__,
+        f"This is a bug of blindfair: {error}",
+        hint="run it again with -v and report what it prints, with the command",
+    )
+    _leave(BUG)
 
 
 def _terminate(_: int, __: FrameType | None) -> None:
@@ -64,7 +88,7 @@ def _names_directory(arguments: Sequence[str]) -> bool:
     return any(argument.partition("=")[0] == "--directory" for argument in arguments)
 
 
-def _leave(code: int) -> None:
+def _leave(code: int) -> NoReturn:
     if is_verbose():
         traceback.print_exc()
     raise SystemExit(code) from None

@@ -3,11 +3,13 @@
 import math
 from fractions import Fraction
 
-from blindfair.cli.usual import FREE_BITS, FREE_SHARE
+from blindfair.cli.defaults import FREE_BITS, FREE_SHARE
+from blindfair.influence.written import unread_columns
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Wei
+from blindfair.protocol.words import counted
 
 _FEE_DIGITS = 3
 
@@ -20,15 +22,15 @@ def free_bits_of(held: int, records: int, share: Fraction = FREE_SHARE) -> int:
     return int(min(share * held, Fraction(FREE_BITS)) * records)
 
 
-def least_fee(bits: int, held: int, whole_price: Wei) -> Wei:
+def min_fee(bits: int, held: int, whole_price: Wei) -> Wei:
     """Return the least fee of an evaluation of `bits` a record: as large a share of the listing's price as it tells of
     what a record holds, rounded up."""
     return Wei(-(-min(bits, held) * whole_price // held))
 
 
-def usual_fee(bits: int, held: int, whole_price: Wei) -> Wei:
+def default_fee(bits: int, held: int, whole_price: Wei) -> Wei:
     """Return the least fee, rounded up to three digits: an amount that a person can read."""
-    least = least_fee(bits, held, whole_price)
+    least = min_fee(bits, held, whole_price)
     unit = 10 ** max(0, len(str(least)) - _FEE_DIGITS)
     return Wei(-(-least // unit) * unit)
 
@@ -56,8 +58,19 @@ def information_document(manifest: Manifest) -> Document:
         "free_bits": terms.free_bits,
         "own_models": terms.own_models,
         "record_bits": terms.record_bits,
-        "unscored_columns": list(manifest.schema.unscored),
+        "unscored_columns": list(unread_columns(manifest.schema)),
     }
+
+
+def max_bits_text(bits: float) -> str:
+    """Return bits of a record rounded up to a tenth, as a bound must be. A budget is whole bits of all records, so 3.4
+    bits a record come out as 3.3992 of each.
+
+    >>> max_bits_text(3.3992), max_bits_text(4.0), max_bits_text(5.45)
+    ('3.4', '4', '5.5')
+    """
+    # Less than the last digit of a quotient.
+    return f"{math.ceil(bits * 10 - 1e-9) / 10:g}"
 
 
 def evaluation_fee(manifest: Manifest) -> Wei:
@@ -90,7 +103,7 @@ def _smallest_group(manifest: Manifest) -> int:
 def told_text(manifest: Manifest) -> str:
     """Return how many bits one evaluation tells at most, and of what."""
     size = _smallest_group(manifest)
-    return f"{manifest.terms.bits_per_record} bits{_of_groups(size, manifest.record_count) or ' a record'}"
+    return f"{counted(manifest.terms.bits_per_record, 'bit')}{_of_groups(size, manifest.record_count) or ' a record'}"
 
 
 def _of_groups(size: int, records: int) -> str:
@@ -101,7 +114,7 @@ def _of_groups(size: int, records: int) -> str:
 
 
 def _share(bits: float, held: int) -> str:
-    """Bits, rounded down to a tenth, and how much of a record that is."""
+    """Bits, as `max_bits_text` gives them, and how much of a record that is."""
     share = bits / held
     part = "under 0.1%" if 0 < share < 0.001 else f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"
-    return f"{math.floor(bits * 10) / 10:g} ({part})".replace("%", " %")
+    return f"{max_bits_text(bits)} ({part})".replace("%", " %")

@@ -2,16 +2,21 @@
 them: from a file of the owner's or typed in, never from an argument or the environment.
 """
 
+import codecs
 import getpass
 import json
+import re
 import stat
 import sys
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from blindfair.agents.store import private_directory, write_atomically
+from blindfair.agents.store.directory import private_directory, write_atomically
+from blindfair.protocol.addresses import read_address
 from blindfair.protocol.errors import (
     CannotWrite,
     FileMissing,
@@ -26,6 +31,10 @@ WORK = 2**18
 """Rounds of scrypt over the password: a second for its owner, and for each guess of a thief."""
 
 _LARGEST = 64 * 1024
+
+_FORMS: tuple[Literal["NFC", "NFD", "NFKC"], ...] = ("NFC", "NFD", "NFKC")
+"""How programs write an accented sealed message: as one character, as a sealed message and its accent, as wallets in
+browsers do."""
 
 
 def create_keystore(path: Path, password: str, *, work: int = WORK) -> Address:
@@ -46,29 +55,60 @@ def create_keystore(path: Path, password: str, *, work: int = WORK) -> Address:
 
 
 def unlock(path: Path, password: str) -> LocalAccount:
-    """The account of a keystore. Raises FileMissing, MalformedFile, WrongPassword."""
+    """Return the account of a keystore.
+
+    The password is tried as written, then in the Unicode forms that other programs may have used. Raises FileMissing,
+    MalformedFile, WrongPassword.
+    """
     keystore = _read(path)
+    for form in dict.fromkeys((password, *(unicodedata.normalize(name, password) for name in _FORMS))):
+        key = _decrypted(path, keystore, form)
+        if key is not None:
+            account: LocalAccount = Account.from_key(key)
+            _check_own(path, keystore, Address(account.address.lower()))
+            return account
+    raise WrongPassword(
+        f"The password does not open {path}",
+        expected="the password that it was made with",
+        found="another",
+        hint="check --password-file, or type it again",
+    )
+
+
+def address_of(path: Path) -> Address | None:
+    """Return the address that a keystore names; None where it names none. Raises FileMissing, MalformedFile."""
+    return _named(path, _read(path))
+
+
+def _decrypted(path: Path, keystore: dict[str, object], password: str) -> bytes | None:
+    """The private key; None where the password does not open it. Raises MalformedFile."""
     try:
-        account: LocalAccount = Account.from_key(Account.decrypt(keystore, password))
+        return bytes(Account.decrypt(keystore, password))
     except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError) as error:
-        # What the library says of a wrong password is these words, in a class of its own that is a ValueError.
+        # The library has no class for a wrong password, only these words.
         if "MAC mismatch" in str(error):
-            raise WrongPassword(
-                f"The password does not open {path}",
-                expected="the password that it was made with",
-                found="another",
-                hint="check --password-file, or type it again",
-            ) from None
+            return None
         raise _malformed(path) from None
-    return account
 
 
-def address_of(path: Path) -> Address:
-    """Whose keystore it is, as it says itself. Raises FileMissing, MalformedFile."""
-    address = str(_read(path).get("address", "")).removeprefix("0x").lower()
-    if len(address) != 40 or not set(address) <= set("0123456789abcdef"):
-        raise _malformed(path)
-    return Address("0x" + address)
+def _named(path: Path, keystore: dict[str, object]) -> Address | None:
+    address = keystore.get("address")
+    # Foundry and others that care for privacy leave it out, or empty.
+    if address in (None, ""):
+        return None
+    return read_address(str(address), f"The address in {path}", MalformedFile, "restore it from a backup")
+
+
+def _check_own(path: Path, keystore: dict[str, object], own: Address) -> None:
+    """Raises MalformedFile where the keystore names another address than its key's: money would go there."""
+    named = _named(path, keystore)
+    if named not in (None, own):
+        raise MalformedFile(
+            f"{path} names an address that is not its key's",
+            expected=own,
+            found=named,
+            hint="restore it from a backup",
+        )
 
 
 def read_password(file: Path | None, path: Path, *, twice: bool = False) -> str:
@@ -95,10 +135,8 @@ def _first_line(file: Path) -> str:
                 found=oct(mode),
                 hint=f"chmod 600 {file}",
             )
-        with file.open(encoding="utf-8") as lines:
-            return lines.readline(_LARGEST).rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise MalformedFile(f"The password file {file} is not UTF-8", expected="a line of text") from error
+        with file.open("rb") as opened:
+            data = opened.read(_LARGEST)
     except OSError as error:
         raise FileMissing(
             f"The password file {file} cannot be read",
@@ -106,6 +144,24 @@ def _first_line(file: Path) -> str:
             found=error.strerror,
             hint="check --password-file",
         ) from error
+    try:
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _not_text(file) from error
+    line = re.split("[\r\n]", text, maxsplit=1)[0]
+    # UTF-16 without its mark would be read as sealed messages with zeros in between.
+    if "\0" in line:
+        raise _not_text(file)
+    return line
+
+
+def _not_text(file: Path) -> MalformedFile:
+    return MalformedFile(
+        f"The password file {file} is not text in UTF-8",
+        expected="the password in the first line",
+        found="bytes of another encoding",
+        hint="save it again as UTF-8",
+    )
 
 
 def _typed(path: Path, twice: bool) -> str:
@@ -125,6 +181,7 @@ def _typed(path: Path, twice: bool) -> str:
 
 
 def _read(path: Path) -> dict[str, object]:
+    """The keystore's fields, with the names and the version as this program writes them."""
     try:
         if path.stat().st_size > _LARGEST:
             raise _malformed(path)
@@ -136,11 +193,14 @@ def _read(path: Path) -> dict[str, object]:
             found=error.strerror,
             hint=f"blindfair account create --keystore {path}",
         ) from error
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _malformed(path) from None
-    if not isinstance(found, dict) or found.get("version") != 3:
+    if not isinstance(found, dict):
         raise _malformed(path)
-    return found
+    keystore = {str(name).lower(): value for name, value in found.items()}
+    if keystore.get("version") not in (3, "3") or not isinstance(keystore.get("crypto"), dict):
+        raise _malformed(path)
+    return {**keystore, "version": 3}
 
 
 def _malformed(path: Path) -> MalformedFile:
@@ -148,5 +208,5 @@ def _malformed(path: Path) -> MalformedFile:
         f"{path} is not a keystore that this program reads",
         expected="Web3 Secret Storage, version 3, in JSON",
         found="something else",
-        hint="restore it from a backup",
+        hint="restore it from a backup, or export it again from its wallet",
     )

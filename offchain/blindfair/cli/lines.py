@@ -21,6 +21,7 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._encoding = console.encoding
         self._width = min(console.width, WIDEST) if console.is_terminal else WIDEST
 
     def blank(self) -> None:
@@ -38,8 +39,8 @@ class Lines:
 
     def item(self, label: str, text: str, *, right: str = "", style: str = "") -> None:
         """A text beside its label; `right` stands at the end of the first line."""
-        room = max(self._width - LABEL - (len(right) + 2 if right else 0), 20)
-        wrapped = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+        space = max(self._width - LABEL - (len(right) + 2 if right else 0), 20)
+        wrapped = textwrap.wrap(text, space, break_on_hyphens=False) or [""]
         for number, part in enumerate(wrapped):
             line = Text(f"  {label if number == 0 else '':<{LABEL - 2}}")
             line.append(part, style)
@@ -58,6 +59,9 @@ class Lines:
             self._print(Text(line))
 
     def _print(self, line: Text) -> None:
+        # Names of files may be any bytes, which Python holds as lone surrogates, and no console can print these.
+        if not line.plain.isascii():
+            line.plain = line.plain.encode(self._encoding, "backslashreplace").decode(self._encoding)
         self._console.print(line, soft_wrap=True)
 
 

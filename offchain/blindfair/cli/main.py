@@ -18,9 +18,9 @@ from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
-from blindfair.cli.demo.screen import Screen
+from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.ending import NOT_OK, run_to_its_end
-from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc
+from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc, Text
 from blindfair.cli.output import Output
 from blindfair.cli.score import commands as score
 from blindfair.cli.seller import commands as seller
@@ -62,7 +62,8 @@ def demo(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column whose numbers are codes, not amounts. May be repeated."),
     ] = None,
-    leave_out: Annotated[
+    text: Text = None,
+    exclude: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column to leave out, like an id or one that knows the outcome."),
     ] = None,
@@ -114,7 +115,8 @@ def demo(
         records=records,
         label=label,
         categorical=tuple(categorical or ()),
-        leave_out=tuple(leave_out or ()),
+        exclude=tuple(exclude or ()),
+        text=tuple(text or ()),
         budget=parse_ether(budget, "--budget"),
         good_record_value=None if value is None else parse_ether(value, "--value"),
         model=model,
@@ -132,7 +134,7 @@ def demo(
 
     job = prepare(options)
     progress = Console(stderr=True, quiet=is_quiet())
-    screen = Screen(progress)
+    screen = DemoScreen(progress)
     with _home(directory) as home, demo_home(home, options, job.table):
         screen.scenario(job)
         # Imported here: torch and its like take seconds, and a person sees something by now.
@@ -145,11 +147,11 @@ def demo(
         write_folder(report, finished.files)
         screen.note(f"report in {report}")
     if json_file is not None:
-        text = json.dumps(finished.document, indent=2, allow_nan=False) + "\n"
+        document = json.dumps(finished.document, indent=2, allow_nan=False) + "\n"
         if to_screen:
-            sys.stdout.write(text)
+            sys.stdout.write(document)
         else:
-            write_file(json_file, text.encode())
+            write_file(json_file, document.encode())
             screen.note(f"result in {json_file}")
     sys.stdout.flush()
 

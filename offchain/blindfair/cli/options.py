@@ -38,6 +38,21 @@ FinalityDepth = Annotated[
     int | None,
     typer.Option(metavar="BLOCKS", help="Blocks on top that make a block final; else the node says what is final."),
 ]
+RememberedFinalityDepth = Annotated[
+    int | None,
+    typer.Option(
+        "--finality-depth", metavar="BLOCKS", help="Another number of blocks on top than the one it was begun with."
+    ),
+]
+Text = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text",
+        metavar="COLUMN",
+        help="A column of codes: its cells are text as they are written, and only empty ones are missing. May be "
+        "repeated.",
+    ),
+]
 Poll = Annotated[float, typer.Option(metavar="SECONDS", help="How often to look for what is new.", min=0.05, max=3600)]
 Token = Annotated[
     str | None,
@@ -75,6 +90,7 @@ class Resumed:
     keystore: Keystore = None
     rpc: RememberedRpc = None
     mail: RememberedMail = None
+    finality_depth: RememberedFinalityDepth = None
 
 
 _GROUPS = (Begun, Resumed)

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from blindfair.agents.store import write_atomically
+from blindfair.agents.store.directory import write_atomically
 from blindfair.protocol.errors import CannotWrite
 
 _READABLE = 0o644

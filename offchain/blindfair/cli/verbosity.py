@@ -33,7 +33,7 @@ def choose(verbosity: Verbosity) -> None:
     """Tell so much from here on, for the whole process."""
     global _chosen
     _chosen = verbosity
-    _LOG.handlers = [_StandardError()] if verbosity is Verbosity.VERBOSE else []
+    _LOG.handlers = [_StandardError() if verbosity is Verbosity.VERBOSE else _Troubles()]
     _LOG.setLevel(logging.DEBUG if verbosity is Verbosity.VERBOSE else logging.WARNING)
     _LOG.propagate = False
 
@@ -105,3 +105,13 @@ class _StandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         print(self.format(record), file=sys.stderr)
+
+
+class _Troubles(logging.Handler):
+    """What the layers below tell while a command waits, a line each."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"  waits   {record.getMessage()}", file=sys.stderr)

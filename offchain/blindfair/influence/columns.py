@@ -1,10 +1,11 @@
 """From the texts of a CSV column to typed cells: integers, floats or texts, one type for a whole column.
 
-Not here: the file (`table`), and how cells become features (`encoding`).
+Not here: the file (`csv_file`), how a column was read (`reading`), and how cells become features (`encoding`).
 """
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 
 from blindfair.protocol.documents import SAFE_INTEGER
@@ -14,37 +15,76 @@ from blindfair.protocol.records import Cell
 MISSING = frozenset({"", "na", "nan", "null", "?"})
 """What stands for a missing value, in any case and with blanks around it."""
 
-# A leading zero makes a text: "007" is a code, and as a number it would not be written back as it was.
+# A leading zero makes a text: "007" is a code, not an amount.
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 
 
-def typed_column(name: str, texts: Sequence[str]) -> list[Cell]:
+def typed_column(name: str, texts: Sequence[str], lines: Sequence[int], *, as_text: bool = False) -> list[Cell]:
     """The cells of a column, all of one type but for missing values, which become `None`.
 
     Integers if all are integers that a double holds exactly; floats if all are decimal numbers; else texts, unchanged.
-    Longer integers are numbers of things, not amounts, and stay texts. Raises MalformedTable where a column of numbers
+    Longer integers are numbers of things, not amounts, and stay texts. With `as_text` all cells are texts, and only an
+    empty one is missing. `lines` are those of the file, for errors. Raises MalformedTable where a column of numbers
     holds one that is not finite.
     """
+    if as_text:
+        return [text or None for text in texts]
     stripped = [text.strip() for text in texts]
     present = [text for text in stripped if text.casefold() not in MISSING]
     if all(_INTEGER.fullmatch(text) for text in present):
-        # The length is looked at first: reading a number of a million digits takes minutes.
-        if all(len(text) <= 17 and abs(int(text)) <= SAFE_INTEGER for text in present):
+        if all(map(is_number_text, present)):
             return [None if text.casefold() in MISSING else int(text) for text in stripped]
     elif all(_FLOAT.fullmatch(text) or _INFINITE.fullmatch(text) for text in present):
-        return [None if text.casefold() in MISSING else _finite(name, text) for text in stripped]
-    return [None if text.strip().casefold() in MISSING else text for text in texts]
+        return [
+            None if text.casefold() in MISSING else _finite(name, text, line)
+            for text, line in zip(stripped, lines, strict=True)
+        ]
+    return [None if is_missing(text) else text for text in texts]
 
 
-def _finite(name: str, text: str) -> float:
+def is_missing(text: str) -> bool:
+    """Whether a text stands for a missing value."""
+    return text.strip().casefold() in MISSING
+
+
+def is_number_text(text: str) -> bool:
+    """Whether a text without blanks around it is a number by itself: decimal, finite, exact if it is an integer."""
+    if _INTEGER.fullmatch(text):
+        # The length is looked at first: reading a number of a million digits takes minutes.
+        return len(text) <= 17 and abs(int(text)) <= SAFE_INTEGER
+    return bool(_FLOAT.fullmatch(text)) and math.isfinite(float(text))
+
+
+def reads_as(text: str, cell: Cell) -> bool:
+    """Whether a text reads as a cell that holds a number or is missing.
+
+    >>> reads_as("250.00", 250.0), reads_as("NA", None), reads_as("007", 7)
+    (True, True, False)
+    """
+    stripped = text.strip()
+    if cell is None:
+        return is_missing(text)
+    if type(cell) is int:
+        return bool(_INTEGER.fullmatch(stripped)) and len(stripped) <= 17 and int(stripped) == cell
+    return type(cell) is float and bool(_FLOAT.fullmatch(stripped)) and float(stripped) == cell
+
+
+def _finite(name: str, text: str, line: int) -> float:
     value = float(text)
-    if not math.isfinite(value):
+    if math.isfinite(value):
+        return value
+    if _INFINITE.fullmatch(text):
         raise MalformedTable(
             f"Column {name!r} holds a number that is not finite",
             expected="finite numbers",
-            found=text[:40],
+            found=f"{text[:40]} in line {line}",
             hint="write missing values as empty cells",
         )
-    return value
+    raise MalformedTable(
+        f"Column {name!r} holds a number that is larger than a double",
+        expected="numbers of less than 1.8e308 in size, or codes that are read as text",
+        found=f"{text[:40]} in line {line}",
+        hint=f"if these are codes, read them as text: --text {shlex.quote(name)}",
+    )

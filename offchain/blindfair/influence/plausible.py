@@ -13,11 +13,11 @@ from blindfair.influence.arrays import Floats
 from blindfair.influence.projection import Projection
 from blindfair.protocol.errors import QueryOutOfBounds, UnusableModel
 
-LEAST_PARTICIPATION = 1.05
+MIN_PARTICIPATION = 1.05
 """Entries that have a part in a score, at least: 1.05 is one entry beside which the others have a fortieth of the sum
 of squares. Honest queries came to 1.8 and more on the real tables of the studies."""
 
-LEAST_ENTRIES = 8
+MIN_ENTRIES = 8
 """A row is not projected to fewer entries than this, unless it has no more, and queries over fewer are not judged."""
 
 _DIGITS = 3
@@ -51,16 +51,16 @@ def is_packing(weights: Floats) -> bool:
 def check_query(query: Floats) -> None:
     """Refuse a query of `k` entries that reads one of them, or packs several into one number.
 
-    Rows of fewer than `LEAST_ENTRIES` entries pass: there one column may well outweigh all others. For queries of more
-    than one bit: one bit has no room for digits, and which class a record is of is asked by a single entry. Raises
+    Rows of fewer than `MIN_ENTRIES` entries pass: there one column may well outweigh all others. For queries of more
+    than one bit: one bit has no space for digits, and which class a record is of is asked by a single entry. Raises
     QueryOutOfBounds.
     """
-    if query.size < LEAST_ENTRIES:
+    if query.size < MIN_ENTRIES:
         return
-    if participation(query) < LEAST_PARTICIPATION:
+    if participation(query) < MIN_PARTICIPATION:
         raise QueryOutOfBounds(
             "A query reads one entry of the rows instead of scoring records",
-            expected=f"a participation ratio of at least {LEAST_PARTICIPATION}",
+            expected=f"a participation ratio of at least {MIN_PARTICIPATION}",
             found=f"{participation(query):.2f}",
             hint="one column outweighs all others: leave it out, or scale it as the others are",
         )
@@ -77,16 +77,16 @@ def check_projection(projection: Projection, d: int) -> None:
 
     Random signs and no projection pass. Raises UnusableModel.
     """
-    if projection.k < min(d, LEAST_ENTRIES):
+    if projection.k < min(d, MIN_ENTRIES):
         raise UnusableModel(
             "The projection leaves too few entries of a row",
-            expected=f"at least {min(d, LEAST_ENTRIES)}",
+            expected=f"at least {min(d, MIN_ENTRIES)}",
             found=projection.k,
             hint="project to more directions",
         )
     for matrix in projection.matrices:
         for number, column in enumerate(matrix.T):
-            if column.size >= LEAST_ENTRIES and is_packing(column):
+            if column.size >= MIN_ENTRIES and is_packing(column):
                 raise UnusableModel(
                     "A projection packs several entries of the rows into one number",
                     expected="weights that do not each outgrow all smaller ones together",

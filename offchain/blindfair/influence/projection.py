@@ -251,8 +251,8 @@ def _packed(tensors: Mapping[str, Floats]) -> bytes:
     return safetensors.numpy.save({name: tensor.astype(np.float32) for name, tensor in tensors.items()})
 
 
-def _unpacked(basis: bytes, names: list[str], most_bytes: int) -> list[NDArray[np.float64]]:
-    tensors = read_tensors(basis, "matrices of the projection", most_bytes=most_bytes)
+def _unpacked(basis: bytes, names: list[str], max_bytes: int) -> list[NDArray[np.float64]]:
+    tensors = read_tensors(basis, "matrices of the projection", max_bytes=max_bytes)
     if set(tensors) != set(names) or any(tensor.dtype != np.float32 for tensor in tensors.values()):
         raise UnusableModel(
             "The projection has other matrices than expected", expected=f"{len(names)} float32", found=len(tensors)

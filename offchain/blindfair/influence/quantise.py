@@ -5,7 +5,7 @@
     real score ~ integer score * query_scale / row_scale    integer score: integer row . query * 2^exponent
 
 A row's exponent is 0 unless the request gives it bits: for rows whose sizes differ by more than twelve bits can hold.
-Not here: encryption (room `blind`). The loss by rounding is measured for each evaluation, not assumed.
+Not here: encryption (package `blind`). The loss by rounding is measured for each evaluation, not assumed.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Queries: directions in parameter space that turn a record's gradient row into a score, `score = row . query`.
 
 **Positive = helpful**, everywhere. Rows are `+gradient` of the record's loss; the sign is in the query (PROTOCOL 4.1).
-Not here: rounding to integers (`quantise`), and which records to buy given scores (room `pricing`).
+Not here: rounding to integers (`quantise`), and which records to buy given scores (package `pricing`).
 """
 
 import numpy as np

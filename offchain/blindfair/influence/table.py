@@ -1,47 +1,88 @@
-"""A person's CSV file as a table of typed records with a two-class label. Everything wrong with the file is found here.
+"""A person's CSV file as a table of typed records with a two-class label.
 
-The file is UTF-8, separated by commas, with column names in its first line. Not here: typing of cells (`columns`),
-features (`encoding`), and the canonical bytes of records (`protocol.records`).
+Not here: the file (`csv_file`), typing of cells (`columns`), how each column was read (`reading`), features
+(`encoding`), and the canonical bytes of records (`protocol.records`).
 """
 
-import csv
-import hashlib
-import os
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from blindfair.influence.columns import typed_column
+from blindfair.influence.csv_file import CsvTexts, read_csv
+from blindfair.influence.reading import ColumnReading, column_reading, read_kind
+from blindfair.influence.written import cell_text, companion_name, written_cells
 from blindfair.protocol.errors import (
-    FileChanged,
-    FileMissing,
     InvalidOption,
     LabelMissing,
     MalformedTable,
-    NoRecords,
     NotTwoClasses,
     TooLarge,
-    UndecodableBytes,
 )
 from blindfair.protocol.records import Cell, Row
-from blindfair.protocol.schema import COLUMN_LIMIT, NAME_LIMIT, Column, ColumnKind, Schema
+from blindfair.protocol.schema import COLUMN_LIMIT, Column, ColumnKind, Schema
 
-BYTE_LIMIT = 256 * 2**20
-CELL_LIMIT = 10_000_000
-LINE_LIMIT = 4 * 2**20
-"""Characters of one line. It bounds the memory for a header of millions of columns, which is then refused."""
 
-_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """The texts of a column whose numbers would be written otherwise: `cells` are `n_records` texts or missing."""
+
+    column: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the column that holds them in a listing. Raises MalformedTable where it would be too long."""
+        return companion_name(self.column)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Records of one width. `rows` is `n_records` x `len(columns)`; the label's cell is one of each row's."""
+    """Records of one width. `rows` is `n_records` x `len(columns)`; the label's cell is one of each row's.
+
+    `companions` and `readings` tell how the file was written and read, and are no part of what is equal.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     label: str
+    companions: tuple[Companion, ...] = field(default=(), compare=False)
+    readings: tuple[ColumnReading, ...] = field(default=(), compare=False)
+
+    @property
+    def listed_columns(self) -> tuple[str, ...]:
+        """The columns of a listing of this table: its own, then the companions."""
+        return (*self.columns, *(companion.name for companion in self.companions))
+
+    def listed_rows(self) -> tuple[Row, ...]:
+        """The rows of a listing of this table, `n_records` x `len(listed_columns)`."""
+        if not self.companions:
+            return self.rows
+        texts = zip(*(companion.cells for companion in self.companions), strict=True)
+        return tuple((*row, *more) for row, more in zip(self.rows, texts, strict=True))
+
+    def texts(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+        """Some of the rows as the file has them, `n` x `len(columns)`; labels may have been changed since.
+
+        Rows that differ in their texts alone look alike here, and get those of the first.
+        """
+        label = self.columns.index(self.label)
+        places = [self.columns.index(companion.column) for companion in self.companions]
+        numbers: dict[Row, int] = {}
+        for number, row in enumerate(self.rows):
+            numbers.setdefault((*row[:label], *row[label + 1 :]), number)
+        found = []
+        for row in rows:
+            cells = list(map(cell_text, row))
+            found_at = numbers.get((*row[:label], *row[label + 1 :]))
+            for place, companion in zip(places, self.companions, strict=True):
+                if found_at is None or (place == label and self.rows[found_at][label] != row[label]):
+                    continue
+                if (text := companion.cells[found_at]) is not None:
+                    cells[place] = str(text)
+            found.append(tuple(cells))
+        return found
 
     def labels(self) -> list[Cell]:
         """The label of each record, in order."""
@@ -64,12 +105,26 @@ class Table:
 
         No model may read those of `unscored`. Raises InvalidListing for the label or all columns.
         """
-        kinds = [
-            ColumnKind.CATEGORY if any(isinstance(cell, str) for cell in column) else ColumnKind.NUMBER
-            for column in zip(*self.rows, strict=True)
+        found = [
+            Column(name, read_kind(cells), name not in unscored)
+            for name, cells in zip(self.columns, zip(*self.rows, strict=True), strict=True)
         ]
-        scored = [name not in unscored for name in self.columns]
-        return Schema(tuple(map(Column, self.columns, kinds, scored)), self.label)
+        return Schema(tuple(found), self.label)
+
+    def listed_schema(self, unscored: Collection[str] = ()) -> Schema:
+        """The schema of `listed_rows`: the columns, and the companions, which no model may read.
+
+        Raises what `schema` raises, and TooLarge where the companions make too many columns.
+        """
+        if len(self.listed_columns) > COLUMN_LIMIT:
+            raise TooLarge(
+                "The listing has too many columns, with those that hold cells as they were written",
+                expected=f"at most {COLUMN_LIMIT}",
+                found=f"{len(self.columns)} columns, {len(self.companions)} of them with cells kept as written",
+                hint="leave columns out: --exclude COLUMN",
+            )
+        texts = [Column(companion.name, ColumnKind.TEXT, scored=False) for companion in self.companions]
+        return Schema((*self.schema(unscored).columns, *texts), self.label)
 
     def scored_rows(self, unscored: Collection[str]) -> list[Row]:
         """The rows without the columns of `unscored`."""
@@ -84,175 +139,50 @@ def identifies(cells: Sequence[Cell]) -> bool:
     return 2 * len(filled) >= len(cells) and kinds in ({int}, {str}) and len(set(filled)) == len(filled) > 1
 
 
-def read_table(path: Path, label: str, *, leave_out: Collection[str] = ()) -> Table:
-    """Read a CSV file whose column `label` has two classes, without the columns `leave_out`.
+def read_table(path: Path, label: str, *, exclude: Collection[str] = (), text: Collection[str] = ()) -> Table:
+    """Read a CSV file whose column `label` has two classes, without the columns `exclude`.
 
     A first column without a name is a row number, as R and pandas write it, and is left out too. Missing values are
-    empty cells, `NA`, `NaN`, `null` and `?`.
+    empty cells, `NA`, `NaN`, `null` and `?`. Columns of `text` hold codes: their cells stay as they are written, and
+    only an empty one is missing.
 
-    Raises FileMissing, TooLarge (before it fills the memory), UndecodableBytes, MalformedTable, NoRecords,
-    LabelMissing, NotTwoClasses, InvalidOption (a column to leave out that is not there), FileChanged.
+    Raises what `read_csv` raises, MalformedTable, LabelMissing, NotTwoClasses, InvalidOption (a column to leave out or
+    to read as text that is not there).
     """
-    before = _fingerprint(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            columns, texts = _read_texts(stream)
-    except UnicodeDecodeError as error:
-        raise UndecodableBytes(
-            f"{path} is not UTF-8",
-            expected="UTF-8",
-            found=f"byte 0x{error.object[error.start]:02x}",
-            hint="convert it, as with `iconv -f latin1 -t utf-8`",
-        ) from error
-    if _fingerprint(path) != before:
-        raise FileChanged(
-            f"{path} changed while it was read",
-            expected="the same bytes before and after",
-            found="others",
-            hint="wait until it is written in full, then try again",
-        )
-    kept = _kept_columns(columns, label, leave_out)
-    if not texts:
-        raise NoRecords(
-            f"{path} has no records", expected="lines after the header", found=0, hint="is this the right file?"
-        )
-    typed = [typed_column(columns[place], [row[place] for row in texts]) for place in kept]
-    table = Table(tuple(columns[place] for place in kept), tuple(zip(*typed, strict=True)), label)
-    _check_label(table)
+    file = read_csv(path)
+    kept = _kept_columns(file.columns, label, exclude, text)
+    typed: list[list[Cell]] = []
+    companions: list[Companion] = []
+    readings: list[ColumnReading] = []
+    for place in kept:
+        name = file.columns[place]
+        texts = [row[place] for row in file.rows]
+        cells = typed_column(name, texts, file.lines, as_text=name in text)
+        typed.append(cells)
+        if (written := written_cells(texts, cells)) is not None:
+            companions.append(Companion(name, written))
+        readings.append(column_reading(name, texts, cells, file.lines, is_label=name == label, is_named=name in text))
+    names = tuple(file.columns[place] for place in kept)
+    _check_companions(names, companions)
+    table = Table(names, tuple(zip(*typed, strict=True)), label, tuple(companions), tuple(readings))
+    _check_label(table, file)
     return table
 
 
-def _fingerprint(path: Path) -> tuple[object, ...]:
-    # Both: times are too coarse to see a quick change, and a digest does not see a file replaced by an equal one that
-    # is still being written.
-    try:
-        if not path.is_file():
-            raise FileMissing(
-                f"{path} is not a file",
-                expected="a CSV file",
-                found="something else" if path.exists() else "nothing",
-                hint="check the path",
-            )
-        state = path.stat()
-        if state.st_size > BYTE_LIMIT:
-            raise TooLarge(
-                f"{path} is too large",
-                expected=f"at most {BYTE_LIMIT} bytes",
-                found=state.st_size,
-                hint="take a part of the table",
-            )
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").digest()
-    except OSError as error:
-        raise FileMissing(
-            f"{path} cannot be read",
-            expected="a file that may be read",
-            found=os.strerror(error.errno or 0),
-            hint="check the path and its permissions",
-        ) from error
-    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, digest
-
-
-def _read_texts(stream: TextIO) -> tuple[list[str], list[list[str]]]:
-    reader = csv.reader(_bounded_lines(stream), strict=True)
-    rows: list[list[str]] = []
-    try:
-        columns = [name.strip() for name in next(reader, [])]
-        _check_columns(columns)
-        for row in reader:
-            if not row:
-                continue
-            if len(row) != len(columns):
-                raise MalformedTable(
-                    f"Line {reader.line_num} has another number of cells than the header",
-                    expected=len(columns),
-                    found=len(row),
-                    hint="put cells that contain a comma between double quotes",
-                )
-            if (len(rows) + 1) * len(columns) > CELL_LIMIT:
-                raise TooLarge(
-                    "The table has too many cells",
-                    expected=f"at most {CELL_LIMIT}",
-                    found=f"more in {reader.line_num} lines",
-                    hint="take a part of the table",
-                )
-            rows.append(row)
-    except csv.Error as error:
+def _check_companions(names: Sequence[str], companions: Sequence[Companion]) -> None:
+    both = [companion.name for companion in companions if companion.name in names]
+    if both:
         raise MalformedTable(
-            f"Line {reader.line_num} is not CSV",
-            expected="cells separated by commas, in double quotes where they hold any",
-            found=str(error),
-            hint="is this a CSV file?",
-        ) from error
-    return columns, rows
-
-
-def _bounded_lines(stream: TextIO) -> Iterator[str]:
-    number = 0
-    while line := stream.readline(LINE_LIMIT):
-        number += 1
-        if len(line) == LINE_LIMIT and not line.endswith("\n"):
-            raise TooLarge(
-                f"Line {number} is too long",
-                expected=f"at most {COLUMN_LIMIT} columns and {LINE_LIMIT} characters",
-                found=f"{line.count(',')} commas so far",
-                hint="leave columns out; is this a CSV file?",
-            )
-        if "\0" in line:
-            raise MalformedTable(
-                f"Line {number} holds a zero byte", expected="text", found="0x00", hint="is this a CSV file?"
-            )
-        yield line
-
-
-def _check_columns(columns: Sequence[str]) -> None:
-    if len(columns) > COLUMN_LIMIT:
-        raise TooLarge(
-            "The table has too many columns",
-            expected=f"at most {COLUMN_LIMIT}",
-            found=len(columns),
-            hint="leave columns out",
-        )
-    if not columns:
-        raise NoRecords(
-            "The file is empty", expected="a line with column names", found="nothing", hint="is this the right file?"
-        )
-    for separator, called in _OTHER_SEPARATORS.items():
-        if len(columns) == 1 and separator in columns[0]:
-            raise MalformedTable(
-                f"The table is separated by {called}",
-                expected="commas, and a point in numbers",
-                found=ascii(columns[0][:40]),
-                hint=f"write it with commas instead of {called}",
-            )
-    for number, name in enumerate(columns):
-        if not name and number > 0:
-            raise MalformedTable(
-                f"Column {number + 1} has no name",
-                expected="a name",
-                found="nothing",
-                hint="give every column a name in the first line",
-            )
-        if len(name) > NAME_LIMIT or not name.isprintable():
-            raise MalformedTable(
-                f"The name of column {number + 1} cannot be used",
-                expected=f"at most {NAME_LIMIT} printable characters",
-                found=ascii(name[:40]),
-                hint="the first line must hold the names of the columns",
-            )
-    repeated = sorted({name for name in columns if columns.count(name) > 1})
-    if repeated:
-        raise MalformedTable(
-            "Two columns have the same name",
-            expected="different names",
-            found=", ".join(repeated[:5]),
-            hint="rename or remove one of each",
+            "A column has the name under which cells are kept as they were written",
+            expected="another name",
+            found=", ".join(map(repr, both[:5])),
+            hint="rename the column in the first line of the file",
         )
 
 
-def _kept_columns(columns: Sequence[str], label: str, leave_out: Collection[str]) -> list[int]:
-    unknown = sorted(set(leave_out) - set(columns))
-    if unknown or label in leave_out:
+def _kept_columns(columns: Sequence[str], label: str, exclude: Collection[str], text: Collection[str]) -> list[int]:
+    unknown = sorted(set(exclude) - set(columns))
+    if unknown or label in exclude:
         raise InvalidOption(
             "These columns cannot be left out",
             expected=f"columns of the table other than {label!r}",
@@ -267,7 +197,15 @@ def _kept_columns(columns: Sequence[str], label: str, leave_out: Collection[str]
             found=", ".join(named[:12]) + (", ..." if len(named) > 12 else ""),
             hint="name one of the columns; they must be separated by commas",
         )
-    kept = [place for place, name in enumerate(columns) if name and name not in leave_out]
+    unread = sorted(set(text) - (set(named) - set(exclude)))
+    if unread:
+        raise InvalidOption(
+            "--text names a column that is not read",
+            expected=", ".join(named[:12]) + (", ..." if len(named) > 12 else ""),
+            found=", ".join(unread),
+            hint="the first line of the file has the names; a column of --exclude is not read",
+        )
+    kept = [place for place, name in enumerate(columns) if name and name not in exclude]
     if len(kept) < 2:
         raise MalformedTable(
             "The table has no column besides the label",
@@ -278,14 +216,19 @@ def _kept_columns(columns: Sequence[str], label: str, leave_out: Collection[str]
     return kept
 
 
-def _check_label(table: Table) -> None:
+def _check_label(table: Table, file: CsvTexts) -> None:
     labels = table.labels()
     if None in labels:
+        record = labels.index(None)
+        text = file.rows[record][file.columns.index(table.label)].strip()
         raise LabelMissing(
             "A record has no label",
             expected=f"a value in column {table.label!r} of every record",
-            found=f"none in record {labels.index(None)}, counted from 0",
-            hint="remove the records without a label",
+            found=f"{text[:40]!a} in line {file.lines[record]}" if text else f"none in line {file.lines[record]}",
+            hint=f"{text} is read as a missing value. If it is a class: --text "
+            f"{shlex.quote(table.label)}; if it is not, remove these records"
+            if text
+            else "remove the records without a label",
         )
     classes = sorted(set(labels), key=repr)
     if len(classes) != 2:

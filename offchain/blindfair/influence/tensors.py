@@ -14,10 +14,10 @@ _OVERHEAD = 4096
 """Bytes that safetensors may need besides the numbers."""
 
 
-def read_tensors(data: bytes, what: str, *, most_bytes: int) -> Mapping[str, NDArray[np.generic]]:
-    """The tensors of `what` (a plural), by name; `most_bytes` is what their numbers may take. Raises UnusableModel."""
+def read_tensors(data: bytes, what: str, *, max_bytes: int) -> Mapping[str, NDArray[np.generic]]:
+    """The tensors of `what` (a plural), by name; `max_bytes` is what their numbers may take. Raises UnusableModel."""
     # Checked before it is parsed.
-    limit = most_bytes + _OVERHEAD
+    limit = max_bytes + _OVERHEAD
     if len(data) > limit:
         raise UnusableModel(f"The {what} are too long", expected=f"at most {limit} bytes", found=len(data))
     try:
@@ -28,7 +28,7 @@ def read_tensors(data: bytes, what: str, *, most_bytes: int) -> Mapping[str, NDA
 
 def read_weights(data: bytes, length: int) -> Floats:
     """The parameters of a scoring model, the only tensor `weights`: `length` float64, copied. Raises UnusableModel."""
-    tensors = read_tensors(data, "weights", most_bytes=8 * length)
+    tensors = read_tensors(data, "weights", max_bytes=8 * length)
     found = tensors.get("weights")
     if found is None or len(tensors) != 1:
         raise UnusableModel("The weights have other tensors than expected", expected="weights", found=len(tensors))

@@ -18,7 +18,7 @@ from blindfair.influence.table import identifies
 from blindfair.protocol.errors import BlindfairError, PreprocessingMisleads
 from blindfair.protocol.records import Row
 
-LEAST_SHARE = 0.25
+MIN_SHARE = 0.25
 """Of what the buyer's own preprocessing takes off a constant's loss, what the listing's must take off at least."""
 
 SURE = 3.0
@@ -31,7 +31,7 @@ _PENALTY = 1.0
 class Usefulness:
     """Mean validation losses, nats a record: of class frequencies, and of logistic regressions fitted to the training
     records. `misleads` where the own preprocessing is surely better than a constant, and the listing's surely worse
-    than the own, taking off less than `LEAST_SHARE` of what that takes off. `unread` are columns that only the own one
+    than the own, taking off less than `MIN_SHARE` of what that takes off. `unread` are columns that only the own one
     reads."""
 
     constant: float
@@ -57,7 +57,7 @@ class Usefulness:
         raise PreprocessingMisleads(
             "Under the listing's preprocessing your own records teach a model next to nothing, so its scores would not "
             "tell good records from bad",
-            expected=f"validation loss of at most {self.constant - LEAST_SHARE * (self.constant - self.own):.3f}",
+            expected=f"validation loss of at most {self.constant - MIN_SHARE * (self.constant - self.own):.3f}",
             found=f"{self.describe()}{unread}",
             hint="choose another listing, or begin another directory with --accept-preprocessing; nothing was asked",
         )
@@ -89,7 +89,7 @@ def compare_losses(train: Sequence[Row], validation: Sequence[Row], listed: Feat
     share = float(judged[1].mean())
     by_constant = -np.log(np.where(judged[1] == 1, share, 1 - share))
     better, behind = by_constant - by_own, by_listed - by_own
-    poor = float((by_constant - by_listed).mean()) < LEAST_SHARE * float(better.mean())
+    poor = float((by_constant - by_listed).mean()) < MIN_SHARE * float(better.mean())
     used = {feature.column for feature in listed.features}
     return Usefulness(
         constant=float(by_constant.mean()),

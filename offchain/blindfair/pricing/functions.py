@@ -28,7 +28,7 @@ class PricingFunction(Protocol):
         ...
 
     @property
-    def least_price(self) -> Wei:
+    def min_price(self) -> Wei:
         """The least price of a record of efficacy above zero: no other is bought."""
         ...
 
@@ -62,8 +62,8 @@ class UniformPricing:
             )
 
     @property
-    def least_price(self) -> Wei:
-        """See `PricingFunction.least_price`."""
+    def min_price(self) -> Wei:
+        """See `PricingFunction.min_price`."""
         return self.per_record
 
     def price(self, efficacy: float) -> Wei:
@@ -91,8 +91,8 @@ class LinearPricing:
         _check_amounts(self.rate, self.reserve)
 
     @property
-    def least_price(self) -> Wei:
-        """See `PricingFunction.least_price`."""
+    def min_price(self) -> Wei:
+        """See `PricingFunction.min_price`."""
         return self.reserve
 
     def price(self, efficacy: float) -> Wei:

@@ -14,8 +14,8 @@ from fractions import Fraction
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import Scored
-from blindfair.pricing.trust import LEAST_CLEAN, RESAMPLES, Trust
+from blindfair.pricing.label_calibration import Scored
+from blindfair.pricing.trust import MIN_CLEAN, RESAMPLES, Trust
 from blindfair.pricing.worth import Worth, warnings_of_offer, warnings_of_purchase
 from blindfair.protocol.errors import OfferTooSmall, ShapeMismatch
 from blindfair.protocol.quantities import Wei
@@ -44,7 +44,7 @@ def group_trust(means: Floats, sizes: Integers, right: Floats, wrong: Floats, *,
     kept = np.divide(spread, spread + chance, out=np.ones_like(found), where=spread + chance > 0)
     clean = np.clip(share + kept * (found - share), 0.0, 1.0)
     clean_share = float(np.clip(share, 0.0, 1.0))
-    return Trust(clean, np.where(clean > LEAST_CLEAN, clean**3, 0.0), clean_share, 1.0 - clean_share)
+    return Trust(clean, np.where(clean > MIN_CLEAN, clean**3, 0.0), clean_share, 1.0 - clean_share)
 
 
 def share_interval(

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from blindfair.influence.arrays import Floats
-from blindfair.pricing.evidence import Scored, calibrate
+from blindfair.pricing.label_calibration import Scored, calibrate
 from blindfair.protocol.errors import GroupsMislead, OfferTooSmall, ShapeMismatch
 
 TOLERANCE = 0.1
@@ -48,8 +48,8 @@ def check_opened_labels(
         raise OfferTooSmall("There is no opened record to score", expected="at least 1", found=0)
     # The class is part of no group's score, so it is left out of what these are compared with.
     alone = Scored(right.scores, np.zeros(len(right))), Scored(wrong.scores, np.zeros(len(wrong)))
-    evidence = calibrate(*alone)
-    speaks = [evidence.log_odds(each) > 0 for each in (*alone, Scored(scores, np.zeros(scores.size)))]
+    calibration = calibrate(*alone)
+    speaks = [calibration.log_odds(each) > 0 for each in (*alone, Scored(scores, np.zeros(scores.size)))]
     (a, b), found = [(each.sum() + 0.5) / (each.size + 1) for each in speaks[:2]], float(speaks[2].mean())
     told = a - b
     if told <= 0:

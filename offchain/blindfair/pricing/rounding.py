@@ -1,6 +1,6 @@
 """How finely gradient rows must be rounded so that their scores keep their ranks (SCORING requirement 6).
 
-Not here: the rounding itself (room `influence`).
+Not here: the rounding itself (package `influence`).
 """
 
 import math

@@ -1,6 +1,6 @@
 """Calibrated trust: how far to believe the label of each offered record, and how much to want the record.
 
-    log-odds of a right label (`evidence`) --share of wrong labels, shift of the classes--> clean --> weight
+    log-odds of a right label (`label_calibration`) --share of wrong labels, shift of the classes--> clean --> weight
 
 The share of wrong labels is the one that makes the offer's log-odds most likely. A clean offer has none: trust is then
 about 1 everywhere. Evidence for all of it: docs/valuation.md. Not here: prices and the draw (`selection`).
@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Floats
-from blindfair.pricing.evidence import Evidence, Scored, calibrate, probability
+from blindfair.pricing.label_calibration import LabelCalibration, Scored, calibrate, probability
 from blindfair.protocol.errors import OfferTooSmall
 
 RESAMPLES = 200
 """Of the bootstrap of the clean share."""
 
-LEAST_CLEAN = 1 / 3
+MIN_CLEAN = 1 / 3
 """A record whose label is less likely right is worth nothing."""
 
 _ROUNDS = 100
@@ -66,7 +66,7 @@ def weights(clean: Floats, log_odds: Floats, sides: Floats) -> Floats:
     labels look like a shift of the classes, and a seller who lists each class by itself would earn four times as much.
     """
     doubt = probability(log_odds)
-    wanted = np.where(clean > LEAST_CLEAN, clean**3, 0.0) * 4.0 * doubt * (1.0 - doubt)
+    wanted = np.where(clean > MIN_CLEAN, clean**3, 0.0) * 4.0 * doubt * (1.0 - doubt)
     return _even(wanted, sides)
 
 
@@ -82,8 +82,8 @@ def clean_share_interval(
     for _ in range(resamples):
         trusted = rng.integers(0, len(right), len(right))
         drawn = offer.at(rng.integers(0, len(offer), len(offer)))
-        evidence: Evidence = calibrate(right.at(trusted), wrong.at(trusted))
-        shares.append(1.0 - label_noise(evidence.log_odds(drawn), drawn.sides)[1])
+        calibration: LabelCalibration = calibrate(right.at(trusted), wrong.at(trusted))
+        shares.append(1.0 - label_noise(calibration.log_odds(drawn), drawn.sides)[1])
     low, high = np.percentile(shares, [2.5, 97.5])
     return float(low), float(high)
 

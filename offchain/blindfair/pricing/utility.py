@@ -117,12 +117,12 @@ def measure_utility(
     categorical: Collection[str] = (),
     learner: Learner | None = None,
     bits: Sequence[int] = DEFAULT_BITS,
-    most_bits: int = 0,
+    max_bits: int = 0,
     on_seed: Callable[[], None] = lambda: None,
 ) -> Utility:
     """Measure on a table, for 2 seeds or more. Deterministic. `on_seed` is called after each.
 
-    `bits` are those of score and class, `most_bits` what a class may be asked with (`prepare_valuation`).
+    `bits` are those of score and class, `max_bits` what a class may be asked with (`prepare_valuation`).
 
     Raises InvalidOption for fewer seeds or a share outside 0 ... 1, and what `make_scenario`, `scenario_schema` and
     `prepare_valuation` raise.
@@ -135,7 +135,7 @@ def measure_utility(
     outcomes = []
     for seed in seeds:
         scenario = make_scenario(table, seed, flip_share=flip_share, duplicate_share=duplicate_share)
-        outcomes.append(_run(scenario, np.random.default_rng([seed, 1]), shares, categorical, learner, bits, most_bits))
+        outcomes.append(_run(scenario, np.random.default_rng([seed, 1]), shares, categorical, learner, bits, max_bits))
         on_seed()
     return Utility(tuple(shares), tuple(outcomes))
 
@@ -162,7 +162,7 @@ def _run(
     categorical: Collection[str],
     learner: Learner,
     bits: Sequence[int],
-    most_bits: int,
+    max_bits: int,
 ) -> SeedOutcome:
     valuation = prepare_valuation(
         scenario.train,
@@ -172,7 +172,7 @@ def _run(
         rng=rng,
         learner=learner,
         bits=bits,
-        most_bits=most_bits,
+        max_bits=max_bits,
     )
     schema = valuation.model.schema
     own = learner.encode(schema, [*scenario.train, *scenario.validation])

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.influence.built_on import check_own_records
 from blindfair.influence.disagreement import growth
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.grouping import group_rows
 from blindfair.influence.noise import EXACT_BITS, noise_variance, wrapped_share
+from blindfair.influence.own_kinds import check_own_records
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, ScoreScale, quantise_query
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.pricing.class_query import TOLD, ClassQuery, class_query, scale_query
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner, joined
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.rounding import Rounding, faithful_rounding, known_rounding, sums_of_own_rows
@@ -122,7 +122,8 @@ def prepare_valuation(
     learner: Learner | None = None,
     group_size: int = 1,
     bits: Sequence[int] = DEFAULT_BITS,
-    most_bits: int = 0,
+    max_bits: int = 0,
+    accept_kinds: bool = False,
 ) -> Valuation:
     """Scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
 
@@ -130,8 +131,8 @@ def prepare_valuation(
     must be ones the buyer trusts: they are the measure of what good records look like. `learner` is logistic regression
     unless given, and `group_size` how many records have a score together. `bits` are those of the score and of the
     class; with one number the class is not asked for. Where its bits do not tell it, it is asked with more, up to
-    `most_bits` of a record in all with the exponent's, or left out; a warning says so. Columns of the buyer's that do
-    not fit the listing's are named in warnings too.
+    `max_bits` of a record in all with the exponent's, or left out; a warning says so. Columns of the buyer's that do
+    not fit the listing's are named in warnings too; with `accept_kinds` also those that fit hardly anywhere.
 
     Raises InvalidOption for other numbers of bits than one or two of 1 ... 32, NoRecords for fewer than
     `VALIDATION_NEEDED` validation records, NotTwoClasses where they or all records together are of one class, and what
@@ -141,7 +142,7 @@ def prepare_valuation(
     learner = LogisticLearner() if learner is None else learner
     _check_bits(bits)
     _check_validation(validation, schema)
-    misfits = check_own_records(schema, [*train, *validation])
+    misfits = check_own_records(schema, [*train, *validation], accepted=accept_kinds)
     own, val = learner.encode(schema, train), learner.encode(schema, validation)
     model = learner.reference(schema, own)
     full_query = learner.query(model, own, val)
@@ -171,7 +172,7 @@ def prepare_valuation(
     real_side = projection.project_query(learner.side_query(model))
     side, class_bits = None, bits[1] if len(bits) > 1 else None
     if class_bits is not None:
-        left = most_bits - bits[0] - rounding.exponent_bits
+        left = max_bits - bits[0] - rounding.exponent_bits
         side = class_query(real_side, rows, turned, sides, plain_modulus, class_bits, most=left)
     # Groups are judged by exact scores of single records: these the buyer makes by itself.
     single = bits[0] if group_size == 1 else EXACT_BITS

@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from blindfair.influence.arrays import Integers
-from blindfair.pricing.evidence import Scored, calibrate
+from blindfair.pricing.label_calibration import Scored, calibrate
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.trust import Trust, clean_share_interval
 from blindfair.protocol.errors import InvalidOption
@@ -59,8 +59,8 @@ class Denied:
 
 def denied(offer: Scored, right: Scored, wrong: Scored) -> Denied:
     """Compare the labels of an offer with trusted ones. Raises as `calibrate`."""
-    evidence = calibrate(right, wrong)
-    offered, trusted = (float((evidence.log_odds(part) < 0).mean()) for part in (offer, right))
+    calibration = calibrate(right, wrong)
+    offered, trusted = (float((calibration.log_odds(part) < 0).mean()) for part in (offer, right))
     spread = np.sqrt(trusted * (1.0 - trusted) * (1 / len(offer) + 1 / len(right)))
     return Denied(offered, trusted, (offered - trusted) / spread if spread > 0 else 0.0)
 
@@ -173,7 +173,7 @@ def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored
     if high >= NEARLY_CLEAN:
         warnings.append(
             f"Random is as good: the offer may be clean (clean share {clean_share:.2f}, between {low:.2f} and "
-            f"{high:.2f}); a lot bought unseen would serve as well, but for duplicates"
+            f"{high:.2f}); records bought unseen would serve as well, but for duplicates"
         )
     return warnings
 

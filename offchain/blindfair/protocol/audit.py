@@ -1,6 +1,6 @@
 """The check of opened records: rows, scores and duplicates (PROTOCOL 5.4). The draw is in `draw` and exported here.
 
-Not here: recomputing a row from its record (room `influence`), and the paths of what was opened (`merkle`).
+Not here: recomputing a row from its record (package `influence`), and the paths of what was opened (`merkle`).
 """
 
 import math

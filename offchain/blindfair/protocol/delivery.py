@@ -18,7 +18,7 @@ from blindfair.protocol.errors import (
     PathInvalid,
     RootMismatch,
 )
-from blindfair.protocol.errors.refusal import Refusal
+from blindfair.protocol.errors.refusal import RefusedCall
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.merkle import MerkleTree, leaf_hash, root_of_path
 from blindfair.protocol.packing import pack_delivery, unpack_delivery
@@ -28,7 +28,7 @@ from blindfair.protocol.schema import Schema
 from blindfair.protocol.selection import check_selection, selected_chunks, selected_leaves
 
 __all__ = [
-    "Delivery",
+    "EncryptedDelivery",
     "Fault",
     "check_delivery",
     "decode_delivery",
@@ -43,7 +43,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class EncryptedDelivery:
     """What a seller makes of a selection. The key is not in it."""
 
     ciphertexts: tuple[bytes, ...] = field(repr=False)
@@ -78,7 +78,7 @@ def delivery_tree(ciphertexts: Sequence[bytes], leaves: Sequence[Digest]) -> Mer
     return MerkleTree([_leaf(c, leaf) for c, leaf in zip(ciphertexts, leaves, strict=True)])
 
 
-def encrypt_delivery(dataset: ChunkedDataset, records: Sequence[RecordIndex], key: DeliveryKey) -> Delivery:
+def encrypt_delivery(dataset: ChunkedDataset, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
     """Encrypt the selected records' chunks in listing order under a key never used before (PROTOCOL 6.2, 6.3).
 
     Raises `MalformedMessage` for a selection that is empty, not ascending or outside the listing.
@@ -86,7 +86,7 @@ def encrypt_delivery(dataset: ChunkedDataset, records: Sequence[RecordIndex], ke
     numbers = selected_chunks(dataset.first_chunks, len(dataset.chunks), records)
     ciphertexts = tuple(crypt_chunk(key, ChunkIndex(i), dataset.chunks[j]) for i, j in enumerate(numbers))
     leaves = tuple(dataset.leaf_hashes[j] for j in numbers)
-    return Delivery(ciphertexts, leaves, delivery_tree(ciphertexts, leaves).root)
+    return EncryptedDelivery(ciphertexts, leaves, delivery_tree(ciphertexts, leaves).root)
 
 
 def check_delivery(
@@ -189,37 +189,37 @@ def verify_fault(
     if key_commitment(key) != commitment:
         raise NoFault(
             "A proof comes with another key",
-            refusal=Refusal.KEY,
+            refusal=RefusedCall.KEY,
             expected=commitment.hex(),
             found=key_commitment(key).hex(),
         )
     if not 0 <= fault.index < chunk_count:
         raise NoFault(
             "A proof is of a chunk outside of the delivery",
-            refusal=Refusal.CHUNK_INDEX,
+            refusal=RefusedCall.CHUNK_INDEX,
             expected=f"0 ... {chunk_count - 1}",
             found=fault.index,
         )
     if not SALT_SIZE <= len(fault.ciphertext) <= chunk_size:
         raise NoFault(
             "A proof holds a chunk of a wrong length",
-            refusal=Refusal.CHUNK_LENGTH,
+            refusal=RefusedCall.CHUNK_LENGTH,
             expected=f"{SALT_SIZE} ... {chunk_size} bytes",
             found=len(fault.ciphertext),
         )
     try:
         root = root_of_path(_leaf(fault.ciphertext, fault.leaf), fault.index, chunk_count, fault.path)
     except PathInvalid as error:
-        raise NoFault("A proof's path does not hold", refusal=Refusal.PATH_LENGTH, found=error.what) from error
+        raise NoFault("A proof's path does not hold", refusal=RefusedCall.PATH_LENGTH, found=error.what) from error
     if root != delivery_root:
         raise NoFault(
             "A proof's path does not lead to the delivery's root",
-            refusal=Refusal.ROOT,
+            refusal=RefusedCall.ROOT,
             expected=delivery_root.hex(),
             found=root.hex(),
         )
     if leaf_hash(crypt_chunk(key, fault.index, fault.ciphertext)) == fault.leaf:
-        raise NoFault("The chunk is the committed one", refusal=Refusal.HONEST, found=f"chunk {fault.index}")
+        raise NoFault("The chunk is the committed one", refusal=RefusedCall.HONEST, found=f"chunk {fault.index}")
 
 
 def _leaf(ciphertext: bytes, leaf: Digest) -> Digest:

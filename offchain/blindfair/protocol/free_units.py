@@ -1,4 +1,4 @@
-"""How many units of a selection its audit opens for nothing (PROTOCOL 5.6): as many as the listing's share and one
+"""How many units of a selection its audit opens free of charge (PROTOCOL 5.6): as many as the listing's share and one
 message hold, whichever are drawn.
 
 It follows from manifest, request and selection alone, so that both parties come to the same number before anything is
@@ -36,7 +36,7 @@ CHUNK_SIZE = 648
 
 
 def free_openings(terms: Terms, selected: int) -> int:
-    """How many of `selected` records the listing opens for nothing, rounded down, whatever their size.
+    """How many of `selected` records the listing opens free of charge, rounded down, whatever their size.
 
     One product of doubles, so that both sides come to the same number.
     """
@@ -44,7 +44,7 @@ def free_openings(terms: Terms, selected: int) -> int:
 
 
 def free_units(manifest: Manifest, units: Units, records: Sequence[RecordIndex], dimension: int) -> int:
-    """How many units of a selection of these `records` are opened for nothing.
+    """How many units of a selection of these `records` are opened free.
 
     As many as are surely among `free_openings`, and the largest of them in one message. Rows have `dimension` entries.
     Raises as `Units.of`.

@@ -14,7 +14,7 @@ from blindfair.protocol.signing import Domain
 
 
 @dataclass(frozen=True, slots=True)
-class Purchase:
+class AgreedPurchase:
     """What both parties agreed, and what the buyer computed itself."""
 
     listing: ListingId
@@ -46,27 +46,27 @@ class Purchase:
 
 
 @dataclass(frozen=True, slots=True)
-class BuyerPolicy:
+class OfferLimits:
     """What a buyer takes, whatever was agreed."""
 
     tokens: frozenset[Address]
     """Tokens that the buyer trusts to be transferable."""
 
-    least_bond: Wei
+    min_bond: Wei
     """Below it, a seller loses too little by not revealing."""
 
-    least_reveal_window: Seconds
+    min_reveal_window: Seconds
     """Must exceed finality with margin, else an honest seller cannot reveal in time."""
 
-    most_reveal_window: Seconds
-    """How long the price may lie locked for nothing."""
+    max_reveal_window: Seconds
+    """How long the price may lie locked in vain."""
 
-    least_dispute_window: Seconds
+    min_dispute_window: Seconds
     """Long enough to check the delivery and bring a dispute on chain, also when it is busy."""
 
 
 def check_offer(
-    offer: Offer, signature: Signature, domain: Domain, purchase: Purchase, policy: BuyerPolicy, now: Timestamp
+    offer: Offer, signature: Signature, domain: Domain, purchase: AgreedPurchase, policy: OfferLimits, now: Timestamp
 ) -> None:
     """Check an offer before anything is paid (PROTOCOL 6.6).
 
@@ -76,24 +76,24 @@ def check_offer(
     signer = recover_offer_signer(offer, domain, signature)
     if signer != purchase.seller:
         raise BadSignature("An offer is not signed by the seller", expected=purchase.seller, found=signer)
-    for name in (field.name for field in fields(Purchase)):
+    for name in (field.name for field in fields(AgreedPurchase)):
         agreed, offered = getattr(purchase, name), getattr(offer, name)
         if offered != agreed:
             raise FieldMismatch(f"offer.{name} is not what was agreed", expected=_shown(agreed), found=_shown(offered))
     if offer.token not in policy.tokens:
         raise OfferRejected("An offer is in a token that the policy does not take", found=offer.token)
-    if offer.bond < policy.least_bond:
-        raise OfferRejected("The bond is too small", expected=f"at least {policy.least_bond}", found=offer.bond)
-    if not policy.least_reveal_window <= offer.reveal_window <= policy.most_reveal_window:
+    if offer.bond < policy.min_bond:
+        raise OfferRejected("The bond is too small", expected=f"at least {policy.min_bond}", found=offer.bond)
+    if not policy.min_reveal_window <= offer.reveal_window <= policy.max_reveal_window:
         raise OfferRejected(
             "The reveal window does not suit the chain",
-            expected=f"{policy.least_reveal_window} ... {policy.most_reveal_window} s",
+            expected=f"{policy.min_reveal_window} ... {policy.max_reveal_window} s",
             found=offer.reveal_window,
         )
-    if offer.dispute_window < policy.least_dispute_window:
+    if offer.dispute_window < policy.min_dispute_window:
         raise OfferRejected(
             "The dispute window is too short",
-            expected=f"at least {policy.least_dispute_window} s",
+            expected=f"at least {policy.min_dispute_window} s",
             found=offer.dispute_window,
         )
     if now > offer.expiry:

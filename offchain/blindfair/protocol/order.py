@@ -15,7 +15,7 @@ from blindfair.protocol.chunks import CHUNK_SIZES
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, verify_fault
 from blindfair.protocol.errors import BadSignature, ForbiddenTransition, InsufficientFunds, OfferRejected
-from blindfair.protocol.errors.refusal import Refusal
+from blindfair.protocol.errors.refusal import RefusedCall
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import ETHER, Address, DeliveryKey, Seconds, Timestamp, Wei
 
@@ -86,12 +86,12 @@ _FROM: Mapping[Action, OrderState] = {
 }
 """The state that a call asks for."""
 
-_UNTIMELY: Mapping[Action, Refusal] = {
-    Action.ACCEPT: Refusal.EXPIRED,
-    Action.REVEAL: Refusal.LATE,
-    Action.DISPUTE: Refusal.LATE,
-    Action.REFUND: Refusal.EARLY,
-    Action.CLAIM: Refusal.NOTHING_DUE,
+_UNTIMELY: Mapping[Action, RefusedCall] = {
+    Action.ACCEPT: RefusedCall.EXPIRED,
+    Action.REVEAL: RefusedCall.LATE,
+    Action.DISPUTE: RefusedCall.LATE,
+    Action.REFUND: RefusedCall.EARLY,
+    Action.CLAIM: RefusedCall.NOTHING_DUE,
 }
 """What is said of a call that the state allows and the time does not."""
 
@@ -215,12 +215,12 @@ def accept(
     if free_balance < offer.bond:
         raise InsufficientFunds(
             "The seller's free balance is below the bond",
-            refusal=Refusal.BOND,
+            refusal=RefusedCall.BOND,
             expected=offer.bond,
             found=free_balance,
         )
     if value != due:
-        raise InsufficientFunds("The payment is not the price", refusal=Refusal.PAYMENT, expected=due, found=value)
+        raise InsufficientFunds("The payment is not the price", refusal=RefusedCall.PAYMENT, expected=due, found=value)
     locked = replace(order, state=OrderState.LOCKED, deadline=Timestamp(now + offer.reveal_window))
     return locked, _moved(
         Movement(offer.price, Holder.BUYER, Holder.ORDER),
@@ -240,7 +240,7 @@ def reveal(order: Order, caller: Address, now: Timestamp, key: DeliveryKey) -> t
     if key_commitment(key) != order.offer.key_commitment:
         raise ForbiddenTransition(
             "The revealed key is not the committed one",
-            refusal=Refusal.KEY,
+            refusal=RefusedCall.KEY,
             expected=order.offer.key_commitment.hex(),
             found=key_commitment(key).hex(),
         )
@@ -299,7 +299,7 @@ def _check_allowed(order: Order, action: Action, caller: Address, now: Timestamp
         of_state = elsewhere and action is not Action.CLAIM
         raise ForbiddenTransition(
             f"{action.value} is not possible now",
-            refusal=Refusal.STATE if of_state else _UNTIMELY[action],
+            refusal=RefusedCall.STATE if of_state else _UNTIMELY[action],
             expected=" or ".join(sorted(other.value for other in possible)) or "nothing more",
             found=f"state {order.state.name.lower()} at {now}, until {_until(order)}",
         )
@@ -311,7 +311,7 @@ def _check_party(order: Order, action: Action, caller: Address) -> None:
     if caller != party:
         raise ForbiddenTransition(
             f"{action.value} is the {actor.value}'s",
-            refusal=Refusal.NOT_BUYER if actor is Actor.BUYER else Refusal.NOT_SELLER,
+            refusal=RefusedCall.NOT_BUYER if actor is Actor.BUYER else RefusedCall.NOT_SELLER,
             expected=party,
             found=caller,
         )
@@ -324,27 +324,27 @@ def _until(order: Order) -> Timestamp:
 def _check_acceptable(offer: Offer, committed: bool, windows: WindowBounds) -> None:
     if not committed:
         raise OfferRejected(
-            "The seller has not committed the listing", refusal=Refusal.LISTING, expected=offer.listing.hex()
+            "The seller has not committed the listing", refusal=RefusedCall.LISTING, expected=offer.listing.hex()
         )
     # The address 0 signs nothing and calls nothing, yet a recovery that failed could be taken for it.
     if offer.buyer == ETHER:
-        raise OfferRejected("An offer is to nobody", refusal=Refusal.NOT_BUYER, expected="a buyer")
+        raise OfferRejected("An offer is to nobody", refusal=RefusedCall.NOT_BUYER, expected="a buyer")
     if offer.chunk_size not in CHUNK_SIZES:
         raise OfferRejected(
             "The chunk size is none of the protocol's",
-            refusal=Refusal.CHUNK_SIZE,
+            refusal=RefusedCall.CHUNK_SIZE,
             expected=CHUNK_SIZES,
             found=offer.chunk_size,
         )
     if offer.chunk_count < 1:
         raise OfferRejected(
-            "An offer is of no chunks", refusal=Refusal.NO_CHUNKS, expected="at least 1", found=offer.chunk_count
+            "An offer is of no chunks", refusal=RefusedCall.NO_CHUNKS, expected="at least 1", found=offer.chunk_count
         )
     for what, window in (("reveal", offer.reveal_window), ("dispute", offer.dispute_window)):
         if not windows.low <= window <= windows.high:
             raise OfferRejected(
                 f"The {what} window is out of bounds",
-                refusal=Refusal.WINDOW,
+                refusal=RefusedCall.WINDOW,
                 expected=f"{windows.low} ... {windows.high} s",
                 found=window,
             )

@@ -1,7 +1,7 @@
 """The parts of a selection that are ordered one after the other: the whole, or a bought sample and then the rest
 (PROTOCOL 5.6); and what they cost once the fee of their evaluation is credited (PROTOCOL 4.7).
 
-Not here: which records are drawn (`draw`), how many are opened for nothing (`free_units`), what is checked of them
+Not here: which records are drawn (`draw`), how many are opened free (`free_units`), what is checked of them
 (`audit`), and an order itself (`order`).
 """
 
@@ -20,7 +20,7 @@ class PartName(StrEnum):
     """All of it, audited by openings that cost nothing."""
 
     SAMPLE = "sample"
-    """The drawn records, where the listing opens fewer for nothing than the buyer audits."""
+    """The drawn records, where the listing opens fewer free of charge than the buyer audits."""
 
     REST = "rest"
     """All but the sample, once that was checked."""

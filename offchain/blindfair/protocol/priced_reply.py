@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Sequence
 
 from blindfair.protocol.chunks import ChunkedDataset
-from blindfair.protocol.delivery import Delivery, Fault, check_delivery, encrypt_delivery, open_delivery
+from blindfair.protocol.delivery import EncryptedDelivery, Fault, check_delivery, encrypt_delivery, open_delivery
 from blindfair.protocol.errors import MalformedChunk
 from blindfair.protocol.quantities import DeliveryKey, Digest, RecordIndex, Root, Secret
 
@@ -24,7 +24,7 @@ def reply_dataset(reply: bytes, request: Digest, chunk_size: int, secret: Secret
     return ChunkedDataset.build([reply], chunk_size, Secret(hmac.digest(secret, b"reply" + request, "sha256")))
 
 
-def encrypt_reply(dataset: ChunkedDataset, key: DeliveryKey) -> Delivery:
+def encrypt_reply(dataset: ChunkedDataset, key: DeliveryKey) -> EncryptedDelivery:
     """Encrypt a reply under a key never used before."""
     return encrypt_delivery(dataset, _ONLY, key)
 

@@ -1,6 +1,6 @@
 """The signs of a seeded projection, the same on every machine: a cipher's stream, never a library's generator.
 
-Not here: the projection itself, which is linear algebra (room `influence`).
+Not here: the projection itself, which is linear algebra (package `influence`).
 """
 
 from cryptography.hazmat.primitives.ciphers import Cipher

@@ -1,6 +1,6 @@
 """Gradient rows as they are committed before the draw: salted leaves of the row tree (PROTOCOL 4.2).
 
-Not here: how a row is computed, projected, rounded and clipped (room `influence`).
+Not here: how a row is computed, projected, rounded and clipped (package `influence`).
 """
 
 import hmac

@@ -1,6 +1,6 @@
 """The schema of a listing's records: what the columns of a row are called and hold (PROTOCOL 2).
 
-Not here: how a scoring model encodes the columns as numbers (room `influence`).
+Not here: how a scoring model encodes the columns as numbers (package `influence`).
 """
 
 from dataclasses import dataclass

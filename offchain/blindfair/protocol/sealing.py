@@ -1,4 +1,5 @@
-"""Sealing to a public key: a delivery, so that nobody else reads it once its key is public on chain, and letters.
+"""Sealing to a public key: a delivery, so that nobody else reads it once its key is public on chain, and sealed
+messages.
 
 HPKE (RFC 9180, base mode, DHKEM X25519, HKDF-SHA256, ChaCha20-Poly1305) wraps a fresh file key; the file key encrypts
 the content with ChaCha20-Poly1305 in segments of 64 KiB. The nonce of a segment is its number (11 bytes, big-endian)

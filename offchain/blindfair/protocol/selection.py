@@ -1,6 +1,6 @@
 """Selections: the record numbers that a buyer audits and buys (PROTOCOL 5.1), and the chunks they stand for.
 
-Not here: how a buyer chooses them (room `pricing`).
+Not here: how a buyer chooses them (package `pricing`).
 """
 
 from collections.abc import Sequence

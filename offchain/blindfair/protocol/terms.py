@@ -15,7 +15,7 @@ TOKEN_LIMIT = 16
 DISCLOSURE_LIMIT = 16
 DISCLOSURE_NAME_LIMIT = 64
 PER_RECORD = "per-record"
-"""The usual disclosure policy: a score for each record. What others there are is in `disclosure_policy`."""
+"""The default disclosure policy: a score for each record. What others there are is in `disclosure_policy`."""
 
 EVALUATION_LIMIT = 512
 """Bits that one evaluation tells of a record, at most: 16 queries of 32 bits."""
@@ -58,7 +58,7 @@ class Terms:
     """Records that all audits together may open."""
 
     opened_share: float
-    """The largest share of one selection that is opened for nothing, 0 to 1 (PROTOCOL 5.6)."""
+    """The largest share of one selection that is opened free, 0 to 1 (PROTOCOL 5.6)."""
 
     disclosures: tuple[str, ...]
     """Names of the disclosure policies that the seller agrees to, 1 to 16 different ones."""

@@ -1,1 +1,1 @@
-"""Studies: what the product does by default is chosen here, by evidence. Nothing imports this room."""
+"""Studies: what the product does by default is chosen here, by evidence. Nothing imports this package."""

@@ -11,10 +11,10 @@ import numpy as np
 
 from blindfair.influence.arrays import Floats
 from blindfair.influence.query import textbook_query
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import BEST_L2, L2
 from blindfair.studies.families import Family, LogisticFamily, relabelled
-from blindfair.studies.worlds import Records, World
+from blindfair.studies.worlds import Records, StudyWorld
 
 CHECKPOINTS = (0.1, 0.4, 1.0)
 """Shares of a fit at which the sum over checkpoints takes gradients."""
@@ -40,7 +40,7 @@ class Answer:
 class Asking:
     """One world, one family, and the folds of the cross-fitting, the same for all queries."""
 
-    world: World
+    world: StudyWorld
     family: Family
     seed: int
 

@@ -18,7 +18,7 @@ from blindfair.studies.answers import Asking
 from blindfair.studies.datasets import load
 from blindfair.studies.disclosed import near_distinct
 from blindfair.studies.families import LogisticFamily
-from blindfair.studies.worlds import BuyerSize, Records, Regime, Truth, World, make_world
+from blindfair.studies.worlds import BuyerSize, Records, Regime, StudyTruth, StudyWorld, make_world
 
 CASES = ("trial", "digits-high")
 _SHARE = 0.3
@@ -54,7 +54,7 @@ def run_attacks(data: str, seed: int) -> Document:
     }
 
 
-def _sold(world: World, size: int, seed: int, *, grouped: bool = True, further: bool = False) -> Document:
+def _sold(world: StudyWorld, size: int, seed: int, *, grouped: bool = True, further: bool = False) -> Document:
     family = LogisticFamily(world.train.X.shape[1])
     answer = Asking(world, family, seed).ask(answers.displacement(family, np.zeros(family.width)))
     candidates: Integers = np.arange(len(world.offer))
@@ -67,7 +67,7 @@ def _sold(world: World, size: int, seed: int, *, grouped: bool = True, further: 
     return found | {"warned": float(denied(answer.offer.at(candidates), answer.right, answer.wrong).pleasing)}
 
 
-def _split(world: World, size: int, seed: int, mixed: float) -> Document:
+def _split(world: StudyWorld, size: int, seed: int, mixed: float) -> Document:
     """Two listings, one of each class but for a share of each, judged by themselves: what is odd in one cannot be seen
     against the other."""
     family = LogisticFamily(world.train.X.shape[1])
@@ -80,7 +80,7 @@ def _split(world: World, size: int, seed: int, mixed: float) -> Document:
 
 
 def _outcome(
-    world: World, candidates: Integers, weights: Floats, size: int, seed: int, bad_estimated: float
+    world: StudyWorld, candidates: Integers, weights: Floats, size: int, seed: int, bad_estimated: float
 ) -> Document:
     family = LogisticFamily(world.train.X.shape[1])
     rng = np.random.default_rng([seed, 8])
@@ -105,23 +105,23 @@ def _outcome(
     }
 
 
-def _copied(world: World, jitter: float, rng: np.random.Generator) -> World:
+def _copied(world: StudyWorld, jitter: float, rng: np.random.Generator) -> StudyWorld:
     sources = rng.permutation(np.repeat(np.arange(len(world.offer)), 2))
     first: dict[int, int] = {}
     original = np.array([first.setdefault(int(source), place) for place, source in enumerate(sources)])
     X = world.offer.X[sources]
     X[:, :-1] += jitter * rng.standard_normal((len(X), X.shape[1] - 1)) * (original != np.arange(len(X)))[:, None]
-    truth = Truth(world.truth.wrong[sources], world.truth.spoiled[sources], original, world.truth.label[sources])
+    truth = StudyTruth(world.truth.wrong[sources], world.truth.spoiled[sources], original, world.truth.label[sources])
     return replace(world, offer=Records(X, world.offer.y[sources]), listing=world.listing[sources], truth=truth)
 
 
-def _with_features(world: World, factor: float) -> World:
+def _with_features(world: StudyWorld, factor: float) -> StudyWorld:
     X = world.offer.X.copy()
     X[:, :-1] *= factor
     return replace(world, offer=Records(X, world.offer.y))
 
 
-def _with_labels(world: World, ones: NDArray[np.bool_]) -> World:
+def _with_labels(world: StudyWorld, ones: NDArray[np.bool_]) -> StudyWorld:
     y = ones.astype(np.int64)
     truth = replace(world.truth, wrong=y != world.truth.label)
     return replace(world, offer=Records(world.offer.X, y), truth=truth)

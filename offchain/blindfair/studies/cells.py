@@ -18,7 +18,7 @@ from blindfair.studies.answers import Answer, Asking
 from blindfair.studies.datasets import load
 from blindfair.studies.disclosed import disclosed_answer, near_distinct
 from blindfair.studies.families import Family, LogisticFamily, family
-from blindfair.studies.worlds import BuyerSize, Records, Regime, World, make_world
+from blindfair.studies.worlds import BuyerSize, Records, Regime, StudyWorld, make_world
 
 SHARES = (0.05, 0.1, 0.3, 0.6)
 """Purchases, as shares of the listed records."""
@@ -73,7 +73,7 @@ def run_cell(cell: Cell) -> Document:
 class _Study:
     """One world with what several methods share."""
 
-    def __init__(self, world: World, kind: Family, seed: int) -> None:
+    def __init__(self, world: StudyWorld, kind: Family, seed: int) -> None:
         self.world, self.kind, self.seed = world, kind, seed
         self.own = world.own
         self.fitted = kind.fit(self.own)

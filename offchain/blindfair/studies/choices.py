@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import calibrate
+from blindfair.pricing.label_calibration import calibrate
 from blindfair.pricing.selection import drawing_order
-from blindfair.pricing.trust import LEAST_CLEAN, Trust, calibrated_trust, weights
+from blindfair.pricing.trust import MIN_CLEAN, Trust, calibrated_trust, weights
 from blindfair.studies.answers import Answer
 from blindfair.studies.bins import binned_trust
 
@@ -47,7 +47,7 @@ def trust_of(answer: Answer, places: Integers) -> Trust:
 def plain_weights(answer: Answer, places: Integers) -> Floats:
     """The trust alone: without the factor of doubt and without evening out classes."""
     clean = trust_of(answer, places).clean
-    return np.where(clean > LEAST_CLEAN, clean**3, 0.0)
+    return np.where(clean > MIN_CLEAN, clean**3, 0.0)
 
 
 def strict_weights(answer: Answer, places: Integers) -> Floats:

@@ -3,7 +3,7 @@ groups held out (Vovk et al. 2005, chapter 4), so that no data set calibrates it
 
     error = how many halves of its interval the truth lies off        factor = its 95 % quantile over the other groups
 
-Not here: the forecast itself (`lots`).
+Not here: the forecast itself (`bundles`).
 """
 
 import math

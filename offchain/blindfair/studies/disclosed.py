@@ -9,12 +9,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import probability
+from blindfair.pricing.label_calibration import probability
 from blindfair.pricing.learners import BEST_L2
 from blindfair.pricing.trust import label_noise
 from blindfair.studies.answers import Answer, Asking, Score
 from blindfair.studies.families import LogisticFamily
-from blindfair.studies.worlds import Records, World
+from blindfair.studies.worlds import Records, StudyWorld
 
 FURTHER = 4
 _ROUNDS, _INNER_ROUNDS = 8, 15
@@ -37,7 +37,7 @@ def disclosed_answer(asking: Asking, directions: int | None) -> Answer:
     return asking.ask(make)
 
 
-def near_distinct(world: World, answer: Answer) -> Integers:
+def near_distinct(world: StudyWorld, answer: Answer) -> Integers:
     """Places of one record of each group that is near in the score and along `FURTHER` principal directions, ascending.
 
     Near is nearer than all but one in a hundred of the buyer's own records are to their next, allowing for the number

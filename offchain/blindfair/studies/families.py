@@ -19,7 +19,7 @@ from blindfair.influence.logistic import fit_logistic
 from blindfair.pricing.learners import L2
 from blindfair.pricing.ranks import auc
 from blindfair.protocol.errors import InvalidOption
-from blindfair.studies.worlds import Records, World
+from blindfair.studies.worlds import Records, StudyWorld
 
 EARLY = 0.15
 """Share of a fit's steps after which a network is the early reference of a displacement."""
@@ -164,24 +164,24 @@ class NetworkFamily:
         return float((logits.argmax(axis=1) == records.y).mean())
 
 
-def family(name: str, world: World) -> Family:
+def family(name: str, world: StudyWorld) -> Family:
     """The family of this name for the records of a world. Raises InvalidOption for an unknown name or a misfit."""
     if name not in _FAMILIES:
         raise InvalidOption("The model family is not known", expected=" or ".join(_FAMILIES), found=name)
     return _FAMILIES[name](world)
 
 
-def _logistic(world: World) -> Family:
+def _logistic(world: StudyWorld) -> Family:
     if world.class_count != 2:
         raise InvalidOption("Logistic regression takes two classes", expected=2, found=world.class_count)
     return LogisticFamily(world.train.X.shape[1])
 
 
-def _inputs(world: World) -> int:
+def _inputs(world: StudyWorld) -> int:
     return int(world.train.X.shape[1]) - 1
 
 
-def _cnn(world: World) -> Family:
+def _cnn(world: StudyWorld) -> Family:
     if world.image is None:
         raise InvalidOption("A convolution takes images", expected="a data set of images", found="others")
     height, width = world.image
@@ -189,7 +189,7 @@ def _cnn(world: World) -> Family:
     return NetworkFamily(network, steps=60, batch=64)
 
 
-_FAMILIES: Mapping[str, Callable[[World], Family]] = {
+_FAMILIES: Mapping[str, Callable[[StudyWorld], Family]] = {
     "logistic": _logistic,
     "softmax": lambda world: NetworkFamily(
         SoftmaxRegression(inputs=_inputs(world), classes=world.class_count), steps=80, batch=128

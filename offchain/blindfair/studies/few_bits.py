@@ -13,7 +13,7 @@ import numpy as np
 from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.noise import EXACT_BITS, seen_scores, usable_range, wrapped_share
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import BEST_L2, L2
 from blindfair.pricing.valuation import MARGIN
 from blindfair.protocol.documents import Document
@@ -22,7 +22,7 @@ from blindfair.studies.answers import Answer, Asking
 from blindfair.studies.cells import CLEAN, RANDOM, Cell
 from blindfair.studies.datasets import load
 from blindfair.studies.families import Family, LogisticFamily, family, relabelled
-from blindfair.studies.worlds import Records, Regime, World, make_world
+from blindfair.studies.worlds import Records, Regime, StudyWorld, make_world
 
 EXACT = "exact"
 SCORE_BITS = tuple(range(9))
@@ -126,7 +126,7 @@ def run_few_bits(cell: Cell) -> Document:
 class Study:
     """One world with what all arms share."""
 
-    def __init__(self, world: World, kind: Family, cell: Cell) -> None:
+    def __init__(self, world: StudyWorld, kind: Family, cell: Cell) -> None:
         self.world, self.kind, self.cell = world, kind, cell
         self.own = world.own
         self.fitted = kind.fit(self.own)

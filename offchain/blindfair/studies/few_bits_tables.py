@@ -19,14 +19,14 @@ from blindfair.studies.few_bits import (
 )
 from blindfair.studies.reading import FewBits, Findings
 from blindfair.studies.statistics import Result, gain, part_of_gain, worst
-from blindfair.studies.table import Table
+from blindfair.studies.table import TextTable
 from blindfair.studies.worlds import Regime
 
 _CLEAN = tuple(regime.value for regime in Regime if not regime.troubled)
 _TWO, _MANY = "logistic", "softmax"
 
 
-def few_bits_tables(found: Findings) -> list[Table]:
+def few_bits_tables(found: Findings) -> list[TextTable]:
     """Those for which there are findings."""
     cells = [cell for cell in found.bits if cell.result.family in (_TWO, _MANY)]
     if not cells:
@@ -36,13 +36,13 @@ def few_bits_tables(found: Findings) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def _bits(cells: Sequence[FewBits]) -> Table:
+def _bits(cells: Sequence[FewBits]) -> TextTable:
     everything = [cell.result for cell in cells]
     two, many = ([one for one in everything if one.family == family] for family in (_TWO, _MANY))
     clean = [one for one in everything if one.regime in _CLEAN]
     rows = []
     for name, arm in (("exact", EXACT), *((f"{bits} + 1", arm_name(bits)) for bits in SCORE_BITS)):
-        least, least_gain = worst(clean, arm, SHARE)
+        least, min_gain = worst(clean, arm, SHARE)
         regime, regime_gain = min(
             (
                 (regime, gain(part, arm, RANDOM, SHARE))
@@ -56,27 +56,32 @@ def _bits(cells: Sequence[FewBits]) -> Table:
                 name,
                 str(gain(everything, arm, RANDOM, SHARE)),
                 *(_part(part, arm) for part in (everything, two, many)),
-                str(gain(clean, arm, RANDOM, SHARE)),
-                f"{regime} {regime_gain}",
-                f"{least} {least_gain}",
                 f"{np.mean([cell.off[arm] for cell in cells if arm in cell.off]):.3f}",
                 f"{np.mean([one.bad[arm][0] for one in everything if one.bad_share > 0]):.3f}",
+                str(gain(clean, arm, RANDOM, SHARE)),
+                f"{regime} {regime_gain}",
+                f"{least} {min_gain}",
             )
         )
-    return Table(
+    return TextTable(
         "few-bits",
         "Scores of few bits",
-        f"The default query, middle buyer, {SHARE:.0%} bought, mean over data sets and all regimes. Seven data sets "
-        "have two classes (logistic regression, AUC), two have ten (softmax regression, accuracy; no query tells "
-        "ten classes, so the class is not asked for). Bits of the score and of the class. Clean offers are those of "
-        "the regimes " + ", ".join(_CLEAN) + ". Off by: how far one estimate of the bad share is off on average.",
-        ("bits", "gain over random", "of exact", "two classes", "ten classes", "clean offers, over random",
-         "worst clean regime", "worst data set in clean offers", "bad share off by", "bad bought"),
+        f"The default query, middle buyer, {SHARE:.0%} bought, mean over data sets and all regimes.\n"
+        "Seven data sets have two classes (logistic regression, AUC).\n"
+        "Two have ten (softmax regression, accuracy); no query tells ten classes, so the class is not asked for.\n"
+        "*Bits*: of the score, and of the class.\n"
+        "*Of exact*: the gain as a part of the gain of exact scores; two and ten classes apart likewise.\n"
+        "*Bad share off by*: the mean error of one estimate of the share of bad records.\n"
+        "*Bad bought*: the share of bad records in the purchase.\n"
+        "*Clean offers*: gain over random in the regimes " + ", ".join(_CLEAN) + ".",
+        ("bits", "gain over random", "of exact", "two classes", "ten classes", "bad share off by", "bad bought",
+         "clean offers", "worst clean regime", "worst data set in clean offers"),
         tuple(rows),
+        breaks=("clean offers",),
     )  # fmt: skip
 
 
-def _ranges(cells: Sequence[FewBits]) -> Table:
+def _ranges(cells: Sequence[FewBits]) -> TextTable:
     two = [cell.result for cell in cells if cell.result.family == _TWO]
     ways = (("own reach x 1.2 (default)", ""), *((way, way) for way in (*REACHES, NORM, BOUND, SIX_BITS, NO_CLASS)))
     rows = []
@@ -84,14 +89,15 @@ def _ranges(cells: Sequence[FewBits]) -> Table:
         having = [one for one in two if arm_name(RANGE_BITS[0], way) in one.quality]
         if having:
             rows.append((name, *(_part(having, arm_name(bits, way)) for bits in RANGE_BITS)))
-    return Table(
+    return TextTable(
         "few-bits-ranges",
         "The range of a score",
-        "Part of the gain over random that exact scores have, data sets of two classes, all regimes. *Own reach* is "
-        "the largest score of the buyer's own records; what is beyond the range wraps around. *Rows clipped to a "
-        "norm*: the 95th percentile of norms times that of the query, by Cauchy and Schwarz. *No row can wrap*: the "
-        "range of exact scores. *Six bits an entry*: rows rounded to -31 ... 31. All with one bit for "
-        "the class but the last.",
+        "The part of exact scores' gain over random that is kept; data sets of two classes, all regimes.\n"
+        "All rows but the last ask for the class with one bit.\n"
+        "*Own reach*: the largest score of the buyer's own records; scores beyond the range wrap around.\n"
+        "*Rows clipped to a norm*: the 95th percentile of norms times the query's norm, by Cauchy and Schwarz.\n"
+        "*No row can wrap*: the range of exact scores.\n"
+        "*Six bits an entry*: gradient rows rounded to -31 ... 31.",
         ("range", *(f"{bits} bits" for bits in RANGE_BITS)),
         tuple(rows),
     )
@@ -100,23 +106,24 @@ def _ranges(cells: Sequence[FewBits]) -> Table:
 _SHOWN = (1, 2, 3, 4, 5)
 
 
-def _regimes(cells: Sequence[FewBits]) -> Table:
+def _regimes(cells: Sequence[FewBits]) -> TextTable:
     rows = []
     for regime in Regime:
         part = [cell.result for cell in cells if cell.result.regime == regime.value]
         if part:
             gains = [str(gain(part, arm, RANDOM, SHARE)) for arm in (CLEAN, EXACT, *map(arm_name, _SHOWN))]
             rows.append((regime.value, *gains))
-    return Table(
+    return TextTable(
         "few-bits-regimes",
         "Few bits, by regime",
         "Gain over random, mean over the same data sets.",
         ("regime", "clean", "exact", *(f"{bits} + 1" for bits in _SHOWN)),
         tuple(rows),
+        breaks=(f"{_SHOWN[0]} + 1",),
     )
 
 
-def _data_sets(cells: Sequence[FewBits]) -> Table:
+def _data_sets(cells: Sequence[FewBits]) -> TextTable:
     rows = []
     for data, family in dict.fromkeys((cell.result.data, cell.result.family) for cell in cells):
         part = [cell for cell in cells if cell.result.data == data]
@@ -128,37 +135,47 @@ def _data_sets(cells: Sequence[FewBits]) -> Table:
                 str(len({one.seed for one in results})),
                 str(gain(results, EXACT, RANDOM, SHARE)),
                 *(_part(results, arm_name(bits)) for bits in RANGE_BITS),
-                *(str(gain(clean, arm, RANDOM, SHARE)) for arm in (EXACT, *map(arm_name, RANGE_BITS))),
                 f"{np.mean([cell.wrapped for cell in part]):.2%}",
                 f"{np.mean([cell.wrapped_expected for cell in part]):.2%}",
+                *(str(gain(clean, arm, RANDOM, SHARE)) for arm in (EXACT, *map(arm_name, RANGE_BITS))),
             )
         )
-    return Table(
+    return TextTable(
         "few-bits-data",
         "Few bits, each data set",
-        "All regimes: what exact scores gain over random, and which part of it few bits do. Clean offers: gain over "
-        "random. Wrapped: the share of the offer's scores beyond the usable range, and the share of the buyer's own "
-        f"held-out scores, by which it is expected; mean over {', '.join(map(str, RANGE_BITS))} bits.",
-        ("data set", "seeds", "exact", *(f"{bits} + 1" for bits in RANGE_BITS), "clean: exact",
-         *(f"clean: {bits} + 1" for bits in RANGE_BITS), "wrapped", "expected"),
+        "*Exact*: the gain of exact scores over random, all regimes; few bits as a part of it.\n"
+        f"*Wrapped*: the share of the offer's scores beyond the usable range, mean over {_listed(RANGE_BITS)} bits.\n"
+        "*Expected*: the same of the buyer's own held-out scores, by which it is expected.\n"
+        "*Clean*: gain over random in clean offers.",
+        ("data set", "seeds", "exact", *(f"{bits} + 1" for bits in RANGE_BITS), "wrapped", "expected", "clean: exact",
+         *(f"clean: {bits} + 1" for bits in RANGE_BITS)),
         tuple(rows),
+        breaks=("clean: exact",),
     )  # fmt: skip
 
 
-def _networks(results: Sequence[Result]) -> Table:
+def _networks(results: Sequence[Result]) -> TextTable:
     rows = []
     for data, family, regime in dict.fromkeys((one.data, one.family, one.regime) for one in results):
         part = [one for one in results if (one.data, one.family, one.regime) == (data, family, regime)]
         arms = (CLEAN, EXACT, *map(arm_name, RANGE_BITS), *(arm_name(bits, NO_CLASS) for bits in RANGE_BITS))
         rows.append((f"{family}, {data}", regime, *(str(gain(part, arm, RANDOM, SHARE)) for arm in arms)))
-    return Table(
+    return TextTable(
         "few-bits-networks",
         "Few bits, by a network",
-        "Gain over random in AUC. The class of a network's row takes more than one bit, where it is asked for by name.",
+        "Gain over random in AUC.\n"
+        "*And class*: the class is asked for; at a network it takes more than one bit.\n"
+        "*Alone*: the class is not asked for.",
         ("model, data set", "regime", "clean", "exact", *(f"{bits} and class" for bits in RANGE_BITS),
          *(f"{bits} alone" for bits in RANGE_BITS)),
         tuple(rows),
+        keys=2,
+        breaks=(f"{RANGE_BITS[0]} and class", f"{RANGE_BITS[0]} alone"),
     )  # fmt: skip
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _part(results: Sequence[Result], arm: str) -> str:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from blindfair.studies.cells import BEFORE, CLEAN, DEFAULT, RANDOM
 from blindfair.studies.reading import Findings
-from blindfair.studies.side_tables import lot_arrays
+from blindfair.studies.side_tables import bundle_arrays
 from blindfair.studies.statistics import gain
 from blindfair.studies.tables import DISCLOSED, MAIN_SHARE
 from blindfair.studies.worlds import Regime
@@ -26,8 +26,8 @@ def draw_figures(found: Findings, directory: Path) -> None:
         _save(directory / "bad-share.png", (4.2, 3.6), lambda axes: _estimates(found, axes))
     if found.where(family="logistic", size="middle", regime="wrong-30"):
         _save(directory / "purchases.png", (5.2, 3.6), lambda axes: _purchases(found, axes))
-    if found.lots:
-        _save(directory / "lots.png", (4.2, 3.6), lambda axes: _lots(found, axes))
+    if found.bundles:
+        _save(directory / "bundles.png", (4.2, 3.6), lambda axes: _bundles(found, axes))
 
 
 def _save(path: Path, size: tuple[float, float], draw: Callable[[Axes], None]) -> None:
@@ -92,11 +92,13 @@ def _estimates(found: Findings, axes: Axes) -> None:
     axes.set_ylabel("estimated blind")
 
 
-def _lots(found: Findings, axes: Axes) -> None:
-    lots = lot_arrays(found)
+def _bundles(found: Findings, axes: Axes) -> None:
+    bundles = bundle_arrays(found)
     for kind, colour in (("whole", "#b03030"), ("part", "#1f6fb4")):
-        axes.plot(lots[f"forecast_{kind}_mean"], lots[kind], ".", markersize=3, alpha=0.6, color=colour, label=kind)
-    ends = [min(lots["whole"].min(), lots["part"].min()), max(lots["whole"].max(), lots["part"].max())]
+        axes.plot(
+            bundles[f"forecast_{kind}_mean"], bundles[kind], ".", markersize=3, alpha=0.6, color=colour, label=kind
+        )
+    ends = [min(bundles["whole"].min(), bundles["part"].min()), max(bundles["whole"].max(), bundles["part"].max())]
     axes.plot(ends, ends, color="black", linewidth=0.7)
     axes.set_xlabel("gain in AUC, forecast")
     axes.set_ylabel("gain in AUC, realised")

@@ -30,7 +30,7 @@ class Findings:
     cells: tuple[Result, ...]
     bits: tuple[FewBits, ...]
     sums: tuple[tuple[str, Document], ...]
-    lots: tuple[tuple[str, Document], ...]
+    bundles: tuple[tuple[str, Document], ...]
     attacks: tuple[tuple[str, Document], ...]
 
     def where(self, **fixed: object) -> list[Result]:
@@ -40,7 +40,7 @@ class Findings:
 
 def read(documents: Sequence[Document]) -> Findings:
     """Sort the documents of a ledger."""
-    kinds: dict[str, list[tuple[str, Document]]] = {"cells": [], "bits": [], "sums": [], "lots": [], "attacks": []}
+    kinds: dict[str, list[tuple[str, Document]]] = {"cells": [], "bits": [], "sums": [], "bundles": [], "attacks": []}
     for document in documents:
         kind, _, case = str(document["key"]).partition("/")
         kinds[kind].append((case, document))
@@ -48,7 +48,7 @@ def read(documents: Sequence[Document]) -> Findings:
         cells=tuple(_result(case, document) for case, document in kinds["cells"]),
         bits=tuple(_few_bits(case, document) for case, document in kinds["bits"]),
         sums=tuple(kinds["sums"]),
-        lots=tuple(kinds["lots"]),
+        bundles=tuple(kinds["bundles"]),
         attacks=tuple(kinds["attacks"]),
     )
 

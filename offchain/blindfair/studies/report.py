@@ -11,10 +11,26 @@ from blindfair.studies.few_bits_tables import few_bits_tables
 from blindfair.studies.figures import draw_figures
 from blindfair.studies.reading import read
 from blindfair.studies.statistics import Result
-from blindfair.studies.table import Table
+from blindfair.studies.table import TextTable
 from blindfair.studies.tables import all_tables
 
 TABLES, FEW_BITS = "queries.md", "few-bits.md"
+
+_QUERIES_HEAD = """\
+# Which query and which selection are worth money
+
+This page is for readers who want the evidence behind the default query and the default selection.
+It compares queries, selections, buyers and models by the gain of the buyer's model after a purchase.
+[valuation](../valuation.md) explains the terms, and says what follows from the tables.
+"""
+
+_FEW_BITS_HEAD = """\
+# How many bits a score needs
+
+This page is for readers who want to know what scores of few bits are worth.
+It compares purchases by scores of few bits with purchases by exact scores.
+[valuation](../valuation.md#few-bits) explains the terms, and says what follows from the tables.
+"""
 
 
 def write_report(
@@ -40,22 +56,19 @@ def write_report(
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if not only_bits:
-            title = "Which query and which selection are worth money"
-            _write(directory / TABLES, title, f"{command} --report DIR", found.cells, tables)
+            _write(directory / TABLES, _QUERIES_HEAD, f"{command} --report DIR", found.cells, tables)
             draw_figures(found, directory)
         if few:
-            title = "How many bits a score needs"
-            _write(directory / FEW_BITS, title, f"{command} --only-bits --report DIR", bits, few)
+            _write(directory / FEW_BITS, _FEW_BITS_HEAD, f"{command} --only-bits --report DIR", bits, few)
         if json_path is not None:
             json_path.write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     except OSError as error:
         raise CannotWrite(f"The report cannot be written to {directory}", found=error.strerror) from error
 
 
-def _write(path: Path, title: str, command: str, cells: Sequence[Result], tables: Sequence[Table]) -> None:
-    head = (
-        f"# {title}\n\n"
-        f"Made by `{command}` from {len(cells)} cells of {len({cell.seed for cell in cells})} seeds; what they are is "
-        "said in [valuation](../valuation.md). Nothing here is written by hand.\n"
+def _write(path: Path, head: str, command: str, cells: Sequence[Result], tables: Sequence[TextTable]) -> None:
+    made = (
+        f"`{command}` wrote this page from {len(cells)} cells of {len({cell.seed for cell in cells})} seeds.\n"
+        "Nothing here is written by hand.\n"
     )
-    path.write_text("\n".join([head, *(table.to_markdown() for table in tables)]), encoding="utf-8")
+    path.write_text("\n".join([head, made, *(table.to_markdown() for table in tables)]), encoding="utf-8")

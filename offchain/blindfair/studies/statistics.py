@@ -65,7 +65,7 @@ def gain(results: Sequence[Result], method: str, other: str, share: float) -> Ga
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SharePart:
     """Which part of another method's gain a method has, with half of its 95 % interval; no margin of one seed."""
 
     mean: float
@@ -75,7 +75,7 @@ class Part:
         return f"{self.mean:.0%}" + ("" if self.margin is None else f" ± {self.margin:.0%}")
 
 
-def part_of_gain(results: Sequence[Result], method: str, whole: str, base: str, share: float) -> Part | None:
+def part_of_gain(results: Sequence[Result], method: str, whole: str, base: str, share: float) -> SharePart | None:
     """The mean gain of `method` over `base`, as a part of that of `whole`; none where the whole is no gain.
 
     Every data set under every regime weighs the same. The interval is that of a ratio of means over seeds (Cochran
@@ -95,19 +95,19 @@ def part_of_gain(results: Sequence[Result], method: str, whole: str, base: str, 
         return None
     ratio = float(had.mean() / all_of_it.mean())
     if len(pairs) < 2:
-        return Part(ratio, None)
+        return SharePart(ratio, None)
     _, margin = mean_and_margin(had - ratio * all_of_it)
-    return Part(ratio, float(margin / all_of_it.mean()))
+    return SharePart(ratio, float(margin / all_of_it.mean()))
 
 
-LEAST_GAP = 0.003
+MIN_GAP = 0.003
 """A gap between random and clean that is smaller is no trouble, and a share of it says nothing."""
 
 
 def gap_share(results: Sequence[Result], method: str, share: float) -> float | None:
     """Which part of the way from random to clean the method goes, on average; none where there is hardly a way."""
     gap = gain(results, CLEAN, RANDOM, share).mean
-    return gain(results, method, RANDOM, share).mean / gap if gap >= LEAST_GAP else None
+    return gain(results, method, RANDOM, share).mean / gap if gap >= MIN_GAP else None
 
 
 def worst(results: Sequence[Result], method: str, share: float) -> tuple[str, Gain]:

@@ -106,7 +106,7 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
+class StudyTruth:
     """What nobody knows of each of the `n` offered records but the study.
 
     `wrong`: its label is. `spoiled`: its features are noise. `original`: the place of the record that it is a copy or
@@ -130,7 +130,7 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class World:
+class StudyWorld:
     """The parts. `listing` (`n` int64) says which listing an offered record is in: 0, or 1 of the second seller."""
 
     train: Records
@@ -138,7 +138,7 @@ class World:
     offer: Records
     test: Records
     listing: Integers
-    truth: Truth
+    truth: StudyTruth
     class_count: int
     image: tuple[int, int] | None
 
@@ -148,7 +148,7 @@ class World:
         return self.train.and_also(self.validation)
 
 
-def make_world(data: Dataset, regime: Regime, size: BuyerSize, seed: int) -> World:
+def make_world(data: Dataset, regime: Regime, size: BuyerSize, seed: int) -> StudyWorld:
     """Divide and trouble a data set. The same arguments give the same world on every machine.
 
     Regimes that differ only in wrong labels have the same parts and, for one seed, nested sets of wrong labels.
@@ -176,9 +176,9 @@ def make_world(data: Dataset, regime: Regime, size: BuyerSize, seed: int) -> Wor
         offered.X[spoiled] = _shuffled_columns(offered.X, int(spoiled.sum()), rng)
     if regime is not Regime.SELLERS:
         listing = np.zeros_like(listing)
-    truth = Truth(wrong, spoiled, np.arange(offer.size), label)
+    truth = StudyTruth(wrong, spoiled, np.arange(offer.size), label)
     parts = [Records(features[part], data.classes[part]) for part in (train, validation, test)]
-    world = World(parts[0], parts[1], offered, parts[2], listing, truth, data.class_count, data.image)
+    world = StudyWorld(parts[0], parts[1], offered, parts[2], listing, truth, data.class_count, data.image)
     if regime in (Regime.COPIES, Regime.NEAR_COPIES):
         return _with_copies(world, JITTER if regime is Regime.NEAR_COPIES else 0.0, rng)
     return world
@@ -234,7 +234,7 @@ def _shuffled_columns(X: Floats, count: int, rng: np.random.Generator) -> Floats
     return np.take_along_axis(X.copy(), rows, axis=0)
 
 
-def _with_copies(world: World, jitter: float, rng: np.random.Generator) -> World:
+def _with_copies(world: StudyWorld, jitter: float, rng: np.random.Generator) -> StudyWorld:
     count = len(world.offer)
     copied = rng.choice(count, round(COPIED * count), replace=False)
     order = rng.permutation(count + copied.size)
@@ -243,5 +243,5 @@ def _with_copies(world: World, jitter: float, rng: np.random.Generator) -> World
     original = np.array([first.setdefault(int(source), place) for place, source in enumerate(sources)])
     X = world.offer.X[sources]
     X[:, :-1] += jitter * rng.standard_normal((len(X), X.shape[1] - 1)) * (original != np.arange(len(X)))[:, None]
-    truth = Truth(world.truth.wrong[sources], world.truth.spoiled[sources], original, world.truth.label[sources])
+    truth = StudyTruth(world.truth.wrong[sources], world.truth.spoiled[sources], original, world.truth.label[sources])
     return replace(world, offer=Records(X, world.offer.y[sources]), listing=world.listing[sources], truth=truth)

@@ -6,24 +6,24 @@ from typing import Annotated
 import typer
 
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE
+from blindfair.cli.defaults import DISCLOSURE, LINE, MODELS, SCORE_BITS
 from blindfair.cli.options import (
     POLL,
     Begun,
     DeploymentFile,
     Directory,
     JsonFile,
-    Keystore,
     PasswordFile,
     Poll,
     RememberedRpc,
     Resumed,
     Rpc,
+    Text,
     Token,
     WithdrawTo,
     grouped,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.usual import DISCLOSURE, LINE, MODELS, SCORE_BITS
 
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
 
@@ -37,9 +37,16 @@ def find(
     rpc: Rpc,
     deployment: DeploymentFile,
     mail: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The shared folder; without it sellers are not asked.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The folder that you share with sellers; with --keystore they are asked."),
     ] = None,
-    keystore: Keystore = None,
+    keystore: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your account's encrypted keystore: sellers are asked in its name."),
+    ] = None,
+    listing: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Show this listing alone; needs no old blocks of the node.")
+    ] = None,
     password_file: PasswordFile = None,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long sellers have to answer.", min=0)] = 15.0,
     json_file: JsonFile = None,
@@ -47,7 +54,7 @@ def find(
     """Show what is listed: from the chain alone, and with --mail and --keystore what the sellers say of it."""
     from blindfair.cli.buyer.running import run_find
 
-    run_find(rpc, deployment, mail, keystore, password_file, wait, Output(json_file))
+    run_find(rpc, deployment, mail, listing, keystore, password_file, wait, Output(json_file))
 
 
 @app.command()
@@ -67,10 +74,15 @@ def evaluate(
     validation: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Records that you trust, with --train.")
     ] = None,
-    leave_out: Annotated[
+    exclude: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column that the listing does not have. May be repeated."),
+        typer.Option(
+            metavar="COLUMN",
+            help="A column of your tables that your model does not read, or that the listing does not have. May be "
+            "repeated.",
+        ),
     ] = None,
+    text: Text = None,
     price_per_record: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What you offer for a record; the seller's least if not given.")
     ] = None,
@@ -79,13 +91,13 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides division and choice.", min=0, max=2**32 - 1)] = 0,
     audit_rows: Annotated[int, typer.Option(help="Selected records, or groups, to audit before paying.")] = AUDIT_ROWS,
-    least_audit_rows: Annotated[int | None, typer.Option(help="Fewer than --audit-rows will do from here on.")] = None,
+    min_audit_rows: Annotated[int | None, typer.Option(help="Fewer than --audit-rows will do from here on.")] = None,
     sample_share: Annotated[
         float,
         typer.Option(
             metavar="SHARE",
             help="Part of a purchase, 0 to 1, that may be bought as its audited sample where the listing opens too few "
-            "records for nothing: so much goes to a seller that faked its scores.",
+            "records free of charge: so much goes to a seller that faked its scores.",
         ),
     ] = SAMPLE_SHARE,
     disclosure: Annotated[
@@ -117,9 +129,11 @@ def evaluate(
         str | None,
         typer.Option(metavar="ADDRESS", help="Where money goes that you take back; your account if not given."),
     ] = None,
-    line: Annotated[
+    bandwidth: Annotated[
         float,
-        typer.Option(metavar="MBIT", help="How fast the line to the seller is, in Mbit/s: decides how the query goes."),
+        typer.Option(
+            metavar="MBIT", help="Your bandwidth to the seller in Mbit/s. The encoding of the query depends on it."
+        ),
     ] = LINE,
     fee: Annotated[
         str | None,
@@ -134,6 +148,14 @@ def evaluate(
         typer.Option(
             "--accept-preprocessing",
             help="Ask although your own records teach a model next to nothing under the listing's preprocessing.",
+        ),
+    ] = False,
+    accept_kinds: Annotated[
+        bool,
+        typer.Option(
+            "--accept-kinds",
+            help="Ask although columns of yours are written otherwise than the listing's, such as text for numbers. "
+            "Your model reads such cells as missing or other.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Pay the listing's fee without being asked.")] = False,
@@ -157,18 +179,19 @@ def evaluate(
         price_per_record=price_per_record,
         value=value,
         audit_rows=audit_rows,
-        least_audit_rows=audit_rows if least_audit_rows is None else least_audit_rows,
+        min_audit_rows=audit_rows if min_audit_rows is None else min_audit_rows,
         sample_share=sample_share,
         disclosure=disclosure,
         model=model,
         score_bits=score_bits,
         release_on_chain=release_on_chain,
         refund_to=refund_to,
-        line=line,
+        bandwidth=bandwidth,
         fee=fee,
         accept_preprocessing=accept_preprocessing,
+        accept_kinds=accept_kinds,
     )
-    tables = TableOptions(label, leave_out or [], seed)
+    tables = TableOptions(label, exclude or [], seed, text or [])
     run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
 
 

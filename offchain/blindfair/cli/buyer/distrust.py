@@ -7,8 +7,8 @@ entry out.
 import json
 from pathlib import Path
 
-from blindfair.agents.outcome import Outcome
-from blindfair.agents.store import write_atomically
+from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.store.directory import write_atomically
 from blindfair.protocol import errors
 from blindfair.protocol.errors import AuditError, CommittedGarbage, FaultProven, InvalidOption, MalformedFile
 from blindfair.protocol.fields import hex_text

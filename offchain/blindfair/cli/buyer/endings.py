@@ -1,6 +1,6 @@
 """With which error and exit code a purchase ends that did not come off."""
 
-from blindfair.agents.outcome import Outcome
+from blindfair.agents.buyer.outcome import Outcome
 from blindfair.protocol.errors import FaultProven, NoAnswer
 
 

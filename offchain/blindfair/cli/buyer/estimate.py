@@ -1,4 +1,4 @@
-"""What an evaluation takes, told to the buyer before it asks: time, bytes, the seller's room, and why in this way."""
+"""What an evaluation takes, told to the buyer before it asks: time, bytes, the seller's space, and why in this way."""
 
 from blindfair.blind.plan import Plan
 from blindfair.cli.buyer.report import scored
@@ -7,7 +7,7 @@ from blindfair.protocol.units import Units
 
 
 def show_estimate(lines: Lines, units: Units, width: int, chosen: Plan) -> None:
-    """Rows have `width` entries. The seller's time and room are those of a machine like this one."""
+    """Rows have `width` entries. The seller's time and space are those of a machine like this one."""
     found = chosen.estimate
     seller = found.encode_seconds + found.expand_seconds + found.evaluate_seconds
     lines.item(

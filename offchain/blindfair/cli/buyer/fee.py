@@ -4,19 +4,20 @@ import sys
 
 import typer
 
-from blindfair.agents.buyer import Buyer
-from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.options import PurchaseOptions
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import FeeRequired, Refused
 from blindfair.protocol.messages import Listing, Request
 from blindfair.protocol.quantities import Wei
+from blindfair.protocol.words import counted
 
 
-def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: Screen, *, confirmed: bool) -> Wei:
+def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: PartyScreen, *, confirmed: bool) -> Wei:
     """Show what the evaluation tells and costs, and return the most to pay for it: by option, or by the answer.
 
     With `confirmed` the listing's fee is agreed to, within the budget. Where nobody can be asked for it, only a free
@@ -25,17 +26,17 @@ def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: Screen, *
     prices, stated = options.prices, options.max_fee
     decided = confirmed or stated is not None or not cost.fee
     lines = screen.lines if decided else screen.notices
-    lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices)}")
+    lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices, stated)}")
     if stated is not None or not cost.fee:
         return stated or Wei(0)
     budget = prices.parse(options.budget, "--budget")
     if cost.fee > budget:
-        screen.notices.item("fee", "that is more than the budget: only a free evaluation is asked", style="yellow")
+        screen.notices.item("fee", f"that is more than the budget: {_without(cost)}", style="yellow")
         return Wei(0)
     if confirmed:
         return cost.fee
     if not sys.stdin.isatty():
-        lines.item("fee", "nobody can be asked whether to pay it: only a free evaluation is asked (--fee, --yes)")
+        lines.item("fee", f"nobody can be asked whether to pay it (--fee, --yes): {_without(cost)}")
         return Wei(0)
     screen.still()
     return cost.fee if typer.confirm(f"Pay up to {prices.show(cost.fee)} if it is not free?", err=True) else Wei(0)
@@ -45,8 +46,8 @@ def bits_text(cost: EvaluationCost) -> str:
     """Return the bits of an evaluation beside what a record holds."""
     share = f"{cost.bits / cost.record_bits:.0%}".replace("%", " %")
     if cost.unit == "group":
-        return f"at most {cost.bits} bits of a group of records; a record holds about {cost.record_bits}"
-    return f"at most {cost.bits} bits of about {cost.record_bits} a record ({share})"
+        return f"at most {counted(cost.bits, 'bit')} of a group of records; a record holds about {cost.record_bits}"
+    return f"at most {counted(cost.bits, 'bit')} of about {cost.record_bits} a record ({share})"
 
 
 def paid_text(evaluated: Evaluated, prices: Money) -> str:
@@ -85,8 +86,22 @@ def cost_document(evaluated: Evaluated) -> Document:
     }
 
 
-def _price_text(cost: EvaluationCost, prices: Money) -> str:
+def _price_text(cost: EvaluationCost, prices: Money, stated: Wei | None) -> str:
     if not cost.fee:
         return "the listing asks no fee"
-    fee = prices.show(cost.fee)
-    return f"free of charge if the listing has free bits left, else at most {fee}, credited against a purchase"
+    fee = f"{prices.show(cost.fee)}, credited against a purchase"
+    price = (
+        f"free of charge if the listing has free bits left, else at most {fee}"
+        if cost.may_be_free
+        else f"it is never free, since it tells more than the listing's free bits: it costs {fee}"
+    )
+    if stated is None:
+        return price
+    if stated >= cost.fee:
+        return f"{price}; --fee lets at most {prices.show(stated)} be paid for it"
+    return f"{price}; your --fee of {prices.show(stated)} does not cover that: {_without(cost)}"
+
+
+def _without(cost: EvaluationCost) -> str:
+    """What is asked where the fee is not agreed to."""
+    return "only a free evaluation is asked" if cost.may_be_free else "the seller will refuse the evaluation"

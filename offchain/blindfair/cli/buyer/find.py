@@ -1,4 +1,4 @@
-"""Which listings there are: from the chain's events, and from manifests where their sellers answer.
+"""Which listings there are: from the chain, and from manifests where their sellers answer.
 
 Asking leaves no trace in any journal: a manifest is public, and one answer is like the other.
 """
@@ -6,32 +6,57 @@ Asking leaves no trace in any journal: a manifest is public, and one answer is l
 import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from blindfair.agents.surroundings import Surroundings
-from blindfair.chain.exchange import CommittedEvent, DataExchange
-from blindfair.protocol.errors import BlindfairError, InvalidOption, Undeliverable
+from blindfair.agents.context import AgentContext
+from blindfair.chain.exchange import DataExchange
+from blindfair.protocol.errors import BlindfairError, InvalidOption, NodeFailure, Undeliverable
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Inquiry, Listing, read, sign
 from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
-from blindfair.protocol.quantities import Address, ListingId
+from blindfair.protocol.quantities import Address, BlockNumber, ListingId
 from blindfair.protocol.signing import Domain
 
 _PAUSE = 0.2
 
 
-def the_listing(exchange: DataExchange, listing: ListingId | None) -> CommittedEvent:
-    """The named listing, or the only one that there is. Raises InvalidOption, NodeFailure."""
-    if listing is not None:
+@dataclass(frozen=True, slots=True)
+class ChainListing:
+    """A listing as the chain has it. `block_number` is None where the node keeps no logs as old as that."""
+
+    listing: ListingId
+    seller: Address
+    block_number: BlockNumber | None
+
+
+def find_listings(exchange: DataExchange, listing: ListingId | None) -> tuple[ChainListing, ...]:
+    """The named listing, or all of them, oldest first. Raises InvalidOption, NodeFailure."""
+    if listing is None:
+        return tuple(ChainListing(event.listing, event.seller, event.block_number) for event in exchange.listings())
+    found = the_listing(exchange, listing)
+    try:
         event = exchange.commitment(listing)
-        if event is None:
+    except NodeFailure:
+        return (found,)
+    return (found if event is None else replace(found, block_number=event.block_number),)
+
+
+def the_listing(exchange: DataExchange, listing: ListingId | None) -> ChainListing:
+    """The named listing, or the only one that there is. Raises InvalidOption, NodeFailure.
+
+    A named one is found by the contract's state, which every node has, and so without its block.
+    """
+    if listing is not None:
+        seller = exchange.seller_of(listing)
+        if seller is None:
             raise InvalidOption(
                 "There is no such listing on this chain",
                 expected="the number of a committed listing",
                 found="0x" + listing.hex(),
                 hint="blindfair buyer find shows them",
             )
-        return event
-    events = exchange.listings()
+        return ChainListing(listing, seller, None)
+    events = find_listings(exchange, None)
     if len(events) != 1:
         raise InvalidOption(
             "It is not clear which listing is meant",
@@ -42,18 +67,16 @@ def the_listing(exchange: DataExchange, listing: ListingId | None) -> CommittedE
     return events[0]
 
 
-def ask_sellers(
-    surroundings: Surroundings, events: Sequence[CommittedEvent], *, wait: float
-) -> dict[ListingId, Manifest]:
+def ask_sellers(context: AgentContext, events: Sequence[ChainListing], *, wait: float) -> dict[ListingId, Manifest]:
     """The manifests of those sellers that answer within `wait` seconds.
 
     What lies in the mailbox is only looked at: it may be another purchase's. Without an account nobody is asked.
     """
-    exchange, account = surroundings.exchange, surroundings.account
+    exchange, account = context.exchange, context.account
     if account is None:
         return {}
     own = Address(account.address.lower())
-    transport = surroundings.transport(own)
+    transport = context.transport(own)
     domain = Domain(exchange.chain_id, exchange.address)
     wanted = {event.listing: event for event in events}
     for event in events:
@@ -75,7 +98,7 @@ def ask_sellers(
         time.sleep(_PAUSE)
 
 
-def _manifests(data: bytes, domain: Domain, wanted: dict[ListingId, CommittedEvent]) -> dict[ListingId, Manifest]:
+def _manifests(data: bytes, domain: Domain, wanted: dict[ListingId, ChainListing]) -> dict[ListingId, Manifest]:
     """The manifest in a message by its listing, if it is one that the chain vouches for."""
     try:
         envelope, message = read(data, domain=domain)

@@ -1,17 +1,20 @@
-"""A buyer with a table whose price hangs on the listing: what it offers for a record is known once the manifest is."""
+"""A buyer with a table whose price depends on the listing: what it offers for a record is known once the manifest
+is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.agents.own_models import ASK_THE_SELLER
-from blindfair.agents.tabular_valuer import TabularValuer
-from blindfair.agents.valuer import Choice, Question
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.buyer.valuer import Choice, Question
+from blindfair.agents.evaluation.own_models import ASK_THE_SELLER
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
-from blindfair.cli.usual import MODELS
+from blindfair.cli.defaults import MODELS
 from blindfair.influence.arrays import Floats
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.reading import ColumnReading
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.errors import InvalidOption
@@ -36,6 +39,11 @@ class ListingValuer:
         self._purchase = purchase
         self._before_asking = before_asking
         self._made: TabularValuer | None = None
+
+    @property
+    def readings(self) -> Mapping[str, Sequence[ColumnReading]]:
+        """How the columns of the buyer's own tables were read, by the table's name."""
+        return self._own.readings
 
     def question(self, manifest: Manifest) -> Question:
         """See `Valuer`. Raises InvalidOption for an offer under the reserve, for a disclosure policy that is not
@@ -64,6 +72,8 @@ class ListingValuer:
                 hint=f"begin another directory with it, or {ASK_THE_SELLER}; nothing was asked",
             )
         valuer = self._valuer(manifest)
+        # First: what does not fit is told before what asking would take.
+        valuer.check_fits(manifest)
         self._before_asking(manifest)
         return valuer.question(manifest)
 
@@ -73,9 +83,13 @@ class ListingValuer:
 
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
-    ) -> None:
+    ) -> tuple[str, ...]:
         """See `Valuer`."""
-        self._valuer(manifest).check_opened(units, records, scores, manifest)
+        return self._valuer(manifest).check_opened(units, records, scores, manifest)
+
+    def schema(self, manifest: Manifest) -> FeatureSchema:
+        """What the buyer's model reads of this listing. Raises as `TabularValuer.schema`."""
+        return self._valuer(manifest).schema(manifest)
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, of records or of groups, in nats; positive = helpful."""
@@ -84,11 +98,12 @@ class ListingValuer:
     def _valuer(self, manifest: Manifest) -> TabularValuer:
         if self._made is None:
             reserve, offered = manifest.terms.reserve_price, self._purchase.offered
+            own = self._own.beside(manifest.schema)
             self._made = TabularValuer(
-                self._own.train,
-                self._own.validation,
-                self._own.columns,
-                self._own.label,
+                own.train,
+                own.validation,
+                own.columns,
+                own.label,
                 pricing=UniformPricing(reserve if offered is None else offered, reserve),
                 seed=self._tables.seed,
                 good_record_value=self._purchase.good_record_value,
@@ -96,5 +111,7 @@ class ListingValuer:
                 disclosure=self._purchase.disclosure,
                 bits=self._purchase.bits,
                 accept_preprocessing=self._purchase.accept_preprocessing,
+                left_out=self._own.left_out,
+                accept_kinds=self._purchase.accept_kinds,
             )
         return self._made

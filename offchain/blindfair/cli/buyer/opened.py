@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.agents.buyer import Buyer
-from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.outcome import Outcome
-from blindfair.agents.preprocessing import listed_schema
-from blindfair.agents.valuer import Choice
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.buyer.valuer import Choice
+from blindfair.agents.context import Event
 from blindfair.agents.waiting import Waiting
 from blindfair.blind.plan import plan
 from blindfair.cli.amounts import Money
@@ -18,24 +18,21 @@ from blindfair.cli.buyer.fee import agreed_fee, explained
 from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
-from blindfair.cli.party.access import open_surroundings
-from blindfair.cli.party.screen import Screen
-from blindfair.cli.party.settings import Settings
+from blindfair.cli.defaults import QUERIES
+from blindfair.cli.party.access import open_context
+from blindfair.cli.party.screen import PartyScreen
+from blindfair.cli.party.settings import SETTINGS, Settings
 from blindfair.cli.party.turns import advance
-from blindfair.cli.usual import QUERIES
 from blindfair.influence.threads import one_thread
 from blindfair.pricing.learners import LEARNERS
-from blindfair.protocol.errors import JournalDamaged, Refused
+from blindfair.protocol.addresses import read_address
+from blindfair.protocol.errors import JournalDamaged, MalformedFile, Refused
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import Address
 from blindfair.protocol.units import Units
-
-CONFIRMED = "confirmed"
-"""Step of the journal: the owner has said yes to price and gas."""
 
 
 @dataclass(frozen=True, slots=True)
-class Purchase:
+class OpenedBuyer:
     """One purchase, as far as it is."""
 
     buyer: Buyer
@@ -60,40 +57,47 @@ class Purchase:
 
 @contextmanager
 def opened_purchase(
-    directory: Path, settings: Settings, password_file: Path | None, screen: Screen, *, pays_fee: bool = False
-) -> Iterator[Purchase]:
+    directory: Path, settings: Settings, password_file: Path | None, screen: PartyScreen, *, pays_fee: bool = False
+) -> Iterator[OpenedBuyer]:
     """The agent of a directory that was begun; closed at the end. With `pays_fee` the listing's fee is agreed to.
 
-    Raises what `open_surroundings`, `Agent` and the tables' reading raise.
+    Raises what `open_context`, `Agent` and the tables' reading raise.
     """
     options, stored = PurchaseOptions.from_document(settings.options), settings.options.get("tables")
     tables = TableOptions.from_document(stored if isinstance(stored, dict) else {})
     listing, seller = options.listing_id, settings.options.get("seller")
     if listing is None or not isinstance(seller, str):
         raise JournalDamaged("The settings lack the listing that is bought from", found=directory)
+    seller = read_address(seller, f"The seller in {directory / SETTINGS}", MalformedFile, "restore it from a backup")
     own = tables.read({name: directory / name for name in settings.tables})
-    surroundings = open_surroundings(settings, password_file, screen.event)
+
+    def watch(event: Event) -> None:
+        # How it ended is the command's result, and is told once.
+        if event.step != "outcome":
+            screen.event(event)
+
+    context = open_context(settings, password_file, watch)
     learner = LEARNERS[options.model]()
 
     def tell_estimate(manifest: Manifest) -> None:
         units = Units.named(options.disclosure, manifest.record_count)
-        width = learner.dimension(listed_schema(manifest), len(own.train) + len(own.validation))
+        width = learner.dimension(valuer.schema(manifest), len(own.train) + len(own.validation))
         queries = QUERIES if units.size == 1 else 1
-        chosen = plan(units.count, width, queries, options.bandwidth)
+        chosen = plan(units.count, width, queries, options.bytes_per_second)
         show_estimate(screen.lines, units, width, chosen)
 
     valuer = ListingValuer(own, tables, options, tell_estimate)
     with one_thread():
         buyer = Buyer(
             directory,
-            surroundings,
+            context,
             valuer,
             options.policy(),
-            seller=Address(seller),
+            seller=seller,
             listing=listing,
             fee_limit=lambda cost: agreed_fee(cost, options, screen, confirmed=pays_fee),
         )
         try:
-            yield Purchase(buyer, valuer, options.prices)
+            yield OpenedBuyer(buyer, valuer, options.prices)
         finally:
             buyer.close()

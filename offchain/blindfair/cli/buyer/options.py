@@ -6,12 +6,12 @@ from fractions import Fraction
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
-from blindfair.cli.usual import EXACT_BITS, check_disclosure, check_model, check_score_bits
+from blindfair.cli.defaults import EXACT_BITS, check_disclosure, check_model, check_score_bits
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged
 from blindfair.protocol.quantities import BytesPerSecond, ListingId, Wei
 
-SLOWEST_LINE, FASTEST_LINE = 0.001, 1e6
+SLOWEST_BANDWIDTH, FASTEST_BANDWIDTH = 0.001, 1e6
 """Mbit/s."""
 
 
@@ -19,9 +19,10 @@ SLOWEST_LINE, FASTEST_LINE = 0.001, 1e6
 class PurchaseOptions:
     """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `money`, a `Money`
     as a document. `sample_share` is 0 to 1. `disclosure` is the policy that is asked for, `model` what the buyer learns
-    by, `score_bits` what is asked of a score, `refund_to` an address, `line` the speed of the way to the seller in
+    by, `score_bits` what is asked of a score, `refund_to` an address, `bandwidth` the speed of the way to the seller in
     Mbit/s, `fee` the most to pay for the evaluation, None to be asked. With `accept_preprocessing` a
-    listing is asked whose preprocessing misleads."""
+    listing is asked whose preprocessing misleads; with `accept_kinds` one whose columns are written otherwise than the
+    buyer's."""
 
     listing: str | None
     money: Document
@@ -29,16 +30,17 @@ class PurchaseOptions:
     price_per_record: str | None
     value: str | None
     audit_rows: int
-    least_audit_rows: int
+    min_audit_rows: int
     sample_share: float
     disclosure: str
     model: str
     score_bits: int
     release_on_chain: bool
     refund_to: str | None
-    line: float
+    bandwidth: float
     fee: str | None
     accept_preprocessing: bool
+    accept_kinds: bool = False
 
     @classmethod
     def from_document(cls, document: Document) -> "PurchaseOptions":
@@ -59,11 +61,11 @@ class PurchaseOptions:
             token=self.prices.token,
             max_evaluation_fee=self.max_fee or Wei(0),
             audit_rows=self.audit_rows,
-            least_audit_rows=self.least_audit_rows,
-            most_sample_share=self.most_sample_share,
-            releases_by_letter=not self.release_on_chain,
+            min_audit_rows=self.min_audit_rows,
+            max_sample_share=self.max_sample_share,
+            releases_by_message=not self.release_on_chain,
             refund_to=None if self.refund_to is None else parse_address(self.refund_to, "--refund-to"),
-            line=self.bandwidth,
+            bandwidth=self.bytes_per_second,
         )
 
     def check(self) -> None:
@@ -85,20 +87,20 @@ class PurchaseOptions:
         return Money.from_document(self.money)
 
     @property
-    def bandwidth(self) -> BytesPerSecond:
-        """How fast the line to the seller is. Raises InvalidOption."""
+    def bytes_per_second(self) -> BytesPerSecond:
+        """The bandwidth to the seller. Raises InvalidOption."""
         # So said that what is no number is refused, too.
-        if not SLOWEST_LINE <= self.line <= FASTEST_LINE:
+        if not SLOWEST_BANDWIDTH <= self.bandwidth <= FASTEST_BANDWIDTH:
             raise InvalidOption(
-                "--line is out of range",
-                expected=f"{SLOWEST_LINE:g} to {FASTEST_LINE:,.0f} Mbit/s",
-                found=self.line,
-                hint="the slower of your line and the seller's, in millions of bits a second",
+                "--bandwidth is out of range",
+                expected=f"{SLOWEST_BANDWIDTH:g} to {FASTEST_BANDWIDTH:,.0f} Mbit/s",
+                found=self.bandwidth,
+                hint="the lower of yours and the seller's, in millions of bits a second",
             )
-        return BytesPerSecond(round(self.line * 1e6 / 8))
+        return BytesPerSecond(round(self.bandwidth * 1e6 / 8))
 
     @property
-    def most_sample_share(self) -> Fraction:
+    def max_sample_share(self) -> Fraction:
         """What part of a purchase may be bought as its sample. Raises InvalidOption."""
         if not 0 <= self.sample_share <= 1:
             raise InvalidOption("--sample-share is out of range", expected="0 to 1", found=self.sample_share)

@@ -1,15 +1,18 @@
 """The buyer's own records: one table, divided into training and validation, or one table for each."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table, read_table
+from blindfair.influence.written import companion_names
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, JournalDamaged, MalformedTable
 from blindfair.protocol.records import Row
+from blindfair.protocol.schema import Schema
 
 OWN, TRAIN, VALIDATION = "own.csv", "train.csv", "validation.csv"
 """The copies in the buyer's directory."""
@@ -20,21 +23,37 @@ _TRAIN_SHARE = 1 / 3
 
 @dataclass(frozen=True, slots=True)
 class OwnRecords:
-    """Rows in the order of `columns`."""
+    """Rows in the order of `columns`, without those that are left out; `readings` tell by the table's name how its
+    columns were read."""
 
     columns: tuple[str, ...]
     label: str
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
+    left_out: tuple[str, ...] = ()
+    readings: Mapping[str, tuple[ColumnReading, ...]] = field(default_factory=dict)
+
+    def beside(self, listed: Schema) -> "OwnRecords":
+        """The same records with the columns that a listing has for cells as they were written, all of them missing."""
+        added = tuple(name for name in companion_names(listed) if name not in self.columns)
+
+        def widened(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+            return tuple((*row, *(None for _ in added)) for row in rows)
+
+        return replace(
+            self, columns=(*self.columns, *added), train=widened(self.train), validation=widened(self.validation)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """How the buyer's tables are read; the same as the seller's, or the columns differ."""
+    """How the buyer's tables are read. Its model reads no column of `exclude`, whether the listing has it or not. The
+    cells of `text` are read as they are written."""
 
     label: str
-    leave_out: list[str]
+    exclude: list[str]
     seed: int
+    text: list[str] = field(default_factory=list)
 
     @classmethod
     def from_document(cls, document: Document) -> "TableOptions":
@@ -53,7 +72,9 @@ class TableOptions:
 
         Raises what `read_table` raises, InvalidOption, MalformedTable for columns that differ.
         """
-        read = {name: read_table(path, self.label, leave_out=self.leave_out) for name, path in tables.items()}
+        read = {
+            name: read_table(path, self.label, exclude=self.exclude, text=self.text) for name, path in tables.items()
+        }
         if OWN in read:
             table = read[OWN]
             train, validation = _divided(table, self.seed)
@@ -67,7 +88,8 @@ class TableOptions:
                     hint="write the same columns in the same order into both",
                 )
             train, validation = table.rows, read[VALIDATION].rows
-        return OwnRecords(table.columns, self.label, train, validation)
+        readings = {name: each.readings for name, each in read.items()}
+        return OwnRecords(table.columns, self.label, train, validation, tuple(self.exclude), readings)
 
 
 def chosen_tables(own: Path | None, train: Path | None, validation: Path | None) -> dict[str, Path]:

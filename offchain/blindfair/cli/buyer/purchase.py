@@ -5,36 +5,38 @@ from pathlib import Path
 
 import typer
 
-from blindfair.agents.audit_size import AuditSize
-from blindfair.agents.buyer import Buyer
-from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.journal import Journal
-from blindfair.agents.outcome import Outcome
-from blindfair.agents.valuer import Choice
+from blindfair.agents.buyer.audit_size import AuditSize
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.buyer.valuer import Choice
+from blindfair.agents.store.journal import read_journal
+from blindfair.agents.store.steps import CONFIRMED
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.distrust import remember_failure
 from blindfair.cli.buyer.endings import raise_failure
 from blindfair.cli.buyer.export import BOUGHT, export_bought
-from blindfair.cli.buyer.opened import CONFIRMED, opened_purchase
+from blindfair.cli.buyer.opened import opened_purchase
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import Turns
+from blindfair.cli.readings import show_readings, tables_document
 from blindfair.influence.arrays import Floats
+from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import CommittedGarbage, FaultProven, InvalidOption, OfferTooSmall
 from blindfair.protocol.parts import credited_price
 from blindfair.protocol.quantities import Wei
 
 
 def was_confirmed(directory: Path) -> bool:
-    """Whether its owner has agreed to the purchase. Raises JournalVersion, JournalDamaged."""
-    path = directory / "journal.sqlite"
-    if not path.exists():
+    """Whether its owner has agreed to the purchase. Raises as `read_journal`."""
+    journal = read_journal(directory / "journal.sqlite")
+    if journal is None:
         return False
-    journal = Journal(path)
     try:
         return journal.intent(CONFIRMED) is not None
     finally:
@@ -55,9 +57,12 @@ def show_scores(
     Raises what the evaluation raises.
     """
     with (
-        Screen() as screen,
+        PartyScreen() as screen,
         opened_purchase(directory, settings, password_file, screen, pays_fee=pays_fee) as purchase,
     ):
+        own = purchase.valuer.readings
+        for name, readings in own.items():
+            show_readings(screen.lines, readings, "" if len(own) == 1 else name)
         try:
             evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
         except (CommittedGarbage, FaultProven) as caught:
@@ -66,7 +71,7 @@ def show_scores(
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
         prices = PurchaseOptions.from_document(settings.options).prices
-        tell_advice(purchase.buyer, evaluated, choice, scores, prices, password_file, output)
+        tell_advice(purchase.buyer, evaluated, choice, scores, prices, password_file, output, tables_document(own))
 
 
 def tell_advice(
@@ -77,13 +82,15 @@ def tell_advice(
     prices: Money,
     password_file: Path | None,
     output: Output,
+    readings: Document | None = None,
 ) -> None:
-    """What the scores advise, both ways, and what to type next where that will be bought."""
+    """What the scores advise, both ways, and what to type next where that will be bought; `readings` tell in the
+    document how the buyer's tables were read."""
     refused = _refused(buyer, evaluated, choice)
     show_evaluation(output.lines, evaluated, choice, scores, refused, prices)
     if choice.records and refused is None:
         output.lines.item("next", again("buyer buy", buyer.directory, password_file))
-    output.document(evaluation_document(evaluated, choice, scores, refused))
+    output.document({**evaluation_document(evaluated, choice, scores, refused), "tables": readings or {}})
 
 
 def _refused(buyer: Buyer, evaluated: Evaluated, choice: Choice) -> OfferTooSmall | None:
@@ -112,13 +119,13 @@ def complete(
     Raises what ended it where an error did, FaultProven or NoAnswer for an order that was refunded, and what the agent
     raises.
     """
-    with Screen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
+    with PartyScreen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
         buyer, turns = purchase.buyer, Turns(screen, poll)
         prices = PurchaseOptions.from_document(settings.options).prices
         if buyer.outcome is None:
             evaluated, choice = turns.until(purchase.evaluated)
             price = credited_price(choice.price, evaluated.fee)
-            if choice.records and not _agreed(buyer, price, prices, screen, confirmed):
+            if choice.records and not _agreed(buyer, choice, price, prices, screen, confirmed):
                 output.lines.item("", "nothing was bought; the same command asks again")
                 output.document({"final": None, "reason": "not agreed to"})
                 return
@@ -127,19 +134,19 @@ def complete(
         screen.still()
         if buyer.bought():
             target = export or directory / BOUGHT
-            output.lines.item("records", f"{export_bought(buyer, target):,} in {target}")
+            output.lines.item("records", f"{export_bought(buyer, target, output.lines):,} in {target}")
         refunded_by_clock = any(step.startswith("refund") for step in buyer.receipts())
     tell_outcome(directory, settings, output, error_follows=True)
     raise_failure(outcome, refunded_by_clock=refunded_by_clock)
 
 
-def _agreed(buyer: Buyer, price: Wei, prices: Money, screen: Screen, confirmed: bool) -> bool:
+def _agreed(buyer: Buyer, choice: Choice, price: Wei, prices: Money, screen: PartyScreen, confirmed: bool) -> bool:
     """Whether to pay: agreed to before, now by option, or now by the owner's answer. Raises InsufficientFunds."""
     if buyer.journal.intent(CONFIRMED) is not None:
         return True
     buyer.wallet.check_means(buyer.policy.token, price, buyer.policy.gas_reserve, "the price")
     screen.still()
-    show_costs(screen.lines if confirmed else screen.notices, buyer, price, prices)
+    show_costs(screen.lines if confirmed else screen.notices, buyer, choice, price, prices)
     if not confirmed:
         if not sys.stdin.isatty():
             raise InvalidOption(

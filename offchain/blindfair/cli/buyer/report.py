@@ -5,22 +5,27 @@ from pathlib import Path
 
 import numpy as np
 
-from blindfair.agents.books import buyer_books
-from blindfair.agents.buyer import NOT_AUDITED, Buyer
-from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.evaluation_cost import EvaluationCost
-from blindfair.agents.valuer import Choice
+from blindfair.agents.buyer.audit_size import AuditSize
+from blindfair.agents.buyer.buyer import NOT_AUDITED, Buyer
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.valuer import Choice
+from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
 from blindfair.chain.deployment import open_exchange
-from blindfair.chain.exchange import CommittedEvent
 from blindfair.cli.amounts import IN_ETHER, Money, show_ether
 from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
+from blindfair.cli.buyer.find import ChainListing
+from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.information import evaluation_fee, information_document, information_text, told_text
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
+from blindfair.cli.party.again import again
 from blindfair.cli.party.settings import Settings
 from blindfair.influence.arrays import Floats
+from blindfair.influence.written import unread_columns
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import NodeFailure, OfferTooSmall, WrongContract
 from blindfair.protocol.fields import hex_text
@@ -28,10 +33,12 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.parts import credited_price
 from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
 from blindfair.protocol.units import Units
+from blindfair.protocol.words import counted
 
 
-def found_document(events: Sequence[CommittedEvent], manifests: Mapping[ListingId, Manifest]) -> Document:
-    """Listings, oldest first; `manifest` is null where the seller did not answer."""
+def found_document(events: Sequence[ChainListing], manifests: Mapping[ListingId, Manifest]) -> Document:
+    """Listings, oldest first. `manifest` is null where the seller did not answer, `block` where the node keeps no logs
+    as old as that."""
     return {
         "listings": [
             {
@@ -48,6 +55,7 @@ def found_document(events: Sequence[CommittedEvent], manifests: Mapping[ListingI
 def _manifest(manifest: Manifest) -> Document:
     """What a buyer chooses by; not the chunks."""
     return {
+        **columns_document(manifest),
         "columns": [column.name for column in manifest.schema.columns],
         "consent": manifest.consent,
         "description": manifest.description,
@@ -62,7 +70,7 @@ def _manifest(manifest: Manifest) -> Document:
 
 def show_found(
     lines: Lines,
-    events: Sequence[CommittedEvent],
+    events: Sequence[ChainListing],
     manifests: Mapping[ListingId, Manifest],
     monies: Mapping[Address, Money],
 ) -> None:
@@ -70,14 +78,14 @@ def show_found(
     if not events:
         lines.item("find", "nothing is listed on this chain")
     for event in events:
-        lines.item("listing", f"{hex_text(event.listing)} of {event.seller}, block {event.block_number:,}")
+        block = "" if event.block_number is None else f", block {event.block_number:,}"
+        lines.item("listing", f"{hex_text(event.listing)} of {event.seller}{block}")
         manifest = manifests.get(event.listing)
         if manifest is None:
             lines.item("", "its seller has not said what it is", style="dim")
             continue
-        columns = ", ".join(column.name for column in manifest.schema.columns)
-        lines.item("", f"{manifest.name}: {manifest.record_count:,} records; label {manifest.schema.label}")
-        lines.item("", f"columns: {columns}", style="dim")
+        lines.item("", f"{manifest.name}: {manifest.record_count:,} records; label {label_text(manifest)}")
+        lines.item("", f"columns: {columns_text(manifest)}", style="dim")
         lines.item(
             "",
             f"at least {_amount(manifest, manifest.terms.reserve_price, monies)} a record, "
@@ -85,8 +93,8 @@ def show_found(
         )
         lines.item("", information_text(manifest))
         lines.item("", f"an evaluation that is not free costs {_fee(manifest, monies)}")
-        if manifest.schema.unscored:
-            lines.item("", f"no model reads: {', '.join(manifest.schema.unscored)}", style="dim")
+        if unread := unread_columns(manifest.schema):
+            lines.item("", f"no model reads: {', '.join(unread)}", style="dim")
         lines.item("", f"licence: {manifest.licence}; consent: {manifest.consent}", style="dim")
 
 
@@ -178,20 +186,34 @@ def show_evaluation(
         lines.item("but", f"this will not be bought. {refused}", style="yellow")
 
 
-def show_costs(lines: Lines, buyer: Buyer, price: Wei, prices: Money) -> None:
-    """What paying takes, before it is done. Raises NodeFailure."""
+def show_costs(lines: Lines, buyer: Buyer, choice: Choice, price: Wei, prices: Money) -> None:
+    """What paying takes, before it is done: of a bought sample and the rest, both orders. Raises NodeFailure."""
     exchange = buyer.exchange
-    chunk_size = buyer.review().listing.manifest.chunk_size
-    gas = Gas((ACCEPT if prices == IN_ETHER else ACCEPT_TOKEN) + (0 if buyer.policy.releases_by_letter else RELEASE))
+    evaluated = buyer.review()
+    chunk_size = evaluated.listing.manifest.chunk_size
+    size = AuditSize.of(evaluated)
+    sample = size.sample(buyer.policy, choice.records)
+    orders = 2 if 0 < sample < len(choice.records) else 1
+    each = (ACCEPT if prices == IN_ETHER else ACCEPT_TOKEN) + (0 if buyer.policy.releases_by_message else RELEASE)
+    gas = Gas(orders * each)
     has = f"{show_ether(exchange.balance(buyer.address))} ether"
     if prices != IN_ETHER:
         has += f" and {prices.show(exchange.balance(buyer.address, prices.token))}"
     cost = show_ether(gas * gas_price(exchange.web3))
     lines.item(
         "pays",
-        f"{prices.show(price)}, locked until the records are verified, and about {gas:,} gas, {cost} ether now; "
-        f"a dispute would take {dispute_gas(chunk_size):,} gas; the account has {has}",
+        f"{prices.show(price)}, locked until the records are verified, and about {gas:,} gas, {cost} ether now"
+        f"{', for two orders' if orders == 2 else ''}; a dispute would take {dispute_gas(chunk_size):,} gas; the "
+        f"account has {has}",
     )
+    if sample:
+        lines.item(
+            "sample",
+            f"{counted(sample, 'record')} of {len(choice.records):,} are bought first and audited; the rest is bought "
+            "once they are good",
+        )
+    elif evaluated.listing.manifest.terms.opened_records and not evaluated.units.is_total:
+        lines.item("audit", free_audit_text(size, buyer.policy, choice))
 
 
 def tell_outcome(
@@ -200,20 +222,19 @@ def tell_outcome(
     """Where a purchase stands, from its journal, and what the contract keeps for its buyer, both ways; `more` goes into
     the document. With `error_follows` people are told why there was no order by the error that the command ends with.
     Raises JournalVersion, JournalDamaged."""
-    books = buyer_books(directory)
+    summary = buyer_summary(directory)
     prices = PurchaseOptions.from_document(settings.options).prices
-    account = None if books is None else books.common.account
+    account = None if summary is None else summary.common.account
     free = None if account is None else _free_balance(settings, account, prices.token)
-    outcome, stage = (None, None) if books is None else (books.outcome, books.stage)
+    outcome, stage = (None, None) if summary is None else (summary.outcome, summary.stage)
     if outcome is not None:
         told_by_error = error_follows and outcome.final == "NoOrder" and outcome.error is not None
-        fee = Wei(0) if books is None else books.fee
+        fee = Wei(0) if summary is None else summary.fee
         paid = f"{prices.show(fee)} were paid for the evaluation, nothing else" if fee else "nothing was paid"
         reason = f"{paid}; the error says why" if told_by_error else outcome.reason
         output.lines.item("ended", f"{outcome.final}: {reason}")
     else:
-        output.lines.item("stage", "nothing was asked yet" if stage is None else f"the last thing done is: {stage}")
-        output.lines.item("next", f"blindfair buyer resume --directory {directory}")
+        _show_stage(output.lines, directory, summary, prices)
     if account is not None and free is None:
         output.lines.item("escrow", "the node does not tell what is left in the contract", style="dim")
     if free:
@@ -231,14 +252,43 @@ def tell_outcome(
         "stage": stage,
         "token": prices.token,
     }
-    if books is not None:
+    if summary is not None:
         document |= {
-            "fee_wei": str(books.fee),
-            "gas": dict(books.common.gas),
-            "refused_messages": books.common.refused,
-            "sent_bytes": dict(books.common.sent),
+            "fee_wei": str(summary.fee),
+            "gas": dict(summary.common.gas),
+            "refused_messages": summary.common.refused,
+            "sent_bytes": dict(summary.common.sent),
         }
     output.document({**document, **more})
+
+
+def _show_stage(lines: Lines, directory: Path, summary: BuyerSummary | None, prices: Money) -> None:
+    """How far a purchase is that has not ended, what was paid for its evaluation, and what to type next."""
+    done = (
+        "nothing was asked yet"
+        if summary is None or summary.stage is None
+        else f"the last step is {summary.stage_text}"
+    )
+    lines.item("stage", done)
+    if summary is not None and summary.fee:
+        lines.item("fee", f"{prices.show(summary.fee)} were paid for the evaluation; a purchase is credited with them")
+    command = "buyer buy" if summary is not None and summary.is_scored and not summary.is_confirmed else "buyer resume"
+    lines.item("next", again(command, directory, None))
+
+
+def free_audit_text(size: AuditSize, policy: BuyerPolicy, choice: Choice) -> str:
+    """Return what is audited free, and what happens where other buyers have used the free openings up."""
+    opened = size.rows(policy, choice.records)
+    bought = size.rows_instead(policy, choice.records)
+    instead = (
+        f"{counted(bought, size.units.name)} are bought first as the audited sample"
+        if bought
+        else "nothing is bought: --sample-share allows no sample of this selection"
+    )
+    return (
+        f"the seller opens {counted(opened, size.units.name)} free; where other buyers have used up the listing's free "
+        f"openings, {instead}"
+    )
 
 
 def _free_balance(settings: Settings, buyer: Address, token: Address) -> Wei | None:

@@ -5,19 +5,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from blindfair.chain.deployment import open_exchange
-from blindfair.chain.exchange import DataExchange
+from blindfair.chain.exchange import DataExchange, Finality
+from blindfair.chain.requirements import check_chain
 from blindfair.cli.addresses import check_payee, parse_address
 from blindfair.cli.amounts import IN_ETHER, Money
 from blindfair.cli.buyer.distrust import check_trusted
-from blindfair.cli.buyer.find import ask_sellers, the_listing
-from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.cli.buyer.find import ask_sellers, find_listings, the_listing
+from blindfair.cli.buyer.options import PurchaseOptions, parse_listing
 from blindfair.cli.buyer.own_records import TableOptions
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
-from blindfair.cli.party.access import begun_settings, open_surroundings, read_deployment
+from blindfair.cli.party.access import begun_settings, open_context, read_deployment
 from blindfair.cli.party.money import money_of
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import Settings, begin, is_begun, load, resumed_settings, save
 from blindfair.cli.targets import check_file_target
 from blindfair.protocol.errors import InvalidOption, NodeFailure
@@ -31,25 +32,37 @@ def run_find(
     rpc: str,
     deployment: Path,
     mail: Path | None,
+    listing: str | None,
     keystore: Path | None,
     password_file: Path | None,
     wait: float,
     output: Output,
 ) -> None:
-    """Show what is listed; sellers are asked with `mail` and `keystore`. Raises what opening and asking raise."""
+    """Show what is listed, or the one listing that is named; sellers are asked with `mail` and `keystore`.
+
+    Raises InvalidOption for one of the two alone, and what opening and asking raise.
+    """
+    if (mail is None) != (keystore is None):
+        raise InvalidOption(
+            "Sellers are asked in an account's name, through a shared folder: both are needed",
+            expected="--mail and --keystore, or neither",
+            found="--mail alone" if keystore is None else "--keystore alone",
+            hint="add --keystore FILE" if keystore is None else "add --mail FOLDER",
+        )
     place = read_deployment(deployment)
+    wanted = None if listing is None else parse_listing(listing)
     manifests: Mapping[ListingId, Manifest] = {}
     if mail is None or keystore is None:
         exchange = open_exchange(rpc, place)
-        events = exchange.listings()
+        events = find_listings(exchange, wanted)
     else:
         settings = Settings(ROLE, place, rpc, mail.resolve(), keystore.resolve(), None, {}, {})
-        with Screen() as screen:
-            surroundings = open_surroundings(settings, password_file, screen.event)
-            exchange = surroundings.exchange
-            events = exchange.listings()
+        with PartyScreen() as screen:
+            context = open_context(settings, password_file, screen.event, trades=False)
+            exchange = context.exchange
+            events = find_listings(exchange, wanted)
             screen.waiting("the answers of the sellers")
-            manifests = ask_sellers(surroundings, events, wait=wait)
+            manifests = ask_sellers(context, events, wait=wait)
     show_found(output.lines, events, manifests, _monies(exchange, manifests))
     output.document(found_document(events, manifests))
 
@@ -82,7 +95,9 @@ def run_evaluate(
     options = {**purchase.to_document(), "tables": tables.to_document()}
     settings = begun_settings(ROLE, begun, options)
     check_payee(purchase.policy().refund_to, "--refund-to", settings.deployment.address)
-    event = the_listing(open_exchange(begun.rpc, settings.deployment), purchase.listing_id or _begun(begun.directory))
+    exchange = open_exchange(begun.rpc, settings.deployment)
+    check_chain(exchange.web3, Finality(begun.finality_depth))
+    event = the_listing(exchange, purchase.listing_id or _begun(begun.directory))
     if not is_begun(begun.directory):
         check_trusted(settings.keystore, event.listing)
     options |= {"listing": "0x" + event.listing.hex(), "seller": event.seller}
@@ -135,7 +150,10 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
     from blindfair.cli.buyer.report import tell_outcome
     from blindfair.cli.party.withdrawing import bring_home
 
-    with Screen() as screen, opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase:
+    with (
+        PartyScreen() as screen,
+        opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase,
+    ):
         withdrawn = bring_home(purchase.buyer, (), token, target, screen, output)
     tell_outcome(resumed.directory, settings, output, withdrawn=withdrawn)
 
@@ -146,8 +164,11 @@ def run_export(resumed: Resumed, to: Path, output: Output) -> None:
     from blindfair.cli.buyer.export import export_bought
     from blindfair.cli.buyer.opened import opened_purchase
 
-    with Screen() as screen, opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase:
-        count = export_bought(purchase.buyer, to)
+    with (
+        PartyScreen() as screen,
+        opened_purchase(resumed.directory, settings, resumed.password_file, screen) as purchase,
+    ):
+        count = export_bought(purchase.buyer, to, output.lines)
     output.lines.item("records", f"{count:,} in {to}")
     output.document({"file": str(to), "records": count})
 

@@ -11,21 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.buyer import Buyer
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
-from blindfair.agents.seller import Seller
-from blindfair.agents.stock import Stock
-from blindfair.agents.tabular_valuer import TabularValuer
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.seller.seller import Seller
 from blindfair.chain.transactions import calldata_size
+from blindfair.cli.defaults import BITS, DISCLOSED_SHARE, MODELS
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.cli.demo.options import (
-    LEAST_AUDIT_ROWS,
+    MIN_AUDIT_ROWS,
     PRICE_PER_RECORD,
 )
 from blindfair.cli.demo.prepared import Prepared
-from blindfair.cli.demo.world import GRANTED, World
-from blindfair.cli.information import free_bits_of, usual_fee
-from blindfair.cli.usual import BITS, DISCLOSED_SHARE, MODELS
+from blindfair.cli.demo.world import GRANTED, DemoWorld
+from blindfair.cli.information import default_fee, free_bits_of
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.pricing.learners import LEARNERS
@@ -73,7 +73,7 @@ class Parties:
         self.buyer.close()
 
 
-def stock_of(job: Prepared) -> Stock:
+def listing_spec_of(job: Prepared) -> ListingSpec:
     """The seller's listing: the troubled offer, as it would describe it itself."""
     records = encode_rows(job.scenario.offer)
     held = measure_rows(job.scored_offer).bits
@@ -87,7 +87,7 @@ def stock_of(job: Prepared) -> Stock:
             hint="use a table of more columns; `seller list` can list it in groups, or with fewer bits an evaluation",
         )
     reserve = Wei(PRICE_PER_RECORD // 10)
-    return Stock(
+    return ListingSpec(
         name="demo",
         description="the offered part of the demo's table",
         licence="demonstration only",
@@ -102,7 +102,7 @@ def stock_of(job: Prepared) -> Stock:
             record_bits=held,
             bits_per_record=BITS,
             free_bits=free_bits_of(held, len(records)),
-            evaluation_fee=usual_fee(BITS, held, Wei(reserve * len(records))),
+            evaluation_fee=default_fee(BITS, held, Wei(reserve * len(records))),
             disclosed_bits=disclosed,
             opened_records=0,
             opened_share=0.0,
@@ -112,12 +112,12 @@ def stock_of(job: Prepared) -> Stock:
     )
 
 
-def make_parties(world: World, case: str, job: Prepared) -> Parties:
+def make_parties(world: DemoWorld, case: str, job: Prepared) -> Parties:
     """Seller and buyer of one case, in directories of their own, each with its grant."""
     scenario, options = job.scenario, job.options
     kind = {"corrupted_chunk": CorruptingSeller, "inflated_scores": InflatingSeller}.get(case, Seller)
     at = world.directory / case
-    seller = kind(at / "seller", world.surroundings(case, Seller.role), stock_of(job), SellerPolicy())
+    seller = kind(at / "seller", world.context(case, Seller.role), listing_spec_of(job), SellerPolicy())
     if isinstance(seller, InflatingSeller):
         flipped = np.flatnonzero(scenario.truth.flipped)
         # Where no label is wrong it inflates what it likes.
@@ -135,13 +135,13 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
     )
     buyer = Buyer(
         at / "buyer",
-        world.surroundings(case, Buyer.role),
+        world.context(case, Buyer.role),
         valuer,
         BuyerPolicy(
             budget=options.budget,
             max_evaluation_fee=options.budget,
             audit_rows=AUDIT_ROWS,
-            least_audit_rows=LEAST_AUDIT_ROWS,
+            min_audit_rows=MIN_AUDIT_ROWS,
         ),
         seller=seller.address,
         listing=seller.listing,
@@ -151,7 +151,7 @@ def make_parties(world: World, case: str, job: Prepared) -> Parties:
     return Parties(seller, buyer, valuer)
 
 
-def run_case(world: World, case: str, parties: Parties) -> TradeResult:
+def run_case(world: DemoWorld, case: str, parties: Parties) -> TradeResult:
     """Run one trade to its end, or on from where it was when the process ended."""
     began = time.perf_counter()
     seller, buyer = parties.seller, parties.buyer
@@ -174,7 +174,7 @@ def run_case(world: World, case: str, parties: Parties) -> TradeResult:
     return result_of(world, case, parties, time.perf_counter() - began)
 
 
-def result_of(world: World, case: str, parties: Parties, seconds: float) -> TradeResult:
+def result_of(world: DemoWorld, case: str, parties: Parties, seconds: float) -> TradeResult:
     """What the chain and the journals say of a trade."""
     seller, buyer = parties.seller, parties.buyer
     offers = list(seller.offers.values())
@@ -216,7 +216,7 @@ def _named(step: str) -> str:
     return f"{name}:{part}" if part in tuple(PartName) else name
 
 
-def _delta(world: World, agent: Agent) -> int:
+def _delta(world: DemoWorld, agent: Agent) -> int:
     """What the agent has more than at the beginning, fees added back."""
     owned = world.exchange.balance(agent.address) + world.exchange.free_balance(agent.address, ETHER)
     return owned + sum(receipt["fee"] for receipt in agent.receipts().values()) - int(agent.journal.get(GRANTED) or 0)

@@ -10,9 +10,10 @@ from blindfair.cli.demo.cases import TradeResult, make_parties, run_case
 from blindfair.cli.demo.estimate import estimate_demo
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.public import DemoAccounts, PublicWorld
-from blindfair.cli.demo.screen import Screen
+from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.demo.summary import HonestTrade, review, to_document
-from blindfair.cli.demo.world import ObedientWorld, World
+from blindfair.cli.demo.world import DemoWorld, ObedientWorld
+from blindfair.cli.readings import readings_document
 from blindfair.influence.threads import one_thread
 from blindfair.pricing.learners import LEARNERS, Learner
 from blindfair.pricing.utility import SHARE, Utility, measure_utility
@@ -35,7 +36,7 @@ class Finished:
 
 
 def run_demo(
-    job: Prepared, directory: Path, screen: Screen, *, report: bool, accounts: DemoAccounts | None = None
+    job: Prepared, directory: Path, screen: DemoScreen, *, report: bool, accounts: DemoAccounts | None = None
 ) -> Finished:
     """Run the demo in `directory`, held for it, or on from where it was when its process ended.
 
@@ -65,15 +66,16 @@ def run_demo(
                     # Imported here: drawing takes a second to load, and most runs draw nothing.
                     from blindfair.cli.demo.report import make_report
 
-                    files = make_report(job.scenario.columns, job.schema, trades, honest, utility, parties)
+                    files = make_report(job.table, job.schema, trades, honest, utility, parties)
             finally:
                 parties.close()
         finally:
             world.close()
-    return Finished(trades, honest, utility, files, to_document(trades, honest, utility, seconds, job.options.seed))
+    document = to_document(trades, honest, utility, seconds, job.options.seed)
+    return Finished(trades, honest, utility, files, {**document, "columns": readings_document(job.table.readings)})
 
 
-def _open_world(directory: Path, screen: Screen, rpc: str | None, accounts: DemoAccounts | None) -> World:
+def _open_world(directory: Path, screen: DemoScreen, rpc: str | None, accounts: DemoAccounts | None) -> DemoWorld:
     if rpc is None or accounts is None:
         return ObedientWorld(directory, screen.event, rpc)
     world = PublicWorld(directory, screen.event, rpc, accounts)
@@ -81,7 +83,7 @@ def _open_world(directory: Path, screen: Screen, rpc: str | None, accounts: Demo
     return world
 
 
-def _trade(world: World, case: str, job: Prepared) -> TradeResult:
+def _trade(world: DemoWorld, case: str, job: Prepared) -> TradeResult:
     parties = make_parties(world, case, job)
     try:
         result = run_case(world, case, parties)
@@ -95,7 +97,7 @@ def _trade(world: World, case: str, job: Prepared) -> TradeResult:
     return result
 
 
-def _measure(job: Prepared, screen: Screen, shares: tuple[float, ...], learner: Learner) -> Utility:
+def _measure(job: Prepared, screen: DemoScreen, shares: tuple[float, ...], learner: Learner) -> Utility:
     with screen.seeds(job.options.divisions) as advance:
         return measure_utility(
             job.table,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindfair.blind.plan import plan
-from blindfair.cli.usual import QUERIES
+from blindfair.cli.defaults import QUERIES
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.scenario import Scenario

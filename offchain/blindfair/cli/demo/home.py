@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import blindfair
-from blindfair.agents.store import DirectoryLock, private_directory, write_atomically
+from blindfair.agents.store.directory import DirectoryLock, private_directory, write_atomically
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.influence.table import Table
 from blindfair.protocol.errors import CannotWrite, FileChanged, InvalidOption, JournalDamaged, JournalVersion

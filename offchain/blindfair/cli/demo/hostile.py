@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.agents.seller import Seller
+from blindfair.agents.seller.seller import Seller
 from blindfair.blind.parameters import ParameterSet, parameter_set
 from blindfair.blind.reply import EncryptedScores
 from blindfair.protocol.chunks import SALT_SIZE
-from blindfair.protocol.delivery import Delivery, encrypt_delivery
+from blindfair.protocol.delivery import EncryptedDelivery, encrypt_delivery
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import DeliveryKey, Digest, RecordIndex
 from blindfair.protocol.selection import selected_chunks
@@ -20,7 +20,7 @@ from blindfair.protocol.selection import selected_chunks
 class CorruptingSeller(Seller):
     """Delivers one chunk with a flipped bit, under a delivery tree that claims the committed one."""
 
-    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> Delivery:
+    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
         dataset = self.dataset
         numbers = selected_chunks(dataset.first_chunks, len(dataset.chunks), records)
         victim = numbers[len(numbers) // 2]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.cli.amounts import ETHER_UNIT, show_ether
-from blindfair.cli.usual import MODELS, check_model
+from blindfair.cli.defaults import MODELS, check_model
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption, OfferTooSmall
 from blindfair.protocol.quantities import Wei
 
@@ -17,7 +17,7 @@ GRANT = Wei(10 * ETHER_UNIT)
 LARGEST_BUDGET = Wei(9 * ETHER_UNIT)
 """The rest of the grant is for gas."""
 
-LEAST_AUDIT_ROWS = 30
+MIN_AUDIT_ROWS = 30
 """The fewest rows to audit, instead of `AUDIT_ROWS`, of a small purchase: 79 % sure to see that 5 % of a large
 selection are fake (PROTOCOL 5.5). They are bought first, as a sample (PROTOCOL 5.6)."""
 
@@ -36,7 +36,8 @@ class DemoOptions:
     records: Path | None = None
     label: str | None = None
     categorical: tuple[str, ...] = ()
-    leave_out: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
     budget: Wei = Wei(4 * ETHER_UNIT // 10)
     good_record_value: Wei | None = None
     model: str = MODELS[0]
@@ -59,7 +60,7 @@ class DemoOptions:
                 "--divisions is out of range",
                 expected=f"2 ... {_MOST_DIVISIONS}",
                 found=self.divisions,
-                hint="10 are usual; fewer are quicker, and their interval is wider",
+                hint="10 is the default; fewer are quicker, and their interval is wider",
             )
         for name, share in (("--flipped", self.flipped), ("--duplicates", self.duplicates)):
             if not 0 <= share <= _LARGEST_SHARE:
@@ -78,12 +79,12 @@ class DemoOptions:
                 found="--records alone" if self.label is None else "--label alone",
                 hint="blindfair demo --records mine.csv --label outcome",
             )
-        if self.records is None and (self.categorical or self.leave_out):
+        if self.records is None and (self.categorical or self.exclude or self.text):
             raise InvalidOption(
-                "--categorical and --leave-out are for a table of your own",
+                "--categorical, --exclude and --text are for a table of your own",
                 expected="--records and --label as well",
                 found="neither",
-                hint="blindfair demo --records mine.csv --label outcome --leave-out id",
+                hint="blindfair demo --records mine.csv --label outcome --exclude id",
             )
 
     def _check_budget(self) -> None:
@@ -99,5 +100,5 @@ class DemoOptions:
                 "The budget does not pay for a record that could be audited",
                 expected=f"--budget at least {show_ether(PRICE_PER_RECORD)}, which a record costs",
                 found=show_ether(self.budget),
-                hint="any amount from there on will do; 0.4 is usual",
+                hint="any amount from there on will do; 0.4 is the default",
             )

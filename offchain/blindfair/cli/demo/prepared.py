@@ -81,7 +81,7 @@ def prepare(options: DemoOptions) -> Prepared:
             "The columns make more features than the demo takes",
             expected=f"at most {FEATURE_LIMIT}",
             found=schema.width,
-            hint="leave columns out with --leave-out, those with many categories first",
+            hint="leave columns out with --exclude, those with many categories first",
         )
     name = TRIAL_NAME if options.records is None else str(options.records)
     return Prepared(options, name, table, scenario, schema, len(troubled.offer) - len(scenario.offer))
@@ -107,8 +107,8 @@ def _codes(options: DemoOptions) -> tuple[str, ...]:
 def _load(options: DemoOptions) -> Table:
     if options.records is None or options.label is None:
         with as_file(files("blindfair.cli.demo") / "data" / "ACTG175.csv") as path:
-            return read_table(path, TRIAL_LABEL, leave_out=KNOW_THE_OUTCOME)
-    table = read_table(options.records, options.label, leave_out=options.leave_out)
+            return read_table(path, TRIAL_LABEL, exclude=KNOW_THE_OUTCOME)
+    table = read_table(options.records, options.label, exclude=options.exclude, text=options.text)
     if len(table.rows) > RECORD_LIMIT:
         raise TooLarge(
             f"{options.records} has more records than the demo takes",

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.store import private_directory
-from blindfair.agents.surroundings import Event, Surroundings
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.context import AgentContext, Event
+from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.agents.store.directory import private_directory
 from blindfair.chain.deterministic import creation_block, escrow_address, is_deployed
 from blindfair.chain.development import is_development
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.node import connect
+from blindfair.chain.requirements import check_chain
 from blindfair.cli.demo.world import note_grant
 from blindfair.cli.keystore import address_of, read_password, unlock
 from blindfair.cli.options import POLL
@@ -37,7 +38,7 @@ class DemoAccounts:
 
 
 class PublicWorld:
-    """Implements `World`."""
+    """Implements `DemoWorld`."""
 
     def __init__(
         self, directory: Path, watch: Callable[[Event], None], rpc: str, accounts: DemoAccounts, poll: float = POLL
@@ -52,10 +53,10 @@ class PublicWorld:
                 found="--seller-keystore and --buyer-keystore",
                 hint="leave them out; all five trades are shown there",
             )
-        if address_of(accounts.seller) == address_of(accounts.buyer):
-            raise InvalidOption(
-                "Seller and buyer are one account", expected="two accounts", found=address_of(accounts.seller)
-            )
+        finality = Finality(accounts.finality_depth)
+        check_chain(web3, finality)
+        for path in (accounts.seller, accounts.buyer):
+            address_of(path)
         if not is_deployed(web3):
             raise WrongContract(
                 "The escrow is not on this chain",
@@ -63,33 +64,41 @@ class PublicWorld:
                 found="none",
                 hint=f"blindfair deploy --rpc URL --chain-id {web3.eth.chain_id} --keystore FILE puts it there",
             )
-        self.directory = private_directory(directory)
-        self.exchange = DataExchange(web3, escrow_address(), first_block=creation_block(web3) or BlockNumber(0))
-        self._watch = watch
-        self._poll = poll
-        self._finality = Finality(accounts.finality_depth)
         self._accounts = {
             role: unlock(path, read_password(accounts.password_file, path))
             for role, path in (("seller", accounts.seller), ("buyer", accounts.buyer))
         }
+        seller, buyer = (account.address for account in self._accounts.values())
+        if seller == buyer:
+            raise InvalidOption(
+                "Seller and buyer are one account",
+                expected="two accounts",
+                found=seller,
+                hint="name another keystore with --buyer-keystore",
+            )
+        self.directory = private_directory(directory)
+        self.exchange = DataExchange(web3, escrow_address(), first_block=creation_block(web3) or BlockNumber(0))
+        self._watch = watch
+        self._poll = poll
+        self._finality = finality
 
     @property
     def cases(self) -> Sequence[str]:
-        """See `World`."""
+        """See `DemoWorld`."""
         return ("honest",)
 
-    def surroundings(self, case: str, role: str) -> Surroundings:
-        """See `World`."""
+    def context(self, case: str, role: str) -> AgentContext:
+        """See `DemoWorld`."""
         mail = self.directory / case / "mail"
         account = self._accounts[role]
-        return Surroundings(self.exchange, lambda own: FolderTransport(mail, own), self._finality, self._watch, account)
+        return AgentContext(self.exchange, lambda own: FolderTransport(mail, own), self._finality, self._watch, account)
 
     def fund(self, agent: Agent) -> None:
-        """See `World`. Nobody is given anything."""
+        """See `DemoWorld`. Nobody is given anything."""
         note_grant(agent)
 
     def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
-        """See `World`. Raises what the agents raise; NodeFailure only after `PATIENCE`."""
+        """See `DemoWorld`. Raises what the agents raise; NodeFailure only after `PATIENCE`."""
         failing_since: float | None = None
         while not until():
             try:

@@ -1,22 +1,23 @@
 """What `--report DIRECTORY` holds: pictures, the bought records and all scores as CSV, the schema, and a receipt."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from blindfair.cli.csv_text import csv_bytes
+from blindfair.cli.csv_text import csv_bytes, number_name
 from blindfair.cli.demo.cases import Parties, TradeResult
 from blindfair.cli.demo.pictures import draw_gas, draw_scores, draw_utility
 from blindfair.cli.demo.summary import HonestTrade
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.table import Table
 from blindfair.pricing.utility import Utility
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.records import decode_row
 
 
 def make_report(
-    columns: Sequence[str],
+    table: Table,
     schema: FeatureSchema,
     trades: Mapping[str, TradeResult],
     honest: HonestTrade,
@@ -24,13 +25,17 @@ def make_report(
     parties: Parties,
 ) -> dict[str, bytes]:
     """All files by name, to be written together. Scores are in nats, positive = helpful."""
+    texts = table.texts([decode_row(data) for _, data in honest.bought])
     bought = np.zeros(honest.records, dtype=np.bool_)
     bought[[record for record, _ in honest.bought]] = True
     return {
         "scores.png": draw_scores(honest.scores, bought),
         "utility.png": draw_utility(utility),
         "gas.png": draw_gas(trades),
-        "bought.csv": csv_bytes(["record", *columns], ([record, *decode_row(data)] for record, data in honest.bought)),
+        "bought.csv": csv_bytes(
+            [number_name(table.columns), *table.columns],
+            ([record, *row] for (record, _), row in zip(honest.bought, texts, strict=True)),
+        ),
         "scores.csv": csv_bytes(
             ["record", "score_nats_positive_is_helpful", "bought"],
             ([record, repr(float(score)), int(bought[record])] for record, score in enumerate(honest.scores)),
@@ -83,7 +88,7 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
             "bits_per_record": float(honest.disclosure.bits_per_record),
             "exponent_bits": honest.disclosure.exponent_bits,
             "total_bits": honest.disclosure.total_bits,
-            "hiding_bits": float(honest.disclosure.hiding_bits),
+            "flooding_bits": float(honest.disclosure.flooding_bits),
             "records_opened_in_the_audit": honest.audit_rows if honest.sample_price is None else 0,
             "records_delivered": len(honest.bought),
         },

@@ -12,6 +12,7 @@ from blindfair.cli.amounts import ETHER_UNIT, show_ether
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
 from blindfair.cli.demo.verdicts import verdicts
+from blindfair.cli.information import max_bits_text
 from blindfair.cli.lines import Lines
 from blindfair.pricing.utility import Utility
 
@@ -75,9 +76,9 @@ def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> No
         "and the key; no record, score, query or model",
     )
     lines.item(
-        "hiding",
+        "flooding",
         "what a ciphertext keeps of the rows is drowned in noise that is "
-        f"{honest.disclosure.hiding_bits:.0f} bits larger",
+        f"{honest.disclosure.flooding_bits:.0f} bits larger",
     )
     if honest.audit_rows:
         bought = ""
@@ -111,8 +112,8 @@ def _anybody(honest: HonestTrade) -> str:
     n, held = honest.records, int(str(honest.information["record_bits"]))
     free, every = (int(str(honest.information[name])) / n for name in ("free_bits", "disclosed_bits"))
     return (
-        f"all together, by any number of evaluations: at most {every:.1f} bits a record ({every / held:.0%}), "
-        f"{free:.1f} of them ({free / held:.0%}) free of charge"
+        f"all together, by any number of evaluations: at most {max_bits_text(every)} bits a record "
+        f"({every / held:.0%}), {max_bits_text(free)} of them ({free / held:.0%}) free of charge"
     ).replace("%", " %")
 
 

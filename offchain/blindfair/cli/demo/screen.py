@@ -1,7 +1,5 @@
 """How the demo goes, for a person who watches. Not here: what came of it (`results`)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,10 +9,11 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Te
 
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.lines import Lines
+from blindfair.cli.readings import show_readings
 
 if TYPE_CHECKING:
     # Slow to load, and a person should see something before.
-    from blindfair.agents.surroundings import Event
+    from blindfair.agents.context import Event
     from blindfair.cli.demo.estimate import DemoEstimate
 
 HEADLINES = {
@@ -29,7 +28,7 @@ SCHEMA_LINES = 40
 """Lines of a schema on screen; the report has all of them."""
 
 
-class Screen:
+class DemoScreen:
     """Tells on one console, usually standard error. Bars and clocks move on a terminal only."""
 
     def __init__(self, console: Console) -> None:
@@ -50,6 +49,7 @@ class Screen:
             f"seller removed before listing, because a listing holds none: {job.copies:,}",
         )
         self._lines.item("nobody", f"{len(scenario.test):,} test records")
+        show_readings(self._lines, job.table.readings)
         self._lines.item("schema", "from the seller's records, rounded; public, and the base of each scoring model:")
         described = job.schema.describe().splitlines()
         for line in described[:SCHEMA_LINES]:
@@ -66,7 +66,7 @@ class Screen:
             style="yellow",
         )
 
-    def estimate(self, estimate: DemoEstimate, trades: int) -> None:
+    def estimate(self, estimate: "DemoEstimate", trades: int) -> None:
         """What it will take."""
         self._lines.item(
             "takes",
@@ -92,7 +92,7 @@ class Screen:
             task = bar.add_task(f"what a purchase is worth, {count} times", total=count)
             yield lambda: bar.advance(task)
 
-    def event(self, event: Event) -> None:
+    def event(self, event: "Event") -> None:
         """One thing that an agent did, with what it cost at the right end."""
         counted = f"{event.gas:,} gas" if event.gas is not None else f"{event.size:,} B" if event.size else ""
         self._lines.item(event.who, event.text, right=counted)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.agents.evaluated import Evaluated
-from blindfair.agents.score_noise import record_salt, unit_noise
-from blindfair.agents.valuer import Choice
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.valuer import Choice
+from blindfair.agents.evaluation.score_noise import record_salt, unit_noise
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import parameter_set
 from blindfair.cli.demo.cases import Parties, TradeResult
@@ -136,7 +136,7 @@ def to_document(
             "as_committed": honest.as_committed,
             "exponent_bits": honest.disclosure.exponent_bits,
             "fee_wei": honest.fee,
-            "hiding_bits": float(honest.disclosure.hiding_bits),
+            "flooding_bits": float(honest.disclosure.flooding_bits),
             "information": honest.information,
             "k": honest.dimension,
             "loss": honest.loss.to_document(),

@@ -74,7 +74,8 @@ def _of_the_audit(honest: HonestTrade) -> list[str]:
     if honest.sample_price is not None:
         audited = f"{rows} of {selected} records could be bought first as the sample"
     return [
-        f"The audit was small: {audited}, {AUDIT_ROWS} are usual; a seller that fakes {FAKE_SHARE:.0%} of a selection "
+        f"The audit was small: {audited}, {AUDIT_ROWS} is the default; a seller that fakes {FAKE_SHARE:.0%} of a "
+        "selection "
         f"is caught with probability {honest.catches:.2f}."
     ]
 

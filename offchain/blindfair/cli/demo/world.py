@@ -1,4 +1,4 @@
-"""The demo's surroundings: a chain with the contract on it, mailboxes in a folder, and the agents' turns.
+"""The demo's world: a chain with the contract on it, mailboxes in a folder, and the agents' turns.
 
 Agents never see this module: they are stepped in turn. Where the chain obeys, and neither has anything to do, blocks
 are made and chain time passes until the next moment that one of them waits for; elsewhere (`public`) it is waited for.
@@ -11,9 +11,9 @@ from typing import Protocol
 from eth_account import Account
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.store import SecretStore, private_directory
-from blindfair.agents.surroundings import Event, Surroundings
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.context import AgentContext, Event
+from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.agents.store.directory import SecretStore, private_directory
 from blindfair.chain.deploy import deploy_once
 from blindfair.chain.deterministic import find_or_deploy
 from blindfair.chain.development import DevelopmentChain, ObedientChain
@@ -36,7 +36,7 @@ GRANTED = "granted"
 """Step of an agent's journal: what its account had when its trade began, in wei."""
 
 
-class World(Protocol):
+class DemoWorld(Protocol):
     """What a case needs."""
 
     directory: Path
@@ -47,7 +47,7 @@ class World(Protocol):
         """The trades that can be shown here."""
         ...
 
-    def surroundings(self, case: str, role: str) -> Surroundings:
+    def context(self, case: str, role: str) -> AgentContext:
         """What an agent of one case gets; `role` is `seller` or `buyer`."""
         ...
 
@@ -92,11 +92,11 @@ class ObedientWorld:
 
     @property
     def cases(self) -> Sequence[str]:
-        """See `World`."""
+        """See `DemoWorld`."""
         return CASES
 
     def fund(self, agent: Agent) -> None:
-        """See `World`. A new account gets its grant; one that was ever funded gets nothing."""
+        """See `DemoWorld`. A new account gets its grant; one that was ever funded gets nothing."""
         self._give(agent.address)
         note_grant(agent)
 
@@ -104,13 +104,13 @@ class ObedientWorld:
         if not self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)):
             self.chain.fund(address, GRANT)
 
-    def surroundings(self, case: str, role: str) -> Surroundings:
-        """See `World`. Agents make accounts of their own."""
+    def context(self, case: str, role: str) -> AgentContext:
+        """See `DemoWorld`. Agents make accounts of their own."""
         mail = self.directory / case / "mail"
-        return Surroundings(self.exchange, lambda own: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch)
+        return AgentContext(self.exchange, lambda own: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch)
 
     def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
-        """See `World`. Raises StateError if nothing moves."""
+        """See `DemoWorld`. Raises StateError if nothing moves."""
         idle = 0
         while not until():
             progress = [agent.step() for agent in agents]

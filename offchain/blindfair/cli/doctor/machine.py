@@ -22,7 +22,7 @@ OLDEST_PYTHON = (3, 11)
 COMPILED = ("numpy", "torch", "tenseal", "cryptography", "coincurve")
 """Packages of compiled code: a build for another machine is there and cannot be loaded."""
 
-LEAST_FREE = 2**30
+MIN_FREE = 2**30
 """Bytes: a directory holds copies of tables, messages of up to 256 MiB, and encoded rows."""
 
 
@@ -132,9 +132,9 @@ def look_at_disk(places: Mapping[str, Path]) -> Iterator[Finding]:
         free = shutil.disk_usage(nearest(place)).free
         yield Finding(
             "disk",
-            free >= LEAST_FREE,
+            free >= MIN_FREE,
             f"{free / 2**30:,.1f} GiB free for {purpose}, in {place}",
-            f"free at least {LEAST_FREE / 2**30:.0f} GiB, or name another place",
+            f"free at least {MIN_FREE / 2**30:.0f} GiB, or name another place",
         )
 
 

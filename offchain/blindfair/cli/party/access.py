@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from blindfair.agents.surroundings import Event, Surroundings
-from blindfair.agents.transport import FolderTransport
+from blindfair.agents.context import AgentContext, Event
+from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.chain.deployment import Deployment, open_exchange
 from blindfair.chain.finality import Finality
+from blindfair.chain.requirements import check_chain
 from blindfair.cli.keystore import address_of, read_password, unlock
 from blindfair.cli.options import Begun
 from blindfair.cli.party.settings import Settings
@@ -43,13 +44,17 @@ def begun_settings(role: str, begun: Begun, options: Document) -> Settings:
     )
 
 
-def open_surroundings(settings: Settings, password_file: Path | None, watch: Callable[[Event], None]) -> Surroundings:
-    """All of it, the cheapest checks first.
+def open_context(
+    settings: Settings, password_file: Path | None, watch: Callable[[Event], None], *, trades: bool = True
+) -> AgentContext:
+    """All of it, the cheapest checks first. With `trades` the chain must be one on which a trade can be ended.
 
     Raises FileMissing, MalformedFile, WrongPassword, InsecureStore, InvalidOption, NodeFailure, WrongContract.
     """
     address_of(settings.keystore)
     finality = Finality(settings.finality_depth)
     exchange = open_exchange(settings.rpc, settings.deployment)
+    if trades:
+        check_chain(exchange.web3, finality)
     account = unlock(settings.keystore, read_password(password_file, settings.keystore))
-    return Surroundings(exchange, lambda own: FolderTransport(settings.mail, own), finality, watch, account)
+    return AgentContext(exchange, lambda own: FolderTransport(settings.mail, own), finality, watch, account)

@@ -1,17 +1,15 @@
 """What a party's prices are in: ether, or a token that is asked how people count it."""
 
-import re
 from pathlib import Path
 
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange
+from blindfair.chain.token_names import token_unit
 from blindfair.cli.addresses import parse_address
-from blindfair.cli.amounts import IN_ETHER, MOST_PLACES, Money
+from blindfair.cli.amounts import IN_ETHER, MAX_PLACES, Money
 from blindfair.cli.party.access import read_deployment
-from blindfair.protocol.errors import ContractReverted, InvalidOption, NodeFailure, WrongContract
+from blindfair.protocol.errors import ContractReverted, InvalidOption, WrongContract
 from blindfair.protocol.quantities import ETHER, Address
-
-_SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9.$_-]{0,10}")
 
 
 def chosen_money(token: str | None, rpc: str, deployment: Path) -> Money:
@@ -35,15 +33,6 @@ def money_of(exchange: DataExchange, token: Address) -> Money:
             found=token,
             hint="check --token and the chain",
         ) from error
-    if places > MOST_PLACES:
-        raise InvalidOption("The token has too many decimals", expected=f"<= {MOST_PLACES}", found=places)
-    return Money(token, places, _unit(exchange, token))
-
-
-def _unit(exchange: DataExchange, token: Address) -> str:
-    """Its symbol where that is a plain word, and is not taken for ether; else the address."""
-    try:
-        symbol = exchange.token_symbol(token)
-    except (ContractReverted, WrongContract, NodeFailure):
-        return token
-    return symbol if _SYMBOL.fullmatch(symbol) and symbol.lower() not in ("eth", "ether", "wei") else token
+    if places > MAX_PLACES:
+        raise InvalidOption("The token has too many decimals", expected=f"<= {MAX_PLACES}", found=places)
+    return Money(token, places, token_unit(exchange, token))

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from blindfair.agents.progress import PROGRESS
-from blindfair.agents.surroundings import Event
+from blindfair.agents.context import Event
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.cli.lines import Lines
 from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.errors import BlindfairError
@@ -20,7 +20,7 @@ PROGRESS_SECONDS = 10.0
 """From one line of progress to the next, where nobody looks on: a log is to stay readable."""
 
 
-class Screen:
+class PartyScreen:
     """Tells each wait and trouble once until there is another. On a terminal a spinner shows what is waited for."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import blindfair
-from blindfair.agents.store import DirectoryLock, write_atomically
+from blindfair.agents.store.directory import DirectoryLock, write_atomically
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.options import Resumed
 from blindfair.protocol.documents import Document
@@ -24,7 +24,7 @@ from blindfair.protocol.errors import (
 )
 from blindfair.protocol.hashing import sha256
 
-_FILE = "settings.json"
+SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,16 @@ class Settings:
     options: Document
     tables: Mapping[str, str]
 
-    def moved(self, *, rpc: str | None, mail: Path | None, keystore: Path | None) -> "Settings":
+    def moved(
+        self, *, rpc: str | None, mail: Path | None, keystore: Path | None, finality_depth: int | None = None
+    ) -> "Settings":
         """The same at other places, where they are given."""
         return replace(
             self,
             rpc=rpc or self.rpc,
             mail=self.mail if mail is None else mail.resolve(),
             keystore=self.keystore if keystore is None else keystore.resolve(),
+            finality_depth=self.finality_depth if finality_depth is None else finality_depth,
         )
 
     def to_document(self) -> Document:
@@ -83,12 +86,12 @@ def begin(directory: Path, settings: Settings, tables: Mapping[str, bytes]) -> S
 
 def save(directory: Path, settings: Settings) -> None:
     """Write the settings. The node's URL may hold a key of its owner, and so it is a file of mode 0600."""
-    write_atomically(directory / _FILE, json.dumps(settings.to_document(), indent=2).encode())
+    write_atomically(directory / SETTINGS, json.dumps(settings.to_document(), indent=2).encode())
 
 
 def is_begun(directory: Path) -> bool:
     """Whether something was begun there."""
-    return (directory / _FILE).exists()
+    return (directory / SETTINGS).exists()
 
 
 def load(directory: Path, role: str) -> Settings:
@@ -119,11 +122,13 @@ def load(directory: Path, role: str) -> Settings:
 
 def resumed_settings(role: str, resumed: Resumed) -> Settings:
     """The settings of a directory, with what has moved since. Raises what `load` raises."""
-    return load(resumed.directory, role).moved(rpc=resumed.rpc, mail=resumed.mail, keystore=resumed.keystore)
+    return load(resumed.directory, role).moved(
+        rpc=resumed.rpc, mail=resumed.mail, keystore=resumed.keystore, finality_depth=resumed.finality_depth
+    )
 
 
 def _read(directory: Path, role: str) -> Settings:
-    path = directory / _FILE
+    path = directory / SETTINGS
     try:
         found = json.loads(path.read_bytes())
         version = found["version"]

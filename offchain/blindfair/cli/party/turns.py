@@ -1,4 +1,4 @@
-"""Taking an agent's turns in real time: try, wait, look again. What the agent decides hangs on none of it."""
+"""Taking an agent's turns in real time: try, wait, look again. What the agent decides depends on none of it."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import TypeVar
 from blindfair.agents.agent import Agent
 from blindfair.agents.waiting import Waiting
 from blindfair.cli.options import POLL
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.errors import BlindfairError, NodeFailure
 
 Result = TypeVar("Result")
@@ -21,7 +21,7 @@ class Turns:
 
     def __init__(
         self,
-        screen: Screen,
+        screen: PartyScreen,
         poll: float = POLL,
         *,
         patience: float = PATIENCE,
@@ -33,7 +33,7 @@ class Turns:
         self._bears = bears
 
     def until(self, attempt: Callable[[], Result]) -> Result:
-        """What `attempt` gives once it raises Waiting no more. Raises what is borne after that, all else at once."""
+        """What `attempt` gives once it raises Waiting no more. Raises what was retried so long, all else at once."""
         failing_since: float | None = None
         while True:
             try:

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.withdrawing import withdraw_by_hand
+from blindfair.agents.settlement.withdrawing import withdraw_by_hand
 from blindfair.cli.output import Output
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.turns import Turns
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import Address
 
 
 def bring_home(
-    party: Agent, offers: Iterable[Offer], token: Address, to: Address | None, screen: Screen, output: Output
+    party: Agent, offers: Iterable[Offer], token: Address, to: Address | None, screen: PartyScreen, output: Output
 ) -> bool:
     """Withdraw to `to`, the party's own account if None; whether there was anything. Raises what `withdraw_by_hand`
     raises but Waiting."""

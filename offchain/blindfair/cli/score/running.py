@@ -4,19 +4,19 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from blindfair.agents.progress import PROGRESS
-from blindfair.agents.surroundings import Event
+from blindfair.agents.context import Event
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.blind.cluster import workers
 from blindfair.blind.evaluate import Progress
+from blindfair.blind.fsspec_store import store_at
 from blindfair.blind.matrix import finish_matrix, matrix_bytes, open_matrix
 from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
-from blindfair.blind.remote_shelf import shelf_at
 from blindfair.blind.reply import reply_size
 from blindfair.blind.rows_file import RowsFile
 from blindfair.blind.scale_out import Places, encode_by_workers, finish_by_workers
 from blindfair.blind.stream import finish
 from blindfair.cli.output import Output
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.targets import check_file_target, write_private_file
 from blindfair.protocol.errors import FileMissing
 
@@ -25,11 +25,11 @@ def run_encode(source: str, target: str, name: str | None, cluster: str | None, 
     """Encode rows, unless they are encoded. Raises what opening, encoding and the cluster raise."""
     parameters, rows = _parameters(name), RowsFile.open(source)
     size = matrix_bytes(parameters, rows.records, rows.k)
-    with Screen() as screen, ExitStack() as stack:
+    with PartyScreen() as screen, ExitStack() as stack:
         screen.lines.item("takes", f"{size:,} B for {rows.records:,} encoded rows of {rows.k} entries")
         tell = _progress(screen, rows.records)
         if cluster is None:
-            matrix = rows.matrix(parameters, shelf_at(target))
+            matrix = rows.matrix(parameters, store_at(target))
             for number in range(matrix.blocks):
                 rows.encode(matrix, number)
                 tell(number + 1, matrix.blocks)
@@ -56,8 +56,8 @@ def run_reply(
     check_file_target(target, "REPLY")
     parameters, request = _parameters(name), _read(query)
     places = Places(parameters.name, source, folder, bits)
-    matrix = open_matrix(parameters, shelf_at(source))
-    with Screen() as screen, ExitStack() as stack:
+    matrix = open_matrix(parameters, store_at(source))
+    with PartyScreen() as screen, ExitStack() as stack:
         tell = _progress(screen, matrix.records)
         if cluster is None:
             found = finish(places.start(request), tell)
@@ -87,7 +87,7 @@ def _read(query: Path) -> bytes:
         ) from error
 
 
-def _progress(screen: Screen, records: int) -> Progress:
+def _progress(screen: PartyScreen, records: int) -> Progress:
     """Return what tells blocks done and the rate of this run, which may begin in the middle."""
     began, before = time.monotonic(), -1
 

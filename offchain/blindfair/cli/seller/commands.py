@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.cli.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE
 from blindfair.cli.options import (
     POLL,
     Begun,
@@ -15,12 +16,12 @@ from blindfair.cli.options import (
     Poll,
     RememberedRpc,
     Resumed,
+    Text,
     Token,
     WithdrawTo,
     grouped,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.usual import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE
 
 app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode=None)
 
@@ -35,7 +36,7 @@ def list_records(
     consent: Annotated[str, typer.Option(help="On what ground the records may be sold. Public.")],
     begun: Begun,
     token: Token = None,
-    leave_out: Annotated[
+    exclude: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="A column not to sell. May be repeated.")
     ] = None,
     without_copies: Annotated[
@@ -89,6 +90,7 @@ def list_records(
             help="A column whose numbers are codes, not amounts: its frequent values become public. May be repeated.",
         ),
     ] = None,
+    text: Text = None,
     disclosure: Annotated[
         list[str] | None,
         typer.Option(
@@ -128,7 +130,7 @@ def list_records(
     reveal_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to reveal the key once paid.")] = 3600,
     dispute_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to dispute once revealed.")] = 86400,
     chunk_size: Annotated[int, typer.Option(help="1024, 4096 or 16384 bytes.")] = 1024,
-    most_bonds: Annotated[
+    max_bonds: Annotated[
         str, typer.Option(metavar="AMOUNT", help="The most that the bonds of all open offers may come to.")
     ] = "1",
     pay_to: Annotated[
@@ -151,7 +153,7 @@ def list_records(
     output = Output(json_file)
     options = ListingOptions(
         label=label,
-        leave_out=leave_out or [],
+        exclude=exclude or [],
         name=name or records.stem,
         description=description,
         licence=licence,
@@ -174,10 +176,11 @@ def list_records(
         reveal_window=reveal_window,
         dispute_window=dispute_window,
         chunk_size=chunk_size,
-        most_bonds=most_bonds,
+        max_bonds=max_bonds,
         pay_to=pay_to,
         without_copies=without_copies,
         own_models=own_models,
+        text=text or [],
     )
     run_list(begun, options, records, output)
 

@@ -1,22 +1,22 @@
-"""What a seller lists: a table with terms, as its owner states them, and the stock that an agent makes of them."""
+"""What a seller lists: a table with terms, as its owner states them, and the spec that an agent makes of them."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
-from blindfair.agents.stock import Stock
+from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
-from blindfair.cli.information import free_bits_of, least_fee, usual_fee
-from blindfair.cli.usual import (
+from blindfair.cli.defaults import (
     DISCLOSED_SHARE,
     NAMED_BITS,
     UNNAMED_BITS,
     check_disclosure,
 )
+from blindfair.cli.information import default_fee, free_bits_of, min_fee
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_rows
@@ -32,7 +32,7 @@ RECORDS = "records.csv"
 
 @dataclass(frozen=True, slots=True)
 class ListingOptions:
-    """As a person gives them: amounts in `money` (a `Money` as a document) as text, shares as numbers. `leave_out` are
+    """As a person gives them: amounts in `money` (a `Money` as a document) as text, shares as numbers. `exclude` are
     columns not to list, `disclosures` the policies that are offered, `buyers` the accounts that are answered, all if
     there are none; `pay_to` is an address; `without_copies` lists the first of equal records alone; `own_models`
     lets unnamed buyers bring models, projections and scales of their own, as named ones always may.
@@ -40,11 +40,11 @@ class ListingOptions:
     `bits` are the most that one evaluation tells of a record. Shares are of what a record holds: `free_share` what all
     strangers together get free of charge, `disclosed_share` what all evaluations together tell. `never_score` are
     columns that no model reads; `score` are columns that models read although they look like identifiers. `categorical`
-    are columns whose numbers are codes. `record_bits`
-    is what a record holds, once it was measured: another version of the compressor may measure otherwise."""
+    are columns whose numbers are codes, and the cells of `text` are read as they are written. `record_bits` is what a
+    record holds, once it was measured: another version of the compressor may measure otherwise."""
 
     label: str
-    leave_out: list[str]
+    exclude: list[str]
     name: str
     description: str
     licence: str
@@ -67,11 +67,12 @@ class ListingOptions:
     reveal_window: int
     dispute_window: int
     chunk_size: int
-    most_bonds: str
+    max_bonds: str
     pay_to: str | None
     without_copies: bool
     own_models: bool = False
     record_bits: int | None = None
+    text: list[str] = field(default_factory=list)
 
     def to_document(self) -> Document:
         """For the settings."""
@@ -88,17 +89,22 @@ class ListingOptions:
     def checked(self, path: Path) -> "ListingOptions":
         """Read the table at `path` and make everything of it once: what is wrong is told before anything is done.
 
-        The options come back with what a record was measured to hold. Raises what `table`, `policy` and `stock` raise.
+        The options come back with what a record was measured to hold. Raises what `table`, `policy` and `listing_spec`
+        raise.
         """
+        return self.measured(self.table(path))
+
+    def measured(self, table: Table) -> "ListingOptions":
+        """Make everything of a table that was read, as `checked` does. Raises what `policy` and `listing_spec`
+        raise."""
         self.policy()
-        table = self.table(path)
         measured = replace(self, record_bits=self.measure(table))
-        measured.stock(table)
+        measured.listing_spec(table)
         return measured
 
     def table(self, path: Path) -> Table:
         """Read the table. Raises what `read_table` raises."""
-        return read_table(path, self.label, leave_out=self.leave_out)
+        return read_table(path, self.label, exclude=self.exclude, text=self.text)
 
     @property
     def prices(self) -> Money:
@@ -113,11 +119,11 @@ class ListingOptions:
             dispute_window=Seconds(self.dispute_window),
             buyers=frozenset(parse_address(buyer, "--buyer") for buyer in self.buyers) if self.buyers else None,
             pay_to=None if self.pay_to is None else parse_address(self.pay_to, "--pay-to"),
-            most_bonds=self.prices.parse(self.most_bonds, "--most-bonds"),
+            max_bonds=self.prices.parse(self.max_bonds, "--max-bonds"),
         )
 
     def openable(self, records: int) -> int:
-        """Records that all audits together may see free, of so many: of groups those of a usual audit at least."""
+        """Records that all audits together may see free, of so many: of groups those of a default audit at least."""
         if self.opened_records is not None:
             return self.opened_records
         if self.opened_share == 0:
@@ -143,7 +149,7 @@ class ListingOptions:
                     f"{option} names a column that is not listed",
                     expected=_some(table.columns),
                     found=_some(unknown),
-                    hint="the first line of the file has the names; a column of --leave-out is not listed",
+                    hint="the first line of the file has the names; a column of --exclude is not listed",
                 )
         both = sorted(set(self.never_score) & {*self.score, table.label})
         if both:
@@ -167,9 +173,12 @@ class ListingOptions:
 
         Raises what `unscored` and `FeatureSchema.infer` raise.
         """
-        rows = list(dict.fromkeys(table.rows))
-        unscored = self.unscored(table)
-        return FeatureSchema.infer(rows, table.columns, table.label, categorical=self.categorical, excluded=unscored)
+        # Records that differ in their texts alone are different records, and both are listed.
+        rows = [row[: len(table.columns)] for row in dict.fromkeys(table.listed_rows())]
+        schema = FeatureSchema.infer(
+            rows, table.columns, table.label, categorical=self.categorical, excluded=self.unscored(table)
+        )
+        return replace(schema, columns=table.listed_columns)
 
     def measure(self, table: Table) -> int:
         """Return how many bits a record holds in the columns that models may read; copies are measured once.
@@ -180,21 +189,21 @@ class ListingOptions:
         check_record_bits(held)
         return held
 
-    def stock(self, table: Table) -> Stock:
+    def listing_spec(self, table: Table) -> ListingSpec:
         """What the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
-        records = encode_rows(table.rows)
+        records = encode_rows(table.listed_rows())
         if self.without_copies:
             records = tuple(dict.fromkeys(records))
         held = self.measure(table) if self.record_bits is None else self.record_bits
         bits, disclosed = self._bits(), self._disclosed_bits(held, len(records))
         reserve = self.prices.parse(self.price_per_record, "--price-per-record")
-        return Stock(
+        return ListingSpec(
             name=self.name,
             description=self.description,
             licence=self.licence,
             consent=self.consent,
             encoding=RecordEncoding.CBOR_ROW,
-            schema=table.schema(self.unscored(table)),
+            schema=table.listed_schema(self.unscored(table)),
             preprocessing=self.preprocessing(table).to_document(),
             records=records,
             terms=Terms(
@@ -233,7 +242,7 @@ class ListingOptions:
     def _fee(self, held: int, whole_price: Wei) -> Wei:
         """The least that is allowed, rounded up to a few digits, if no fee is named: as large a share of the listing's
         price as one evaluation tells of what it holds."""
-        least = least_fee(self.bits, held, whole_price)
+        least = min_fee(self.bits, held, whole_price)
         if self.buyers:
             if self.evaluation_fee is not None:
                 raise InvalidOption(
@@ -250,7 +259,7 @@ class ListingOptions:
                 hint="name an --evaluation-fee, or your buyers (--buyer)",
             )
         if self.evaluation_fee is None:
-            return usual_fee(self.bits, held, whole_price)
+            return default_fee(self.bits, held, whole_price)
         fee = self.prices.parse(self.evaluation_fee, "--evaluation-fee")
         if fee < least:
             raise InvalidOption(

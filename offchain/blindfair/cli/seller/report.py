@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.agents.books import OfferEntry, SellerBooks, seller_books
-from blindfair.agents.preprocessing import listed_schema
+from blindfair.agents.buyer.free_openings import whole_audits
+from blindfair.agents.evaluation.preprocessing import listed_schema
+from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.agents.store.journal_summary import OfferEntry, SellerSummary, seller_summary
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
 from blindfair.cli.amounts import IN_ETHER, show_ether
@@ -21,14 +23,17 @@ from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.cli.party.settings import Settings
-from blindfair.cli.seller.listing import ListingOptions
+from blindfair.cli.seller.listing import RECORDS, ListingOptions
 from blindfair.influence.features import NumberFeature
 from blindfair.influence.robust import RARE
 from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import MalformedFile
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.noise import COMMITTED_BITS
 from blindfair.protocol.quantities import Address, Wei
+from blindfair.protocol.schema import ColumnKind
+from blindfair.protocol.words import counted
 
 
 def listing_document(manifest: Manifest) -> Document:
@@ -101,12 +106,15 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
                 style="yellow",
             )
         if terms.opened_share > 0:
+            lines.item("audits", _audits_text(manifest, charges=True))
             lines.item(
                 "but",
                 f"records that audits see free of charge count in full: {terms.free_bits // terms.record_bits:,} at "
                 "the most, and fewer after each free evaluation",
                 style="yellow",
             )
+    if options.buyers and terms.opened_share > 0:
+        lines.item("audits", _audits_text(manifest, charges=False))
     if terms.own_models and not options.buyers:
         lines.item(
             "but",
@@ -114,7 +122,11 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
             "bits of an evaluation at few chosen people, and read their records whole",
             style="yellow",
         )
-    identifiers = [name for name in manifest.schema.unscored if name not in options.never_score]
+    identifiers = [
+        column.name
+        for column in manifest.schema.columns
+        if not column.scored and column.kind is not ColumnKind.TEXT and column.name not in options.never_score
+    ]
     if options.never_score:
         lines.item("kept", f"no model reads {', '.join(options.never_score)}")
     if identifiers:
@@ -124,6 +136,16 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
             "models read one",
             style="yellow",
         )
+
+
+def _audits_text(manifest: Manifest, *, charges: bool) -> str:
+    """How many audits the free openings are enough for, and what later buyers do."""
+    audits = whole_audits(manifest, AUDIT_ROWS, charges=charges)
+    enough = f"enough for {counted(audits, 'audit')} of {AUDIT_ROWS} each" if audits else "fewer than one default audit"
+    return (
+        f"free openings: {counted(manifest.terms.opened_records, 'record')} in all, {enough}; once they are used up, "
+        "buyers buy the audited sample"
+    )
 
 
 def preprocessing_text(manifest: Manifest) -> str:
@@ -139,34 +161,61 @@ def preprocessing_text(manifest: Manifest) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a seller stands: what account and contract hold now, in ether and in the listing's money, and its books;
+    """Where a seller stands: what account and contract hold now, in ether and in the listing's money, and its summary;
     each offer with its order's state."""
 
     seller: Address
     ether: Wei
     balance: Wei
     free_balance: Wei
-    books: SellerBooks | None
+    summary: SellerSummary | None
     options: ListingOptions
     orders: tuple[tuple[OfferEntry, OrderView], ...]
+    openable: int
+    """Records that all audits together may see free."""
 
 
 def read_standing(directory: Path, settings: Settings) -> Standing:
-    """Look at journal and chain. Raises NodeFailure, WrongContract, JournalVersion, JournalDamaged, FileMissing."""
+    """Look at journal, table and chain. Raises what `read_table` raises, NodeFailure, WrongContract,
+    JournalVersion, JournalDamaged, FileMissing."""
     exchange = open_exchange(settings.rpc, settings.deployment)
-    books, seller = seller_books(directory), address_of(settings.keystore)
+    summary = seller_summary(directory)
+    seller = _account(summary, settings)
     options = ListingOptions.from_document(settings.options)
     token = options.prices.token
-    offers = () if books is None else books.offers
+    offers = () if summary is None else summary.offers
     return Standing(
         seller=seller,
         ether=exchange.balance(seller),
         balance=exchange.balance(seller, token),
         free_balance=exchange.free_balance(seller, token),
-        books=books,
+        summary=summary,
         options=options,
         orders=tuple((entry, exchange.order(entry.offer.struct_hash())) for entry in offers),
+        openable=_openable(directory, options),
     )
+
+
+def _account(summary: SellerSummary | None, settings: Settings) -> Address:
+    """The seller's address, from the keystore or else the journal. Raises FileMissing, MalformedFile."""
+    named = address_of(settings.keystore)
+    known = named if named is not None or summary is None else summary.common.account
+    if known is None:
+        raise MalformedFile(
+            f"{settings.keystore} names no address, and nothing was listed yet",
+            expected="a keystore with an address",
+            found="none",
+            hint="run blindfair seller serve once, which asks for the password",
+        )
+    return known
+
+
+def _openable(directory: Path, options: ListingOptions) -> int:
+    """Records that all audits may see free: by option, or else by the number of records listed."""
+    if options.opened_share == 0 or options.opened_records is not None:
+        return options.openable(0) if options.opened_share else 0
+    rows = options.table(directory / RECORDS).rows
+    return options.openable(len(dict.fromkeys(rows)) if options.without_copies else len(rows))
 
 
 def standing_document(standing: Standing) -> Document:
@@ -179,34 +228,35 @@ def standing_document(standing: Standing) -> Document:
         "token": standing.options.prices.token,
         "token_balance": str(standing.balance),
     }
-    books = standing.books
-    if books is None:
+    summary = standing.summary
+    if summary is None:
         return document
     return {
         **document,
-        "committed": "commit" in books.common.gas,
-        "gas": dict(books.common.gas),
-        "listing": _listing(books),
+        "committed": "commit" in summary.common.gas,
+        "gas": dict(summary.common.gas),
+        "listing": _listing(summary),
         "orders": [_order(entry, view) for entry, view in standing.orders],
-        "refused_messages": books.common.refused,
-        "sent_bytes": dict(books.common.sent),
-        "fees_wei": str(_fees(books)),
+        "refused_messages": summary.common.refused,
+        "sent_bytes": dict(summary.common.sent),
+        "fees_wei": str(_fees(summary)),
         "used": {
-            "disclosed_bits": books.disclosed_bits,
-            "evaluations": books.evaluations,
-            "free_bits": books.free_bits,
-            "opened_records": books.opened_records,
+            "disclosed_bits": summary.disclosed_bits,
+            "evaluations": summary.evaluations,
+            "free_bits": summary.free_bits,
+            "openable_records": standing.openable,
+            "opened_records": summary.opened_records,
         },
     }
 
 
-def _fees(books: SellerBooks) -> Wei:
+def _fees(summary: SellerSummary) -> Wei:
     """What evaluations have brought so far."""
-    return Wei(sum(entry.offer.price for entry in books.offers if entry.is_fee and entry.ending == "Released"))
+    return Wei(sum(entry.offer.price for entry in summary.offers if entry.is_fee and entry.ending == "Released"))
 
 
-def _listing(books: SellerBooks) -> str | None:
-    return None if books.common.trade is None else "0x" + books.common.trade.removeprefix("listing ")
+def _listing(summary: SellerSummary) -> str | None:
+    return None if summary.common.trade is None else "0x" + summary.common.trade.removeprefix("listing ")
 
 
 def _order(entry: OfferEntry, view: OrderView) -> Document:
@@ -230,18 +280,19 @@ def show_standing(lines: Lines, standing: Standing) -> None:
     tokens = "" if prices == IN_ETHER else f", {prices.show(standing.balance)}"
     lines.item("account", f"{standing.seller}: {show_ether(standing.ether)} ether{tokens}")
     lines.item("escrow", f"{prices.show(standing.free_balance)} of free balance")
-    books = standing.books
-    if books is None:
+    summary = standing.summary
+    if summary is None:
         lines.item("listing", "nothing was committed yet")
         return
-    lines.item("listing", f"{_listing(books)}{'' if 'commit' in books.common.gas else ', not yet committed'}")
+    lines.item("listing", f"{_listing(summary)}{'' if 'commit' in summary.common.gas else ', not yet committed'}")
     lines.item(
         "used",
-        f"{books.evaluations} evaluations, {books.disclosed_bits:,} bits, {books.free_bits:,} of them free of charge; "
-        f"{books.opened_records} records opened free",
+        f"{counted(summary.evaluations, 'evaluation')}, {counted(summary.disclosed_bits, 'bit')}, "
+        f"{summary.free_bits:,} of "
+        f"them free of charge; {_opened_text(standing)}",
     )
-    if any(entry.is_fee for entry in books.offers):
-        lines.item("fees", f"{prices.show(_fees(books))} earned with evaluations")
+    if any(entry.is_fee for entry in summary.offers):
+        lines.item("fees", f"{prices.show(_fees(summary))} earned with evaluations")
     for entry, view in standing.orders:
         offer = entry.offer
         lines.item(
@@ -252,6 +303,16 @@ def show_standing(lines: Lines, standing: Standing) -> None:
         )
     if not standing.orders:
         lines.item("orders", "none yet")
+
+
+def _opened_text(standing: Standing) -> str:
+    """How many records audits have seen free, of how many they may."""
+    opened = 0 if standing.summary is None else standing.summary.opened_records
+    most = standing.openable
+    if not most:
+        return "audits open nothing free: buyers buy the audited sample"
+    left = "" if opened < most else "; these are used up, and buyers buy the audited sample"
+    return f"{opened:,} of {counted(most, 'record')} opened free{left}"
 
 
 def tell_standing(directory: Path, settings: Settings, output: Output, **more: bool) -> None:

@@ -11,12 +11,15 @@ from blindfair.cli.amounts import show_ether
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings
-from blindfair.cli.party.screen import Screen
+from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import begin, is_begun, load, resumed_settings, save
 from blindfair.cli.party.turns import Turns, advance
+from blindfair.cli.public_text import check_public_text
+from blindfair.cli.readings import readings_document, show_readings, show_written
 from blindfair.cli.seller.listing import RECORDS, ListingOptions
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
 from blindfair.protocol.errors import BlindfairError
+from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT
 from blindfair.protocol.quantities import Wei
 
 ROLE = "seller"
@@ -27,7 +30,9 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
 
     Raises what reading table and settings raises, and what the agent raises.
     """
-    options = options.checked(records)
+    check_publishable(options, named=options.name != records.stem)
+    table = options.table(records)
+    options = options.measured(table)
     if is_begun(begun.directory):
         # What was measured then: another version of the compressor may measure otherwise now.
         before = ListingOptions.from_document(load(begun.directory, ROLE).options)
@@ -38,8 +43,10 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.seller.opened import opened_seller
 
-    with Screen() as screen, opened_seller(begun.directory, settings, begun.password_file, screen) as seller:
+    with PartyScreen() as screen, opened_seller(begun.directory, settings, begun.password_file, screen) as seller:
         exchange, listing = seller.exchange, seller.listing
+        show_readings(screen.lines, table.readings)
+        show_written(screen.lines, table.readings)
 
         def is_listed() -> bool:
             return exchange.seller_of(listing) == seller.address
@@ -50,7 +57,16 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         Turns(screen).until(lambda: advance(seller, is_listed))
         screen.still()
         show_listing(output.lines, seller.manifest, options, begun.directory, begun.password_file)
-        output.document(listing_document(seller.manifest))
+        output.document({**listing_document(seller.manifest), "columns": readings_document(table.readings)})
+
+
+def check_publishable(options: ListingOptions, *, named: bool) -> None:
+    """Check the texts that the manifest publishes. The name is the file's unless it was `named`. Raises
+    InvalidOption, InvalidListing."""
+    check_public_text("--name", options.name, least=1, limit=NAME_LIMIT, given=named)
+    check_public_text("--description", options.description, least=0, limit=STATEMENT_LIMIT)
+    check_public_text("--licence", options.licence, least=1, limit=STATEMENT_LIMIT)
+    check_public_text("--consent", options.consent, least=1, limit=STATEMENT_LIMIT)
 
 
 def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool = False) -> None:
@@ -60,7 +76,7 @@ def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool 
     from blindfair.agents.waiting import Waiting
     from blindfair.cli.seller.opened import opened_seller
 
-    with Screen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
+    with PartyScreen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
         save(resumed.directory, settings)
 
         def turn() -> None:
@@ -94,6 +110,6 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
     from blindfair.cli.party.withdrawing import bring_home
     from blindfair.cli.seller.opened import opened_seller
 
-    with Screen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
+    with PartyScreen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
         withdrawn = bring_home(seller, seller.offers.values(), options.prices.token, target, screen, output)
     tell_standing(resumed.directory, settings, output, withdrawn=withdrawn)

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.agents.store import write_atomically
+from blindfair.agents.store.directory import write_atomically
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact, verification_input
 from blindfair.chain.calls import Call

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import blindfair
-from blindfair.agents.store import write_atomically
+from blindfair.agents.store.directory import write_atomically
 from blindfair.protocol.errors import CannotWrite, MissingPackage
 
 OLDEST_NODE = (22, 13)

@@ -7,7 +7,7 @@ from shlex import quote
 
 from rich.console import Console
 
-from blindfair.agents.store import private_directory
+from blindfair.agents.store.directory import private_directory
 from blindfair.cli.demo.prepared import TRIAL_CODES, TRIAL_LABEL
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output

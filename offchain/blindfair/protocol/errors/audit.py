@@ -1,7 +1,5 @@
 """Errors: audit."""
 
-from __future__ import annotations
-
 from blindfair.protocol.errors.base import BlindfairError
 
 

@@ -1,7 +1,5 @@
 """The root of all errors: what went wrong, what was expected and found, and a hint."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 

@@ -1,7 +1,5 @@
 """Errors: commitments."""
 
-from __future__ import annotations
-
 from blindfair.protocol.errors.base import BlindfairError
 
 

@@ -1,7 +1,5 @@
 """Errors: a person's file or flag."""
 
-from __future__ import annotations
-
 from blindfair.protocol.errors.base import BlindfairError
 
 

@@ -1,7 +1,5 @@
 """Errors: bytes from the counterparty."""
 
-from __future__ import annotations
-
 from blindfair.protocol.errors.base import BlindfairError
 
 
@@ -60,7 +58,7 @@ class Refused(MessageError):
 
 
 class SealBroken(MessageError):
-    """A sealed delivery or letter does not open with this key, or was altered (RFC 9180)."""
+    """A sealed delivery or message does not open with this key, or was altered (RFC 9180)."""
 
     exit_code = 39
 
@@ -81,3 +79,21 @@ class PreprocessingMisleads(MessageError):
     """Under the listing's preprocessing the buyer's own records teach a model next to nothing, and they could."""
 
     exit_code = 42
+
+
+class ColumnsDiffer(FieldMismatch):
+    """The buyer's table has other columns, or another label, than the listing; nothing was asked."""
+
+    exit_code = 43
+
+
+class KindsDiffer(FieldMismatch):
+    """The buyer's table writes a column otherwise than the listing: numbers for text, or other categories."""
+
+    exit_code = 44
+
+
+class ClassesDiffer(FieldMismatch):
+    """The buyer's table writes the classes of the label otherwise than the listing."""
+
+    exit_code = 45

@@ -3,7 +3,7 @@
 from enum import Enum
 
 
-class Refusal(Enum):
+class RefusedCall(Enum):
     """What is wrong with a call that moves an order."""
 
     STATE = "the order is in another state"

@@ -1,7 +1,5 @@
 """Errors: blind evaluation."""
 
-from __future__ import annotations
-
 from blindfair.protocol.errors.base import BlindfairError
 
 

@@ -1,11 +1,9 @@
 """Errors: settlement."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from blindfair.protocol.errors.base import BlindfairError
-from blindfair.protocol.errors.refusal import Refusal
+from blindfair.protocol.errors.refusal import RefusedCall
 
 
 class SettlementError(BlindfairError):
@@ -17,7 +15,7 @@ class SettlementError(BlindfairError):
         self,
         what: str,
         *,
-        refusal: Refusal | None = None,
+        refusal: RefusedCall | None = None,
         expected: object = None,
         found: object = None,
         hint: str = "",

@@ -1,7 +1,5 @@
 """Errors: the agent's own directory."""
 
-from __future__ import annotations
-
 from blindfair.protocol.errors.base import BlindfairError
 
 

@@ -29,7 +29,7 @@ class Selection:
     """Buyer to seller: these records, at this price in `token`, and the number that was committed to (PROTOCOL 5.1).
 
     `audit_rows` is `t`, how many of them, or of their groups, are audited: opened by the seller where the listing opens
-    so many for nothing, else bought as a sample (PROTOCOL 5.6).
+    so many free of charge, else bought as a sample (PROTOCOL 5.6).
     """
 
     TYPE: ClassVar[str] = "selection"

@@ -30,7 +30,7 @@ class Request:
     in for another. `basis` holds the matrices of `projection` as safetensors, or nothing. `row_scale` multiplies a
     projected gradient before it is rounded and clipped to +-`clip`; with `exponent_bits` the seller divides each row by
     a power of two of so many bits first, and discloses it. `bits` is what each query asks for of a record, 1 ... 32
-    (PROTOCOL 4.6). `query` is the blind room's encrypted query of `queries` x `dimension` integers under the set
+    (PROTOCOL 4.6). `query` is the blind package's encrypted query of `queries` x `dimension` integers under the set
     `parameters`. `fee` is the most that the buyer pays for the reply, 0 if it takes only a free one; all that it pays
     is in `token` (PROTOCOL 4.7).
     """
@@ -105,7 +105,7 @@ class Request:
 
     @classmethod
     def from_envelope(cls, envelope: Envelope) -> Self:
-        """Raises MalformedMessage; what the model and the ciphertexts hold is checked by their rooms."""
+        """Raises MalformedMessage; what the model and the ciphertexts hold is checked by their packages."""
         fields = Fields(envelope.body)
         clip = fields.integer("clip", 0, 2**31)
         if clip != ROW_LIMIT:

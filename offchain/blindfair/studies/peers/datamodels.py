@@ -18,8 +18,8 @@ from blindfair.protocol.errors import InvalidOption
 from blindfair.studies.datasets import load
 from blindfair.studies.families import NetworkFamily, family
 from blindfair.studies.peers.ours import our_answer
-from blindfair.studies.peers.question import Question, ask
-from blindfair.studies.worlds import BuyerSize, Records, Regime, Truth, World, make_world
+from blindfair.studies.peers.question import PeerQuestion, ask
+from blindfair.studies.worlds import BuyerSize, Records, Regime, StudyTruth, StudyWorld, make_world
 
 RETRAININGS, QUERIES, MODELS = 60, 100, 10
 DISPLACEMENT = "ours, displacement"
@@ -30,7 +30,7 @@ def run_datamodels(data: str, kind: str, regime: Regime, seed: int, peers: Path)
     world = make_world(load(data), regime, BuyerSize.MIDDLE, seed)
     fitted, train, rng = network_family(kind, world), world.offer, np.random.default_rng([seed, 10])
     queries = world.test.at(np.arange(min(QUERIES, len(world.test))))
-    question = Question(fitted.network, fitted_models(fitted, train, rng), train, train, queries)
+    question = PeerQuestion(fitted.network, fitted_models(fitted, train, rng), train, train, queries)
     halves = [random_half(len(train), rng) for _ in range(RETRAININGS)]
     losses = np.array([fitted.losses(fitted.fit(train.at(half)), queries) for half in halves])
     found: Document = {
@@ -48,7 +48,7 @@ def run_datamodels(data: str, kind: str, regime: Regime, seed: int, peers: Path)
     return found
 
 
-def network_family(kind: str, world: World) -> NetworkFamily:
+def network_family(kind: str, world: StudyWorld) -> NetworkFamily:
     """The study's family of this name. Raises InvalidOption for one that is no network."""
     found = family(kind, world)
     if not isinstance(found, NetworkFamily):
@@ -81,7 +81,7 @@ def datamodelling_score(scores: Floats, halves: list[Integers], losses: Floats) 
     return float(np.mean(defined)) if defined else None
 
 
-def _of_sums(scores: Floats, halves: list[Integers], losses: Floats, truth: Truth) -> Document:
+def _of_sums(scores: Floats, halves: list[Integers], losses: Floats, truth: StudyTruth) -> Document:
     sums = np.array([scores[half].sum() for half in halves])
     usable = bool(truth.bad.any()) and bool(np.isfinite(scores).all())
     return {

@@ -19,7 +19,7 @@ from blindfair.influence.arrays import Floats
 from blindfair.influence.bases import principal_directions, principal_sides, random_sides
 from blindfair.influence.gradients import class_logits, projected_gradients, record_gradients
 from blindfair.influence.projection import Projection
-from blindfair.studies.peers.question import DAMPINGS, Answer, Answered, Question
+from blindfair.studies.peers.question import DAMPINGS, Answer, Answered, PeerQuestion
 from blindfair.studies.worlds import Records
 
 PRINCIPAL = 256
@@ -30,11 +30,11 @@ PLAIN = "ours, whole rows, no curvature"
 
 Singles = NDArray[np.float32]
 
-Basis = Callable[[Question, Floats], Projection | None]
+Basis = Callable[[PeerQuestion, Floats], Projection | None]
 """What rows of the model with these weights are projected on; none for whole rows."""
 
 
-def our_answer(question: Question) -> Answer:
+def our_answer(question: PeerQuestion) -> Answer:
     """Every basis with every damping, and the principal one by all models of the question."""
     found = {PLAIN: _without_curvature(question)}
     for name, basis in BASES.items():
@@ -43,7 +43,7 @@ def our_answer(question: Question) -> Answer:
     return found | _of_basis(f"ours, {_PRINCIPAL}, {count} models", question, BASES[_PRINCIPAL], question.models[1:])
 
 
-def _without_curvature(question: Question) -> Answered:
+def _without_curvature(question: PeerQuestion) -> Answered:
     """The query is the gradient itself: TracIn at one checkpoint (Pruthi et al. 2020)."""
     start = time.process_time()
     rows, asked = (_rows(question, question.models[0], part, None) for part in (question.rows, question.queries))
@@ -51,7 +51,7 @@ def _without_curvature(question: Question) -> Answered:
     return Answered(scores, time.process_time() - start)
 
 
-def _of_basis(name: str, question: Question, basis: Basis, models: Floats) -> Answer:
+def _of_basis(name: str, question: PeerQuestion, basis: Basis, models: Floats) -> Answer:
     """The mean over models, for each damping; a method's seconds are those of everything that it needs."""
     totals = {damping: np.zeros((len(question.rows), len(question.queries))) for damping in DAMPINGS}
     seconds = dict.fromkeys(DAMPINGS, 0.0)
@@ -72,14 +72,14 @@ def _of_basis(name: str, question: Question, basis: Basis, models: Floats) -> An
     }
 
 
-def _rows(question: Question, theta: Floats, records: Records, projection: Projection | None) -> Floats:
+def _rows(question: PeerQuestion, theta: Floats, records: Records, projection: Projection | None) -> Floats:
     features = records.X[:, :-1]
     if projection is None:
         return record_gradients(question.network, theta, features, records.y)
     return projected_gradients(question.network, theta, features, records.y, projection)
 
 
-def _curvature(question: Question, theta: Floats, projection: Projection | None) -> Singles:
+def _curvature(question: PeerQuestion, theta: Floats, projection: Projection | None) -> Singles:
     """`k x k`, the mean over training records. Single precision halves the time of its largest step."""
     logits = class_logits(question.network, theta, question.train.X[:, :-1])
     chance = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -93,17 +93,17 @@ def _curvature(question: Question, theta: Floats, projection: Projection | None)
     return found / np.float32(len(question.train))
 
 
-def _own(question: Question) -> Records:
+def _own(question: PeerQuestion) -> Records:
     """What a basis is found in: the buyer's training records and those that it asks about."""
     return question.train.and_also(question.queries)
 
 
-def _principal(question: Question, theta: Floats) -> Projection:
+def _principal(question: PeerQuestion, theta: Floats) -> Projection:
     rows = _rows(question, theta, _own(question), None)
     return principal_directions(rows, min(PRINCIPAL, rows.shape[1]))
 
 
-def _sides(question: Question, theta: Floats) -> Projection:
+def _sides(question: PeerQuestion, theta: Floats) -> Projection:
     own = _own(question)
     return principal_sides(question.network, theta, own.X[:, :-1], own.y, INNER, OUTER)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.pricing.evidence import Scored
+from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.ranks import auc
 from blindfair.protocol.documents import Document
 from blindfair.studies import answers, choices
@@ -19,8 +19,8 @@ from blindfair.studies.datasets import load
 from blindfair.studies.families import NetworkFamily
 from blindfair.studies.peers.datamodels import DISPLACEMENT, fitted_models, network_family
 from blindfair.studies.peers.ours import our_answer
-from blindfair.studies.peers.question import Question, ask
-from blindfair.studies.worlds import BuyerSize, Records, Regime, World, make_world
+from blindfair.studies.peers.question import PeerQuestion, ask
+from blindfair.studies.worlds import BuyerSize, Records, Regime, StudyWorld, make_world
 
 SHARE = 0.3
 """Of the offer, bought."""
@@ -36,7 +36,7 @@ def run_purchases(data: str, kind: str, regime: Regime, seed: int, peers: Path) 
     rng = np.random.default_rng([seed, 11])
     shifted = (trusted.y + rng.integers(1, world.class_count, len(trusted))) % world.class_count
     rows = world.offer.and_also(trusted).and_also(Records(trusted.X, shifted))
-    question = Question(fitted.network, fitted_models(fitted, world.train, rng), world.train, rows, trusted)
+    question = PeerQuestion(fitted.network, fitted_models(fitted, world.train, rng), world.train, rows, trusted)
     places = np.arange(len(world.offer))
     fine = np.flatnonzero(world.truth.fine)
     found: Document = {
@@ -63,7 +63,7 @@ def held_out(scores: Floats, offered: int) -> Answer:
     return Answer(*(Scored(each, np.zeros(each.size)) for each in (scores[:offered].mean(axis=1), *means)))
 
 
-def _judged(world: World, kind: NetworkFamily, answer: Answer, seconds: float, seed: int) -> Document:
+def _judged(world: StudyWorld, kind: NetworkFamily, answer: Answer, seconds: float, seed: int) -> Document:
     places = np.arange(len(world.offer))
     weights = choices.trust_of(answer, places).weights
     rng = np.random.default_rng([seed, 12])
@@ -75,7 +75,7 @@ def _judged(world: World, kind: NetworkFamily, answer: Answer, seconds: float, s
     }
 
 
-def _bought(world: World, kind: NetworkFamily, orders: list[Integers]) -> float:
+def _bought(world: StudyWorld, kind: NetworkFamily, orders: list[Integers]) -> float:
     """The mean accuracy after buying by each of these orders."""
     size = round(SHARE * len(world.offer))
     models = [kind.fit(world.own.and_also(world.offer.at(order[:size]))) for order in orders]

@@ -30,7 +30,7 @@ _TOLD = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class PeerQuestion:
     """Score `rows`, each by each of `queries`: how far would that record's loss fall if the row were learnt, too?
 
     `models` is `m x d`: the first was fitted to `train`, the others each to a random half of it. Only networks of
@@ -72,7 +72,7 @@ def check_program(program: Path) -> None:
         )
 
 
-def ask(program: Path, question: Question) -> Answer:
+def ask(program: Path, question: PeerQuestion) -> Answer:
     """Have the peers' program answer in a directory of its own, which is removed.
 
     Raises NoAnswer where the program fails, MalformedFile for another answer than was asked for.
@@ -88,7 +88,7 @@ def ask(program: Path, question: Question) -> Answer:
         return read(directory, len(question.rows), len(question.queries))
 
 
-def write(question: Question, directory: Path) -> None:
+def write(question: PeerQuestion, directory: Path) -> None:
     """The files of a question."""
     parts = {"train": question.train, "rows": question.rows, "query": question.queries}
     arrays: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {"thetas": question.models}

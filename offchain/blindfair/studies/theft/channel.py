@@ -22,6 +22,9 @@ from blindfair.protocol.records import Cell
 MODULUS = DEFAULT.plain_modulus
 """Scores are residues modulo this."""
 
+SCORE_BITS, CLASS_BITS = 3, 1
+"""One evaluation at the defaults."""
+
 LABEL = "cens"
 IDENTIFIERS = ("pidnum",)
 """Identifier-like columns of the trial, which a listing keeps from all models by default."""

@@ -40,9 +40,9 @@ def read_places(places: Integers, bits: int, rng: np.random.Generator) -> Intege
 
 
 def pack_greedily(target: Target, queries: Sequence[int], *, known: Sequence[str] = ()) -> tuple[Packing, ...]:
-    """For queries of so many bits each, the columns whose cells gain most over guessing for the room that they take.
+    """For queries of so many bits each, the columns whose cells gain most over guessing for the space that they take.
 
-    A column goes whole or not at all; where a query has room left and no column fits, the room is lost. `known` are
+    A column goes whole or not at all; where a query has space left and no column fits, the space is lost. `known` are
     columns that the thief has already.
     """
     left = sorted(
@@ -52,10 +52,10 @@ def pack_greedily(target: Target, queries: Sequence[int], *, known: Sequence[str
     )
     packings = []
     for bits in queries:
-        room, taken = places_of(bits), []
+        space, taken = places_of(bits), []
         for column in list(left):
-            if target.values(column) <= room:
-                room //= target.values(column)
+            if target.values(column) <= space:
+                space //= target.values(column)
                 taken.append(column)
                 left.remove(column)
         packings.append(Packing(tuple(taken), bits))
@@ -90,8 +90,9 @@ def steal_digits(target: Target, packings: Sequence[Packing], *, labels: bool, r
 
 
 def steal_unadapted(target: Target, bits: int, rng: np.random.Generator) -> Stolen:
-    """The thief of before, unchanged: all columns are digits of one score, as if it had room for them. Noise leaves the
-    first places of the number alone, and every column is guessed from those, as records of the thief's own teach it."""
+    """The thief of before, unchanged: all columns are digits of one score, as if it had space for them. Noise leaves
+    the first places of the number alone, and every column is guessed from those, as records of the thief's own teach
+    it."""
     order = pack_greedily(target, [EXACT_BITS], known=[LABEL])[0].columns
     number = np.zeros(len(target.table.rows))
     for column in order:

@@ -1,6 +1,6 @@
 """The table of thieves: `scripts/study theft` measures it, docs/studies/theft.md keeps it.
 
-Not here: the thieves (`digits`, `askers`).
+Not here: the thieves (`digits`, `askers`), and the sections on what is refused or mended since (`refused`).
 """
 
 from collections.abc import Callable
@@ -11,11 +11,9 @@ import numpy as np
 
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.studies.theft.askers import membership_advantage, steal_by_regression
-from blindfair.studies.theft.channel import LABEL, Stolen, Target, trial
+from blindfair.studies.theft.channel import CLASS_BITS, LABEL, SCORE_BITS, Stolen, Target, trial
 from blindfair.studies.theft.digits import pack_greedily, steal_digits, steal_one_column, steal_unadapted
-
-SCORE_BITS, CLASS_BITS = 3, 1
-"""One evaluation at the defaults."""
+from blindfair.studies.theft.refused import Aimed, Besides, measure_aimed, measure_besides
 
 PAID_SHARE = 0.3
 """Of what a record holds, that all evaluations of a listing may tell together at the defaults, for fees."""
@@ -73,8 +71,9 @@ def write_theft(folder: Path, target: Target | None = None) -> Document:
     runs = [measure(target, seed) for seed in range(SEEDS)]
     thefts = [_mean([run[0][place] for run in runs]) for place in range(len(runs[0][0]))]
     advantage = {bits: float(np.mean([run[1][bits] for run in runs])) for bits in runs[0][1]}
+    aimed, besides = measure_aimed(target), measure_besides(target)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "theft.md").write_text(_page(target, thefts, advantage), encoding="utf-8")
+    (folder / "theft.md").write_text(_page(target, thefts, advantage, aimed, besides), encoding="utf-8")
     rows: list[JsonValue] = [
         {"thief": each.thief, "before": _row(each.before), "once": _row(each.once), "paid": _row(each.paid)}
         for each in thefts
@@ -84,6 +83,8 @@ def write_theft(folder: Path, target: Target | None = None) -> Document:
         "record_bits": target.record_bits,
         "thefts": rows,
         "membership_advantage": dict(advantage),
+        "aimed": aimed.to_document(),
+        "besides": besides.to_document(),
     }
 
 
@@ -103,7 +104,7 @@ def _mean(thefts: list[Theft]) -> Theft:
     return Theft(thefts[0].thief, *(over(part) for part in (lambda t: t.before, lambda t: t.once, lambda t: t.paid)))
 
 
-def _page(target: Target, thefts: list[Theft], advantage: dict[str, float]) -> str:
+def _page(target: Target, thefts: list[Theft], advantage: dict[str, float], aimed: Aimed, besides: Besides) -> str:
     held, guessed = target.record_bits, target.guessed_cells
 
     def cell(one: Stolen) -> str:
@@ -146,4 +147,6 @@ The advantage is the share of true answers "yes" less that of false ones: 0 is a
 | bits of the score | advantage |
 | --- | --- |
 {asked}
-"""
+
+{aimed.page()}
+{besides.page()}"""

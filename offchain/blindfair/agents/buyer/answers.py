@@ -1,0 +1,178 @@
+"""The seller's answers as the buyer takes them: one for each question, from journal or inbox, or none in time."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from blindfair.agents.messaging.mail import Mail
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import step_of, step_text
+from blindfair.agents.waiting import Waiting
+from blindfair.chain.exchange import DataExchange
+from blindfair.protocol.errors import (
+    FieldMismatch,
+    JournalDamaged,
+    NoAnswer,
+    NoOpenings,
+    Refused,
+    Undeliverable,
+    UnexpectedMessage,
+)
+from blindfair.protocol.messages import Envelope, Listing, Message, Openings, PricedReply, Refusal, Reply
+from blindfair.protocol.parts import PartName
+from blindfair.protocol.quantities import Address, Digest, Seconds, Timestamp
+
+Kind = TypeVar("Kind", bound=Message)
+
+
+ASK_AGAIN_AFTER = Seconds(15 * 60)
+"""How long a question is out before it is sent again: copying folders take minutes."""
+
+
+class Answers:
+    """What one seller answered in one trade. `patience` is counted in chain time."""
+
+    def __init__(
+        self, journal: Journal, mail: Mail, exchange: DataExchange, seller: Address, patience: Seconds
+    ) -> None:
+        self._journal = journal
+        self._mail = mail
+        self._exchange = exchange
+        self._seller = seller
+        self._patience = patience
+        self._received: dict[str, tuple[Envelope, Message]] = {}
+        self._asked_at: dict[Digest, Timestamp] = {}
+
+    def obtain(
+        self, kind: type[Kind], asked: Digest, matches: Callable[[Kind], bool], part: PartName = PartName.WHOLE
+    ) -> tuple[Digest, Kind]:
+        """The answer to the message `asked` of which `matches` holds, and its `H(document)`.
+
+        `part` says what the question was about, where there is one for each part of a selection.
+
+        Raises Waiting while there is none or the mail does not work, Refused if the seller will not, NoAnswer
+        (NoOpenings for openings) once patience, counted from the question, is over.
+        """
+        step = step_of(kind.TYPE, part)
+        digest, message = self._obtain(step, (kind,), asked, matches)
+        if not isinstance(message, kind):
+            raise JournalDamaged("A stored message is of another type", expected=step, found=message.TYPE)
+        return digest, message
+
+    def obtain_reply(self, asked: Digest) -> tuple[Digest, Reply | PricedReply]:
+        """Return the reply to the request `asked`, free or priced, and its `H(document)`. Raises as `obtain`."""
+        kinds = Reply, PricedReply
+        digest, message = self._obtain(Reply.TYPE, kinds, asked, lambda reply: reply.request == asked)
+        if not isinstance(message, kinds):
+            raise JournalDamaged("A stored message is of another type", expected=Reply.TYPE, found=message.TYPE)
+        return digest, message
+
+    def _obtain(
+        self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]
+    ) -> tuple[Digest, Message]:
+        if step not in self._received:
+            name = f"received:{step}"
+            if self._journal.get(name) is None:
+                self._search(step, kinds, asked, matches)
+            self._received[step] = self._mail.stored(name)
+        envelope, message = self._received[step]
+        if isinstance(message, Refusal):
+            raise Refused(
+                f"The seller sends no {step_text(step)}",
+                expected=f"the {step_text(step)}",
+                found=f"{message.error}: {message.reason}",
+                hint="ask the seller, then begin again in another directory",
+            )
+        return envelope.digest, message
+
+    def latest(self) -> Digest | None:
+        """`H(document)` of the answer that was taken last, if there is any."""
+        return list(self._received.values())[-1][0].digest if self._received else None
+
+    def _search(self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]) -> None:
+        trouble = ""
+        try:
+            if self._find(step, kinds, asked, matches):
+                return
+        except Waiting as waiting:
+            # Patience ends by the clock all the same.
+            trouble = waiting.reason
+        self._wait(step, asked, NoOpenings if Openings in kinds else NoAnswer, trouble)
+
+    def _ask_again(self, asked: Digest) -> None:
+        """Send the question once more where it was sent in an earlier life of this process, or long ago.
+
+        It, or its answer, may have been lost on the way; a seller gives its stored answer. Raises Waiting.
+        """
+        now = self._exchange.now()
+        since = self._asked_at.get(asked)
+        if since is None:
+            since = now if self._mail.sent_now(asked) else None
+        elif now < since + ASK_AGAIN_AFTER:
+            return
+        if since is None or now >= since + ASK_AGAIN_AFTER:
+            # A mailbox that takes nothing is as good as a seller that does not answer.
+            with contextlib.suppress(Undeliverable):
+                self._mail.send_again(asked, self._seller)
+            since = now
+        self._asked_at[asked] = since
+
+    def _find(self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]) -> bool:
+        """Take the answer from the inbox, if it is there. Raises Waiting while the mail does not work."""
+        for handle, envelope, message in self._mail.inbox():
+            answers = (isinstance(message, kinds) and matches(message)) or (
+                isinstance(message, Refusal) and message.about == asked
+            )
+            if envelope.sender == self._seller and answers and not _is_by_another_program(message, kinds):
+                self._journal.once(f"received:{step}", envelope.to_bytes)
+                self._mail.done(handle)
+                return True
+            if isinstance(message, Refusal) and not self._mail.wrote(message.about):
+                # Of an inquiry that only looked at what is listed, in this account's name: no matter of this trade.
+                self._mail.done(handle)
+                continue
+            if envelope.digest in self._taken():
+                # What was taken already and comes again, be it that the process died before it was put away.
+                self._mail.done(handle)
+                continue
+            self._mail.refuse(
+                handle,
+                UnexpectedMessage(
+                    f"A {kinds[0].TYPE} of the seller is awaited",
+                    expected=self._seller,
+                    found=f"{envelope.type} of {envelope.sender}",
+                ),
+            )
+        return False
+
+    def _taken(self) -> set[Digest]:
+        """`H(document)` of every answer that was taken, in this life or an earlier one."""
+        for step, _ in self._journal.done("received:"):
+            if step not in self._received:
+                self._received[step] = self._mail.stored(f"received:{step}")
+        return {envelope.digest for envelope, _ in self._received.values()}
+
+    def _wait(self, step: str, asked: Digest, error: type[NoOpenings | NoAnswer], trouble: str) -> None:
+        """Raises Waiting, or `error` where there was time enough; `trouble` is what is wrong with the mail."""
+        since = int(self._journal.once(f"asked:{step}", lambda: str(self._exchange.now()).encode()))
+        until = Timestamp(since + self._patience)
+        now = self._exchange.now()
+        if now <= until:
+            try:
+                self._ask_again(asked)
+            except Waiting as waiting:
+                trouble = trouble or waiting.reason
+            raise Waiting(trouble or f"the seller has not sent the {step_text(step)} yet", Timestamp(until + 1))
+        raise error(
+            f"The seller sent no {step_text(step)} in time",
+            expected=f"by {until}",
+            found=f"{now}, and the mail does not work: {trouble}" if trouble else now,
+        )
+
+
+def _is_by_another_program(message: Message, kinds: tuple[type[Any], ...]) -> bool:
+    """Whether a seller's program for another listing has said that this one is not its own: no answer to wait for.
+
+    The chain says that the listing is this seller's, so another program of that account will answer.
+    """
+    return Listing in kinds and isinstance(message, Refusal) and message.error == FieldMismatch.__name__

@@ -1,0 +1,400 @@
+"""The buyer: asks blind, chooses, audits, checks, pays, verifies, and gets its money back where it was cheated.
+
+`_trade` is the whole protocol from the buyer's side as one straight line. Each line is a journalled step, so that a
+buyer that was killed runs the line again from the top and goes on where it was.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import cbor2
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.buyer.answers import Answers
+from blindfair.agents.buyer.audit_size import AuditSize
+from blindfair.agents.buyer.checks import audit_openings, check_evaluation, ordered_parts
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.fee_checks import check_priced_reply, read_reply
+from blindfair.agents.buyer.fee_order import FeeOrder
+from blindfair.agents.buyer.free_openings import is_used_up, with_way_out
+from blindfair.agents.buyer.listing_checks import check_listing_of
+from blindfair.agents.buyer.opened_labels import check_opened_labels
+from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.buyer.purchase import Purchase
+from blindfair.agents.buyer.question import Private, ask
+from blindfair.agents.buyer.valuer import Choice, Valuer
+from blindfair.agents.context import AgentContext
+from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.evidence import keep_evidence
+from blindfair.agents.settlement.order_ends import end_of, has_open_order
+from blindfair.agents.settlement.windows import warn_of_short_windows
+from blindfair.agents.store.steps import step_of
+from blindfair.agents.waiting import Waiting
+from blindfair.pricing.functions import pricing_from_document
+from blindfair.protocol.errors import (
+    AuditError,
+    BlindfairError,
+    CommitmentError,
+    FaultProven,
+    FieldMismatch,
+    InvalidOption,
+    JournalDamaged,
+    MessageError,
+    MessageTooLarge,
+    NoAnswer,
+    NoOpenings,
+    OfferRejected,
+    OfferTooSmall,
+    Refused,
+    ScoringError,
+    SecretDamaged,
+    Undeliverable,
+    UnexpectedMessage,
+)
+from blindfair.protocol.evaluation import evaluation_digest
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import (
+    Inquiry,
+    Listing,
+    Openings,
+    PricedReply,
+    Refusal,
+    Request,
+    Selection,
+)
+from blindfair.protocol.parts import PARTS_OF_SELECTION, Part, PartName
+from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Seconds, Timestamp, Wei
+from blindfair.protocol.units import Units
+
+BEFORE_PAYMENT = (MessageError, CommitmentError, ScoringError, AuditError, OfferRejected, OfferTooSmall)
+"""Errors that end a trade, or what is left of it after the sample: no order is open, so ending is safe."""
+
+
+NOT_AUDITED = "nothing is audited before paying: one score is of all records, and no draw is short of everything"
+"""What is said under the disclosure policy `total` (PROTOCOL 5.5)."""
+
+
+class Buyer(Agent):
+    """One purchase from one listing of one seller."""
+
+    role = "buyer"
+
+    def __init__(
+        self,
+        directory: Path,
+        context: AgentContext,
+        valuer: Valuer,
+        policy: BuyerPolicy,
+        *,
+        seller: Address,
+        listing: ListingId,
+        fee_limit: Callable[[EvaluationCost], Wei] | None = None,
+    ) -> None:
+        """`fee_limit` says the most to pay for an evaluation, asked once before the request; the policy does if None.
+
+        Raises what `Agent` raises, and JournalDamaged for the directory of another purchase."""
+        super().__init__(directory, context)
+        self._valuer = valuer
+        self.policy = policy
+        self.seller = seller
+        self.listing = listing
+        self._answers = Answers(self.journal, self.mail, self.exchange, seller, policy.patience)
+        self._listing: Listing | None = None
+        self._evaluated: Evaluated | None = None
+        self._purchase: Purchase | None = None
+        self._fee_order: FeeOrder | None = None
+        self._fee_limit = fee_limit or (lambda _: policy.max_evaluation_fee)
+        try:
+            self.belongs_to(f"purchase from {seller} of listing {listing.hex()}")
+        except BlindfairError:
+            self.close()
+            raise
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the trade ended, None while it goes on."""
+        stored = self.journal.get("outcome")
+        return None if stored is None else Outcome.from_bytes(stored)
+
+    @property
+    def has_paid(self) -> bool:
+        """Whether the price is locked, or was; of a selection that is bought in two parts, at least one."""
+        return any(self.wallet.executed(step_of("accept", part)) for part in PARTS_OF_SELECTION)
+
+    @property
+    def audited_rows(self) -> int:
+        """Rows that the passed audit recomputed, of opened or of bought records; 0 before, or where it failed."""
+        stored = self.journal.intent("audited")
+        return 0 if stored is None else int(json.loads(stored)["rows"])
+
+    @property
+    def sampled_for(self) -> Wei | None:
+        """The price of the sample, where one is bought before the rest (PROTOCOL 5.6)."""
+        stored = self.journal.intent("sampled")
+        return None if stored is None else Wei(int(stored))
+
+    def review(self) -> Evaluated:
+        """Return the evaluation, from the journal where it was made. Raises as `evaluate`."""
+        self.wallet.note_receipts()
+        return self.evaluate(self._obtain_listing())
+
+    def bought(self) -> tuple[tuple[RecordIndex, bytes], ...]:
+        """Number and canonical bytes of every record that was paid for and is the committed one, ascending; empty
+        before that."""
+        stored = (self.journal.get(step_of("bought", part)) for part in PartName)
+        records = (record for part in stored if part is not None for record in cbor2.loads(part))
+        return tuple(sorted((RecordIndex(number), data) for number, data in records))
+
+    def _advance(self) -> None:
+        if self.outcome is not None:
+            return
+        try:
+            outcome = self._trade()
+        except (*BEFORE_PAYMENT, FaultProven) as error:
+            if has_open_order(self):
+                raise
+            self._say_no(error)
+            outcome = self._stopped(error)
+        fee = end_of(self, PartName.EVALUATION)
+        if fee is not None and fee.error is None:
+            outcome = outcome.after_fee(fee)
+        self.journal.once("outcome", outcome.to_bytes)
+        self.tell("outcome", f"{outcome.final}: {outcome.reason}")
+
+    def _stopped(self, error: BlindfairError) -> Outcome:
+        """How a trade ended by an error: as the last order did, if there was any."""
+        fee, sample = end_of(self, PartName.EVALUATION), end_of(self, PartName.SAMPLE)
+        if fee is not None and fee.error is not None:
+            return fee
+        outcome = Outcome.stopped(error)
+        return outcome if sample is None else outcome.after_sample(sample)
+
+    def _say_no(self, error: BlindfairError) -> None:
+        """Tell the seller that it goes no further, if it was the seller's turn that ended the trade.
+
+        By the error's name alone: its values are scores, and the seller is to learn none.
+        """
+        about = self._answers.latest()
+        if about is not None and not isinstance(error, Refused | NoAnswer | NoOpenings):
+            key = None if self._listing is None else self._listing.manifest.seller_hpke
+            text = "the buyer goes no further"
+            # A courtesy: the trade has ended, whether or not the seller can be told.
+            with contextlib.suppress(Undeliverable, Waiting):
+                self.mail.send("refusal", self.seller, lambda: Refusal(about, error.name, text), key)
+
+    def _check_sealed_message(self, sender: Address | None, size: int) -> None:
+        if sender is None and size > Listing.LIMIT:
+            raise MessageTooLarge("Only a sealed message is as large as this", expected=Listing.LIMIT, found=size)
+        if sender not in (None, self.seller):
+            raise UnexpectedMessage(
+                "Sealed messages are awaited from the seller alone", expected=self.seller, found=sender
+            )
+
+    def _trade(self) -> Outcome:
+        if self._purchase is None:
+            listing = self._obtain_listing()
+            evaluated = self.evaluate(listing)
+            choice = self.choice(evaluated)
+            if not choice.records:
+                return Outcome("NoOrder", "; ".join(choice.reasons))
+            selected, parts = self._selected_parts(evaluated, choice)
+            self._purchase = Purchase(self, self._answers, self.policy, self._valuer, evaluated, selected, parts)
+        return self._purchase.complete()
+
+    # --- the line, one by one --------------------------------------------------------------------------------------
+
+    def _obtain_listing(self) -> Listing:
+        if self._listing is not None:
+            return self._listing
+        asked = self.mail.send("inquiry", self.seller, lambda: Inquiry(self.listing), None)
+        _, listing = self._answers.obtain(Listing, asked, lambda message: message.manifest.listing == self.listing)
+        check_listing_of(listing.manifest, self.exchange, self.seller, self.policy.token)
+        self._listing = listing
+        return listing
+
+    def evaluate(self, listing: Listing) -> Evaluated:
+        """Ask blind, pay the fee if the reply is a priced one, and decrypt it (PROTOCOL 4).
+
+        Raises Waiting, and what ends a trade before a selection; `end_of` says whether the fee was paid.
+        """
+        if self._evaluated is None:
+            manifest = listing.manifest
+            asked = self.mail.send("request", self.seller, lambda: self._request(listing), manifest.seller_hpke)
+            answered, answer = self._answers.obtain_reply(asked)
+            request = self.mail.stored("message:request")[1]
+            if not isinstance(request, Request):
+                raise JournalDamaged("The stored request is none", expected=Request.TYPE, found=request.TYPE)
+            private = self._private()
+            if isinstance(answer, PricedReply):
+                read = partial(
+                    read_reply,
+                    manifest=manifest,
+                    request=request,
+                    asked=asked,
+                    secret=private.secret,
+                    domain=self.domain,
+                )
+                replied, reply, scores, exponents = read(self._paid(manifest, request, answer, read))
+                fee = answer.offer.price
+            else:
+                scores, exponents = check_evaluation(manifest, request, answer, private.secret)
+                replied, reply, fee = answered, answer, Wei(0)
+            self._evaluated = Evaluated(
+                listing=listing,
+                request=request,
+                reply=reply,
+                evaluation=evaluation_digest(asked, replied),
+                queries=private.queries,
+                exponents=exponents,
+                scores=scores,
+                fee=fee,
+            )
+        return self._evaluated
+
+    def _paid(
+        self, manifest: Manifest, request: Request, priced: PricedReply, judge: Callable[[bytes], object]
+    ) -> bytes:
+        """Pay the fee and give the reply. Raises as `FeeOrder.reply`, and what the checks before paying raise."""
+        if not self.wallet.begun(step_of("accept", PartName.EVALUATION)):
+            check_priced_reply(manifest, request, priced, self.policy, self.exchange.now(), self.domain)
+            warn_of_short_windows(self, priced.offer.reveal_window, priced.offer.dispute_window)
+        if self._fee_order is None:
+            self._fee_order = FeeOrder(self, self.policy, manifest, priced, judge)
+        return self._fee_order.reply()
+
+    def _request(self, listing: Listing) -> Request:
+        """A new request, with all that was drawn for it on the disk first.
+
+        Runs again only if the process died before the request was in the journal. Nobody saw that one, and its keys are
+        replaced. Raises OfferTooSmall, before anything is drawn, where no purchase that the budget pays for could be
+        audited.
+        """
+        question = self._valuer.question(listing.manifest)
+        units = Units.named(question.disclosure, listing.manifest.record_count)
+        least = pricing_from_document(question.pricing).min_price
+        AuditSize(listing.manifest, units, question.queries.shape[1]).check(self.policy, least)
+        for note in question.notes:
+            self.tell("question", note)
+        fee = self._fee(EvaluationCost.of(listing.manifest, question))
+        request, private = ask(
+            question,
+            listing.manifest,
+            buyer=self.address,
+            buyer_hpke=self.sealing_keys().public,
+            expiry=Timestamp(self.exchange.now() + self._request_validity(fee)),
+            token=self.policy.token,
+            fee=fee,
+            bandwidth=self.policy.bandwidth,
+        )
+        self.secrets.put("question", private.to_bytes())
+        return request
+
+    def _fee(self, cost: EvaluationCost) -> Wei:
+        """The most to pay for an evaluation that costs this. Raises InsufficientFunds where that is not there."""
+        fee = min(cost.fee, self._fee_limit(cost), self.policy.budget)
+        if fee:
+            self.wallet.check_means(self.policy.token, fee, self.policy.gas_reserve, "the evaluation fee")
+        return fee
+
+    def _request_validity(self, fee: Wei) -> Seconds:
+        """How long a selection may still be made. A reply that is paid for comes later: by the accept, and by as much
+        as a key may."""
+        later = self.policy.patience + self.policy.max_reveal_window
+        return Seconds(self.policy.patience + (later if fee else 0))
+
+    def _private(self) -> Private:
+        stored = self.secrets.get("question")
+        if stored is None:
+            raise SecretDamaged("What the buyer kept of its question is gone", hint="restore it from a backup")
+        return Private.from_bytes(stored)
+
+    def choice(self, evaluated: Evaluated) -> Choice:
+        """What to buy; drawn once, since a second draw would buy, and disclose, something else."""
+
+        def make() -> bytes:
+            return cbor2.dumps(
+                asdict(self._valuer.choose(evaluated.scores, evaluated.listing.manifest, self.policy.budget))
+            )
+
+        stored = cbor2.loads(self.secrets.once("choice", make))
+        return Choice(
+            records=tuple(stored["records"]),
+            price=Wei(stored["price"]),
+            reasons=tuple(stored["reasons"]),
+            numbers=stored["numbers"],
+        )
+
+    def _selected_parts(self, evaluated: Evaluated, choice: Choice) -> tuple[Digest, tuple[Part, ...]]:
+        """Select and audit. Where the free openings are used up, select again, so that the sample is bought instead."""
+        size = AuditSize.of(evaluated)
+        rows = size.rows(self.policy, choice.records)
+        try:
+            return self._audit(evaluated, *self._select(evaluated, choice, rows))
+        except Refused as refused:
+            bought = size.rows_instead(self.policy, choice.records)
+            if not (is_used_up(refused) and bought):
+                raise with_way_out(refused) from refused
+        selected, selection = self._select(evaluated, choice, bought, PartName.SAMPLE)
+        return self._audit(evaluated, selected, selection, PartName.SAMPLE)
+
+    def _select(
+        self, evaluated: Evaluated, choice: Choice, rows: int, first: PartName = PartName.WHOLE
+    ) -> tuple[Digest, Selection]:
+        if choice.price > self.policy.budget:
+            raise InvalidOption(
+                "The choice costs more than the budget", expected=self.policy.budget, found=choice.price
+            )
+        selection = Selection(
+            evaluation=evaluated.evaluation,
+            buyer_random=self._private().random,
+            token=self.policy.token,
+            price=choice.price,
+            audit_rows=rows,
+            records=choice.records,
+        )
+        key = evaluated.listing.manifest.seller_hpke
+        return self.mail.send(step_of(Selection.TYPE, first), self.seller, lambda: selection, key), selection
+
+    def _audit(
+        self, evaluated: Evaluated, selected: Digest, selection: Selection, first: PartName = PartName.WHOLE
+    ) -> tuple[Digest, tuple[Part, ...]]:
+        """Check the openings of the drawn records, once; silence and refusal are a failed audit (PROTOCOL 5.3).
+
+        Not again after it passed: an order that is paid must not hang on the rounding of another processor. Gives the
+        selection and the parts in which to order; of a bought sample nothing is opened here, and it is checked later.
+        """
+        try:
+            _, openings = self._answers.obtain(Openings, selected, lambda message: message.selection == selected, first)
+            if openings.price != selection.price:
+                raise FieldMismatch("The seller names another price", expected=selection.price, found=openings.price)
+            parts = ordered_parts(evaluated, selection, openings)
+            if parts[0].name is PartName.SAMPLE:
+                self._note_sample(parts[0])
+            elif evaluated.units.is_total:
+                if self.journal.note("unaudited", evaluated.request.disclosure):
+                    self.tell("audit", NOT_AUDITED)
+            elif self.journal.intent("audited") is None:
+                report = audit_openings(evaluated, selection, openings)
+                warnings = check_opened_labels(self._valuer, evaluated, openings)
+                self.journal.note("audited", json.dumps(asdict(report)))
+                for text in (f"recomputes {len(openings.opened)} opened records: all agree", *warnings):
+                    self.tell("audit", text)
+        except BEFORE_PAYMENT as error:
+            if not (isinstance(error, Refused) and is_used_up(error)):
+                keep_evidence(self.directory / "evidence", self.journal, {"error": error.name, "text": str(error)})
+            raise
+        return selected, parts
+
+    def _note_sample(self, sample: Part) -> None:
+        if self.journal.note("sampled", str(sample.price)):
+            price = self.wallet.amount_text(sample.price, sample.token)
+            self.tell(
+                "audit",
+                f"buys the {len(sample.records)} drawn records first, for {price}: "
+                "the listing opens too few free, or other buyers have used them up",
+            )

@@ -1,0 +1,230 @@
+"""An order of records from the buyer's side, from payment to its end, whatever the other side does (PROTOCOL 7)."""
+
+import json
+from dataclasses import asdict, replace
+from itertools import accumulate
+
+import cbor2
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.buyer.checks import audit_sample, wrong_records
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.opened_labels import check_bought_labels
+from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.buyer.valuer import Valuer
+from blindfair.agents.evaluation.score_noise import salts_of
+from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.evidence import keep_evidence
+from blindfair.agents.settlement.order_calls import OrderCalls
+from blindfair.agents.store.steps import step_of
+from blindfair.agents.waiting import Waiting
+from blindfair.protocol.audit import check_duplicates
+from blindfair.protocol.cipher import crypt_chunk
+from blindfair.protocol.delivery import Fault, open_delivery
+from blindfair.protocol.errors import (
+    AuditError,
+    CommitmentError,
+    DuplicatesOpened,
+    ScoresDisagree,
+    ScoringError,
+)
+from blindfair.protocol.messages import Delivery
+from blindfair.protocol.order import OrderState
+from blindfair.protocol.parts import Part, PartName
+from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Salt, Timestamp, Wei
+from blindfair.protocol.selection import chunk_counts, selected_leaves
+
+_NO_KEY = "the seller did not reveal the key in time"
+_BY_THE_CLOCK = "the clock paid the seller"
+
+
+class BuyerOrder:
+    """One checked offer for a part of the selection, with its ciphertext on the disk, from payment to its end."""
+
+    def __init__(
+        self,
+        buyer: Agent,
+        evaluated: Evaluated,
+        part: Part,
+        delivery: Delivery,
+        ciphertexts: tuple[bytes, ...],
+        *,
+        policy: BuyerPolicy,
+        valuer: Valuer,
+        means: Wei,
+    ) -> None:
+        """`means` must be there before paying: the price, and that of what is to be ordered afterwards."""
+        self._buyer = buyer
+        self._policy = policy
+        self._valuer = valuer
+        self._evaluated = evaluated
+        self._part = part
+        self._ciphertexts = ciphertexts
+        manifest, signature = evaluated.listing.manifest, delivery.offer_signature
+        self._calls = OrderCalls(
+            buyer, policy, part.name, delivery.offer, signature, manifest, means=means, what="the price"
+        )
+
+    def pay(self) -> Outcome | None:
+        """Accept the offer, once; an outcome only where there will never be an order. Raises as `OrderCalls.pay`."""
+        return self._calls.pay()
+
+    # --- afterwards ------------------------------------------------------------------------------------------------
+
+    def settle(self) -> Outcome:
+        """Take the order to its end. Raises Waiting while it is the seller's, the clock's or the chain's turn."""
+        view, now = self._calls.view(), self._buyer.exchange.now()
+        match view.state:
+            case OrderState.NONE:
+                raise Waiting("the node does not show the order yet")
+            case OrderState.LOCKED if now <= view.deadline:
+                raise Waiting("the seller has not revealed the key yet", Timestamp(view.deadline + 1))
+            case OrderState.LOCKED:
+                self._calls.refund()
+            case OrderState.REVEALED:
+                self._verify(view.deadline)
+                # Nothing but a claim or a release is possible then.
+                over = "past dispute" if now > view.deadline else "released by a signed message"
+                if self._calls.is_final(over):
+                    return self._released()
+            case ended:
+                if self._calls.is_final(ended.name):
+                    return self._released() if ended is OrderState.RELEASED else self._refunded()
+        raise Waiting("the end of the order is not final yet")
+
+    def _refunded(self) -> Outcome:
+        if self._buyer.exchange.revealed_key(self._calls.order_id) is None:
+            return Outcome("Refunded", _NO_KEY)
+        return Outcome("Refunded", self._calls.noted("fault") or "somebody proved a chunk wrong; the money came back")
+
+    def _released(self) -> Outcome:
+        """What was paid for is opened also where the clock was quicker. An error says that it is not good."""
+        verified = self._calls.noted("verified")
+        reason = verified or _BY_THE_CLOCK
+        complaint = None if verified else self._look_into(self._calls.revealed_key())
+        if isinstance(complaint, Fault):
+            text = f"Chunk {complaint.index} is not the committed one, and nobody proved it in time"
+            keep_evidence(
+                self._buyer.directory / "evidence",
+                self._buyer.journal,
+                {"error": CommitmentError.__name__, "text": text},
+            )
+            complaint = Outcome.stopped(CommitmentError(text))
+        bought = f"{self._bought()}: " if self._part.name is PartName.SAMPLE else ""
+        if complaint is None:
+            return Outcome("Released", f"{bought}{reason}")
+        return replace(complaint, final="Released", reason=f"{bought}paid for, and not good: {complaint.reason}")
+
+    def _bought(self) -> str:
+        part = self._part
+        price = self._buyer.wallet.amount_text(part.price, part.token)
+        return f"the sample of {len(part.records)} records was bought for {price}"
+
+    def _verify(self, deadline: Timestamp) -> None:
+        """Release what is good, dispute a fault in time; where the clock has decided there is nothing to do.
+
+        Raises Waiting unless the order can only be released any more, be it by the clock.
+        """
+        key, late = self._calls.revealed_key(), self._buyer.exchange.now() > deadline
+        complaint = self._look_into(key)
+        if complaint is None:
+            self._release(deadline)
+        elif isinstance(complaint, Fault) and not late:
+            self._calls.dispute(complaint, key)
+            raise Waiting("the end of the order is not final yet")
+        elif not late:
+            # Exactly what was committed, and not what was scored: no proof on chain exists (PROTOCOL 0, 5.7).
+            raise Waiting("scores of delivered records do not hold; the clock decides", Timestamp(deadline + 1))
+
+    def _release(self, deadline: Timestamp) -> None:
+        """Give the seller its money. Raises Waiting until it has had time to use a signed release, or until the
+        transaction is final: from then on it is the seller's task alone."""
+        sent = self._calls.release(deadline)
+        if sent is None:
+            if self._policy.releases_by_message:
+                return
+            raise Waiting("the end of the order is not final yet")
+        until = Timestamp(min(sent + self._policy.release_patience, deadline) + 1)
+        if self._buyer.exchange.now() < until:
+            raise Waiting("the seller has not used the signed release yet", until)
+
+    # --- what was delivered ----------------------------------------------------------------------------------------
+
+    def _look_into(self, key: DeliveryKey) -> Fault | Outcome | None:
+        """What is wrong with the delivery, None if nothing is: a fault that the contract judges, or else the error.
+
+        Judged once, since an order that is paid must not hang on the rounding of another processor.
+        """
+        journal = self._buyer.journal
+        if self._calls.noted("verified") is not None:
+            return None
+        complaint = journal.get(self._calls.step("complaint"))
+        if complaint is not None:
+            return Outcome.from_bytes(complaint)
+        opened = self._open(key)
+        if isinstance(opened, Fault):
+            return opened
+        journal.once(
+            self._calls.step("bought"), lambda: cbor2.dumps(list(zip(self._part.records, opened, strict=True)))
+        )
+        try:
+            self._judge(opened, key)
+        except (AuditError, CommitmentError, ScoringError) as error:
+            return Outcome.from_bytes(journal.once(self._calls.step("complaint"), Outcome.stopped(error).to_bytes))
+        text = f"{len(opened)} records verified: every chunk is the committed one, every score holds"
+        journal.note(self._calls.step("verified"), text)
+        self._buyer.tell("verify", text)
+        return None
+
+    def _judge(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
+        """Whether the scores are those of the records, and no record is there twice.
+
+        Raises AuditError, CommitmentError, ScoringError.
+        """
+        if self._part.name is PartName.SAMPLE:
+            try:
+                report = audit_sample(self._evaluated, self._part, opened, self._salts(key))
+                warnings = check_bought_labels(self._valuer, self._evaluated, self._part.records, opened)
+            except (AuditError, CommitmentError, ScoringError) as error:
+                self._keep({"error": error.name, "text": str(error), "key": key.hex()})
+                raise
+            self._buyer.journal.note("audited", json.dumps(asdict(report)))
+            for text in (f"recomputes {report.rows} records of the bought sample: all agree", *warnings):
+                self._buyer.tell("audit", text)
+            return
+        wrong = wrong_records(self._evaluated, self._part, opened, self._salts(key))
+        if wrong:
+            self._keep({"mismatched_records": wrong, "key": key.hex()})
+            raise ScoresDisagree("Scores of delivered records do not hold", found=f"{len(wrong)} of {len(opened)}")
+        self._check_copies(opened, key)
+
+    def _salts(self, key: DeliveryKey) -> tuple[Salt, ...]:
+        """Of each delivered record's first chunk: they decide the noise of its scores."""
+        manifest = self._evaluated.listing.manifest
+        counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, self._part.records)
+        starts = [0, *accumulate(counts)][:-1]
+        return salts_of(crypt_chunk(key, ChunkIndex(start), self._ciphertexts[start]) for start in starts)
+
+    def _check_copies(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
+        """None is there twice among all that were bought, the sample with them.
+
+        An audit sees copies only where it draws both, and scores do not show them: each has noise of its own. Raises
+        DuplicatesOpened.
+        """
+        sample = self._buyer.journal.get(step_of("bought", PartName.SAMPLE))
+        bought = dict(cbor2.loads(sample)) if sample is not None else {}
+        bought.update(zip(self._part.records, opened, strict=True))
+        try:
+            check_duplicates(dict(sorted(bought.items())))
+        except DuplicatesOpened as error:
+            self._keep({"error": error.name, "text": str(error), "key": key.hex()})
+            raise
+
+    def _keep(self, finding: dict[str, object]) -> None:
+        keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)
+
+    def _open(self, key: DeliveryKey) -> tuple[bytes, ...] | Fault:
+        manifest, records = self._evaluated.listing.manifest, self._part.records
+        leaves = selected_leaves(manifest.first_chunks, self._evaluated.listing.leaf_hashes, records)
+        counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, records)
+        return open_delivery(self._ciphertexts, leaves, key, manifest.chunk_size, counts)

@@ -1,0 +1,80 @@
+"""What the buyer agent asks of its owner's side: a question to send, and a choice to make of the scores.
+
+The agent moves messages and money and knows no model; a valuer knows models and moves nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.protocol.documents import Document
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import RecordIndex, Wei
+from blindfair.protocol.records import Row
+from blindfair.protocol.terms import PER_RECORD
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a request asks (PROTOCOL 4.1), the queries still in the clear.
+
+    `queries` is `n_queries x k` int64, and `bits` what each asks for of a record, 1 ... 32: at 32 scores are exact and
+    `2047 * ||q||_1 < t/2`, below that they come in noise and wrap around modulo `t` (PROTOCOL 4.6). `row_scale`
+    multiplies projected gradients before they are rounded, with exponents of `exponent_bits` (0: none), or their sums
+    where `disclosure` asks for groups; `notes` are told to the buyer's own people, and everything else is sent as it
+    is.
+    """
+
+    model_name: str
+    model_config: Document
+    weights: bytes
+    fidelity: float | None
+    projection: Document
+    basis: bytes
+    row_scale: float
+    exponent_bits: int
+    queries: NDArray[np.int64]
+    bits: tuple[int, ...]
+    pricing: Document
+    notes: tuple[str, ...]
+    disclosure: str = PER_RECORD
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The selection, its price, and what the buyer thinks of it; no records means that nothing is worth buying.
+
+    `reasons` are sentences for people; `numbers` what they rest on.
+    """
+
+    records: tuple[RecordIndex, ...]
+    price: Wei
+    reasons: tuple[str, ...]
+    numbers: dict[str, float]
+
+
+class Valuer(Protocol):
+    """The buyer's models and money sense."""
+
+    def question(self, manifest: Manifest) -> Question:
+        """What to ask of this listing. Asked once for each trade."""
+        ...
+
+    def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
+        """What to buy, given `n_queries x n` integer scores as they were decrypted, with their noise.
+
+        Positive = helpful. They are of the records or of the groups that the question asked for; groups are bought
+        whole. Asked once for each trade."""
+        ...
+
+    def check_opened(
+        self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
+    ) -> tuple[str, ...]:
+        """Whether `records`, all those of these units of the choice, are what their scores were taken to say; `scores`
+        are those that the choice was made by. Returns warnings for the buyer's own people, told before more is paid.
+
+        Raises AuditError where they are not: no more of it is paid then."""
+        ...

@@ -1,0 +1,45 @@
+"""What an agent needs from outside, and what it tells the people who watch it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from eth_account.signers.local import LocalAccount
+
+from blindfair.agents.messaging.transport import Transport
+from blindfair.chain.exchange import DataExchange, Finality
+from blindfair.protocol.quantities import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that an agent did, for people and reports. `gas` and `size` are counted, None where there is none."""
+
+    who: str
+    step: str
+    text: str
+    gas: int | None = None
+    size: int | None = None
+
+
+class Tell(Protocol):
+    """How the parts of an agent tell what they did."""
+
+    def __call__(self, step: str, text: str, *, gas: int | None = None, size: int | None = None) -> None: ...
+
+
+def _silence(_: Event) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AgentContext:
+    """The contract and its chain, a mailbox, what counts as final, who watches, and the account to act with.
+
+    Without `account` an agent makes one and keeps its key in a secret file of its directory.
+    """
+
+    exchange: DataExchange
+    transport: Callable[[Address], Transport]
+    finality: Finality
+    watch: Callable[[Event], None] = field(default=_silence)
+    account: LocalAccount | None = field(default=None, repr=False)

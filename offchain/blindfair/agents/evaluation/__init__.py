@@ -1,0 +1,1 @@
+"""What both parties compute of a blind evaluation."""

@@ -1,0 +1,38 @@
+"""A mail folder for two users of one machine: its owner gives it to a group and sets the setgid bit.
+
+Members of the group can delete messages, fill the disk, and see who writes to whom, when and how much. They cannot read
+a sealed message or forge one. Not here: the folder of one user alone, which has mode 0700.
+"""
+
+import contextlib
+import os
+import stat
+
+SHARED_FOLDER = 0o2770
+"""Mode of a shared mailbox. With the setgid bit, all that is made inside belongs to the group."""
+
+SHARED_FILE = 0o640
+"""Mode of a message in it: the receiver reads it, and deletes it by the right to its mailbox."""
+
+SHARED_HINT = ", or share it with a group that you choose: chgrp GROUP and chmod 3770"
+
+_OTHERS = 0o007
+
+
+def is_shared(entry: os.stat_result) -> bool:
+    """Whether its owner has given a folder to a group on purpose: setgid, all rights for the group, none for others."""
+    mode = stat.S_IMODE(entry.st_mode)
+    return mode & SHARED_FOLDER == SHARED_FOLDER and not mode & _OTHERS
+
+
+def share_mailbox(mailbox: int, group: int) -> None:
+    """Give a mailbox of one's own, a descriptor, to the group of its mail folder.
+
+    Does nothing for a mailbox of others, or one that was opened to everybody: its check tells of that.
+    """
+    entry = os.fstat(mailbox)
+    if entry.st_uid != os.geteuid() or is_shared(entry) or entry.st_mode & _OTHERS:
+        return
+    with contextlib.suppress(OSError):
+        os.fchown(mailbox, -1, group)
+        os.fchmod(mailbox, SHARED_FOLDER)

@@ -1,0 +1,134 @@
+"""The bonds of a seller's offers: how much it promises at once, and that the money for it is there (PROTOCOL 7)."""
+
+import json
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller.offers import SellerOffers
+from blindfair.agents.store.steps import offer_message, offer_name
+from blindfair.agents.waiting import Waiting
+from blindfair.protocol.errors import BudgetExhausted, Expired
+from blindfair.protocol.order import OrderState
+from blindfair.protocol.parts import Part, PartName
+from blindfair.protocol.quantities import Address, Digest, Wei
+
+
+class SellerBonds:
+    """Of all offers of one seller together."""
+
+    def __init__(self, seller: Agent, offers: SellerOffers, policy: SellerPolicy) -> None:
+        self._seller = seller
+        self._offers = offers
+        self._policy = policy
+
+    def check_part(self, selected: Digest, price: Wei, part: Part) -> None:
+        """Whether time and bonds allow an offer for a part of the selection `selected`, which costs `price` in all.
+
+        Others may have come to an agreement since the selection. Raises Expired, BudgetExhausted.
+        """
+        sample, rest = (offer_name(selected, name) for name in (PartName.SAMPLE, PartName.REST))
+        bond = self._policy.bond(part.price)
+        if part.name is PartName.REST:
+            self._check_rest_in_time(sample)
+            self.check_bond(part.token, bond, rest_of=sample)
+            return
+        until = int(self._seller.journal.get(f"selected-at:{selected.hex()}") or 0) + self._policy.agreement_validity
+        if self._seller.exchange.now() > until:
+            raise Expired("The time to agree on this selection is over", expected=f"by {until}")
+        kept = self._policy.bond(Wei(price - part.price))
+        self.check_bond(part.token, Wei(bond + kept))
+        if kept:
+            self._seller.journal.note(f"rest-of:{sample}", json.dumps({"bond": str(kept), "name": rest}))
+
+    def check_bond(self, token: Address, bond: Wei, rest_of: str = "") -> None:
+        """Whether one more offer with this bond is within the policy. Raises BudgetExhausted, which buyers are told.
+
+        Space is kept for the rests of bought samples; `rest_of` names the sample whose rest this is.
+        """
+        promised = sum(
+            (
+                *(offer.bond for offer in self._offers.open().values() if offer.token == token),
+                *(kept for name, kept in self._kept_bonds(token).items() if name != rest_of),
+            )
+        )
+        if promised + bond > self._policy.max_bonds:
+            raise BudgetExhausted(
+                "The seller does not lock so much at once",
+                expected=f"bonds of at most {self._policy.max_bonds - promised}",
+                found=bond,
+                hint="buy less, or later",
+            )
+
+    def check_paid_bond(self, token: Address, bond: Wei) -> None:
+        """The same for a selection whose evaluation was paid for, which may be used. Raises Waiting."""
+        try:
+            self.check_bond(token, bond)
+        except BudgetExhausted as error:
+            raise Waiting("there is no space for the bond of a selection whose evaluation was paid for") from error
+
+    def _check_rest_in_time(self, sample: str) -> None:
+        """Whether the rest of a bought sample may still be ordered. Raises Expired."""
+        ended = self._seller.journal.get(f"ended-at:{sample}")
+        until = None if ended is None else int(ended) + self._policy.agreement_validity
+        if until is not None and self._seller.exchange.now() > until:
+            raise Expired("The time to order the rest is over", expected=f"by {until}")
+
+    def _kept_bonds(self, token: Address) -> dict[str, Wei]:
+        """Bonds of rests that may still be ordered, by the names of their samples."""
+        kept: dict[str, Wei] = {}
+        offers = self._offers.made()
+        for sample, noted in self._seller.journal.done("rest-of:"):
+            rest = json.loads(noted)
+            if rest["name"] in offers or sample not in offers or offers[sample].token != token:
+                continue
+            if self._offers.ending(sample) not in (None, "Released"):
+                continue
+            try:
+                self._check_rest_in_time(sample)
+            except Expired:
+                continue
+            kept[sample] = Wei(int(rest["bond"]))
+        return kept
+
+    def provide_bond(self, name: str) -> None:
+        """Deposit what the free balance lacks for the bond of this offer beside those that are promised already.
+
+        Raises Waiting, InsufficientFunds.
+        """
+        seller, token = self._seller, self._offers.made()[name].token
+        step, lacking = f"deposit:{name}", self._lacking(name)
+        if seller.wallet.executed(step) or not (seller.wallet.begun(step) or lacking):
+            return
+        reserve = Wei(self._policy.gas_reserve * len(self._offers.open()))
+        seller.wallet.check_means(token, lacking, reserve, "the bond of an offer")
+        seller.wallet.approve(step, token, lacking)
+        seller.wallet.execute(step, lambda: seller.exchange.deposit(token, lacking), "deposits the bond")
+
+    def hand_over(self, name: str, to: Address, key: bytes) -> None:
+        """Send the message that an offer was written in, once its bond is there; `key` is the receiver's to seal to.
+
+        Raises Expired for an offer that ran out before, Waiting, InsufficientFunds, Undeliverable.
+        """
+        step = offer_message(name)
+        if not self._seller.mail.was_sent(step):
+            # The offer is known before its bond is provided, and both before anybody can accept it.
+            offer = self._offers.take(name)
+            if self._seller.exchange.now() > offer.expiry:
+                raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
+            self.provide_bond(name)
+        self._seller.mail.dispatch(step, to, key)
+
+    def _lacking(self, name: str) -> Wei:
+        exchange, mine = self._seller.exchange, self._offers.made()[name]
+        promised = sum(
+            offer.bond
+            for other, offer in self._offers.open().items()
+            if offer.token == mine.token
+            and (other == name or self._is_promised(other))
+            and exchange.order(offer.struct_hash()).state is OrderState.NONE
+        )
+        return Wei(max(0, promised - exchange.free_balance(self._seller.address, mine.token)))
+
+    def _is_promised(self, name: str) -> bool:
+        # An offer for which no bond could be had is kept back, and must not keep back the others.
+        return self._seller.mail.was_sent(offer_message(name)) or self._seller.wallet.executed(f"deposit:{name}")

@@ -1,0 +1,75 @@
+"""The listing of a seller on chain and in the mail: committed once, given to whoever asks (PROTOCOL 2, 3)."""
+
+from collections import deque
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller.rate_limiter import RateLimiter
+from blindfair.agents.settlement.windows import warn_of_short_windows
+from blindfair.agents.waiting import Waiting
+from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.errors import BudgetExhausted, FieldMismatch
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import Inquiry, Listing, Message, Request
+from blindfair.protocol.quantities import Address, Seconds
+
+_REMEMBERED = 1024
+"""Accounts that a seller remembers to have given its listing to, since it was started."""
+
+
+class SellerListing:
+    """One listing."""
+
+    def __init__(self, seller: Agent, policy: SellerPolicy) -> None:
+        self._seller = seller
+        self._policy = policy
+        self._given = RateLimiter(policy.max_listings, Seconds(3600))
+        self._given_to: deque[Address] = deque(maxlen=_REMEMBERED)
+        self._committed = False
+
+    def commit(self, manifest: Manifest) -> None:
+        """Commit the listing on chain, once. Raises Waiting, and what `Wallet.execute` raises."""
+        seller = self._seller
+        if self._committed:
+            return
+        if seller.exchange.seller_of(manifest.listing) == seller.address:
+            self._committed = seller.finality_tracker.holds("commit", seller.address)
+            return
+        if not seller.wallet.begun("commit"):
+            warn_of_short_windows(seller, self._policy.reveal_window, self._policy.dispute_window)
+        seller.wallet.execute(
+            "commit",
+            lambda: seller.exchange.commit(manifest.listing_root, manifest.digest()),
+            f"commits to {manifest.record_count:,} records in {manifest.chunk_count:,} chunks",
+        )
+
+    def is_anothers(self, message: Message, manifest: Manifest) -> bool:
+        """Whether a message asks about another listing that this account has committed: another program sells it."""
+        if not isinstance(message, Inquiry | Request) or message.listing == manifest.listing:
+            return False
+        return self._seller.exchange.seller_of(message.listing) == self._seller.address
+
+    def give(self, to: Address, inquiry: Inquiry, manifest: Manifest, dataset: ChunkedDataset) -> None:
+        """Send the listing. Raises FieldMismatch for another one, BudgetExhausted, Undeliverable, Waiting."""
+        seller = self._seller
+        if inquiry.listing != manifest.listing:
+            raise FieldMismatch("This is not my listing", expected=manifest.listing.hex(), found=inquiry.listing.hex())
+        # The same for everybody, and kept once, however many strangers ask.
+        seller.mail.write("listing", lambda: Listing(manifest, dataset.leaf_hashes))
+        is_stranger = to not in (self._policy.buyers or ())
+        if is_stranger:
+            try:
+                self._given.take(32 * len(dataset.leaf_hashes), seller.exchange.now())
+            except BudgetExhausted:
+                if to in self._given_to:
+                    # It asks again because the listing is still on its way. A refusal would end its trade.
+                    return
+                raise
+        try:
+            seller.mail.dispatch("listing", to, None)
+        except Waiting:
+            # Nothing was given, and it is tried again at every step until the mail works.
+            if is_stranger:
+                self._given.give_back()
+            raise
+        self._given_to.append(to)

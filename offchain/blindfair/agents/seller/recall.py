@@ -1,0 +1,46 @@
+"""What a seller's journal keeps of the messages that a later one of the same buyer is about (PROTOCOL 5.1, 5.6).
+
+Not here: the answers, which `mail` keeps.
+"""
+
+from blindfair.agents.agent import Agent
+from blindfair.protocol.errors import FieldMismatch, JournalDamaged, UnexpectedMessage
+from blindfair.protocol.messages import Agreement, Envelope, Request, Selection
+from blindfair.protocol.quantities import Address, Digest
+
+
+def request_of(seller: Agent, selection: Selection) -> tuple[Digest, Request]:
+    """The request whose evaluation a selection is made from, and its `H(document)`.
+
+    Raises UnexpectedMessage where no such evaluation was made, JournalDamaged.
+    """
+    found = seller.journal.intent(f"evaluation:{selection.evaluation.hex()}")
+    if found is None:
+        raise UnexpectedMessage("No such evaluation was made", found=selection.evaluation.hex())
+    message = seller.mail.stored(f"request:{found}")[1]
+    if not isinstance(message, Request):
+        raise JournalDamaged("A stored request is none", expected=Request.TYPE, found=message.TYPE)
+    return Digest(bytes.fromhex(found)), message
+
+
+def selection_of(seller: Agent, agreement: Agreement, buyer: Address) -> tuple[Envelope, Selection]:
+    """The selection that an agreement of `buyer` is about, once it was answered.
+
+    Raises UnexpectedMessage where none was, FieldMismatch for another buyer's, JournalDamaged.
+    """
+    if seller.journal.get(f"message:openings:{agreement.selection.hex()}") is None:
+        raise UnexpectedMessage("No selection of this number was opened", found=agreement.selection.hex())
+    selected, selection = seller.mail.stored(f"selection:{agreement.selection.hex()}")
+    if not isinstance(selection, Selection):
+        raise JournalDamaged("A stored selection is none", expected=Selection.TYPE, found=selection.TYPE)
+    if selected.sender != buyer:
+        raise FieldMismatch("The selection is another buyer's", expected=selected.sender, found=buyer)
+    return selected, selection
+
+
+def free_of(seller: Agent, agreement: Agreement) -> int:
+    """How many units of an answered selection are opened free (PROTOCOL 5.6). Raises JournalDamaged."""
+    kept = seller.journal.get(f"free:{agreement.selection.hex()}")
+    if kept is None:
+        raise JournalDamaged("What an answered selection opens free of charge is gone", found=agreement.selection.hex())
+    return int(kept)

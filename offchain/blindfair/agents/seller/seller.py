@@ -1,0 +1,402 @@
+"""The seller: lists its records, answers what buyers ask, encrypts and offers what they choose.
+
+Every answer is journalled before it is sent, and given again unchanged when the same question comes again. `_rows`,
+`_draws`, `_scores`, `_opened`, `_encrypted`, `_encrypted_reply`, `_credit` and `_offer` are where a dishonest seller
+would cheat; hostile sellers override just those.
+"""
+
+import contextlib
+import secrets
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.context import AgentContext
+from blindfair.agents.evaluation.rows import estimate_rows
+from blindfair.agents.evaluation.score_noise import committed_draws
+from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller.bonds import SellerBonds
+from blindfair.agents.seller.budget_ledger import BudgetLedger
+from blindfair.agents.seller.checks import (
+    agreed_part,
+    check_cost,
+    check_deliverable,
+    check_request,
+    check_selection_message,
+)
+from blindfair.agents.seller.fees import SellerFees
+from blindfair.agents.seller.listing import SellerListing
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.seller.offers import SellerOffers
+from blindfair.agents.seller.openings import open_units
+from blindfair.agents.seller.orders import SellerOrders
+from blindfair.agents.seller.progress import Progress
+from blindfair.agents.seller.recall import free_of, request_of, selection_of
+from blindfair.agents.seller.refusals import TOLD, Refusing
+from blindfair.agents.seller.row_store import RowStore
+from blindfair.agents.seller.scoring import Scoring
+from blindfair.agents.settlement.windows import warn_of_short_windows
+from blindfair.agents.store.steps import offer_message, offer_name
+from blindfair.agents.waiting import Turn
+from blindfair.blind.disclosure import Disclosure
+from blindfair.blind.flooding import Draws
+from blindfair.blind.parameters import parameter_set
+from blindfair.influence.arrays import IntegerRows
+from blindfair.influence.quantise import QuantisedRows
+from blindfair.protocol.audit import commit_seller_randomness
+from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.cipher import key_commitment, new_delivery_key
+from blindfair.protocol.delivery import EncryptedDelivery, encrypt_delivery
+from blindfair.protocol.errors import (
+    FieldMismatch,
+    MessageTooLarge,
+    Undeliverable,
+    UnexpectedMessage,
+)
+from blindfair.protocol.evaluation import evaluation_digest, paid_evaluation_digest
+from blindfair.protocol.free_units import free_units
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import (
+    Agreement,
+    Delivery,
+    Envelope,
+    Inquiry,
+    Message,
+    OpenedRecord,
+    Openings,
+    PricedReply,
+    Refusal,
+    Release,
+    Reply,
+    Request,
+    Selection,
+)
+from blindfair.protocol.offer import Offer, sign_offer
+from blindfair.protocol.packing import pack_delivery
+from blindfair.protocol.parts import Part, PartName, credited_price
+from blindfair.protocol.priced_reply import encrypt_reply, reply_dataset
+from blindfair.protocol.quantities import (
+    Address,
+    DeliveryKey,
+    Digest,
+    ListingId,
+    RecordIndex,
+    Secret,
+    Timestamp,
+    Wei,
+)
+from blindfair.protocol.sealing import delivery_info, seal
+from blindfair.protocol.units import Units
+
+
+class Seller(Agent):
+    """One listing, any number of buyers."""
+
+    role = "seller"
+
+    def __init__(self, directory: Path, context: AgentContext, spec: ListingSpec, policy: SellerPolicy) -> None:
+        super().__init__(directory, context)
+        self._spec = spec
+        self._policy = policy
+        self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
+        self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
+        self._store = RowStore(directory / "rows", self._secret)
+        self._scoring = Scoring(directory / "scoring", self.tell)
+        self._offers = SellerOffers(self)
+        self._bonds = SellerBonds(self, self._offers, policy)
+        self._orders = SellerOrders(self, self._offers, policy)
+        self._fees = SellerFees(self, self._ledger, self._offers, self._orders, self._bonds, policy)
+        self._refusing = Refusing(self)
+        self._listing = SellerListing(self, policy)
+
+    # --- the listing -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def dataset(self) -> ChunkedDataset:
+        """The records as salted chunks (PROTOCOL 2)."""
+        return ChunkedDataset.build(self._spec.records, self._spec.chunk_size, self._secret)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the public may know (PROTOCOL 2)."""
+        key = self.sealing_keys().public
+        return self._spec.manifest(self.dataset, self.domain, seller=self.address, seller_hpke=key)
+
+    @cached_property
+    def listing(self) -> ListingId:
+        """The listing's number on chain (PROTOCOL 3)."""
+        return self.manifest.listing
+
+    @property
+    def offers(self) -> dict[str, Offer]:
+        """Every offer that was made, by the selection and the part it is for."""
+        return self._offers.made()
+
+    @property
+    def ending(self) -> str | None:
+        """How the latest order ended; None while it is open or there is none."""
+        names = list(self._offers.made())
+        return self._offers.ending(names[-1]) if names else None
+
+    @property
+    def idle(self) -> bool:
+        """Whether every order has ended and its money is home."""
+        return not self._offers.open() and not self._orders.to_withdraw()
+
+    def _check_sealed_message(self, sender: Address | None, size: int) -> None:
+        """See `mail.AdmissionCheck`. The same for everybody: what is not unsealed is not answered, and its sender would
+        wait."""
+        if size > self._policy.max_sealed_message:
+            raise MessageTooLarge(
+                "This seller reads less", expected=f"<= {self._policy.max_sealed_message}", found=size
+            )
+
+    # --- one step --------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        self.belongs_to(f"listing {self.listing.hex()}")
+        self._listing.commit(self.manifest)
+        turn = Turn()
+        self._orders.advance(turn)
+        with turn.task():
+            # An answer may take minutes, and so do many messages to be refused: no reveal is to come too late for that.
+            for handle, envelope, message in self.mail.inbox(lambda: self._orders.advance(turn)):
+                with turn.task():
+                    self._handle(handle, envelope, message)
+                self._orders.advance(turn)
+        turn.end()
+
+    def _warn_of_short_windows(self) -> None:
+        warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)
+
+    def _handle(self, handle: str, envelope: Envelope, message: Message) -> None:
+        if self._listing.is_anothers(message, self.manifest) and self.mail.leave(handle):
+            return
+        try:
+            self._answer(envelope, message)
+        except Undeliverable as error:
+            # It may ask again once it can be answered; until then it holds up nobody else.
+            self.mail.refuse(handle, error)
+        except TOLD as error:
+            with contextlib.suppress(Undeliverable):
+                self._refusing.say_no(envelope, message, error)
+            self.mail.refuse(handle, error)
+        else:
+            self.mail.done(handle)
+
+    def _answer(self, envelope: Envelope, message: Message) -> None:
+        match message:
+            case Inquiry():
+                self._listing.give(envelope.sender, message, self.manifest, self.dataset)
+            case Request():
+                self._evaluate(envelope, message)
+            case Selection():
+                self._open(envelope, message)
+            case Agreement():
+                self._deliver(envelope, message)
+            case Release():
+                self._orders.take_release(envelope.sender, message)
+            case Refusal():
+                self._hear(envelope, message)
+            case _:
+                raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
+
+    def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
+        """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""
+        if self._ledger.knows(envelope.sender) and self.journal.note(
+            f"refused-by-buyer:{refusal.about.hex()}", f"{refusal.error}: {refusal.reason}"
+        ):
+            self.tell("refused", f"the buyer {envelope.sender} goes no further: {refusal.error}")
+
+    # --- blind evaluation (PROTOCOL 4) -----------------------------------------------------------------------------
+
+    def _evaluate(self, envelope: Envelope, request: Request) -> None:
+        digest = envelope.digest
+        if self._policy.buyers is not None and envelope.sender not in self._policy.buyers:
+            raise UnexpectedMessage("This seller answers only buyers that its owner named", found=envelope.sender)
+        name, step = offer_name(digest, PartName.EVALUATION), f"reply:{digest.hex()}"
+        try:
+            reply = self.mail.write(step, lambda: self._reply(envelope, request))
+        except TOLD:
+            self._scoring.forget(request.query)
+            raise
+        self._scoring.forget(request.query)
+        # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
+        self.journal.note(f"evaluation:{evaluation_digest(digest, reply).hex()}", digest.hex())
+        if not (fee := self._fees.due(request, digest)):
+            self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
+            return
+        self._fees.check_open(digest)
+        self.mail.write(offer_message(name), lambda: self._priced_reply(digest, request, fee))
+        self._bonds.hand_over(name, envelope.sender, request.buyer_hpke)
+
+    def _priced_reply(self, digest: Digest, request: Request, fee: Wei) -> PricedReply:
+        self._warn_of_short_windows()
+        key = self._key(offer_name(digest, PartName.EVALUATION))
+        encrypted = self._encrypted_reply(digest, key)
+        evaluation = paid_evaluation_digest(digest, encrypted.leaf_hashes)
+        part = Part(PartName.EVALUATION, evaluation, request.token, fee, records=())
+        offer = self._offer(part, encrypted, key, request)
+        signature = sign_offer(offer, self.domain, self.private_key)
+        return PricedReply(digest, offer, signature, encrypted.leaf_hashes, b"".join(encrypted.ciphertexts))
+
+    def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> EncryptedDelivery:
+        reply = self._fees.signed_reply(digest)
+        return encrypt_reply(reply_dataset(reply, digest, self._spec.chunk_size, self._secret), key)
+
+    def _reply(self, envelope: Envelope, request: Request) -> Reply:
+        digest = envelope.digest
+        if self.journal.get(f"request:{digest.hex()}") is None:
+            check_request(request, self.manifest, self._policy, self.exchange.now())
+            self.journal.note(f"hpke-of:{request.buyer}", request.buyer_hpke.hex())
+            # Spent before a record is looked at: whether a model fits the records is an answer, too.
+            self._fees.charge(request, digest)
+            self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
+        else:
+            # The process may have died of it, and its owner have lowered the limits since.
+            check_cost(request, self.manifest, self._policy)
+        self.tell("rows", f"computes gradient rows, {estimate_rows(request, self.manifest.record_count)}")
+        rows = self._rows(digest, request)
+        began = time.perf_counter()
+        scores = self._scores(digest, request, rows.entries)
+        self.journal.note(f"scoring-seconds:{digest.hex()}", repr(time.perf_counter() - began))
+        return Reply(
+            request=digest,
+            row_root=self._store.tree(digest, rows).root,
+            seller_commitment=commit_seller_randomness(self._random(digest)),
+            exponents=rows.exponents.tobytes() if request.exponent_bits else b"",
+            scores=scores,
+        )
+
+    def scoring_seconds(self, digest: Digest) -> float:
+        """How long the blind evaluation of a request took: encoding, multiplying, flooding."""
+        return float(self.journal.intent(f"scoring-seconds:{digest.hex()}") or "nan")
+
+    def disclosure(self, request: Request) -> Disclosure:
+        """What the answer to a request discloses, from the parameters and the counts."""
+        return self._spec.disclosure(request)
+
+    def _rows(self, digest: Digest, request: Request) -> QuantisedRows:
+        records = self._spec.records
+        self._store.compute(digest, request, records, Progress(self.tell, "computes rows", len(records), "rows"))
+        return self._store.load(digest)
+
+    def _scores(self, digest: Digest, request: Request, rows: IntegerRows) -> bytes:
+        draws = self._draws(digest, request)
+        return self._scoring.scores(parameter_set(request.parameters), request.query, request.bits, rows, draws)
+
+    def _draws(self, digest: Digest, request: Request) -> Draws:
+        """Of the noise of all scores, as the listing committed to them (PROTOCOL 4.6)."""
+        return committed_draws(self.dataset, self._units(request), digest, request.queries)
+
+    def _random(self, digest: Digest) -> bytes:
+        return self.secrets.once(f"random.{digest.hex()}", lambda: secrets.token_bytes(32))
+
+    # --- audit (PROTOCOL 5) ----------------------------------------------------------------------------------------
+
+    def _open(self, envelope: Envelope, selection: Selection) -> None:
+        digest, request = request_of(self, selection)
+        if request.buyer != envelope.sender:
+            raise FieldMismatch("The evaluation is another buyer's", expected=request.buyer, found=envelope.sender)
+        earlier = self.journal.get(f"selection-of:{digest.hex()}")
+        if earlier not in (None, envelope.digest):
+            raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())
+        step = f"openings:{envelope.digest.hex()}"
+        self.mail.write(step, lambda: self._openings(envelope, selection, digest, request))
+        self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
+
+    def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
+        check_selection_message(selection, request, self.manifest, self.exchange.now())
+        fee = self._credit(request, digest)
+        check_bond = self._bonds.check_paid_bond if fee else self._bonds.check_bond
+        check_bond(selection.token, self._policy.bond(credited_price(selection.price, fee)))
+        random, units = self._random(digest), self._units(request)
+        free = free_units(self.manifest, units, selection.records, request.dimension)
+        check_deliverable(selection, units, free, self.dataset)
+        # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
+        is_whole = selection.ordered(random, units, free, fee)[0].name is PartName.WHOLE
+        drawn = selection.drawn(random, units) if is_whole else ()
+        self._ledger.spend_openings(envelope.digest, len(units.members(drawn)), paid=fee > 0)
+        self.journal.once(f"selected-at:{envelope.digest.hex()}", lambda: str(self.exchange.now()).encode())
+        # Counted once: agreements may come again and again.
+        self.journal.once(f"free:{envelope.digest.hex()}", lambda: str(free).encode())
+        # From here on it is this selection and no other: its openings show the seller's number.
+        self.journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
+        self.journal.once(f"selection:{envelope.digest.hex()}", envelope.to_bytes)
+        return Openings(envelope.digest, random, selection.price, self._opened(drawn, digest, request))
+
+    def _opened(self, drawn: Sequence[int], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
+        rows, units = self._rows(digest, request), self._units(request)
+        return open_units(drawn, units, self.dataset, rows, self._store.tree(digest, rows), self._secret, digest)
+
+    def _credit(self, request: Request, digest: Digest) -> Wei:
+        return self._fees.credit(request, digest)
+
+    def _units(self, request: Request) -> Units:
+        return Units.named(request.disclosure, self.manifest.record_count)
+
+    # --- delivery and offer (PROTOCOL 6) ---------------------------------------------------------------------------
+
+    def _deliver(self, envelope: Envelope, agreement: Agreement) -> None:
+        selected, selection = selection_of(self, agreement, envelope.sender)
+        part = self._agreed_part(agreement, selection)
+        name = offer_name(selected.digest, part.name)
+        self.mail.write(offer_message(name), lambda: self._delivery(selected, selection, part))
+        self._bonds.hand_over(name, envelope.sender, request_of(self, selection)[1].buyer_hpke)
+
+    def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
+        """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""
+        digest, request = request_of(self, selection)
+        free, fee = free_of(self, agreement), self._credit(request, digest)
+        part = agreed_part(agreement, selection.ordered(self._random(digest), self._units(request), free, fee))
+        if part.name is PartName.REST and not self._orders.is_sold(offer_name(agreement.selection, PartName.SAMPLE)):
+            raise UnexpectedMessage("The rest is sold once the sample's key is revealed", found="no sold sample")
+        return part
+
+    def _delivery(self, selected: Envelope, selection: Selection, part: Part) -> Delivery:
+        digest, request = request_of(self, selection)
+        price = credited_price(selection.price, self._credit(request, digest))
+        self._bonds.check_part(selected.digest, price, part)
+        self._warn_of_short_windows()
+        key = self._key(offer_name(selected.digest, part.name))
+        encrypted = self._encrypted(part.records, key)
+        offer = self._offer(part, encrypted, key, request)
+        return Delivery(
+            selection=selected.digest,
+            part=part.name,
+            offer=offer,
+            offer_signature=sign_offer(offer, self.domain, self.private_key),
+            sealed=seal(
+                request.buyer_hpke,
+                delivery_info(part.evaluation, encrypted.root),
+                pack_delivery(part.records, encrypted.ciphertexts),
+            ),
+        )
+
+    def _key(self, name: str) -> DeliveryKey:
+        """The key of an offer: on the disk before first use, and for this one ciphertext (PROTOCOL 6.2)."""
+        return DeliveryKey(self.secrets.once(f"key.{name}", new_delivery_key))
+
+    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
+        return encrypt_delivery(self.dataset, records, key)
+
+    def _offer(self, part: Part, encrypted: EncryptedDelivery, key: DeliveryKey, request: Request) -> Offer:
+        return Offer(
+            listing=self.listing,
+            evaluation=part.evaluation,
+            delivery_root=encrypted.root,
+            key_commitment=key_commitment(key),
+            chunk_count=len(encrypted.ciphertexts),
+            chunk_size=self._spec.chunk_size,
+            seller=self.address,
+            buyer=request.buyer,
+            token=part.token,
+            price=part.price,
+            bond=self._policy.bond(part.price),
+            reveal_window=self._policy.reveal_window,
+            dispute_window=self._policy.dispute_window,
+            expiry=Timestamp(self.exchange.now() + self._policy.validity(part.name)),
+            nonce=0,  # the key is fresh, so no two offers are alike, and a number costs gas in every call
+        )

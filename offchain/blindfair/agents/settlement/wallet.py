@@ -1,0 +1,242 @@
+"""An agent's account on chain: every transaction is journalled before it is broadcast, and made anew only when the
+first can never be included, so that nobody pays twice."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from eth_account.signers.local import LocalAccount
+
+from blindfair.agents.context import Tell
+from blindfair.agents.settlement.token_amounts import amount_text
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import step_text
+from blindfair.agents.waiting import Waiting
+from blindfair.chain.exchange import Call, DataExchange, Finality
+from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
+from blindfair.protocol.errors import (
+    BlindfairError,
+    ContractReverted,
+    InsufficientFunds,
+    JournalDamaged,
+    NodeFailure,
+    TransactionUncertain,
+)
+from blindfair.protocol.quantities import ETHER, Address, Gas, TransactionHash, Wei
+
+_ATTEMPTS = 8
+
+
+class Wallet:
+    """Sends the transactions of one account, each step's once."""
+
+    def __init__(
+        self, journal: Journal, exchange: DataExchange, account: LocalAccount, finality: Finality, tell: Tell
+    ) -> None:
+        self._journal = journal
+        self._exchange = exchange
+        self._address = Address(account.address.lower())
+        self._sender = Sender(exchange, account, finality=finality)
+        self._tell = tell
+
+    def execute(
+        self, step: str, call: Callable[[], Call], text: str, *, may_send: Callable[[], bool] = lambda: True
+    ) -> Receipt:
+        """Send a transaction once and give its receipt. Raises Waiting until it is included.
+
+        The signed bytes are journalled before they are broadcast: after a crash the *same* transaction is sent again.
+        Where gas became too dear for it, the same call is signed at the same number for more. Another one is signed
+        only when the first is gone for good: its number was used by another in a final block, or it was included and
+        failed. `may_send` is asked again right before every broadcast.
+        Raises ContractReverted and InsufficientFunds before anything is sent, NodeFailure at any time, and
+        TransactionUncertain when other programs keep using the account's numbers.
+        """
+        for attempt in range(_ATTEMPTS):
+            name = f"{step}.{attempt}" if attempt else step
+            # From here on the node knows the call: it is asked to try it out before it is signed.
+            self._journal.note(f"exposed:{step}", "a node may have seen what is in it")
+            self._journal.once(
+                f"transaction:{name}",
+                lambda: self._sender.prepare(call(), self._next_number(), self._signed()).to_bytes(),
+                intent=text,
+            )
+            receipt = self._carried(step, name, may_send)
+            if receipt is not None:
+                if self._note(step, receipt):
+                    self._tell(step, text, gas=receipt.gas_used)
+                return receipt
+        raise TransactionUncertain(
+            f"The account's number was used by other transactions each time that the {step_text(step)} was tried",
+            expected="one program per account",
+            found=f"{_ATTEMPTS} conflicts",
+            hint="do not use this agent's account in another wallet",
+        )
+
+    def _carried(self, step: str, name: str, may_send: Callable[[], bool]) -> Receipt | None:
+        """The receipt of a transaction at any of its prices, sent now if it has to be; None if it is gone for good.
+
+        Raises Waiting.
+        """
+        versions = self._versions(name)
+        try:
+            receipt = self._included(versions)
+            if receipt is not None:
+                return receipt
+            if not may_send():
+                raise Waiting(f"it is no longer safe to send the transaction of the {step_text(step)}")
+            trouble = self._raise_the_price(name, versions)
+            self._broadcast(step, versions[-1])
+            receipt = self._included(versions)
+        except ContractReverted:
+            # If the contract would refuse the call again, preparing it anew says so by name and signs nothing.
+            return None
+        except TransactionUncertain:
+            # What used the number may be an earlier version, which a node that is behind does not show yet.
+            if any(self._sender.is_known(version) for version in versions):
+                raise Waiting(
+                    f"an earlier transaction of the {step_text(step)} is in a block that the node does not show"
+                ) from None
+            return None
+        if receipt is None:
+            raise trouble or Waiting(f"the transaction of the {step_text(step)} is not included yet")
+        return receipt
+
+    def _included(self, versions: Sequence[PreparedTransaction]) -> Receipt | None:
+        return next(filter(None, (self._sender.receipt(version.hash) for version in versions)), None)
+
+    def _raise_the_price(self, name: str, versions: list[PreparedTransaction]) -> BlindfairError | None:
+        """Add a dearer version where gas became dearer; what stood in the way, if anything did.
+
+        The version that is there is sent again all the same: gas may become cheaper.
+        """
+        try:
+            dearer = self._sender.dearer(versions[-1])
+        except (NodeFailure, InsufficientFunds) as trouble:
+            return trouble
+        if dearer is not None:
+            again = f"{name}+{len(versions)}"
+            self._journal.once(f"transaction:{again}", dearer.to_bytes, intent="the same for more gas money")
+            versions.append(self._prepared(again))
+        return None
+
+    def _versions(self, name: str) -> list[PreparedTransaction]:
+        """The first transaction of this name and those that were signed in its place when gas became dearer."""
+        again = sum(1 for _ in self._journal.done(f"transaction:{name}+"))
+        return [self._prepared(name), *(self._prepared(f"{name}+{number}") for number in range(1, again + 1))]
+
+    def _next_number(self) -> int:
+        """The number after those of transactions that wait at the node.
+
+        Those that it does not have keep no number: the next one would wait for ever behind one that is never sent.
+        """
+        signed = [
+            self._prepared(name)
+            for name, _ in self._journal.done("transaction:")
+            if not self.executed(_step_of(name)) and self.exposed(_step_of(name))
+        ]
+        return 1 + max((prepared.nonce for prepared in signed if self._sender.is_known(prepared)), default=-1)
+
+    def _signed(self) -> set[TransactionHash]:
+        """Every transaction that was signed, for any step."""
+        return {self._prepared(name).hash for name, _ in self._journal.done("transaction:")}
+
+    def _broadcast(self, step: str, prepared: PreparedTransaction) -> None:
+        try:
+            self._sender.broadcast(prepared.raw)
+        except ContractReverted as error:
+            # The node tried the call out and would not take it. Another node may have it all the same, so that it is
+            # not gone for good.
+            raise Waiting(f"the node does not take the transaction of the {step_text(step)}: {error}") from error
+
+    def approve(self, step: str, token: Address, amount: Wei) -> None:
+        """Let the contract take `amount` of a token for the step that follows; nothing to do for ether.
+
+        Raises what `execute` raises, and TransactionUncertain for a token whose approvals do not hold.
+        """
+        if token == ETHER:
+            return
+        for attempt in range(_ATTEMPTS):
+            if self._exchange.allowance(self._address, token) >= amount:
+                return
+            # A step of its own each time: an order in between may have used up an allowance that was there.
+            name = f"approve-{step}" if not attempt else f"approve{attempt + 1}-{step}"
+            self.execute(
+                name,
+                lambda: self._exchange.approve(token, amount),
+                f"lets the contract take {self.amount_text(amount, token)}",
+            )
+        raise TransactionUncertain("A token does not keep what was approved", expected=amount, found=token)
+
+    def check_funds(self, token: Address, amount: Wei, what: str) -> None:
+        """Raises InsufficientFunds if the account has less than `amount` of `token`; gas is not counted."""
+        balance = self._exchange.balance(self._address, token)
+        if balance < amount:
+            raise InsufficientFunds(
+                f"{self._address} cannot pay {what}",
+                expected=self.amount_text(amount, token),
+                found=self.amount_text(balance, token),
+                hint=f"send at least {self.amount_text(Wei(amount - balance), token)} to it; nothing was sent",
+            )
+
+    def amount_text(self, amount: Wei, token: Address) -> str:
+        """An amount for people, as the token counts itself."""
+        return amount_text(self._exchange, amount, token)
+
+    def check_means(self, token: Address, amount: Wei, reserve: Wei, what: str) -> None:
+        """`check_funds`, with `reserve` wei for the gas of what comes after it kept out of it."""
+        if token == ETHER:
+            self.check_funds(ETHER, Wei(amount + reserve), f"{what}, and the gas of what comes after it")
+        else:
+            self.check_funds(token, amount, what)
+            self.check_funds(ETHER, reserve, f"the gas of what comes after {what}")
+
+    def cost_of(self, gas: Gas) -> Wei:
+        """What so much gas costs at most while its price has no more than doubled. Raises NodeFailure."""
+        return Wei(gas * 2 * self._sender.gas_price())
+
+    def begun(self, step: str) -> bool:
+        """Whether a transaction of `step` was signed; it may have been sent."""
+        return self._journal.get(f"transaction:{step}") is not None
+
+    def exposed(self, step: str) -> bool:
+        """Whether the call of `step` may have been seen by a node, be it that it was only tried out."""
+        return self._journal.intent(f"exposed:{step}") is not None
+
+    def executed(self, step: str) -> bool:
+        """Whether a transaction of `step` was seen in a block."""
+        return self._journal.intent(f"receipt:{step}") is not None
+
+    def note_receipts(self) -> None:
+        """A process may have died between a transaction and its receipt; the chain still knows."""
+        for name, _ in self._journal.done("transaction:"):
+            step = _step_of(name)
+            if self.executed(step):
+                continue
+            try:
+                receipt = self._sender.receipt(self._prepared(name).hash)
+            except (ContractReverted, NodeFailure):
+                # A node that fails is told of by the step that needs it, and holds up no other.
+                continue
+            if receipt is not None:
+                self._note(step, receipt)
+
+    def _note(self, step: str, receipt: Receipt) -> bool:
+        return self._journal.note(f"receipt:{step}", json.dumps({"gas": receipt.gas_used, "fee": receipt.fee}))
+
+    def _prepared(self, name: str) -> PreparedTransaction:
+        raw = self._journal.get(f"transaction:{name}")
+        if raw is None:
+            raise JournalDamaged("The journal lacks a transaction", expected=name)
+        return PreparedTransaction.from_bytes(raw)
+
+    def receipts(self) -> dict[str, dict[str, int]]:
+        """Gas and fee in wei of every transaction that succeeded, by step."""
+        return {step: json.loads(intent) for step, intent in self._journal.done("receipt:")}
+
+    def hashes(self) -> dict[str, str]:
+        """Hash of every transaction that was signed, by step."""
+        return {name: "0x" + self._prepared(name).hash.hex() for name, _ in self._journal.done("transaction:")}
+
+
+def _step_of(transaction: str) -> str:
+    """`step.2+1` is the second price of the third attempt of `step`."""
+    return transaction.partition("+")[0].partition(".")[0]

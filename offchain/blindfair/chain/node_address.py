@@ -1,0 +1,99 @@
+"""The address of a node: what may be shown of it, and what may not.
+
+User names, passwords, paths and queries may hold keys. Errors and logs show the host alone.
+"""
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from blindfair.protocol.errors import InvalidOption
+
+SHORTEST_KEY = 6
+"""Characters: shorter parts of a path or query are words such as `v3`, and hold no key."""
+
+_SCANNED = 64 * 1024
+_ADDRESS = re.compile(r"\b(https?|wss?)://[^\s\"'<>]*", re.IGNORECASE)
+_HIDDEN = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAddress:
+    """One node's URL, `host` with its port, and the texts that must never be shown."""
+
+    url: str
+    host: str
+    secrets: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"NodeAddress({self.host})"
+
+    @classmethod
+    def parse(cls, url: str) -> "NodeAddress":
+        """Raises InvalidOption for anything but a URL of HTTP. The error shows nothing of it."""
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:
+            raise _not_a_url() from None
+        if not host or parts.scheme not in ("http", "https"):
+            raise _not_a_url()
+        # A password with one of these in it would end up in what counts as the host.
+        if parts.fragment or "@" in parts.path:
+            raise InvalidOption(
+                "the node's address has a # or an @ after its host",
+                expected="http://user:password@host:port/path",
+                found="a character that ends the host too early",
+                hint="write # as %23, @ as %40 and / as %2F in a user name or password: --rpc URL",
+            )
+        shown = f"[{host}]{port}" if ":" in host else f"{host}{port}"
+        return cls(url, shown, _secrets(parts.username or "", parts.password or "", parts.path, parts.query))
+
+    def scrub(self, text: str) -> str:
+        """The text without this URL's secrets; of any URL in it scheme and host are left."""
+        for secret in self.secrets:
+            text = text.replace(secret, _HIDDEN)
+        return _ADDRESS.sub(lambda found: scheme_and_host(found.group()), text)
+
+    def excerpt(self, body: bytes, length: int = 120) -> str:
+        """The beginning of an answer for people: no markup, no secrets, nothing that a terminal obeys."""
+        text = self.scrub(body[:_SCANNED].decode("utf-8", "replace"))
+        text = " ".join(re.sub(r"<[^<>]*>", " ", text).split())
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: length + 1])
+        return shown if len(shown) <= length else shown[:length] + "..."
+
+
+def scheme_and_host(url: str) -> str:
+    """What may be shown of any URL; `an address` for one that is none."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        host = port = ""
+    if not host or not re.fullmatch(r"[a-z0-9.:_-]{1,253}", host):
+        return "an address"
+    return f"{parts.scheme}://[{host}]{port}" if ":" in host else f"{parts.scheme}://{host}{port}"
+
+
+def _not_a_url() -> InvalidOption:
+    return InvalidOption(
+        "the node's address is not a URL",
+        expected="http://host:port or https://host/path",
+        found="something else",
+        hint="name a node: --rpc http://127.0.0.1:8545",
+    )
+
+
+def _secrets(user: str, password: str, path: str, query: str) -> tuple[str, ...]:
+    found = {password} if password else set()
+    values = [part.partition("=")[2] or part for part in query.split("&")]
+    found |= {part for part in (user, *path.split("/"), *values) if len(part) >= SHORTEST_KEY}
+    if user or password:
+        pair = f"{unquote(user)}:{unquote(password)}"
+        found |= {b64encode(pair.encode(coding, "replace")).decode() for coding in ("latin-1", "utf-8")}
+    found |= {unquote(secret) for secret in found}
+    # The longest first: a part of one must not keep the rest of it in view.
+    return tuple(sorted(found, key=lambda secret: (-len(secret), secret)))

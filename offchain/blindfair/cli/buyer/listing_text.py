@@ -1,0 +1,68 @@
+"""The kinds of a listing's columns, its categories and classes, as far as the manifest tells: for people and programs.
+
+A buyer compares its own table with them before it asks anything.
+"""
+
+from blindfair.agents.evaluation.preprocessing import listed_schema
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.features import CategoryFeature
+from blindfair.influence.spelling import shown
+from blindfair.protocol.documents import Document, JsonValue
+from blindfair.protocol.errors import BlindfairError
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.records import Cell
+from blindfair.protocol.schema import Column, ColumnKind
+
+_SHOWN_CATEGORIES = 4
+
+_KINDS = {ColumnKind.NUMBER: "number", ColumnKind.CATEGORY: "text", ColumnKind.TEXT: "free text"}
+
+
+def columns_text(manifest: Manifest) -> str:
+    """Return each column with its kind, and its frequent categories: "age (number), sex (text: 'female', 'male')"."""
+    categories = _categories(_schema(manifest))
+    return ", ".join(
+        f"{column.name} ({_kind(column, categories.get(column.name))})"
+        for column in manifest.schema.columns
+        if column.name != manifest.schema.label
+    )
+
+
+def label_text(manifest: Manifest) -> str:
+    """Return the label with its two classes as they are written: "outcome, 'False' or 'True'"."""
+    schema = _schema(manifest)
+    if schema is None:
+        return str(manifest.schema.label)
+    return f"{schema.label}, {' or '.join(map(shown, schema.classes))}"
+
+
+def columns_document(manifest: Manifest) -> Document:
+    """Return `classes` of the label, `kinds` by column, and frequent `categories` by column."""
+    schema = _schema(manifest)
+    categories: dict[str, JsonValue] = {name: list(values) for name, values in _categories(schema).items()}
+    return {
+        "categories": categories,
+        "classes": None if schema is None else list(schema.classes),
+        "kinds": {column.name: column.kind.value for column in manifest.schema.columns},
+    }
+
+
+def _schema(manifest: Manifest) -> FeatureSchema | None:
+    """The preprocessing, None where there is none that can be used: such a listing is shown all the same."""
+    try:
+        return listed_schema(manifest)
+    except BlindfairError:
+        return None
+
+
+def _categories(schema: FeatureSchema | None) -> dict[str, tuple[Cell, ...]]:
+    features = () if schema is None else schema.features
+    return {feature.column: feature.values for feature in features if isinstance(feature, CategoryFeature)}
+
+
+def _kind(column: Column, categories: tuple[Cell, ...] | None) -> str:
+    kind = _KINDS[column.kind]
+    if not categories:
+        return kind
+    more = f" and {len(categories) - _SHOWN_CATEGORIES} more" if len(categories) > _SHOWN_CATEGORIES else ""
+    return f"{kind}: {', '.join(map(shown, categories[:_SHOWN_CATEGORIES]))}{more}"

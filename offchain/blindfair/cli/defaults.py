@@ -1,0 +1,71 @@
+"""What sellers and buyers of the commands and of the demo do unless told otherwise."""
+
+from fractions import Fraction
+
+from blindfair.protocol.disclosure_policy import PER_RECORD, DisclosurePolicy
+from blindfair.protocol.errors import InvalidListing, InvalidOption
+
+QUERIES = 2
+"""Queries of a default request: what a record is worth, and its class."""
+
+SCORE_BITS = 3
+"""Bits of a record's score that a buyer asks for (docs/valuation.md)."""
+
+BITS = SCORE_BITS + 1
+"""Bits that one evaluation tells of a record: of its score, and one of its class."""
+
+UNNAMED_BITS, NAMED_BITS = 8, 64
+"""Bits that one evaluation may tell of a record at most, where anybody is answered and where named buyers alone are."""
+
+FREE_SHARE = Fraction(1, 20)
+"""Part of what a record holds that all unnamed buyers together get free of charge."""
+
+FREE_BITS = 32
+"""Bits of a record that all unnamed buyers together get free of charge at most, however much it holds."""
+
+DISCLOSED_SHARE = Fraction(3, 10)
+"""Part of what the records hold that all evaluations together tell. A seller repeats a larger figure to mean it."""
+
+EXACT_BITS = 32
+"""Bits at which a score is exact."""
+
+LINE = 100.0
+"""Mbit/s between buyer and seller."""
+
+DISCLOSURE = PER_RECORD.name
+"""What is scored: each record."""
+
+MODELS = ("logistic", "mlp")
+"""What a buyer may learn by, `LEARNERS` of the pricing package, which would take long to load here."""
+
+
+def check_disclosure(name: str) -> DisclosurePolicy:
+    """The disclosure policy of this name. Raises InvalidOption."""
+    try:
+        return DisclosurePolicy.named(name)
+    except InvalidListing as error:
+        raise InvalidOption(
+            "--disclosure names no disclosure policy", expected=error.expected, found=repr(name[:40])
+        ) from error
+
+
+def check_score_bits(bits: int) -> None:
+    """Raises InvalidOption for bits that no query has."""
+    if not 1 <= bits <= EXACT_BITS:
+        raise InvalidOption(
+            "--score-bits is out of range",
+            expected=f"1 ... {EXACT_BITS}",
+            found=bits,
+            hint=f"{SCORE_BITS} keep nearly all of what exact scores are worth (docs/valuation.md)",
+        )
+
+
+def check_model(model: str) -> None:
+    """Raises InvalidOption for a name that is none of `MODELS`."""
+    if model not in MODELS:
+        raise InvalidOption(
+            "--model names no model",
+            expected=" or ".join(MODELS),
+            found=repr(model[:40]),
+            hint="logistic is quicker and discloses less; mlp sees what no line parts",
+        )

@@ -1,0 +1,65 @@
+"""How the columns of a table were read, for people and as a document. Not here: the reading (`influence.reading`)."""
+
+from collections.abc import Mapping, Sequence
+
+from blindfair.cli.lines import Lines
+from blindfair.influence.reading import ColumnReading, warnings
+from blindfair.protocol.documents import Document, JsonValue
+from blindfair.protocol.schema import ColumnKind
+
+_SHOWN = 40
+"""Columns that are named on screen; the document has all of them."""
+
+
+def show_readings(lines: Lines, readings: Sequence[ColumnReading], called: str = "") -> None:
+    """Print which columns are numbers and which are categories, what explains it, and what is probably a mistake.
+
+    `called` names the table where there are two.
+    """
+    label = f"{called}: " if called else ""
+    for kind, plural in ((ColumnKind.NUMBER, "numbers"), (ColumnKind.CATEGORY, "categories")):
+        names = [reading.name for reading in readings if reading.kind is kind and not reading.is_label]
+        if names:
+            lines.item("columns", f"{label}read as {plural}: {_some(names)}")
+    for reading in readings:
+        if reading.is_label:
+            lines.item("columns", f"{label}the label, to be predicted: {reading.name}")
+    for reading in readings[:_SHOWN]:
+        cell = reading.first_text
+        if cell is not None and reading.numbers and reading.warning is None:
+            lines.item(
+                "",
+                f"{reading.name}: {reading.numbers:,} of {reading.filled:,} cells are numbers; the first that is none "
+                f"is {cell.text} in line {cell.line}, {cell.called}",
+                style="dim",
+            )
+    for warning in warnings(readings):
+        lines.item("but", f"{label}{warning}", style="yellow")
+
+
+def show_written(lines: Lines, readings: Sequence[ColumnReading]) -> None:
+    """Print which columns a seller lists with the texts of their cells beside the numbers."""
+    kept = [reading for reading in readings if reading.first_written is not None]
+    if not kept:
+        return
+    cell = kept[0].first_written
+    example = "" if cell is None else f", such as {cell.text} in line {cell.line}"
+    lines.item(
+        "written",
+        f"buyers get each cell as it is written{example}: the listing holds the texts beside "
+        f"{_some([reading.name for reading in kept])}, and no model reads them",
+    )
+
+
+def readings_document(readings: Sequence[ColumnReading]) -> list[JsonValue]:
+    """The same for `--json`, in the table's order."""
+    return [reading.to_document() for reading in readings]
+
+
+def tables_document(readings: Mapping[str, Sequence[ColumnReading]]) -> Document:
+    """The same for several tables, by their names."""
+    return {name: readings_document(each) for name, each in readings.items()}
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

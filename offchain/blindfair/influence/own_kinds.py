@@ -1,0 +1,215 @@
+"""Whether the buyer's own records are written as a listing's: label, numbers, categories (PROTOCOL 2, 4.1).
+
+    listed schema, own records --check_own_records--> warnings; ClassesDiffer, KindsDiffer
+
+Not here: which columns there are (`own_columns`), and whether a model learns anything from them (`usefulness`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.features import BOUND, Feature, NumberFeature, is_number, kind_of, same_value
+from blindfair.influence.spelling import difference, plain, shown, shown_apart
+from blindfair.protocol.errors import ClassesDiffer, KindsDiffer
+from blindfair.protocol.records import Cell
+from blindfair.protocol.schema import ColumnKind, Schema
+
+REFUSED_SHARE = 0.5
+"""Share of the buyer's records from which on a column that does not fit the listing's is refused."""
+
+CLIPPED_SHARE = 0.2
+"""Share of the buyer's number cells beyond the listing's +-`BOUND` from which on the buyer is warned."""
+
+_SHOWN_COLUMNS = 5
+
+_TRUTHS = ({"false", "0", "no", "n", "f"}, {"true", "1", "yes", "y", "t"})
+"""Spellings of the two classes of a yes-or-no label, as `plain` gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A column of which `offending` of `total` own cells are not what the listing has there; both sides' examples."""
+
+    column: str
+    offending: int
+    total: int
+    listed: str
+    own: str
+    kinds: str
+    """As "text (categories) in the listing and numbers in your table"."""
+
+    only: str
+    """In what alone the two spellings differ; empty where they are other values."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether so many cells do not fit that the column tells a model nothing."""
+        return self.offending > REFUSED_SHARE * self.total
+
+    def describe(self) -> str:
+        """Return a sentence for people, without its end."""
+        only = f"; {self.only}" if self.only else ""
+        return (
+            f"Column {self.column!r}: {self.offending:,} of {self.total:,} cells do not fit, {self.kinds}. The listing "
+            f"has {self.listed}; {self.own} in your records{only}"
+        )
+
+
+def check_own_records(
+    listed: FeatureSchema,
+    records: Sequence[Sequence[Cell]],
+    schema: Schema | None = None,
+    *,
+    accepted: bool = False,
+) -> tuple[str, ...]:
+    """Compare the buyer's own records with the listing's preprocessing; return a warning for each doubtful column.
+
+    A column is doubtful where the listing has numbers and the buyer texts, or the other way round, or where none of the
+    buyer's values is one that the listing names. With the manifest's `schema`, columns of categories too rare to be
+    named are compared by their kind. One more warning where the listing's centres and scales clip more than
+    `CLIPPED_SHARE` of the buyer's numbers. Raises ClassesDiffer for other classes of the label, and KindsDiffer for
+    columns that are doubtful in more than `REFUSED_SHARE` of the records, unless that was `accepted`.
+    """
+    cells = dict(zip(listed.columns, zip(*records, strict=True), strict=True))
+    _check_classes(listed, cells[listed.label])
+    found = [_misfit(feature, cells[feature.column]) for feature in listed.features]
+    if schema is not None:
+        found += [_unnamed(column, cells[column]) for column in _unnamed_columns(listed, schema)]
+    misfits = [misfit for misfit in found if misfit is not None]
+    refused = [misfit for misfit in misfits if misfit.refused]
+    if refused and not accepted:
+        raise _refusal(refused)
+    return (
+        *(f"{misfit.describe()}. Models read such cells as missing or other" for misfit in misfits),
+        *_clipped(listed, cells),
+    )
+
+
+def _refusal(refused: Sequence[Misfit]) -> KindsDiffer:
+    first, more = refused[0], len(refused) - 1
+    others = ", ".join(repr(misfit.column) for misfit in refused[1:_SHOWN_COLUMNS])
+    unshown = f" and {len(refused) - _SHOWN_COLUMNS:,} more" if len(refused) > _SHOWN_COLUMNS else ""
+    beside = f"; also {others}{unshown}" if more else ""
+    only = f"{first.only}; " if first.only else ""
+    exclude = " ".join(f"--exclude {shown(misfit.column)}" for misfit in refused[:_SHOWN_COLUMNS])
+    return KindsDiffer(
+        f"Column {first.column!r} has {first.kinds}: {first.offending} of {first.total} cells do not fit{beside}",
+        expected=first.listed,
+        found=f"{first.own} in your records",
+        hint=f"{only}write the column as the listing does; or begin another directory with {exclude}, "
+        "or with --accept-kinds to read such cells as missing or other; nothing was asked",
+    )
+
+
+def _misfit(feature: Feature, cells: Sequence[Cell]) -> Misfit | None:
+    if isinstance(feature, NumberFeature):
+        texts = [cell for cell in cells if isinstance(cell, str)]
+        if not texts:
+            return None
+        # A column with one text is all text: the cell that made it so is the one to look at.
+        blamed = [text for text in texts if not _is_numeric(text)] or texts
+        blame = f" ({len(blamed):,} of {len(texts):,} are no numbers)" if len(blamed) < len(texts) else ""
+        kinds = f"numbers in the listing and text in your table{blame}"
+        return Misfit(feature.column, len(texts), len(cells), "numbers", shown(blamed[0]), kinds, "")
+    named = [value for value in feature.values if value is not None]
+    filled: list[Cell] = [cell for cell in cells if cell is not None]
+    kinds_named = {kind_of(value) for value in named}
+    if not named or not filled:
+        return None
+    unknown = [cell for cell in dict.fromkeys(filled) if not any(same_value(cell, value) for value in named)]
+    if len(unknown) < len(dict.fromkeys(filled)):
+        # Some do match. Other categories are what "other" is for, but not other kinds and spellings.
+        spelled = {plain(value) for value in named}
+        unknown = [cell for cell in unknown if kind_of(cell) not in kinds_named or plain(cell) in spelled]
+    strange = {(kind_of(cell), cell) for cell in unknown}
+    offending = sum((kind_of(cell), cell) in strange for cell in filled)
+    if not offending:
+        return None
+    theirs, ours = shown_apart(named, unknown)
+    listed_kind, own_kind = _kind(named), _kind(unknown)
+    kinds = (
+        "other categories in the listing than in your table"
+        if listed_kind == own_kind
+        else f"{listed_kind} in the listing (categories) and {own_kind} in your table"
+    )
+    listed, own = f"values such as {', '.join(theirs)}", ", ".join(ours)
+    return Misfit(feature.column, offending, len(cells), listed, own, kinds, difference(named, unknown))
+
+
+def _unnamed_columns(listed: FeatureSchema, schema: Schema) -> list[str]:
+    """The columns of categories that models might read, and of which no value is frequent enough to be named."""
+    read = {listed.label, *(feature.column for feature in listed.features)}
+    return [
+        column.name
+        for column in schema.columns
+        if column.scored and column.kind is not ColumnKind.NUMBER and column.name not in read
+    ]
+
+
+def _unnamed(column: str, cells: Sequence[Cell]) -> Misfit | None:
+    numbers = [cell for cell in cells if is_number(cell)]
+    if not numbers:
+        return None
+    kinds = "text in the listing (categories) and numbers in your table"
+    listed = "text, of which no value is frequent, so that models of this listing do not read it"
+    return Misfit(column, len(numbers), len(cells), listed, shown(numbers[0]), kinds, "")
+
+
+def _clipped(listed: FeatureSchema, columns: Mapping[str, Sequence[Cell]]) -> tuple[str, ...]:
+    """A sentence where so many of the buyer's number cells are clipped that little is left of them."""
+    numbers = beyond = 0
+    for feature in listed.features:
+        if isinstance(feature, NumberFeature):
+            cells = [cell for cell in columns[feature.column] if is_number(cell)]
+            numbers += len(cells)
+            beyond += int((np.abs(feature.encode(cells)[:, 0]) >= BOUND).sum())
+    if beyond <= CLIPPED_SHARE * numbers:
+        return ()
+    return (
+        f"{beyond:,} of {numbers:,} numbers in your records are clipped by the listing's centres and scales, "
+        f"{beyond / numbers:.0%}: models see little of them",
+    )
+
+
+def _check_classes(listed: FeatureSchema, labels: Sequence[Cell]) -> None:
+    own = sorted(
+        {(kind_of(label), label): label for label in labels}.values(), key=lambda cell: (kind_of(cell), shown(cell))
+    )
+    if all(any(same_value(label, value) for value in listed.classes) for label in own):
+        return
+    theirs, ours = shown_apart(listed.classes, own)
+    raise ClassesDiffer(
+        f"Your records have other classes in the label {listed.label!r} than the listing",
+        expected=" and ".join(theirs),
+        found=" and ".join(ours),
+        hint=f"{_mapping(listed.classes, own)}, in another directory; nothing was asked",
+    )
+
+
+def _mapping(listed: Sequence[Cell], own: Sequence[Cell]) -> str:
+    """What to write for each own class, where that is plain."""
+    pairs = [(value, label) for label in own for value in listed if _same_class(value, label)]
+    if len(pairs) != len(own) or len({shown(value) for value, _ in pairs}) != len(own):
+        return f"write your labels as the listing does, {' and '.join(map(shown, listed))}"
+    changes = [f"{shown(value)} for {shown(label)}" for value, label in pairs if not same_value(value, label)]
+    return f"in the label's column write {' and '.join(changes)}"
+
+
+def _same_class(one: Cell, other: Cell) -> bool:
+    first, second = plain(one), plain(other)
+    return first == second or any({first, second} <= truth for truth in _TRUTHS)
+
+
+def _kind(cells: Sequence[Cell]) -> str:
+    return "numbers" if all(is_number(cell) for cell in cells) else "text"
+
+
+def _is_numeric(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text

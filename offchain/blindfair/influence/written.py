@@ -1,0 +1,91 @@
+"""Cells as they were written: what is bought comes back as the seller's table had it, `250.00` as `250.00`.
+
+A record holds 250.00 as the number 250, which a model can read. Where that number alone would be written otherwise, the
+listing has a second column beside it, a companion that no model reads, with the texts (PROTOCOL 2).
+
+    texts, cells --written_cells--> the companion's cells
+    schema, rows --as_written-->    the table as its seller had it
+
+Not here: the bytes of the file (`cli.csv_text`).
+"""
+
+from collections.abc import Sequence
+
+from blindfair.influence.columns import reads_as
+from blindfair.protocol.errors import MalformedTable
+from blindfair.protocol.records import Cell, Row
+from blindfair.protocol.schema import NAME_LIMIT, ColumnKind, Schema
+
+SUFFIX = " (as written)"
+"""What the name of a companion ends in."""
+
+
+def cell_text(cell: Cell) -> str:
+    """The text of a cell in a file: empty where it is missing, else the shortest that reads as the same number."""
+    return "" if cell is None else repr(cell) if isinstance(cell, float) else str(cell)
+
+
+def written_cells(texts: Sequence[str], cells: Sequence[Cell]) -> tuple[Cell, ...] | None:
+    """The companion's cells, `n` texts, missing where `cell_text` gives the text; None where it gives all of them."""
+    found = tuple(None if cell_text(cell) == text else text for text, cell in zip(texts, cells, strict=True))
+    return found if any(cell is not None for cell in found) else None
+
+
+def companion_name(column: str) -> str:
+    """The name of a column's companion. Raises MalformedTable where it would be too long."""
+    name = column + SUFFIX
+    if len(name) > NAME_LIMIT:
+        raise MalformedTable(
+            "The name of a column with cells that are kept as written is too long",
+            expected=f"at most {NAME_LIMIT - len(SUFFIX)} characters",
+            found=f"{column[:40]!r}..., {len(column)} characters",
+            hint="shorten the name in the first line of the file",
+        )
+    return name
+
+
+def companions(schema: Schema) -> dict[int, int]:
+    """The places of columns that have a companion, each with its companion's."""
+    texts = {
+        column.name: place
+        for place, column in enumerate(schema.columns)
+        if column.kind is ColumnKind.TEXT and not column.scored
+    }
+    return {
+        place: texts[column.name + SUFFIX]
+        for place, column in enumerate(schema.columns)
+        if column.kind is not ColumnKind.TEXT and column.name + SUFFIX in texts
+    }
+
+
+def companion_names(schema: Schema) -> tuple[str, ...]:
+    """The names of the columns that are companions."""
+    return tuple(schema.columns[place].name for place in companions(schema).values())
+
+
+def unread_columns(schema: Schema) -> tuple[str, ...]:
+    """The columns that no scoring model reads, but for companions, whose numbers it reads."""
+    return tuple(name for name in schema.unscored if name not in companion_names(schema))
+
+
+def as_written(schema: Schema, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Column names and texts of `n` rows of a listing, each companion put into the place of the numbers beside it.
+
+    A companion whose texts do not read as these cells is its seller's lie or mistake, and stays a column of its own.
+    """
+    pairs = {
+        place: companion
+        for place, companion in companions(schema).items()
+        if all(row[companion] is None or reads_as(str(row[companion]), row[place]) for row in rows)
+    }
+    kept = [place for place in range(len(schema.columns)) if place not in pairs.values()]
+    return (
+        tuple(schema.columns[place].name for place in kept),
+        [tuple(_text(row, place, pairs.get(place)) for place in kept) for row in rows],
+    )
+
+
+def _text(row: Row, place: int, companion: int | None) -> str:
+    if companion is not None and (text := row[companion]) is not None:
+        return str(text)
+    return cell_text(row[place])

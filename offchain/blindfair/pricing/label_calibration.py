@@ -1,0 +1,89 @@
+"""How far a score speaks for its record: the log-odds of a right label against a wrong one, calibrated by the buyer on
+records of its own that it scores twice, as they are and with another label.
+
+Scores are only ever compared with scores that were made the same way (`valuation`), so that their unit and the model
+behind them do not matter. Not here: how many of an offer's labels are wrong (`trust`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blindfair.influence.arrays import Floats
+from blindfair.protocol.errors import OfferTooSmall, ShapeMismatch
+
+MIN_TRUSTED = 10
+"""Fewer trusted records say nothing."""
+
+_STEPS = 50
+_PENALTY = 1.0
+"""Of the standardised slope, against one record: keeps it finite where scores tell right from wrong without error."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """`scores` of `n` records, and `sides`: +1 for class 1, -1 for class 0, 0 where the class is not known."""
+
+    scores: Floats
+    sides: Floats
+
+    def __post_init__(self) -> None:
+        if self.scores.ndim != 1 or self.scores.shape != self.sides.shape:
+            raise ShapeMismatch("Scores and sides differ in number", expected=self.scores.shape, found=self.sides.shape)
+
+    def __len__(self) -> int:
+        return self.scores.size
+
+    def at(self, places: np.typing.NDArray[np.generic]) -> "Scored":
+        """Those at these places, in their order."""
+        return Scored(self.scores[places], self.sides[places])
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCalibration:
+    """Log-odds `slope * score + lean * side + level` that a label is right, where as many are right as are wrong."""
+
+    slope: float
+    lean: float
+    level: float
+
+    def log_odds(self, records: Scored) -> Floats:
+        """`n` numbers, in nats."""
+        return self.slope * records.scores + self.lean * records.sides + self.level
+
+
+def calibrate(right: Scored, wrong: Scored) -> LabelCalibration:
+    """Logistic discrimination of `m` trusted records as they are from the same with another label (Platt 1999).
+
+    Raises OfferTooSmall for fewer than `MIN_TRUSTED`, ShapeMismatch where the two differ in number.
+    """
+    if len(right) != len(wrong):
+        raise ShapeMismatch("Right and wrong scores differ in number", expected=len(right), found=len(wrong))
+    if len(right) < MIN_TRUSTED:
+        raise OfferTooSmall(
+            "There are too few trusted records to judge an offer by",
+            expected=f"at least {MIN_TRUSTED}",
+            found=len(right),
+            hint="give the buyer a larger validation set",
+        )
+    scores, sides = (np.concatenate([getattr(right, name), getattr(wrong, name)]) for name in ("scores", "sides"))
+    # A power of two, so that a change of the unit by one changes nothing.
+    unit = 2.0 ** np.round(np.log2(scores.std())) if scores.std() > 0 else 1.0
+    design = np.column_stack([scores / unit, sides, np.ones(scores.size)])
+    is_right = np.repeat([1.0, 0.0], len(right))
+    # Every record is there twice; half a weight each makes it one.
+    found = np.zeros(3)
+    for _ in range(_STEPS):
+        chance = probability(design @ found)
+        slope = 0.5 * design.T @ (chance - is_right) + _PENALTY * found
+        curvature = 0.5 * (design * (chance * (1 - chance))[:, None]).T @ design + _PENALTY * np.eye(3)
+        step = np.linalg.solve(curvature, slope)
+        found = found - step
+        if np.abs(step).max() < 1e-12:
+            break
+    return LabelCalibration(float(found[0] / unit), float(found[1]), float(found[2]))
+
+
+def probability(log_odds: Floats) -> Floats:
+    """`1 / (1 + e^-z)`, without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * log_odds))

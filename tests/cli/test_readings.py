@@ -1,0 +1,106 @@
+"""What people are told of how their tables were read, and that a buyer needs no columns for cells as written."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from blindfair.cli.buyer.export import bought_table
+from blindfair.cli.buyer.own_records import OWN, TableOptions
+from blindfair.cli.demo.options import DemoOptions
+from blindfair.cli.demo.prepared import prepare
+from blindfair.cli.demo.screen import DemoScreen
+from blindfair.cli.lines import Lines
+from blindfair.cli.readings import show_readings, show_written, tables_document
+from blindfair.influence.table import read_table
+from blindfair.protocol.records import encode_rows
+
+
+def table(path: Path, records: int = 300) -> Path:
+    """Numbers, of which one has a unit, in a column each; prices in a form of their own; a ward; a label."""
+    lines = [f"{n}.5,{n * 7 % 90},{n * n % 53}.50,{'ABC'[n % 3]},{'yes' if n % 2 else 'no'}" for n in range(records)]
+    lines[4] = "62.5 y" + lines[4][3:]
+    path.write_text("\n".join(["age,dose,price,ward,outcome", *lines, ""]))
+    return path
+
+
+def shown(show: Any, *arguments: Any, encoding: str = "utf-8") -> str:
+    """What is printed to a file of this encoding, in one line."""
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding=encoding)
+    show(Lines(Console(file=stream)), *arguments)
+    stream.flush()
+    return " ".join(written.getvalue().decode(encoding).split())
+
+
+def test_each_column_is_told_as_it_was_read_and_the_cell_that_explains_it(tmp_path: Path) -> None:
+    readings = read_table(table(tmp_path / "t.csv"), "outcome").readings
+    text = shown(show_readings, readings)
+    assert "read as numbers: dose, price" in text
+    assert "read as categories: age, ward" in text
+    assert "the label, to be predicted: outcome" in text
+    assert "but column 'age' is read as a category" in text
+    assert "299 of 300 cells are numbers, but line 6 holds '62.5 y', a number with a unit" in text
+    assert "such as '0.50' in line 2" in shown(show_written, readings)
+    assert "validation.csv: read as numbers" in shown(show_readings, readings, "validation.csv")
+    document = json.loads(json.dumps(tables_document({OWN: readings})))[OWN]
+    assert [(entry["column"], entry["kind"]) for entry in document] == [
+        ("age", "category"), ("dose", "number"), ("price", "number"), ("ward", "category"), ("outcome", "category"),
+    ]  # fmt: skip
+    assert document[0]["warning"] and document[0]["first_text"]["line"] == 6
+    assert [entry["as_written"] > 0 for entry in document] == [False, False, True, False, False]
+
+
+def test_hundreds_of_columns_do_not_fill_the_screen(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    names = ",".join(f"c{n}" for n in range(200))
+    path.write_text(f"{names},y\n" + "1," * 200 + "0\n" + "2," * 200 + "1\n")
+    assert "and 160 more" in shown(show_readings, read_table(path, "y").readings)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_names_that_no_console_can_print_are_escaped(encoding: str) -> None:
+    text = shown(lambda lines: lines.item("records", "in bad\udcff.csv, größe"), encoding=encoding)
+    assert "bad\\udcff.csv" in text
+    assert ("größe" in text) is (encoding == "utf-8")
+
+
+def test_the_demo_tells_it_too(tmp_path: Path) -> None:
+    job = prepare(DemoOptions(records=table(tmp_path / "t.csv"), label="outcome"))
+    written = io.StringIO()
+    DemoScreen(Console(file=written)).scenario(job)
+    assert "line 6 holds '62.5 y'" in " ".join(written.getvalue().split())
+    named = prepare(DemoOptions(records=tmp_path / "t.csv", label="outcome", text=("price",)))
+    assert {feature.column for feature in named.schema.features} >= {"dose", "ward"}
+    assert all(isinstance(row[2], str) for row in named.table.rows)
+
+
+def test_the_demos_bought_rows_are_as_in_the_file_also_with_another_label(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("price,y\n1.50,1.0\n2.5,0.0\n3.00,1.00\n")
+    read = read_table(path, "y")
+    assert read.texts(read.rows) == [("1.50", "1.0"), ("2.5", "0.0"), ("3.00", "1.00")]
+    assert read.texts([(3.0, 0.0), (9.5, 1.0)]) == [("3.00", "0.0"), ("9.5", "1.0")]
+
+
+def test_a_buyers_rows_fit_a_listing_with_cells_as_written(tmp_path: Path) -> None:
+    listed = read_table(table(tmp_path / "t.csv"), "outcome")
+    own = TableOptions("outcome", [], 0, ["price"]).read({OWN: table(tmp_path / "own.csv", 30)})
+    beside = own.beside(listed.listed_schema())
+    assert beside.columns == listed.listed_columns
+    assert [row[:5] for row in beside.train] == list(own.train)
+    assert {row[5:] for row in beside.validation} == {(None,)}
+    assert beside.beside(listed.listed_schema()) == beside
+
+
+def test_bought_records_are_numbered_and_as_written(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("record,price,y\n7,1.50,a\n8,NA,b\n")
+    listed = read_table(path, "y")
+    records = encode_rows(listed.listed_rows())
+    header, rows = bought_table(listed.listed_schema(), [(11, records[1]), (4, records[0])])
+    assert header == ("record number", "record", "price", "y")
+    assert rows == [("11", "8", "NA", "b"), ("4", "7", "1.50", "a")]

@@ -1,0 +1,68 @@
+"""Files as spreadsheets and other programs write them: read, or refused with what is wrong and what to type."""
+
+from pathlib import Path
+
+import pytest
+
+from blindfair.influence.csv_file import read_csv
+from blindfair.influence.table import read_table
+from blindfair.protocol import errors
+
+
+def write(folder: Path, content: str | bytes) -> Path:
+    path = folder / "table.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n\n", "  \n", "\r\n", '""\n'], ids=repr)
+def test_blank_lines_are_passed_over(tmp_path: Path, blank: str) -> None:
+    found = read_csv(write(tmp_path, f"{blank}a,y\n{blank}1,0\n2,1\n{blank}"))
+    assert (found.columns, found.rows) == (("a", "y"), [["1", "0"], ["2", "1"]])
+    skipped = blank.count("\n")
+    assert list(found.lines) == [2 + 2 * skipped, 3 + 2 * skipped]
+
+
+CASES = [
+    ("a separator line", "sep=,\nage,y\n30,a\n41,b\n", errors.MalformedTable, "Line 1 tells a", "tail -n +2"),
+    ("another separator line", "sep=;\nage;y\n30;a\n", errors.MalformedTable, "Line 1 tells a", "tail -n +2"),
+    ("a title", "Export 2024\nage,y\n30,a\n", errors.MalformedTable, "one name, and line 2 has 2 cells", "tail -n +2"),
+    ("commas in rows", "age,y\n30,a,\n41,b,\n", errors.MalformedTable, "Line 2 ends with a comma", "sed 's/,"),
+    ("commas everywhere", "age,y,\n30,a,\n", errors.MalformedTable, "Column 3 has no name", "at the end of each line"),
+    ("a nameless column", "age,,y\n30,1,a\n", errors.MalformedTable, "Column 2 has no name", "give every column"),
+    ("UTF-16, marked", "age,y\n30,a\n".encode("utf-16"), errors.UndecodableBytes, "UTF-16", "iconv -f utf-16 -t utf-8"),
+    ("UTF-16, big end", b"\xfe\xff" + "age,y\n".encode("utf-16-be"), errors.UndecodableBytes, "UTF-16", "utf-16 "),
+    ("UTF-16, unmarked", "age,y\n30,a\n".encode("utf-16-le"), errors.MalformedTable, "zero byte", "iconv -f utf-16le"),
+    ("UTF-32", "age,y\n30,a\n".encode("utf-32"), errors.UndecodableBytes, "UTF-32", "iconv -f utf-32 -t utf-8"),
+    ("latin-1", b"caf\xe9,y\n30,a\n", errors.UndecodableBytes, "not UTF-8", "iconv -f latin1 -t utf-8"),
+    ("class NA", "age,y\n30,EU\n41,NA\n", errors.LabelMissing, "'NA' in line 3", "--text y"),
+    ("no class", "age,y\n30,EU\n41,\n", errors.LabelMissing, "none in line 3", "remove the records"),
+    ("a long cell", "a,y\n1,0\n" + "w" * 131_073 + ",1\n", errors.MalformedTable, "line 3 has a cell", "131,072"),
+    ("codes beyond doubles", "sha 1,y\n50e747,a\n12e345,b\n", errors.MalformedTable, "line 2", "--text 'sha 1'"),
+    ("an infinite number", "a,y\n1,0\n-inf,1\n", errors.MalformedTable, "-inf in line 3", "empty cells"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "error", "wrong", "hint"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
+def test_a_file_is_refused_with_what_is_wrong_and_what_to_type(
+    tmp_path: Path, content: str | bytes, error: type[errors.InputError], wrong: str, hint: str
+) -> None:
+    with pytest.raises(errors.InputError) as caught:
+        read_table(write(tmp_path, content), "y")
+    assert type(caught.value) is error
+    assert wrong in str(caught.value) and hint in str(caught.value)
+    assert caught.value.expected and caught.value.found and caught.value.hint
+
+
+def test_what_the_hints_say_helps(tmp_path: Path) -> None:
+    """`--text` reads a class that looks missing, and codes that look like numbers beyond doubles."""
+    labels = read_table(write(tmp_path, "age,y\n30,EU\n41,NA\n"), "y", text=("y",))
+    assert labels.labels() == ["EU", "NA"]
+    codes = read_table(write(tmp_path, "sha,y\n50e747,a\nnull,b\n,b\n"), "y", text=("sha",))
+    assert [row[0] for row in codes.rows] == ["50e747", "null", None]
+
+
+@pytest.mark.parametrize("text", [("nope",), ("a",)])
+def test_columns_that_cannot_be_read_as_text(tmp_path: Path, text: tuple[str, ...]) -> None:
+    with pytest.raises(errors.InvalidOption, match="--text"):
+        read_table(write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n"), "y", exclude=("a",), text=text)

@@ -1,0 +1,81 @@
+"""The project's words: retired ones stay away, and each public class has a name of its own (CONTRIBUTING.md)."""
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "offchain" / "blindfair"
+
+RETIRED = {
+    r"letters?": "sealed message",
+    r"stock": "ListingSpec",
+    r"surroundings": "context",
+    r"affairs?": "task",
+    r"shel(f|ves)": "blob store",
+    r"usual": "default",
+    r"doors?": "check",
+    r"lots?": "listing, or bundle of records",
+    r"rooms?": "package, or space",
+    r"for nothing": "free, or in vain",
+    r"hangs on": "depends on",
+    r"is borne": "is retried",
+    r"--least-[a-z-]+": "--min-",
+    r"--most-[a-z-]+": "--max-",
+    r"--leave-out": "--exclude",
+    r"--line": "--bandwidth",
+}
+"""What is not said, and what is said in its place."""
+
+KEPT = {
+    # Wire formats keep their names; `certainty` and `evidence` have other senses that are the field's own.
+    "letters?": r"blindfair/v1/letter|letter key|upper and lower case letters",
+    "affairs?": r'"affairs"|_affairs|had an affair|affairs\b.*Fair|affairs',
+    "lots?": r'"lots"',
+    "for nothing": r"\bfor nothing in \(",
+}
+"""Where a retired word stays, by a pattern of its line."""
+
+PLACES = ("contracts", "docs", "examples", "offchain", "scripts", "tests")
+ENDINGS = {".py", ".md", ".sol", ".sh", ".toml", ".ipynb", ""}
+SELF = {"test_words.py"}
+MADE = {"__pycache__", ".egg-info"}
+"""Folders, or endings of folders, that programs write."""
+
+
+def texts() -> list[Path]:
+    """Every text that people of the project wrote: sources, pages, scripts."""
+    found = [*ROOT.glob("*.md")]
+    for place in PLACES:
+        found += [path for path in (ROOT / place).rglob("*") if path.is_file() and path.suffix in ENDINGS]
+    return sorted(path for path in found if path.name not in SELF and not MADE & {*path.parts, path.parent.suffix})
+
+
+def words_of(text: str) -> str:
+    """The text with `snake_case` and `CamelCase` taken apart, so that names are read as words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", text)
+
+
+@pytest.mark.parametrize("retired", RETIRED)
+def test_a_retired_word_is_not_used(retired: str) -> None:
+    pattern, kept = re.compile(rf"(?<![\w-]){retired}(?![\w-])", re.IGNORECASE), KEPT.get(retired)
+    found = []
+    for path in texts():
+        if pattern.search(words_of(str(path.relative_to(ROOT)).replace("/", " ").replace(".", " "))):
+            found.append(str(path.relative_to(ROOT)))
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            if pattern.search(words_of(line)) and not (kept and re.search(kept, line)):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
+    assert found == [], f"say {RETIRED[retired]}"
+
+
+def test_a_public_class_name_occurs_once() -> None:
+    places = defaultdict(list)
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path.relative_to(PACKAGE)))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
