@@ -19,7 +19,7 @@ import blindfair
 from blindfair.blind import kernel
 from blindfair.chain.deployment import Deployment
 from blindfair.chain.deterministic import escrow_address
-from blindfair.chain.node import NodeProvider
+from blindfair.chain.provider import NodeProvider
 from blindfair.cli.doctor import chain, folders, machine
 from blindfair.cli.ending import NOT_OK
 from blindfair.protocol.errors import FileMissing, MalformedFile
@@ -233,7 +233,7 @@ def test_a_disk_that_fails_is_named(healthy: Path, inside: Inside, monkeypatch: 
     def failing(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(folders.fcntl, "flock", failing)
+    monkeypatch.setattr("fcntl.flock", failing)
     (healthy / "mail").mkdir(mode=0o700)
     assert "does not take files: Input/output error" in wrong(
         inside("doctor", "--mail", healthy / "mail", "--json", "-"), "mail"
