@@ -48,7 +48,7 @@ def test_a_small_run_writes_exact_scores_under_the_agreed_names(
     assert row["flooding_bits"] > 40 and row["disclosed_bits_per_record"] <= 32
     assert all(row[name] > 0 for name in KEYS - {"mode", "exact"})
     assert list(figures["numpy_us_per_record"]) == ["8"] and figures["numpy_us_per_record"]["8"] > 0
-    assert "opening" in capsys.readouterr().out
+    assert "loading" in capsys.readouterr().out
 
 
 def points(line: Line) -> list[Point]:
