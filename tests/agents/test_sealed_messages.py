@@ -161,11 +161,11 @@ def test_refusals_are_sealed_to_whom_the_seller_knows_and_clear_to_others(at: Ca
         "a stranger's request": (stranger, late),
         "a request with no key": (stranger, replace(late, buyer_hpke=bytes(32))),
     }
-    is_sealed = {}
+    were_sealed = {}
     for name, (agent, message) in refused.items():
         put_in(parties.world, parties.seller, forged(agent, message))
         parties.seller.step()
         sealed = the_bytes(parties, agent)
         assert isinstance(read(inside(agent, sealed), domain=agent.domain)[1], Refusal)
-        is_sealed[name] = is_sealed_message(sealed)
-    assert list(is_sealed.values()) == [True, False, True, False], is_sealed
+        were_sealed[name] = is_sealed_message(sealed)
+    assert list(were_sealed.values()) == [True, False, True, False], were_sealed
