@@ -67,7 +67,8 @@ _log = logging.getLogger(__name__)
 
 class NodeProvider(JSONBaseProvider):
     """JSON-RPC over HTTP. Every failure is a NodeFailure that names the host and nothing else of the URL, which may
-    hold a key. A node that limits how often it is asked is left alone for as long as it says, up to `patience`."""
+    hold a key. A node that limits how often it is asked is left alone for as long as it says, up to `patience`; then it
+    is asked once more."""
 
     # A contract must not be able to send this program to an address on the web (EIP-3668).
     global_ccip_read_enabled = False
@@ -103,7 +104,8 @@ class NodeProvider(JSONBaseProvider):
                 break
             pause, attempt = limit.wait(attempt), attempt + 1
             if waited + pause > self._patience:
-                self._closed_until = time.monotonic() + (limit.pause or 0.0)
+                # No longer than the patience, whatever the node says: a seller has reveals to send.
+                self._closed_until = time.monotonic() + min(limit.pause or 0.0, self._patience)
                 raise self._limited(method, http.told(self._address), pause)
             self._tell_wait(method, pause)
             time.sleep(pause)
