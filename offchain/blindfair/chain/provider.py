@@ -20,7 +20,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from blindfair.chain.http_trouble import TOO_LARGE, UNAVAILABLE, HttpAnswer, not_json, refused
 from blindfair.chain.nesting import DEEPEST_ANSWER, nesting
-from blindfair.chain.node_address import NodeAddress
+from blindfair.chain.node_address import HIDDEN, NodeAddress
 from blindfair.chain.rate_limits import limit_of, seconds_of
 from blindfair.protocol.errors import NodeFailure
 
@@ -201,7 +201,10 @@ class NodeProvider(JSONBaseProvider):
             return {**fields, "message": self._address.excerpt(json.dumps(fields.get("message", "")).encode())}
         message = fields["message"][:_LONGEST_MESSAGE]
         # The words of a contract's refusal are looked into, and are not the node's.
-        return {**fields, "message": message if "revert" in message.lower() else self._address.scrub(message)}
+        if "revert" in message.lower():
+            return {**fields, "message": self._address.scrub_whole(message)}
+        as_page = self._address.excerpt(message.encode(), _LONGEST_MESSAGE)
+        return {**fields, "message": as_page if HIDDEN in as_page else self._address.scrub(message)}
 
     def _posted(self, post: Callable[..., requests.Response], body: bytes) -> HttpAnswer:
         deadline = time.monotonic() + self._timeout
