@@ -108,16 +108,16 @@ def _without(secrets: Sequence[str], text: str) -> str:
 
 
 def _without_parts(text: str, secrets: Sequence[str]) -> str:
-    """The text without any `SHORTEST_KEY` letters and digits that follow one another in a secret."""
+    """The text without any `SHORTEST_KEY` alphanumerics that follow one another in a secret."""
     parts = {
         kept[start : start + SHORTEST_KEY]
-        for kept in ("".join(c for _, c in _letters(secret)) for secret in secrets)
+        for kept in ("".join(c for _, c in _alphanumerics(secret)) for secret in secrets)
         for start in range(len(kept) - SHORTEST_KEY + 1)
     }
-    letters = _letters(text)
+    characters = _alphanumerics(text)
     pieces, shown_from, hidden_to = [], 0, -1
-    for start in range(len(letters) - SHORTEST_KEY + 1):
-        window = letters[start : start + SHORTEST_KEY]
+    for start in range(len(characters) - SHORTEST_KEY + 1):
+        window = characters[start : start + SHORTEST_KEY]
         if "".join(c for _, c in window) not in parts:
             continue
         first, last = window[0][0], window[-1][0]
@@ -127,8 +127,8 @@ def _without_parts(text: str, secrets: Sequence[str]) -> str:
     return "".join([*pieces, text[shown_from:]])
 
 
-def _letters(text: str) -> list[tuple[int, str]]:
-    """Each letter and digit in lower case, with its place."""
+def _alphanumerics(text: str) -> list[tuple[int, str]]:
+    """Each alphanumeric character in lower case, with its place."""
     return [(place, c.lower()) for place, c in enumerate(text) if c.isalnum()]
 
 

@@ -7,6 +7,7 @@ import getpass
 import json
 import math
 import re
+import shlex
 import stat
 import sys
 import unicodedata
@@ -176,7 +177,7 @@ def _first_line(file: Path) -> str:
                 f"The password file {file} may be read by others",
                 expected="0600",
                 found=oct(mode),
-                hint=f"chmod 600 {file}",
+                hint=f"chmod 600 {shlex.quote(str(file))}",
             )
         with file.open("rb") as opened:
             data = opened.read(_LARGEST)
@@ -234,7 +235,7 @@ def _read(path: Path) -> dict[str, object]:
             f"There is no keystore {path}",
             expected="an encrypted keystore",
             found=error.strerror,
-            hint=f"blindfair account create --keystore {path}",
+            hint=f"blindfair account create --keystore {shlex.quote(str(path))}",
         ) from error
     except (ValueError, RecursionError):
         raise _malformed(path) from None

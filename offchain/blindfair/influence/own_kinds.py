@@ -12,7 +12,7 @@ import numpy as np
 
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import BOUND, Feature, NumberFeature, is_number, kind_of, same_value
-from blindfair.influence.spelling import difference, plain, shown, shown_apart
+from blindfair.influence.spelling import difference, option, plain, shown, shown_apart
 from blindfair.protocol.errors import ClassesDiffer, KindsDiffer
 from blindfair.protocol.records import Cell
 from blindfair.protocol.schema import ColumnKind, Schema
@@ -94,7 +94,7 @@ def _refusal(refused: Sequence[Misfit]) -> KindsDiffer:
     unshown = f" and {len(refused) - _SHOWN_COLUMNS:,} more" if len(refused) > _SHOWN_COLUMNS else ""
     beside = f"; also {others}{unshown}" if more else ""
     only = f"{first.only}; " if first.only else ""
-    exclude = " ".join(f"--exclude {shown(misfit.column)}" for misfit in refused[:_SHOWN_COLUMNS])
+    exclude = " ".join(option("--exclude", misfit.column) for misfit in refused[:_SHOWN_COLUMNS])
     return KindsDiffer(
         f"Column {first.column!r} has {first.kinds}: {first.offending} of {first.total} cells do not fit{beside}",
         expected=first.listed,
