@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blindfair.influence.columns import is_number_text
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import BOUND, Feature, NumberFeature, is_number, kind_of, same_value
 from blindfair.influence.spelling import difference, option, plain, shown, shown_apart
@@ -110,7 +111,7 @@ def _misfit(feature: Feature, cells: Sequence[Cell]) -> Misfit | None:
         if not texts:
             return None
         # A column with one text is all text: the cell that made it so is the one to look at.
-        blamed = [text for text in texts if not _is_numeric(text)] or texts
+        blamed = [text for text in texts if not is_number_text(text.strip())] or texts
         blame = f" ({len(blamed):,} of {len(texts):,} are no numbers)" if len(blamed) < len(texts) else ""
         kinds = f"numbers in the listing and text in your table{blame}"
         return Misfit(feature.column, len(texts), len(cells), "numbers", shown(blamed[0]), kinds, "")
@@ -205,11 +206,3 @@ def _same_class(one: Cell, other: Cell) -> bool:
 
 def _kind(cells: Sequence[Cell]) -> str:
     return "numbers" if all(is_number(cell) for cell in cells) else "text"
-
-
-def _is_numeric(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text

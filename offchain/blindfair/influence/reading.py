@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from blindfair.influence.columns import is_missing, is_number_text
-from blindfair.influence.spelling import option
+from blindfair.influence.spelling import option, shown
 from blindfair.influence.written import cell_text
 from blindfair.protocol.documents import Document
 from blindfair.protocol.records import Cell
@@ -230,14 +230,9 @@ def _first_code(present: Sequence[tuple[int, str]], cells: Sequence[Cell], kind:
         before = seen.setdefault(float(text), text)
         # 2 and 2.0 are common in columns of numbers; zeros after other decimals are not.
         if before != text and "." in before and "." in text and "e" not in (before + text).lower():
-            return _found(line, text, f"the same number as {_shown(before)} to a model", "")
+            return _found(line, text, f"the same number as {shown(before, limit=_SHOWN)} to a model", "")
     return None
 
 
 def _found(line: int, text: str, called: str, advice: str) -> FoundCell:
-    return FoundCell(line, _shown(text), called, advice)
-
-
-def _shown(text: str) -> str:
-    cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-    return repr(cut) if cut.isprintable() else ascii(cut)
+    return FoundCell(line, shown(text, limit=_SHOWN), called, advice)

@@ -18,7 +18,10 @@ _LIMIT = 60
 
 
 def shown(value: object, *, escaped: bool = False, limit: int = _LIMIT) -> str:
-    """Return a value in quotes, without a character that a terminal obeys; with `escaped` in ASCII alone."""
+    """Return a value in quotes, without a character that a terminal obeys; with `escaped` in ASCII alone.
+
+    This is how the package shows names and cells that somebody else chose.
+    """
     text = ascii(value) if escaped else repr(value)
     return text if len(text) <= limit else text[:limit] + "..."
 
