@@ -36,7 +36,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     if is_begun(begun.directory):
         # What was measured then: another version of the compressor may measure otherwise now.
         before = ListingOptions.from_document(load(begun.directory, ROLE).options)
-        options = replace(options, record_bits=before.record_bits)
+        options = replace(options, record_bits=before.record_bits, record_count=before.record_count)
     settings = begun_settings(ROLE, begun, options.to_document())
     check_payee(options.policy().pay_to, "--pay-to", settings.deployment.address)
     settings = begin(begun.directory, settings, {RECORDS: records.read_bytes()})
