@@ -62,6 +62,10 @@ class Table:
         texts = zip(*(companion.cells for companion in self.companions), strict=True)
         return tuple((*row, *more) for row, more in zip(self.rows, texts, strict=True))
 
+    def alike_but_texts(self) -> int:
+        """How many listed records differ from an earlier one only in how a number is written. Equal ones count once."""
+        return len(set(self.listed_rows())) - len(set(self.rows))
+
     def texts(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
         """Some of the rows as the file has them, `n` x `len(columns)`; labels may have been changed since.
 

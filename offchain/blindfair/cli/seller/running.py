@@ -46,7 +46,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     with PartyScreen() as screen, opened_seller(begun.directory, settings, begun.password_file, screen) as seller:
         exchange, listing = seller.exchange, seller.listing
         show_readings(screen.lines, table.readings)
-        show_written(screen.lines, table.readings)
+        show_written(screen.lines, table.readings, table.alike_but_texts())
 
         def is_listed() -> bool:
             return exchange.seller_of(listing) == seller.address
