@@ -88,6 +88,41 @@ def test_what_is_no_keystore_is_refused(tmp_path: Path, changes: dict[str, Any])
 
 
 @pytest.mark.parametrize(
+    ("kdf", "changes"),
+    [
+        ("scrypt", {"dklen": 10**9}),
+        ("scrypt", {"dklen": 31}),
+        ("scrypt", {"dklen": "32"}),
+        ("scrypt", {"dkLen": 10**9}),
+        ("scrypt", {"n": 2**30}),
+        ("scrypt", {"n": 2**18, "r": 2**18}),
+        ("scrypt", {"n": 2**18, "p": 2**18}),
+        ("scrypt", {"n": 0}),
+        ("scrypt", {"n": 1e3}),
+        ("scrypt", {"r": None}),
+        ("pbkdf2", {"dklen": 10**9}),
+        ("pbkdf2", {"c": 10**12}),
+        ("pbkdf2", {"c": 0}),
+    ],
+)
+def test_a_keystore_that_asks_for_hours_or_gigabytes_is_refused_at_once(
+    tmp_path: Path, kdf: str, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = keystore(tmp_path / "keystore.json", kdf=kdf)
+    made = json.loads(path.read_text())
+    parameters = made["crypto"]["kdfparams"]
+    kept = {name: value for name, value in parameters.items() if name not in {each.lower() for each in changes}}
+    made["crypto"]["kdfparams"] = {**kept, **changes}
+    path.write_text(json.dumps(made))
+    # Not even begun: a failure of this test must not take hours.
+    monkeypatch.setattr(Account, "decrypt", lambda *_: pytest.fail("the key was derived"))
+    with pytest.raises(MalformedFile, match="no wallet writes") as caught:
+        unlock(path, PASSWORD)
+    name = next(iter(changes)).lower()
+    assert f"{name} = " in str(caught.value.found)
+
+
+@pytest.mark.parametrize(
     "data",
     [
         PASSWORD.encode(),
@@ -127,7 +162,7 @@ def test_a_password_opens_in_either_form_of_its_accents(tmp_path: Path, made: An
 
 
 def test_a_password_opens_as_browser_wallets_write_it(tmp_path: Path) -> None:
-    """They write the ligature as two sealed messages."""
+    """They write the ligature as two characters."""
     path = keystore(tmp_path / "keystore.json", written=unicodedata.normalize("NFKC", "\ufb01n\u00e9"))
     assert unlock(path, "\ufb01ne\u0301").address.lower() == OWN
 

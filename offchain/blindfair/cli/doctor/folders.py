@@ -7,6 +7,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 from blindfair.agents.messaging.shared_mail import SHARED_HINT, is_shared
 from blindfair.cli.doctor.finding import Finding
@@ -38,7 +39,9 @@ def look_at_directory(directory: Path, settings: Settings | None) -> Iterator[Fi
     if open_files:
         names = ", ".join(str(path.relative_to(directory)) for path in open_files[:SHOWN])
         more = f" and {len(open_files) - SHOWN} more" if len(open_files) > SHOWN else ""
-        wrong.append(Finding("folder", False, f"others may read {names}{more}", f"chmod -R go-rwx {directory}"))
+        wrong.append(
+            Finding("folder", False, f"others may read {names}{more}", f"chmod -R go-rwx {quote(str(directory))}")
+        )
     yield from wrong
     if not wrong:
         begun = "something was begun in it" if is_begun(directory) else "nothing was begun in it"
@@ -117,7 +120,9 @@ def _entered_by_others(check: str, folder: Path, hint: str = "") -> Iterator[Fin
         yield Finding(check, False, f"{folder} belongs to another user", "use it as that user, or name another")
     if _others(folder):
         mode = oct(stat.S_IMODE(found.st_mode))
-        yield Finding(check, False, f"{folder} may be entered by others: mode {mode}", f"chmod 700 {folder}{hint}")
+        yield Finding(
+            check, False, f"{folder} may be entered by others: mode {mode}", f"chmod 700 {quote(str(folder))}{hint}"
+        )
 
 
 def _others(path: Path) -> bool:
