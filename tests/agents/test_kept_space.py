@@ -1,5 +1,6 @@
 """What a seller keeps for whom, and for how long: the bond of a rest, an agreement, a listing, its reader's time."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -116,13 +117,13 @@ def test_listings_fill_no_disk(at: Callable[[str], World]) -> None:
 
 
 def test_what_was_taken_is_there_again_after_its_span() -> None:
-    allowance = RateLimiter(10, Seconds(100))
-    allowance.take(6, Timestamp(1000))
+    limiter = RateLimiter(10, Seconds(100))
+    limiter.take(6, Timestamp(1000))
     with pytest.raises(BudgetExhausted):
-        allowance.take(5, Timestamp(1099))
+        limiter.take(5, Timestamp(1099))
     # What was refused does not count.
-    allowance.take(4, Timestamp(1099))
-    allowance.take(6, Timestamp(1100))
+    limiter.take(4, Timestamp(1099))
+    limiter.take(6, Timestamp(1100))
     # Larger than all of it: alone.
     RateLimiter(10, Seconds(100)).take(11, Timestamp(0))
 
@@ -132,10 +133,14 @@ def test_what_was_taken_is_there_again_after_its_span() -> None:
 
 def hollow(world: World, agent: Agent, sender: Address, size: int) -> None:
     """A file that claims to be a sealed message, takes no disk, and would take minutes and gigabytes to unseal."""
-    path = mailbox(world, agent) / ("0" * 64)
-    with path.open("wb") as file:
+    path = mailbox(world, agent) / ".hollow"
+    with path.open("w+b") as file:
         file.write(MAGIC + bytes.fromhex(sender[2:]))
         file.truncate(size)
+        # A file with another name than its hash would be waited for, as a copy under way.
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256")
+    path.rename(path.with_name(digest.hexdigest()))
 
 
 def refused(agent: Agent) -> list[str]:

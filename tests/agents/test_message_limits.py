@@ -10,7 +10,7 @@ from sealed_messages import put_in, take_out
 from test_hostile_buyer import said_to, taken_out
 from trade import OFFERED, Parties, World, feature_schema, make_parties
 
-from blindfair.agents import seller_checks
+from blindfair.agents.seller import checks as seller_checks
 from blindfair.blind import plan as planning
 from blindfair.blind.plan import SETS, plan
 from blindfair.blind.query import query_size
