@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from moments import reopened
 from sealed_messages import forged, pending, put_in, take_out
-from trade import PRICE, World, make_parties
+from trade import PRICE, Parties, World, make_parties
 
 from blindfair.agents.buyer import answers
 from blindfair.agents.messaging import partial_messages
@@ -20,6 +20,7 @@ from blindfair.agents.store.journal import read_journal
 from blindfair.protocol.errors import InsecureStore, StoreInUse, Undeliverable
 from blindfair.protocol.messages import Inquiry, Refusal
 from blindfair.protocol.quantities import Address, ListingId, Seconds
+from blindfair.protocol.sealed_message import MAGIC
 
 ANN, BOB = Address("0x" + "a" * 40), Address("0x" + "b" * 40)
 MESSAGE = b"a message of some length"
@@ -59,7 +60,72 @@ def test_a_copy_that_grows_at_every_look_is_not_read(tmp_path: Path) -> None:
         assert list(ann.pending()) == []
 
 
-def test_what_does_not_change_for_hours_is_cleaned_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The running clock of partial messages, in seconds; tests set its only entry."""
+    now = [1000.0]
+    monkeypatch.setattr(partial_messages.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_file_that_is_touched_again_and_again_is_read_ever_less_and_removed(
+    tmp_path: Path, clock: list[float]
+) -> None:
+    ann = FolderTransport(tmp_path / "mail", ANN)
+    path = tmp_path / "mail" / ANN / NAME
+    path.write_bytes(b"junk")
+    readings = 0
+    for second in range(int(partial_messages.GIVEN_UP_AFTER)):
+        if not path.exists():
+            break
+        os.utime(path, ns=(second, second))
+        for handle, _ in [*ann.pending(), *ann.pending()]:
+            readings += 1
+            assert ann.receive(handle) == b""
+        clock[0] += 60
+    assert not path.exists()
+    assert clock[0] - 1000 <= partial_messages.GIVEN_UP_AFTER + 120
+    assert readings <= 10 + partial_messages.GIVEN_UP_AFTER / partial_messages.LONGEST_PAUSE
+
+
+def test_few_bytes_are_read_again_in_one_look(
+    tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partial_messages, "REREAD_LIMIT", 2500)
+    ann = FolderTransport(tmp_path / "mail", ANN)
+    names = [f"{number:064x}" for number in range(10)]
+    for name in names:
+        (tmp_path / "mail" / ANN / name).write_bytes(b"x" * 1000)
+    assert [ann.receive(handle) for handle, _ in ann.pending()] == [b""] * 10
+    clock[0] += partial_messages.SETTLED_AFTER + 1
+    read = []
+    for _ in range(5):
+        handles = [handle for handle, _ in ann.pending()]
+        assert len(handles) == 2
+        read += [handle for handle in handles if ann.receive(handle) == b""]
+    # None is forgotten over the others.
+    assert sorted(read) == names
+    assert list(ann.pending()) == []
+
+
+def test_open_orders_are_served_between_files_that_are_no_messages(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parties = make_parties(at("accepted"))
+    for number in range(12):
+        (pending_folder(parties) / f"{number:064x}").write_bytes(MAGIC + b"junk")
+    served: list[object] = []
+    advance = parties.seller._orders.advance
+    monkeypatch.setattr(parties.seller._orders, "advance", lambda turn: (served.append(turn), advance(turn)))
+    parties.seller.step()
+    assert len(served) == 13
+
+
+def pending_folder(parties: Parties) -> Path:
+    return parties.world.directory / "mail" / parties.seller.address
+
+
+def test_what_does_not_become_whole_for_hours_is_cleaned_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = FolderTransport(tmp_path / "mail", ANN)
     path = tmp_path / "mail" / ANN / NAME
     path.write_bytes(b"junk")

@@ -169,11 +169,11 @@ class Mail:
 
     # --- in --------------------------------------------------------------------------------------------------------
 
-    def inbox(self, after_refusal: Callable[[], None] = lambda: None) -> Iterator[tuple[str, Envelope, Message]]:
+    def inbox(self, between: Callable[[], None] = lambda: None) -> Iterator[tuple[str, Envelope, Message]]:
         """Every pending message that is one; what is not is refused with a named error, journalled, and put away.
 
-        `after_refusal` is called whenever that was done: strangers may send many such. Raises Waiting, after all that
-        can be read, while the mail as a whole does not work.
+        `between` is called after each file of the mailbox that was read, whatever it was: strangers may send many.
+        Raises Waiting, after all that can be read, while the mail as a whole does not work.
         """
         trouble: Waiting | None = None
         self._remove_kept()
@@ -192,6 +192,7 @@ class Mail:
                 if not data:
                     # Taken away since it was listed, or not a file any more: the same as never sent. Or a copy is
                     # under way, and the rest will come.
+                    between()
                     continue
                 envelope, message = self._read(data)
                 if envelope.sender == self._address:
@@ -199,12 +200,14 @@ class Mail:
             except StateError as error:
                 # The disk's trouble, and not the message's: it stays, and is read later.
                 trouble = self._waits(error)
+                between()
                 continue
             except BlindfairError as error:
                 self.refuse(handle, error)
-                after_refusal()
+                between()
                 continue
             yield handle, envelope, message
+            between()
         self._tell_aside()
         if trouble is not None:
             raise trouble

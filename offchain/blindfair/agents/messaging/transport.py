@@ -232,7 +232,7 @@ class FolderTransport:
                     with contextlib.suppress(OSError):
                         os.unlink(name, dir_fd=mailbox)
         self._sizes = found
-        self._partial.forget_others()
+        self._partial.end_look()
         yield from found.items()
 
     def head(self, handle: str, size: int) -> bytes:
@@ -264,8 +264,10 @@ class FolderTransport:
                     data = file.read(size)
                     if _is_partial(handle, data, whole):
                         # With the entry as it was before: what changed meanwhile is read again.
-                        self._partial.wait_for(handle, entry)
+                        self._partial.wait_for(handle, entry, in_full=whole)
                         return b""
+                    if whole:
+                        self._partial.found_whole(handle)
                     return data
         self._aside = handle
         return b""

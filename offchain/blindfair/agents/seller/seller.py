@@ -161,11 +161,10 @@ class Seller(Agent):
         turn = Turn()
         self._orders.advance(turn)
         with turn.task():
-            # An answer may take minutes, and so do many messages to be refused: no reveal is to come too late for that.
+            # An answer may take minutes, and so may many files of strangers: no reveal is to come too late for that.
             for handle, envelope, message in self.mail.inbox(lambda: self._orders.advance(turn)):
                 with turn.task():
                     self._handle(handle, envelope, message)
-                self._orders.advance(turn)
         turn.end()
 
     def _warn_of_short_windows(self) -> None:
