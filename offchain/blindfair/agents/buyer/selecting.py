@@ -16,7 +16,7 @@ from blindfair.agents.buyer.free_openings import is_used_up, with_way_out
 from blindfair.agents.buyer.opened_labels import check_opened_labels
 from blindfair.agents.buyer.valuer import Choice, Valuer
 from blindfair.agents.policy import BuyerPolicy
-from blindfair.agents.settlement.evidence import keep_evidence
+from blindfair.agents.settlement.evidence import keep_claim, keep_evidence
 from blindfair.agents.store.steps import step_of
 from blindfair.protocol.errors import (
     AuditError,
@@ -110,10 +110,8 @@ class Selecting:
                 for text in (f"recomputes {len(openings.opened)} opened records: all agree", *warnings):
                     self._buyer.tell("audit", text)
         except BEFORE_PAYMENT as error:
-            if not (isinstance(error, Refused) and is_used_up(error)):
-                keep_evidence(
-                    self._buyer.directory / "evidence", self._buyer.journal, {"error": error.name, "text": str(error)}
-                )
+            keep = keep_claim if isinstance(error, Refused) and is_used_up(error) else keep_evidence
+            keep(self._buyer.directory / "evidence", self._buyer.journal, {"error": error.name, "text": str(error)})
             raise
         return selected, parts
 

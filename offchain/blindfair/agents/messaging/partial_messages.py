@@ -62,7 +62,7 @@ class PartialMessages:
         file.settled = now - file.since > SETTLED_AFTER
         file.read = file.seen = look
         if in_full:
-            # The second reading is at once: it is the usual end of a copy.
+            # The second reading is at once: most copies end before it.
             pause = 0.0 if file.readings == 0 else SETTLED_AFTER * 2.0 ** (file.readings - 1)
             file.not_before = now + min(pause, LONGEST_PAUSE)
             file.readings = min(file.readings + 1, 64)

@@ -11,6 +11,7 @@ from blindfair.agents.seller.bonds import SellerBonds
 from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.checks import check_deliverable, check_selection_message
 from blindfair.agents.seller.recall import request_of
+from blindfair.agents.seller.refusals import Refusing
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import FieldMismatch, UnexpectedMessage
 from blindfair.protocol.free_units import free_units
@@ -29,6 +30,7 @@ class SellerSelections:
         seller: Agent,
         ledger: BudgetLedger,
         bonds: SellerBonds,
+        refusing: Refusing,
         policy: SellerPolicy,
         *,
         random: Callable[[Digest], bytes],
@@ -40,20 +42,24 @@ class SellerSelections:
         self._seller = seller
         self._ledger = ledger
         self._bonds = bonds
+        self._refusing = refusing
         self._policy = policy
         self._random = random
         self._credit = credit
         self._opened = opened
 
     def answer(self, envelope: Envelope, selection: Selection, manifest: Manifest, dataset: ChunkedDataset) -> None:
-        """Open what is drawn of a selection, once, and send the same openings whenever it comes again.
+        """Open what is drawn of a selection, once, and send the same answer whenever it comes again.
 
-        Raises UnexpectedMessage, FieldMismatch, Expired, MalformedMessage, MessageTooLarge, BudgetExhausted,
-        Undeliverable, Waiting.
+        Raises UnexpectedMessage, FieldMismatch, Expired, MalformedMessage, MessageTooLarge, OpeningsUsedUp,
+        BudgetExhausted, TooCostly, Undeliverable, Waiting.
         """
         digest, request = request_of(self._seller, selection)
         if request.buyer != envelope.sender:
             raise FieldMismatch("The evaluation is another buyer's", expected=request.buyer, found=envelope.sender)
+        if self._refusing.say_again(envelope, selection):
+            # What was refused stays refused: the buyer may have made another selection since.
+            return
         earlier = self._seller.journal.get(f"selection-of:{digest.hex()}")
         if earlier not in (None, envelope.digest):
             raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())

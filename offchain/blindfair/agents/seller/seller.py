@@ -109,6 +109,7 @@ class Seller(Agent):
             self,
             self._ledger,
             self._bonds,
+            self._refusing,
             policy,
             random=lambda digest: self._random(digest),
             credit=lambda request, digest: self._credit(request, digest),
