@@ -5,21 +5,24 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from eth_account import Account
 from moments import reopened
 from sealed_messages import forged, pending, put_in, take_out
-from trade import PRICE, Parties, World, make_parties
+from trade import PRICE, SELLER_POLICY, Parties, World, make_parties
 
 from blindfair.agents.buyer import answers
-from blindfair.agents.messaging import partial_messages
+from blindfair.agents.messaging import mail, partial_messages
 from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.seller.checks import check_request
 from blindfair.agents.store.journal import read_journal
-from blindfair.protocol.errors import InsecureStore, StoreInUse, Undeliverable
-from blindfair.protocol.messages import Inquiry, Refusal
-from blindfair.protocol.quantities import Address, ListingId, Seconds
+from blindfair.protocol.errors import FieldMismatch, InsecureStore, StoreInUse, Undeliverable
+from blindfair.protocol.messages import Inquiry, Refusal, Request, sign
+from blindfair.protocol.quantities import Address, ListingId, Seconds, Timestamp
 from blindfair.protocol.sealed_message import MAGIC
 
 ANN, BOB = Address("0x" + "a" * 40), Address("0x" + "b" * 40)
@@ -222,11 +225,8 @@ def test_a_spoilt_lock_stops_nobody(tmp_path: Path, spoil: Callable[[Path], None
     assert len(list(ann.pending())) == 1
 
 
-def test_messages_about_another_listing_of_the_account_are_left_for_its_program(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parties = make_parties(world)
-    parties.seller.step()
+def selling_another(parties: Parties, monkeypatch: pytest.MonkeyPatch) -> ListingId:
+    """Another listing that the seller's account has committed, by another program."""
     other = ListingId(b"\x07" * 32)
     of_chain = parties.seller.exchange.seller_of
     monkeypatch.setattr(
@@ -234,6 +234,56 @@ def test_messages_about_another_listing_of_the_account_are_left_for_its_program(
         "seller_of",
         lambda listing: parties.seller.address if listing == other else of_chain(listing),
     )
+    return other
+
+
+def put_in_inquiry(parties: Parties, listing: ListingId, key: bytes) -> str:
+    """The sender of an inquiry about a listing that is put into the seller's mailbox."""
+    sender = Address(Account.from_key(key).address.lower())
+    inquiry = sign(Inquiry(listing), sender=sender, domain=parties.seller.domain, private_key=key)
+    put_in(parties.world, parties.seller, inquiry.to_bytes())
+    return sender
+
+
+def test_one_sender_fills_no_mailbox_with_messages_for_another_program(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parties = make_parties(world)
+    parties.seller.step()
+    monkeypatch.setattr(parties.seller._listing, "is_anothers", lambda *_: True)
+    for number in range(mail.MAX_LEFT_OF_ONE + 3):
+        put_in_inquiry(parties, ListingId(bytes([number]) * 32), b"\x01" * 32)
+    parties.seller.step()
+    assert len(pending(world, parties.seller)) == mail.MAX_LEFT_OF_ONE
+    # A refusal would end a trade of the other program.
+    assert parties.seller.refusals() == ()
+    # What that program has taken is not counted any more.
+    for path in pending(world, parties.seller):
+        path.unlink()
+    for number in range(10):
+        put_in_inquiry(parties, ListingId(bytes([number]) * 32), b"\x01" * 32)
+    parties.seller.step()
+    assert len(pending(world, parties.seller)) == mail.MAX_LEFT_OF_ONE
+
+
+def test_few_messages_are_left_for_another_program_in_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "MAX_LEFT", 5)
+    parties = make_parties(world)
+    parties.seller.step()
+    other = selling_another(parties, monkeypatch)
+    senders = {put_in_inquiry(parties, other, bytes([number]) * 32) for number in range(1, 9)}
+    assert len(senders) == 8
+    parties.seller.step()
+    assert len(pending(world, parties.seller)) == 5
+    assert parties.seller.refusals() == ()
+
+
+def test_messages_about_another_listing_of_the_account_are_left_for_its_program(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parties = make_parties(world)
+    parties.seller.step()
+    other = selling_another(parties, monkeypatch)
     put_in(world, parties.seller, forged(parties.buyer, Inquiry(other)))
     [left] = pending(world, parties.seller)
     parties.run()
@@ -247,6 +297,22 @@ def test_a_buyer_waits_on_where_another_program_says_it_is_not_its_listing(world
     parties.buyer.step()
     asked = parties.buyer.mail.stored("message:inquiry")[0].digest
     put_in(world, parties.buyer, forged(parties.seller, Refusal(asked, "FieldMismatch", "This is not my listing")))
+    parties.buyer.step()
+    assert parties.buyer.outcome is None
+    parties.run()
+    assert parties.deltas() == (-PRICE, PRICE)
+
+
+def test_a_buyer_waits_on_where_another_program_says_the_request_is_for_another_listing(world: World) -> None:
+    parties = make_parties(world)
+    world.run(*parties.both, until=lambda: "request" in parties.buyer.sizes())
+    envelope, request = parties.buyer.mail.stored("message:request")
+    assert isinstance(request, Request)
+    with pytest.raises(FieldMismatch) as caught:
+        check_request(
+            replace(request, listing=ListingId(bytes(32))), parties.seller.manifest, SELLER_POLICY, Timestamp(0)
+        )
+    put_in(world, parties.buyer, forged(parties.seller, Refusal(envelope.digest, "FieldMismatch", str(caught.value))))
     parties.buyer.step()
     assert parties.buyer.outcome is None
     parties.run()

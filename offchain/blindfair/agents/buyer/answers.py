@@ -26,6 +26,9 @@ from blindfair.protocol.quantities import Address, Digest, Seconds, Timestamp
 Kind = TypeVar("Kind", bound=Message)
 
 
+_ANOTHER_LISTING = "The request is for another listing"
+"""How a refusal begins of a seller's program that sells another listing (`seller.checks`)."""
+
 ASK_AGAIN_AFTER = Seconds(15 * 60)
 """How long a question is out before it is sent again: copying folders take minutes."""
 
@@ -191,7 +194,9 @@ def _is_by_another_program(message: Message, kinds: tuple[type[Any], ...]) -> bo
 
     The chain says that the listing is this seller's, so another program of that account will answer.
     """
-    return Listing in kinds and isinstance(message, Refusal) and message.error == FieldMismatch.__name__
+    if not isinstance(message, Refusal) or message.error != FieldMismatch.__name__:
+        return False
+    return Listing in kinds or (Reply in kinds and message.reason.startswith(_ANOTHER_LISTING))
 
 
 def _is_for_now(message: Message, kinds: tuple[type[Any], ...]) -> bool:

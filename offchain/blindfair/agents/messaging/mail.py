@@ -35,6 +35,9 @@ from blindfair.protocol.signing import Domain, address_of
 MAX_LEFT = 64
 """Messages for other programs of an account that one program leaves in the mailbox."""
 
+MAX_LEFT_OF_ONE = 4
+"""Such messages of one sender."""
+
 
 class AdmissionCheck(Protocol):
     """Who may send how much, decided before anything is unsealed."""
@@ -70,7 +73,7 @@ class Mail:
         self._digests: dict[str, Digest] = {}
         # Messages that were dealt with and could not be removed: they lie there, and are not taken again.
         self._kept: set[str] = set()
-        self._left: set[str] = set()
+        self._left: dict[str, Address] = {}
         self._sent_now: set[str] = set()
         self._told: set[str] = set()
 
@@ -177,7 +180,10 @@ class Mail:
         """
         trouble: Waiting | None = None
         self._remove_kept()
-        for handle, size in self._listed():
+        listed = list(self._listed())
+        # Another program has taken the rest of them.
+        self._left = {handle: self._left[handle] for handle, _ in listed if handle in self._left}
+        for handle, size in listed:
             if handle in self._kept or handle in self._left:
                 continue
             try:
@@ -258,16 +264,18 @@ class Mail:
             self._tell("refuse", f"refuses a message: {error.name}: {error}")
         self.done(handle)
 
-    def leave(self, handle: str) -> bool:
+    def leave(self, handle: str, sender: Address) -> None:
         """Leave a message in the mailbox for another program of this account, and look at it no more.
 
-        Return False, and do nothing, where many were left already.
+        Where too many lie there already, of its sender or in all, it is removed without an answer: a refusal would end
+        a trade that is another program's.
         """
-        if len(self._left) >= MAX_LEFT:
-            return False
-        self._left.add(handle)
+        of_one = sum(1 for other in self._left.values() if other == sender)
+        if of_one >= MAX_LEFT_OF_ONE or len(self._left) >= MAX_LEFT:
+            self.done(handle)
+            return
+        self._left[handle] = sender
         self._tell("leave", "leaves a message about another listing of this account in the mailbox")
-        return True
 
     def done(self, handle: str) -> None:
         """Put a message away that was dealt with; where it cannot be removed now, it is not looked at again."""

@@ -177,7 +177,8 @@ class Seller(Agent):
         warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)
 
     def _handle(self, handle: str, envelope: Envelope, message: Message) -> None:
-        if self._listing.is_anothers(message, self.manifest) and self.mail.leave(handle):
+        if self._listing.is_anothers(message, self.manifest):
+            self.mail.leave(handle, envelope.sender)
             return
         try:
             self._answer(envelope, message)
