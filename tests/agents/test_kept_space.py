@@ -20,6 +20,7 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.seller import listing as seller_listing
 from blindfair.agents.seller.rate_limiter import RateLimiter
 from blindfair.protocol.errors import BudgetExhausted
 from blindfair.protocol.messages import Inquiry, Listing, Refusal
@@ -115,6 +116,26 @@ def test_listings_fill_no_disk(at: Callable[[str], World]) -> None:
     assert asks(strangers[1]) == [Listing.TYPE]
     for stranger in strangers:
         stranger.close()
+
+
+def test_one_account_makes_a_seller_forget_no_other(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seller_listing, "_REMEMBERED", 2)
+    parties = make_parties(at("listed"), seller_policy=replace(SELLER_POLICY, max_listings=10**6))
+    given = parties.seller._listing
+
+    def ask(account: str) -> None:
+        given.give(Address(account), Inquiry(parties.seller.listing), parties.seller.manifest, parties.seller.dataset)
+
+    first, second, third = ("0x" + digit * 40 for digit in "123")
+    for account in (first, second, second, second):
+        ask(account)
+    assert list(given._given_to) == [first, second]
+    # Whoever asked last is forgotten last.
+    for account in (first, third):
+        ask(account)
+    assert list(given._given_to) == [first, third]
 
 
 def test_what_was_taken_is_there_again_after_its_span() -> None:
