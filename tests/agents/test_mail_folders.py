@@ -20,6 +20,7 @@ from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.checks import check_request
 from blindfair.agents.store.journal import read_journal
+from blindfair.cli.buyer import find
 from blindfair.protocol.errors import FieldMismatch, InsecureStore, StoreInUse, Undeliverable
 from blindfair.protocol.messages import Inquiry, Refusal, Request, sign
 from blindfair.protocol.quantities import Address, ListingId, Seconds, Timestamp
@@ -158,6 +159,32 @@ def test_a_trade_goes_on_when_a_half_copied_message_is_whole(at: Callable[[str],
     assert parties.seller.refusals() == parties.buyer.refusals() == ()
 
 
+def test_finding_listings_takes_an_answer_that_was_half_copied(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parties = make_parties(at("asked"))
+    world, account = parties.world, Account.create()
+    whole: list[bytes] = []
+    looks = 0
+
+    def meanwhile(_: float) -> None:
+        nonlocal looks
+        parties.seller.step()
+        [path] = (world.directory / "mail" / account.address.lower()).glob("[0-9a-f]*")
+        whole.append(path.read_bytes())
+        if looks == 0:
+            path.write_bytes(whole[0][:100])
+        elif looks == 2:
+            path.write_bytes(whole[0])
+        looks += 1
+
+    monkeypatch.setattr(find.time, "sleep", meanwhile)
+    context = replace(world.context(), account=account)
+    listing = find.ChainListing(parties.seller.listing, parties.seller.address, None)
+    assert find.ask_sellers(context, [listing], wait=10.0) == {parties.seller.listing: parties.seller.manifest}
+    assert looks > 3
+
+
 # --- messages that were lost -------------------------------------------------------------------------------------
 
 
@@ -278,6 +305,37 @@ def test_few_messages_are_left_for_another_program_in_all(world: World, monkeypa
     assert parties.seller.refusals() == ()
 
 
+def test_a_lock_that_is_a_hard_link_to_another_file_writes_nothing_over(tmp_path: Path) -> None:
+    ann = FolderTransport(tmp_path / "mail", ANN)
+    other = tmp_path / "diary"
+    other.write_text("dear diary")
+    (tmp_path / "mail" / f".{ANN}.lock").hardlink_to(other)
+    ann.hold("seller")
+    assert list(ann.pending()) == []
+    assert other.read_text() == "dear diary"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_lock_that_another_user_made_is_not_taken(tmp_path: Path) -> None:
+    ann = FolderTransport(tmp_path / "mail", ANN)
+    lock = tmp_path / "mail" / f".{ANN}.lock"
+    lock.write_text("of another")
+    os.chown(lock, 12345, -1)
+    ann.hold("seller")
+    assert list(ann.pending()) == []
+    assert lock.read_text() == "of another"
+
+
+def test_what_a_lock_says_is_shown_without_control_characters(tmp_path: Path) -> None:
+    first, second = (FolderTransport(tmp_path / "mail", ANN) for _ in range(2))
+    first.hold("\x1b[2Jseller\nin A")
+    second.hold("seller in B")
+    list(first.pending())
+    with pytest.raises(StoreInUse) as caught:
+        list(second.pending())
+    assert caught.value.found == r"\x1b[2Jseller\nin A"
+
+
 def test_messages_about_another_listing_of_the_account_are_left_for_its_program(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,7 +399,7 @@ def test_a_folder_that_its_owner_gives_to_a_group_is_accepted(tmp_path: Path) ->
     assert list(ann.pending()) == []
 
 
-@pytest.mark.parametrize("mode", [0o770, 0o750, 0o755, 0o2750, 0o2775, 0o3777, 0o1777])
+@pytest.mark.parametrize("mode", [0o770, 0o750, 0o755, 0o2750, 0o2770, 0o2775, 0o3777, 0o1777])
 def test_a_folder_that_is_open_by_accident_is_refused(tmp_path: Path, mode: int) -> None:
     mail = tmp_path / "mail"
     mail.mkdir()
@@ -355,7 +413,7 @@ def test_a_folder_that_is_open_by_accident_is_refused(tmp_path: Path, mode: int)
 def test_a_mailbox_that_was_private_is_shared_with_its_folder(tmp_path: Path) -> None:
     mail = tmp_path / "mail"
     ann = FolderTransport(mail, ANN)
-    mail.chmod(0o2770)
+    mail.chmod(0o3770)
     assert list(ann.pending()) == []
     assert stat.S_IMODE((mail / ANN).stat().st_mode) == 0o2770
 
@@ -363,7 +421,7 @@ def test_a_mailbox_that_was_private_is_shared_with_its_folder(tmp_path: Path) ->
 def test_a_mailbox_in_a_shared_folder_is_not_open_to_everybody(tmp_path: Path) -> None:
     mail = tmp_path / "mail"
     FolderTransport(mail, ANN)
-    mail.chmod(0o2770)
+    mail.chmod(0o3770)
     (mail / ANN).chmod(0o2777)
     with pytest.raises(Undeliverable):
         FolderTransport(mail, BOB).send(ANN, MESSAGE)

@@ -46,7 +46,7 @@ class MailboxLock:
             # Whoever can spoil the lock can take the messages away, too.
             return None
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if not _is_own(os.fstat(descriptor)):
                 os.close(descriptor)
                 return None
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,7 +58,8 @@ class MailboxLock:
             raise StoreInUse(
                 "Another program of this account uses this mail folder",
                 expected="one program of an account in a mail folder",
-                found=first or "a program that does not say its name",
+                # As text of others: the file may hold anything.
+                found=ascii(first)[1:-1] or "a program that does not say its name",
                 hint="end that program first, or give this one a mail folder of its own with --mail",
             ) from None
         except OSError:
@@ -71,3 +72,8 @@ class MailboxLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._descriptor = self._folder = None
+
+
+def _is_own(entry: os.stat_result) -> bool:
+    """Whether a lock file is one, made by this user. A link would have another file written over in its place."""
+    return stat.S_ISREG(entry.st_mode) and entry.st_uid == os.geteuid() and entry.st_nlink == 1
