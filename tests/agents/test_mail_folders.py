@@ -4,6 +4,7 @@ users. Nothing is lost, and nobody is answered for by another."""
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.checks import check_request
 from blindfair.agents.store.journal import read_journal
+from blindfair.agents.waiting import Turn
 from blindfair.cli.buyer import find
 from blindfair.protocol.errors import FieldMismatch, InsecureStore, StoreInUse, Undeliverable
 from blindfair.protocol.messages import Inquiry, Refusal, Request, sign
@@ -68,7 +70,7 @@ def test_a_copy_that_grows_at_every_look_is_not_read(tmp_path: Path) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The running clock of partial messages, in seconds; tests set its only entry."""
     now = [1000.0]
-    monkeypatch.setattr(partial_messages.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
@@ -120,7 +122,12 @@ def test_open_orders_are_served_between_files_that_are_no_messages(
         (pending_folder(parties) / f"{number:064x}").write_bytes(MAGIC + b"junk")
     served: list[object] = []
     advance = parties.seller._orders.advance
-    monkeypatch.setattr(parties.seller._orders, "advance", lambda turn: (served.append(turn), advance(turn)))
+
+    def counted(turn: Turn) -> None:
+        served.append(turn)
+        advance(turn)
+
+    monkeypatch.setattr(parties.seller._orders, "advance", counted)
     parties.seller.step()
     assert len(served) == 13
 
@@ -178,7 +185,7 @@ def test_finding_listings_takes_an_answer_that_was_half_copied(
             path.write_bytes(whole[0])
         looks += 1
 
-    monkeypatch.setattr(find.time, "sleep", meanwhile)
+    monkeypatch.setattr(time, "sleep", meanwhile)
     context = replace(world.context(), account=account)
     listing = find.ChainListing(parties.seller.listing, parties.seller.address, None)
     assert find.ask_sellers(context, [listing], wait=10.0) == {parties.seller.listing: parties.seller.manifest}
