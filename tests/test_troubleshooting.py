@@ -11,7 +11,8 @@ import pytest
 from blindfair.protocol import errors
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+(FOUND,) = (ROOT / "docs").rglob("troubleshooting.md")
+PAGE = FOUND.read_text(encoding="utf-8")
 HEADING = re.compile(r"### `(\w+)` \((\d+)\): (.+)")
 """``### `MalformedTable` (10): Line 3 has another number of cells``."""
 
