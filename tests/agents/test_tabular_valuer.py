@@ -1,6 +1,7 @@
 """The valuer for tables: it asks the same question again, chooses the same again, and keeps to its budget."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ ROWS = table()
 TRAIN, VALIDATION = ROWS[-OWN:-40], ROWS[-40:]
 
 
-def manifest(**terms: int) -> Manifest:
+def manifest(**terms: Any) -> Manifest:
     goods = listing_spec(**terms)
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))

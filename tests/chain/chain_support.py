@@ -60,6 +60,8 @@ class Network(Protocol):
 
     def mine(self, blocks: int) -> None: ...
 
+    def __hash__(self) -> int: ...
+
 
 class HardhatNetwork:
     """A node behind a socket."""

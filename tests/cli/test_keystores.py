@@ -4,7 +4,7 @@ import codecs
 import json
 import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from command import Inside
@@ -17,10 +17,11 @@ from blindfair.protocol.quantities import Address
 
 PASSWORD = "pässwörd"  # noqa: S105
 KEY = b"\x11" * 32
+Kdf = Literal["pbkdf2", "scrypt"]
 OWN = Address(Account.from_key(KEY).address.lower())
 
 
-def keystore(path: Path, *, kdf: str = "scrypt", written: str = PASSWORD, **changes: object) -> Path:
+def keystore(path: Path, *, kdf: Kdf = "scrypt", written: str = PASSWORD, **changes: object) -> Path:
     """A keystore whose fields are replaced, or left out where None."""
     made: dict[str, Any] = Account.encrypt(KEY, written, kdf=kdf, iterations=LIGHT)
     fields = {name: value for name, value in {**made, **changes}.items() if value is not None}
@@ -57,7 +58,7 @@ def capital(path: Path) -> Path:
     ],
     ids=["geth", "foundry", "empty address", "upper case", "0X", "checksum", "version as text", "more fields"],
 )
-def test_a_keystore_of_another_program_opens(tmp_path: Path, kdf: str, changes: dict[str, object]) -> None:
+def test_a_keystore_of_another_program_opens(tmp_path: Path, kdf: Kdf, changes: dict[str, Any]) -> None:
     path = keystore(tmp_path / "keystore.json", kdf=kdf, **changes)
     assert unlock(path, PASSWORD).address.lower() == OWN
     assert address_of(path) == (OWN if changes.get("address", OWN) else None)
@@ -81,7 +82,7 @@ def test_a_keystore_that_names_another_address_than_its_keys_is_refused(tmp_path
 
 
 @pytest.mark.parametrize("changes", [{"address": 7}, {"address": "0x12"}, {"version": 1}, {"crypto": None}])
-def test_what_is_no_keystore_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_what_is_no_keystore_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(MalformedFile):
         unlock(keystore(tmp_path / "keystore.json", **changes), PASSWORD)
 
@@ -105,7 +106,7 @@ def test_what_is_no_keystore_is_refused(tmp_path: Path, changes: dict[str, objec
     ],
 )
 def test_a_keystore_that_asks_for_hours_or_gigabytes_is_refused_at_once(
-    tmp_path: Path, kdf: str, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, kdf: Kdf, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = keystore(tmp_path / "keystore.json", kdf=kdf)
     made = json.loads(path.read_text())

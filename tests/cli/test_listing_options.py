@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_utils import to_checksum_address
+from eth_utils.address import to_checksum_address
 from real_tables import LABEL, UGLY_HEADER, ugly
 
 from blindfair.agents.evaluation.preprocessing import listed_schema
@@ -20,7 +20,7 @@ from blindfair.influence.written import as_written
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import BlindfairError, InvalidListing, InvalidOption
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ETHER, Secret, Wei
+from blindfair.protocol.quantities import ETHER, Address, Secret, Wei
 from blindfair.protocol.records import decode_row, encode_rows
 from blindfair.protocol.schema import ColumnKind
 from blindfair.protocol.signing import Domain
@@ -296,7 +296,7 @@ def test_tables_that_hold_nothing_are_not_listed(tmp_path: Path, rows: list[str]
 def test_named_buyers_are_the_only_ones() -> None:
     named = to_checksum_address("0x" + "ab" * 20)
     assert options().policy().buyers is None
-    assert options(buyers=[named]).policy().buyers == {named.lower()}
+    assert options(buyers=[named]).policy().buyers == frozenset({Address(named.lower())})
     with pytest.raises(InvalidOption, match="--buyer"):
         options(buyers=["somebody"]).policy()
 
