@@ -11,14 +11,13 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.context import Event
 from blindfair.agents.waiting import Waiting
-from blindfair.blind.plan import plan
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.buyer.fee import agreed_fee, explained
 from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import TableOptions
-from blindfair.cli.defaults import QUERIES
+from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import SETTINGS, Settings
@@ -82,9 +81,8 @@ def opened_purchase(
     def tell_estimate(manifest: Manifest) -> None:
         units = Units.named(options.disclosure, manifest.record_count)
         width = learner.dimension(valuer.schema(manifest), len(own.train) + len(own.validation))
-        queries = QUERIES if units.size == 1 else 1
-        chosen = plan(units.count, width, queries, options.bytes_per_second)
-        show_estimate(screen.lines, units, width, chosen)
+        costs = machine_costs(lambda text: screen.lines.item("machine", text))
+        show_estimate(screen.lines, units, width, options.bytes_per_second, costs)
 
     valuer = ListingValuer(own, tables, options, tell_estimate)
     with one_thread():

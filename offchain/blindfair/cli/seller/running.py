@@ -74,10 +74,16 @@ def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool 
     where it stands. Raises what opening the directory raises."""
     settings = resumed_settings(ROLE, resumed)
     from blindfair.agents.waiting import Waiting
+    from blindfair.blind.estimate import IN_MEMORY_BLOCKS
+    from blindfair.blind.parameters import DEFAULT
+    from blindfair.cli.machine_costs import machine_costs
     from blindfair.cli.seller.opened import opened_seller
 
     with PartyScreen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
         save(resumed.directory, settings)
+        if seller.manifest.record_count > IN_MEMORY_BLOCKS * DEFAULT.ring_degree:
+            # The times of such evaluations are estimated before each; those of fewer records take seconds.
+            machine_costs(lambda text: screen.lines.item("machine", text))
 
         def turn() -> None:
             while seller.step():
