@@ -22,9 +22,13 @@ from blindfair.blind.parameters import DEFAULT, EXPANDED, PARAMETER_SETS
 from blindfair.blind.plan import plan
 from blindfair.blind.reference_costs import REFERENCE
 from blindfair.protocol.errors import MalformedFile, UnknownParameters
+from blindfair.protocol.quantities import BytesPerSecond
 
 HERE = replace(REFERENCE, machine=machine_name(), version=blindfair.__version__)
 """A model as if it was measured on this machine."""
+
+THIN = BytesPerSecond(125_000)
+"""1 Mbit/s."""
 
 
 @pytest.fixture
@@ -63,8 +67,8 @@ def slow_automorphisms(document: Any) -> None:
 def test_a_given_model_decides() -> None:
     """Where an automorphism takes half a minute, no bandwidth speaks for expansion."""
     slow = CostModel.from_document(changed(slow_automorphisms))
-    assert plan(100_000, 512, 1, 125_000).parameters == EXPANDED
-    found = plan(100_000, 512, 1, 125_000, slow)
+    assert plan(100_000, 512, 1, THIN).parameters == EXPANDED
+    found = plan(100_000, 512, 1, THIN, slow)
     assert found.parameters == DEFAULT
     assert found.estimate == estimate(DEFAULT, 100_000, 512, 1, slow)
 
@@ -80,7 +84,7 @@ def test_a_given_model_decides() -> None:
 )
 def test_what_the_reference_chooses_is_written_down(n: int, k: int, m: int, bandwidth: int, chosen: object) -> None:
     """Whoever changes the reference's figures sees here which requests change with them."""
-    assert plan(n, k, m, bandwidth).parameters == chosen
+    assert plan(n, k, m, BytesPerSecond(bandwidth)).parameters == chosen
 
 
 def test_without_the_kernel_products_on_disk_take_what_seal_takes() -> None:
