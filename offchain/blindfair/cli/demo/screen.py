@@ -74,7 +74,7 @@ class DemoScreen:
             f"{estimate.upload_bytes:,} B up, {estimate.download_bytes:,} B down, "
             f"{estimate.memory_bytes / 2**20:,.0f} MiB of memory, about {estimate.evaluation_seconds:.1f} s besides "
             f"blocks and messages; then about {estimate.refit_seconds:.0f} s to see what it was worth, "
-            "as long as one refit of each size took just now",
+            "estimated from one refit of each size just now",
         )
 
     @contextmanager
