@@ -1,7 +1,7 @@
 """How large a reply may be: what would fit in no message is neither asked for nor computed, and what is larger than it
 may be, or than was asked for, is not taken (PROTOCOL 8, 9)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,7 +10,7 @@ from sealed_messages import put_in, take_out
 from test_hostile_buyer import said_to, taken_out
 from trade import OFFERED, Parties, World, feature_schema, make_parties
 
-from blindfair.agents import seller_checks
+from blindfair.agents.seller import checks
 from blindfair.blind import plan as planning
 from blindfair.blind.plan import SETS, plan
 from blindfair.blind.query import query_size
@@ -19,14 +19,6 @@ from blindfair.protocol.errors import TooCostly
 from blindfair.protocol.messages import LIMITS, Reply
 
 K = feature_schema().width
-
-
-@pytest.fixture
-def planned_anew() -> Iterator[None]:
-    """Plans are kept for as long as a process lives."""
-    plan.cache_clear()
-    yield
-    plan.cache_clear()
 
 
 @pytest.mark.parametrize("queries", [1, 16])
@@ -40,7 +32,6 @@ def test_the_largest_reply_fits_in_a_message_and_a_block_more_is_not_asked_for(q
         plan(records + 2 * degree, 4, queries)
 
 
-@pytest.mark.usefixtures("planned_anew")
 @pytest.mark.parametrize("less", [1, 0])
 def test_a_buyer_does_not_ask_for_a_reply_that_no_message_holds(
     at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch, less: int
@@ -61,7 +52,7 @@ def test_a_seller_does_not_compute_a_reply_that_no_message_holds(
     parties = make_parties(beside("requested"))
     request = taken_out(parties)
     [chosen] = (chosen for chosen in SETS if chosen.name == request.parameters)
-    monkeypatch.setattr(seller_checks, "MESSAGE_LIMIT", reply_size(chosen, OFFERED, 1) - less)
+    monkeypatch.setattr(checks, "MESSAGE_LIMIT", reply_size(chosen, OFFERED, 1) - less)
     assert said_to(parties, parties.buyer, {"asked": request}) == answers
     assert (parties.seller.directory / "rows").exists() == (not less)
 

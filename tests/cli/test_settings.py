@@ -55,7 +55,7 @@ EVALUATE = {
 }  # fmt: skip
 """The same of `buyer evaluate`."""
 
-MEASURED = {"record_bits", "seller"}
+MEASURED = {"record_bits", "record_count", "seller"}
 """Found by the command itself, not options."""
 
 NEEDED = {
