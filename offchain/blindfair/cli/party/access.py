@@ -10,8 +10,7 @@ from blindfair.chain.finality import Finality
 from blindfair.chain.requirements import check_chain
 from blindfair.cli.keystore import address_of, read_password, unlock
 from blindfair.cli.options import Begun
-from blindfair.cli.party.settings import Settings
-from blindfair.protocol.documents import Document
+from blindfair.cli.party.settings import BegunSettings, Options, Settings
 from blindfair.protocol.errors import FileMissing
 
 KEYSTORE = "keystore.json"
@@ -30,10 +29,10 @@ def read_deployment(path: Path) -> Deployment:
         ) from error
 
 
-def begun_settings(role: str, begun: Begun, options: Document) -> Settings:
+def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
     """What a directory is to be begun with. Raises FileMissing, MalformedFile."""
-    return Settings(
-        role=role,
+    return BegunSettings(
+        role=options.ROLE,
         deployment=read_deployment(begun.deployment),
         rpc=begun.rpc,
         mail=begun.mail.resolve(),
