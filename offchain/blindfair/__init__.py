@@ -1,7 +1,40 @@
 """Blindfair: score data blind, price it, and trade it fairly through an escrow.
 
-Packages, from the inside out: `protocol`, `influence`, `blind`, `pricing`, `chain`, `agents`, `cli`. An import may only
-point inwards (docs/architecture.md).
+What this module offers is public and frozen by a test. Names are loaded when they are first used.
+
+    >>> import blindfair as bf
+    >>> asked = bf.BlindQuery([2.0, -1.0], largest=1.0)
+    >>> asked.queries
+    1
+
+Packages, from the inside out: `protocol`, `influence`, `blind`, `pricing`, `chain`, `agents`, `api`, `cli`. An import
+may only point inwards (docs/architecture.md). Each of the first six has a facade of its own, with `__all__`. What is
+in no facade is private and may change.
 """
 
+from typing import TYPE_CHECKING
+
+from blindfair.lazy import loader
+
+if TYPE_CHECKING:
+    from blindfair.api.blind_scoring import BlindQuery, BlindRows
+    from blindfair.blind.disclosure import Disclosure
+    from blindfair.protocol.errors import BlindfairError
+
 __version__ = "0.1.0"
+
+__all__ = ["BlindQuery", "BlindRows", "BlindfairError", "Disclosure", "__version__"]
+
+_HOMES = {
+    "BlindQuery": "api.blind_scoring",
+    "BlindRows": "api.blind_scoring",
+    "BlindfairError": "protocol.errors",
+    "Disclosure": "blind.disclosure",
+}
+
+if not TYPE_CHECKING:
+    __getattr__ = loader(__name__, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return __all__
