@@ -33,8 +33,9 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
     "studies": ({"protocol", "influence", "blind", "pricing"}, {"matplotlib", "numpy", "scipy", "sklearn", "torch"}),
     "agents": ({"protocol", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
+    # Of the commands it uses the options, the amounts and the keystores.
     "api": (
-        {"protocol", "influence", "blind", "chain", "pricing", "agents"},
+        {"protocol", "influence", "blind", "chain", "pricing", "agents", "cli"},
         {"eth_account", "matplotlib", "numpy", "pandas", "pyarrow"},
     ),
     "cli": (

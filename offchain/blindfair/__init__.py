@@ -17,19 +17,53 @@ from typing import TYPE_CHECKING
 from blindfair.lazy import loader
 
 if TYPE_CHECKING:
+    from blindfair.agents.buyer.valuer import Valuer
+    from blindfair.agents.policy import BuyerPolicy, SellerPolicy
     from blindfair.api.blind_scoring import BlindQuery, BlindRows
+    from blindfair.api.buying import make_purchase
+    from blindfair.api.listing import make_listing
+    from blindfair.api.local_market import LocalMarket
+    from blindfair.api.parties import open_buyer, open_seller
+    from blindfair.api.turns import RealTime
     from blindfair.blind.disclosure import Disclosure
+    from blindfair.influence.table import read_table
     from blindfair.protocol.errors import BlindfairError
 
 __version__ = "0.1.0"
 
-__all__ = ["BlindQuery", "BlindRows", "BlindfairError", "Disclosure", "__version__"]
+__all__ = [
+    "BlindQuery",
+    "BlindRows",
+    "BlindfairError",
+    "BuyerPolicy",
+    "Disclosure",
+    "LocalMarket",
+    "RealTime",
+    "SellerPolicy",
+    "Valuer",
+    "__version__",
+    "make_listing",
+    "make_purchase",
+    "open_buyer",
+    "open_seller",
+    "read_table",
+]
 
 _HOMES = {
     "BlindQuery": "api.blind_scoring",
     "BlindRows": "api.blind_scoring",
     "BlindfairError": "protocol.errors",
+    "BuyerPolicy": "agents.policy",
     "Disclosure": "blind.disclosure",
+    "LocalMarket": "api.local_market",
+    "RealTime": "api.turns",
+    "SellerPolicy": "agents.policy",
+    "Valuer": "agents.buyer.valuer",
+    "make_listing": "api.listing",
+    "make_purchase": "api.buying",
+    "open_buyer": "api.parties",
+    "open_seller": "api.parties",
+    "read_table": "influence.table",
 }
 
 if not TYPE_CHECKING:

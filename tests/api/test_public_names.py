@@ -14,7 +14,23 @@ import blindfair
 
 PACKAGE = Path(blindfair.__file__).parent
 
-NAMES = ["BlindQuery", "BlindRows", "BlindfairError", "Disclosure", "__version__"]
+NAMES = [
+    "BlindQuery",
+    "BlindRows",
+    "BlindfairError",
+    "BuyerPolicy",
+    "Disclosure",
+    "LocalMarket",
+    "RealTime",
+    "SellerPolicy",
+    "Valuer",
+    "__version__",
+    "make_listing",
+    "make_purchase",
+    "open_buyer",
+    "open_seller",
+    "read_table",
+]
 
 
 def test_the_public_names_are_these() -> None:

@@ -132,7 +132,7 @@ def _read_texts(stream: TextIO) -> CsvTexts:
     try:
         header = next((row for row in reader if not _is_blank(row)), [])
         columns = tuple(name.strip() for name in header)
-        _check_columns(columns, reader.line_num)
+        check_columns(columns, reader.line_num)
         ended = reader.line_num
         for row in reader:
             begun, ended = ended + 1, reader.line_num
@@ -221,7 +221,7 @@ def _bounded_lines(stream: TextIO) -> Iterator[str]:
         yield line
 
 
-def _check_columns(columns: Sequence[str], line: int) -> None:
+def check_columns(columns: Sequence[str], line: int) -> None:
     if len(columns) > COLUMN_LIMIT:
         raise TooLarge(
             "The table has too many columns",

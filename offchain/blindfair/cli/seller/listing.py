@@ -18,6 +18,7 @@ from blindfair.cli.defaults import (
 )
 from blindfair.cli.information import default_fee, free_bits_of, min_fee
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.frames import Frame
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.protocol.documents import Document
@@ -102,9 +103,9 @@ class ListingOptions:
         measured.listing_spec(table)
         return measured
 
-    def table(self, path: Path) -> Table:
+    def table(self, records: Path | str | Frame) -> Table:
         """Read the table. Raises what `read_table` raises."""
-        return read_table(path, self.label, exclude=self.exclude, text=self.text)
+        return read_table(records, self.label, exclude=self.exclude, text=self.text)
 
     @property
     def prices(self) -> Money:
