@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from blindfair.agents.policy import BuyerPolicy, SellerPolicy
     from blindfair.api.blind_scoring import BlindQuery, BlindRows
     from blindfair.api.buying import make_purchase
+    from blindfair.api.connection import connect
     from blindfair.api.listing import make_listing
     from blindfair.api.local_market import LocalMarket
     from blindfair.api.parties import open_buyer, open_seller
     from blindfair.api.turns import RealTime
     from blindfair.blind.disclosure import Disclosure
+    from blindfair.cli.keystore import unlock
     from blindfair.influence.table import read_table
     from blindfair.protocol.errors import BlindfairError
 
@@ -42,11 +44,13 @@ __all__ = [
     "SellerPolicy",
     "Valuer",
     "__version__",
+    "connect",
     "make_listing",
     "make_purchase",
     "open_buyer",
     "open_seller",
     "read_table",
+    "unlock",
 ]
 
 _HOMES = {
@@ -59,11 +63,13 @@ _HOMES = {
     "RealTime": "api.turns",
     "SellerPolicy": "agents.policy",
     "Valuer": "agents.buyer.valuer",
+    "connect": "api.connection",
     "make_listing": "api.listing",
     "make_purchase": "api.buying",
     "open_buyer": "api.parties",
     "open_seller": "api.parties",
     "read_table": "influence.table",
+    "unlock": "cli.keystore",
 }
 
 if not TYPE_CHECKING:

@@ -25,11 +25,13 @@ NAMES = [
     "SellerPolicy",
     "Valuer",
     "__version__",
+    "connect",
     "make_listing",
     "make_purchase",
     "open_buyer",
     "open_seller",
     "read_table",
+    "unlock",
 ]
 
 

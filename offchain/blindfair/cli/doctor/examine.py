@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import blindfair
+from blindfair.api.connection import read_deployment
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.doctor.chain import look_at_node
 from blindfair.cli.doctor.finding import Finding, findings
@@ -17,7 +18,6 @@ from blindfair.cli.doctor.machine import (
     package_versions,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.party.access import read_deployment
 from blindfair.cli.party.settings import Settings, is_begun, load
 from blindfair.protocol.errors import BlindfairError
 
