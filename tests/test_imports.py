@@ -27,7 +27,7 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
         set(),
         {"cbor2", "cryptography", "eth_account", "eth_hash", "eth_keys", "eth_utils", "numpy", "rfc8785"},
     ),
-    "influence": ({"protocol"}, {"numpy", "safetensors", "torch"}),
+    "influence": ({"protocol"}, {"numpy", "pyarrow", "safetensors", "torch"}),
     "blind": ({"protocol"}, {"cryptography", "fsspec", "numpy", "ray", "tenseal"}),
     "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", *ETHEREUM}),
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),

@@ -8,7 +8,7 @@ import csv
 import hashlib
 import os
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -54,10 +54,22 @@ def read_csv(path: Path) -> CsvTexts:
 
     Raises FileMissing, TooLarge (before it fills the memory), UndecodableBytes, MalformedTable, NoRecords, FileChanged.
     """
+
+    def read() -> CsvTexts:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return texts_of_csv(stream)
+
+    return read_unchanged(path, read)
+
+
+def read_unchanged(path: Path, read: Callable[[], CsvTexts]) -> CsvTexts:
+    """Return what `read` makes of a file that is a regular one, not too large, and the same before and after.
+
+    Raises as `read_csv`, and what `read` raises.
+    """
     before = _fingerprint(path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            found = _read_texts(stream)
+        found = read()
     except UnicodeDecodeError as error:
         raise _undecodable(path, error) from error
     if _fingerprint(path) != before:
@@ -124,7 +136,9 @@ def _undecodable(path: Path, error: UnicodeDecodeError) -> UndecodableBytes:
     )
 
 
-def _read_texts(stream: TextIO) -> CsvTexts:
+def texts_of_csv(stream: TextIO) -> CsvTexts:
+    """Read the text of a CSV file, opened without translation of line ends. Raises TooLarge, MalformedTable, NoRecords
+    (no header), UnicodeDecodeError."""
     reader = csv.reader(_bounded_lines(stream), strict=True)
     rows: list[list[str]] = []
     lines = array("L")

@@ -58,7 +58,16 @@ def frame_texts(frame: Any) -> CsvTexts:
 def arrow_texts(table: Any) -> CsvTexts:
     """Return the cells of a pyarrow table as texts. Raises as `frame_texts`."""
     _check_size(table.num_rows, table.num_columns)
-    return texts_of([_name(name) for name in table.column_names], [column.to_pylist() for column in table.columns])
+    columns = [[value for chunk in column.chunks for value in _values(chunk)] for column in table.columns]
+    return texts_of([_name(name) for name in table.column_names], columns)
+
+
+def _values(chunk: Any) -> list[object]:
+    """A chunk of a pyarrow column as Python's values; equal texts of a dictionary are kept once."""
+    if not hasattr(chunk, "dictionary"):
+        return list(chunk.to_pylist())
+    values = chunk.dictionary.to_pylist()
+    return [None if place is None else values[place] for place in chunk.indices.to_pylist()]
 
 
 def texts_of(names: Sequence[str], columns: Sequence[Sequence[object]], lines: Sequence[int] | None = None) -> CsvTexts:
@@ -109,6 +118,13 @@ def _text(name: str, value: object, line: int) -> str:
             expected=f"at most {CELL_LENGTH:,} characters a cell",
             found=f"{len(text):,} in column {name!r}",
             hint="shorten the cell, or leave its column out",
+        )
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise MalformedTable(
+            f"Record {line} holds half of a character",
+            expected="text that UTF-8 can hold",
+            found=f"{text[:40]!a} in column {name!r}",
+            hint="read the text again with the encoding that it was written in",
         )
     if "\0" in text:
         raise MalformedTable(

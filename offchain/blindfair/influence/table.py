@@ -1,6 +1,6 @@
 """A person's file or data frame as a table of typed records with a two-class label.
 
-Not here: the file (`csv_file`), data frames (`frames`), typing of cells (`columns`), how each column was read
+Not here: the file (`table_file`), data frames (`frames`), typing of cells (`columns`), how each column was read
 (`reading`), features (`encoding`), and the canonical bytes of records (`protocol.records`).
 """
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blindfair.influence.columns import typed_column
-from blindfair.influence.csv_file import CsvTexts, read_csv
+from blindfair.influence.csv_file import CsvTexts
 from blindfair.influence.frames import Frame, frame_texts
 from blindfair.influence.reading import ColumnReading, column_reading, read_kind
+from blindfair.influence.table_file import read_table_file
 from blindfair.influence.written import cell_text, companion_name, written_cells
 from blindfair.protocol.errors import (
     InvalidOption,
@@ -145,17 +146,17 @@ def read_table(
 ) -> Table:
     """Read a table whose column `label` has two classes, without the columns `exclude`.
 
-    `source` is the path of a CSV file, a pandas data frame or a pyarrow table. The frames are read as a CSV file of
-    them would be.
+    `source` is a file (CSV, JSON Lines, Parquet or Feather, also compressed by gzip or zstd), a pandas data frame or a
+    pyarrow table. All are read as a CSV file of the table would be.
 
     A first column without a name is a row number, as R and pandas write it, and is left out too. Missing values are
     empty cells, `NA`, `NaN`, `null` and `?`. Columns of `text` hold codes: their cells stay as they are written, and
     only an empty one is missing.
 
-    Raises what `read_csv` and `frame_texts` raise, MalformedTable, LabelMissing, NotTwoClasses, InvalidOption (a column
-    to leave out or to read as text that is not there).
+    Raises what `read_table_file` and `frame_texts` raise, MalformedTable, LabelMissing, NotTwoClasses, InvalidOption (a
+    column to leave out or to read as text that is not there).
     """
-    file = read_csv(Path(source)) if isinstance(source, Path | str) else frame_texts(source)
+    file = read_table_file(Path(source)) if isinstance(source, Path | str) else frame_texts(source)
     kept = _kept_columns(file.columns, label, exclude, text)
     typed: list[list[Cell]] = []
     companions: list[Companion] = []
