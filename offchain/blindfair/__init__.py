@@ -16,21 +16,6 @@ from typing import TYPE_CHECKING
 
 from blindfair.lazy import loader
 
-if TYPE_CHECKING:
-    from blindfair.agents.buyer.valuer import Valuer
-    from blindfair.agents.policy import BuyerPolicy, SellerPolicy
-    from blindfair.api.blind_scoring import BlindQuery, BlindRows
-    from blindfair.api.buying import make_purchase
-    from blindfair.api.connection import connect
-    from blindfair.api.listing import make_listing
-    from blindfair.api.local_market import LocalMarket
-    from blindfair.api.parties import open_buyer, open_seller
-    from blindfair.api.turns import RealTime
-    from blindfair.blind.disclosure import Disclosure
-    from blindfair.cli.keystore import unlock
-    from blindfair.influence.table import read_table
-    from blindfair.protocol.errors import BlindfairError
-
 __version__ = "0.1.0"
 
 __all__ = [
@@ -72,7 +57,21 @@ _HOMES = {
     "unlock": "cli.keystore",
 }
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from blindfair.agents.buyer.valuer import Valuer
+    from blindfair.agents.policy import BuyerPolicy, SellerPolicy
+    from blindfair.api.blind_scoring import BlindQuery, BlindRows
+    from blindfair.api.buying import make_purchase
+    from blindfair.api.connection import connect
+    from blindfair.api.listing import make_listing
+    from blindfair.api.local_market import LocalMarket
+    from blindfair.api.parties import open_buyer, open_seller
+    from blindfair.api.turns import RealTime
+    from blindfair.blind.disclosure import Disclosure
+    from blindfair.cli.keystore import unlock
+    from blindfair.influence.table import read_table
+    from blindfair.protocol.errors import BlindfairError
+else:
     __getattr__ = loader(__name__, _HOMES)
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ pd = pytest.importorskip("pandas")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RNG = np.random.default_rng(3)
-LISTED = {"label": "sick", "price_per_record": "0.0001", "licence": "research", "consent": "given"}
+LISTED: dict[str, Any] = {"label": "sick", "price_per_record": "0.0001", "licence": "research", "consent": "given"}
 
 
 def frame(records: int) -> "pd.DataFrame":
@@ -117,7 +118,7 @@ def test_what_is_wrong_with_tables_and_arguments_is_told_before_anything_is_done
 
 
 def test_the_example_runs() -> None:
-    command = [sys.executable, EXAMPLES / "trade_in_one_process.py", "--records", "400"]
+    command = [sys.executable, str(EXAMPLES / "trade_in_one_process.py"), "--records", "400"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
     assert told[0] == "listed 400 records; one evaluation tells 4 bits of each"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from blindfair.influence import columnar, csv_file, frames, table_file
+from blindfair.influence import columnar, frames, table_file
 from blindfair.influence.table import read_table
 from blindfair.protocol.errors import (
     BlindfairError,
@@ -212,8 +212,3 @@ def test_without_pyarrow_csv_and_json_lines_are_read_and_others_named(
     for form in ("csv.zst", "parquet", "feather, lz4"):
         with pytest.raises(MissingPackage, match="blindfair"):
             read_table(written(tmp_path / "x", FORMS[form]), "sick")
-
-
-def test_the_limits_are_those_of_csv() -> None:
-    assert table_file.BYTE_LIMIT == csv_file.BYTE_LIMIT
-    assert columnar.CELL_LIMIT == frames.CELL_LIMIT == table_file.CELL_LIMIT == csv_file.CELL_LIMIT
