@@ -1,8 +1,8 @@
 """Blind scoring: exact integer products of a secret query and secret rows under BFV (PROTOCOL 4, SCORING).
 
 The buyer calls `encrypt_queries` and `decrypt_reply`, the seller `encode_rows` and `evaluate`; between them pass bytes
-only. `Disclosure` says what an evaluation tells at most, `estimate` what it takes. These two functions stay in the modules
-of the same names: `blind.evaluate`, `blind.estimate`.
+only. `Disclosure` says what an evaluation tells at most, `estimate` what it takes. Two functions stay in the modules of
+the same names: `blind.evaluate`, `blind.estimate`.
 
 The names of `__all__` are public, and loaded when they are first used. The modules are private and may change.
 """
