@@ -8,7 +8,7 @@ import csv
 import hashlib
 import os
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -54,10 +54,22 @@ def read_csv(path: Path) -> CsvTexts:
 
     Raises FileMissing, TooLarge (before it fills the memory), UndecodableBytes, MalformedTable, NoRecords, FileChanged.
     """
+
+    def read() -> CsvTexts:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return texts_of_csv(stream)
+
+    return read_unchanged(path, read)
+
+
+def read_unchanged(path: Path, read: Callable[[], CsvTexts]) -> CsvTexts:
+    """Return what `read` makes of a file that is a regular one, not too large, and the same before and after.
+
+    Raises as `read_csv`, and what `read` raises.
+    """
     before = _fingerprint(path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            found = _read_texts(stream)
+        found = read()
     except UnicodeDecodeError as error:
         raise _undecodable(path, error) from error
     if _fingerprint(path) != before:
@@ -161,7 +173,11 @@ class _Lines:
         return line
 
 
-def _read_texts(stream: TextIO) -> CsvTexts:
+def texts_of_csv(stream: TextIO) -> CsvTexts:
+    """Read the text of a CSV file, opened without translation of line ends.
+
+    Raises TooLarge, MalformedTable, NoRecords (no header), UnicodeDecodeError.
+    """
     lines_read = _Lines(stream)
     reader = csv.reader(lines_read, strict=True)
     rows: list[list[str]] = []
@@ -170,7 +186,7 @@ def _read_texts(stream: TextIO) -> CsvTexts:
     try:
         header = next((row for row in reader if not _is_blank(row)), [])
         columns = tuple(name.strip() for name in header)
-        _check_columns(columns, reader.line_num)
+        check_columns(columns, reader.line_num)
         ended = reader.line_num
         for row in reader:
             begun, ended = ended + 1, reader.line_num
@@ -258,7 +274,7 @@ def _not_csv(line: int, error: csv.Error) -> MalformedTable:
     )
 
 
-def _check_columns(columns: Sequence[str], line: int) -> None:
+def check_columns(columns: Sequence[str], line: int) -> None:
     if len(columns) > COLUMN_LIMIT:
         raise TooLarge(
             "The table has too many columns",

@@ -1,7 +1,7 @@
-"""A person's CSV file as a table of typed records with a two-class label.
+"""A person's file or data frame as a table of typed records with a two-class label.
 
-Not here: the file (`csv_file`), typing of cells (`columns`), how each column was read (`reading`), features
-(`encoding`), and the canonical bytes of records (`protocol.records`).
+Not here: the file (`table_file`), data frames (`frames`), typing of cells (`columns`), how each column was read
+(`reading`), features (`encoding`), and the canonical bytes of records (`protocol.records`).
 """
 
 from collections.abc import Collection, Sequence
@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blindfair.influence.columns import typed_column
-from blindfair.influence.csv_file import CsvTexts, read_csv
+from blindfair.influence.csv_file import CsvTexts
+from blindfair.influence.frames import Frame, frame_texts
 from blindfair.influence.reading import ColumnReading, column_reading, read_kind
 from blindfair.influence.spelling import option
+from blindfair.influence.table_file import read_table_file
 from blindfair.influence.written import cell_text, companion_name, written_cells
 from blindfair.protocol.errors import (
     InvalidOption,
@@ -143,17 +145,22 @@ def identifies(cells: Sequence[Cell]) -> bool:
     return 2 * len(filled) >= len(cells) and kinds in ({int}, {str}) and len(set(filled)) == len(filled) > 1
 
 
-def read_table(path: Path, label: str, *, exclude: Collection[str] = (), text: Collection[str] = ()) -> Table:
-    """Read a CSV file whose column `label` has two classes, without the columns `exclude`.
+def read_table(
+    source: Path | str | Frame, label: str, *, exclude: Collection[str] = (), text: Collection[str] = ()
+) -> Table:
+    """Read a table whose column `label` has two classes, without the columns `exclude`.
+
+    `source` is a file (CSV, JSON Lines, Parquet or Feather, also compressed by gzip or zstd), a pandas data frame or a
+    pyarrow table. All are read as a CSV file of the table would be.
 
     A first column without a name is a row number, as R and pandas write it, and is left out too. Missing values are
     empty cells, `NA`, `NaN`, `null` and `?`. Columns of `text` hold codes: their cells stay as they are written, and
     only an empty one is missing.
 
-    Raises what `read_csv` raises, MalformedTable, LabelMissing, NotTwoClasses, InvalidOption (a column to leave out or
-    to read as text that is not there).
+    Raises what `read_table_file` and `frame_texts` raise, MalformedTable, LabelMissing, NotTwoClasses, InvalidOption (a
+    column to leave out or to read as text that is not there).
     """
-    file = read_csv(path)
+    file = read_table_file(Path(source)) if isinstance(source, Path | str) else frame_texts(source)
     kept = _kept_columns(file.columns, label, exclude, text)
     typed: list[list[Cell]] = []
     companions: list[Companion] = []

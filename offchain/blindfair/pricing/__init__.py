@@ -1,1 +1,58 @@
-"""What scores are worth: trust in records, prices, a selection under a budget, and what the choice gains."""
+"""What scores are worth: trust in records, prices, a selection under a budget, and what the choice gains.
+
+The names of `__all__` are public, and loaded when they are first used. The modules are private and may change.
+"""
+
+from typing import TYPE_CHECKING
+
+from blindfair.lazy import loader
+
+__all__ = [
+    "LEARNERS",
+    "Learner",
+    "Method",
+    "PricingFunction",
+    "Trust",
+    "UniformPricing",
+    "Valuation",
+    "Worth",
+    "assess",
+    "calibrated_trust",
+    "measure_rows",
+    "measure_utility",
+    "prepare_valuation",
+    "select",
+]
+
+_HOMES = {
+    "LEARNERS": "pricing.learners",
+    "Learner": "pricing.learners",
+    "Method": "pricing.selection",
+    "PricingFunction": "pricing.functions",
+    "Trust": "pricing.trust",
+    "UniformPricing": "pricing.functions",
+    "Valuation": "pricing.valuation",
+    "Worth": "pricing.worth",
+    "assess": "pricing.worth",
+    "calibrated_trust": "pricing.trust",
+    "measure_rows": "pricing.information",
+    "measure_utility": "pricing.utility",
+    "prepare_valuation": "pricing.valuation",
+    "select": "pricing.selection",
+}
+
+if TYPE_CHECKING:
+    from blindfair.pricing.functions import PricingFunction, UniformPricing
+    from blindfair.pricing.information import measure_rows
+    from blindfair.pricing.learners import LEARNERS, Learner
+    from blindfair.pricing.selection import Method, select
+    from blindfair.pricing.trust import Trust, calibrated_trust
+    from blindfair.pricing.utility import measure_utility
+    from blindfair.pricing.valuation import Valuation, prepare_valuation
+    from blindfair.pricing.worth import Worth, assess
+else:
+    __getattr__ = loader(__name__, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -68,11 +68,12 @@ def evaluate(
         str | None, typer.Option(metavar="NUMBER", help="The listing; needed if the chain has more than one.")
     ] = None,
     own: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Your own records; a third trains, the rest validates.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Your own records; a third trains, the rest validates."),
     ] = None,
-    train: Annotated[Path | None, typer.Option(metavar="CSV", help="Your training records, instead of --own.")] = None,
+    train: Annotated[Path | None, typer.Option(metavar="FILE", help="Your training records, instead of --own.")] = None,
     validation: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Records that you trust, with --train.")
+        Path | None, typer.Option(metavar="FILE", help="Records that you trust, with --train.")
     ] = None,
     exclude: Annotated[
         list[str] | None,

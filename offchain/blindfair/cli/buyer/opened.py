@@ -10,7 +10,7 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.context import Event
-from blindfair.agents.waiting import Waiting
+from blindfair.api.parties import BuyerParty, open_buyer
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.buyer.fee import agreed_fee, explained
@@ -19,8 +19,6 @@ from blindfair.cli.buyer.settings import BuyerSettings
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.turns import advance
-from blindfair.influence.threads import one_thread
 from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.errors import Refused
 from blindfair.protocol.manifest import Manifest
@@ -31,24 +29,25 @@ from blindfair.protocol.units import Units
 class OpenedBuyer:
     """One purchase, as far as it is."""
 
-    buyer: Buyer
+    party: BuyerParty
     valuer: ListingValuer
     prices: Money
+
+    @property
+    def buyer(self) -> Buyer:
+        """The agent."""
+        return self.party.agent
 
     def evaluated(self) -> tuple[Evaluated, Choice]:
         """The scores and what they advise. Raises Waiting, and what the evaluation raises."""
         try:
-            evaluated = self.buyer.review()
+            return self.party.evaluated()
         except Refused as refused:
             raise explained(refused, self.buyer, self.prices) from refused
-        return evaluated, self.buyer.choice(evaluated)
 
     def ended(self) -> Outcome:
         """How the trade ended. Raises Waiting while it goes on, and what the agent raises."""
-        advance(self.buyer, lambda: self.buyer.outcome is not None)
-        if self.buyer.outcome is None:
-            raise Waiting("the trade goes on")
-        return self.buyer.outcome
+        return self.party.ended()
 
 
 @contextmanager
@@ -57,7 +56,7 @@ def opened_purchase(
 ) -> Iterator[OpenedBuyer]:
     """The agent of a directory that was begun; closed at the end. With `pays_fee` the listing's fee is agreed to.
 
-    Raises what `open_context`, `Agent` and the tables' reading raise.
+    Raises what `open_context`, `open_buyer` and the tables' reading raise.
     """
     options, tables = settings.options.purchase, settings.options.tables
     listing, seller = settings.options.bought_from
@@ -78,17 +77,13 @@ def opened_purchase(
         show_estimate(screen.lines, units, width, options.bytes_per_second, costs)
 
     valuer = ListingValuer(own, tables, options, tell_estimate)
-    with one_thread():
-        buyer = Buyer(
-            directory,
-            context,
-            valuer,
-            options.policy(),
-            seller=seller,
-            listing=listing,
-            fee_limit=lambda cost: agreed_fee(cost, options, screen, confirmed=pays_fee),
-        )
-        try:
-            yield OpenedBuyer(buyer, valuer, options.prices)
-        finally:
-            buyer.close()
+    with open_buyer(
+        directory,
+        context,
+        valuer,
+        options.policy(),
+        seller=seller,
+        listing=listing,
+        fee_limit=lambda cost: agreed_fee(cost, options, screen, confirmed=pays_fee),
+    ) as party:
+        yield OpenedBuyer(party, valuer, options.prices)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from blindfair.influence.frames import Frame
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table, read_table
 from blindfair.influence.written import companion_names
@@ -54,7 +55,7 @@ class TableOptions:
     seed: int
     text: list[str] = field(default_factory=list)
 
-    def read(self, tables: Mapping[str, Path]) -> OwnRecords:
+    def read(self, tables: Mapping[str, Path | str | Frame]) -> OwnRecords:
         """Read one table named `OWN`, or two named `TRAIN` and `VALIDATION`.
 
         Raises what `read_table` raises, InvalidOption, MalformedTable for columns that differ.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from blindfair.api.connection import read_deployment
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.requirements import check_chain
@@ -17,7 +18,7 @@ from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.buyer.settings import BuyerOptions, BuyerSettings
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
-from blindfair.cli.party.access import begun_settings, open_context, read_deployment
+from blindfair.cli.party.access import begun_settings, open_context
 from blindfair.cli.party.money import money_of
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import Settings, begin, is_begun, load, resumed_settings, save

@@ -14,23 +14,16 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.store.directory import SecretStore, private_directory
+from blindfair.api.obedient import FINAL_DEPTH, run_until
 from blindfair.chain.deploy import deploy_once
 from blindfair.chain.deterministic import find_or_deploy
 from blindfair.chain.development import DevelopmentChain, ObedientChain
 from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.cli.demo.options import GRANT
-from blindfair.protocol.errors import StateError
-from blindfair.protocol.quantities import Address, Seconds
+from blindfair.protocol.quantities import Address
 
 CASES = ("honest", "corrupted_chunk", "no_reveal", "inflated_scores", "silent_buyer")
-
-FINAL_DEPTH = 2
-"""Blocks on top of an accept before the seller takes it as final; the embedded chain never reorganises."""
-
-_IDLE_LIMIT = 64
-"""Turns without any progress before the demo says that it is stuck, instead of running for ever."""
-
 
 GRANTED = "granted"
 """Step of an agent's journal: what its account had when its trade began, in wei."""
@@ -111,24 +104,7 @@ class ObedientWorld:
 
     def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
         """See `DemoWorld`. Raises StateError if nothing moves."""
-        idle = 0
-        while not until():
-            progress = [agent.step() for agent in agents]
-            if any(progress):
-                idle = 0
-                continue
-            idle += 1
-            if idle > _IDLE_LIMIT:
-                raise StateError(
-                    "The trade does not move any more",
-                    found="; ".join(agent.waiting.reason for agent in agents if agent.waiting),
-                    hint="run the demo again in another directory, and report this",
-                )
-            moments = [agent.waiting.until for agent in agents if agent.waiting and agent.waiting.until]
-            if idle <= FINAL_DEPTH + 1 or not moments:
-                self.chain.mine(1)
-            else:
-                self.chain.advance(Seconds(max(1, min(moments) - self.chain.now())))
+        run_until(self.chain, agents, until)
 
     def close(self) -> None:
         """Let go of the chain's log."""

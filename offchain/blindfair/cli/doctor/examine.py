@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import blindfair
+from blindfair.api.connection import read_deployment
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.doctor.chain import look_at_node
@@ -18,7 +19,6 @@ from blindfair.cli.doctor.machine import (
     package_versions,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.party.access import read_deployment
 from blindfair.cli.party.settings import SETTINGS, Settings, is_begun, load
 from blindfair.cli.seller.listing import ListingOptions
 from blindfair.protocol.errors import BlindfairError

@@ -4,29 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from blindfair.agents.context import AgentContext, Event
-from blindfair.agents.messaging.transport import FolderTransport
-from blindfair.chain.deployment import Deployment, open_exchange
-from blindfair.chain.finality import Finality
-from blindfair.chain.requirements import check_chain
+from blindfair.api.connection import connect, read_deployment
 from blindfair.cli.keystore import address_of, read_password, unlock
 from blindfair.cli.options import Begun
 from blindfair.cli.party.settings import BegunSettings, Options, Settings
-from blindfair.protocol.errors import FileMissing
 
 KEYSTORE = "keystore.json"
-
-
-def read_deployment(path: Path) -> Deployment:
-    """A deployment file. Raises FileMissing, MalformedFile."""
-    try:
-        return Deployment.from_bytes(path.read_bytes())
-    except OSError as error:
-        raise FileMissing(
-            f"There is no deployment file {path}",
-            expected="deployments/<chain id>.json",
-            found=error.strerror,
-            hint="take the one that `blindfair deploy` or `blindfair testnet` wrote",
-        ) from error
 
 
 def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
@@ -51,9 +34,12 @@ def open_context(
     Raises FileMissing, MalformedFile, WrongPassword, InsecureStore, InvalidOption, NodeFailure, WrongContract.
     """
     address_of(settings.keystore)
-    finality = Finality(settings.finality_depth)
-    exchange = open_exchange(settings.rpc, settings.deployment)
-    if trades:
-        check_chain(exchange.web3, finality)
-    account = unlock(settings.keystore, read_password(password_file, settings.keystore))
-    return AgentContext(exchange, lambda own: FolderTransport(settings.mail, own), finality, watch, account)
+    return connect(
+        settings.rpc,
+        deployment=settings.deployment,
+        mail=settings.mail,
+        account=lambda: unlock(settings.keystore, read_password(password_file, settings.keystore)),
+        finality_depth=settings.finality_depth,
+        on_event=watch,
+        trades=trades,
+    )

@@ -29,7 +29,9 @@ app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode
 @app.command("list")
 @grouped
 def list_records(
-    records: Annotated[Path, typer.Option(metavar="CSV", help="The table to sell, a record in each line.")],
+    records: Annotated[
+        Path, typer.Option(metavar="FILE", help="The table to sell: CSV, JSON Lines, Parquet or Feather.")
+    ],
     label: Annotated[str, typer.Option(metavar="COLUMN", help="Its column to predict, with two classes.")],
     price_per_record: Annotated[str, typer.Option(metavar="AMOUNT", help="The least that a record is sold for.")],
     licence: Annotated[str, typer.Option(help="What a buyer may do with the records. Public.")],

@@ -20,6 +20,7 @@ from blindfair.cli.defaults import (
 from blindfair.cli.information import default_fee, free_bits_of, min_fee
 from blindfair.cli.party.stored import from_stored, to_stored
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.frames import Frame
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.protocol.documents import Document
@@ -104,9 +105,9 @@ class ListingOptions:
         measured = replace(self, record_bits=self.measure(table))
         return replace(measured, record_count=len(measured.listing_spec(table).records))
 
-    def table(self, path: Path) -> Table:
+    def table(self, records: Path | str | Frame) -> Table:
         """Read the table. Raises what `read_table` raises."""
-        return read_table(path, self.label, exclude=self.exclude, text=self.text)
+        return read_table(records, self.label, exclude=self.exclude, text=self.text)
 
     def policy(self) -> SellerPolicy:
         """What the agent decides by. Raises InvalidOption."""

@@ -13,7 +13,7 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import begin, is_begun, load, resumed_settings, save
-from blindfair.cli.party.turns import Turns, advance
+from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
 from blindfair.cli.readings import readings_document, show_readings, show_written
 from blindfair.cli.seller.listing import RECORDS, ListingOptions
@@ -41,21 +41,20 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.seller.opened import opened_seller
 
-    with PartyScreen() as screen, opened_seller(begun.directory, settings, begun.password_file, screen) as seller:
-        exchange, listing = seller.exchange, seller.listing
+    with (
+        PartyScreen() as screen,
+        opened_seller(begun.directory, settings, begun.password_file, screen, Turns(screen)) as party,
+    ):
         show_readings(screen.lines, table.readings)
         show_written(screen.lines, table.readings, table.alike_but_texts())
-
-        def is_listed() -> bool:
-            return exchange.seller_of(listing) == seller.address
-
-        if not is_listed():
-            cost = Wei(COMMIT * gas_price(exchange.web3))
+        if not party.is_listed:
+            cost = Wei(COMMIT * gas_price(party.agent.exchange.web3))
             screen.lines.item("takes", f"one transaction of about {COMMIT:,} gas, {show_ether(cost)} ether now")
-        Turns(screen).until(lambda: advance(seller, is_listed))
+        party.commit()
         screen.still()
-        show_listing(output.lines, seller.manifest, options, begun.directory, begun.password_file)
-        output.document({**listing_document(seller.manifest), "columns": readings_document(table.readings)})
+        manifest = party.agent.manifest
+        show_listing(output.lines, manifest, options, begun.directory, begun.password_file)
+        output.document({**listing_document(manifest), "columns": readings_document(table.readings)})
 
 
 def check_publishable(options: ListingOptions, *, named: bool) -> None:
@@ -71,35 +70,28 @@ def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool 
     """Take the seller's turns until interrupted or terminated, with `ends_idle` until no order is open either, then say
     where it stands. Raises what opening the directory raises."""
     settings = resumed_settings(ListingOptions, resumed)
-    from blindfair.agents.waiting import Waiting
     from blindfair.blind.estimate import IN_MEMORY_BLOCKS
     from blindfair.blind.parameters import DEFAULT
     from blindfair.cli.machine_costs import machine_costs
     from blindfair.cli.seller.opened import opened_seller
 
-    with PartyScreen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
-        save(resumed.directory, settings)
-        if seller.manifest.record_count > IN_MEMORY_BLOCKS * DEFAULT.ring_degree:
-            # The times of such evaluations are estimated before each; those of fewer records take seconds.
-            machine_costs(lambda text: screen.lines.item("machine", text))
-
-        def turn() -> None:
-            while seller.step():
-                pass
-            if ends_idle and seller.waiting is None and seller.idle:
-                return
-            raise seller.waiting or Waiting("no buyer asks anything now")
-
-        try:
-            # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            screen.lines.item("serves", f"listing 0x{seller.listing.hex()} as {seller.address}; Ctrl-C ends it")
-            # Whatever the trouble with one order is, the others go on: its owner reads of it.
-            Turns(screen, poll, patience=math.inf, bears=BlindfairError).until(turn)
-            screen.still()
-        except KeyboardInterrupt:
-            screen.still()
-            screen.lines.item("", "stopped; the same command goes on where it was")
+    with PartyScreen() as screen:
+        # Whatever the trouble with one order is, the others go on: its owner reads of it.
+        turns = Turns(screen, poll, patience=math.inf, bears=BlindfairError)
+        with opened_seller(resumed.directory, settings, resumed.password_file, screen, turns) as party:
+            save(resumed.directory, settings)
+            if party.agent.manifest.record_count > IN_MEMORY_BLOCKS * DEFAULT.ring_degree:
+                # The times of such evaluations are estimated before each; those of fewer records take seconds.
+                machine_costs(lambda text: screen.lines.item("machine", text))
+            try:
+                # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
+                screen.lines.item("serves", f"listing 0x{party.listing.hex()} as {party.address}; Ctrl-C ends it")
+                party.serve(lambda: ends_idle and party.is_idle)
+                screen.still()
+            except KeyboardInterrupt:
+                screen.still()
+                screen.lines.item("", "stopped; the same command goes on where it was")
     tell_standing(resumed.directory, settings, output)
 
 
@@ -114,6 +106,10 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
     from blindfair.cli.party.withdrawing import bring_home
     from blindfair.cli.seller.opened import opened_seller
 
-    with PartyScreen() as screen, opened_seller(resumed.directory, settings, resumed.password_file, screen) as seller:
-        withdrawn = bring_home(seller, seller.offers.values(), options.prices.token, target, screen, output)
+    with (
+        PartyScreen() as screen,
+        opened_seller(resumed.directory, settings, resumed.password_file, screen, Turns(screen)) as party,
+    ):
+        offers = party.agent.offers.values()
+        withdrawn = bring_home(party.agent, offers, options.prices.token, target, screen, output)
     tell_standing(resumed.directory, settings, output, withdrawn=withdrawn)

@@ -1,0 +1,100 @@
+"""A buyer's own table and its limits, made ready for an agent: what `blindfair buyer evaluate` makes of its options."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE, BuyerPolicy
+from blindfair.cli.amounts import IN_ETHER, Money
+from blindfair.cli.buyer.listing_valuer import ListingValuer
+from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.cli.buyer.own_records import OWN, TRAIN, VALIDATION, TableOptions
+from blindfair.cli.defaults import DISCLOSURE, LINE, MODELS, SCORE_BITS
+from blindfair.influence.frames import Frame
+from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPurchase:
+    """What values the records by a table of the buyer's own, and what the agent decides by."""
+
+    valuer: ListingValuer
+    policy: BuyerPolicy
+
+
+def make_purchase(
+    own: Path | str | Frame | None = None,
+    *,
+    label: str,
+    budget: str,
+    train: Path | str | Frame | None = None,
+    validation: Path | str | Frame | None = None,
+    money: Money = IN_ETHER,
+    exclude: Sequence[str] = (),
+    text: Sequence[str] = (),
+    price_per_record: str | None = None,
+    value: str | None = None,
+    seed: int = 0,
+    audit_rows: int = AUDIT_ROWS,
+    min_audit_rows: int | None = None,
+    sample_share: float = SAMPLE_SHARE,
+    disclosure: str = DISCLOSURE,
+    model: str = MODELS[0],
+    score_bits: int = SCORE_BITS,
+    release_on_chain: bool = False,
+    refund_to: str | None = None,
+    bandwidth: float = LINE,
+    fee: str | None = None,
+    accept_preprocessing: bool = False,
+    accept_kinds: bool = False,
+    before_asking: Callable[[Manifest], None] = lambda _: None,
+) -> PreparedPurchase:
+    """Read the buyer's own records, and make of them what values a listing. Nothing is asked yet.
+
+    `own` is a file, a pandas data frame or a pyarrow table, of which a third trains and the rest validates; or give
+    `train` and `validation`. Amounts are texts in `money`, like "0.1" ether. `fee` is the most that is paid for an
+    evaluation that is not free, nothing if None. `bandwidth` is in Mbit/s. Every other argument is the option of the
+    same name of `blindfair buyer evaluate`, and `--help` there says what it does. `before_asking` is called with the
+    listing's manifest right before the question is made.
+
+    Raises what `read_table` raises, InvalidOption for arguments out of range or another mixture of tables.
+    """
+    purchase = PurchaseOptions(
+        listing=None,
+        prices=money,
+        budget=budget,
+        price_per_record=price_per_record,
+        value=value,
+        audit_rows=audit_rows,
+        min_audit_rows=audit_rows if min_audit_rows is None else min_audit_rows,
+        sample_share=sample_share,
+        disclosure=disclosure,
+        model=model,
+        score_bits=score_bits,
+        release_on_chain=release_on_chain,
+        refund_to=refund_to,
+        bandwidth=bandwidth,
+        fee=fee,
+        accept_preprocessing=accept_preprocessing,
+        accept_kinds=accept_kinds,
+    )
+    purchase.check()
+    tables = TableOptions(label, list(exclude), seed, list(text))
+    given = _given(own, train, validation)
+    return PreparedPurchase(ListingValuer(tables.read(given), tables, purchase, before_asking), purchase.policy())
+
+
+def _given(
+    own: Path | str | Frame | None, train: Path | str | Frame | None, validation: Path | str | Frame | None
+) -> dict[str, Path | str | Frame]:
+    if own is not None and train is None and validation is None:
+        return {OWN: own}
+    if own is None and train is not None and validation is not None:
+        return {TRAIN: train, VALIDATION: validation}
+    raise InvalidOption(
+        "The buyer's own records are given in one of two ways",
+        expected="own, or train and validation",
+        found="a mixture, or nothing",
+        hint="own is divided into the two by itself",
+    )

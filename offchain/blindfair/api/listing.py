@@ -1,0 +1,113 @@
+"""A seller's table with its terms, made ready for an agent: what `blindfair seller list` makes of its options."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.cli.amounts import IN_ETHER, Money
+from blindfair.cli.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE
+from blindfair.cli.seller.listing import ListingOptions
+from blindfair.influence.frames import Frame
+from blindfair.influence.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedListing:
+    """A table that was read and measured, what an agent lists of it, and what the agent decides by."""
+
+    table: Table
+    spec: ListingSpec
+    policy: SellerPolicy
+
+
+def make_listing(
+    records: Path | str | Frame,
+    *,
+    label: str,
+    price_per_record: str,
+    licence: str,
+    consent: str,
+    name: str = "records",
+    description: str = "",
+    money: Money = IN_ETHER,
+    exclude: Sequence[str] = (),
+    never_score: Sequence[str] = (),
+    score: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    text: Sequence[str] = (),
+    without_copies: bool = False,
+    bits: int = BITS,
+    free_share: float = float(FREE_SHARE),
+    evaluation_fee: str | None = None,
+    disclosed_share: float = float(DISCLOSED_SHARE),
+    accept_disclosed_share: float | None = None,
+    disclosures: Sequence[str] = (DISCLOSURE,),
+    opened_share: float = 0.0,
+    opened_records: int | None = None,
+    buyers: Sequence[str] = (),
+    own_models: bool = False,
+    bond_share: float = 0.1,
+    reveal_window: int = 3600,
+    dispute_window: int = 86400,
+    chunk_size: int = 1024,
+    max_bonds: str = "1",
+    pay_to: str | None = None,
+) -> PreparedListing:
+    """Read a table and make a listing of it. Nothing is published yet.
+
+    `records` is a file, a pandas data frame or a pyarrow table; `label` its column to predict, with two classes.
+    Amounts are texts in `money`, like "0.001" ether. Windows are seconds, shares 0 to 1. Every argument is the option
+    of the same name of `blindfair seller list`, and `--help` there says what it does.
+
+    Raises what `read_table` raises, InvalidOption for arguments out of range, InvalidListing for records that cannot be
+    listed (copies, too little in a record).
+
+    >>> import tempfile
+    >>> rows = "".join(f"{n * 37 % 101}.5,{n * 53 % 97}.25,{n * 29 % 89}.125,{'yn'[n % 2]}\\n" for n in range(40))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "mine.csv").write_text("a,b,c,sick\\n" + rows)
+    ...     listing = make_listing(
+    ...         Path(folder, "mine.csv"), label="sick", price_per_record="0.001", licence="research", consent="given"
+    ...     )
+    >>> len(listing.spec.records), listing.spec.terms.bits_per_record
+    (40, 4)
+    """
+    options = ListingOptions(
+        label=label,
+        exclude=list(exclude),
+        name=name,
+        description=description,
+        licence=licence,
+        consent=consent,
+        prices=money,
+        price_per_record=price_per_record,
+        bits=bits,
+        free_share=free_share,
+        evaluation_fee=evaluation_fee,
+        disclosed_share=disclosed_share,
+        accept_disclosed_share=accept_disclosed_share,
+        never_score=list(never_score),
+        score=list(score),
+        categorical=list(categorical),
+        disclosures=list(disclosures),
+        opened_share=opened_share,
+        opened_records=opened_records,
+        buyers=list(buyers),
+        bond_share=bond_share,
+        reveal_window=reveal_window,
+        dispute_window=dispute_window,
+        chunk_size=chunk_size,
+        max_bonds=max_bonds,
+        pay_to=pay_to,
+        without_copies=without_copies,
+        own_models=own_models,
+        text=list(text),
+    )
+    return prepared(options, options.table(records))
+
+
+def prepared(options: ListingOptions, table: Table) -> PreparedListing:
+    """Make a listing of a table that was read. Raises what `ListingOptions.policy` and `listing_spec` raise."""
+    return PreparedListing(table, options.listing_spec(table), options.policy())

@@ -1,0 +1,218 @@
+"""A seller and a buyer as programs: opened from a directory, taken step by step, closed at the end.
+
+What a party did is in its directory. A program that was killed runs the same lines again and goes on where it was. The
+commands `blindfair seller` and `blindfair buyer` are written on this.
+
+Not here: what is sold (`listing`), what values it (`buying`), and the node and the mail (`connection`).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.buyer.valuer import Choice, Valuer
+from blindfair.agents.context import AgentContext
+from blindfair.agents.policy import BuyerPolicy, SellerPolicy
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.seller.seller import Seller
+from blindfair.agents.waiting import Waiting
+from blindfair.api.frames import bought_frame, plot_scores, scores_frame
+from blindfair.api.turns import RealTime, TurnTaker, advance
+from blindfair.cli.buyer.endings import raise_failure
+from blindfair.influence.arrays import Floats
+from blindfair.influence.threads import one_thread
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import Address, ListingId, Wei
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+class SellerParty:
+    """One listing of one seller. `agent` is what does the work."""
+
+    def __init__(self, agent: Seller, turns: TurnTaker) -> None:
+        self.agent = agent
+        self._turns = turns
+
+    @property
+    def address(self) -> Address:
+        """The seller's account: buyers need it, and the listing's number."""
+        return self.agent.address
+
+    @property
+    def listing(self) -> ListingId:
+        """The listing's number on chain, 32 bytes."""
+        return self.agent.listing
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the listing is on chain. Raises NodeFailure."""
+        return self.agent.exchange.seller_of(self.agent.listing) == self.agent.address
+
+    def commit(self) -> None:
+        """Commit the listing on chain and wait for it; nothing where that was done. Raises what the agent raises."""
+        self._turns.until(lambda: advance(self.agent, lambda: self.is_listed))
+
+    def serve(self, until: Callable[[], bool]) -> None:
+        """Answer buyers until `until` says that it is enough, asked whenever nothing is to be done.
+
+        Leave it running while an order is open: a key that is not revealed in time costs the bond. Raises what the
+        agent raises, and what the turns do not retry.
+        """
+        self._turns.until(lambda: self.turn(until))
+
+    def turn(self, until: Callable[[], bool]) -> None:
+        """Do what can be done now. Raises Waiting unless `until` says that it is enough, and what the agent raises."""
+        while self.agent.step():
+            pass
+        if not until():
+            raise self.agent.waiting or Waiting("no buyer asks anything now")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every order has ended, its money is home, and nothing is waited for."""
+        return self.agent.waiting is None and self.agent.idle
+
+
+@runtime_checkable
+class ReadsScores(Protocol):
+    """A valuer that says what a decrypted score means in a unit of its own."""
+
+    def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
+        """Decrypted scores of the first query, `n` int64, as `n` real numbers; positive = helpful."""
+        ...
+
+
+class BuyerParty:
+    """One purchase from one listing. `agent` is what does the work.
+
+    Call `evaluate` before anything that shows scores, and `buy` before what shows records.
+    """
+
+    def __init__(self, agent: Buyer, valuer: Valuer, turns: TurnTaker) -> None:
+        self.agent = agent
+        self._valuer = valuer
+        self._turns = turns
+
+    def evaluated(self) -> tuple[Evaluated, Choice]:
+        """Return the evaluation and what it advises to buy. Raises Waiting until the seller has answered, and what the
+        evaluation raises."""
+        found = self.agent.review()
+        return found, self.agent.choice(found)
+
+    def ended(self) -> Outcome:
+        """Do what can be done now, and return how the trade ended. Raises Waiting while it goes on, and what the agent
+        raises."""
+        advance(self.agent, lambda: self.agent.outcome is not None)
+        if self.agent.outcome is None:
+            raise Waiting("the trade goes on")
+        return self.agent.outcome
+
+    def evaluate(self) -> Choice:
+        """Ask the listing blind, wait for the scores, and return what they advise: records, price, reasons.
+
+        No records mean that nothing is worth buying. Nothing is paid but a fee that was agreed to. Raises what the
+        agent raises: Refused, NoAnswer, InsufficientFunds, and errors about the seller's messages.
+        """
+        return self._turns.until(self.evaluated)[1]
+
+    def buy(self) -> Outcome:
+        """Buy what `evaluate` advised, and wait for the end: audit, pay, verify, release.
+
+        An outcome `NoOrder` without an error means that nothing was worth buying. Raises the error that ended the
+        trade: an AuditError where the scores were not true, FaultProven or NoAnswer where price and bond came back.
+        """
+        outcome = self._turns.until(self.ended)
+        refunded_by_clock = any(step.startswith("refund") for step in self.agent.receipts())
+        raise_failure(outcome, refunded_by_clock=refunded_by_clock)
+        return outcome
+
+    @property
+    def scores(self) -> Floats:
+        """The score of each record, or group of records, `n` numbers; positive is helpful.
+
+        In the valuer's unit if it has one (nats, with a table), else in units of rounded rows. Raises as `evaluate`.
+        """
+        found, _ = self._turns.until(self.evaluated)
+        first = found.scores[0]
+        if isinstance(self._valuer, ReadsScores):
+            return self._valuer.real_scores(first, found.listing.manifest)
+        return np.asarray(first, dtype=np.float64)
+
+    def table(self) -> "pd.DataFrame":
+        """Return scores beside what is chosen, a line for each record or group.
+
+        Raises as `evaluate`, MissingPackage.
+        """
+        found, choice = self._turns.until(self.evaluated)
+        return scores_frame(self.scores, found.units, choice.records)
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the distribution of the scores. Raises as `evaluate`, MissingPackage."""
+        table = self.table()
+        return plot_scores(self.scores, table["chosen"].tolist(), str(table.index.name), axes)
+
+    def records(self) -> "pd.DataFrame":
+        """Return the records that were paid for and verified, none before; their numbers are the index.
+
+        Raises MissingPackage.
+        """
+        found, _ = self._turns.until(self.evaluated)
+        return bought_frame(found.listing.manifest.schema, self.agent.bought())
+
+
+@contextmanager
+def open_seller(
+    directory: Path | str,
+    context: AgentContext,
+    spec: ListingSpec,
+    policy: SellerPolicy | None = None,
+    *,
+    turns: TurnTaker | None = None,
+) -> Iterator[SellerParty]:
+    """Open the seller of a listing in its directory, new or begun; closed at the end of the block.
+
+    `turns` says how it waits: in real time if None. Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged
+    (also for another listing's or account's directory), NodeFailure, Undeliverable.
+    """
+    with one_thread():
+        agent = Seller(Path(directory), context, spec, policy or SellerPolicy())
+        try:
+            yield SellerParty(agent, turns or RealTime())
+        finally:
+            agent.close()
+
+
+@contextmanager
+def open_buyer(
+    directory: Path | str,
+    context: AgentContext,
+    valuer: Valuer,
+    policy: BuyerPolicy,
+    *,
+    seller: Address,
+    listing: ListingId,
+    fee_limit: Callable[[EvaluationCost], Wei] | None = None,
+    turns: TurnTaker | None = None,
+) -> Iterator[BuyerParty]:
+    """Open a purchase in its directory, new or begun; closed at the end of the block.
+
+    `fee_limit` says the most to pay for an evaluation, asked once before the request; the policy does if None. `turns`
+    says how it waits: in real time if None. Raises as `open_seller`.
+    """
+    with one_thread():
+        agent = Buyer(Path(directory), context, valuer, policy, seller=seller, listing=listing, fee_limit=fee_limit)
+        try:
+            yield BuyerParty(agent, valuer, turns or RealTime())
+        finally:
+            agent.close()
