@@ -6,7 +6,7 @@ from pathlib import Path
 from blindfair.cli import ending
 from blindfair.protocol import errors
 
-PAGE = Path(__file__).parents[2] / "docs" / "agents.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands-overview.md"
 
 
 def documented() -> dict[str, list[int]]:
