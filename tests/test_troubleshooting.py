@@ -5,7 +5,7 @@ from pathlib import Path
 
 from blindfair.protocol import errors
 
-PAGE = (Path(__file__).parents[1] / "docs" / "troubleshooting.md").read_text()
+PAGE = (Path(__file__).parents[1] / "docs" / "how-to" / "troubleshooting.md").read_text()
 HEADING = re.compile(r"### `(\w+)` \((\d+)\): .+")
 """``### `MalformedTable` (10): Line 3 has another number of cells``."""
 
