@@ -37,7 +37,7 @@ class Followed:
 
 @pytest.fixture(scope="module")
 def followed(own_testnet: LocalChain) -> Followed:
-    """The tutorials' commands, but for the port and for the environment, which is this one."""
+    """The tutorials' commands, but for the port, the environment, which is this one, and a shorter rehearsal."""
     home = own_testnet.home
 
     def here(block: str) -> str:
@@ -61,7 +61,7 @@ def followed(own_testnet: LocalChain) -> Followed:
     rehearse, chain, offer, serve, status, account = commands_of("sell-your-table.md")
     find, evaluate, buy, use = commands_of("buy-for-your-model.md")
     assert chain == "./scripts/testnet\n"
-    rehearsed, listed = run(rehearse), run(offer)
+    rehearsed, listed = run(f"{rehearse.rstrip()} --divisions 2"), run(offer)
     told = home / "serve.told"
     with shell(here(serve), home, told) as serving:
         wait_for("serves", told, serving)
