@@ -83,7 +83,8 @@ def _parameter(parameter: Any, context: Any) -> str:
     words, _, bounds = told.partition("  [")
     kept = [part.strip() for part in bounds.rstrip("]").split(";")] if bounds else []
     facts = "; ".join(part.replace("default: ", "default ") for part in kept if part != "required")
-    return bullet(f"`{spelled}`", _marked(words) + (f" ({facts})" if facts else ""))
+    meaning = _marked(words).removesuffix(".")
+    return bullet(f"`{spelled}`", meaning + (f" ({facts})." if facts else "."))
 
 
 def _value(found: re.Match[str]) -> str:

@@ -8,10 +8,6 @@ from command import Ended, Inside
 from local_chain import ROOT
 
 README, FIRST_TRADE = ROOT / "README.md", ROOT / "docs" / "tutorials" / "first-trade.md"
-SHORT = [README, ROOT / "docs" / "privacy.md"] + [
-    page for folder in ("tutorials", "how-to", "explanation") for page in sorted((ROOT / "docs" / folder).glob("*.md"))
-]
-
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 VARIES = 0.01
 """How far a quoted number may be off, as a share: the last digits of the gas differ between runs."""
@@ -70,9 +66,3 @@ def test_the_commands_of_the_front_pages_are_known() -> None:
 
 def test_the_readme_is_one_screen_and_a_map() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 100
-
-
-@pytest.mark.parametrize("page", SHORT, ids=lambda page: str(page.relative_to(ROOT)))
-def test_no_line_of_a_page_for_people_is_longer_than_120(page: Path) -> None:
-    lines = page.read_text(encoding="utf-8").splitlines()
-    assert [number for number, line in enumerate(lines, 1) if len(line) > 120 and not line.startswith("| ")] == []
