@@ -7,6 +7,7 @@ import csv
 import json
 import re
 import subprocess
+from collections.abc import Sized
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +90,18 @@ def test_the_tutorials_end_in_bought_records(followed: Followed) -> None:
         offered = list(csv.DictReader(file))
     assert len(bought) == 200
     assert all(row == offered[int(row.pop("record"))] for row in bought)
+
+
+def test_the_records_are_used_as_the_page_says(followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pandas")
+    page = (TUTORIALS / "buy-for-your-model.md").read_text(encoding="utf-8")
+    [program] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    monkeypatch.chdir(followed.home)
+    exec(program, names)  # noqa: S102
+    assert isinstance(train := names["train"], Sized)
+    own = (followed.home / "own.csv").read_text().splitlines()
+    assert len(train) == len(own) - 1 + 200
 
 
 def test_the_rehearsal_leaves_what_the_page_names(followed: Followed) -> None:

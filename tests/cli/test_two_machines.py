@@ -53,7 +53,7 @@ class Read:
 @pytest.fixture(scope="module")
 def tutorial(own_testnet: LocalChain) -> Read:
     """The tutorial followed word by word, but for the port and for the environment, which is this one."""
-    chain, seller, buyer = (
+    chain, seller, buyer, resume = (
         block.replace("8545", str(own_testnet.port)).replace(". .venv/bin/activate\n", "")
         for block in blocks_of_the_tutorial()
     )
@@ -61,18 +61,25 @@ def tutorial(own_testnet: LocalChain) -> Read:
     told = own_testnet.home / "seller.told"
     with shell(seller, own_testnet.home, told) as serving:
         wait_for("serves", told, serving)
-        done = subprocess.run(
-            ["bash", "-ec", buyer],
-            cwd=own_testnet.home,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = to_the_end(buyer, own_testnet.home)
         assert done.returncode == 0, done.stderr + told.read_text()
         wait_for("withdraws its free balance", told, serving)
+        again = to_the_end(resume, own_testnet.home)
+        assert (again.returncode, "ended Released" in " ".join(again.stdout.split())) == (0, True), again.stderr
     return Read(own_testnet, done.stdout, done.stderr, told.read_text(), serving.returncode)
+
+
+def to_the_end(commands: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run commands in a shell, as a person without a terminal."""
+    return subprocess.run(
+        ["bash", "-ec", commands],
+        cwd=home,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_the_tutorial_ends_in_a_released_order(tutorial: Read) -> None:
