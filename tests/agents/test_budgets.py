@@ -248,8 +248,8 @@ def test_an_evaluation_tells_no_more_of_a_record_than_the_listing_states(bits: i
 
 def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) -> None:
     bits = 3 * OFFERED
-    terms = {"record_bits": 30, "free_bits": bits + AUDITED * 30, "disclosed_bits": MUCH}
-    parties = make_parties(world, goods=listing_spec(**terms))
+    goods = listing_spec(record_bits=30, free_bits=bits + AUDITED * 30, disclosed_bits=MUCH)
+    parties = make_parties(world, goods=goods)
     other = make_buyer(world, parties.seller, "other")
     world.run(*parties.both, other, until=lambda: None not in (parties.buyer.outcome, other.outcome))
     [told] = [buyer.outcome for buyer in (parties.buyer, other) if buyer.outcome and buyer.outcome.final == "NoOrder"]

@@ -12,7 +12,8 @@ from moments import reopened
 from sealed_messages import forged, pending, put_in, take_out
 from trade import PRICE, World, make_parties
 
-from blindfair.agents import answers, partial_messages
+from blindfair.agents.buyer import answers
+from blindfair.agents.messaging import partial_messages
 from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.store.journal import read_journal

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import secrets
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -300,7 +301,7 @@ def _check_private(descriptor: int, path: str, also: str = "") -> None:
             f"The directory {path} may be entered by others",
             expected="0700",
             found=oct(mode),
-            hint=f"chmod 700 {path}{also}",
+            hint=f"chmod 700 {shlex.quote(path)}{also}",
         )
 
 

@@ -1,5 +1,6 @@
 """What a buyer's commands print, and the same as documents."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -241,7 +242,7 @@ def tell_outcome(
         output.lines.item(
             "escrow",
             f"{prices.show(free)} of free balance, which could not be paid out: blindfair buyer withdraw --directory "
-            f"{directory} --to ADDRESS",
+            f"{shlex.quote(str(directory))} --to ADDRESS",
             style="yellow",
         )
     document: Document = {
