@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from blindfair.agents.buyer.audit_size import AuditSize
-from blindfair.agents.buyer.buyer import NOT_AUDITED, Buyer
+from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
