@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,29 @@ def test_the_hooks_are_the_checks_of_the_suite_and_need_no_network() -> None:
     assert re.findall(r"- repo: (.+)", hooks) == ["local"]
     assert set(re.findall(r"language: (.+)", hooks)) == {"system"}
     suite = (ROOT / "scripts" / "test").read_text()
-    for tool in re.findall(r"entry: \.venv/bin/(\w+)", hooks):
-        assert f'"$venv/bin/{tool}"' in suite
+    for entry in re.findall(r"entry: (\S+)", hooks):
+        tool = entry.rpartition("/")[2]
+        assert f'"$venv/bin/{tool}"' in suite or f"./{entry}\n" in suite, entry
+
+
+def test_every_folder_with_python_is_type_checked() -> None:
+    """`scripts/types` names the folders of scripts, and takes every folder of the tests."""
+    types = (ROOT / "scripts" / "types").read_text()
+    folders = {path.parent for path in (ROOT / "scripts").rglob("*.py") if ".venv" not in path.parts}
+    for folder in folders - {ROOT / "scripts"}:
+        assert f" {folder.relative_to(ROOT)}" in types.rpartition("check scripts ")[2], folder
+    assert "for folder in tests/*/; do" in types
+
+
+def test_what_is_not_type_checked_says_which_error_it_is() -> None:
+    mypy = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert mypy["strict"] and not mypy.keys() & {"exclude", "warn_unused_ignores", "enable_incomplete_feature"}
+    sources = [path for place in ("offchain", "tests", "scripts") for path in (ROOT / place).rglob("*.py")]
+    bare = "type: " + "ignore"
+    for path in sources:
+        text = path.read_text(encoding="utf-8")
+        assert text.count(bare) == text.count(bare + "["), path
+        assert "mypy: " + "ignore-errors" not in text, path
 
 
 def test_the_changelog_keeps_its_form() -> None:

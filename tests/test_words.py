@@ -42,6 +42,8 @@ KEPT = {
 PLACES = ("contracts", "docs", "examples", "offchain", "scripts", "tests")
 ENDINGS = {".py", ".md", ".sol", ".sh", ".toml", ".ipynb", ""}
 SELF = {"test_words.py"}
+MADE = {"__pycache__", ".egg-info"}
+"""Folders, or endings of folders, that programs write."""
 
 
 def texts() -> list[Path]:
@@ -49,7 +51,7 @@ def texts() -> list[Path]:
     found = [*ROOT.glob("*.md")]
     for place in PLACES:
         found += [path for path in (ROOT / place).rglob("*") if path.is_file() and path.suffix in ENDINGS]
-    return sorted(path for path in found if path.name not in SELF and "__pycache__" not in path.parts)
+    return sorted(path for path in found if path.name not in SELF and not MADE & {*path.parts, path.parent.suffix})
 
 
 def words_of(text: str) -> str:

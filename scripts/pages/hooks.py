@@ -16,8 +16,11 @@ FACADES = (
 )
 """The modules whose names are public, in the order of the page."""
 
-MARK = "<!-- the facades -->"
-"""Where the page of the API takes what the packages say of themselves."""
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+"""Programs on the API, which tests run and the page of the API shows."""
+
+FACADES_MARK, EXAMPLES_MARK = "<!-- the facades -->", "<!-- the examples -->"
+"""Where the page of the API takes what the packages say of themselves, and the programs."""
 
 ITSELF = "    options:\n      members: false\n      show_root_heading: false\n      show_root_toc_entry: false"
 """Of a package: its description, without its names, below a heading that is there."""
@@ -45,9 +48,21 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Put the packages' own descriptions into the page of the API."""
     if page.file.src_uri != "reference/api.md":
         return markdown
-    if MARK not in markdown:
-        raise LookupError(f"docs/reference/api.md has no line {MARK}")
-    return markdown.replace(MARK, "\n".join(f"{text}\n" for facade in FACADES for text in described(facade)))
+    return filled(markdown, EXAMPLES)
+
+
+def filled(markdown: str, examples: Path) -> str:
+    """The page of the API with what its two marks stand for. Raises LookupError if it lacks one."""
+    if FACADES_MARK not in markdown or EXAMPLES_MARK not in markdown:
+        raise LookupError(f"docs/reference/api.md has a line {FACADES_MARK} and a line {EXAMPLES_MARK}")
+    texts = [text for facade in FACADES for text in described(facade)]
+    shown = [shown_example(program) for program in sorted(examples.glob("*.py"))]
+    return markdown.replace(FACADES_MARK, "\n\n".join(texts)).replace(EXAMPLES_MARK, "\n\n".join(shown))
+
+
+def shown_example(program: Path) -> str:
+    """A program under its name, as it is."""
+    return f"### examples/{program.name}\n\n````python\n{program.read_text(encoding='utf-8').rstrip()}\n````"
 
 
 def described(facade: str) -> Iterator[str]:
@@ -56,7 +71,8 @@ def described(facade: str) -> Iterator[str]:
     yield f"## {facade}"
     yield f"::: {facade}\n{ITSELF}"
     for name in getattr(module, "__all__", ()):
-        yield f"::: {home_of(module, name)}"
+        if not name.startswith("_"):
+            yield f"::: {home_of(module, name)}"
 
 
 def home_of(module: Any, name: str) -> str:

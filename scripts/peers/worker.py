@@ -15,7 +15,9 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +48,7 @@ LISSA = {"batch_size": 50, "num_repeat": 1, "recursion_depth": 100, "scaling": 2
 Scores = Callable[[], Tensor]
 
 
-class Classification(Task):
+class Classification(Task):  # type: ignore[misc]
     """Cross entropy, as kronfluence asks for it."""
 
     def compute_train_loss(self, batch: tuple[Tensor, Tensor], model: nn.Module, sample: bool = False) -> Tensor:
@@ -104,11 +106,12 @@ def kronfluence_methods(question: PeerQuestion) -> Iterator[tuple[str, Scores]]:
                 per_device_train_batch_size=512, score_args=ScoreArguments(damping_factor=damping),
                 overwrite_output_dir=True,
             )  # fmt: skip
-            return analyzer.load_pairwise_scores("scores")["all_modules"].T
+            found: Tensor = analyzer.load_pairwise_scores("scores")["all_modules"].T
+            return found
 
         yield "kronfluence identity", lambda: score("identity", 0.0)
         for damping in question.dampings:
-            yield f"kronfluence EK-FAC, {damping:g}", lambda damping=damping: score("ekfac", damping)
+            yield f"kronfluence EK-FAC, {damping:g}", partial(score, "ekfac", damping)
 
 
 def dattri_methods(question: PeerQuestion) -> Iterator[tuple[str, Scores]]:
@@ -121,7 +124,8 @@ def dattri_methods(question: PeerQuestion) -> Iterator[tuple[str, Scores]]:
     def influence(kind: type, **options: float) -> Tensor:
         attributor = kind(task=AttributionTask(loss, model, model.state_dict()), device="cpu", **options)
         attributor.cache(_whole(question.train))
-        return attributor.attribute(_whole(question.rows), _whole(question.queries)).detach()
+        found: Tensor = attributor.attribute(_whole(question.rows), _whole(question.queries)).detach()
+        return found
 
     solvers = {
         "CG": (IFAttributorCG, "regularization", {"max_iter": CG_STEPS}),
@@ -133,16 +137,14 @@ def dattri_methods(question: PeerQuestion) -> Iterator[tuple[str, Scores]]:
         for damping in question.dampings:
             yield (
                 f"dattri {name}, {damping:g}",
-                lambda kind=kind, options=options, damped=damped, damping=damping: influence(
-                    kind, **options, **{damped: damping}
-                ),
+                partial(influence, kind, **{**options, damped: damping}),
             )
     # Dear, and near the plain gradient whatever the damping: one will do.
     yield "dattri LiSSA", lambda: influence(IFAttributorLiSSA, **LISSA)
     for count in (1, len(question.thetas) - 1):
         for damping in TRAK_DAMPINGS:
             name = f"dattri TRAK-{count}, {damping:g}"
-            yield name, lambda count=count, damping=damping: _trak(question, count, damping)
+            yield name, partial(_trak, question, count, damping)
 
 
 def _trak(question: PeerQuestion, count: int, damping: float) -> Tensor:
@@ -160,10 +162,11 @@ def _trak(question: PeerQuestion, count: int, damping: float) -> Tensor:
     task = AttributionTask(log_odds, model, [question.network(number).state_dict() for number in numbers])
     projector = {"proj_dim": TRAK_WIDTH, "device": "cpu"}
     attributor = TRAKAttributor(task, probability, device="cpu", regularization=damping, projector_kwargs=projector)
-    return attributor.attribute(_whole(question.queries), _whole(question.rows)).detach()
+    found: Tensor = attributor.attribute(_whole(question.queries), _whole(question.rows)).detach()
+    return found
 
 
-def _whole(records: TensorDataset) -> DataLoader:
+def _whole(records: TensorDataset) -> DataLoader[tuple[Tensor, ...]]:
     return DataLoader(records, batch_size=len(records), shuffle=False)
 
 
@@ -179,7 +182,8 @@ def main() -> None:
             scores[name] = score().to(torch.float64).numpy()
             seconds[name] = time.process_time() - start
             print(name, f"{seconds[name]:.1f}", flush=True)
-    np.savez(directory / "answer.npz", **scores)
+    arrays: dict[str, Any] = dict(scores)
+    np.savez(directory / "answer.npz", **arrays)
     (directory / "answer.json").write_text(json.dumps({"seconds": seconds}), encoding="utf-8")
 
 

@@ -367,7 +367,7 @@ def main() -> int:
     unknown = set(arguments.steps) - set(STEPS)
     if unknown:
         parser.error(f"no such step: {', '.join(sorted(unknown))}")
-    steps = {**STEPS, "mutants": partial(mutation, arguments.source, arguments.every)}
+    steps: dict[str, Callable[[], Outcome]] = {**STEPS, "mutants": partial(mutation, arguments.source, arguments.every)}
     outcomes = []
     BUILD.mkdir(parents=True, exist_ok=True)
     try:

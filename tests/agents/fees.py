@@ -33,7 +33,8 @@ def charging(**terms: Any) -> ListingSpec:
 
 def paying(world: World, **changes: Any) -> Parties:
     """Parties at such a listing, whose buyer pays the fee."""
-    return make_parties(world, **{"goods": charging(), "buyer_policy": PAYS} | changes)
+    defaults: dict[str, Any] = {"goods": charging(), "buyer_policy": PAYS}
+    return make_parties(world, **defaults | changes)
 
 
 def fee_offers(parties: Parties) -> list[Offer]:

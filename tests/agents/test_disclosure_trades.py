@@ -40,9 +40,9 @@ from trade import (
     offered_records,
 )
 
-from blindfair.agents.buyer.buyer import NOT_AUDITED
 from blindfair.agents.buyer.checks import audit_openings
 from blindfair.agents.buyer.question import ask
+from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.checks import RequestCost
 from blindfair.agents.seller.seller import Seller
@@ -54,7 +54,7 @@ from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.draw import draw
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, InvalidListing, PathInvalid, RowsDisagree
-from blindfair.protocol.messages import Message, OpenedRecord, Openings, Refusal, Selection, read
+from blindfair.protocol.messages import Message, OpenedRecord, Openings, Refusal, Request, Selection, read
 from blindfair.protocol.parts import sample_price
 from blindfair.protocol.quantities import ETHER, Digest, RecordIndex, Timestamp, Wei
 
@@ -104,7 +104,9 @@ def test_a_trade_of_groups(honest: Parties) -> None:
     assert_scores_of(parties, rows_in_the_clear(evaluated.request, SIZE))
     assert evaluated.scores.shape == (1, GROUPS)
     opened = records_of(drawn(parties, AUDITED))
-    assert [item.record for item in parties.buyer.mail.stored("received:openings")[1].opened] == list(opened)  # type: ignore[attr-defined]
+    openings = parties.buyer.mail.stored("received:openings")[1]
+    assert isinstance(openings, Openings)
+    assert [item.record for item in openings.opened] == list(opened)
     assert parties.buyer.audited_rows == AUDITED
     # The listing's budgets: scores are counted by groups, opened records one by one.
     bits = parties.seller.disclosure(evaluated.request).total_bits
@@ -134,12 +136,12 @@ def test_a_sample_of_groups_and_the_rest_by_agents_that_are_restarted(world: Wor
     assert (parties.buyer.audited_rows, parties.buyer.sampled_for) == (3, sample.price)
 
 
-def test_a_trade_of_the_whole_listing_by_one_score(world: World) -> None:
+def test_a_trade_of_the_whole_listing_by_one_score(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     parties = make_parties(
         world, goods=listing_spec(disclosures=("total",)), valuer=valuer("total", ALL), buyer_policy=POLICY
     )
     said: list[str] = []
-    parties.buyer.tell = lambda what, text: said.append(text)  # type: ignore[method-assign]
+    monkeypatch.setattr(parties.buyer, "tell", lambda what, text: said.append(text))
     parties.run()
     assert delivered(parties, ALL, OFFERED * PER_RECORD)
     evaluated = parties.buyer.review()
@@ -321,7 +323,8 @@ def test_a_buyer_does_not_choose_a_part_of_a_group(world: World) -> None:
 def test_a_policy_that_is_not_offered_is_refused_by_name(answered: Parties, other: str) -> None:
     request = answered.buyer.mail.stored("message:request")[1]
     spent = spent_budget(answered.seller.journal)
-    refused = refusal_of(answered, replace(request, disclosure=other))  # type: ignore[type-var]
+    assert isinstance(request, Request)
+    refused = refusal_of(answered, replace(request, disclosure=other))
     assert (refused.error, other in refused.reason) == ("FieldMismatch", True)
     assert spent_budget(answered.seller.journal) == spent
 
@@ -346,7 +349,8 @@ def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_th
     parties = grouping(world, goods=goods)
     world.run(*parties.both, until=lambda: "selection" in parties.buyer.sizes())
     request = parties.buyer.mail.stored("message:request")[1]
-    put_in(world, parties.seller, forged(parties.buyer, replace(request, disclosure="total")))  # type: ignore[type-var]
+    assert isinstance(request, Request)
+    put_in(world, parties.seller, forged(parties.buyer, replace(request, disclosure="total")))
     parties.seller.step()
     refusals = [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)]
     assert [refusal.error for refusal in refusals] == ["BudgetExhausted"]
@@ -382,7 +386,7 @@ def test_no_evaluation_is_spent_on_a_listing_that_is_too_small_for_the_audit(
     if not asks:
         outcome = ended_before_payment(parties)
         assert outcome.error == "OfferTooSmall"
-        assert f"at least {audited} groups opened" in outcome.reason
+        assert f"an audit of at least {audited} groups" in outcome.reason
         assert "nothing was asked" in outcome.reason
 
 

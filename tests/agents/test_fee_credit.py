@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fees import FEE, FEE_BOND, PAYS, charging, ended, other_offers, paying, until_priced
 from sealed_messages import STRANGER_ADDRESS, forged, pending, put_in, sealed_messages_to
-from trade import ETHER, PRICE, SELECTED, SELLER_POLICY, Parties, World
+from trade import PRICE, SELECTED, SELLER_POLICY, Parties, World
 
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.seller import Seller
@@ -14,7 +14,7 @@ from blindfair.protocol.evaluation import evaluation_digest
 from blindfair.protocol.messages import Agreement, Refusal, Request, Selection
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import Digest, Wei
+from blindfair.protocol.quantities import ETHER, Digest, Wei
 
 
 def until_sent(parties: Parties, step: str) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 from cheated import answered, ended, told
 from eth_account import Account
-from numpy.typing import NDArray
 from sealed_messages import STRANGER, STRANGER_ADDRESS, forged, put_in, take_out, the_sealed_message
 from trade import (
     AUDITED,
@@ -29,6 +27,7 @@ from trade import (
 from blindfair.agents.seller.seller import Seller
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
+from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.messages import Delivery, Request, read
@@ -225,7 +224,7 @@ def test_a_key_that_is_not_the_committed_one_gives_the_money_back(at: Callable[[
 class PretendingSeller(Seller):
     """Has committed to other records than it computes rows and scores of."""
 
-    def _rows(self, digest: Digest, request: Request) -> tuple[NDArray[np.int16], float]:
+    def _rows(self, digest: Digest, request: Request) -> QuantisedRows:
         self._store.compute(digest, request, offered_records())
         return self._store.load(digest)
 

@@ -187,7 +187,7 @@ class MisnumberingSeller(Seller):
         super().__init__(*arguments)
         self._store: MisnumberingStore = MisnumberingStore(self.directory / "rows", self._secret)
 
-    def _opened(self, drawn: Sequence[RecordIndex], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
+    def _opened(self, drawn: Sequence[int], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
         rows = self._rows(digest, request).entries
         return tuple(
             replace(item, row_leaf=self._store.leaf(digest, item.record, rows[item.record]))

@@ -10,7 +10,7 @@ from sealed_messages import put_in, take_out
 from test_hostile_buyer import said_to, taken_out
 from trade import OFFERED, Parties, World, feature_schema, make_parties
 
-from blindfair.agents import seller_checks
+from blindfair.agents.seller import checks
 from blindfair.blind import plan as planning
 from blindfair.blind.plan import SETS, plan
 from blindfair.blind.query import query_size
@@ -61,7 +61,7 @@ def test_a_seller_does_not_compute_a_reply_that_no_message_holds(
     parties = make_parties(beside("requested"))
     request = taken_out(parties)
     [chosen] = (chosen for chosen in SETS if chosen.name == request.parameters)
-    monkeypatch.setattr(seller_checks, "MESSAGE_LIMIT", reply_size(chosen, OFFERED, 1) - less)
+    monkeypatch.setattr(checks, "MESSAGE_LIMIT", reply_size(chosen, OFFERED, 1) - less)
     assert said_to(parties, parties.buyer, {"asked": request}) == answers
     assert (parties.seller.directory / "rows").exists() == (not less)
 

@@ -43,7 +43,7 @@ def misleading() -> tuple[Row, ...]:
     own = np.array(ROWS[-OWN:], dtype=float)
     cells, labels = own[:, :-1], own[:, -1]
     towards = np.sign(cells[labels == 1].mean(axis=0) - cells[labels == 0].mean(axis=0))
-    wrong = [(*row[:-1], 1 - int(row[-1])) for row in OFFERED_ROWS]  # type: ignore[call-overload]
+    wrong = [(*row[:-1], int(row[-1] == 0)) for row in OFFERED_ROWS]
     for place in range(0, OFFERED, SIZE):
         far = cells.mean(axis=0) + (50 + place / 100) * cells.std(axis=0) * towards
         wrong[place] = (*(float(cell) for cell in far), 1)
@@ -57,7 +57,8 @@ def trading(world: World, rows: tuple[Row, ...], **changes: Any) -> Parties:
         own[: OWN // 2], own[OWN // 2 :], (*COLUMNS, LABEL), LABEL, pricing=UNIFORM, seed=0, disclosure="per-group-5"
     )
     goods = listing_spec([encode_row(row) for row in rows], disclosures=("per-group-5",), opened_records=OFFERED)
-    return make_parties(world, **({"goods": goods, "valuer": valuer, "buyer_policy": POLICY} | changes))
+    defaults: dict[str, Any] = {"goods": goods, "valuer": valuer, "buyer_policy": POLICY}
+    return make_parties(world, **defaults | changes)
 
 
 def test_right_labels_are_bought(world: World) -> None:

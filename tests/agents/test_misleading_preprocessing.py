@@ -94,9 +94,10 @@ def test_a_listing_of_misleading_preprocessing_is_not_asked_about(change: Change
     misled = changed(change)
     with pytest.raises(PreprocessingMisleads, match="next to nothing") as caught:
         valuer(misled).question(misled)
-    assert f"validation loss {loss:.3f}" in caught.value.found
-    assert "0.329 under one made of your own records, 0.577 of a constant" in caught.value.found
-    assert ("does not read" in caught.value.found) == (change in (only, without_strong))
+    found = str(caught.value.found)
+    assert f"validation loss {loss:.3f}" in found
+    assert "0.329 under one made of your own records, 0.577 of a constant" in found
+    assert ("does not read" in found) == (change in (only, without_strong))
     assert "--accept-preprocessing" in caught.value.hint
     [told, *_] = [note for note in valuer(misled, accept_preprocessing=True).question(misled).notes if "hides" in note]
     assert f"{loss:.3f}" in told

@@ -10,13 +10,14 @@ from trade import OFFERED, Parties, World, feature_schema, listing_spec, make_pa
 
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.influence.models import LogisticRegression
+from blindfair.protocol.documents import Document
 from blindfair.protocol.messages import Reply, Request
 from blindfair.protocol.quantities import Timestamp
 
 TOP = np.finfo(np.float64).max
 
 
-def overflowing(first: float, second: float) -> tuple[dict[str, object], bytes]:
+def overflowing(first: float, second: float) -> tuple[Document, bytes]:
     """A model whose logit is inf - inf, no number, for records with more than these in their first two features."""
     schema = feature_schema()
     weights = np.zeros(schema.width)
@@ -38,7 +39,7 @@ def test_a_model_that_overflows_for_one_record_is_answered_as_one_that_overflows
     rows = feature_schema().encode(table()[:OFFERED])[0][:, :2]
     person = rows[(rows > 1.01).all(axis=1)][0]
     hit, miss = person * 0.999, np.array([rows[:, 0].max() * 1.001, person[1]])
-    assert ((rows > hit).all(axis=1).any(), (rows > miss).all(axis=1).any()) == (True, False)
+    assert (rows > hit).all(axis=1).any() and not (rows > miss).all(axis=1).any()
     parties.seller.step()
     told = []
     for number, (first, second) in enumerate((hit, miss), 1):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cheated import sealed_messages_to
+from sealed_messages import sealed_messages_to
 from trade import (
     COLUMNS,
     LABEL,
@@ -125,7 +125,7 @@ def test_the_thief_is_refused_before_anything_is_charged(world: World) -> None:
 def test_linear_maps_on_top_stay_possible(manifest: Manifest) -> None:
     config = built_on(feature_schema())
     k = feature_schema().width
-    basis = np.random.default_rng(1).normal(size=(k, k)).astype(np.float32)
+    basis = np.random.default_rng(1).normal(size=(k, k)).astype(np.float32).astype(np.float64)
     document, tensors = Projection.matrix(basis).to_parts()
     check(replace(config, projection=document, basis=tensors), manifest)
 

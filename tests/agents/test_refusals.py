@@ -13,7 +13,7 @@ from sealed_messages import forged, put_in, sealed_messages_to
 from test_hostile_buyer import BAD_REQUESTS, BAD_SELECTIONS, classes, said_to, taken_out
 from trade import OFFERED, PRICE, Parties, World, listing_spec, make_parties, table
 
-from blindfair.agents import scoring
+from blindfair.agents.seller import scoring
 from blindfair.blind import estimate
 from blindfair.blind.parameters import parameter_set
 from blindfair.protocol.errors import CannotWrite

@@ -16,7 +16,7 @@ from blindfair.agents.seller.seller import Seller
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Message, Openings, Refusal, Request, Selection, read
 from blindfair.protocol.quantities import Digest, Timestamp
-from blindfair.protocol.sealed_message import MAGIC, is_sealed_message, new_message_seal, seal_message
+from blindfair.protocol.sealed_message import is_sealed_message, new_message_seal, seal_message
 
 STAGES = {"requested": "seller", "replied": "buyer", "selected": "seller", "opened": "buyer", "agreed": "seller",
            "delivered": "buyer"}  # fmt: skip
@@ -85,7 +85,7 @@ def test_a_sealed_message_that_was_touched_is_refused_and_the_true_one_taken(
     # A buyer opens sealed messages of its seller alone.
     foreign = "UnexpectedMessage" if agent is parties.buyer else None
     touched = {
-        "its head cut off": (sealed[len(MAGIC) :], "UnknownVersion"),
+        "its first byte cut off": (sealed[1:], "UnknownVersion"),
         "cut in its head": (sealed[:20], "MalformedMessage"),
         "cut after its head": (sealed[:24], "SealBroken"),
         "cut in its key": (sealed[:60], "SealBroken"),
@@ -161,11 +161,11 @@ def test_refusals_are_sealed_to_whom_the_seller_knows_and_clear_to_others(at: Ca
         "a stranger's request": (stranger, late),
         "a request with no key": (stranger, replace(late, buyer_hpke=bytes(32))),
     }
-    is_sealed = {}
+    were_sealed = {}
     for name, (agent, message) in refused.items():
         put_in(parties.world, parties.seller, forged(agent, message))
         parties.seller.step()
         sealed = the_bytes(parties, agent)
         assert isinstance(read(inside(agent, sealed), domain=agent.domain)[1], Refusal)
-        is_sealed[name] = is_sealed_message(sealed)
-    assert list(is_sealed.values()) == [True, False, True, False], is_sealed
+        were_sealed[name] = is_sealed_message(sealed)
+    assert list(were_sealed.values()) == [True, False, True, False], were_sealed

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from trade import COLUMNS, HandValuer, World, feature_schema, make_parties
 
-from blindfair.agents import rows as rows_module
 from blindfair.agents.buyer.question import ask
+from blindfair.agents.evaluation import rows as rows_module
 from blindfair.agents.evaluation.rows import real_rows
 from blindfair.agents.seller.row_store import RowStore
 from blindfair.influence.architecture import Mlp

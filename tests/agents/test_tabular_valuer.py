@@ -1,6 +1,7 @@
 """The valuer for tables: it asks the same question again, chooses the same again, and keeps to its budget."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.evaluation.preprocessing import check_columns
 from blindfair.influence.grouping import group_rows
 from blindfair.influence.models import load_scoring_model
+from blindfair.influence.written import companion_name
 from blindfair.pricing.learners import Learner, MlpLearner
 from blindfair.pricing.selection import Method
 from blindfair.pricing.valuation import DEFAULT_BITS, EXACT
@@ -18,6 +20,7 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import FieldMismatch, GroupsMislead
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Secret, Wei
+from blindfair.protocol.schema import Column, ColumnKind
 from blindfair.protocol.signing import Domain
 from blindfair.protocol.terms import PER_RECORD as PER_RECORD_POLICY
 
@@ -25,7 +28,7 @@ ROWS = table()
 TRAIN, VALIDATION = ROWS[-OWN:-40], ROWS[-40:]
 
 
-def manifest(**terms: int) -> Manifest:
+def manifest(**terms: Any) -> Manifest:
     goods = listing_spec(**terms)
     dataset = ChunkedDataset.build(goods.records, goods.chunk_size, Secret(bytes(32)))
     return goods.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
@@ -203,3 +206,18 @@ def test_groups_are_chosen_and_opened_through_noise() -> None:
     lies = [(*row[:-1], 1 - int(row[-1] or 0)) for row in (rows[record] for record in choice.records)]
     with pytest.raises(GroupsMislead):
         asks.check_opened(chosen, lies, scores, listing)
+
+
+def test_records_that_differ_in_their_texts_alone_are_warned_of() -> None:
+    """A seller could write one record in many ways, `1`, `1.0`, `1.00`, and sell it as many."""
+    listing = manifest()
+    name = companion_name(COLUMNS[0])
+    columns = (*listing.schema.columns, Column(name, ColumnKind.TEXT, scored=False))
+    features = replace(feature_schema(), columns=(*feature_schema().columns, name)).to_document()
+    kept = replace(listing, schema=replace(listing.schema, columns=columns), preprocessing=features)
+    copies = [(*ROWS[n % 5], f"{ROWS[n % 5][0]}.{n:03}") for n in range(30)]
+    scores = np.zeros((2, OFFERED), dtype=np.int64)
+    (warning,) = valuer().check_opened(range(30), copies, scores, kept)
+    assert warning.startswith("25 of the 30 records that were seen equal another one but for how a number is written")
+    honest = [(*row, None) for row in ROWS[:30]]
+    assert valuer().check_opened(range(30), honest, scores, kept) == ()

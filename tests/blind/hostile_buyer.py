@@ -144,6 +144,7 @@ def crafted_for_two(buyer: HostileBuyer, phases: tuple[Phase, Phase]) -> tuple[E
     seconds = (c1 + c1_image) % column, _shifted(c1 - c1_image, -1) % column
     secret = ternary_secret(buyer.parameters, buyer.secret_key)
     extra = buyer.parameters.expansion_prime
+    assert extra is not None
     wanted = []
     for phase, second in zip(phases, seconds, strict=True):
         polynomial = -np.stack([_times(row.astype(np.uint64), secret) for row in second])

@@ -76,7 +76,11 @@ def scores_on_disk(
     return decrypt_reply(parameters, secret, reply, rows.shape[0], queries.shape[0])
 
 
-MODES = {"memory": blind_scores, "disk": scores_on_disk, "disk, by SEAL": partial(scores_on_disk, by_seal=True)}
+MODES: dict[str, Callable[..., NDArray[np.int64]]] = {
+    "memory": blind_scores,
+    "disk": scores_on_disk,
+    "disk, by SEAL": partial(scores_on_disk, by_seal=True),
+}
 
 MAGNITUDES = [0, 1, 2**6, 2**13, 2**16, None]
 """Of a query's entries; None: as large as its norm may be."""

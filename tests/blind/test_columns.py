@@ -87,7 +87,13 @@ ROOTS = roots_of(DEFAULT.data_primes[0], 32)
 )
 def test_what_does_not_fit_is_refused_and_nothing_written(spoil: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     block: NDArray[np.uint64] = np.full((2, 4, 4, 8), 7, dtype=np.uint64)
-    given = {"block": block, "start": 1, "columns": SMALL, "prime_index": 0, "prime": DEFAULT.data_primes[0]}
+    given: dict[str, Any] = {
+        "block": block,
+        "start": 1,
+        "columns": SMALL,
+        "prime_index": 0,
+        "prime": DEFAULT.data_primes[0],
+    }
     given |= {"roots": ROOTS.powers, "quotients": ROOTS.quotients}
     with pytest.raises(ShapeMismatch):
         kernel.put_columns(**spoil(given))

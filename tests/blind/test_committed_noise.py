@@ -74,7 +74,7 @@ def noise_in(reply: bytes) -> NDArray[np.float64]:
     products = (QUERIES @ rows().T.astype(np.int64)).astype(object) * modulus // plain
     left = (phases - products + modulus // 2) % modulus - modulus // 2
     bounds = [EXPANDED.drowning_bound(bits) * modulus / EXPANDED.ciphertext_modulus for bits in BITS]
-    return left.astype(np.float64) / np.array(bounds)[:, None]
+    return np.asarray(left.astype(np.float64) / np.array(bounds)[:, None], dtype=np.float64)
 
 
 @cache

@@ -249,14 +249,15 @@ def test_a_folder_serves_one_query_on_these_rows_only(matrix: EncodedMatrix, que
     finish(start_evaluation(matrix, query, folder))
     before = files(tmp_path / "e")
     other_rows = random_rows(RECORDS, K, 1)
-    for other in (
+    others: tuple[Callable[[], Evaluation], ...] = (
         lambda: start_evaluation(matrix, asked(QUERIES, EXPANDED)[0], folder),
         lambda: start_evaluation(matrix, asked(QUERIES)[0], folder),
         lambda: start_evaluation(matrix, asked(QUERIES, EXPANDED, (31, 32))[0], folder),
         lambda: start_evaluation(matrix, query, folder, draws=random_draws(2, RECORDS)),
         lambda: start_evaluation(encoded(tmp_path / "m1", other_rows), query, folder),
         lambda: start_evaluation(encoded(tmp_path / "m2", other_rows[:-1]), query, folder),
-    ):
+    )
+    for other in others:
         with pytest.raises(EvaluationDiffers, match="another evaluation"):
             other()
     assert files(tmp_path / "e") == before

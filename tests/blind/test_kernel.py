@@ -74,7 +74,7 @@ def by_integers(columns: list[Words], queries: Words, block: int, query: int) ->
     products = (entries[:, :, :, None, :] * asked).sum(axis=2)
     primes = np.array(PRIMES, dtype=object)[:, None, None, None]
     result = (products % primes).transpose(2, 0, 1, 3)
-    return result.reshape(2, len(PRIMES), -1)
+    return np.asarray(result.reshape(2, len(PRIMES), -1), dtype=object)
 
 
 @needs_kernel

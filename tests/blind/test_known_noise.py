@@ -49,7 +49,7 @@ class Readings:
     def all_known(self) -> list[int]:
         """Less all noise: the weakened design, in which the seller reveals the evaluation's noise key."""
         words = score_draws(DEFAULT, self.bits, self.key.stream(0, 0), N, self.draws[0])
-        return self._without([noise_of(words, record, DEFAULT.noise_width(self.bits)) for record in SEEN])
+        return self._without([noise_of(words, int(record), DEFAULT.noise_width(self.bits)) for record in SEEN])
 
     def _without(self, noise: list[int]) -> list[int]:
         return [phase - each * SMALL_Q // Q for phase, each in zip(self.phases, noise, strict=True)]

@@ -4,7 +4,7 @@ import random
 import struct
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -167,7 +167,8 @@ def test_residues_out_of_range_in_each_part(encoded: EncodedRows, asked_expanded
         for value in (prime, 2 ** prime.bit_length() - 1):
             firsts = spoilt.firsts.copy()
             firsts[-1, row, 8191] = value
-            data = replace(query, **{part: Encryptions(spoilt.primes, spoilt.seeds, firsts)}).to_bytes()
+            changed: dict[str, Any] = {part: Encryptions(spoilt.primes, spoilt.seeds, firsts)}
+            data = replace(query, **changed).to_bytes()
             assert len(data) == len(asked_expanded[0])
             with pytest.raises(MalformedCiphertext, match="residue"):
                 evaluate(encoded, data)
@@ -191,7 +192,8 @@ def test_a_seed_used_in_two_parts(encoded: EncodedRows, asked_expanded: Asked, o
     query = EncryptedQueries.from_bytes(asked_expanded[0])
     source, target = getattr(query, one), getattr(query, other)
     seeds = (*target.seeds[:-1], source.seeds[0])
-    data = replace(query, **{other: Encryptions(target.primes, seeds, target.firsts)}).to_bytes()
+    changed: dict[str, Any] = {other: Encryptions(target.primes, seeds, target.firsts)}
+    data = replace(query, **changed).to_bytes()
     with pytest.raises(MalformedCiphertext, match="seed"):
         evaluate(encoded, data)
 

@@ -40,7 +40,7 @@ def salt_of(name: bytes) -> Salt:
     return Salt(hmac.digest(SECRET, name, "sha256")[:16])
 
 
-def by_record(rows: NDArray[np.int16]) -> Draws:
+def by_record(rows: NDArray[np.signedinteger]) -> Draws:
     """One query's draws, `1 x n`, as PROTOCOL 4.6 has them: a salt and a number for each record."""
     return draws_of([(b"%d" % record, record) for record in range(len(rows))])
 

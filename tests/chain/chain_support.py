@@ -22,7 +22,7 @@ from blindfair.chain.node import connect
 from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.cipher import key_commitment, new_delivery_key
-from blindfair.protocol.delivery import Delivery, delivery_tree, encrypt_delivery
+from blindfair.protocol.delivery import EncryptedDelivery, delivery_tree, encrypt_delivery
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.offer import Offer, sign_offer
 from blindfair.protocol.quantities import (
@@ -59,6 +59,8 @@ class Network(Protocol):
     def advance(self, duration: Seconds) -> None: ...
 
     def mine(self, blocks: int) -> None: ...
+
+    def __hash__(self) -> int: ...
 
 
 class HardhatNetwork:
@@ -172,7 +174,7 @@ class Trade:
     seller: Party
     buyer: Party
     dataset: ChunkedDataset
-    delivery: Delivery
+    delivery: EncryptedDelivery
     key: DeliveryKey
     offer: Offer
     signature: Signature
@@ -187,7 +189,7 @@ class Trade:
         ciphertexts = list(self.delivery.ciphertexts)
         ciphertexts[1] = bytes([ciphertexts[1][0] ^ 1]) + ciphertexts[1][1:]
         root = delivery_tree(ciphertexts, self.delivery.leaf_hashes).root
-        delivery = Delivery(tuple(ciphertexts), self.delivery.leaf_hashes, root)
+        delivery = EncryptedDelivery(tuple(ciphertexts), self.delivery.leaf_hashes, root)
         return replace(self.again(delivery_root=root), delivery=delivery)
 
     def dispute(self, index: int) -> Call:

@@ -37,7 +37,7 @@ def test_deployed_once_found_for_ever(tmp_path: Path) -> None:
     chain.close()
     again = EmbeddedChain(tmp_path / "log")
     assert deploy_once(again.web3, deployer).address == first.address
-    assert again.web3.eth.block_number == height
+    assert int(again.web3.eth.block_number) == height
 
 
 def test_an_account_that_did_something_else_first_has_no_deployment() -> None:

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 from chain_support import ONE_ETHER, Party, exchange_on, new_trade
+from eth_typing import HexStr
+from hexbytes import HexBytes
 from web3.exceptions import MethodUnavailable, Web3RPCError
+from web3.types import BlockData
 
 from blindfair.chain.embedded import EMBEDDED_CHAIN_ID, GENESIS_TIME, EmbeddedChain
 from blindfair.protocol.errors import (
@@ -28,6 +31,11 @@ from blindfair.protocol.quantities import Address, Seconds, Timestamp, Wei
 SOMEBODY = Address("0x" + "5a" * 20)
 
 
+def hashes_in(block: BlockData) -> list[HexBytes]:
+    """Of the transactions of a block that was asked for without them."""
+    return [HexBytes(each) for each in block["transactions"] if isinstance(each, bytes)]
+
+
 def history(chain: EmbeddedChain) -> list[object]:
     """All that a chain shows of itself: every block with its transactions and receipts, and an account."""
     eth = chain.web3.eth
@@ -35,7 +43,7 @@ def history(chain: EmbeddedChain) -> list[object]:
     for number in range(eth.block_number + 1):
         block = eth.get_block(number)
         seen.append((block["hash"], block["timestamp"], block["transactions"]))
-        seen += [dict(eth.get_transaction_receipt(found)) for found in block["transactions"]]
+        seen += [dict(eth.get_transaction_receipt(found)) for found in hashes_in(block)]
     return seen
 
 
@@ -60,10 +68,10 @@ def test_a_contract_sees_the_same_time_in_a_trial_as_in_its_block() -> None:
     # NUMBER and TIMESTAMP, returned as two words: a trial must not see the machine's clock.
     code = bytes.fromhex("4260005243602052") + bytes.fromhex("60406000f3")
     chain = EmbeddedChain(now=Timestamp(1_000_000_000))
-    answer = chain.web3.eth.call({"data": "0x" + code.hex()})
+    answer = chain.web3.eth.call({"data": HexStr("0x" + code.hex())})
     assert int.from_bytes(answer[:32], "big") == 1_000_000_000
     chain.advance(Seconds(500))
-    answer = chain.web3.eth.call({"data": "0x" + code.hex()})
+    answer = chain.web3.eth.call({"data": HexStr("0x" + code.hex())})
     assert [int.from_bytes(answer[:32], "big"), int.from_bytes(answer[32:], "big")] == [1_000_000_500, 1]
 
 
@@ -114,7 +122,7 @@ def test_what_was_rejected_stays_rejected(tmp_path: Path) -> None:
     again = EmbeddedChain(tmp_path / "log")
     assert history(again) == before
     assert again.web3.eth.get_transaction_count(poor.account.address) == 0
-    assert again.web3.eth.get_balance(poor.account.address) == ONE_ETHER
+    assert int(again.web3.eth.get_balance(poor.account.address)) == ONE_ETHER
 
 
 SERIES = """
@@ -138,8 +146,8 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path) ->
         acknowledged += process.stdout.read().split()
         process.wait()
     chain = EmbeddedChain(tmp_path / "log")
-    found = [block for number in range(1, chain.web3.eth.block_number + 1)
-             for block in chain.web3.eth.get_block(number)["transactions"]]  # fmt: skip
+    found = [each for number in range(1, chain.web3.eth.block_number + 1)
+             for each in hashes_in(chain.web3.eth.get_block(number))]  # fmt: skip
     kept = ["0x" + each.hex() for each in found]
     assert [each for each in kept if each in acknowledged] == acknowledged
     # At most one a process was written down and not acknowledged.

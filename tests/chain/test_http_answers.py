@@ -12,7 +12,7 @@ from bad_nodes import bad_node, forward, http, rpc, rpc_error
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.node import connect
 from blindfair.chain.node_address import NodeAddress
-from blindfair.protocol.errors import InvalidOption, NodeFailure
+from blindfair.protocol.errors import ContractReverted, InvalidOption, NodeFailure
 from blindfair.protocol.quantities import Digest, Root
 
 PAGE = "text/html; charset=utf-8"
@@ -163,6 +163,42 @@ def test_no_secret_of_the_url_is_told(kind: str) -> None:
     told = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + str(vars(caught.value))
     for secret in (*SECRETS, "c29tZXVzZXI6aHVudGVyMjI="):
         assert secret not in told, told
+
+
+KEY = "aB3dE6gH9jK2mN5p"
+
+ECHOES = {
+    "lower case": (KEY.lower(), KEY.lower()),
+    "cut short": (f"invalid key {KEY[:10]}...", KEY[:6]),
+    "its end": (f"invalid key ...{KEY[6:]}", KEY[-6:]),
+    "markup": (f"<p>{KEY[:8]}<wbr>{KEY[8:]}</p>", KEY[:8]),
+    "markup in entities": (f"{KEY[:8]}&lt;wbr&gt;{KEY[8:]}", KEY[:8]),
+    "entities": ("".join(f"&#{ord(c)};" for c in KEY), KEY),
+    "dashes": ("-".join(KEY), "-".join(KEY)),
+    "pieces": (f"{KEY[:5]} {KEY[5:10]} {KEY[10:]}", KEY[:5]),
+    "a refusal's words": (f"request reverted: {KEY.upper()}", KEY.upper()),
+}
+
+
+@pytest.mark.parametrize("kind", ECHOES)
+@pytest.mark.parametrize("where", ["status", "error", "page", "content type", "host", "limit"])
+def test_no_spelling_of_the_key_is_told(kind: str, where: str) -> None:
+    said, secret = ECHOES[kind]
+
+    def answer(request: dict[str, Any], _: int) -> bytes:
+        return {
+            "status": http(said.encode(), "401 No"),
+            "error": rpc_error(request, {"code": -32000, "message": said}),
+            "page": http(said.encode(), kind=PAGE),
+            "content type": http(b"x", kind=said.replace(";", "")),
+            "host": http(b"", "302 No", extra=f"Location: https://{said.replace(' ', '.')}.example/\r\n"),
+            "limit": http(said.encode(), "429 No", extra="Retry-After: 4000\r\n"),
+        }[where]
+
+    with bad_node(answer) as node, pytest.raises((NodeFailure, ContractReverted)) as caught:
+        connect(f"{node.url}/v3/{KEY}")
+    told = str(caught.value.found) + "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    assert secret.lower() not in told.lower(), told
 
 
 @pytest.mark.parametrize("url", ["http://u:12#34@h/", "http://u:12/34@h/", "http://u:p@h/p#x"])

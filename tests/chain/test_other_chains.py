@@ -17,7 +17,7 @@ from blindfair.chain.sender import Sender
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.quantities import ETHER, Digest, ListingId, OrderId, Root
 
-BLOCKS = {
+BLOCKS: dict[str, dict[str, Any]] = {
     "Clique, Polygon, BSC": {"extraData": "0x" + "d8" * 97},
     "QBFT": {"extraData": "0x" + "f8" * 4000, "mixHash": "0x63746963616c", "nonce": "0x"},
     "no extra data": {"extraData": None},

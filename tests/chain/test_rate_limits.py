@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -77,6 +78,26 @@ def test_a_node_that_asks_for_too_much_is_not_waited_for_nor_asked_again(kind: s
         assert len(node.requests) == 2
     assert "to wait: " in str(caught.value.found)
     assert "e+" not in str(caught.value.found)
+
+
+FOREVER = {
+    "seconds": lambda request: http(b"", "429 No", extra="Retry-After: 999999999\r\n"),
+    "a date": lambda request: http(b"", "503 No", extra="Retry-After: Fri, 01 Jan 2100 00:00:00 GMT\r\n"),
+    "a text": lambda request: rpc_error(request, {"code": -32005, "message": "retry in 9999999999 m"}),
+    "a field": lambda request: rpc_error(request, {**INFURA, "data": {"rate": {"backoff_seconds": 999_999_999}}}),
+}
+
+
+@pytest.mark.parametrize("kind", FOREVER)
+def test_a_node_that_asks_for_years_once_is_asked_again_after_the_patience(kind: str) -> None:
+    with bad_node(lambda request, number: FOREVER[kind](request) if number == 1 else rpc(request, "0x7")) as node:
+        web3 = connect(node.url, 7, patience=0.3)
+        for _ in range(2):
+            with pytest.raises(NodeFailure, match="how often"):
+                _ = web3.eth.block_number
+        assert len(node.requests) == 2
+        time.sleep(0.4)
+        assert web3.eth.block_number == 7
 
 
 def test_the_wait_is_as_long_as_the_node_says() -> None:

@@ -84,7 +84,7 @@ def test_the_stated_cost_is_an_upper_bound(trade: Trade) -> None:
 def test_the_signed_bytes_hold_everything(trade: Trade) -> None:
     prepared = trade.buyer.sender.prepare(trade.exchange.accept(trade.offer, trade.signature))
     assert PreparedTransaction.from_bytes(prepared.to_bytes()) == prepared
-    assert prepared.hash == Web3.keccak(prepared.raw)
+    assert prepared.hash == bytes(Web3.keccak(prepared.raw))
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "longer", "other", "legacy"])

@@ -12,6 +12,7 @@ from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
 from blindfair.influence.table import read_table
+from blindfair.protocol.documents import JsonValue
 from blindfair.protocol.errors import PreprocessingMisleads
 from blindfair.protocol.manifest import Manifest
 
@@ -21,7 +22,7 @@ def test_only_who_accepts_misleading_preprocessing_asks(tmp_path: Path, disclosu
     path = tumours(tmp_path / "table.csv")
     table, honest = read_table(path, LABEL), manifest(path, "per-record", "per-group-10")
     document: Any = honest.preprocessing
-    useless = [{**feature, "scale": 1e9} for feature in document["features"]]
+    useless: list[JsonValue] = [{**feature, "scale": 1e9} for feature in document["features"]]
     misled = replace(honest, preprocessing={**document, "features": useless})
     own = OwnRecords(table.columns, table.label, train=table.rows[:60], validation=table.rows[60:180])
 

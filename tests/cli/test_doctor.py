@@ -19,7 +19,7 @@ import blindfair
 from blindfair.blind import kernel
 from blindfair.chain.deployment import Deployment
 from blindfair.chain.deterministic import escrow_address
-from blindfair.chain.node import NodeProvider
+from blindfair.chain.provider import NodeProvider
 from blindfair.cli.doctor import chain, folders, machine
 from blindfair.cli.ending import NOT_OK
 from blindfair.protocol.errors import FileMissing, MalformedFile
@@ -191,10 +191,20 @@ def test_a_mail_folder_of_others_is_named(healthy: Path, inside: Inside) -> None
     (healthy / "mail").mkdir(mode=0o777)
     (healthy / "mail").chmod(0o777)
     told = wrong(inside("doctor", "--mail", healthy / "mail", "--json", "-"), "mail")
-    assert told.endswith(f"chmod 700 {healthy / 'mail'}")
+    assert f"chmod 700 {healthy / 'mail'}, or share it with a group" in told
     (healthy / "file").touch(0o600)
     found = checks(inside("doctor", "--mail", healthy / "file", "--json", "-"))
     assert "is not a directory" in found["mail"][0]["found"]
+
+
+def test_a_mail_folder_that_was_given_to_a_group_is_ok(healthy: Path, inside: Inside) -> None:
+    (healthy / "mail").mkdir()
+    (healthy / "mail").chmod(0o3770)
+    ended = inside("doctor", "--mail", healthy / "mail", "--json", "-")
+    assert "is shared with the group" in checks(ended)["mail"][0]["found"]
+    assert ended.code == 0
+    (healthy / "mail").chmod(0o3777)
+    assert "mode 0o3777" in wrong(inside("doctor", "--mail", healthy / "mail", "--json", "-"), "mail")
 
 
 @pytest.mark.parametrize(("kind", "said"), [("nfs4", "locks may not hold"), ("tmpfs", "a restart empties")])
@@ -233,7 +243,7 @@ def test_a_disk_that_fails_is_named(healthy: Path, inside: Inside, monkeypatch: 
     def failing(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(folders.fcntl, "flock", failing)
+    monkeypatch.setattr("fcntl.flock", failing)
     (healthy / "mail").mkdir(mode=0o700)
     assert "does not take files: Input/output error" in wrong(
         inside("doctor", "--mail", healthy / "mail", "--json", "-"), "mail"

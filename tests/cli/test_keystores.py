@@ -4,7 +4,7 @@ import codecs
 import json
 import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from command import Inside
@@ -17,10 +17,11 @@ from blindfair.protocol.quantities import Address
 
 PASSWORD = "pässwörd"  # noqa: S105
 KEY = b"\x11" * 32
+Kdf = Literal["pbkdf2", "scrypt"]
 OWN = Address(Account.from_key(KEY).address.lower())
 
 
-def keystore(path: Path, *, kdf: str = "scrypt", written: str = PASSWORD, **changes: object) -> Path:
+def keystore(path: Path, *, kdf: Kdf = "scrypt", written: str = PASSWORD, **changes: object) -> Path:
     """A keystore whose fields are replaced, or left out where None."""
     made: dict[str, Any] = Account.encrypt(KEY, written, kdf=kdf, iterations=LIGHT)
     fields = {name: value for name, value in {**made, **changes}.items() if value is not None}
@@ -57,7 +58,7 @@ def capital(path: Path) -> Path:
     ],
     ids=["geth", "foundry", "empty address", "upper case", "0X", "checksum", "version as text", "more fields"],
 )
-def test_a_keystore_of_another_program_opens(tmp_path: Path, kdf: str, changes: dict[str, object]) -> None:
+def test_a_keystore_of_another_program_opens(tmp_path: Path, kdf: Kdf, changes: dict[str, Any]) -> None:
     path = keystore(tmp_path / "keystore.json", kdf=kdf, **changes)
     assert unlock(path, PASSWORD).address.lower() == OWN
     assert address_of(path) == (OWN if changes.get("address", OWN) else None)
@@ -81,9 +82,44 @@ def test_a_keystore_that_names_another_address_than_its_keys_is_refused(tmp_path
 
 
 @pytest.mark.parametrize("changes", [{"address": 7}, {"address": "0x12"}, {"version": 1}, {"crypto": None}])
-def test_what_is_no_keystore_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_what_is_no_keystore_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(MalformedFile):
         unlock(keystore(tmp_path / "keystore.json", **changes), PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("kdf", "changes"),
+    [
+        ("scrypt", {"dklen": 10**9}),
+        ("scrypt", {"dklen": 31}),
+        ("scrypt", {"dklen": "32"}),
+        ("scrypt", {"dkLen": 10**9}),
+        ("scrypt", {"n": 2**30}),
+        ("scrypt", {"n": 2**18, "r": 2**18}),
+        ("scrypt", {"n": 2**18, "p": 2**18}),
+        ("scrypt", {"n": 0}),
+        ("scrypt", {"n": 1e3}),
+        ("scrypt", {"r": None}),
+        ("pbkdf2", {"dklen": 10**9}),
+        ("pbkdf2", {"c": 10**12}),
+        ("pbkdf2", {"c": 0}),
+    ],
+)
+def test_a_keystore_that_asks_for_hours_or_gigabytes_is_refused_at_once(
+    tmp_path: Path, kdf: Kdf, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = keystore(tmp_path / "keystore.json", kdf=kdf)
+    made = json.loads(path.read_text())
+    parameters = made["crypto"]["kdfparams"]
+    kept = {name: value for name, value in parameters.items() if name not in {each.lower() for each in changes}}
+    made["crypto"]["kdfparams"] = {**kept, **changes}
+    path.write_text(json.dumps(made))
+    # Not even begun: a failure of this test must not take hours.
+    monkeypatch.setattr(Account, "decrypt", lambda *_: pytest.fail("the key was derived"))
+    with pytest.raises(MalformedFile, match="no wallet writes") as caught:
+        unlock(path, PASSWORD)
+    name = next(iter(changes)).lower()
+    assert f"{name} = " in str(caught.value.found)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +162,7 @@ def test_a_password_opens_in_either_form_of_its_accents(tmp_path: Path, made: An
 
 
 def test_a_password_opens_as_browser_wallets_write_it(tmp_path: Path) -> None:
-    """They write the ligature as two sealed messages."""
+    """They write the ligature as two characters."""
     path = keystore(tmp_path / "keystore.json", written=unicodedata.normalize("NFKC", "\ufb01n\u00e9"))
     assert unlock(path, "\ufb01ne\u0301").address.lower() == OWN
 

@@ -5,21 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_utils import to_checksum_address
+from eth_utils.address import to_checksum_address
 from real_tables import LABEL, UGLY_HEADER, ugly
 
 from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.cli.amounts import IN_ETHER
 from blindfair.cli.information import evaluation_bits, information_document, information_text, smallest_free_group
 from blindfair.cli.seller.listing import ListingOptions
-from blindfair.cli.seller.report import preprocessing_text
+from blindfair.cli.seller.report import _openable, preprocessing_text
 from blindfair.cli.seller.running import check_publishable
+from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import CategoryFeature, NumberFeature
 from blindfair.influence.written import as_written
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import BlindfairError, InvalidListing, InvalidOption
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ETHER, Secret, Wei
+from blindfair.protocol.quantities import ETHER, Address, Secret, Wei
 from blindfair.protocol.records import decode_row, encode_rows
 from blindfair.protocol.schema import ColumnKind
 from blindfair.protocol.signing import Domain
@@ -295,7 +296,7 @@ def test_tables_that_hold_nothing_are_not_listed(tmp_path: Path, rows: list[str]
 def test_named_buyers_are_the_only_ones() -> None:
     named = to_checksum_address("0x" + "ab" * 20)
     assert options().policy().buyers is None
-    assert options(buyers=[named]).policy().buyers == {named.lower()}
+    assert options(buyers=[named]).policy().buyers == frozenset({Address(named.lower())})
     with pytest.raises(InvalidOption, match="--buyer"):
         options(buyers=["somebody"]).policy()
 
@@ -338,6 +339,52 @@ def test_records_that_are_written_otherwise_are_no_copies(tmp_path: Path) -> Non
     assert len(listing_spec.records) == 44
     _, written = as_written(listing_spec.schema, [decode_row(record) for record in listing_spec.records])
     assert [row[0] for row in written[:2]] == ["250.0", "250.00"]
+
+
+def codes_with_copies(folder: Path) -> Path:
+    """700 different records and ten copies; the first two records differ only in how one number is written."""
+    path = folder / "codes.csv"
+    rows = [f"{300 + n}.1,{n * n % 37}.25,{n // 3 % 2}" for n in range(698)]
+    lines = ["250.0,7.25,1", "250.00,7.25,1", *rows, *rows[:10]]
+    path.write_text(f"code,x,{LABEL}\n" + "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(("without_copies", "listed_records"), [(True, 700), (False, 710)])
+def test_the_status_counts_the_records_that_are_listed(
+    tmp_path: Path, without_copies: bool, listed_records: int
+) -> None:
+    made = options(exclude=[], without_copies=without_copies, disclosures=["total"], opened_share=0.01)
+    path = codes_with_copies(tmp_path).rename(tmp_path / "records.csv")
+    assert made.count(made.table(path)) == listed_records
+    assert _openable(tmp_path, made) == made.openable(listed_records) == listed_records // 10
+    path.unlink()
+    # Once the listing was checked the table is not read again.
+    assert _openable(tmp_path, replace(made, record_count=listed_records)) == listed_records // 10
+
+
+def test_a_checked_listing_knows_how_many_records_it_has(tmp_path: Path) -> None:
+    made = options(exclude=[], without_copies=True, disclosures=["total"], opened_share=0.01)
+    path = codes_with_copies(tmp_path)
+    assert made.checked(path).record_count == 700
+    assert made.listing_spec(made.table(path)).terms.opened_records == 70
+
+
+def test_records_that_differ_in_their_texts_alone_count_twice_in_the_preprocessing(tmp_path: Path) -> None:
+    """They are two of the records that are listed, and copies are one."""
+    made = options(exclude=[], without_copies=True, disclosures=["total"])
+    path = tmp_path / "weights.csv"
+    # Two in three of the listed records hold the same number in other texts; the median follows them.
+    texts = [f"9.{'0' * n}" for n in range(1, 41)]
+    others = [f"{n}.5" for n in range(20)]
+    rows = [f"{text},{n % 2}" for n, text in enumerate([*texts, *others, others[0]])]
+    path.write_text(f"x,{LABEL}\n" + "\n".join(rows) + "\n")
+    table = made.table(path)
+    (feature,) = made.preprocessing(table).features
+    assert isinstance(feature, NumberFeature)
+    by_listed = FeatureSchema.infer([row[:2] for row in dict.fromkeys(table.listed_rows())], table.columns, LABEL)
+    by_rows = FeatureSchema.infer(list(dict.fromkeys(table.rows)), table.columns, LABEL)
+    assert (feature,) == by_listed.features != by_rows.features
 
 
 def test_columns_of_text_are_listed_as_categories(tmp_path: Path) -> None:

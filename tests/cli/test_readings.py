@@ -45,6 +45,8 @@ def test_each_column_is_told_as_it_was_read_and_the_cell_that_explains_it(tmp_pa
     assert "but column 'age' is read as a category" in text
     assert "299 of 300 cells are numbers, but line 6 holds '62.5 y', a number with a unit" in text
     assert "such as '0.50' in line 2" in shown(show_written, readings)
+    assert "equal to another one" not in shown(show_written, readings)
+    assert "another one but for these texts: 3 records, of which buyers are warned" in shown(show_written, readings, 3)
     assert "validation.csv: read as numbers" in shown(show_readings, readings, "validation.csv")
     document = json.loads(json.dumps(tables_document({OWN: readings})))[OWN]
     assert [(entry["column"], entry["kind"]) for entry in document] == [

@@ -21,9 +21,7 @@ PROJECT = ROOT / "offchain" / "blindfair" / "cli" / "testnet" / "project"
 @pytest.fixture
 def no_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the cache will be for a package that is installed somewhere else."""
-    monkeypatch.setattr(
-        npm.blindfair, "__file__", str(tmp_path / "lib" / "site-packages" / "blindfair" / "__init__.py")
-    )
+    monkeypatch.setattr("blindfair.__file__", str(tmp_path / "lib" / "packages" / "blindfair" / "__init__.py"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "blindfair" / "testnet"
 
@@ -84,7 +82,7 @@ def test_what_npm_says_is_told_where_it_fails(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "package-lock.json").write_text('{"packages": {"node_modules/a": {"version": "1.0.0"}}}')
     done = subprocess.CompletedProcess([], 1, stdout="", stderr="npm error network, say")
     monkeypatch.setattr(npm, "npm_script", lambda _: tmp_path / "npm-cli.js")
-    monkeypatch.setattr(npm.subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: done)
     with pytest.raises(MissingPackage, match="network, say"):
         npm.install_locked(tmp_path, tmp_path / "node", ["node_modules/a"])
     (tmp_path / "node_modules" / "a").mkdir(parents=True)

@@ -136,6 +136,7 @@ def test_what_the_contract_keeps_for_a_buyer_is_shown_and_fetched(tutorial: Read
     chain, directory = tutorial.chain, tutorial.chain.home / "testnet" / "buyer"
     common = ["--directory", directory, "--password-file", directory.parent / "password"]
     buyer, elsewhere, amount = address_of(directory / "keystore.json"), Address("0x" + "e2" * 20), 10**15 + 7
+    assert buyer is not None
     assert status(inside, directory)["free_balance_wei"] == "0"
     assert "escrow" not in inside("buyer", "status", "--directory", directory).out
     account = unlock(directory / "keystore.json", (directory.parent / "password").read_text().strip())
@@ -396,6 +397,7 @@ def fee_of_latest(chain: LocalChain, account: Address) -> int:
     eth, sender = chain.web3.eth, chain.web3.to_checksum_address(account)
     for number in range(eth.block_number, 0, -1):
         for transaction in eth.get_block(number, full_transactions=True)["transactions"]:
+            assert not isinstance(transaction, bytes)
             if transaction["from"] == sender:
                 receipt = eth.get_transaction_receipt(transaction["hash"])
                 return int(receipt["gasUsed"] * receipt["effectiveGasPrice"])

@@ -13,7 +13,8 @@ import pytest
 from command import COMMAND, Inside
 from local_chain import LocalChain
 from rich.console import Console
-from test_fee_option import COST, PURCHASE
+from test_disclosure_option import PURCHASE
+from test_fee_option import COST
 from typer.main import get_command
 
 from blindfair.agents.context import Event

@@ -70,6 +70,7 @@ def test_the_scripts_trade_in_a_token_from_listing_to_withdrawal(tmp_path: Path)
         assert process.returncode == 0, serving.read_text()
 
         assert json.loads(ended)["final"] == "Released"
+        # A transaction for each part: the token takes permits.
         assert list(json.loads(ended)["gas"]) == ["accept:sample", "accept:rest"]
         with (tmp_path / "testnet" / "buyer" / "bought.csv").open(newline="") as file:
             bought = len(list(csv.DictReader(file)))

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from escrow_storage import raw, slot_of
 from escrow_world import GAS, World, artifact
+from eth.constants import CREATE_CONTRACT_ADDRESS
 from eth.vm.message import Message
 from eth.vm.transaction_context import BaseTransactionContext
+from eth_typing import Address as CanonicalAddress
 
 from blindfair.chain.abi import EXCHANGE, decode_output, encode_call, error_signatures, exchange_abi
 from blindfair.chain.artifacts import load_artifact
@@ -30,10 +32,12 @@ class ContractElsewhere:
     def __init__(self, world: World, domain: Domain, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(world.chain._backend.chain, "chain_id", domain.chain_id)
         self._state: Any = world._backend.chain.get_vm().state
-        self._address = raw(domain.contract)
+        self._address = canonical(domain.contract)
         self._slots = {each["label"]: each["slot"] for each in artifact(EXCHANGE)["storageLayout"]}
         code = load_artifact(EXCHANGE).bytecode
-        creation = Message(10_000_000, b"", raw(ETHER), 0, b"", code, create_address=self._address)
+        creation = Message(
+            10_000_000, CREATE_CONTRACT_ADDRESS, canonical(ETHER), 0, b"", code, create_address=self._address
+        )
         made = self._state.computation_class.apply_create_message(self._state, creation, _context(ETHER))
         made.raise_if_error()
 
@@ -46,7 +50,7 @@ class ContractElsewhere:
         self._state.set_balance(raw(caller), value)
         data = encode_call(exchange_abi(), name, *(astuple(a) if isinstance(a, Offer) else a for a in arguments))
         code = self._state.get_code(self._address)
-        message = Message(GAS, self._address, raw(caller), value, data, code)
+        message = Message(GAS, self._address, canonical(caller), value, data, code)
         return bytes(self._state.computation_class.apply_message(self._state, message, _context(caller)).output)
 
     def read(self, name: str, *arguments: object) -> Any:
@@ -68,5 +72,10 @@ def refused_digest(answer: bytes) -> tuple[str, str]:
     return "0x" + answer[16:36].hex(), answer[36:68].hex()
 
 
+def canonical(address: Address) -> CanonicalAddress:
+    """As py-evm has it: 20 bytes."""
+    return CanonicalAddress(raw(address))
+
+
 def _context(origin: Address) -> BaseTransactionContext:
-    return BaseTransactionContext(gas_price=0, origin=raw(origin))
+    return BaseTransactionContext(gas_price=0, origin=canonical(origin))

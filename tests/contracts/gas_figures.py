@@ -96,7 +96,7 @@ def honest_sale(world: World, ending: Ending = "claim") -> dict[str, int]:
     """Gas of the three calls of a sale without a bond: the seller reveals; the buyer releases, or the seller brings
     the buyer's word or claims."""
     sale, exchange = world.sale(nonce=1, bond=0), world.exchange
-    found = {
+    found: dict[str, int] = {
         "accept": world.send(world.buyer, world.accept(sale.offer)).gas_used,
         "reveal": world.send(world.seller, exchange.reveal(sale.offer, sale.key)).gas_used,
     }
@@ -108,7 +108,7 @@ def honest_sale(world: World, ending: Ending = "claim") -> dict[str, int]:
     else:
         world.next_is(Timestamp(world.deadline(sale.offer) + 1))
         last = world.send(world.seller, exchange.claim([sale.offer]))
-    return found | {ending: last.gas_used}
+    return {**found, ending: last.gas_used}
 
 
 def sales(world: World) -> dict[str, int]:

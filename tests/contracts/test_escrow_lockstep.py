@@ -165,7 +165,7 @@ class Lockstep(BothMachines):
         sale = self.sales[place]
         key = DeliveryKey(bytes(32)) if wrong else sale.key
         call = self.world.exchange.reveal(sale.offer, key)
-        self.make(caller, self.simple(place, caller, lambda *given: model.reveal(*given, key), call))
+        self.make(caller, self.simple(place, caller, lambda order, by, now: model.reveal(order, by, now, key), call))
 
     @rule(place=st.integers(0, 2), caller=CALLERS, elsewhere=st.booleans(), after=st.sampled_from([0, 1, 1]))
     def refund(self, place: int, caller: str, elsewhere: bool, after: int) -> None:
@@ -242,7 +242,9 @@ class Lockstep(BothMachines):
         key = DeliveryKey(bytes(32)) if how == "key" else sale.key
         words = (sale.offer, key, proof.index, proof.ciphertext, proof.leaf, proof.path)
         call = exchange.dispute_to(*words, ELSEWHERE) if elsewhere else exchange.dispute(*words)
-        attempt = self.own(place, caller, lambda *given: model.dispute(*given, key, proof), call, elsewhere)
+        attempt = self.own(
+            place, caller, lambda order, by, now: model.dispute(order, by, now, key, proof), call, elsewhere
+        )
         self.make(caller, attempt)
 
     @rule(

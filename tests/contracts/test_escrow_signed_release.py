@@ -2,11 +2,11 @@
 
 import pytest
 from escrow_world import BOND, PRICE, Contract, Ledger, Sale, World, address_of
-from hexbytes import HexBytes
+from eth_typing import Hash32
 
 from blindfair.chain.calls import Call
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import ETHER, Address, OrderId, Signature, Timestamp
+from blindfair.protocol.quantities import ETHER, Address, Digest, Signature, Timestamp
 from blindfair.protocol.release import release_digest, sign_release
 from blindfair.protocol.signing import CURVE_ORDER, Domain, sign_message
 
@@ -83,9 +83,10 @@ def test_nothing_else_that_a_buyer_signs_releases(ether_world: World) -> None:
     """The order's number in an ordinary message of the protocol, or signed as it is."""
     world, sale = ether_world, revealed(ether_world)
     order = sale.offer.struct_hash()
-    for kind in (order, OrderId(bytes(32))):
-        assert error(world, sale, sign_message(world.domain, kind, order, bytes(world.buyer.key))) == "InvalidSignature"
-    bare = world.buyer.unsafe_sign_hash(HexBytes(order)).signature
+    for kind in (Digest(order), Digest(bytes(32))):
+        signature = sign_message(world.domain, kind, Digest(order), bytes(world.buyer.key))
+        assert error(world, sale, signature) == "InvalidSignature"
+    bare = world.buyer.unsafe_sign_hash(Hash32(order)).signature
     assert error(world, sale, bytes(bare)) == "InvalidSignature"
 
 

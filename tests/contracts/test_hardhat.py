@@ -21,7 +21,7 @@ def test_hardhat_makes_the_shipped_bytecode() -> None:
     """The whole folder compiles, tests included, from nothing."""
     node = find_node()
     install_packages(node)
-    command = [node, ROOT / "node_modules/hardhat/dist/src/cli.js", "build", "--force"]
+    command = [str(node), str(ROOT / "node_modules/hardhat/dist/src/cli.js"), "build", "--force"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     built = json.loads((ROOT / "artifacts/contracts/DataExchange.sol/DataExchange.json").read_text())

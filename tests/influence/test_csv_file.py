@@ -1,5 +1,8 @@
 """Files as spreadsheets and other programs write them: read, or refused with what is wrong and what to type."""
 
+import csv
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,66 @@ def test_what_the_hints_say_helps(tmp_path: Path) -> None:
     assert labels.labels() == ["EU", "NA"]
     codes = read_table(write(tmp_path, "sha,y\n50e747,a\nnull,b\n,b\n"), "y", text=("sha",))
     assert [row[0] for row in codes.rows] == ["50e747", "null", None]
+
+
+def run_hint(folder: Path, content: str) -> Path | None:
+    """Run the shell command of the hint on a refused file; None where there is none."""
+    path = folder / "OLD.csv"
+    path.write_bytes(content.encode())
+    with pytest.raises(errors.MalformedTable) as caught:
+        read_csv(path)
+    command = re.search(r"(?:sed|tail) .* OLD\.csv > NEW\.csv", caught.value.hint)
+    if command is None:
+        return None
+    subprocess.run(["sh", "-c", command.group()], cwd=folder, check=True)
+    return folder / "NEW.csv"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a,y\n1,0,\n2,1,\n",
+        "a,y\r\n1,0,\r\n\r\n2,1,\r\n",
+        '\n\na,y\n1,0,\n\n"",1,',
+        '\ufeffa,y\n"x, z",0,\n"""",1,\n',
+    ],
+)
+def test_commas_at_the_end_of_all_lines_are_deleted_by_the_command_and_nothing_else(
+    tmp_path: Path, content: str
+) -> None:
+    mended = run_hint(tmp_path, content)
+    assert mended is not None
+    header, *records = [row for row in csv.reader(content.lstrip("\ufeff").splitlines()) if row]
+    assert read_csv(mended).columns == tuple(header)
+    assert read_csv(mended).rows == [row[:-1] for row in records]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '"a","y"\n"x,\ny",0,\n',
+        'a,y\n1,0,\n"x,\nz",1,\n',
+        "a,b,y\n1,0,\n2,1,0,\n",
+        "a,y\n1,\n2,1,\n",
+        "a,y\n1,0,\n2,\n",
+        "a,y\n1,0,\n2,1\n",
+        'a,y\n1,0,""\n2,1,\n',
+        "a,y\n1,0, \n",
+        "a,y\r1,0,\r2,,\r",
+        'a,y\n1,0,\n"x',
+        "a,y\n1,0,\n2,\0",
+    ],
+    ids=repr,
+)
+def test_no_command_is_named_where_it_would_delete_more(tmp_path: Path, content: str) -> None:
+    assert run_hint(tmp_path, content) is None
+
+
+@pytest.mark.parametrize("above", ["Export\n", "\n\nExport\n", "Export\n\n", "Export\n2024\n  \n"])
+def test_the_command_deletes_what_stands_above_the_names(tmp_path: Path, above: str) -> None:
+    mended = run_hint(tmp_path, f"{above}a,y\n1,0\n2,1\n")
+    assert mended is not None
+    assert (read_csv(mended).columns, read_csv(mended).rows) == (("a", "y"), [["1", "0"], ["2", "1"]])
 
 
 @pytest.mark.parametrize("text", [("nope",), ("a",)])

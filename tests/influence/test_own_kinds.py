@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.own_kinds import check_own_records
+from blindfair.influence.features import NumberFeature
+from blindfair.influence.own_kinds import _misfit, check_own_records
 from blindfair.influence.table import Table
 from blindfair.protocol.errors import ClassesDiffer, KindsDiffer
 from blindfair.protocol.records import Cell
@@ -47,7 +48,7 @@ def test_one_text_cell_of_the_sellers_makes_a_column_text_though_no_value_is_fre
         compared(listed, table())
     assert "Column 'income' has text in the listing (categories) and numbers in your table" in caught.value.what
     assert "no value is frequent" in str(caught.value.expected) and caught.value.found == "1000 in your records"
-    for way in ("--exclude 'income'", "--accept-kinds", "nothing was asked"):
+    for way in ("--exclude income", "--accept-kinds", "nothing was asked"):
         assert way in caught.value.hint
     (warning,) = compared(listed, table(), accepted=True)
     assert warning.startswith("Column 'income': 60 of 60 cells do not fit")
@@ -61,12 +62,21 @@ def test_one_text_cell_of_the_buyers_is_the_one_that_is_shown() -> None:
     assert (caught.value.expected, caught.value.found) == ("numbers", "'62 y' in your records")
 
 
+@pytest.mark.parametrize("culprit", ["007", "1e400", "٣", "12345678901234567890", "inf", "1_0", "62 y"])
+def test_the_cell_that_is_shown_is_the_one_that_made_the_column_text(culprit: str) -> None:
+    """What is a number is decided as it is where a table is read: `5` and `6` are, a code such as `007` is not."""
+    found = _misfit(NumberFeature("age", 0.0, 1.0, False), ["5", " 4 ", culprit, "6"])
+    assert found is not None
+    assert found.own == repr(culprit)
+    assert "(1 of 4 are no numbers)" in found.kinds
+
+
 def test_all_columns_that_differ_are_named_at_once() -> None:
     ages: list[Cell] = [f"{20 + number % 7} y" for number in range(60)]
     with pytest.raises(KindsDiffer) as caught:
         compared(table(age=ages, sex=["M", "F"]), table())
     assert "Column 'age'" in caught.value.what and caught.value.what.endswith("; also 'sex'")
-    assert "--exclude 'age' --exclude 'sex'" in caught.value.hint
+    assert "--exclude age --exclude sex" in caught.value.hint
     assert len(compared(table(age=ages, sex=["M", "F"]), table(), accepted=True)) == 2
 
 

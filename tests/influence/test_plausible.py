@@ -59,7 +59,7 @@ def test_rows_of_a_few_entries_are_not_judged() -> None:
 
 def test_a_projection_to_one_direction_or_of_packings_is_refused() -> None:
     places = 3.0 ** np.arange(10)
-    for entries in (places[:, None], np.ones((10, 1))):
+    for entries in (np.asarray(places[:, None], dtype=np.float64), np.ones((10, 1))):
         with pytest.raises(UnusableModel, match="too few"):
             check_projection(Projection.matrix(entries), 10)
     rng = np.random.default_rng(4)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import NumberFeature
 from blindfair.influence.table import Table, read_table
-from blindfair.influence.written import as_written, companions
+from blindfair.influence.written import alike_but_texts, as_written, companions
 from blindfair.protocol.errors import MalformedTable
 from blindfair.protocol.records import Row, decode_row, encode_rows
 from blindfair.protocol.schema import Column, ColumnKind, Schema
@@ -115,3 +115,22 @@ def test_only_a_column_of_text_that_no_model_reads_is_a_companion() -> None:
 def test_a_column_of_the_companions_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MalformedTable, match="kept as they were written"):
         read(tmp_path, {"a": ["1.50", "2.50"], "a (as written)": ["x", "z"]})
+
+
+@pytest.mark.parametrize(
+    ("texts", "alike"),
+    [
+        (["1", "1.", "1.0", "1.00", "1e0"], 4),
+        (["1", "1", "2"], 0),
+        (["1.0", "1.0", "1.00", "2.0"], 1),
+        (["1", "2", "3"], 0),
+        (["007", "7", "7.0", "x"], 0),
+    ],
+)
+def test_records_that_differ_in_their_texts_alone_are_counted(tmp_path: Path, texts: list[str], alike: int) -> None:
+    """To a model they are copies; a column of codes is one of texts, whose values differ."""
+    doubled = [text for text in texts for _ in range(2)]
+    table = read(tmp_path, {"c": doubled})
+    # Each text is there once with either label.
+    assert table.alike_but_texts() == 2 * alike
+    assert alike_but_texts(table.listed_schema(), table.listed_rows()) == 2 * alike

@@ -127,7 +127,7 @@ def test_trusted_scores_are_seen_through_the_same_noise(few: Valuation, exact: V
         assert (one.sides == other.sides).all()
     noise = [one.scores - other.scores for one, other in ((few.right, exact.right), (few.wrong, exact.wrong))]
     # With one draw for both they would be the same.
-    assert abs(np.corrcoef(noise)[0, 1]) < 0.3
+    assert abs(np.asarray(np.corrcoef(noise))[0, 1]) < 0.3
 
 
 def test_the_same_chance_gives_the_same_trusted_scores(scenario: Scenario, few: Valuation) -> None:

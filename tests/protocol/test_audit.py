@@ -213,6 +213,7 @@ def test_noise_that_was_not_committed_to_is_caught_as_often_as_a_faked_score(kin
 def test_a_committed_row_of_something_else_fails(off: int) -> None:
     opened = honest(10)
     row = opened[4].committed
+    assert row is not None
     opened[4] = replace(opened[4], committed=(*row[:7], row[7] + off, *row[8:]))
     with pytest.raises(RowsDisagree, match="Entry 7 "):
         checked(opened, [QUERY], 1)
@@ -220,7 +221,9 @@ def test_a_committed_row_of_something_else_fails(off: int) -> None:
 
 def test_without_tolerance_one_unit_fails() -> None:
     opened = honest(10)
-    committed = (opened[4].committed[0] + 1, *opened[4].committed[1:])
+    row = opened[4].committed
+    assert row is not None
+    committed = (row[0] + 1, *row[1:])
     opened[4] = replace(more(opened[4], QUERY[0]), committed=committed)
     checked(opened, [QUERY], 1)
     with pytest.raises(RowsDisagree):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.cipher import crypt_chunk, key_commitment, new_delivery_key
 from blindfair.protocol.delivery import (
-    Delivery,
+    EncryptedDelivery,
     Fault,
     check_delivery,
     decode_delivery,
@@ -212,11 +212,11 @@ def test_only_a_selection_of_the_listing_is_delivered(records: list[int]) -> Non
         leaves_of(numbers(records))
 
 
-def committed_as(chunks: list[bytes]) -> tuple[Delivery, tuple[Digest, ...]]:
+def committed_as(chunks: list[bytes]) -> tuple[EncryptedDelivery, tuple[Digest, ...]]:
     """A delivery of chunks that were really committed, whatever they hold."""
     leaves = tuple(leaf_hash(chunk) for chunk in chunks)
     ciphertexts = tuple(crypt_chunk(KEY, ChunkIndex(i), chunk) for i, chunk in enumerate(chunks))
-    return Delivery(ciphertexts, leaves, delivery_tree(ciphertexts, leaves).root), leaves
+    return EncryptedDelivery(ciphertexts, leaves, delivery_tree(ciphertexts, leaves).root), leaves
 
 
 @pytest.mark.parametrize("lengths", [[15], [1025], [1000, 20], [1024, 16]])

@@ -93,7 +93,7 @@ def test_whole_rows_are_the_influence_function_with_the_exact_hessian(question: 
     theta = torch.from_numpy(question.models[0])
     X, y = torch.from_numpy(question.train.X[:, :-1].copy()), torch.from_numpy(question.train.y)
     mean_loss = partial(mean_losses, question.network, X, y)
-    hessian = torch.autograd.functional.hessian(mean_loss, theta).numpy()
+    hessian = torch.autograd.functional.hessian(mean_loss, theta).numpy()  # type: ignore[no-untyped-call]
     rows, asked = (
         record_gradients(question.network, question.models[0], part.X[:, :-1], part.y)
         for part in (question.rows, question.queries)

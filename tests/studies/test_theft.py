@@ -20,9 +20,9 @@ from blindfair.pricing.information import measure_rows
 from blindfair.pricing.scenario import make_scenario
 from blindfair.protocol.quantities import Wei
 from blindfair.studies.theft.askers import membership_advantage
-from blindfair.studies.theft.channel import IDENTIFIERS, LABEL, Target, trial
+from blindfair.studies.theft.channel import CLASS_BITS, IDENTIFIERS, LABEL, SCORE_BITS, Target, trial
 from blindfair.studies.theft.digits import pack_greedily, steal_digits
-from blindfair.studies.theft.report import BEFORE, CLASS_BITS, SCORE_BITS, measure, write_theft
+from blindfair.studies.theft.report import BEFORE, measure, write_theft
 
 TRIAL = Path(blindfair.__file__).parent / "cli" / "demo" / "data" / "ACTG175.csv"
 PAGE = Path(__file__).parents[2] / "docs" / "studies" / "theft.md"

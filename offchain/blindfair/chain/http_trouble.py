@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from blindfair.chain.node_address import NodeAddress, scheme_and_host
+from blindfair.chain.node_address import NodeAddress
 from blindfair.protocol.errors import NodeFailure
 
 UNAVAILABLE = frozenset({502, 503, 504, *range(520, 525)})
@@ -56,7 +56,7 @@ def refused(address: NodeAddress, method: str, answer: HttpAnswer) -> NodeFailur
         return NodeFailure(
             f"the node at {address.host} sends {method} elsewhere, which is not followed",
             expected="an answer from this address",
-            found=f"HTTP status {answer.status}, to {scheme_and_host(answer.location)}",
+            found=f"HTTP status {answer.status}, to {address.shown_target(answer.location)}",
             hint="if you trust that address, name it with its path: --rpc URL",
         )
     return NodeFailure(
@@ -69,7 +69,7 @@ def refused(address: NodeAddress, method: str, answer: HttpAnswer) -> NodeFailur
 
 def not_json(address: NodeAddress, method: str, answer: HttpAnswer) -> NodeFailure:
     """The error for a body that is not JSON."""
-    kind = "".join(c for c in answer.content_type.partition(";")[0].strip() if c.isprintable())[:60]
+    kind = address.excerpt(answer.content_type.partition(";")[0].encode(), 60)
     said = address.excerpt(answer.body)
     return NodeFailure(
         f"the node at {address.host} does not answer {method} in JSON",

@@ -5,7 +5,9 @@ User names, passwords, paths and queries may hold keys. Errors and logs show the
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
 from urllib.parse import unquote, urlsplit
 
 from blindfair.protocol.errors import InvalidOption
@@ -15,7 +17,8 @@ SHORTEST_KEY = 6
 
 _SCANNED = 64 * 1024
 _ADDRESS = re.compile(r"\b(https?|wss?)://[^\s\"'<>]*", re.IGNORECASE)
-_HIDDEN = "***"
+HIDDEN = "***"
+"""What stands in the place of a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +55,28 @@ class NodeAddress:
         return cls(url, shown, _secrets(parts.username or "", parts.password or "", parts.path, parts.query))
 
     def scrub(self, text: str) -> str:
-        """The text without this URL's secrets; of any URL in it scheme and host are left."""
-        for secret in self.secrets:
-            text = text.replace(secret, _HIDDEN)
+        """The text without this URL's secrets; of any URL in it scheme and host are left.
+
+        Upper and lower case count as the same, and so does a secret that is cut short or written with spaces or dashes.
+        """
+        text = _without_parts(_without(self.secrets, text), self.secrets)
         return _ADDRESS.sub(lambda found: scheme_and_host(found.group()), text)
 
-    def excerpt(self, body: bytes, length: int = 120) -> str:
-        """The beginning of an answer for people: no markup, no secrets, nothing that a terminal obeys."""
-        text = self.scrub(body[:_SCANNED].decode("utf-8", "replace"))
-        text = " ".join(re.sub(r"<[^<>]*>", " ", text).split())
+    def scrub_whole(self, text: str) -> str:
+        """The text without this URL's whole keys, otherwise as it is: for words that a program looks into."""
+        return _without([secret for secret in self.secrets if len(secret) >= SHORTEST_KEY], text)
+
+    def excerpt(self, said: bytes, length: int = 120) -> str:
+        """The beginning of an answer or header for people: no markup, no secrets, nothing that a terminal obeys."""
+        text = unescape(said[:_SCANNED].decode("utf-8", "replace"))
+        # A secret may be in several pieces, with markup in between.
+        text = " ".join(self.scrub(re.sub(r"<[^<>]*>", " ", text)).split())
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: length + 1])
         return shown if len(shown) <= length else shown[:length] + "..."
+
+    def shown_target(self, location: str) -> str:
+        """What may be shown of an address that the node sends us to."""
+        return self.scrub(scheme_and_host(location))
 
 
 def scheme_and_host(url: str) -> str:
@@ -73,7 +87,7 @@ def scheme_and_host(url: str) -> str:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         host = port = ""
-    if not host or not re.fullmatch(r"[a-z0-9.:_-]{1,253}", host):
+    if not host or not re.fullmatch(r"[a-z0-9.:_*-]{1,253}", host):
         return "an address"
     return f"{parts.scheme}://[{host}]{port}" if ":" in host else f"{parts.scheme}://{host}{port}"
 
@@ -85,6 +99,37 @@ def _not_a_url() -> InvalidOption:
         found="something else",
         hint="name a node: --rpc http://127.0.0.1:8545",
     )
+
+
+def _without(secrets: Sequence[str], text: str) -> str:
+    for secret in secrets:
+        text = re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE)
+    return text
+
+
+def _without_parts(text: str, secrets: Sequence[str]) -> str:
+    """The text without any `SHORTEST_KEY` alphanumerics that follow one another in a secret."""
+    parts = {
+        kept[start : start + SHORTEST_KEY]
+        for kept in ("".join(c for _, c in _alphanumerics(secret)) for secret in secrets)
+        for start in range(len(kept) - SHORTEST_KEY + 1)
+    }
+    characters = _alphanumerics(text)
+    pieces, shown_from, hidden_to = [], 0, -1
+    for start in range(len(characters) - SHORTEST_KEY + 1):
+        window = characters[start : start + SHORTEST_KEY]
+        if "".join(c for _, c in window) not in parts:
+            continue
+        first, last = window[0][0], window[-1][0]
+        if first > hidden_to:
+            pieces += [text[shown_from:first], HIDDEN]
+        shown_from, hidden_to = last + 1, last
+    return "".join([*pieces, text[shown_from:]])
+
+
+def _alphanumerics(text: str) -> list[tuple[int, str]]:
+    """Each alphanumeric character in lower case, with its place."""
+    return [(place, c.lower()) for place, c in enumerate(text) if c.isalnum()]
 
 
 def _secrets(user: str, password: str, path: str, query: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from blindfair.chain.http_trouble import TOO_LARGE, UNAVAILABLE, HttpAnswer, not_json, refused
 from blindfair.chain.nesting import DEEPEST_ANSWER, nesting
-from blindfair.chain.node_address import NodeAddress
+from blindfair.chain.node_address import HIDDEN, NodeAddress
 from blindfair.chain.rate_limits import limit_of, seconds_of
 from blindfair.protocol.errors import NodeFailure
 
@@ -67,7 +67,8 @@ _log = logging.getLogger(__name__)
 
 class NodeProvider(JSONBaseProvider):
     """JSON-RPC over HTTP. Every failure is a NodeFailure that names the host and nothing else of the URL, which may
-    hold a key. A node that limits how often it is asked is left alone for as long as it says, up to `patience`."""
+    hold a key. A node that limits how often it is asked is left alone for as long as it says, up to `patience`; then it
+    is asked once more."""
 
     # A contract must not be able to send this program to an address on the web (EIP-3668).
     global_ccip_read_enabled = False
@@ -103,7 +104,8 @@ class NodeProvider(JSONBaseProvider):
                 break
             pause, attempt = limit.wait(attempt), attempt + 1
             if waited + pause > self._patience:
-                self._closed_until = time.monotonic() + (limit.pause or 0.0)
+                # No longer than the patience, whatever the node says: a seller has reveals to send.
+                self._closed_until = time.monotonic() + min(limit.pause or 0.0, self._patience)
                 raise self._limited(method, http.told(self._address), pause)
             self._tell_wait(method, pause)
             time.sleep(pause)
@@ -199,7 +201,10 @@ class NodeProvider(JSONBaseProvider):
             return {**fields, "message": self._address.excerpt(json.dumps(fields.get("message", "")).encode())}
         message = fields["message"][:_LONGEST_MESSAGE]
         # The words of a contract's refusal are looked into, and are not the node's.
-        return {**fields, "message": message if "revert" in message.lower() else self._address.scrub(message)}
+        if "revert" in message.lower():
+            return {**fields, "message": self._address.scrub_whole(message)}
+        as_page = self._address.excerpt(message.encode(), _LONGEST_MESSAGE)
+        return {**fields, "message": as_page if HIDDEN in as_page else self._address.scrub(message)}
 
     def _posted(self, post: Callable[..., requests.Response], body: bytes) -> HttpAnswer:
         deadline = time.monotonic() + self._timeout

@@ -11,7 +11,9 @@ _RECORD = "record"
 """The column of the records' numbers."""
 
 _QUOTED = re.compile(r'[",\r\n]')
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SPREADSHEET_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+"""What a spreadsheet takes for a number, also where this program reads a code, as in -007."""
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters by which spreadsheets know a formula; blanks before them are passed over by some."""
 
@@ -45,7 +47,11 @@ def is_formula(cell: str) -> bool:
     >>> is_formula("=1+1"), is_formula("-5.0"), is_formula("@name")
     (True, False, True)
     """
-    return cell.lstrip(" ").startswith(_FORMULA) and len(cell.strip()) > 1 and not _NUMBER.fullmatch(cell.strip())
+    return (
+        cell.lstrip(" ").startswith(_FORMULA)
+        and len(cell.strip()) > 1
+        and not _SPREADSHEET_NUMBER.fullmatch(cell.strip())
+    )
 
 
 def number_name(columns: Sequence[str]) -> str:

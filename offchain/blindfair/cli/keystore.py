@@ -5,7 +5,9 @@ them: from a file of the owner's or typed in, never from an argument or the envi
 import codecs
 import getpass
 import json
+import math
 import re
+import shlex
 import stat
 import sys
 import unicodedata
@@ -32,9 +34,17 @@ WORK = 2**18
 
 _LARGEST = 64 * 1024
 
+_KEY_LENGTHS = range(32, 65)
+"""Bytes that a key derivation may give: the format needs 32, and programs ask for no more than 64."""
+
+_MAX_SCRYPT_WORK = 2**24
+"""Of `n r p`, 8 times what this program writes: some 8 seconds, and at most 2 GiB of memory (128 `n r` bytes)."""
+
+_MAX_ROUNDS = 10_000_000
+"""Of PBKDF2, 10 times what other programs write: some 5 seconds."""
+
 _FORMS: tuple[Literal["NFC", "NFD", "NFKC"], ...] = ("NFC", "NFD", "NFKC")
-"""How programs write an accented sealed message: as one character, as a sealed message and its accent, as wallets in
-browsers do."""
+"""How programs write an accented character: as one code point, as a character and its accent, as browser wallets do."""
 
 
 def create_keystore(path: Path, password: str, *, work: int = WORK) -> Address:
@@ -61,6 +71,7 @@ def unlock(path: Path, password: str) -> LocalAccount:
     MalformedFile, WrongPassword.
     """
     keystore = _read(path)
+    _check_work(path, keystore)
     for form in dict.fromkeys((password, *(unicodedata.normalize(name, password) for name in _FORMS))):
         key = _decrypted(path, keystore, form)
         if key is not None:
@@ -89,6 +100,39 @@ def _decrypted(path: Path, keystore: dict[str, object], password: str) -> bytes 
         if "MAC mismatch" in str(error):
             return None
         raise _malformed(path) from None
+
+
+def _check_work(path: Path, keystore: dict[str, object]) -> None:
+    """Raises MalformedFile where deriving the key would take more time or memory than any program asks for."""
+    crypto = _lower(keystore["crypto"])
+    parameters = _lower(crypto.get("kdfparams"))
+    length = parameters.get("dklen")
+    if not isinstance(length, int) or length not in _KEY_LENGTHS:
+        raise _too_costly(path, f"dklen of {_KEY_LENGTHS[0]} ... {_KEY_LENGTHS[-1]} bytes", f"dklen = {length!r:.40}")
+    if crypto.get("kdf") == "scrypt":
+        factors = [parameters.get(name) for name in ("n", "r", "p")]
+        sizes = [factor for factor in factors if isinstance(factor, int) and 0 < factor <= _MAX_SCRYPT_WORK]
+        if len(sizes) < len(factors) or math.prod(sizes) > _MAX_SCRYPT_WORK:
+            n, r, p = (f"{factor!r:.40}" for factor in factors)
+            raise _too_costly(path, f"n r p of at most {_MAX_SCRYPT_WORK}", f"n = {n}, r = {r}, p = {p}")
+    if crypto.get("kdf") == "pbkdf2":
+        rounds = parameters.get("c")
+        if not isinstance(rounds, int) or not 0 < rounds <= _MAX_ROUNDS:
+            raise _too_costly(path, f"1 ... {_MAX_ROUNDS} rounds", f"c = {rounds!r:.40}")
+
+
+def _lower(fields: object) -> dict[str, object]:
+    # Names of fields are read in any case, as the library does.
+    return {str(name).lower(): value for name, value in fields.items()} if isinstance(fields, dict) else {}
+
+
+def _too_costly(path: Path, expected: str, found: str) -> MalformedFile:
+    return MalformedFile(
+        f"{path} asks for a key derivation that no wallet writes",
+        expected=expected,
+        found=found,
+        hint="restore it from a backup, or export it again from its wallet",
+    )
 
 
 def _named(path: Path, keystore: dict[str, object]) -> Address | None:
@@ -133,7 +177,7 @@ def _first_line(file: Path) -> str:
                 f"The password file {file} may be read by others",
                 expected="0600",
                 found=oct(mode),
-                hint=f"chmod 600 {file}",
+                hint=f"chmod 600 {shlex.quote(str(file))}",
             )
         with file.open("rb") as opened:
             data = opened.read(_LARGEST)
@@ -149,7 +193,7 @@ def _first_line(file: Path) -> str:
     except UnicodeDecodeError as error:
         raise _not_text(file) from error
     line = re.split("[\r\n]", text, maxsplit=1)[0]
-    # UTF-16 without its mark would be read as sealed messages with zeros in between.
+    # UTF-16 without its mark would be read as characters with zeros in between.
     if "\0" in line:
         raise _not_text(file)
     return line
@@ -191,13 +235,11 @@ def _read(path: Path) -> dict[str, object]:
             f"There is no keystore {path}",
             expected="an encrypted keystore",
             found=error.strerror,
-            hint=f"blindfair account create --keystore {path}",
+            hint=f"blindfair account create --keystore {shlex.quote(str(path))}",
         ) from error
     except (ValueError, RecursionError):
         raise _malformed(path) from None
-    if not isinstance(found, dict):
-        raise _malformed(path)
-    keystore = {str(name).lower(): value for name, value in found.items()}
+    keystore = _lower(found)
     if keystore.get("version") not in (3, "3") or not isinstance(keystore.get("crypto"), dict):
         raise _malformed(path)
     return {**keystore, "version": 3}

@@ -6,6 +6,7 @@ from blindfair.cli.lines import Lines
 from blindfair.influence.reading import ColumnReading, warnings
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.schema import ColumnKind
+from blindfair.protocol.words import counted
 
 _SHOWN = 40
 """Columns that are named on screen; the document has all of them."""
@@ -37,8 +38,9 @@ def show_readings(lines: Lines, readings: Sequence[ColumnReading], called: str =
         lines.item("but", f"{label}{warning}", style="yellow")
 
 
-def show_written(lines: Lines, readings: Sequence[ColumnReading]) -> None:
-    """Print which columns a seller lists with the texts of their cells beside the numbers."""
+def show_written(lines: Lines, readings: Sequence[ColumnReading], alike: int = 0) -> None:
+    """Print which columns a seller lists with the texts of their cells beside the numbers, and how many records differ
+    in these texts alone: `alike`."""
     kept = [reading for reading in readings if reading.first_written is not None]
     if not kept:
         return
@@ -49,6 +51,13 @@ def show_written(lines: Lines, readings: Sequence[ColumnReading]) -> None:
         f"buyers get each cell as it is written{example}: the listing holds the texts beside "
         f"{_some([reading.name for reading in kept])}, and no model reads them",
     )
+    if alike:
+        lines.item(
+            "but",
+            f"equal to another one but for these texts: {counted(alike, 'record')}, of which buyers are warned. If the "
+            "texts are codes, read their column as text: --text COLUMN",
+            style="yellow",
+        )
 
 
 def readings_document(readings: Sequence[ColumnReading]) -> list[JsonValue]:

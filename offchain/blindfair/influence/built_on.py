@@ -7,6 +7,7 @@ Not here: how the listing's schema is computed and applied (`encoding`), and the
 
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import Feature
+from blindfair.influence.spelling import shown
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import FieldMismatch
 
@@ -49,14 +50,8 @@ def _bytes(feature: Feature) -> bytes:
 def _mismatch(what: str, expected: object, found: object) -> FieldMismatch:
     return FieldMismatch(
         what,
-        expected=_short(expected, 300),
-        found=_short(found, 300),
+        expected=shown(expected, limit=300),
+        found=shown(found, limit=300),
         hint="build the scoring model on the manifest's preprocessing; columns may be left out, and a linear map of "
         "your own goes into the projection",
     )
-
-
-def _short(value: object, limit: int) -> str:
-    # `repr`, so that a counterparty's text cannot break out of the line.
-    shown = repr(value)
-    return shown if len(shown) <= limit else shown[:limit] + "..."

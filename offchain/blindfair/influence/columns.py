@@ -5,9 +5,9 @@ Not here: the file (`csv_file`), how a column was read (`reading`), and how cell
 
 import math
 import re
-import shlex
 from collections.abc import Sequence
 
+from blindfair.influence.spelling import option
 from blindfair.protocol.documents import SAFE_INTEGER
 from blindfair.protocol.errors import MalformedTable
 from blindfair.protocol.records import Cell
@@ -86,5 +86,5 @@ def _finite(name: str, text: str, line: int) -> float:
         f"Column {name!r} holds a number that is larger than a double",
         expected="numbers of less than 1.8e308 in size, or codes that are read as text",
         found=f"{text[:40]} in line {line}",
-        hint=f"if these are codes, read them as text: --text {shlex.quote(name)}",
+        hint=f"if these are codes, read them as text: {option('--text', name)}",
     )

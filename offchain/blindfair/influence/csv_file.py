@@ -124,8 +124,46 @@ def _undecodable(path: Path, error: UnicodeDecodeError) -> UndecodableBytes:
     )
 
 
+class _Lines:
+    """The lines of a file, of bounded length. Iterating raises TooLarge and MalformedTable."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.number = 0
+        self.last = ""
+        self.has_lone_returns = False
+        """Whether a line so far ends with a carriage return alone, where line editors see no end."""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._stream.readline(LINE_LIMIT)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        if len(line) == LINE_LIMIT and not line.endswith("\n"):
+            raise TooLarge(
+                f"Line {self.number} is too long",
+                expected=f"at most {COLUMN_LIMIT} columns and {LINE_LIMIT} characters",
+                found=f"{line.count(',')} commas so far",
+                hint="leave columns out; is this a CSV file?",
+            )
+        if "\0" in line:
+            raise MalformedTable(
+                f"Line {self.number} holds a zero byte",
+                expected="text",
+                found="0x00",
+                hint="is this a CSV file? If it is UTF-16: iconv -f utf-16le -t utf-8 OLD.csv > NEW.csv",
+            )
+        self.last = line
+        self.has_lone_returns |= line.endswith("\r")
+        return line
+
+
 def _read_texts(stream: TextIO) -> CsvTexts:
-    reader = csv.reader(_bounded_lines(stream), strict=True)
+    lines_read = _Lines(stream)
+    reader = csv.reader(lines_read, strict=True)
     rows: list[list[str]] = []
     lines = array("L")
     ended = 0
@@ -139,7 +177,8 @@ def _read_texts(stream: TextIO) -> CsvTexts:
             if _is_blank(row):
                 continue
             if len(row) != len(columns):
-                raise _ragged(columns, row, begun)
+                all_alike = not rows and _all_end_with_comma(row, len(columns), begun, reader, lines_read)
+                raise _ragged(columns, row, begun, all_alike=all_alike)
             if (len(rows) + 1) * len(columns) > CELL_LIMIT:
                 raise TooLarge(
                     "The table has too many cells",
@@ -159,21 +198,40 @@ def _is_blank(row: Sequence[str]) -> bool:
     return not row or (len(row) == 1 and not row[0].strip())
 
 
-def _ragged(columns: Sequence[str], row: Sequence[str], line: int) -> MalformedTable:
+def _all_end_with_comma(row: Sequence[str], width: int, begun: int, reader: Iterator[list[str]], lines: _Lines) -> bool:
+    """Whether this record and all that follow have one comma too many, each at the end of a line of its own."""
+    try:
+        while True:
+            if len(row) != width + 1 or row[-1] or lines.number != begun or not lines.last.rstrip("\r\n").endswith(","):
+                return False
+            begun = lines.number + 1
+            while _is_blank(row := next(reader)):
+                begun = lines.number + 1
+    except StopIteration:
+        # A carriage return alone ends a line here, and none for a line editor.
+        return not lines.has_lone_returns
+    except (csv.Error, MalformedTable, TooLarge, UnicodeDecodeError):
+        return False
+
+
+def _ragged(columns: Sequence[str], row: Sequence[str], line: int, *, all_alike: bool) -> MalformedTable:
+    """The error for a record on `line` of other width; `all_alike` where every record has the same comma too many."""
     expected, found = len(columns), len(row)
     if expected == 1:
         return MalformedTable(
             f"The first line has one name, and line {line} has {found} cells",
             expected="the names of all columns in the first line, separated by commas",
             found=ascii(columns[0][:40]),
-            hint="delete a title above the names of the columns: tail -n +2 OLD.csv > NEW.csv",
+            hint=f"delete a title above the names of the columns: tail -n +{line} OLD.csv > NEW.csv",
         )
     if found == expected + 1 and not row[-1].strip():
         return MalformedTable(
             f"Line {line} ends with a comma, and the first line does not",
             expected=f"{expected} cells, as the first line has",
             found=f"{found}, the last one empty",
-            hint="delete the comma at the end of each line: sed 's/,\\r*$//' OLD.csv > NEW.csv",
+            hint="delete the comma at the end of each line: sed 's/,\\r*$//' OLD.csv > NEW.csv"
+            if all_alike
+            else "delete the last comma of this record, and of others that have one too many; not every line has",
         )
     return MalformedTable(
         f"Line {line} has another number of cells than the header",
@@ -198,27 +256,6 @@ def _not_csv(line: int, error: csv.Error) -> MalformedTable:
         found=str(error),
         hint="is this a CSV file? A double quote inside a quoted cell is written twice",
     )
-
-
-def _bounded_lines(stream: TextIO) -> Iterator[str]:
-    number = 0
-    while line := stream.readline(LINE_LIMIT):
-        number += 1
-        if len(line) == LINE_LIMIT and not line.endswith("\n"):
-            raise TooLarge(
-                f"Line {number} is too long",
-                expected=f"at most {COLUMN_LIMIT} columns and {LINE_LIMIT} characters",
-                found=f"{line.count(',')} commas so far",
-                hint="leave columns out; is this a CSV file?",
-            )
-        if "\0" in line:
-            raise MalformedTable(
-                f"Line {number} holds a zero byte",
-                expected="text",
-                found="0x00",
-                hint="is this a CSV file? If it is UTF-16: iconv -f utf-16le -t utf-8 OLD.csv > NEW.csv",
-            )
-        yield line
 
 
 def _check_columns(columns: Sequence[str], line: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.spelling import look_alike, plain, shown, shown_apart
+from blindfair.influence.spelling import look_alike, option, plain, shown, shown_apart
 from blindfair.protocol.errors import ColumnsDiffer, InvalidOption
 from blindfair.protocol.records import Cell, Row
 
@@ -43,11 +43,12 @@ class OwnColumns:
                 hint=_hint(missing, more),
             )
         if label is None or places.get(label) != self.columns.index(self.label):
+            begin = "" if label is None else f"begin another directory with {option('--label', label)}, or "
             raise ColumnsDiffer(
                 "The listing has another label than you named",
-                expected=repr(label),
+                expected="no label" if label is None else repr(label),
                 found=repr(self.label),
-                hint=f"begin another directory with --label {label}, or choose another listing; nothing was asked",
+                hint=f"{begin}choose another listing; nothing was asked",
             )
 
     def read_by(self, listed: FeatureSchema) -> FeatureSchema:
@@ -122,7 +123,7 @@ def _hint(missing: Sequence[str], more: Sequence[str]) -> str:
         return f"write {expected} for {found} in the first line of your table, in another directory; nothing was asked"
     ways = []
     if more:
-        ways.append(f"leave your own column out with --exclude {shown(more[0])}")
+        ways.append(f"leave your own column out with {option('--exclude', more[0])}")
     if missing:
         ways.append(f"add an empty column {shown(missing[0])} to your table")
     return f"{', and '.join(ways)}, in another directory; nothing was asked"

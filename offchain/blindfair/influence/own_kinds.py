@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blindfair.influence.columns import is_number_text
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import BOUND, Feature, NumberFeature, is_number, kind_of, same_value
-from blindfair.influence.spelling import difference, plain, shown, shown_apart
+from blindfair.influence.spelling import difference, option, plain, shown, shown_apart
 from blindfair.protocol.errors import ClassesDiffer, KindsDiffer
 from blindfair.protocol.records import Cell
 from blindfair.protocol.schema import ColumnKind, Schema
@@ -94,7 +95,7 @@ def _refusal(refused: Sequence[Misfit]) -> KindsDiffer:
     unshown = f" and {len(refused) - _SHOWN_COLUMNS:,} more" if len(refused) > _SHOWN_COLUMNS else ""
     beside = f"; also {others}{unshown}" if more else ""
     only = f"{first.only}; " if first.only else ""
-    exclude = " ".join(f"--exclude {shown(misfit.column)}" for misfit in refused[:_SHOWN_COLUMNS])
+    exclude = " ".join(option("--exclude", misfit.column) for misfit in refused[:_SHOWN_COLUMNS])
     return KindsDiffer(
         f"Column {first.column!r} has {first.kinds}: {first.offending} of {first.total} cells do not fit{beside}",
         expected=first.listed,
@@ -110,7 +111,7 @@ def _misfit(feature: Feature, cells: Sequence[Cell]) -> Misfit | None:
         if not texts:
             return None
         # A column with one text is all text: the cell that made it so is the one to look at.
-        blamed = [text for text in texts if not _is_numeric(text)] or texts
+        blamed = [text for text in texts if not is_number_text(text.strip())] or texts
         blame = f" ({len(blamed):,} of {len(texts):,} are no numbers)" if len(blamed) < len(texts) else ""
         kinds = f"numbers in the listing and text in your table{blame}"
         return Misfit(feature.column, len(texts), len(cells), "numbers", shown(blamed[0]), kinds, "")
@@ -205,11 +206,3 @@ def _same_class(one: Cell, other: Cell) -> bool:
 
 def _kind(cells: Sequence[Cell]) -> str:
     return "numbers" if all(is_number(cell) for cell in cells) else "text"
-
-
-def _is_numeric(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text

@@ -7,11 +7,11 @@ Not here: the reading itself (`columns`), and the comparison of two parties' tab
 """
 
 import re
-import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from blindfair.influence.columns import is_missing, is_number_text
+from blindfair.influence.spelling import option, shown
 from blindfair.influence.written import cell_text
 from blindfair.protocol.documents import Document
 from blindfair.protocol.records import Cell
@@ -117,7 +117,7 @@ class ColumnReading:
     @property
     def warning(self) -> str | None:
         """What is probably not as the owner means it, and what to do; None where nothing is."""
-        name, option = f"{self.name!r}", f"--text {shlex.quote(self.name)}"
+        name, as_text = f"{self.name!r}", option("--text", self.name)
         if self.is_label or self.is_named:
             return None
         cell = self.first_text
@@ -125,12 +125,12 @@ class ColumnReading:
             return (
                 f"column {name} is read as a category, so no model sees amounts: {self.numbers:,} of {self.filled:,} "
                 f"cells are numbers, but line {cell.line} holds {cell.text}, {cell.called}. To have numbers, "
-                f"{cell.advice}. If these are codes: {option}"
+                f"{cell.advice}. If these are codes: {as_text}"
             )
         if self.first_code is not None:
             return (
                 f"column {name} is read as numbers, but line {self.first_code.line} holds {self.first_code.text}, "
-                f"{self.first_code.called}. If these are codes: {option}"
+                f"{self.first_code.called}. If these are codes: {as_text}"
             )
         return None
 
@@ -230,14 +230,9 @@ def _first_code(present: Sequence[tuple[int, str]], cells: Sequence[Cell], kind:
         before = seen.setdefault(float(text), text)
         # 2 and 2.0 are common in columns of numbers; zeros after other decimals are not.
         if before != text and "." in before and "." in text and "e" not in (before + text).lower():
-            return _found(line, text, f"the same number as {_shown(before)} to a model", "")
+            return _found(line, text, f"the same number as {shown(before, limit=_SHOWN)} to a model", "")
     return None
 
 
 def _found(line: int, text: str, called: str, advice: str) -> FoundCell:
-    return FoundCell(line, _shown(text), called, advice)
-
-
-def _shown(text: str) -> str:
-    cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-    return repr(cut) if cut.isprintable() else ascii(cut)
+    return FoundCell(line, shown(text, limit=_SHOWN), called, advice)

@@ -4,6 +4,7 @@
 'âge' and 'âge'     shown by their code points where they look alike: 'a\\u0302ge' and '\\xe2ge'
 """
 
+import shlex
 import unicodedata
 from collections.abc import Collection
 
@@ -17,9 +18,21 @@ _LIMIT = 60
 
 
 def shown(value: object, *, escaped: bool = False, limit: int = _LIMIT) -> str:
-    """Return a value in quotes, without a character that a terminal obeys; with `escaped` in ASCII alone."""
+    """Return a value in quotes, without a character that a terminal obeys; with `escaped` in ASCII alone.
+
+    This is how the package shows names and cells that somebody else chose.
+    """
     text = ascii(value) if escaped else repr(value)
     return text if len(text) <= limit else text[:limit] + "..."
+
+
+def option(flag: str, name: str) -> str:
+    """Return a flag of a command with a name, whole and in a shell's quotes: it can be pasted, whoever chose the name.
+
+    >>> option("--label", "y"), option("--exclude", "$(id)"), option("--text", "-x")
+    ('--label y', "--exclude '$(id)'", '--text=-x')
+    """
+    return f"{flag}{'=' if name.startswith('-') else ' '}{shlex.quote(name)}"
 
 
 def shown_apart(
@@ -59,7 +72,7 @@ def plain(value: Cell) -> str:
 
 
 def look_alike(one: Cell, other: Cell) -> bool:
-    """Whether two different texts are printed alike, or nearly so: by Unicode form, or by sealed messages of another
+    """Whether two different texts are printed alike, or nearly so: by Unicode form, or by characters of another
     script."""
     if not (isinstance(one, str) and isinstance(other, str)) or one == other:
         return False

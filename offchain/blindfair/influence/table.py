@@ -4,7 +4,6 @@ Not here: the file (`csv_file`), typing of cells (`columns`), how each column wa
 (`encoding`), and the canonical bytes of records (`protocol.records`).
 """
 
-import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from blindfair.influence.columns import typed_column
 from blindfair.influence.csv_file import CsvTexts, read_csv
 from blindfair.influence.reading import ColumnReading, column_reading, read_kind
+from blindfair.influence.spelling import option
 from blindfair.influence.written import cell_text, companion_name, written_cells
 from blindfair.protocol.errors import (
     InvalidOption,
@@ -61,6 +61,10 @@ class Table:
             return self.rows
         texts = zip(*(companion.cells for companion in self.companions), strict=True)
         return tuple((*row, *more) for row, more in zip(self.rows, texts, strict=True))
+
+    def alike_but_texts(self) -> int:
+        """How many listed records differ from an earlier one only in how a number is written. Equal ones count once."""
+        return len(set(self.listed_rows())) - len(set(self.rows))
 
     def texts(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
         """Some of the rows as the file has them, `n` x `len(columns)`; labels may have been changed since.
@@ -225,8 +229,8 @@ def _check_label(table: Table, file: CsvTexts) -> None:
             "A record has no label",
             expected=f"a value in column {table.label!r} of every record",
             found=f"{text[:40]!a} in line {file.lines[record]}" if text else f"none in line {file.lines[record]}",
-            hint=f"{text} is read as a missing value. If it is a class: --text "
-            f"{shlex.quote(table.label)}; if it is not, remove these records"
+            hint=f"{text} is read as a missing value. If it is a class: "
+            f"{option('--text', table.label)}; if it is not, remove these records"
             if text
             else "remove the records without a label",
         )

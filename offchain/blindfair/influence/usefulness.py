@@ -14,6 +14,7 @@ import numpy as np
 from blindfair.influence.arrays import Classes, Floats
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.logistic import fit_logistic
+from blindfair.influence.spelling import shown
 from blindfair.influence.table import identifies
 from blindfair.protocol.errors import BlindfairError, PreprocessingMisleads
 from blindfair.protocol.records import Row
@@ -51,7 +52,7 @@ class Usefulness:
         """A warning where it misleads and that was `accepted`, else nothing. Raises PreprocessingMisleads."""
         if not self.misleads:
             return ()
-        unread = f"; the listing's does not read {', '.join(map(_shown, self.unread[:12]))}" if self.unread else ""
+        unread = f"; the listing's does not read {', '.join(map(shown, self.unread[:12]))}" if self.unread else ""
         if accepted:
             return (f"The listing's preprocessing hides what your records tell: {self.describe()}{unread}",)
         raise PreprocessingMisleads(
@@ -109,8 +110,3 @@ def _losses(fitted: tuple[Floats, Classes], judged: tuple[Floats, Classes]) -> F
 def _surely_positive(differences: Floats) -> bool:
     error = float(differences.std(ddof=1)) / np.sqrt(differences.size)
     return bool(differences.mean() > SURE * error)
-
-
-def _shown(column: str) -> str:
-    # `repr`, so that a counterparty's text cannot break out of the line.
-    return repr(column)

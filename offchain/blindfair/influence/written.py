@@ -68,6 +68,17 @@ def unread_columns(schema: Schema) -> tuple[str, ...]:
     return tuple(name for name in schema.unscored if name not in companion_names(schema))
 
 
+def alike_but_texts(schema: Schema, rows: Sequence[Row]) -> int:
+    """How many of `n` rows of a listing differ from an earlier row in companions alone: to a model they are copies.
+
+    `250.0` and `250.00` may be two codes, so such records are sold as two. Equal rows count once.
+    """
+    texts = set(companions(schema).values())
+    kept = [place for place in range(len(schema.columns)) if place not in texts]
+    different = set(rows)
+    return len(different) - len({tuple(row[place] for place in kept) for row in different})
+
+
 def as_written(schema: Schema, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Column names and texts of `n` rows of a listing, each companion put into the place of the numbers beside it.
 

@@ -15,6 +15,7 @@ from blindfair.influence.own_columns import OwnColumns
 from blindfair.influence.own_kinds import check_own_records
 from blindfair.influence.seen_values import compare_values
 from blindfair.influence.usefulness import compare_losses
+from blindfair.influence.written import alike_but_texts
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.groups import assess_groups, group_trust
 from blindfair.pricing.learners import Learner
@@ -220,8 +221,12 @@ class TabularValuer:
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
     ) -> tuple[str, ...]:
         """See `Valuer`: of groups, whether as many labels are right as was read from their scores; each record's own
-        score has told that before. Warns of columns whose values are never the buyer's. Raises GroupsMislead."""
-        warnings = compare_values(manifest.schema, [*chain(*self._records(manifest))], records)
+        score has told that before. Warns of columns whose values are never the buyer's, and of records that differ in
+        their texts alone. Raises GroupsMislead."""
+        warnings = (
+            *compare_values(manifest.schema, [*chain(*self._records(manifest))], records),
+            *_warned_of_texts(alike_but_texts(manifest.schema, records), len(records)),
+        )
         asked = self._units(manifest)
         if asked.size == 1:
             return warnings
@@ -249,6 +254,15 @@ class TabularValuer:
 
     def _random(self, stream: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, stream])
+
+
+def _warned_of_texts(alike: int, seen: int) -> tuple[str, ...]:
+    if not alike:
+        return ()
+    return (
+        f"{alike:,} of the {seen:,} records that were seen equal another one but for how a number is written, as 250.0 "
+        "and 250.00: a model learns nothing more from them",
+    )
 
 
 def _candidates(valuation: Valuation, scores: Integers) -> Integers:

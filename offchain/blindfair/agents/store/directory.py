@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,7 +71,10 @@ def private_directory(path: Path) -> Path:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise InsecureStore(
-            f"The directory {path} may be entered by others", expected="0700", found=oct(mode), hint=f"chmod 700 {path}"
+            f"The directory {path} may be entered by others",
+            expected="0700",
+            found=oct(mode),
+            hint=f"chmod 700 {shlex.quote(str(path))}",
         )
     return path
 
@@ -89,7 +93,10 @@ class SecretStore:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             raise InsecureStore(
-                f"The secret {name!r} may be read by others", expected="0600", found=oct(mode), hint=f"chmod 600 {path}"
+                f"The secret {name!r} may be read by others",
+                expected="0600",
+                found=oct(mode),
+                hint=f"chmod 600 {shlex.quote(str(path))}",
             )
         return path.read_bytes()
 

@@ -5,6 +5,7 @@ an agent that was killed is started again from the top and goes on where it was.
 outside may see (a signed transaction, a message) is the *value* of a step of its own: sending it again is harmless.
 """
 
+import shlex
 import shutil
 import sqlite3
 import stat
@@ -51,7 +52,10 @@ class Journal:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             raise InsecureStore(
-                f"The journal {path} may be read by others", expected="0600", found=oct(mode), hint=f"chmod 600 {path}"
+                f"The journal {path} may be read by others",
+                expected="0600",
+                found=oct(mode),
+                hint=f"chmod 600 {shlex.quote(str(path))}",
             )
         self._path = path
         self._copy: Path | None = None

@@ -7,6 +7,7 @@ from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import CategoryFeature
 from blindfair.influence.spelling import shown
+from blindfair.influence.written import companion_names
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import Manifest
@@ -19,12 +20,16 @@ _KINDS = {ColumnKind.NUMBER: "number", ColumnKind.CATEGORY: "text", ColumnKind.T
 
 
 def columns_text(manifest: Manifest) -> str:
-    """Return each column with its kind, and its frequent categories: "age (number), sex (text: 'female', 'male')"."""
+    """Return each column with its kind, and its frequent categories: "age (number), sex (text: 'female', 'male')".
+
+    Companions are left out: a buyer's table does not have them.
+    """
     categories = _categories(_schema(manifest))
+    companions = companion_names(manifest.schema)
     return ", ".join(
         f"{column.name} ({_kind(column, categories.get(column.name))})"
         for column in manifest.schema.columns
-        if column.name != manifest.schema.label
+        if column.name != manifest.schema.label and column.name not in companions
     )
 
 

@@ -1,14 +1,16 @@
 """What a buyer's commands print, and the same as documents."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from blindfair.agents.buyer.audit_size import AuditSize
-from blindfair.agents.buyer.buyer import NOT_AUDITED, Buyer
+from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
@@ -241,7 +243,7 @@ def tell_outcome(
         output.lines.item(
             "escrow",
             f"{prices.show(free)} of free balance, which could not be paid out: blindfair buyer withdraw --directory "
-            f"{directory} --to ADDRESS",
+            f"{shlex.quote(str(directory))} --to ADDRESS",
             style="yellow",
         )
     document: Document = {

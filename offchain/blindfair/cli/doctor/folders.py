@@ -1,12 +1,15 @@
 """What `blindfair doctor` looks at in an agent's directory and in the mail folder: owners, modes, file systems."""
 
 import fcntl
+import grp
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
+from blindfair.agents.messaging.shared_mail import SHARED_HINT, is_shared
 from blindfair.cli.doctor.finding import Finding
 from blindfair.cli.doctor.machine import nearest
 from blindfair.cli.keystore import address_of
@@ -36,7 +39,9 @@ def look_at_directory(directory: Path, settings: Settings | None) -> Iterator[Fi
     if open_files:
         names = ", ".join(str(path.relative_to(directory)) for path in open_files[:SHOWN])
         more = f" and {len(open_files) - SHOWN} more" if len(open_files) > SHOWN else ""
-        wrong.append(Finding("folder", False, f"others may read {names}{more}", f"chmod -R go-rwx {directory}"))
+        wrong.append(
+            Finding("folder", False, f"others may read {names}{more}", f"chmod -R go-rwx {quote(str(directory))}")
+        )
     yield from wrong
     if not wrong:
         begun = "something was begun in it" if is_begun(directory) else "nothing was begun in it"
@@ -44,7 +49,8 @@ def look_at_directory(directory: Path, settings: Settings | None) -> Iterator[Fi
         yield Finding("folder", True, f"{directory}, {whose}; it and its files are for their owner alone")
     yield from look_at_file_system("folder", directory, journal=True)
     if settings is not None:
-        yield Finding("account", True, f"{address_of(settings.keystore)} in {settings.keystore}")
+        address = address_of(settings.keystore) or "an account that it does not name"
+        yield Finding("account", True, f"{address} in {settings.keystore}")
 
 
 def look_at_mail(mail: Path) -> Iterator[Finding]:
@@ -52,10 +58,13 @@ def look_at_mail(mail: Path) -> Iterator[Finding]:
     if not mail.exists():
         yield Finding("mail", True, f"{mail} is not there yet; it will be made with mode 0700")
         return
-    wrong = [*_entered_by_others("mail", mail)]
-    yield from wrong
-    if not wrong:
-        yield Finding("mail", True, f"{mail} is for its owner alone")
+    if mail.is_dir() and is_shared(entry := mail.stat()):
+        yield Finding("mail", True, f"{mail} is shared with the group {_group(entry.st_gid)}")
+    else:
+        wrong = [*_entered_by_others("mail", mail, SHARED_HINT)]
+        yield from wrong
+        if not wrong:
+            yield Finding("mail", True, f"{mail} is for its owner alone")
     yield from look_at_file_system("mail", mail, journal=False)
 
 
@@ -95,7 +104,14 @@ def file_system(place: Path, mounts: str) -> str:
     return found
 
 
-def _entered_by_others(check: str, folder: Path) -> Iterator[Finding]:
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _entered_by_others(check: str, folder: Path, hint: str = "") -> Iterator[Finding]:
     if not folder.is_dir():
         yield Finding(check, False, f"{folder} is not a directory", "name another")
         return
@@ -104,7 +120,9 @@ def _entered_by_others(check: str, folder: Path) -> Iterator[Finding]:
         yield Finding(check, False, f"{folder} belongs to another user", "use it as that user, or name another")
     if _others(folder):
         mode = oct(stat.S_IMODE(found.st_mode))
-        yield Finding(check, False, f"{folder} may be entered by others: mode {mode}", f"chmod 700 {folder}")
+        yield Finding(
+            check, False, f"{folder} may be entered by others: mode {mode}", f"chmod 700 {quote(str(folder))}{hint}"
+        )
 
 
 def _others(path: Path) -> bool:

@@ -41,7 +41,8 @@ class ListingOptions:
     strangers together get free of charge, `disclosed_share` what all evaluations together tell. `never_score` are
     columns that no model reads; `score` are columns that models read although they look like identifiers. `categorical`
     are columns whose numbers are codes, and the cells of `text` are read as they are written. `record_bits` is what a
-    record holds, once it was measured: another version of the compressor may measure otherwise."""
+    record holds, once it was measured: another version of the compressor may measure otherwise.
+    `record_count` is how many records are listed, once the table was read."""
 
     label: str
     exclude: list[str]
@@ -72,6 +73,7 @@ class ListingOptions:
     without_copies: bool
     own_models: bool = False
     record_bits: int | None = None
+    record_count: int | None = None
     text: list[str] = field(default_factory=list)
 
     def to_document(self) -> Document:
@@ -99,8 +101,7 @@ class ListingOptions:
         raise."""
         self.policy()
         measured = replace(self, record_bits=self.measure(table))
-        measured.listing_spec(table)
-        return measured
+        return replace(measured, record_count=len(measured.listing_spec(table).records))
 
     def table(self, path: Path) -> Table:
         """Read the table. Raises what `read_table` raises."""
@@ -189,11 +190,17 @@ class ListingOptions:
         check_record_bits(held)
         return held
 
+    def count(self, table: Table) -> int:
+        """Return how many records of a table are listed."""
+        return len(self._listed_records(table))
+
+    def _listed_records(self, table: Table) -> tuple[bytes, ...]:
+        records = encode_rows(table.listed_rows())
+        return tuple(dict.fromkeys(records)) if self.without_copies else records
+
     def listing_spec(self, table: Table) -> ListingSpec:
         """What the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
-        records = encode_rows(table.listed_rows())
-        if self.without_copies:
-            records = tuple(dict.fromkeys(records))
+        records = self._listed_records(table)
         held = self.measure(table) if self.record_bits is None else self.record_bits
         bits, disclosed = self._bits(), self._disclosed_bits(held, len(records))
         reserve = self.prices.parse(self.price_per_record, "--price-per-record")

@@ -214,8 +214,9 @@ def _openable(directory: Path, options: ListingOptions) -> int:
     """Records that all audits may see free: by option, or else by the number of records listed."""
     if options.opened_share == 0 or options.opened_records is not None:
         return options.openable(0) if options.opened_share else 0
-    rows = options.table(directory / RECORDS).rows
-    return options.openable(len(dict.fromkeys(rows)) if options.without_copies else len(rows))
+    # Directories that an earlier version began do not hold the number.
+    known = options.record_count
+    return options.openable(options.count(options.table(directory / RECORDS)) if known is None else known)
 
 
 def standing_document(standing: Standing) -> Document:

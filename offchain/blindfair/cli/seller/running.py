@@ -36,7 +36,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     if is_begun(begun.directory):
         # What was measured then: another version of the compressor may measure otherwise now.
         before = ListingOptions.from_document(load(begun.directory, ROLE).options)
-        options = replace(options, record_bits=before.record_bits)
+        options = replace(options, record_bits=before.record_bits, record_count=before.record_count)
     settings = begun_settings(ROLE, begun, options.to_document())
     check_payee(options.policy().pay_to, "--pay-to", settings.deployment.address)
     settings = begin(begun.directory, settings, {RECORDS: records.read_bytes()})
@@ -46,7 +46,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     with PartyScreen() as screen, opened_seller(begun.directory, settings, begun.password_file, screen) as seller:
         exchange, listing = seller.exchange, seller.listing
         show_readings(screen.lines, table.readings)
-        show_written(screen.lines, table.readings)
+        show_written(screen.lines, table.readings, table.alike_but_texts())
 
         def is_listed() -> bool:
             return exchange.seller_of(listing) == seller.address

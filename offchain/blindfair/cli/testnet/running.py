@@ -16,6 +16,9 @@ from blindfair.cli.testnet.node import check_port, installed_hardhat, running_no
 from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.errors import CannotWrite, NodeFailure
 
+_FILES = ("mail", "password", "seller.csv", "buyer.csv", "buyer/keystore.json")
+"""What the commands that are printed name, beside the two parties' directories."""
+
 
 def run_testnet(port: int, directory: Path, deployments: Path, output: Output) -> None:
     """Start everything, say what to type next, and stay until interrupted, terminated, or until the node ends.
@@ -27,7 +30,7 @@ def run_testnet(port: int, directory: Path, deployments: Path, output: Output) -
             f"{directory} is there already",
             expected="a new directory",
             found="one of an earlier chain, which is gone, or something else",
-            hint=f"rm -r {directory}, or name another with --directory",
+            hint=f"rm -r {quote(str(directory))}, or name another with --directory",
         )
     check_port(port)
     progress = Lines(Console(stderr=True, quiet=is_quiet()))
@@ -59,9 +62,11 @@ def run_testnet(port: int, directory: Path, deployments: Path, output: Output) -
 
 def _guide(rpc: str, directory: Path, deployments: Path, furnished: Furnished) -> str:
     """What is there, and what to type next, word by word."""
-    place = f"--mail {directory}/mail --rpc {rpc} --deployment {deployments}/{CHAIN_ID}.json"
-    password = f"--password-file {directory}/password"
-    seller, buyer = (f"--directory {directory}/{name} {password}" for name in PARTIES)
+    at = {name: quote(f"{directory}/{name}") for name in (*PARTIES, *_FILES)}
+    deployment = quote(f"{deployments}/{CHAIN_ID}.json")
+    place = f"--mail {at['mail']} --rpc {rpc} --deployment {deployment}"
+    password = f"--password-file {at['password']}"
+    seller, buyer = (f"--directory {at[name]} {password}" for name in PARTIES)
     activate = Path(sys.executable).parent / "activate"
     enter = f"\n  . {quote(str(activate))}" if activate.exists() else ""
     return f"""testnet: ready at {rpc}, chain {CHAIN_ID}, a block each second; Ctrl-C stops it
@@ -76,14 +81,14 @@ In each further terminal first, so that files and command are found:
 
 In a second one, the seller:
 
-  blindfair seller list {seller} {place} --records {directory}/seller.csv --label {TRIAL_LABEL} \
+  blindfair seller list {seller} {place} --records {at["seller.csv"]} --label {TRIAL_LABEL} \
 --categorical {" --categorical ".join(TRIAL_CODES)} \
 --price-per-record 0.001 --licence "research only" --consent "public data"
   blindfair seller serve {seller}
 
 In a third one, the buyer:
 
-  blindfair buyer find --keystore {directory}/buyer/keystore.json {password} {place}
-  blindfair buyer evaluate {buyer} {place} --own {directory}/buyer.csv --label {TRIAL_LABEL} --budget 0.4
+  blindfair buyer find --keystore {at["buyer/keystore.json"]} {password} {place}
+  blindfair buyer evaluate {buyer} {place} --own {at["buyer.csv"]} --label {TRIAL_LABEL} --budget 0.4
   blindfair buyer buy {buyer}
 """
