@@ -8,9 +8,11 @@ import pytest
 
 SLOW = (
     "cli/test_two_machines.py",
+    "cli/test_tutorials.py",
     "cli/test_killed_demo.py",
     "agents/test_killed_trades.py",
     "cli/test_scripts.py",
+    "cli/test_front_pages.py",
     "cli/test_screen.py",
     "agents/test_bought_sample.py",
     "agents/test_bought_rest.py",

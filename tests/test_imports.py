@@ -1,4 +1,4 @@
-"""Imports point inwards, and every package uses only the libraries that are its business (docs/architecture.md)."""
+"""Imports point inwards, and every package uses only its own libraries (docs/explanation/architecture.md)."""
 
 import ast
 import sys

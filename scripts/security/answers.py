@@ -3,8 +3,8 @@
     scripts/audit answers
 
 An answer is a piece of a source and what would stand there without it. The tests run as they are, first against the
-project unchanged, where they must pass. Contracts are compiled anew. docs/audit.md has the attacks in words, and says
-which answers in the contract were taken out by hand. Not here: slips of the hand (`mutants.py`).
+project unchanged, where they must pass. Contracts are compiled anew. docs/security/tests.md has the attacks in words,
+and says which answers in the contract were taken out by hand. Not here: slips of the hand (`mutants.py`).
 """
 
 import os

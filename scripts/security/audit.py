@@ -7,9 +7,9 @@
     properties  the tests in Solidity as CI runs them: 256 runs a property, 64 x 32 steps; gas as in the snapshot
     deep        the same with 10,000 runs, 1,000 x 50 steps
     coverage    lines and branches of the contracts that those tests reach
-    slither     static analysis, held against the findings that docs/audit/slither.md answers
+    slither     static analysis, held against the findings that docs/security/slither.md answers
     halmos      lemmas of contracts/test/symbolic, proven for all inputs of a stated size
-    mutants     slips of the hand in the sources: each makes a test fail or is explained in docs/audit/mutants.md
+    mutants     slips of the hand in the sources: each makes a test fail or is explained in docs/security/mutants.md
     answers     answers to attacks, each taken out of a copy of the project: the tests that are named for it fail
 
 Tools from PyPI get environments of their own under build/audit, which git ignores; the compiler is npm's throughout.
@@ -42,7 +42,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from compile import CompileFailed, find_forge, install_packages  # noqa: E402
 
 BUILD = ROOT / "build" / "audit"
-ANSWERS = ROOT / "docs" / "audit"
+ANSWERS = ROOT / "docs" / "security"
 SLITHER, HALMOS = "slither-analyzer==0.11.6", "halmos==0.3.3"
 
 
@@ -100,7 +100,7 @@ def python_tool(package: str, command: str) -> Path:
 
 
 def answers(name: str) -> str:
-    """A page of docs/audit; nothing where there is none."""
+    """A page of docs/security; nothing where there is none."""
     page = ANSWERS / name
     return page.read_text(encoding="utf-8") if page.is_file() else ""
 
@@ -129,7 +129,7 @@ def deep() -> Outcome:
 
 
 UNREACHABLE = {"contracts/libraries/MerkleProof9162.sol": 1}
-"""Branches that no test can take, by source; docs/audit.md says why."""
+"""Branches that no test can take, by source; docs/security/tests.md says why."""
 
 
 def coverage() -> Outcome:
@@ -200,7 +200,7 @@ def slither() -> Outcome:
 
 
 def answered_findings(page: str) -> Iterator[tuple[str, str]]:
-    """Each check and place that docs/audit/slither.md answers: `## `, the check; `- `, a place."""
+    """Each check and place that docs/security/slither.md answers: `## `, the check; `- `, a place."""
     for part in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
         check, _, rest = part.partition("\n")
         for place in re.findall(r"^- `([^`]+)`$", rest, re.MULTILINE):
@@ -307,13 +307,13 @@ def mutation(only: str = "", every: int = 1) -> Outcome:
 
 
 def explanation(name: str) -> str:
-    """A mutant as docs/audit/mutants.md knows it: file and change, without the line number, which moves."""
+    """A mutant as docs/security/mutants.md knows it: file and change, without the line number, which moves."""
     source, _, change = name.split(":", 2)
     return f"{source.removeprefix('contracts/')}: {change.strip()}"
 
 
 def explained_mutants(page: str) -> Iterator[str]:
-    """Each mutant that docs/audit/mutants.md explains: `## `, the source; `- `, its line; `+ `, what stands there then.
+    """Each mutant that docs/security/mutants.md explains: `## `, the source; `- `, its line; `+ `, what replaces it.
 
     A line without a `+ ` below it is left out.
     """

@@ -1,4 +1,4 @@
-"""What few bits leave of the ranks of scores, simulated: the table of docs/disclosure.md."""
+"""What few bits leave of the ranks of scores, simulated: the table of docs/explanation/disclosure.md."""
 
 from collections.abc import Callable
 from functools import cache

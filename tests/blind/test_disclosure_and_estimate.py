@@ -166,7 +166,7 @@ def test_the_privacy_page_quotes_the_numbers_of_the_parameters_and_tests_that_ex
         f"| {DEFAULT.mask_bits * DEFAULT.mask_columns} bits |",
         f"{DEFAULT.mask_columns} columns of uniform {DEFAULT.mask_bits}-bit numbers",
         f"up to 2^{math.log2(EXPANDED.coordinate_noise):.2f} in place of",
-        f"columns 2^{math.log2(EXPANDED.worst_noise):.2f}, hiding {EXPANDED.flooding_bits():.2f} bits",
+        f"columns 2^{math.log2(EXPANDED.worst_noise):.2f}, flooding {EXPANDED.flooding_bits():.2f} bits",
         f"{math.prod(EXPANDED.key_primes).bit_length()} bits of modulus",
         *(
             f"{Disclosure.of(parameters, records=10**6, bits=[32]).flooding_bits_total:.2f} {way}"

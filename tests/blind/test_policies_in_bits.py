@@ -100,11 +100,11 @@ def test_a_group_does_not_protect_a_record_from_a_model_that_is_blind_to_the_oth
     np.testing.assert_allclose(scores[[0, 1, 6]], ROWS[aimed_at] @ QUERY, rtol=0.01, atol=0.01)
 
 
-# --- few bits: the table in docs/disclosure.md ---------------------------------------------------------------------
+# --- few bits: the table in docs/explanation/disclosure.md ------------------------------------------------------------
 
 
 def test_the_page_has_the_ranks_that_few_bits_leave() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "disclosure.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "disclosure.md").read_text(encoding="utf-8")
     assert f"| bits | {' | '.join(TABLES)} |" in page
     assert table() in page
     wrapped = [f"{wrapped_share(name):.1%}".replace("%", " %") for name in TABLES]

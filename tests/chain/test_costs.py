@@ -1,4 +1,4 @@
-"""What is told of gas beforehand is not less than docs/escrow.md measured, and not much more."""
+"""What is told of gas beforehand is not less than docs/explanation/escrow.md measured, and not much more."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from blindfair.chain import costs
 from blindfair.protocol.quantities import Gas
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "escrow.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "explanation" / "escrow.md"
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ def test_nothing_of_the_agents_stays_behind(demo: Demo) -> None:
 
 
 def names_in(document: Any, name: str = "") -> set[str]:
-    """The fields of a result as docs/results.md names them: maps by step count as one."""
+    """The fields of a result as docs/reference/results.md names them: maps by step count as one."""
     if isinstance(document, list) and document and isinstance(document[0], dict):
         return set().union(*(names_in(item, f"{name}[]") for item in document))
     if isinstance(document, dict) and name.rpartition(".")[2] not in ("gas", "bytes", "transactions", "seconds"):
@@ -243,7 +243,11 @@ def names_in(document: Any, name: str = "") -> set[str]:
 
 
 def test_every_field_of_the_result_is_documented_and_no_other(demo: Demo) -> None:
-    table = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8").split("## The report")[0]
+    table = (
+        (Path(__file__).parents[2] / "docs" / "reference" / "results.md")
+        .read_text(encoding="utf-8")
+        .split("## The report")[0]
+    )
     first_cells = re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)
     documented = {name for cell in first_cells for name in re.findall("`([^`]+)`", cell)}
     assert documented == names_in(demo.result)

@@ -6,12 +6,12 @@ from pathlib import Path
 from blindfair.cli import ending
 from blindfair.protocol import errors
 
-PAGE = Path(__file__).parents[2] / "docs" / "agents.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands-overview.md"
 
 
 def documented() -> dict[str, list[int]]:
     """Codes of every error that a row of the table names."""
-    table = PAGE.read_text(encoding="utf-8").partition("## Exit codes")[2].partition("\n## ")[0]
+    table = PAGE.read_text(encoding="utf-8").partition("## Exit codes that a trader meets")[2].partition("\n## ")[0]
     found: dict[str, list[int]] = {}
     for codes, meaning in re.findall(r"^\| ([\d, -]+) \| (.*) \|$", table, re.MULTILINE):
         for name in re.findall(r"`([A-Z]\w+)`", meaning):
@@ -28,6 +28,6 @@ def test_every_error_that_is_named_has_its_code() -> None:
 
 
 def test_the_other_ends_have_theirs() -> None:
-    table = PAGE.read_text(encoding="utf-8").partition("## Exit codes")[2]
+    table = PAGE.read_text(encoding="utf-8").partition("## Exit codes that a trader meets")[2]
     for code in (ending.USAGE, ending.NOT_OK, ending.BUG, ending.INTERRUPTED, ending.TERMINATED):
         assert re.search(rf"^\| (?:\d+, )?{code}(?:, \d+)? \|", table, re.MULTILINE), code

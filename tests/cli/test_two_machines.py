@@ -1,4 +1,4 @@
-"""Seller and buyer as two programs on one real node: as the README tells it, and with both killed again and again."""
+"""Seller and buyer as two programs on one real node: as the tutorial tells it, and with both killed again and again."""
 
 import csv
 import io
@@ -33,16 +33,15 @@ from blindfair.protocol.quantities import ETHER, Address, ListingId, Seconds, We
 from ports import free_port
 
 
-def blocks_of_the_readme() -> list[str]:
-    """The commands of the section "Two machines", a block for each terminal."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.split("\n## Two machines\n", 1)[1].split("\n## ", 1)[0]
-    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+def blocks_of_the_tutorial() -> list[str]:
+    """The commands of docs/tutorials/two-machines.md, a block for each terminal."""
+    text = (ROOT / "docs" / "tutorials" / "two-machines.md").read_text(encoding="utf-8")
+    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Read:
-    """What the README's commands left."""
+    """What the tutorial's commands left."""
 
     chain: LocalChain
     buyer: str
@@ -52,42 +51,49 @@ class Read:
 
 
 @pytest.fixture(scope="module")
-def readme(own_testnet: LocalChain) -> Read:
-    """The README's section followed word by word, but for the port and for the environment, which is this one."""
-    chain, seller, buyer = (
+def tutorial(own_testnet: LocalChain) -> Read:
+    """The tutorial followed word by word, but for the port and for the environment, which is this one."""
+    chain, seller, buyer, resume = (
         block.replace("8545", str(own_testnet.port)).replace(". .venv/bin/activate\n", "")
-        for block in blocks_of_the_readme()
+        for block in blocks_of_the_tutorial()
     )
     assert chain == "./scripts/testnet\n"
     told = own_testnet.home / "seller.told"
     with shell(seller, own_testnet.home, told) as serving:
         wait_for("serves", told, serving)
-        done = subprocess.run(
-            ["bash", "-ec", buyer],
-            cwd=own_testnet.home,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = to_the_end(buyer, own_testnet.home)
         assert done.returncode == 0, done.stderr + told.read_text()
         wait_for("withdraws its free balance", told, serving)
+        again = to_the_end(resume, own_testnet.home)
+        assert (again.returncode, "ended Released" in " ".join(again.stdout.split())) == (0, True), again.stderr
     return Read(own_testnet, done.stdout, done.stderr, told.read_text(), serving.returncode)
 
 
-def test_the_readme_ends_in_a_released_order(readme: Read) -> None:
+def to_the_end(commands: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run commands in a shell, as a person without a terminal."""
+    return subprocess.run(
+        ["bash", "-ec", commands],
+        cwd=home,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_tutorial_ends_in_a_released_order(tutorial: Read) -> None:
     """For 0.4 ether in three orders: the evaluation, the records that its audit draws, and the others."""
-    buyer = " ".join(readme.buyer.split())
+    buyer = " ".join(tutorial.buyer.split())
     assert "ended Released: the evaluation was paid for with" in buyer
     verified = [int(count) for count in re.findall(r"(\d+) records verified", buyer)]
     assert (len(verified), sum(verified)) == (2, 400)
     paid = [Decimal(price) for price in re.findall(r"order Released: .*? for ([\d.]+) ether to", buyer)]
     assert (len(paid), sum(paid)) == (3, Decimal("0.4"))
     assert f"it cost {paid[0]} ether, credited against the purchase" in buyer
-    with (readme.chain.home / "testnet" / "buyer" / "bought.csv").open(newline="") as file:
+    with (tutorial.chain.home / "testnet" / "buyer" / "bought.csv").open(newline="") as file:
         bought = list(csv.DictReader(file))
-    with (readme.chain.home / "testnet" / "seller.csv").open(newline="") as file:
+    with (tutorial.chain.home / "testnet" / "seller.csv").open(newline="") as file:
         sold = list(csv.DictReader(file))
     assert len(bought) == 400
     for row in bought:
@@ -95,30 +101,30 @@ def test_the_readme_ends_in_a_released_order(readme: Read) -> None:
         assert row == sold[number]
 
 
-def test_what_it_takes_is_told_before_it_is_done(readme: Read, inside: Inside) -> None:
-    testnet = readme.chain.home / "testnet"
+def test_what_it_takes_is_told_before_it_is_done(tutorial: Read, inside: Inside) -> None:
+    testnet = tutorial.chain.home / "testnet"
     journal = json.loads(inside("buyer", "status", "--directory", testnet / "buyer", "--json", "-").out)
-    assert "1,177 records; label cens" in readme.buyer
-    assert "takes" in readme.seller
-    asked = readme.told.index("sends the request")
+    assert "1,177 records; label cens" in tutorial.buyer
+    assert "takes" in tutorial.seller
+    asked = tutorial.told.index("sends the request")
     for words in ("B to the seller,", "s on the way", "B of memory and no disk", "why     "):
-        assert readme.told.index(words) < asked
-    assert readme.seller.index("about 48,000 gas") < readme.seller.index("commits to 1,177 records")
+        assert tutorial.told.index(words) < asked
+    assert tutorial.seller.index("about 48,000 gas") < tutorial.seller.index("commits to 1,177 records")
     assert len(journal["gas"]) == 3
     assert max(journal["gas"].values()) <= 68_000
-    assert "about 136,000 gas" in readme.told and "for two orders" in readme.told
+    assert "about 136,000 gas" in tutorial.told and "for two orders" in tutorial.told
 
 
-def test_an_interrupted_seller_ends_well_and_says_where_it_stands(readme: Read) -> None:
-    assert readme.interrupted == 0, readme.seller
-    assert "Traceback" not in readme.seller
-    assert "the same command goes on where it was" in readme.seller
+def test_an_interrupted_seller_ends_well_and_says_where_it_stands(tutorial: Read) -> None:
+    assert tutorial.interrupted == 0, tutorial.seller
+    assert "Traceback" not in tutorial.seller
+    assert "the same command goes on where it was" in tutorial.seller
 
 
-def test_the_keys_are_nowhere_in_what_is_printed(readme: Read) -> None:
-    testnet = readme.chain.home / "testnet"
+def test_the_keys_are_nowhere_in_what_is_printed(tutorial: Read) -> None:
+    testnet = tutorial.chain.home / "testnet"
     password = (testnet / "password").read_text().strip()
-    printed = readme.buyer + readme.told + readme.seller + (readme.chain.home / "told").read_text()
+    printed = tutorial.buyer + tutorial.told + tutorial.seller + (tutorial.chain.home / "told").read_text()
     assert password not in printed
     assert "Private Key" not in printed + (testnet / "node.log").read_text()
     for keystore in testnet.glob("*/keystore.json"):
@@ -126,8 +132,8 @@ def test_the_keys_are_nowhere_in_what_is_printed(readme: Read) -> None:
         assert keystore.stat().st_mode & 0o077 == 0
 
 
-def test_what_the_contract_keeps_for_a_buyer_is_shown_and_fetched(readme: Read, inside: Inside) -> None:
-    chain, directory = readme.chain, readme.chain.home / "testnet" / "buyer"
+def test_what_the_contract_keeps_for_a_buyer_is_shown_and_fetched(tutorial: Read, inside: Inside) -> None:
+    chain, directory = tutorial.chain, tutorial.chain.home / "testnet" / "buyer"
     common = ["--directory", directory, "--password-file", directory.parent / "password"]
     buyer, elsewhere, amount = address_of(directory / "keystore.json"), Address("0x" + "e2" * 20), 10**15 + 7
     assert buyer is not None
@@ -153,16 +159,16 @@ def test_what_the_contract_keeps_for_a_buyer_is_shown_and_fetched(readme: Read, 
     assert chain.exchange.free_balance(buyer, ETHER) == 0
 
 
-def test_a_status_without_a_node_says_what_it_cannot_know(readme: Read, inside: Inside) -> None:
-    directory, nowhere = readme.chain.home / "testnet" / "buyer", f"http://127.0.0.1:{free_port()}"
+def test_a_status_without_a_node_says_what_it_cannot_know(tutorial: Read, inside: Inside) -> None:
+    directory, nowhere = tutorial.chain.home / "testnet" / "buyer", f"http://127.0.0.1:{free_port()}"
     ended = inside("buyer", "status", "--directory", directory, "--rpc", nowhere, "--json", "-")
     assert ended.code == 0, ended.err
     assert (json.loads(ended.out)["final"], json.loads(ended.out)["free_balance_wei"]) == ("Released", None)
     assert "the node does not tell what is left in the contract" in ended.err
 
 
-def test_a_service_that_is_terminated_ends_well(readme: Read, inside: Inside) -> None:
-    testnet = readme.chain.home / "testnet"
+def test_a_service_that_is_terminated_ends_well(tutorial: Read, inside: Inside) -> None:
+    testnet = tutorial.chain.home / "testnet"
 
     def terminate() -> None:
         until(lambda: isinstance(sys.stderr, io.StringIO) and "serves" in sys.stderr.getvalue())
@@ -179,8 +185,8 @@ def test_a_service_that_is_terminated_ends_well(readme: Read, inside: Inside) ->
     assert [order["ending"] for order in json.loads(ended.out)["orders"]] == ["Released"] * 3
 
 
-def test_a_seller_with_nothing_open_resumes_and_is_done(readme: Read, inside: Inside) -> None:
-    testnet = readme.chain.home / "testnet"
+def test_a_seller_with_nothing_open_resumes_and_is_done(tutorial: Read, inside: Inside) -> None:
+    testnet = tutorial.chain.home / "testnet"
     common = ["--directory", testnet / "seller", "--password-file", testnet / "password"]
     ended = inside("seller", "resume", *common, "--json", "-")
     assert ended.code == 0, ended.err
@@ -275,7 +281,7 @@ class Killed:
 
 
 @pytest.fixture
-def killed(readme: Read, tmp_path: Path) -> Iterator[Killed]:
+def killed(tutorial: Read, tmp_path: Path) -> Iterator[Killed]:
     table = tumours(tmp_path / "all.csv")
     with table.open(newline="") as file:
         header, *rows = csv.reader(file)
@@ -283,7 +289,7 @@ def killed(readme: Read, tmp_path: Path) -> Iterator[Killed]:
     write_csv(tmp_path / "own.csv", header, rows[300:])
     rng = random.Random(7)
     both = Program("seller", tmp_path, rng), Program("buyer", tmp_path, rng)
-    yield Killed(readme.chain, tmp_path, *both)
+    yield Killed(tutorial.chain, tmp_path, *both)
     for program in both:
         if program.process is not None and program.process.is_alive():
             program.kill()

@@ -1,4 +1,4 @@
-"""What the escrow's calls cost on the embedded chain: for the test of docs/escrow.md and for `scripts/bench gas`.
+"""What the escrow's calls cost on the embedded chain: for the test of docs/explanation/escrow.md and `scripts/bench`.
 
 Gas is what the chain's rules say (Prague), so that the figures are those of any node. Sellers, buyers and their token
 balances exist before, as in a running market; every figure is of calls that succeed.
@@ -38,7 +38,7 @@ SALES: dict[str, Ending] = {
     "`accept`, `reveal`, `release` by the buyer": "release",
     "`accept`, `reveal`, `releaseBySig` by the seller": "releaseBySig",
 }
-"""Name of a whole sale, as docs/escrow.md has it, to its ending."""
+"""Name of a whole sale, as docs/explanation/escrow.md has it, to its ending."""
 
 
 def large_sale(world: World, size: int, levels: int) -> tuple[Sale, Call]:
@@ -57,7 +57,7 @@ def large_sale(world: World, size: int, levels: int) -> tuple[Sale, Call]:
 
 
 def measure(world: World) -> dict[str, int]:
-    """Name of the call, as docs/escrow.md has it, to gas; with a bond, which an order without one saves."""
+    """Name of the call, as docs/explanation/escrow.md has it, to gas; with a bond, which an order without one saves."""
     exchange = world.exchange
     found: dict[str, int] = {}
 
@@ -112,7 +112,7 @@ def honest_sale(world: World, ending: Ending = "claim") -> dict[str, int]:
 
 
 def sales(world: World) -> dict[str, int]:
-    """Name of a whole sale, as docs/escrow.md has it, to its gas in all; without a bond."""
+    """Name of a whole sale, as docs/explanation/escrow.md has it, to its gas in all; without a bond."""
     found = {}
     for name, ending in SALES.items():
         world.rewind()

@@ -1,4 +1,4 @@
-"""The gas that docs/escrow.md names is what calls and whole sales take, and none of it grows unnoticed."""
+"""The gas that docs/explanation/escrow.md names is what calls and whole sales take, and none of it grows unnoticed."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from escrow_world import World
 from gas_figures import figures, measure, sales
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "escrow.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "explanation" / "escrow.md"
 
 LIMITS = {
     "honest_ether": 134_000,
@@ -19,7 +19,7 @@ LIMITS = {
     "deploy": 3_200_000,
 }
 """What an offer of the tests may cost at most. For the first and the third 130,000 was wanted and is not reached:
-docs/escrow.md counts the floor and what our own code takes above it."""
+docs/explanation/escrow.md counts the floor and what our own code takes above it."""
 
 
 def documented() -> dict[str, tuple[int, int]]:

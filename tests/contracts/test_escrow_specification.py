@@ -1,4 +1,4 @@
-"""The trees, INVARIANTS.md and the attacks of docs/audit.md are about what is there: each leaf and row names a test."""
+"""Trees, INVARIANTS.md and the attacks of docs/security/tests.md are about what is there: each row names a test."""
 
 import importlib
 import re
@@ -90,8 +90,8 @@ ATTACK = re.compile(
 
 
 def attacks() -> list[tuple[set[str], str]]:
-    """The tests that each attack of docs/audit.md names, and how it was seen that they fail without the defence."""
-    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    """The tests that each attack of docs/security/tests.md names, and how it was seen that they fail without it."""
+    page = (ROOT / "docs" / "security" / "tests.md").read_text(encoding="utf-8")
     parts = [part for part in re.split(r"^## ", page, flags=re.MULTILINE) if part.startswith("Attacks ")]
     found = []
     for part in parts:
@@ -120,7 +120,7 @@ def test_what_is_taken_out_again_is_there_and_is_what_the_page_says(monkeypatch:
             assert name in names_in([ROOT / file])
     taken_out = {test.partition("::")[2] for answer in answers for test in answer.tests}
     assert taken_out == set().union(*(names for names, seen in attacks() if seen == "repeated"))
-    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "security" / "tests.md").read_text(encoding="utf-8")
     assert f"| {len(answers)} defences taken out, each noticed by every test named for it |" in page
 
 
@@ -128,7 +128,7 @@ def test_every_mutant_that_the_page_explains_can_be_made(monkeypatch: pytest.Mon
     monkeypatch.syspath_prepend(ROOT / "scripts" / "security")
     audit, mutants = importlib.import_module("audit"), importlib.import_module("mutants")
     possible = {audit.explanation(mutant.name) for source in mutants.SOURCES for mutant in mutants.mutants(source)}
-    page = (ROOT / "docs" / "audit" / "mutants.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "security" / "mutants.md").read_text(encoding="utf-8")
     explained = list(audit.explained_mutants(page))
     assert explained and set(explained) <= possible
     assert len(explained) == len(set(explained)) == len(re.findall(r"^\+ |^- .*\n(?!\+ )", page, re.MULTILINE))
@@ -136,7 +136,7 @@ def test_every_mutant_that_the_page_explains_can_be_made(monkeypatch: pytest.Mon
 
 def test_every_finding_that_the_page_answers_is_about_something_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "scripts" / "security")
-    page = (ROOT / "docs" / "audit" / "slither.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "security" / "slither.md").read_text(encoding="utf-8")
     findings = list(importlib.import_module("audit").answered_findings(page))
     assert len(findings) == len(set(findings)) == len(re.findall(r"^- ", page, re.MULTILINE)) > 0
     for _, place in findings:

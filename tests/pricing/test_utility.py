@@ -1,4 +1,4 @@
-"""What buying by score is good for, on the clinical trial: the claims of docs/valuation.md, measured again."""
+"""What buying by score is good for, on the clinical trial: docs/explanation/valuation.md, measured again."""
 
 import re
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_the_scores_know_the_flipped_labels_and_the_purchase_holds_fewer_of_them
 def test_in_a_clean_offer_the_purchase_is_no_worse_than_at_random(trial: Table) -> None:
     clean = measure_utility(trial, seeds=range(4), flip_share=0, duplicate_share=0, categorical=("arms",))
     gain = clean.curve("auc_by_score") - clean.curve("auc_random")
-    # The mean over ten seeds is within 0.002 (docs/valuation.md); over four it is sure to about 0.003.
+    # The mean over ten seeds is within 0.002 (docs/explanation/valuation.md); over four it is sure to about 0.003.
     assert gain.mean() > -0.005
     block = clean.to_document()
     assert block["flipped_label_auc"] is None and block["bad_share_true"] == 0
@@ -91,7 +91,7 @@ def test_measurements_that_make_no_sense_are_refused(trial: Table) -> None:
 
 @pytest.mark.parametrize("flipped", [0.3, 0])
 def test_the_page_says_what_the_demos_purchase_is_worth(trial: Table, flipped: float) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "valuation.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "valuation.md").read_text(encoding="utf-8")
     gains, bad = (
         [float(number) for number in re.findall(r"[-+]?\.?\d+\.?\d*", row.group(1))]
         for row in re.finditer(rf"^\| {flipped} \| (.*) \|$", page, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What the code quotes of the protocol is there: `PROTOCOL 6.3` in a comment is a numbered item of docs/protocol.md."""
+"""What the code quotes of the protocol is there: `PROTOCOL 6.3` is a numbered item of docs/reference/protocol.md."""
 
 import re
 from pathlib import Path
@@ -40,7 +40,7 @@ def quotes(text: str) -> set[str]:
     return {number for quote in QUOTE.finditer(joined) for number in re.findall(r"\d+(?:\.\d+)?", quote.group(1))}
 
 
-SECTIONS = sections((ROOT / "docs" / "protocol.md").read_text(encoding="utf-8"))
+SECTIONS = sections((ROOT / "docs" / "reference" / "protocol.md").read_text(encoding="utf-8"))
 
 
 def test_the_protocol_has_the_sections_that_we_think() -> None:

@@ -7,7 +7,7 @@ import {Market} from "./Market.sol";
 import {Reference} from "./Reference.sol";
 
 /// @title Gas of every call, held in snapshots/DataExchange.json to the unit
-/// @dev Of the call alone, without the transaction's own price and its calldata, which docs/escrow.md has.
+/// @dev Of the call alone, without the transaction's own price and its calldata, which docs/explanation/escrow.md has.
 contract GasTest is Market {
     address private constant ELSEWHERE = address(0xe15e);
 

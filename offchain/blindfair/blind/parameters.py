@@ -216,7 +216,7 @@ class ParameterSet:
                 "the bits of a query are out of range",
                 expected=f"1 ... {EXACT_BITS} bits",
                 found=bits,
-                hint="3 or 4 bits keep nearly all of a score's value (docs/valuation.md)",
+                hint="3 or 4 bits keep nearly all of a score's value (docs/explanation/valuation.md)",
             )
         space = self.ciphertext_modulus // (2 * self.plain_modulus) - self.worst_noise - self.rounding - 1
         return max(space.bit_length(), self.ciphertext_modulus.bit_length() - bits)

@@ -9,7 +9,7 @@ QUERIES = 2
 """Queries of a default request: what a record is worth, and its class."""
 
 SCORE_BITS = 3
-"""Bits of a record's score that a buyer asks for (docs/valuation.md)."""
+"""Bits of a record's score that a buyer asks for (docs/explanation/valuation.md)."""
 
 BITS = SCORE_BITS + 1
 """Bits that one evaluation tells of a record: of its score, and one of its class."""
@@ -56,7 +56,7 @@ def check_score_bits(bits: int) -> None:
             "--score-bits is out of range",
             expected=f"1 ... {EXACT_BITS}",
             found=bits,
-            hint=f"{SCORE_BITS} keep nearly all of what exact scores are worth (docs/valuation.md)",
+            hint=f"{SCORE_BITS} keep nearly all of what exact scores are worth (docs/explanation/valuation.md)",
         )
 
 

@@ -1,8 +1,8 @@
 """Bases for projections, found in records that the buyer names: principal directions, and two-sided ones for layers.
 
 A basis from the buyer's own gradient rows keeps nearly all of a score in few entries, where a random one of that size
-loses most of it (docs/valuation.md). The seller sees the basis, so it hints at those records: take public or synthetic
-ones where that matters. Not here: applying a basis (`projection`), and what it loses (`pricing.loss`).
+loses most of it (docs/explanation/valuation.md). The seller sees the basis, so it hints at those records: take public
+or synthetic ones where that matters. Not here: applying a basis (`projection`), and what it loses (`pricing.loss`).
 """
 
 import numpy as np

@@ -12,7 +12,7 @@ from blindfair.protocol.errors import ShapeMismatch
 
 
 def displacement_query(theta_best: Floats, theta_ref: Floats) -> Floats:
-    """`-(theta_best - theta_ref)`, `d` numbers: the default query (docs/valuation.md).
+    """`-(theta_best - theta_ref)`, `d` numbers: the default query (docs/explanation/valuation.md).
 
     `score = -g(theta_ref) . (theta_best - theta_ref)`: how far a gradient step on the record, taken at the
     under-trained `theta_ref`, moves towards the best model the buyer can fit; in nats, to first order the loss that the
@@ -32,7 +32,7 @@ def textbook_query(
     `H` is the Hessian of the training objective with its penalty, a sum over records; `L_val` the *mean* validation
     loss. The score is the first-order fall of the mean validation loss, in nats, when the record joins the training
     set with weight 1 (and its rise when it leaves). Exact for small changes; buying the top of it buys worse than at
-    random (docs/valuation.md), so it is not the default.
+    random (docs/explanation/valuation.md), so it is not the default.
     """
     gradient = loss_gradient(X_val, y_val, theta, 0.0) / len(y_val)
     return np.asarray(np.linalg.solve(hessian(X_train, theta, l2), gradient), dtype=np.float64)

@@ -181,7 +181,7 @@ class MlpLearner:
 
     `early` steps lead to the checkpoint, from where the best fit goes on for `steps` more; `entries` is the length of a
     projected row at most. With the penalty `l2` of 1 an MLP learns a few hundred records by heart, and its score tells
-    wrong labels worse (docs/valuation.md).
+    wrong labels worse (docs/explanation/valuation.md).
     """
 
     hidden: int = 16

@@ -18,7 +18,7 @@ class Method(Enum):
     """The order in which records of positive efficacy are bought until the budget is spent."""
 
     TRUST = "trust"
-    """Drawn with a chance in proportion to their trust weight: the default (docs/valuation.md)."""
+    """Drawn with a chance in proportion to their trust weight: the default (docs/explanation/valuation.md)."""
 
     POSITIVE = "positive"
     """Drawn evenly; the efficacy is the score."""

@@ -3,7 +3,7 @@
     log-odds of a right label (`label_calibration`) --share of wrong labels, shift of the classes--> clean --> weight
 
 The share of wrong labels is the one that makes the offer's log-odds most likely. A clean offer has none: trust is then
-about 1 everywhere. Evidence for all of it: docs/valuation.md. Not here: prices and the draw (`selection`).
+about 1 everywhere. Evidence for all of it: docs/explanation/valuation.md. Not here: prices and the draw (`selection`).
 """
 
 from dataclasses import dataclass

@@ -36,10 +36,10 @@ EXACT = (EXACT_BITS, EXACT_BITS)
 """Bits of the score and of the class with which nothing is lost."""
 
 DEFAULT_BITS = (3, 1)
-"""Bits of the score and of the class that keep nearly all of the gain (docs/valuation.md)."""
+"""Bits of the score and of the class that keep nearly all of the gain (docs/explanation/valuation.md)."""
 
 MARGIN = 1.2
-"""The usable range of a score over the largest one of the buyer's own records (docs/valuation.md)."""
+"""The usable range of a score over the largest one of the buyer's own records (docs/explanation/valuation.md)."""
 
 _HALVES = 2
 _SAMPLE = 512

@@ -38,9 +38,9 @@ def binned_trust(offer_scores: Floats, trusted_scores: Floats, bins: int = BINS)
 
     Bins are quantiles of the trusted scores, `bins` at most and at least five trusted records to each. With shares
     `p_v` and `p_o` of trusted and offered records in a bin, the clean share is `pi = min(1, median of p_o / p_v over
-    the upper half of the bins)`, and a record's trust is `min(1, pi p_v / p_o)` of its bin (docs/valuation.md).
-    Of duplicates give one, or their copies would look like an excess. Raises OfferTooSmall for no offered
-    records or fewer than ten trusted ones.
+    the upper half of the bins)`, and a record's trust is `min(1, pi p_v / p_o)` of its bin
+    (docs/explanation/valuation.md). Of duplicates give one, or their copies would look like an excess. Raises
+    OfferTooSmall for no offered records or fewer than ten trusted ones.
     """
     edges = _edges(trusted_scores, bins)
     if offer_scores.size == 0:

@@ -21,7 +21,7 @@ _QUERIES_HEAD = """\
 
 This page is for readers who want the evidence behind the default query and the default selection.
 It compares queries, selections, buyers and models by the gain of the buyer's model after a purchase.
-[valuation](../valuation.md) explains the terms, and says what follows from the tables.
+[Valuation](../explanation/valuation.md) explains the terms, and says what follows from the tables.
 """
 
 _FEW_BITS_HEAD = """\
@@ -29,7 +29,7 @@ _FEW_BITS_HEAD = """\
 
 This page is for readers who want to know what scores of few bits are worth.
 It compares purchases by scores of few bits with purchases by exact scores.
-[valuation](../valuation.md#few-bits) explains the terms, and says what follows from the tables.
+[Valuation](../explanation/valuation.md#few-bits) explains the terms, and says what follows from the tables.
 """
 
 

@@ -64,7 +64,7 @@ def _bar(found: Findings) -> TextTable:
         "The limits choose in the same way by better scores; they are given as parts of the gap.\n"
         "*Of gap*: the gain as a part of the gap from random to clean.\n"
         "*All disclosed*: scores of a model fitted to everything offered, with labels as they are, right or wrong.\n"
-        "*StudyTruth known*: scores of a model that knows the true labels.\n"
+        "*Truth known*: scores of a model that knows the true labels.\n"
         "*Worst data set*: the one where trust gains least over random.",
         ("regime", "bought", "clean", "trust", "trust: of gap", "old default", "old default: of gap",
          "limit: all disclosed", "limit: truth known", "worst data set"),

@@ -36,7 +36,7 @@ class ListingSpec:
 
     Raises InvalidListing for fewer than two records, for copies among them, for records that hold fewer than
     `MIN_RECORD_BITS` bits, for a disclosure policy that is none, for groups of two sizes that tell more together than
-    either (docs/disclosure.md), and for groups whose last is one record alone.
+    either (docs/explanation/disclosure.md), and for groups whose last is one record alone.
     """
 
     name: str

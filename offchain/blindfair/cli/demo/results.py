@@ -76,7 +76,7 @@ def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> No
         "and the key; no record, score, query or model",
     )
     lines.item(
-        "flooding",
+        "noise",
         "what a ciphertext keeps of the rows is drowned in noise that is "
         f"{honest.disclosure.flooding_bits:.0f} bits larger",
     )

@@ -18,7 +18,7 @@ _HEAD = """\
 
 This page is for readers who want to know how our scores compare with those of kronfluence and dattri.
 It says which side is better at predicting retraining, at finding wrong labels, and at choosing a purchase.
-[valuation](../valuation.md#beside-other-libraries) explains the terms, and says what follows from the tables.
+[Valuation](../explanation/valuation.md#beside-other-libraries) explains the terms, and says what follows.
 """
 
 _NEARLY = 0.005

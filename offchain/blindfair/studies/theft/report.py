@@ -125,7 +125,8 @@ def _page(target: Target, thefts: list[Theft], advantage: dict[str, float], aime
 Made by `scripts/study theft --report DIR`; nothing here is written by hand.
 
 The table is ACTG175 without its numberings: {len(target.table.rows):,} records of {len(target.columns)} columns.
-A record holds {held} bits. Guessing each column's most frequent value gets {100 * guessed:.1f} % of all cells right.
+A record holds {held} bits.
+Guessing each column's most frequent value gets {100 * guessed:.1f} % of all cells right.
 A thief is assumed to know which values occur in each column, so these are upper bounds.
 Points are percent of all cells above guessing.
 
