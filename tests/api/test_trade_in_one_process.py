@@ -22,7 +22,7 @@ RNG = np.random.default_rng(3)
 LISTED: dict[str, Any] = {"label": "sick", "price_per_record": "0.0001", "licence": "research", "consent": "given"}
 
 
-def frame(records: int) -> "pd.DataFrame":
+def frame(records: int) -> Any:
     """Patients whose sickness depends on two of three numbers; a few cells are missing."""
     x = RNG.normal(size=(records, 3)).round(3)
     table = pd.DataFrame(x, columns=["pressure", "age", "weight"])
@@ -66,8 +66,8 @@ def test_scores_come_as_an_array_a_table_and_a_picture(buyer: BuyerParty) -> Non
     assert table.index[table["chosen"]].tolist() == list(choice.records)
     # Most labels are right, and such records help.
     assert scores.mean() > 0 and 0 < len(choice.records) < 200
-    bars = [patch.get_height() for patch in buyer.plot().patches]
-    assert max(bars) > 0
+    bars: list[Any] = list(buyer.plot().patches)
+    assert sum(bar.get_height() > 0 for bar in bars) > 5
     assert buyer.plot().get_xlabel() == "score: positive is helpful"
 
 
