@@ -1,4 +1,8 @@
-"""The order of the suite."""
+"""The order of the suite, and a cache folder of its own: the user's is neither read nor written."""
+
+import os
+import shutil
+import tempfile
 
 import pytest
 
@@ -18,6 +22,15 @@ SLOW = (
     "chain/test_embedded.py",
 )
 """Files that take long come first, so that no core ends long after the other."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers inherit the folder of the process that starts them, so this machine is measured once in a run."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    folder = tempfile.mkdtemp(prefix="blindfair-cache-")
+    os.environ["XDG_CACHE_HOME"] = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.estimate import estimate
 from blindfair.blind.keys import QuerySecret
 from blindfair.blind.matrix import encode_matrix, matrix_bytes
+from blindfair.blind.measure_costs import measure_costs
 from blindfair.blind.parameters import EXPANDED
 from blindfair.blind.query import encrypt_queries
 from blindfair.blind.stream import finish, start_evaluation
@@ -27,7 +28,7 @@ def million(options: argparse.Namespace) -> dict[str, object]:
     n, k, m = options.n, options.k, options.queries
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    told = estimate(EXPANDED, n, k, m)
+    told = estimate(EXPANDED, n, k, m, measure_costs())
     print(
         f"{n:,} x {k}: {2 * n * k:,} B of rows and {matrix_bytes(EXPANDED, n, k):,} B encoded on disk, about "
         f"{told.memory_bytes:,} B of memory, {told.encode_seconds:,.0f} s to encode, "

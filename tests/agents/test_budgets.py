@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sealed_messages import forged, pending, put_in, sealed_messages_to
 from test_hostile_buyer import taken_out
 from trade import (
     AUDITED,
@@ -26,14 +27,17 @@ from trade import (
 
 from blindfair.agents.seller.budget_ledger import BudgetLedger, spent_budget, spent_free_bits
 from blindfair.agents.seller.checks import check_bits
+from blindfair.agents.seller.seller import Seller
 from blindfair.agents.store.journal import Journal
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
-from blindfair.protocol.errors import BudgetExhausted, FeeRequired, FieldMismatch
-from blindfair.protocol.messages import Request
+from blindfair.cli.buyer.distrust import check_trusted, remember_failure
+from blindfair.cli.demo.hostile import InflatingSeller
+from blindfair.protocol.errors import BudgetExhausted, FeeRequired, FieldMismatch, InvalidOption, OpeningsUsedUp
+from blindfair.protocol.messages import Refusal, Request, read
 from blindfair.protocol.quantities import Address, Digest, Wei
 
 RECORDS = 5
@@ -107,7 +111,7 @@ def test_openings_come_out_of_one_budget_and_the_same_ones_only_once(request_of:
         assert spent_budget(journal)[-1] == expected
         journal.close()
     journal = Journal(tmp_path / "seller" / "journal")
-    with pytest.raises(BudgetExhausted, match="opened records") as caught:
+    with pytest.raises(OpeningsUsedUp, match="opened records") as caught:
         BudgetLedger(journal, terms, RECORDS).spend_openings(Digest(b"\x03" * 32), 1)
     assert (caught.value.expected, caught.value.found) == (25, 26)
     assert spent_budget(journal)[-1] == 25
@@ -126,7 +130,7 @@ def test_what_was_opened_for_one_buyer_is_not_opened_for_the_next(world: World, 
     if not is_opened:
         assert second.outcome is not None
         assert (second.outcome.final, second.outcome.error) == ("NoOrder", "Refused")
-        assert "BudgetExhausted" in second.outcome.reason
+        assert "OpeningsUsedUp" in second.outcome.reason
         assert "raise --sample-share" in second.outcome.reason
         # How much of it is used up is other buyers' business.
         assert str(budget) not in second.outcome.reason
@@ -148,9 +152,60 @@ def test_where_the_free_openings_are_used_up_the_sample_is_bought_instead(world:
     assert "the sample of 11 records was bought" in outcome.reason
     assert second.audited_rows == AUDITED + 1
     assert [number for number, _ in second.bought()] == list(SELECTED)
-    # One evaluation each, and the refusal is no evidence against anybody.
+    # One evaluation each. The seller's signed refusal is kept, and accuses nobody.
     assert spent_budget(parties.seller.journal)[0] == 2
-    assert not (second.directory / "evidence").exists()
+    evidence = second.directory / "evidence"
+    assert {path.name for path in evidence.iterdir()} == {
+        "claim.json", "listing.message", "request.message", "reply.message", "selection.message", "openings.message",
+    }  # fmt: skip
+    said = read((evidence / "openings.message").read_bytes(), domain=second.domain)[1]
+    assert isinstance(said, Refusal) and said.error == "OpeningsUsedUp"
+
+
+def opening(seller: Seller, records: int) -> None:
+    """Let a seller open so many records free in all, whatever its listing says."""
+    ledger = seller._selections._ledger
+    seller._selections._ledger = replace(ledger, terms=replace(ledger.terms, opened_records=records))
+
+
+def test_a_refused_selection_stays_refused_when_a_copy_of_it_comes(world: World) -> None:
+    """Its buyer has made another selection since, whose draw would be seen by the first one's openings."""
+    parties = make_parties(world, goods=listing_spec(opened_records=AUDITED))
+    second = make_buyer(world, parties.seller, "second", policy=replace(BUYER_POLICY, max_sample_share=Fraction(1)))
+    parties.run(lambda: "agreement" in parties.buyer.sizes())
+    world.run(parties.seller, second, until=lambda: "selection:sample" in second.sizes())
+    [path] = pending(world, parties.seller)
+    waiting = path.read_bytes()
+    path.unlink()
+    opening(parties.seller, MUCH)
+    put_in(world, parties.seller, forged(second, second.mail.stored("message:selection")[1]))
+    parties.seller.step()
+    assert [getattr(message, "error", None) for _, message in sealed_messages_to(world, second)] == ["OpeningsUsedUp"]
+    put_in(world, parties.seller, waiting)
+    world.run(parties.seller, second, until=lambda: second.outcome is not None)
+    assert second.outcome is not None and second.outcome.final == "Released"
+
+
+def test_a_seller_that_hides_behind_used_up_openings_is_caught_by_the_sample(world: World, tmp_path: Path) -> None:
+    """Its signed claim, which nobody can check, is kept beside the finding; its listing is not evaluated again."""
+    policy = replace(BUYER_POLICY, max_sample_share=Fraction(1))
+    parties = make_parties(world, seller_type=InflatingSeller, buyer_policy=policy)
+    assert isinstance(parties.seller, InflatingSeller)
+    parties.seller.worthless = SELECTED
+    opening(parties.seller, 0)
+    parties.run()
+    outcome = parties.buyer.outcome
+    assert outcome is not None and (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
+    evidence = parties.buyer.directory / "evidence"
+    assert {path.name for path in evidence.iterdir()} == {
+        "claim.json", "finding.json", "listing.message", "request.message", "reply.message",
+        "selection.message", "openings.message", "selection-sample.message", "openings-sample.message",
+        "agreement-sample.message", "delivery-sample.message",
+    }  # fmt: skip
+    assert isinstance(read((evidence / "openings.message").read_bytes(), domain=parties.buyer.domain)[1], Refusal)
+    remember_failure(tmp_path / "keystore.json", parties.buyer.listing, outcome)
+    with pytest.raises(InvalidOption):
+        check_trusted(tmp_path / "keystore.json", parties.buyer.listing)
 
 
 def asked_by(request: Request, number: int) -> tuple[Request, Digest]:
@@ -223,11 +278,11 @@ def test_records_opened_free_spend_whole_records_of_the_free_bits(request_of: Re
     ledger = BudgetLedger(Journal(tmp_path / "journal"), terms, RECORDS)
     ledger.spend_evaluation(*asked_by(request_of, 0), SCORE_BITS, paid=False)
     first, second = Digest(b"1" * 32), Digest(b"2" * 32)
-    with pytest.raises(BudgetExhausted, match="free bits"):
+    with pytest.raises(OpeningsUsedUp, match="free bits"):
         ledger.spend_openings(first, 3)
     for _ in range(2):
         ledger.spend_openings(first, 2)
-    with pytest.raises(BudgetExhausted, match="free bits"):
+    with pytest.raises(OpeningsUsedUp, match="free bits"):
         ledger.spend_openings(second, 1)
     # A sample that is bought opens nothing, and is never refused for it.
     ledger.spend_openings(second, 0)

@@ -40,9 +40,9 @@ from trade import (
     offered_records,
 )
 
-from blindfair.agents.buyer.buyer import NOT_AUDITED
 from blindfair.agents.buyer.checks import audit_openings
 from blindfair.agents.buyer.question import ask
+from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.checks import RequestCost
 from blindfair.agents.seller.seller import Seller

@@ -153,7 +153,7 @@ def test_a_fee_under_the_listings_is_refused_and_the_listings_named(world: World
 
 def test_a_bond_that_the_seller_does_not_lock_is_found_before_bits_are_spent(world: World) -> None:
     parties = paying(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(FEE_BOND - 1)))
-    assert "BudgetExhausted" in refused(parties)
+    assert "TooCostly" in refused(parties)
 
 
 def test_a_buyer_states_no_more_than_the_fee(world: World) -> None:

@@ -1,5 +1,6 @@
 """What a seller keeps for whom, and for how long: the bond of a rest, an agreement, a listing, its reader's time."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.seller import listing as seller_listing
 from blindfair.agents.seller.rate_limiter import RateLimiter
 from blindfair.protocol.errors import BudgetExhausted
 from blindfair.protocol.messages import Inquiry, Listing, Refusal
@@ -40,9 +42,10 @@ def test_the_bond_of_the_rest_is_kept_while_the_sample_is_sold(world: World) -> 
     world.run(*parties.both, until=lambda: states(parties) == {"sample": OrderState.RELEASED})
     small = HandValuer(records=(RecordIndex(1), RecordIndex(2)), price=Wei(2 * PER_RECORD))
     other = make_buyer(world, parties.seller, "other", valuer=small, policy=replace(BUYER_POLICY, audit_rows=1))
-    world.run(parties.seller, other, until=lambda: other.outcome is not None)
-    assert other.outcome is not None
-    assert "BudgetExhausted" in other.outcome.reason
+    for _ in range(4):
+        world.round(parties.seller, other)
+    assert other.outcome is None
+    assert [intent for intent, _ in other.journal.done("refused-for-now:")] == ["openings"]
     parties.run()
     assert ended(parties).final == "Released"
     assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.RELEASED}
@@ -115,14 +118,34 @@ def test_listings_fill_no_disk(at: Callable[[str], World]) -> None:
         stranger.close()
 
 
+def test_one_account_makes_a_seller_forget_no_other(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seller_listing, "_REMEMBERED", 2)
+    parties = make_parties(at("listed"), seller_policy=replace(SELLER_POLICY, max_listings=10**6))
+    given = parties.seller._listing
+
+    def ask(account: str) -> None:
+        given.give(Address(account), Inquiry(parties.seller.listing), parties.seller.manifest, parties.seller.dataset)
+
+    first, second, third = ("0x" + digit * 40 for digit in "123")
+    for account in (first, second, second, second):
+        ask(account)
+    assert list(given._given_to) == [first, second]
+    # Whoever asked last is forgotten last.
+    for account in (first, third):
+        ask(account)
+    assert list(given._given_to) == [first, third]
+
+
 def test_what_was_taken_is_there_again_after_its_span() -> None:
-    allowance = RateLimiter(10, Seconds(100))
-    allowance.take(6, Timestamp(1000))
+    limiter = RateLimiter(10, Seconds(100))
+    limiter.take(6, Timestamp(1000))
     with pytest.raises(BudgetExhausted):
-        allowance.take(5, Timestamp(1099))
+        limiter.take(5, Timestamp(1099))
     # What was refused does not count.
-    allowance.take(4, Timestamp(1099))
-    allowance.take(6, Timestamp(1100))
+    limiter.take(4, Timestamp(1099))
+    limiter.take(6, Timestamp(1100))
     # Larger than all of it: alone.
     RateLimiter(10, Seconds(100)).take(11, Timestamp(0))
 
@@ -132,10 +155,14 @@ def test_what_was_taken_is_there_again_after_its_span() -> None:
 
 def hollow(world: World, agent: Agent, sender: Address, size: int) -> None:
     """A file that claims to be a sealed message, takes no disk, and would take minutes and gigabytes to unseal."""
-    path = mailbox(world, agent) / ("0" * 64)
-    with path.open("wb") as file:
+    path = mailbox(world, agent) / ".hollow"
+    with path.open("w+b") as file:
         file.write(MAGIC + bytes.fromhex(sender[2:]))
         file.truncate(size)
+        # A file with another name than its hash would be waited for, as a copy under way.
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256")
+    path.rename(path.with_name(digest.hexdigest()))
 
 
 def refused(agent: Agent) -> list[str]:

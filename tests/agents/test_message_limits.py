@@ -1,7 +1,7 @@
 """How large a reply may be: what would fit in no message is neither asked for nor computed, and what is larger than it
 may be, or than was asked for, is not taken (PROTOCOL 8, 9)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -21,14 +21,6 @@ from blindfair.protocol.messages import LIMITS, Reply
 K = feature_schema().width
 
 
-@pytest.fixture
-def planned_anew() -> Iterator[None]:
-    """Plans are kept for as long as a process lives."""
-    plan.cache_clear()
-    yield
-    plan.cache_clear()
-
-
 @pytest.mark.parametrize("queries", [1, 16])
 def test_the_largest_reply_fits_in_a_message_and_a_block_more_is_not_asked_for(queries: int) -> None:
     each = min(reply_size(chosen, chosen.ring_degree, 1) for chosen in SETS)
@@ -40,7 +32,6 @@ def test_the_largest_reply_fits_in_a_message_and_a_block_more_is_not_asked_for(q
         plan(records + 2 * degree, 4, queries)
 
 
-@pytest.mark.usefixtures("planned_anew")
 @pytest.mark.parametrize("less", [1, 0])
 def test_a_buyer_does_not_ask_for_a_reply_that_no_message_holds(
     at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch, less: int

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,16 @@ from trade import (
     table,
 )
 
+import blindfair
 from blindfair.agents.buyer.question import ask
 from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.buyer.valuer import Question
 from blindfair.agents.evaluation.own_models import check_prescribed_model
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.checks import check_request
+from blindfair.blind.cost_cache import cached_costs, keep_costs
+from blindfair.blind.measure_costs import machine_name
+from blindfair.blind.reference_costs import REFERENCE
 from blindfair.influence.architecture import Mlp
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.network import NetworkModel
@@ -80,6 +85,28 @@ def manifest(**terms: Any) -> Manifest:
 def request(question: Question, listing: Manifest) -> Request:
     expiry = Timestamp(NOW + 1000)
     return ask(question, listing, buyer=BUYER, buyer_hpke=SEALING_KEY, expiry=expiry, token=ETHER, fee=Wei(0))[0]
+
+
+def test_no_measurement_decides_how_a_question_travels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that was measured to do what the reference does, but at other speeds, asks in the same way."""
+    question, listing = HandValuer().question(manifest()), manifest()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    chosen, size = (request(question, listing).parameters, len(request(question, listing).query))
+    for automorphism, encrypt in ((0.0, 50.0), (50.0, 0.0)):
+        keep_costs(
+            replace(
+                REFERENCE,
+                machine=machine_name(),
+                version=blindfair.__version__,
+                operations={
+                    name: replace(seconds, automorphism=automorphism, encrypt=encrypt)
+                    for name, seconds in REFERENCE.operations.items()
+                },
+            )
+        )
+        assert cached_costs() is not None
+        asked = request(question, listing)
+        assert (asked.parameters, len(asked.query)) == (chosen, size)
 
 
 def test_what_an_unnamed_buyer_brings_is_refused_and_costs_nothing(world: World) -> None:

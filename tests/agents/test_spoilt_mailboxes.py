@@ -6,11 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from trade import BOND, GRANT, PRICE, SELLER_POLICY, HandValuer, World, make_buyer, make_parties
+from sealed_messages import forged, put_in
+from trade import (
+    AUDITED,
+    BOND,
+    BUYER_POLICY,
+    GRANT,
+    PRICE,
+    SELLER_POLICY,
+    HandValuer,
+    World,
+    make_buyer,
+    make_parties,
+)
 
 from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.protocol.errors import InsufficientFunds
-from blindfair.protocol.quantities import Wei
+from blindfair.protocol.quantities import Seconds, Wei
 
 
 def mailbox(world: World, owner: str) -> Path:
@@ -75,7 +88,7 @@ def test_a_price_whose_bond_is_over_the_policy_is_refused_before_anything_is_ope
     outcome = parties.buyer.outcome
     assert outcome is not None
     assert (outcome.final, outcome.error) == ("NoOrder", "Refused")
-    assert "BudgetExhausted" in outcome.reason
+    assert "TooCostly" in outcome.reason
     assert "deposit" not in "".join(parties.seller.wallet.hashes())
 
 
@@ -83,11 +96,50 @@ def test_bonds_of_open_offers_count_together(world: World) -> None:
     parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(2 * BOND - 1)))
     second = make_buyer(world, parties.seller, "second", valuer=HandValuer())
     parties.run(lambda: parties.buyer.has_paid)
-    world.run(parties.seller, second, until=ended(second))
-    assert second.outcome is not None
-    assert "BudgetExhausted" in second.outcome.reason
+    for _ in range(4):
+        world.round(parties.seller, second)
+    assert waits_for_a_bond(second)
+    assert len(parties.seller.offers) == 1
     parties.run()
     assert parties.deltas() == (-PRICE, PRICE)
+    # Once the bond has come free, the same selection is answered, and charged once.
+    world.run(parties.seller, second, until=ended(second))
+    assert second.outcome is not None and second.outcome.final == "Released"
+    assert "selection:sample" not in second.sizes()
+    assert spent_budget(parties.seller.journal)[2] == 2 * AUDITED
+
+
+def test_a_buyer_waits_for_a_bond_no_longer_than_its_patience(world: World) -> None:
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(2 * BOND - 1)))
+    second = make_buyer(world, parties.seller, "second", valuer=HandValuer())
+    parties.run(lambda: parties.buyer.has_paid)
+    for _ in range(4):
+        world.round(parties.seller, second)
+    world.chain.advance(Seconds(BUYER_POLICY.patience + 1))
+    world.run(second, until=ended(second))
+    assert second.outcome is not None
+    # Not for want of openings: that would be held against the seller.
+    assert second.outcome.error == "Refused"
+    assert "BudgetExhausted" in second.outcome.reason
+
+
+def test_bonds_that_come_free_answer_a_copy_of_a_selection_that_was_refused(world: World) -> None:
+    """The copy may come before the buyer asks again, and its answer is the buyer's answer."""
+    parties = make_parties(world, seller_policy=replace(SELLER_POLICY, max_bonds=Wei(2 * BOND - 1)))
+    second = make_buyer(world, parties.seller, "second", valuer=HandValuer())
+    parties.run(lambda: parties.buyer.has_paid)
+    for _ in range(4):
+        world.round(parties.seller, second)
+    assert waits_for_a_bond(second)
+    parties.run()
+    put_in(world, parties.seller, forged(second, second.mail.stored("message:selection")[1]))
+    world.run(parties.seller, second, until=ended(second), rounds=90)
+    assert second.outcome is not None and second.outcome.final == "Released"
+    assert second.refusals() == ()
+
+
+def waits_for_a_bond(buyer: Buyer) -> bool:
+    return buyer.outcome is None and buyer.waiting is not None and "money free for the bond" in buyer.waiting.reason
 
 
 def test_what_the_gas_of_open_offers_needs_is_never_locked_as_bond(world: World) -> None:

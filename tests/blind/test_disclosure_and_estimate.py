@@ -20,6 +20,7 @@ from blindfair.blind.stream import finish, start_evaluation
 from blindfair.protocol.audit import mean_bound
 from blindfair.protocol.errors import UnknownParameters
 from blindfair.protocol.noise import COMMITTED_BITS
+from blindfair.protocol.quantities import BytesPerSecond
 
 
 def test_an_exact_query_discloses_32_bits_of_each_record() -> None:
@@ -107,7 +108,7 @@ def test_an_estimate_grows_with_the_work() -> None:
 
 def test_a_low_bandwidth_speaks_for_expansion_and_a_high_one_against_it() -> None:
     """64 MB or 3.5 MB of query: over 1 Mbit/s, eight minutes apart; over 100 Gbit/s, milliseconds."""
-    thin, broad = (plan(100_000, 512, 1, bandwidth) for bandwidth in (125_000, 12_500_000_000))
+    thin, broad = (plan(100_000, 512, 1, BytesPerSecond(bandwidth)) for bandwidth in (125_000, 12_500_000_000))
     assert thin.parameters == EXPANDED
     assert broad.parameters == DEFAULT
     for found, other in ((thin, DEFAULT), (broad, EXPANDED)):
@@ -121,18 +122,20 @@ def test_a_low_bandwidth_speaks_for_expansion_and_a_high_one_against_it() -> Non
 def test_short_queries_come_by_coordinates_whatever_the_bandwidth() -> None:
     """The keys would be larger than what they save."""
     for bandwidth in (125_000, 12_500_000):
-        assert plan(1000, 4, 1, bandwidth).parameters == DEFAULT
+        assert plan(1000, 4, 1, BytesPerSecond(bandwidth)).parameters == DEFAULT
 
 
 def test_what_no_set_can_do_is_refused() -> None:
     with pytest.raises(UnknownParameters, match="too long"):
         plan(100, DEFAULT.largest_k + 1, 1)
-    assert plan(100, DEFAULT.largest_k, 1, 10**12).parameters == DEFAULT, "the only one that is long enough"
+    assert plan(100, DEFAULT.largest_k, 1, BytesPerSecond(10**12)).parameters == DEFAULT, (
+        "the only one that is long enough"
+    )
 
 
 @pytest.mark.parametrize("bandwidth", [125_000, 10**9])
 def test_a_plan_reckons_with_both_ways(bandwidth: int) -> None:
-    found = plan(50_000, 16, 2, bandwidth)
+    found = plan(50_000, 16, 2, BytesPerSecond(bandwidth))
     both = found.estimate.upload_bytes + found.estimate.download_bytes
     assert found.transfer_seconds == pytest.approx(both / bandwidth)
     assert found.seconds == pytest.approx(found.estimate.seconds + both / bandwidth)

@@ -33,6 +33,6 @@ def test_only_who_accepts_misleading_preprocessing_asks(tmp_path: Path, disclosu
     asking = replace(PURCHASE, disclosure=disclosure)
     with pytest.raises(PreprocessingMisleads):
         notes(misled, asking)
-    accepting = PurchaseOptions.from_document(replace(asking, accept_preprocessing=True).to_document())
+    accepting = replace(asking, accept_preprocessing=True)
     assert len(notes(misled, accepting)) == 1
     assert notes(honest, asking) == notes(honest, accepting) == []

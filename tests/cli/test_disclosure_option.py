@@ -24,7 +24,7 @@ from blindfair.protocol.units import Units
 RECORDS = 569
 PURCHASE = PurchaseOptions(
     listing=None,
-    money=IN_ETHER.to_document(),
+    prices=IN_ETHER,
     budget="1",
     price_per_record=None,
     value=None,

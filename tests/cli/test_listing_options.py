@@ -28,7 +28,7 @@ from blindfair.protocol.signing import Domain
 BUYER = "0x" + "ab" * 20
 DEFAULTS: dict[str, Any] = {
     "label": LABEL, "exclude": ["patient id"], "name": "n", "description": "", "licence": "l", "consent": "c",
-    "money": IN_ETHER.to_document(),
+    "prices": IN_ETHER,
     "price_per_record": "0.001", "bits": 4, "free_share": 0.05, "evaluation_fee": None, "disclosed_share": 0.3,
     "accept_disclosed_share": None, "never_score": [], "score": [], "categorical": [],
     "disclosures": ["per-record"], "opened_share": 0.0, "opened_records": None, "buyers": [],

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from blindfair.blind.plan import SETS
+from blindfair.blind.plan import plan
 from blindfair.blind.query import query_size
+from blindfair.blind.reference_costs import REFERENCE
 from blindfair.cli.defaults import MODELS, QUERIES
 from blindfair.cli.demo.estimate import estimate_demo
 from blindfair.cli.demo.options import DemoOptions
@@ -21,12 +22,13 @@ def test_every_model_that_is_offered_is_there_and_the_first_is_the_default() -> 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_estimate_is_of_the_rows_that_will_be_asked_for(model: str) -> None:
     job, learner = prepare(DemoOptions(model=model)), LEARNERS[model]()
-    estimate = estimate_demo(job.scenario, job.schema, learner, seeds=2, shares=(0.3,))
+    estimate = estimate_demo(job.scenario, job.schema, learner, REFERENCE, seeds=2, shares=(0.3,))
     made = prepare_valuation(
         job.scenario.train, job.scenario.validation, job.schema,
         plain_modulus=2**32 - 2**18, rng=np.random.default_rng(0), learner=learner,
     )  # fmt: skip
-    # Which of the sets is the quickest is for the machine to say, and the class may be left out of what is asked.
+    # The class may be left out of what is asked.
     m, k = made.queries.shape
-    assert estimate.upload_bytes in {query_size(each, k, most) for each in SETS for most in (m, QUERIES)}
+    parameters = plan(len(job.scenario.offer), k, QUERIES).parameters
+    assert estimate.upload_bytes in {query_size(parameters, k, most) for most in (m, QUERIES)}
     assert estimate.refit_seconds > 0

@@ -15,6 +15,7 @@ from bad_nodes import NO_FINAL, bad_node, changed, forward, http, no_final, of_b
 from blindfair.cli.buyer.find import the_listing
 from blindfair.cli.options import Resumed
 from blindfair.cli.party.settings import load, resumed_settings
+from blindfair.cli.seller.listing import ListingOptions
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.quantities import ListingId
 
@@ -87,9 +88,9 @@ def test_without_final_blocks_the_option_is_named_at_once_and_helps(name: str, s
         ended = seller.lists(url, "--finality-depth", 1)
         assert ended.code == 0, ended.err
     directory = seller.path / "seller"
-    assert load(directory, "seller").finality_depth == 1
-    assert resumed_settings("seller", Resumed(directory)).finality_depth == 1
-    assert resumed_settings("seller", Resumed(directory, finality_depth=7)).finality_depth == 7
+    assert load(directory, ListingOptions).finality_depth == 1
+    assert resumed_settings(ListingOptions, Resumed(directory)).finality_depth == 1
+    assert resumed_settings(ListingOptions, Resumed(directory, finality_depth=7)).finality_depth == 7
 
 
 def test_a_listing_is_found_by_its_number_on_a_node_without_old_logs(seller: Seller) -> None:

@@ -1,18 +1,30 @@
 """What a person sees of a party: progress moves in one line of a terminal, and is a line now and then in a log."""
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from blindfair.agents.context import Event
 from blindfair.agents.seller.progress import PROGRESS
-from blindfair.blind.plan import plan
+from blindfair.blind.cost_model import CostModel
+from blindfair.blind.estimate import estimate
+from blindfair.blind.plan import plan, transfer_seconds
+from blindfair.blind.reference_costs import REFERENCE
 from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.lines import Lines
 from blindfair.cli.party.screen import PROGRESS_SECONDS, PartyScreen
 from blindfair.protocol.quantities import BytesPerSecond
 from blindfair.protocol.units import Units
+
+
+def twice_as_slow(model: CostModel) -> CostModel:
+    document: Any = model.to_document()
+    for seconds in document["operations"].values():
+        for name, value in seconds.items():
+            seconds[name] = 2 * value
+    return CostModel.from_document(document)
 
 
 def progress(number: int) -> Event:
@@ -49,7 +61,8 @@ def test_before_it_asks_a_buyer_reads_time_bytes_space_and_reason(records: int, 
     shown = io.StringIO()
     units, line = Units.named("per-record", records), BytesPerSecond(125_000)
     chosen = plan(records, 16, 2, line)
-    show_estimate(Lines(Console(file=shown, width=100)), units, 16, chosen)
+    doubled = twice_as_slow(REFERENCE)
+    show_estimate(Lines(Console(file=shown, width=100)), units, 16, line, doubled)
     text = " ".join(shown.getvalue().split())
     assert f"for {records:,} records, 16 entries a row" in text
     assert f"{chosen.estimate.upload_bytes:,} B to the seller, {chosen.estimate.download_bytes:,} B back" in text
@@ -57,3 +70,7 @@ def test_before_it_asks_a_buyer_reads_time_bytes_space_and_reason(records: int, 
     assert disk in text
     assert f"{chosen.parameters.name}: " in text
     assert "at 1 Mbit/s, against" in text
+    slow = estimate(chosen.parameters, records, 16, 2, doubled)
+    assert slow.seconds > 1.9 * chosen.estimate.seconds
+    total = slow.seconds + transfer_seconds(slow, line)
+    assert f"about {total:.1f} s in all" in text, "times are this machine's, the choice is the reference's"

@@ -44,6 +44,21 @@ def test_long_text_is_wrapped_beside_its_label(width: int) -> None:
     assert all(line.startswith(" " * 10) for line in lines[1:])
 
 
+@pytest.mark.parametrize("character", ["\x1b", "\x07", "\r", "\x9b", "\u202e", "\u200b"])
+def test_what_others_wrote_moves_no_cursor(character: str) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    lines = Lines(console)
+    text = f"a{character}[2Jb"
+    lines.headline(text)
+    lines.item("seller", text)
+    lines.item("seller", "some words", right=text)
+    lines.table([[text]], left=1)
+    lines.verbatim(text)
+    shown_text = "\n".join(shown(console))
+    assert character not in shown_text
+    assert shown_text.count("[2J") == 5
+
+
 def test_a_number_at_the_end_of_a_line_is_never_cut() -> None:
     console = terminal(80, no_color=True)
     DemoScreen(console).event(Event("buyer", "accept", "accepts " + "something long " * 8, gas=123_456_789))

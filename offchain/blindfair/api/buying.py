@@ -62,7 +62,7 @@ def make_purchase(
     """
     purchase = PurchaseOptions(
         listing=None,
-        money=money.to_document(),
+        prices=money,
         budget=budget,
         price_per_record=price_per_record,
         value=value,

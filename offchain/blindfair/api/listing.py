@@ -81,7 +81,7 @@ def make_listing(
         description=description,
         licence=licence,
         consent=consent,
-        money=money.to_document(),
+        prices=money,
         price_per_record=price_per_record,
         bits=bits,
         free_share=free_share,

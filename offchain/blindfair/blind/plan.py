@@ -3,14 +3,18 @@
 A query of a ciphertext for each coordinate is large and ready at once; one that is expanded is small and costs the
 seller an automorphism for each coordinate. So a low bandwidth or a long query speaks for expansion, a high one against
 it.
+
+Planning is pure: times come from a `CostModel`, the committed `REFERENCE` unless another is given. So the same question
+gets the same plan on every machine and in every run, and nothing is measured here.
 """
 
 from dataclasses import dataclass
-from functools import cache
 
+from blindfair.blind.cost_model import CostModel
 from blindfair.blind.estimate import Estimate, estimate
 from blindfair.blind.parameters import DEFAULT, EXPANDED, ParameterSet
 from blindfair.blind.query import query_size
+from blindfair.blind.reference_costs import REFERENCE
 from blindfair.blind.reply import reply_size
 from blindfair.protocol.errors import TooCostly, UnknownParameters
 from blindfair.protocol.messages import Reply, Request
@@ -36,6 +40,9 @@ class Plan:
     bandwidth: BytesPerSecond
     """What was reckoned with."""
 
+    costs: CostModel
+    """The times that the choice and the estimate come from."""
+
     why: str
     """For a person: this choice's seconds against the others'."""
 
@@ -50,13 +57,14 @@ class Plan:
         return self.estimate.seconds + self.transfer_seconds
 
 
-@cache
-def plan(n: int, k: int, m: int, bandwidth: BytesPerSecond = BANDWIDTH) -> Plan:
-    """Choose a set for `m` queries over `n x k` rows.
+def plan(n: int, k: int, m: int, bandwidth: BytesPerSecond = BANDWIDTH, costs: CostModel = REFERENCE) -> Plan:
+    """Choose the quickest parameter set for `m` queries over `n x k` rows, at this bandwidth and these costs.
 
-    In one process the same question has the same answer: what is told before is what is asked then. Raises
-    `UnknownParameters` where no set has space for `k` coordinates, and `TooCostly` where queries or scores fit in no
-    message.
+    The same arguments give the same plan. Raises UnknownParameters where no set has space for `k` coordinates, or
+    `costs` lacks one of `SETS`, and TooCostly where queries or scores fit in no message.
+
+    >>> plan(100_000, 512, 1, BytesPerSecond(125_000)).parameters.name
+    'bfv-8192-32-expanded'
     """
     long_enough = [each for each in SETS if k <= each.largest_k]
     if not long_enough:
@@ -74,7 +82,7 @@ def plan(n: int, k: int, m: int, bandwidth: BytesPerSecond = BANDWIDTH) -> Plan:
             found=f"{min(_largest_message(each, n, k, m) for each in long_enough):,} B",
             hint="ask fewer queries at once",
         )
-    found = {each: estimate(each, n, k, m) for each in sets}
+    found = {each: estimate(each, n, k, m, costs) for each in sets}
     total = {each: found[each].seconds + transfer_seconds(found[each], bandwidth) for each in sets}
     best = min(sets, key=lambda each: total[each])
     others = [
@@ -83,7 +91,7 @@ def plan(n: int, k: int, m: int, bandwidth: BytesPerSecond = BANDWIDTH) -> Plan:
     why = f"{total[best]:.1f} s and {found[best].upload_bytes:,} B up at {bandwidth * 8 / 1e6:g} Mbit/s"
     if others:
         why += ", against " + ", ".join(others)
-    return Plan(best, found[best], bandwidth, why)
+    return Plan(best, found[best], bandwidth, costs, why)
 
 
 def _largest_message(parameters: ParameterSet, n: int, k: int, m: int) -> int:

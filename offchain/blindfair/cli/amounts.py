@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 
 from blindfair.protocol.decimals import ETHER_PLACES, decimal_digits
-from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import InvalidOption, JournalDamaged
+from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import ETHER, Address, Wei
 
 ETHER_UNIT = 10**18
@@ -53,18 +52,6 @@ class Money:
     def show(self, amount: int) -> str:
         """An amount with its unit."""
         return f"{self.digits(amount)} {self.unit}"
-
-    def to_document(self) -> Document:
-        """For the settings."""
-        return {"places": self.places, "token": self.token, "unit": self.unit}
-
-    @classmethod
-    def from_document(cls, document: object) -> "Money":
-        """From the settings. Raises JournalDamaged."""
-        try:
-            return cls(**document)  # type: ignore[arg-type]
-        except TypeError as error:
-            raise JournalDamaged("The settings do not say what prices are in", found=str(error)) from error
 
 
 IN_ETHER = Money(ETHER, ETHER_PLACES, "ether")

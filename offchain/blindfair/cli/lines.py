@@ -59,6 +59,9 @@ class Lines:
             self._print(Text(line))
 
     def _print(self, line: Text) -> None:
+        # What others wrote may hold control characters, with which a terminal can be made to show anything.
+        if not line.plain.isprintable():
+            line.plain = "".join(map(_escaped, line.plain))
         # Names of files may be any bytes, which Python holds as lone surrogates, and no console can print these.
         if not line.plain.isascii():
             line.plain = line.plain.encode(self._encoding, "backslashreplace").decode(self._encoding)
@@ -75,3 +78,13 @@ def columns(rows: Sequence[Sequence[str]], *, left: int) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def _escaped(character: str) -> str:
+    """Return a character as it is if it can be printed, or is a tab, else its escape, such as `\\x1b`.
+
+    >>> _escaped("a"), _escaped("\\x1b")
+    ('a', '\\\\x1b')
+    """
+    is_shown = character.isprintable() or character == "\t"
+    return character if is_shown else character.encode("unicode_escape").decode()

@@ -10,6 +10,7 @@ from blindfair.agents.store.steps import step_of, step_text
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import (
+    BudgetExhausted,
     FieldMismatch,
     JournalDamaged,
     NoAnswer,
@@ -18,12 +19,15 @@ from blindfair.protocol.errors import (
     Undeliverable,
     UnexpectedMessage,
 )
-from blindfair.protocol.messages import Envelope, Listing, Message, Openings, PricedReply, Refusal, Reply
+from blindfair.protocol.messages import Delivery, Envelope, Listing, Message, Openings, PricedReply, Refusal, Reply
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest, Seconds, Timestamp
 
 Kind = TypeVar("Kind", bound=Message)
 
+
+_ANOTHER_LISTING = "The request is for another listing"
+"""How a refusal begins of a seller's program that sells another listing (`seller.checks`)."""
 
 ASK_AGAIN_AFTER = Seconds(15 * 60)
 """How long a question is out before it is sent again: copying folders take minutes."""
@@ -123,6 +127,10 @@ class Answers:
             answers = (isinstance(message, kinds) and matches(message)) or (
                 isinstance(message, Refusal) and message.about == asked
             )
+            if envelope.sender == self._seller and answers and _is_for_now(message, kinds):
+                self._journal.once(f"refused-for-now:{step}", envelope.to_bytes)
+                self._mail.done(handle)
+                continue
             if envelope.sender == self._seller and answers and not _is_by_another_program(message, kinds):
                 self._journal.once(f"received:{step}", envelope.to_bytes)
                 self._mail.done(handle)
@@ -146,23 +154,34 @@ class Answers:
         return False
 
     def _taken(self) -> set[Digest]:
-        """`H(document)` of every answer that was taken, in this life or an earlier one."""
+        """`H(document)` of every answer that was taken, in this life or an earlier one, and of refusals for now."""
         for step, _ in self._journal.done("received:"):
             if step not in self._received:
                 self._received[step] = self._mail.stored(f"received:{step}")
-        return {envelope.digest for envelope, _ in self._received.values()}
+        steps = [step for step, _ in self._journal.done("refused-for-now:")]
+        for_now = [self._mail.stored(f"refused-for-now:{step}")[0] for step in steps]
+        return {envelope.digest for envelope in (*for_now, *(taken for taken, _ in self._received.values()))}
 
     def _wait(self, step: str, asked: Digest, error: type[NoOpenings | NoAnswer], trouble: str) -> None:
-        """Raises Waiting, or `error` where there was time enough; `trouble` is what is wrong with the mail."""
+        """Raises Waiting, or `error` where there was time enough; `trouble` is what is wrong with the mail.
+
+        A refusal for now is the answer once there was time enough.
+        """
         since = int(self._journal.once(f"asked:{step}", lambda: str(self._exchange.now()).encode()))
         until = Timestamp(since + self._patience)
-        now = self._exchange.now()
+        now, refused = self._exchange.now(), self._journal.get(f"refused-for-now:{step}")
         if now <= until:
             try:
                 self._ask_again(asked)
             except Waiting as waiting:
                 trouble = trouble or waiting.reason
-            raise Waiting(trouble or f"the seller has not sent the {step_text(step)} yet", Timestamp(until + 1))
+            if refused is None:
+                raise Waiting(trouble or f"the seller has not sent the {step_text(step)} yet", Timestamp(until + 1))
+            again = Timestamp(min(self._asked_at.get(asked, now) + ASK_AGAIN_AFTER, until + 1))
+            raise Waiting(trouble or "the seller has no money free for the bond: the buyer asks again later", again)
+        if refused is not None:
+            self._journal.once(f"received:{step}", lambda: refused)
+            return
         raise error(
             f"The seller sent no {step_text(step)} in time",
             expected=f"by {until}",
@@ -175,4 +194,13 @@ def _is_by_another_program(message: Message, kinds: tuple[type[Any], ...]) -> bo
 
     The chain says that the listing is this seller's, so another program of that account will answer.
     """
-    return Listing in kinds and isinstance(message, Refusal) and message.error == FieldMismatch.__name__
+    if not isinstance(message, Refusal) or message.error != FieldMismatch.__name__:
+        return False
+    return Listing in kinds or (Reply in kinds and message.reason.startswith(_ANOTHER_LISTING))
+
+
+def _is_for_now(message: Message, kinds: tuple[type[Any], ...]) -> bool:
+    """Whether a seller says that it has no money free for the bond: the same question may be answered later
+    (PROTOCOL 5.1)."""
+    about_bonds = Openings in kinds or Delivery in kinds
+    return about_bonds and isinstance(message, Refusal) and message.error == BudgetExhausted.__name__

@@ -16,42 +16,32 @@ import cbor2
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.answers import Answers
 from blindfair.agents.buyer.audit_size import AuditSize
-from blindfair.agents.buyer.checks import audit_openings, check_evaluation, ordered_parts
+from blindfair.agents.buyer.checks import check_evaluation
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.agents.buyer.fee_checks import check_priced_reply, read_reply
 from blindfair.agents.buyer.fee_order import FeeOrder
-from blindfair.agents.buyer.free_openings import is_used_up, with_way_out
 from blindfair.agents.buyer.listing_checks import check_listing_of
-from blindfair.agents.buyer.opened_labels import check_opened_labels
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.purchase import Purchase
 from blindfair.agents.buyer.question import Private, ask
+from blindfair.agents.buyer.selecting import BEFORE_PAYMENT, Selecting
 from blindfair.agents.buyer.valuer import Choice, Valuer
 from blindfair.agents.context import AgentContext
 from blindfair.agents.policy import BuyerPolicy
-from blindfair.agents.settlement.evidence import keep_evidence
 from blindfair.agents.settlement.order_ends import end_of, has_open_order
 from blindfair.agents.settlement.windows import warn_of_short_windows
 from blindfair.agents.store.steps import step_of
 from blindfair.agents.waiting import Waiting
 from blindfair.pricing.functions import pricing_from_document
 from blindfair.protocol.errors import (
-    AuditError,
     BlindfairError,
-    CommitmentError,
     FaultProven,
-    FieldMismatch,
-    InvalidOption,
     JournalDamaged,
-    MessageError,
     MessageTooLarge,
     NoAnswer,
     NoOpenings,
-    OfferRejected,
-    OfferTooSmall,
     Refused,
-    ScoringError,
     SecretDamaged,
     Undeliverable,
     UnexpectedMessage,
@@ -61,22 +51,13 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
     Inquiry,
     Listing,
-    Openings,
     PricedReply,
     Refusal,
     Request,
-    Selection,
 )
-from blindfair.protocol.parts import PARTS_OF_SELECTION, Part, PartName
-from blindfair.protocol.quantities import Address, Digest, ListingId, RecordIndex, Seconds, Timestamp, Wei
+from blindfair.protocol.parts import PARTS_OF_SELECTION, PartName
+from blindfair.protocol.quantities import Address, ListingId, RecordIndex, Seconds, Timestamp, Wei
 from blindfair.protocol.units import Units
-
-BEFORE_PAYMENT = (MessageError, CommitmentError, ScoringError, AuditError, OfferRejected, OfferTooSmall)
-"""Errors that end a trade, or what is left of it after the sample: no order is open, so ending is safe."""
-
-
-NOT_AUDITED = "nothing is audited before paying: one score is of all records, and no draw is short of everything"
-"""What is said under the disclosure policy `total` (PROTOCOL 5.5)."""
 
 
 class Buyer(Agent):
@@ -104,6 +85,7 @@ class Buyer(Agent):
         self.seller = seller
         self.listing = listing
         self._answers = Answers(self.journal, self.mail, self.exchange, seller, policy.patience)
+        self._selecting = Selecting(self, self._answers, policy, valuer, lambda: self._private().random)
         self._listing: Listing | None = None
         self._evaluated: Evaluated | None = None
         self._purchase: Purchase | None = None
@@ -202,7 +184,7 @@ class Buyer(Agent):
             choice = self.choice(evaluated)
             if not choice.records:
                 return Outcome("NoOrder", "; ".join(choice.reasons))
-            selected, parts = self._selected_parts(evaluated, choice)
+            selected, parts = self._selecting.parts(evaluated, choice)
             self._purchase = Purchase(self, self._answers, self.policy, self._valuer, evaluated, selected, parts)
         return self._purchase.complete()
 
@@ -328,73 +310,3 @@ class Buyer(Agent):
             reasons=tuple(stored["reasons"]),
             numbers=stored["numbers"],
         )
-
-    def _selected_parts(self, evaluated: Evaluated, choice: Choice) -> tuple[Digest, tuple[Part, ...]]:
-        """Select and audit. Where the free openings are used up, select again, so that the sample is bought instead."""
-        size = AuditSize.of(evaluated)
-        rows = size.rows(self.policy, choice.records)
-        try:
-            return self._audit(evaluated, *self._select(evaluated, choice, rows))
-        except Refused as refused:
-            bought = size.rows_instead(self.policy, choice.records)
-            if not (is_used_up(refused) and bought):
-                raise with_way_out(refused) from refused
-        selected, selection = self._select(evaluated, choice, bought, PartName.SAMPLE)
-        return self._audit(evaluated, selected, selection, PartName.SAMPLE)
-
-    def _select(
-        self, evaluated: Evaluated, choice: Choice, rows: int, first: PartName = PartName.WHOLE
-    ) -> tuple[Digest, Selection]:
-        if choice.price > self.policy.budget:
-            raise InvalidOption(
-                "The choice costs more than the budget", expected=self.policy.budget, found=choice.price
-            )
-        selection = Selection(
-            evaluation=evaluated.evaluation,
-            buyer_random=self._private().random,
-            token=self.policy.token,
-            price=choice.price,
-            audit_rows=rows,
-            records=choice.records,
-        )
-        key = evaluated.listing.manifest.seller_hpke
-        return self.mail.send(step_of(Selection.TYPE, first), self.seller, lambda: selection, key), selection
-
-    def _audit(
-        self, evaluated: Evaluated, selected: Digest, selection: Selection, first: PartName = PartName.WHOLE
-    ) -> tuple[Digest, tuple[Part, ...]]:
-        """Check the openings of the drawn records, once; silence and refusal are a failed audit (PROTOCOL 5.3).
-
-        Not again after it passed: an order that is paid must not hang on the rounding of another processor. Gives the
-        selection and the parts in which to order; of a bought sample nothing is opened here, and it is checked later.
-        """
-        try:
-            _, openings = self._answers.obtain(Openings, selected, lambda message: message.selection == selected, first)
-            if openings.price != selection.price:
-                raise FieldMismatch("The seller names another price", expected=selection.price, found=openings.price)
-            parts = ordered_parts(evaluated, selection, openings)
-            if parts[0].name is PartName.SAMPLE:
-                self._note_sample(parts[0])
-            elif evaluated.units.is_total:
-                if self.journal.note("unaudited", evaluated.request.disclosure):
-                    self.tell("audit", NOT_AUDITED)
-            elif self.journal.intent("audited") is None:
-                report = audit_openings(evaluated, selection, openings)
-                warnings = check_opened_labels(self._valuer, evaluated, openings)
-                self.journal.note("audited", json.dumps(asdict(report)))
-                for text in (f"recomputes {len(openings.opened)} opened records: all agree", *warnings):
-                    self.tell("audit", text)
-        except BEFORE_PAYMENT as error:
-            if not (isinstance(error, Refused) and is_used_up(error)):
-                keep_evidence(self.directory / "evidence", self.journal, {"error": error.name, "text": str(error)})
-            raise
-        return selected, parts
-
-    def _note_sample(self, sample: Part) -> None:
-        if self.journal.note("sampled", str(sample.price)):
-            price = self.wallet.amount_text(sample.price, sample.token)
-            self.tell(
-                "audit",
-                f"buys the {len(sample.records)} drawn records first, for {price}: "
-                "the listing opens too few free, or other buyers have used them up",
-            )

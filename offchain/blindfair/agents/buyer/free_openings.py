@@ -4,13 +4,13 @@ How many are left is the seller's and the other buyers' business: a buyer learns
 """
 
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
-from blindfair.protocol.errors import BudgetExhausted, Refused
+from blindfair.protocol.errors import OpeningsUsedUp, Refused
 from blindfair.protocol.manifest import Manifest
 
 
 def is_used_up(refused: Refused) -> bool:
     """Return whether a seller refuses to open records because the listing's budget of free openings is used up."""
-    return str(refused.found).startswith(f"{BudgetExhausted.__name__}:")
+    return str(refused.found).startswith(f"{OpeningsUsedUp.__name__}:")
 
 
 def with_way_out(refused: Refused) -> Refused:

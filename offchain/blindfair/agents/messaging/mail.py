@@ -35,6 +35,9 @@ from blindfair.protocol.signing import Domain, address_of
 MAX_LEFT = 64
 """Messages for other programs of an account that one program leaves in the mailbox."""
 
+MAX_LEFT_OF_ONE = 4
+"""Such messages of one sender."""
+
 
 class AdmissionCheck(Protocol):
     """Who may send how much, decided before anything is unsealed."""
@@ -70,7 +73,7 @@ class Mail:
         self._digests: dict[str, Digest] = {}
         # Messages that were dealt with and could not be removed: they lie there, and are not taken again.
         self._kept: set[str] = set()
-        self._left: set[str] = set()
+        self._left: dict[str, Address] = {}
         self._sent_now: set[str] = set()
         self._told: set[str] = set()
 
@@ -169,15 +172,18 @@ class Mail:
 
     # --- in --------------------------------------------------------------------------------------------------------
 
-    def inbox(self, after_refusal: Callable[[], None] = lambda: None) -> Iterator[tuple[str, Envelope, Message]]:
+    def inbox(self, between: Callable[[], None] = lambda: None) -> Iterator[tuple[str, Envelope, Message]]:
         """Every pending message that is one; what is not is refused with a named error, journalled, and put away.
 
-        `after_refusal` is called whenever that was done: strangers may send many such. Raises Waiting, after all that
-        can be read, while the mail as a whole does not work.
+        `between` is called after each file of the mailbox that was read, whatever it was: strangers may send many.
+        Raises Waiting, after all that can be read, while the mail as a whole does not work.
         """
         trouble: Waiting | None = None
         self._remove_kept()
-        for handle, size in self._listed():
+        listed = list(self._listed())
+        # Another program has taken the rest of them.
+        self._left = {handle: self._left[handle] for handle, _ in listed if handle in self._left}
+        for handle, size in listed:
             if handle in self._kept or handle in self._left:
                 continue
             try:
@@ -192,6 +198,7 @@ class Mail:
                 if not data:
                     # Taken away since it was listed, or not a file any more: the same as never sent. Or a copy is
                     # under way, and the rest will come.
+                    between()
                     continue
                 envelope, message = self._read(data)
                 if envelope.sender == self._address:
@@ -199,12 +206,14 @@ class Mail:
             except StateError as error:
                 # The disk's trouble, and not the message's: it stays, and is read later.
                 trouble = self._waits(error)
+                between()
                 continue
             except BlindfairError as error:
                 self.refuse(handle, error)
-                after_refusal()
+                between()
                 continue
             yield handle, envelope, message
+            between()
         self._tell_aside()
         if trouble is not None:
             raise trouble
@@ -255,16 +264,18 @@ class Mail:
             self._tell("refuse", f"refuses a message: {error.name}: {error}")
         self.done(handle)
 
-    def leave(self, handle: str) -> bool:
+    def leave(self, handle: str, sender: Address) -> None:
         """Leave a message in the mailbox for another program of this account, and look at it no more.
 
-        Return False, and do nothing, where many were left already.
+        Where too many lie there already, of its sender or in all, it is removed without an answer: a refusal would end
+        a trade that is another program's.
         """
-        if len(self._left) >= MAX_LEFT:
-            return False
-        self._left.add(handle)
+        of_one = sum(1 for other in self._left.values() if other == sender)
+        if of_one >= MAX_LEFT_OF_ONE or len(self._left) >= MAX_LEFT:
+            self.done(handle)
+            return
+        self._left[handle] = sender
         self._tell("leave", "leaves a message about another listing of this account in the mailbox")
-        return True
 
     def done(self, handle: str) -> None:
         """Put a message away that was dealt with; where it cannot be removed now, it is not looked at again."""

@@ -35,39 +35,45 @@ class MailboxLock:
         if self._folder != folder:
             # Another folder lies there by now: the old lock means nothing in it.
             self.release()
-            self._descriptor = self._locked(root)
+            self._lock(root)
             self._folder = folder
         return self
 
-    def _locked(self, root: int) -> int | None:
+    def _lock(self, root: int) -> None:
         try:
-            descriptor = os.open(f".{self._owner}.lock", _MODE, 0o600, dir_fd=root)
+            # Kept at once: whatever interrupts the rest, `release` closes it.
+            self._descriptor = os.open(f".{self._owner}.lock", _MODE, 0o600, dir_fd=root)
         except OSError:
             # Whoever can spoil the lock can take the messages away, too.
-            return None
+            return
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.close(descriptor)
-                return None
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, self._holder.encode(errors="replace"), 0)
+            if not _is_own(os.fstat(self._descriptor)):
+                self.release()
+                return
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, self._holder.encode(errors="replace"), 0)
         except BlockingIOError:
-            first = os.pread(descriptor, _SHOWN, 0).decode(errors="replace")
-            os.close(descriptor)
+            first = os.pread(self._descriptor, _SHOWN, 0).decode(errors="replace")
+            self.release()
             raise StoreInUse(
                 "Another program of this account uses this mail folder",
                 expected="one program of an account in a mail folder",
-                found=first or "a program that does not say its name",
+                # As text of others: the file may hold anything.
+                found=ascii(first)[1:-1] or "a program that does not say its name",
                 hint="end that program first, or give this one a mail folder of its own with --mail",
             ) from None
         except OSError:
-            # No locks, or no space to say who holds it.
-            return descriptor
-        return descriptor
+            # No locks, or no space to say who holds it: nobody is kept out.
+            return
 
     def release(self) -> None:
         """Let others have it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._descriptor = self._folder = None
+
+
+def _is_own(entry: os.stat_result) -> bool:
+    """Whether a lock file is one, made by this user. A link would have another file written over in its place."""
+    return stat.S_ISREG(entry.st_mode) and entry.st_uid == os.geteuid() and entry.st_nlink == 1

@@ -1,7 +1,8 @@
 """Files of a mailbox whose hash is not their name: messages that something still copies, or junk.
 
-They are read again once they have changed and then stay the same for a look, and given up after some hours without a
-change. So a stranger's file that never becomes a message is read twice, and costs one look at its size after that.
+They are read again once they have changed and then stay the same for a look, and given up some hours after they were
+first seen. Whoever changes such a file over and over makes a receiver wait longer before each new reading, and never
+read more than `REREAD_LIMIT` bytes again in one look at the mailbox.
 """
 
 import os
@@ -9,10 +10,16 @@ import time
 from dataclasses import dataclass
 
 GIVEN_UP_AFTER = 6 * 3600.0
-"""Seconds without a change, of this machine's running clock, after which no copy is under way any more."""
+"""Seconds since a file was first seen, of this machine's running clock, after which it is removed, changed or not."""
 
 SETTLED_AFTER = 2.0
 """Seconds after which a file is read a second time although it looks the same: clocks of disks are that coarse."""
+
+LONGEST_PAUSE = 600.0
+"""Seconds between two readings of a file at most. The first pause is `SETTLED_AFTER`, and each is twice the last."""
+
+REREAD_LIMIT = 2**28
+"""Bytes of waiting files that are read again in one look at the mailbox; one file may be larger."""
 
 Look = tuple[int, int, int, int]
 """What changes when a file is written to or replaced: size in bytes, both times in nanoseconds, number of the file."""
@@ -22,13 +29,17 @@ Look = tuple[int, int, int, int]
 class _File:
     """`read` is how the file was when it was read last, `seen` how it was at the last look, `since` when that began.
 
-    `settled` says that it was read again after it had looked the same for a while.
+    `settled` says that it was read again after it had looked the same for a while. `first` is when it was first seen,
+    `readings` how often it was read in full, `not_before` when it may be read again.
     """
 
     read: Look
     seen: Look
     since: float
-    settled: bool
+    first: float
+    settled: bool = False
+    readings: int = 0
+    not_before: float = 0.0
 
 
 class PartialMessages:
@@ -37,38 +48,56 @@ class PartialMessages:
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
         self._looked_at: set[str] = set()
+        self._reread = 0
 
-    def wait_for(self, handle: str, entry: os.stat_result) -> None:
-        """Note a file whose hash is not its name, as it was before it was read."""
-        look = _look(entry)
-        known = self._files.get(handle)
-        same = known if known is not None and known.seen == look else None
-        since, settled = (time.monotonic(), False) if same is None else (same.since, same.settled)
-        self._files[handle] = _File(look, look, since, settled)
+    def wait_for(self, handle: str, entry: os.stat_result, *, in_full: bool) -> None:
+        """Note a file whose hash is not its name, as it was before it was read.
+
+        `in_full` says that more was read than its first bytes: reading it again soon would cost time.
+        """
+        look, now = _look(entry), time.monotonic()
+        file = self._files.setdefault(handle, _File(look, look, now, now))
+        if file.seen != look:
+            file.since = now
+        file.settled = now - file.since > SETTLED_AFTER
+        file.read = file.seen = look
+        if in_full:
+            # The second reading is at once: most copies end before it.
+            pause = 0.0 if file.readings == 0 else SETTLED_AFTER * 2.0 ** (file.readings - 1)
+            file.not_before = now + min(pause, LONGEST_PAUSE)
+            file.readings = min(file.readings + 1, 64)
 
     def is_waited_for(self, handle: str, entry: os.stat_result) -> bool:
-        """Whether a file is not to be read now: it is as it was when it was read, or it is changing."""
-        known = self._files.get(handle)
-        if known is None:
+        """Whether a file is not to be read now: it is as it was when it was read, it is changing, or it was read
+        lately."""
+        file = self._files.get(handle)
+        if file is None:
             return False
         self._looked_at.add(handle)
-        look = _look(entry)
-        if look != known.seen:
-            known.seen, known.since, known.settled = look, time.monotonic(), False
+        look, now = _look(entry), time.monotonic()
+        if look != file.seen:
+            file.seen, file.since, file.settled = look, now, False
             return True
-        if look == known.read and not known.settled and time.monotonic() - known.since > SETTLED_AFTER:
-            known.settled = True
-            return False
-        return look == known.read
+        is_due = look != file.read or (not file.settled and now - file.since > SETTLED_AFTER)
+        is_too_much = self._reread > 0 and self._reread + entry.st_size > REREAD_LIMIT
+        if not is_due or now < file.not_before or is_too_much:
+            return True
+        self._reread += entry.st_size
+        return False
 
     def is_given_up(self, handle: str) -> bool:
-        """Whether a file that is waited for has not changed for so long that nothing will come."""
-        return time.monotonic() - self._files[handle].since > GIVEN_UP_AFTER
+        """Whether a file has been waited for so long that nothing will come."""
+        return time.monotonic() - self._files[handle].first > GIVEN_UP_AFTER
 
-    def forget_others(self) -> None:
-        """Forget the files that were not looked at since this was called last: they are gone."""
+    def found_whole(self, handle: str) -> None:
+        """Wait for a file no longer: all of it is there."""
+        self._files.pop(handle, None)
+
+    def end_look(self) -> None:
+        """End a look at the mailbox: forget the files that were not looked at since the last one, they are gone."""
         self._files = {name: file for name, file in self._files.items() if name in self._looked_at}
         self._looked_at.clear()
+        self._reread = 0
 
     def any(self) -> str | None:
         """The handle of a file that is waited for, if there is any."""

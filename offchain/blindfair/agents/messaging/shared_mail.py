@@ -1,4 +1,4 @@
-"""A mail folder for two users of one machine: its owner gives it to a group and sets the setgid bit.
+"""A mail folder for two users of one machine: its owner gives it to a group and sets the setgid and the sticky bit.
 
 Members of the group can delete messages, fill the disk, and see who writes to whom, when and how much. They cannot read
 a sealed message or forge one. Not here: the folder of one user alone, which has mode 0700.
@@ -19,8 +19,16 @@ SHARED_HINT = ", or share it with a group that you choose: chgrp GROUP and chmod
 _OTHERS = 0o007
 
 
+def is_shared_mail(entry: os.stat_result) -> bool:
+    """Whether its owner has given a mail folder to a group on purpose: a shared folder with the sticky bit.
+
+    Without that bit, which nobody sets by accident, one member could put its own folder in place of another's mailbox.
+    """
+    return is_shared(entry) and bool(entry.st_mode & stat.S_ISVTX)
+
+
 def is_shared(entry: os.stat_result) -> bool:
-    """Whether its owner has given a folder to a group on purpose: setgid, all rights for the group, none for others."""
+    """Whether a mailbox in it is shared: setgid, all rights for the group, none for others."""
     mode = stat.S_IMODE(entry.st_mode)
     return mode & SHARED_FOLDER == SHARED_FOLDER and not mode & _OTHERS
 

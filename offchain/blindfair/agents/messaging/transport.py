@@ -16,7 +16,7 @@ from typing import Protocol
 
 from blindfair.agents.messaging.mailbox_lock import MailboxLock
 from blindfair.agents.messaging.partial_messages import PartialMessages
-from blindfair.agents.messaging.shared_mail import SHARED_FILE, SHARED_HINT, is_shared, share_mailbox
+from blindfair.agents.messaging.shared_mail import SHARED_FILE, SHARED_HINT, is_shared, is_shared_mail, share_mailbox
 from blindfair.agents.store.directory import private_directory
 from blindfair.protocol.errors import BlindfairError, InsecureStore, StateError, Undeliverable
 from blindfair.protocol.quantities import Address
@@ -139,7 +139,7 @@ class FolderTransport:
             raise _trouble(f"The mail folder {self._root} cannot be opened", error.strerror) from error
         try:
             entry = os.fstat(root)
-            self._group = entry.st_gid if is_shared(entry) else None
+            self._group = entry.st_gid if is_shared_mail(entry) else None
             if self._group is None:
                 _check_private(root, str(self._root), SHARED_HINT)
             if self._lock is not None and owner == self._own:
@@ -233,7 +233,7 @@ class FolderTransport:
                     with contextlib.suppress(OSError):
                         os.unlink(name, dir_fd=mailbox)
         self._sizes = found
-        self._partial.forget_others()
+        self._partial.end_look()
         yield from found.items()
 
     def head(self, handle: str, size: int) -> bytes:
@@ -265,8 +265,10 @@ class FolderTransport:
                     data = file.read(size)
                     if _is_partial(handle, data, whole):
                         # With the entry as it was before: what changed meanwhile is read again.
-                        self._partial.wait_for(handle, entry)
+                        self._partial.wait_for(handle, entry, in_full=whole)
                         return b""
+                    if whole:
+                        self._partial.found_whole(handle)
                     return data
         self._aside = handle
         return b""

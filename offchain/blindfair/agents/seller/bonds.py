@@ -7,7 +7,7 @@ from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.offers import SellerOffers
 from blindfair.agents.store.steps import offer_message, offer_name
 from blindfair.agents.waiting import Waiting
-from blindfair.protocol.errors import BudgetExhausted, Expired
+from blindfair.protocol.errors import BudgetExhausted, Expired, TooCostly
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import Address, Digest, Wei
@@ -24,7 +24,7 @@ class SellerBonds:
     def check_part(self, selected: Digest, price: Wei, part: Part) -> None:
         """Whether time and bonds allow an offer for a part of the selection `selected`, which costs `price` in all.
 
-        Others may have come to an agreement since the selection. Raises Expired, BudgetExhausted.
+        Others may have come to an agreement since the selection. Raises Expired, BudgetExhausted, TooCostly.
         """
         sample, rest = (offer_name(selected, name) for name in (PartName.SAMPLE, PartName.REST))
         bond = self._policy.bond(part.price)
@@ -41,9 +41,10 @@ class SellerBonds:
             self._seller.journal.note(f"rest-of:{sample}", json.dumps({"bond": str(kept), "name": rest}))
 
     def check_bond(self, token: Address, bond: Wei, rest_of: str = "") -> None:
-        """Whether one more offer with this bond is within the policy. Raises BudgetExhausted, which buyers are told.
+        """Whether one more offer with this bond is within the policy.
 
-        Space is kept for the rests of bought samples; `rest_of` names the sample whose rest this is.
+        Space is kept for the rests of bought samples; `rest_of` names the sample whose rest this is. Raises what buyers
+        are told: BudgetExhausted, where it may be later, and TooCostly for a bond that will never be.
         """
         promised = sum(
             (
@@ -51,6 +52,13 @@ class SellerBonds:
                 *(kept for name, kept in self._kept_bonds(token).items() if name != rest_of),
             )
         )
+        if bond > self._policy.max_bonds:
+            raise TooCostly(
+                "The seller locks no bond as large as this",
+                expected=f"<= {self._policy.max_bonds}",
+                found=bond,
+                hint="buy less",
+            )
         if promised + bond > self._policy.max_bonds:
             raise BudgetExhausted(
                 "The seller does not lock so much at once",
@@ -63,7 +71,7 @@ class SellerBonds:
         """The same for a selection whose evaluation was paid for, which may be used. Raises Waiting."""
         try:
             self.check_bond(token, bond)
-        except BudgetExhausted as error:
+        except (BudgetExhausted, TooCostly) as error:
             raise Waiting("there is no space for the bond of a selection whose evaluation was paid for") from error
 
     def _check_rest_in_time(self, sample: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import offer_name
 from blindfair.protocol.documents import canonical
-from blindfair.protocol.errors import BudgetExhausted, FeeRequired
+from blindfair.protocol.errors import BlindfairError, BudgetExhausted, FeeRequired, OpeningsUsedUp
 from blindfair.protocol.hashing import sha256, tagged
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.messages import Request
@@ -83,15 +83,15 @@ class BudgetLedger:
         """Spend `records` that are opened for the audit of one selection.
 
         As many whole records of the free bits are spent too, unless the evaluation was `paid` for. Spending twice
-        for the same selection spends once. Raises BudgetExhausted.
+        for the same selection spends once. Raises OpeningsUsedUp.
         """
         name = f"{_OPENED}{selection.hex()}"
         if self.journal.intent(name) is not None:
             return
-        _within("opened records", self.terms.opened_records, spent_budget(self.journal)[2] + records)
+        _within("opened records", self.terms.opened_records, spent_budget(self.journal)[2] + records, OpeningsUsedUp)
         if self.charges and records and not paid:
             needed = self._free_bits() + records * self.terms.record_bits
-            _within("free bits", self.terms.free_bits, needed)
+            _within("free bits", self.terms.free_bits, needed, OpeningsUsedUp)
         self.journal.note(name, str(records))
 
     def knows(self, buyer: Address) -> bool:
@@ -135,8 +135,6 @@ def _model_digest(request: Request) -> Digest:
     return tagged("model", b"".join(sha256(part) for part in parts))
 
 
-def _within(what: str, budget: int, needed: int) -> None:
+def _within(what: str, budget: int, needed: int, error: type[BlindfairError] = BudgetExhausted) -> None:
     if needed > budget:
-        raise BudgetExhausted(
-            f"The listing's budget of {what} is used up", expected=budget, found=needed, hint=_ANOTHER_LISTING
-        )
+        raise error(f"The listing's budget of {what} is used up", expected=budget, found=needed, hint=_ANOTHER_LISTING)

@@ -1,6 +1,6 @@
 """The listing of a seller on chain and in the mail: committed once, given to whoever asks (PROTOCOL 2, 3)."""
 
-from collections import deque
+from collections import OrderedDict
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
@@ -24,7 +24,7 @@ class SellerListing:
         self._seller = seller
         self._policy = policy
         self._given = RateLimiter(policy.max_listings, Seconds(3600))
-        self._given_to: deque[Address] = deque(maxlen=_REMEMBERED)
+        self._given_to: OrderedDict[Address, None] = OrderedDict()
         self._committed = False
 
     def commit(self, manifest: Manifest) -> None:
@@ -72,4 +72,11 @@ class SellerListing:
             if is_stranger:
                 self._given.give_back()
             raise
-        self._given_to.append(to)
+        self._remember(to)
+
+    def _remember(self, to: Address) -> None:
+        """Remember who was given the listing, each account once, the latest the longest."""
+        self._given_to[to] = None
+        self._given_to.move_to_end(to)
+        if len(self._given_to) > _REMEMBERED:
+            self._given_to.popitem(last=False)

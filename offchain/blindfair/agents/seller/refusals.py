@@ -3,8 +3,15 @@
 import contextlib
 
 from blindfair.agents.agent import Agent
-from blindfair.protocol.errors import BlindfairError, BudgetExhausted, MalformedMessage, MessageError, ScoringError
-from blindfair.protocol.messages import Envelope, Message, Refusal, Request
+from blindfair.protocol.errors import (
+    BlindfairError,
+    BudgetExhausted,
+    MalformedMessage,
+    MessageError,
+    OpeningsUsedUp,
+    ScoringError,
+)
+from blindfair.protocol.messages import Agreement, Envelope, Message, Refusal, Request, Selection
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.sealing import check_sealing_key
 
@@ -22,11 +29,22 @@ class Refusing:
         """Tell the sender of a message why it is not taken. Raises Undeliverable."""
         # What a counterparty wrote may stand in the error, and is not to come back as something that no message holds.
         # How far a budget is used up is other buyers' business.
-        said = error.what if isinstance(error, BudgetExhausted) else str(error)
+        said = error.what if isinstance(error, BudgetExhausted | OpeningsUsedUp) else str(error)
         reason = "".join(character if character.isprintable() else "?" for character in said)
-        step, refusal = f"refusal:{envelope.digest.hex()}", Refusal(envelope.digest, error.name, reason)
+        refusal = Refusal(envelope.digest, error.name, reason)
+        step = f"{_step(envelope)}:for-now" if _is_for_now(error, message) else _step(envelope)
         self._seller.mail.write(step, lambda: refusal)
         self._seller.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
+
+    def say_again(self, envelope: Envelope, message: Message) -> bool:
+        """Send the stored refusal of a message, unless it was a refusal for now; return whether there is one.
+
+        Raises Undeliverable, Waiting.
+        """
+        if self._seller.journal.get(f"message:{_step(envelope)}") is None:
+            return False
+        self._seller.mail.dispatch(_step(envelope), envelope.sender, self._key_of(envelope.sender, message))
+        return True
 
     def _key_of(self, sender: Address, message: Message) -> bytes | None:
         """What a refusal is sealed to; None for a stranger, whom it tells only what was wrong with a public message."""
@@ -36,3 +54,12 @@ class Refusing:
                 return message.buyer_hpke
         known = self._seller.journal.intent(f"hpke-of:{sender}")
         return None if known is None else bytes.fromhex(known)
+
+
+def _step(envelope: Envelope) -> str:
+    return f"refusal:{envelope.digest.hex()}"
+
+
+def _is_for_now(error: BlindfairError, message: Message) -> bool:
+    """Whether the same message may be answered later: it lacks money for a bond, and bonds come free (PROTOCOL 5.1)."""
+    return isinstance(error, BudgetExhausted) and isinstance(message, Selection | Agreement)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from blindfair.agents.seller.progress import Progress
 from blindfair.blind.blob_store import Directory
+from blindfair.blind.cost_cache import known_costs
+from blindfair.blind.cost_model import CostModel
 from blindfair.blind.estimate import IN_MEMORY_BLOCKS, Estimate, estimate
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.flooding import Draws
@@ -49,8 +51,9 @@ class Scoring:
             return evaluate(encoded, query, bits=bits, draws=draws)
         name = f"matrix-{hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()[:32]}"
         n, k = rows.shape
-        found = estimate(parameters, n, k, len(bits))
-        self._tell_cost(found)
+        costs = known_costs()
+        found = estimate(parameters, n, k, len(bits), costs)
+        self._tell_cost(found, costs)
         store, folder = Directory(self._directory / name), Directory(self._evaluation(query))
         self._make_space(store, folder, found.disk_bytes)
         matrix = encode_matrix(parameters, rows, store, Progress(self._tell, "encodes rows", n))
@@ -79,12 +82,13 @@ class Scoring:
     def _evaluation(self, query: bytes) -> Path:
         return self._directory / f"evaluation-{hashlib.sha256(query).hexdigest()[:32]}"
 
-    def _tell_cost(self, found: Estimate) -> None:
+    def _tell_cost(self, found: Estimate, costs: CostModel) -> None:
         self._tell(
             "takes",
             f"about {found.encode_seconds:,.0f} s to encode the rows, unless they are, "
             f"{found.expand_seconds:,.0f} s for the query, {found.evaluate_seconds:,.0f} s to score; "
-            f"{found.memory_bytes:,} B of memory, {found.disk_bytes:,} B of disk",
+            f"{found.memory_bytes:,} B of memory, {found.disk_bytes:,} B of disk; times as "
+            f"{costs.source}",
         )
 
     def _make_space(self, store: Directory, folder: Directory, size: int) -> None:

@@ -22,9 +22,7 @@ from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.checks import (
     agreed_part,
     check_cost,
-    check_deliverable,
     check_request,
-    check_selection_message,
 )
 from blindfair.agents.seller.fees import SellerFees
 from blindfair.agents.seller.listing import SellerListing
@@ -37,6 +35,7 @@ from blindfair.agents.seller.recall import free_of, request_of, selection_of
 from blindfair.agents.seller.refusals import TOLD, Refusing
 from blindfair.agents.seller.row_store import RowStore
 from blindfair.agents.seller.scoring import Scoring
+from blindfair.agents.seller.selections import SellerSelections
 from blindfair.agents.settlement.windows import warn_of_short_windows
 from blindfair.agents.store.steps import offer_message, offer_name
 from blindfair.agents.waiting import Turn
@@ -50,13 +49,11 @@ from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import EncryptedDelivery, encrypt_delivery
 from blindfair.protocol.errors import (
-    FieldMismatch,
     MessageTooLarge,
     Undeliverable,
     UnexpectedMessage,
 )
 from blindfair.protocol.evaluation import evaluation_digest, paid_evaluation_digest
-from blindfair.protocol.free_units import free_units
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
     Agreement,
@@ -65,7 +62,6 @@ from blindfair.protocol.messages import (
     Inquiry,
     Message,
     OpenedRecord,
-    Openings,
     PricedReply,
     Refusal,
     Release,
@@ -109,6 +105,16 @@ class Seller(Agent):
         self._orders = SellerOrders(self, self._offers, policy)
         self._fees = SellerFees(self, self._ledger, self._offers, self._orders, self._bonds, policy)
         self._refusing = Refusing(self)
+        self._selections = SellerSelections(
+            self,
+            self._ledger,
+            self._bonds,
+            self._refusing,
+            policy,
+            random=lambda digest: self._random(digest),
+            credit=lambda request, digest: self._credit(request, digest),
+            opened=lambda drawn, digest, request: self._opened(drawn, digest, request),
+        )
         self._listing = SellerListing(self, policy)
 
     # --- the listing -----------------------------------------------------------------------------------------------
@@ -161,18 +167,18 @@ class Seller(Agent):
         turn = Turn()
         self._orders.advance(turn)
         with turn.task():
-            # An answer may take minutes, and so do many messages to be refused: no reveal is to come too late for that.
+            # An answer may take minutes, and so may many files of strangers: no reveal is to come too late for that.
             for handle, envelope, message in self.mail.inbox(lambda: self._orders.advance(turn)):
                 with turn.task():
                     self._handle(handle, envelope, message)
-                self._orders.advance(turn)
         turn.end()
 
     def _warn_of_short_windows(self) -> None:
         warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)
 
     def _handle(self, handle: str, envelope: Envelope, message: Message) -> None:
-        if self._listing.is_anothers(message, self.manifest) and self.mail.leave(handle):
+        if self._listing.is_anothers(message, self.manifest):
+            self.mail.leave(handle, envelope.sender)
             return
         try:
             self._answer(envelope, message)
@@ -193,7 +199,7 @@ class Seller(Agent):
             case Request():
                 self._evaluate(envelope, message)
             case Selection():
-                self._open(envelope, message)
+                self._selections.answer(envelope, message, self.manifest, self.dataset)
             case Agreement():
                 self._deliver(envelope, message)
             case Release():
@@ -295,37 +301,6 @@ class Seller(Agent):
         return self.secrets.once(f"random.{digest.hex()}", lambda: secrets.token_bytes(32))
 
     # --- audit (PROTOCOL 5) ----------------------------------------------------------------------------------------
-
-    def _open(self, envelope: Envelope, selection: Selection) -> None:
-        digest, request = request_of(self, selection)
-        if request.buyer != envelope.sender:
-            raise FieldMismatch("The evaluation is another buyer's", expected=request.buyer, found=envelope.sender)
-        earlier = self.journal.get(f"selection-of:{digest.hex()}")
-        if earlier not in (None, envelope.digest):
-            raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())
-        step = f"openings:{envelope.digest.hex()}"
-        self.mail.write(step, lambda: self._openings(envelope, selection, digest, request))
-        self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
-
-    def _openings(self, envelope: Envelope, selection: Selection, digest: Digest, request: Request) -> Openings:
-        check_selection_message(selection, request, self.manifest, self.exchange.now())
-        fee = self._credit(request, digest)
-        check_bond = self._bonds.check_paid_bond if fee else self._bonds.check_bond
-        check_bond(selection.token, self._policy.bond(credited_price(selection.price, fee)))
-        random, units = self._random(digest), self._units(request)
-        free = free_units(self.manifest, units, selection.records, request.dimension)
-        check_deliverable(selection, units, free, self.dataset)
-        # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
-        is_whole = selection.ordered(random, units, free, fee)[0].name is PartName.WHOLE
-        drawn = selection.drawn(random, units) if is_whole else ()
-        self._ledger.spend_openings(envelope.digest, len(units.members(drawn)), paid=fee > 0)
-        self.journal.once(f"selected-at:{envelope.digest.hex()}", lambda: str(self.exchange.now()).encode())
-        # Counted once: agreements may come again and again.
-        self.journal.once(f"free:{envelope.digest.hex()}", lambda: str(free).encode())
-        # From here on it is this selection and no other: its openings show the seller's number.
-        self.journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
-        self.journal.once(f"selection:{envelope.digest.hex()}", envelope.to_bytes)
-        return Openings(envelope.digest, random, selection.price, self._opened(drawn, digest, request))
 
     def _opened(self, drawn: Sequence[int], digest: Digest, request: Request) -> tuple[OpenedRecord, ...]:
         rows, units = self._rows(digest, request), self._units(request)

@@ -33,11 +33,25 @@ def keep_evidence(directory: Path, journal: Journal, finding: Mapping[str, objec
     """
     if journal.intent("evidence") is not None:
         return
+    _write(directory, journal, "finding.json", finding)
+    journal.note("evidence", json.dumps(dict(finding)))
+
+
+def keep_claim(directory: Path, journal: Journal, claim: Mapping[str, object]) -> None:
+    """Write `claim.json` and the messages so far to `directory`, once for a trade, for a word that nobody can check.
+
+    It accuses nobody. Beside other buyers' messages it may show later that the seller lied (PROTOCOL 5.6). Raises
+    CannotWrite, InsecureStore.
+    """
+    if journal.intent("claim") is None:
+        _write(directory, journal, "claim.json", claim)
+        journal.note("claim", json.dumps(dict(claim)))
+
+
+def _write(directory: Path, journal: Journal, name: str, finding: Mapping[str, object]) -> None:
     private_directory(directory)
     for step in MESSAGES:
         message = journal.get(step)
         if message is not None:
-            name = step.partition(":")[2].replace(":", "-")
-            write_atomically(directory / f"{name}.message", message)
-    write_atomically(directory / "finding.json", json.dumps(dict(finding), indent=2).encode())
-    journal.note("evidence", json.dumps(dict(finding)))
+            write_atomically(directory / f"{step.partition(':')[2].replace(':', '-')}.message", message)
+    write_atomically(directory / name, json.dumps(dict(finding), indent=2).encode())

@@ -170,12 +170,13 @@ def evaluate(
     from blindfair.cli.buyer.options import PurchaseOptions
     from blindfair.cli.buyer.own_records import TableOptions, chosen_tables
     from blindfair.cli.buyer.running import run_evaluate
+    from blindfair.cli.buyer.settings import BuyerOptions
     from blindfair.cli.party.money import chosen_money
 
     output = Output(json_file)
     purchase = PurchaseOptions(
         listing=listing,
-        money=chosen_money(token, begun.rpc, begun.deployment).to_document(),
+        prices=chosen_money(token, begun.rpc, begun.deployment),
         budget=budget,
         price_per_record=price_per_record,
         value=value,
@@ -192,8 +193,8 @@ def evaluate(
         accept_preprocessing=accept_preprocessing,
         accept_kinds=accept_kinds,
     )
-    tables = TableOptions(label, exclude or [], seed, text or [])
-    run_evaluate(begun, purchase, tables, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
+    options = BuyerOptions(purchase, TableOptions(label, exclude or [], seed, text or []))
+    run_evaluate(begun, options, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
 
 
 @app.command()
@@ -235,10 +236,11 @@ def status(directory: Directory, rpc: RememberedRpc = None, json_file: JsonFile 
     Needs no password, may be asked while it runs, and works without a node but for the money.
     """
     from blindfair.cli.buyer.report import tell_outcome
+    from blindfair.cli.buyer.settings import BuyerOptions
     from blindfair.cli.party.settings import resumed_settings
 
     output = Output(json_file)
-    tell_outcome(directory, resumed_settings("buyer", Resumed(directory, rpc=rpc)), output)
+    tell_outcome(directory, resumed_settings(BuyerOptions, Resumed(directory, rpc=rpc)), output)
 
 
 @app.command()

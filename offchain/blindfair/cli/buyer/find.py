@@ -91,8 +91,11 @@ def ask_sellers(context: AgentContext, events: Sequence[ChainListing], *, wait: 
         for handle, size in transport.pending():
             if handle in looked_at or size > ENVELOPE_LIMIT:
                 continue
-            looked_at.add(handle)
-            found.update(_manifests(transport.receive(handle), domain, wanted))
+            data = transport.receive(handle)
+            if data:
+                # Empty is a copy under way: the rest will come.
+                looked_at.add(handle)
+                found.update(_manifests(data, domain, wanted))
         if len(found) == len(wanted) or time.monotonic() >= until:
             return found
         time.sleep(_PAUSE)

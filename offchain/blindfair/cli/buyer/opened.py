@@ -11,20 +11,16 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.context import Event
 from blindfair.api.parties import BuyerParty, open_buyer
-from blindfair.blind.plan import plan
 from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.buyer.fee import agreed_fee, explained
 from blindfair.cli.buyer.listing_valuer import ListingValuer
-from blindfair.cli.buyer.options import PurchaseOptions
-from blindfair.cli.buyer.own_records import TableOptions
-from blindfair.cli.defaults import QUERIES
+from blindfair.cli.buyer.settings import BuyerSettings
+from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.settings import SETTINGS, Settings
 from blindfair.pricing.learners import LEARNERS
-from blindfair.protocol.addresses import read_address
-from blindfair.protocol.errors import JournalDamaged, MalformedFile, Refused
+from blindfair.protocol.errors import Refused
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.units import Units
 
@@ -56,18 +52,14 @@ class OpenedBuyer:
 
 @contextmanager
 def opened_purchase(
-    directory: Path, settings: Settings, password_file: Path | None, screen: PartyScreen, *, pays_fee: bool = False
+    directory: Path, settings: BuyerSettings, password_file: Path | None, screen: PartyScreen, *, pays_fee: bool = False
 ) -> Iterator[OpenedBuyer]:
     """The agent of a directory that was begun; closed at the end. With `pays_fee` the listing's fee is agreed to.
 
     Raises what `open_context`, `open_buyer` and the tables' reading raise.
     """
-    options, stored = PurchaseOptions.from_document(settings.options), settings.options.get("tables")
-    tables = TableOptions.from_document(stored if isinstance(stored, dict) else {})
-    listing, seller = options.listing_id, settings.options.get("seller")
-    if listing is None or not isinstance(seller, str):
-        raise JournalDamaged("The settings lack the listing that is bought from", found=directory)
-    seller = read_address(seller, f"The seller in {directory / SETTINGS}", MalformedFile, "restore it from a backup")
+    options, tables = settings.options.purchase, settings.options.tables
+    listing, seller = settings.options.bought_from
     own = tables.read({name: directory / name for name in settings.tables})
 
     def watch(event: Event) -> None:
@@ -81,9 +73,8 @@ def opened_purchase(
     def tell_estimate(manifest: Manifest) -> None:
         units = Units.named(options.disclosure, manifest.record_count)
         width = learner.dimension(valuer.schema(manifest), len(own.train) + len(own.validation))
-        queries = QUERIES if units.size == 1 else 1
-        chosen = plan(units.count, width, queries, options.bytes_per_second)
-        show_estimate(screen.lines, units, width, chosen)
+        costs = machine_costs(lambda text: screen.lines.item("machine", text))
+        show_estimate(screen.lines, units, width, options.bytes_per_second, costs)
 
     valuer = ListingValuer(own, tables, options, tell_estimate)
     with open_buyer(

@@ -1,14 +1,13 @@
 """What a buyer has decided before it asks, as its settings keep it."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.cli.addresses import parse_address
 from blindfair.cli.amounts import Money
 from blindfair.cli.defaults import EXACT_BITS, check_disclosure, check_model, check_score_bits
-from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import InvalidOption, JournalDamaged
+from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import BytesPerSecond, ListingId, Wei
 
 SLOWEST_BANDWIDTH, FASTEST_BANDWIDTH = 0.001, 1e6
@@ -17,15 +16,15 @@ SLOWEST_BANDWIDTH, FASTEST_BANDWIDTH = 0.001, 1e6
 
 @dataclass(frozen=True, slots=True)
 class PurchaseOptions:
-    """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `money`, a `Money`
-    as a document. `sample_share` is 0 to 1. `disclosure` is the policy that is asked for, `model` what the buyer learns
-    by, `score_bits` what is asked of a score, `refund_to` an address, `bandwidth` the speed of the way to the seller in
-    Mbit/s, `fee` the most to pay for the evaluation, None to be asked. With `accept_preprocessing` a
-    listing is asked whose preprocessing misleads; with `accept_kinds` one whose columns are written otherwise than the
-    buyer's."""
+    """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `prices`.
+
+    `sample_share` is 0 to 1. `disclosure` is the policy that is asked for, `model` what the buyer learns by,
+    `score_bits` what is asked of a score, `refund_to` an address, `bandwidth` the speed of the way to the seller in
+    Mbit/s, `fee` the most to pay for the evaluation, None to be asked. With `accept_preprocessing` a listing is asked
+    whose preprocessing misleads; with `accept_kinds` one whose columns are written otherwise than the buyer's."""
 
     listing: str | None
-    money: Document
+    prices: Money
     budget: str
     price_per_record: str | None
     value: str | None
@@ -41,18 +40,6 @@ class PurchaseOptions:
     fee: str | None
     accept_preprocessing: bool
     accept_kinds: bool = False
-
-    @classmethod
-    def from_document(cls, document: Document) -> "PurchaseOptions":
-        """From the settings, whatever else is in them. Raises JournalDamaged."""
-        try:
-            return cls(**{field.name: document[field.name] for field in fields(cls)})  # type: ignore[arg-type]
-        except (TypeError, KeyError) as error:
-            raise JournalDamaged("The settings lack an option of a purchase", found=str(error)) from error
-
-    def to_document(self) -> Document:
-        """For the settings."""
-        return asdict(self)
 
     def policy(self) -> BuyerPolicy:
         """What the agent decides by. Raises InvalidOption."""
@@ -80,11 +67,6 @@ class PurchaseOptions:
     def bits(self) -> tuple[int, int]:
         """Bits of the score and of the class."""
         return self.score_bits, self.score_bits if self.score_bits == EXACT_BITS else 1
-
-    @property
-    def prices(self) -> Money:
-        """What all amounts are in. Raises JournalDamaged."""
-        return Money.from_document(self.money)
 
     @property
     def bytes_per_second(self) -> BytesPerSecond:

@@ -1,7 +1,7 @@
 """The buyer's own records: one table, divided into training and validation, or one table for each."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,7 @@ from blindfair.influence.frames import Frame
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table, read_table
 from blindfair.influence.written import companion_names
-from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import InvalidOption, JournalDamaged, MalformedTable
+from blindfair.protocol.errors import InvalidOption, MalformedTable
 from blindfair.protocol.records import Row
 from blindfair.protocol.schema import Schema
 
@@ -55,18 +54,6 @@ class TableOptions:
     exclude: list[str]
     seed: int
     text: list[str] = field(default_factory=list)
-
-    @classmethod
-    def from_document(cls, document: Document) -> "TableOptions":
-        """From the settings. Raises JournalDamaged."""
-        try:
-            return cls(**document)  # type: ignore[arg-type]
-        except TypeError as error:
-            raise JournalDamaged("The settings lack an option of the buyer's tables", found=str(error)) from error
-
-    def to_document(self) -> Document:
-        """For the settings."""
-        return asdict(self)
 
     def read(self, tables: Mapping[str, Path | str | Frame]) -> OwnRecords:
         """Read one table named `OWN`, or two named `TRAIN` and `VALIDATION`.

@@ -17,12 +17,11 @@ from blindfair.cli.buyer.distrust import remember_failure
 from blindfair.cli.buyer.endings import raise_failure
 from blindfair.cli.buyer.export import BOUGHT, export_bought
 from blindfair.cli.buyer.opened import opened_purchase
-from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
+from blindfair.cli.buyer.settings import BuyerSettings
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.settings import Settings
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.readings import show_readings, tables_document
 from blindfair.influence.arrays import Floats
@@ -45,7 +44,7 @@ def was_confirmed(directory: Path) -> bool:
 
 def show_scores(
     directory: Path,
-    settings: Settings,
+    settings: BuyerSettings,
     password_file: Path | None,
     poll: float,
     output: Output,
@@ -70,7 +69,7 @@ def show_scores(
             raise
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
-        prices = PurchaseOptions.from_document(settings.options).prices
+        prices = settings.options.purchase.prices
         tell_advice(purchase.buyer, evaluated, choice, scores, prices, password_file, output, tables_document(own))
 
 
@@ -106,7 +105,7 @@ def _refused(buyer: Buyer, evaluated: Evaluated, choice: Choice) -> OfferTooSmal
 
 def complete(
     directory: Path,
-    settings: Settings,
+    settings: BuyerSettings,
     password_file: Path | None,
     poll: float,
     output: Output,
@@ -121,7 +120,7 @@ def complete(
     """
     with PartyScreen() as screen, opened_purchase(directory, settings, password_file, screen) as purchase:
         buyer, turns = purchase.buyer, Turns(screen, poll)
-        prices = PurchaseOptions.from_document(settings.options).prices
+        prices = settings.options.purchase.prices
         if buyer.outcome is None:
             evaluated, choice = turns.until(purchase.evaluated)
             price = credited_price(choice.price, evaluated.fee)

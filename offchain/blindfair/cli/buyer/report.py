@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from blindfair.agents.buyer.audit_size import AuditSize
-from blindfair.agents.buyer.buyer import NOT_AUDITED, Buyer
+from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
+from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
@@ -19,12 +20,11 @@ from blindfair.cli.amounts import IN_ETHER, Money, show_ether
 from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text
-from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.cli.buyer.settings import BuyerSettings
 from blindfair.cli.information import evaluation_fee, information_document, information_text, told_text
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
-from blindfair.cli.party.settings import Settings
 from blindfair.influence.arrays import Floats
 from blindfair.influence.written import unread_columns
 from blindfair.protocol.documents import Document
@@ -218,13 +218,13 @@ def show_costs(lines: Lines, buyer: Buyer, choice: Choice, price: Wei, prices: M
 
 
 def tell_outcome(
-    directory: Path, settings: Settings, output: Output, *, error_follows: bool = False, **more: bool
+    directory: Path, settings: BuyerSettings, output: Output, *, error_follows: bool = False, **more: bool
 ) -> None:
     """Where a purchase stands, from its journal, and what the contract keeps for its buyer, both ways; `more` goes into
     the document. With `error_follows` people are told why there was no order by the error that the command ends with.
     Raises JournalVersion, JournalDamaged."""
     summary = buyer_summary(directory)
-    prices = PurchaseOptions.from_document(settings.options).prices
+    prices = settings.options.purchase.prices
     account = None if summary is None else summary.common.account
     free = None if account is None else _free_balance(settings, account, prices.token)
     outcome, stage = (None, None) if summary is None else (summary.outcome, summary.stage)
@@ -292,7 +292,7 @@ def free_audit_text(size: AuditSize, policy: BuyerPolicy, choice: Choice) -> str
     )
 
 
-def _free_balance(settings: Settings, buyer: Address, token: Address) -> Wei | None:
+def _free_balance(settings: BuyerSettings, buyer: Address, token: Address) -> Wei | None:
     """What the contract keeps for an account; None where no node tells."""
     try:
         return open_exchange(settings.rpc, settings.deployment).free_balance(buyer, token)

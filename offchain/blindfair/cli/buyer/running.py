@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from blindfair.api.connection import read_deployment
@@ -12,9 +13,9 @@ from blindfair.cli.addresses import check_payee, parse_address
 from blindfair.cli.amounts import IN_ETHER, Money
 from blindfair.cli.buyer.distrust import check_trusted
 from blindfair.cli.buyer.find import ask_sellers, find_listings, the_listing
-from blindfair.cli.buyer.options import PurchaseOptions, parse_listing
-from blindfair.cli.buyer.own_records import TableOptions
+from blindfair.cli.buyer.options import parse_listing
 from blindfair.cli.buyer.report import found_document, show_found
+from blindfair.cli.buyer.settings import BuyerOptions, BuyerSettings
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings, open_context
@@ -25,8 +26,6 @@ from blindfair.cli.targets import check_file_target
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Address, ListingId
-
-ROLE = "buyer"
 
 
 def run_find(
@@ -57,7 +56,7 @@ def run_find(
         exchange = open_exchange(rpc, place)
         events = find_listings(exchange, wanted)
     else:
-        settings = Settings(ROLE, place, rpc, mail.resolve(), keystore.resolve(), None, {}, {})
+        settings = Settings(BuyerOptions.ROLE, place, rpc, mail.resolve(), keystore.resolve(), None)
         with PartyScreen() as screen:
             context = open_context(settings, password_file, screen.event, trades=False)
             exchange = context.exchange
@@ -79,8 +78,7 @@ def _monies(exchange: DataExchange, manifests: Mapping[ListingId, Manifest]) -> 
 
 def run_evaluate(
     begun: Begun,
-    purchase: PurchaseOptions,
-    tables: TableOptions,
+    options: BuyerOptions,
     paths: Mapping[str, Path],
     poll: float,
     output: Output,
@@ -91,20 +89,19 @@ def run_evaluate(
 
     Raises what reading options, tables and settings raises, and what the evaluation raises.
     """
+    purchase = options.purchase
     purchase.check()
-    tables.read(paths)
-    options = {**purchase.to_document(), "tables": tables.to_document()}
-    settings = begun_settings(ROLE, begun, options)
+    options.tables.read(paths)
+    settings = begun_settings(begun, options)
     check_payee(purchase.policy().refund_to, "--refund-to", settings.deployment.address)
     exchange = open_exchange(begun.rpc, settings.deployment)
     check_chain(exchange.web3, Finality(begun.finality_depth))
     event = the_listing(exchange, purchase.listing_id or _begun(begun.directory))
     if not is_begun(begun.directory):
         check_trusted(settings.keystore, event.listing)
-    options |= {"listing": "0x" + event.listing.hex(), "seller": event.seller}
     settings = begin(
         begun.directory,
-        begun_settings(ROLE, begun, options),
+        replace(settings, options=options.found(event.listing, event.seller)),
         {name: path.read_bytes() for name, path in paths.items()},
     )
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
@@ -117,7 +114,7 @@ def _begun(directory: Path) -> ListingId | None:
     """The listing that this directory is for already, whatever else was listed since."""
     if not is_begun(directory):
         return None
-    return PurchaseOptions.from_document(load(directory, ROLE).options).listing_id
+    return load(directory, BuyerOptions).options.purchase.listing_id
 
 
 def run_buy(resumed: Resumed, export: Path | None, poll: float, output: Output, *, confirmed: bool) -> None:
@@ -144,9 +141,9 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
 
     Raises InvalidOption, and what `bring_home` and opening the directory raise.
     """
-    settings = resumed_settings(ROLE, resumed)
+    settings = resumed_settings(BuyerOptions, resumed)
     target = None if to is None else parse_address(to)
-    token = PurchaseOptions.from_document(settings.options).prices.token
+    token = settings.options.purchase.prices.token
     from blindfair.cli.buyer.opened import opened_purchase
     from blindfair.cli.buyer.report import tell_outcome
     from blindfair.cli.party.withdrawing import bring_home
@@ -174,9 +171,9 @@ def run_export(resumed: Resumed, to: Path, output: Output) -> None:
     output.document({"file": str(to), "records": count})
 
 
-def _resumed(resumed: Resumed, target: Path | None, option: str) -> Settings:
+def _resumed(resumed: Resumed, target: Path | None, option: str) -> BuyerSettings:
     if target is not None:
         check_file_target(target, option)
-    settings = resumed_settings(ROLE, resumed)
+    settings = resumed_settings(BuyerOptions, resumed)
     save(resumed.directory, settings)
     return settings

@@ -13,6 +13,7 @@ from blindfair.cli.demo.public import DemoAccounts, PublicWorld
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.demo.summary import HonestTrade, review, to_document
 from blindfair.cli.demo.world import DemoWorld, ObedientWorld
+from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.readings import readings_document
 from blindfair.influence.threads import one_thread
 from blindfair.pricing.learners import LEARNERS, Learner
@@ -52,7 +53,8 @@ def run_demo(
     with one_thread():
         world = _open_world(directory, screen, job.options.rpc, accounts)
         try:
-            estimate = estimate_demo(job.scenario, job.schema, learner, seeds=divisions, shares=shares)
+            costs = machine_costs(screen.note)
+            estimate = estimate_demo(job.scenario, job.schema, learner, costs, seeds=divisions, shares=shares)
             screen.estimate(estimate, len(world.cases))
             for case in world.cases:
                 with _timed(seconds, case), screen.case(case):

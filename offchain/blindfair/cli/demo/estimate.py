@@ -1,4 +1,6 @@
-"""What the demo will take, told before it starts: bytes exactly, times from doing a few of the very operations here.
+"""What the demo will take, told before it starts: bytes exactly, times of evaluations by a cost model.
+
+The time to see what a purchase was worth comes from one refit of each size on this very table, done here.
 
 Not in it: the blocks of the embedded chain and the packing of messages, some seconds a trade, which are the same for
 every table; and the first import of the libraries, which is over by then.
@@ -8,6 +10,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from blindfair.blind.cost_model import CostModel
+from blindfair.blind.estimate import estimate
 from blindfair.blind.plan import plan
 from blindfair.cli.defaults import QUERIES
 from blindfair.influence.encoding import FeatureSchema
@@ -31,13 +35,20 @@ class DemoEstimate:
 
 
 def estimate_demo(
-    scenario: Scenario, schema: FeatureSchema, learner: Learner, *, seeds: int, shares: Sequence[float]
+    scenario: Scenario,
+    schema: FeatureSchema,
+    learner: Learner,
+    costs: CostModel,
+    *,
+    seeds: int,
+    shares: Sequence[float],
 ) -> DemoEstimate:
-    """Estimate a demo that measures its utility over so many seeds and shares bought."""
+    """Estimate a demo that measures its utility over so many seeds and shares bought, on the machine of `costs`."""
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
     offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)
     dimension = learner.dimension(schema, len(own[0]))
-    blind = plan(len(scenario.offer), dimension, QUERIES).estimate
+    chosen = plan(len(scenario.offer), dimension, QUERIES)
+    blind = estimate(chosen.parameters, len(scenario.offer), dimension, QUERIES, costs)
     seconds = 0.0
     for share in shares:
         bought = round(share * len(scenario.offer))

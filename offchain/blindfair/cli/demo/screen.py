@@ -73,7 +73,8 @@ class DemoScreen:
             f"{'one trade' if trades == 1 else f'{trades} trades'}, each with one blind evaluation: "
             f"{estimate.upload_bytes:,} B up, {estimate.download_bytes:,} B down, "
             f"{estimate.memory_bytes / 2**20:,.0f} MiB of memory, about {estimate.evaluation_seconds:.1f} s besides "
-            f"blocks and messages; then about {estimate.refit_seconds:.0f} s to see what it was worth",
+            f"blocks and messages; then about {estimate.refit_seconds:.0f} s to see what it was worth, "
+            "estimated from one refit of each size just now",
         )
 
     @contextmanager

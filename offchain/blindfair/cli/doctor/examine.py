@@ -7,6 +7,7 @@ from pathlib import Path
 import blindfair
 from blindfair.api.connection import read_deployment
 from blindfair.chain.deployment import Deployment
+from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.doctor.chain import look_at_node
 from blindfair.cli.doctor.finding import Finding, findings
 from blindfair.cli.doctor.folders import look_at_directory, look_at_mail
@@ -18,7 +19,8 @@ from blindfair.cli.doctor.machine import (
     package_versions,
 )
 from blindfair.cli.output import Output
-from blindfair.cli.party.settings import Settings, is_begun, load
+from blindfair.cli.party.settings import SETTINGS, Settings, is_begun, load
+from blindfair.cli.seller.listing import ListingOptions
 from blindfair.protocol.errors import BlindfairError
 
 
@@ -56,7 +58,7 @@ def _all(
     settings: Settings | None = None
     if directory is not None and is_begun(directory):
         try:
-            settings = load(directory, _role(directory))
+            settings = _loaded(directory)
         except BlindfairError as error:
             yield Finding("folder", False, error.what, error.hint)
     if settings is not None:
@@ -70,12 +72,13 @@ def _all(
         yield from findings("node", lambda: look_at_node(rpc, deployment))
 
 
-def _role(directory: Path) -> str:
-    """Whose directory it says it is; what it says is judged by `load`."""
+def _loaded(directory: Path) -> Settings:
+    """The settings of whose directory it says it is; what it says is judged by `load`. Raises what `load` raises."""
     try:
-        return str(json.loads((directory / "settings.json").read_bytes())["role"])
+        role = json.loads((directory / SETTINGS).read_bytes())["role"]
     except (OSError, ValueError, TypeError, KeyError):
-        return "seller"
+        role = None
+    return load(directory, BuyerOptions) if role == BuyerOptions.ROLE else load(directory, ListingOptions)
 
 
 def _show(finding: Finding, output: Output) -> None:

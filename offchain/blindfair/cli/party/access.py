@@ -7,16 +7,15 @@ from blindfair.agents.context import AgentContext, Event
 from blindfair.api.connection import connect, read_deployment
 from blindfair.cli.keystore import address_of, read_password, unlock
 from blindfair.cli.options import Begun
-from blindfair.cli.party.settings import Settings
-from blindfair.protocol.documents import Document
+from blindfair.cli.party.settings import BegunSettings, Options, Settings
 
 KEYSTORE = "keystore.json"
 
 
-def begun_settings(role: str, begun: Begun, options: Document) -> Settings:
+def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
     """What a directory is to be begun with. Raises FileMissing, MalformedFile."""
-    return Settings(
-        role=role,
+    return BegunSettings(
+        role=options.ROLE,
         deployment=read_deployment(begun.deployment),
         rpc=begun.rpc,
         mail=begun.mail.resolve(),

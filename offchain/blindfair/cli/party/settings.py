@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 import blindfair
 from blindfair.agents.store.directory import DirectoryLock, write_atomically
@@ -29,7 +30,7 @@ SETTINGS = "settings.json"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`options` and `tables` (SHA-256 by file name) are fixed once begun; node, folder and keystore may be moved."""
+    """Where a party acts, and as whom. Node, folder, keystore and depth of finality may be moved once begun."""
 
     role: str
     deployment: Deployment
@@ -37,12 +38,10 @@ class Settings:
     mail: Path
     keystore: Path
     finality_depth: int | None
-    options: Document
-    tables: Mapping[str, str]
 
     def moved(
         self, *, rpc: str | None, mail: Path | None, keystore: Path | None, finality_depth: int | None = None
-    ) -> "Settings":
+    ) -> Self:
         """The same at other places, where they are given."""
         return replace(
             self,
@@ -52,6 +51,33 @@ class Settings:
             finality_depth=self.finality_depth if finality_depth is None else finality_depth,
         )
 
+
+class PartyOptions(Protocol):
+    """What a seller or a buyer decided when it began."""
+
+    ROLE: ClassVar[str]
+    """Whose options they are: "seller" or "buyer"."""
+
+    def to_document(self) -> Document:
+        """Return the options by name."""
+        ...
+
+    @classmethod
+    def from_document(cls, document: Document) -> Self:
+        """Read what `to_document` gave. Raises JournalDamaged, MalformedFile."""
+        ...
+
+
+Options = TypeVar("Options", bound=PartyOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class BegunSettings(Settings, Generic[Options]):
+    """All that a directory was begun with. `options` and `tables` (SHA-256 by file name) are fixed from then on."""
+
+    options: Options
+    tables: Mapping[str, str]
+
     def to_document(self) -> Document:
         """The file's content."""
         return {
@@ -59,7 +85,7 @@ class Settings:
             "finality_depth": self.finality_depth,
             "keystore": str(self.keystore),
             "mail": str(self.mail),
-            "options": self.options,
+            "options": self.options.to_document(),
             "role": self.role,
             "rpc": self.rpc,
             "tables": dict(self.tables),
@@ -67,7 +93,7 @@ class Settings:
         }
 
 
-def begin(directory: Path, settings: Settings, tables: Mapping[str, bytes]) -> Settings:
+def begin(directory: Path, settings: BegunSettings[Options], tables: Mapping[str, bytes]) -> BegunSettings[Options]:
     """Write settings and tables into the directory, or compare them with those that it was begun with.
 
     Raises InvalidOption for other options or another contract, FileChanged for other tables, and what `load` raises
@@ -76,7 +102,7 @@ def begin(directory: Path, settings: Settings, tables: Mapping[str, bytes]) -> S
     settings = replace(settings, tables={name: sha256(data).hex() for name, data in tables.items()})
     with DirectoryLock(directory):
         if is_begun(directory):
-            _compare(directory, load(directory, settings.role), settings)
+            _compare(directory, load(directory, type(settings.options)), settings)
         else:
             for name, data in tables.items():
                 write_atomically(directory / name, data)
@@ -84,7 +110,7 @@ def begin(directory: Path, settings: Settings, tables: Mapping[str, bytes]) -> S
     return settings
 
 
-def save(directory: Path, settings: Settings) -> None:
+def save(directory: Path, settings: BegunSettings[Options]) -> None:
     """Write the settings. The node's URL may hold a key of its owner, and so it is a file of mode 0600."""
     write_atomically(directory / SETTINGS, json.dumps(settings.to_document(), indent=2).encode())
 
@@ -94,20 +120,13 @@ def is_begun(directory: Path) -> bool:
     return (directory / SETTINGS).exists()
 
 
-def load(directory: Path, role: str) -> Settings:
-    """Read the settings of a seller's or buyer's directory.
+def load(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
+    """Read the settings of a seller's or buyer's directory, with options of this kind.
 
     Raises FileMissing where nothing was begun, InvalidOption for the other role, JournalVersion, JournalDamaged,
     FileChanged for a copied table that was edited.
     """
-    settings = _read(directory, role)
-    if settings.role != role:
-        raise InvalidOption(
-            f"{directory} belongs to a {settings.role}",
-            expected=f"the directory of a {role}",
-            found=f"that of a {settings.role}",
-            hint="name another directory",
-        )
+    settings = _read(directory, kind)
     for name, digest in settings.tables.items():
         path = directory / name
         if not path.is_file() or sha256(path.read_bytes()).hex() != digest:
@@ -120,15 +139,15 @@ def load(directory: Path, role: str) -> Settings:
     return settings
 
 
-def resumed_settings(role: str, resumed: Resumed) -> Settings:
+def resumed_settings(kind: type[Options], resumed: Resumed) -> BegunSettings[Options]:
     """The settings of a directory, with what has moved since. Raises what `load` raises."""
-    return load(resumed.directory, role).moved(
+    return load(resumed.directory, kind).moved(
         rpc=resumed.rpc, mail=resumed.mail, keystore=resumed.keystore, finality_depth=resumed.finality_depth
     )
 
 
-def _read(directory: Path, role: str) -> Settings:
-    path = directory / SETTINGS
+def _read(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
+    path, role = directory / SETTINGS, kind.ROLE
     try:
         found = json.loads(path.read_bytes())
         version = found["version"]
@@ -149,14 +168,21 @@ def _read(directory: Path, role: str) -> Settings:
             hint="go on with that version, or begin again in another directory",
         )
     try:
-        return Settings(
-            role=str(found["role"]),
+        if found["role"] != role:
+            raise InvalidOption(
+                f"{directory} belongs to a {found['role']}",
+                expected=f"the directory of a {role}",
+                found=f"that of a {found['role']}",
+                hint="name another directory",
+            )
+        return BegunSettings(
+            role=role,
             deployment=Deployment.from_document(found["deployment"]),
             rpc=str(found["rpc"]),
             mail=Path(found["mail"]),
             keystore=Path(found["keystore"]),
             finality_depth=found["finality_depth"],
-            options=dict(found["options"]),
+            options=kind.from_document(found["options"]),
             tables=dict(found["tables"]),
         )
     except (MalformedFile, ValueError, TypeError, KeyError) as error:
@@ -172,9 +198,11 @@ def _damaged(path: Path) -> JournalDamaged:
     )
 
 
-def _compare(directory: Path, begun: Settings, wanted: Settings) -> None:
-    before = {**begun.options, "contract": begun.deployment.address, "chain id": begun.deployment.chain_id}
-    now = {**wanted.options, "contract": wanted.deployment.address, "chain id": wanted.deployment.chain_id}
+def _compare(directory: Path, begun: BegunSettings[Options], wanted: BegunSettings[Options]) -> None:
+    before, now = (
+        {**each.options.to_document(), "contract": each.deployment.address, "chain id": each.deployment.chain_id}
+        for each in (begun, wanted)
+    )
     for name, value in now.items():
         if before.get(name) != value:
             raise InvalidOption(

@@ -160,7 +160,7 @@ def list_records(
         description=description,
         licence=licence,
         consent=consent,
-        money=chosen_money(token, begun.rpc, begun.deployment).to_document(),
+        prices=chosen_money(token, begun.rpc, begun.deployment),
         price_per_record=price_per_record,
         bits=bits,
         free_share=free_share,
@@ -227,10 +227,11 @@ def status(
 ) -> None:
     """What was sold, what is open, and what the account has. Needs no password, and may be asked while it serves."""
     from blindfair.cli.party.settings import resumed_settings
+    from blindfair.cli.seller.listing import ListingOptions
     from blindfair.cli.seller.report import tell_standing
 
     output = Output(json_file)
-    tell_standing(directory, resumed_settings("seller", Resumed(directory, None, keystore, rpc)), output)
+    tell_standing(directory, resumed_settings(ListingOptions, Resumed(directory, None, keystore, rpc)), output)
 
 
 @app.command()

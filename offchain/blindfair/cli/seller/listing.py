@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import ClassVar
 
 from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
@@ -17,12 +18,13 @@ from blindfair.cli.defaults import (
     check_disclosure,
 )
 from blindfair.cli.information import default_fee, free_bits_of, min_fee
+from blindfair.cli.party.stored import from_stored, to_stored
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.frames import Frame
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import InvalidOption, JournalDamaged
+from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.quantities import Seconds, Wei
 from blindfair.protocol.records import RecordEncoding, encode_rows
@@ -33,7 +35,7 @@ RECORDS = "records.csv"
 
 @dataclass(frozen=True, slots=True)
 class ListingOptions:
-    """As a person gives them: amounts in `money` (a `Money` as a document) as text, shares as numbers. `exclude` are
+    """As a person gives them: amounts in `prices` as text, shares as numbers. `exclude` are
     columns not to list, `disclosures` the policies that are offered, `buyers` the accounts that are answered, all if
     there are none; `pay_to` is an address; `without_copies` lists the first of equal records alone; `own_models`
     lets unnamed buyers bring models, projections and scales of their own, as named ones always may.
@@ -45,13 +47,15 @@ class ListingOptions:
     record holds, once it was measured: another version of the compressor may measure otherwise.
     `record_count` is how many records are listed, once the table was read."""
 
+    ROLE: ClassVar[str] = "seller"
+
     label: str
     exclude: list[str]
     name: str
     description: str
     licence: str
     consent: str
-    money: Document
+    prices: Money
     price_per_record: str
     bits: int
     free_share: float
@@ -79,15 +83,12 @@ class ListingOptions:
 
     def to_document(self) -> Document:
         """For the settings."""
-        return asdict(self)
+        return to_stored(self)
 
     @classmethod
     def from_document(cls, document: Document) -> "ListingOptions":
         """From the settings. Raises JournalDamaged."""
-        try:
-            return cls(**document)  # type: ignore[arg-type]
-        except TypeError as error:
-            raise JournalDamaged("The settings lack an option of a listing", found=str(error)) from error
+        return from_stored(cls, document)
 
     def checked(self, path: Path) -> "ListingOptions":
         """Read the table at `path` and make everything of it once: what is wrong is told before anything is done.
@@ -107,11 +108,6 @@ class ListingOptions:
     def table(self, records: Path | str | Frame) -> Table:
         """Read the table. Raises what `read_table` raises."""
         return read_table(records, self.label, exclude=self.exclude, text=self.text)
-
-    @property
-    def prices(self) -> Money:
-        """What the prices are in. Raises JournalDamaged."""
-        return Money.from_document(self.money)
 
     def policy(self) -> SellerPolicy:
         """What the agent decides by. Raises InvalidOption."""

@@ -9,19 +9,19 @@ from blindfair.api.parties import SellerParty, open_seller
 from blindfair.api.turns import TurnTaker
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.settings import Settings
-from blindfair.cli.seller.listing import RECORDS, ListingOptions
+from blindfair.cli.seller.listing import RECORDS
+from blindfair.cli.seller.settings import SellerSettings
 
 
 @contextmanager
 def opened_seller(
-    directory: Path, settings: Settings, password_file: Path | None, screen: PartyScreen, turns: TurnTaker
+    directory: Path, settings: SellerSettings, password_file: Path | None, screen: PartyScreen, turns: TurnTaker
 ) -> Iterator[SellerParty]:
     """The party of a directory that was begun; closed at the end.
 
     Raises what `open_context`, `open_seller` and the table's reading raise.
     """
-    options = ListingOptions.from_document(settings.options)
+    options = settings.options
     context = open_context(settings, password_file, screen.event)
     listing = prepared(options, options.table(directory / RECORDS))
     with open_seller(directory, context, listing.spec, listing.policy, turns=turns) as party:

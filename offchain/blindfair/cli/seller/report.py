@@ -22,8 +22,8 @@ from blindfair.cli.keystore import address_of
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
-from blindfair.cli.party.settings import Settings
 from blindfair.cli.seller.listing import RECORDS, ListingOptions
+from blindfair.cli.seller.settings import SellerSettings
 from blindfair.influence.features import NumberFeature
 from blindfair.influence.robust import RARE
 from blindfair.protocol.documents import Document
@@ -175,13 +175,13 @@ class Standing:
     """Records that all audits together may see free."""
 
 
-def read_standing(directory: Path, settings: Settings) -> Standing:
+def read_standing(directory: Path, settings: SellerSettings) -> Standing:
     """Look at journal, table and chain. Raises what `read_table` raises, NodeFailure, WrongContract,
     JournalVersion, JournalDamaged, FileMissing."""
     exchange = open_exchange(settings.rpc, settings.deployment)
     summary = seller_summary(directory)
     seller = _account(summary, settings)
-    options = ListingOptions.from_document(settings.options)
+    options = settings.options
     token = options.prices.token
     offers = () if summary is None else summary.offers
     return Standing(
@@ -196,7 +196,7 @@ def read_standing(directory: Path, settings: Settings) -> Standing:
     )
 
 
-def _account(summary: SellerSummary | None, settings: Settings) -> Address:
+def _account(summary: SellerSummary | None, settings: SellerSettings) -> Address:
     """The seller's address, from the keystore or else the journal. Raises FileMissing, MalformedFile."""
     named = address_of(settings.keystore)
     known = named if named is not None or summary is None else summary.common.account
@@ -316,7 +316,7 @@ def _opened_text(standing: Standing) -> str:
     return f"{opened:,} of {counted(most, 'record')} opened free{left}"
 
 
-def tell_standing(directory: Path, settings: Settings, output: Output, **more: bool) -> None:
+def tell_standing(directory: Path, settings: SellerSettings, output: Output, **more: bool) -> None:
     """Look, and tell both ways; `more` goes into the document. Raises what `read_standing` raises."""
     standing = read_standing(directory, settings)
     show_standing(output.lines, standing)

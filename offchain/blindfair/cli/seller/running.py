@@ -22,8 +22,6 @@ from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT
 from blindfair.protocol.quantities import Wei
 
-ROLE = "seller"
-
 
 def run_list(begun: Begun, options: ListingOptions, records: Path, output: Output) -> None:
     """Begin a directory with a table, or go on in it, until the listing is committed.
@@ -35,9 +33,9 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     options = options.measured(table)
     if is_begun(begun.directory):
         # What was measured then: another version of the compressor may measure otherwise now.
-        before = ListingOptions.from_document(load(begun.directory, ROLE).options)
+        before = load(begun.directory, ListingOptions).options
         options = replace(options, record_bits=before.record_bits, record_count=before.record_count)
-    settings = begun_settings(ROLE, begun, options.to_document())
+    settings = begun_settings(begun, options)
     check_payee(options.policy().pay_to, "--pay-to", settings.deployment.address)
     settings = begin(begun.directory, settings, {RECORDS: records.read_bytes()})
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
@@ -71,7 +69,10 @@ def check_publishable(options: ListingOptions, *, named: bool) -> None:
 def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool = False) -> None:
     """Take the seller's turns until interrupted or terminated, with `ends_idle` until no order is open either, then say
     where it stands. Raises what opening the directory raises."""
-    settings = resumed_settings(ROLE, resumed)
+    settings = resumed_settings(ListingOptions, resumed)
+    from blindfair.blind.estimate import IN_MEMORY_BLOCKS
+    from blindfair.blind.parameters import DEFAULT
+    from blindfair.cli.machine_costs import machine_costs
     from blindfair.cli.seller.opened import opened_seller
 
     with PartyScreen() as screen:
@@ -79,6 +80,9 @@ def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool 
         turns = Turns(screen, poll, patience=math.inf, bears=BlindfairError)
         with opened_seller(resumed.directory, settings, resumed.password_file, screen, turns) as party:
             save(resumed.directory, settings)
+            if party.agent.manifest.record_count > IN_MEMORY_BLOCKS * DEFAULT.ring_degree:
+                # The times of such evaluations are estimated before each; those of fewer records take seconds.
+                machine_costs(lambda text: screen.lines.item("machine", text))
             try:
                 # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -96,8 +100,8 @@ def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:
 
     Raises InvalidOption, and what `withdraw_by_hand` and opening the directory raise.
     """
-    settings = resumed_settings(ROLE, resumed)
-    options = ListingOptions.from_document(settings.options)
+    settings = resumed_settings(ListingOptions, resumed)
+    options = settings.options
     target = parse_address(to) if to is not None else options.policy().pay_to
     from blindfair.cli.party.withdrawing import bring_home
     from blindfair.cli.seller.opened import opened_seller

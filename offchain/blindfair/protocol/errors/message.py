@@ -97,3 +97,9 @@ class ClassesDiffer(FieldMismatch):
     """The buyer's table writes the classes of the label otherwise than the listing."""
 
     exit_code = 45
+
+
+class OpeningsUsedUp(MessageError):
+    """The listing opens no more records free; the buyer may buy the audited sample instead (PROTOCOL 5.6)."""
+
+    exit_code = 46

@@ -34,7 +34,7 @@ class ShapeMismatch(ScoringError):
 
 
 class BudgetExhausted(ScoringError):
-    """The listing's budget of bits or of opened records is used up (PROTOCOL 2, 4)."""
+    """The listing's budget of bits is used up, or the seller has no free space for one more bond (PROTOCOL 2, 4, 7)."""
 
     exit_code = 65
 

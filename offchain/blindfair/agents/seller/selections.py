@@ -1,0 +1,97 @@
+"""Answers to selections: what is drawn is opened, within the listing's budget and the seller's bonds (PROTOCOL 5).
+
+Not here: how records are opened, and the offers for what was selected.
+"""
+
+from collections.abc import Callable, Sequence
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller.bonds import SellerBonds
+from blindfair.agents.seller.budget_ledger import BudgetLedger
+from blindfair.agents.seller.checks import check_deliverable, check_selection_message
+from blindfair.agents.seller.recall import request_of
+from blindfair.agents.seller.refusals import Refusing
+from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.errors import FieldMismatch, UnexpectedMessage
+from blindfair.protocol.free_units import free_units
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import Envelope, OpenedRecord, Openings, Request, Selection
+from blindfair.protocol.parts import PartName, credited_price
+from blindfair.protocol.quantities import Digest, Wei
+from blindfair.protocol.units import Units
+
+
+class SellerSelections:
+    """The selections from the evaluations of one listing."""
+
+    def __init__(
+        self,
+        seller: Agent,
+        ledger: BudgetLedger,
+        bonds: SellerBonds,
+        refusing: Refusing,
+        policy: SellerPolicy,
+        *,
+        random: Callable[[Digest], bytes],
+        credit: Callable[[Request, Digest], Wei],
+        opened: Callable[[Sequence[int], Digest, Request], tuple[OpenedRecord, ...]],
+    ) -> None:
+        """By a request's `H(document)`: `random` gives the seller's number, `credit` the fee that was paid, `opened`
+        the drawn units with their paths."""
+        self._seller = seller
+        self._ledger = ledger
+        self._bonds = bonds
+        self._refusing = refusing
+        self._policy = policy
+        self._random = random
+        self._credit = credit
+        self._opened = opened
+
+    def answer(self, envelope: Envelope, selection: Selection, manifest: Manifest, dataset: ChunkedDataset) -> None:
+        """Open what is drawn of a selection, once, and send the same answer whenever it comes again.
+
+        Raises UnexpectedMessage, FieldMismatch, Expired, MalformedMessage, MessageTooLarge, OpeningsUsedUp,
+        BudgetExhausted, TooCostly, Undeliverable, Waiting.
+        """
+        digest, request = request_of(self._seller, selection)
+        if request.buyer != envelope.sender:
+            raise FieldMismatch("The evaluation is another buyer's", expected=request.buyer, found=envelope.sender)
+        if self._refusing.say_again(envelope, selection):
+            # What was refused stays refused: the buyer may have made another selection since.
+            return
+        earlier = self._seller.journal.get(f"selection-of:{digest.hex()}")
+        if earlier not in (None, envelope.digest):
+            raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())
+        step = f"openings:{envelope.digest.hex()}"
+        self._seller.mail.write(step, lambda: self._openings(envelope, selection, digest, request, manifest, dataset))
+        self._seller.mail.dispatch(step, envelope.sender, request.buyer_hpke)
+
+    def _openings(
+        self,
+        envelope: Envelope,
+        selection: Selection,
+        digest: Digest,
+        request: Request,
+        manifest: Manifest,
+        dataset: ChunkedDataset,
+    ) -> Openings:
+        check_selection_message(selection, request, manifest, self._seller.exchange.now())
+        fee = self._credit(request, digest)
+        check_bond = self._bonds.check_paid_bond if fee else self._bonds.check_bond
+        check_bond(selection.token, self._policy.bond(credited_price(selection.price, fee)))
+        random, units = self._random(digest), Units.named(request.disclosure, manifest.record_count)
+        free = free_units(manifest, units, selection.records, request.dimension)
+        check_deliverable(selection, units, free, dataset)
+        # Of a sample that is bought nothing is opened: it is delivered, once it is paid for (PROTOCOL 5.6).
+        is_whole = selection.ordered(random, units, free, fee)[0].name is PartName.WHOLE
+        drawn = selection.drawn(random, units) if is_whole else ()
+        self._ledger.spend_openings(envelope.digest, len(units.members(drawn)), paid=fee > 0)
+        journal, selected = self._seller.journal, envelope.digest.hex()
+        journal.once(f"selected-at:{selected}", lambda: str(self._seller.exchange.now()).encode())
+        # Counted once: agreements may come again and again.
+        journal.once(f"free:{selected}", lambda: str(free).encode())
+        # From here on it is this selection and no other: its openings show the seller's number.
+        journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
+        journal.once(f"selection:{selected}", envelope.to_bytes)
+        return Openings(envelope.digest, random, selection.price, self._opened(drawn, digest, request))

@@ -1,0 +1,235 @@
+"""Each option that a directory is begun with is in its settings, and comes back unchanged."""
+
+import doctest
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from command import Inside
+
+from blindfair.chain.deployment import CodeHash, Deployment
+from blindfair.cli.amounts import IN_ETHER, Money
+from blindfair.cli.buyer import commands as buyer
+from blindfair.cli.buyer.settings import BuyerOptions
+from blindfair.cli.options import Resumed
+from blindfair.cli.party import stored
+from blindfair.cli.party.settings import SETTINGS, BegunSettings, begin, load, resumed_settings
+from blindfair.cli.seller import commands as seller
+from blindfair.cli.seller.listing import ListingOptions
+from blindfair.protocol.errors import BlindfairError, FileChanged, InvalidOption, JournalDamaged
+from blindfair.protocol.quantities import ETHER, Address, BlockNumber, ListingId
+
+TOKEN = Address("0x" + "ab" * 20)
+OTHER = "0x" + "cd" * 20
+
+PLACES = {"--deployment", "--finality-depth", "--keystore", "--mail", "--rpc"}
+"""Kept beside the options: they may be moved."""
+
+TABLES = {"--own", "--records", "--train", "--validation"}
+"""Copied into the directory."""
+
+OF_ONE_RUN = {"--directory", "--json", "--password-file", "--poll", "--yes"}
+"""Kept nowhere."""
+
+LIST = {
+    "--accept-disclosed-share": "0.5", "--bits": "5", "--bond-share": "0.2", "--buyer": OTHER, "--categorical": "a",
+    "--chunk-size": "4096", "--consent": "another", "--description": "d", "--disclosed-share": "0.5",
+    "--disclosure": "total", "--dispute-window": "100", "--evaluation-fee": "0.5", "--exclude": "a",
+    "--free-share": "0.1", "--label": "b", "--licence": "another", "--max-bonds": "2", "--name": "another",
+    "--never-score": "a", "--opened-records": "30", "--opened-share": "0.5", "--own-models": None, "--pay-to": OTHER,
+    "--price-per-record": "0.5", "--reveal-window": "100", "--score": "a", "--text": "a", "--token": TOKEN,
+    "--without-copies": None,
+}  # fmt: skip
+"""For each option of `seller list` a value that is not the default; None for a flag."""
+
+EVALUATE = {
+    "--accept-kinds": None, "--accept-preprocessing": None, "--audit-rows": "40", "--bandwidth": "5", "--budget": "2",
+    "--disclosure": "total", "--exclude": "a", "--fee": "0.5", "--label": "b", "--listing": "0x" + "12" * 32,
+    "--min-audit-rows": "20", "--model": "mlp", "--price-per-record": "0.5", "--refund-to": OTHER,
+    "--release-on-chain": None, "--sample-share": "0.25", "--score-bits": "4", "--seed": "7", "--text": "a",
+    "--token": TOKEN, "--value": "0.5",
+}  # fmt: skip
+"""The same of `buyer evaluate`."""
+
+MEASURED = {"record_bits", "record_count", "seller"}
+"""Found by the command itself, not options."""
+
+NEEDED = {
+    "list": {"--records": "t.csv", "--label": "a", "--price-per-record": "1", "--licence": "l", "--consent": "c"},
+    "evaluate": {"--own": "t.csv", "--label": "a", "--budget": "1"},
+}
+PLACED = {"--directory": "d", "--mail": "m", "--rpc": "http://127.0.0.1:1", "--deployment": "x.json"}
+
+Options = ListingOptions | BuyerOptions
+Parse = Callable[..., Any]
+
+
+@pytest.fixture
+def parse(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> Parse:
+    """What a command makes of its options, when it is given one more or another."""
+
+    def parsed(command: str, option: str | None = None, value: str | None = None) -> Options:
+        caught: list[Options] = []
+        monkeypatch.setattr("blindfair.cli.seller.running.run_list", lambda _, options, *__: caught.append(options))
+        monkeypatch.setattr(
+            "blindfair.cli.buyer.running.run_evaluate", lambda _, options, *__, **___: caught.append(options)
+        )
+        monkeypatch.setattr(
+            "blindfair.cli.party.money.chosen_money",
+            lambda token, *_: IN_ETHER if token is None else Money(token, 6, "USD"),
+        )
+        given: dict[str, str | None] = {**PLACED, **NEEDED[command]}
+        if option is not None:
+            given[option] = value
+        words = [word for name, text in given.items() for word in ((name,) if text is None else (name, text))]
+        ended = inside({"list": "seller", "evaluate": "buyer"}[command], command, *words)
+        assert ended.code == 0, ended.err
+        (options,) = caught
+        return options
+
+    return parsed
+
+
+def read_back(options: Options) -> Options:
+    return type(options).from_document(json.loads(json.dumps(options.to_document())))
+
+
+def flat(options: Options) -> dict[str, Any]:
+    """The document with the options of the tables beside the others."""
+    document: dict[str, Any] = options.to_document()
+    tables = document.pop("tables", {})
+    return {**document, **{f"tables.{name}": value for name, value in tables.items()}}
+
+
+COMMANDS = {"list": (seller.app, LIST), "evaluate": (buyer.app, EVALUATE)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_tried_here_or_kept_elsewhere(command: str) -> None:
+    app, tried = COMMANDS[command]
+    found: Any = typer.main.get_command(app)
+    options = {option for parameter in found.commands[command].params for option in parameter.opts}
+    assert options == set(tried) | (options & (PLACES | TABLES | OF_ONE_RUN))
+    assert not set(tried) & (PLACES | TABLES | OF_ONE_RUN)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_stored_and_comes_back_unchanged(command: str, parse: Parse) -> None:
+    _, tried = COMMANDS[command]
+    plain, changed = parse(command), set[str]()
+    assert read_back(plain) == plain
+    for option, value in tried.items():
+        options = parse(command, option, value)
+        assert read_back(options) == options
+        before, after = flat(plain), flat(options)
+        differ = {name for name in before if before[name] != after[name]}
+        assert differ, f"{option} is not stored"
+        assert len(differ) == 1 or option == "--audit-rows", f"{option} changes {differ}"
+        changed |= differ
+    assert changed == flat(plain).keys() - MEASURED, "what is stored and no option sets"
+
+
+def test_fewer_audit_rows_are_as_many_unless_told_otherwise(parse: Parse) -> None:
+    options = parse("evaluate", "--audit-rows", "40")
+    assert (options.purchase.audit_rows, options.purchase.min_audit_rows) == (40, 40)
+
+
+# --- damage --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_option_that_is_missing_unknown_or_of_another_type_is_refused(command: str, parse: Parse) -> None:
+    options = parse(command)
+    kind, document = type(options), json.loads(json.dumps(options.to_document()))
+    with pytest.raises(JournalDamaged, match="no option more"):
+        kind.from_document({**document, "more": 1})
+    places = [document, *(document[name] for name in ("tables", "prices") if name in document)]
+    for place in places:
+        for name, value in list(place.items()):
+            if name in {"seller", "tables"}:
+                continue
+            for wrong in ({"x": 1}, [[1]], b""):
+                place[name] = wrong
+                with pytest.raises(JournalDamaged):
+                    kind.from_document(document)
+            place[name] = True if isinstance(value, int) and not isinstance(value, bool) else 3.5j
+            with pytest.raises(JournalDamaged):
+                kind.from_document(document)
+            del place[name]
+            with pytest.raises(JournalDamaged, match=f"an option {name}"):
+                kind.from_document(document)
+            place[name] = value
+    assert kind.from_document(document) == options
+
+
+@pytest.mark.parametrize("seller", ["0x12", 7, TOKEN[:-1], []])
+def test_a_seller_that_is_no_address_is_refused(seller: object, parse: Parse) -> None:
+    document = {**parse("evaluate").to_document(), "seller": seller}
+    with pytest.raises(BlindfairError, match="not an address"):
+        BuyerOptions.from_document(document)
+
+
+def test_a_purchase_without_its_listing_is_damaged(parse: Parse) -> None:
+    options = parse("evaluate")
+    with pytest.raises(JournalDamaged, match="lack the listing"):
+        _ = options.bought_from
+    listing = ListingId(bytes(range(32)))
+    found = options.found(listing, TOKEN)
+    assert read_back(found) == found
+    assert found.bought_from == (listing, TOKEN)
+
+
+# --- the whole file ------------------------------------------------------------------------------------------------
+
+
+def settings_of(folder: Path, options: Any) -> BegunSettings[Any]:
+    return BegunSettings(
+        role=options.ROLE,
+        deployment=Deployment(31337, ETHER, CodeHash(bytes(32)), BlockNumber(7), "0.8.30"),
+        rpc="http://127.0.0.1:1/key",
+        mail=folder / "mail",
+        keystore=folder / "keystore.json",
+        finality_depth=3,
+        options=options,
+        tables={},
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_directory_comes_back_as_it_was_begun(command: str, parse: Parse, tmp_path: Path) -> None:
+    options, directory = parse(command), tmp_path / "party"
+    begun = begin(directory, settings_of(tmp_path, options), {"t.csv": b"a,b\n"})
+    assert load(directory, type(options)) == begun
+    assert begin(directory, settings_of(tmp_path, options), {"t.csv": b"a,b\n"}) == begun
+    moved = Resumed(directory, None, tmp_path / "k", "http://127.0.0.1:2", tmp_path / "n", 9)
+    assert resumed_settings(type(options), moved) == replace(
+        begun, keystore=tmp_path / "k", rpc="http://127.0.0.1:2", mail=tmp_path / "n", finality_depth=9
+    )
+    with pytest.raises(InvalidOption, match="other options") as caught:
+        begin(directory, settings_of(tmp_path, parse(command, "--price-per-record", "0.25")), {"t.csv": b"a,b\n"})
+    assert caught.value.found == "price_per_record = 0.25"
+    with pytest.raises(FileChanged):
+        begin(directory, settings_of(tmp_path, options), {"t.csv": b"a,c\n"})
+    other: Any = BuyerOptions if command == "list" else ListingOptions
+    with pytest.raises(InvalidOption, match=f"belongs to a {options.ROLE}"):
+        load(directory, other)
+
+
+def test_an_edited_option_is_found_when_the_directory_is_read(parse: Parse, tmp_path: Path) -> None:
+    begin(tmp_path / "party", settings_of(tmp_path, parse("list")), {})
+    path = tmp_path / "party" / SETTINGS
+    document = json.loads(path.read_text())
+    document["options"]["bits"] = "4"
+    path.write_text(json.dumps(document))
+    with pytest.raises(JournalDamaged) as caught:
+        load(tmp_path / "party", ListingOptions)
+    assert (caught.value.expected, caught.value.found) == ("int for bits", "'4'")
+
+
+def test_examples_of_the_docstrings_run() -> None:
+    found = doctest.testmod(stored)
+    assert found.attempted and not found.failed
