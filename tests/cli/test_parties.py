@@ -348,6 +348,19 @@ def test_listing_again_goes_on_and_pays_nothing(listed: Home) -> None:
     assert web3.eth.get_transaction_count(web3.to_checksum_address(account)) == count == 1
 
 
+def test_a_parquet_file_is_listed_as_its_csv_file_is(home: Home) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    table = home.path / "offer.parquet"
+    pandas.read_csv(home.path / "offer.csv").to_parquet(table)
+    columns = json.loads(home.seller(records=table, json="-").out)["columns"]
+    assert [column["kind"] for column in columns] == ["number"] * 30 + ["category"]
+    # From the copy in its directory.
+    assert json.loads(home.seller(records=table, json="-").out)["columns"] == columns
+    status = json.loads(home.inside("seller", "status", "--directory", home.path / "seller", "--json", "-").out)
+    assert status["committed"] is True
+
+
 @pytest.mark.parametrize(
     "changes", [{"price_per_record": "0.002"}, {"licence": "none"}, {"bits": 3}, {"exclude": "mean area"}]
 )
