@@ -86,7 +86,11 @@ def opened_purchase(
         chosen = plan(units.count, width, queries, options.bytes_per_second)
         show_estimate(screen.lines, units, width, chosen)
 
-    valuer = ListingValuer(own, tables, options, tell_estimate)
+    def warn(text: str) -> None:
+        # A person sees it before the question whether to pay, in quiet too.
+        screen.notices.item("but", text, style="yellow")
+
+    valuer = ListingValuer(own, tables, options, tell_estimate, warn)
     with one_thread():
         buyer = Buyer(
             directory,
