@@ -106,7 +106,7 @@ def test_what_is_no_keystore_is_refused(tmp_path: Path, changes: dict[str, Any])
     ],
 )
 def test_a_keystore_that_asks_for_hours_or_gigabytes_is_refused_at_once(
-    tmp_path: Path, kdf: str, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, kdf: Kdf, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = keystore(tmp_path / "keystore.json", kdf=kdf)
     made = json.loads(path.read_text())

@@ -94,7 +94,7 @@ def test_all_columns_that_differ_are_named_at_once() -> None:
             r"'N\xeemes', 'Orl\xe9ans'",
             "write both in NFC",
         ),
-        # The first sealed message is Cyrillic.
+        # The first character is Cyrillic.
         (["ate", "bat"], ["\u0430te", "b\u0430t"], "'ate', 'bat'", r"'\u0430te', 'b\u0430t'", ""),
     ],
 )

@@ -30,7 +30,7 @@ def read_address(text: str, what: str, error: type[InputError], hint: str) -> Ad
         )
     if digits not in (digits.lower(), digits.upper()) and "0x" + digits != to_checksum_address("0x" + digits.lower()):
         raise error(
-            f"{what} is mistyped: its upper and lower case sealed messages do not match its checksum (EIP-55)",
+            f"{what} is mistyped: its upper and lower case letters do not match its checksum (EIP-55)",
             expected="the address as its wallet shows it",
             found=text,
             hint=hint,
