@@ -2,8 +2,11 @@
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from blindfair.agents.store.directory import DirectoryLock
+from blindfair.agents.store.journal import read_journal
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.requirements import check_chain
@@ -100,6 +103,8 @@ def run_evaluate(
     event = the_listing(exchange, purchase.listing_id or _begun(begun.directory))
     if not is_begun(begun.directory):
         check_trusted(settings.keystore, event.listing)
+    else:
+        _take_other_fee(begun.directory, purchase.fee)
     options |= {"listing": "0x" + event.listing.hex(), "seller": event.seller}
     settings = begin(
         begun.directory,
@@ -117,6 +122,25 @@ def _begun(directory: Path) -> ListingId | None:
     if not is_begun(directory):
         return None
     return PurchaseOptions.from_document(load(directory, ROLE).options).listing_id
+
+
+def _take_other_fee(directory: Path, fee: str | None) -> None:
+    """Keep another `--fee` than it was begun with, as long as no request was made with that. Raises what `load`,
+    `read_journal` and writing the settings raise."""
+    with DirectoryLock(directory):
+        settings = load(directory, ROLE)
+        if fee is not None and fee != settings.options.get("fee") and not _was_asked(directory):
+            save(directory, replace(settings, options={**settings.options, "fee": fee}))
+
+
+def _was_asked(directory: Path) -> bool:
+    journal = read_journal(directory / "journal.sqlite")
+    if journal is None:
+        return False
+    try:
+        return journal.get("message:request") is not None
+    finally:
+        journal.close()
 
 
 def run_buy(resumed: Resumed, export: Path | None, poll: float, output: Output, *, confirmed: bool) -> None:
