@@ -246,3 +246,22 @@ def connect_later(url: str) -> Any:
     with pytest.raises(Web3RPCError):
         _ = web3.eth.chain_id
     return web3
+
+
+@pytest.mark.parametrize("password", ["pa#ss", "pa/ss", "pa?ss", "12?ss", "12/ss", "12#ss", "pa/s@s", "p[a/ss"])
+def test_a_password_that_ends_the_host_too_early_is_to_be_encoded(password: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        NodeAddress.parse(f"https://user:{password}@host.example/v3")
+    assert "user name or password" in caught.value.hint and password not in str(caught.value)
+    assert all(code in caught.value.hint for code in ("%23", "%2F", "%3F", "%40"))
+
+
+@pytest.mark.parametrize("url", ["https://host.example/v3?mail=a@b", "https://user:p%2Fw@host.example?key=a"])
+def test_a_url_whose_host_is_plain_is_taken(url: str) -> None:
+    assert NodeAddress.parse(url).host == "host.example"
+
+
+@pytest.mark.parametrize("url", ["https://host.example:port/v3", "ftp://user:pa#ss@host", "host:8545", "http://[::1"])
+def test_what_is_no_url_of_a_node_is_named_so(url: str) -> None:
+    with pytest.raises(InvalidOption, match="is not a URL"):
+        NodeAddress.parse(url)

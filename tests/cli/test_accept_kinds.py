@@ -53,6 +53,18 @@ def test_only_who_accepts_other_kinds_asks(path: Path) -> None:
     assert len([note for note in notes if f"Column '{name}': 180 of 180 cells do not fit" in note]) == 1
 
 
+def test_columns_that_do_not_fit_are_told_once_before_what_asking_takes(path: Path) -> None:
+    table, listing = read_table(path, LABEL), manifest(path, "per-record")
+    texts = replace(table, rows=tuple((f"{row[0]} mm", *row[1:]) for row in table.rows))
+    purchase = replace(PURCHASE, accept_kinds=True)
+    told: list[str] = []
+    question = ListingValuer(
+        own_records(texts), TableOptions(LABEL, [], 0), purchase, lambda _: told.append("estimate"), told.append
+    ).question(listing)
+    assert "180 of 180 cells do not fit" in told[0] and told[1:] == ["estimate"]
+    assert not any("do not fit" in note for note in question.notes)
+
+
 def test_a_column_that_is_left_out_is_not_read_by_the_model_that_the_seller_takes(path: Path) -> None:
     table, listing = read_table(path, LABEL), manifest(path, "per-record")
     name = table.columns[0]

@@ -5,6 +5,8 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import typer
@@ -14,9 +16,10 @@ from test_disclosure_option import PURCHASE
 
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.cli.amounts import show_ether
-from blindfair.cli.buyer.fee import agreed_fee, bits_text
+from blindfair.cli.buyer.fee import agreed_fee, bits_text, explained
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.errors import InvalidOption, Refused
+from blindfair.protocol.messages import Listing, Request
 from blindfair.protocol.quantities import Wei
 
 LABEL = "cens"
@@ -58,17 +61,56 @@ def test_bits_stand_beside_what_a_record_holds_and_the_fee_beside_both(capsys: p
     [
         ("0.1", False, "--fee lets at most 0.1 ether be paid for it"),
         ("0.01", False, "your --fee of 0.01 ether does not cover that: only a free evaluation is asked"),
-        ("0.01", True, "your --fee of 0.01 ether does not cover that: the seller will refuse the evaluation"),
+        ("0.01", True, "your --fee of 0.01 ether does not cover that: nothing is asked"),
         (None, True, "it is never free, since it tells more than the listing's free bits: it costs 0.05 ether"),
-        (None, True, "nobody can be asked whether to pay it (--fee, --yes): the seller will refuse the evaluation"),
+        (None, True, "nobody can be asked whether to pay it (--fee, --yes): nothing is asked"),
     ],
 )
 def test_a_stated_fee_and_an_evaluation_that_is_never_free_are_told_before_asking(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fee: str | None, never: bool, words: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    agreed_fee(replace(COST, may_be_free=not never), replace(PURCHASE, fee=fee), PartyScreen(), confirmed=False)
+    cost, purchase = replace(COST, may_be_free=not never), replace(PURCHASE, fee=fee)
+    if never:
+        with pytest.raises(InvalidOption, match="never free, and its fee is not agreed to") as caught:
+            agreed_fee(cost, purchase, PartyScreen(), confirmed=False)
+        assert "in the same directory with --fee 0.05" in caught.value.hint
+    else:
+        agreed_fee(cost, purchase, PartyScreen(), confirmed=False)
     assert words in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_of_what_is_never_free_a_person_is_asked_for_the_price(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
+    questions, cost = asked(monkeypatch, answer=answer), replace(COST, may_be_free=False)
+    if answer:
+        assert agreed_fee(cost, PURCHASE, PartyScreen(), confirmed=False) == cost.fee
+    else:
+        with pytest.raises(InvalidOption, match="not agreed to"):
+            agreed_fee(cost, PURCHASE, PartyScreen(), confirmed=False)
+    assert questions == ["Pay 0.05 ether for it?"]
+
+
+def test_what_is_never_free_and_beyond_the_budget_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = replace(COST, fee=Wei(10**18 + 1), may_be_free=False)
+    asked(monkeypatch, answer=True)
+    with pytest.raises(InvalidOption, match="not agreed to") as caught:
+        agreed_fee(cost, PURCHASE, PartyScreen(), confirmed=True)
+    assert "a larger --budget" in caught.value.hint
+
+
+@pytest.mark.parametrize(("may_be_free", "words"), [(True, "no free bits left"), (False, "bits are never enough")])
+def test_a_refusal_for_want_of_a_fee_says_whether_it_could_have_been_free(
+    monkeypatch: pytest.MonkeyPatch, may_be_free: bool, words: str
+) -> None:
+    listing, request = object.__new__(Listing), object.__new__(Request)
+    object.__setattr__(listing, "manifest", None)
+    object.__setattr__(request, "fee", Wei(0))
+    monkeypatch.setattr(EvaluationCost, "of", lambda *_: replace(COST, may_be_free=may_be_free))
+    stored = {"received:listing": (None, listing), "message:request": (None, request)}
+    buyer: Any = SimpleNamespace(mail=SimpleNamespace(stored=stored.__getitem__))
+    refused = explained(Refused("x", found="FeeRequired: y"), buyer, PURCHASE.prices)
+    assert words in refused.what and "--fee 0.05" in refused.hint
 
 
 def test_one_bit_is_one_bit() -> None:
@@ -159,14 +201,19 @@ def test_an_evaluation_is_paid_for_by_command(
 
     with shell(serving, home, home / "seller.told") as process:
         wait_for("serves", home / "seller.told", process)
-        # Nobody is there to be asked: a free evaluation alone is asked for, and there is none.
+        # Nobody is there to be asked, and the listing gives no bits away: nothing is sent that would be refused.
         thrifty = evaluate("thrifty")
-        assert thrifty.code == Refused.exit_code
-        assert "an evaluation costs a fee" in thrifty.err
-        assert "begin in another directory with --fee 0." in " ".join(thrifty.err.split())
+        assert thrifty.code == InvalidOption.exit_code
+        assert "nothing was asked" in thrifty.err
+        assert "in the same directory with --fee 0." in " ".join(thrifty.err.split())
+        # The directory takes another fee as long as nothing was asked, and none once it was.
+        stingy = evaluate("thrifty", "--fee", "0.000000001")
+        assert "This evaluation is never free" in stingy.err and "0.000000001 ether" in stingy.err
+        assert "the request" not in (home / "seller.told").read_text()
 
         paid = evaluate("buyer", "--yes", "--json", home / "evaluation.json")
         assert paid.code == 0, paid.err
+        evaluate("buyer", "--fee", "0.1").failed(InvalidOption, "was begun with other options")
         shown = " ".join(inside("buyer", "status", "--directory", home / "buyer").out.split())
         assert "the last step is accept of the evaluation" in shown or "the last step is release" in shown, shown
         assert "were paid for the evaluation" in shown and "next blindfair buyer buy --directory" in shown

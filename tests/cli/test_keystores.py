@@ -179,6 +179,16 @@ def test_the_address_is_taken_from_the_key_where_the_file_names_none(tmp_path: P
     assert ended.code == 0, ended.err
     assert OWN in ended.out
     inside("account", "show", "--keystore", path).failed(InvalidOption, "--password-file")
+    assert "the keystore names no address" in inside("account", "show", "--keystore", path).err
+
+
+def test_an_address_that_is_not_the_keys_is_not_shown_beside_its_password(tmp_path: Path, inside: Inside) -> None:
+    """People send money to what is shown."""
+    path = keystore(tmp_path / "keystore.json", address="22" * 20)
+    secret = password_file(tmp_path / "password", PASSWORD.encode())
+    ended = inside("account", "show", "--keystore", path, "--password-file", secret)
+    ended.failed(MalformedFile, "restore it from a backup")
+    assert ended.out == ""
 
 
 def test_an_account_that_was_made_here_opens_here(tmp_path: Path) -> None:

@@ -57,6 +57,44 @@ def test_a_file_is_refused_with_what_is_wrong_and_what_to_type(
     assert caught.value.expected and caught.value.found and caught.value.hint
 
 
+@pytest.mark.parametrize("blank", [",,\n", " , ,\r\n", ",\n", "\n,,,,\n"], ids=repr)
+def test_a_row_of_commas_alone_above_the_names_is_a_blank_line(tmp_path: Path, blank: str) -> None:
+    found = read_csv(write(tmp_path, f"{blank}a,b,y\n1,,0\n"))
+    assert (found.columns, found.rows) == (("a", "b", "y"), [["1", "", "0"]])
+    assert list(found.lines) == [2 + blank.count("\n")]
+
+
+@pytest.mark.parametrize(
+    ("above", "line"),
+    [("Export 2024,,\n", 2), ("Export 2024,,\n,,\n", 3), (",,\nExport,,\nWard 7,,\n\n,,\n", 6)],
+    ids=repr,
+)
+def test_a_title_row_as_spreadsheets_write_it_names_what_to_delete(tmp_path: Path, above: str, line: int) -> None:
+    """What is deleted must not be the empty last cells of records."""
+    table = "a,b,y\n1,0,\n2,1,\n"
+    with pytest.raises(errors.MalformedTable, match="holds one cell alone, as a title does") as caught:
+        read_csv(write(tmp_path, above + table))
+    assert f"tail -n +{line} OLD.csv" in caught.value.hint
+    assert "".join((above + table).splitlines(keepends=True)[line - 1 :]) == table
+
+
+@pytest.mark.parametrize("content", ["a,,\n1,2,3\n", "a,y,\n1,0,x\n", "a,,\n1,2,\n\n", 'a,,\n1,"2\n'], ids=repr)
+def test_commas_at_the_end_are_deleted_only_where_nothing_stands_below(tmp_path: Path, content: str) -> None:
+    with pytest.raises(errors.MalformedTable, match="has no name") as caught:
+        read_csv(write(tmp_path, content))
+    stands_below = content.splitlines()[1].count(",") == 2 or content.startswith("a,y")
+    assert ("delete the commas" in caught.value.hint) is not stands_below
+
+
+def test_a_footer_is_not_told_to_quote_its_commas(tmp_path: Path) -> None:
+    with pytest.raises(errors.MalformedTable, match="Line 3 has another number of cells") as caught:
+        read_csv(write(tmp_path, "a,b,y\n1,2,0\nTotal,500\n"))
+    assert "a footer such as a total" in caught.value.hint and "quotes" not in caught.value.hint
+    with pytest.raises(errors.MalformedTable, match="another number of cells") as caught:
+        read_csv(write(tmp_path, "a,b,y\n1,2,0\n1,234,5,0\n"))
+    assert "double quotes" in caught.value.hint
+
+
 def test_what_the_hints_say_helps(tmp_path: Path) -> None:
     """`--text` reads a class that looks missing, and codes that look like numbers beyond doubles."""
     labels = read_table(write(tmp_path, "age,y\n30,EU\n41,NA\n"), "y", text=("y",))

@@ -109,9 +109,59 @@ def test_categories_that_never_match_are_shown_side_by_side_so_that_they_can_be_
 
 
 def test_a_spelling_that_matches_in_part_is_warned_of_and_new_categories_are_not() -> None:
-    (warning,) = compared(table(), table(sex=["male", "female", "male", "Male"]))
-    assert "Column 'sex': 15 of 60 cells do not fit" in warning and "upper and lower case" in warning
+    (warning,) = compared(table(), table(sex=["male"] * 19 + ["Male"]))
+    assert "Column 'sex': 3 of 60 cells do not fit" in warning and "upper and lower case" in warning
     assert compared(table(), table(sex=["male", "female", "other", "other", "other"])) == ()
+
+
+WARDS = ("Hépatologie", "Cardiology", "Surgery", "Surgery", "Oncology", "Oncology")
+
+
+@pytest.mark.parametrize(
+    ("listed", "own", "only"),
+    [
+        (WARDS, [unicodedata.normalize("NFD", ward) for ward in WARDS], "Unicode form: write both in NFC"),
+        (["A", "B", "C"], ["A", "b", "c"], "upper and lower case"),
+        (["A b", "C"] * 5, ["A b", "C"] * 4 + ["A  b", "C"], "spaces"),
+    ],
+)
+def test_a_spelling_that_matches_in_part_is_refused_from_a_small_share_on(
+    listed: Sequence[Cell], own: Sequence[Cell], only: str
+) -> None:
+    """What is asked so is paid for, and easily mended before."""
+    with pytest.raises(KindsDiffer, match="Column 'town' has other categories") as caught:
+        compared(table(town=listed), table(town=own))
+    assert only in caught.value.hint and "write the column as the listing does" in caught.value.hint
+    assert len(compared(table(town=listed), table(town=own), accepted=True)) == 1
+
+
+def test_new_categories_beside_few_spellings_are_not_refused() -> None:
+    own = ["A"] * 16 + ["b"] + ["D"] * 3
+    (warning,) = compared(table(town=["A", "B"]), table(town=own))
+    assert "Column 'town': 3 of 60 cells" in warning
+
+
+def test_each_column_is_in_the_command_however_many_there_are() -> None:
+    names = tuple(f"c {number}" for number in range(9))
+    schema = FeatureSchema.infer([(("0 - 5", "6 - 9")[n % 2],) * 9 + (n % 2,) for n in range(60)], (*names, "y"), "y")
+    with pytest.raises(KindsDiffer, match="and 4 more") as caught:
+        check_own_records(schema, [("A",) * 9 + (n % 2,) for n in range(60)])
+    assert all(f"--exclude '{name}'" in caught.value.hint for name in names)
+
+
+def test_a_buyer_with_numbers_is_not_told_to_write_text() -> None:
+    ages: list[Cell] = [f"{20 + number % 7} y" for number in range(60)]
+    with pytest.raises(KindsDiffer) as caught:
+        compared(table(age=ages), table())
+    assert "the seller's table is at fault" in caught.value.hint and "--exclude age" in caught.value.hint
+    assert "write the column" not in caught.value.hint
+
+
+def test_codes_that_the_seller_reads_as_text_are_read_so_by_the_buyer() -> None:
+    with pytest.raises(KindsDiffer) as caught:
+        compared(table(income=["1", "2", "3"]), table(income=[1, 2, 3]))
+    assert "--text income" in caught.value.hint and "at fault" not in caught.value.hint
+    assert compared(table(income=["1", "2", "3"]), table(income=["1", "2", "3"])) == ()
 
 
 def test_columns_that_no_model_reads_are_not_compared() -> None:

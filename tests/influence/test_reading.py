@@ -33,6 +33,11 @@ NUMBERS = [f"{number}.5" for number in range(20)]
         ("$5.00", "a currency", "write the number alone"),
         ("12,345 €", "a currency", "write the number alone"),
         ("EUR 7", "a currency", "write the number alone"),
+        ("<5", "a number below or above a limit", "write the limit alone"),
+        ("> 1000", "a number below or above a limit", "write the limit alone"),
+        ("≤0.5", "a number below or above a limit", "write the limit alone"),
+        (">=1,000", "a number below or above a limit", "write the limit alone"),
+        ("<0,5", "a number below or above a limit", "write the limit alone"),
         ("7 %", "a percentage", "without the % sign"),
         ("N/A", "a word for a missing value", "as empty cells"),
         ("None", "a word for a missing value", "as empty cells"),
@@ -54,16 +59,24 @@ def test_the_first_cell_that_makes_numbers_a_category_is_named(
     assert "line 22 holds" in warning and advice in warning and warning.endswith("--text 'my col'")
 
 
-@pytest.mark.parametrize("cells", [["34,1", "29,2"], ["59 y", "7 y"], ["$5", "$6"], ["5%", "6%"], ["12,345", "1,234"]])
+@pytest.mark.parametrize(
+    "cells", [["34,1", "29,2"], ["59 y", "7 y"], ["$5", "$6"], ["5%", "6%"], ["12,345", "1,234"], ["<5", "6"]]
+)
 def test_a_column_of_amounts_none_of_which_is_read_is_told(tmp_path: Path, cells: list[str]) -> None:
     found = reading(tmp_path, cells * 10)
-    assert found.numbers == 0
+    assert found.numbers == (10 if "6" in cells else 0)
     assert found.warning is not None and "line 2 holds" in found.warning
+
+
+def test_laboratory_values_below_a_limit_are_told(tmp_path: Path) -> None:
+    found = reading(tmp_path, [*[f"{number}.5" for number in range(428)], *["<5"] * 72])
+    assert found.amounts == 500 and found.warning is not None and "'<5'" in found.warning
 
 
 @pytest.mark.parametrize(
     "cells",
     [
+        ["<18", "18 - 40", ">40", "north"],
         ["north", "south"],
         ["a1", "2", "b3"],
         ["007", "010"],

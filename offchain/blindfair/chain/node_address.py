@@ -40,17 +40,15 @@ class NodeAddress:
             host = parts.hostname or ""
             port = f":{parts.port}" if parts.port else ""
         except ValueError:
+            # What stands before such a character counts as host and port, and a password is no port.
+            if re.match(r"https?://[^/?#]*[/?#].*@", url, re.IGNORECASE):
+                raise _not_encoded("has a #, / or ? in its user name or password") from None
             raise _not_a_url() from None
         if not host or parts.scheme not in ("http", "https"):
             raise _not_a_url()
-        # A password with one of these in it would end up in what counts as the host.
-        if parts.fragment or "@" in parts.path:
-            raise InvalidOption(
-                "the node's address has a # or an @ after its host",
-                expected="http://user:password@host:port/path",
-                found="a character that ends the host too early",
-                hint="write # as %23, @ as %40 and / as %2F in a user name or password: --rpc URL",
-            )
+        # A password of digits with one of these in it would count as the host's port.
+        if parts.fragment or "@" in parts.path or ("@" in parts.query and not parts.path):
+            raise _not_encoded("has a # or an @ after its host")
         shown = f"[{host}]{port}" if ":" in host else f"{host}{port}"
         return cls(url, shown, _secrets(parts.username or "", parts.password or "", parts.path, parts.query))
 
@@ -90,6 +88,15 @@ def scheme_and_host(url: str) -> str:
     if not host or not re.fullmatch(r"[a-z0-9.:_*-]{1,253}", host):
         return "an address"
     return f"{parts.scheme}://[{host}]{port}" if ":" in host else f"{parts.scheme}://{host}{port}"
+
+
+def _not_encoded(what: str) -> InvalidOption:
+    return InvalidOption(
+        f"the node's address {what}",
+        expected="http://user:password@host:port/path",
+        found="a character that ends the host too early",
+        hint="write # as %23, / as %2F, ? as %3F and @ as %40 in a user name or password: --rpc URL",
+    )
 
 
 def _not_a_url() -> InvalidOption:

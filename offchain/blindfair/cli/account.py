@@ -22,13 +22,15 @@ def create(keystore: KeystoreFile, password_file: PasswordFile = None, json_file
 
 @app.command()
 def show(keystore: KeystoreFile, password_file: PasswordFile = None, json_file: JsonFile = None) -> None:
-    """Print the address of a keystore; needs the password only where the file names no address."""
+    """Print the address of a keystore; a password is needed only where the file names none, or to compare it with the
+    key's."""
     from blindfair.cli.keystore import address_of, read_password, unlock
 
     output = Output(json_file)
     address = address_of(keystore)
-    if address is None:
-        address = Address(unlock(keystore, read_password(password_file, keystore)).address.lower())
+    if address is None or password_file is not None:
+        why = "the keystore names no address" if address is None else ""
+        address = Address(unlock(keystore, read_password(password_file, keystore, why=why)).address.lower())
     _tell(output, address, keystore)
 
 

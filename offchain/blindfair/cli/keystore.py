@@ -155,13 +155,14 @@ def _check_own(path: Path, keystore: dict[str, object], own: Address) -> None:
         )
 
 
-def read_password(file: Path | None, path: Path, *, twice: bool = False) -> str:
-    """The password of the keystore `path`: the first line of `file`, or typed in, `twice` for a new one.
+def read_password(file: Path | None, path: Path, *, twice: bool = False, why: str = "") -> str:
+    """The password of the keystore `path`: the first line of `file`, or typed in, `twice` for a new one. Where nobody
+    can be asked, the error says `why` it is needed.
 
     Raises FileMissing, InsecureStore for a file that others may read, InvalidOption where nobody can be asked or the
     password is empty.
     """
-    password = _typed(path, twice) if file is None else _first_line(file)
+    password = _typed(path, twice, why) if file is None else _first_line(file)
     if not password:
         raise InvalidOption(
             f"The password of {path} is empty", expected="a password", found="nothing", hint="write one into the file"
@@ -208,12 +209,12 @@ def _not_text(file: Path) -> MalformedFile:
     )
 
 
-def _typed(path: Path, twice: bool) -> str:
+def _typed(path: Path, twice: bool, why: str) -> str:
     if not sys.stdin.isatty():
         raise InvalidOption(
             f"Nobody can be asked for the password of {path}",
             expected="--password-file FILE",
-            found="neither that nor a terminal",
+            found="neither that nor a terminal" + (f"; {why}" if why else ""),
             hint="write the password into a file of mode 0600",
         )
     password = getpass.getpass(f"Password of {path}: ", stream=sys.stderr)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from blindfair.influence.columns import is_number_text
 from blindfair.protocol.errors import (
     FileChanged,
     FileMissing,
@@ -184,8 +185,10 @@ def texts_of_csv(stream: TextIO) -> CsvTexts:
     lines = array("L")
     ended = 0
     try:
-        header = next((row for row in reader if not _is_blank(row)), [])
+        # Spreadsheets write a blank row as commas alone. Below the header it is a record without a label.
+        header = next((row for row in reader if any(name.strip() for name in row)), [])
         columns = tuple(name.strip() for name in header)
+        _check_nameless(columns, reader, lines_read)
         check_columns(columns, reader.line_num)
         ended = reader.line_num
         for row in reader:
@@ -253,7 +256,9 @@ def _ragged(columns: Sequence[str], row: Sequence[str], line: int, *, all_alike:
         f"Line {line} has another number of cells than the header",
         expected=expected,
         found=found,
-        hint="put cells that contain a comma between double quotes",
+        hint="put cells that contain a comma between double quotes"
+        if found > expected
+        else "is it a title, a footer such as a total, or a broken line? Delete it, or add the missing cells",
     )
 
 
@@ -272,6 +277,50 @@ def _not_csv(line: int, error: csv.Error) -> MalformedTable:
         found=str(error),
         hint="is this a CSV file? A double quote inside a quoted cell is written twice",
     )
+
+
+def _check_nameless(columns: Sequence[str], reader: Iterator[list[str]], lines: _Lines) -> None:
+    """Raises MalformedTable for columns without a name, and for a title in place of the header: what stands below is
+    read to tell one from the other."""
+    nameless = next((number for number, name in enumerate(columns) if not name and number > 0), None)
+    if nameless is None or columns[0].casefold().startswith("sep="):
+        return
+    line = lines.number
+    below, below_line = _next_with_cells(reader, lines, least=2)
+    are_at_end = not any(columns[nameless:])
+    if nameless == 1 and are_at_end and len(columns) > 2 and _are_names(below):
+        raise MalformedTable(
+            f"Line {line} holds one cell alone, as a title does",
+            expected="the names of all columns",
+            found=ascii(columns[0][:40]),
+            hint=f"delete the lines above the names of the columns: tail -n +{below_line} OLD.csv > NEW.csv",
+        )
+    are_empty = are_at_end and not any(below[nameless:])
+    raise MalformedTable(
+        f"Column {nameless + 1} has no name",
+        expected="a name",
+        found="a comma at the end of the line" if are_at_end else "nothing",
+        hint="delete the commas at the end of each line" if are_empty else "give every column a name in the first line",
+    )
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    """Whether these may be the names of columns."""
+    return bool(cells) and not any(is_number_text(cell) for cell in cells if cell)
+
+
+def _next_with_cells(reader: Iterator[list[str]], lines: _Lines, least: int) -> tuple[list[str], int]:
+    """The next record with so many filled cells, stripped, and its line; empty where there is none that is CSV."""
+    begun = lines.number + 1
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if sum(map(bool, cells)) >= least:
+                return cells, begun
+            begun = lines.number + 1
+    except (csv.Error, MalformedTable, TooLarge, UnicodeDecodeError):
+        pass
+    return [], 0
 
 
 def check_columns(columns: Sequence[str], line: int) -> None:
@@ -302,15 +351,12 @@ def check_columns(columns: Sequence[str], line: int) -> None:
                 hint=f"write it with commas instead of {called}",
             )
     for number, name in enumerate(columns):
-        if not name and number > 0:
-            is_end = not any(columns[number:])
+        if not name:
             raise MalformedTable(
                 f"Column {number + 1} has no name",
                 expected="a name",
-                found="a comma at the end of the line" if is_end else "nothing",
-                hint="delete the commas at the end of each line"
-                if is_end
-                else "give every column a name in the first line",
+                found="nothing",
+                hint="give every column a name",
             )
         if len(name) > NAME_LIMIT or not name.isprintable():
             raise MalformedTable(

@@ -21,6 +21,9 @@ from blindfair.protocol.schema import ColumnKind, Schema
 REFUSED_SHARE = 0.5
 """Share of the buyer's records from which on a column that does not fit the listing's is refused."""
 
+SPELLING_SHARE = 0.05
+"""Share of the buyer's records from which on a column is refused whose cells the listing only spells otherwise."""
+
 CLIPPED_SHARE = 0.2
 """Share of the buyer's number cells beyond the listing's +-`BOUND` from which on the buyer is warned."""
 
@@ -42,13 +45,19 @@ class Misfit:
     kinds: str
     """As "text (categories) in the listing and numbers in your table"."""
 
-    only: str
+    only: str = ""
     """In what alone the two spellings differ; empty where they are other values."""
+
+    spelled: int = 0
+    """Cells that the listing has in another spelling: easily mended, and easily overlooked."""
+
+    is_text_listed: bool = False
+    """Whether the listing has text where the buyer has numbers, which the buyer cannot mend."""
 
     @property
     def refused(self) -> bool:
-        """Whether so many cells do not fit that the column tells a model nothing."""
-        return self.offending > REFUSED_SHARE * self.total
+        """Whether so many cells do not fit that the column tells a model nothing, or more than a few by spelling."""
+        return self.offending > REFUSED_SHARE * self.total or self.spelled > SPELLING_SHARE * self.total
 
     def describe(self) -> str:
         """Return a sentence for people, without its end."""
@@ -72,7 +81,8 @@ def check_own_records(
     buyer's values is one that the listing names. With the manifest's `schema`, columns of categories too rare to be
     named are compared by their kind. One more warning where the listing's centres and scales clip more than
     `CLIPPED_SHARE` of the buyer's numbers. Raises ClassesDiffer for other classes of the label, and KindsDiffer for
-    columns that are doubtful in more than `REFUSED_SHARE` of the records, unless that was `accepted`.
+    columns that are doubtful in more than `REFUSED_SHARE` of the records, or by spelling alone in more than
+    `SPELLING_SHARE` of them, unless that was `accepted`.
     """
     cells = dict(zip(listed.columns, zip(*records, strict=True), strict=True))
     _check_classes(listed, cells[listed.label])
@@ -94,14 +104,25 @@ def _refusal(refused: Sequence[Misfit]) -> KindsDiffer:
     others = ", ".join(repr(misfit.column) for misfit in refused[1:_SHOWN_COLUMNS])
     unshown = f" and {len(refused) - _SHOWN_COLUMNS:,} more" if len(refused) > _SHOWN_COLUMNS else ""
     beside = f"; also {others}{unshown}" if more else ""
-    only = f"{first.only}; " if first.only else ""
-    exclude = " ".join(option("--exclude", misfit.column) for misfit in refused[:_SHOWN_COLUMNS])
+    exclude = " ".join(option("--exclude", misfit.column) for misfit in refused)
     return KindsDiffer(
         f"Column {first.column!r} has {first.kinds}: {first.offending} of {first.total} cells do not fit{beside}",
         expected=first.listed,
         found=f"{first.own} in your records",
-        hint=f"{only}write the column as the listing does; or begin another directory with {exclude}, "
-        "or with --accept-kinds to read such cells as missing or other; nothing was asked",
+        hint=f"{_mending(first)} begin another directory with {exclude}, or with --accept-kinds to read such cells as "
+        "missing or other; nothing was asked",
+    )
+
+
+def _mending(misfit: Misfit) -> str:
+    """What to do with a column before it is left out, as the beginning of a hint."""
+    only = f"{misfit.only}; " if misfit.only else ""
+    if not misfit.is_text_listed:
+        return f"{only}write the column as the listing does; or"
+    if misfit.spelled:
+        return f"{only}read your column as text with {option('--text', misfit.column)} in another directory; or"
+    return (
+        "the seller's table is at fault, where one cell makes the whole column text, so leave your numbers as they are:"
     )
 
 
@@ -114,16 +135,16 @@ def _misfit(feature: Feature, cells: Sequence[Cell]) -> Misfit | None:
         blamed = [text for text in texts if not is_number_text(text.strip())] or texts
         blame = f" ({len(blamed):,} of {len(texts):,} are no numbers)" if len(blamed) < len(texts) else ""
         kinds = f"numbers in the listing and text in your table{blame}"
-        return Misfit(feature.column, len(texts), len(cells), "numbers", shown(blamed[0]), kinds, "")
+        return Misfit(feature.column, len(texts), len(cells), "numbers", shown(blamed[0]), kinds)
     named = [value for value in feature.values if value is not None]
     filled: list[Cell] = [cell for cell in cells if cell is not None]
     kinds_named = {kind_of(value) for value in named}
     if not named or not filled:
         return None
+    spelled = {plain(value) for value in named}
     unknown = [cell for cell in dict.fromkeys(filled) if not any(same_value(cell, value) for value in named)]
     if len(unknown) < len(dict.fromkeys(filled)):
         # Some do match. Other categories are what "other" is for, but not other kinds and spellings.
-        spelled = {plain(value) for value in named}
         unknown = [cell for cell in unknown if kind_of(cell) not in kinds_named or plain(cell) in spelled]
     strange = {(kind_of(cell), cell) for cell in unknown}
     offending = sum((kind_of(cell), cell) in strange for cell in filled)
@@ -137,7 +158,17 @@ def _misfit(feature: Feature, cells: Sequence[Cell]) -> Misfit | None:
         else f"{listed_kind} in the listing (categories) and {own_kind} in your table"
     )
     listed, own = f"values such as {', '.join(theirs)}", ", ".join(ours)
-    return Misfit(feature.column, offending, len(cells), listed, own, kinds, difference(named, unknown))
+    return Misfit(
+        feature.column,
+        offending,
+        len(cells),
+        listed,
+        own,
+        kinds,
+        difference(named, unknown),
+        spelled=sum((kind_of(cell), cell) in strange and plain(cell) in spelled for cell in filled),
+        is_text_listed=(listed_kind, own_kind) == ("text", "numbers"),
+    )
 
 
 def _unnamed_columns(listed: FeatureSchema, schema: Schema) -> list[str]:
@@ -156,7 +187,7 @@ def _unnamed(column: str, cells: Sequence[Cell]) -> Misfit | None:
         return None
     kinds = "text in the listing (categories) and numbers in your table"
     listed = "text, of which no value is frequent, so that models of this listing do not read it"
-    return Misfit(column, len(numbers), len(cells), listed, shown(numbers[0]), kinds, "")
+    return Misfit(column, len(numbers), len(cells), listed, shown(numbers[0]), kinds, is_text_listed=True)
 
 
 def _clipped(listed: FeatureSchema, columns: Mapping[str, Sequence[Cell]]) -> tuple[str, ...]:

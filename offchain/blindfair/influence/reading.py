@@ -25,6 +25,7 @@ _SHOWN = 24
 
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _GROUPED = r"[+-]?[0-9]{1,3}(?:[,' \u00a0\u202f][0-9]{3})+(?:\.[0-9]*)?"
+_COMMA = r"[+-]?[0-9]+,[0-9]+"
 _CURRENCY = r"(?:[$€£¥₹]|[A-Z]{3}(?= ))"
 _MISSING_WORDS = frozenset({
     "n/a", "#n/a", "<na>", "n.a.", "na.", "none", "nil", "missing", "unknown", "-", "--", "---", ".", "*", "\\n",
@@ -49,8 +50,13 @@ _FORMS = (
         "write the number alone, and the currency into the column's name",
     ),
     _Form(re.compile(rf"(?:{_NUMBER}|{_GROUPED})\s?%"), "a percentage", "write the number without the % sign"),
+    _Form(
+        re.compile(rf"[<>≤≥]=?\s?(?:{_NUMBER}|{_GROUPED}|{_COMMA})\s?%?"),
+        "a number below or above a limit",
+        "write the limit alone, and into a column of its own that it is one",
+    ),
     _Form(re.compile(_GROUPED), "a number with separated thousands", "write 12345 for 12,345"),
-    _Form(re.compile(r"[+-]?[0-9]+,[0-9]+"), "a number with a decimal comma", "write a point: 3.5 for 3,5"),
+    _Form(re.compile(_COMMA), "a number with a decimal comma", "write a point: 3.5 for 3,5"),
     _Form(
         re.compile(r"[+-]?0[0-9]+(?:\.[0-9]*)?"),
         "a number with a leading zero, as in codes",

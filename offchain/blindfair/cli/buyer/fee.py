@@ -11,7 +11,7 @@ from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.options import PurchaseOptions
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import FeeRequired, Refused
+from blindfair.protocol.errors import FeeRequired, InvalidOption, Refused
 from blindfair.protocol.messages import Listing, Request
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.words import counted
@@ -21,25 +21,40 @@ def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: PartyScre
     """Show what the evaluation tells and costs, and return the most to pay for it: by option, or by the answer.
 
     With `confirmed` the listing's fee is agreed to, within the budget. Where nobody can be asked for it, only a free
-    evaluation is asked. Raises InvalidOption.
+    evaluation is asked. Raises InvalidOption, before anything is asked, where the evaluation is never free and its fee
+    is not agreed to.
     """
     prices, stated = options.prices, options.max_fee
     decided = confirmed or stated is not None or not cost.fee
     lines = screen.lines if decided else screen.notices
     lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices, stated)}")
     if stated is not None or not cost.fee:
-        return stated or Wei(0)
+        return _agreed(stated or Wei(0), cost, prices)
     budget = prices.parse(options.budget, "--budget")
     if cost.fee > budget:
         screen.notices.item("fee", f"that is more than the budget: {_without(cost)}", style="yellow")
-        return Wei(0)
+        return _agreed(Wei(0), cost, prices, "begin in another directory with a larger --budget")
     if confirmed:
         return cost.fee
     if not sys.stdin.isatty():
         lines.item("fee", f"nobody can be asked whether to pay it (--fee, --yes): {_without(cost)}")
-        return Wei(0)
+        return _agreed(Wei(0), cost, prices)
     screen.still()
-    return cost.fee if typer.confirm(f"Pay up to {prices.show(cost.fee)} if it is not free?", err=True) else Wei(0)
+    price = prices.show(cost.fee)
+    question = f"Pay up to {price} if it is not free?" if cost.may_be_free else f"Pay {price} for it?"
+    return _agreed(cost.fee if typer.confirm(question, err=True) else Wei(0), cost, prices)
+
+
+def _agreed(fee: Wei, cost: EvaluationCost, prices: Money, hint: str | None = None) -> Wei:
+    """The fee that is agreed to. Raises InvalidOption where the seller is known to refuse it."""
+    if cost.may_be_free or fee >= cost.fee:
+        return fee
+    raise InvalidOption(
+        "This evaluation is never free, and its fee is not agreed to",
+        expected=prices.show(cost.fee),
+        found=f"at most {prices.show(fee)}; nothing was asked",
+        hint=hint or f"repeat the command in the same directory with --fee {prices.digits(cost.fee)}",
+    )
 
 
 def bits_text(cost: EvaluationCost) -> str:
@@ -64,9 +79,12 @@ def explained(refused: Refused, buyer: Buyer, prices: Money) -> Refused:
     listing, request = buyer.mail.stored("received:listing")[1], buyer.mail.stored("message:request")[1]
     if not isinstance(listing, Listing) or not isinstance(request, Request):
         return refused
-    fee = EvaluationCost.of(listing.manifest, request).fee
+    cost = EvaluationCost.of(listing.manifest, request)
+    fee = cost.fee
     return Refused(
-        "The listing has no free bits left: an evaluation costs a fee",
+        "The listing has no free bits left: an evaluation costs a fee"
+        if cost.may_be_free
+        else "The listing's free bits are never enough for this evaluation: it costs a fee",
         expected=prices.show(fee),
         found=f"at most {prices.show(request.fee)} offered; nothing was paid",
         hint=f"begin in another directory with --fee {prices.digits(fee)}",
@@ -104,4 +122,4 @@ def _price_text(cost: EvaluationCost, prices: Money, stated: Wei | None) -> str:
 
 def _without(cost: EvaluationCost) -> str:
     """What is asked where the fee is not agreed to."""
-    return "only a free evaluation is asked" if cost.may_be_free else "the seller will refuse the evaluation"
+    return "only a free evaluation is asked" if cost.may_be_free else "nothing is asked"

@@ -2,6 +2,7 @@
 is."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +33,15 @@ class ListingValuer:
         tables: TableOptions,
         purchase: PurchaseOptions,
         before_asking: Callable[[Manifest], None],
+        warn: Callable[[str], None] | None = None,
     ) -> None:
-        """`before_asking` is told of the manifest right before a question is made, the only time in a trade."""
+        """`before_asking` is told of the manifest right before a question is made, the only time in a trade. `warn`
+        shows each column that is written otherwise than the listing's; without it, the question's notes tell of it."""
         self._own = own
         self._tables = tables
         self._purchase = purchase
         self._before_asking = before_asking
+        self._warn = warn
         self._made: TabularValuer | None = None
 
     @property
@@ -73,9 +77,15 @@ class ListingValuer:
             )
         valuer = self._valuer(manifest)
         # First: what does not fit is told before what asking would take.
-        valuer.check_fits(manifest)
+        misfits = valuer.check_fits(manifest)
+        if self._warn is not None:
+            for misfit in misfits:
+                self._warn(misfit)
         self._before_asking(manifest)
-        return valuer.question(manifest)
+        question = valuer.question(manifest)
+        if self._warn is None:
+            return question
+        return replace(question, notes=tuple(note for note in question.notes if note not in misfits))
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
         """See `Valuer`."""

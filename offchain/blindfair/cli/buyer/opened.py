@@ -76,7 +76,11 @@ def opened_purchase(
         costs = machine_costs(lambda text: screen.lines.item("machine", text))
         show_estimate(screen.lines, units, width, options.bytes_per_second, costs)
 
-    valuer = ListingValuer(own, tables, options, tell_estimate)
+    def warn(text: str) -> None:
+        # A person sees it before the question whether to pay, in quiet too.
+        screen.notices.item("but", text, style="yellow")
+
+    valuer = ListingValuer(own, tables, options, tell_estimate, warn)
     with open_buyer(
         directory,
         context,

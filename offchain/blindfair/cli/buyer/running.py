@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from blindfair.agents.store.directory import DirectoryLock
+from blindfair.agents.store.journal import read_journal
 from blindfair.api.connection import read_deployment
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange, Finality
@@ -99,6 +101,8 @@ def run_evaluate(
     event = the_listing(exchange, purchase.listing_id or _begun(begun.directory))
     if not is_begun(begun.directory):
         check_trusted(settings.keystore, event.listing)
+    else:
+        _take_other_fee(begun.directory, purchase.fee)
     settings = begin(
         begun.directory,
         replace(settings, options=options.found(event.listing, event.seller)),
@@ -115,6 +119,27 @@ def _begun(directory: Path) -> ListingId | None:
     if not is_begun(directory):
         return None
     return load(directory, BuyerOptions).options.purchase.listing_id
+
+
+def _take_other_fee(directory: Path, fee: str | None) -> None:
+    """Keep another `--fee` than it was begun with, as long as no request was made with that. Raises what `load`,
+    `read_journal` and writing the settings raise."""
+    with DirectoryLock(directory):
+        settings = load(directory, BuyerOptions)
+        purchase = settings.options.purchase
+        if fee is not None and fee != purchase.fee and not _was_asked(directory):
+            options = replace(settings.options, purchase=replace(purchase, fee=fee))
+            save(directory, replace(settings, options=options))
+
+
+def _was_asked(directory: Path) -> bool:
+    journal = read_journal(directory / "journal.sqlite")
+    if journal is None:
+        return False
+    try:
+        return journal.get("message:request") is not None
+    finally:
+        journal.close()
 
 
 def run_buy(resumed: Resumed, export: Path | None, poll: float, output: Output, *, confirmed: bool) -> None:
