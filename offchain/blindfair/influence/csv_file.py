@@ -186,7 +186,7 @@ def texts_of_csv(stream: TextIO) -> CsvTexts:
     ended = 0
     try:
         # Spreadsheets write a blank row as commas alone. Below the header it is a record without a label.
-        header = next((row for row in reader if any(name.strip() for name in row)), [])
+        header = next((row for row in reader if any(map(str.strip, row)) or len(row) > COLUMN_LIMIT), [])
         columns = tuple(name.strip() for name in header)
         _check_nameless(columns, reader, lines_read)
         check_columns(columns, reader.line_num)
@@ -283,7 +283,7 @@ def _check_nameless(columns: Sequence[str], reader: Iterator[list[str]], lines: 
     """Raises MalformedTable for columns without a name, and for a title in place of the header: what stands below is
     read to tell one from the other."""
     nameless = next((number for number, name in enumerate(columns) if not name and number > 0), None)
-    if nameless is None or columns[0].casefold().startswith("sep="):
+    if nameless is None or len(columns) > COLUMN_LIMIT or columns[0].casefold().startswith("sep="):
         return
     line = lines.number
     below, below_line = _next_with_cells(reader, lines, least=2)
@@ -351,7 +351,7 @@ def check_columns(columns: Sequence[str], line: int) -> None:
                 hint=f"write it with commas instead of {called}",
             )
     for number, name in enumerate(columns):
-        if not name:
+        if not name and number > 0:
             raise MalformedTable(
                 f"Column {number + 1} has no name",
                 expected="a name",
