@@ -6,7 +6,9 @@ a sealed message or forge one. Not here: the folder of one user alone, which has
 
 import contextlib
 import os
+import shlex
 import stat
+from pathlib import Path
 
 SHARED_FOLDER = 0o2770
 """Mode of a shared mailbox. With the setgid bit, all that is made inside belongs to the group."""
@@ -17,6 +19,11 @@ SHARED_FILE = 0o640
 SHARED_HINT = ", or share it with a group that you choose: chgrp GROUP and chmod 3770"
 
 _OTHERS = 0o007
+
+
+def not_yours(root: Path) -> str:
+    """What to do about a mail folder that another user keeps for itself, as the beginning of a hint."""
+    return f"its owner can share it with a group of both users: chgrp GROUP and chmod 3770 {shlex.quote(str(root))}"
 
 
 def is_shared(entry: os.stat_result) -> bool:

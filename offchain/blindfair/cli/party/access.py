@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from blindfair.agents.context import AgentContext, Event
+from blindfair.agents.messaging.folder_check import check_mail_folder
 from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.chain.deployment import Deployment, open_exchange
 from blindfair.chain.finality import Finality
 from blindfair.chain.requirements import check_chain
 from blindfair.cli.keystore import address_of, read_password, unlock
 from blindfair.cli.options import Begun
-from blindfair.cli.party.settings import Settings
+from blindfair.cli.party.settings import Settings, is_begun
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import FileMissing
 
@@ -31,7 +32,10 @@ def read_deployment(path: Path) -> Deployment:
 
 
 def begun_settings(role: str, begun: Begun, options: Document) -> Settings:
-    """What a directory is to be begun with. Raises FileMissing, MalformedFile."""
+    """What a directory is to be begun with. Raises FileMissing, MalformedFile, and StateError for a mail folder that
+    takes no mailbox, while nothing was begun there."""
+    if not is_begun(begun.directory):
+        check_mail_folder(begun.mail.resolve())
     return Settings(
         role=role,
         deployment=read_deployment(begun.deployment),
