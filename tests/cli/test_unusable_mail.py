@@ -29,7 +29,7 @@ def mail_options(command: Any) -> list[Any]:
 def test_no_command_refuses_a_folder_before_it_can_say_what_to_do() -> None:
     options = mail_options(typer.main.get_command(app))
     assert len(options) > 5
-    assert [option for option in options if option.type.readable] == []
+    assert [option for option in options if option.type_descriptor.parameter_info.readable] == []
 
 
 @pytest.mark.parametrize(
