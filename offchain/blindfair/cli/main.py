@@ -209,7 +209,9 @@ def doctor(
         typer.Option(metavar="FILE", help="Where the contract is: deployments/<chain id>.json; else by its address."),
     ] = None,
     directory: Annotated[Path | None, typer.Option(metavar="DIR", help="A seller's or buyer's directory.")] = None,
-    mail: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that seller and buyer share.")] = None,
+    mail: Annotated[
+        Path | None, typer.Option(metavar="DIR", readable=False, help="The folder that seller and buyer share.")
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Check this machine, a directory and a node: each line is ok, or says what is wrong and what to do.

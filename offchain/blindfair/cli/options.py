@@ -30,9 +30,11 @@ Keystore = Annotated[
 PasswordFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Its first line opens the keystore; asked for if not given.")
 ]
-Mail = Annotated[Path, typer.Option(metavar="DIR", help="The folder that seller and buyer share.")]
+# Not `readable`: what to do about a folder of another user is told where it is opened.
+Mail = Annotated[Path, typer.Option(metavar="DIR", readable=False, help="The folder that seller and buyer share.")]
 RememberedMail = Annotated[
-    Path | None, typer.Option("--mail", metavar="DIR", help="Where the shared folder is now, if it was moved.")
+    Path | None,
+    typer.Option("--mail", metavar="DIR", readable=False, help="Where the shared folder is now, if it was moved."),
 ]
 FinalityDepth = Annotated[
     int | None,

@@ -6,7 +6,9 @@ a sealed message or forge one. Not here: the folder of one user alone, which has
 
 import contextlib
 import os
+import shlex
 import stat
+from pathlib import Path
 
 SHARED_FOLDER = 0o2770
 """Mode of a shared mailbox. With the setgid bit, all that is made inside belongs to the group."""
@@ -25,6 +27,11 @@ def is_shared_mail(entry: os.stat_result) -> bool:
     Without that bit, which nobody sets by accident, one member could put its own folder in place of another's mailbox.
     """
     return is_shared(entry) and bool(entry.st_mode & stat.S_ISVTX)
+
+
+def not_yours(root: Path) -> str:
+    """What to do about a mail folder that another user keeps for itself, as the beginning of a hint."""
+    return f"its owner can share it with a group of both users: chgrp GROUP and chmod 3770 {shlex.quote(str(root))}"
 
 
 def is_shared(entry: os.stat_result) -> bool:

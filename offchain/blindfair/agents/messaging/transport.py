@@ -16,7 +16,14 @@ from typing import Protocol
 
 from blindfair.agents.messaging.mailbox_lock import MailboxLock
 from blindfair.agents.messaging.partial_messages import PartialMessages
-from blindfair.agents.messaging.shared_mail import SHARED_FILE, SHARED_HINT, is_shared, is_shared_mail, share_mailbox
+from blindfair.agents.messaging.shared_mail import (
+    SHARED_FILE,
+    SHARED_HINT,
+    is_shared,
+    is_shared_mail,
+    not_yours,
+    share_mailbox,
+)
 from blindfair.agents.store.directory import private_directory
 from blindfair.protocol.errors import BlindfairError, InsecureStore, StateError, Undeliverable
 from blindfair.protocol.quantities import Address
@@ -38,6 +45,10 @@ the system's: the message may be read later."""
 
 _SPOILT = (errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST)
 """Why one mailbox takes no message, whatever the state of the mail folder and its disk."""
+
+
+_AGAIN = "it is tried again by seller serve, and by other commands when they are repeated"
+_LOOK = f"look at the disk, its space and the permissions; {_AGAIN}"
 
 
 class Transport(Protocol):
@@ -136,7 +147,8 @@ class FolderTransport:
             # With the point, it is also found out here whether the folder may be entered.
             root = os.open(f"{self._root}/.", _FOLDER)
         except OSError as error:
-            raise _trouble(f"The mail folder {self._root} cannot be opened", error.strerror) from error
+            hint = f"{not_yours(self._root)}; {_AGAIN}" if error.errno in (errno.EACCES, errno.EPERM) else _LOOK
+            raise _trouble(f"The mail folder {self._root} cannot be opened", error.strerror, hint) from error
         try:
             entry = os.fstat(root)
             self._group = entry.st_gid if is_shared_mail(entry) else None
@@ -337,10 +349,10 @@ def _write(mailbox: int, name: str, data: bytes, mode: int) -> None:
     os.fsync(mailbox)
 
 
-def _trouble(what: str, found: object) -> StateError:
+def _trouble(what: str, found: object, hint: str = _LOOK) -> StateError:
     return StateError(
         what,
         expected="a folder that this program can read and write",
         found=found,
-        hint="look at the disk, its space and the permissions; it is tried again, and open orders go on",
+        hint=hint,
     )

@@ -38,7 +38,11 @@ def find(
     deployment: DeploymentFile,
     mail: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="The folder that you share with sellers; with --keystore they are asked."),
+        typer.Option(
+            metavar="FOLDER",
+            readable=False,
+            help="The folder that you share with sellers; with --keystore they are asked.",
+        ),
     ] = None,
     keystore: Annotated[
         Path | None,

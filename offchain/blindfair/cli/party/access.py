@@ -4,16 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from blindfair.agents.context import AgentContext, Event
+from blindfair.agents.messaging.folder_check import check_mail_folder
 from blindfair.api.connection import connect, read_deployment
 from blindfair.cli.keystore import address_of, read_password, unlock
 from blindfair.cli.options import Begun
-from blindfair.cli.party.settings import BegunSettings, Options, Settings
+from blindfair.cli.party.settings import BegunSettings, Options, Settings, is_begun
 
 KEYSTORE = "keystore.json"
 
 
 def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
-    """What a directory is to be begun with. Raises FileMissing, MalformedFile."""
+    """What a directory is to be begun with. Raises FileMissing, MalformedFile, and StateError for a mail folder that
+    takes no mailbox, while nothing was begun there."""
+    if not is_begun(begun.directory):
+        check_mail_folder(begun.mail.resolve())
     return BegunSettings(
         role=options.ROLE,
         deployment=read_deployment(begun.deployment),

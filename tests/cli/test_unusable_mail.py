@@ -1,0 +1,72 @@
+"""A mail folder of another user or on a read-only disk: what to do is told, before anything is begun."""
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from blindfair.agents.messaging.folder_check import check_mail_folder
+from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.chain.deployment import Deployment
+from blindfair.cli.main import app
+from blindfair.cli.options import Begun
+from blindfair.cli.party import access
+from blindfair.protocol.errors import StateError
+from blindfair.protocol.quantities import Address
+
+
+def mail_options(command: Any) -> list[Any]:
+    """All options `--mail` of a command and those below it."""
+    if hasattr(command, "commands"):
+        return [option for each in command.commands.values() for option in mail_options(each)]
+    return [option for option in command.params if "--mail" in option.opts]
+
+
+def test_no_command_refuses_a_folder_before_it_can_say_what_to_do() -> None:
+    options = mail_options(typer.main.get_command(app))
+    assert len(options) > 5
+    assert [option for option in options if option.type_descriptor.parameter_info.readable] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(errno.EACCES, "chmod 3770"), (errno.EROFS, "look at the disk"), (errno.ENOSPC, "look at the disk")],
+)
+def test_a_folder_that_takes_no_mailbox_is_told_before_a_directory_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    def refusing(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refusing)
+    monkeypatch.setattr(access, "read_deployment", lambda _: Deployment)
+    begun = Begun(tmp_path / "party", tmp_path / "my mail", "http://127.0.0.1:1", tmp_path / "deployment")
+    with pytest.raises(StateError, match="takes no mailbox") as caught:
+        access.begun_settings("seller", begun, {})
+    assert words in caught.value.hint and "nothing was begun" in caught.value.hint
+    assert caught.value.found == os.strerror(code) and not (tmp_path / "party").exists()
+
+
+def test_a_folder_is_made_and_nothing_is_left_in_it(tmp_path: Path) -> None:
+    check_mail_folder(tmp_path / "mail")
+    assert list((tmp_path / "mail").iterdir()) == []
+    assert (tmp_path / "mail").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("code", "words"), [(errno.EACCES, "chmod 3770"), (errno.EIO, "look at the disk")])
+def test_a_folder_that_cannot_be_opened_later_promises_no_command_what_only_serve_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    transport = FolderTransport(tmp_path, Address("0x" + "11" * 20))
+
+    def refusing(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "open", refusing)
+    with pytest.raises(StateError, match="cannot be opened") as caught:
+        list(transport.pending())
+    assert words in caught.value.hint and "by other commands when they are repeated" in caught.value.hint
