@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from test_listing_options import options
 
 from blindfair.agents.messaging.folder_check import check_mail_folder
 from blindfair.agents.messaging.transport import FolderTransport
@@ -46,7 +47,7 @@ def test_a_folder_that_takes_no_mailbox_is_told_before_a_directory_is_begun(
     monkeypatch.setattr(access, "read_deployment", lambda _: Deployment)
     begun = Begun(tmp_path / "party", tmp_path / "my mail", "http://127.0.0.1:1", tmp_path / "deployment")
     with pytest.raises(StateError, match="takes no mailbox") as caught:
-        access.begun_settings("seller", begun, {})
+        access.begun_settings(begun, options())
     assert words in caught.value.hint and "nothing was begun" in caught.value.hint
     assert caught.value.found == os.strerror(code) and not (tmp_path / "party").exists()
 

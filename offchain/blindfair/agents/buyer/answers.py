@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from blindfair.agents.messaging.mail import Mail
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import step_of, step_text
+from blindfair.agents.store.steps import REFUSED_FOR_NOW, refused_for_now, step_of, step_text
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import (
@@ -128,7 +128,7 @@ class Answers:
                 isinstance(message, Refusal) and message.about == asked
             )
             if envelope.sender == self._seller and answers and _is_for_now(message, kinds):
-                self._journal.once(f"refused-for-now:{step}", envelope.to_bytes)
+                self._journal.once(refused_for_now(step), envelope.to_bytes)
                 self._mail.done(handle)
                 continue
             if envelope.sender == self._seller and answers and not _is_by_another_program(message, kinds):
@@ -158,8 +158,8 @@ class Answers:
         for step, _ in self._journal.done("received:"):
             if step not in self._received:
                 self._received[step] = self._mail.stored(f"received:{step}")
-        steps = [step for step, _ in self._journal.done("refused-for-now:")]
-        for_now = [self._mail.stored(f"refused-for-now:{step}")[0] for step in steps]
+        steps = [step for step, _ in self._journal.done(REFUSED_FOR_NOW)]
+        for_now = [self._mail.stored(refused_for_now(step))[0] for step in steps]
         return {envelope.digest for envelope in (*for_now, *(taken for taken, _ in self._received.values()))}
 
     def _wait(self, step: str, asked: Digest, error: type[NoOpenings | NoAnswer], trouble: str) -> None:
@@ -169,7 +169,7 @@ class Answers:
         """
         since = int(self._journal.once(f"asked:{step}", lambda: str(self._exchange.now()).encode()))
         until = Timestamp(since + self._patience)
-        now, refused = self._exchange.now(), self._journal.get(f"refused-for-now:{step}")
+        now, refused = self._exchange.now(), self._journal.get(refused_for_now(step))
         if now <= until:
             try:
                 self._ask_again(asked)

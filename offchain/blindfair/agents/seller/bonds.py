@@ -5,7 +5,7 @@ import json
 from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.offers import SellerOffers
-from blindfair.agents.store.steps import offer_message, offer_name
+from blindfair.agents.store.steps import REST_OF, offer_message, offer_name, order_ended_at, rest_of, selected_at
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import BudgetExhausted, Expired, TooCostly
 from blindfair.protocol.order import OrderState
@@ -30,26 +30,26 @@ class SellerBonds:
         bond = self._policy.bond(part.price)
         if part.name is PartName.REST:
             self._check_rest_in_time(sample)
-            self.check_bond(part.token, bond, rest_of=sample)
+            self.check_bond(part.token, bond, rest_of_sample=sample)
             return
-        until = int(self._seller.journal.get(f"selected-at:{selected.hex()}") or 0) + self._policy.agreement_validity
+        until = int(self._seller.journal.get(selected_at(selected)) or 0) + self._policy.agreement_validity
         if self._seller.exchange.now() > until:
             raise Expired("The time to agree on this selection is over", expected=f"by {until}")
         kept = self._policy.bond(Wei(price - part.price))
         self.check_bond(part.token, Wei(bond + kept))
         if kept:
-            self._seller.journal.note(f"rest-of:{sample}", json.dumps({"bond": str(kept), "name": rest}))
+            self._seller.journal.note(rest_of(sample), json.dumps({"bond": str(kept), "name": rest}))
 
-    def check_bond(self, token: Address, bond: Wei, rest_of: str = "") -> None:
+    def check_bond(self, token: Address, bond: Wei, rest_of_sample: str = "") -> None:
         """Whether one more offer with this bond is within the policy.
 
-        Space is kept for the rests of bought samples; `rest_of` names the sample whose rest this is. Raises what buyers
-        are told: BudgetExhausted, where it may be later, and TooCostly for a bond that will never be.
+        Space is kept for the rests of bought samples; `rest_of_sample` names the sample whose rest this is. Raises
+        what buyers are told: BudgetExhausted, where it may be later, and TooCostly for a bond that will never be.
         """
         promised = sum(
             (
                 *(offer.bond for offer in self._offers.open().values() if offer.token == token),
-                *(kept for name, kept in self._kept_bonds(token).items() if name != rest_of),
+                *(kept for name, kept in self._kept_bonds(token).items() if name != rest_of_sample),
             )
         )
         if bond > self._policy.max_bonds:
@@ -76,7 +76,7 @@ class SellerBonds:
 
     def _check_rest_in_time(self, sample: str) -> None:
         """Whether the rest of a bought sample may still be ordered. Raises Expired."""
-        ended = self._seller.journal.get(f"ended-at:{sample}")
+        ended = self._seller.journal.get(order_ended_at(sample))
         until = None if ended is None else int(ended) + self._policy.agreement_validity
         if until is not None and self._seller.exchange.now() > until:
             raise Expired("The time to order the rest is over", expected=f"by {until}")
@@ -85,7 +85,7 @@ class SellerBonds:
         """Bonds of rests that may still be ordered, by the names of their samples."""
         kept: dict[str, Wei] = {}
         offers = self._offers.made()
-        for sample, noted in self._seller.journal.done("rest-of:"):
+        for sample, noted in self._seller.journal.done(REST_OF):
             rest = json.loads(noted)
             if rest["name"] in offers or sample not in offers or offers[sample].token != token:
                 continue

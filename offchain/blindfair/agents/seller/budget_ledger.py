@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import offer_name
+from blindfair.agents.store.steps import offer_name, order_ended
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import BlindfairError, BudgetExhausted, FeeRequired, OpeningsUsedUp
 from blindfair.protocol.hashing import sha256, tagged
@@ -122,7 +122,7 @@ def spent_free_bits(journal: Journal) -> int:
 def _came_back(journal: Journal, entry: dict[str, Any]) -> bool:
     """Whether the order of a paid evaluation has ended, and its key was never shown: its reply told nothing."""
     offer = offer_name(Digest(bytes.fromhex(entry["request"])), PartName.EVALUATION)
-    return journal.intent(f"ended:{offer}") is not None and journal.intent(f"exposed:reveal:{offer}") is None
+    return journal.intent(order_ended(offer)) is not None and journal.intent(f"exposed:reveal:{offer}") is None
 
 
 def _name(request: Request) -> str:

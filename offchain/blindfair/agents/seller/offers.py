@@ -3,7 +3,7 @@
 import json
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.store.steps import offer_message
+from blindfair.agents.store.steps import offer_message, order_ended
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Delivery, PricedReply
 from blindfair.protocol.offer import Offer
@@ -40,4 +40,4 @@ class SellerOffers:
 
         `Refunded` also where the money is only the buyer's to take: for the seller it is over.
         """
-        return self._seller.journal.intent(f"ended:{name}")
+        return self._seller.journal.intent(order_ended(name))

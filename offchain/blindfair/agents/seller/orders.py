@@ -11,6 +11,7 @@ from collections.abc import Callable
 from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.offers import SellerOffers
+from blindfair.agents.store.steps import order_ended, order_ended_at
 from blindfair.agents.waiting import Turn, Waiting
 from blindfair.chain.exchange import Call
 from blindfair.protocol.errors import (
@@ -160,8 +161,8 @@ class SellerOrders:
     def _end(self, name: str, how: str) -> None:
         if not self._seller.finality_tracker.holds(f"order {name}", how):
             raise Waiting("the end of the order is not final yet")
-        self._seller.journal.once(f"ended-at:{name}", lambda: str(self._seller.exchange.now()).encode())
-        self._seller.journal.note(f"ended:{name}", how)
+        self._seller.journal.once(order_ended_at(name), lambda: str(self._seller.exchange.now()).encode())
+        self._seller.journal.note(order_ended(name), how)
         self._seller.tell("order", f"order ended: {how}")
 
     # --- money home ------------------------------------------------------------------------------------------------

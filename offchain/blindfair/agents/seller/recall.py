@@ -4,6 +4,7 @@ Not here: the answers, which `mail` keeps.
 """
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.store.steps import evaluation_made, opened_free, selection_kept
 from blindfair.protocol.errors import FieldMismatch, JournalDamaged, UnexpectedMessage
 from blindfair.protocol.messages import Agreement, Envelope, Request, Selection
 from blindfair.protocol.quantities import Address, Digest
@@ -14,7 +15,7 @@ def request_of(seller: Agent, selection: Selection) -> tuple[Digest, Request]:
 
     Raises UnexpectedMessage where no such evaluation was made, JournalDamaged.
     """
-    found = seller.journal.intent(f"evaluation:{selection.evaluation.hex()}")
+    found = seller.journal.intent(evaluation_made(selection.evaluation))
     if found is None:
         raise UnexpectedMessage("No such evaluation was made", found=selection.evaluation.hex())
     message = seller.mail.stored(f"request:{found}")[1]
@@ -30,7 +31,7 @@ def selection_of(seller: Agent, agreement: Agreement, buyer: Address) -> tuple[E
     """
     if seller.journal.get(f"message:openings:{agreement.selection.hex()}") is None:
         raise UnexpectedMessage("No selection of this number was opened", found=agreement.selection.hex())
-    selected, selection = seller.mail.stored(f"selection:{agreement.selection.hex()}")
+    selected, selection = seller.mail.stored(selection_kept(agreement.selection))
     if not isinstance(selection, Selection):
         raise JournalDamaged("A stored selection is none", expected=Selection.TYPE, found=selection.TYPE)
     if selected.sender != buyer:
@@ -40,7 +41,7 @@ def selection_of(seller: Agent, agreement: Agreement, buyer: Address) -> tuple[E
 
 def free_of(seller: Agent, agreement: Agreement) -> int:
     """How many units of an answered selection are opened free (PROTOCOL 5.6). Raises JournalDamaged."""
-    kept = seller.journal.get(f"free:{agreement.selection.hex()}")
+    kept = seller.journal.get(opened_free(agreement.selection))
     if kept is None:
         raise JournalDamaged("What an answered selection opens free of charge is gone", found=agreement.selection.hex())
     return int(kept)

@@ -12,6 +12,7 @@ from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.checks import check_deliverable, check_selection_message
 from blindfair.agents.seller.recall import request_of
 from blindfair.agents.seller.refusals import Refusing
+from blindfair.agents.store.steps import opened_free, selected_at, selection_from, selection_kept
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import FieldMismatch, UnexpectedMessage
 from blindfair.protocol.free_units import free_units
@@ -60,7 +61,7 @@ class SellerSelections:
         if self._refusing.say_again(envelope, selection):
             # What was refused stays refused: the buyer may have made another selection since.
             return
-        earlier = self._seller.journal.get(f"selection-of:{digest.hex()}")
+        earlier = self._seller.journal.get(selection_from(digest))
         if earlier not in (None, envelope.digest):
             raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())
         step = f"openings:{envelope.digest.hex()}"
@@ -87,11 +88,11 @@ class SellerSelections:
         is_whole = selection.ordered(random, units, free, fee)[0].name is PartName.WHOLE
         drawn = selection.drawn(random, units) if is_whole else ()
         self._ledger.spend_openings(envelope.digest, len(units.members(drawn)), paid=fee > 0)
-        journal, selected = self._seller.journal, envelope.digest.hex()
-        journal.once(f"selected-at:{selected}", lambda: str(self._seller.exchange.now()).encode())
+        journal = self._seller.journal
+        journal.once(selected_at(envelope.digest), lambda: str(self._seller.exchange.now()).encode())
         # Counted once: agreements may come again and again.
-        journal.once(f"free:{selected}", lambda: str(free).encode())
+        journal.once(opened_free(envelope.digest), lambda: str(free).encode())
         # From here on it is this selection and no other: its openings show the seller's number.
-        journal.once(f"selection-of:{digest.hex()}", lambda: envelope.digest)
-        journal.once(f"selection:{selected}", envelope.to_bytes)
+        journal.once(selection_from(digest), lambda: envelope.digest)
+        journal.once(selection_kept(envelope.digest), envelope.to_bytes)
         return Openings(envelope.digest, random, selection.price, self._opened(drawn, digest, request))

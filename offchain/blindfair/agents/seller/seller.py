@@ -37,7 +37,7 @@ from blindfair.agents.seller.row_store import RowStore
 from blindfair.agents.seller.scoring import Scoring
 from blindfair.agents.seller.selections import SellerSelections
 from blindfair.agents.settlement.windows import warn_of_short_windows
-from blindfair.agents.store.steps import offer_message, offer_name
+from blindfair.agents.store.steps import evaluation_made, offer_message, offer_name
 from blindfair.agents.waiting import Turn
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.flooding import Draws
@@ -230,7 +230,7 @@ class Seller(Agent):
             raise
         self._scoring.forget(request.query)
         # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
-        self.journal.note(f"evaluation:{evaluation_digest(digest, reply).hex()}", digest.hex())
+        self.journal.note(evaluation_made(evaluation_digest(digest, reply)), digest.hex())
         if not (fee := self._fees.due(request, digest)):
             self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
             return

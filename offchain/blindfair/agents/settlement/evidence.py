@@ -7,7 +7,7 @@ from pathlib import Path
 
 from blindfair.agents.store.directory import private_directory, write_atomically
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import step_of
+from blindfair.agents.store.steps import CLAIM, step_of
 from blindfair.protocol.parts import PartName
 
 OPENED_REPLY = "opened:paid-reply"
@@ -43,9 +43,9 @@ def keep_claim(directory: Path, journal: Journal, claim: Mapping[str, object]) -
     It accuses nobody. Beside other buyers' messages it may show later that the seller lied (PROTOCOL 5.6). Raises
     CannotWrite, InsecureStore.
     """
-    if journal.intent("claim") is None:
+    if journal.intent(CLAIM) is None:
         _write(directory, journal, "claim.json", claim)
-        journal.note("claim", json.dumps(dict(claim)))
+        journal.note(CLAIM, json.dumps(dict(claim)))
 
 
 def _write(directory: Path, journal: Journal, name: str, finding: Mapping[str, object]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.agents.store.journal import Journal, read_journal
-from blindfair.agents.store.steps import CONFIRMED, FEE_PAID, is_fee, step_text
+from blindfair.agents.store.steps import CONFIRMED, FEE_PAID, is_fee, order_ended, step_text
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
@@ -77,7 +77,7 @@ def seller_summary(directory: Path) -> SellerSummary | None:
     try:
         evaluations, bits, opened = spent_budget(journal)
         offers = tuple(
-            OfferEntry(Offer.from_document(json.loads(document)), journal.intent(f"ended:{name}"), is_fee(name))
+            OfferEntry(Offer.from_document(json.loads(document)), journal.intent(order_ended(name)), is_fee(name))
             for name, document in journal.done("offer:")
         )
         return SellerSummary(_common(journal), evaluations, bits, spent_free_bits(journal), opened, offers)
