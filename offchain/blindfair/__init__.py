@@ -54,7 +54,7 @@ _HOMES = {
     "open_buyer": "api.parties",
     "open_seller": "api.parties",
     "read_table": "influence.table",
-    "unlock": "cli.keystore",
+    "unlock": "api.keystore",
 }
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ if TYPE_CHECKING:
     from blindfair.api.blind_scoring import BlindQuery, BlindRows
     from blindfair.api.buying import make_purchase
     from blindfair.api.connection import connect
+    from blindfair.api.keystore import unlock
     from blindfair.api.listing import make_listing
     from blindfair.api.local_market import LocalMarket
     from blindfair.api.parties import open_buyer, open_seller
     from blindfair.api.turns import RealTime
     from blindfair.blind.disclosure import Disclosure
-    from blindfair.cli.keystore import unlock
     from blindfair.influence.table import read_table
     from blindfair.protocol.errors import BlindfairError
 else:

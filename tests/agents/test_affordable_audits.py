@@ -15,7 +15,7 @@ from trade import BUYER_POLICY, PER_RECORD, RESERVE, SELECTED, HandValuer, Parti
 
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.seller.budget_ledger import spent_budget
-from blindfair.cli.amounts import IN_ETHER
+from blindfair.api.amounts import IN_ETHER
 from blindfair.cli.buyer.purchase import tell_advice
 from blindfair.cli.output import Output
 from blindfair.pricing.functions import LinearPricing

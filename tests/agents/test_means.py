@@ -23,9 +23,9 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.api.amounts import show_ether
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
-from blindfair.cli.amounts import show_ether
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.quantities import Wei

@@ -13,10 +13,10 @@ from pathlib import Path
 from interruptible import interruptible
 from web3 import Web3
 
+from blindfair.api.keystore import create_keystore
 from blindfair.chain.deployment import Deployment, open_exchange
 from blindfair.chain.development import set_balance
 from blindfair.chain.exchange import DataExchange
-from blindfair.cli.keystore import create_keystore
 from blindfair.protocol.quantities import Address, Wei
 
 ROOT = Path(__file__).parents[2]

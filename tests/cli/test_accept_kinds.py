@@ -10,9 +10,9 @@ from test_disclosure_option import PURCHASE, manifest
 from blindfair.agents.buyer.valuer import Question
 from blindfair.agents.evaluation.own_models import check_prescribed_model
 from blindfair.agents.evaluation.preprocessing import listed_schema
-from blindfair.cli.buyer.listing_valuer import ListingValuer
-from blindfair.cli.buyer.options import PurchaseOptions
-from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
+from blindfair.api.listing_valuer import ListingValuer
+from blindfair.api.own_records import OwnRecords, TableOptions
+from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.built_on import check_built_on
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.table import Table, read_table

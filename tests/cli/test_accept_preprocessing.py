@@ -8,9 +8,9 @@ import pytest
 from real_tables import LABEL, tumours
 from test_disclosure_option import PURCHASE, manifest
 
-from blindfair.cli.buyer.listing_valuer import ListingValuer
-from blindfair.cli.buyer.options import PurchaseOptions
-from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
+from blindfair.api.listing_valuer import ListingValuer
+from blindfair.api.own_records import OwnRecords, TableOptions
+from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.table import read_table
 from blindfair.protocol.documents import JsonValue
 from blindfair.protocol.errors import PreprocessingMisleads

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from command import Inside
 
+from blindfair.api.addresses import parse_address
+from blindfair.api.keystore import address_of
 from blindfair.chain.deployment import Deployment
-from blindfair.cli.addresses import parse_address
-from blindfair.cli.keystore import address_of
 from blindfair.protocol.errors import InvalidOption, MalformedFile
 
 OFFICIAL = (

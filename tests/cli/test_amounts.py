@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindfair.cli.amounts import ETHER_UNIT, parse_ether, show_ether
+from blindfair.api.amounts import ETHER_UNIT, parse_ether, show_ether
 from blindfair.protocol.errors import InvalidOption
 
 

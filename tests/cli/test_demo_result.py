@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from real_tables import LABEL, UGLY_HEADER
 from whole_demo import ENDINGS, QUICK, Demo, check_money
 
-from blindfair.cli.amounts import show_ether
+from blindfair.api.amounts import show_ether
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import without_copies
 from blindfair.influence.table import read_table

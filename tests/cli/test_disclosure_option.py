@@ -7,12 +7,12 @@ import pytest
 from real_tables import LABEL, tumours
 from test_listing_options import options
 
-from blindfair.cli.amounts import IN_ETHER
-from blindfair.cli.buyer.listing_valuer import ListingValuer
-from blindfair.cli.buyer.options import PurchaseOptions
-from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
+from blindfair.api.amounts import IN_ETHER
+from blindfair.api.information import evaluation_bits
+from blindfair.api.listing_valuer import ListingValuer
+from blindfair.api.own_records import OwnRecords, TableOptions
+from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.cli.buyer.report import scored
-from blindfair.cli.information import evaluation_bits
 from blindfair.influence.table import read_table
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import InvalidListing, InvalidOption

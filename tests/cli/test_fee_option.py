@@ -15,7 +15,7 @@ from local_chain import LocalChain, shell, wait_for
 from test_disclosure_option import PURCHASE
 
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
-from blindfair.cli.amounts import show_ether
+from blindfair.api.amounts import show_ether
 from blindfair.cli.buyer.fee import agreed_fee, bits_text, explained
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.errors import InvalidOption, Refused

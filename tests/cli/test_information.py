@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from test_listing_options import BUYER, listed, options
 
-from blindfair.cli.amounts import IN_ETHER
+from blindfair.api.amounts import IN_ETHER
 from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.listing_text import columns_document
 from blindfair.cli.buyer.report import found_document, show_found

@@ -9,9 +9,9 @@ from eth_utils.address import to_checksum_address
 from real_tables import LABEL, UGLY_HEADER, ugly
 
 from blindfair.agents.evaluation.preprocessing import listed_schema
-from blindfair.cli.amounts import IN_ETHER
-from blindfair.cli.information import evaluation_bits, information_document, information_text, smallest_free_group
-from blindfair.cli.seller.listing import ListingOptions
+from blindfair.api.amounts import IN_ETHER
+from blindfair.api.information import evaluation_bits, information_document, information_text, smallest_free_group
+from blindfair.api.listing_options import ListingOptions
 from blindfair.cli.seller.report import _openable, preprocessing_text
 from blindfair.cli.seller.running import check_publishable
 from blindfair.influence.encoding import FeatureSchema

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from test_listing_options import options
 
-from blindfair.cli.amounts import IN_ETHER
+from blindfair.api.amounts import IN_ETHER
 from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text
 from blindfair.cli.buyer.report import show_found

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from blindfair.api.defaults import MODELS, QUERIES
 from blindfair.blind.plan import plan
 from blindfair.blind.query import query_size
 from blindfair.blind.reference_costs import REFERENCE
-from blindfair.cli.defaults import MODELS, QUERIES
 from blindfair.cli.demo.estimate import estimate_demo
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare

@@ -12,10 +12,10 @@ from local_chain import LocalChain
 from real_tables import LABEL, tumours, write_csv
 
 from bad_nodes import NO_FINAL, bad_node, changed, forward, http, no_final, of_blocks, pruned_before, without
+from blindfair.api.listing_options import ListingOptions
 from blindfair.cli.buyer.find import the_listing
 from blindfair.cli.options import Resumed
 from blindfair.cli.party.settings import load, resumed_settings
-from blindfair.cli.seller.listing import ListingOptions
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.quantities import ListingId
 

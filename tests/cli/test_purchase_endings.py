@@ -3,7 +3,7 @@
 import pytest
 
 from blindfair.agents.buyer.outcome import Outcome
-from blindfair.cli.buyer.endings import raise_failure
+from blindfair.api.endings import raise_failure
 from blindfair.protocol.errors import BlindfairError, Expired, FaultProven, NoAnswer, NoOpenings, Refused, RowsDisagree
 
 

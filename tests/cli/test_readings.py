@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from blindfair.api.own_records import OWN, TableOptions
 from blindfair.cli.buyer.export import bought_table
-from blindfair.cli.buyer.own_records import OWN, TableOptions
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import DemoScreen

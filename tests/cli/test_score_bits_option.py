@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from test_disclosure_option import PURCHASE
 
-from blindfair.cli.defaults import BITS, SCORE_BITS
+from blindfair.api.defaults import BITS, SCORE_BITS
 from blindfair.pricing.valuation import DEFAULT_BITS
 from blindfair.protocol.errors import InvalidOption
 

@@ -11,15 +11,15 @@ import pytest
 import typer.main
 from command import Inside
 
+from blindfair.api import stored
+from blindfair.api.amounts import IN_ETHER, Money
+from blindfair.api.listing_options import ListingOptions
 from blindfair.chain.deployment import CodeHash, Deployment
-from blindfair.cli.amounts import IN_ETHER, Money
 from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.options import Resumed
-from blindfair.cli.party import stored
 from blindfair.cli.party.settings import SETTINGS, BegunSettings, begin, load, resumed_settings
 from blindfair.cli.seller import commands as seller
-from blindfair.cli.seller.listing import ListingOptions
 from blindfair.protocol.errors import BlindfairError, FileChanged, InvalidOption, JournalDamaged
 from blindfair.protocol.quantities import ETHER, Address, BlockNumber, ListingId
 

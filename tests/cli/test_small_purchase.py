@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from blindfair.agents.policy import AUDIT_ROWS
-from blindfair.cli.amounts import show_ether
+from blindfair.api.amounts import show_ether
 from blindfair.cli.demo.cases import TradeResult, listing_spec_of, make_parties, run_case
 from blindfair.cli.demo.options import MIN_AUDIT_ROWS, PRICE_PER_RECORD, DemoOptions
 from blindfair.cli.demo.prepared import prepare

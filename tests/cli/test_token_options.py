@@ -10,10 +10,10 @@ from local_chain import LocalChain
 from real_tables import LABEL, tumours, write_csv
 from web3.types import RPCEndpoint
 
+from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact
 from blindfair.chain.exchange import DataExchange
-from blindfair.cli.amounts import IN_ETHER, Money
 from blindfair.cli.party.money import chosen_money, money_of
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.quantities import ETHER, Address

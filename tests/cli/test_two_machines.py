@@ -24,9 +24,9 @@ from lives import born
 from local_chain import ROOT, LocalChain, environment, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
 
+from blindfair.api.keystore import address_of, unlock
 from blindfair.chain.development import DevelopmentChain, set_balance
 from blindfair.chain.sender import Sender
-from blindfair.cli.keystore import address_of, unlock
 from blindfair.protocol.errors import ContractReverted, InsufficientFunds, InvalidOption, NoAnswer
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, ListingId, Seconds, Wei

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import blindfair
+from blindfair.api.information import free_bits_of, max_bits_text, min_fee
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
 from blindfair.cli.demo.prepared import KNOW_THE_OUTCOME, without_copies
-from blindfair.cli.information import free_bits_of, max_bits_text, min_fee
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.quantise import quantise_rows

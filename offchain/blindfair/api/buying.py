@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE, BuyerPolicy
-from blindfair.cli.amounts import IN_ETHER, Money
-from blindfair.cli.buyer.listing_valuer import ListingValuer
-from blindfair.cli.buyer.options import PurchaseOptions
-from blindfair.cli.buyer.own_records import OWN, TRAIN, VALIDATION, TableOptions
-from blindfair.cli.defaults import DISCLOSURE, LINE, MODELS, SCORE_BITS
+from blindfair.api.amounts import IN_ETHER, Money
+from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
+from blindfair.api.listing_valuer import ListingValuer
+from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
+from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.frames import Frame
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
@@ -44,7 +44,7 @@ def make_purchase(
     score_bits: int = SCORE_BITS,
     release_on_chain: bool = False,
     refund_to: str | None = None,
-    bandwidth: float = LINE,
+    bandwidth: float = BANDWIDTH_MBIT,
     fee: str | None = None,
     accept_preprocessing: bool = False,
     accept_kinds: bool = False,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
-from blindfair.cli.amounts import IN_ETHER, Money
-from blindfair.cli.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE
-from blindfair.cli.seller.listing import ListingOptions
+from blindfair.api.amounts import IN_ETHER, Money
+from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE
+from blindfair.api.listing_options import ListingOptions
 from blindfair.influence.frames import Frame
 from blindfair.influence.table import Table
 

@@ -24,9 +24,9 @@ from blindfair.agents.policy import BuyerPolicy, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.waiting import Waiting
+from blindfair.api.endings import raise_failure
 from blindfair.api.frames import bought_frame, plot_scores, scores_frame
 from blindfair.api.turns import RealTime, TurnTaker, advance
-from blindfair.cli.buyer.endings import raise_failure
 from blindfair.influence.arrays import Floats
 from blindfair.influence.threads import one_thread
 from blindfair.protocol.manifest import Manifest

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from blindfair.api.amounts import show_ether
+from blindfair.api.keystore import read_password, unlock
 from blindfair.chain.artifacts import verification_input
 from blindfair.chain.deployment import Deployment
 from blindfair.chain.deterministic import (
@@ -16,8 +18,6 @@ from blindfair.chain.deterministic import (
 from blindfair.chain.fees import base_fee
 from blindfair.chain.node import connect
 from blindfair.chain.sender import Sender
-from blindfair.cli.amounts import show_ether
-from blindfair.cli.keystore import read_password, unlock
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.targets import check_folder_target, write_folder

@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 
 import blindfair
+from blindfair.api.amounts import parse_ether
 from blindfair.cli import account
-from blindfair.cli.amounts import parse_ether
 from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import DemoOptions

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE
-from blindfair.cli.defaults import DISCLOSURE, LINE, MODELS, SCORE_BITS
+from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.cli.options import (
     POLL,
     Begun,
@@ -139,7 +139,7 @@ def evaluate(
         typer.Option(
             metavar="MBIT", help="Your bandwidth to the seller in Mbit/s. The encoding of the query depends on it."
         ),
-    ] = LINE,
+    ] = BANDWIDTH_MBIT,
     fee: Annotated[
         str | None,
         typer.Option(
@@ -171,8 +171,8 @@ def evaluate(
 
     Your tables are copied into DIR. One directory is for one purchase.
     """
-    from blindfair.cli.buyer.options import PurchaseOptions
-    from blindfair.cli.buyer.own_records import TableOptions, chosen_tables
+    from blindfair.api.own_records import TableOptions, chosen_tables
+    from blindfair.api.purchase_options import PurchaseOptions
     from blindfair.cli.buyer.running import run_evaluate
     from blindfair.cli.buyer.settings import BuyerOptions
     from blindfair.cli.party.money import chosen_money

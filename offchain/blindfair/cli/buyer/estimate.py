@@ -1,10 +1,10 @@
 """What an evaluation takes, told to the buyer before it asks: time, bytes, the seller's space, and why in this way."""
 
+from blindfair.api.defaults import QUERIES
 from blindfair.blind.cost_model import CostModel
 from blindfair.blind.estimate import estimate
 from blindfair.blind.plan import plan, transfer_seconds
 from blindfair.cli.buyer.report import scored
-from blindfair.cli.defaults import QUERIES
 from blindfair.cli.lines import Lines
 from blindfair.protocol.quantities import BytesPerSecond
 from blindfair.protocol.units import Units

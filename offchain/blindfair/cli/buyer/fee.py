@@ -7,8 +7,8 @@ import typer
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
-from blindfair.cli.amounts import Money
-from blindfair.cli.buyer.options import PurchaseOptions
+from blindfair.api.amounts import Money
+from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import FeeRequired, InvalidOption, Refused

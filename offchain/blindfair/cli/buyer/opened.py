@@ -10,11 +10,11 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.context import Event
+from blindfair.api.amounts import Money
+from blindfair.api.listing_valuer import ListingValuer
 from blindfair.api.parties import BuyerParty, open_buyer
-from blindfair.cli.amounts import Money
 from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.buyer.fee import agreed_fee, explained
-from blindfair.cli.buyer.listing_valuer import ListingValuer
 from blindfair.cli.buyer.settings import BuyerSettings
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.party.access import open_context

@@ -12,9 +12,9 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.store.journal import read_journal
 from blindfair.agents.store.steps import CONFIRMED
-from blindfair.cli.amounts import Money
+from blindfair.api.amounts import Money
+from blindfair.api.endings import raise_failure
 from blindfair.cli.buyer.distrust import remember_failure
-from blindfair.cli.buyer.endings import raise_failure
 from blindfair.cli.buyer.export import BOUGHT, export_bought
 from blindfair.cli.buyer.opened import opened_purchase
 from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome

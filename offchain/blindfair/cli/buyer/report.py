@@ -14,14 +14,14 @@ from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
+from blindfair.api.amounts import IN_ETHER, Money, show_ether
+from blindfair.api.information import evaluation_fee, information_document, information_text, told_text
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
 from blindfair.chain.deployment import open_exchange
-from blindfair.cli.amounts import IN_ETHER, Money, show_ether
 from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text
 from blindfair.cli.buyer.settings import BuyerSettings
-from blindfair.cli.information import evaluation_fee, information_document, information_text, told_text
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from blindfair.agents.store.directory import DirectoryLock
 from blindfair.agents.store.journal import read_journal
+from blindfair.api.addresses import check_payee, parse_address
+from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.connection import read_deployment
+from blindfair.api.purchase_options import parse_listing
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.requirements import check_chain
-from blindfair.cli.addresses import check_payee, parse_address
-from blindfair.cli.amounts import IN_ETHER, Money
 from blindfair.cli.buyer.distrust import check_trusted
 from blindfair.cli.buyer.find import ask_sellers, find_listings, the_listing
-from blindfair.cli.buyer.options import parse_listing
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.buyer.settings import BuyerOptions, BuyerSettings
 from blindfair.cli.options import Begun, Resumed

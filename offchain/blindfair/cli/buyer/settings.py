@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeAlias
 
-from blindfair.cli.buyer.options import PurchaseOptions
-from blindfair.cli.buyer.own_records import TableOptions
+from blindfair.api.own_records import TableOptions
+from blindfair.api.purchase_options import PurchaseOptions
+from blindfair.api.stored import from_stored, to_stored
 from blindfair.cli.party.settings import BegunSettings
-from blindfair.cli.party.stored import from_stored, to_stored
 from blindfair.protocol.addresses import read_address
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import JournalDamaged, MalformedFile

@@ -16,8 +16,9 @@ from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
+from blindfair.api.defaults import BITS, DISCLOSED_SHARE, MODELS
+from blindfair.api.information import default_fee, free_bits_of
 from blindfair.chain.transactions import calldata_size
-from blindfair.cli.defaults import BITS, DISCLOSED_SHARE, MODELS
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.cli.demo.options import (
     MIN_AUDIT_ROWS,
@@ -25,7 +26,6 @@ from blindfair.cli.demo.options import (
 )
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.world import GRANTED, DemoWorld
-from blindfair.cli.information import default_fee, free_bits_of
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.pricing.learners import LEARNERS

@@ -10,10 +10,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from blindfair.api.defaults import QUERIES
 from blindfair.blind.cost_model import CostModel
 from blindfair.blind.estimate import estimate
 from blindfair.blind.plan import plan
-from blindfair.cli.defaults import QUERIES
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.scenario import Scenario

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.cli.amounts import ETHER_UNIT, show_ether
-from blindfair.cli.defaults import MODELS, check_model
+from blindfair.api.amounts import ETHER_UNIT, show_ether
+from blindfair.api.defaults import MODELS, check_model
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption, OfferTooSmall
 from blindfair.protocol.quantities import Wei
 

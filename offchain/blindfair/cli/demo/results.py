@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 from rich.console import Console
 
-from blindfair.cli.amounts import ETHER_UNIT, show_ether
+from blindfair.api.amounts import ETHER_UNIT, show_ether
+from blindfair.api.information import max_bits_text
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
 from blindfair.cli.demo.verdicts import verdicts
-from blindfair.cli.information import max_bits_text
 from blindfair.cli.lines import Lines
 from blindfair.pricing.utility import Utility
 

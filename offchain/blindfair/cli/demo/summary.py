@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.evaluation.score_noise import record_salt, unit_noise
+from blindfair.api.information import information_document
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import parameter_set
 from blindfair.cli.demo.cases import Parties, TradeResult
-from blindfair.cli.information import information_document
 from blindfair.influence.noise import centred
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.pricing.learners import Learner

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import blindfair
 from blindfair.api.connection import read_deployment
+from blindfair.api.listing_options import ListingOptions
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.doctor.chain import look_at_node
@@ -20,7 +21,6 @@ from blindfair.cli.doctor.machine import (
 )
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import SETTINGS, Settings, is_begun, load
-from blindfair.cli.seller.listing import ListingOptions
 from blindfair.protocol.errors import BlindfairError
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from shlex import quote
 
 from blindfair.agents.messaging.shared_mail import SHARED_HINT, is_shared
+from blindfair.api.keystore import address_of
 from blindfair.cli.doctor.finding import Finding
 from blindfair.cli.doctor.machine import nearest
-from blindfair.cli.keystore import address_of
 from blindfair.cli.party.settings import Settings, is_begun
 
 NETWORKS = frozenset(

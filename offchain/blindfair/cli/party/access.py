@@ -6,7 +6,7 @@ from pathlib import Path
 from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.messaging.folder_check import check_mail_folder
 from blindfair.api.connection import connect, read_deployment
-from blindfair.cli.keystore import address_of, read_password, unlock
+from blindfair.api.keystore import address_of, read_password, unlock
 from blindfair.cli.options import Begun
 from blindfair.cli.party.settings import BegunSettings, Options, Settings, is_begun
 

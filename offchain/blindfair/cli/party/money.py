@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from blindfair.api.addresses import parse_address
+from blindfair.api.amounts import IN_ETHER, MAX_PLACES, Money
 from blindfair.api.connection import read_deployment
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.token_names import token_unit
-from blindfair.cli.addresses import parse_address
-from blindfair.cli.amounts import IN_ETHER, MAX_PLACES, Money
 from blindfair.protocol.errors import ContractReverted, InvalidOption, WrongContract
 from blindfair.protocol.quantities import ETHER, Address
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from blindfair.agents.policy import AUDIT_ROWS
-from blindfair.cli.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE
+from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE
 from blindfair.cli.options import (
     POLL,
     Begun,
@@ -148,8 +148,8 @@ def list_records(
 
     The table is copied into DIR; of the records nothing leaves it before `blindfair seller serve` answers buyers.
     """
+    from blindfair.api.listing_options import ListingOptions
     from blindfair.cli.party.money import chosen_money
-    from blindfair.cli.seller.listing import ListingOptions
     from blindfair.cli.seller.running import run_list
 
     output = Output(json_file)
@@ -226,8 +226,8 @@ def status(
     directory: Directory, keystore: Keystore = None, rpc: RememberedRpc = None, json_file: JsonFile = None
 ) -> None:
     """What was sold, what is open, and what the account has. Needs no password, and may be asked while it serves."""
+    from blindfair.api.listing_options import ListingOptions
     from blindfair.cli.party.settings import resumed_settings
-    from blindfair.cli.seller.listing import ListingOptions
     from blindfair.cli.seller.report import tell_standing
 
     output = Output(json_file)

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from blindfair.api.listing import prepared
+from blindfair.api.listing_options import RECORDS
 from blindfair.api.parties import SellerParty, open_seller
 from blindfair.api.turns import TurnTaker
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.seller.listing import RECORDS
 from blindfair.cli.seller.settings import SellerSettings
 
 

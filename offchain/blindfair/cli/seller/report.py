@@ -7,10 +7,8 @@ from blindfair.agents.buyer.free_openings import whole_audits
 from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.agents.store.journal_summary import OfferEntry, SellerSummary, seller_summary
-from blindfair.chain.deployment import open_exchange
-from blindfair.chain.exchange import OrderView
-from blindfair.cli.amounts import IN_ETHER, show_ether
-from blindfair.cli.information import (
+from blindfair.api.amounts import IN_ETHER, show_ether
+from blindfair.api.information import (
     evaluation_bits,
     evaluation_fee,
     information_document,
@@ -18,11 +16,13 @@ from blindfair.cli.information import (
     smallest_free_group,
     told_text,
 )
-from blindfair.cli.keystore import address_of
+from blindfair.api.keystore import address_of
+from blindfair.api.listing_options import RECORDS, ListingOptions
+from blindfair.chain.deployment import open_exchange
+from blindfair.chain.exchange import OrderView
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
-from blindfair.cli.seller.listing import RECORDS, ListingOptions
 from blindfair.cli.seller.settings import SellerSettings
 from blindfair.influence.features import NumberFeature
 from blindfair.influence.robust import RARE

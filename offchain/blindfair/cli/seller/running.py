@@ -5,9 +5,10 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+from blindfair.api.addresses import check_payee, parse_address
+from blindfair.api.amounts import show_ether
+from blindfair.api.listing_options import RECORDS, ListingOptions
 from blindfair.chain.costs import COMMIT, gas_price
-from blindfair.cli.addresses import check_payee, parse_address
-from blindfair.cli.amounts import show_ether
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings
@@ -16,7 +17,6 @@ from blindfair.cli.party.settings import begin, is_begun, load, resumed_settings
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
 from blindfair.cli.readings import readings_document, show_readings, show_written
-from blindfair.cli.seller.listing import RECORDS, ListingOptions
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT

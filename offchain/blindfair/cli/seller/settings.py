@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
+from blindfair.api.listing_options import ListingOptions
 from blindfair.cli.party.settings import BegunSettings
-from blindfair.cli.seller.listing import ListingOptions
 
 SellerSettings: TypeAlias = BegunSettings[ListingOptions]

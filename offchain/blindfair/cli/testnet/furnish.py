@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.store.directory import write_atomically
+from blindfair.api.keystore import create_keystore, unlock
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact, verification_input
 from blindfair.chain.calls import Call
@@ -16,7 +17,6 @@ from blindfair.chain.sender import Receipt, Sender
 from blindfair.cli.csv_text import csv_bytes
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
-from blindfair.cli.keystore import create_keystore, unlock
 from blindfair.cli.targets import write_folder
 from blindfair.protocol.errors import NodeFailure
 from blindfair.protocol.quantities import Address, Seconds, Wei

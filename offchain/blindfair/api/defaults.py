@@ -29,7 +29,7 @@ DISCLOSED_SHARE = Fraction(3, 10)
 EXACT_BITS = 32
 """Bits at which a score is exact."""
 
-LINE = 100.0
+BANDWIDTH_MBIT = 100.0
 """Mbit/s between buyer and seller."""
 
 DISCLOSURE = PER_RECORD.name

@@ -9,16 +9,16 @@ from typing import ClassVar
 
 from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
-from blindfair.cli.addresses import parse_address
-from blindfair.cli.amounts import Money
-from blindfair.cli.defaults import (
+from blindfair.api.addresses import parse_address
+from blindfair.api.amounts import Money
+from blindfair.api.defaults import (
     DISCLOSED_SHARE,
     NAMED_BITS,
     UNNAMED_BITS,
     check_disclosure,
 )
-from blindfair.cli.information import default_fee, free_bits_of, min_fee
-from blindfair.cli.party.stored import from_stored, to_stored
+from blindfair.api.information import default_fee, free_bits_of, min_fee
+from blindfair.api.stored import from_stored, to_stored
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.frames import Frame
 from blindfair.influence.table import Table, read_table

@@ -3,7 +3,7 @@
 import math
 from fractions import Fraction
 
-from blindfair.cli.defaults import FREE_BITS, FREE_SHARE
+from blindfair.api.defaults import FREE_BITS, FREE_SHARE
 from blindfair.influence.written import unread_columns
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.documents import Document

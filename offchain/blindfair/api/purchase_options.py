@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from blindfair.agents.policy import BuyerPolicy
-from blindfair.cli.addresses import parse_address
-from blindfair.cli.amounts import Money
-from blindfair.cli.defaults import EXACT_BITS, check_disclosure, check_model, check_score_bits
+from blindfair.api.addresses import parse_address
+from blindfair.api.amounts import Money
+from blindfair.api.defaults import EXACT_BITS, check_disclosure, check_model, check_score_bits
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import BytesPerSecond, ListingId, Wei
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.buyer.valuer import Choice, Question
 from blindfair.agents.evaluation.own_models import ASK_THE_SELLER
-from blindfair.cli.buyer.options import PurchaseOptions
-from blindfair.cli.buyer.own_records import OwnRecords, TableOptions
-from blindfair.cli.defaults import MODELS
+from blindfair.api.defaults import MODELS
+from blindfair.api.own_records import OwnRecords, TableOptions
+from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.arrays import Floats
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.reading import ColumnReading
