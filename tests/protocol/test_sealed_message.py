@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindfair.protocol import messages
+from blindfair.protocol import sealed_message
 from blindfair.protocol.errors import FieldMismatch, MalformedMessage, MessageTooLarge
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.sealed_message import (
@@ -63,7 +63,7 @@ def test_what_is_not_a_sealed_message_names_no_sender(head: bytes) -> None:
 
 def test_a_sealed_message_is_measured_before_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     sealed = sealed_by_sender(bytes(100))
-    monkeypatch.setattr(messages, "SEALED_MESSAGE_LIMIT", len(sealed) - 1)
+    monkeypatch.setattr(sealed_message, "SEALED_MESSAGE_LIMIT", len(sealed) - 1)
     with pytest.raises(MessageTooLarge):
         open_sealed_message(sealed, receiver=RECEIVER, private=bytes(32))
 
