@@ -191,7 +191,7 @@ def test_no_more_replies_against_a_fee_than_stated_are_computed_in_an_hour(world
     second = make_buyer(world, parties.seller, "second", policy=PAYS)
     world.run(second, parties.seller, until=lambda: second.outcome is not None)
     assert second.outcome is not None
-    assert "asked for too much lately" in second.outcome.reason
+    assert "gives no more for now" in second.outcome.reason
     assert len(fee_offers(parties)) == 1
 
 

@@ -1,4 +1,4 @@
-"""The free balance is taken home by hand when no offer relies on it, and not before; summary are read at any time."""
+"""The free balance is taken home by hand when no offer relies on it; the journal is summed up at any time."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -16,7 +16,7 @@ EXAMPLES = [
 
 
 def test_the_page_has_the_blocks_that_it_promises() -> None:
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 6
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("(")[0].strip())

@@ -207,6 +207,9 @@ def test_an_evaluation_is_paid_for_by_command(
         assert "nothing was asked" in thrifty.err
         assert "in the same directory with --fee 0." in " ".join(thrifty.err.split())
         # The directory takes another fee as long as nothing was asked, and none once it was.
+        kept = (home / "thrifty" / "settings.json").read_bytes()
+        evaluate("thrifty", "--fee", "0.1", "--seed", "7").failed(InvalidOption, "was begun with other options")
+        assert (home / "thrifty" / "settings.json").read_bytes() == kept, "what is refused changes nothing"
         stingy = evaluate("thrifty", "--fee", "0.000000001")
         assert "This evaluation is never free" in stingy.err and "0.000000001 ether" in stingy.err
         assert "the request" not in (home / "seller.told").read_text()

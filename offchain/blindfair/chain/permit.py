@@ -1,4 +1,4 @@
-"""Rate limits of a token given by signature (EIP-2612), so that a buyer pays in one transaction.
+"""Allowances of a token given by signature (EIP-2612), so that a buyer pays in one transaction.
 
 The token's domain is the token's own business; it is asked for its separator, and nothing is assumed about its name.
 """

@@ -1,4 +1,4 @@
-"""Amounts of money as decimal digits, exactly. Not here: which money, and how people write it (`cli.amounts`)."""
+"""Amounts of money as decimal digits, exactly. Not here: which money, and how people write it (`api.amounts`)."""
 
 ETHER_PLACES = 18
 """Digits after the point of an ether down to the wei."""

@@ -1,7 +1,7 @@
 """How many units a buyer audits of a purchase, and whether any purchase from a listing could be audited (PROTOCOL 5.5,
 5.6).
 
-Not here: which of them are drawn (`protocol.draw`), and the audit (`buyer_checks`).
+Not here: which of them are drawn (`protocol.draw`), and the audit (`buyer.checks`).
 """
 
 from bisect import bisect_left

@@ -1,7 +1,7 @@
 """Whether opened or bought records bear out what the buyer read from their scores (PROTOCOL 5.4, 5.6): its valuer's
 opinion, once the audit has found that the scores are the records'.
 
-Not here: that audit (`buyer_checks`), and how labels are judged (`pricing.opened`).
+Not here: that audit (`buyer.checks`), and how labels are judged (`pricing.opened`).
 """
 
 from collections.abc import Sequence

@@ -138,7 +138,7 @@ class BuyerOrder:
 
     def _release(self, deadline: Timestamp) -> None:
         """Give the seller its money. Raises Waiting until it has had time to use a signed release, or until the
-        transaction is final: from then on it is the seller's task alone."""
+        transaction is final: from then on it is up to the seller alone."""
         sent = self._calls.release(deadline)
         if sent is None:
             if self._policy.releases_by_message:
@@ -153,7 +153,7 @@ class BuyerOrder:
     def _look_into(self, key: DeliveryKey) -> Fault | Outcome | None:
         """What is wrong with the delivery, None if nothing is: a fault that the contract judges, or else the error.
 
-        Judged once, since an order that is paid must not hang on the rounding of another processor.
+        Judged once, since an order that is paid must not depend on the rounding of another processor.
         """
         journal = self._buyer.journal
         if self._calls.noted("verified") is not None:

@@ -90,7 +90,7 @@ class Selecting:
     ) -> tuple[Digest, tuple[Part, ...]]:
         """Check the openings of the drawn records, once; silence and refusal are a failed audit (PROTOCOL 5.3).
 
-        Not again after it passed: an order that is paid must not hang on the rounding of another processor. Gives the
+        Not again after it passed: an order that is paid must not depend on the rounding of another processor. Gives the
         selection and the parts in which to order; of a bought sample nothing is opened here, and it is checked later.
         """
         try:

@@ -1,7 +1,7 @@
 """Gradient rows as a request asks for them, of records or of groups of records (PROTOCOL 4.5): the seller computes all,
 the buyer those it sees (PROTOCOL 4.2, 5.4).
 
-Not here: whether the buyer accepts what the seller computed (`buyer_checks`), and keeping them (`row_store`).
+Not here: whether the buyer accepts what the seller computed (`buyer.checks`), and keeping them (`row_store`).
 """
 
 from collections.abc import Iterator, Sequence

@@ -96,7 +96,7 @@ class Mail:
         return self._digests[step]
 
     def dispatch(self, step: str, to: Address, key: bytes | None) -> None:
-        """Send the bytes that were journalled for `step`; as often as one likes, they are always the same.
+        """Send the bytes that were journalled for `step`; any number of times, they are always the same.
 
         `key` is the receiver's to seal to, None for what travels in the clear (PROTOCOL 9). Raises JournalDamaged if
         there are no bytes, Undeliverable where the receiver's mailbox is spoilt, and Waiting while the mail as a whole

@@ -14,7 +14,7 @@ from blindfair.protocol.quantities import Address, Digest, Wei
 
 
 class SellerBonds:
-    """Of all offers of one seller together."""
+    """Bonds locked across all of one seller's open offers."""
 
     def __init__(self, seller: Agent, offers: SellerOffers, policy: SellerPolicy) -> None:
         self._seller = seller

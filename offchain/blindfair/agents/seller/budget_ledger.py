@@ -5,7 +5,7 @@ its last bit, or come with another account. What bounds the sum of all that is l
 nothing else.
 
 Bits of a paid evaluation come back if its reply can never be read (PROTOCOL 4.7). Not here: how a fee is settled, which
-is in `seller_fees`.
+is in `fees`.
 """
 
 import json

@@ -1,6 +1,6 @@
 """What a seller charges for an evaluation that is not free, and credits when records are bought (PROTOCOL 4.7).
 
-Not here: the count of bits (`ledger`), and the fee's order, which goes as every other (`seller_orders`).
+Not here: the count of bits (`budget_ledger`), and the fee's order, which goes as every other (`orders`).
 """
 
 from blindfair.agents.agent import Agent
@@ -48,9 +48,9 @@ class SellerFees:
         paid = not self._ledger.is_free(bits) and request.fee >= fee
         if paid and fee:
             self._check_held(request, fee)
-            self._computed.take(1, self._seller.exchange.now())
             # Before the bits are spent: what is refused tells nothing.
             self._bonds.check_bond(request.token, self._policy.bond(fee))
+            self._computed.take(1, self._seller.exchange.now())
         self._ledger.spend_evaluation(request, digest, bits, paid=paid)
 
     def _check_held(self, request: Request, fee: Wei) -> None:

@@ -22,7 +22,7 @@ class RateLimiter:
         given = sum(each for _, each in self._taken)
         if given and given + size > self._most:
             raise BudgetExhausted(
-                "Strangers asked for too much lately",
+                "The seller gives no more for now",
                 expected=f"at most {self._most} {self._unit} in {self._span} s",
                 found=given + size,
                 hint="ask again later, or have the seller name you as a buyer",

@@ -1,6 +1,6 @@
 """The buyer's transactions for one order: pay, take the money back, dispute, release (PROTOCOL 7).
 
-Not here: whether what was delivered is good (`buyer_order`, `fee_order`).
+Not here: whether what was delivered is good (`buyer.order`, `fee_order`).
 """
 
 from collections.abc import Callable

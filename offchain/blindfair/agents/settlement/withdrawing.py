@@ -1,6 +1,6 @@
 """Taking a party's free balance out of the contract by hand, to any address.
 
-A seller's are bonds that came back: where all orders have ended `seller_orders` brings them to its own account by
+A seller's are bonds that came back: where all orders have ended `seller.orders` brings them to its own account by
 itself. Here its owner names the place, and may be in time to be first. A buyer's is money that came back and could not
 be paid to where it was to go, which its owner alone can see to.
 """

@@ -28,12 +28,13 @@ def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: PartyScre
     decided = confirmed or stated is not None or not cost.fee
     lines = screen.lines if decided else screen.notices
     lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices, stated)}")
-    if stated is not None or not cost.fee:
-        return _agreed(stated or Wei(0), cost, prices)
     budget = prices.parse(options.budget, "--budget")
+    larger = "begin in another directory with a larger --budget" if cost.fee > budget else None
+    if stated is not None or not cost.fee:
+        return _agreed(stated or Wei(0), cost, prices, larger)
     if cost.fee > budget:
         screen.notices.item("fee", f"that is more than the budget: {_without(cost)}", style="yellow")
-        return _agreed(Wei(0), cost, prices, "begin in another directory with a larger --budget")
+        return _agreed(Wei(0), cost, prices, larger)
     if confirmed:
         return cost.fee
     if not sys.stdin.isatty():

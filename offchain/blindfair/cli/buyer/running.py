@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from blindfair.agents.store.directory import DirectoryLock
 from blindfair.agents.store.journal import read_journal
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import IN_ETHER, Money
@@ -101,12 +100,11 @@ def run_evaluate(
     event = the_listing(exchange, purchase.listing_id or _begun(begun.directory))
     if not is_begun(begun.directory):
         check_trusted(settings.keystore, event.listing)
-    else:
-        _take_other_fee(begun.directory, purchase.fee)
     settings = begin(
         begun.directory,
         replace(settings, options=options.found(event.listing, event.seller)),
         {name: path.read_bytes() for name, path in paths.items()},
+        lambda before, wanted: _with_other_fee(before, wanted, begun.directory),
     )
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.buyer.purchase import show_scores
@@ -121,15 +119,12 @@ def _begun(directory: Path) -> ListingId | None:
     return load(directory, BuyerOptions).options.purchase.listing_id
 
 
-def _take_other_fee(directory: Path, fee: str | None) -> None:
-    """Keep another `--fee` than it was begun with, as long as no request was made with that. Raises what `load`,
-    `read_journal` and writing the settings raise."""
-    with DirectoryLock(directory):
-        settings = load(directory, BuyerOptions)
-        purchase = settings.options.purchase
-        if fee is not None and fee != purchase.fee and not _was_asked(directory):
-            options = replace(settings.options, purchase=replace(purchase, fee=fee))
-            save(directory, replace(settings, options=options))
+def _with_other_fee(begun: BuyerSettings, wanted: BuyerSettings, directory: Path) -> BuyerSettings:
+    """What it was begun with, with the `--fee` that is wanted now as long as no request was made with the other."""
+    fee = wanted.options.purchase.fee
+    if fee is None or _was_asked(directory):
+        return begun
+    return replace(begun, options=replace(begun.options, purchase=replace(begun.options.purchase, fee=fee)))
 
 
 def _was_asked(directory: Path) -> bool:

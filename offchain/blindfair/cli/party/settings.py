@@ -5,7 +5,7 @@ edited table by mistake: tables are copied into the directory.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
@@ -93,16 +93,22 @@ class BegunSettings(Settings, Generic[Options]):
         }
 
 
-def begin(directory: Path, settings: BegunSettings[Options], tables: Mapping[str, bytes]) -> BegunSettings[Options]:
+def begin(
+    directory: Path,
+    settings: BegunSettings[Options],
+    tables: Mapping[str, bytes],
+    moved: Callable[[BegunSettings[Options], BegunSettings[Options]], BegunSettings[Options]] = lambda begun, _: begun,
+) -> BegunSettings[Options]:
     """Write settings and tables into the directory, or compare them with those that it was begun with.
 
+    `moved` gets what it was begun with and what is wanted now, and gives the former with what may differ still.
     Raises InvalidOption for other options or another contract, FileChanged for other tables, and what `load` raises
     but FileMissing.
     """
     settings = replace(settings, tables={name: sha256(data).hex() for name, data in tables.items()})
     with DirectoryLock(directory):
         if is_begun(directory):
-            _compare(directory, load(directory, type(settings.options)), settings)
+            _compare(directory, moved(load(directory, type(settings.options)), settings), settings)
         else:
             for name, data in tables.items():
                 write_atomically(directory / name, data)
@@ -181,12 +187,18 @@ def _read(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
             rpc=str(found["rpc"]),
             mail=Path(found["mail"]),
             keystore=Path(found["keystore"]),
-            finality_depth=found["finality_depth"],
+            finality_depth=_depth(found["finality_depth"]),
             options=kind.from_document(found["options"]),
             tables=dict(found["tables"]),
         )
     except (MalformedFile, ValueError, TypeError, KeyError) as error:
         raise _damaged(path) from error
+
+
+def _depth(found: object) -> int | None:
+    if found is not None and type(found) is not int:
+        raise ValueError("no number of blocks")
+    return found
 
 
 def _damaged(path: Path) -> JournalDamaged:
