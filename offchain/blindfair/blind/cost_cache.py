@@ -44,6 +44,10 @@ def cache_folder() -> Path | None:
     return home / ".cache" / "blindfair"
 
 
+_BRACKETS = 100
+"""More than a cost model has."""
+
+
 def cache_path() -> Path | None:
     """Return the file of this machine's cost model, of a name of its own: machines may share a home."""
     folder = cache_folder()
@@ -58,7 +62,11 @@ def cached_costs() -> CostModel | None:
         return None
     try:
         with path.open("rb") as file:
-            model = CostModel.from_document(json.loads(file.read(_LIMIT)))
+            data = file.read(_LIMIT)
+        # Before the parser, which a deep document overruns where a library has lifted the limit of recursion.
+        if data.count(b"[") + data.count(b"{") > _BRACKETS:
+            return None
+        model = CostModel.from_document(json.loads(data))
     except (OSError, ValueError, RecursionError, MalformedFile):
         return None
     fits = model.machine == machine_name() and model.version == blindfair.__version__
