@@ -202,7 +202,7 @@ def test_a_dispute_is_tried_out_before_it_is_sent(at: Callable[[str], World], mo
         tried.append(fault)
         verify_fault(fault, *arguments)
 
-    monkeypatch.setattr("blindfair.agents.order_calls.verify_fault", verify)
+    monkeypatch.setattr("blindfair.agents.settlement.order_calls.verify_fault", verify)
     parties.run()
     assert ended(parties).final == "Refunded"
     assert tried

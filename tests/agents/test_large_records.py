@@ -154,7 +154,7 @@ def test_the_seller_counts_once_and_not_for_every_agreement(world: World, monkey
 
     parties = trading(world, GROUPS)
     parties.run(lambda: parties.buyer.audited_rows > 0)
-    monkeypatch.setattr("blindfair.agents.seller.free_units", again)
+    monkeypatch.setattr("blindfair.agents.seller.selections.free_units", again)
     parties.run()
     assert parties.buyer.outcome is not None
     assert parties.buyer.outcome.final == "Released"

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -146,7 +147,7 @@ def test_what_the_contract_keeps_for_a_buyer_is_shown_and_fetched(tutorial: Read
     sender.wait(prepared.hash)
     shown = inside("buyer", "status", "--directory", directory)
     assert f"0.{amount:018} ether of free balance" in shown.out
-    assert f"blindfair buyer withdraw --directory {directory}" in " ".join(shown.out.split())
+    assert f"blindfair buyer withdraw --directory {shlex.quote(str(directory))}" in " ".join(shown.out.split())
     assert status(inside, directory)["free_balance_wei"] == str(amount)
     inside("buyer", "withdraw", *common, "--to", "my wallet").failed(InvalidOption)
     done = inside("buyer", "withdraw", *common, "--to", elsewhere, "--json", "-")
