@@ -86,7 +86,7 @@ def interrupted(inside: Inside, monkeypatch: pytest.MonkeyPatch, *arguments: obj
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("blindfair.cli.demo.screen.Screen.scenario", interrupt)
+        patch.setattr("blindfair.cli.demo.screen.DemoScreen.scenario", interrupt)
         return inside("demo", *arguments)
 
 
