@@ -97,6 +97,20 @@ def test_a_refusal_is_a_named_error(market: bf.LocalMarket) -> None:
         market.buyer(seller, bf.make_purchase(OWN, label="sick", budget="0.0001")).evaluate()
 
 
+def test_a_seller_whose_commit_failed_is_closed_and_may_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: SellerParty) -> None:
+        raise Refused("The commit failed")
+
+    listing = bf.make_listing(frame(200), **LISTED)
+    with bf.LocalMarket(tmp_path / "market") as market:
+        with monkeypatch.context() as patch, pytest.raises(Refused):
+            patch.setattr(SellerParty, "commit", failing)
+            market.sell(listing)
+        assert market.sell(listing).is_listed
+
+
 def test_a_market_goes_on_where_it_was(tmp_path: Path) -> None:
     listing = bf.make_listing(OFFERED, **LISTED)
     with bf.LocalMarket(tmp_path / "market") as market:

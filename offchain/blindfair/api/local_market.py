@@ -78,9 +78,12 @@ class LocalMarket:
         """
         turns = _MarketTurns(self)
         where = self.directory / f"seller-{len(self._sellers) + 1}"
-        party = self._held.enter_context(open_seller(where, self._context(), listing.spec, listing.policy, turns=turns))
-        self._begin(party.agent, turns)
-        party.commit()
+        # Held once it is listed: a seller that could not commit is closed, and may be tried again.
+        with ExitStack() as opened:
+            party = opened.enter_context(open_seller(where, self._context(), listing.spec, listing.policy, turns=turns))
+            self._begin(party.agent, turns)
+            party.commit()
+            self._held.enter_context(opened.pop_all())
         self._sellers.append(party)
         return party
 
