@@ -58,6 +58,12 @@ class Fields:
         """Text of at most `limit` characters without control characters besides tab and line feed."""
         return self._text(self._name(name), self._take(name), limit)
 
+    def optional_text(self, name: str, limit: int) -> str | None:
+        """The same, or `null`."""
+        if self._is_null(name):
+            return None
+        return self.text(name, limit)
+
     def choice(self, name: str, options: Collection[str]) -> str:
         """One of a few words."""
         value = self._take(name)
@@ -100,6 +106,11 @@ class Fields:
         """Exactly `length` bytes as lower-case hexadecimal after `0x`."""
         return self._data(self._name(name), self._take(name), length)
 
+    def datas(self, name: str, length: int, limit: int) -> list[bytes]:
+        """A list of at most `limit` times exactly `length` bytes, each as `data` takes it."""
+        path = self._name(name)
+        return [self._data(f"{path}[{i}]", v, length) for i, v in enumerate(self.items(name, limit))]
+
     def address(self, name: str) -> Address:
         """An address: 20 bytes as lower-case hexadecimal after `0x`."""
         return Address(hex_text(self.data(name, 20)))
@@ -141,8 +152,7 @@ class Fields:
 
     def addresses(self, name: str, limit: int) -> list[Address]:
         """A list of at most `limit` addresses."""
-        path = self._name(name)
-        return [Address(hex_text(self._data(f"{path}[{i}]", v, 20))) for i, v in enumerate(self.items(name, limit))]
+        return [Address(hex_text(data)) for data in self.datas(name, 20, limit)]
 
     def subs(self, name: str, limit: int) -> "list[Fields]":
         """A list of at most `limit` objects."""
