@@ -34,7 +34,7 @@ DROWNING_BITS = 40
 
 MASK_MARGIN_BITS = 128
 """Entropy of a coefficient's mask beyond what uniformity needs: a reply's second polynomial is within chi-square 2^-128
-of uniform, whatever the rows are. docs/privacy.md has the argument."""
+of uniform, whatever the rows are. docs/explanation/privacy.md has the argument."""
 
 LARGEST_PLAIN_MODULUS = 2**32 - 2**18
 """`2^32 (1 - 2^-14)`: at this plain modulus `b` stays within 32 in spite of `E` and `R` (SCORING requirement 4)."""

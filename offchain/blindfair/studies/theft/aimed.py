@@ -1,8 +1,8 @@
 """A query that is no constant, and reading what it tells of a few records whose rows differ from all others'.
 
 A query's coordinate is a ciphertext, and a buyer with a program of its own may encrypt any polynomial in it. The score
-of one record then also weighs the rows of its neighbours in the block (docs/privacy.md; tests/blind has such queries
-under real encryption):
+of one record then also weighs the rows of its neighbours in the block (docs/explanation/privacy.md; tests/blind has
+such queries under real encryption):
 
     score of record r = sum over records p and entries j of  weights[j, r - p] * row[p, j]   modulo t, then noise
 
