@@ -22,9 +22,6 @@ from blindfair.studies.theft.channel import MODULUS, told
 STEPS = 2 * ROW_LIMIT
 """Entries from -2047 to 2047 are told apart modulo this, and the two clipped ends are one."""
 
-ANY_ENTRY = np.arange(-ROW_LIMIT, ROW_LIMIT + 1)
-"""Every value that an entry of a row can have."""
-
 _ROUNDING = 1e-3
 """How far a score may lie off besides the noise: weights are rounded to integers, and add up over a block."""
 
