@@ -26,7 +26,7 @@ KEY_SIZE = 32
 """Bytes of a noise key."""
 
 Draws = NDArray[np.uint8]
-"""What a listing commits to of the noise of scores, `m x n` numbers of `COMMITTED_BITS` bits (PROTOCOL 4.6)."""
+"""The committed part of the noise of scores: `m x n` numbers of `COMMITTED_BITS` bits (PROTOCOL 4.6)."""
 
 _WORD_BITS = 64
 
