@@ -205,7 +205,7 @@ ANSWERS = (
     Answer(
         "offchain/blindfair/agents/buyer/order.py",
         'raise Waiting("the node does not show the order yet")',
-        'return Outcome("NoOrder", "the order is not on the chain", "Expired")',
+        'return Outcome(Ending.NO_ORDER, "the order is not on the chain", "Expired")',
         ("tests/agents/test_complaints.py::test_an_order_that_is_paid_and_not_found_is_waited_for",),
     ),
     Answer(

@@ -27,6 +27,7 @@ from trade import (
 )
 
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.delivery import EncryptedDelivery, Fault, verify_fault
 from blindfair.protocol.messages import Agreement, Delivery, Refusal, read
@@ -68,7 +69,7 @@ def test_a_corrupted_chunk_of_the_rest_gives_the_rests_money_back(at: Callable[[
     parties = buying(at("replied"), seller_type=RestCorruptingSeller)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, parties.seller.ending) == ("Refunded", "Refunded")
+    assert (outcome.final, parties.seller.ending) == (Ending.REFUNDED, Ending.REFUNDED)
     assert "the sample of 12 records was bought for" in outcome.reason
     assert parties.deltas() == (-SAMPLE_PRICE + REST_BOND, SAMPLE_PRICE - REST_BOND)
     assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.REFUNDED}
@@ -84,7 +85,7 @@ def test_an_offer_for_the_rest_that_is_not_the_agreed_one_is_not_paid(
     parties = buying(at("replied"), seller_type=seller_type)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", error)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, error)
     assert "the rest was not ordered" in outcome.reason
     assert only_the_sample_was_bought(parties)
     assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.NONE}
@@ -109,7 +110,7 @@ def test_a_seller_that_offers_no_rest_keeps_the_samples_price(at: Callable[[str]
     parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
     parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", "NoAnswer")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "NoAnswer")
     assert only_the_sample_was_bought(parties)
 
 
@@ -120,7 +121,7 @@ def test_a_rest_that_is_not_accepted_in_time_is_no_loss(at: Callable[[str], Worl
     parties.world.chain.advance(Seconds(SELLER_POLICY.offer_validity + 1))
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", "Expired")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "Expired")
     assert only_the_sample_was_bought(parties)
 
 
@@ -204,5 +205,5 @@ def test_a_dispute_is_tried_out_before_it_is_sent(at: Callable[[str], World], mo
 
     monkeypatch.setattr("blindfair.agents.settlement.order_calls.verify_fault", verify)
     parties.run()
-    assert ended(parties).final == "Refunded"
+    assert ended(parties).final == Ending.REFUNDED
     assert tried

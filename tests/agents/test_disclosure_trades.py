@@ -46,6 +46,7 @@ from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.checks import RequestCost
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.demo.hostile import InflatingSeller
@@ -66,7 +67,7 @@ def delivered(parties: Parties, records: tuple[RecordIndex, ...], price: int) ->
     """Paid to the wei, and everything is there."""
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error, parties.seller.ending) == ("Released", None, "Released")
+    assert (outcome.final, outcome.error, parties.seller.ending) == (Ending.RELEASED, None, Ending.RELEASED)
     assert parties.deltas() == (-price, price)
     assert parties.buyer.bought() == tuple((number, RECORDS[number]) for number in records)
     assert parties.buyer.refusals() == parties.seller.refusals() == ()
@@ -219,7 +220,7 @@ def test_one_lie_for_the_whole_listing_is_found_out_when_it_was_paid_for(world: 
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "ScoresDisagree")
     assert "paid for, and not good" in outcome.reason
     [finding] = (parties.buyer.directory / "evidence").glob("*.json")
     assert json.loads(finding.read_text())["mismatched_records"] == list(range(OFFERED))

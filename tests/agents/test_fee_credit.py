@@ -10,6 +10,7 @@ from trade import PRICE, SELECTED, SELLER_POLICY, Parties, World
 
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol.evaluation import evaluation_digest
 from blindfair.protocol.messages import Agreement, Refusal, Request, Selection
 from blindfair.protocol.offer import Offer
@@ -50,7 +51,7 @@ def test_a_seller_that_does_not_credit_the_fee_sells_nothing(
     parties = paying(world, seller_type=seller_type)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("NoOrder", error)
+    assert (outcome.final, outcome.error) == (Ending.NO_ORDER, error)
     assert outcome.reason.startswith("the evaluation was paid for with 0.001920000000000007 ether; ")
     assert parties.deltas() == (-FEE, FEE)
 
@@ -102,13 +103,13 @@ def test_who_paid_for_an_evaluation_waits_for_the_space_that_its_bond_needs(worl
         agent.close()
     again = paying(world, funded=False)
     again.run()
-    assert ended(again).final == "Released"
+    assert ended(again).final == Ending.RELEASED
 
 
 def test_a_paid_evaluation_may_open_records_although_no_free_bits_are_left(world: World) -> None:
     parties = paying(world, goods=charging(free_bits=0))
     parties.run()
-    assert ended(parties).final == "Released"
+    assert ended(parties).final == Ending.RELEASED
 
 
 def test_a_selection_in_another_token_than_the_fees_is_refused(world: World) -> None:

@@ -12,6 +12,7 @@ from sealed_messages import STRANGER_ADDRESS, forged, put_in, take_out
 from trade import BUYER_POLICY, PRICE, Parties, World
 
 from blindfair.agents.buyer.fee_checks import check_priced_reply
+from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.messages import PricedReply, Request, read
@@ -58,7 +59,7 @@ def answered(parties: Parties, change: Callable[[PricedReply], PricedReply]) -> 
     """What ends the trade where the priced reply is another; nothing was paid."""
     put_in(parties.world, parties.buyer, forged(parties.seller, change(taken(parties))))
     parties.buyer.step()
-    assert ended(parties).final == "NoOrder"
+    assert ended(parties).final == Ending.NO_ORDER
     assert parties.buyer.transactions() == {}
     assert not has_learnt(parties)
     return ended(parties).error
@@ -129,7 +130,7 @@ def test_a_key_that_is_not_the_committed_one_gives_the_fee_back(world: World) ->
     reply = reoffered(parties, taken(parties), key_commitment=KeyCommitment(b"\x07" * 32))
     put_in(world, parties.buyer, forged(parties.seller, reply))
     world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
-    assert ended(parties).final == "Refunded"
+    assert ended(parties).final == Ending.REFUNDED
     assert parties.deltas() == (FEE_BOND, -FEE_BOND)
 
 

@@ -33,6 +33,7 @@ from blindfair.agents.buyer.checks import audit_openings
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
 from blindfair.influence.models import LogisticRegression
 from blindfair.protocol import free_units as rule
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, PathInvalid
@@ -124,7 +125,7 @@ def test_what_no_message_holds_is_bought_first_and_nobody_is_accused(
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("Released", None)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, None)
     assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.RELEASED}
     price = len(SELECTED[GROUPS]) * PER_RECORD
     assert parties.deltas() == (-price, price)
@@ -157,7 +158,7 @@ def test_the_seller_counts_once_and_not_for_every_agreement(world: World, monkey
     monkeypatch.setattr("blindfair.agents.seller.selections.free_units", again)
     parties.run()
     assert parties.buyer.outcome is not None
-    assert parties.buyer.outcome.final == "Released"
+    assert parties.buyer.outcome.final == Ending.RELEASED
 
 
 def test_fewer_are_opened_free_where_fewer_will_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +176,7 @@ def test_records_of_hundreds_of_megabytes_are_traded(world: World) -> None:
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("Released", None)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, None)
     assert parties.buyer.bought() == tuple((number, goods.records[number]) for number in SELECTED[GROUPS])
     assert (parties.buyer.audited_rows, spent_budget(parties.seller.journal)[2]) == (4, 0)
 

@@ -24,6 +24,7 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.settlement.ending import Ending
 from blindfair.chain.embedded_backend import BLOCK_TIME
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.errors import InsufficientFunds
@@ -70,7 +71,7 @@ def test_the_rest_is_ordered_to_the_last_second(at: Callable[[str], World], late
     parties = make_parties(at("replied"), buyer_policy=POLICY)
     world = parties.world
     world.run(*parties.both, until=lambda: states(parties) == {"sample": OrderState.RELEASED})
-    world.run(parties.seller, until=lambda: parties.seller.ending == "Released")
+    world.run(parties.seller, until=lambda: parties.seller.ending == Ending.RELEASED)
     for path in (*pending(world, parties.seller), *pending(world, parties.buyer)):
         path.unlink()
     [name] = parties.seller.offers
@@ -125,7 +126,7 @@ def test_an_accept_that_was_signed_is_given_up_when_it_is_final_that_the_offer_r
         parties.world.chain.mine(1)
     parties.buyer.step()
     assert parties.buyer.outcome is not None
-    assert (parties.buyer.outcome.final, parties.buyer.outcome.error) == ("NoOrder", "Expired")
+    assert (parties.buyer.outcome.final, parties.buyer.outcome.error) == (Ending.NO_ORDER, "Expired")
     assert parties.deltas() == (0, 0)
     assert parties.buyer.receipts() == {}
 
@@ -239,7 +240,7 @@ def test_a_release_that_the_clock_gives_is_believed_when_it_is_final(at: Callabl
         parties.world.chain.mine(1)
     parties.buyer.step()
     assert parties.buyer.outcome is not None
-    assert parties.buyer.outcome.final == "Released"
+    assert parties.buyer.outcome.final == Ending.RELEASED
 
 
 def test_a_buyer_waits_for_its_release_no_longer_than_the_clock(at: Callable[[str], World]) -> None:

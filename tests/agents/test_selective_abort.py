@@ -7,6 +7,7 @@ from trade import BUYER_POLICY, GRANT, OFFERED, World, listing_spec, make_buyer,
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
+from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol.messages import Openings
 
 ACCOUNTS = 5
@@ -25,7 +26,7 @@ def looks_and_leaves(world: World, seller: object, buyer: Buyer) -> bool:
         until=lambda: buyer.outcome is not None or buyer.journal.get("received:openings") is not None,
     )
     if buyer.outcome is not None:
-        assert (buyer.outcome.final, buyer.outcome.error) == ("NoOrder", "Refused")
+        assert (buyer.outcome.final, buyer.outcome.error) == (Ending.NO_ORDER, "Refused")
         assert "FeeRequired" in buyer.outcome.reason
         return False
     _, openings = buyer.mail.stored("received:openings")

@@ -22,6 +22,7 @@ from trade import (
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.quantities import Seconds, Wei
 
@@ -87,7 +88,7 @@ def test_a_price_whose_bond_is_over_the_policy_is_refused_before_anything_is_ope
     parties.run(ended(parties.buyer))
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("NoOrder", "Refused")
+    assert (outcome.final, outcome.error) == (Ending.NO_ORDER, "Refused")
     assert "TooCostly" in outcome.reason
     assert "deposit" not in "".join(parties.seller.wallet.hashes())
 
@@ -104,7 +105,7 @@ def test_bonds_of_open_offers_count_together(world: World) -> None:
     assert parties.deltas() == (-PRICE, PRICE)
     # Once the bond has come free, the same selection is answered, and charged once.
     world.run(parties.seller, second, until=ended(second))
-    assert second.outcome is not None and second.outcome.final == "Released"
+    assert second.outcome is not None and second.outcome.final == Ending.RELEASED
     assert "selection:sample" not in second.sizes()
     assert spent_budget(parties.seller.journal)[2] == 2 * AUDITED
 
@@ -134,7 +135,7 @@ def test_bonds_that_come_free_answer_a_copy_of_a_selection_that_was_refused(worl
     parties.run()
     put_in(world, parties.seller, forged(second, second.mail.stored("message:selection")[1]))
     world.run(parties.seller, second, until=ended(second), rounds=90)
-    assert second.outcome is not None and second.outcome.final == "Released"
+    assert second.outcome is not None and second.outcome.final == Ending.RELEASED
     assert second.refusals() == ()
 
 

@@ -29,6 +29,7 @@ from blindfair.agents.buyer.selecting import BEFORE_PAYMENT, Selecting
 from blindfair.agents.buyer.valuer import Choice, Valuer
 from blindfair.agents.context import AgentContext
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.order_ends import end_of, has_open_order
 from blindfair.agents.settlement.windows import warn_of_short_windows
 from blindfair.agents.store.steps import step_of
@@ -183,7 +184,7 @@ class Buyer(Agent):
             evaluated = self.evaluate(listing)
             choice = self.choice(evaluated)
             if not choice.records:
-                return Outcome("NoOrder", "; ".join(choice.reasons))
+                return Outcome(Ending.NO_ORDER, "; ".join(choice.reasons))
             selected, parts = self._selecting.parts(evaluated, choice)
             self._purchase = Purchase(self, self._answers, self.policy, self._valuer, evaluated, selected, parts)
         return self._purchase.complete()

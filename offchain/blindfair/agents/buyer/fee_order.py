@@ -6,6 +6,7 @@ from dataclasses import replace
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.evidence import OPENED_REPLY, keep_evidence
 from blindfair.agents.settlement.order_calls import OrderCalls
 from blindfair.agents.settlement.order_ends import end_of, note_end
@@ -67,7 +68,7 @@ class FeeOrder:
         ended = end_of(self._buyer, _PART)
         if ended is None:
             ended = self._calls.pay() or self._settle()
-            if ended.final == "Released":
+            if ended.final is Ending.RELEASED:
                 self._buyer.journal.note(FEE_PAID, str(self._priced.offer.price))
             note_end(self._buyer, _PART, ended)
             self._buyer.tell("fee", ended.reason)
@@ -104,7 +105,7 @@ class FeeOrder:
         else:
             text = self._calls.noted("fault") or "somebody proved a chunk wrong; the fee came back"
             error = FaultProven("The paid reply is not the committed one", found=text)
-        return replace(Outcome.stopped(error), final="Refunded")
+        return replace(Outcome.stopped(error), final=Ending.REFUNDED)
 
     def _revealed(self, acts_by: Timestamp | None) -> Outcome:
         """The end of an order whose key is public, that the buyer may act on until `acts_by`. Raises Waiting."""
@@ -131,9 +132,9 @@ class FeeOrder:
         if acts_by is not None:
             self._calls.release(acts_by)
         price = self._buyer.wallet.amount_text(self._priced.offer.price, self._priced.offer.token)
-        return Outcome("Released", f"the evaluation was paid for with {price}")
+        return Outcome(Ending.RELEASED, f"the evaluation was paid for with {price}")
 
     def _lost(self, error: CommitmentError, key: DeliveryKey) -> Outcome:
         finding = {"error": error.name, "text": str(error), "key": key.hex()}
         keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)
-        return replace(Outcome.stopped(error), final="Released")
+        return replace(Outcome.stopped(error), final=Ending.RELEASED)

@@ -14,6 +14,7 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Valuer
 from blindfair.agents.evaluation.score_noise import salts_of
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.evidence import keep_evidence
 from blindfair.agents.settlement.order_calls import OrderCalls
 from blindfair.agents.store.steps import step_of
@@ -94,8 +95,10 @@ class BuyerOrder:
 
     def _refunded(self) -> Outcome:
         if self._buyer.exchange.revealed_key(self._calls.order_id) is None:
-            return Outcome("Refunded", _NO_KEY)
-        return Outcome("Refunded", self._calls.noted("fault") or "somebody proved a chunk wrong; the money came back")
+            return Outcome(Ending.REFUNDED, _NO_KEY)
+        return Outcome(
+            Ending.REFUNDED, self._calls.noted("fault") or "somebody proved a chunk wrong; the money came back"
+        )
 
     def _released(self) -> Outcome:
         """What was paid for is opened also where the clock was quicker. An error says that it is not good."""
@@ -112,8 +115,8 @@ class BuyerOrder:
             complaint = Outcome.stopped(CommitmentError(text))
         bought = f"{self._bought()}: " if self._part.name is PartName.SAMPLE else ""
         if complaint is None:
-            return Outcome("Released", f"{bought}{reason}")
-        return replace(complaint, final="Released", reason=f"{bought}paid for, and not good: {complaint.reason}")
+            return Outcome(Ending.RELEASED, f"{bought}{reason}")
+        return replace(complaint, final=Ending.RELEASED, reason=f"{bought}paid for, and not good: {complaint.reason}")
 
     def _bought(self) -> str:
         part = self._part

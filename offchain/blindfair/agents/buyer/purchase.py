@@ -8,6 +8,7 @@ from blindfair.agents.buyer.order import BuyerOrder
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Valuer
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.order_ends import end_of, note_end
 from blindfair.agents.settlement.windows import warn_of_short_windows
 from blindfair.agents.store.steps import step_of
@@ -46,7 +47,7 @@ class Purchase:
         """
         outcome = self._take(self._parts[0])
         for rest in self._parts[1:]:
-            if outcome.final == "Released" and outcome.error is None:
+            if outcome.final is Ending.RELEASED and outcome.error is None:
                 outcome = self._take(rest).after_sample(outcome)
         return outcome
 

@@ -5,6 +5,7 @@ import json
 from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.offers import SellerOffers
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.steps import REST_OF, offer_message, offer_name, order_ended_at, rest_of, selected_at
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import BudgetExhausted, Expired, TooCostly
@@ -89,7 +90,7 @@ class SellerBonds:
             rest = json.loads(noted)
             if rest["name"] in offers or sample not in offers or offers[sample].token != token:
                 continue
-            if self._offers.ending(sample) not in (None, "Released"):
+            if self._offers.ending(sample) not in (None, Ending.RELEASED):
                 continue
             try:
                 self._check_rest_in_time(sample)

@@ -10,6 +10,7 @@ from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.offers import SellerOffers
 from blindfair.agents.seller.orders import SellerOrders
 from blindfair.agents.seller.rate_limiter import RateLimiter
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.steps import offer_name
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import Expired, FeeRequired, JournalDamaged, UnexpectedMessage
@@ -71,7 +72,7 @@ class SellerFees:
     def check_open(self, digest: Digest) -> None:
         """Check that the fee of this evaluation may still be paid, or was. Raises Expired."""
         ending = self._offers.ending(offer_name(digest, PartName.EVALUATION))
-        if ending not in (None, "Released"):
+        if ending not in (None, Ending.RELEASED):
             raise Expired("The offer of this reply is over", found=ending, hint="ask again with a new request")
 
     def credit(self, request: Request, digest: Digest) -> Wei:

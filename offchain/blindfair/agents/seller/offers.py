@@ -3,6 +3,7 @@
 import json
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.steps import offer_message, order_ended
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Delivery, PricedReply
@@ -35,9 +36,10 @@ class SellerOffers:
         """Those that may still be accepted or paid."""
         return {name: offer for name, offer in self.made().items() if self.ending(name) is None}
 
-    def ending(self, name: str) -> str | None:
-        """How the order ended: `Released`, `Refunded`, `Cancelled` or `Expired`; None while it is open.
+    def ending(self, name: str) -> Ending | None:
+        """How the order ended; None while it is open.
 
-        `Refunded` also where the money is only the buyer's to take: for the seller it is over.
+        `REFUNDED` also where the money is only the buyer's to take: for the seller it is over.
         """
-        return self._seller.journal.intent(order_ended(name))
+        ended = self._seller.journal.intent(order_ended(name))
+        return None if ended is None else Ending(ended)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.offers import SellerOffers
+from blindfair.agents.settlement.ending import ENDED_STATES, Ending
 from blindfair.agents.store.steps import order_ended, order_ended_at
 from blindfair.agents.waiting import Turn, Waiting
 from blindfair.chain.exchange import Call
@@ -43,7 +44,7 @@ class SellerOrders:
         """
         seller, offer, ending = self._seller, self._offers.made().get(name), self._offers.ending(name)
         if offer is None or ending is not None:
-            return ending == "Released"
+            return ending is Ending.RELEASED
         state = seller.exchange.order(offer.struct_hash()).state
         accepted = seller.exchange.accepted_at(offer.struct_hash())
         return (
@@ -79,16 +80,16 @@ class SellerOrders:
             case OrderState.NONE if now <= offer.expiry:
                 raise Waiting("the buyer has not accepted yet", Timestamp(offer.expiry + 1))
             case OrderState.NONE:
-                self._end(name, "Expired")
+                self._end(name, Ending.EXPIRED)
             case OrderState.LOCKED if now <= view.deadline:
                 self._reveal(name, offer, view.deadline)
             case OrderState.LOCKED:
                 # Nothing but a refund is possible any more, and that is the buyer's business.
-                self._end(name, "Refunded")
+                self._end(name, Ending.REFUNDED)
             case OrderState.REVEALED:
                 self._collect(name, offer, view.deadline)
             case ended:
-                self._end(name, ended.name.capitalize())
+                self._end(name, ENDED_STATES[ended])
 
     def take_release(self, sender: Address, release: Release) -> None:
         """Keep a signed release of one of the offers, to be brought to the chain.
@@ -158,7 +159,7 @@ class SellerOrders:
             # Others act on the same order: what was possible a moment ago may be done, or over.
             raise Waiting(f"the contract refuses the {step.partition(':')[0]}: {error}") from error
 
-    def _end(self, name: str, how: str) -> None:
+    def _end(self, name: str, how: Ending) -> None:
         if not self._seller.finality_tracker.holds(f"order {name}", how):
             raise Waiting("the end of the order is not final yet")
         self._seller.journal.once(order_ended_at(name), lambda: str(self._seller.exchange.now()).encode())

@@ -36,6 +36,7 @@ from blindfair.agents.seller.refusals import TOLD, Refusing
 from blindfair.agents.seller.row_store import RowStore
 from blindfair.agents.seller.scoring import Scoring
 from blindfair.agents.seller.selections import SellerSelections
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.windows import warn_of_short_windows
 from blindfair.agents.store.steps import evaluation_made, offer_message, offer_name
 from blindfair.agents.waiting import Turn
@@ -141,7 +142,7 @@ class Seller(Agent):
         return self._offers.made()
 
     @property
-    def ending(self) -> str | None:
+    def ending(self) -> Ending | None:
         """How the latest order ended; None while it is open or there is none."""
         names = list(self._offers.made())
         return self._offers.ending(names[-1]) if names else None

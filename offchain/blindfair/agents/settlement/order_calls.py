@@ -8,6 +8,7 @@ from collections.abc import Callable
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.paying import accepting, is_of_the_token, takes_permits
 from blindfair.agents.store.steps import step_of, step_text
 from blindfair.agents.waiting import Waiting
@@ -61,11 +62,11 @@ class OrderCalls:
         exchange, wallet, offer = self._buyer.exchange, self._buyer.wallet, self._offer
         state = exchange.order(self.order_id).state
         if state is OrderState.CANCELLED:
-            return self._no_order("the seller cancelled the offer", "Cancelled")
+            return self._no_order("the seller cancelled the offer", Ending.CANCELLED)
         if state is not OrderState.NONE:
             return None
         if exchange.now() > offer.expiry:
-            return self._no_order("the offer ran out before it could be accepted", "Expired")
+            return self._no_order("the offer ran out before it could be accepted", Ending.EXPIRED)
         if not wallet.begun(self.step("accept")):
             dispute = wallet.cost_of(Gas(2 * ACCEPT + dispute_gas(offer.chunk_size)))
             if offer.token == ETHER and offer.price + offer.bond < dispute:
@@ -99,11 +100,11 @@ class OrderCalls:
         wallet.approve(accept, offer.token, offer.price)
         return send()
 
-    def _no_order(self, reason: str, state: str) -> Outcome:
+    def _no_order(self, reason: str, offer: Ending) -> Outcome:
         # An accept that was sent might still be in a block that a reorganisation brings back.
-        if not self.is_final(state):
+        if not self.is_final(offer):
             raise Waiting("it is not final yet that there is no order")
-        return Outcome("NoOrder", reason + (self.noted("accept-refused") or ""), state)
+        return Outcome(Ending.NO_ORDER, reason + (self.noted("accept-refused") or ""), offer.value)
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 

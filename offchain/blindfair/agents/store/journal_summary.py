@@ -9,6 +9,7 @@ from pathlib import Path
 
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.steps import CONFIRMED, FEE_PAID, is_fee, order_ended, step_text
 from blindfair.protocol.errors import JournalDamaged
@@ -22,7 +23,7 @@ class OfferEntry:
     """An offer that the seller made, and how its order ended: None while it is open. With `is_fee` it is of a reply."""
 
     offer: Offer
-    ending: str | None
+    ending: Ending | None
     is_fee: bool
 
 
@@ -77,7 +78,7 @@ def seller_summary(directory: Path) -> SellerSummary | None:
     try:
         evaluations, bits, opened = spent_budget(journal)
         offers = tuple(
-            OfferEntry(Offer.from_document(json.loads(document)), journal.intent(order_ended(name)), is_fee(name))
+            OfferEntry(Offer.from_document(json.loads(document)), _ending(journal, name), is_fee(name))
             for name, document in journal.done("offer:")
         )
         return SellerSummary(_common(journal), evaluations, bits, spent_free_bits(journal), opened, offers)
@@ -97,8 +98,8 @@ def buyer_summary(directory: Path) -> BuyerSummary | None:
         steps = [*common.sent, *common.gas, *told]
         stored = journal.get("outcome")
         try:
-            outcome = None if stored is None else Outcome(**json.loads(stored))
-        except (ValueError, TypeError) as error:
+            outcome = None if stored is None else Outcome.from_bytes(stored)
+        except (ValueError, TypeError, KeyError) as error:
             raise JournalDamaged("The stored outcome is none", found=directory) from error
         fee = Wei(int(journal.intent(FEE_PAID) or 0))
         # Its existence alone: what was chosen is no business of this page.
@@ -108,6 +109,11 @@ def buyer_summary(directory: Path) -> BuyerSummary | None:
         )
     finally:
         journal.close()
+
+
+def _ending(journal: Journal, offer: str) -> Ending | None:
+    ended = journal.intent(order_ended(offer))
+    return None if ended is None else Ending(ended)
 
 
 def _common(journal: Journal) -> JournalSummary:
