@@ -167,7 +167,7 @@ ANSWERS = (
     ),
     Answer(
         "offchain/blindfair/agents/seller/budget_ledger.py",
-        ' and journal.intent(f"exposed:reveal:{offer}") is None',
+        " and journal.intent(EXPOSED.of(reveal_call(offer))) is None",
         "",
         ("tests/agents/test_fee_cheats.py::test_a_wrong_chunk_of_the_reply_is_proven_and_the_fee_comes_back",),
     ),
@@ -198,8 +198,8 @@ ANSWERS = (
     ),
     Answer(
         "offchain/blindfair/agents/settlement/wallet.py",
-        'name = f"{step}.{attempt}" if attempt else step',
-        'name = f"{step}.{self._journal.writes}"',
+        "name = attempt_of(step, attempt)",
+        "name = attempt_of(step, self._journal.writes)",
         ("tests/agents/test_complaints.py::test_a_bond_that_is_paid_and_not_found_is_paid_once",),
     ),
     Answer(
@@ -210,7 +210,7 @@ ANSWERS = (
     ),
     Answer(
         "offchain/blindfair/agents/buyer/answers.py",
-        "            if self._journal.get(name) is None:\n                self._search",
+        "            if self._journal.get(RECEIVED.of(step)) is None:\n                self._search",
         "            if True:\n                self._search",
         ("tests/agents/test_complaints.py::test_what_was_paid_for_is_in_the_buyers_own_hands",),
     ),
@@ -222,13 +222,13 @@ ANSWERS = (
     ),
     Answer(
         "offchain/blindfair/agents/buyer/order.py",
-        "        complaint = self._look_into(key)\n        if complaint is None:",
-        "        complaint = None\n        if complaint is None:",
+        "        wrong = self._look_into(key)\n        if wrong is None:",
+        "        wrong = None\n        if wrong is None:",
         ("tests/agents/test_trades.py::test_a_corrupted_chunk_costs_the_seller_its_bond",),
     ),
     Answer(
         "offchain/blindfair/agents/seller/orders.py",
-        'self._call(f"claim:{name}", lambda: self._claim(offer), "claims the price by the clock")',
+        'self._call(claim_call(name), lambda: self._claim(offer), "claims the price by the clock")',
         'raise Waiting("the buyer has not released yet")',
         ("tests/agents/test_trades.py::test_a_silent_buyer_pays_by_the_clock",),
     ),

@@ -28,6 +28,7 @@ from trade import (
 
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.delivery import EncryptedDelivery, Fault, verify_fault
 from blindfair.protocol.messages import Agreement, Delivery, Refusal, read
@@ -95,7 +96,7 @@ def test_the_samples_delivery_again_is_no_delivery_of_the_rest(at: Callable[[str
     parties = buying(at("replied"))
     parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
     take_out(parties.world, parties.seller)
-    _, sample = parties.buyer.mail.stored("received:delivery:sample")
+    _, sample = parties.buyer.mail.stored(Step("received:delivery:sample"))
     assert isinstance(sample, Delivery)
     put_in(parties.world, parties.buyer, forged(parties.seller, replace(sample, sealed=b"")))
     put_in(parties.world, parties.buyer, forged(parties.seller, sample))
@@ -144,7 +145,7 @@ def test_the_parts_are_sold_one_after_the_other_and_once(at: Callable[[str], Wor
     parties.buyer.step()
     parties.seller.step()
     take_out(parties.world, parties.buyer)
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     sample = Agreement(selected, PartName.SAMPLE, SAMPLE_PRICE)
     rest = Agreement(selected, PartName.REST, REST_PRICE)
     whole = Agreement(selected, PartName.WHOLE, PRICE)
@@ -168,7 +169,7 @@ def test_the_rest_is_not_sold_before_the_samples_accept_is_final(at: Callable[[s
     world.send(parties.seller.exchange.reveal(offer, DeliveryKey(key)))
     accepted = parties.seller.exchange.accepted_at(offer.struct_hash())
     assert accepted is not None
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     rest = Agreement(selected, PartName.REST, REST_PRICE)
     while parties.seller.exchange.height() < accepted.block_number + FINAL_DEPTH:
         assert list(states(parties).values()) == [OrderState.REVEALED]
@@ -181,14 +182,14 @@ def test_the_rest_is_not_sold_before_the_samples_accept_is_final(at: Callable[[s
 def test_a_refunded_sample_sells_no_rest(at: Callable[[str], World]) -> None:
     parties = buying(at("replied"), seller_type=CorruptingSeller)
     parties.run()
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     assert said(parties, Agreement(selected, PartName.REST, REST_PRICE)) == ["UnexpectedMessage"]
 
 
 def test_a_selection_that_is_audited_free_has_no_parts(at: Callable[[str], World]) -> None:
     parties = make_parties(at("agreed"))
     take_out(parties.world, parties.seller)
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     parts = [Agreement(selected, name, PRICE) for name in (PartName.SAMPLE, PartName.REST)]
     assert said(parties, *parts) == ["UnexpectedMessage", "UnexpectedMessage"]
     assert parties.seller.offers == {}

@@ -40,6 +40,7 @@ from trade import (
 
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import StepKind, reveal_call
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.cipher import key_commitment
@@ -84,7 +85,7 @@ def test_nothing_is_opened_of_a_sample_that_is_bought(at: Callable[[str], World]
     [(_, openings)] = sealed_messages_to(parties.world, parties.buyer)
     assert isinstance(openings, Openings)
     assert openings.opened == ()
-    assert [intent for _, intent in parties.seller.journal.done("opened-for:")] == ["0"]
+    assert [intent for _, intent in parties.seller.journal.done(StepKind[str]("opened-for"))] == ["0"]
 
 
 def test_a_small_selection_is_all_sample(at: Callable[[str], World]) -> None:
@@ -120,7 +121,7 @@ def test_a_key_that_a_stranger_reveals_first_does_not_keep_back_the_rest(
     parties.run()
     assert ended(parties).final == Ending.RELEASED and ended(parties).error is None
     assert parties.deltas() == (-PRICE, PRICE)
-    assert not parties.seller.wallet.executed(f"reveal:{next(iter(parties.seller.offers))}")
+    assert not parties.seller.wallet.executed(reveal_call(next(iter(parties.seller.offers))))
 
 
 def test_a_listing_that_opens_nothing_can_be_bought(world: World) -> None:

@@ -30,6 +30,7 @@ from blindfair.agents.seller.checks import check_bits
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import Step
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
@@ -179,7 +180,7 @@ def test_a_refused_selection_stays_refused_when_a_copy_of_it_comes(world: World)
     waiting = path.read_bytes()
     path.unlink()
     opening(parties.seller, MUCH)
-    put_in(world, parties.seller, forged(second, second.mail.stored("message:selection")[1]))
+    put_in(world, parties.seller, forged(second, second.mail.stored(Step("message:selection"))[1]))
     parties.seller.step()
     assert [getattr(message, "error", None) for _, message in sealed_messages_to(world, second)] == ["OpeningsUsedUp"]
     put_in(world, parties.seller, waiting)

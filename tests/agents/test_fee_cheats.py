@@ -25,6 +25,7 @@ from trade import SELLER_POLICY, Parties, World
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import CallName, Step, reveal_call
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import EncryptedDelivery, delivery_tree
 from blindfair.protocol.errors import FaultProven, NoAnswer
@@ -102,7 +103,7 @@ def test_an_offer_that_nobody_accepts_tells_nothing_and_frees_bond_and_bits(worl
     until_priced(parties)
     [offer] = fee_offers(parties)
     if how == "cancelled":
-        parties.seller.wallet.execute("cancel", lambda: world.exchange.cancel(offer), "cancels its offer")
+        parties.seller.wallet.execute(CallName("cancel"), lambda: world.exchange.cancel(offer), "cancels its offer")
     else:
         world.chain.advance(Seconds(SELLER_POLICY.offer_validity + 1))
     parties.run()
@@ -112,13 +113,13 @@ def test_an_offer_that_nobody_accepts_tells_nothing_and_frees_bond_and_bits(worl
     assert not has_learnt(parties)
     assert world.exchange.free_balance(parties.seller.address, offer.token) == 0
     assert spent_budget(parties.seller.journal)[:2] == (0, 0)
-    assert not parties.seller.wallet.exposed(f"reveal:{next(iter(parties.seller.offers))}")
+    assert not parties.seller.wallet.exposed(reveal_call(next(iter(parties.seller.offers))))
 
 
 def test_after_an_offer_that_ran_out_the_same_account_may_ask_and_pay_again(world: World) -> None:
     parties = paying(world)
     until_priced(parties)
-    _, first = parties.buyer.mail.stored("message:request")
+    _, first = parties.buyer.mail.stored(Step("message:request"))
     world.chain.advance(Seconds(SELLER_POLICY.offer_validity + 1))
     parties.run()
     assert isinstance(first, Request)

@@ -11,6 +11,7 @@ from trade import PRICE, SELECTED, SELLER_POLICY, Parties, World
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.protocol.evaluation import evaluation_digest
 from blindfair.protocol.messages import Agreement, Refusal, Request, Selection
 from blindfair.protocol.offer import Offer
@@ -61,7 +62,7 @@ def test_a_buyer_that_credits_itself_another_amount_is_refused(world: World, pri
     parties = paying(world)
     until_sent(parties, "agreement")
     drop_all(parties)
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     put_in(world, parties.seller, forged(parties.buyer, Agreement(selected, PartName.WHOLE, Wei(price))))
     parties.seller.step()
     [refusal] = [message for _, message in sealed_messages_to(world, parties.buyer)]
@@ -74,8 +75,8 @@ def test_a_selection_before_the_fee_is_paid_is_refused(world: World) -> None:
     """As of a buyer that found out what only the reply says."""
     parties = paying(world)
     until_priced(parties)
-    request = parties.buyer.mail.stored("message:request")[0].digest
-    reply = parties.seller.mail.stored(f"message:reply:{request.hex()}")[0].digest
+    request = parties.buyer.mail.stored(Step("message:request"))[0].digest
+    reply = parties.seller.mail.stored(Step(f"message:reply:{request.hex()}"))[0].digest
     selection = Selection(
         evaluation=evaluation_digest(request, reply),
         buyer_random=parties.buyer._private().random,
@@ -117,7 +118,7 @@ def test_a_selection_in_another_token_than_the_fees_is_refused(world: World) -> 
     parties = paying(world, goods=charging(tokens=(ETHER, token)))
     until_sent(parties, "selection")
     drop_all(parties)
-    _, selection = parties.buyer.mail.stored("message:selection")
+    _, selection = parties.buyer.mail.stored(Step("message:selection"))
     assert isinstance(selection, Selection)
     put_in(world, parties.seller, forged(parties.buyer, replace(selection, token=token)))
     parties.seller.step()
@@ -129,7 +130,7 @@ def test_a_fee_in_a_token_that_the_listing_does_not_take_is_refused(world: World
     parties = paying(world)
     until_sent(parties, "request")
     drop_all(parties)
-    _, request = parties.buyer.mail.stored("message:request")
+    _, request = parties.buyer.mail.stored(Step("message:request"))
     assert isinstance(request, Request)
     put_in(world, parties.seller, forged(parties.buyer, replace(request, token=STRANGER_ADDRESS)))
     parties.seller.step()

@@ -13,6 +13,7 @@ from trade import BUYER_POLICY, PRICE, Parties, World
 
 from blindfair.agents.buyer.fee_checks import check_priced_reply
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.messages import PricedReply, Request, read
@@ -115,7 +116,7 @@ def test_a_priced_reply_that_is_not_the_offered_one_is_not_paid(
 
 def test_a_fee_that_was_not_agreed_to_is_not_paid(priced: Parties) -> None:
     """A seller asks the listing's fee of a buyer that takes only a free reply."""
-    _, request = priced.buyer.mail.stored("message:request")
+    _, request = priced.buyer.mail.stored(Step("message:request"))
     assert isinstance(request, Request)
     manifest, now = priced.seller.manifest, priced.world.exchange.now()
     free, reply = replace(request, fee=Wei(FEE - 1)), taken(priced)

@@ -34,6 +34,7 @@ from trade import (
 
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import CallName, Step
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption
 from blindfair.protocol.messages import Refusal
 from blindfair.protocol.order import OrderState
@@ -163,7 +164,7 @@ def test_a_buyer_states_no_more_than_the_fee(world: World) -> None:
     parties.buyer.step()
     parties.seller.step()
     parties.buyer.step()
-    _, request = parties.buyer.mail.stored("message:request")
+    _, request = parties.buyer.mail.stored(Step("message:request"))
     assert getattr(request, "fee", None) == FEE
 
 
@@ -179,7 +180,9 @@ def test_no_bits_are_kept_for_an_account_that_does_not_hold_the_fee(world: World
     parties = paying(world)
     parties.run(lambda: "request" in parties.buyer.sizes())
     spent = Wei(world.exchange.balance(parties.buyer.address) - FEE)
-    parties.buyer.wallet.execute("elsewhere", lambda: world.exchange.deposit(ETHER, spent), "spends its money")
+    parties.buyer.wallet.execute(
+        CallName("elsewhere"), lambda: world.exchange.deposit(ETHER, spent), "spends its money"
+    )
     parties.seller.step()
     [refusal] = [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)]
     assert (refusal.error, "does not hold the fee" in refusal.reason) == ("FeeRequired", True)

@@ -26,6 +26,7 @@ from trade import (
 
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.influence.quantise import QuantisedRows
@@ -255,7 +256,7 @@ def test_what_is_committed_and_yet_wrong_is_left_to_the_clock_with_evidence(worl
         parties.buyer.step()
         parties.seller.step()
     # An audit is a sample: here it has missed both.
-    parties.buyer.journal.note("audited", json.dumps({"rows": AUDITED}))
+    parties.buyer.journal.note(Step("audited"), json.dumps({"rows": AUDITED}))
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None

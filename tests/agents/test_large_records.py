@@ -34,6 +34,7 @@ from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.influence.models import LogisticRegression
 from blindfair.protocol import free_units as rule
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, PathInvalid
@@ -251,8 +252,8 @@ def test_openings_over_the_limit_are_refused_and_the_true_ones_awaited(
 def test_a_seller_that_opens_other_than_what_fits_is_caught(
     opened: Parties, change: Callable[[Any], Any], error: type[BlindfairError]
 ) -> None:
-    evaluated, (selected, selection) = opened.buyer.review(), opened.buyer.mail.stored("message:selection")
-    _, answer = opened.seller.mail.stored(f"message:openings:{selected.digest.hex()}")
+    evaluated, (selected, selection) = opened.buyer.review(), opened.buyer.mail.stored(Step("message:selection"))
+    _, answer = opened.seller.mail.stored(Step(f"message:openings:{selected.digest.hex()}"))
     assert isinstance(selection, Selection)
     assert isinstance(answer, Openings)
     audit_openings(evaluated, selection, answer)
@@ -266,7 +267,7 @@ def test_a_buyer_that_asks_for_more_than_a_message_holds_is_opened_nothing(
     parties = trading(world, GROUPS)
     hold(monkeypatch, counted(parties, GROUPS, AUDITED[GROUPS]))
     world.run(*parties.both, until=lambda: "selection" in parties.buyer.sizes())
-    _, selection = parties.buyer.mail.stored("message:selection")
+    _, selection = parties.buyer.mail.stored(Step("message:selection"))
     assert isinstance(selection, Selection)
     take_out(world, parties.seller)
     put_in(world, parties.seller, forged(parties.buyer, replace(selection, audit_rows=AUDITED[GROUPS] + 1)))

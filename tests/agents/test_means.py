@@ -24,6 +24,7 @@ from trade import (
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import StepKind
 from blindfair.api.amounts import show_ether
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
@@ -154,7 +155,7 @@ def test_selections_made_together_do_not_get_past_the_most_bonds(at: Callable[[s
     parties.buyer.step()
     parties.seller.step()
     assert {step.partition(":")[0] for step in parties.seller.sizes()} == {"listing", "reply", "openings"}
-    assert len(list(parties.seller.journal.done("message:openings:"))) == 2
+    assert len(list(parties.seller.journal.done(StepKind[str]("message"), "openings:"))) == 2
 
     def ended() -> bool:
         # The second buyer waits until the first one's bond is free again.

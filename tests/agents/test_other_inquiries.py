@@ -7,6 +7,7 @@ from sealed_messages import forged, put_in
 from trade import World, make_buyer, make_parties
 
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.protocol.messages import Inquiry, Refusal
 from blindfair.protocol.quantities import Digest, ListingId
 
@@ -42,7 +43,7 @@ def test_a_strangers_refusal_of_ones_own_inquiry_is_complained_of_and_no_answer(
     parties = make_parties(world)
     parties.buyer.step()
     stranger = make_buyer(world, parties.seller, "stranger")
-    asked = parties.buyer.mail.stored("message:inquiry")[0].digest
+    asked = parties.buyer.mail.stored(Step("message:inquiry"))[0].digest
     put_in(world, parties.buyer, forged(stranger, Refusal(asked, "FieldMismatch", "not mine")))
     parties.buyer.step()
     stranger.close()

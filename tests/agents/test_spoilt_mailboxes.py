@@ -23,6 +23,7 @@ from trade import (
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step, deposit_call
 from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.quantities import Seconds, Wei
 
@@ -133,7 +134,7 @@ def test_bonds_that_come_free_answer_a_copy_of_a_selection_that_was_refused(worl
         world.round(parties.seller, second)
     assert waits_for_a_bond(second)
     parties.run()
-    put_in(world, parties.seller, forged(second, second.mail.stored("message:selection")[1]))
+    put_in(world, parties.seller, forged(second, second.mail.stored(Step("message:selection"))[1]))
     world.run(parties.seller, second, until=ended(second), rounds=90)
     assert second.outcome is not None and second.outcome.final == Ending.RELEASED
     assert second.refusals() == ()
@@ -148,4 +149,4 @@ def test_what_the_gas_of_open_offers_needs_is_never_locked_as_bond(world: World)
     parties = make_parties(world, seller_policy=policy)
     with pytest.raises(InsufficientFunds, match="the gas of what comes after it"):
         parties.run()
-    assert parties.seller.wallet.begun(f"deposit:{next(iter(parties.seller.offers))}") is False
+    assert parties.seller.wallet.begun(deposit_call(next(iter(parties.seller.offers)))) is False

@@ -12,6 +12,7 @@ from moments import Crash, crashes_before_sending, reopened
 from trade import BOND, BUYER_POLICY, GRANT, PRICE, Parties, World, listing_spec, make_parties
 
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import CallName
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact
 from blindfair.chain.calls import Call
@@ -120,7 +121,7 @@ def test_what_the_escrow_refuses_is_not_approved_for(world: World) -> None:
         parties.seller.step()
         world.chain.mine(1)
     take_back = exchange.withdraw(token, BOND, parties.seller.address)
-    parties.seller.wallet.execute("take-back", lambda: take_back, "takes its bond back")
+    parties.seller.wallet.execute(CallName("take-back"), lambda: take_back, "takes its bond back")
     for _ in range(3):
         parties.buyer.step()
     assert parties.buyer.waiting is not None

@@ -7,10 +7,10 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
-from blindfair.agents.settlement.evidence import OPENED_REPLY, keep_evidence
+from blindfair.agents.settlement.evidence import keep_evidence
 from blindfair.agents.settlement.order_calls import OrderCalls
 from blindfair.agents.settlement.order_ends import end_of, note_end
-from blindfair.agents.store.steps import FEE_PAID
+from blindfair.agents.store.steps import FEE_PAID, OPENED_REPLY, fault_found
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.delivery import Fault
 from blindfair.protocol.errors import (
@@ -103,7 +103,7 @@ class FeeOrder:
                 found="no key; the fee came back, with the bond",
             )
         else:
-            text = self._calls.noted("fault") or "somebody proved a chunk wrong; the fee came back"
+            text = self._calls.noted(fault_found(_PART)) or "somebody proved a chunk wrong; the fee came back"
             error = FaultProven("The paid reply is not the committed one", found=text)
         return replace(Outcome.stopped(error), final=Ending.REFUNDED)
 

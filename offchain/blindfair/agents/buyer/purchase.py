@@ -11,7 +11,7 @@ from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.order_ends import end_of, note_end
 from blindfair.agents.settlement.windows import warn_of_short_windows
-from blindfair.agents.store.steps import step_of
+from blindfair.agents.store.steps import accept_call, part_message
 from blindfair.protocol.messages import Agreement, Delivery
 from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import Digest, Wei
@@ -66,7 +66,7 @@ class Purchase:
         """Agree, and check everything that PROTOCOL 6.6 asks for before paying."""
         buyer, evaluated = self._buyer, self._evaluated
         agreed = buyer.mail.send(
-            step_of(Agreement.TYPE, part.name),
+            part_message(Agreement.TYPE, part.name),
             evaluated.listing.manifest.seller,
             lambda: Agreement(self._selected, part.name, part.price),
             evaluated.listing.manifest.seller_hpke,
@@ -77,7 +77,7 @@ class Purchase:
             lambda message: (message.selection, message.part) == (self._selected, part.name),
             part.name,
         )
-        if not buyer.wallet.begun(step_of("accept", part.name)):
+        if not buyer.wallet.begun(accept_call(part.name)):
             check_before_paying(
                 buyer.address, self._policy, buyer.exchange.now(), buyer.domain, evaluated, part, delivery
             )

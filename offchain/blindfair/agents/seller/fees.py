@@ -11,7 +11,7 @@ from blindfair.agents.seller.offers import SellerOffers
 from blindfair.agents.seller.orders import SellerOrders
 from blindfair.agents.seller.rate_limiter import RateLimiter
 from blindfair.agents.settlement.ending import Ending
-from blindfair.agents.store.steps import offer_name
+from blindfair.agents.store.steps import WRITTEN, offer_name, reply_message
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import Expired, FeeRequired, JournalDamaged, UnexpectedMessage
 from blindfair.protocol.messages import Request
@@ -87,7 +87,7 @@ class SellerFees:
 
     def signed_reply(self, digest: Digest) -> bytes:
         """Return the bytes of the reply that is delivered against the fee. Raises JournalDamaged."""
-        reply = self._seller.journal.get(f"message:reply:{digest.hex()}")
+        reply = self._seller.journal.get(WRITTEN.of(reply_message(digest)))
         if reply is None:
             raise JournalDamaged("The reply to an answered request is gone", expected=digest.hex())
         return reply

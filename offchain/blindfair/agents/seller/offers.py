@@ -4,7 +4,7 @@ import json
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.settlement.ending import Ending
-from blindfair.agents.store.steps import offer_message, order_ended
+from blindfair.agents.store.steps import ENDED, OFFER, WRITTEN, OfferName, offer_message
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Delivery, PricedReply
 from blindfair.protocol.offer import Offer
@@ -15,31 +15,31 @@ class SellerOffers:
 
     def __init__(self, seller: Agent) -> None:
         self._seller = seller
-        self._known: dict[str, Offer] = {}
+        self._known: dict[OfferName, Offer] = {}
 
-    def take(self, name: str) -> Offer:
+    def take(self, name: OfferName) -> Offer:
         """Remember the offer in the message that was written for it. Raises JournalDamaged."""
-        message = self._seller.mail.stored(f"message:{offer_message(name)}")[1]
+        message = self._seller.mail.stored(WRITTEN.of(offer_message(name)))[1]
         if not isinstance(message, Delivery | PricedReply):
             raise JournalDamaged("A stored message holds no offer", expected=offer_message(name), found=message.TYPE)
-        self._seller.journal.note(f"offer:{name}", json.dumps(message.offer.to_document()))
+        self._seller.journal.note(OFFER.of(name), json.dumps(message.offer.to_document()))
         return message.offer
 
-    def made(self) -> dict[str, Offer]:
+    def made(self) -> dict[OfferName, Offer]:
         """Every offer, in order."""
-        for name, document in self._seller.journal.done("offer:"):
+        for name, document in self._seller.journal.done(OFFER):
             if name not in self._known:
                 self._known[name] = Offer.from_document(json.loads(document))
         return self._known
 
-    def open(self) -> dict[str, Offer]:
+    def open(self) -> dict[OfferName, Offer]:
         """Those that may still be accepted or paid."""
         return {name: offer for name, offer in self.made().items() if self.ending(name) is None}
 
-    def ending(self, name: str) -> Ending | None:
+    def ending(self, name: OfferName) -> Ending | None:
         """How the order ended; None while it is open.
 
         `REFUNDED` also where the money is only the buyer's to take: for the seller it is over.
         """
-        ended = self._seller.journal.intent(order_ended(name))
+        ended = self._seller.journal.intent(ENDED.of(name))
         return None if ended is None else Ending(ended)

@@ -4,7 +4,14 @@ Not here: the answers, which `mail` keeps.
 """
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.store.steps import evaluation_made, opened_free, selection_kept
+from blindfair.agents.store.steps import (
+    WRITTEN,
+    evaluation_made,
+    opened_free,
+    openings_message,
+    request_kept,
+    selection_kept,
+)
 from blindfair.protocol.errors import FieldMismatch, JournalDamaged, UnexpectedMessage
 from blindfair.protocol.messages import Agreement, Envelope, Request, Selection
 from blindfair.protocol.quantities import Address, Digest
@@ -18,10 +25,11 @@ def request_of(seller: Agent, selection: Selection) -> tuple[Digest, Request]:
     found = seller.journal.intent(evaluation_made(selection.evaluation))
     if found is None:
         raise UnexpectedMessage("No such evaluation was made", found=selection.evaluation.hex())
-    message = seller.mail.stored(f"request:{found}")[1]
+    digest = Digest(bytes.fromhex(found))
+    message = seller.mail.stored(request_kept(digest))[1]
     if not isinstance(message, Request):
         raise JournalDamaged("A stored request is none", expected=Request.TYPE, found=message.TYPE)
-    return Digest(bytes.fromhex(found)), message
+    return digest, message
 
 
 def selection_of(seller: Agent, agreement: Agreement, buyer: Address) -> tuple[Envelope, Selection]:
@@ -29,7 +37,7 @@ def selection_of(seller: Agent, agreement: Agreement, buyer: Address) -> tuple[E
 
     Raises UnexpectedMessage where none was, FieldMismatch for another buyer's, JournalDamaged.
     """
-    if seller.journal.get(f"message:openings:{agreement.selection.hex()}") is None:
+    if seller.journal.get(WRITTEN.of(openings_message(agreement.selection))) is None:
         raise UnexpectedMessage("No selection of this number was opened", found=agreement.selection.hex())
     selected, selection = seller.mail.stored(selection_kept(agreement.selection))
     if not isinstance(selection, Selection):

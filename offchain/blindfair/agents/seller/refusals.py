@@ -3,6 +3,7 @@
 import contextlib
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.store.steps import WRITTEN, refusal_message, sealing_key_of
 from blindfair.protocol.errors import (
     BlindfairError,
     BudgetExhausted,
@@ -32,7 +33,7 @@ class Refusing:
         said = error.what if isinstance(error, BudgetExhausted | OpeningsUsedUp) else str(error)
         reason = "".join(character if character.isprintable() else "?" for character in said)
         refusal = Refusal(envelope.digest, error.name, reason)
-        step = f"{_step(envelope)}:for-now" if _is_for_now(error, message) else _step(envelope)
+        step = refusal_message(envelope.digest, for_now=_is_for_now(error, message))
         self._seller.mail.write(step, lambda: refusal)
         self._seller.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
 
@@ -41,9 +42,10 @@ class Refusing:
 
         Raises Undeliverable, Waiting.
         """
-        if self._seller.journal.get(f"message:{_step(envelope)}") is None:
+        step = refusal_message(envelope.digest)
+        if self._seller.journal.get(WRITTEN.of(step)) is None:
             return False
-        self._seller.mail.dispatch(_step(envelope), envelope.sender, self._key_of(envelope.sender, message))
+        self._seller.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
         return True
 
     def _key_of(self, sender: Address, message: Message) -> bytes | None:
@@ -52,12 +54,8 @@ class Refusing:
             with contextlib.suppress(MalformedMessage):
                 check_sealing_key(message.buyer_hpke)
                 return message.buyer_hpke
-        known = self._seller.journal.intent(f"hpke-of:{sender}")
+        known = self._seller.journal.intent(sealing_key_of(sender))
         return None if known is None else bytes.fromhex(known)
-
-
-def _step(envelope: Envelope) -> str:
-    return f"refusal:{envelope.digest.hex()}"
 
 
 def _is_for_now(error: BlindfairError, message: Message) -> bool:

@@ -12,7 +12,7 @@ from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.checks import check_deliverable, check_selection_message
 from blindfair.agents.seller.recall import request_of
 from blindfair.agents.seller.refusals import Refusing
-from blindfair.agents.store.steps import opened_free, selected_at, selection_from, selection_kept
+from blindfair.agents.store.steps import opened_free, openings_message, selected_at, selection_from, selection_kept
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import FieldMismatch, UnexpectedMessage
 from blindfair.protocol.free_units import free_units
@@ -64,7 +64,7 @@ class SellerSelections:
         earlier = self._seller.journal.get(selection_from(digest))
         if earlier not in (None, envelope.digest):
             raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())
-        step = f"openings:{envelope.digest.hex()}"
+        step = openings_message(envelope.digest)
         self._seller.mail.write(step, lambda: self._openings(envelope, selection, digest, request, manifest, dataset))
         self._seller.mail.dispatch(step, envelope.sender, request.buyer_hpke)
 

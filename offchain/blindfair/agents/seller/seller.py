@@ -38,7 +38,17 @@ from blindfair.agents.seller.scoring import Scoring
 from blindfair.agents.seller.selections import SellerSelections
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.windows import warn_of_short_windows
-from blindfair.agents.store.steps import evaluation_made, offer_message, offer_name
+from blindfair.agents.store.steps import (
+    OfferName,
+    evaluation_made,
+    offer_message,
+    offer_name,
+    refused_by_buyer,
+    reply_message,
+    request_kept,
+    scoring_seconds,
+    sealing_key_of,
+)
 from blindfair.agents.waiting import Turn
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.flooding import Draws
@@ -137,7 +147,7 @@ class Seller(Agent):
         return self.manifest.listing
 
     @property
-    def offers(self) -> dict[str, Offer]:
+    def offers(self) -> dict[OfferName, Offer]:
         """Every offer that was made, by the selection and the part it is for."""
         return self._offers.made()
 
@@ -213,7 +223,7 @@ class Seller(Agent):
     def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
         """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""
         if self._ledger.knows(envelope.sender) and self.journal.note(
-            f"refused-by-buyer:{refusal.about.hex()}", f"{refusal.error}: {refusal.reason}"
+            refused_by_buyer(refusal.about), f"{refusal.error}: {refusal.reason}"
         ):
             self.tell("refused", f"the buyer {envelope.sender} goes no further: {refusal.error}")
 
@@ -223,7 +233,7 @@ class Seller(Agent):
         digest = envelope.digest
         if self._policy.buyers is not None and envelope.sender not in self._policy.buyers:
             raise UnexpectedMessage("This seller answers only buyers that its owner named", found=envelope.sender)
-        name, step = offer_name(digest, PartName.EVALUATION), f"reply:{digest.hex()}"
+        name, step = offer_name(digest, PartName.EVALUATION), reply_message(digest)
         try:
             reply = self.mail.write(step, lambda: self._reply(envelope, request))
         except TOLD:
@@ -255,12 +265,12 @@ class Seller(Agent):
 
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
-        if self.journal.get(f"request:{digest.hex()}") is None:
+        if self.journal.get(request_kept(digest)) is None:
             check_request(request, self.manifest, self._policy, self.exchange.now())
-            self.journal.note(f"hpke-of:{request.buyer}", request.buyer_hpke.hex())
+            self.journal.note(sealing_key_of(request.buyer), request.buyer_hpke.hex())
             # Spent before a record is looked at: whether a model fits the records is an answer, too.
             self._fees.charge(request, digest)
-            self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
+            self.journal.once(request_kept(digest), envelope.to_bytes)
         else:
             # The process may have died of it, and its owner have lowered the limits since.
             check_cost(request, self.manifest, self._policy)
@@ -268,7 +278,7 @@ class Seller(Agent):
         rows = self._rows(digest, request)
         began = time.perf_counter()
         scores = self._scores(digest, request, rows.entries)
-        self.journal.note(f"scoring-seconds:{digest.hex()}", repr(time.perf_counter() - began))
+        self.journal.note(scoring_seconds(digest), repr(time.perf_counter() - began))
         return Reply(
             request=digest,
             row_root=self._store.tree(digest, rows).root,
@@ -279,7 +289,7 @@ class Seller(Agent):
 
     def scoring_seconds(self, digest: Digest) -> float:
         """How long the blind evaluation of a request took: encoding, multiplying, flooding."""
-        return float(self.journal.intent(f"scoring-seconds:{digest.hex()}") or "nan")
+        return float(self.journal.intent(scoring_seconds(digest)) or "nan")
 
     def disclosure(self, request: Request) -> Disclosure:
         """What the answer to a request discloses, from the parameters and the counts."""
@@ -351,7 +361,7 @@ class Seller(Agent):
             ),
         )
 
-    def _key(self, name: str) -> DeliveryKey:
+    def _key(self, name: OfferName) -> DeliveryKey:
         """The key of an offer: on the disk before first use, and for this one ciphertext (PROTOCOL 6.2)."""
         return DeliveryKey(self.secrets.once(f"key.{name}", new_delivery_key))
 

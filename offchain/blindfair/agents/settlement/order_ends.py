@@ -2,25 +2,21 @@
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.outcome import Outcome
-from blindfair.agents.store.steps import step_of
+from blindfair.agents.store.steps import accept_call, order_end
 from blindfair.protocol.parts import PartName
 
 
 def end_of(buyer: Agent, part: PartName) -> Outcome | None:
     """Return how an order ended, None while it is open or where there is none."""
-    stored = buyer.journal.get(_step(part))
+    stored = buyer.journal.get(order_end(part))
     return None if stored is None else Outcome.from_bytes(stored)
 
 
 def note_end(buyer: Agent, part: PartName, outcome: Outcome) -> None:
     """Write down once how an order ended."""
-    buyer.journal.once(_step(part), outcome.to_bytes)
+    buyer.journal.once(order_end(part), outcome.to_bytes)
 
 
 def has_open_order(buyer: Agent) -> bool:
     """Return whether an accept was signed, and may be sent, of an order that has not ended."""
-    return any(buyer.wallet.begun(step_of("accept", part)) and end_of(buyer, part) is None for part in PartName)
-
-
-def _step(part: PartName) -> str:
-    return f"end:{part}"
+    return any(buyer.wallet.begun(accept_call(part)) and end_of(buyer, part) is None for part in PartName)

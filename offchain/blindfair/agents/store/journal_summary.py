@@ -11,7 +11,21 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal import Journal, read_journal
-from blindfair.agents.store.steps import CONFIRMED, FEE_PAID, is_fee, order_ended, step_text
+from blindfair.agents.store.steps import (
+    ACCOUNT,
+    CONFIRMED,
+    ENDED,
+    FEE_PAID,
+    OFFER,
+    OUTCOME,
+    RECEIPT,
+    REFUSED,
+    SENT,
+    TRADE,
+    OfferName,
+    is_fee,
+    step_text,
+)
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
@@ -79,7 +93,7 @@ def seller_summary(directory: Path) -> SellerSummary | None:
         evaluations, bits, opened = spent_budget(journal)
         offers = tuple(
             OfferEntry(Offer.from_document(json.loads(document)), _ending(journal, name), is_fee(name))
-            for name, document in journal.done("offer:")
+            for name, document in journal.done(OFFER)
         )
         return SellerSummary(_common(journal), evaluations, bits, spent_free_bits(journal), opened, offers)
     finally:
@@ -96,7 +110,7 @@ def buyer_summary(directory: Path) -> BuyerSummary | None:
         # Transactions come after the messages that lead to them, but for a release that travels as one.
         told = [step for step in common.sent if step.partition(":")[0] == Release.TYPE]
         steps = [*common.sent, *common.gas, *told]
-        stored = journal.get("outcome")
+        stored = journal.get(OUTCOME)
         try:
             outcome = None if stored is None else Outcome.from_bytes(stored)
         except (ValueError, TypeError, KeyError) as error:
@@ -111,17 +125,17 @@ def buyer_summary(directory: Path) -> BuyerSummary | None:
         journal.close()
 
 
-def _ending(journal: Journal, offer: str) -> Ending | None:
-    ended = journal.intent(order_ended(offer))
+def _ending(journal: Journal, offer: OfferName) -> Ending | None:
+    ended = journal.intent(ENDED.of(offer))
     return None if ended is None else Ending(ended)
 
 
 def _common(journal: Journal) -> JournalSummary:
-    account, trade = journal.get("account"), journal.get("trade")
+    account, trade = journal.get(ACCOUNT), journal.get(TRADE)
     return JournalSummary(
         account=None if account is None else Address(account.decode()),
         trade=None if trade is None else trade.decode(),
-        gas={step: int(json.loads(receipt)["gas"]) for step, receipt in journal.done("receipt:")},
-        sent={step: int(size) for step, size in journal.done("sent:")},
-        refused=sum(1 for _ in journal.done("refused:")),
+        gas={step: int(json.loads(receipt)["gas"]) for step, receipt in journal.done(RECEIPT)},
+        sent={step: int(size) for step, size in journal.done(SENT)},
+        refused=sum(1 for _ in journal.done(REFUSED)),
     )

@@ -17,6 +17,7 @@ from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import GRANTED
 from blindfair.api.defaults import BITS, DISCLOSED_SHARE, MODELS
 from blindfair.api.information import default_fee, free_bits_of
 from blindfair.chain.transactions import calldata_size
@@ -26,7 +27,7 @@ from blindfair.cli.demo.options import (
     PRICE_PER_RECORD,
 )
 from blindfair.cli.demo.prepared import Prepared
-from blindfair.cli.demo.world import GRANTED, DemoWorld
+from blindfair.cli.demo.world import DemoWorld
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.pricing.learners import LEARNERS
