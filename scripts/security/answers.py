@@ -124,19 +124,19 @@ ANSWERS = (
     ),
     Answer(
         "offchain/blindfair/agents/buyer/purchase.py",
-        "            warn_of_short_windows(buyer, delivery.offer.reveal_window, delivery.offer.dispute_window)\n",
+        "            warn_of_short_windows(buyer.exchange, buyer.finality, buyer.tell, *windows)\n",
         "",
         ("tests/agents/test_short_windows.py::test_a_buyer_is_warned_before_it_pays",),
     ),
     Answer(
         "offchain/blindfair/agents/seller/seller.py",
-        "        warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)\n",
+        "        warn_of_short_windows(self.exchange, self.finality, self.tell, *windows)\n",
         "        return\n",
         ("tests/agents/test_short_windows.py::test_a_seller_is_warned_before_its_offer_is_there_to_accept",),
     ),
     Answer(
         "offchain/blindfair/agents/seller/listing.py",
-        "            warn_of_short_windows(seller, self._policy.reveal_window, self._policy.dispute_window)\n",
+        "            warn_of_short_windows(seller.exchange, seller.finality, seller.tell, *windows)\n",
         "            pass\n",
         ("tests/agents/test_short_windows.py::test_a_seller_is_warned_before_it_commits",),
     ),
@@ -179,7 +179,7 @@ ANSWERS = (
     ),
     Answer(
         "offchain/blindfair/agents/seller/bonds.py",
-        'seller.wallet.check_means(token, lacking, reserve, "the bond of an offer")',
+        'wallet.check_means(token, lacking, reserve, "the bond of an offer")',
         "del reserve",
         ("tests/agents/test_means.py::test_a_seller_without_its_bond_tells_its_owner_and_not_the_buyer",),
     ),

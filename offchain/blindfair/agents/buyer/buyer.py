@@ -149,11 +149,11 @@ class Buyer(Agent):
         try:
             outcome = self._trade()
         except (*BEFORE_PAYMENT, FaultProven) as error:
-            if has_open_order(self):
+            if has_open_order(self.journal, self.wallet):
                 raise
             self._say_no(error)
             outcome = self._stopped(error)
-        fee = end_of(self, PartName.EVALUATION)
+        fee = end_of(self.journal, PartName.EVALUATION)
         if fee is not None and fee.error is None:
             outcome = outcome.after_fee(fee)
         self.journal.once(OUTCOME, outcome.to_bytes)
@@ -161,7 +161,7 @@ class Buyer(Agent):
 
     def _stopped(self, error: BlindfairError) -> Outcome:
         """How a trade ended by an error: as the last order did, if there was any."""
-        fee, sample = end_of(self, PartName.EVALUATION), end_of(self, PartName.SAMPLE)
+        fee, sample = end_of(self.journal, PartName.EVALUATION), end_of(self.journal, PartName.SAMPLE)
         if fee is not None and fee.error is not None:
             return fee
         outcome = Outcome.stopped(error)
@@ -255,7 +255,8 @@ class Buyer(Agent):
         """Pay the fee and give the reply. Raises as `FeeOrder.reply`, and what the checks before paying raise."""
         if not self.wallet.begun(accept_call(PartName.EVALUATION)):
             check_priced_reply(manifest, request, priced, self.policy, self.exchange.now(), self.domain)
-            warn_of_short_windows(self, priced.offer.reveal_window, priced.offer.dispute_window)
+            windows = priced.offer.reveal_window, priced.offer.dispute_window
+            warn_of_short_windows(self.exchange, self.finality, self.tell, *windows)
         if self._fee_order is None:
             self._fee_order = FeeOrder(self, self.policy, manifest, priced, judge)
         return self._fee_order.reply()

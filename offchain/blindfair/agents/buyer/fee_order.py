@@ -65,12 +65,12 @@ class FeeOrder:
         offer; NoAnswer where no key came and FaultProven for a wrong chunk, with the fee back; CommitmentError and
         CommittedGarbage where the fee is lost.
         """
-        ended = end_of(self._buyer, _PART)
+        ended = end_of(self._buyer.journal, _PART)
         if ended is None:
             ended = self._calls.pay() or self._settle()
             if ended.final is Ending.RELEASED:
                 self._buyer.journal.note(FEE_PAID, str(self._priced.offer.price))
-            note_end(self._buyer, _PART, ended)
+            note_end(self._buyer.journal, _PART, ended)
             self._buyer.tell("fee", ended.reason)
         if ended.error is not None:
             raise ended.to_error()

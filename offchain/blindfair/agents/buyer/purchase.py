@@ -52,14 +52,14 @@ class Purchase:
         return outcome
 
     def _take(self, part: Part) -> Outcome:
-        ended = end_of(self._buyer, part.name)
+        ended = end_of(self._buyer.journal, part.name)
         if ended is not None:
             return ended
         if part.name not in self._orders:
             self._orders[part.name] = self._ordered(part)
         order = self._orders[part.name]
         ended = order.pay() or order.settle()
-        note_end(self._buyer, part.name, ended)
+        note_end(self._buyer.journal, part.name, ended)
         return ended
 
     def _ordered(self, part: Part) -> BuyerOrder:
@@ -81,7 +81,8 @@ class Purchase:
             check_before_paying(
                 buyer.address, self._policy, buyer.exchange.now(), buyer.domain, evaluated, part, delivery
             )
-            warn_of_short_windows(buyer, delivery.offer.reveal_window, delivery.offer.dispute_window)
+            windows = delivery.offer.reveal_window, delivery.offer.dispute_window
+            warn_of_short_windows(buyer.exchange, buyer.finality, buyer.tell, *windows)
         ciphertexts = unseal_delivery(buyer.sealing_keys(), evaluated, part, delivery)
         still = self._parts[self._parts.index(part) :]
         return BuyerOrder(

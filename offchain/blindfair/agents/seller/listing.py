@@ -37,7 +37,8 @@ class SellerListing:
             self._committed = seller.finality_tracker.holds("commit", seller.address)
             return
         if not seller.wallet.begun(COMMIT):
-            warn_of_short_windows(seller, self._policy.reveal_window, self._policy.dispute_window)
+            windows = self._policy.reveal_window, self._policy.dispute_window
+            warn_of_short_windows(seller.exchange, seller.finality, seller.tell, *windows)
         seller.wallet.execute(
             COMMIT,
             lambda: seller.exchange.commit(manifest.listing_root, manifest.digest()),

@@ -2,8 +2,9 @@
 
 import json
 
-from blindfair.agents.agent import Agent
+from blindfair.agents.messaging.mail import Mail
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import ENDED, OFFER, WRITTEN, OfferName, offer_message
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Delivery, PricedReply
@@ -13,21 +14,22 @@ from blindfair.protocol.offer import Offer
 class SellerOffers:
     """The offers of one seller, by name (`part_steps.offer_name`)."""
 
-    def __init__(self, seller: Agent) -> None:
-        self._seller = seller
+    def __init__(self, journal: Journal, mail: Mail) -> None:
+        self._journal = journal
+        self._mail = mail
         self._known: dict[OfferName, Offer] = {}
 
     def take(self, name: OfferName) -> Offer:
         """Remember the offer in the message that was written for it. Raises JournalDamaged."""
-        message = self._seller.mail.stored(WRITTEN.of(offer_message(name)))[1]
+        message = self._mail.stored(WRITTEN.of(offer_message(name)))[1]
         if not isinstance(message, Delivery | PricedReply):
             raise JournalDamaged("A stored message holds no offer", expected=offer_message(name), found=message.TYPE)
-        self._seller.journal.note(OFFER.of(name), json.dumps(message.offer.to_document()))
+        self._journal.note(OFFER.of(name), json.dumps(message.offer.to_document()))
         return message.offer
 
     def made(self) -> dict[OfferName, Offer]:
         """Every offer, in order."""
-        for name, document in self._seller.journal.done(OFFER):
+        for name, document in self._journal.done(OFFER):
             if name not in self._known:
                 self._known[name] = Offer.from_document(json.loads(document))
         return self._known
@@ -41,5 +43,5 @@ class SellerOffers:
 
         `REFUNDED` also where the money is only the buyer's to take: for the seller it is over.
         """
-        ended = self._seller.journal.intent(ENDED.of(name))
+        ended = self._journal.intent(ENDED.of(name))
         return None if ended is None else Ending(ended)

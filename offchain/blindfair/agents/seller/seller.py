@@ -111,13 +111,17 @@ class Seller(Agent):
         self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
         self._store = RowStore(directory / "rows", self._secret)
         self._scoring = Scoring(directory / "scoring", self.tell)
-        self._offers = SellerOffers(self)
-        self._bonds = SellerBonds(self, self._offers, policy)
+        self._offers = SellerOffers(self.journal, self.mail)
+        self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
         self._orders = SellerOrders(self, self._offers, policy)
-        self._fees = SellerFees(self, self._ledger, self._offers, self._orders, self._bonds, policy)
-        self._refusing = Refusing(self)
+        self._fees = SellerFees(
+            self.exchange, self.journal, self._ledger, self._offers, self._orders, self._bonds, policy
+        )
+        self._refusing = Refusing(self.journal, self.mail)
         self._selections = SellerSelections(
-            self,
+            self.exchange,
+            self.journal,
+            self.mail,
             self._ledger,
             self._bonds,
             self._refusing,
@@ -185,7 +189,8 @@ class Seller(Agent):
         turn.end()
 
     def _warn_of_short_windows(self) -> None:
-        warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)
+        windows = self._policy.reveal_window, self._policy.dispute_window
+        warn_of_short_windows(self.exchange, self.finality, self.tell, *windows)
 
     def _handle(self, handle: str, envelope: Envelope, message: Message) -> None:
         if self._listing.is_anothers(message, self.manifest):
@@ -326,23 +331,23 @@ class Seller(Agent):
     # --- delivery and offer (PROTOCOL 6) ---------------------------------------------------------------------------
 
     def _deliver(self, envelope: Envelope, agreement: Agreement) -> None:
-        selected, selection = selection_of(self, agreement, envelope.sender)
+        selected, selection = selection_of(self.journal, self.mail, agreement, envelope.sender)
         part = self._agreed_part(agreement, selection)
         name = offer_name(selected.digest, part.name)
         self.mail.write(offer_message(name), lambda: self._delivery(selected, selection, part))
-        self._bonds.hand_over(name, envelope.sender, request_of(self, selection)[1].buyer_hpke)
+        self._bonds.hand_over(name, envelope.sender, request_of(self.journal, self.mail, selection)[1].buyer_hpke)
 
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
         """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""
-        digest, request = request_of(self, selection)
-        free, fee = free_of(self, agreement), self._credit(request, digest)
+        digest, request = request_of(self.journal, self.mail, selection)
+        free, fee = free_of(self.journal, agreement), self._credit(request, digest)
         part = agreed_part(agreement, selection.ordered(self._random(digest), self._units(request), free, fee))
         if part.name is PartName.REST and not self._orders.is_sold(offer_name(agreement.selection, PartName.SAMPLE)):
             raise UnexpectedMessage("The rest is sold once the sample's key is revealed", found="no sold sample")
         return part
 
     def _delivery(self, selected: Envelope, selection: Selection, part: Part) -> Delivery:
-        digest, request = request_of(self, selection)
+        digest, request = request_of(self.journal, self.mail, selection)
         price = credited_price(selection.price, self._credit(request, digest))
         self._bonds.check_part(selected.digest, price, part)
         self._warn_of_short_windows()

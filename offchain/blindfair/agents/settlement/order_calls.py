@@ -98,12 +98,12 @@ class OrderCalls:
         def send() -> None:
             wallet.execute(
                 accept,
-                lambda: accepting(self._buyer, offer, self._signature),
+                lambda: accepting(exchange, self._buyer.private_key, offer, self._signature),
                 f"accepts the offer and locks {self._what}",
                 may_send=lambda: exchange.now() <= offer.expiry,
             )
 
-        if wallet.begun(accept) or takes_permits(self._buyer, offer.token):
+        if wallet.begun(accept) or takes_permits(exchange, self._buyer.address, offer.token):
             try:
                 return send()
             except ContractReverted as error:
