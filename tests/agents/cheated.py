@@ -8,6 +8,7 @@ from trade import GRANT, Parties
 from web3 import Web3
 
 from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol.messages import Message, Refusal, read
 
 
@@ -15,7 +16,7 @@ def ended(parties: Parties) -> Outcome:
     """The outcome of a trade that never became an order: nobody has lost anything."""
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert outcome.final == "NoOrder"
+    assert outcome.final == Ending.NO_ORDER
     # Its account never sent a transaction, of which the agent would know nothing either.
     account = Web3.to_checksum_address(parties.buyer.address)
     assert parties.world.chain.web3.eth.get_transaction_count(account) == 0

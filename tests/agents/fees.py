@@ -7,9 +7,9 @@ from trade import AUDITED, BUYER_POLICY, OFFERED, Parties, World, listing_spec, 
 
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.seller.listing_spec import ListingSpec
-from blindfair.agents.settlement.evidence import OPENED_REPLY
-from blindfair.agents.store.steps import is_fee
+from blindfair.agents.store.steps import OPENED_REPLY, Step, accept_call, is_fee
 from blindfair.protocol.offer import Offer
+from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Wei
 
 FEE = Wei(1_920_000_000_000_007)
@@ -46,7 +46,7 @@ def other_offers(parties: Parties) -> list[Offer]:
 
 
 def fee_is_paid(parties: Parties) -> bool:
-    return parties.buyer.wallet.executed("accept:evaluation")
+    return parties.buyer.wallet.executed(accept_call(PartName.EVALUATION))
 
 
 def ended(parties: Parties) -> Outcome:
@@ -57,7 +57,7 @@ def ended(parties: Parties) -> Outcome:
 def has_learnt(parties: Parties) -> bool:
     """Whether the buyer ever held a reply in the clear."""
     journal = parties.buyer.journal
-    stored = journal.get("received:reply")
+    stored = journal.get(Step("received:reply"))
     return journal.get(OPENED_REPLY) is not None or (stored is not None and b'"type":"reply"' in stored)
 
 

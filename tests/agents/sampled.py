@@ -15,6 +15,7 @@ from trade import (
 )
 
 from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.store.steps import Step, StepKind
 from blindfair.protocol.draw import draw
 from blindfair.protocol.messages import Openings, Selection
 from blindfair.protocol.order import OrderState
@@ -41,8 +42,8 @@ def ended(parties: Parties) -> Outcome:
 
 def drawn(parties: Parties) -> tuple[RecordIndex, ...]:
     """The sample, from the messages and the specification."""
-    _, selection = parties.buyer.mail.stored("message:selection")
-    _, openings = parties.buyer.mail.stored("received:openings")
+    _, selection = parties.buyer.mail.stored(Step("message:selection"))
+    _, openings = parties.buyer.mail.stored(Step("received:openings"))
     assert isinstance(selection, Selection)
     assert isinstance(openings, Openings)
     return draw(selection.buyer_random, openings.seller_random, selection.evaluation, SELECTED, SAMPLED)
@@ -62,10 +63,10 @@ def only_the_sample_was_bought(parties: Parties) -> bool:
 
 def opened(parties: Parties) -> tuple[Any, ...]:
     """What the seller would open if it were free."""
-    request, _ = parties.seller.mail.stored(next(f"request:{name}" for name, _ in requests(parties)))
-    message = parties.seller.mail.stored(f"request:{request.digest.hex()}")[1]
+    request, _ = parties.seller.mail.stored(next(Step(f"request:{name}") for name, _ in requests(parties)))
+    message = parties.seller.mail.stored(Step(f"request:{request.digest.hex()}"))[1]
     return parties.seller._opened(SELECTED[:SAMPLED], request.digest, message)  # type: ignore[arg-type]
 
 
 def requests(parties: Parties) -> list[tuple[str, str]]:
-    return list(parties.seller.journal.done("request:"))
+    return list(parties.seller.journal.done(StepKind[str]("request")))

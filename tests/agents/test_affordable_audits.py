@@ -15,6 +15,7 @@ from trade import BUYER_POLICY, PER_RECORD, RESERVE, SELECTED, HandValuer, Parti
 
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.settlement.ending import Ending
 from blindfair.api.amounts import IN_ETHER
 from blindfair.cli.buyer.purchase import tell_advice
 from blindfair.cli.output import Output
@@ -37,7 +38,7 @@ def asked(parties: Parties) -> bool:
     if not spent:
         outcome = parties.buyer.outcome
         assert outcome is not None
-        assert (outcome.final, outcome.error, parties.deltas()) == ("NoOrder", "OfferTooSmall", (0, 0))
+        assert (outcome.final, outcome.error, parties.deltas()) == (Ending.NO_ORDER, "OfferTooSmall", (0, 0))
         assert "nothing was asked" in outcome.reason
         assert "raise --budget" in outcome.reason
     return bool(spent)

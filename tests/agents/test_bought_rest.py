@@ -27,6 +27,8 @@ from trade import (
 )
 
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.delivery import EncryptedDelivery, Fault, verify_fault
 from blindfair.protocol.messages import Agreement, Delivery, Refusal, read
@@ -68,7 +70,7 @@ def test_a_corrupted_chunk_of_the_rest_gives_the_rests_money_back(at: Callable[[
     parties = buying(at("replied"), seller_type=RestCorruptingSeller)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, parties.seller.ending) == ("Refunded", "Refunded")
+    assert (outcome.final, parties.seller.ending) == (Ending.REFUNDED, Ending.REFUNDED)
     assert "the sample of 12 records was bought for" in outcome.reason
     assert parties.deltas() == (-SAMPLE_PRICE + REST_BOND, SAMPLE_PRICE - REST_BOND)
     assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.REFUNDED}
@@ -84,7 +86,7 @@ def test_an_offer_for_the_rest_that_is_not_the_agreed_one_is_not_paid(
     parties = buying(at("replied"), seller_type=seller_type)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", error)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, error)
     assert "the rest was not ordered" in outcome.reason
     assert only_the_sample_was_bought(parties)
     assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.NONE}
@@ -94,7 +96,7 @@ def test_the_samples_delivery_again_is_no_delivery_of_the_rest(at: Callable[[str
     parties = buying(at("replied"))
     parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
     take_out(parties.world, parties.seller)
-    _, sample = parties.buyer.mail.stored("received:delivery:sample")
+    _, sample = parties.buyer.mail.stored(Step("received:delivery:sample"))
     assert isinstance(sample, Delivery)
     put_in(parties.world, parties.buyer, forged(parties.seller, replace(sample, sealed=b"")))
     put_in(parties.world, parties.buyer, forged(parties.seller, sample))
@@ -109,7 +111,7 @@ def test_a_seller_that_offers_no_rest_keeps_the_samples_price(at: Callable[[str]
     parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
     parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", "NoAnswer")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "NoAnswer")
     assert only_the_sample_was_bought(parties)
 
 
@@ -120,7 +122,7 @@ def test_a_rest_that_is_not_accepted_in_time_is_no_loss(at: Callable[[str], Worl
     parties.world.chain.advance(Seconds(SELLER_POLICY.offer_validity + 1))
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", "Expired")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "Expired")
     assert only_the_sample_was_bought(parties)
 
 
@@ -143,7 +145,7 @@ def test_the_parts_are_sold_one_after_the_other_and_once(at: Callable[[str], Wor
     parties.buyer.step()
     parties.seller.step()
     take_out(parties.world, parties.buyer)
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     sample = Agreement(selected, PartName.SAMPLE, SAMPLE_PRICE)
     rest = Agreement(selected, PartName.REST, REST_PRICE)
     whole = Agreement(selected, PartName.WHOLE, PRICE)
@@ -167,7 +169,7 @@ def test_the_rest_is_not_sold_before_the_samples_accept_is_final(at: Callable[[s
     world.send(parties.seller.exchange.reveal(offer, DeliveryKey(key)))
     accepted = parties.seller.exchange.accepted_at(offer.struct_hash())
     assert accepted is not None
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     rest = Agreement(selected, PartName.REST, REST_PRICE)
     while parties.seller.exchange.height() < accepted.block_number + FINAL_DEPTH:
         assert list(states(parties).values()) == [OrderState.REVEALED]
@@ -180,14 +182,14 @@ def test_the_rest_is_not_sold_before_the_samples_accept_is_final(at: Callable[[s
 def test_a_refunded_sample_sells_no_rest(at: Callable[[str], World]) -> None:
     parties = buying(at("replied"), seller_type=CorruptingSeller)
     parties.run()
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     assert said(parties, Agreement(selected, PartName.REST, REST_PRICE)) == ["UnexpectedMessage"]
 
 
 def test_a_selection_that_is_audited_free_has_no_parts(at: Callable[[str], World]) -> None:
     parties = make_parties(at("agreed"))
     take_out(parties.world, parties.seller)
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     parts = [Agreement(selected, name, PRICE) for name in (PartName.SAMPLE, PartName.REST)]
     assert said(parties, *parts) == ["UnexpectedMessage", "UnexpectedMessage"]
     assert parties.seller.offers == {}
@@ -204,5 +206,5 @@ def test_a_dispute_is_tried_out_before_it_is_sent(at: Callable[[str], World], mo
 
     monkeypatch.setattr("blindfair.agents.settlement.order_calls.verify_fault", verify)
     parties.run()
-    assert ended(parties).final == "Refunded"
+    assert ended(parties).final == Ending.REFUNDED
     assert tried

@@ -39,6 +39,8 @@ from trade import (
 )
 
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import StepKind, reveal_call
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.cipher import key_commitment
@@ -57,7 +59,7 @@ def test_sample_and_rest_cost_together_what_was_agreed(world: World) -> None:
     parties = buying(world, valuer=valuer)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error, parties.seller.ending) == ("Released", None, "Released")
+    assert (outcome.final, outcome.error, parties.seller.ending) == (Ending.RELEASED, None, Ending.RELEASED)
     assert "the sample of 12 records was bought for 0.012000000000000087 ether" in outcome.reason
     assert "8 records verified" in outcome.reason
     assert parties.deltas() == (-price, price)
@@ -83,13 +85,13 @@ def test_nothing_is_opened_of_a_sample_that_is_bought(at: Callable[[str], World]
     [(_, openings)] = sealed_messages_to(parties.world, parties.buyer)
     assert isinstance(openings, Openings)
     assert openings.opened == ()
-    assert [intent for _, intent in parties.seller.journal.done("opened-for:")] == ["0"]
+    assert [intent for _, intent in parties.seller.journal.done(StepKind[str]("opened-for"))] == ["0"]
 
 
 def test_a_small_selection_is_all_sample(at: Callable[[str], World]) -> None:
     parties = buying(at("replied"), buyer_policy=replace(POLICY, audit_rows=59))
     parties.run()
-    assert ended(parties).final == "Released"
+    assert ended(parties).final == Ending.RELEASED
     assert parties.deltas() == (-PRICE, PRICE)
     assert states(parties) == {"sample": OrderState.RELEASED}
     assert (parties.buyer.audited_rows, len(parties.buyer.bought())) == (len(SELECTED), len(SELECTED))
@@ -101,7 +103,7 @@ def test_a_sample_that_is_too_large_a_part_is_not_bought(world: World, share: Fr
     policy = replace(BUYER_POLICY, audit_rows=rows, max_sample_share=share)
     parties = make_parties(world, buyer_policy=policy, goods=listing_spec(opened_share=0.0))
     parties.run()
-    assert (ended(parties).final, ended(parties).error) == ("NoOrder", "OfferTooSmall")
+    assert (ended(parties).final, ended(parties).error) == (Ending.NO_ORDER, "OfferTooSmall")
     assert parties.deltas() == (0, 0)
 
 
@@ -117,9 +119,9 @@ def test_a_key_that_a_stranger_reveals_first_does_not_keep_back_the_rest(
     parties.world.chain.mine(3)
     parties.world.send(parties.buyer.exchange.reveal(offer, DeliveryKey(key)))
     parties.run()
-    assert ended(parties).final == "Released" and ended(parties).error is None
+    assert ended(parties).final == Ending.RELEASED and ended(parties).error is None
     assert parties.deltas() == (-PRICE, PRICE)
-    assert not parties.seller.wallet.executed(f"reveal:{next(iter(parties.seller.offers))}")
+    assert not parties.seller.wallet.executed(reveal_call(next(iter(parties.seller.offers))))
 
 
 def test_a_listing_that_opens_nothing_can_be_bought(world: World) -> None:
@@ -144,7 +146,7 @@ def test_a_sample_that_the_clock_paid_for_is_checked_and_the_rest_ordered(at: Ca
     parties.world.run(parties.seller, until=lambda: parties.seller.idle)
     assert parties.deltas() == (-SAMPLE_PRICE, SAMPLE_PRICE)
     parties.run()
-    assert ended(parties).final == "Released"
+    assert ended(parties).final == Ending.RELEASED
     assert parties.deltas() == (-PRICE, PRICE)
     assert len(parties.buyer.bought()) == len(SELECTED)
 
@@ -164,7 +166,7 @@ def test_a_corrupted_chunk_of_the_sample_ends_the_trade(at: Callable[[str], Worl
     parties = buying(at("replied"), seller_type=CorruptingSeller)
     parties.run()
     outcome = ended(parties)
-    assert outcome.final == "Refunded"
+    assert outcome.final == Ending.REFUNDED
     assert "is not the committed one" in outcome.reason
     assert parties.deltas() == (SAMPLE_BOND, -SAMPLE_BOND)
     assert states(parties) == {"sample": OrderState.REFUNDED}
@@ -176,7 +178,10 @@ def test_a_sample_whose_key_never_comes_ends_the_trade(at: Callable[[str], World
     parties = buying(at("replied"))
     parties.run(parties.paid)
     parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
-    assert (ended(parties).final, ended(parties).reason) == ("Refunded", "the seller did not reveal the key in time")
+    assert (ended(parties).final, ended(parties).reason) == (
+        Ending.REFUNDED,
+        "the seller did not reveal the key in time",
+    )
     assert parties.deltas() == (SAMPLE_BOND, -SAMPLE_BOND)
     assert "agreement:rest" not in parties.buyer.sizes()
 
@@ -188,7 +193,7 @@ def test_faked_scores_cost_the_buyer_the_sample_and_no_more(at: Callable[[str], 
     parties.seller.worthless = SELECTED[:10]
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "ScoresDisagree")
     assert "the sample of 12 records was bought for" in outcome.reason
     assert only_the_sample_was_bought(parties)
     assert "release:sample" not in parties.buyer.sizes()
@@ -214,7 +219,7 @@ def test_equal_records_in_the_sample_are_no_good(world: World) -> None:
         records[number] = records[SELECTED[0]]
     parties = buying(world, goods=any_listing_spec(records))
     parties.run()
-    assert (ended(parties).final, ended(parties).error) == ("Released", "DuplicatesOpened")
+    assert (ended(parties).final, ended(parties).error) == (Ending.RELEASED, "DuplicatesOpened")
     assert only_the_sample_was_bought(parties)
 
 
@@ -229,7 +234,7 @@ def test_committed_garbage_in_the_sample_is_no_good(world: World) -> None:
         records[number] = b"\xff" * number
     parties = buying(world, goods=listing_spec(records), seller_type=PretendingSeller)
     parties.run()
-    assert (ended(parties).final, ended(parties).error) == ("Released", "CommittedGarbage")
+    assert (ended(parties).final, ended(parties).error) == (Ending.RELEASED, "CommittedGarbage")
     assert only_the_sample_was_bought(parties)
 
 
@@ -239,7 +244,7 @@ def test_a_fault_that_is_found_too_late_stops_the_rest(at: Callable[[str], World
     parties.world.run(parties.seller, until=lambda: parties.seller.idle)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", "CommitmentError")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "CommitmentError")
     assert parties.deltas() == (-SAMPLE_PRICE, SAMPLE_PRICE)
     assert parties.buyer.bought() == ()
     assert states(parties) == {"sample": OrderState.RELEASED}
@@ -251,7 +256,7 @@ def test_a_trade_ends_although_nobody_claims_what_the_clock_gives(at: Callable[[
     parties.seller.worthless = SELECTED
     parties.run(lambda: OrderState.REVEALED in states(parties).values())
     parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
-    assert (ended(parties).final, ended(parties).error) == ("Released", "ScoresDisagree")
+    assert (ended(parties).final, ended(parties).error) == (Ending.RELEASED, "ScoresDisagree")
     assert states(parties) == {"sample": OrderState.REVEALED}
 
 

@@ -31,6 +31,7 @@ from trade import BOND, BUYER_POLICY, FINAL_DEPTH, PRICE, Parties, World, make_b
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.agents.settlement.ending import Ending
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.errors import InsecureStore, StateError, Undeliverable
 from blindfair.protocol.messages import Inquiry
@@ -175,7 +176,7 @@ def test_a_buyer_that_starts_with_broken_mail_takes_its_money_back_by_the_clock(
         parties = reopened(parties)
         world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
     assert parties.buyer.outcome is not None
-    assert parties.buyer.outcome.final == "Refunded"
+    assert parties.buyer.outcome.final == Ending.REFUNDED
     assert parties.delta(parties.buyer) == BOND
 
 
@@ -209,7 +210,7 @@ def test_a_release_that_cannot_be_sent_is_paid_by_the_clock(
             advance_to(world, end + 1)
         world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
         assert parties.buyer.outcome is not None
-        assert (parties.buyer.outcome.final, parties.buyer.outcome.error) == ("Released", None)
+        assert (parties.buyer.outcome.final, parties.buyer.outcome.error) == (Ending.RELEASED, None)
         assert len(parties.buyer.bought()) > 0
 
 
@@ -242,7 +243,7 @@ def test_patience_ends_although_the_mail_is_broken(at: Callable[[str], World]) -
     parties.buyer.step()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("NoOrder", "NoAnswer")
+    assert (outcome.final, outcome.error) == (Ending.NO_ORDER, "NoAnswer")
     assert "the mail does not work" in outcome.reason
 
 

@@ -28,7 +28,9 @@ from trade import (
 from blindfair.agents.seller.budget_ledger import BudgetLedger, spent_budget, spent_free_bits
 from blindfair.agents.seller.checks import check_bits
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import Step
 from blindfair.blind.decrypt import decrypt_reply
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.evaluate import encode_rows, evaluate
@@ -129,7 +131,7 @@ def test_what_was_opened_for_one_buyer_is_not_opened_for_the_next(world: World, 
     assert second.audited_rows == (AUDITED if is_opened else 0)
     if not is_opened:
         assert second.outcome is not None
-        assert (second.outcome.final, second.outcome.error) == ("NoOrder", "Refused")
+        assert (second.outcome.final, second.outcome.error) == (Ending.NO_ORDER, "Refused")
         assert "OpeningsUsedUp" in second.outcome.reason
         assert "raise --sample-share" in second.outcome.reason
         # How much of it is used up is other buyers' business.
@@ -148,7 +150,7 @@ def test_where_the_free_openings_are_used_up_the_sample_is_bought_instead(world:
     parties.run(lambda: "agreement" in parties.buyer.sizes())
     world.run(parties.seller, second, until=lambda: second.outcome is not None)
     outcome = second.outcome
-    assert outcome is not None and (outcome.final, outcome.error) == ("Released", None), outcome
+    assert outcome is not None and (outcome.final, outcome.error) == (Ending.RELEASED, None), outcome
     assert "the sample of 11 records was bought" in outcome.reason
     assert second.audited_rows == AUDITED + 1
     assert [number for number, _ in second.bought()] == list(SELECTED)
@@ -178,12 +180,12 @@ def test_a_refused_selection_stays_refused_when_a_copy_of_it_comes(world: World)
     waiting = path.read_bytes()
     path.unlink()
     opening(parties.seller, MUCH)
-    put_in(world, parties.seller, forged(second, second.mail.stored("message:selection")[1]))
+    put_in(world, parties.seller, forged(second, second.mail.stored(Step("message:selection"))[1]))
     parties.seller.step()
     assert [getattr(message, "error", None) for _, message in sealed_messages_to(world, second)] == ["OpeningsUsedUp"]
     put_in(world, parties.seller, waiting)
     world.run(parties.seller, second, until=lambda: second.outcome is not None)
-    assert second.outcome is not None and second.outcome.final == "Released"
+    assert second.outcome is not None and second.outcome.final == Ending.RELEASED
 
 
 def test_a_seller_that_hides_behind_used_up_openings_is_caught_by_the_sample(world: World, tmp_path: Path) -> None:
@@ -195,7 +197,7 @@ def test_a_seller_that_hides_behind_used_up_openings_is_caught_by_the_sample(wor
     opening(parties.seller, 0)
     parties.run()
     outcome = parties.buyer.outcome
-    assert outcome is not None and (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
+    assert outcome is not None and (outcome.final, outcome.error) == (Ending.RELEASED, "ScoresDisagree")
     evidence = parties.buyer.directory / "evidence"
     assert {path.name for path in evidence.iterdir()} == {
         "claim.json", "finding.json", "listing.message", "request.message", "reply.message",
@@ -307,7 +309,9 @@ def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) ->
     parties = make_parties(world, goods=goods)
     other = make_buyer(world, parties.seller, "other")
     world.run(*parties.both, other, until=lambda: None not in (parties.buyer.outcome, other.outcome))
-    [told] = [buyer.outcome for buyer in (parties.buyer, other) if buyer.outcome and buyer.outcome.final == "NoOrder"]
+    [told] = [
+        buyer.outcome for buyer in (parties.buyer, other) if buyer.outcome and buyer.outcome.final == Ending.NO_ORDER
+    ]
     assert told.error == "Refused"
     assert "FeeRequired" in told.reason
     # 3 of the 68 bits that the fee is for.
@@ -325,5 +329,5 @@ def test_named_buyers_all_get_an_answer_without_a_fee(world: World) -> None:
     parties = make_parties(world, goods=goods, seller_policy=named)
     world.run(*parties.both, other, until=lambda: None not in (parties.buyer.outcome, other.outcome))
     for buyer in (parties.buyer, other):
-        assert buyer.outcome is not None and buyer.outcome.final == "Released"
+        assert buyer.outcome is not None and buyer.outcome.final == Ending.RELEASED
         assert buyer.audited_rows == AUDITED

@@ -11,6 +11,7 @@ import pytest
 from grouped import POLICY, SIZE, grouping, records_of, valuer
 from trade import PER_RECORD, Parties, World, any_listing_spec, offered_records
 
+from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol.quantities import Wei
 
 GROUPS = (1, 4)
@@ -42,7 +43,7 @@ def test_a_record_that_is_in_two_groups_is_complained_of_when_both_are_there(
     assert parties.buyer.audited_rows == 1
     assert len(parties.seller.offers) == orders
     # Exactly what was committed: the clock pays, not the buyer's release.
-    assert (outcome.final, outcome.error) == ("Released", "DuplicatesOpened")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "DuplicatesOpened")
     assert f"records {GROUPS[0] * SIZE} and {GROUPS[1] * SIZE}" in outcome.reason
     assert parties.deltas() == (-PRICE, PRICE)
     [finding] = (parties.buyer.directory / "evidence").glob("*.json")

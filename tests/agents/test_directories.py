@@ -10,6 +10,7 @@ from trade import BUYER_POLICY, SELLER_POLICY, HandValuer, World, listing_spec, 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.policy import BuyerPolicy, SellerPolicy
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal import VERSION
 from blindfair.protocol.errors import (
     BlindfairError,
@@ -155,7 +156,7 @@ def test_a_key_of_an_accepted_offer_that_is_gone_is_told_to_the_owner(at: Callab
         parties.seller.step()
     key.with_name("elsewhere").rename(key)
     parties.run()
-    assert parties.seller.ending == "Released"
+    assert parties.seller.ending == Ending.RELEASED
 
 
 @pytest.mark.parametrize(

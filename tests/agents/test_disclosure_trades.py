@@ -46,6 +46,8 @@ from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.checks import RequestCost
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.demo.hostile import InflatingSeller
@@ -66,7 +68,7 @@ def delivered(parties: Parties, records: tuple[RecordIndex, ...], price: int) ->
     """Paid to the wei, and everything is there."""
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error, parties.seller.ending) == ("Released", None, "Released")
+    assert (outcome.final, outcome.error, parties.seller.ending) == (Ending.RELEASED, None, Ending.RELEASED)
     assert parties.deltas() == (-price, price)
     assert parties.buyer.bought() == tuple((number, RECORDS[number]) for number in records)
     assert parties.buyer.refusals() == parties.seller.refusals() == ()
@@ -75,8 +77,8 @@ def delivered(parties: Parties, records: tuple[RecordIndex, ...], price: int) ->
 
 def drawn(parties: Parties, t: int) -> tuple[int, ...]:
     """The groups that were audited, from the messages and the specification."""
-    _, selection = parties.buyer.mail.stored("message:selection")
-    _, openings = parties.buyer.mail.stored("received:openings")
+    _, selection = parties.buyer.mail.stored(Step("message:selection"))
+    _, openings = parties.buyer.mail.stored(Step("received:openings"))
     assert isinstance(selection, Selection)
     assert isinstance(openings, Openings)
     groups = [RecordIndex(group) for group in CHOSEN]
@@ -104,7 +106,7 @@ def test_a_trade_of_groups(honest: Parties) -> None:
     assert_scores_of(parties, rows_in_the_clear(evaluated.request, SIZE))
     assert evaluated.scores.shape == (1, GROUPS)
     opened = records_of(drawn(parties, AUDITED))
-    openings = parties.buyer.mail.stored("received:openings")[1]
+    openings = parties.buyer.mail.stored(Step("received:openings"))[1]
     assert isinstance(openings, Openings)
     assert [item.record for item in openings.opened] == list(opened)
     assert parties.buyer.audited_rows == AUDITED
@@ -219,15 +221,15 @@ def test_one_lie_for_the_whole_listing_is_found_out_when_it_was_paid_for(world: 
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "ScoresDisagree")
     assert "paid for, and not good" in outcome.reason
     [finding] = (parties.buyer.directory / "evidence").glob("*.json")
     assert json.loads(finding.read_text())["mismatched_records"] == list(range(OFFERED))
 
 
 def audited_again(parties: Parties, change: Change) -> None:
-    _, selection = parties.buyer.mail.stored("message:selection")
-    _, openings = parties.buyer.mail.stored("received:openings")
+    _, selection = parties.buyer.mail.stored(Step("message:selection"))
+    _, openings = parties.buyer.mail.stored(Step("received:openings"))
     assert isinstance(selection, Selection)
     assert isinstance(openings, Openings)
     audit_openings(parties.buyer.review(), selection, replace(openings, opened=tuple(change(openings.opened))))
@@ -303,7 +305,7 @@ def refusal_of(parties: Parties, message: Message) -> Refusal:
 def test_a_selection_that_cuts_a_group_is_refused_and_opens_nothing(
     answered: Parties, records: tuple[RecordIndex, ...]
 ) -> None:
-    _, selection = answered.buyer.mail.stored("message:selection")
+    _, selection = answered.buyer.mail.stored(Step("message:selection"))
     assert isinstance(selection, Selection)
     changed = replace(selection, records=records, price=Wei(len(records) * PER_RECORD))
     refusal = refusal_of(answered, changed)
@@ -321,7 +323,7 @@ def test_a_buyer_does_not_choose_a_part_of_a_group(world: World) -> None:
 
 @pytest.mark.parametrize("other", ["per-record", "total", "per-group-14", "per-group-07"])
 def test_a_policy_that_is_not_offered_is_refused_by_name(answered: Parties, other: str) -> None:
-    request = answered.buyer.mail.stored("message:request")[1]
+    request = answered.buyer.mail.stored(Step("message:request"))[1]
     spent = spent_budget(answered.seller.journal)
     assert isinstance(request, Request)
     refused = refusal_of(answered, replace(request, disclosure=other))
@@ -348,7 +350,7 @@ def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_th
     goods = listing_spec(disclosures=("per-group-9", "total"), disclosed_bits=3 * (GROUPS + 1))
     parties = grouping(world, goods=goods)
     world.run(*parties.both, until=lambda: "selection" in parties.buyer.sizes())
-    request = parties.buyer.mail.stored("message:request")[1]
+    request = parties.buyer.mail.stored(Step("message:request"))[1]
     assert isinstance(request, Request)
     put_in(world, parties.seller, forged(parties.buyer, replace(request, disclosure="total")))
     parties.seller.step()

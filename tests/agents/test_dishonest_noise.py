@@ -16,6 +16,7 @@ from trade import AUDITED, BUYER_POLICY, OFFERED, SELECTED, Parties, Stages, Wor
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.evaluation.score_noise import committed_draws
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
 from blindfair.blind.flooding import Draws
 from blindfair.protocol.audit import draw
 from blindfair.protocol.errors import ScoresDisagree
@@ -123,7 +124,7 @@ def test_in_a_bought_sample_it_costs_the_buyer_the_sample(world: World) -> None:
     assert isinstance(parties.seller, DishonestNoise)
     parties.seller.dishonest = tuple(range(OFFERED))
     parties.run()
-    assert (ended(parties).final, ended(parties).error) == ("Released", "ScoresDisagree")
+    assert (ended(parties).final, ended(parties).error) == (Ending.RELEASED, "ScoresDisagree")
     assert only_the_sample_was_bought(parties)
 
 
@@ -136,10 +137,10 @@ def test_one_delivered_record_with_other_noise_is_told_by_its_number(world: Worl
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    if outcome.final == "NoOrder":
+    if outcome.final == Ending.NO_ORDER:
         # One record in twenty is audited: it may be this one.
         assert outcome.error == "ScoresDisagree"
         return
-    assert (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "ScoresDisagree")
     [finding] = (parties.buyer.directory / "evidence").glob("*.json")
     assert json.loads(finding.read_text())["mismatched_records"] == [SELECTED[7]]

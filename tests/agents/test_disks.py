@@ -12,6 +12,7 @@ import pytest
 
 from blindfair.agents.store.directory import DirectoryLock, write_atomically
 from blindfair.agents.store.journal import Journal, read_journal
+from blindfair.agents.store.steps import Step
 from blindfair.chain.embedded_log import EmbeddedLog
 from blindfair.chain.sqlite_files import LONGEST_PATH, opening_error
 from blindfair.protocol.errors import CannotWrite, JournalDamaged, StateError, StoreInUse
@@ -32,7 +33,7 @@ def begun(directory: Path) -> Path:
     """A journal with one entry, closed."""
     path = directory / "journal.sqlite"
     journal = Journal(path)
-    journal.once("account", lambda: b"kept")
+    journal.once(Step("account"), lambda: b"kept")
     journal.close()
     return path
 
@@ -65,7 +66,7 @@ def test_a_journal_that_a_full_disk_does_not_open_is_whole_and_is_read(tmp_path:
             Journal(path)
         journal = read_journal(path)
         assert journal is not None
-        assert journal.get("account") == b"kept"
+        assert journal.get(Step("account")) == b"kept"
         journal.close()
     assert path.read_bytes() == before
 
@@ -73,7 +74,7 @@ def test_a_journal_that_a_full_disk_does_not_open_is_whole_and_is_read(tmp_path:
 def test_the_newest_entries_of_a_killed_process_are_read_on_a_full_disk(tmp_path: Path) -> None:
     running = tmp_path / "running" / "journal.sqlite"
     journal = Journal(running)
-    journal.once("account", lambda: b"kept")
+    journal.once(Step("account"), lambda: b"kept")
     left = tmp_path / "left"
     left.mkdir(mode=0o700)
     for name in ("journal.sqlite", "journal.sqlite-wal"):
@@ -86,7 +87,7 @@ def test_the_newest_entries_of_a_killed_process_are_read_on_a_full_disk(tmp_path
     with no_file_grows_beyond(30_000):
         again = read_journal(left / "journal.sqlite")
     assert again is not None
-    assert again.get("account") == b"kept"
+    assert again.get(Step("account")) == b"kept"
     copy = again._copy
     assert copy is not None
     again.close()
@@ -112,7 +113,7 @@ def test_a_directory_without_permission_is_read_and_not_written(tmp_path: Path) 
     try:
         journal = read_journal(path)
         assert journal is not None
-        assert journal.get("account") == b"kept"
+        assert journal.get(Step("account")) == b"kept"
         journal.close()
         for opened in (lambda: Journal(path), lambda: DirectoryLock(path.parent)):
             with pytest.raises(CannotWrite):
@@ -176,11 +177,11 @@ def test_a_journal_in_use_is_not_called_damaged(tmp_path: Path, monkeypatch: pyt
 
 def test_a_write_beyond_a_quota_is_an_error_with_a_name_and_loses_nothing(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j" / "journal.sqlite")
-    journal.once("before", lambda: b"kept")
+    journal.once(Step("before"), lambda: b"kept")
     with no_file_grows_beyond(200_000), pytest.raises(StateError) as caught:
-        journal.once("large", lambda: bytes(10**6))
+        journal.once(Step("large"), lambda: bytes(10**6))
     assert caught.value.found
-    assert (journal.get("before"), journal.get("large")) == (b"kept", None)
+    assert (journal.get(Step("before")), journal.get(Step("large"))) == (b"kept", None)
     journal.close()
 
 

@@ -11,6 +11,7 @@ from trade import OFFERED, HandValuer, World, assert_scores_of, listing_spec, ma
 
 from blindfair.agents.evaluation.rows import real_rows
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.protocol.messages import Envelope, Reply, Request
 from blindfair.protocol.quantities import Digest
@@ -24,7 +25,7 @@ COUNTED = listing_spec(disclosed_bits=(3 + BITS) * OFFERED)
 def test_a_trade_with_exponents_ends_in_the_right_scores(world: World) -> None:
     parties = make_parties(world, valuer=HEAVY, goods=COUNTED)
     parties.run()
-    assert parties.buyer.outcome is not None and parties.buyer.outcome.final == "Released"
+    assert parties.buyer.outcome is not None and parties.buyer.outcome.final == Ending.RELEASED
     found = parties.buyer.review()
     real = real_rows(found.request, [decode_row(record) for record in offered_records()])
     rows = quantise_rows(real, found.request.row_scale, BITS)

@@ -24,6 +24,8 @@ from trade import SELLER_POLICY, Parties, World
 
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import CallName, Step, reveal_call
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import EncryptedDelivery, delivery_tree
 from blindfair.protocol.errors import FaultProven, NoAnswer
@@ -47,14 +49,14 @@ def test_a_reply_whose_key_is_not_revealed_gives_the_fee_back_and_tells_nothing(
     assert spent_budget(parties.seller.journal)[:2] == (1, EVALUATION_BITS)
     world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Refunded", "NoAnswer")
+    assert (outcome.final, outcome.error) == (Ending.REFUNDED, "NoAnswer")
     assert parties.deltas() == (FEE_BOND, -FEE_BOND)
     assert not has_learnt(parties)
     with pytest.raises(NoAnswer):
         parties.buyer.review()
     # Its seller comes back too late. The key never left it: the bits may be spent again.
     parties.run()
-    assert parties.seller.ending == "Refunded"
+    assert parties.seller.ending == Ending.REFUNDED
     assert spent_budget(parties.seller.journal)[:2] == (0, 0)
 
 
@@ -74,7 +76,7 @@ def test_a_wrong_chunk_of_the_reply_is_proven_and_the_fee_comes_back(world: Worl
     parties = paying(world, seller_type=CorruptingReplySeller)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Refunded", "FaultProven")
+    assert (outcome.final, outcome.error) == (Ending.REFUNDED, "FaultProven")
     assert "is not the committed one" in outcome.reason
     assert parties.deltas() == (FEE_BOND, -FEE_BOND)
     assert (fee_state(parties), other_offers(parties)) == (OrderState.REFUNDED, [])
@@ -90,7 +92,7 @@ def test_a_wrong_chunk_that_is_found_too_late_costs_the_fee_and_no_more(world: W
     world.run(parties.seller, until=lambda: parties.seller.idle)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", "CommitmentError")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "CommitmentError")
     assert parties.deltas() == (-FEE, FEE)
     assert (parties.buyer.directory / "evidence" / "finding.json").exists()
 
@@ -101,23 +103,23 @@ def test_an_offer_that_nobody_accepts_tells_nothing_and_frees_bond_and_bits(worl
     until_priced(parties)
     [offer] = fee_offers(parties)
     if how == "cancelled":
-        parties.seller.wallet.execute("cancel", lambda: world.exchange.cancel(offer), "cancels its offer")
+        parties.seller.wallet.execute(CallName("cancel"), lambda: world.exchange.cancel(offer), "cancels its offer")
     else:
         world.chain.advance(Seconds(SELLER_POLICY.offer_validity + 1))
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("NoOrder", how.capitalize())
+    assert (outcome.final, outcome.error) == (Ending.NO_ORDER, how.capitalize())
     assert parties.deltas() == (0, 0)
     assert not has_learnt(parties)
     assert world.exchange.free_balance(parties.seller.address, offer.token) == 0
     assert spent_budget(parties.seller.journal)[:2] == (0, 0)
-    assert not parties.seller.wallet.exposed(f"reveal:{next(iter(parties.seller.offers))}")
+    assert not parties.seller.wallet.exposed(reveal_call(next(iter(parties.seller.offers))))
 
 
 def test_after_an_offer_that_ran_out_the_same_account_may_ask_and_pay_again(world: World) -> None:
     parties = paying(world)
     until_priced(parties)
-    _, first = parties.buyer.mail.stored("message:request")
+    _, first = parties.buyer.mail.stored(Step("message:request"))
     world.chain.advance(Seconds(SELLER_POLICY.offer_validity + 1))
     parties.run()
     assert isinstance(first, Request)
@@ -190,7 +192,7 @@ def test_committed_garbage_costs_the_fee_and_leaves_evidence(world: World, what:
     parties = paying(world, seller_type=GarbageSeller)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", "CommittedGarbage")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "CommittedGarbage")
     assert "the fee is lost" in outcome.reason
     assert parties.deltas() == (-FEE, FEE)
     assert parties.buyer.bought() == ()

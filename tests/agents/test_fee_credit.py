@@ -10,6 +10,8 @@ from trade import PRICE, SELECTED, SELLER_POLICY, Parties, World
 
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.protocol.evaluation import evaluation_digest
 from blindfair.protocol.messages import Agreement, Refusal, Request, Selection
 from blindfair.protocol.offer import Offer
@@ -50,7 +52,7 @@ def test_a_seller_that_does_not_credit_the_fee_sells_nothing(
     parties = paying(world, seller_type=seller_type)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("NoOrder", error)
+    assert (outcome.final, outcome.error) == (Ending.NO_ORDER, error)
     assert outcome.reason.startswith("the evaluation was paid for with 0.001920000000000007 ether; ")
     assert parties.deltas() == (-FEE, FEE)
 
@@ -60,7 +62,7 @@ def test_a_buyer_that_credits_itself_another_amount_is_refused(world: World, pri
     parties = paying(world)
     until_sent(parties, "agreement")
     drop_all(parties)
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     put_in(world, parties.seller, forged(parties.buyer, Agreement(selected, PartName.WHOLE, Wei(price))))
     parties.seller.step()
     [refusal] = [message for _, message in sealed_messages_to(world, parties.buyer)]
@@ -73,8 +75,8 @@ def test_a_selection_before_the_fee_is_paid_is_refused(world: World) -> None:
     """As of a buyer that found out what only the reply says."""
     parties = paying(world)
     until_priced(parties)
-    request = parties.buyer.mail.stored("message:request")[0].digest
-    reply = parties.seller.mail.stored(f"message:reply:{request.hex()}")[0].digest
+    request = parties.buyer.mail.stored(Step("message:request"))[0].digest
+    reply = parties.seller.mail.stored(Step(f"message:reply:{request.hex()}"))[0].digest
     selection = Selection(
         evaluation=evaluation_digest(request, reply),
         buyer_random=parties.buyer._private().random,
@@ -102,13 +104,13 @@ def test_who_paid_for_an_evaluation_waits_for_the_space_that_its_bond_needs(worl
         agent.close()
     again = paying(world, funded=False)
     again.run()
-    assert ended(again).final == "Released"
+    assert ended(again).final == Ending.RELEASED
 
 
 def test_a_paid_evaluation_may_open_records_although_no_free_bits_are_left(world: World) -> None:
     parties = paying(world, goods=charging(free_bits=0))
     parties.run()
-    assert ended(parties).final == "Released"
+    assert ended(parties).final == Ending.RELEASED
 
 
 def test_a_selection_in_another_token_than_the_fees_is_refused(world: World) -> None:
@@ -116,7 +118,7 @@ def test_a_selection_in_another_token_than_the_fees_is_refused(world: World) -> 
     parties = paying(world, goods=charging(tokens=(ETHER, token)))
     until_sent(parties, "selection")
     drop_all(parties)
-    _, selection = parties.buyer.mail.stored("message:selection")
+    _, selection = parties.buyer.mail.stored(Step("message:selection"))
     assert isinstance(selection, Selection)
     put_in(world, parties.seller, forged(parties.buyer, replace(selection, token=token)))
     parties.seller.step()
@@ -128,7 +130,7 @@ def test_a_fee_in_a_token_that_the_listing_does_not_take_is_refused(world: World
     parties = paying(world)
     until_sent(parties, "request")
     drop_all(parties)
-    _, request = parties.buyer.mail.stored("message:request")
+    _, request = parties.buyer.mail.stored(Step("message:request"))
     assert isinstance(request, Request)
     put_in(world, parties.seller, forged(parties.buyer, replace(request, token=STRANGER_ADDRESS)))
     parties.seller.step()

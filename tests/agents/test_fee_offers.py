@@ -12,6 +12,8 @@ from sealed_messages import STRANGER_ADDRESS, forged, put_in, take_out
 from trade import BUYER_POLICY, PRICE, Parties, World
 
 from blindfair.agents.buyer.fee_checks import check_priced_reply
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.messages import PricedReply, Request, read
@@ -58,7 +60,7 @@ def answered(parties: Parties, change: Callable[[PricedReply], PricedReply]) -> 
     """What ends the trade where the priced reply is another; nothing was paid."""
     put_in(parties.world, parties.buyer, forged(parties.seller, change(taken(parties))))
     parties.buyer.step()
-    assert ended(parties).final == "NoOrder"
+    assert ended(parties).final == Ending.NO_ORDER
     assert parties.buyer.transactions() == {}
     assert not has_learnt(parties)
     return ended(parties).error
@@ -114,7 +116,7 @@ def test_a_priced_reply_that_is_not_the_offered_one_is_not_paid(
 
 def test_a_fee_that_was_not_agreed_to_is_not_paid(priced: Parties) -> None:
     """A seller asks the listing's fee of a buyer that takes only a free reply."""
-    _, request = priced.buyer.mail.stored("message:request")
+    _, request = priced.buyer.mail.stored(Step("message:request"))
     assert isinstance(request, Request)
     manifest, now = priced.seller.manifest, priced.world.exchange.now()
     free, reply = replace(request, fee=Wei(FEE - 1)), taken(priced)
@@ -129,7 +131,7 @@ def test_a_key_that_is_not_the_committed_one_gives_the_fee_back(world: World) ->
     reply = reoffered(parties, taken(parties), key_commitment=KeyCommitment(b"\x07" * 32))
     put_in(world, parties.buyer, forged(parties.seller, reply))
     world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
-    assert ended(parties).final == "Refunded"
+    assert ended(parties).final == Ending.REFUNDED
     assert parties.deltas() == (FEE_BOND, -FEE_BOND)
 
 

@@ -33,6 +33,8 @@ from trade import (
 )
 
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import CallName, Step
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption
 from blindfair.protocol.messages import Refusal
 from blindfair.protocol.order import OrderState
@@ -51,7 +53,7 @@ def test_the_first_account_asks_free_of_charge_and_the_second_pays(world: World)
     assert (fee_offers(parties), parties.deltas()) == ([], (-PRICE, PRICE))
     world.run(parties.seller, other, until=lambda: other.outcome is not None and parties.seller.idle)
 
-    assert other.outcome is not None and other.outcome.final == "Released"
+    assert other.outcome is not None and other.outcome.final == Ending.RELEASED
     [fee] = fee_offers(parties)
     assert (fee.buyer, fee.price, fee.bond, fee.token) == (other.address, FEE, FEE_BOND, ETHER)
     assert world.exchange.order(fee.struct_hash()).state is OrderState.RELEASED
@@ -68,7 +70,7 @@ def test_a_paid_evaluation_is_bought_in_one_order_and_says_so(world: World) -> N
     parties = paying(world)
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("Released", None)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, None)
     assert "the evaluation was paid for with 0.001920000000000007 ether" in outcome.reason
     assert [number for number, _ in parties.buyer.bought()] == list(SELECTED)
     assert parties.deltas() == (-PRICE, PRICE)
@@ -80,7 +82,7 @@ def test_the_fee_is_credited_before_a_selection_is_divided(world: World) -> None
     policy = replace(PAYS, audit_rows=12, max_sample_share=Fraction(1))
     parties = paying(world, buyer_policy=policy)
     parties.run()
-    assert ended(parties).final == "Released"
+    assert ended(parties).final == Ending.RELEASED
     sample = -(-(PRICE - FEE) * 12 // 20)
     assert [offer.price for offer in other_offers(parties)] == [sample, PRICE - FEE - sample]
     assert parties.deltas() == (-PRICE, PRICE)
@@ -95,7 +97,7 @@ def test_a_fee_above_the_price_buys_the_records_with_it(world: World) -> None:
     valuer = HandValuer(records=records, price=Wei(2 * PER_RECORD))
     parties = paying(world, goods=goods, valuer=valuer, buyer_policy=policy)
     parties.run()
-    assert ended(parties).final == "Released"
+    assert ended(parties).final == Ending.RELEASED
     assert [(offer.price, offer.bond) for offer in other_offers(parties)] == [(0, 0)]
     assert parties.deltas() == (-fee, fee)
     originals = offered_records()
@@ -106,7 +108,7 @@ def test_who_buys_nothing_has_paid_the_fee_and_is_told(world: World) -> None:
     parties = paying(world, valuer=HandValuer(records=(), price=Wei(0)))
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("NoOrder", None)
+    assert (outcome.final, outcome.error) == (Ending.NO_ORDER, None)
     assert outcome.reason == "the evaluation was paid for with 0.001920000000000007 ether; chosen by hand"
     assert parties.deltas() == (-FEE, FEE)
 
@@ -134,7 +136,7 @@ def refused(parties: Parties) -> str:
     """Why the seller would not answer; nobody paid or learnt anything, and no bit was spent."""
     parties.run()
     outcome = ended(parties)
-    assert (outcome.final, outcome.error) == ("NoOrder", "Refused")
+    assert (outcome.final, outcome.error) == (Ending.NO_ORDER, "Refused")
     assert parties.deltas() == (0, 0)
     assert parties.buyer.transactions() == {}
     assert (fee_offers(parties), has_learnt(parties)) == ([], False)
@@ -162,7 +164,7 @@ def test_a_buyer_states_no_more_than_the_fee(world: World) -> None:
     parties.buyer.step()
     parties.seller.step()
     parties.buyer.step()
-    _, request = parties.buyer.mail.stored("message:request")
+    _, request = parties.buyer.mail.stored(Step("message:request"))
     assert getattr(request, "fee", None) == FEE
 
 
@@ -178,7 +180,9 @@ def test_no_bits_are_kept_for_an_account_that_does_not_hold_the_fee(world: World
     parties = paying(world)
     parties.run(lambda: "request" in parties.buyer.sizes())
     spent = Wei(world.exchange.balance(parties.buyer.address) - FEE)
-    parties.buyer.wallet.execute("elsewhere", lambda: world.exchange.deposit(ETHER, spent), "spends its money")
+    parties.buyer.wallet.execute(
+        CallName("elsewhere"), lambda: world.exchange.deposit(ETHER, spent), "spends its money"
+    )
     parties.seller.step()
     [refusal] = [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)]
     assert (refusal.error, "does not hold the fee" in refusal.reason) == ("FeeRequired", True)

@@ -31,6 +31,7 @@ from trade import (
 from blindfair.agents.agent import Agent
 from blindfair.agents.seller.checks import RequestCost
 from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.store.steps import Step, StepKind
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection, Sides
 from blindfair.pricing.functions import LinearPricing, UniformPricing
@@ -138,8 +139,8 @@ def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str
     assert answers == {name: error for name, (_, error) in BAD_REQUESTS.items()} | {
         "half a query": "MalformedCiphertext"
     }
-    assert list(parties.seller.journal.done("evaluation-of:")) == []
-    assert list(parties.seller.journal.done("request:")) == []
+    assert list(parties.seller.journal.done(StepKind[str]("evaluation-of"))) == []
+    assert list(parties.seller.journal.done(StepKind[str]("request"))) == []
     assert not (parties.seller.directory / "rows").exists()
     assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
 
@@ -191,7 +192,7 @@ def test_no_model_reads_a_column_that_the_listing_keeps_from_all(world: World) -
         "as the label of the listing's columns": "ColumnNotScored",
         "by another name": "FieldMismatch",
     }
-    assert list(parties.seller.journal.done("evaluation-of:")) == []
+    assert list(parties.seller.journal.done(StepKind[str]("evaluation-of"))) == []
     assert not (parties.seller.directory / "rows").exists()
     assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
 
@@ -203,7 +204,7 @@ def test_a_feature_of_a_column_that_is_kept_is_refused_by_name(world: World) -> 
     assert outcome is not None and outcome.error == "Refused"
     assert "ColumnNotScored" in outcome.reason
     assert "found area" in outcome.reason
-    assert list(parties.seller.journal.done("evaluation-of:")) == []
+    assert list(parties.seller.journal.done(StepKind[str]("evaluation-of"))) == []
 
 
 def test_a_request_that_takes_too_much_is_refused(beside: Callable[[str], World]) -> None:
@@ -259,7 +260,7 @@ def test_whether_a_model_fits_the_records_is_no_free_question(beside: Callable[[
     guesses = {str(values): replace(request, **classes(*values)) for values in ((0, 7), (1, 7), (8, 9), (-1, 0))}
     answers = said_to(parties, parties.buyer, guesses)
     assert set(answers.values()) == {"FieldMismatch"}
-    assert list(parties.seller.journal.done("evaluation-of:")) == []
+    assert list(parties.seller.journal.done(StepKind[str]("evaluation-of"))) == []
     assert said_to(parties, parties.buyer, {"true": request}) == {"reply": "reply"}
 
 
@@ -300,7 +301,7 @@ def test_a_bad_selection_opens_nothing_and_the_true_one_is_opened(beside: Callab
     assert isinstance(selection, Selection)
     messages = {name: replace(selection, **change) for name, (change, _) in BAD_SELECTIONS.items()}
     assert said_to(parties, parties.buyer, messages) == {name: error for name, (_, error) in BAD_SELECTIONS.items()}
-    assert list(parties.seller.journal.done("opened-for:")) == []
+    assert list(parties.seller.journal.done(StepKind[str]("opened-for"))) == []
     assert said_to(parties, parties.buyer, {"true": selection}) == {"openings": "openings"}
     # Having seen the seller's number, it may not choose again.
     fewer = replace(selection, records=SELECTED[:-1], price=Wei(PRICE - PER_RECORD), audit_rows=2)
@@ -342,7 +343,7 @@ def test_a_bad_agreement_gets_no_offer(beside: Callable[[str], World]) -> None:
 
 def test_nothing_is_offered_before_the_openings(beside: Callable[[str], World]) -> None:
     parties = make_parties(beside("selected"))
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     take_out(parties.world, parties.seller)
     assert said_to(parties, parties.buyer, {"early": Agreement(selected, PartName.WHOLE, PRICE)}) == {
         "early": "UnexpectedMessage"
@@ -352,7 +353,7 @@ def test_nothing_is_offered_before_the_openings(beside: Callable[[str], World]) 
 def test_a_buyer_cannot_go_on_with_what_is_another_buyers(beside: Callable[[str], World]) -> None:
     parties = make_parties(beside("agreed"))
     other = make_buyer(parties.world, parties.seller, "other", funded=False)
-    selection = parties.buyer.mail.stored("message:selection")[1]
+    selection = parties.buyer.mail.stored(Step("message:selection"))[1]
     agreement = taken_out(parties)
     answers = said_to(parties, other, {"its selection": selection, "its agreement": agreement})
     assert answers == dict.fromkeys(("its selection", "its agreement"), "FieldMismatch")
@@ -363,7 +364,7 @@ def test_messages_that_are_a_sellers_are_refused(beside: Callable[[str], World])
     parties = make_parties(beside("opened"))
     stored = parties.buyer.journal
     messages: dict[str, Message] = {
-        name: read(stored.get(f"received:{name}") or b"", domain=parties.buyer.domain)[1]
+        name: read(stored.get(Step(f"received:{name}")) or b"", domain=parties.buyer.domain)[1]
         for name in ("listing", "reply")
     }
     for path in pending(parties.world, parties.buyer):
@@ -379,7 +380,7 @@ def test_many_strangers_cannot_fill_the_journal_with_listings(beside: Callable[[
         answers = said_to(parties, stranger, {"mine": Inquiry(parties.seller.listing)})
         assert answers == {"listing": "listing"}
         assert said_to(parties, stranger, {"other": Inquiry(ListingId(bytes(32)))}) == {"other": "FieldMismatch"}
-    stored = [step for step, _ in parties.seller.journal.done("message:") if step.startswith("listing")]
+    stored = [step for step, _ in parties.seller.journal.done(StepKind[str]("message")) if step.startswith("listing")]
     assert stored == ["listing"]
     assert parties.seller.journal.writes - before <= 3 * 4
 
@@ -393,7 +394,9 @@ def test_only_a_known_buyers_refusal_is_written_down(beside: Callable[[str], Wor
     assert said_to(parties, stranger, {"refusal": refusal}) == {}
     assert parties.seller.journal.writes == before
     assert said_to(parties, parties.buyer, {"refusal": refusal}) == {}
-    assert list(parties.seller.journal.done("refused-by-buyer:")) == [(bytes(refusal.about).hex(), "Nonsense: nothing")]
+    assert list(parties.seller.journal.done(StepKind[str]("refused-by-buyer"))) == [
+        (bytes(refusal.about).hex(), "Nonsense: nothing")
+    ]
 
 
 def test_a_refusal_shows_nothing_that_a_terminal_would_obey(beside: Callable[[str], World]) -> None:

@@ -25,6 +25,8 @@ from trade import (
 )
 
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.influence.quantise import QuantisedRows
@@ -192,7 +194,7 @@ def test_a_cancelled_offer_ends_the_trade(at: Callable[[str], World]) -> None:
     parties.run()
     outcome = ended(parties)
     assert (outcome.error, outcome.reason) == ("Cancelled", "the seller cancelled the offer")
-    assert parties.seller.ending == "Cancelled"
+    assert parties.seller.ending == Ending.CANCELLED
 
 
 def test_a_bond_that_was_withdrawn_stops_the_payment(at: Callable[[str], World]) -> None:
@@ -214,7 +216,7 @@ def test_a_key_that_is_not_the_committed_one_gives_the_money_back(at: Callable[[
     parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert outcome.final == "Refunded"
+    assert outcome.final == Ending.REFUNDED
     assert parties.deltas() == (BOND, -BOND)
 
 
@@ -254,11 +256,11 @@ def test_what_is_committed_and_yet_wrong_is_left_to_the_clock_with_evidence(worl
         parties.buyer.step()
         parties.seller.step()
     # An audit is a sample: here it has missed both.
-    parties.buyer.journal.note("audited", json.dumps({"rows": AUDITED}))
+    parties.buyer.journal.note(Step("audited"), json.dumps({"rows": AUDITED}))
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("Released", "ScoresDisagree")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "ScoresDisagree")
     assert outcome.reason.startswith("paid for, and not good")
     assert parties.deltas() == (-PRICE, PRICE)
     assert "release" not in parties.buyer.sizes()

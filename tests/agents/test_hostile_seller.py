@@ -29,6 +29,7 @@ from trade import (
 
 from blindfair.agents.seller.row_store import RowStore
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.store.steps import Step
 from blindfair.blind.evaluate import encode_rows, evaluate
 from blindfair.blind.parameters import parameter_set
 from blindfair.cli.demo.hostile import add_to_reply
@@ -224,7 +225,7 @@ class RedrawingSeller(Seller):
 
     def _random(self, digest: Digest) -> bytes:
         kept = super()._random(digest)
-        replied = self.journal.get(f"message:reply:{digest.hex()}") is not None
+        replied = self.journal.get(Step(f"message:reply:{digest.hex()}")) is not None
         return hashlib.sha256(kept).digest() if replied else kept
 
 
@@ -308,7 +309,7 @@ def test_a_refused_selection_is_a_failed_audit_with_evidence(beside: Callable[[s
     assert "Excuse: the draw does not suit me" in outcome.reason
     evidence = parties.buyer.directory / "evidence"
     assert read((evidence / "openings.message").read_bytes(), domain=parties.buyer.domain)[1] == Refusal(
-        parties.buyer.mail.stored("message:selection")[0].digest, "Excuse", "the draw does not suit me"
+        parties.buyer.mail.stored(Step("message:selection"))[0].digest, "Excuse", "the draw does not suit me"
     )
     assert told(parties) == []
 

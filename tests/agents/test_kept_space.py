@@ -22,6 +22,8 @@ from trade import (
 from blindfair.agents.agent import Agent
 from blindfair.agents.seller import listing as seller_listing
 from blindfair.agents.seller.rate_limiter import RateLimiter
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step, StepKind
 from blindfair.protocol.errors import BudgetExhausted
 from blindfair.protocol.messages import Inquiry, Listing, Refusal
 from blindfair.protocol.order import OrderState
@@ -45,9 +47,9 @@ def test_the_bond_of_the_rest_is_kept_while_the_sample_is_sold(world: World) -> 
     for _ in range(4):
         world.round(parties.seller, other)
     assert other.outcome is None
-    assert [intent for intent, _ in other.journal.done("refused-for-now:")] == ["openings"]
+    assert [intent for intent, _ in other.journal.done(StepKind[str]("refused-for-now"))] == ["openings"]
     parties.run()
-    assert ended(parties).final == "Released"
+    assert ended(parties).final == Ending.RELEASED
     assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.RELEASED}
     assert parties.deltas() == (-PRICE, PRICE)
     other.close()
@@ -57,13 +59,13 @@ def test_space_for_a_rest_that_nobody_orders_is_given_up_and_the_rest_with_it(at
     parties = make_parties(at("replied"), seller_policy=TIGHT, buyer_policy=POLICY)
     world, bonds = parties.world, parties.seller._bonds
     world.run(*parties.both, until=lambda: states(parties) == {"sample": OrderState.RELEASED})
-    world.run(parties.seller, until=lambda: parties.seller.ending == "Released")
+    world.run(parties.seller, until=lambda: parties.seller.ending == Ending.RELEASED)
     with pytest.raises(BudgetExhausted):
         bonds.check_bond(ETHER, Wei(BOND - REST_BOND + 1))
     world.chain.advance(Seconds(SELLER_POLICY.agreement_validity + 1))
     bonds.check_bond(ETHER, TIGHT.max_bonds)
     parties.run(lambda: parties.buyer.outcome is not None)
-    assert (ended(parties).final, ended(parties).error) == ("Released", "Refused")
+    assert (ended(parties).final, ended(parties).error) == (Ending.RELEASED, "Refused")
     assert "Expired" in ended(parties).reason
     assert set(states(parties)) == {"sample"}
 
@@ -81,7 +83,7 @@ def test_an_agreement_that_was_answered_is_answered_again_however_late(at: Calla
     (path,) = mailbox(parties.world, parties.buyer).glob("[0-9a-f]*")
     before = path.read_bytes()
     path.unlink()
-    _, agreement = parties.buyer.mail.stored("message:agreement")
+    _, agreement = parties.buyer.mail.stored(Step("message:agreement"))
     parties.world.chain.advance(Seconds(SELLER_POLICY.agreement_validity + 1))
     put_in(parties.world, parties.seller, forged(parties.buyer, agreement))
     parties.seller.step()
@@ -196,6 +198,8 @@ def test_a_buyer_unseals_sealed_messages_of_its_seller_alone(at: Callable[[str],
 def test_a_sealed_message_is_kept_once(at: Callable[[str], World]) -> None:
     parties = make_parties(at("paid"))
     for agent in parties.both:
-        kept = {name: agent.journal.get(f"sealed:{name}") for name, _ in agent.journal.done("sealed:")}
+        kept = {
+            name: agent.journal.get(Step(f"sealed:{name}")) for name, _ in agent.journal.done(StepKind[str]("sealed"))
+        }
         assert len(kept) > 2
         assert {len(seal or b"") for seal in kept.values()} == {112}

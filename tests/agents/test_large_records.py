@@ -33,6 +33,8 @@ from blindfair.agents.buyer.checks import audit_openings
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.influence.models import LogisticRegression
 from blindfair.protocol import free_units as rule
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, PathInvalid
@@ -124,7 +126,7 @@ def test_what_no_message_holds_is_bought_first_and_nobody_is_accused(
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("Released", None)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, None)
     assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.RELEASED}
     price = len(SELECTED[GROUPS]) * PER_RECORD
     assert parties.deltas() == (-price, price)
@@ -157,7 +159,7 @@ def test_the_seller_counts_once_and_not_for_every_agreement(world: World, monkey
     monkeypatch.setattr("blindfair.agents.seller.selections.free_units", again)
     parties.run()
     assert parties.buyer.outcome is not None
-    assert parties.buyer.outcome.final == "Released"
+    assert parties.buyer.outcome.final == Ending.RELEASED
 
 
 def test_fewer_are_opened_free_where_fewer_will_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +177,7 @@ def test_records_of_hundreds_of_megabytes_are_traded(world: World) -> None:
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("Released", None)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, None)
     assert parties.buyer.bought() == tuple((number, goods.records[number]) for number in SELECTED[GROUPS])
     assert (parties.buyer.audited_rows, spent_budget(parties.seller.journal)[2]) == (4, 0)
 
@@ -250,8 +252,8 @@ def test_openings_over_the_limit_are_refused_and_the_true_ones_awaited(
 def test_a_seller_that_opens_other_than_what_fits_is_caught(
     opened: Parties, change: Callable[[Any], Any], error: type[BlindfairError]
 ) -> None:
-    evaluated, (selected, selection) = opened.buyer.review(), opened.buyer.mail.stored("message:selection")
-    _, answer = opened.seller.mail.stored(f"message:openings:{selected.digest.hex()}")
+    evaluated, (selected, selection) = opened.buyer.review(), opened.buyer.mail.stored(Step("message:selection"))
+    _, answer = opened.seller.mail.stored(Step(f"message:openings:{selected.digest.hex()}"))
     assert isinstance(selection, Selection)
     assert isinstance(answer, Openings)
     audit_openings(evaluated, selection, answer)
@@ -265,7 +267,7 @@ def test_a_buyer_that_asks_for_more_than_a_message_holds_is_opened_nothing(
     parties = trading(world, GROUPS)
     hold(monkeypatch, counted(parties, GROUPS, AUDITED[GROUPS]))
     world.run(*parties.both, until=lambda: "selection" in parties.buyer.sizes())
-    _, selection = parties.buyer.mail.stored("message:selection")
+    _, selection = parties.buyer.mail.stored(Step("message:selection"))
     assert isinstance(selection, Selection)
     take_out(world, parties.seller)
     put_in(world, parties.seller, forged(parties.buyer, replace(selection, audit_rows=AUDITED[GROUPS] + 1)))

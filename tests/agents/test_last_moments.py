@@ -24,6 +24,8 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step, StepKind
 from blindfair.chain.embedded_backend import BLOCK_TIME
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.errors import InsufficientFunds
@@ -48,7 +50,7 @@ def answers(world: World, agent: Agent) -> list[str]:
 @pytest.mark.parametrize("late", [0, 1])
 def test_a_request_is_good_to_its_last_second(at: Callable[[str], World], stage: str, answer: str, late: int) -> None:
     parties = make_parties(at(stage))
-    _, request = parties.buyer.mail.stored("message:request")
+    _, request = parties.buyer.mail.stored(Step("message:request"))
     assert isinstance(request, Request)
     advance_to(parties.world, request.expiry + late)
     parties.seller.step()
@@ -58,8 +60,8 @@ def test_a_request_is_good_to_its_last_second(at: Callable[[str], World], stage:
 @pytest.mark.parametrize("late", [0, 1])
 def test_a_selection_is_agreed_on_to_the_last_second(at: Callable[[str], World], late: int) -> None:
     parties = make_parties(at("agreed"))
-    [(name, _)] = parties.seller.journal.done("selected-at:")
-    selected = int(parties.seller.journal.get(f"selected-at:{name}") or 0)
+    [(name, _)] = parties.seller.journal.done(StepKind[str]("selected-at"))
+    selected = int(parties.seller.journal.get(Step(f"selected-at:{name}")) or 0)
     advance_to(parties.world, selected + SELLER_POLICY.agreement_validity + late)
     parties.seller.step()
     assert answers(parties.world, parties.buyer) == (["Expired"] if late else ["delivery"])
@@ -70,13 +72,13 @@ def test_the_rest_is_ordered_to_the_last_second(at: Callable[[str], World], late
     parties = make_parties(at("replied"), buyer_policy=POLICY)
     world = parties.world
     world.run(*parties.both, until=lambda: states(parties) == {"sample": OrderState.RELEASED})
-    world.run(parties.seller, until=lambda: parties.seller.ending == "Released")
+    world.run(parties.seller, until=lambda: parties.seller.ending == Ending.RELEASED)
     for path in (*pending(world, parties.seller), *pending(world, parties.buyer)):
         path.unlink()
     [name] = parties.seller.offers
-    ended = int(parties.seller.journal.get(f"ended-at:{name}") or 0)
+    ended = int(parties.seller.journal.get(Step(f"ended-at:{name}")) or 0)
     advance_to(world, ended + SELLER_POLICY.agreement_validity + late)
-    selected = parties.buyer.mail.stored("message:selection")[0].digest
+    selected = parties.buyer.mail.stored(Step("message:selection"))[0].digest
     put_in(world, parties.seller, forged(parties.buyer, Agreement(selected, PartName.REST, REST_PRICE)))
     parties.seller.step()
     assert answers(world, parties.buyer) == (["Expired"] if late else ["delivery"])
@@ -125,7 +127,7 @@ def test_an_accept_that_was_signed_is_given_up_when_it_is_final_that_the_offer_r
         parties.world.chain.mine(1)
     parties.buyer.step()
     assert parties.buyer.outcome is not None
-    assert (parties.buyer.outcome.final, parties.buyer.outcome.error) == ("NoOrder", "Expired")
+    assert (parties.buyer.outcome.final, parties.buyer.outcome.error) == (Ending.NO_ORDER, "Expired")
     assert parties.deltas() == (0, 0)
     assert parties.buyer.receipts() == {}
 
@@ -224,7 +226,9 @@ def test_nothing_is_taken_by_the_clock_before_it_has_run_out(
     assert agent.waiting.until == end + 1
     assert agent.transactions() == before
     # Nor is a node shown a call that the contract would refuse.
-    assert not any(step.partition(":")[0] in ("refund", "claim") for step, _ in agent.journal.done("exposed:"))
+    assert not any(
+        step.partition(":")[0] in ("refund", "claim") for step, _ in agent.journal.done(StepKind[str]("exposed"))
+    )
     advance_to(parties.world, end + 1)
     agent.step()
     assert len(agent.transactions()) == len(before) + 1
@@ -239,7 +243,7 @@ def test_a_release_that_the_clock_gives_is_believed_when_it_is_final(at: Callabl
         parties.world.chain.mine(1)
     parties.buyer.step()
     assert parties.buyer.outcome is not None
-    assert parties.buyer.outcome.final == "Released"
+    assert parties.buyer.outcome.final == Ending.RELEASED
 
 
 def test_a_buyer_waits_for_its_release_no_longer_than_the_clock(at: Callable[[str], World]) -> None:

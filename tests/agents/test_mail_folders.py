@@ -21,6 +21,7 @@ from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.seller.budget_ledger import spent_budget
 from blindfair.agents.seller.checks import check_request
 from blindfair.agents.store.journal import read_journal
+from blindfair.agents.store.steps import Step
 from blindfair.agents.waiting import Turn
 from blindfair.cli.buyer import find
 from blindfair.protocol.errors import FieldMismatch, InsecureStore, StoreInUse, Undeliverable
@@ -360,7 +361,7 @@ def test_messages_about_another_listing_of_the_account_are_left_for_its_program(
 def test_a_buyer_waits_on_where_another_program_says_it_is_not_its_listing(world: World) -> None:
     parties = make_parties(world)
     parties.buyer.step()
-    asked = parties.buyer.mail.stored("message:inquiry")[0].digest
+    asked = parties.buyer.mail.stored(Step("message:inquiry"))[0].digest
     put_in(world, parties.buyer, forged(parties.seller, Refusal(asked, "FieldMismatch", "This is not my listing")))
     parties.buyer.step()
     assert parties.buyer.outcome is None
@@ -371,7 +372,7 @@ def test_a_buyer_waits_on_where_another_program_says_it_is_not_its_listing(world
 def test_a_buyer_waits_on_where_another_program_says_the_request_is_for_another_listing(world: World) -> None:
     parties = make_parties(world)
     world.run(*parties.both, until=lambda: "request" in parties.buyer.sizes())
-    envelope, request = parties.buyer.mail.stored("message:request")
+    envelope, request = parties.buyer.mail.stored(Step("message:request"))
     assert isinstance(request, Request)
     with pytest.raises(FieldMismatch) as caught:
         check_request(

@@ -23,6 +23,8 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import StepKind
 from blindfair.api.amounts import show_ether
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
@@ -63,7 +65,7 @@ def test_a_buyer_without_money_sends_nothing_and_goes_on_once_it_has_some(at: Ca
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert outcome.final == "Released"
+    assert outcome.final == Ending.RELEASED
 
 
 def test_a_buyer_that_finds_no_money_in_time_has_no_order(at: Callable[[str], World]) -> None:
@@ -75,7 +77,7 @@ def test_a_buyer_that_finds_no_money_in_time_has_no_order(at: Callable[[str], Wo
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("NoOrder", "Expired")
+    assert (outcome.final, outcome.error) == (Ending.NO_ORDER, "Expired")
 
 
 def test_a_seller_without_its_bond_tells_its_owner_and_not_the_buyer(at: Callable[[str], World]) -> None:
@@ -92,7 +94,7 @@ def test_a_seller_without_its_bond_tells_its_owner_and_not_the_buyer(at: Callabl
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert outcome.final == "Released"
+    assert outcome.final == Ending.RELEASED
     assert parties.delta(parties.buyer) == -PRICE
     assert len(parties.seller.offers) == 1
 
@@ -141,7 +143,7 @@ def test_a_price_beyond_all_means_holds_up_nobody_else(at: Callable[[str], World
     assert [refusal["error"] for refusal in parties.seller.refusals()] == ["Expired"]
     hostile.step()
     assert hostile.outcome is not None
-    assert (hostile.outcome.final, world.exchange_balance(hostile.address)) == ("NoOrder", GRANT)
+    assert (hostile.outcome.final, world.exchange_balance(hostile.address)) == (Ending.NO_ORDER, GRANT)
 
 
 def test_selections_made_together_do_not_get_past_the_most_bonds(at: Callable[[str], World]) -> None:
@@ -153,7 +155,7 @@ def test_selections_made_together_do_not_get_past_the_most_bonds(at: Callable[[s
     parties.buyer.step()
     parties.seller.step()
     assert {step.partition(":")[0] for step in parties.seller.sizes()} == {"listing", "reply", "openings"}
-    assert len(list(parties.seller.journal.done("message:openings:"))) == 2
+    assert len(list(parties.seller.journal.done(StepKind[str]("message"), "openings:"))) == 2
 
     def ended() -> bool:
         # The second buyer waits until the first one's bond is free again.
@@ -162,7 +164,7 @@ def test_selections_made_together_do_not_get_past_the_most_bonds(at: Callable[[s
 
     world.run(*parties.both, other, until=ended)
     ends = [buyer.outcome for buyer in (parties.buyer, other)]
-    assert [end.final for end in ends if end] == ["Released", "Released"]
+    assert [end.final for end in ends if end] == [Ending.RELEASED, Ending.RELEASED]
     assert len(parties.seller.offers) == 2
 
 

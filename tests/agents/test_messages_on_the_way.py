@@ -23,6 +23,7 @@ from trade import BUYER_POLICY, PRICE, STAGES, Parties, World, make_parties
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.messaging.transport import Transport
+from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol import errors
 from blindfair.protocol.messages import read
 from blindfair.protocol.quantities import Address, Seconds
@@ -124,7 +125,7 @@ def test_a_message_that_never_comes_ends_the_trade_by_patience(at: Callable[[str
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert outcome.final == "NoOrder"
+    assert outcome.final == Ending.NO_ORDER
     assert outcome.error == ("NoOpenings" if stage in ("selected", "opened") else "NoAnswer")
     assert parties.deltas() == (0, 0)
     # What comes too late changes nothing any more.
@@ -220,7 +221,7 @@ def test_a_trade_over_a_hostile_way_ends_as_any_other(world: World) -> None:
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert outcome.final == "Released"
+    assert outcome.final == Ending.RELEASED
     assert parties.deltas() == (-PRICE, PRICE)
     for agent in parties.both:
         assert len(agent.refusals()) > 8

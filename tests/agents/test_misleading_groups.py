@@ -26,6 +26,7 @@ from trade import (
 )
 
 from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol.parts import sample_price
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.records import Row, encode_row
@@ -66,7 +67,7 @@ def test_right_labels_are_bought(world: World) -> None:
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("Released", None)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, None)
     assert parties.buyer.audited_rows >= POLICY.fewest_audit_rows
 
 
@@ -90,7 +91,7 @@ def test_of_a_bought_sample_that_misleads_the_rest_is_not_ordered(world: World) 
     outcome = parties.buyer.outcome
     assert outcome is not None
     # Paid by the clock, since these are the committed records.
-    assert (outcome.final, outcome.error) == ("Released", "GroupsMislead")
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, "GroupsMislead")
     assert "paid for, and not good" in outcome.reason
     price = sample_price(Wei(80 * PER_RECORD), 8 * SIZE, 80)
     assert parties.deltas() == (-price, price)

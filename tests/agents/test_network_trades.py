@@ -20,6 +20,7 @@ from trade import (
 from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
 from blindfair.influence.projection import Projection
 from blindfair.pricing.learners import MlpLearner
 
@@ -71,7 +72,7 @@ def test_a_trade_by_a_network_passes_its_audit_and_is_right_to_the_wei(tmp_path:
     world, parties = traded(tmp_path / "world")
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error, parties.seller.ending) == ("Released", None, "Released")
+    assert (outcome.final, outcome.error, parties.seller.ending) == (Ending.RELEASED, None, Ending.RELEASED)
     bought = parties.buyer.bought()
     records = offered_records()
     assert len(bought) >= 20 and all(data == records[number] for number, data in bought)

@@ -9,6 +9,7 @@ from sealed_messages import forged, pending, put_in, sealed_messages_to
 from trade import OFFERED, Parties, World, feature_schema, listing_spec, make_parties, table
 
 from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.store.steps import Step
 from blindfair.influence.models import LogisticRegression
 from blindfair.protocol.documents import Document
 from blindfair.protocol.messages import Reply, Request
@@ -27,7 +28,7 @@ def overflowing(first: float, second: float) -> tuple[Document, bytes]:
 
 def first_request(parties: Parties) -> Request:
     parties.run(lambda: "request" in parties.buyer.sizes())
-    _, request = parties.buyer.mail.stored("message:request")
+    _, request = parties.buyer.mail.stored(Step("message:request"))
     assert isinstance(request, Request)
     return request
 

@@ -6,6 +6,8 @@ import pytest
 from sealed_messages import forged, put_in
 from trade import World, make_buyer, make_parties
 
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.protocol.messages import Inquiry, Refusal
 from blindfair.protocol.quantities import Digest, ListingId
 
@@ -21,7 +23,7 @@ def test_what_a_seller_says_to_an_inquiry_of_its_old_listing_is_put_away(world: 
     parties.run()
     assert parties.buyer.refusals() == ()
     assert parties.buyer.outcome is not None
-    assert parties.buyer.outcome.final == "Released"
+    assert parties.buyer.outcome.final == Ending.RELEASED
 
 
 @pytest.mark.parametrize("stage", ["asked", "requested", "replied"])
@@ -34,14 +36,14 @@ def test_it_is_put_away_whenever_and_from_whomever_it_comes(at: Callable[[str], 
     stranger.close()
     assert parties.buyer.refusals() == ()
     assert parties.buyer.outcome is not None
-    assert parties.buyer.outcome.final == "Released"
+    assert parties.buyer.outcome.final == Ending.RELEASED
 
 
 def test_a_strangers_refusal_of_ones_own_inquiry_is_complained_of_and_no_answer(world: World) -> None:
     parties = make_parties(world)
     parties.buyer.step()
     stranger = make_buyer(world, parties.seller, "stranger")
-    asked = parties.buyer.mail.stored("message:inquiry")[0].digest
+    asked = parties.buyer.mail.stored(Step("message:inquiry"))[0].digest
     put_in(world, parties.buyer, forged(stranger, Refusal(asked, "FieldMismatch", "not mine")))
     parties.buyer.step()
     stranger.close()

@@ -30,6 +30,7 @@ from blindfair.agents.buyer.valuer import Question
 from blindfair.agents.evaluation.own_models import check_prescribed_model
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.checks import check_request
+from blindfair.agents.store.steps import StepKind
 from blindfair.blind.cost_cache import cached_costs, keep_costs
 from blindfair.blind.measure_costs import machine_name
 from blindfair.blind.reference_costs import REFERENCE
@@ -118,8 +119,8 @@ def test_what_an_unnamed_buyer_brings_is_refused_and_costs_nothing(world: World)
     asked = taken_out(parties)
     messages: dict[str, Message] = {name: replace(asked, **change) for name, change in OWN_MODELS.items()}
     assert said_to(parties, parties.buyer, messages) == dict.fromkeys(OWN_MODELS, "FieldMismatch")
-    assert list(parties.seller.journal.done("evaluation-of:")) == []
-    assert list(parties.seller.journal.done("request:")) == []
+    assert list(parties.seller.journal.done(StepKind[str]("evaluation-of"))) == []
+    assert list(parties.seller.journal.done(StepKind[str]("request"))) == []
     assert not (parties.seller.directory / "rows").exists()
     assert said_to(parties, parties.buyer, {"prescribed": asked}) == {"reply": "reply"}
 

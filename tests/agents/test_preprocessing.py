@@ -26,6 +26,7 @@ from blindfair.agents.buyer.valuer import Question
 from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.checks import check_request
+from blindfair.agents.store.steps import StepKind
 from blindfair.influence.architecture import Mlp
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import NumberFeature
@@ -118,7 +119,7 @@ def test_the_thief_is_refused_before_anything_is_charged(world: World) -> None:
     outcome = parties.buyer.outcome
     assert outcome is not None and outcome.error == "Refused" and "FieldMismatch" in outcome.reason
     assert all(refusal.error == "FieldMismatch" for refusal in refusals)
-    assert list(parties.seller.journal.done("evaluation-of:")) == []
+    assert list(parties.seller.journal.done(StepKind[str]("evaluation-of"))) == []
     assert not (parties.seller.directory / "rows").exists()
 
 

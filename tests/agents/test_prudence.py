@@ -20,6 +20,7 @@ from trade import (
 )
 
 from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.agents.settlement.ending import Ending
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.protocol.errors import InvalidOption, NodeFailure
@@ -146,7 +147,7 @@ def test_a_refund_that_somebody_else_was_quicker_with_is_a_refund(
     assert parties.deltas() == (BOND, -BOND)
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert outcome.final == "Refunded"
+    assert outcome.final == Ending.REFUNDED
 
 
 def test_a_claim_just_before_the_release_is_a_release(
@@ -172,7 +173,7 @@ def test_an_end_is_believed_when_it_is_final(at: Callable[[str], World]) -> None
         parties.world.chain.mine(1)
     for agent in parties.both:
         agent.step()
-    assert (parties.buyer.outcome is not None, parties.seller.ending) == (True, "Released")
+    assert (parties.buyer.outcome is not None, parties.seller.ending) == (True, Ending.RELEASED)
 
 
 def test_a_node_that_fails_for_a_while_loses_nothing(
@@ -216,7 +217,7 @@ def test_a_node_that_fails_for_one_order_holds_up_no_other(
             other.step()
             parties.world.chain.mine(1)
         assert other.outcome is not None
-        assert other.outcome.final == "Released"
+        assert other.outcome.final == Ending.RELEASED
         # Sealed messages are answered, too.
         late = make_buyer(parties.world, parties.seller, "late", funded=False)
         late.step()
@@ -255,7 +256,7 @@ def test_an_order_whose_key_was_never_shown_is_over_for_the_seller(at: Callable[
     # Not before that is final.
     assert (parties.seller.ending, parties.seller.idle) == (None, False)
     parties.world.run(parties.seller, until=lambda: parties.seller.idle)
-    assert (parties.seller.ending, order_state(parties)) == ("Refunded", OrderState.LOCKED)
+    assert (parties.seller.ending, order_state(parties)) == (Ending.REFUNDED, OrderState.LOCKED)
     parties.run()
     assert parties.deltas() == (BOND, -BOND)
 

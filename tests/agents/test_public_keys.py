@@ -6,13 +6,14 @@ from sealed_messages import pending
 from trade import SELECTED, World, make_buyer, make_parties
 
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.store.steps import Step
 from blindfair.protocol.delivery import encrypt_delivery
 from blindfair.protocol.messages import Delivery
 from blindfair.protocol.quantities import DeliveryKey
 
 
 def deliveries(seller: Seller) -> list[Delivery]:
-    stored = (seller.mail.stored(f"message:delivery:{name}")[1] for name in seller.offers)
+    stored = (seller.mail.stored(Step(f"message:delivery:{name}"))[1] for name in seller.offers)
     return [message for message in stored if isinstance(message, Delivery)]
 
 

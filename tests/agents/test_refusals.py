@@ -14,6 +14,7 @@ from test_hostile_buyer import BAD_REQUESTS, BAD_SELECTIONS, classes, said_to, t
 from trade import OFFERED, PRICE, Parties, World, listing_spec, make_parties, table
 
 from blindfair.agents.seller import scoring
+from blindfair.agents.store.steps import WRITTEN
 from blindfair.blind import estimate
 from blindfair.blind.parameters import parameter_set
 from blindfair.protocol.errors import CannotWrite
@@ -89,8 +90,8 @@ def refused(parties: Parties) -> tuple[list[str], str]:
     sent = [request, selection, agreement, *requests.values(), *selections.values(), *agreements.values()]
     known = b"".join(forged(parties.buyer, message) for message in sent) + repr(parties.seller.manifest).encode()
     words = []
-    for step, _ in parties.seller.journal.done("message:refusal:"):
-        refusal = parties.seller.mail.stored(f"message:refusal:{step}")[1]
+    for step, _ in parties.seller.journal.done(WRITTEN, "refusal:"):
+        refusal = parties.seller.mail.stored(WRITTEN.of(step))[1]
         assert isinstance(refusal, Refusal)
         words.append(f"{refusal.error}: {refusal.reason}")
     assert len(words) == len(requests) + len(selections) + len(agreements)

@@ -9,6 +9,7 @@ from eth_utils.abi import function_abi_to_4byte_selector
 from sealed_messages import forged, pending, put_in, resigned, the_sealed_message
 from trade import BOND, BUYER_POLICY, PRICE, SELLER_POLICY, Parties, World, calls_of, make_buyer, make_parties
 
+from blindfair.agents.settlement.ending import Ending
 from blindfair.chain.abi import exchange_abi
 from blindfair.protocol.messages import Envelope, Release, read
 from blindfair.protocol.offer import Offer
@@ -74,7 +75,7 @@ def test_a_seller_without_the_sealed_message_is_paid_by_the_clock(at: Callable[[
     parties = make_parties(at("released"))
     pending(parties.world, parties.seller)[0].unlink()
     parties.world.run(parties.seller, until=lambda: parties.seller.idle)
-    assert parties.seller.ending == "Released"
+    assert parties.seller.ending == Ending.RELEASED
     assert parties.deltas() == (-PRICE, PRICE)
     assert any(step.startswith("claim:") for step in parties.seller.receipts())
 
@@ -85,7 +86,7 @@ def test_a_buyer_does_not_wait_for_a_seller_that_is_away(at: Callable[[str], Wor
     parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("Released", None)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, None)
     assert parties.world.chain.now() - began < 2 * BUYER_POLICY.release_patience
     # It comes back after the dispute window: one of both ways pays it, once.
     parties.world.chain.advance(Seconds(2 * SELLER_POLICY.dispute_window))

@@ -13,6 +13,7 @@ from trade import BUYER_POLICY, PRICE, SELECTED, Parties, World, make_buyer, mak
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.store.steps import Step
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Message, Openings, Refusal, Request, Selection, read
 from blindfair.protocol.quantities import Digest, Timestamp
@@ -53,8 +54,8 @@ def test_nothing_secret_is_readable_on_the_way(world: World) -> None:
     assert len(sent) == 9
 
     stored = parties.buyer.mail.stored
-    _, openings = stored("received:openings")
-    _, request = stored("message:request")
+    _, openings = stored(Step("received:openings"))
+    _, request = stored(Step("message:request"))
     assert isinstance(openings, Openings)
     assert isinstance(request, Request)
     secrets = [
@@ -71,7 +72,7 @@ def test_nothing_secret_is_readable_on_the_way(world: World) -> None:
     on_the_way = b"".join(sent.values())
     assert [secret for secret in secrets if secret in on_the_way] == []
     # The journals keep what was inside.
-    assert parties.seller.mail.stored(f"message:openings:{openings.selection.hex()}")[1] == openings
+    assert parties.seller.mail.stored(Step(f"message:openings:{openings.selection.hex()}"))[1] == openings
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -150,7 +151,7 @@ def test_refusals_are_sealed_to_whom_the_seller_knows_and_clear_to_others(at: Ca
     parties = make_parties(at("replied"))
     the_bytes(parties, parties.buyer)
     stranger = make_buyer(parties.world, parties.seller, "stranger", funded=False)
-    _, request = parties.buyer.mail.stored("message:request")
+    _, request = parties.buyer.mail.stored(Step("message:request"))
     assert isinstance(request, Request)
     # Whose key is in the request that is refused, is known by that.
     late = replace(request, buyer=stranger.address, buyer_hpke=stranger.sealing_keys().public, expiry=Timestamp(1))

@@ -7,6 +7,8 @@ from trade import BUYER_POLICY, GRANT, OFFERED, World, listing_spec, make_buyer,
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step
 from blindfair.protocol.messages import Openings
 
 ACCOUNTS = 5
@@ -22,13 +24,13 @@ def looks_and_leaves(world: World, seller: object, buyer: Buyer) -> bool:
     world.run(
         seller,  # type: ignore[arg-type]
         buyer,
-        until=lambda: buyer.outcome is not None or buyer.journal.get("received:openings") is not None,
+        until=lambda: buyer.outcome is not None or buyer.journal.get(Step("received:openings")) is not None,
     )
     if buyer.outcome is not None:
-        assert (buyer.outcome.final, buyer.outcome.error) == ("NoOrder", "Refused")
+        assert (buyer.outcome.final, buyer.outcome.error) == (Ending.NO_ORDER, "Refused")
         assert "FeeRequired" in buyer.outcome.reason
         return False
-    _, openings = buyer.mail.stored("received:openings")
+    _, openings = buyer.mail.stored(Step("received:openings"))
     assert isinstance(openings, Openings)
     assert openings.opened == ()
     assert buyer.sampled_for is not None or not buyer.has_paid

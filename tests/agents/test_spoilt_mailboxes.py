@@ -22,6 +22,8 @@ from trade import (
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import Step, deposit_call
 from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.quantities import Seconds, Wei
 
@@ -87,7 +89,7 @@ def test_a_price_whose_bond_is_over_the_policy_is_refused_before_anything_is_ope
     parties.run(ended(parties.buyer))
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error) == ("NoOrder", "Refused")
+    assert (outcome.final, outcome.error) == (Ending.NO_ORDER, "Refused")
     assert "TooCostly" in outcome.reason
     assert "deposit" not in "".join(parties.seller.wallet.hashes())
 
@@ -104,7 +106,7 @@ def test_bonds_of_open_offers_count_together(world: World) -> None:
     assert parties.deltas() == (-PRICE, PRICE)
     # Once the bond has come free, the same selection is answered, and charged once.
     world.run(parties.seller, second, until=ended(second))
-    assert second.outcome is not None and second.outcome.final == "Released"
+    assert second.outcome is not None and second.outcome.final == Ending.RELEASED
     assert "selection:sample" not in second.sizes()
     assert spent_budget(parties.seller.journal)[2] == 2 * AUDITED
 
@@ -132,9 +134,9 @@ def test_bonds_that_come_free_answer_a_copy_of_a_selection_that_was_refused(worl
         world.round(parties.seller, second)
     assert waits_for_a_bond(second)
     parties.run()
-    put_in(world, parties.seller, forged(second, second.mail.stored("message:selection")[1]))
+    put_in(world, parties.seller, forged(second, second.mail.stored(Step("message:selection"))[1]))
     world.run(parties.seller, second, until=ended(second), rounds=90)
-    assert second.outcome is not None and second.outcome.final == "Released"
+    assert second.outcome is not None and second.outcome.final == Ending.RELEASED
     assert second.refusals() == ()
 
 
@@ -147,4 +149,4 @@ def test_what_the_gas_of_open_offers_needs_is_never_locked_as_bond(world: World)
     parties = make_parties(world, seller_policy=policy)
     with pytest.raises(InsufficientFunds, match="the gas of what comes after it"):
         parties.run()
-    assert parties.seller.wallet.begun(f"deposit:{next(iter(parties.seller.offers))}") is False
+    assert parties.seller.wallet.begun(deposit_call(next(iter(parties.seller.offers)))) is False

@@ -11,6 +11,8 @@ import pytest
 from moments import Crash, crashes_before_sending, reopened
 from trade import BOND, BUYER_POLICY, GRANT, PRICE, Parties, World, listing_spec, make_parties
 
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import CallName
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact
 from blindfair.chain.calls import Call
@@ -43,7 +45,7 @@ def test_with_a_permit_paying_is_one_transaction(world: World) -> None:
     token = world.deploy_token("PermitToken")
     parties = dealing(world, token)
     parties.run()
-    assert ended(parties) == ("Released", None)
+    assert ended(parties) == (Ending.RELEASED, None)
     assert set(parties.buyer.transactions()) == {"accept"}
     assert 0.8 * ACCEPT_TOKEN < parties.buyer.receipts()["accept"]["gas"] <= ACCEPT_TOKEN
     assert parties.deltas(token) == (-PRICE, PRICE)
@@ -79,7 +81,7 @@ def test_a_permit_that_is_sent_ahead_is_the_accepts_allowance(world: World, monk
     assert exchange.allowance(buyer.address, token) == PRICE
     parties = reopened(parties, goods=listing_spec(tokens=(token,)), buyer_policy=replace(BUYER_POLICY, token=token))
     parties.run()
-    assert ended(parties) == ("Released", None)
+    assert ended(parties) == (Ending.RELEASED, None)
     assert set(parties.buyer.transactions()) == {"accept"}
     assert parties.deltas(token) == (-PRICE, PRICE)
 
@@ -87,7 +89,7 @@ def test_a_permit_that_is_sent_ahead_is_the_accepts_allowance(world: World, monk
 def test_a_token_without_permits_is_approved_first(world: World) -> None:
     parties = dealing(world, world.deploy_token())
     parties.run()
-    assert ended(parties) == ("Released", None)
+    assert ended(parties) == (Ending.RELEASED, None)
     assert set(parties.buyer.transactions()) == {"approve-accept", "accept"}
 
 
@@ -104,7 +106,7 @@ def test_a_token_that_only_seems_to_take_permits_is_approved_after_it_refused(
 
     monkeypatch.setattr(DataExchange, "permit_domain", another)
     parties.run()
-    assert ended(parties) == ("Released", None)
+    assert ended(parties) == (Ending.RELEASED, None)
     assert set(parties.buyer.transactions()) == {"approve-accept", "accept"}
     assert parties.deltas(token) == (-PRICE, PRICE)
 
@@ -119,7 +121,7 @@ def test_what_the_escrow_refuses_is_not_approved_for(world: World) -> None:
         parties.seller.step()
         world.chain.mine(1)
     take_back = exchange.withdraw(token, BOND, parties.seller.address)
-    parties.seller.wallet.execute("take-back", lambda: take_back, "takes its bond back")
+    parties.seller.wallet.execute(CallName("take-back"), lambda: take_back, "takes its bond back")
     for _ in range(3):
         parties.buyer.step()
     assert parties.buyer.waiting is not None
@@ -131,7 +133,7 @@ def test_a_dispute_in_a_token_moves_tokens_and_no_ether(world: World) -> None:
     token = world.deploy_token("PermitToken")
     parties = dealing(world, token, seller_type=CorruptingSeller)
     parties.run()
-    assert ended(parties) == ("Refunded", None)
+    assert ended(parties) == (Ending.REFUNDED, None)
     assert parties.deltas(token) == (BOND, -BOND)
     assert parties.deltas() == (0, 0)
     for money in (token, ETHER):

@@ -22,6 +22,7 @@ from trade import (
     offered_records,
 )
 
+from blindfair.agents.settlement.ending import Ending
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.quantities import ETHER, Address, RecordIndex, Wei
@@ -36,7 +37,7 @@ def test_an_honest_trade_pays_the_price_and_delivers_the_records(world: World) -
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.error, parties.seller.ending) == ("Released", None, "Released")
+    assert (outcome.final, outcome.error, parties.seller.ending) == (Ending.RELEASED, None, Ending.RELEASED)
     assert parties.deltas() == (-PRICE, PRICE)
     assert nothing_is_left(world)
     records = offered_records()
@@ -50,7 +51,7 @@ def test_a_corrupted_chunk_costs_the_seller_its_bond(at: Callable[[str], World])
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, parties.seller.ending) == ("Refunded", "Refunded")
+    assert (outcome.final, parties.seller.ending) == (Ending.REFUNDED, Ending.REFUNDED)
     assert "chunk 10 is not the committed one" in outcome.reason
     assert parties.deltas() == (BOND, -BOND)
     assert nothing_is_left(parties.world)
@@ -62,23 +63,23 @@ def test_a_seller_that_never_reveals_loses_its_bond(at: Callable[[str], World]) 
     parties.world.run(parties.buyer, until=lambda: parties.buyer.outcome is not None)
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.reason) == ("Refunded", "the seller did not reveal the key in time")
+    assert (outcome.final, outcome.reason) == (Ending.REFUNDED, "the seller did not reveal the key in time")
     assert parties.deltas() == (BOND, -BOND)
     parties.run()
-    assert parties.seller.ending == "Refunded"
+    assert parties.seller.ending == Ending.REFUNDED
     assert nothing_is_left(parties.world)
 
 
 def test_a_silent_buyer_pays_by_the_clock(at: Callable[[str], World]) -> None:
     parties = make_parties(at("accepted"))
     parties.world.run(parties.seller, until=lambda: parties.seller.idle)
-    assert parties.seller.ending == "Released"
+    assert parties.seller.ending == Ending.RELEASED
     assert parties.deltas() == (-PRICE, PRICE)
     assert nothing_is_left(parties.world)
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
-    assert (outcome.final, outcome.reason) == ("Released", "the clock paid the seller")
+    assert (outcome.final, outcome.reason) == (Ending.RELEASED, "the clock paid the seller")
 
 
 def test_two_buyers_trade_at_one_listing_in_two_moneys(world: World) -> None:
@@ -96,7 +97,7 @@ def test_two_buyers_trade_at_one_listing_in_two_moneys(world: World) -> None:
     world.run(*parties.both, other, until=lambda: parties.settled() and other.outcome is not None)
     outcome = other.outcome
     assert outcome is not None
-    assert outcome.final == "Released"
+    assert outcome.final == Ending.RELEASED
     assert parties.deltas() == (-PRICE, PRICE)
     assert (parties.delta(other, token), parties.delta(parties.seller, token)) == (-price, price)
     assert parties.delta(other) == 0
@@ -107,7 +108,7 @@ def test_two_buyers_trade_at_one_listing_in_two_moneys(world: World) -> None:
 
 def ended_without_an_order(parties: Parties) -> bool:
     outcome = parties.buyer.outcome
-    return outcome is not None and outcome.final == "NoOrder" and parties.deltas() == (0, 0)
+    return outcome is not None and outcome.final == Ending.NO_ORDER and parties.deltas() == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def _flood(parameters: ParameterSet, zeros: Words, words: Words) -> None:
 
 
 def _kernel_product(parameters: ParameterSet, repeats: int) -> float | None:
-    """Of one column and one coordinate; None where there is no kernel."""
+    """Seconds of the product of one column and one coordinate; None without a kernel."""
     if kernel.library() is None:
         return None
     columns, queries = (

@@ -7,6 +7,7 @@ import typer
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
+from blindfair.agents.store.steps import LISTING, RECEIVED, REQUEST, WRITTEN
 from blindfair.api.amounts import Money
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.cli.party.screen import PartyScreen
@@ -77,7 +78,7 @@ def explained(refused: Refused, buyer: Buyer, prices: Money) -> Refused:
     """Return a refusal as a person reads it, with the option to use where the seller asks a fee."""
     if not str(refused.found).startswith(f"{FeeRequired.__name__}:"):
         return refused
-    listing, request = buyer.mail.stored("received:listing")[1], buyer.mail.stored("message:request")[1]
+    listing, request = buyer.mail.stored(RECEIVED.of(LISTING))[1], buyer.mail.stored(WRITTEN.of(REQUEST))[1]
     if not isinstance(listing, Listing) or not isinstance(request, Request):
         return refused
     cost = EvaluationCost.of(listing.manifest, request)
