@@ -131,7 +131,7 @@ def test_what_was_opened_for_one_buyer_is_not_opened_for_the_next(world: World, 
         assert second.outcome is not None
         assert (second.outcome.final, second.outcome.error) == ("NoOrder", "Refused")
         assert "OpeningsUsedUp" in second.outcome.reason
-        assert "raise --sample-share" in second.outcome.reason
+        assert "raise `sample_share`" in second.outcome.reason
         # How much of it is used up is other buyers' business.
         assert str(budget) not in second.outcome.reason
 

@@ -18,6 +18,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from blindfair.agents.store.directory import private_directory, write_atomically
+from blindfair.influence.spelling import option
 from blindfair.protocol.addresses import read_address
 from blindfair.protocol.errors import (
     CannotWrite,
@@ -82,7 +83,7 @@ def unlock(path: Path, password: str) -> LocalAccount:
         f"The password does not open {path}",
         expected="the password that it was made with",
         found="another",
-        hint="check --password-file, or type it again",
+        hint="check the password, or its file (`password_file`)",
     )
 
 
@@ -187,7 +188,7 @@ def _first_line(file: Path) -> str:
             f"The password file {file} cannot be read",
             expected="a file with the password in its first line",
             found=error.strerror,
-            hint="check --password-file",
+            hint="check `password_file`",
         ) from error
     try:
         text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
@@ -213,7 +214,7 @@ def _typed(path: Path, twice: bool, why: str) -> str:
     if not sys.stdin.isatty():
         raise InvalidOption(
             f"Nobody can be asked for the password of {path}",
-            expected="--password-file FILE",
+            expected="`password_file=FILE`",
             found="neither that nor a terminal" + (f"; {why}" if why else ""),
             hint="write the password into a file of mode 0600",
         )
@@ -236,7 +237,7 @@ def _read(path: Path) -> dict[str, object]:
             f"There is no keystore {path}",
             expected="an encrypted keystore",
             found=error.strerror,
-            hint=f"blindfair account create --keystore {shlex.quote(str(path))}",
+            hint=f"blindfair account create {option('keystore', str(path))}",
         ) from error
     except (ValueError, RecursionError):
         raise _malformed(path) from None

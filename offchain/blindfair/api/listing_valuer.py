@@ -64,14 +64,14 @@ class ListingValuer:
         if self._purchase.disclosure not in manifest.terms.disclosures:
             raise InvalidOption(
                 "The listing does not offer this disclosure",
-                expected=" or ".join(f"--disclosure {name}" for name in manifest.terms.disclosures),
+                expected=" or ".join(f"`disclosure={name!r}`" for name in manifest.terms.disclosures),
                 found=self._purchase.disclosure,
                 hint="begin another directory with one that it offers; nothing was asked",
             )
         if self._purchase.model != MODELS[0] and not manifest.terms.own_models:
             raise InvalidOption(
-                "The listing takes no --model of your own",
-                expected=f"--model {MODELS[0]}",
+                "The listing takes no `model` of your own",
+                expected=f"`model={MODELS[0]!r}`",
                 found=self._purchase.model,
                 hint=f"begin another directory with it, or {ASK_THE_SELLER}; nothing was asked",
             )

@@ -123,7 +123,7 @@ class ColumnReading:
     @property
     def warning(self) -> str | None:
         """What is probably not as the owner means it, and what to do; None where nothing is."""
-        name, as_text = f"{self.name!r}", option("--text", self.name)
+        name, as_text = f"{self.name!r}", option("text", [self.name])
         if self.is_label or self.is_named:
             return None
         cell = self.first_text

@@ -28,7 +28,7 @@ def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: PartyScre
     decided = confirmed or stated is not None or not cost.fee
     lines = screen.lines if decided else screen.notices
     lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices, stated)}")
-    budget = prices.parse(options.budget, "--budget")
+    budget = prices.parse(options.budget, "budget")
     larger = "begin in another directory with a larger --budget" if cost.fee > budget else None
     if stated is not None or not cost.fee:
         return _agreed(stated or Wei(0), cost, prices, larger)

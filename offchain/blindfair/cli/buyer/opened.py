@@ -16,6 +16,7 @@ from blindfair.api.parties import BuyerParty, open_buyer
 from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.buyer.fee import agreed_fee, explained
 from blindfair.cli.buyer.settings import BuyerSettings
+from blindfair.cli.flags import with_flags
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import PartyScreen
@@ -78,7 +79,7 @@ def opened_purchase(
 
     def warn(text: str) -> None:
         # A person sees it before the question whether to pay, in quiet too.
-        screen.notices.item("but", text, style="yellow")
+        screen.notices.item("but", with_flags(text), style="yellow")
 
     valuer = ListingValuer(own, tables, options, tell_estimate, warn)
     with open_buyer(

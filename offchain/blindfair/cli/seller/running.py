@@ -36,7 +36,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         before = load(begun.directory, ListingOptions).options
         options = replace(options, record_bits=before.record_bits, record_count=before.record_count)
     settings = begun_settings(begun, options)
-    check_payee(options.policy().pay_to, "--pay-to", settings.deployment.address)
+    check_payee(options.policy().pay_to, "pay_to", settings.deployment.address)
     settings = begin(begun.directory, settings, {RECORDS: records.read_bytes()})
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.seller.opened import opened_seller
