@@ -77,7 +77,7 @@ def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool 
 
     with PartyScreen() as screen:
         # Whatever the trouble with one order is, the others go on: its owner reads of it.
-        turns = Turns(screen, poll, patience=math.inf, bears=BlindfairError)
+        turns = Turns(screen, poll, patience=math.inf, retried=BlindfairError)
         with opened_seller(resumed.directory, settings, resumed.password_file, screen, turns) as party:
             save(resumed.directory, settings)
             if party.agent.manifest.record_count > IN_MEMORY_BLOCKS * DEFAULT.ring_degree:
