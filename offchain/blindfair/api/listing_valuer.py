@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.buyer.valuer import Choice, Question
 from blindfair.agents.evaluation.own_models import ASK_THE_SELLER
+from blindfair.api.amounts import Money
 from blindfair.api.defaults import MODELS
 from blindfair.api.own_records import OwnRecords, TableOptions
 from blindfair.api.purchase_options import PurchaseOptions
@@ -43,6 +44,11 @@ class ListingValuer:
         self._before_asking = before_asking
         self._warn = warn
         self._made: TabularValuer | None = None
+
+    @property
+    def money(self) -> Money:
+        """What the buyer's amounts are in."""
+        return self._purchase.prices
 
     @property
     def readings(self) -> Mapping[str, Sequence[ColumnReading]]:
