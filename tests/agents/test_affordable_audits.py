@@ -40,7 +40,7 @@ def asked(parties: Parties) -> bool:
         assert outcome is not None
         assert (outcome.final, outcome.error, parties.deltas()) == (Ending.NO_ORDER, "OfferTooSmall", (0, 0))
         assert "nothing was asked" in outcome.reason
-        assert "raise --budget" in outcome.reason
+        assert "raise `budget`" in outcome.reason
     return bool(spent)
 
 

@@ -133,7 +133,7 @@ def test_what_was_opened_for_one_buyer_is_not_opened_for_the_next(world: World, 
         assert second.outcome is not None
         assert (second.outcome.final, second.outcome.error) == (Ending.NO_ORDER, "Refused")
         assert "OpeningsUsedUp" in second.outcome.reason
-        assert "raise --sample-share" in second.outcome.reason
+        assert "raise `sample_share`" in second.outcome.reason
         # How much of it is used up is other buyers' business.
         assert str(budget) not in second.outcome.reason
 

@@ -421,7 +421,7 @@ def test_copies_are_not_listed_whatever_is_scored(policies: tuple[str, ...]) -> 
     assert (refused.value.expected, refused.value.found) == (
         "12 different records", "11; copies, counted from 0: 11 of 3",
     )  # fmt: skip
-    assert "--without-copies" in refused.value.hint
+    assert "`without_copies=True`" in refused.value.hint
 
 
 @pytest.mark.parametrize("records", [RECORDS[:1], RECORDS[:1] * 12], ids=["one record", "equal records"])

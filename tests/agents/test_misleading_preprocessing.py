@@ -98,7 +98,7 @@ def test_a_listing_of_misleading_preprocessing_is_not_asked_about(change: Change
     assert f"validation loss {loss:.3f}" in found
     assert "0.329 under one made of your own records, 0.577 of a constant" in found
     assert ("does not read" in found) == (change in (only, without_strong))
-    assert "--accept-preprocessing" in caught.value.hint
+    assert "`accept_preprocessing=True`" in caught.value.hint
     [told, *_] = [note for note in valuer(misled, accept_preprocessing=True).question(misled).notes if "hides" in note]
     assert f"{loss:.3f}" in told
 

@@ -140,7 +140,7 @@ def test_a_buyer_does_not_ask_what_would_be_refused(name: str) -> None:
     listing = manifest(own_models=False)
     with pytest.raises(FieldMismatch, match="of an unnamed buyer's own") as caught:
         request(replace(PRESCRIBED.question(listing), **OWN_MODELS[name]), listing)
-    assert "--own-models" in str(caught.value.hint)
+    assert "`own_models=True`" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("disclosure", ["per-record", "per-group-2", "per-group-10", "total"])

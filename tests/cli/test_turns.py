@@ -50,4 +50,4 @@ def test_other_errors_pass_at_once_unless_they_are_to_be_retried() -> None:
     with PartyScreen() as screen:
         with pytest.raises(InsufficientFunds):
             Turns(screen, 0.0).until(attempts(poor, 7))
-        assert Turns(screen, 0.0, patience=math.inf, bears=BlindfairError).until(attempts(poor, poor, 7)) == 7
+        assert Turns(screen, 0.0, patience=math.inf, retried=BlindfairError).until(attempts(poor, poor, 7)) == 7

@@ -36,7 +36,7 @@ class Money:
         match = _AMOUNT.fullmatch(text.strip())
         if match is None or len(match.group(2) or "") > self.places:
             raise InvalidOption(
-                f"{option} is not an amount of {self.unit}",
+                f"`{option}` is not an amount of {self.unit}",
                 expected=f"digits, like 0.5, at most {self.places} after the point",
                 found=repr(text[:40]),
                 hint=f"write the amount in {self.unit} without a unit",

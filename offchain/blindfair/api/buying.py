@@ -8,10 +8,9 @@ from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE, BuyerPolicy
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.api.listing_valuer import ListingValuer
-from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
+from blindfair.api.own_records import TableOptions, chosen_tables
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.frames import Frame
-from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
 
 
@@ -81,20 +80,5 @@ def make_purchase(
     )
     purchase.check()
     tables = TableOptions(label, list(exclude), seed, list(text))
-    given = _given(own, train, validation)
+    given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)
     return PreparedPurchase(ListingValuer(tables.read(given), tables, purchase, before_asking), purchase.policy())
-
-
-def _given(
-    own: Path | str | Frame | None, train: Path | str | Frame | None, validation: Path | str | Frame | None
-) -> dict[str, Path | str | Frame]:
-    if own is not None and train is None and validation is None:
-        return {OWN: own}
-    if own is None and train is not None and validation is not None:
-        return {TRAIN: train, VALIDATION: validation}
-    raise InvalidOption(
-        "The buyer's own records are given in one of two ways",
-        expected="own, or train and validation",
-        found="a mixture, or nothing",
-        hint="own is divided into the two by itself",
-    )

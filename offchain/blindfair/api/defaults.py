@@ -39,13 +39,13 @@ MODELS = ("logistic", "mlp")
 """What a buyer may learn by, `LEARNERS` of the pricing package, which would take long to load here."""
 
 
-def check_disclosure(name: str) -> DisclosurePolicy:
-    """The disclosure policy of this name. Raises InvalidOption."""
+def check_disclosure(name: str, option: str = "disclosure") -> DisclosurePolicy:
+    """Return the disclosure policy of this name. Raises InvalidOption, by the name of `option`."""
     try:
         return DisclosurePolicy.named(name)
     except InvalidListing as error:
         raise InvalidOption(
-            "--disclosure names no disclosure policy", expected=error.expected, found=repr(name[:40])
+            f"`{option}` names no disclosure policy", expected=error.expected, found=repr(name[:40])
         ) from error
 
 
@@ -53,7 +53,7 @@ def check_score_bits(bits: int) -> None:
     """Raises InvalidOption for bits that no query has."""
     if not 1 <= bits <= EXACT_BITS:
         raise InvalidOption(
-            "--score-bits is out of range",
+            "`score_bits` is out of range",
             expected=f"1 ... {EXACT_BITS}",
             found=bits,
             hint=f"{SCORE_BITS} keep nearly all of what exact scores are worth (docs/explanation/valuation.md)",
@@ -64,8 +64,8 @@ def check_model(model: str) -> None:
     """Raises InvalidOption for a name that is none of `MODELS`."""
     if model not in MODELS:
         raise InvalidOption(
-            "--model names no model",
+            "`model` names no model",
             expected=" or ".join(MODELS),
             found=repr(model[:40]),
-            hint="logistic is quicker and discloses less; mlp sees what no line parts",
+            hint="logistic is quicker and discloses less; mlp learns non-linear boundaries",
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from blindfair.influence.written import companion_names
 from blindfair.protocol.errors import InvalidOption, MalformedTable
 from blindfair.protocol.records import Row
 from blindfair.protocol.schema import Schema
+
+Source = TypeVar("Source")
+"""A file, or a data frame."""
 
 OWN, TRAIN, VALIDATION = "own.csv", "train.csv", "validation.csv"
 """The copies in the buyer's directory."""
@@ -80,17 +84,17 @@ class TableOptions:
         return OwnRecords(table.columns, self.label, train, validation, tuple(self.exclude), readings)
 
 
-def chosen_tables(own: Path | None, train: Path | None, validation: Path | None) -> dict[str, Path]:
-    """The tables that were named. Raises InvalidOption unless it is `--own` alone or both others."""
+def chosen_tables(own: Source | None, train: Source | None, validation: Source | None) -> dict[str, Source]:
+    """Return the given tables by their names. Raises InvalidOption unless it is `own` alone or both others."""
     if own is not None and train is None and validation is None:
         return {OWN: own}
     if own is None and train is not None and validation is not None:
         return {TRAIN: train, VALIDATION: validation}
     raise InvalidOption(
-        "The buyer's own records are named in one of two ways",
-        expected="--own CSV, or --train CSV and --validation CSV",
+        "The buyer's own records are given in one of two ways",
+        expected="`own`, or `train` and `validation`",
         found="a mixture, or nothing",
-        hint="--own divides one table by itself",
+        hint="`own` is divided into the two by itself",
     )
 
 

@@ -44,14 +44,14 @@ class PurchaseOptions:
     def policy(self) -> BuyerPolicy:
         """What the agent decides by. Raises InvalidOption."""
         return BuyerPolicy(
-            budget=self.prices.parse(self.budget, "--budget"),
+            budget=self.prices.parse(self.budget, "budget"),
             token=self.prices.token,
             max_evaluation_fee=self.max_fee or Wei(0),
             audit_rows=self.audit_rows,
             min_audit_rows=self.min_audit_rows,
             max_sample_share=self.max_sample_share,
             releases_by_message=not self.release_on_chain,
-            refund_to=None if self.refund_to is None else parse_address(self.refund_to, "--refund-to"),
+            refund_to=None if self.refund_to is None else parse_address(self.refund_to, "refund_to"),
             bandwidth=self.bytes_per_second,
         )
 
@@ -74,7 +74,7 @@ class PurchaseOptions:
         # So said that what is no number is refused, too.
         if not SLOWEST_BANDWIDTH <= self.bandwidth <= FASTEST_BANDWIDTH:
             raise InvalidOption(
-                "--bandwidth is out of range",
+                "`bandwidth` is out of range",
                 expected=f"{SLOWEST_BANDWIDTH:g} to {FASTEST_BANDWIDTH:,.0f} Mbit/s",
                 found=self.bandwidth,
                 hint="the lower of yours and the seller's, in millions of bits a second",
@@ -85,7 +85,7 @@ class PurchaseOptions:
     def max_sample_share(self) -> Fraction:
         """What part of a purchase may be bought as its sample. Raises InvalidOption."""
         if not 0 <= self.sample_share <= 1:
-            raise InvalidOption("--sample-share is out of range", expected="0 to 1", found=self.sample_share)
+            raise InvalidOption("`sample_share` is out of range", expected="0 to 1", found=self.sample_share)
         return Fraction(str(self.sample_share))
 
     @property
@@ -93,10 +93,10 @@ class PurchaseOptions:
         """The most to pay for the evaluation, None to be asked. Raises InvalidOption, also beyond the budget."""
         if self.fee is None:
             return None
-        fee, budget = self.prices.parse(self.fee, "--fee"), self.prices.parse(self.budget, "--budget")
+        fee, budget = self.prices.parse(self.fee, "fee"), self.prices.parse(self.budget, "budget")
         if fee > budget:
             raise InvalidOption(
-                "--fee is more than --budget",
+                "`fee` is more than `budget`",
                 expected=f"at most {self.prices.show(budget)}",
                 found=self.prices.show(fee),
                 hint="the fee counts towards the budget, and is credited against the purchase",
@@ -106,12 +106,12 @@ class PurchaseOptions:
     @property
     def offered(self) -> Wei | None:
         """What is offered for a record. Raises InvalidOption."""
-        return None if self.price_per_record is None else self.prices.parse(self.price_per_record, "--price-per-record")
+        return None if self.price_per_record is None else self.prices.parse(self.price_per_record, "price_per_record")
 
     @property
     def good_record_value(self) -> Wei | None:
         """What one more good record is worth to the buyer. Raises InvalidOption."""
-        return None if self.value is None else self.prices.parse(self.value, "--value")
+        return None if self.value is None else self.prices.parse(self.value, "value")
 
     @property
     def listing_id(self) -> ListingId | None:

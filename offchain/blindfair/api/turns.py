@@ -29,7 +29,7 @@ class TurnTaker(Protocol):
 
 
 class RealTime:
-    """Repeats attempts with `poll` seconds in between. Errors of the kind `bears` are retried for `patience` seconds.
+    """Repeats attempts every `poll` seconds. An error of the type `retried` is tried again for `patience` seconds.
 
     `on_wait` is told the reason of each wait, `on_trouble` each error that is retried.
 
@@ -42,13 +42,13 @@ class RealTime:
         poll: float = POLL,
         *,
         patience: float = PATIENCE,
-        bears: type[BlindfairError] = NodeFailure,
+        retried: type[BlindfairError] = NodeFailure,
         on_wait: Callable[[str], None] = lambda _: None,
         on_trouble: Callable[[BlindfairError], None] = lambda _: None,
     ) -> None:
         self._poll = poll
         self._patience = patience
-        self._bears = bears
+        self._retried = retried
         self._on_wait = on_wait
         self._on_trouble = on_trouble
 
@@ -61,7 +61,7 @@ class RealTime:
             except Waiting as waiting:
                 failing_since = None
                 self._on_wait(waiting.reason)
-            except self._bears as failure:
+            except self._retried as failure:
                 failing_since = time.monotonic() if failing_since is None else failing_since
                 if time.monotonic() - failing_since > self._patience:
                     raise

@@ -70,7 +70,7 @@ class DevelopmentChain:
                 "The node is not a development node",
                 expected="Hardhat's node, anvil or Ganache, whose clock and money obey",
                 found="another",
-                hint="elsewhere name accounts with money, --seller-keystore and --buyer-keystore, for the honest trade "
+                hint="elsewhere name accounts with money, `seller_keystore` and `buyer_keystore`, for the honest trade "
                 "alone; or trade with blindfair seller and blindfair buyer",
             )
 

@@ -21,7 +21,7 @@ from blindfair.protocol.quantities import (
     Wei,
 )
 
-_OLD_LOGS = "use a node that keeps the logs of old blocks, as archive nodes do: --rpc URL"
+_OLD_LOGS = "use a node that keeps the logs of old blocks, as archive nodes do: `rpc=URL`"
 
 
 @dataclass(frozen=True, slots=True)

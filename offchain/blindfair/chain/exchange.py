@@ -37,7 +37,7 @@ _GENESIS = BlockNumber(0)
 _ACTIONS = tuple(Action)
 _NO_END = 2**64 - 1
 _NEVER_ACCEPTED = (OrderState.NONE, OrderState.CANCELLED)
-_LISTINGS_OF_OLD_BLOCKS = "name the listing: --listing NUMBER; or use a node that keeps old logs: --rpc URL"
+_LISTINGS_OF_OLD_BLOCKS = "name the listing: `listing=NUMBER`; or use a node that keeps old logs: `rpc=URL`"
 
 
 @dataclass(frozen=True, slots=True)

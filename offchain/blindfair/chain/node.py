@@ -44,7 +44,7 @@ def asking(what: str, hint: str = "") -> Iterator[None]:
             f"the node answers nonsense to {what}",
             expected="a result of its kind",
             found=type(error).__name__,
-            hint="use another node: --rpc URL",
+            hint="use another node: `rpc=URL`",
         ) from error
 
 
@@ -58,7 +58,7 @@ def message_of(answer: Any) -> str:
 def _hint(answer: Any) -> str:
     error = answer.get("error")
     if isinstance(error, Mapping) and error.get("code") == _NO_SUCH_METHOD:
-        return "use a node that serves this method: --rpc URL"
+        return "use a node that serves this method: `rpc=URL`"
     return "check the node; the same call may be tried again"
 
 

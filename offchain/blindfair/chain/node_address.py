@@ -95,7 +95,7 @@ def _not_encoded(what: str) -> InvalidOption:
         f"the node's address {what}",
         expected="http://user:password@host:port/path",
         found="a character that ends the host too early",
-        hint="write # as %23, / as %2F, ? as %3F and @ as %40 in a user name or password: --rpc URL",
+        hint="write # as %23, / as %2F, ? as %3F and @ as %40 in a user name or password: `rpc=URL`",
     )
 
 
@@ -104,7 +104,7 @@ def _not_a_url() -> InvalidOption:
         "the node's address is not a URL",
         expected="http://host:port or https://host/path",
         found="something else",
-        hint="name a node: --rpc http://127.0.0.1:8545",
+        hint="name a node: `rpc=http://127.0.0.1:8545`",
     )
 
 

@@ -86,5 +86,5 @@ def _finite(name: str, text: str, line: int) -> float:
         f"Column {name!r} holds a number that is larger than a double",
         expected="numbers of less than 1.8e308 in size, or codes that are read as text",
         found=f"{text[:40]} in line {line}",
-        hint=f"if these are codes, read them as text: {option('--text', name)}",
+        hint=f"if these are codes, read them as text: {option('text', [name])}",
     )

@@ -104,13 +104,13 @@ def _refusal(refused: Sequence[Misfit]) -> KindsDiffer:
     others = ", ".join(repr(misfit.column) for misfit in refused[1:_SHOWN_COLUMNS])
     unshown = f" and {len(refused) - _SHOWN_COLUMNS:,} more" if len(refused) > _SHOWN_COLUMNS else ""
     beside = f"; also {others}{unshown}" if more else ""
-    exclude = " ".join(option("--exclude", misfit.column) for misfit in refused)
+    exclude = option("exclude", [misfit.column for misfit in refused])
     return KindsDiffer(
         f"Column {first.column!r} has {first.kinds}: {first.offending} of {first.total} cells do not fit{beside}",
         expected=first.listed,
         found=f"{first.own} in your records",
-        hint=f"{_mending(first)} begin another directory with {exclude}, or with --accept-kinds to read such cells as "
-        "missing or other; nothing was asked",
+        hint=f"{_mending(first)} begin another directory with {exclude}, or with `accept_kinds=True` to read such "
+        "cells as missing or other; nothing was asked",
     )
 
 
@@ -120,7 +120,7 @@ def _mending(misfit: Misfit) -> str:
     if not misfit.is_text_listed:
         return f"{only}write the column as the listing does; or"
     if misfit.spelled:
-        return f"{only}read your column as text with {option('--text', misfit.column)} in another directory; or"
+        return f"{only}read your column as text with {option('text', [misfit.column])} in another directory; or"
     return (
         "the seller's table is at fault, where one cell makes the whole column text, so leave your numbers as they are:"
     )

@@ -123,7 +123,7 @@ class ColumnReading:
     @property
     def warning(self) -> str | None:
         """Warn of a reading that the owner probably does not mean, with a remedy; None if all seems right."""
-        name, as_text = f"{self.name!r}", option("--text", self.name)
+        name, as_text = f"{self.name!r}", option("text", [self.name])
         if self.is_label or self.is_named:
             return None
         cell = self.first_text

@@ -60,7 +60,8 @@ class Usefulness:
             "tell good records from bad",
             expected=f"validation loss of at most {self.constant - MIN_SHARE * (self.constant - self.own):.3f}",
             found=f"{self.describe()}{unread}",
-            hint="choose another listing, or begin another directory with --accept-preprocessing; nothing was asked",
+            hint="choose another listing, or begin another directory with `accept_preprocessing=True`; "
+            "nothing was asked",
         )
 
 

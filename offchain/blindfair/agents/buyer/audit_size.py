@@ -16,7 +16,7 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.units import Units
 
-_MENDS = "raise --budget, lower --audit-rows or --min-audit-rows, or raise --sample-share"
+_MENDS = "raise `budget`, lower `audit_rows` or `min_audit_rows`, or raise `sample_share`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class AuditSize:
             "The budget cannot pay anything of the listing: nothing was asked",
             expected=f"the price of one {self.units.name} at least",
             found=f"a budget for {affordable} records",
-            hint="raise --budget, in another directory",
+            hint="raise `budget`, in another directory",
         )
 
     def _most_auditable(self, policy: BuyerPolicy, affordable: int) -> Iterator[tuple[RecordIndex, ...]]:

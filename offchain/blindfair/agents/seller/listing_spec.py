@@ -124,7 +124,7 @@ def _check_distinct(records: Sequence[bytes]) -> None:
             "copies fails",
             expected=f"{n} different records",
             found=f"{different}; copies, counted from 0: {shown}{', ...' if copies[_SHOWN_COPIES:] else ''}",
-            hint="list the first of each alone: seller list --without-copies",
+            hint="list the first of each alone: `without_copies=True`",
         )
 
 

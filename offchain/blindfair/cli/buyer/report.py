@@ -23,6 +23,7 @@ from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text
 from blindfair.cli.buyer.settings import BuyerSettings
+from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
@@ -141,7 +142,7 @@ def evaluation_document(
         "selected": len(choice.records),
         "price_wei": str(choice.price),
         "trust": dict(choice.numbers),
-        "warnings": [*choice.reasons, *([] if refused is None else [str(refused)])],
+        "warnings": [with_flags(text) for text in (*choice.reasons, *([] if refused is None else [str(refused)]))],
     }
 
 
@@ -183,9 +184,9 @@ def show_evaluation(
     if evaluated.units.is_total:
         lines.item("audit", NOT_AUDITED, style="yellow")
     for reason in choice.reasons:
-        lines.item("but", reason, style="yellow")
+        lines.item("but", with_flags(reason), style="yellow")
     if refused is not None:
-        lines.item("but", f"this will not be bought. {refused}", style="yellow")
+        lines.item("but", f"this will not be bought. {with_flags(str(refused))}", style="yellow")
 
 
 def show_costs(lines: Lines, buyer: Buyer, choice: Choice, price: Wei, prices: Money) -> None:
@@ -233,7 +234,7 @@ def tell_outcome(
         told_by_error = error_follows and outcome.final is Ending.NO_ORDER and outcome.error is not None
         fee = Wei(0) if summary is None else summary.fee
         paid = f"{prices.show(fee)} were paid for the evaluation, nothing else" if fee else "nothing was paid"
-        reason = f"{paid}; the error says why" if told_by_error else outcome.reason
+        reason = f"{paid}; the error says why" if told_by_error else with_flags(outcome.reason)
         output.lines.item("ended", f"{outcome.final}: {reason}")
     else:
         _show_stage(output.lines, directory, summary, prices)
@@ -250,7 +251,7 @@ def tell_outcome(
         "error": None if outcome is None else outcome.error,
         "final": None if outcome is None else outcome.final,
         "free_balance_wei": None if free is None else str(free),
-        "reason": None if outcome is None else outcome.reason,
+        "reason": None if outcome is None else with_flags(outcome.reason),
         "stage": stage,
         "token": prices.token,
     }

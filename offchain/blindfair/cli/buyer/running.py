@@ -95,7 +95,7 @@ def run_evaluate(
     purchase.check()
     options.tables.read(paths)
     settings = begun_settings(begun, options)
-    check_payee(purchase.policy().refund_to, "--refund-to", settings.deployment.address)
+    check_payee(purchase.policy().refund_to, "refund_to", settings.deployment.address)
     exchange = open_exchange(begun.rpc, settings.deployment)
     check_chain(exchange.web3, Finality(begun.finality_depth))
     event = the_listing(exchange, purchase.listing_id or _begun(begun.directory))

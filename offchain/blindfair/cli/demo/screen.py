@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from blindfair.cli.demo.prepared import Prepared
+from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.cli.readings import show_readings
 
@@ -96,7 +97,7 @@ class DemoScreen:
     def event(self, event: "Event") -> None:
         """One thing that an agent did, with what it cost at the right end."""
         counted = f"{event.gas:,} gas" if event.gas is not None else f"{event.size:,} B" if event.size else ""
-        self._lines.item(event.who, event.text, right=counted)
+        self._lines.item(event.who, with_flags(event.text), right=counted)
 
     def note(self, text: str) -> None:
         """Where something was put."""

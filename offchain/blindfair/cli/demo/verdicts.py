@@ -6,6 +6,7 @@ from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.agents.settlement.ending import Ending
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
+from blindfair.cli.flags import with_flags
 from blindfair.pricing.utility import Utility
 
 _ESTIMATE_MISSES = 0.1
@@ -19,7 +20,7 @@ def verdicts(utility: Utility, honest: HonestTrade, trades: Mapping[str, TradeRe
     """What is worse than one would hope, the gravest first; none if all is well."""
     return [
         *_of_the_scores(honest),
-        *honest.choice.reasons,
+        *map(with_flags, honest.choice.reasons),
         *_of_buying(utility, honest),
         *_of_the_estimate(utility),
         *_of_the_audit(honest),

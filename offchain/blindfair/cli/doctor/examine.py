@@ -19,6 +19,7 @@ from blindfair.cli.doctor.machine import (
     look_at_python,
     package_versions,
 )
+from blindfair.cli.flags import with_flags
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import SETTINGS, Settings, is_begun, load
 from blindfair.protocol.errors import BlindfairError
@@ -60,7 +61,7 @@ def _all(
         try:
             settings = _loaded(directory)
         except BlindfairError as error:
-            yield Finding("folder", False, error.what, error.hint)
+            yield Finding("folder", False, with_flags(error.what), with_flags(error.hint))
     if settings is not None:
         rpc, mail, deployment = rpc or settings.rpc, mail or settings.mail, deployment or settings.deployment
     yield from look_at_disk({"this directory": Path.cwd()} if directory is None else {"the directory": directory})

@@ -6,9 +6,10 @@ from pathlib import Path
 from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.messaging.folder_check import check_mail_folder
 from blindfair.api.connection import connect, read_deployment
-from blindfair.api.keystore import address_of, read_password, unlock
+from blindfair.api.keystore import address_of, unlock
 from blindfair.cli.options import Begun
 from blindfair.cli.party.settings import BegunSettings, Options, Settings, is_begun
+from blindfair.cli.password import read_password
 
 KEYSTORE = "keystore.json"
 

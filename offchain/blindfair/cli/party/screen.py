@@ -12,6 +12,7 @@ from rich.text import Text
 
 from blindfair.agents.context import Event
 from blindfair.agents.seller.progress import PROGRESS
+from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.errors import BlindfairError
@@ -56,7 +57,7 @@ class PartyScreen:
             self._progress(event)
             return
         counted = f"{event.gas:,} gas" if event.gas is not None else f"{event.size:,} B" if event.size else ""
-        self.lines.item(event.who, event.text, right=counted)
+        self.lines.item(event.who, with_flags(event.text), right=counted)
         self._last = ""
 
     def _progress(self, event: Event) -> None:
@@ -69,6 +70,7 @@ class PartyScreen:
 
     def waiting(self, reason: str) -> None:
         """What it waits for."""
+        reason = with_flags(reason)
         if self._status is not None:
             # As plain text: a reason may quote what others wrote, and a string would be read as markup.
             self._status.update(Text(f"waiting: {reason}"))
@@ -77,7 +79,7 @@ class PartyScreen:
 
     def trouble(self, error: BlindfairError) -> None:
         """What went wrong and is tried again."""
-        self._once(self.notices, "trouble", f"{error.name}: {error}", printed=True)
+        self._once(self.notices, "trouble", f"{error.name}: {with_flags(str(error))}", printed=True)
 
     def _once(self, lines: Lines, label: str, text: str, *, printed: bool) -> None:
         if text != self._last and printed:
