@@ -92,6 +92,7 @@ class Buyer(Agent):
         Raises what `Agent` raises, and JournalDamaged for the directory of another purchase."""
         super().__init__(directory, context)
         self._valuer = valuer
+        self._base_models = context.base_models
         self.policy = policy
         self.seller = seller
         self.listing = listing
@@ -246,6 +247,7 @@ class Buyer(Agent):
                 exponents=exponents,
                 scores=scores,
                 fee=fee,
+                base_models=self._base_models,
             )
         return self._evaluated
 

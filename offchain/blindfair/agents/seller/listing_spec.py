@@ -15,7 +15,7 @@ from blindfair.protocol.hashing import sha256
 from blindfair.protocol.manifest import Manifest, Schema, Terms
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Address, RecordIndex
-from blindfair.protocol.records import RecordEncoding
+from blindfair.protocol.records import RecordEncoding, Row, decode_row, decode_text
 from blindfair.protocol.signing import Domain
 
 _SHOWN_COPIES = 5
@@ -81,6 +81,10 @@ class ListingSpec:
             exponent_bits=request.exponent_bits,
             policy=DisclosurePolicy.named(request.disclosure),
         )
+
+    def decode(self, record: bytes) -> Row:
+        """The cells of a record, from its canonical bytes. Raises MalformedRecord."""
+        return decode_row(record) if self.encoding is RecordEncoding.CBOR_ROW else (decode_text(record),)
 
     def manifest(self, dataset: ChunkedDataset, domain: Domain, *, seller: Address, seller_hpke: bytes) -> Manifest:
         """What the public may know; `dataset` is made of `records`. Raises InvalidListing."""

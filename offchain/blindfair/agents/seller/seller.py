@@ -107,9 +107,10 @@ class Seller(Agent):
         super().__init__(directory, context)
         self._spec = spec
         self._policy = policy
+        self._bases = context.base_models
         self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
         self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
-        self._store = RowStore(directory / "rows", self._secret)
+        self._store = RowStore(directory / "rows", self._secret, spec.decode, context.base_models)
         self._scoring = Scoring(directory / "scoring", self.tell)
         self._offers = SellerOffers(self.journal, self.mail)
         self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
@@ -271,15 +272,15 @@ class Seller(Agent):
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
         if self.journal.get(request_kept(digest)) is None:
-            check_request(request, self.manifest, self._policy, self.exchange.now())
+            check_request(request, self.manifest, self._policy, self.exchange.now(), self._bases)
             self.journal.note(sealing_key_of(request.buyer), request.buyer_hpke.hex())
             # Spent before a record is looked at: whether a model fits the records is an answer, too.
             self._fees.charge(request, digest)
             self.journal.once(request_kept(digest), envelope.to_bytes)
         else:
             # The process may have died of it, and its owner have lowered the limits since.
-            check_cost(request, self.manifest, self._policy)
-        self.tell("rows", f"computes gradient rows, {estimate_rows(request, self.manifest.record_count)}")
+            check_cost(request, self.manifest, self._policy, self._bases)
+        self.tell("rows", f"computes gradient rows, {estimate_rows(request, self.manifest.record_count, self._bases)}")
         rows = self._rows(digest, request)
         began = time.perf_counter()
         scores = self._scores(digest, request, rows.entries)

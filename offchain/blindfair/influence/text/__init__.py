@@ -15,6 +15,7 @@ __all__ = [
     "FineTuned",
     "Lora",
     "TextModel",
+    "TextScoring",
     "TextWindows",
     "find_projection",
     "fine_tune",
@@ -28,6 +29,7 @@ _HOMES = {
     "FineTuned": "influence.text.fine_tuning",
     "Lora": "influence.text.difference",
     "TextModel": "influence.text.model",
+    "TextScoring": "influence.text.scoring",
     "TextWindows": "influence.text.windows",
     "find_projection": "influence.text.bases",
     "fine_tune": "influence.text.fine_tuning",
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from blindfair.influence.text.difference import Difference, Lora
     from blindfair.influence.text.fine_tuning import FineTuned, fine_tune
     from blindfair.influence.text.model import TextModel
+    from blindfair.influence.text.scoring import TextScoring
     from blindfair.influence.text.windows import TextWindows
 else:
     __getattr__ = loader(__name__, _HOMES)

@@ -6,7 +6,7 @@ Rows are normalised because the gradient of a text that the model finds hard is 
 shuffled words and foreign languages score highest (docs/studies/texts.md). Not here: the model and its rows (`model`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,12 +18,13 @@ from blindfair.influence.features import same_value
 from blindfair.influence.projection import Projection
 from blindfair.influence.refusal import unusable
 from blindfair.influence.scoring_model import RowsEstimate
-from blindfair.influence.text.base_model import BaseModels
+from blindfair.influence.text.base_model import BaseModel, BaseModels
 from blindfair.influence.text.model import TextModel
 from blindfair.influence.text.windows import TextWindows
 from blindfair.protocol.documents import Document, canonical
 from blindfair.protocol.errors import FieldMismatch, ShapeMismatch, UnusableModel
 from blindfair.protocol.fields import Fields
+from blindfair.protocol.quantities import Digest
 from blindfair.protocol.records import Cell
 from blindfair.protocol.schema import COLUMN_LIMIT, NAME_LIMIT
 
@@ -98,8 +99,19 @@ class TextScoring:
         """What `rows` of so many records will cost."""
         return self.model.estimate(records)
 
-    def check_built_on(self, listed: Document) -> None:
-        """Check that the model reads texts as the listing says. Raises FieldMismatch."""
+    @property
+    def products(self) -> int:
+        """Multiplications for one record's row: forward and back, each weight once a token."""
+        return 3 * self.model.k * self.features
+
+    def check_built_on(self, listed: Document, columns: Sequence[str]) -> None:
+        """Check that the model reads texts and columns as the listing says. Raises FieldMismatch."""
+        if tuple(columns) != self.columns:
+            raise FieldMismatch(
+                "The scoring model is for records of other columns than the listing's",
+                expected=", ".join(columns[:12]),
+                found=", ".join(self.columns[:12]),
+            )
         if canonical(self.preprocessing.to_document()) != canonical(listed):
             raise FieldMismatch(
                 "The scoring model reads texts otherwise than the listing says",
@@ -119,7 +131,9 @@ class TextScoring:
         }, weights
 
     @classmethod
-    def from_parts(cls, config: Document, weights: bytes, bases: BaseModels) -> "TextScoring":
+    def from_parts(
+        cls, config: Document, weights: bytes, bases: Mapping[Digest, BaseModel] | BaseModels
+    ) -> "TextScoring":
         """A counterparty's model, checked in full. Raises UnusableModel."""
         with unusable("The config of the scoring model cannot be used"):
             fields = Fields(config, "config")
