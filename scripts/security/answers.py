@@ -222,7 +222,7 @@ ANSWERS = (
     ),
     Answer(
         "offchain/blindfair/agents/buyer/order.py",
-        "        wrong = self._look_into(key)\n        if wrong is None:",
+        "        wrong = self._find_fault(key)\n        if wrong is None:",
         "        wrong = None\n        if wrong is None:",
         ("tests/agents/test_trades.py::test_a_corrupted_chunk_costs_the_seller_its_bond",),
     ),
