@@ -16,7 +16,7 @@ from blindfair.protocol.manifest import Manifest
 
 @dataclass(frozen=True, slots=True)
 class PreparedPurchase:
-    """What values the records by a table of the buyer's own, and what the agent decides by."""
+    """A valuer of a listing's records by the buyer's own table, and the agent's policy."""
 
     valuer: ListingValuer
     policy: BuyerPolicy

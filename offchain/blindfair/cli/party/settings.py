@@ -1,4 +1,4 @@
-"""What an agent's directory was begun with: options, its own tables, contract, node and shared folder.
+"""The settings that an agent's directory was begun with: options, its own tables, contract, node and shared folder.
 
 So that a party that was interrupted goes on with `--directory` alone, and nobody goes on with other options or an
 edited table by mistake: tables are copied into the directory.
@@ -30,7 +30,7 @@ SETTINGS = "settings.json"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where a party acts, and as whom. Node, folder, keystore and depth of finality may be moved once begun."""
+    """Chain, folder and account of a party. Node, folder, keystore and depth of finality may be moved once begun."""
 
     role: str
     deployment: Deployment
@@ -42,7 +42,7 @@ class Settings:
     def moved(
         self, *, rpc: str | None, mail: Path | None, keystore: Path | None, finality_depth: int | None = None
     ) -> Self:
-        """The same at other places, where they are given."""
+        """Return the same settings with the places that are given."""
         return replace(
             self,
             rpc=rpc or self.rpc,
@@ -53,7 +53,7 @@ class Settings:
 
 
 class PartyOptions(Protocol):
-    """What a seller or a buyer decided when it began."""
+    """The decisions of a seller or a buyer when it began."""
 
     ROLE: ClassVar[str]
     """Whose options they are: "seller" or "buyer"."""
