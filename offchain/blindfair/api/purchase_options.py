@@ -1,7 +1,9 @@
 """The options of a purchase, decided before anything is asked, as the settings keep them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from fractions import Fraction
+from typing import Any
 
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.api.addresses import parse_address
@@ -40,6 +42,18 @@ class PurchaseOptions:
     fee: str | None
     accept_preprocessing: bool
     accept_kinds: bool = False
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any], *, prices: Money) -> "PurchaseOptions":
+        """Make the options of a function's arguments, each of its own name.
+
+        `min_audit_rows` may be None, and is as many as `audit_rows` then. Raises KeyError for an option that the
+        function does not have.
+        """
+        chosen = {each.name: arguments[each.name] for each in fields(cls) if each.name != "prices"}
+        if chosen["min_audit_rows"] is None:
+            chosen["min_audit_rows"] = chosen["audit_rows"]
+        return cls(prices=prices, **chosen)
 
     def policy(self) -> BuyerPolicy:
         """Return the agent's policy. Raises InvalidOption."""
