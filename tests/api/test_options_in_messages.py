@@ -4,9 +4,9 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import blindfair
@@ -18,6 +18,8 @@ from blindfair.cli.flags import with_flags
 from blindfair.protocol.errors import BlindfairError, InvalidOption
 from blindfair.protocol.quantities import Address, BlockNumber
 
+pd = pytest.importorskip("pandas")
+
 PACKAGE = Path(blindfair.__file__).parent
 INNER = ("agents", "api", "blind", "chain", "influence", "pricing", "protocol")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
@@ -26,7 +28,7 @@ OTHER_PROGRAMS = {"start it: ray start --head --disable-usage-stats"}
 BUYER = "0x" + "11" * 20
 
 
-def table() -> pd.DataFrame:
+def table() -> Any:
     rng = np.random.default_rng(0)
     found = pd.DataFrame(rng.normal(size=(60, 3)).round(6), columns=["a", "b", "c"])
     return found.assign(y=[number % 2 for number in range(60)])

@@ -107,7 +107,7 @@ class Agent:
         raise NotImplementedError
 
     def _check_sealed_message(self, sender: Address | None, size: int) -> None:
-        """See `mail.AdmissionCheck`."""
+        """Refuse a message that is not to be read, as `mail.AdmissionCheck` says."""
         raise NotImplementedError
 
     def sealing_keys(self) -> SealingKeyPair:

@@ -19,7 +19,7 @@ _AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,36}))?")
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """What prices are in."""
+    """The token that prices are in, and how people write it."""
 
     token: Address
     """The token's contract, `ETHER` for ether."""
@@ -28,7 +28,7 @@ class Money:
     """Digits after the point down to the smallest unit."""
 
     unit: str
-    """How people call it; a token chooses its own name, and another may have the same."""
+    """The name that people use; a token chooses its own name, and another may have the same."""
 
     def parse(self, text: str, option: str) -> Wei:
         """An amount in the smallest unit, exactly. Raises InvalidOption, by the name of `option`, for anything else, or

@@ -16,7 +16,7 @@ from blindfair.protocol.manifest import Manifest
 
 @dataclass(frozen=True, slots=True)
 class PreparedPurchase:
-    """What values the records by a table of the buyer's own, and what the agent decides by."""
+    """A valuer of a listing's records by the buyer's own table, and the agent's policy."""
 
     valuer: ListingValuer
     policy: BuyerPolicy
@@ -59,25 +59,7 @@ def make_purchase(
 
     Raises what `read_table` raises, InvalidOption for arguments out of range or another mixture of tables.
     """
-    purchase = PurchaseOptions(
-        listing=None,
-        prices=money,
-        budget=budget,
-        price_per_record=price_per_record,
-        value=value,
-        audit_rows=audit_rows,
-        min_audit_rows=audit_rows if min_audit_rows is None else min_audit_rows,
-        sample_share=sample_share,
-        disclosure=disclosure,
-        model=model,
-        score_bits=score_bits,
-        release_on_chain=release_on_chain,
-        refund_to=refund_to,
-        bandwidth=bandwidth,
-        fee=fee,
-        accept_preprocessing=accept_preprocessing,
-        accept_kinds=accept_kinds,
-    )
+    purchase = PurchaseOptions.from_arguments({**locals(), "listing": None}, prices=money)
     purchase.check()
     tables = TableOptions(label, list(exclude), seed, list(text))
     given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)

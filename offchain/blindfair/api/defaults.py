@@ -1,4 +1,4 @@
-"""What sellers and buyers of the commands and of the demo do unless told otherwise."""
+"""Defaults of sellers and buyers, in the commands, the demo and the API."""
 
 from fractions import Fraction
 
@@ -33,10 +33,10 @@ BANDWIDTH_MBIT = 100.0
 """Mbit/s between buyer and seller."""
 
 DISCLOSURE = PER_RECORD.name
-"""What is scored: each record."""
+"""The default disclosure policy: each record is scored."""
 
 MODELS = ("logistic", "mlp")
-"""What a buyer may learn by, `LEARNERS` of the pricing package, which would take long to load here."""
+"""Models that a buyer may learn by: the names of `LEARNERS` in the pricing package, which is slow to load."""
 
 
 def check_disclosure(name: str, option: str = "disclosure") -> DisclosurePolicy:
@@ -50,7 +50,7 @@ def check_disclosure(name: str, option: str = "disclosure") -> DisclosurePolicy:
 
 
 def check_score_bits(bits: int) -> None:
-    """Raises InvalidOption for bits that no query has."""
+    """Check that a query may ask for so many bits. Raises InvalidOption."""
     if not 1 <= bits <= EXACT_BITS:
         raise InvalidOption(
             "`score_bits` is out of range",
@@ -61,7 +61,7 @@ def check_score_bits(bits: int) -> None:
 
 
 def check_model(model: str) -> None:
-    """Raises InvalidOption for a name that is none of `MODELS`."""
+    """Check that the name is one of `MODELS`. Raises InvalidOption."""
     if model not in MODELS:
         raise InvalidOption(
             "`model` names no model",

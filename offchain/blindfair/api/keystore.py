@@ -33,13 +33,13 @@ _KEY_LENGTHS = range(32, 65)
 """Bytes that a key derivation may give: the format needs 32, and programs ask for no more than 64."""
 
 _MAX_SCRYPT_WORK = 2**24
-"""Of `n r p`, 8 times what this program writes: some 8 seconds, and at most 2 GiB of memory (128 `n r` bytes)."""
+"""The largest `n r p`, 8 times what this program writes: some 8 seconds, and at most 2 GiB (128 `n r` bytes)."""
 
 _MAX_ROUNDS = 10_000_000
-"""Of PBKDF2, 10 times what other programs write: some 5 seconds."""
+"""The most rounds of PBKDF2: 10 times what other programs write: some 5 seconds."""
 
 _FORMS: tuple[Literal["NFC", "NFD", "NFKC"], ...] = ("NFC", "NFD", "NFKC")
-"""How programs write an accented character: as one code point, as a character and its accent, as browser wallets do."""
+"""Unicode forms of an accented character: one code point, a character and its accent, and that of browser wallets."""
 
 
 def create_keystore(path: Path, password: str, *, work: int = WORK) -> Address:

@@ -1,4 +1,4 @@
-"""What a seller lists: a table with terms, as its owner states them, and the spec that an agent makes of them."""
+"""The options of a listing: a table with terms, as its owner states them, and the spec that an agent makes of them."""
 
 import math
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ RECORDS = "records.csv"
 
 @dataclass(frozen=True, slots=True)
 class ListingOptions:
-    """As a person gives them: amounts in `prices` as text, shares as numbers. `exclude` are
+    """The options as a person gives them: amounts in `prices` as text, shares as numbers. `exclude` are
     columns not to list, `disclosures` the policies that are offered, `buyers` the accounts that are answered, all if
     there are none; `pay_to` is an address; `without_copies` lists the first of equal records alone; `own_models`
     lets unnamed buyers bring models, projections and scales of their own, as named ones always may.
@@ -82,12 +82,12 @@ class ListingOptions:
     text: list[str] = field(default_factory=list)
 
     def to_document(self) -> Document:
-        """For the settings."""
+        """Return the options for the settings."""
         return to_stored(self)
 
     @classmethod
     def from_document(cls, document: Document) -> "ListingOptions":
-        """From the settings. Raises JournalDamaged."""
+        """Read the options from the settings. Raises JournalDamaged."""
         return from_stored(cls, document)
 
     def checked(self, path: Path) -> "ListingOptions":
@@ -110,7 +110,7 @@ class ListingOptions:
         return read_table(records, self.label, exclude=self.exclude, text=self.text)
 
     def policy(self) -> SellerPolicy:
-        """What the agent decides by. Raises InvalidOption."""
+        """Return the agent's policy. Raises InvalidOption."""
         return SellerPolicy(
             bond_share=Fraction(self.bond_share).limit_denominator(10**6),
             reveal_window=Seconds(self.reveal_window),
@@ -167,7 +167,7 @@ class ListingOptions:
         return tuple(name for name in table.columns if name in kept)
 
     def preprocessing(self, table: Table) -> FeatureSchema:
-        """How scoring models prepare the listed records, for the manifest: of the columns that they may read.
+        """Return how scoring models prepare the columns that they may read, for the manifest.
 
         Raises what `unscored` and `FeatureSchema.infer` raise.
         """
@@ -196,7 +196,7 @@ class ListingOptions:
         return tuple(dict.fromkeys(records)) if self.without_copies else records
 
     def listing_spec(self, table: Table) -> ListingSpec:
-        """What the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
+        """Return what the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
         records = self._listed_records(table)
         held = self.measure(table) if self.record_bits is None else self.record_bits
         bits, disclosed = self._bits(), self._disclosed_bits(held, len(records))

@@ -47,7 +47,7 @@ class ListingValuer:
 
     @property
     def money(self) -> Money:
-        """What the buyer's amounts are in."""
+        """The money that the buyer's amounts are in."""
         return self._purchase.prices
 
     @property
@@ -104,7 +104,7 @@ class ListingValuer:
         return self._valuer(manifest).check_opened(units, records, scores, manifest)
 
     def schema(self, manifest: Manifest) -> FeatureSchema:
-        """What the buyer's model reads of this listing. Raises as `TabularValuer.schema`."""
+        """Return the features that the buyer's model reads of this listing. Raises as `TabularValuer.schema`."""
         return self._valuer(manifest).schema(manifest)
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:

@@ -22,7 +22,7 @@ OWN, TRAIN, VALIDATION = "own.csv", "train.csv", "validation.csv"
 """The copies in the buyer's directory."""
 
 _TRAIN_SHARE = 1 / 3
-"""As in the demo: the validation records are the measure of what good records look like, and there should be more."""
+"""The share of training records, as in the demo: validation records measure quality, and there should be more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class OwnRecords:
     readings: Mapping[str, tuple[ColumnReading, ...]] = field(default_factory=dict)
 
     def beside(self, listed: Schema) -> "OwnRecords":
-        """The same records with the columns that a listing has for cells as they were written, all of them missing."""
+        """Return the records with the listing's columns for cells as written, all of them missing."""
         added = tuple(name for name in companion_names(listed) if name not in self.columns)
 
         def widened(rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -51,8 +51,10 @@ class OwnRecords:
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """How the buyer's tables are read. Its model reads no column of `exclude`, whether the listing has it or not. The
-    cells of `text` are read as they are written."""
+    """Options for reading the buyer's tables.
+
+    Its model reads no column of `exclude`, whether the listing has it or not. The cells of `text` are read as they are
+    written."""
 
     label: str
     exclude: list[str]

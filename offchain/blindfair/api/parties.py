@@ -98,7 +98,7 @@ class ReadsScores(Protocol):
 
 @runtime_checkable
 class NamesMoney(Protocol):
-    """A valuer that says what the buyer's amounts are in."""
+    """A valuer that names the money of the buyer's amounts."""
 
     @property
     def money(self) -> Money:

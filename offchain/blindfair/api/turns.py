@@ -21,7 +21,7 @@ PATIENCE = 60.0
 
 
 class TurnTaker(Protocol):
-    """How a party waits: for real time, or for a chain of this process that moves when it is told to."""
+    """A way of waiting: for real time, or for a chain of this process that moves when it is told to."""
 
     def until(self, attempt: Callable[[], Result]) -> Result:
         """Repeat `attempt` while it raises Waiting, and return what it gives then."""
@@ -53,7 +53,7 @@ class RealTime:
         self._on_trouble = on_trouble
 
     def until(self, attempt: Callable[[], Result]) -> Result:
-        """See `TurnTaker`. Raises what was retried so long, all else at once."""
+        """See `TurnTaker`. Raises an error that was retried for too long, and any other at once."""
         failing_since: float | None = None
         while True:
             try:

@@ -94,8 +94,7 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int, costs: CostModel 
         memory_bytes=space.memory,
         disk_bytes=space.disk,
         encrypt_seconds=(masks + ciphertexts) * each.encrypt,
-        # A decryption takes about what taking a ciphertext's words takes: a smaller object, a product with the key.
-        decrypt_seconds=m * blocks * each.ciphertext_to_words,
+        decrypt_seconds=m * blocks * each.decrypt,
         encode_seconds=encode,
         expand_seconds=masking + loading,
         evaluate_seconds=m * blocks * (k * products + each.flood + taking_words),

@@ -222,7 +222,7 @@ class Buyer(Agent):
             answered, answer = self._answers.obtain_reply(asked)
             request = self.mail.stored(WRITTEN.of(REQUEST))[1]
             if not isinstance(request, Request):
-                raise JournalDamaged("The stored request is none", expected=Request.TYPE, found=request.TYPE)
+                raise JournalDamaged("A stored message is not a request", expected=Request.TYPE, found=request.TYPE)
             private = self._private()
             if isinstance(answer, PricedReply):
                 read = partial(

@@ -103,7 +103,7 @@ class BuyerOrder:
         """What was paid for is opened also where the clock was quicker. An error says that it is not good."""
         found_good = self._calls.noted(verified(self._part.name))
         reason = found_good or _BY_THE_CLOCK
-        wrong = None if found_good else self._look_into(self._calls.revealed_key())
+        wrong = None if found_good else self._find_fault(self._calls.revealed_key())
         if isinstance(wrong, Fault):
             text = f"Chunk {wrong.index} is not the committed one, and nobody proved it in time"
             keep_evidence(
@@ -128,7 +128,7 @@ class BuyerOrder:
         Raises Waiting unless the order can only be released any more, be it by the clock.
         """
         key, late = self._calls.revealed_key(), self._buyer.exchange.now() > deadline
-        wrong = self._look_into(key)
+        wrong = self._find_fault(key)
         if wrong is None:
             self._release(deadline)
         elif isinstance(wrong, Fault) and not late:
@@ -152,8 +152,8 @@ class BuyerOrder:
 
     # --- what was delivered ----------------------------------------------------------------------------------------
 
-    def _look_into(self, key: DeliveryKey) -> Fault | Outcome | None:
-        """What is wrong with the delivery, None if nothing is: a fault that the contract judges, or else the error.
+    def _find_fault(self, key: DeliveryKey) -> Fault | Outcome | None:
+        """Return what is wrong with the delivery: a fault that the contract judges, or the error; None if it is good.
 
         Judged once, since an order that is paid must not depend on the rounding of another processor.
         """
@@ -168,7 +168,7 @@ class BuyerOrder:
             return opened
         journal.once(bought(self._part.name), lambda: cbor2.dumps(list(zip(self._part.records, opened, strict=True))))
         try:
-            self._judge(opened, key)
+            self._check_records(opened, key)
         except (AuditError, CommitmentError, ScoringError) as error:
             return Outcome.from_bytes(journal.once(complaint(self._part.name), Outcome.stopped(error).to_bytes))
         text = f"{len(opened)} records verified: every chunk is the committed one, every score holds"
@@ -176,8 +176,8 @@ class BuyerOrder:
         self._buyer.tell("verify", text)
         return None
 
-    def _judge(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
-        """Whether the scores are those of the records, and no record is there twice.
+    def _check_records(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
+        """Check that the scores are those of the records, and that no record is there twice.
 
         Raises AuditError, CommitmentError, ScoringError.
         """
@@ -199,14 +199,14 @@ class BuyerOrder:
         self._check_copies(opened, key)
 
     def _salts(self, key: DeliveryKey) -> tuple[Salt, ...]:
-        """Of each delivered record's first chunk: they decide the noise of its scores."""
+        """The salt of each delivered record's first chunk, which decides the noise of its scores."""
         manifest = self._evaluated.listing.manifest
         counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, self._part.records)
         starts = [0, *accumulate(counts)][:-1]
         return salts_of(crypt_chunk(key, ChunkIndex(start), self._ciphertexts[start]) for start in starts)
 
     def _check_copies(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
-        """None is there twice among all that were bought, the sample with them.
+        """Check that no record is there twice among all that were bought, the sample with them.
 
         An audit sees copies only where it draws both, and scores do not show them: each has noise of its own. Raises
         DuplicatesOpened.

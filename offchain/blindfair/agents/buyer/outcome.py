@@ -33,7 +33,7 @@ class Outcome:
         return cls(Ending.NO_ORDER, str(error), error.name, details)
 
     def to_error(self) -> BlindfairError:
-        """Return the error that ended it. `Refused` where that is no error by its name, as for a cancelled offer."""
+        """Return the error that ended it; `Refused` where no error has its name, as for a cancelled offer."""
         named = getattr(errors, self.error or "", Refused)
         kind: type[BlindfairError] = named if issubclass(named, BlindfairError) else Refused
         told = self.details or {}

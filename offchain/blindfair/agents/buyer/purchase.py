@@ -45,13 +45,13 @@ class Purchase:
 
         Raises Waiting, and what ends a trade before payment: `end_of` then says whether the sample was bought.
         """
-        outcome = self._take(self._parts[0])
+        outcome = self._complete_order(self._parts[0])
         for rest in self._parts[1:]:
             if outcome.final is Ending.RELEASED and outcome.error is None:
-                outcome = self._take(rest).after_sample(outcome)
+                outcome = self._complete_order(rest).after_sample(outcome)
         return outcome
 
-    def _take(self, part: Part) -> Outcome:
+    def _complete_order(self, part: Part) -> Outcome:
         ended = end_of(self._buyer.journal, part.name)
         if ended is not None:
             return ended

@@ -64,10 +64,10 @@ class SellerBonds:
             self._journal.note(REST_OF.of(sample), json.dumps({"bond": str(kept), "name": rest}))
 
     def check_bond(self, token: Address, bond: Wei, rest_of_sample: OfferName | None = None) -> None:
-        """Whether one more offer with this bond is within the policy.
+        """Check that one more offer with this bond is within the policy.
 
-        Space is kept for the rests of bought samples; `rest_of_sample` names the sample whose rest this is. Raises
-        what buyers are told: BudgetExhausted, where it may be later, and TooCostly for a bond that will never be.
+        The bonds of the rests of bought samples count already; `rest_of_sample` names the sample whose rest this is.
+        Raises what buyers are told: BudgetExhausted where it may be later, and TooCostly for a bond that never will be.
         """
         promised = sum(
             (
@@ -91,11 +91,16 @@ class SellerBonds:
             )
 
     def check_paid_bond(self, token: Address, bond: Wei) -> None:
-        """The same for a selection whose evaluation was paid for, which may be used. Raises Waiting."""
+        """Check the bond for a selection whose evaluation was paid for, as `check_bond` does.
+
+        Raises Waiting instead of refusing: the buyer has a right to its answer.
+        """
         try:
             self.check_bond(token, bond)
         except (BudgetExhausted, TooCostly) as error:
-            raise Waiting("there is no space for the bond of a selection whose evaluation was paid for") from error
+            raise Waiting(
+                f"the limit on bonds leaves too little for a selection whose evaluation was paid for: {error}"
+            ) from error
 
     def _check_rest_in_time(self, sample: OfferName) -> None:
         """Whether the rest of a bought sample may still be ordered. Raises Expired."""
@@ -135,7 +140,7 @@ class SellerBonds:
         wallet.approve(step, token, lacking)
         wallet.execute(step, lambda: self._exchange.deposit(token, lacking), "deposits the bond")
 
-    def hand_over(self, name: OfferName, to: Address, key: bytes) -> None:
+    def send_offer(self, name: OfferName, to: Address, key: bytes) -> None:
         """Send the message that an offer was written in, once its bond is there; `key` is the receiver's to seal to.
 
         Raises Expired for an offer that ran out before, Waiting, InsufficientFunds, Undeliverable.
@@ -143,7 +148,7 @@ class SellerBonds:
         step = offer_message(name)
         if not self._mail.was_sent(step):
             # The offer is known before its bond is provided, and both before anybody can accept it.
-            offer = self._offers.take(name)
+            offer = self._offers.remember(name)
             if self._exchange.now() > offer.expiry:
                 raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
             self.provide_bond(name)

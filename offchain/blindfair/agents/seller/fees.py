@@ -54,7 +54,7 @@ class SellerFees:
             self._check_held(request, fee)
             # Before the bits are spent: what is refused tells nothing.
             self._bonds.check_bond(request.token, self._policy.bond(fee))
-            self._computed.take(1, self._exchange.now())
+            self._computed.count(1, self._exchange.now())
         self._ledger.spend_evaluation(request, digest, bits, paid=paid)
 
     def _check_held(self, request: Request, fee: Wei) -> None:

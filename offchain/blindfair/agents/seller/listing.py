@@ -51,7 +51,7 @@ class SellerListing:
             return False
         return self._seller.exchange.seller_of(message.listing) == self._seller.address
 
-    def give(self, to: Address, inquiry: Inquiry, manifest: Manifest, dataset: ChunkedDataset) -> None:
+    def send_to(self, to: Address, inquiry: Inquiry, manifest: Manifest, dataset: ChunkedDataset) -> None:
         """Send the listing. Raises FieldMismatch for another one, BudgetExhausted, Undeliverable, Waiting."""
         seller = self._seller
         if inquiry.listing != manifest.listing:
@@ -61,7 +61,7 @@ class SellerListing:
         is_stranger = to not in (self._policy.buyers or ())
         if is_stranger:
             try:
-                self._given.take(32 * len(dataset.leaf_hashes), seller.exchange.now())
+                self._given.count(32 * len(dataset.leaf_hashes), seller.exchange.now())
             except BudgetExhausted:
                 if to in self._given_to:
                     # It asks again because the listing is still on its way. A refusal would end its trade.
@@ -72,7 +72,7 @@ class SellerListing:
         except Waiting:
             # Nothing was given, and it is tried again at every step until the mail works.
             if is_stranger:
-                self._given.give_back()
+                self._given.uncount()
             raise
         self._remember(to)
 

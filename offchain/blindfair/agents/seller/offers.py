@@ -12,14 +12,14 @@ from blindfair.protocol.offer import Offer
 
 
 class SellerOffers:
-    """The offers of one seller, by name (`part_steps.offer_name`)."""
+    """The offers of one seller, by name (`steps.offer_name`)."""
 
     def __init__(self, journal: Journal, mail: Mail) -> None:
         self._journal = journal
         self._mail = mail
         self._known: dict[OfferName, Offer] = {}
 
-    def take(self, name: OfferName) -> Offer:
+    def remember(self, name: OfferName) -> Offer:
         """Remember the offer in the message that was written for it. Raises JournalDamaged."""
         message = self._mail.stored(WRITTEN.of(offer_message(name)))[1]
         if not isinstance(message, Delivery | PricedReply):
@@ -35,7 +35,7 @@ class SellerOffers:
         return self._known
 
     def open(self) -> dict[OfferName, Offer]:
-        """Those that may still be accepted or paid."""
+        """The offers that may still be accepted or paid."""
         return {name: offer for name, offer in self.made().items() if self.ending(name) is None}
 
     def ending(self, name: OfferName) -> Ending | None:

@@ -101,15 +101,15 @@ class SellerOrders:
             case ended:
                 self._end(name, ENDED_STATES[ended])
 
-    def take_release(self, sender: Address, release: Release) -> None:
+    def keep_release(self, sender: Address, release: Release) -> None:
         """Keep a signed release of one of the offers, to be brought to the chain.
 
-        Raises UnexpectedMessage for an order that is none of them, FieldMismatch for another buyer's, BadSignature.
+        Raises UnexpectedMessage for an order of other offers, FieldMismatch for another buyer's, BadSignature.
         """
         named = (name for name, offer in self._offers.made().items() if offer.struct_hash() == release.order)
         name = next(named, None)
         if name is None:
-            raise UnexpectedMessage("This order is none of mine", found=release.order.hex())
+            raise UnexpectedMessage("No offer of this seller became this order", found=release.order.hex())
         offer = self._offers.made()[name]
         if sender != offer.buyer:
             raise FieldMismatch("The order is another buyer's", expected=offer.buyer, found=sender)

@@ -29,7 +29,7 @@ def request_of(journal: Journal, mail: Mail, selection: Selection) -> tuple[Dige
     digest = Digest(bytes.fromhex(found))
     message = mail.stored(request_kept(digest))[1]
     if not isinstance(message, Request):
-        raise JournalDamaged("A stored request is none", expected=Request.TYPE, found=message.TYPE)
+        raise JournalDamaged("A stored message is not a request", expected=Request.TYPE, found=message.TYPE)
     return digest, message
 
 
@@ -42,7 +42,7 @@ def selection_of(journal: Journal, mail: Mail, agreement: Agreement, buyer: Addr
         raise UnexpectedMessage("No selection of this number was opened", found=agreement.selection.hex())
     selected, selection = mail.stored(selection_kept(agreement.selection))
     if not isinstance(selection, Selection):
-        raise JournalDamaged("A stored selection is none", expected=Selection.TYPE, found=selection.TYPE)
+        raise JournalDamaged("A stored message is not a selection", expected=Selection.TYPE, found=selection.TYPE)
     if selected.sender != buyer:
         raise FieldMismatch("The selection is another buyer's", expected=selected.sender, found=buyer)
     return selected, selection

@@ -28,7 +28,7 @@ class Refusing:
         self._journal = journal
         self._mail = mail
 
-    def say_no(self, envelope: Envelope, message: Message, error: BlindfairError) -> None:
+    def refuse(self, envelope: Envelope, message: Message, error: BlindfairError) -> None:
         """Tell the sender of a message why it is not taken. Raises Undeliverable."""
         # What a counterparty wrote may stand in the error, and is not to come back as something that no message holds.
         # How far a budget is used up is other buyers' business.
@@ -39,7 +39,7 @@ class Refusing:
         self._mail.write(step, lambda: refusal)
         self._mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
 
-    def say_again(self, envelope: Envelope, message: Message) -> bool:
+    def repeat(self, envelope: Envelope, message: Message) -> bool:
         """Send the stored refusal of a message, unless it was a refusal for now; return whether there is one.
 
         Raises Undeliverable, Waiting.

@@ -64,7 +64,7 @@ class SellerSelections:
         digest, request = request_of(self._journal, self._mail, selection)
         if request.buyer != envelope.sender:
             raise FieldMismatch("The evaluation is another buyer's", expected=request.buyer, found=envelope.sender)
-        if self._refusing.say_again(envelope, selection):
+        if self._refusing.repeat(envelope, selection):
             # What was refused stays refused: the buyer may have made another selection since.
             return
         earlier = self._journal.get(selection_from(digest))

@@ -168,8 +168,10 @@ class Seller(Agent):
         return not self._offers.open() and not self._orders.to_withdraw()
 
     def _check_sealed_message(self, sender: Address | None, size: int) -> None:
-        """See `mail.AdmissionCheck`. The same for everybody: what is not unsealed is not answered, and its sender would
-        wait."""
+        """Refuse a message that is larger than the policy allows, as `mail.AdmissionCheck` says.
+
+        The limit is the same for everybody: a message that is not unsealed is not answered, and its sender would wait.
+        """
         if size > self._policy.max_sealed_message:
             raise MessageTooLarge(
                 "This seller reads less", expected=f"<= {self._policy.max_sealed_message}", found=size
@@ -204,7 +206,7 @@ class Seller(Agent):
             self.mail.refuse(handle, error)
         except TOLD as error:
             with contextlib.suppress(Undeliverable):
-                self._refusing.say_no(envelope, message, error)
+                self._refusing.refuse(envelope, message, error)
             self.mail.refuse(handle, error)
         else:
             self.mail.done(handle)
@@ -212,7 +214,7 @@ class Seller(Agent):
     def _answer(self, envelope: Envelope, message: Message) -> None:
         match message:
             case Inquiry():
-                self._listing.give(envelope.sender, message, self.manifest, self.dataset)
+                self._listing.send_to(envelope.sender, message, self.manifest, self.dataset)
             case Request():
                 self._evaluate(envelope, message)
             case Selection():
@@ -220,7 +222,7 @@ class Seller(Agent):
             case Agreement():
                 self._deliver(envelope, message)
             case Release():
-                self._orders.take_release(envelope.sender, message)
+                self._orders.keep_release(envelope.sender, message)
             case Refusal():
                 self._hear(envelope, message)
             case _:
@@ -253,7 +255,7 @@ class Seller(Agent):
             return
         self._fees.check_open(digest)
         self.mail.write(offer_message(name), lambda: self._priced_reply(digest, request, fee))
-        self._bonds.hand_over(name, envelope.sender, request.buyer_hpke)
+        self._bonds.send_offer(name, envelope.sender, request.buyer_hpke)
 
     def _priced_reply(self, digest: Digest, request: Request, fee: Wei) -> PricedReply:
         self._warn_of_short_windows()
@@ -311,7 +313,7 @@ class Seller(Agent):
         return self._scoring.scores(parameter_set(request.parameters), request.query, request.bits, rows, draws)
 
     def _draws(self, digest: Digest, request: Request) -> Draws:
-        """Of the noise of all scores, as the listing committed to them (PROTOCOL 4.6)."""
+        """The draws of all scores' noise, to which the listing committed (PROTOCOL 4.6)."""
         return committed_draws(self.dataset, self._units(request), digest, request.queries)
 
     def _random(self, digest: Digest) -> bytes:
@@ -336,7 +338,7 @@ class Seller(Agent):
         part = self._agreed_part(agreement, selection)
         name = offer_name(selected.digest, part.name)
         self.mail.write(offer_message(name), lambda: self._delivery(selected, selection, part))
-        self._bonds.hand_over(name, envelope.sender, request_of(self.journal, self.mail, selection)[1].buyer_hpke)
+        self._bonds.send_offer(name, envelope.sender, request_of(self.journal, self.mail, selection)[1].buyer_hpke)
 
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
         """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""

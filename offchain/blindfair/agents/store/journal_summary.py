@@ -114,7 +114,7 @@ def buyer_summary(directory: Path) -> BuyerSummary | None:
         try:
             outcome = None if stored is None else Outcome.from_bytes(stored)
         except (ValueError, TypeError, KeyError) as error:
-            raise JournalDamaged("The stored outcome is none", found=directory) from error
+            raise JournalDamaged("The stored outcome of a trade cannot be read", found=directory) from error
         fee = Wei(int(journal.intent(FEE_PAID) or 0))
         # Its existence alone: what was chosen is no business of this page.
         is_scored = (directory / "secrets" / "choice").exists()

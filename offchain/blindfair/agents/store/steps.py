@@ -74,7 +74,7 @@ SEALED = StepKind[MessageName]("sealed")
 """The seal of a message that travels sealed."""
 
 SENT = StepKind[MessageName]("sent")
-"""That a message was sent, with its size in bytes."""
+"""The size in bytes of a message that was sent."""
 
 SENT_AT = StepKind[MessageName]("sent-at")
 """When a message was sent, in seconds of chain time."""
@@ -122,7 +122,7 @@ def refusal_message(about: Digest, *, for_now: bool = False) -> MessageName:
 # --- transactions ----------------------------------------------------------------------------------------------------
 
 EXPOSED = StepKind[CallName]("exposed")
-"""That a node may have seen what is in a call."""
+"""A mark that a node may have seen what is in a call."""
 
 SIGNED = StepKind[TransactionName]("transaction")
 """The signed bytes of a transaction, before it is broadcast."""
@@ -228,7 +228,7 @@ OPENED_REPLY = Step("opened:paid-reply")
 """The bytes of a reply that was paid for (PROTOCOL 4.7)."""
 
 UNAUDITED = Step("unaudited")
-"""That nothing is audited before paying, under which disclosure policy."""
+"""The disclosure policy under which nothing is audited before paying."""
 
 AUDITED = Step("audited")
 """The report of the audit that passed."""

@@ -102,5 +102,5 @@ def _price_text(cost: EvaluationCost, prices: Money, stated: Wei | None) -> str:
 
 
 def _without(cost: EvaluationCost) -> str:
-    """What is asked where the fee is not agreed to."""
+    """Return what is still asked where the fee is not agreed to."""
     return "only a free evaluation is asked" if cost.may_be_free else "nothing is asked"

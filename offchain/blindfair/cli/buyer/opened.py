@@ -41,7 +41,7 @@ class OpenedBuyer:
         return self.party.evaluated()
 
     def ended(self) -> Outcome:
-        """How the trade ended. Raises Waiting while it goes on, and what the agent raises."""
+        """Return how the trade ended. Raises Waiting while it goes on, and what the agent raises."""
         return self.party.ended()
 
 

@@ -1,4 +1,4 @@
-"""What a buyer's commands print, and the same as documents."""
+"""Output of the buyer's commands, as text and as documents."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -115,7 +115,7 @@ def _fee(manifest: Manifest, monies: Mapping[Address, Money]) -> str:
 
 
 def scored(units: Units) -> str:
-    """What there are scores of, for people."""
+    """Return the scored units in words."""
     if units.size == 1:
         return f"{units.records:,} records"
     return (
@@ -190,7 +190,7 @@ def show_evaluation(
 
 
 def show_costs(lines: Lines, buyer: Buyer, choice: Choice, price: Wei, prices: Money) -> None:
-    """What paying takes, before it is done: of a bought sample and the rest, both orders. Raises NodeFailure."""
+    """Show what paying takes before it is done; both orders where a sample is bought first. Raises NodeFailure."""
     exchange = buyer.exchange
     evaluated = buyer.review()
     chunk_size = evaluated.listing.manifest.chunk_size
@@ -295,7 +295,7 @@ def free_audit_text(size: AuditSize, policy: BuyerPolicy, choice: Choice) -> str
 
 
 def _free_balance(settings: BuyerSettings, buyer: Address, token: Address) -> Wei | None:
-    """What the contract keeps for an account; None where no node tells."""
+    """Return the contract's balance of an account; None where no node answers."""
     try:
         return open_exchange(settings.rpc, settings.deployment).free_balance(buyer, token)
     except (NodeFailure, WrongContract):

@@ -1,4 +1,4 @@
-"""What the buyer's commands do."""
+"""The actions of the buyer's commands."""
 
 import contextlib
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ def run_find(
 
 
 def _monies(exchange: DataExchange, manifests: Mapping[ListingId, Manifest]) -> dict[Address, Money]:
-    """What the prices are in, as far as the tokens say how they are counted: a listing may name anything."""
+    """Return the money of each token that says how it is counted; a listing may name anything."""
     found = {ETHER: IN_ETHER}
     for token in {manifest.terms.tokens[0] for manifest in manifests.values()} - {ETHER}:
         with contextlib.suppress(InvalidOption, NodeFailure):
@@ -121,7 +121,7 @@ def _begun(directory: Path) -> ListingId | None:
 
 
 def _with_other_fee(begun: BuyerSettings, wanted: BuyerSettings, directory: Path) -> BuyerSettings:
-    """What it was begun with, with the `--fee` that is wanted now as long as no request was made with the other."""
+    """Return the begun settings, with the `--fee` given now unless a request was made with the other."""
     fee = wanted.options.purchase.fee
     if fee is None or _was_asked(directory):
         return begun

@@ -59,7 +59,7 @@ class DemoScreen:
             self._lines.item("", f"and {len(described) - SCHEMA_LINES} more columns", style="dim")
 
     def real_chain(self) -> None:
-        """That it is no chain that obeys, and what follows from that."""
+        """Say that clock and money are real on this chain, and what follows."""
         self._lines.item(
             "chain",
             "clock and money are real there: the honest trade alone, in real time. Price, bond and gas are paid by the "
@@ -68,7 +68,7 @@ class DemoScreen:
         )
 
     def estimate(self, estimate: "DemoEstimate", trades: int) -> None:
-        """What it will take."""
+        """Show time and bytes that the demo will take."""
         self._lines.item(
             "takes",
             f"{'one trade' if trades == 1 else f'{trades} trades'}, each with one blind evaluation: "
@@ -100,7 +100,7 @@ class DemoScreen:
         self._lines.item(event.who, with_flags(event.text), right=counted)
 
     def note(self, text: str) -> None:
-        """Where something was put."""
+        """Show where something was put."""
         self._lines.item("", text)
 
     def _bar(self, *columns: ProgressColumn) -> Progress:

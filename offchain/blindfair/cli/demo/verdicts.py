@@ -10,7 +10,7 @@ from blindfair.cli.flags import with_flags
 from blindfair.pricing.utility import Utility
 
 _ESTIMATE_MISSES = 0.1
-"""From this difference on, the blind estimate of the share of bad records is called wrong."""
+"""Difference at which the blind estimate of the share of bad records is called wrong."""
 
 _USUALLY_CAUGHT = 0.95
 """What `AUDIT_ROWS` are for: of a small selection fewer will do (PROTOCOL 5.5)."""

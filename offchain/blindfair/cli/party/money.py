@@ -23,7 +23,7 @@ def chosen_money(token: str | None, rpc: str, deployment: Path) -> Money:
 
 
 def money_of(exchange: DataExchange, token: Address) -> Money:
-    """How a token is counted and called. Raises InvalidOption where it does not say, NodeFailure."""
+    """Return how a token is counted and called. Raises InvalidOption where it does not say, NodeFailure."""
     try:
         places = exchange.token_places(token)
     except (ContractReverted, WrongContract) as error:

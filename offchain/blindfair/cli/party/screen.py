@@ -18,7 +18,7 @@ from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.errors import BlindfairError
 
 PROGRESS_SECONDS = 10.0
-"""From one line of progress to the next, where nobody looks on: a log is to stay readable."""
+"""Seconds between two lines of progress without a terminal: a log is to stay readable."""
 
 
 class PartyScreen:
@@ -69,7 +69,7 @@ class PartyScreen:
             self._told_progress = self._clock()
 
     def waiting(self, reason: str) -> None:
-        """What it waits for."""
+        """Show the reason of a wait."""
         reason = with_flags(reason)
         if self._status is not None:
             # As plain text: a reason may quote what others wrote, and a string would be read as markup.
@@ -78,7 +78,7 @@ class PartyScreen:
         self._once(self.lines, "waits", reason, printed=self._status is None)
 
     def trouble(self, error: BlindfairError) -> None:
-        """What went wrong and is tried again."""
+        """Show an error that is retried."""
         self._once(self.notices, "trouble", f"{error.name}: {with_flags(str(error))}", printed=True)
 
     def _once(self, lines: Lines, label: str, text: str, *, printed: bool) -> None:

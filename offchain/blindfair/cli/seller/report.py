@@ -1,4 +1,4 @@
-"""What a seller's commands print, and the same as documents. From journal and chain; no secret is looked at."""
+"""Output of the seller's commands, as text and as documents. From journal and chain; no secret is looked at."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ from blindfair.protocol.words import counted
 
 
 def listing_document(manifest: Manifest) -> Document:
-    """What was committed."""
+    """Return what was committed, as a document."""
     return {
         "chain_id": manifest.chain_id,
         "chunks": manifest.chunk_count,
@@ -253,7 +253,7 @@ def standing_document(standing: Standing) -> Document:
 
 
 def _fees(summary: SellerSummary) -> Wei:
-    """What evaluations have brought so far."""
+    """Return what evaluations have brought so far."""
     return Wei(sum(entry.offer.price for entry in summary.offers if entry.is_fee and entry.ending is Ending.RELEASED))
 
 

@@ -1,4 +1,4 @@
-"""What the seller's commands do."""
+"""The actions of the seller's commands."""
 
 import math
 import signal

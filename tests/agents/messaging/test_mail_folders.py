@@ -1,6 +1,7 @@
 """Mail folders as people have them: copied by other programs, used by two programs of one account, shared by two
 users. Nothing is lost, and nobody is answered for by another."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
@@ -24,7 +26,7 @@ from blindfair.agents.store.journal import read_journal
 from blindfair.agents.store.steps import Step
 from blindfair.agents.waiting import Turn
 from blindfair.cli.buyer import find
-from blindfair.protocol.errors import FieldMismatch, InsecureStore, StoreInUse, Undeliverable
+from blindfair.protocol.errors import FieldMismatch, InsecureStore, StateError, StoreInUse, Undeliverable
 from blindfair.protocol.messages import Inquiry, Refusal, Request, sign
 from blindfair.protocol.quantities import Address, ListingId, Seconds, Timestamp
 from blindfair.protocol.sealed_message import MAGIC
@@ -113,6 +115,32 @@ def test_few_bytes_are_read_again_in_one_look(
     # None is forgotten over the others.
     assert sorted(read) == names
     assert list(ann.pending()) == []
+
+
+def test_a_look_that_fails_spends_nothing_of_the_next_one_and_forgets_no_file(
+    tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partial_messages, "REREAD_LIMIT", 2500)
+    ann = FolderTransport(tmp_path / "mail", ANN)
+    names = [f"{number:064x}" for number in range(3)]
+    for name in names:
+        (tmp_path / "mail" / ANN / name).write_bytes(b"x" * 1000)
+    assert [ann.receive(handle) for handle, _ in ann.pending()] == [b""] * 3
+    clock[0] += partial_messages.SETTLED_AFTER + 1
+    real = os.stat
+
+    def failing(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        if path == names[2]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", failing)
+        with pytest.raises(StateError, match="cannot be used"):
+            list(ann.pending())
+    # Two of three are within the limit, as if nothing had been read in the look that failed.
+    assert [handle for handle, _ in ann.pending()] == names[:2]
+    assert ann.incomplete() == names[0]
 
 
 def test_open_orders_are_served_between_files_that_are_no_messages(

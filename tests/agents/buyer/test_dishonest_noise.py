@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from audits import FAKED, HONEST, SIZE, WORTHLESS, audit
 from sampled import buying, ended, only_the_sample_was_bought
 from scipy.stats import binom
-from test_audit_catches import FAKED, HONEST, SIZE, WORTHLESS, audit
 from trade import AUDITED, BUYER_POLICY, OFFERED, SELECTED, Parties, Stages, World, make_parties
 
 from blindfair.agents.buyer.evaluated import Evaluated

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cheated import answered, ended, told
+from cheated import answered, ended, reoffered, told
 from eth_account import Account
 from sealed_messages import STRANGER, STRANGER_ADDRESS, forged, put_in, take_out, the_sealed_message
 from trade import (
@@ -51,17 +51,6 @@ from blindfair.protocol.quantities import (
 )
 from blindfair.protocol.sealing import delivery_info, new_sealing_keypair, seal, unseal
 from blindfair.protocol.signing import Domain
-
-
-def reoffered(**changes: Any) -> Callable[[Delivery, Parties], Delivery]:
-    """The delivery with another offer, signed by the seller as it should be."""
-
-    def change(delivery: Delivery, parties: Parties) -> Delivery:
-        offer = replace(delivery.offer, **changes)
-        seller = parties.seller
-        return replace(delivery, offer=offer, offer_signature=sign_offer(offer, seller.domain, seller.private_key))
-
-    return change
 
 
 @pytest.mark.parametrize(

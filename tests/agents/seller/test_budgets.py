@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bad_questions import taken_out
 from sealed_messages import forged, pending, put_in, sealed_messages_to
-from test_hostile_buyer import taken_out
 from trade import (
     AUDITED,
     BUYER_POLICY,

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from cheated import reoffered
 from moments import Crash, advance_to, crashes_before_sending, deadline, order_state, reopened
 from sampled import POLICY, REST_PRICE, states
 from sealed_messages import forged, pending, put_in, sealed_messages_to, take_out
-from test_hostile_delivery import reoffered
 from trade import (
     BOND,
     BUYER_POLICY,

@@ -1,13 +1,24 @@
 """A buyer that asks for what it may not have: refused by name before anything costly, and before any budget is spent
 where nothing was learnt (PROTOCOL 2, 4, 5.1, 6.1)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
+from bad_questions import (
+    BAD_REQUESTS,
+    BAD_SELECTIONS,
+    Change,
+    K,
+    classes,
+    projected,
+    said_to,
+    taken_out,
+    wide,
+    wide_model,
+)
 from sealed_messages import STRANGER_ADDRESS, forged, pending, put_in, sealed_messages_to, take_out
 from trade import (
     BUYER_POLICY,
@@ -20,7 +31,6 @@ from trade import (
     SELECTED,
     SELLER_POLICY,
     HandValuer,
-    Parties,
     World,
     feature_schema,
     listing_spec,
@@ -28,106 +38,16 @@ from trade import (
     make_parties,
 )
 
-from blindfair.agents.agent import Agent
 from blindfair.agents.seller.checks import RequestCost
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.store.steps import Step, StepKind
 from blindfair.influence.models import LogisticRegression
-from blindfair.influence.projection import Projection, Sides
-from blindfair.pricing.functions import LinearPricing, UniformPricing
+from blindfair.influence.projection import Projection
+from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.errors import TooCostly
 from blindfair.protocol.messages import Agreement, Inquiry, Message, Refusal, Request, Selection, read
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import Digest, ListingId, RecordIndex, Seconds, Timestamp, Wei
-
-K = feature_schema().width
-Change = Mapping[str, Any]
-
-
-def taken_out(parties: Parties) -> Any:
-    """The message that waits for the seller."""
-    return read(take_out(parties.world, parties.seller), domain=parties.seller.domain)[1]
-
-
-def said_to(parties: Parties, agent: Agent, messages: Mapping[str, Message]) -> dict[str, str]:
-    """Put messages of an agent into the seller's mailbox, let it answer all, and give what it answered to each: the
-    name of an error, or the type of the answer."""
-    digests = {}
-    for name, message in messages.items():
-        data = forged(agent, message)
-        digests[read(data, domain=agent.domain)[0].digest] = name
-        put_in(parties.world, parties.seller, data)
-    parties.seller.step()
-    assert pending(parties.world, parties.seller) == []
-    answers = {}
-    for envelope, answer in sealed_messages_to(parties.world, agent):
-        if isinstance(answer, Refusal):
-            answers[digests[answer.about]] = answer.error
-        else:
-            answers[envelope.type] = envelope.type
-    for path in pending(parties.world, agent):
-        path.unlink()
-    return answers
-
-
-def wide(width: int) -> LogisticRegression:
-    """A scoring model of `width` features."""
-    schema = feature_schema()
-    number = schema.features[0]
-    columns = tuple(f"c{place}" for place in range(width - 1))
-    return LogisticRegression.untrained(
-        replace(
-            schema,
-            columns=(*columns, schema.label),
-            features=tuple(replace(number, column=column) for column in columns),
-        )
-    )
-
-
-def wide_model(width: int) -> Change:
-    config, weights = wide(width).to_parts()
-    return {"model_config": config, "weights": weights}
-
-
-def projected(projection: Projection) -> Change:
-    document, basis = projection.to_parts()
-    return {"projection": document, "basis": basis}
-
-
-WEIGHTS = safetensors.numpy.save({"weights": np.full(K, np.nan)})
-EMPTY = {"kind": "uniform", "per_record": "1"}
-BAD_REQUESTS: Mapping[str, tuple[Change, str]] = {
-    "another listing": ({"listing": ListingId(b"\x01" * 32)}, "FieldMismatch"),
-    "another chain": ({"chain_id": 1}, "FieldMismatch"),
-    "another contract": ({"contract": STRANGER_ADDRESS}, "FieldMismatch"),
-    "too late": ({"expiry": Timestamp(1_700_000_000)}, "Expired"),
-    "another disclosure": ({"disclosure": "everything"}, "FieldMismatch"),
-    "no pricing function": ({"pricing": {}}, "MalformedMessage"),
-    "half a pricing function": ({"pricing": EMPTY}, "MalformedMessage"),
-    "a price under the reserve": (
-        {"pricing": UniformPricing(PER_RECORD, Wei(RESERVE - 1)).to_document()}, "FieldMismatch",
-    ),
-    "no sealing key": ({"buyer_hpke": bytes(32)}, "MalformedMessage"),
-    "an unknown model": ({"model_name": "oracle"}, "UnusableModel"),
-    "no config": ({"model_config": {}}, "UnusableModel"),
-    "no weights": ({"weights": b""}, "UnusableModel"),
-    "weights that are no numbers": ({"weights": WEIGHTS}, "UnusableModel"),
-    "a pickle": ({"weights": b"\x80\x04\x95\x10"}, "UnusableModel"),
-    "no projection": ({"projection": {"kind": "none", "k": K}}, "UnusableModel"),
-    "a projection to another length": (projected(Projection.identity(K + 1)), "ShapeMismatch"),
-    "signs to another length": (projected(Projection.signs(K - 1, bytes(32))), "ShapeMismatch"),
-    "a matrix for other rows": (projected(Projection.matrix(np.ones((K + 2, K)))), "ShapeMismatch"),
-    "a basis of no projection": ({"basis": b"\0" * 64}, "UnusableModel"),
-    "sides of a network that is none": (projected(Projection.two_sided((Sides(np.eye(K), np.ones((2, 1))),))),
-                                        "ShapeMismatch"),
-    "a wider model": (wide_model(K + 3), "ShapeMismatch"),
-    "a larger dimension": ({"dimension": K + 1}, "ShapeMismatch"),
-    "more queries than it holds": ({"bits": (3, 3)}, "ShapeMismatch"),
-    "other bits than its query": ({"bits": (2,)}, "ShapeMismatch"),
-    "unknown parameters": ({"parameters": "bfv-64-1"}, "UnknownParameters"),
-    "other parameters": ({"parameters": "bfv-8192-32-expanded"}, "MalformedCiphertext"),
-    "no query": ({"query": b""}, "MalformedCiphertext"),
-}  # fmt: skip
+from blindfair.protocol.quantities import Digest, ListingId, Seconds, Wei
 
 
 def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str], World]) -> None:
@@ -247,12 +167,6 @@ def test_by_default_a_seller_of_many_records_computes_no_huge_rows() -> None:
             cost(records, 4096, projection).check(SELLER_POLICY)
 
 
-def classes(*values: Any) -> Change:
-    schema = replace(feature_schema(), classes=values)
-    config, weights = LogisticRegression.untrained(schema).to_parts()
-    return {"model_config": config, "weights": weights}
-
-
 def test_whether_a_model_fits_the_records_is_no_free_question(beside: Callable[[str], World]) -> None:
     parties = make_parties(beside("requested"))
     request = taken_out(parties)
@@ -279,20 +193,6 @@ def test_one_evaluation_for_a_model_and_a_counterparty(at: Callable[[str], World
     put_in(parties.world, parties.seller, data)
     parties.seller.step()
     assert take_out(parties.world, parties.buyer) == reply
-
-
-BAD_SELECTIONS: Mapping[str, tuple[Change, str]] = {
-    "no evaluation": ({"evaluation": Digest(b"\x01" * 32)}, "UnexpectedMessage"),
-    "another number": ({"buyer_random": bytes(32)}, "FieldMismatch"),
-    "a record too far": ({"records": (*SELECTED[:-1], RecordIndex(OFFERED))}, "MalformedMessage"),
-    "a record far too far": ({"records": (*SELECTED[:-1], RecordIndex(2**64 - 1))}, "MalformedMessage"),
-    "another money": ({"token": STRANGER_ADDRESS}, "FieldMismatch"),
-    "a wei less": ({"price": Wei(PRICE - 1)}, "FieldMismatch"),
-    "a wei more": ({"price": Wei(PRICE + 1)}, "FieldMismatch"),
-    "nothing": ({"price": Wei(0)}, "FieldMismatch"),
-    "more than there is": ({"price": Wei(2**256 - 1)}, "FieldMismatch"),
-    "a record more for the same price": ({"records": (*SELECTED, RecordIndex(99))}, "FieldMismatch"),
-}
 
 
 def test_a_bad_selection_opens_nothing_and_the_true_one_is_opened(beside: Callable[[str], World]) -> None:

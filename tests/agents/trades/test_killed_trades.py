@@ -15,7 +15,7 @@ from trade import BOND, PRICE, SELECTED, Stages, World, calls_of
 from blindfair.chain.abi import encode_call, exchange_abi
 from blindfair.protocol.quantities import ETHER, Address
 
-PROGRAM = Path(__file__).with_name("killed.py")
+PROGRAM = Path(__file__).parents[1] / "support" / "killed.py"
 
 DEEP = os.environ.get("BLINDFAIR_DEEP") == "1"
 """Whether to die before every single write, which takes minutes (`scripts/deep`); else around every third to ninth."""

@@ -1,6 +1,7 @@
 """What a buyer is left with when the seller cheats before the payment."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sealed_messages import forged, put_in, sealed_messages_to, take_out
@@ -9,7 +10,8 @@ from web3 import Web3
 
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.settlement.ending import Ending
-from blindfair.protocol.messages import Message, Refusal, read
+from blindfair.protocol.messages import Delivery, Message, Refusal, read
+from blindfair.protocol.offer import sign_offer
 
 
 def ended(parties: Parties) -> Outcome:
@@ -36,3 +38,14 @@ def told(parties: Parties) -> list[tuple[str, str]]:
     """What the buyer told the seller when it stopped: names and texts of errors."""
     messages = sealed_messages_to(parties.world, parties.seller)
     return [(message.error, message.reason) for _, message in messages if isinstance(message, Refusal)]
+
+
+def reoffered(**changes: Any) -> Callable[[Delivery, Parties], Delivery]:
+    """The delivery with another offer, signed by the seller as it should be."""
+
+    def change(delivery: Delivery, parties: Parties) -> Delivery:
+        offer = replace(delivery.offer, **changes)
+        seller = parties.seller
+        return replace(delivery, offer=offer, offer_signature=sign_offer(offer, seller.domain, seller.private_key))
+
+    return change

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from bad_questions import said_to, taken_out
 from cheated import answered, ended
 from sealed_messages import put_in, take_out
-from test_hostile_buyer import said_to, taken_out
 from trade import OFFERED, Parties, World, feature_schema, make_parties
 
 from blindfair.agents.seller import checks

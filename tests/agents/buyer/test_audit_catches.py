@@ -3,27 +3,15 @@
 The inflated reply is a real one: ciphertexts that the seller changed without any key. The draws are seeded.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from audits import AUDITS, FAKED, HONEST, SIZE, WORTHLESS, audit
 from scipy.stats import binom
-from trade import AUDITED, OFFERED, Parties, Stages, make_parties
+from trade import AUDITED, Parties, Stages, make_parties
 
-from blindfair.agents.buyer.checks import audit_openings
-from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.cli.demo.hostile import InflatingSeller
-from blindfair.protocol.audit import commit_seller_randomness, draw, pass_probability
+from blindfair.protocol.audit import pass_probability
 from blindfair.protocol.errors import ScoresDisagree
-from blindfair.protocol.hashing import sha256
-from blindfair.protocol.messages import Openings, Selection
-from blindfair.protocol.quantities import ETHER, Digest, RecordIndex, Wei
-
-AUDITS = 200
-SIZE = 40
-FAKED = 4
-WORTHLESS = frozenset(range(0, OFFERED, 5))
-HONEST = [record for record in range(OFFERED) if record not in WORTHLESS]
 
 
 @pytest.fixture(scope="module")
@@ -36,20 +24,6 @@ def inflated(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Partie
     parties.seller.step()
     parties.buyer.step()
     return parties
-
-
-def audit(parties: Parties, evaluated: Evaluated, records: list[int], seed: int) -> tuple[RecordIndex, ...]:
-    """One audit of a selection, with both parties' randomness from a seed; the records that were drawn.
-
-    Raises what a failed audit raises, with the drawn records as `args`."""
-    mine, theirs = (sha256(f"{who} {seed}".encode()) for who in ("buyer", "seller"))
-    selected = tuple(RecordIndex(record) for record in sorted(records))
-    selection = Selection(evaluated.evaluation, mine, ETHER, Wei(1), AUDITED, selected)
-    committed = replace(evaluated, reply=replace(evaluated.reply, seller_commitment=commit_seller_randomness(theirs)))
-    drawn = draw(mine, theirs, evaluated.evaluation, selected, AUDITED)
-    opened = parties.seller._opened(drawn, evaluated.reply.request, evaluated.request)
-    audit_openings(committed, selection, Openings(Digest(bytes(32)), theirs, Wei(1), opened))
-    return drawn
 
 
 def test_inflated_scores_are_caught_as_often_as_the_protocol_says(inflated: Parties) -> None:

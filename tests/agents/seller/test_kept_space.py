@@ -128,7 +128,9 @@ def test_one_account_makes_a_seller_forget_no_other(
     given = parties.seller._listing
 
     def ask(account: str) -> None:
-        given.give(Address(account), Inquiry(parties.seller.listing), parties.seller.manifest, parties.seller.dataset)
+        given.send_to(
+            Address(account), Inquiry(parties.seller.listing), parties.seller.manifest, parties.seller.dataset
+        )
 
     first, second, third = ("0x" + digit * 40 for digit in "123")
     for account in (first, second, second, second):
@@ -142,14 +144,14 @@ def test_one_account_makes_a_seller_forget_no_other(
 
 def test_what_was_taken_is_there_again_after_its_span() -> None:
     limiter = RateLimiter(10, Seconds(100))
-    limiter.take(6, Timestamp(1000))
+    limiter.count(6, Timestamp(1000))
     with pytest.raises(BudgetExhausted):
-        limiter.take(5, Timestamp(1099))
+        limiter.count(5, Timestamp(1099))
     # What was refused does not count.
-    limiter.take(4, Timestamp(1099))
-    limiter.take(6, Timestamp(1100))
+    limiter.count(4, Timestamp(1099))
+    limiter.count(6, Timestamp(1100))
     # Larger than all of it: alone.
-    RateLimiter(10, Seconds(100)).take(11, Timestamp(0))
+    RateLimiter(10, Seconds(100)).count(11, Timestamp(0))
 
 
 # --- sealed messages --------------------------------------------------------------------------------------------------

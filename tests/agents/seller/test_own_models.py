@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_hostile_buyer import Change, projected, said_to, taken_out
+from bad_questions import Change, projected, said_to, taken_out
 from trade import (
     COLUMNS,
     LABEL,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bad_questions import BAD_REQUESTS, BAD_SELECTIONS, classes, said_to, taken_out
 from sealed_messages import forged, put_in, sealed_messages_to
-from test_hostile_buyer import BAD_REQUESTS, BAD_SELECTIONS, classes, said_to, taken_out
 from trade import OFFERED, PRICE, Parties, World, listing_spec, make_parties, table
 
 from blindfair.agents.seller import scoring
