@@ -91,3 +91,9 @@ class MissingPackage(InputError):
     """What was asked for needs a package that is not installed."""
 
     exit_code = 24
+
+
+class UnusableText(InputError):
+    """A text has nothing to score: it is empty, all its tokens are unknown, or it is too long."""
+
+    exit_code = 26
