@@ -91,7 +91,7 @@ class Fields:
 
     def optional_number(self, name: str) -> float | None:
         """A finite number, or `null`."""
-        if self._is_null(name):
+        if self.optional_null(name):
             return None
         return self.number(name)
 
@@ -128,7 +128,7 @@ class Fields:
 
     def optional_document(self, name: str) -> Document | None:
         """A nested object as it is, or `null`."""
-        if self._is_null(name):
+        if self.optional_null(name):
             return None
         return self.document(name)
 
@@ -167,8 +167,8 @@ class Fields:
     def _name(self, name: str) -> str:
         return f"{self._path}.{name}"
 
-    def _is_null(self, name: str) -> bool:
-        """Whether the field is `null`, which is then taken."""
+    def optional_null(self, name: str) -> bool:
+        """Whether the field is there and `null`; it is then taken."""
         if not self.has(name) or self._left[name] is not None:
             return False
         del self._left[name]

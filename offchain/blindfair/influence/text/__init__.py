@@ -1,7 +1,8 @@
 """Scoring models for texts: named transformer architectures, their gradient rows, and how a buyer asks with them.
 
-Needs the extra `blindfair[text]`. Nothing outside of this package imports the library that builds transformers, and this
-package imports it only when a model is built. The names of `__all__` are public, and loaded when they are first used.
+Needs the extra `blindfair[text]`. Nothing outside of this package imports the library that builds transformers, and
+this package imports it only when a model is built. The names of `__all__` are public, and loaded when they are first
+used.
 """
 
 from typing import TYPE_CHECKING

@@ -19,7 +19,7 @@ def find_projection(
     side: int = 16,
     k: int = 128,
 ) -> Projection:
-    """A staged projection that holds each query, a matrix `outputs x inputs` a layer, and the main directions of rows."""
+    """A staged projection that holds each query and the main directions of rows."""
     raise NotImplementedError
 
 

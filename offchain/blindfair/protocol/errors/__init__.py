@@ -45,6 +45,7 @@ from blindfair.protocol.errors.input import (
     OfferTooSmall,
     TooLarge,
     UndecodableBytes,
+    UnusableText,
     WrongPassword,
 )
 from blindfair.protocol.errors.message import (
@@ -173,6 +174,7 @@ __all__ = [
     "UnknownParameters",
     "UnknownVersion",
     "UnusableModel",
+    "UnusableText",
     "WorkersLost",
     "WrongContract",
     "WrongPassword",

@@ -101,3 +101,9 @@ class MissingPackage(InputError):
     """The request needs a package that is not installed."""
 
     exit_code = 24
+
+
+class UnusableText(InputError):
+    """A text has nothing to score: it is empty, all its tokens are unknown, or it is too long."""
+
+    exit_code = 26
