@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
 
+from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.addresses import parse_address
@@ -19,10 +20,12 @@ from blindfair.api.defaults import (
 )
 from blindfair.api.information import default_fee, free_bits_of, min_fee
 from blindfair.api.stored import from_stored, to_stored
+from blindfair.api.text_options import TextOptions, listed_texts
+from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.frames import Frame
 from blindfair.influence.table import Table, read_table
-from blindfair.pricing.information import check_record_bits, measure_rows
+from blindfair.pricing.information import check_record_bits, measure_bytes, measure_rows
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Terms
@@ -49,7 +52,7 @@ class ListingOptions:
 
     ROLE: ClassVar[str] = "seller"
 
-    label: str
+    label: str | None
     exclude: list[str]
     name: str
     description: str
@@ -80,6 +83,7 @@ class ListingOptions:
     record_bits: int | None = None
     record_count: int | None = None
     text: list[str] = field(default_factory=list)
+    texts: TextOptions | None = None
 
     def to_document(self) -> Document:
         """Return the options for the settings."""
@@ -90,6 +94,10 @@ class ListingOptions:
         """Read the options from the settings. Raises JournalDamaged."""
         return from_stored(cls, document)
 
+    def bases(self) -> BaseModels:
+        """The base models that buyers may score texts with; none for tables. Raises as `TextOptions.bases`."""
+        return NO_BASE_MODELS if self.texts is None else self.texts.bases()
+
     def checked(self, path: Path) -> "ListingOptions":
         """Read the table at `path` and make everything of it once: what is wrong is told before anything is done.
 
@@ -98,15 +106,21 @@ class ListingOptions:
         """
         return self.measured(self.table(path))
 
-    def measured(self, table: Table) -> "ListingOptions":
+    def measured(self, table: Table | Corpus) -> "ListingOptions":
         """Make everything of a table that was read, as `checked` does. Raises what `policy` and `listing_spec`
         raise."""
         self.policy()
         measured = replace(self, record_bits=self.measure(table))
         return replace(measured, record_count=len(measured.listing_spec(table).records))
 
-    def table(self, records: Path | str | Frame) -> Table:
-        """Read the table. Raises what `read_table` raises."""
+    def table(self, records: Path | str | Frame) -> Table | Corpus:
+        """Read the table, or the texts. Raises what `read_table` and `read_corpus` raise."""
+        if self.texts is not None:
+            return self.texts.read(records, self.label, self.exclude)
+        if self.label is None:
+            raise InvalidOption(
+                "A table needs a label", expected="`label`, the column to predict", found="none", hint="texts need none"
+            )
         return read_table(records, self.label, exclude=self.exclude, text=self.text)
 
     def policy(self) -> SellerPolicy:
@@ -178,24 +192,30 @@ class ListingOptions:
         )
         return replace(schema, columns=table.listed_columns)
 
-    def measure(self, table: Table) -> int:
+    def measure(self, table: Table | Corpus) -> int:
         """Return how many bits a record holds in the columns that models may read; copies are measured once.
 
         Raises InvalidListing where that is too little, and what `unscored` raises.
         """
+        if isinstance(table, Corpus):
+            held = measure_bytes([text.encode() for text in dict.fromkeys(table.texts())]).bits
+            check_record_bits(held)
+            return held
         held = measure_rows(list(dict.fromkeys(table.scored_rows(self.unscored(table))))).bits
         check_record_bits(held)
         return held
 
-    def count(self, table: Table) -> int:
+    def count(self, table: Table | Corpus) -> int:
         """Return how many records of a table are listed."""
         return len(self._listed_records(table))
 
-    def _listed_records(self, table: Table) -> tuple[bytes, ...]:
+    def _listed_records(self, table: Table | Corpus) -> tuple[bytes, ...]:
+        if isinstance(table, Corpus):
+            return listed_texts(table, self.chunk_size, without_copies=self.without_copies)
         records = encode_rows(table.listed_rows())
         return tuple(dict.fromkeys(records)) if self.without_copies else records
 
-    def listing_spec(self, table: Table) -> ListingSpec:
+    def listing_spec(self, table: Table | Corpus, bases: BaseModels | None = None) -> ListingSpec:
         """Return what the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
         records = self._listed_records(table)
         held = self.measure(table) if self.record_bits is None else self.record_bits
@@ -206,9 +226,11 @@ class ListingOptions:
             description=self.description,
             licence=self.licence,
             consent=self.consent,
-            encoding=RecordEncoding.CBOR_ROW,
-            schema=table.listed_schema(self.unscored(table)),
-            preprocessing=self.preprocessing(table).to_document(),
+            encoding=table.encoding if isinstance(table, Corpus) else RecordEncoding.CBOR_ROW,
+            schema=table.schema() if isinstance(table, Corpus) else table.listed_schema(self.unscored(table)),
+            preprocessing=self._text_preprocessing(table, bases)
+            if isinstance(table, Corpus)
+            else self.preprocessing(table).to_document(),
             records=records,
             terms=Terms(
                 tokens=(self.prices.token,),
@@ -226,6 +248,18 @@ class ListingOptions:
             ),
             chunk_size=self.chunk_size,
         )
+
+    def _text_preprocessing(self, corpus: Corpus, bases: BaseModels | None) -> Document:
+        if self.texts is None:
+            raise InvalidOption("A listing of texts says how they are read", expected="`texts`", found="nothing")
+        if not (self.own_models or self.buyers):
+            raise InvalidOption(
+                "Texts are scored by models that buyers bring",
+                expected="named `buyers`, or `own_models`",
+                found="neither",
+                hint="name your buyers: with a model of its own anybody can aim all bits of an evaluation at few texts",
+            )
+        return self.texts.preprocessing(corpus, self.bases() if bases is None else bases).to_document()
 
     def _bits(self) -> int:
         most = NAMED_BITS if self.buyers else UNNAMED_BITS

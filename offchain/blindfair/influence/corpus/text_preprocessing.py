@@ -41,7 +41,7 @@ class TextPreprocessing:
     """2 to 64 values of the label; none without a label."""
 
     window: int
-    """Tokens of a window at most, special ones included, from 8."""
+    """Tokens of a window at most, besides special ones, from 8."""
 
     max_windows: int
     """Windows of a text that are scored at most, from 1."""

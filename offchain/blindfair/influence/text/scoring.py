@@ -41,7 +41,7 @@ class TextScoring:
     normalised: bool
 
     def __post_init__(self) -> None:
-        asked, listed = self.model.windows, windows_of(self.preprocessing, self.model.base.context)
+        asked, listed = self.model.windows, windows_of(self.preprocessing, self.model.base)
         if asked != listed:
             raise UnusableModel("The model reads other windows than the listing says", expected=listed, found=asked)
         if self.model.classes != len(self.preprocessing.classes):
@@ -153,9 +153,9 @@ class TextScoring:
         return [record[place] for record in records]
 
 
-def windows_of(preprocessing: TextPreprocessing, context: int) -> TextWindows:
-    """The windows that a base model of this context reads of a listing's texts."""
-    return TextWindows(min(preprocessing.window, context), preprocessing.max_windows)
+def windows_of(preprocessing: TextPreprocessing, base: BaseModel) -> TextWindows:
+    """The windows that a base model reads of a listing's texts: as long as the listing says, if it reads so much."""
+    return TextWindows(min(preprocessing.window, base.context - len(base.special)), preprocessing.max_windows)
 
 
 def unit_rows(rows: Floats) -> Floats:
