@@ -92,7 +92,7 @@ def test_values_that_were_never_seen_do_not_fail(unseen: list[tuple[Any, ...]]) 
 def test_any_finite_table_gives_a_schema_that_travels_or_a_named_error(rows: list[tuple[Any, ...]]) -> None:
     try:
         made = FeatureSchema.infer(rows, ("x", "c", "y"), "y")
-    except (errors.NotTwoClasses, errors.UnusableModel):
+    except (errors.LabelUnusable, errors.UnusableModel):
         return
     received = FeatureSchema.from_document(through_the_wire(made.to_document()))
     ours, theirs = made.encode(rows)[0], received.encode(rows)[0]
@@ -138,7 +138,7 @@ def test_records_the_model_was_not_made_for_are_refused() -> None:
     for label in ("Sick", None, 1):
         with pytest.raises(errors.UnusableModel):
             schema().encode([(*ROWS[0][:-1], label)])
-    with pytest.raises(errors.NotTwoClasses):
+    with pytest.raises(errors.LabelUnusable):
         FeatureSchema.infer([row for row in ROWS if row[-1] == "sick"], COLUMNS, "y")
     with pytest.raises(errors.LabelMissing):
         FeatureSchema.infer(ROWS, COLUMNS, "z")

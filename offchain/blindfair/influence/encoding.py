@@ -25,8 +25,8 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import (
     InvalidOption,
     LabelMissing,
+    LabelUnusable,
     MalformedMessage,
-    NotTwoClasses,
     ShapeMismatch,
     UnusableModel,
 )
@@ -66,7 +66,7 @@ class FeatureSchema:
         schema is public: it holds both classes, robust and rounded centres and scales, and categories that `RARE`
         records have. The order of the records does not matter.
 
-        Raises LabelMissing, NotTwoClasses, InvalidOption (`categorical` names no column), UnusableModel (nothing
+        Raises LabelMissing, LabelUnusable, InvalidOption (`categorical` names no column), UnusableModel (nothing
         varies, or more than `WIDTH_LIMIT` features).
         """
         unknown = sorted(set(categorical) - set(columns))
@@ -200,7 +200,7 @@ def _two_classes(labels: Sequence[Cell], label: str) -> tuple[Cell, Cell]:
         raise LabelMissing("A record has no label", expected=f"a value in column {label!r}")
     found = sorted(set(labels), key=lambda cell: (isinstance(cell, str), cell if is_number(cell) else 0, str(cell)))
     if len(found) != 2:
-        raise NotTwoClasses(
+        raise LabelUnusable(
             f"The records do not hold two classes of {label!r}",
             expected=2,
             found=len(found),

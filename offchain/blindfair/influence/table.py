@@ -18,8 +18,8 @@ from blindfair.influence.written import cell_text, companion_name, written_cells
 from blindfair.protocol.errors import (
     InvalidOption,
     LabelMissing,
+    LabelUnusable,
     MalformedTable,
-    NotTwoClasses,
     TooLarge,
 )
 from blindfair.protocol.records import Cell, Row
@@ -157,7 +157,7 @@ def read_table(
     empty cells, `NA`, `NaN`, `null` and `?`. Columns of `text` hold codes: their cells stay as they are written, and
     only an empty one is missing.
 
-    Raises what `read_table_file` and `frame_texts` raise, MalformedTable, LabelMissing, NotTwoClasses, InvalidOption (a
+    Raises what `read_table_file` and `frame_texts` raise, MalformedTable, LabelMissing, LabelUnusable, InvalidOption (a
     column to leave out or to read as text that is not there).
     """
     file = read_table_file(Path(source)) if isinstance(source, Path | str) else frame_texts(source)
@@ -243,7 +243,7 @@ def _check_label(table: Table, file: CsvTexts) -> None:
         )
     classes = sorted(set(labels), key=repr)
     if len(classes) != 2:
-        raise NotTwoClasses(
+        raise LabelUnusable(
             f"Column {table.label!r} does not have two classes",
             expected="2 different values",
             found=f"{len(classes)}: " + ", ".join(map(repr, classes[:5])) + (", ..." if len(classes) > 5 else ""),

@@ -26,7 +26,7 @@ from blindfair.pricing.learners import Learner, LogisticLearner, joined
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.rounding import Rounding, faithful_rounding, known_rounding, sums_of_own_rows
 from blindfair.protocol.audit import ROUNDING_SHARE
-from blindfair.protocol.errors import InvalidOption, NoRecords, NotTwoClasses, ShapeMismatch, UnusableModel
+from blindfair.protocol.errors import InvalidOption, LabelUnusable, NoRecords, ShapeMismatch, UnusableModel
 from blindfair.protocol.records import Row
 
 VALIDATION_NEEDED = 10
@@ -135,7 +135,7 @@ def prepare_valuation(
     not fit the listing's are named in warnings too; with `accept_kinds` also those that fit hardly anywhere.
 
     Raises InvalidOption for other numbers of bits than one or two of 1 ... 32, NoRecords for fewer than
-    `VALIDATION_NEEDED` validation records, NotTwoClasses where they or all records together are of one class, and what
+    `VALIDATION_NEEDED` validation records, LabelUnusable where they or all records together are of one class, and what
     `check_own_records`, the learner's fits, `quantise_query` and `quantise_query_to_range` raise; UnusableModel where
     rows could not be audited.
     """
@@ -287,7 +287,7 @@ def _check_validation(validation: Sequence[Row], schema: FeatureSchema) -> None:
         )
     place = schema.columns.index(schema.label)
     if len({row[place] for row in validation}) < 2:
-        raise NotTwoClasses(
+        raise LabelUnusable(
             "The validation set is of one class",
             expected=2,
             found=1,
