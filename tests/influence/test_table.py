@@ -74,7 +74,6 @@ BAD = [
     ("another single column", b"a b\n1\n2\n", errors.LabelMissing),
     ("a record without label", b"a,y\n1,0\n2,\n3,1\n", errors.LabelMissing),
     ("one class", b"a,y\n1,0\n2,0\n", errors.LabelUnusable),
-    ("three classes", b"a,y\n1,0\n2,1\n3,2\n", errors.LabelUnusable),
     ("latin-1", b"a,y\ncaf\xe9,0\nx,1\n", errors.UndecodableBytes),
     ("an image", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", errors.UndecodableBytes),
     ("UTF-16", "a,y\n1,0\n2,1\n".encode("utf-16"), errors.UndecodableBytes),

@@ -37,6 +37,7 @@ def make_listing(
     score: Sequence[str] = (),
     categorical: Sequence[str] = (),
     text: Sequence[str] = (),
+    label_kind: str | None = None,
     without_copies: bool = False,
     bits: int = BITS,
     free_share: float = float(FREE_SHARE),
@@ -57,9 +58,9 @@ def make_listing(
 ) -> PreparedListing:
     """Read a table and make a listing of it. Nothing is published yet.
 
-    `records` is a file, a pandas data frame or a pyarrow table; `label` its column to predict, with two classes.
-    Amounts are texts in `money`, like "0.001" ether. Windows are seconds, shares 0 to 1. Every argument is the option
-    of the same name of `blindfair seller list`, and `--help` there says what it does.
+    `records` is a file, a pandas data frame or a pyarrow table; `label` its column to predict: classes, a number or a
+    count, as `label_kind` says. Amounts are texts in `money`, like "0.001" ether. Windows are seconds, shares 0 to 1.
+    Every argument is the option of the same name of `blindfair seller list`, and `--help` there says what it does.
 
     Raises what `read_table` raises, InvalidOption for arguments out of range, InvalidListing for records that cannot be
     listed (copies, too little in a record).
@@ -104,6 +105,7 @@ def make_listing(
         without_copies=without_copies,
         own_models=own_models,
         text=list(text),
+        label_kind=label_kind,
     )
     return prepared(options, options.table(records))
 

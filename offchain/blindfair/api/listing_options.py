@@ -21,6 +21,7 @@ from blindfair.api.information import default_fee, free_bits_of, min_fee
 from blindfair.api.stored import from_stored, to_stored
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.frames import Frame
+from blindfair.influence.label import LabelKind
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.protocol.documents import Document
@@ -45,7 +46,8 @@ class ListingOptions:
     columns that no model reads; `score` are columns that models read although they look like identifiers. `categorical`
     are columns whose numbers are codes, and the cells of `text` are read as they are written. `record_bits` is what a
     record holds, once it was measured: another version of the compressor may measure otherwise.
-    `record_count` is how many records are listed, once the table was read."""
+    `record_count` is how many records are listed, once the table was read. `label_kind` says how the label is read
+    (`influence.label`); without it the label's values decide."""
 
     ROLE: ClassVar[str] = "seller"
 
@@ -80,6 +82,7 @@ class ListingOptions:
     record_bits: int | None = None
     record_count: int | None = None
     text: list[str] = field(default_factory=list)
+    label_kind: str | None = None
 
     def to_document(self) -> Document:
         """For the settings."""
@@ -169,12 +172,17 @@ class ListingOptions:
     def preprocessing(self, table: Table) -> FeatureSchema:
         """How scoring models prepare the listed records, for the manifest: of the columns that they may read.
 
-        Raises what `unscored` and `FeatureSchema.infer` raise.
+        Raises InvalidOption for an unknown kind of label, and what `unscored` and `FeatureSchema.infer` raise.
         """
         # Records that differ in their texts alone are different records, and both are listed.
         rows = [row[: len(table.columns)] for row in dict.fromkeys(table.listed_rows())]
         schema = FeatureSchema.infer(
-            rows, table.columns, table.label, categorical=self.categorical, excluded=self.unscored(table)
+            rows,
+            table.columns,
+            table.label,
+            categorical=self.categorical,
+            excluded=self.unscored(table),
+            label_kind=self._label_kind(),
         )
         return replace(schema, columns=table.listed_columns)
 
@@ -226,6 +234,16 @@ class ListingOptions:
             ),
             chunk_size=self.chunk_size,
         )
+
+    def _label_kind(self) -> LabelKind | None:
+        if self.label_kind is None:
+            return None
+        kinds = {kind.value: kind for kind in LabelKind}
+        if self.label_kind not in kinds:
+            raise InvalidOption(
+                "--label-kind names no kind of label", expected=" or ".join(kinds), found=repr(self.label_kind[:40])
+            )
+        return kinds[self.label_kind]
 
     def _bits(self) -> int:
         most = NAMED_BITS if self.buyers else UNNAMED_BITS
