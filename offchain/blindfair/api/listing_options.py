@@ -24,6 +24,7 @@ from blindfair.api.text_options import TextOptions, listed_texts
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.frames import Frame
+from blindfair.influence.label import LabelKind
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_bytes, measure_rows
 from blindfair.protocol.documents import Document
@@ -48,7 +49,8 @@ class ListingOptions:
     columns that no model reads; `score` are columns that models read although they look like identifiers. `categorical`
     are columns whose numbers are codes, and the cells of `text` are read as they are written. `record_bits` is what a
     record holds, once it was measured: another version of the compressor may measure otherwise.
-    `record_count` is how many records are listed, once the table was read."""
+    `record_count` is how many records are listed, once the table was read. `label_kind` says how the label is read
+    (`influence.label`); without it the label's values decide."""
 
     ROLE: ClassVar[str] = "seller"
 
@@ -84,6 +86,7 @@ class ListingOptions:
     record_count: int | None = None
     text: list[str] = field(default_factory=list)
     texts: TextOptions | None = None
+    label_kind: str | None = None
 
     def to_document(self) -> Document:
         """Return the options for the settings."""
@@ -183,12 +186,17 @@ class ListingOptions:
     def preprocessing(self, table: Table) -> FeatureSchema:
         """Return how scoring models prepare the columns that they may read, for the manifest.
 
-        Raises what `unscored` and `FeatureSchema.infer` raise.
+        Raises InvalidOption for an unknown kind of label, and what `unscored` and `FeatureSchema.infer` raise.
         """
         # Records that differ in their texts alone are different records, and both are listed.
         rows = [row[: len(table.columns)] for row in dict.fromkeys(table.listed_rows())]
         schema = FeatureSchema.infer(
-            rows, table.columns, table.label, categorical=self.categorical, excluded=self.unscored(table)
+            rows,
+            table.columns,
+            table.label,
+            categorical=self.categorical,
+            excluded=self.unscored(table),
+            label_kind=self._label_kind(),
         )
         return replace(schema, columns=table.listed_columns)
 
@@ -260,6 +268,16 @@ class ListingOptions:
                 hint="name your buyers: with a model of its own anybody can aim all bits of an evaluation at few texts",
             )
         return self.texts.preprocessing(corpus, self.bases() if bases is None else bases).to_document()
+
+    def _label_kind(self) -> LabelKind | None:
+        if self.label_kind is None:
+            return None
+        kinds = {kind.value: kind for kind in LabelKind}
+        if self.label_kind not in kinds:
+            raise InvalidOption(
+                "`label_kind` names no kind of label", expected=" or ".join(kinds), found=repr(self.label_kind[:40])
+            )
+        return kinds[self.label_kind]
 
     def _bits(self) -> int:
         most = NAMED_BITS if self.buyers else UNNAMED_BITS

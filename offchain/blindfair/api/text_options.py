@@ -88,7 +88,7 @@ def classes_of(corpus: Corpus) -> tuple[Cell, ...]:
     labels = corpus.labels()
     if labels is None:
         return ()
-    found = sorted(set(labels), key=lambda cell: (isinstance(cell, str), cell))  # type: ignore[arg-type,return-value]
+    found = sorted(set(labels), key=lambda cell: (isinstance(cell, str), str(cell)))
     if not 2 <= len(found) <= CLASS_LIMIT:
         raise LabelUnusable(
             f"Column {corpus.label!r} is no label of texts",

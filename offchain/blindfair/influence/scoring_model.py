@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.arrays import Floats, Labels
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.projection import Projection
 from blindfair.protocol.documents import Document
@@ -87,10 +87,10 @@ class ScoringModel(RowModel, Protocol):
         """`d` parameters, float64."""
         ...
 
-    def gradients(self, X: Floats, y: Classes, projection: Projection | None = None) -> Floats:
-        """The same of records that are numbers already: `n x features` and class codes `n`."""
+    def gradients(self, X: Floats, y: Labels, projection: Projection | None = None) -> Floats:
+        """The same of records that are numbers already: `n x features` and labels `n`."""
         ...
 
-    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scales: Floats) -> float:
+    def disagreement(self, X: Floats, y: Labels, projection: Projection, row_scales: Floats) -> float:
         """How far two honest machines may lie apart in these `n` rows at most, in units of each row's own scale."""
         ...

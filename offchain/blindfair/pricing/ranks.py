@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Floats
-from blindfair.protocol.errors import NotTwoClasses
+from blindfair.protocol.errors import LabelUnusable
 
 
 def average_ranks(values: Floats) -> Floats:
@@ -21,12 +21,12 @@ def average_ranks(values: Floats) -> Floats:
 def auc(positive: NDArray[np.bool_], scores: Floats) -> float:
     """The chance that a random positive scores above a random negative, ties counting half (Mann and Whitney 1947).
 
-    `positive` and `scores` hold `n` entries each. Raises NotTwoClasses where all are positive or none is.
+    `positive` and `scores` hold `n` entries each. Raises LabelUnusable where all are positive or none is.
     """
     ones = int(positive.sum())
     zeros = positive.size - ones
     if not ones or not zeros:
-        raise NotTwoClasses("An AUC needs records of both classes", expected=2, found=1)
+        raise LabelUnusable("An AUC needs records of both classes", expected=2, found=1)
     return float((average_ranks(scores)[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 

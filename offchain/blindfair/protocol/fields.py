@@ -60,7 +60,7 @@ class Fields:
 
     def optional_text(self, name: str, limit: int) -> str | None:
         """The same, or `null`."""
-        if self.is_null(name):
+        if self.optional_null(name):
             return None
         return self.text(name, limit)
 

@@ -40,9 +40,9 @@ _ASKED = ("score", "class")
 class TabularValuer:
     """The buyer's own records and its way of choosing. Implements `Valuer`.
 
-    `seed` makes question and choice repeatable. Records are prepared as the listing's manifest says. It
-    learns by logistic regression unless a `learner` is given. `good_record_value` is what one more good record is worth
-    to the buyer, if it says so. `disclosure` is the policy that it asks for: whether records or groups are scored.
+    `seed` makes question and choice repeatable. Records are prepared as the listing's manifest says. It learns by the
+    linear model of the label unless a `learner` is given. `good_record_value` is what one more good record is worth to
+    the buyer, if it says so. `disclosure` is the policy that it asks for: whether records or groups are scored.
     `bits` are those of the score and of the class, 1 ... 32 each; one number asks for no class. A class that takes more
     is asked for with them where the listing tells so many bits of a record, and left out elsewhere; a note says so.
     With `accept_preprocessing` it asks although the listing's preprocessing misleads (`usefulness`), and is warned.
@@ -109,13 +109,15 @@ class TabularValuer:
     def check_fits(self, manifest: Manifest) -> tuple[str, ...]:
         """Compare columns, kinds, categories and classes with the listing's; return warnings. In milliseconds.
 
-        Raises ColumnsDiffer, KindsDiffer, ClassesDiffer, and what `schema` raises.
+        Raises ColumnsDiffer, KindsDiffer, ClassesDiffer, InvalidOption where the learner does not take the label, and
+        what `schema` raises.
         """
         self._own.check([column.name for column in manifest.schema.columns], manifest.schema.label)
         train, validation = self._records(manifest)
-        return check_own_records(
-            self.schema(manifest), [*train, *validation], manifest.schema, accepted=self._accepts_kinds
-        )
+        schema = self.schema(manifest)
+        if self._learner is not None:
+            self._learner.for_label(schema)
+        return check_own_records(schema, [*train, *validation], manifest.schema, accepted=self._accepts_kinds)
 
     def _records(self, manifest: Manifest) -> tuple[list[Row], list[Row]]:
         """Training and validation records in the order of the listing's columns."""

@@ -1,4 +1,4 @@
-"""The kinds of a listing's columns, its categories and classes, as far as the manifest tells: for people and programs.
+"""The kinds of a listing's columns, its categories and label, as far as the manifest tells: for people and programs.
 
 A buyer compares its own table with them before it asks anything.
 """
@@ -15,6 +15,7 @@ from blindfair.protocol.records import Cell
 from blindfair.protocol.schema import Column, ColumnKind
 
 _SHOWN_CATEGORIES = 4
+_SHOWN_CLASSES = 8
 
 _KINDS = {ColumnKind.NUMBER: "number", ColumnKind.CATEGORY: "text", ColumnKind.TEXT: "free text"}
 
@@ -34,21 +35,26 @@ def columns_text(manifest: Manifest) -> str:
 
 
 def label_text(manifest: Manifest) -> str:
-    """Return the label with its two classes as they are written: "outcome, 'False' or 'True'"."""
+    """Return the label with its classes as they are written, "outcome, 'False' or 'True'", or its kind."""
     schema = _schema(manifest)
     if schema is None:
         return str(manifest.schema.label)
-    return f"{schema.label}, {' or '.join(map(shown, schema.classes))}"
+    if schema.target is not None:
+        return f"{schema.label}, a {schema.label_kind.value}"
+    more = f" or {len(schema.classes) - _SHOWN_CLASSES} more" if len(schema.classes) > _SHOWN_CLASSES else ""
+    return f"{schema.label}, {' or '.join(map(shown, schema.classes[:_SHOWN_CLASSES]))}{more}"
 
 
 def columns_document(manifest: Manifest) -> Document:
-    """Return `classes` of the label, `kinds` by column, and frequent `categories` by column."""
+    """Return `classes` of the label (null for numbers) and its `label_kind`, `kinds` by column, and frequent
+    `categories` by column."""
     schema = _schema(manifest)
     categories: dict[str, JsonValue] = {name: list(values) for name, values in _categories(schema).items()}
     return {
         "categories": categories,
-        "classes": None if schema is None else list(schema.classes),
+        "classes": None if schema is None or schema.target is not None else list(schema.classes),
         "kinds": {column.name: column.kind.value for column in manifest.schema.columns},
+        "label_kind": None if schema is None else schema.label_kind.value,
     }
 
 

@@ -10,6 +10,7 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.context import Event
+from blindfair.api.defaults import QUERIES
 from blindfair.api.listing_valuer import ListingValuer
 from blindfair.api.parties import BuyerParty, open_buyer
 from blindfair.cli.buyer.estimate import show_estimate
@@ -67,9 +68,12 @@ def opened_purchase(
 
     def tell_estimate(manifest: Manifest) -> None:
         units = Units.named(options.disclosure, manifest.record_count)
-        width = learner.dimension(valuer.schema(manifest), len(own.train) + len(own.validation))
+        schema = valuer.schema(manifest)
+        width = learner.for_label(schema).dimension(schema, len(own.train) + len(own.validation))
         costs = machine_costs(lambda text: screen.lines.item("machine", text))
-        show_estimate(screen.lines, units, width, options.bytes_per_second, costs)
+        # Groups, and labels that are not of two classes, are asked for their score alone.
+        queries = QUERIES if units.size == 1 and len(schema.classes) == 2 else 1
+        show_estimate(screen.lines, units, width, options.bytes_per_second, costs, queries=queries)
 
     def warn(text: str) -> None:
         # A person sees it before the question whether to pay, in quiet too.

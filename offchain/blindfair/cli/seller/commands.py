@@ -32,7 +32,7 @@ def list_records(
     records: Annotated[
         Path, typer.Option(metavar="FILE", help="The table to sell: CSV, JSON Lines, Parquet or Feather.")
     ],
-    label: Annotated[str, typer.Option(metavar="COLUMN", help="Its column to predict, with two classes.")],
+    label: Annotated[str, typer.Option(metavar="COLUMN", help="Its column to predict.")],
     price_per_record: Annotated[str, typer.Option(metavar="AMOUNT", help="The least that a record is sold for.")],
     licence: Annotated[str, typer.Option(help="What a buyer may do with the records. Public.")],
     consent: Annotated[str, typer.Option(help="On what ground the records may be sold. Public.")],
@@ -93,6 +93,14 @@ def list_records(
         ),
     ] = None,
     text: Text = None,
+    label_kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="How the label is read: classes (2 to 64 values), number, or count. If not given, more than 20 "
+            "different numbers are a number, and everything else is classes.",
+        ),
+    ] = None,
     disclosure: Annotated[
         list[str] | None,
         typer.Option(
@@ -183,6 +191,7 @@ def list_records(
         without_copies=without_copies,
         own_models=own_models,
         text=text or [],
+        label_kind=label_kind,
     )
     run_list(begun, options, records, output)
 

@@ -26,6 +26,7 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.cli.seller.settings import SellerSettings
 from blindfair.influence.features import NumberFeature
+from blindfair.influence.label import LabelKind
 from blindfair.influence.robust import RARE
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import MalformedFile
@@ -154,8 +155,13 @@ def preprocessing_text(manifest: Manifest) -> str:
     schema = listed_schema(manifest)
     numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
     categories = len(schema.features) - numbers
+    told = {
+        LabelKind.CLASSES: "classes",
+        LabelKind.NUMBER: "rounded centre and scale",
+        LabelKind.COUNT: "rounded mean",
+    }[schema.label_kind]
     return (
-        f"the manifest tells everybody the classes of {schema.label}, the rounded centre and scale of {numbers} "
+        f"the manifest tells everybody the {told} of {schema.label}, the rounded centre and scale of {numbers} "
         f"columns, and frequent values of {categories}; no value that fewer than {RARE} records have"
     )
 

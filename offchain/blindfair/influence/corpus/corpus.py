@@ -7,14 +7,14 @@ Not here: the folder (`text_folder`), copies (`copies`), and what a listing says
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from blindfair.influence.columns import typed_column
 from blindfair.influence.corpus.text_folder import read_folder
 from blindfair.influence.csv_file import CsvTexts
 from blindfair.influence.frames import Frame, frame_texts
-from blindfair.influence.reading import read_kind
+from blindfair.influence.reading import ColumnReading, column_reading, read_kind
 from blindfair.influence.table_file import read_table_file
 from blindfair.protocol.chunks import fill_record
 from blindfair.protocol.errors import InvalidOption, LabelMissing, MalformedTable
@@ -33,6 +33,12 @@ class Corpus:
     rows: tuple[Row, ...]
     text: str
     label: str | None = None
+    readings: tuple[ColumnReading, ...] = field(default=(), compare=False)
+    """How the columns besides the texts were read."""
+
+    def alike_but_texts(self) -> int:
+        """None: numbers are no part of what models read."""
+        return 0
 
     @property
     def encoding(self) -> RecordEncoding:
@@ -94,7 +100,14 @@ def read_corpus(
     kept = [place for place, name in enumerate(file.columns) if name and name not in exclude]
     cells = [_cells(file, place, text, label) for place in kept]
     names = tuple(file.columns[place] for place in kept)
-    return Corpus(names, tuple(zip(*cells, strict=True)), text, label)
+    readings = tuple(
+        column_reading(
+            name, [row[place] for row in file.rows], column, file.lines, is_label=name == label, is_named=False
+        )
+        for name, place, column in zip(names, kept, cells, strict=True)
+        if name != text
+    )
+    return Corpus(names, tuple(zip(*cells, strict=True)), text, label, readings)
 
 
 def _of_folder(folder: Path, text: str, label: str | None, exclude: Collection[str]) -> Corpus:

@@ -37,8 +37,8 @@ class LabelMissing(InputError):
     exit_code = 14
 
 
-class NotTwoClasses(InputError):
-    """The label does not have exactly two classes, or a part that needs both has one."""
+class LabelUnusable(InputError):
+    """The label cannot be learned as it is: too few or too many classes, no amounts, or no counts."""
 
     exit_code = 15
 
