@@ -1,16 +1,19 @@
 """A buyer's own table and its limits, made ready for an agent: what `blindfair buyer evaluate` makes of its options."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE, BuyerPolicy
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.api.listing_valuer import ListingValuer
 from blindfair.api.own_records import TableOptions, chosen_tables
+from blindfair.api.own_texts import ListingTextValuer, OwnTexts
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.frames import Frame
+from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
 
 
@@ -18,14 +21,15 @@ from blindfair.protocol.manifest import Manifest
 class PreparedPurchase:
     """A valuer of a listing's records by the buyer's own table, and the agent's policy."""
 
-    valuer: ListingValuer
+    valuer: ListingValuer | ListingTextValuer
     policy: BuyerPolicy
+    base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
 
 
 def make_purchase(
     own: Path | str | Frame | None = None,
     *,
-    label: str,
+    label: str | None = None,
     budget: str,
     train: Path | str | Frame | None = None,
     validation: Path | str | Frame | None = None,
@@ -48,6 +52,8 @@ def make_purchase(
     accept_preprocessing: bool = False,
     accept_kinds: bool = False,
     before_asking: Callable[[Manifest], None] = lambda _: None,
+    text_column: str | None = None,
+    base_model: Path | str | None = None,
 ) -> PreparedPurchase:
     """Read the buyer's own records, and make of them what values a listing. Nothing is asked yet.
 
@@ -57,10 +63,40 @@ def make_purchase(
     same name of `blindfair buyer evaluate`, and `--help` there says what it does. `before_asking` is called with the
     listing's manifest right before the question is made.
 
+    With `text_column` the records are texts, in a file, a frame or a folder of `.txt` files; half of `own` trains then.
+    `base_model` is the folder of the model that both parties hold, and `label` may be left out.
+
     Raises what `read_table` raises, InvalidOption for arguments out of range or another mixture of tables.
     """
     purchase = PurchaseOptions.from_arguments({**locals(), "listing": None}, prices=money)
     purchase.check()
+    if text_column is not None:
+        return _of_texts(OwnTexts(text_column, label, str(_named(base_model)), seed), purchase, own, train, validation)
+    if label is None:
+        raise InvalidOption("A table needs a label", expected="`label`", found="none", hint="texts need none")
     tables = TableOptions(label, list(exclude), seed, list(text))
     given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)
     return PreparedPurchase(ListingValuer(tables.read(given), tables, purchase, before_asking), purchase.policy())
+
+
+def _of_texts(
+    texts: OwnTexts,
+    purchase: PurchaseOptions,
+    own: Path | str | Frame | None,
+    train: Path | str | Frame | None,
+    validation: Path | str | Frame | None,
+) -> PreparedPurchase:
+    given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)
+    valuer = ListingTextValuer(texts.base(), texts.read(given), purchase, texts.seed)
+    return PreparedPurchase(valuer, purchase.policy(), valuer.base_models)
+
+
+def _named(base_model: Path | str | None) -> Path | str:
+    if base_model is None:
+        raise InvalidOption(
+            "Texts are scored with a base model that both parties hold",
+            expected="`base_model`, a folder",
+            found="none",
+            hint="the listing names the base models that its seller holds",
+        )
+    return base_model

@@ -10,6 +10,7 @@ from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE
 from blindfair.api.listing_options import ListingOptions
+from blindfair.api.text_options import MAX_WINDOWS, WINDOW, TextOptions
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.frames import Frame
 from blindfair.influence.table import Table
@@ -31,7 +32,7 @@ class PreparedListing:
 def make_listing(
     records: Path | str | Frame,
     *,
-    label: str,
+    label: str | None = None,
     price_per_record: str,
     licence: str,
     consent: str,
@@ -44,6 +45,10 @@ def make_listing(
     categorical: Sequence[str] = (),
     text: Sequence[str] = (),
     label_kind: str | None = None,
+    text_column: str | None = None,
+    base_models: Sequence[Path | str] = (),
+    window: int = WINDOW,
+    max_windows: int = MAX_WINDOWS,
     without_copies: bool = False,
     bits: int = BITS,
     free_share: float = float(FREE_SHARE),
@@ -67,6 +72,10 @@ def make_listing(
     `records` is a file, a pandas data frame or a pyarrow table; `label` its column to predict: classes, a number or a
     count, as `label_kind` says. Amounts are texts in `money`, like "0.001" ether. Windows are seconds, shares 0 to 1.
     Every argument is the option of the same name of `blindfair seller list`, and `--help` there says what it does.
+
+    With `text_column` the records are texts, in a file, a frame or a folder of `.txt` files. `base_models` are folders
+    of the models that buyers may score with, and `window` and `max_windows` say how long a part of a text they read, in
+    tokens, and how many parts; `label` may be left out.
 
     Raises what `read_table` raises, InvalidOption for arguments out of range, InvalidListing for records that cannot be
     listed (copies, too little in a record).
@@ -112,11 +121,17 @@ def make_listing(
         own_models=own_models,
         text=list(text),
         label_kind=label_kind,
+        texts=None
+        if text_column is None
+        else TextOptions(text_column, [str(folder) for folder in base_models], window, max_windows),
     )
     return prepared(options, options.table(records))
 
 
 def prepared(options: ListingOptions, table: Table | Corpus) -> PreparedListing:
-    """Make a listing of a table, or of texts, that were read. Raises what `ListingOptions.policy` and `listing_spec` raise."""
+    """Make a listing of a table, or of texts, that were read.
+
+    Raises what `ListingOptions.policy`, `listing_spec` and `bases` raise.
+    """
     bases = options.bases()
     return PreparedListing(table, options.listing_spec(table, bases), options.policy(), bases)

@@ -142,7 +142,7 @@ class TextValuer:
         return ()
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
-        """Decrypted scores, `n` int64, as real ones: the cosine of a text's row and the query, times the query's size."""
+        """Decrypted scores, `n` int64, as real ones: cosines of rows and query, times the query's size."""
         return self.valuation(manifest).scales[0].real(scores)
 
     def _worth(

@@ -49,10 +49,10 @@ Texts = tuple[Sequence[str], Sequence[int] | None]
 class TextValuation:
     """Everything of a question that is not encryption, and what is needed to read the answer.
 
-    `queries` is `m x k` int64 for projected, normalised rows, asked with `bits` modulo `plain_modulus`; the first is the
-    score. `trusted` are the scores of validation texts, `m x v`, seen through noise as the offer's are, and `damaged`
-    the same of these texts after damage; without a second query it is not asked about. `fidelity` is the correlation
-    by ranks of rounded, projected scores with those of whole rows, on validation texts. `notes` are sentences.
+    `queries` is `m x k` int64 for projected, normalised rows, asked with `bits` modulo `plain_modulus`; the first is
+    the score. `trusted` are the scores of validation texts, `m x v`, seen through noise as the offer's are, and
+    `damaged` those of the same texts after damage. `disagreement` is the share of entries that another honest machine
+    may round otherwise. `notes` are sentences for the buyer's own people.
     """
 
     scoring: TextScoring
