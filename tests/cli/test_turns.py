@@ -45,7 +45,7 @@ def test_patience_with_a_node_ends() -> None:
         Turns(screen, 0.01, patience=0.0).until(attempts(NodeFailure("no node"), NodeFailure("no node"), 7))
 
 
-def test_other_errors_pass_at_once_unless_they_are_to_be_borne() -> None:
+def test_other_errors_pass_at_once_unless_they_are_to_be_retried() -> None:
     poor = InsufficientFunds("no money")
     with PartyScreen() as screen:
         with pytest.raises(InsufficientFunds):

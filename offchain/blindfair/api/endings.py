@@ -1,6 +1,7 @@
 """Errors of purchases that failed; each has its exit code."""
 
 from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol.errors import FaultProven, NoAnswer
 
 
@@ -9,7 +10,7 @@ def raise_failure(outcome: Outcome, *, refunded_by_clock: bool) -> None:
 
     An order that was refunded is NoAnswer where no key came in time, else FaultProven; a cancelled one is Refused.
     """
-    if outcome.final == "Refunded":
+    if outcome.final is Ending.REFUNDED:
         kind = NoAnswer if refunded_by_clock else FaultProven
         raise kind("Price and bond came back", expected="a verified delivery", found=outcome.reason)
     if outcome.error is not None:

@@ -2,6 +2,7 @@
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
+from blindfair.agents.store.steps import LISTING, RECEIVED, REQUEST, WRITTEN
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.influence.spelling import option
 from blindfair.protocol.errors import FeeRequired, Refused
@@ -13,7 +14,7 @@ def explained(refused: Refused, buyer: Buyer, money: Money) -> Refused:
     """Return a refusal with the options to change where the seller asks a fee, and any other as it is."""
     if not str(refused.found).startswith(f"{FeeRequired.__name__}:"):
         return refused
-    listing, request = buyer.mail.stored("received:listing")[1], buyer.mail.stored("message:request")[1]
+    listing, request = buyer.mail.stored(RECEIVED.of(LISTING))[1], buyer.mail.stored(WRITTEN.of(REQUEST))[1]
     if not isinstance(listing, Listing) or not isinstance(request, Request):
         return refused
     cost = EvaluationCost.of(listing.manifest, request)

@@ -96,7 +96,7 @@ class CostModel:
     """The version of blindfair that was measured."""
 
     operations: Mapping[str, OperationSeconds]
-    """By the name of the parameter set."""
+    """Seconds of each operation, by the name of the parameter set."""
 
     @property
     def source(self) -> str:

@@ -49,7 +49,7 @@ class AcceptedEvent:
     price: Wei
     block_number: BlockNumber
     timestamp: Timestamp
-    """Of that block: the reveal window runs from here."""
+    """Time of the block; the reveal window starts here."""
     transaction: TransactionHash
 
 

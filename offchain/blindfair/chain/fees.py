@@ -1,4 +1,4 @@
-"""What a unit of gas costs on the chain now: the base fee of the latest block, and a tip for whoever includes it.
+"""The price of a unit of gas on the chain now: the base fee of the latest block, and a tip for whoever includes it.
 
 Nodes need not have a method for the tip. Where one is missing, it follows from what others paid.
 """

@@ -26,7 +26,7 @@ _LATER = "try again later, or use another node: `rpc=URL`"
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """One HTTP answer. The texts are headers, empty where there is none; `body` is decoded."""
+    """One HTTP answer. The texts are headers, empty if they are missing; `body` is decoded."""
 
     status: int
     content_type: str
@@ -51,7 +51,7 @@ class HttpAnswer:
 
 
 def refused(address: NodeAddress, method: str, answer: HttpAnswer) -> NodeFailure:
-    """The error for a status that is none of success."""
+    """The error for a status other than success."""
     if answer.redirects:
         return NodeFailure(
             f"the node at {address.host} sends {method} elsewhere, which is not followed",

@@ -18,7 +18,7 @@ SHORTEST_KEY = 6
 _SCANNED = 64 * 1024
 _ADDRESS = re.compile(r"\b(https?|wss?)://[^\s\"'<>]*", re.IGNORECASE)
 HIDDEN = "***"
-"""What stands in the place of a secret."""
+"""The text that replaces a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,12 @@ class NodeAddress:
         return shown if len(shown) <= length else shown[:length] + "..."
 
     def shown_target(self, location: str) -> str:
-        """What may be shown of an address that the node sends us to."""
+        """The part of a redirect's address that may be shown."""
         return self.scrub(scheme_and_host(location))
 
 
 def scheme_and_host(url: str) -> str:
-    """What may be shown of any URL; `an address` for one that is none."""
+    """The part of a URL that may be shown; `an address` for a malformed one."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

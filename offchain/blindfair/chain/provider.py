@@ -240,10 +240,10 @@ class NodeProvider(JSONBaseProvider):
             raise _Unreachable(type(error).__name__) from None
         except ValueError:
             # The library looks where a redirect leads to, although it does not follow it.
-            raise _Unreachable("a redirect to an address that is none") from None
+            raise _Unreachable("a redirect to a malformed address") from None
 
     def nonsense(self, method: str, found: str) -> NodeFailure:
-        """The error for an answer that is none."""
+        """The error for an answer that makes no sense."""
         return NodeFailure(
             f"the node at {self.host} answers nonsense to {method}",
             expected="a JSON-RPC answer",

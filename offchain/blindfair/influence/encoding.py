@@ -60,7 +60,7 @@ class FeatureSchema:
         categorical: Collection[str] = (),
         excluded: Collection[str] = (),
     ) -> "FeatureSchema":
-        """From the seller's records. A column is a number where all its cells are and it is not in `categorical`.
+        """Make a schema: a column is a number if all of its cells are, unless `categorical` names it.
 
         Columns that do not vary are left out, and those of `excluded`, which the listing keeps from all models. The
         schema is public: it holds both classes, robust and rounded centres and scales, and categories that `RARE`

@@ -106,7 +106,7 @@ class LogisticRegression:
         return in_units(float((bounds * row_scales).max(initial=0.0)))
 
     def estimate(self, records: int) -> RowsEstimate:
-        """From a trial of one batch of zeros."""
+        """Estimate the cost from a trial of one batch of zeros."""
         batch = max(1, min(records, BATCH))
         features, classes = np.zeros((batch, self.k)), np.zeros(batch, dtype=np.int64)
         record_gradients(self.weights, features[:1], classes[:1])

@@ -78,7 +78,7 @@ class OwnColumns:
         return {name: own[matched[name]] for name in columns if name in matched}
 
     def _left_out(self, columns: Sequence[str]) -> list[str]:
-        """Those of the listing's columns that are left out."""
+        """The listing's columns that are left out."""
         return list(_matched(columns, self.left_out))
 
 

@@ -43,10 +43,10 @@ class Misfit:
     listed: str
     own: str
     kinds: str
-    """As "text (categories) in the listing and numbers in your table"."""
+    """Both kinds in words: "text (categories) in the listing and numbers in your table"."""
 
     only: str = ""
-    """In what alone the two spellings differ; empty where they are other values."""
+    """The only difference between the two spellings; empty if they are different values."""
 
     spelled: int = 0
     """Cells that the listing has in another spelling: easily mended, and easily overlooked."""
@@ -115,7 +115,7 @@ def _refusal(refused: Sequence[Misfit]) -> KindsDiffer:
 
 
 def _mending(misfit: Misfit) -> str:
-    """What to do with a column before it is left out, as the beginning of a hint."""
+    """The remedy to try before a column is left out, as the beginning of a hint."""
     only = f"{misfit.only}; " if misfit.only else ""
     if not misfit.is_text_listed:
         return f"{only}write the column as the listing does; or"
@@ -222,7 +222,7 @@ def _check_classes(listed: FeatureSchema, labels: Sequence[Cell]) -> None:
 
 
 def _mapping(listed: Sequence[Cell], own: Sequence[Cell]) -> str:
-    """What to write for each own class, where that is plain."""
+    """The listing's spelling of each own class, if it is clear."""
     pairs = [(value, label) for label in own for value in listed if _same_class(value, label)]
     if len(pairs) != len(own) or len({shown(value) for value, _ in pairs}) != len(own):
         return f"write your labels as the listing does, {' and '.join(map(shown, listed))}"

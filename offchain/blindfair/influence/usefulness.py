@@ -20,7 +20,7 @@ from blindfair.protocol.errors import BlindfairError, PreprocessingMisleads
 from blindfair.protocol.records import Row
 
 MIN_SHARE = 0.25
-"""Of what the buyer's own preprocessing takes off a constant's loss, what the listing's must take off at least."""
+"""The least part of the gain over a constant, by the buyer's own preprocessing, that the listing's must reach."""
 
 SURE = 3.0
 """Standard errors over the validation records by which a difference of losses counts."""

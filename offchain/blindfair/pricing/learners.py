@@ -47,7 +47,7 @@ class QueryKind(Enum):
 
 
 class Learner(Protocol):
-    """What `valuation` and `utility` need of a family of models."""
+    """The interface of a family of models, for `valuation` and `utility`."""
 
     @property
     def folds(self) -> int:
@@ -61,7 +61,7 @@ class Learner(Protocol):
 
     @property
     def discloses(self) -> str:
-        """What the seller sees of the buyer's records in the request, for people."""
+        """A sentence on what the request shows the seller of the buyer's records."""
         ...
 
     @property
@@ -82,7 +82,7 @@ class Learner(Protocol):
         ...
 
     def query(self, model: ScoringModel, train: Examples, validation: Examples) -> Floats:
-        """What to ask at the scoring model: `d` numbers."""
+        """The query at the scoring model: `d` numbers."""
         ...
 
     def side_query(self, model: ScoringModel) -> Floats:
@@ -90,7 +90,7 @@ class Learner(Protocol):
         ...
 
     def basis(self, rows: Floats) -> Projection:
-        """What rows are projected on, found in rows `n x d` of the buyer's own."""
+        """The basis that rows are projected on, found in the buyer's own rows, `n x d`."""
         ...
 
     def fit(self, examples: Examples) -> Floats:
@@ -274,7 +274,7 @@ class MlpLearner:
 
 
 LEARNERS: Mapping[str, Callable[[], Learner]] = {"logistic": LogisticLearner, "mlp": MlpLearner}
-"""By the name that a person gives; the first is the default."""
+"""Learners by their names on the command line; the first is the default."""
 
 
 def joined(one: Examples, other: Examples) -> Examples:

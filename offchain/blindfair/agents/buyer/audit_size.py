@@ -81,7 +81,7 @@ class AuditSize:
         return int(policy.max_sample_share * len(records)) // self.units.size if policy.buys_sample else 0
 
     def check(self, policy: BuyerPolicy, price: Wei) -> None:
-        """That a selection which the budget pays for can be audited, before an evaluation is spent where none can.
+        """Check, before an evaluation is spent, that some selection which the budget pays for can be audited.
 
         `price` is the least of a record that may be bought. Raises OfferTooSmall.
         """
@@ -109,7 +109,7 @@ class AuditSize:
         )
 
     def _most_auditable(self, policy: BuyerPolicy, affordable: int) -> Iterator[tuple[RecordIndex, ...]]:
-        """The selections of at most `affordable` records that are likeliest to be auditable; none if there are none.
+        """The selections of at most `affordable` records that are likeliest to be auditable, if there are any.
 
         As many records as can be: of the largest selection most is opened or bought, but for what a message holds. The
         same without a short last group, which is one unit fewer to audit. And the smallest units, so few that the

@@ -35,7 +35,7 @@ class ListingSpec:
     of the records as a document, and nothing where these are no tables.
 
     Raises InvalidListing for fewer than two records, for copies among them, for records that hold fewer than
-    `MIN_RECORD_BITS` bits, for a disclosure policy that is none, for groups of two sizes that tell more together than
+    `MIN_RECORD_BITS` bits, for an unknown disclosure policy, for groups of two sizes that tell more together than
     either (docs/explanation/disclosure.md), and for groups whose last is one record alone.
     """
 

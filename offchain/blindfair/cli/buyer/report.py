@@ -13,6 +13,7 @@ from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
 from blindfair.api.amounts import IN_ETHER, Money, show_ether
 from blindfair.api.information import evaluation_fee, information_document, information_text, told_text
@@ -230,7 +231,7 @@ def tell_outcome(
     free = None if account is None else _free_balance(settings, account, prices.token)
     outcome, stage = (None, None) if summary is None else (summary.outcome, summary.stage)
     if outcome is not None:
-        told_by_error = error_follows and outcome.final == "NoOrder" and outcome.error is not None
+        told_by_error = error_follows and outcome.final is Ending.NO_ORDER and outcome.error is not None
         fee = Wei(0) if summary is None else summary.fee
         paid = f"{prices.show(fee)} were paid for the evaluation, nothing else" if fee else "nothing was paid"
         reason = f"{paid}; the error says why" if told_by_error else with_flags(outcome.reason)

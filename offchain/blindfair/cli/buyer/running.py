@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from blindfair.agents.store.journal import read_journal
+from blindfair.agents.store.steps import REQUEST, WRITTEN
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.connection import read_deployment
@@ -132,7 +133,7 @@ def _was_asked(directory: Path) -> bool:
     if journal is None:
         return False
     try:
-        return journal.get("message:request") is not None
+        return journal.get(WRITTEN.of(REQUEST)) is not None
     finally:
         journal.close()
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.agents.settlement.ending import Ending
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
 from blindfair.cli.flags import with_flags
@@ -82,7 +83,7 @@ def _of_the_audit(honest: HonestTrade) -> list[str]:
 
 
 def _of_the_cheat(inflated: TradeResult | None) -> list[str]:
-    if inflated is None or inflated.error is not None or inflated.final == "NoOrder":
+    if inflated is None or inflated.error is not None or inflated.final is Ending.NO_ORDER:
         return []
     return [
         "The audit missed the seller that inflated scores: too few of the inflated records were selected for the draw "

@@ -6,6 +6,7 @@ from pathlib import Path
 from blindfair.agents.buyer.free_openings import whole_audits
 from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal_summary import OfferEntry, SellerSummary, seller_summary
 from blindfair.api.amounts import IN_ETHER, show_ether
 from blindfair.api.information import (
@@ -253,7 +254,7 @@ def standing_document(standing: Standing) -> Document:
 
 def _fees(summary: SellerSummary) -> Wei:
     """Return what evaluations have brought so far."""
-    return Wei(sum(entry.offer.price for entry in summary.offers if entry.is_fee and entry.ending == "Released"))
+    return Wei(sum(entry.offer.price for entry in summary.offers if entry.is_fee and entry.ending is Ending.RELEASED))
 
 
 def _listing(summary: SellerSummary) -> str | None:

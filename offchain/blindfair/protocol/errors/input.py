@@ -98,6 +98,6 @@ class MalformedFile(InputError):
 
 
 class MissingPackage(InputError):
-    """What was asked for needs a package that is not installed."""
+    """The request needs a package that is not installed."""
 
     exit_code = 24
