@@ -18,7 +18,8 @@ def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
     """Return the settings to begin a directory with.
 
     Raises FileMissing, MalformedFile, and, while nothing was begun there, StateError for a mail folder that takes no
-    mailbox and InsecureStore for an open one."""
+    mailbox and InsecureStore for an open one.
+    """
     if not is_begun(begun.directory):
         check_mail_folder(begun.mail.resolve())
     return BegunSettings(
