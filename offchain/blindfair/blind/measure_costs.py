@@ -129,7 +129,7 @@ def _flood(parameters: ParameterSet, zeros: Words, words: Words) -> None:
 
 
 def _decrypt(parameters: ParameterSet, repeats: int) -> float:
-    """Of a whole reply about one block of records: it has one ciphertext."""
+    """Time a whole reply about one block of records: it has one ciphertext."""
     asked, secret = encrypt_queries(parameters, np.ones((1, 1), dtype=np.int64))
     encoded = encode_rows(parameters, np.ones((1, 1), dtype=np.int16))
     reply = evaluate(encoded, asked.to_bytes())
