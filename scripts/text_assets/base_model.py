@@ -23,6 +23,13 @@ STEPS, BATCH, WARM_UP = 1_000, 16, 50
 RATE, LAST_RATE, DECAY, LARGEST_NORM = 2e-3, 2e-4, 0.1, 1.0
 SEED = 15
 
+_WRITTEN = (
+    "activation_function", "architectures", "attn_pdrop", "bos_token_id", "dtype", "embd_pdrop", "eos_token_id",
+    "layer_norm_epsilon", "model_type", "n_embd", "n_head", "n_layer", "n_positions", "resid_pdrop",
+    "tie_word_embeddings", "vocab_size",
+)  # fmt: skip
+"""Fields of the config that differ between models of this architecture, or that a reader needs."""
+
 
 def trained_tokenizer(texts: Iterable[str]) -> Tokenizer:
     """A byte-level BPE tokenizer of `VOCABULARY` tokens: every text comes back unchanged."""
@@ -106,7 +113,10 @@ def save(folder: Path, tokenizer: Tokenizer, model: GPT2LMHeadModel) -> None:
     """Write `config.json`, `model.safetensors` and `tokenizer.json`; the output layer is the embedding, stored once."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_text(tokenizer.to_str(pretty=False) + "\n", encoding="utf-8")
-    written = model.config.to_diff_dict() | {"architectures": ["GPT2LMHeadModel"], "dtype": "float32"}
+    known = model.config.to_dict() | {"architectures": ["GPT2LMHeadModel"], "dtype": "float32"}
+    written = {name: known[name] for name in _WRITTEN}
     (folder / "config.json").write_text(json.dumps(written, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     weights = {name: value.half() for name, value in model.state_dict().items() if name != "lm_head.weight"}
-    save_file(weights, str(folder / "model.safetensors"), metadata={"format": "pt"})
+    path = folder / "model.safetensors"
+    save_file(weights, str(path), metadata={"format": "pt"})
+    path.chmod(0o644)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import process_time
 
 import numpy as np
 import torch
@@ -86,9 +86,9 @@ def make(out: Path, documents: Sequence[CorpusDocument]) -> None:
             "held_out": [document.name for document in documents if document.held_out and document.source != "mails"],
         },
     )
-    begun = monotonic()
+    begun = process_time()
     model = trained(stream)
-    seconds = round(monotonic() - begun)
+    seconds = round(process_time() - begun)
     by_source = prose_by_source(documents, count_tokens)
     before = mean_loss(model, tokenizer, by_source)
     round_weights(model)
@@ -99,7 +99,7 @@ def make(out: Path, documents: Sequence[CorpusDocument]) -> None:
             "texts a step": BATCH,
             "tokens a text": CONTEXT,
             "tokens in the documents": len(stream),
-            "seconds on one core": seconds,
+            "seconds of one core": seconds,
         },
         "loss before weights were rounded to float16": before,
         "loss": mean_loss(model, tokenizer, by_source),
