@@ -16,8 +16,11 @@ import numpy as np
 from blindfair.influence.arrays import Floats
 from blindfair.influence.text import TextModel, fine_tune
 
-STRENGTHS = (8, 32, 96)
+STRENGTHS = (12, 36)
 """Steps of fine-tuning that are tried."""
+
+RATE = 1e-3
+"""Learning rate of fine-tuning."""
 
 _SURELY = 1.0
 """Standard errors by which fine-tuning must help."""
@@ -60,7 +63,7 @@ def choose_direction(
     before = model.losses(*validation)
     best: Direction | None = None
     for steps in strengths:
-        tuned = fine_tune(model, *train, steps=steps, seed=seed)
+        tuned = fine_tune(model, *train, steps=steps, seed=seed, rate=RATE)
         falls = before - replace(model, difference=tuned.difference).losses(*validation)
         gain, error = float(falls.mean()), float(falls.std(ddof=1) / np.sqrt(len(falls)))
         if best is None or gain > best.gain:
