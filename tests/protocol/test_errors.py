@@ -52,3 +52,8 @@ def test_a_refusal_of_the_contract_keeps_its_name_and_values() -> None:
     assert (error.error_name, error.values) == ("WrongPayment", {"expected": 1, "found": 2})
     plain = errors.ContractReverted("The contract refused")
     assert (plain.error_name, plain.values) == ("", {})
+
+
+def test_an_invalid_option_names_its_keyword() -> None:
+    assert errors.InvalidOption("`bits` is out of range").option == "bits"
+    assert errors.InvalidOption("The tables are named twice").option is None
