@@ -8,12 +8,12 @@ from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE, BuyerPolicy
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
+from blindfair.api.listing_text_valuer import ListingTextValuer
 from blindfair.api.listing_valuer import ListingValuer
-from blindfair.api.own_records import TableOptions, chosen_tables
-from blindfair.api.own_texts import ListingTextValuer, OwnTexts
+from blindfair.api.own_records import chosen_tables
+from blindfair.api.own_texts import OwnTexts, own_options
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.frames import Frame
-from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
 
 
@@ -70,33 +70,9 @@ def make_purchase(
     """
     purchase = PurchaseOptions.from_arguments({**locals(), "listing": None}, prices=money)
     purchase.check()
-    if text_column is not None:
-        return _of_texts(OwnTexts(text_column, label, str(_named(base_model)), seed), purchase, own, train, validation)
-    if label is None:
-        raise InvalidOption("A table needs a label", expected="`label`", found="none", hint="texts need none")
-    tables = TableOptions(label, list(exclude), seed, list(text))
     given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)
-    return PreparedPurchase(ListingValuer(tables.read(given), tables, purchase, before_asking), purchase.policy())
-
-
-def _of_texts(
-    texts: OwnTexts,
-    purchase: PurchaseOptions,
-    own: Path | str | Frame | None,
-    train: Path | str | Frame | None,
-    validation: Path | str | Frame | None,
-) -> PreparedPurchase:
-    given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)
-    valuer = ListingTextValuer(texts.base(), texts.read(given), purchase, texts.seed)
-    return PreparedPurchase(valuer, purchase.policy(), valuer.base_models)
-
-
-def _named(base_model: Path | str | None) -> Path | str:
-    if base_model is None:
-        raise InvalidOption(
-            "Texts are scored with a base model that both parties hold",
-            expected="`base_model`, a folder",
-            found="none",
-            hint="the listing names the base models that its seller holds",
-        )
-    return base_model
+    options = own_options(label, text_column, base_model, exclude, seed, text)
+    if isinstance(options, OwnTexts):
+        valuer = ListingTextValuer(options.base(), options.read(given), purchase, seed, before_asking)
+        return PreparedPurchase(valuer, purchase.policy(), valuer.base_models)
+    return PreparedPurchase(ListingValuer(options.read(given), options, purchase, before_asking), purchase.policy())

@@ -8,9 +8,9 @@ from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.amounts import IN_ETHER, Money
-from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE
+from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE, MAX_WINDOWS, WINDOW
 from blindfair.api.listing_options import ListingOptions
-from blindfair.api.text_options import MAX_WINDOWS, WINDOW, TextOptions
+from blindfair.api.text_options import TextOptions
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.frames import Frame
 from blindfair.influence.table import Table

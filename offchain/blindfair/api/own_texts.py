@@ -1,33 +1,29 @@
-"""The buyer's own texts: one source, divided into training and validation, or one for each; and its base model."""
+"""The buyer's own texts: one source, divided into training and validation, or one for each; and its base model.
+
+Not here: what values a listing by them (`listing_text_valuer`), and tables (`own_records`).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from blindfair.agents.buyer.text_valuer import TextValuer
-from blindfair.agents.buyer.valuer import Choice, Question
-from blindfair.agents.evaluation.rows import BaseModels
-from blindfair.api.own_records import OWN, TRAIN, VALIDATION
-from blindfair.api.purchase_options import PurchaseOptions
-from blindfair.influence.arrays import Floats
+from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
 from blindfair.influence.corpus.corpus import Corpus, read_corpus
 from blindfair.influence.frames import Frame
-from blindfair.influence.reading import ColumnReading
-from blindfair.influence.text import BaseModel
-from blindfair.pricing.functions import UniformPricing
-from blindfair.pricing.texts.valuation import DEFAULT_BITS
 from blindfair.protocol.errors import InvalidOption
-from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import Wei
-from blindfair.protocol.records import Cell, Row
+from blindfair.protocol.records import Cell
+
+if TYPE_CHECKING:
+    from blindfair.influence.text import BaseModel
 
 _TRAIN_SHARE = 0.5
 """Training texts make the query, validation texts measure trust: both need as many as they can get."""
 
 Labelled = tuple[Sequence[str], Sequence[Cell] | None]
+"""Texts, and their labels if they have any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,70 +46,40 @@ class OwnTexts:
         first, rest = sorted(order[:cut].tolist()), sorted(order[cut:].tolist())
         return _labelled(corpus, first), _labelled(corpus, rest)
 
-    def base(self) -> BaseModel:
+    def base(self) -> "BaseModel":
         """Load the base model. Raises what `BaseModel.load` raises."""
+        # Imported here: torch takes seconds, and what is wrong with the options is told before.
+        from blindfair.influence.text import BaseModel
+
         return BaseModel.load(Path(self.base_model))
 
 
-class ListingTextValuer:
-    """A buyer with texts whose price depends on the listing. Implements `Valuer` for one listing."""
+def own_options(
+    label: str | None,
+    text_column: str | None,
+    base_model: Path | str | None,
+    exclude: Sequence[str],
+    seed: int,
+    text: Sequence[str],
+) -> TableOptions | OwnTexts:
+    """Return how the buyer's records are read: as texts if `text_column` is given, else as a table.
 
-    def __init__(self, base: BaseModel, own: tuple[Labelled, Labelled], purchase: PurchaseOptions, seed: int) -> None:
-        self._base = base
-        self._own = own
-        self._purchase = purchase
-        self._seed = seed
-        self._made: TextValuer | None = None
-
-    @property
-    def base_models(self) -> BaseModels:
-        """The buyer's base model, by its digest."""
-        return {self._base.digest: self._base}
-
-    @property
-    def readings(self) -> Mapping[str, Sequence[ColumnReading]]:
-        """How columns were read: of texts there is nothing to tell."""
-        return {}
-
-    def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises InvalidOption for an offer under the reserve, and what `TextValuer` raises."""
-        reserve, offered = manifest.terms.reserve_price, self._purchase.offered
-        if offered is not None and offered < reserve:
+    Raises InvalidOption for texts without a base model, and for a table without a label.
+    """
+    if text_column is None:
+        if label is None:
             raise InvalidOption(
-                "The offered price of a record is under what the seller takes",
-                expected=f"at least {self._purchase.prices.show(reserve)}",
-                found=self._purchase.prices.show(offered),
-                hint="offer more in another directory, or buy elsewhere; nothing was asked",
+                "A table needs a `label`", expected="the column to predict", found="none", hint="texts need none"
             )
-        return self._valuer(manifest).question(manifest)
-
-    def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
-        """See `Valuer`."""
-        return self._valuer(manifest).choose(scores, manifest, budget)
-
-    def check_opened(
-        self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
-    ) -> tuple[str, ...]:
-        """See `Valuer`."""
-        return self._valuer(manifest).check_opened(units, records, scores, manifest)
-
-    def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
-        """Decrypted scores, `n` int64, as real numbers; positive = helpful."""
-        return self._valuer(manifest).real_scores(scores, manifest)
-
-    def _valuer(self, manifest: Manifest) -> TextValuer:
-        if self._made is None:
-            reserve, offered = manifest.terms.reserve_price, self._purchase.offered
-            most = manifest.terms.bits_per_record
-            self._made = TextValuer(
-                self._base,
-                *self._own,
-                pricing=UniformPricing(reserve if offered is None else offered, reserve),
-                seed=self._seed,
-                bits=DEFAULT_BITS if sum(DEFAULT_BITS) <= most else (max(1, most - 1), 1) if most > 1 else (1,),
-                good_record_value=self._purchase.good_record_value,
-            )
-        return self._made
+        return TableOptions(label, list(exclude), seed, list(text))
+    if base_model is None:
+        raise InvalidOption(
+            "Texts are scored with a `base_model` that both parties hold",
+            expected="its folder",
+            found="none",
+            hint="the listing names the base models that its seller holds",
+        )
+    return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed)
 
 
 def _labelled(corpus: Corpus, places: Sequence[int] | None = None) -> Labelled:

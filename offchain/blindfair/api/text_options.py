@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.evaluation.rows import BaseModels
+from blindfair.api.defaults import MAX_WINDOWS, WINDOW
 from blindfair.influence.corpus.copies import copies_of_texts
 from blindfair.influence.corpus.corpus import TEXT_COLUMN, Corpus, read_corpus
 from blindfair.influence.corpus.text_folder import read_folder
@@ -22,12 +23,6 @@ from blindfair.influence.corpus.text_preprocessing import (
 from blindfair.influence.frames import Frame
 from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
 from blindfair.protocol.records import Cell
-
-WINDOW = 128
-"""Tokens of a window unless told otherwise."""
-
-MAX_WINDOWS = 4
-"""Windows of a text that are scored unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

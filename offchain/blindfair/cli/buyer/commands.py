@@ -19,6 +19,7 @@ from blindfair.cli.options import (
     Resumed,
     Rpc,
     Text,
+    TextColumn,
     Token,
     WithdrawTo,
     grouped,
@@ -64,9 +65,21 @@ def find(
 @app.command()
 @grouped
 def evaluate(
-    label: Annotated[str, typer.Option(metavar="COLUMN", help="The column to predict, as in the listing.")],
     budget: Annotated[str, typer.Option(metavar="AMOUNT", help="The most that is paid; gas comes on top.")],
     begun: Begun,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="The column to predict, as in the listing; none for texts without a label."
+        ),
+    ] = None,
+    text_column: TextColumn = None,
+    base_model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="With --text-column: the folder of a base model that the listing names and you hold."
+        ),
+    ] = None,
     token: Token = None,
     listing: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="The listing; needed if the chain has more than one.")
@@ -173,7 +186,8 @@ def evaluate(
     """
     # First of all, while these alone are local.
     arguments = dict(locals())
-    from blindfair.api.own_records import TableOptions, chosen_tables
+    from blindfair.api.own_records import chosen_tables
+    from blindfair.api.own_texts import own_options
     from blindfair.api.purchase_options import PurchaseOptions
     from blindfair.cli.buyer.running import run_evaluate
     from blindfair.cli.buyer.settings import BuyerOptions
@@ -181,7 +195,8 @@ def evaluate(
 
     output = Output(json_file)
     purchase = PurchaseOptions.from_arguments(arguments, prices=chosen_money(token, begun.rpc, begun.deployment))
-    options = BuyerOptions(purchase, TableOptions(label, exclude or [], seed, text or []))
+    tables = own_options(label, text_column, base_model, exclude or [], seed, text or [])
+    options = BuyerOptions(purchase, tables)
     run_evaluate(begun, options, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.buyer.free_openings import whole_audits
-from blindfair.agents.evaluation.preprocessing import listed_schema
+from blindfair.agents.evaluation.preprocessing import listed_schema, listed_texts
 from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal_summary import OfferEntry, SellerSummary, seller_summary
@@ -25,6 +25,7 @@ from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.cli.seller.settings import SellerSettings
+from blindfair.influence.corpus.text_preprocessing import is_text_preprocessing
 from blindfair.influence.features import NumberFeature
 from blindfair.influence.label import LabelKind
 from blindfair.influence.robust import RARE
@@ -152,6 +153,13 @@ def _audits_text(manifest: Manifest, *, charges: bool) -> str:
 
 def preprocessing_text(manifest: Manifest) -> str:
     """What the manifest tells everybody of the listed records. Raises UnusableModel where it has no preprocessing."""
+    if is_text_preprocessing(manifest.preprocessing):
+        texts = listed_texts(manifest)
+        predicted = "the texts themselves" if texts.label is None else f"{texts.label}, of {len(texts.classes)} classes"
+        return (
+            f"the manifest tells everybody how texts are read: {texts.max_windows} windows of {texts.window} tokens at "
+            f"most; models predict {predicted}, and build on {counted(len(texts.base_models), 'base model')}"
+        )
     schema = listed_schema(manifest)
     numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
     categories = len(schema.features) - numbers
