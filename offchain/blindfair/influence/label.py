@@ -79,7 +79,7 @@ class NumberTarget:
             return cls(kind, *statistics)
         raise LabelUnusable(
             f"The label {label!r} varies too little to be learned as a {kind.value}",
-            expected=f"at least {RARE} records that differ from the most usual one",
+            expected=f"at least {RARE} records that differ from the others",
             found=f"{len(set(numbers.tolist()))} different values in {len(cells)} records",
             hint="take more records, or list with --label-kind classes",
         )
