@@ -35,7 +35,7 @@ class Scored:
         return self.scores.size
 
     def each_of(self, records: np.typing.NDArray[np.integer], count: int) -> "Scored":
-        """Those of these of `count` records, where the scores are one list of `count` after another."""
+        """Return the scores of these of `count` records, where the scores are one list of `count` after another."""
         return self.at((count * np.arange(len(self) // count)[:, np.newaxis] + records).ravel())
 
     def at(self, places: np.typing.NDArray[np.generic]) -> "Scored":

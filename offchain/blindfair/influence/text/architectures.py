@@ -36,11 +36,11 @@ class TextLayer:
     """A linear layer whose gradients are part of a row."""
 
     name: str
-    """Of the module, as in a LoRA adapter."""
+    """The module's name, as in a LoRA adapter."""
 
     outputs: int
     inputs: int
-    """Of the weights; one more where the bias is the weight of an input of 1."""
+    """Inputs of the weights; one more where the bias is the weight of an input of 1."""
 
     bias: bool = False
     place: str = "block"
@@ -145,7 +145,7 @@ ARCHITECTURES: Mapping[str, TextArchitecture] = {
         ),
     )
 }
-"""By name."""
+"""The architectures that are taken, by name."""
 
 OUTPUT = "lm_head"
 HEAD = "classifier"

@@ -74,7 +74,7 @@ def project_query(projection: Projection, query: Sequence[Floats]) -> Floats:
 def _covariances(
     model: TextModel, texts: Sequence[str], labels: Sequence[int] | None
 ) -> tuple[list[Floats], list[Floats]]:
-    """Of each layer's inputs and output gradients, over all tokens: `inputs x inputs` and `outputs x outputs`."""
+    """Return the second moments of each layer's inputs and output gradients, over all tokens."""
     layers = model.network.layers
     inner = [torch.zeros((layer.inputs, layer.inputs), dtype=torch.float64) for layer in layers]
     outer = [torch.zeros((layer.outputs, layer.outputs), dtype=torch.float64) for layer in layers]

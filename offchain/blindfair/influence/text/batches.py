@@ -26,7 +26,7 @@ class Window:
     """Special ones included."""
 
     weight: float
-    """Of its loss in its record's: 1 / windows for a classifier, 1 / predicted tokens for a language model."""
+    """Weight of its loss in its record's: 1 / windows for a classifier, 1 / predicted tokens for a language model."""
 
     label: int
     """The class of its record; 0 for a language model."""
