@@ -33,7 +33,7 @@ def main(given: argparse.Namespace) -> None:
     turns = bf.RealTime(
         poll=0.5,
         patience=math.inf,
-        bears=bf.BlindfairError,
+        retried=bf.BlindfairError,
         on_trouble=lambda error: print(f"trouble: {error}", flush=True),
     )
     with bf.open_seller(given.directory, context, listing.spec, listing.policy, turns=turns) as seller:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+import blindfair
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts" / "security"))
 
 from answers import ANSWERS, Answer  # noqa: E402
 
+FIRST_VERSION = "0.1.0"
 SECTIONS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 
 
@@ -62,6 +65,15 @@ def test_the_changelog_keeps_its_form() -> None:
         assert sections == sorted(set(sections), key=SECTIONS.index)
         changes = [line for line in part.splitlines()[1:] if line and not line.startswith("### ")]
         assert [line for line in changes if not line.startswith("- ") or len(line) > 120] == []
+
+
+def test_package_program_and_changelog_have_one_version() -> None:
+    """Before its first release, a project has no numbered heading."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert version == blindfair.__version__
+    assert version == (released or [FIRST_VERSION])[0]
+    assert released == sorted(released, key=lambda each: tuple(map(int, each.split("."))), reverse=True)
 
 
 @pytest.mark.parametrize("script", ["audit", "bench"])

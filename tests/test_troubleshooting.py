@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from blindfair.cli.flags import with_flags
 from blindfair.protocol import errors
 
 ROOT = Path(__file__).parents[1]
@@ -73,7 +74,9 @@ def _patterns(text: ast.expr) -> Iterator[re.Pattern[str]]:
 
 
 def _whole(pieces: Sequence[str | None]) -> re.Pattern[str]:
-    return re.compile("".join(".+" if piece is None else re.escape(piece) for piece in pieces))
+    # The page has the messages as the commands show them, where the name of an option stands without its marks.
+    shown = with_flags("".join("\0" if piece is None else piece for piece in pieces)).replace("`\0`", "\0")
+    return re.compile(re.escape(shown).replace(re.escape("\0"), ".+"))
 
 
 def test_the_page_has_entries_of_every_kind() -> None:

@@ -26,14 +26,14 @@ ITSELF = "    options:\n      members: false\n      show_root_heading: false\n  
 """Of a package: its description, without its names, below a heading that is there."""
 
 
-def map_of(index: str) -> list[dict[str, list[str]]]:
-    """The sections of the map and their pages, which is what mkdocs calls `nav`."""
-    sections: list[dict[str, list[str]]] = []
+def map_of(index: str) -> list[dict[str, list[dict[str, str]]]]:
+    """The sections of the map and their pages under the map's short titles, which is what mkdocs calls `nav`."""
+    sections: list[dict[str, list[dict[str, str]]]] = []
     for part in re.split(r"^## ", index, flags=re.MULTILINE)[1:]:
         title, _, body = part.partition("\n")
-        pages = [page for page in re.findall(r"^- \[[^]]+\]\(([^)#\s]+\.md)\)", body, re.MULTILINE)]
+        pages = re.findall(r"^- \[([^]]+)\]\(([^)#\s]+\.md)\)", body, re.MULTILINE)
         if pages:
-            sections.append({title.strip(): list(dict.fromkeys(pages))})
+            sections.append({title.strip(): [{short: page} for short, page in pages]})
     return sections
 
 

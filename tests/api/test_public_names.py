@@ -38,7 +38,7 @@ NAMES = [
 
 OF_PACKAGES = {
     agents: """
-        AgentContext Buyer BuyerPolicy Choice Evaluated Event FolderTransport ListingSpec Outcome Question Seller
+        AgentContext Buyer BuyerPolicy Choice Ending Evaluated Event FolderTransport ListingSpec Outcome Question Seller
         SellerPolicy TabularValuer Valuer Waiting
     """,
     blind: """

@@ -12,6 +12,7 @@ import pytest
 
 import blindfair as bf
 from blindfair.agents.context import Event
+from blindfair.agents.settlement.ending import Ending
 from blindfair.api.parties import BuyerParty, SellerParty
 from blindfair.protocol.errors import InvalidOption, MalformedTable, OfferTooSmall, Refused
 
@@ -73,7 +74,7 @@ def test_scores_come_as_an_array_a_table_and_a_picture(buyer: BuyerParty) -> Non
 
 def test_what_is_bought_comes_back_as_a_data_frame_of_the_sellers_cells(buyer: BuyerParty) -> None:
     outcome = buyer.buy()
-    assert (outcome.final, outcome.error) == ("Released", None)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, None)
     bought = buyer.records()
     assert bought.index.tolist() == list(buyer.evaluate().records)
     pd.testing.assert_frame_equal(bought, OFFERED.iloc[bought.index], check_dtype=False, check_names=False)

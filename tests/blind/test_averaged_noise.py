@@ -1,5 +1,5 @@
 """Noise that is drawn anew for a block, or laid over other rows too: what a buyer that holds both replies gains, in
-bits of a record, and that it gains nothing here. docs/privacy.md has the table."""
+bits of a record, and that it gains nothing here. docs/explanation/privacy.md has the table."""
 
 import math
 import shutil

@@ -99,6 +99,12 @@ def test_without_the_kernel_products_on_disk_take_what_seal_takes() -> None:
     assert small[0] == small[1], "in memory the kernel is not used"
 
 
+def test_a_reply_is_decrypted_one_ciphertext_for_each_block_and_query() -> None:
+    one, blocks = HERE.of(DEFAULT).decrypt, -(-100_000 // DEFAULT.ring_degree)
+    for n, m, ciphertexts in ((1, 1, 1), (100_000, 1, blocks), (100_000, 3, 3 * blocks)):
+        assert estimate(DEFAULT, n, 64, m, HERE).decrypt_seconds == pytest.approx(ciphertexts * one)
+
+
 # --- a model is a value --------------------------------------------------------------------------------------------
 
 
@@ -108,7 +114,10 @@ def test_a_measured_model_covers_every_set_and_comes_back_unchanged() -> None:
     assert model.machine == machine_name()
     assert CostModel.from_document(json.loads(json.dumps(model.to_document()))) == model
     for parameters in PARAMETER_SETS.values():
-        assert min(model.of(parameters).encrypt, model.of(parameters).product, model.of(parameters).flood) > 0
+        found = model.of(parameters)
+        assert min(found.encrypt, found.product, found.flood) > 0
+        # Unpacking and two transforms are in it, and copying the words is the least part.
+        assert found.decrypt > found.ciphertext_to_words
     assert model.of(EXPANDED).automorphism > 0 == model.of(DEFAULT).automorphism
 
 

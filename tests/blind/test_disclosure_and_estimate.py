@@ -143,7 +143,7 @@ def test_a_plan_reckons_with_both_ways(bandwidth: int) -> None:
 
 def test_the_privacy_page_quotes_the_numbers_of_the_parameters_and_tests_that_exist() -> None:
     root = Path(__file__).parents[2]
-    page = (root / "docs" / "privacy.md").read_text(encoding="utf-8")
+    page = (root / "docs" / "explanation" / "privacy.md").read_text(encoding="utf-8")
     needed = math.log2(DEFAULT.ciphertext_modulus) + 2 * math.log2(DEFAULT.ring_degree) + 128
     for quoted in (
         f"| 2^{math.log2(DEFAULT.worst_noise):.2f} |",
@@ -177,7 +177,7 @@ def test_the_privacy_page_quotes_the_numbers_of_the_parameters_and_tests_that_ex
     ):
         assert quoted in page, quoted
     folders = [Path(__file__).parents[1] / name for name in ("blind", "agents", "protocol", "studies")]
-    tests = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("test_*.py"))
+    tests = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("test_*.py"))
     named = re.findall(r"`(test_\w+)`", page)
     assert len(named) > 10
     assert not [name for name in named if f"def {name}(" not in tests]

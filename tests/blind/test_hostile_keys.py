@@ -1,5 +1,5 @@
 """Keys of the expansion that are not what they should be: the coordinates are then whatever the buyer likes, and the
-reply tells no more for it (SCORING requirement 4). docs/privacy.md has the table."""
+reply tells no more for it (SCORING requirement 4). docs/explanation/privacy.md has the table."""
 
 from collections.abc import Callable
 

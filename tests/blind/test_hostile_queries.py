@@ -1,7 +1,7 @@
 """Attacks on the rows by a buyer that writes its query by hand, each measured with and without the defence.
 
 "Without" replaces one kind of noise; the attack then succeeds, which shows that it is a real one. "With" is the code as
-it is: what the attacker extracts stays within `Disclosure`. docs/privacy.md has the table.
+it is: what the attacker extracts stays within `Disclosure`. docs/explanation/privacy.md has the table.
 """
 
 import math

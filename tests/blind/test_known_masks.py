@@ -1,5 +1,5 @@
 """Masks that a buyer knows hide nothing: what one seed for all encryptions of zero, or second polynomials of the
-buyer's own, would tell, measured with the check of the request taken out. docs/privacy.md has the table."""
+buyer's own, would tell, measured with the check of the request taken out. docs/explanation/privacy.md has the table."""
 
 from dataclasses import replace
 

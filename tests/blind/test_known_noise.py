@@ -1,7 +1,7 @@
 """What a record that the buyer sees tells of the records that it does not see (PROTOCOL 4.6).
 
 The score of a hostile query holds other records' rows. Seeing a record reveals its draw, so the first bits of the
-noise of its score and no more. docs/privacy.md has the figures.
+noise of its score and no more. docs/explanation/privacy.md has the figures.
 """
 
 import math

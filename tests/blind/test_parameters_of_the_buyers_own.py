@@ -1,5 +1,5 @@
 """Parameter sets that miss a margin, as if a request could bring its own: what they would give away. Here such a set
-neither exists nor is one known by name. docs/privacy.md has the table."""
+neither exists nor is one known by name. docs/explanation/privacy.md has the table."""
 
 from collections.abc import Callable
 from dataclasses import replace

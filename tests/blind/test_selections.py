@@ -37,7 +37,7 @@ def guesses() -> dict[str, list[float]]:
 
 
 def test_a_selection_tells_the_direction_of_the_query(guesses: dict[str, list[float]]) -> None:
-    """docs/privacy.md quotes these: there is no defence, which must be said, not glossed over."""
+    """docs/explanation/privacy.md quotes these: there is no defence, which must be said, not glossed over."""
     assert np.mean(guesses["after"]) == pytest.approx(0.99, abs=0.01)
     assert np.mean(guesses["before"]) == pytest.approx(0.71, abs=0.1)
     assert np.mean(guesses["chance"]) < 0.35

@@ -1,5 +1,5 @@
-"""Why no two scores share noise or draws (PROTOCOL 4.6): what a buyer reads where they do. docs/privacy.md has the
-table.
+"""Why no two scores share noise or draws (PROTOCOL 4.6): what a buyer reads where they do.
+docs/explanation/privacy.md has the table.
 
 Equal noise takes both: equal draws, which follow from salts, and equal rests, which the evaluation's stream gives. A
 weakened seller lays equal noise on equal rows. Equal draws alone give little away, and that little is measured too.

@@ -1,5 +1,5 @@
 """More queries in a request than its budget was charged for: bits beyond the bound, measured with the count taken out.
-docs/privacy.md has the table."""
+docs/explanation/privacy.md has the table."""
 
 import numpy as np
 import pytest

@@ -10,6 +10,7 @@ from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on
 from bad_nodes import bad_node, forward, rpc, rpc_error
 from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import CallName
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.calls import Call
 from blindfair.chain.exchange import DataExchange, Finality
@@ -49,7 +50,7 @@ class Payer:
             return through.deposit(ETHER, DEPOSIT)
 
         try:
-            return wallet.execute("deposit", call, "deposits").gas_used
+            return wallet.execute(CallName("deposit"), call, "deposits").gas_used
         except Waiting:
             return None
         finally:

@@ -56,7 +56,7 @@ def test_a_chain_without_a_base_fee_is_refused_at_once(hardhat: HardhatNetwork) 
         ):
             with pytest.raises(InvalidOption, match="EIP-1559") as caught:
                 step()
-            assert "--rpc" in caught.value.hint
+            assert "`rpc=URL`" in caught.value.hint
     assert party.sender.web3.eth.get_transaction_count(party.account.address) == 0
 
 
@@ -106,12 +106,12 @@ def test_a_node_that_names_no_final_block(name: str, hardhat: HardhatNetwork) ->
         for check in (check_chain, check_finality):
             with pytest.raises(InvalidOption, match="names no final block") as refused:
                 check(web3, Finality())
-            assert "--finality-depth 64" in refused.value.hint
+            assert "`finality_depth=64`" in refused.value.hint
             check(web3, Finality(3))
         # In the midst of a trade it may pass.
         with pytest.raises(NodeFailure) as failed:
             final_height(web3, Finality())
-        assert "--finality-depth 64" in failed.value.hint
+        assert "`finality_depth=64`" in failed.value.hint
         assert final_height(web3, Finality(0)) is not None
 
 
@@ -140,7 +140,7 @@ def test_what_is_new_is_found_on_a_node_without_old_logs(hardhat: HardhatNetwork
         assert through.seller_of(trade.offer.listing) == trade.seller.address
         with pytest.raises(NodeFailure, match="refuses") as caught:
             through.listings()
-        assert "--listing" in caught.value.hint
+        assert "`listing=NUMBER`" in caught.value.hint
         with pytest.raises(NodeFailure, match="refuses") as caught:
             through.commitment(ListingId(b"\x09" * 32))
         assert "archive" in caught.value.hint

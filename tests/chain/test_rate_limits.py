@@ -60,7 +60,7 @@ def test_the_waits_of_one_request_are_bounded(kind: str) -> None:
             connect(node.url, 1, patience=0.6)
         assert 1 < len(node.requests) < 5
     assert "within 0.6 s" in str(caught.value.expected)
-    assert "--rpc" in caught.value.hint
+    assert "`rpc=URL`" in caught.value.hint
 
 
 @pytest.mark.parametrize("kind", ["seconds", "a date"])

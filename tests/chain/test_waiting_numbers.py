@@ -8,6 +8,7 @@ from chain_support import HardhatNetwork, Party, exchange_on
 
 from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import CallName, Step
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Finality
 from blindfair.chain.sender import PreparedTransaction
@@ -27,7 +28,7 @@ class Payer:
         """Whether the step is in a block."""
         journal, wallet = self._opened()
         try:
-            wallet.execute(step, lambda: self.exchange.deposit(ETHER, DEPOSIT), "deposits", may_send=may_send)
+            wallet.execute(CallName(step), lambda: self.exchange.deposit(ETHER, DEPOSIT), "deposits", may_send=may_send)
         except Waiting:
             return False
         finally:
@@ -38,7 +39,9 @@ class Payer:
         """The account's number in every transaction that was signed, by step."""
         journal, wallet = self._opened()
         names = list(wallet.hashes())
-        signed = {name: PreparedTransaction.from_bytes(journal.get(f"transaction:{name}") or b"") for name in names}
+        signed = {
+            name: PreparedTransaction.from_bytes(journal.get(Step(f"transaction:{name}")) or b"") for name in names
+        }
         journal.close()
         return {name: prepared.nonce for name, prepared in signed.items()}
 

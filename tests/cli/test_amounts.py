@@ -10,7 +10,7 @@ from blindfair.protocol.errors import InvalidOption
 
 @given(st.integers(0, 10**12 * ETHER_UNIT - 1))
 def test_what_is_shown_reads_back(amount: int) -> None:
-    assert parse_ether(show_ether(amount).replace(",", ""), "--budget") == amount
+    assert parse_ether(show_ether(amount).replace(",", ""), "budget") == amount
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_what_is_shown_reads_back(amount: int) -> None:
     ],
 )
 def test_amounts_are_read_exactly(text: str, wei: int) -> None:
-    assert parse_ether(text, "--budget") == wei
+    assert parse_ether(text, "budget") == wei
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_amounts_are_read_exactly(text: str, wei: int) -> None:
 )
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(InvalidOption) as refusal:
-        parse_ether(text, "--value")
+        parse_ether(text, "value")
     assert refusal.value.hint
 
 

@@ -13,7 +13,7 @@ from local_chain import HARDHAT, LIGHT, PASSWORD, ROOT, LocalChain, password
 from web3 import Web3
 from web3.types import RPCEndpoint
 
-from blindfair.api.keystore import address_of, create_keystore, read_password, unlock
+from blindfair.api.keystore import address_of, create_keystore, unlock
 from blindfair.chain.artifacts import load_artifact, verification_input
 from blindfair.chain.deployment import Deployment
 from blindfair.chain.deterministic import PROXY, escrow_address, prepare_deployment
@@ -22,6 +22,7 @@ from blindfair.chain.node import connect
 from blindfair.chain.provider import NodeProvider
 from blindfair.chain.sender import Sender
 from blindfair.cli.output import Output
+from blindfair.cli.password import read_password
 from blindfair.protocol.errors import (
     CannotWrite,
     FileMissing,

@@ -80,9 +80,9 @@ def test_a_default_audit_of_groups_may_see_all_that_a_selection_opens(
 
 
 def test_a_policy_that_is_none_is_neither_offered_nor_asked_for(path: Path) -> None:
-    with pytest.raises(InvalidOption, match="--disclosure"):
+    with pytest.raises(InvalidOption, match="`disclosures`"):
         manifest(path, "per-record", "per-group-0")
-    with pytest.raises(InvalidOption, match="--disclosure"):
+    with pytest.raises(InvalidOption, match="`disclosure`"):
         replace(PURCHASE, disclosure="top-of-budget").check()
     with pytest.raises(InvalidListing, match="their differences"):
         manifest(path, "per-group-4", "per-group-6")
@@ -94,7 +94,7 @@ def test_what_a_listing_does_not_offer_is_refused_before_anything_is_made_or_ask
     told: list[Manifest] = []
     own = OwnRecords(table.columns, table.label, train=table.rows[:40], validation=table.rows[40:80])
     valuer = ListingValuer(own, TableOptions(LABEL, [], 0), replace(PURCHASE, disclosure=asked), told.append)
-    with pytest.raises(InvalidOption, match="--disclosure per-group-10 or --disclosure total"):
+    with pytest.raises(InvalidOption, match="`disclosure='per-group-10'` or `disclosure='total'`"):
         valuer.question(manifest(path, "per-group-10", "total"))
     assert told == []
 
@@ -104,9 +104,9 @@ def test_a_model_of_the_buyers_own_is_asked_by_only_where_the_listing_takes_it(p
     told: list[Manifest] = []
     own = OwnRecords(table.columns, table.label, train=table.rows[:40], validation=table.rows[40:80])
     valuer = ListingValuer(own, TableOptions(LABEL, [], 0), replace(PURCHASE, model="mlp"), told.append)
-    with pytest.raises(InvalidOption, match="takes no --model of your own") as caught:
+    with pytest.raises(InvalidOption, match="takes no `model` of your own") as caught:
         valuer.question(manifest(path, "per-record"))
-    assert "--own-models" in str(caught.value.hint)
+    assert "`own_models=True`" in str(caught.value.hint)
     assert told == []
     assert valuer.question(manifest(path, "per-record", own_models=True)).model_name == "mlp"
 

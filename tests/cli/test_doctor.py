@@ -17,6 +17,7 @@ from web3.types import RPCEndpoint
 
 import blindfair
 from blindfair.blind import kernel
+from blindfair.blind.parameters import PARAMETER_SETS
 from blindfair.chain.deployment import Deployment
 from blindfair.chain.deterministic import escrow_address
 from blindfair.chain.provider import NodeProvider
@@ -85,8 +86,8 @@ def test_all_is_ok_with_a_real_node_and_a_begun_directory(begun: Path, testnet: 
     found = checks(ended)
     assert ended.code == 0, ended.err
     assert {*found} == {
-        "version", "python", "packages", "compiler", "kernel", "disk", "folder", "account", "mail", "node", "contract",
-        "clock",
+        "version", "python", "packages", "compiler", "kernel", "costs", "disk", "folder", "account", "mail", "node",
+        "contract", "clock",
     }  # fmt: skip
     deployment = Deployment.from_bytes(testnet.deployment.read_bytes())
     assert "HardhatNetwork" in found["node"][0]["found"] and "chain 31337" in found["node"][0]["found"]
@@ -128,6 +129,34 @@ def test_without_compiler_and_kernel_both_are_named(
     assert ended.code == NOT_OK
     assert "build-essential" in found["compiler"][0]["hint"]
     assert "SEAL's own arithmetic" in found["kernel"][0]["found"] and "reinstall" in found["kernel"][0]["hint"]
+
+
+def test_the_machine_is_measured_only_when_that_is_asked_for(
+    healthy: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = healthy / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    (told,) = checks(inside("doctor", "--json", "-"))["costs"]
+    assert told["ok"] and "not measured yet: blindfair doctor --measure" in told["found"]
+    assert not cache.exists(), "looking measures nothing"
+    first, *figures = checks(inside("doctor", "--measure", "--json", "-"))["costs"]
+    (kept,) = (cache / "blindfair").iterdir()
+    today = json.loads(kept.read_bytes())["date"]
+    assert today in first["found"] and str(kept) in first["found"]
+    assert [each["found"].split(":")[0] for each in figures] == [*PARAMETER_SETS]
+    assert all("ms to decrypt it" in each["found"] for each in figures)
+    assert checks(inside("doctor", "--json", "-"))["costs"] == [first, *figures], "it is read from there"
+
+
+def test_a_machine_without_the_kernel_and_without_a_cache_is_measured_too(
+    healthy: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = healthy / "file"
+    file.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(file))
+    monkeypatch.setattr(kernel, "library", lambda: None)
+    first, *figures = checks(inside("doctor", "--measure", "--json", "-"))["costs"]
+    assert "no cache folder can be written" in first["found"] and len(figures) == len(PARAMETER_SETS)
 
 
 def test_a_compiler_is_one_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

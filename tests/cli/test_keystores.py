@@ -11,7 +11,8 @@ from command import Inside
 from eth_account import Account
 from local_chain import LIGHT
 
-from blindfair.api.keystore import address_of, create_keystore, read_password, unlock
+from blindfair.api.keystore import address_of, create_keystore, unlock
+from blindfair.cli.password import read_password
 from blindfair.protocol.errors import InvalidOption, MalformedFile, WrongPassword
 from blindfair.protocol.quantities import Address
 

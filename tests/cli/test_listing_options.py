@@ -125,7 +125,7 @@ def test_however_much_a_record_holds_strangers_get_32_bits_of_it_at_most(tmp_pat
 )
 def test_bits_out_of_range_are_refused_by_name(bits: int, buyers: list[str], most: int, tmp_path: Path) -> None:
     error = refused(tmp_path, bits=bits, buyers=buyers)
-    assert (error.what, error.expected) == ("--bits is out of range", f"1 ... {most} bits a record")
+    assert (error.what, error.expected) == ("`bits` is out of range", f"1 ... {most} bits a record")
 
 
 @pytest.mark.parametrize(("bits", "buyers"), [(1, []), (8, []), (64, [BUYER])])
@@ -140,7 +140,7 @@ def test_a_smaller_fee_than_the_share_that_is_told_is_refused_by_name(tmp_path: 
     assert listed(tmp_path, evaluation_fee=IN_ETHER.digits(least)).terms.evaluation_fee == least
     assert listed(tmp_path, evaluation_fee="3").terms.evaluation_fee == 3 * 10**18
     error = refused(tmp_path, evaluation_fee=IN_ETHER.digits(least - 1))
-    assert error.what.startswith("--evaluation-fee is smaller")
+    assert error.what.startswith("`evaluation_fee` is smaller")
     assert str(error.expected).startswith(f"at least {IN_ETHER.show(least)}: 4 of ")
 
 
@@ -153,7 +153,7 @@ def test_models_of_a_buyers_own_are_for_named_buyers_unless_the_seller_says_othe
 def test_named_buyers_pay_no_fee(tmp_path: Path) -> None:
     terms = listed(tmp_path, buyers=[BUYER]).terms
     assert (terms.evaluation_fee, terms.free_bits) == (0, 0)
-    assert refused(tmp_path, buyers=[BUYER], evaluation_fee="1").what.startswith("--evaluation-fee is for unnamed")
+    assert refused(tmp_path, buyers=[BUYER], evaluation_fee="1").what.startswith("`evaluation_fee` is for unnamed")
 
 
 @pytest.mark.parametrize("repeated", [None, 0.4, 0.51])
@@ -161,8 +161,8 @@ def test_more_than_three_tenths_are_given_away_only_by_a_seller_that_repeats_the
     tmp_path: Path, repeated: float | None
 ) -> None:
     error = refused(tmp_path, disclosed_share=0.5, accept_disclosed_share=repeated)
-    assert "--disclosed-share gives away more than 30%" in error.what
-    assert error.hint == "--accept-disclosed-share 0.5 if you mean it"
+    assert "`disclosed_share` gives away more than 30%" in error.what
+    assert error.hint == "`accept_disclosed_share=0.5` if you mean it"
     terms = listed(tmp_path, disclosed_share=0.5, accept_disclosed_share=0.5).terms
     assert terms.disclosed_bits == terms.record_bits * 1000 // 2
 
@@ -170,18 +170,18 @@ def test_more_than_three_tenths_are_given_away_only_by_a_seller_that_repeats_the
 @pytest.mark.parametrize(
     ("changes", "option"),
     [
-        ({"free_share": 1.5}, "--free-share"),
-        ({"free_share": -0.1}, "--free-share"),
-        ({"free_share": float("nan")}, "--free-share"),
-        ({"disclosed_share": -0.1}, "--disclosed-share"),
-        ({"disclosed_share": float("inf")}, "--disclosed-share"),
-        ({"evaluation_fee": "-1"}, "--evaluation-fee"),
-        ({"evaluation_fee": "much"}, "--evaluation-fee"),
-        ({"never_score": ["nonsense"]}, "--never-score"),
-        ({"score": ["nonsense"]}, "--score"),
-        ({"categorical": ["nonsense"]}, "--categorical"),
-        ({"never_score": [LABEL]}, "--never-score"),
-        ({"never_score": ["weight"], "score": ["weight"]}, "--never-score"),
+        ({"free_share": 1.5}, "`free_share`"),
+        ({"free_share": -0.1}, "`free_share`"),
+        ({"free_share": float("nan")}, "`free_share`"),
+        ({"disclosed_share": -0.1}, "`disclosed_share`"),
+        ({"disclosed_share": float("inf")}, "`disclosed_share`"),
+        ({"evaluation_fee": "-1"}, "`evaluation_fee`"),
+        ({"evaluation_fee": "much"}, "`evaluation_fee`"),
+        ({"never_score": ["nonsense"]}, "`never_score`"),
+        ({"score": ["nonsense"]}, "`score`"),
+        ({"categorical": ["nonsense"]}, "`categorical`"),
+        ({"never_score": [LABEL]}, "`never_score`"),
+        ({"never_score": ["weight"], "score": ["weight"]}, "`never_score`"),
     ],
     ids=str,
 )
@@ -297,7 +297,7 @@ def test_named_buyers_are_the_only_ones() -> None:
     named = to_checksum_address("0x" + "ab" * 20)
     assert options().policy().buyers is None
     assert options(buyers=[named]).policy().buyers == frozenset({Address(named.lower())})
-    with pytest.raises(InvalidOption, match="--buyer"):
+    with pytest.raises(InvalidOption, match="`buyers`"):
         options(buyers=["somebody"]).policy()
 
 
@@ -317,7 +317,7 @@ def test_copies_are_named_and_not_listed(tmp_path: Path, policy: str) -> None:
         made.checked(table_with_copies(tmp_path))
     assert refused.value.expected == "42 different records"
     assert str(refused.value.found) == "40; copies, counted from 0: 2 of 0, 41 of 9"
-    assert "--without-copies" in str(refused.value.hint)
+    assert "`without_copies=True`" in str(refused.value.hint)
 
 
 def test_without_copies_the_first_of_equal_records_is_listed(tmp_path: Path) -> None:
@@ -393,7 +393,7 @@ def test_columns_of_text_are_listed_as_categories(tmp_path: Path) -> None:
     kinds = {column.name: column.kind for column in made.listing_spec(table).schema.columns}
     assert kinds["cd4 before"] is ColumnKind.CATEGORY
     assert "cd4 before (as written)" not in kinds
-    with pytest.raises(InvalidOption, match="--text"):
+    with pytest.raises(InvalidOption, match="`text`"):
         options(text=["nonsense"]).table(ugly(tmp_path / "table.csv"))
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.settlement.ending import Ending
 from blindfair.api.endings import raise_failure
 from blindfair.protocol.errors import BlindfairError, Expired, FaultProven, NoAnswer, NoOpenings, Refused, RowsDisagree
 
@@ -10,14 +11,14 @@ from blindfair.protocol.errors import BlindfairError, Expired, FaultProven, NoAn
 @pytest.mark.parametrize(
     ("outcome", "by_clock", "error"),
     [
-        (Outcome("Refunded", "chunk 7 is not the committed one"), False, FaultProven),
-        (Outcome("Refunded", "the seller did not reveal the key in time"), True, NoAnswer),
-        (Outcome("NoOrder", "the seller cancelled the offer", "Cancelled"), False, Refused),
-        (Outcome("NoOrder", "the offer ran out", "Expired"), False, Expired),
+        (Outcome(Ending.REFUNDED, "chunk 7 is not the committed one"), False, FaultProven),
+        (Outcome(Ending.REFUNDED, "the seller did not reveal the key in time"), True, NoAnswer),
+        (Outcome(Ending.NO_ORDER, "the seller cancelled the offer", "Cancelled"), False, Refused),
+        (Outcome(Ending.NO_ORDER, "the offer ran out", "Expired"), False, Expired),
         (Outcome.stopped(RowsDisagree("A row is another", expected=1, found=2, hint="go")), False, RowsDisagree),
         (Outcome.stopped(NoOpenings("Nothing came")), False, NoOpenings),
         # A name that is in the module and no error.
-        (Outcome("NoOrder", "made up", "Mapping"), False, Refused),
+        (Outcome(Ending.NO_ORDER, "made up", "Mapping"), False, Refused),
     ],
 )
 def test_what_ended_it_is_raised(outcome: Outcome, by_clock: bool, error: type[BlindfairError]) -> None:
@@ -28,7 +29,7 @@ def test_what_ended_it_is_raised(outcome: Outcome, by_clock: bool, error: type[B
 
 
 @pytest.mark.parametrize(
-    "outcome", [Outcome("Released", "all verified"), Outcome("NoOrder", "nothing worth its price")]
+    "outcome", [Outcome(Ending.RELEASED, "all verified"), Outcome(Ending.NO_ORDER, "nothing worth its price")]
 )
 def test_what_came_off_and_what_was_not_worth_it_are_no_errors(outcome: Outcome) -> None:
     raise_failure(outcome, refunded_by_clock=False)

@@ -22,5 +22,5 @@ def test_the_class_takes_a_bit_and_exact_scores_an_exact_one(asked: int, bits: t
 
 @pytest.mark.parametrize("asked", [0, -1, 33])
 def test_bits_that_no_query_has_are_refused(asked: int) -> None:
-    with pytest.raises(InvalidOption, match="--score-bits"):
+    with pytest.raises(InvalidOption, match="`score_bits`"):
         replace(PURCHASE, score_bits=asked).check()

@@ -220,6 +220,23 @@ def test_a_directory_comes_back_as_it_was_begun(command: str, parse: Parse, tmp_
         load(directory, other)
 
 
+@pytest.mark.parametrize(
+    ("more", "stored", "given"),
+    [
+        (["--seed", "7"], "tables.seed = 0", "tables.seed = 7"),
+        (["--exclude", "age"], "tables.exclude = []", "tables.exclude = ['age']"),
+        (["--label", "other"], "tables.label = a", "tables.label = other"),
+    ],
+)
+def test_of_options_within_others_only_what_differs_is_told(
+    parse: Parse, tmp_path: Path, more: list[str], stored: str, given: str
+) -> None:
+    begin(tmp_path / "party", settings_of(tmp_path, parse("evaluate")), {})
+    with pytest.raises(InvalidOption, match="other options") as caught:
+        begin(tmp_path / "party", settings_of(tmp_path, parse("evaluate", *more)), {})
+    assert (caught.value.expected, caught.value.found) == (stored, given)
+
+
 def test_an_edited_option_is_found_when_the_directory_is_read(parse: Parse, tmp_path: Path) -> None:
     begin(tmp_path / "party", settings_of(tmp_path, parse("list")), {})
     path = tmp_path / "party" / SETTINGS

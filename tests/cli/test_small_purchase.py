@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.agents.settlement.ending import Ending
 from blindfair.api.amounts import show_ether
 from blindfair.cli.demo.cases import TradeResult, listing_spec_of, make_parties, run_case
 from blindfair.cli.demo.options import MIN_AUDIT_ROWS, PRICE_PER_RECORD, DemoOptions
@@ -52,7 +53,7 @@ def test_the_whole_price_is_paid_in_three_orders(small: Small) -> None:
     # No more than half of a purchase is bought as the sample.
     sampled = records // 2
     assert MIN_AUDIT_ROWS <= sampled < AUDIT_ROWS
-    assert (trade.final, trade.error) == ("Released", None)
+    assert (trade.final, trade.error) == (Ending.RELEASED, None)
     assert trade.price == records * PRICE_PER_RECORD == -trade.buyer_delta == trade.seller_delta
     # Of what is left to pay once the fee is credited, the sample's part.
     left = records * PRICE_PER_RECORD - honest.fee

@@ -62,7 +62,7 @@ def test_what_is_no_token_is_no_money(testnet: LocalChain) -> None:
     for token in (testnet.exchange.address, place(0xA3), says(testnet, place(0xA4), 77, b"MANY")):
         with pytest.raises(InvalidOption):
             chosen_money(token, testnet.url, testnet.deployment)
-    with pytest.raises(InvalidOption, match="--token"):
+    with pytest.raises(InvalidOption, match="`token`"):
         chosen_money("PMT", testnet.url, testnet.deployment)
     # Ether needs no node.
     assert chosen_money(None, "nowhere", Path("nothing")) == chosen_money(ETHER, "", Path("nothing")) == IN_ETHER

@@ -45,9 +45,9 @@ def test_patience_with_a_node_ends() -> None:
         Turns(screen, 0.01, patience=0.0).until(attempts(NodeFailure("no node"), NodeFailure("no node"), 7))
 
 
-def test_other_errors_pass_at_once_unless_they_are_to_be_borne() -> None:
+def test_other_errors_pass_at_once_unless_they_are_to_be_retried() -> None:
     poor = InsufficientFunds("no money")
     with PartyScreen() as screen:
         with pytest.raises(InsufficientFunds):
             Turns(screen, 0.0).until(attempts(poor, 7))
-        assert Turns(screen, 0.0, patience=math.inf, bears=BlindfairError).until(attempts(poor, poor, 7)) == 7
+        assert Turns(screen, 0.0, patience=math.inf, retried=BlindfairError).until(attempts(poor, poor, 7)) == 7

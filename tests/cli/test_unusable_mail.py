@@ -16,7 +16,7 @@ from blindfair.chain.deployment import Deployment
 from blindfair.cli.main import app
 from blindfair.cli.options import Begun
 from blindfair.cli.party import access
-from blindfair.protocol.errors import StateError
+from blindfair.protocol.errors import InsecureStore, StateError
 from blindfair.protocol.quantities import Address
 
 
@@ -56,6 +56,30 @@ def test_a_folder_is_made_and_nothing_is_left_in_it(tmp_path: Path) -> None:
     check_mail_folder(tmp_path / "mail")
     assert list((tmp_path / "mail").iterdir()) == []
     assert (tmp_path / "mail").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o2770, 0o1777])
+def test_a_folder_that_others_may_enter_is_refused_before_a_directory_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    mail = tmp_path / "my mail"
+    mail.mkdir()
+    mail.chmod(mode)
+    monkeypatch.setattr(access, "read_deployment", lambda _: Deployment)
+    begun = Begun(tmp_path / "party", mail, "http://127.0.0.1:1", tmp_path / "deployment")
+    with pytest.raises(InsecureStore, match="may be entered by others") as caught:
+        access.begun_settings(begun, options())
+    assert (caught.value.found, "chmod 3770" in caught.value.hint) == (oct(mode), True)
+    assert not (tmp_path / "party").exists() and list(mail.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o3770])
+def test_a_folder_of_its_owner_or_of_a_group_is_good(tmp_path: Path, mode: int) -> None:
+    mail = tmp_path / "mail"
+    mail.mkdir()
+    mail.chmod(mode)
+    check_mail_folder(mail)
+    assert list(mail.iterdir()) == []
 
 
 @pytest.mark.parametrize(("code", "words"), [(errno.EACCES, "chmod 3770"), (errno.EIO, "look at the disk")])

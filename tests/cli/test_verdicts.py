@@ -5,6 +5,7 @@ import pytest
 from real_tables import LABEL, digits
 
 from blindfair.agents.buyer.valuer import Choice
+from blindfair.agents.settlement.ending import Ending
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.demo.cases import TradeResult
@@ -71,7 +72,7 @@ def trade(
     )
 
 
-def caught(final: str = "NoOrder", error: str | None = "ScoresDisagree") -> dict[str, TradeResult]:
+def caught(final: Ending = Ending.NO_ORDER, error: str | None = "ScoresDisagree") -> dict[str, TradeResult]:
     """The trade with the seller that inflates scores, as it ended."""
     none: dict[str, int] = {}
     return {
@@ -94,7 +95,7 @@ def caught(final: str = "NoOrder", error: str | None = "ScoresDisagree") -> dict
 
 
 def test_a_seller_that_was_not_caught_is_named() -> None:
-    (found,) = verdicts(utility(0.01, -0.01), trade(), caught("Released", None))
+    (found,) = verdicts(utility(0.01, -0.01), trade(), caught(Ending.RELEASED, None))
     assert "missed the seller that inflated scores" in found
 
 

@@ -38,10 +38,10 @@ CASES = [
     ("UTF-16, unmarked", "age,y\n30,a\n".encode("utf-16-le"), errors.MalformedTable, "zero byte", "iconv -f utf-16le"),
     ("UTF-32", "age,y\n30,a\n".encode("utf-32"), errors.UndecodableBytes, "UTF-32", "iconv -f utf-32 -t utf-8"),
     ("latin-1", b"caf\xe9,y\n30,a\n", errors.UndecodableBytes, "not UTF-8", "iconv -f latin1 -t utf-8"),
-    ("class NA", "age,y\n30,EU\n41,NA\n", errors.LabelMissing, "'NA' in line 3", "--text y"),
+    ("class NA", "age,y\n30,EU\n41,NA\n", errors.LabelMissing, "'NA' in line 3", "`text=['y']`"),
     ("no class", "age,y\n30,EU\n41,\n", errors.LabelMissing, "none in line 3", "remove the records"),
     ("a long cell", "a,y\n1,0\n" + "w" * 131_073 + ",1\n", errors.MalformedTable, "line 3 has a cell", "131,072"),
-    ("codes beyond doubles", "sha 1,y\n50e747,a\n12e345,b\n", errors.MalformedTable, "line 2", "--text 'sha 1'"),
+    ("codes beyond doubles", "sha 1,y\n50e747,a\n12e345,b\n", errors.MalformedTable, "line 2", "`text=['sha 1']`"),
     ("an infinite number", "a,y\n1,0\n-inf,1\n", errors.MalformedTable, "-inf in line 3", "empty cells"),
 ]  # fmt: skip
 
@@ -165,5 +165,5 @@ def test_the_command_deletes_what_stands_above_the_names(tmp_path: Path, above: 
 
 @pytest.mark.parametrize("text", [("nope",), ("a",)])
 def test_columns_that_cannot_be_read_as_text(tmp_path: Path, text: tuple[str, ...]) -> None:
-    with pytest.raises(errors.InvalidOption, match="--text"):
+    with pytest.raises(errors.InvalidOption, match="`text`"):
         read_table(write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n"), "y", exclude=("a",), text=text)

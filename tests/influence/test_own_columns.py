@@ -29,7 +29,7 @@ def test_of_many_columns_only_those_that_differ_are_told() -> None:
     names = tuple(f"column {number}" for number in range(200))
     error = refused(OwnColumns((*names, "mine", "y"), "y"), *names, "theirs", "y")
     assert (error.expected, error.found) == ("'theirs'", "'mine'")
-    assert "--exclude mine" in error.hint and "add an empty column 'theirs'" in error.hint
+    assert "`exclude=['mine']`" in error.hint and "add an empty column 'theirs'" in error.hint
     many = refused(OwnColumns(("y",), "y"), *names, "y")
     assert str(many.expected).endswith("'column 7' and 192 more") and many.found == "no such column"
 
@@ -64,7 +64,7 @@ def test_names_that_look_alike_are_told_apart(mine: str, theirs: str, shown_mine
 
 def test_another_label_is_named() -> None:
     error = refused(OwnColumns(("a", "b"), "a"), "a", "b", label="b")
-    assert (error.expected, error.found) == ("'b'", "'a'") and "--label b" in error.hint
+    assert (error.expected, error.found) == ("'b'", "'a'") and "`label='b'`" in error.hint
 
 
 def test_a_column_that_is_left_out_is_not_read_whether_the_listing_has_it_or_not() -> None:
@@ -74,5 +74,5 @@ def test_a_column_that_is_left_out_is_not_read_whether_the_listing_has_it_or_not
     own.check(listed.columns, "y")
     assert [feature.column for feature in own.read_by(listed).features] == ["a"]
     assert own.aligned(listed.columns, [(5, 1)]) == [(5, None, 1)]
-    with pytest.raises(InvalidOption, match="--exclude"):
+    with pytest.raises(InvalidOption, match="`exclude`"):
         OwnColumns(("y",), "y", ("a", NFC)).read_by(listed)

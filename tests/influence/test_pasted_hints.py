@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import blindfair
+from blindfair.cli.flags import with_flags
 from blindfair.influence.columns import typed_column
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import NumberFeature
@@ -21,30 +22,31 @@ NAMES = ["$(id)", "`id`", "it's", 'a "b"', "a;rm -r x", "-x", "--label", "~", "Ã
 
 
 def typed(hint: str, flag: str) -> str:
-    """The name that a shell hands over after `flag`."""
+    """The name that a shell hands over after `flag`, in what the commands make of a hint."""
+    hint = with_flags(hint)
     words = shlex.split(hint[hint.index(flag) :].replace("; ", " ; "))
     return words[0].removeprefix(f"{flag}=") if "=" in words[0] else words[1]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_comes_through_the_shell_whole(name: str) -> None:
-    assert typed(option("--exclude", name), "--exclude") == name
+    assert typed(option("exclude", [name]), "--exclude") == name
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_hint_with_a_column_quotes_its_name(name: str) -> None:
     with pytest.raises(ColumnsDiffer) as more:
         OwnColumns(("a", name, "y"), "y").check(("a", "y"), "y")
-    assert typed(more.value.hint.replace(", in another", " ; in another"), "--exclude") == name
+    assert typed(more.value.hint.replace("`, in another", "` ; in another"), "--exclude") == name
 
     with pytest.raises(ColumnsDiffer) as label:
         OwnColumns(("a", name), "a").check(("a", name), name)
-    assert typed(label.value.hint.replace(", or choose", " ; or choose"), "--label") == name
+    assert typed(label.value.hint.replace("`, or choose", "` ; or choose"), "--label") == name
 
     schema = FeatureSchema((name, "y"), "y", (0, 1), (NumberFeature(name, 0.0, 1.0, False),))
     with pytest.raises(KindsDiffer) as kinds:
         check_own_records(schema, [("x", 0), ("x", 1)])
-    assert typed(kinds.value.hint.replace(", or with", " ; or with"), "--exclude") == name
+    assert typed(kinds.value.hint.replace("`, or with", "` ; or with"), "--exclude") == name
 
     with pytest.raises(MalformedTable) as codes:
         typed_column(name, ["50e747", "1"], [2, 3])

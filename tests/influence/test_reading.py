@@ -56,7 +56,7 @@ def test_the_first_cell_that_makes_numbers_a_category_is_named(
     assert called in found.first_text.called
     warning = found.warning
     assert warning is not None
-    assert "line 22 holds" in warning and advice in warning and warning.endswith("--text 'my col'")
+    assert "line 22 holds" in warning and advice in warning and warning.endswith("`text=['my col']`")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_share_of_numbers_is_kept_although_nothing_is_to_warn_of(tmp_path: Pat
 def test_codes_that_are_read_as_numbers_are_told(tmp_path: Path, cells: list[str]) -> None:
     found = reading(tmp_path, cells * 4)
     assert found.kind is ColumnKind.NUMBER
-    assert found.warning is not None and "--text 'my col'" in found.warning
+    assert found.warning is not None and "`text=['my col']`" in found.warning
     assert reading(tmp_path, cells * 4, text=("my col",)).warning is None
 
 

@@ -86,9 +86,9 @@ def test_lengths_of_listed_records_tell_nothing(target: Target) -> None:
 
 
 def test_the_pages_quote_the_study() -> None:
-    """Figures of docs/privacy.md and README.md are those of the generated page, which is held against the code."""
+    """README.md and docs/explanation/privacy.md quote the generated page, which is held against the code."""
     study = (DOCS / "studies" / "theft.md").read_text(encoding="utf-8")
-    privacy = (DOCS / "privacy.md").read_text(encoding="utf-8")
+    privacy = (DOCS / "explanation" / "privacy.md").read_text(encoding="utf-8")
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     whole = {
         (by, int(people)): tuple(map(int, found))

@@ -100,8 +100,8 @@ def test_the_page_is_what_the_study_measures(target: Target, tmp_path: Path) -> 
 
 
 def test_the_privacy_page_quotes_the_study(target: Target) -> None:
-    """The rows of thieves on docs/privacy.md are those of the generated page."""
-    page = (PAGE.parents[1] / "privacy.md").read_text(encoding="utf-8")
+    """The rows of thieves on docs/explanation/privacy.md are those of the generated page."""
+    page = (PAGE.parents[1] / "explanation" / "privacy.md").read_text(encoding="utf-8")
     rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     for row in rows:
         thief, *cells = [cell.strip() for cell in row.strip("|").split("|")]

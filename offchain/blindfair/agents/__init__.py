@@ -12,6 +12,7 @@ __all__ = [
     "Buyer",
     "BuyerPolicy",
     "Choice",
+    "Ending",
     "Evaluated",
     "Event",
     "FolderTransport",
@@ -30,6 +31,7 @@ _HOMES = {
     "Buyer": "agents.buyer.buyer",
     "BuyerPolicy": "agents.policy",
     "Choice": "agents.buyer.valuer",
+    "Ending": "agents.settlement.ending",
     "Evaluated": "agents.buyer.evaluated",
     "Event": "agents.context",
     "FolderTransport": "agents.messaging.transport",
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from blindfair.agents.policy import BuyerPolicy, SellerPolicy
     from blindfair.agents.seller.listing_spec import ListingSpec
     from blindfair.agents.seller.seller import Seller
+    from blindfair.agents.settlement.ending import Ending
     from blindfair.agents.waiting import Waiting
 else:
     __getattr__ = loader(__name__, _HOMES)

@@ -13,6 +13,7 @@ from blindfair.agents.settlement.finality_tracker import FinalityTracker
 from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.directory import DirectoryLock, SecretStore
 from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import ACCOUNT, TRADE
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.quantities import Address
@@ -53,7 +54,7 @@ class Agent:
             self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, admit)
             self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)
             self.waiting: Waiting | None = None
-            if self.journal.get("trade") is None:
+            if self.journal.get(TRADE) is None:
                 # Nothing is at stake yet; later on, mail that does not work must not keep an agent from its orders.
                 self.mail.check()
             self._held = held.pop_all()
@@ -68,7 +69,7 @@ class Agent:
 
     def _check_account(self) -> None:
         # Whatever is in the journal was signed with one key, and means nothing under another.
-        found = self.journal.once("account", self.address.encode).decode()
+        found = self.journal.once(ACCOUNT, self.address.encode).decode()
         if found != self.address:
             raise JournalDamaged(
                 f"{self.directory} belongs to another account",
@@ -79,7 +80,7 @@ class Agent:
 
     def belongs_to(self, trade: str) -> None:
         """Bind the directory to what is done in it. Raises JournalDamaged if something else was done in it before."""
-        found = self.journal.once("trade", trade.encode).decode()
+        found = self.journal.once(TRADE, trade.encode).decode()
         if found != trade:
             raise JournalDamaged(
                 f"{self.directory} belongs to something else",
@@ -106,7 +107,7 @@ class Agent:
         raise NotImplementedError
 
     def _check_sealed_message(self, sender: Address | None, size: int) -> None:
-        """See `mail.AdmissionCheck`."""
+        """Refuse a message that is not to be read, as `mail.AdmissionCheck` says."""
         raise NotImplementedError
 
     def sealing_keys(self) -> SealingKeyPair:

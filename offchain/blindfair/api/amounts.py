@@ -19,7 +19,7 @@ _AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,36}))?")
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """What prices are in."""
+    """The token that prices are in, and how people write it."""
 
     token: Address
     """The token's contract, `ETHER` for ether."""
@@ -28,7 +28,7 @@ class Money:
     """Digits after the point down to the smallest unit."""
 
     unit: str
-    """How people call it; a token chooses its own name, and another may have the same."""
+    """The name that people use; a token chooses its own name, and another may have the same."""
 
     def parse(self, text: str, option: str) -> Wei:
         """An amount in the smallest unit, exactly. Raises InvalidOption, by the name of `option`, for anything else, or
@@ -36,7 +36,7 @@ class Money:
         match = _AMOUNT.fullmatch(text.strip())
         if match is None or len(match.group(2) or "") > self.places:
             raise InvalidOption(
-                f"{option} is not an amount of {self.unit}",
+                f"`{option}` is not an amount of {self.unit}",
                 expected=f"digits, like 0.5, at most {self.places} after the point",
                 found=repr(text[:40]),
                 hint=f"write the amount in {self.unit} without a unit",

@@ -75,7 +75,7 @@ class BlindQuery:
 
     @property
     def message(self) -> bytes:
-        """What to send to the row side. It holds no secret."""
+        """The bytes to send to the row side. They hold no secret."""
         return self._message
 
     @property
@@ -173,7 +173,7 @@ def _rounded(
         raise InvalidOption(
             "A query of fewer bits than 32 needs a range for its scores",
             expected="reach, the largest score in size that you expect",
-            found="none",
+            found="no reach",
             hint="score rows of your own in the clear, and take the largest",
         )
     return quantise_query_to_range(query, reach * row_scale, parameters.plain_modulus, bits)
@@ -182,5 +182,7 @@ def _rounded(
 def _row_scale(largest: float) -> float:
     """Units per 1.0 of a row's entry."""
     if not (np.isfinite(largest) and largest > 0):
-        raise InvalidOption("The largest entry of a row is no size", expected="a finite number above 0", found=largest)
+        raise InvalidOption(
+            "The largest entry of a row is not a size", expected="a finite number above 0", found=largest
+        )
     return float(ROW_LIMIT / largest)

@@ -8,16 +8,15 @@ from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE, BuyerPolicy
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.api.listing_valuer import ListingValuer
-from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
+from blindfair.api.own_records import TableOptions, chosen_tables
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.frames import Frame
-from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedPurchase:
-    """What values the records by a table of the buyer's own, and what the agent decides by."""
+    """A valuer of a listing's records by the buyer's own table, and the agent's policy."""
 
     valuer: ListingValuer
     policy: BuyerPolicy
@@ -60,41 +59,8 @@ def make_purchase(
 
     Raises what `read_table` raises, InvalidOption for arguments out of range or another mixture of tables.
     """
-    purchase = PurchaseOptions(
-        listing=None,
-        prices=money,
-        budget=budget,
-        price_per_record=price_per_record,
-        value=value,
-        audit_rows=audit_rows,
-        min_audit_rows=audit_rows if min_audit_rows is None else min_audit_rows,
-        sample_share=sample_share,
-        disclosure=disclosure,
-        model=model,
-        score_bits=score_bits,
-        release_on_chain=release_on_chain,
-        refund_to=refund_to,
-        bandwidth=bandwidth,
-        fee=fee,
-        accept_preprocessing=accept_preprocessing,
-        accept_kinds=accept_kinds,
-    )
+    purchase = PurchaseOptions.from_arguments({**locals(), "listing": None}, prices=money)
     purchase.check()
     tables = TableOptions(label, list(exclude), seed, list(text))
-    given = _given(own, train, validation)
+    given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)
     return PreparedPurchase(ListingValuer(tables.read(given), tables, purchase, before_asking), purchase.policy())
-
-
-def _given(
-    own: Path | str | Frame | None, train: Path | str | Frame | None, validation: Path | str | Frame | None
-) -> dict[str, Path | str | Frame]:
-    if own is not None and train is None and validation is None:
-        return {OWN: own}
-    if own is None and train is not None and validation is not None:
-        return {TRAIN: train, VALIDATION: validation}
-    raise InvalidOption(
-        "The buyer's own records are given in one of two ways",
-        expected="own, or train and validation",
-        found="a mixture, or nothing",
-        hint="own is divided into the two by itself",
-    )

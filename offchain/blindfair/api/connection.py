@@ -1,4 +1,4 @@
-"""What a party of a real chain acts with: the contract over a node, the folder shared with the other side, its account.
+"""The context of a party on a real chain: the contract over a node, the folder shared with the other side, its account.
 
 Not here: the party itself (`parties`), and chains of this process (`local_market`).
 """

@@ -1,4 +1,4 @@
-"""What sellers and buyers of the commands and of the demo do unless told otherwise."""
+"""Defaults of sellers and buyers, in the commands, the demo and the API."""
 
 from fractions import Fraction
 
@@ -33,27 +33,27 @@ BANDWIDTH_MBIT = 100.0
 """Mbit/s between buyer and seller."""
 
 DISCLOSURE = PER_RECORD.name
-"""What is scored: each record."""
+"""The default disclosure policy: each record is scored."""
 
 MODELS = ("logistic", "mlp")
-"""What a buyer may learn by, `LEARNERS` of the pricing package, which would take long to load here."""
+"""Models that a buyer may learn by: the names of `LEARNERS` in the pricing package, which is slow to load."""
 
 
-def check_disclosure(name: str) -> DisclosurePolicy:
-    """The disclosure policy of this name. Raises InvalidOption."""
+def check_disclosure(name: str, option: str = "disclosure") -> DisclosurePolicy:
+    """Return the disclosure policy of this name. Raises InvalidOption, by the name of `option`."""
     try:
         return DisclosurePolicy.named(name)
     except InvalidListing as error:
         raise InvalidOption(
-            "--disclosure names no disclosure policy", expected=error.expected, found=repr(name[:40])
+            f"`{option}` names no disclosure policy", expected=error.expected, found=repr(name[:40])
         ) from error
 
 
 def check_score_bits(bits: int) -> None:
-    """Raises InvalidOption for bits that no query has."""
+    """Check that a query may ask for so many bits. Raises InvalidOption."""
     if not 1 <= bits <= EXACT_BITS:
         raise InvalidOption(
-            "--score-bits is out of range",
+            "`score_bits` is out of range",
             expected=f"1 ... {EXACT_BITS}",
             found=bits,
             hint=f"{SCORE_BITS} keep nearly all of what exact scores are worth (docs/explanation/valuation.md)",
@@ -61,11 +61,11 @@ def check_score_bits(bits: int) -> None:
 
 
 def check_model(model: str) -> None:
-    """Raises InvalidOption for a name that is none of `MODELS`."""
+    """Check that the name is one of `MODELS`. Raises InvalidOption."""
     if model not in MODELS:
         raise InvalidOption(
-            "--model names no model",
+            "`model` names no model",
             expected=" or ".join(MODELS),
             found=repr(model[:40]),
-            hint="logistic is quicker and discloses less; mlp sees what no line parts",
+            hint="logistic is quicker and discloses less; mlp learns non-linear boundaries",
         )

@@ -1,4 +1,4 @@
-"""What a purchase gives as pandas data frames, and its scores as a picture.
+"""The results of a purchase as pandas data frames, and its scores as a picture.
 
 Both libraries are loaded when they are asked for.
 """

@@ -1,4 +1,4 @@
-"""What a listing's terms say about information, for people: bits beside what a record holds, and what they cost."""
+"""Information in a listing's terms, for people: bits told beside bits held, and their price."""
 
 import math
 from fractions import Fraction
@@ -48,7 +48,7 @@ def information_text(manifest: Manifest) -> str:
 
 
 def information_document(manifest: Manifest) -> Document:
-    """The same as a document; bits in the whole listing unless they are named a record's."""
+    """Return the same as a document. Bits are of the whole listing, unless the name says of a record."""
     terms = manifest.terms
     return {
         "disclosed_bits": terms.disclosed_bits,
@@ -107,7 +107,7 @@ def told_text(manifest: Manifest) -> str:
 
 
 def _of_groups(size: int, records: int) -> str:
-    """What is scored where no record is scored alone."""
+    """Return the scored groups in words; empty where each record is scored alone."""
     if size == 1:
         return ""
     return f" of all {records:,} records together" if size >= records else f" of a group of {size:,} records"

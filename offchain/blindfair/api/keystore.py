@@ -1,15 +1,10 @@
-"""The keys of accounts, at rest in encrypted keystores (Web3 Secret Storage, version 3), and the passwords that open
-them: from a file of the owner's or typed in, never from an argument or the environment.
+"""The keys of accounts, at rest in encrypted keystores (Web3 Secret Storage, version 3).
+
+Not here: where a password comes from (`password`). Nothing here asks a person.
 """
 
-import codecs
-import getpass
 import json
 import math
-import re
-import shlex
-import stat
-import sys
 import unicodedata
 from pathlib import Path
 from typing import Literal
@@ -18,12 +13,12 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from blindfair.agents.store.directory import private_directory, write_atomically
+from blindfair.api.password import Password, password_text
+from blindfair.influence.spelling import option
 from blindfair.protocol.addresses import read_address
 from blindfair.protocol.errors import (
     CannotWrite,
     FileMissing,
-    InsecureStore,
-    InvalidOption,
     MalformedFile,
     WrongPassword,
 )
@@ -38,13 +33,13 @@ _KEY_LENGTHS = range(32, 65)
 """Bytes that a key derivation may give: the format needs 32, and programs ask for no more than 64."""
 
 _MAX_SCRYPT_WORK = 2**24
-"""Of `n r p`, 8 times what this program writes: some 8 seconds, and at most 2 GiB of memory (128 `n r` bytes)."""
+"""The largest `n r p`, 8 times what this program writes: some 8 seconds, and at most 2 GiB (128 `n r` bytes)."""
 
 _MAX_ROUNDS = 10_000_000
-"""Of PBKDF2, 10 times what other programs write: some 5 seconds."""
+"""The most rounds of PBKDF2: 10 times what other programs write: some 5 seconds."""
 
 _FORMS: tuple[Literal["NFC", "NFD", "NFKC"], ...] = ("NFC", "NFD", "NFKC")
-"""How programs write an accented character: as one code point, as a character and its accent, as browser wallets do."""
+"""Unicode forms of an accented character: one code point, a character and its accent, and that of browser wallets."""
 
 
 def create_keystore(path: Path, password: str, *, work: int = WORK) -> Address:
@@ -64,14 +59,16 @@ def create_keystore(path: Path, password: str, *, work: int = WORK) -> Address:
     return Address(account.address.lower())
 
 
-def unlock(path: Path, password: str) -> LocalAccount:
+def unlock(path: Path, password: Password) -> LocalAccount:
     """Return the account of a keystore.
 
-    The password is tried as written, then in the Unicode forms that other programs may have used. Raises FileMissing,
-    MalformedFile, WrongPassword.
+    `password` is the password, a file with it in the first line, or a function that is called for it once the keystore
+    was read. It is tried as written, then in the Unicode forms that other programs may have used. Raises FileMissing,
+    MalformedFile, WrongPassword, and what `password_text` raises.
     """
     keystore = _read(path)
     _check_work(path, keystore)
+    password = password_text(password, path)
     for form in dict.fromkeys((password, *(unicodedata.normalize(name, password) for name in _FORMS))):
         key = _decrypted(path, keystore, form)
         if key is not None:
@@ -82,7 +79,7 @@ def unlock(path: Path, password: str) -> LocalAccount:
         f"The password does not open {path}",
         expected="the password that it was made with",
         found="another",
-        hint="check --password-file, or type it again",
+        hint="check the password, or the first line of its file",
     )
 
 
@@ -155,76 +152,6 @@ def _check_own(path: Path, keystore: dict[str, object], own: Address) -> None:
         )
 
 
-def read_password(file: Path | None, path: Path, *, twice: bool = False, why: str = "") -> str:
-    """The password of the keystore `path`: the first line of `file`, or typed in, `twice` for a new one. Where nobody
-    can be asked, the error says `why` it is needed.
-
-    Raises FileMissing, InsecureStore for a file that others may read, InvalidOption where nobody can be asked or the
-    password is empty.
-    """
-    password = _typed(path, twice, why) if file is None else _first_line(file)
-    if not password:
-        raise InvalidOption(
-            f"The password of {path} is empty", expected="a password", found="nothing", hint="write one into the file"
-        )
-    return password
-
-
-def _first_line(file: Path) -> str:
-    try:
-        mode = stat.S_IMODE(file.stat().st_mode)
-        if mode & 0o077:
-            raise InsecureStore(
-                f"The password file {file} may be read by others",
-                expected="0600",
-                found=oct(mode),
-                hint=f"chmod 600 {shlex.quote(str(file))}",
-            )
-        with file.open("rb") as opened:
-            data = opened.read(_LARGEST)
-    except OSError as error:
-        raise FileMissing(
-            f"The password file {file} cannot be read",
-            expected="a file with the password in its first line",
-            found=error.strerror,
-            hint="check --password-file",
-        ) from error
-    try:
-        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _not_text(file) from error
-    line = re.split("[\r\n]", text, maxsplit=1)[0]
-    # UTF-16 without its mark would be read as characters with zeros in between.
-    if "\0" in line:
-        raise _not_text(file)
-    return line
-
-
-def _not_text(file: Path) -> MalformedFile:
-    return MalformedFile(
-        f"The password file {file} is not text in UTF-8",
-        expected="the password in the first line",
-        found="bytes of another encoding",
-        hint="save it again as UTF-8",
-    )
-
-
-def _typed(path: Path, twice: bool, why: str) -> str:
-    if not sys.stdin.isatty():
-        raise InvalidOption(
-            f"Nobody can be asked for the password of {path}",
-            expected="--password-file FILE",
-            found="neither that nor a terminal" + (f"; {why}" if why else ""),
-            hint="write the password into a file of mode 0600",
-        )
-    password = getpass.getpass(f"Password of {path}: ", stream=sys.stderr)
-    if twice and getpass.getpass("The same again: ", stream=sys.stderr) != password:
-        raise InvalidOption(
-            "The two passwords differ", expected="the same twice", found="another", hint="start again; nothing was made"
-        )
-    return password
-
-
 def _read(path: Path) -> dict[str, object]:
     """The keystore's fields, with the names and the version as this program writes them."""
     try:
@@ -236,7 +163,7 @@ def _read(path: Path) -> dict[str, object]:
             f"There is no keystore {path}",
             expected="an encrypted keystore",
             found=error.strerror,
-            hint=f"blindfair account create --keystore {shlex.quote(str(path))}",
+            hint=f"blindfair account create {option('keystore', str(path))}",
         ) from error
     except (ValueError, RecursionError):
         raise _malformed(path) from None

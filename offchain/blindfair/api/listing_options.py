@@ -1,4 +1,4 @@
-"""What a seller lists: a table with terms, as its owner states them, and the spec that an agent makes of them."""
+"""The options of a listing: a table with terms, as its owner states them, and the spec that an agent makes of them."""
 
 import math
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ RECORDS = "records.csv"
 
 @dataclass(frozen=True, slots=True)
 class ListingOptions:
-    """As a person gives them: amounts in `prices` as text, shares as numbers. `exclude` are
+    """The options as a person gives them: amounts in `prices` as text, shares as numbers. `exclude` are
     columns not to list, `disclosures` the policies that are offered, `buyers` the accounts that are answered, all if
     there are none; `pay_to` is an address; `without_copies` lists the first of equal records alone; `own_models`
     lets unnamed buyers bring models, projections and scales of their own, as named ones always may.
@@ -85,12 +85,12 @@ class ListingOptions:
     label_kind: str | None = None
 
     def to_document(self) -> Document:
-        """For the settings."""
+        """Return the options for the settings."""
         return to_stored(self)
 
     @classmethod
     def from_document(cls, document: Document) -> "ListingOptions":
-        """From the settings. Raises JournalDamaged."""
+        """Read the options from the settings. Raises JournalDamaged."""
         return from_stored(cls, document)
 
     def checked(self, path: Path) -> "ListingOptions":
@@ -113,14 +113,14 @@ class ListingOptions:
         return read_table(records, self.label, exclude=self.exclude, text=self.text)
 
     def policy(self) -> SellerPolicy:
-        """What the agent decides by. Raises InvalidOption."""
+        """Return the agent's policy. Raises InvalidOption."""
         return SellerPolicy(
             bond_share=Fraction(self.bond_share).limit_denominator(10**6),
             reveal_window=Seconds(self.reveal_window),
             dispute_window=Seconds(self.dispute_window),
-            buyers=frozenset(parse_address(buyer, "--buyer") for buyer in self.buyers) if self.buyers else None,
-            pay_to=None if self.pay_to is None else parse_address(self.pay_to, "--pay-to"),
-            max_bonds=self.prices.parse(self.max_bonds, "--max-bonds"),
+            buyers=frozenset(parse_address(buyer, "buyers") for buyer in self.buyers) if self.buyers else None,
+            pay_to=None if self.pay_to is None else parse_address(self.pay_to, "pay_to"),
+            max_bonds=self.prices.parse(self.max_bonds, "max_bonds"),
         )
 
     def openable(self, records: int) -> int:
@@ -129,7 +129,7 @@ class ListingOptions:
             return self.opened_records
         if self.opened_share == 0:
             return 0
-        largest = max(check_disclosure(name).size or 1 for name in self.disclosures)
+        largest = max(check_disclosure(name, "disclosures").size or 1 for name in self.disclosures)
         # What is no share is refused by the terms.
         share = self.opened_share if 0 <= self.opened_share <= 1 else 0.0
         return max(AUDIT_ROWS, records // 10, min(AUDIT_ROWS * largest, int(share * records)))
@@ -140,23 +140,23 @@ class ListingOptions:
         Raises InvalidOption for names that are no columns, for the label, and where no column would be left.
         """
         for option, names in (
-            ("--never-score", self.never_score),
-            ("--score", self.score),
-            ("--categorical", self.categorical),
+            ("never_score", self.never_score),
+            ("score", self.score),
+            ("categorical", self.categorical),
         ):
             unknown = sorted(set(names) - set(table.columns))
             if unknown:
                 raise InvalidOption(
-                    f"{option} names a column that is not listed",
+                    f"`{option}` names a column that is not listed",
                     expected=_some(table.columns),
                     found=_some(unknown),
-                    hint="the first line of the file has the names; a column of --exclude is not listed",
+                    hint="the first line of the file has the names; a column of `exclude` is not listed",
                 )
         both = sorted(set(self.never_score) & {*self.score, table.label})
         if both:
             raise InvalidOption(
-                "--never-score names a column that models must read",
-                expected="neither the label nor a column of --score",
+                "`never_score` names a column that models must read",
+                expected="neither the label nor a column of `score`",
                 found=_some(both),
             )
         kept = {*self.never_score, *(set(table.identifiers()) - set(self.score))}
@@ -165,12 +165,12 @@ class ListingOptions:
                 "No column besides the label is left for models to read",
                 expected="at least one",
                 found=f"kept from models: {_some(sorted(kept))}",
-                hint="--score COLUMN lets models read a column that looks like an identifier",
+                hint="`score=COLUMN` lets models read a column that looks like an identifier",
             )
         return tuple(name for name in table.columns if name in kept)
 
     def preprocessing(self, table: Table) -> FeatureSchema:
-        """How scoring models prepare the listed records, for the manifest: of the columns that they may read.
+        """Return how scoring models prepare the columns that they may read, for the manifest.
 
         Raises InvalidOption for an unknown kind of label, and what `unscored` and `FeatureSchema.infer` raise.
         """
@@ -204,11 +204,11 @@ class ListingOptions:
         return tuple(dict.fromkeys(records)) if self.without_copies else records
 
     def listing_spec(self, table: Table) -> ListingSpec:
-        """What the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
+        """Return what the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
         records = self._listed_records(table)
         held = self.measure(table) if self.record_bits is None else self.record_bits
         bits, disclosed = self._bits(), self._disclosed_bits(held, len(records))
-        reserve = self.prices.parse(self.price_per_record, "--price-per-record")
+        reserve = self.prices.parse(self.price_per_record, "price_per_record")
         return ListingSpec(
             name=self.name,
             description=self.description,
@@ -241,7 +241,7 @@ class ListingOptions:
         kinds = {kind.value: kind for kind in LabelKind}
         if self.label_kind not in kinds:
             raise InvalidOption(
-                "--label-kind names no kind of label", expected=" or ".join(kinds), found=repr(self.label_kind[:40])
+                "`label_kind` names no kind of label", expected=" or ".join(kinds), found=repr(self.label_kind[:40])
             )
         return kinds[self.label_kind]
 
@@ -249,16 +249,16 @@ class ListingOptions:
         most = NAMED_BITS if self.buyers else UNNAMED_BITS
         if not 1 <= self.bits <= most:
             raise InvalidOption(
-                "--bits is out of range",
+                "`bits` is out of range",
                 expected=f"1 ... {most} bits a record",
                 found=self.bits,
-                hint=f"up to {UNNAMED_BITS} where anybody is answered, up to {NAMED_BITS} with --buyer",
+                hint=f"up to {UNNAMED_BITS} where anybody is answered, up to {NAMED_BITS} with `buyers`",
             )
         return self.bits
 
     def _free_bits(self, held: int, records: int) -> int:
         """Listing-wide. Nothing where no stranger is answered."""
-        share = checked_share("--free-share", self.free_share)
+        share = checked_share("free_share", self.free_share)
         return 0 if self.buyers else free_bits_of(held, records, share)
 
     def _fee(self, held: int, whole_price: Wei) -> Wei:
@@ -268,50 +268,50 @@ class ListingOptions:
         if self.buyers:
             if self.evaluation_fee is not None:
                 raise InvalidOption(
-                    "--evaluation-fee is for unnamed buyers, and this listing answers named ones alone",
-                    expected="--evaluation-fee or --buyer",
+                    "`evaluation_fee` is for unnamed buyers, and this listing answers named ones alone",
+                    expected="`evaluation_fee` or `buyers`",
                     found="both",
                 )
             return Wei(0)
         if self.evaluation_fee is None and not least:
             raise InvalidOption(
-                "Records without a price leave every evaluation free of charge, whatever --free-share says",
-                expected="--price-per-record above 0, or --evaluation-fee",
+                "Records without a price leave every evaluation free of charge, whatever `free_share` says",
+                expected="`price_per_record` above 0, or `evaluation_fee`",
                 found="neither",
-                hint="name an --evaluation-fee, or your buyers (--buyer)",
+                hint="name an `evaluation_fee`, or your `buyers`",
             )
         if self.evaluation_fee is None:
             return default_fee(self.bits, held, whole_price)
-        fee = self.prices.parse(self.evaluation_fee, "--evaluation-fee")
+        fee = self.prices.parse(self.evaluation_fee, "evaluation_fee")
         if fee < least:
             raise InvalidOption(
-                "--evaluation-fee is smaller than the share of the listing that an evaluation tells",
+                "`evaluation_fee` is smaller than the share of the listing that an evaluation tells",
                 expected=f"at least {self.prices.show(least)}: {self.bits} of {held} bits, and "
                 f"{self.prices.show(whole_price)} for the whole listing",
                 found=self.prices.show(fee),
-                hint="leave the option out to ask the least, or let an evaluation tell fewer --bits",
+                hint="leave the option out to ask the least, or let an evaluation tell fewer `bits`",
             )
         return fee
 
     def _disclosed_bits(self, held: int, records: int) -> int:
         """Listing-wide."""
-        share = checked_share("--disclosed-share", self.disclosed_share, most=None)
+        share = checked_share("disclosed_share", self.disclosed_share, most=None)
         if share > DISCLOSED_SHARE and self.accept_disclosed_share != self.disclosed_share:
             raise InvalidOption(
-                f"--disclosed-share gives away more than {float(DISCLOSED_SHARE):.0%} of what the records hold",
+                f"`disclosed_share` gives away more than {float(DISCLOSED_SHARE):.0%} of what the records hold",
                 expected=f"at most {float(DISCLOSED_SHARE)}, or the same figure once more",
                 found=self.disclosed_share,
-                hint=f"--accept-disclosed-share {self.disclosed_share} if you mean it",
+                hint=f"`accept_disclosed_share={self.disclosed_share}` if you mean it",
             )
         disclosed = int(share * held * records)
-        scores = max(check_disclosure(name).groups(records) for name in self.disclosures)
+        scores = max(check_disclosure(name, "disclosures").groups(records) for name in self.disclosures)
         one = self.bits * scores
         if one > disclosed:
             raise InvalidOption(
                 "One evaluation would tell more than all together may",
                 expected=f"at most {disclosed:,} bits, {self.disclosed_share:.0%} of {records:,} records of {held}",
                 found=f"{one:,} bits",
-                hint="fewer --bits, scores of groups (--disclosure per-group-10), or a larger --disclosed-share",
+                hint="fewer `bits`, scores of groups (`disclosures=['per-group-10']`), or a larger `disclosed_share`",
             )
         return disclosed
 
@@ -320,7 +320,7 @@ def checked_share(option: str, share: float, *, most: int | None = 1) -> Fractio
     """The share that a person gave, exactly. Raises InvalidOption, by the name of `option`, out of 0 ... `most`."""
     if not (math.isfinite(share) and share >= 0 and (most is None or share <= most)):
         raise InvalidOption(
-            f"{option} is not a share", expected="0 ... 1" if most else ">= 0", found=share, hint="0.05 is 5 %"
+            f"`{option}` is not a share", expected="0 ... 1" if most else ">= 0", found=share, hint="0.05 is 5 %"
         )
     return Fraction(share).limit_denominator(10**6)
 

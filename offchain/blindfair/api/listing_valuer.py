@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.buyer.valuer import Choice, Question
 from blindfair.agents.evaluation.own_models import ASK_THE_SELLER
+from blindfair.api.amounts import Money
 from blindfair.api.defaults import MODELS
 from blindfair.api.own_records import OwnRecords, TableOptions
 from blindfair.api.purchase_options import PurchaseOptions
@@ -45,6 +46,11 @@ class ListingValuer:
         self._made: TabularValuer | None = None
 
     @property
+    def money(self) -> Money:
+        """The money that the buyer's amounts are in."""
+        return self._purchase.prices
+
+    @property
     def readings(self) -> Mapping[str, Sequence[ColumnReading]]:
         """How the columns of the buyer's own tables were read, by the table's name."""
         return self._own.readings
@@ -64,14 +70,14 @@ class ListingValuer:
         if self._purchase.disclosure not in manifest.terms.disclosures:
             raise InvalidOption(
                 "The listing does not offer this disclosure",
-                expected=" or ".join(f"--disclosure {name}" for name in manifest.terms.disclosures),
+                expected=" or ".join(f"`disclosure={name!r}`" for name in manifest.terms.disclosures),
                 found=self._purchase.disclosure,
                 hint="begin another directory with one that it offers; nothing was asked",
             )
         if self._purchase.model != MODELS[0] and not manifest.terms.own_models:
             raise InvalidOption(
-                "The listing takes no --model of your own",
-                expected=f"--model {MODELS[0]}",
+                "The listing takes no `model` of your own",
+                expected=f"`model={MODELS[0]!r}`",
                 found=self._purchase.model,
                 hint=f"begin another directory with it, or {ASK_THE_SELLER}; nothing was asked",
             )
@@ -98,7 +104,7 @@ class ListingValuer:
         return self._valuer(manifest).check_opened(units, records, scores, manifest)
 
     def schema(self, manifest: Manifest) -> FeatureSchema:
-        """What the buyer's model reads of this listing. Raises as `TabularValuer.schema`."""
+        """Return the features that the buyer's model reads of this listing. Raises as `TabularValuer.schema`."""
         return self._valuer(manifest).schema(manifest)
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:

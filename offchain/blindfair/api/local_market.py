@@ -27,7 +27,7 @@ from blindfair.chain.finality import Finality
 from blindfair.protocol.quantities import Address, Wei
 
 GRANT = Wei(10 * 10**18)
-"""What each party is given: ten ether that are worth nothing."""
+"""The money that each party is given: ten ether without worth."""
 
 Result = TypeVar("Result")
 
@@ -126,7 +126,7 @@ class LocalMarket:
 
 
 class _Attempt(Generic[Result]):
-    """What a party tries, as a step among those of the sellers."""
+    """An attempt of one party, as a step among those of the sellers."""
 
     def __init__(self, agent: Agent, action: Callable[[], Result]) -> None:
         self._agent = agent
@@ -148,7 +148,7 @@ class _Attempt(Generic[Result]):
 
 
 class _MarketTurns:
-    """How one party of the market waits. Implements `TurnTaker`."""
+    """The turns of one party of the market. Implements `TurnTaker`."""
 
     agent: Agent
 

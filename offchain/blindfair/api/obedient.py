@@ -19,11 +19,11 @@ _IDLE_LIMIT = 64
 
 
 class Stepping(Protocol):
-    """What takes turns: an agent, or what acts as one."""
+    """A party that takes turns: an agent, or something that acts like one."""
 
     @property
     def waiting(self) -> Waiting | None:
-        """What it waits for since its last step."""
+        """The reason to wait since its last step; None where there is none."""
         ...
 
     def step(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,11 +16,14 @@ from blindfair.protocol.errors import InvalidOption, MalformedTable
 from blindfair.protocol.records import Row
 from blindfair.protocol.schema import Schema
 
+Source = TypeVar("Source")
+"""A file, or a data frame."""
+
 OWN, TRAIN, VALIDATION = "own.csv", "train.csv", "validation.csv"
 """The copies in the buyer's directory."""
 
 _TRAIN_SHARE = 1 / 3
-"""As in the demo: the validation records are the measure of what good records look like, and there should be more."""
+"""The share of training records, as in the demo: validation records measure quality, and there should be more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class OwnRecords:
     readings: Mapping[str, tuple[ColumnReading, ...]] = field(default_factory=dict)
 
     def beside(self, listed: Schema) -> "OwnRecords":
-        """The same records with the columns that a listing has for cells as they were written, all of them missing."""
+        """Return the records with the listing's columns for cells as written, all of them missing."""
         added = tuple(name for name in companion_names(listed) if name not in self.columns)
 
         def widened(rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -48,8 +52,10 @@ class OwnRecords:
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """How the buyer's tables are read. Its model reads no column of `exclude`, whether the listing has it or not. The
-    cells of `text` are read as they are written."""
+    """Options for reading the buyer's tables.
+
+    Its model reads no column of `exclude`, whether the listing has it or not. The cells of `text` are read as they are
+    written."""
 
     label: str
     exclude: list[str]
@@ -81,17 +87,17 @@ class TableOptions:
         return OwnRecords(table.columns, self.label, train, validation, tuple(self.exclude), readings)
 
 
-def chosen_tables(own: Path | None, train: Path | None, validation: Path | None) -> dict[str, Path]:
-    """The tables that were named. Raises InvalidOption unless it is `--own` alone or both others."""
+def chosen_tables(own: Source | None, train: Source | None, validation: Source | None) -> dict[str, Source]:
+    """Return the given tables by their names. Raises InvalidOption unless it is `own` alone or both others."""
     if own is not None and train is None and validation is None:
         return {OWN: own}
     if own is None and train is not None and validation is not None:
         return {TRAIN: train, VALIDATION: validation}
     raise InvalidOption(
-        "The buyer's own records are named in one of two ways",
-        expected="--own CSV, or --train CSV and --validation CSV",
+        "The buyer's own records are given in one of two ways",
+        expected="`own`, or `train` and `validation`",
         found="a mixture, or nothing",
-        hint="--own divides one table by itself",
+        hint="`own` is divided into the two by itself",
     )
 
 

@@ -24,11 +24,14 @@ from blindfair.agents.policy import BuyerPolicy, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.waiting import Waiting
+from blindfair.api.amounts import Money
 from blindfair.api.endings import raise_failure
+from blindfair.api.fees import explained, money_of_token
 from blindfair.api.frames import bought_frame, plot_scores, scores_frame
 from blindfair.api.turns import RealTime, TurnTaker, advance
 from blindfair.influence.arrays import Floats
 from blindfair.influence.threads import one_thread
+from blindfair.protocol.errors import Refused
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address, ListingId, Wei
 
@@ -93,6 +96,16 @@ class ReadsScores(Protocol):
         ...
 
 
+@runtime_checkable
+class NamesMoney(Protocol):
+    """A valuer that names the money of the buyer's amounts."""
+
+    @property
+    def money(self) -> Money:
+        """The token, with its name and digits."""
+        ...
+
+
 class BuyerParty:
     """One purchase from one listing. `agent` is what does the work.
 
@@ -107,7 +120,12 @@ class BuyerParty:
     def evaluated(self) -> tuple[Evaluated, Choice]:
         """Return the evaluation and what it advises to buy. Raises Waiting until the seller has answered, and what the
         evaluation raises."""
-        found = self.agent.review()
+        try:
+            found = self.agent.review()
+        except Refused as refused:
+            valuer, token = self._valuer, self.agent.policy.token
+            money = valuer.money if isinstance(valuer, NamesMoney) else money_of_token(token)
+            raise explained(refused, self.agent, money) from refused
         return found, self.agent.choice(found)
 
     def ended(self) -> Outcome:

@@ -1,7 +1,9 @@
-"""What a buyer has decided before it asks, as its settings keep it."""
+"""The options of a purchase, decided before anything is asked, as the settings keep them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from fractions import Fraction
+from typing import Any
 
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.api.addresses import parse_address
@@ -16,7 +18,7 @@ SLOWEST_BANDWIDTH, FASTEST_BANDWIDTH = 0.001, 1e6
 
 @dataclass(frozen=True, slots=True)
 class PurchaseOptions:
-    """From which listing (hexadecimal, None for the only one), and for how much: amounts as text, in `prices`.
+    """The listing (hexadecimal, None for the only one) and the amounts, as text in `prices`.
 
     `sample_share` is 0 to 1. `disclosure` is the policy that is asked for, `model` what the buyer learns by,
     `score_bits` what is asked of a score, `refund_to` an address, `bandwidth` the speed of the way to the seller in
@@ -41,22 +43,34 @@ class PurchaseOptions:
     accept_preprocessing: bool
     accept_kinds: bool = False
 
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any], *, prices: Money) -> "PurchaseOptions":
+        """Make the options of a function's arguments, each of its own name.
+
+        `min_audit_rows` may be None, and is as many as `audit_rows` then. Raises KeyError for an option that the
+        function does not have.
+        """
+        chosen = {each.name: arguments[each.name] for each in fields(cls) if each.name != "prices"}
+        if chosen["min_audit_rows"] is None:
+            chosen["min_audit_rows"] = chosen["audit_rows"]
+        return cls(prices=prices, **chosen)
+
     def policy(self) -> BuyerPolicy:
-        """What the agent decides by. Raises InvalidOption."""
+        """Return the agent's policy. Raises InvalidOption."""
         return BuyerPolicy(
-            budget=self.prices.parse(self.budget, "--budget"),
+            budget=self.prices.parse(self.budget, "budget"),
             token=self.prices.token,
             max_evaluation_fee=self.max_fee or Wei(0),
             audit_rows=self.audit_rows,
             min_audit_rows=self.min_audit_rows,
             max_sample_share=self.max_sample_share,
             releases_by_message=not self.release_on_chain,
-            refund_to=None if self.refund_to is None else parse_address(self.refund_to, "--refund-to"),
+            refund_to=None if self.refund_to is None else parse_address(self.refund_to, "refund_to"),
             bandwidth=self.bytes_per_second,
         )
 
     def check(self) -> None:
-        """Read everything once. Raises InvalidOption."""
+        """Check every option. Raises InvalidOption."""
         self.policy()
         check_disclosure(self.disclosure)
         check_model(self.model)
@@ -74,7 +88,7 @@ class PurchaseOptions:
         # So said that what is no number is refused, too.
         if not SLOWEST_BANDWIDTH <= self.bandwidth <= FASTEST_BANDWIDTH:
             raise InvalidOption(
-                "--bandwidth is out of range",
+                "`bandwidth` is out of range",
                 expected=f"{SLOWEST_BANDWIDTH:g} to {FASTEST_BANDWIDTH:,.0f} Mbit/s",
                 found=self.bandwidth,
                 hint="the lower of yours and the seller's, in millions of bits a second",
@@ -83,9 +97,9 @@ class PurchaseOptions:
 
     @property
     def max_sample_share(self) -> Fraction:
-        """What part of a purchase may be bought as its sample. Raises InvalidOption."""
+        """The part of a purchase that may be bought as its sample. Raises InvalidOption."""
         if not 0 <= self.sample_share <= 1:
-            raise InvalidOption("--sample-share is out of range", expected="0 to 1", found=self.sample_share)
+            raise InvalidOption("`sample_share` is out of range", expected="0 to 1", found=self.sample_share)
         return Fraction(str(self.sample_share))
 
     @property
@@ -93,10 +107,10 @@ class PurchaseOptions:
         """The most to pay for the evaluation, None to be asked. Raises InvalidOption, also beyond the budget."""
         if self.fee is None:
             return None
-        fee, budget = self.prices.parse(self.fee, "--fee"), self.prices.parse(self.budget, "--budget")
+        fee, budget = self.prices.parse(self.fee, "fee"), self.prices.parse(self.budget, "budget")
         if fee > budget:
             raise InvalidOption(
-                "--fee is more than --budget",
+                "`fee` is more than `budget`",
                 expected=f"at most {self.prices.show(budget)}",
                 found=self.prices.show(fee),
                 hint="the fee counts towards the budget, and is credited against the purchase",
@@ -105,13 +119,13 @@ class PurchaseOptions:
 
     @property
     def offered(self) -> Wei | None:
-        """What is offered for a record. Raises InvalidOption."""
-        return None if self.price_per_record is None else self.prices.parse(self.price_per_record, "--price-per-record")
+        """The price offered for a record. Raises InvalidOption."""
+        return None if self.price_per_record is None else self.prices.parse(self.price_per_record, "price_per_record")
 
     @property
     def good_record_value(self) -> Wei | None:
-        """What one more good record is worth to the buyer. Raises InvalidOption."""
-        return None if self.value is None else self.prices.parse(self.value, "--value")
+        """The worth of one more good record to the buyer. Raises InvalidOption."""
+        return None if self.value is None else self.prices.parse(self.value, "value")
 
     @property
     def listing_id(self) -> ListingId | None:

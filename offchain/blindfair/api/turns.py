@@ -21,7 +21,7 @@ PATIENCE = 60.0
 
 
 class TurnTaker(Protocol):
-    """How a party waits: for real time, or for a chain of this process that moves when it is told to."""
+    """A way of waiting: for real time, or for a chain of this process that moves when it is told to."""
 
     def until(self, attempt: Callable[[], Result]) -> Result:
         """Repeat `attempt` while it raises Waiting, and return what it gives then."""
@@ -29,7 +29,7 @@ class TurnTaker(Protocol):
 
 
 class RealTime:
-    """Repeats attempts with `poll` seconds in between. Errors of the kind `bears` are retried for `patience` seconds.
+    """Repeats attempts every `poll` seconds. An error of the type `retried` is tried again for `patience` seconds.
 
     `on_wait` is told the reason of each wait, `on_trouble` each error that is retried.
 
@@ -42,18 +42,18 @@ class RealTime:
         poll: float = POLL,
         *,
         patience: float = PATIENCE,
-        bears: type[BlindfairError] = NodeFailure,
+        retried: type[BlindfairError] = NodeFailure,
         on_wait: Callable[[str], None] = lambda _: None,
         on_trouble: Callable[[BlindfairError], None] = lambda _: None,
     ) -> None:
         self._poll = poll
         self._patience = patience
-        self._bears = bears
+        self._retried = retried
         self._on_wait = on_wait
         self._on_trouble = on_trouble
 
     def until(self, attempt: Callable[[], Result]) -> Result:
-        """See `TurnTaker`. Raises what was retried so long, all else at once."""
+        """See `TurnTaker`. Raises an error that was retried for too long, and any other at once."""
         failing_since: float | None = None
         while True:
             try:
@@ -61,7 +61,7 @@ class RealTime:
             except Waiting as waiting:
                 failing_since = None
                 self._on_wait(waiting.reason)
-            except self._bears as failure:
+            except self._retried as failure:
                 failing_since = time.monotonic() if failing_since is None else failing_since
                 if time.monotonic() - failing_since > self._patience:
                     raise

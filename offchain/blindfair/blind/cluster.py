@@ -42,7 +42,7 @@ def workers(address: str) -> Iterator[None]:
 
 
 def by_workers(function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]) -> Iterator[Result]:
-    """What a function says to each tuple of arguments, as it comes in, each by one core of some worker.
+    """Call a function on each tuple of arguments, by one core of some worker each; yield results as they come in.
 
     Where a worker dies, its task goes to another. An error of a task ends all; raises it if it is Blindfair's, and
     WorkersLost where workers died of a task again and again.

@@ -56,7 +56,7 @@ def cache_path() -> Path | None:
 
 
 def cached_costs() -> CostModel | None:
-    """Read this machine's cost model. None if there is none, it is damaged, or of another machine or version."""
+    """Read this machine's cost model. None if it is missing, damaged, or of another machine or version."""
     path = cache_path()
     if path is None:
         return None

@@ -45,7 +45,7 @@ class OperationSeconds:
     """Make a plaintext of one column's words: what scoring without the compiled kernel does for each product."""
 
     ciphertext_to_words: float
-    """Take the words of a ciphertext. A decryption is about as long."""
+    """Take the words of a ciphertext."""
 
     product: float
     """Multiply a ciphertext by a plaintext and add it to a sum, in SEAL's arithmetic."""
@@ -55,6 +55,9 @@ class OperationSeconds:
 
     flood: float
     """Flood one ciphertext of scores with noise, switch its modulus, and pack it."""
+
+    decrypt: float
+    """Unpack one ciphertext of a reply, check it, decrypt it, and take its scores."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -93,7 +96,7 @@ class CostModel:
     """The version of blindfair that was measured."""
 
     operations: Mapping[str, OperationSeconds]
-    """By the name of the parameter set."""
+    """Seconds of each operation, by the name of the parameter set."""
 
     @property
     def source(self) -> str:

@@ -1,4 +1,4 @@
-"""What an evaluation tells the buyer at most, in bits, from the parameters (PROTOCOL 0, SCORING requirement 4)."""
+"""The most that an evaluation tells the buyer, in bits, from the parameters (PROTOCOL 0, SCORING requirement 4)."""
 
 import math
 from collections.abc import Sequence

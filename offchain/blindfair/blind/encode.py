@@ -30,7 +30,7 @@ class EncodedRows:
     """Entries of a row."""
 
     blocks: tuple[tuple[Any, ...], ...] = field(repr=False)
-    """For each block of `N` records its `k` columns as SEAL plaintexts in NTT form; None for a column of zeros."""
+    """The `k` columns of each block of `N` records, as SEAL plaintexts in NTT form; None for a column of zeros."""
 
     def scores_in(self, block: int) -> int:
         """Records in a block: `N`, or fewer in the last."""

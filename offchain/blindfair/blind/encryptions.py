@@ -21,7 +21,7 @@ class Encryptions:
     """Any number of encryptions modulo the same primes. Holds no secret."""
 
     primes: tuple[int, ...]
-    """What the first polynomials' residues are below."""
+    """The primes: each residue of the first polynomials is below its prime."""
 
     seeds: tuple[bytes, ...]
     """64 bytes for each."""
@@ -31,7 +31,7 @@ class Encryptions:
 
     @classmethod
     def of(cls, primes: tuple[int, ...], degree: int, parts: Sequence[tuple[Words, bytes]]) -> "Encryptions":
-        """Of first polynomials, `primes x N`, and seeds."""
+        """Join encryptions that are given as first polynomials, `primes x N`, and seeds."""
         firsts = np.empty((len(parts), len(primes), degree), dtype=np.uint64)
         for number, (first, _) in enumerate(parts):
             firsts[number] = first

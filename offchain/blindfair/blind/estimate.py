@@ -24,7 +24,7 @@ _WORD_SIZE = 8
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What an evaluation of `m` queries over `n x k` rows takes, on one core of the cost model's machine."""
+    """The cost of an evaluation of `m` queries over `n x k` rows, on one core of the cost model's machine."""
 
     upload_bytes: int
     """The encrypted queries."""
@@ -94,8 +94,7 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int, costs: CostModel 
         memory_bytes=space.memory,
         disk_bytes=space.disk,
         encrypt_seconds=(masks + ciphertexts) * each.encrypt,
-        # A decryption takes about what taking a ciphertext's words takes: a smaller object, a product with the key.
-        decrypt_seconds=m * blocks * each.ciphertext_to_words,
+        decrypt_seconds=m * blocks * each.decrypt,
         encode_seconds=encode,
         expand_seconds=masking + loading,
         evaluate_seconds=m * blocks * (k * products + each.flood + taking_words),
@@ -104,7 +103,7 @@ def estimate(parameters: ParameterSet, n: int, k: int, m: int, costs: CostModel 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What an evaluation needs to work in, besides the rows and the program itself."""
+    """Working memory of an evaluation, besides the rows and the program itself."""
 
     memory: int
     """Bytes at the worst moment."""

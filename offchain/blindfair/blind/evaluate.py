@@ -98,7 +98,7 @@ def read_query(parameters: ParameterSet, k: int, query_bytes: bytes, bits: Seque
 
 
 def _sums(seal: Engine, coordinates: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> list[Any]:
-    """For each block the sum of coordinates times columns, in NTT form."""
+    """The sum of coordinates times columns for each block, in NTT form."""
     multiply, add = seal.evaluator.multiply_plain, seal.evaluator.add_inplace
     stand_in = encode_column(seal, np.ones(seal.parameters.ring_degree, dtype=np.int16))
     nothing = np.zeros((2, len(seal.parameters.data_primes), seal.parameters.ring_degree), dtype=np.uint64)

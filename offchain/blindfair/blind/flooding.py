@@ -26,7 +26,7 @@ KEY_SIZE = 32
 """Bytes of a noise key."""
 
 Draws = NDArray[np.uint8]
-"""What a listing commits to of the noise of scores, `m x n` numbers of `COMMITTED_BITS` bits (PROTOCOL 4.6)."""
+"""The committed part of the noise of scores: `m x n` numbers of `COMMITTED_BITS` bits (PROTOCOL 4.6)."""
 
 _WORD_BITS = 64
 
@@ -79,7 +79,7 @@ def mask_columns(parameters: ParameterSet, stream: NoiseStream) -> NDArray[np.in
 
     They are as wide as a whole query of random rows: the second polynomial of a reply then is statistically uniform.
     A ternary polynomial times one encryption of zero would not do, because a hostile first polynomial of that
-    encryption reads the ternary one out of the reply's first polynomial (docs/privacy.md).
+    encryption reads the ternary one out of the reply's first polynomial (docs/explanation/privacy.md).
     """
     shape = (parameters.mask_columns, parameters.ring_degree)
     drawn = np.frombuffer(stream.take(4 * shape[0] * shape[1]), dtype="<i4").reshape(shape)

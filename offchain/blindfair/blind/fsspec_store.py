@@ -36,7 +36,7 @@ class FsspecBlobStore:
     """A blob store in a file system of fsspec's."""
 
     def __init__(self, address: str) -> None:
-        """Nothing is looked up yet but the address. Raises as `store_at`."""
+        """Check the address alone; nothing is read yet. Raises as `store_at`."""
         core = _fsspec()
         try:
             files, root = core.url_to_fs(address)

@@ -27,7 +27,7 @@ _DATA = "_ZN4seal10Ciphertext4dataEm"
 
 @cache
 def accessor() -> Any | None:
-    """SEAL's function, or None where there is none or the build is another."""
+    """SEAL's function; None if it is missing or the build is another one."""
     if sys.implementation.name != "cpython" or version("tenseal") != BUILD:
         return None
     try:

@@ -31,13 +31,13 @@ class Factor:
 
     @classmethod
     def of(cls, number: int, prime: int) -> "Factor":
-        """Of a number below the prime."""
+        """The factor of a number below the prime."""
         return cls(number, (number << 64) // prime)
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled kernel, or None where there is none that loads and is of this version."""
+    """The compiled kernel; None if no kernel of this version loads."""
     for suffix in EXTENSION_SUFFIXES:
         path = Path(__file__).with_name(_NAME + suffix)
         if path.exists():

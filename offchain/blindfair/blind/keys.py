@@ -1,4 +1,4 @@
-"""What the buyer keeps of a query: the secret key that opens the reply, and what an honest reply can be.
+"""The part of a query that the buyer keeps: the secret key that opens the reply, and what an honest reply can be.
 
 The keys are fresh for every request (PROTOCOL 4.1). Nothing here ever leaves the buyer; the agents store the bytes in a
 file of mode 0600.
@@ -33,7 +33,7 @@ class QuerySecret:
     """`||q||_1` of each query: a score is at most 2047 times as large."""
 
     bits: tuple[int, ...]
-    """What each query asks for."""
+    """Bits that each query asks for."""
 
     key: Words = field(repr=False, compare=False)
     """The secret key's residues, `all primes x N`, as SEAL holds them."""

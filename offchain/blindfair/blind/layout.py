@@ -23,12 +23,12 @@ _LINE = 64
 
 
 def columns_shape(parameters: ParameterSet, k: int) -> tuple[int, int, int, int]:
-    """Of a block's columns."""
+    """Shape of a block's columns."""
     return len(parameters.data_primes), parameters.ring_degree // TILE, k, TILE
 
 
 def queries_shape(parameters: ParameterSet, m: int, k: int) -> tuple[int, int, int, int, int, int]:
-    """Of `m` queries' coordinates."""
+    """Shape of the coordinates of `m` queries."""
     return len(parameters.data_primes), parameters.ring_degree // TILE, m, k, 2, TILE
 
 
@@ -66,5 +66,5 @@ def halved(residues: Words) -> Words:
 
 
 def joined(halves: Words) -> Words:
-    """What `halved` was given."""
+    """Undo `halved`."""
     return (halves & np.uint64(2**32 - 1)) | (halves >> np.uint64(32)) << np.uint64(_HALF_BITS)

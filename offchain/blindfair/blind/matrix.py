@@ -132,8 +132,11 @@ def finish_matrix(matrix: EncodedMatrix) -> None:
 
 
 def open_matrix(parameters: ParameterSet, store: BlobStore) -> EncodedMatrix:
-    """A matrix that `encode_matrix` finished. Raises FileMissing where there is none, ShapeMismatch where blocks are
-    missing, and MalformedFile for one of other parameters, or whose blocks are of other rows by now."""
+    """Open a matrix that `encode_matrix` finished.
+
+    Raises FileMissing if it is not there, ShapeMismatch if blocks are missing, and MalformedFile if it has other
+    parameters or its blocks are of other rows by now.
+    """
     try:
         found = json.loads(store.read(_HEADER))
         n, k = int(found["records"]), int(found["k"])
@@ -167,7 +170,7 @@ def _header(matrix: EncodedMatrix) -> bytes:
 
 
 def _digest(parameters: ParameterSet, rows: NDArray[np.int16]) -> bytes:
-    """Of all that a block's words depend on: two sets encode the same rows differently."""
+    """Digest of everything that a block's words depend on: two sets encode the same rows differently."""
     about = json.dumps(_parameters(parameters) | {"shape": rows.shape}, sort_keys=True).encode()
     return hashlib.sha256(hashlib.sha256(about).digest() + hashlib.sha256(rows.data).digest()).digest()
 

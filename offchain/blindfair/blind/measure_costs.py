@@ -16,7 +16,9 @@ import blindfair
 from blindfair.blind import expansion, kernel
 from blindfair.blind.columns import lay_out_columns
 from blindfair.blind.cost_model import CostModel, OperationSeconds
-from blindfair.blind.encode import encode_column
+from blindfair.blind.decrypt import decrypt_reply
+from blindfair.blind.encode import encode_column, encode_rows
+from blindfair.blind.evaluate import evaluate
 from blindfair.blind.expand import load_encryptions, load_query
 from blindfair.blind.flood import flood, lay_out_zeros
 from blindfair.blind.flooding import NoiseKey
@@ -113,6 +115,7 @@ def _measure(parameters: ParameterSet, repeats: int) -> OperationSeconds:
         product=seconds(multiply_and_add, repeats),
         kernel_product=_kernel_product(parameters, repeats),
         flood=seconds(lambda: _flood(parameters, laid_out, words), repeats),
+        decrypt=_decrypt(parameters, repeats),
     )
 
 
@@ -125,8 +128,16 @@ def _flood(parameters: ParameterSet, zeros: Words, words: Words) -> None:
         pack((parameters.reply_modulus,), polynomial)
 
 
+def _decrypt(parameters: ParameterSet, repeats: int) -> float:
+    """Time a whole reply about one block of records: it has one ciphertext."""
+    asked, secret = encrypt_queries(parameters, np.ones((1, 1), dtype=np.int64))
+    encoded = encode_rows(parameters, np.ones((1, 1), dtype=np.int16))
+    reply = evaluate(encoded, asked.to_bytes())
+    return seconds(lambda: decrypt_reply(parameters, secret, reply, 1, 1), repeats)
+
+
 def _kernel_product(parameters: ParameterSet, repeats: int) -> float | None:
-    """Of one column and one coordinate; None where there is no kernel."""
+    """Seconds of the product of one column and one coordinate; None without a kernel."""
     if kernel.library() is None:
         return None
     columns, queries = (

@@ -34,7 +34,7 @@ DROWNING_BITS = 40
 
 MASK_MARGIN_BITS = 128
 """Entropy of a coefficient's mask beyond what uniformity needs: a reply's second polynomial is within chi-square 2^-128
-of uniform, whatever the rows are. docs/privacy.md has the argument."""
+of uniform, whatever the rows are. docs/explanation/privacy.md has the argument."""
 
 LARGEST_PLAIN_MODULUS = 2**32 - 2**18
 """`2^32 (1 - 2^-14)`: at this plain modulus `b` stays within 32 in spite of `E` and `R` (SCORING requirement 4)."""
@@ -137,7 +137,7 @@ class ParameterSet:
 
     @property
     def sums(self) -> tuple[int, int, tuple[int, ...]]:
-        """What sets must share to use the same encoded rows: ring degree, plain modulus and data primes."""
+        """The values that sets must share to use the same encoded rows: ring degree, plain modulus and data primes."""
         return self.ring_degree, self.plain_modulus, self.data_primes
 
     @property
@@ -248,7 +248,7 @@ class ParameterSet:
         return Bits(self.bits_per_score(bits) + self.committed_bits(bits))
 
     def committed_noise(self, draw: int, bits: int) -> int:
-        """What the middle of the noise that a draw commits to adds to a score of so many bits (PROTOCOL 4.6)."""
+        """Amount that committed noise adds to a score: the middle of the part that the draw names (PROTOCOL 4.6)."""
         return self.score_noise(noise_middle(draw, self.noise_width(bits), self.committed_bits(bits)))
 
     def score_slack(self, bits: int) -> int:
@@ -258,7 +258,7 @@ class ParameterSet:
         return self.score_noise(1 << (self.noise_width(bits) - self.committed_bits(bits) - 1))
 
     def score_noise(self, noise: int) -> int:
-        """What drowning noise, `-B ... B - 1` of `Q`, adds to a decrypted score: `t noise / Q`, rounded.
+        """Amount that flooding noise, `-B ... B - 1` of `Q`, adds to a decrypted score: `t noise / Q`, rounded.
 
         A decrypted score is the integer product plus this modulo `t`, give or take `protocol.audit.SCORE_ROUNDING`.
         """

@@ -38,13 +38,13 @@ class Plan:
     estimate: Estimate
 
     bandwidth: BytesPerSecond
-    """What was reckoned with."""
+    """Bandwidth that the choice plans for."""
 
     costs: CostModel
     """The times that the choice and the estimate come from."""
 
     why: str
-    """For a person: this choice's seconds against the others'."""
+    """Why, in words: this choice's seconds against those of the others."""
 
     @property
     def transfer_seconds(self) -> float:
@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """From the question to the scores."""
+        """Seconds from the question to the scores."""
         return self.estimate.seconds + self.transfer_seconds
 
 
@@ -99,5 +99,5 @@ def _largest_message(parameters: ParameterSet, n: int, k: int, m: int) -> int:
 
 
 def transfer_seconds(found: Estimate, bandwidth: BytesPerSecond) -> float:
-    """What an evaluation's bytes take at so many a second."""
+    """Seconds of an evaluation's transfer at so many bytes a second."""
     return (found.upload_bytes + found.download_bytes) / bandwidth

@@ -43,7 +43,7 @@ class EncryptedQueries:
     """The named set that they are encrypted under."""
 
     bits: tuple[int, ...]
-    """What each of the `m` queries asks for, 1 to 32; `m` is 1 to 16."""
+    """Bits that each of the `m` queries asks for, 1 to 32; `m` is 1 to 16."""
 
     k: int
     """Coordinates of each query."""

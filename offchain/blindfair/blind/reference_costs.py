@@ -29,6 +29,7 @@ REFERENCE = CostModel(
                 product=1.0e-4,
                 kernel_product=7.8e-6,
                 flood=1.3e-3,
+                decrypt=1.1e-3,
             ),
             EXPANDED.name: OperationSeconds(
                 encrypt=1.9e-3,
@@ -43,6 +44,7 @@ REFERENCE = CostModel(
                 product=1.0e-4,
                 kernel_product=7.8e-6,
                 flood=1.3e-3,
+                decrypt=1.1e-3,
             ),
         }
     ),

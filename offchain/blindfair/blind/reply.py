@@ -71,7 +71,7 @@ class EncryptedScores:
 
 
 def reply_head(parameters: ParameterSet, queries: int, records: int) -> bytes:
-    """What a reply begins with; the ciphertexts follow."""
+    """The head of a reply; the ciphertexts follow it."""
     return _HEAD.pack(_MAGIC, parameters.name.encode("ascii"), queries, records)
 
 

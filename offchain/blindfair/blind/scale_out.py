@@ -46,7 +46,7 @@ class Places:
     """Address of the blob store of the evaluation, for the seller alone: the noise key is there."""
 
     bits: tuple[int, ...] | None = None
-    """What the budget was charged for, one a query; None asks no question."""
+    """The bits that the budget was charged, one number for each query; None skips the check."""
 
     def start(self, query_bytes: bytes, draws: Draws | None = None) -> Evaluation:
         """Begin the evaluation, or go on with it. Raises as `open_matrix` and `start_evaluation`."""
@@ -119,7 +119,7 @@ class _LatestWords:
 
 
 def _score(places: Places, about: str, job: Job) -> int:
-    """At a worker: do what is left of a job, and say how many blocks it has."""
+    """Finish a job at a worker, and return how many blocks it has."""
     evaluation = _opened(places, about)
     left = evaluation.left(job)
     if left.blocks:
@@ -128,7 +128,7 @@ def _score(places: Places, about: str, job: Job) -> int:
 
 
 def _encode(places: Places, rows: str, number: int) -> None:
-    """At a worker: encode a block."""
+    """Encode a block at a worker."""
     file = RowsFile.open(rows)
     file.encode(file.matrix(parameter_set(places.parameters), store_at(places.matrix)), number)
 

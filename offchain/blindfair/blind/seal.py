@@ -58,7 +58,7 @@ class Engine:
     context: Any
     evaluator: Any
     version: tuple[int, int]
-    """Of the SEAL inside TenSEAL; written into what is assembled for it."""
+    """Version of the SEAL inside TenSEAL, written into each object that is assembled for it."""
 
     sum_level: Level
     """SEAL's name for the modulus `Q`, of sums and of encryptions of zero."""
@@ -142,7 +142,7 @@ class Engine:
         return words.reshape(shape)
 
     def second_words(self, seed: bytes, level: Level) -> Words:
-        """What SEAL expands from a seed at a level, `primes x N`: the second polynomial of `seeded_ciphertext`."""
+        """Expand a seed at a level as SEAL does, `primes x N`: the second polynomial of `seeded_ciphertext`."""
         # The first has no part in it; one of zeros is quickly compressed, where ciphertexts go through files.
         first = np.zeros((self._primes_at(level), self.parameters.ring_degree), dtype=np.uint64)
         second: Words = self.ciphertext_words(self.seeded_ciphertext(first, seed, level))[1]
@@ -154,7 +154,7 @@ class Engine:
         return words.reshape(-1, self.parameters.ring_degree), rest[-SEED_SIZE:]
 
     def galois_words(self, generated: Any, elements: int) -> dict[int, list[tuple[Words, bytes]]]:
-        """What a key generator returned for so many Galois elements, taken apart to what `galois_keys` takes."""
+        """Take a key generator's keys for so many Galois elements apart, as `galois_keys` wants them."""
         each = _HEADER.size + self._seeded_size(len(self.parameters.key_primes))
         digits_in_all = elements * len(self.parameters.query_primes)
         size = _KEYS.size + _COUNT.size * self.parameters.ring_degree + digits_in_all * each

@@ -53,7 +53,7 @@ class Job:
     """Some blocks on the queries of one pass."""
 
     number: int
-    """Of the pass."""
+    """Number of the pass."""
 
     blocks: tuple[int, ...]
 
@@ -79,7 +79,7 @@ class Evaluation:
         ]
 
     def jobs(self) -> Iterator[Job]:
-        """What is not finished yet, in order."""
+        """The jobs that are not finished yet, in order."""
         for number in range(len(self.passes)):
             blocks = [block for block in range(self.matrix.blocks) if not self.store.has(_part_name(number, block))]
             together = blocks_per_job(self.query.parameters, self.query.k)
@@ -87,7 +87,7 @@ class Evaluation:
                 yield Job(number, tuple(blocks[start : start + together]))
 
     def left(self, job: Job) -> Job:
-        """What is not finished of a job."""
+        """The blocks of a job that are not finished."""
         return Job(
             job.number, tuple(block for block in job.blocks if not self.store.has(_part_name(job.number, block)))
         )

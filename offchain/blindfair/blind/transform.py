@@ -1,7 +1,7 @@
 """The number theoretic transform of polynomials, `primes x N`, to their values, as SEAL has them, and back.
 
 SEAL's own transform of a column is most of the work of flooding a reply, which multiplies fresh random columns for
-every ciphertext, and of encoding rows: the kernel does it, and SEAL where there is none. Not here: the switch to a
+every ciphertext, and of encoding rows: the kernel does it, or SEAL without a kernel. Not here: the switch to a
 smaller modulus (`switch.py`).
 """
 
@@ -36,7 +36,7 @@ class Roots:
 
 @cache
 def roots_of(prime: int, degree: int) -> Roots:
-    """For the least primitive root of unity of order `2 degree`, which is SEAL's choice."""
+    """The powers of the least primitive root of unity of order `2 degree`, which is SEAL's choice."""
     order = 2 * degree
     # A power of an arbitrary element has this order if half of it does not lead to 1.
     found = next(
@@ -82,7 +82,7 @@ def transform(seal: Engine, polynomials: Words) -> Words:
 
 
 def transform_back(seal: Engine, values: Words) -> Words:
-    """What `transform` was given; the values are used up."""
+    """Undo `transform`; the values are used up."""
     if kernel.library() is None:
         return _by_seal(seal, values, seal.evaluator.transform_from_ntt_inplace, transformed=True)
     for residues, roots in _each(seal, values):

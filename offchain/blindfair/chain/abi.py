@@ -60,7 +60,7 @@ ERC20: Abi = (
         "outputs": [{"name": "", "type": "bytes32"}],
     },
 )
-"""What this program asks of a token (ERC-20), and of one that takes allowances by signature (EIP-2612)."""
+"""The functions of a token (ERC-20) that this program calls, and of one that takes permits (EIP-2612)."""
 
 
 def exchange_abi() -> Abi:
@@ -76,7 +76,7 @@ def encode_call(abi: Abi, name: str, *arguments: Any) -> bytes:
 
 
 def decode_output(abi: Abi, name: str, output: bytes) -> tuple[Any, ...]:
-    """What the function `name` gave back. Raises `eth_abi.exceptions.DecodingError`."""
+    """Decode the result of the function `name`. Raises `eth_abi.exceptions.DecodingError`."""
     types = [collapse_if_tuple(value) for value in _item(abi, "function", name)["outputs"]]
     return decode(types, output)
 

@@ -20,10 +20,10 @@ class Artifact:
     """The interface, in Solidity's JSON form."""
 
     bytecode: bytes
-    """What a deployment sends."""
+    """The bytecode that a deployment sends."""
 
     deployed_bytecode: bytes
-    """What is at the contract's address afterwards, with zeros where immutable values go."""
+    """The code at the contract's address afterwards, with zeros in place of immutable values."""
 
     compiler: str
     """The version of Solidity."""

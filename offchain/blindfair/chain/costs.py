@@ -1,4 +1,4 @@
-"""What the calls of an order cost in gas, told before anything is paid. A test holds the figures against real calls.
+"""Gas of an order's calls, told before anything is paid. A test holds the figures against real calls.
 
 Not here: the limit of a transaction, which the node tries out (`sender`).
 """
@@ -11,18 +11,18 @@ from blindfair.protocol.quantities import Gas, Wei
 COMMIT = Gas(48_000)
 ACCEPT = Gas(68_000)
 ACCEPT_TOKEN = Gas(130_000)
-"""With a permit, of a plain token: others take what they take."""
+"""An accept with a permit, in a plain token; other tokens may cost more."""
 
 RELEASE = Gas(66_000)
 """The first of a seller; later ones, to whom something is free already, cost less."""
 
 
 def dispute_gas(chunk_size: int) -> Gas:
-    """What a dispute over a full chunk takes in the largest delivery."""
+    """Gas of a dispute over a full chunk in the largest delivery."""
     return Gas(75_000 + 105 * chunk_size)
 
 
 def gas_price(web3: Web3) -> Wei:
-    """What a unit of gas costs now, in wei. Raises NodeFailure."""
+    """The price of a unit of gas now, in wei. Raises NodeFailure."""
     with asking("eth_gasPrice"):
         return Wei(int(web3.eth.gas_price))

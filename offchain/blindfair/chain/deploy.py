@@ -57,7 +57,7 @@ def deploy_once(web3: Web3, account: LocalAccount) -> DataExchange:
 
 
 def check_deployment(web3: Web3, address: Address) -> None:
-    """That `address` holds this program's escrow contract, down to the last byte, with the values of its own place.
+    """Check that `address` holds this program's escrow contract, down to the last byte, with the values of its place.
 
     Raises WrongContract, and NodeFailure if the node fails. A node that lies about code is not found out.
     """

@@ -42,7 +42,7 @@ class Deployment:
 
     @classmethod
     def of(cls, web3: Web3, address: Address, first_block: BlockNumber) -> "Deployment":
-        """What lies at `address` now, which was checked before. Raises NodeFailure."""
+        """The deployment at `address`, which was checked before. Raises NodeFailure."""
         with asking("eth_chainId"):
             chain_id = int(web3.eth.chain_id)
         return cls(chain_id, address, code_hash(web3, address), first_block, load_artifact(EXCHANGE).compiler)
@@ -76,7 +76,7 @@ class Deployment:
             fields.done()
         except BlindfairError as error:
             raise MalformedFile(
-                f"The deployment is none: {error.what}",
+                f"The deployment file is not valid: {error.what}",
                 expected=error.expected,
                 found=error.found,
                 hint=_HINT,
@@ -92,7 +92,7 @@ class Deployment:
             document = None
         if not isinstance(document, dict):
             raise MalformedFile(
-                "The deployment is none",
+                "The deployment file is not valid",
                 expected="a JSON object",
                 found=f"{len(data)} bytes of something else",
                 hint=_HINT,
@@ -103,7 +103,7 @@ class Deployment:
 def open_exchange(rpc_url: str, deployment: Deployment) -> DataExchange:
     """The contract of a deployment over a node, once both are what the file says, to the last byte of code.
 
-    Raises InvalidOption for a URL that is none, NodeFailure (also for a node of another chain), WrongContract.
+    Raises InvalidOption for a malformed URL, NodeFailure (also for a node of another chain), WrongContract.
     """
     web3 = connect(rpc_url, deployment.chain_id)
     found = code_hash(web3, deployment.address)
@@ -119,6 +119,6 @@ def open_exchange(rpc_url: str, deployment: Deployment) -> DataExchange:
 
 
 def code_hash(web3: Web3, address: Address) -> CodeHash:
-    """The hash of the code at an address; that of nothing where there is none. Raises NodeFailure."""
+    """The hash of the code at an address, or of no bytes if there is no code. Raises NodeFailure."""
     with asking("eth_getCode"):
         return CodeHash(keccak256(bytes(web3.eth.get_code(to_checksum_address(address)))))

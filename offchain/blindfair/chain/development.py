@@ -15,7 +15,7 @@ _CLIENTS = ("hardhat", "anvil", "ganache")
 
 
 def is_development(web3: Web3) -> bool:
-    """Whether the node is one for development. Raises NodeFailure."""
+    """Whether this is a development node. Raises NodeFailure."""
     with asking("web3_clientVersion"):
         client = str(request(web3, "web3_clientVersion")).lower()
     return client.startswith(_CLIENTS)
@@ -60,17 +60,17 @@ class ObedientChain(Protocol):
 
 
 class DevelopmentChain:
-    """A node for development as an `ObedientChain`. Every method raises NodeFailure."""
+    """A development node as an `ObedientChain`. Every method raises NodeFailure."""
 
     def __init__(self, rpc_url: str) -> None:
-        """Raises InvalidOption for a URL that is none, and for a node whose time and money are real."""
+        """Raises InvalidOption for a malformed URL, and for a node whose time and money are real."""
         self.web3 = connect(rpc_url)
         if not is_development(self.web3):
             raise InvalidOption(
-                "The node is none for development",
+                "The node is not a development node",
                 expected="Hardhat's node, anvil or Ganache, whose clock and money obey",
                 found="another",
-                hint="elsewhere name accounts with money, --seller-keystore and --buyer-keystore, for the honest trade "
+                hint="elsewhere name accounts with money, `seller_keystore` and `buyer_keystore`, for the honest trade "
                 "alone; or trade with blindfair seller and blindfair buyer",
             )
 

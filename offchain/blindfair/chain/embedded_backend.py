@@ -31,7 +31,7 @@ GAS_LIMIT = 30_000_000
 """Gas a block may hold, and so a transaction too."""
 
 BLOCK_TIME = Seconds(12)
-"""From one block to the next, where nothing else is asked for."""
+"""Time from one block to the next, unless a caller sets another."""
 
 LARGEST_TRANSACTION = 128 * 1024
 """Bytes; what public nodes take."""
@@ -61,7 +61,7 @@ class Backend(PyEVMBackend):  # type: ignore[misc]
         self._begin_block(BLOCK_TIME)
 
     def base_fee(self) -> Wei:
-        """What a unit of gas costs in the next block, before any tip."""
+        """The price of a unit of gas in the next block, before any tip."""
         return Wei(self.chain.header.base_fee_per_gas)
 
     def latest(self) -> BlockAPI:

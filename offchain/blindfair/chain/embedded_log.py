@@ -96,7 +96,7 @@ class EmbeddedLog:
         return seal
 
     def entries(self) -> Iterator[Entry]:
-        """What the log held when it was opened, in order."""
+        """The entries that the log held when it was opened, in order."""
         for _, kind, payload, parent, _ in self._entries:
             yield Entry(kind, payload, parent)
 

@@ -21,7 +21,7 @@ from blindfair.protocol.quantities import (
     Wei,
 )
 
-_OLD_LOGS = "use a node that keeps the logs of old blocks, as archive nodes do: --rpc URL"
+_OLD_LOGS = "use a node that keeps the logs of old blocks, as archive nodes do: `rpc=URL`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class AcceptedEvent:
     price: Wei
     block_number: BlockNumber
     timestamp: Timestamp
-    """Of that block: the reveal window runs from here."""
+    """Time of the block; the reveal window starts here."""
     transaction: TransactionHash
 
 

@@ -37,7 +37,7 @@ _GENESIS = BlockNumber(0)
 _ACTIONS = tuple(Action)
 _NO_END = 2**64 - 1
 _NEVER_ACCEPTED = (OrderState.NONE, OrderState.CANCELLED)
-_LISTINGS_OF_OLD_BLOCKS = "name the listing: --listing NUMBER; or use a node that keeps old logs: --rpc URL"
+_LISTINGS_OF_OLD_BLOCKS = "name the listing: `listing=NUMBER`; or use a node that keeps old logs: `rpc=URL`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class DataExchange(ExchangeCalls):
             return OrderView(OrderState(state), Timestamp(deadline))
 
     def possible_actions(self, offer: Offer) -> tuple[Possible, ...]:
-        """What may happen to an order now, by whom, until when, as the contract says itself."""
+        """The calls that an order allows now, by whom, until when, by the contract's own word."""
         with asking("possibleActions"):
             _, found = self._read("possibleActions", struct_of(offer))
             return tuple(
@@ -115,12 +115,12 @@ class DataExchange(ExchangeCalls):
             )
 
     def free_balance(self, owner: Address, token: Address) -> Wei:
-        """What `owner` may withdraw or stake as bonds."""
+        """The amount that `owner` may withdraw or stake as bonds."""
         (amount,) = self._read("freeBalance", owner, token)
         return Wei(amount)
 
     def balance(self, owner: Address, token: Address = ETHER) -> Wei:
-        """What an account has outside of the contract."""
+        """The balance of an account outside the contract."""
         if token == ETHER:
             with asking("eth_getBalance"):
                 return Wei(int(self.web3.eth.get_balance(Web3.to_checksum_address(owner))))
@@ -139,8 +139,10 @@ class DataExchange(ExchangeCalls):
         return int(places)
 
     def token_symbol(self, token: Address) -> str:
-        """What a token calls itself: any text at all. Raises ContractReverted or WrongContract where it does not say,
-        NodeFailure where it says it in another form."""
+        """The token's own symbol, which may be any text.
+
+        Raises ContractReverted or WrongContract if it has none, NodeFailure if it has another form.
+        """
         (symbol,) = self._read_from(token, ERC20, "symbol")
         return str(symbol)
 

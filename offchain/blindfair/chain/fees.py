@@ -1,4 +1,4 @@
-"""What a unit of gas costs on the chain now: the base fee of the latest block, and a tip for whoever includes it.
+"""The price of a unit of gas on the chain now: the base fee of the latest block, and a tip for whoever includes it.
 
 Nodes need not have a method for the tip. Where one is missing, it follows from what others paid.
 """
@@ -29,7 +29,7 @@ def base_fee(web3: Web3) -> int:
                 "the chain has no base fee (EIP-1559), and the contract does not run on chains as old as that",
                 expected="a base fee in the latest block",
                 found=f"none in block {number}",
-                hint="trade on a chain with EIP-1559 and the rules of Prague: --rpc URL of one of its nodes",
+                hint="trade on a chain with EIP-1559 and the rules of Prague: `rpc=URL` of one of its nodes",
             )
         return int(fee)
 
@@ -43,7 +43,7 @@ def fees(web3: Web3) -> tuple[int, int]:
             "the price of gas is negative",
             expected="at least 0 wei",
             found=f"{base} and {tip} wei",
-            hint="use another node: --rpc URL",
+            hint="use another node: `rpc=URL`",
         )
     return base, tip
 

@@ -11,7 +11,7 @@ from blindfair.protocol.quantities import BlockNumber
 
 _WHAT = "the node names no final block"
 _EXPECTED = 'an answer for the block "finalized"'
-_HINT = "add --finality-depth 64: a block then counts as final once so many blocks lie on top of it"
+_HINT = "add `finality_depth=64`: a block then counts as final once so many blocks lie on top of it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,22 +11,22 @@ UNAVAILABLE = frozenset({502, 503, 504, *range(520, 525)})
 TOO_LARGE = 413
 
 _HINTS = {
-    400: "check that --rpc is the JSON-RPC address of an Ethereum node",
-    401: "put the node's key or password into the address: --rpc https://host/KEY or https://user:password@host",
-    402: "pay the node's operator, or use another node: --rpc URL",
-    403: "check the key in the address, and whom the node allows: --rpc URL",
-    404: "check the part of the address after the host: --rpc https://host/PATH",
-    405: "check the part of the address after the host: --rpc https://host/PATH",
-    410: "use another node, this one is no longer served: --rpc URL",
-    TOO_LARGE: "use a node that takes larger requests: --rpc URL",
+    400: "check that `rpc` is the JSON-RPC address of an Ethereum node",
+    401: "put the node's key or password into the address: `rpc=https://host/KEY` or https://user:password@host",
+    402: "pay the node's operator, or use another node: `rpc=URL`",
+    403: "check the key in the address, and whom the node allows: `rpc=URL`",
+    404: "check the part of the address after the host: `rpc=https://host/PATH`",
+    405: "check the part of the address after the host: `rpc=https://host/PATH`",
+    410: "use another node, this one is no longer served: `rpc=URL`",
+    TOO_LARGE: "use a node that takes larger requests: `rpc=URL`",
 }
 _NO_ACCESS = frozenset({401, 402, 403})
-_LATER = "try again later, or use another node: --rpc URL"
+_LATER = "try again later, or use another node: `rpc=URL`"
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """One HTTP answer. The texts are headers, empty where there is none; `body` is decoded."""
+    """One HTTP answer. The texts are headers, empty if they are missing; `body` is decoded."""
 
     status: int
     content_type: str
@@ -51,13 +51,13 @@ class HttpAnswer:
 
 
 def refused(address: NodeAddress, method: str, answer: HttpAnswer) -> NodeFailure:
-    """The error for a status that is none of success."""
+    """The error for a status other than success."""
     if answer.redirects:
         return NodeFailure(
             f"the node at {address.host} sends {method} elsewhere, which is not followed",
             expected="an answer from this address",
             found=f"HTTP status {answer.status}, to {address.shown_target(answer.location)}",
-            hint="if you trust that address, name it with its path: --rpc URL",
+            hint="if you trust that address, name it with its path: `rpc=URL`",
         )
     return NodeFailure(
         f"the node at {address.host} does not answer {method}",
@@ -75,5 +75,5 @@ def not_json(address: NodeAddress, method: str, answer: HttpAnswer) -> NodeFailu
         f"the node at {address.host} does not answer {method} in JSON",
         expected="a JSON-RPC answer",
         found=f"content type {kind or 'not given'}, " + (f"beginning with: {said}" if said else "an empty body"),
-        hint="check that --rpc is the JSON-RPC address of an Ethereum node, with the part after the host",
+        hint="check that `rpc` is the JSON-RPC address of an Ethereum node, with the part after the host",
     )

@@ -44,12 +44,12 @@ def asking(what: str, hint: str = "") -> Iterator[None]:
             f"the node answers nonsense to {what}",
             expected="a result of its kind",
             found=type(error).__name__,
-            hint="use another node: --rpc URL",
+            hint="use another node: `rpc=URL`",
         ) from error
 
 
 def message_of(answer: Any) -> str:
-    """What a node said of its refusal, shortened."""
+    """The node's own reason for a refusal, shortened."""
     error = answer.get("error") if isinstance(answer, Mapping) else None
     message = str(error.get("message", ""))[:200] if isinstance(error, Mapping) else ""
     return message or "an error without a message"
@@ -58,7 +58,7 @@ def message_of(answer: Any) -> str:
 def _hint(answer: Any) -> str:
     error = answer.get("error")
     if isinstance(error, Mapping) and error.get("code") == _NO_SUCH_METHOD:
-        return "use a node that serves this method: --rpc URL"
+        return "use a node that serves this method: `rpc=URL`"
     return "check the node; the same call may be tried again"
 
 
@@ -73,7 +73,7 @@ def request(web3: Web3, method: str, *params: Any) -> Any:
 def connect(rpc_url: str, chain_id: int | None = None, *, timeout: float = 20.0, patience: float = PATIENCE) -> Web3:
     """A web3 over the node at `rpc_url`, once it has said that it serves `chain_id` (any chain, if None).
 
-    Raises InvalidOption for a URL that is none and NodeFailure if the node is unreachable, of another chain, or talks
+    Raises InvalidOption for a malformed URL, and NodeFailure if the node is unreachable, of another chain, or talks
     nonsense. `timeout` and `patience` are in seconds, for each request: how long one answer may take, and how long a
     node that limits how often it is asked is waited for.
     """

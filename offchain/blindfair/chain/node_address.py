@@ -18,7 +18,7 @@ SHORTEST_KEY = 6
 _SCANNED = 64 * 1024
 _ADDRESS = re.compile(r"\b(https?|wss?)://[^\s\"'<>]*", re.IGNORECASE)
 HIDDEN = "***"
-"""What stands in the place of a secret."""
+"""The text that replaces a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,12 @@ class NodeAddress:
         return shown if len(shown) <= length else shown[:length] + "..."
 
     def shown_target(self, location: str) -> str:
-        """What may be shown of an address that the node sends us to."""
+        """The part of a redirect's address that may be shown."""
         return self.scrub(scheme_and_host(location))
 
 
 def scheme_and_host(url: str) -> str:
-    """What may be shown of any URL; `an address` for one that is none."""
+    """The part of a URL that may be shown; `an address` for a malformed one."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -95,7 +95,7 @@ def _not_encoded(what: str) -> InvalidOption:
         f"the node's address {what}",
         expected="http://user:password@host:port/path",
         found="a character that ends the host too early",
-        hint="write # as %23, / as %2F, ? as %3F and @ as %40 in a user name or password: --rpc URL",
+        hint="write # as %23, / as %2F, ? as %3F and @ as %40 in a user name or password: `rpc=URL`",
     )
 
 
@@ -104,7 +104,7 @@ def _not_a_url() -> InvalidOption:
         "the node's address is not a URL",
         expected="http://host:port or https://host/path",
         found="something else",
-        hint="name a node: --rpc http://127.0.0.1:8545",
+        hint="name a node: `rpc=http://127.0.0.1:8545`",
     )
 
 

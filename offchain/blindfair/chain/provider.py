@@ -125,7 +125,7 @@ class NodeProvider(JSONBaseProvider):
             f"the node at {self.host} limits how often it is asked: no answer to {method}",
             expected=f"an answer within {self._patience:g} s of waiting",
             found=f"{found}; to wait: {_seconds(pause)}",
-            hint="wait and run the command again, or use another node: --rpc URL",
+            hint="wait and run the command again, or use another node: `rpc=URL`",
         )
 
     def _answered(self, method: RPCEndpoint, request: bytes) -> tuple[RPCResponse, HttpAnswer]:
@@ -140,7 +140,7 @@ class NodeProvider(JSONBaseProvider):
                 f"the node at {self.host} cannot be reached for {method}",
                 expected="an answer",
                 found=failure.reason,
-                hint="check the address, and that the node runs and is not overloaded: --rpc URL",
+                hint="check the address, and that the node runs and is not overloaded: `rpc=URL`",
             ) from None
 
     def _asked_once(self, method: RPCEndpoint, request: bytes) -> tuple[RPCResponse, HttpAnswer]:
@@ -158,7 +158,7 @@ class NodeProvider(JSONBaseProvider):
                 f"the node at {self.host} answers without end",
                 expected=f"at most {LARGEST_ANSWER} bytes",
                 found=f"a longer answer to {method}",
-                hint="use another node: --rpc URL",
+                hint="use another node: `rpc=URL`",
             ) from None
         return self._understood(method, http), http
 
@@ -240,15 +240,15 @@ class NodeProvider(JSONBaseProvider):
             raise _Unreachable(type(error).__name__) from None
         except ValueError:
             # The library looks where a redirect leads to, although it does not follow it.
-            raise _Unreachable("a redirect to an address that is none") from None
+            raise _Unreachable("a redirect to a malformed address") from None
 
     def nonsense(self, method: str, found: str) -> NodeFailure:
-        """The error for an answer that is none."""
+        """The error for an answer that makes no sense."""
         return NodeFailure(
             f"the node at {self.host} answers nonsense to {method}",
             expected="a JSON-RPC answer",
             found=found,
-            hint="check that the address is an Ethereum node's JSON-RPC address: --rpc URL",
+            hint="check that the address is an Ethereum node's JSON-RPC address: `rpc=URL`",
         )
 
 

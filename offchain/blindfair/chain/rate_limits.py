@@ -30,7 +30,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """That a node wants to be asked less often. `pause` is for how many seconds, None if it does not say."""
+    """A node's wish to be asked less often; `pause` is in seconds, None if it does not say how long."""
 
     pause: float | None
 
@@ -41,7 +41,7 @@ class RateLimit:
 
 
 def limit_of(method: str, status: int, retry_after: str, error: object) -> RateLimit | None:
-    """The limit that an answer tells of, None if it tells of none. `error` is the JSON-RPC error object, if there is
+    """The limit that an answer tells of, None without one. `error` is the JSON-RPC error object, if there is
     one."""
     fields = error if isinstance(error, Mapping) else {}
     code, message = fields.get("code"), str(fields.get("message", ""))[:1000]

@@ -65,7 +65,7 @@ class Sender:
         """Try a call out and sign it; nothing is sent.
 
         It gets the account's next number on the chain, and no less than `min_number`: the caller knows best what it
-        signed and is not included yet. It is none of the transactions `unlike`: two equal calls at one number would
+        signed and is not included yet. It differs from the transactions `unlike`: two equal calls at one number would
         else be one transaction, and its receipt would be taken for both.
 
         Raises ContractReverted if the contract would refuse it, InsufficientFunds if the account cannot pay for it at
@@ -124,11 +124,11 @@ class Sender:
         return trial if call.to is None else {**trial, "to": Web3.to_checksum_address(call.to)}
 
     def gas_price(self) -> Wei:
-        """What a unit of gas costs now. Raises NodeFailure."""
+        """The price of a unit of gas now. Raises NodeFailure."""
         return Wei(sum(fees(self.web3)))
 
     def _price(self, base: int, tip: int, what: str, least: int = 0) -> int:
-        """What to offer for a unit: space for the base fee to double, as far as the ceiling goes."""
+        """The price to offer for a unit of gas: the base fee may double, as far as the ceiling goes."""
         needed = max(base + tip, least)
         if needed > self._fee_ceiling:
             raise NodeFailure(
@@ -238,7 +238,7 @@ class Sender:
     # --- afterwards ------------------------------------------------------------------------------------------------
 
     def receipt(self, transaction: TransactionHash) -> Receipt | None:
-        """What a transaction took; None while it is in no block.
+        """The receipt of a transaction; None while it is in no block.
 
         Raises ContractReverted, by name where that can be found out, for one that is in a block and failed there.
         """

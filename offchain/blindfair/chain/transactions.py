@@ -29,7 +29,7 @@ class PreparedTransaction:
     max_fee: Wei
     """The most that it offers for a unit of gas."""
     tip: Wei
-    """What of it goes to whoever includes the transaction."""
+    """The part of it that goes to whoever includes the transaction."""
     value: Wei
     """The ether sent along."""
 
@@ -51,7 +51,7 @@ class PreparedTransaction:
             nonce, gas, price, tip, value = (int(fields[name]) for name in names)
         except Exception as error:  # The decoder raises whatever it stumbles over.
             raise JournalDamaged(
-                "a stored transaction is none", found=type(error).__name__, hint="restore the journal from a backup"
+                "a stored transaction is damaged", found=type(error).__name__, hint="restore the journal from a backup"
             ) from error
         return cls(raw, TransactionHash(keccak256(raw)), nonce, Gas(gas), Wei(price), Wei(tip), Wei(value))
 
@@ -63,7 +63,7 @@ class Receipt:
     hash: TransactionHash
     gas_used: Gas
     fee: Wei
-    """What the gas cost, without the ether sent along."""
+    """The cost of the gas, without the ether sent along."""
     block_number: BlockNumber
     timestamp: Timestamp
     contract: Address | None
@@ -90,7 +90,7 @@ def _find(web3: Web3, transaction: TransactionHash) -> TxData | None:
 
 
 def read_receipt(web3: Web3, transaction: TransactionHash) -> Receipt | None:
-    """What a transaction took; None while it is in no block. Raises NodeFailure, and ContractReverted if it failed."""
+    """The receipt of a transaction; None while it is in no block. Raises NodeFailure and ContractReverted."""
     with asking("eth_getTransactionReceipt"):
         try:
             found = web3.eth.get_transaction_receipt(HexBytes(transaction))

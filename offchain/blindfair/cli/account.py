@@ -14,7 +14,8 @@ app = typer.Typer(help="Make and show accounts in encrypted keystores.", rich_ma
 @app.command()
 def create(keystore: KeystoreFile, password_file: PasswordFile = None, json_file: JsonFile = None) -> None:
     """Make a new account. Back the file up: without it and its password the money of the account is lost."""
-    from blindfair.api.keystore import create_keystore, read_password
+    from blindfair.api.keystore import create_keystore
+    from blindfair.cli.password import read_password
 
     output = Output(json_file)
     _tell(output, create_keystore(keystore, read_password(password_file, keystore, twice=True)), keystore)
@@ -24,7 +25,8 @@ def create(keystore: KeystoreFile, password_file: PasswordFile = None, json_file
 def show(keystore: KeystoreFile, password_file: PasswordFile = None, json_file: JsonFile = None) -> None:
     """Print the address of a keystore; a password is needed only where the file names none, or to compare it with the
     key's."""
-    from blindfair.api.keystore import address_of, read_password, unlock
+    from blindfair.api.keystore import address_of, unlock
+    from blindfair.cli.password import read_password
 
     output = Output(json_file)
     address = address_of(keystore)

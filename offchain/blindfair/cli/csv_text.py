@@ -12,7 +12,7 @@ _RECORD = "record"
 
 _QUOTED = re.compile(r'[",\r\n]')
 _SPREADSHEET_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-"""What a spreadsheet takes for a number, also where this program reads a code, as in -007."""
+"""Texts that a spreadsheet takes for a number, also where this program reads a code, as in -007."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters by which spreadsheets know a formula; blanks before them are passed over by some."""
@@ -37,7 +37,7 @@ def _quoted(cell: str) -> str:
 
 
 def formulas(header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """How many cells, names of columns included, a spreadsheet may run as formulas: numbers are none."""
+    """Count the cells, with names of columns, that a spreadsheet may run as formulas. Numbers are not counted."""
     return sum(is_formula(cell) for row in (header, *rows) for cell in row if isinstance(cell, str))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from blindfair.api.amounts import show_ether
-from blindfair.api.keystore import read_password, unlock
+from blindfair.api.keystore import unlock
 from blindfair.chain.artifacts import verification_input
 from blindfair.chain.deployment import Deployment
 from blindfair.chain.deterministic import (
@@ -20,6 +20,7 @@ from blindfair.chain.node import connect
 from blindfair.chain.sender import Sender
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
+from blindfair.cli.password import read_password
 from blindfair.cli.targets import check_folder_target, write_folder
 from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.errors import MalformedFile

@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import typer
 
+from blindfair.cli.flags import with_flags
 from blindfair.cli.verbosity import is_verbose
 from blindfair.protocol.errors import BlindfairError, CannotWrite
 
@@ -41,7 +42,13 @@ def run_to_its_end(command: Callable[[], object]) -> None:
             # How newer versions of typer tell it; older ones abort.
             raise KeyboardInterrupt
     except BlindfairError as error:
-        _say(error.name, error.what, expected=error.expected, found=error.found, hint=error.hint)
+        _say(
+            error.name,
+            with_flags(error.what),
+            expected=_told(error.expected),
+            found=_told(error.found),
+            hint=with_flags(error.hint),
+        )
         _leave(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         goes_on = "" if _names_directory(sys.argv) else "with --directory "
@@ -92,6 +99,10 @@ def _leave(code: int) -> NoReturn:
     if is_verbose():
         traceback.print_exc()
     raise SystemExit(code) from None
+
+
+def _told(value: object) -> object:
+    return value if value is None else with_flags(str(value))
 
 
 def _say(name: str, what: str, **details: object) -> None:

@@ -117,8 +117,8 @@ def demo(
         categorical=tuple(categorical or ()),
         exclude=tuple(exclude or ()),
         text=tuple(text or ()),
-        budget=parse_ether(budget, "--budget"),
-        good_record_value=None if value is None else parse_ether(value, "--value"),
+        budget=parse_ether(budget, "budget"),
+        good_record_value=None if value is None else parse_ether(value, "value"),
         model=model,
         seed=seed,
         flipped=flipped,
@@ -212,15 +212,23 @@ def doctor(
     mail: Annotated[
         Path | None, typer.Option(metavar="DIR", readable=False, help="The folder that seller and buyer share.")
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Measure how long the operations of blind scoring take here, about a second, and keep it for the "
+            "estimates of commands.",
+        ),
+    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Check this machine, a directory and a node: each line is ok, or says what is wrong and what to do.
 
-    Exit code 0 if all is ok, else 3. Nothing is changed and nothing is sent to the chain.
+    Exit code 0 if all is ok, else 3. Nothing is changed but by --measure, and nothing is sent to the chain.
     """
     from blindfair.cli.doctor.examine import examine
 
-    if not examine(rpc, deployment, directory, mail, Output(json_file)):
+    if not examine(rpc, deployment, directory, mail, Output(json_file), measure=measure):
         raise SystemExit(NOT_OK)
 
 

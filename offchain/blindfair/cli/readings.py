@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.influence.reading import ColumnReading, warnings
 from blindfair.protocol.documents import Document, JsonValue
@@ -35,7 +36,7 @@ def show_readings(lines: Lines, readings: Sequence[ColumnReading], called: str =
                 style="dim",
             )
     for warning in warnings(readings):
-        lines.item("but", f"{label}{warning}", style="yellow")
+        lines.item("but", f"{label}{with_flags(warning)}", style="yellow")
 
 
 def show_written(lines: Lines, readings: Sequence[ColumnReading], alike: int = 0) -> None:
@@ -62,7 +63,8 @@ def show_written(lines: Lines, readings: Sequence[ColumnReading], alike: int = 0
 
 def readings_document(readings: Sequence[ColumnReading]) -> list[JsonValue]:
     """The same for `--json`, in the table's order."""
-    return [reading.to_document() for reading in readings]
+    found = [(reading.to_document(), reading.warning) for reading in readings]
+    return [{**document, "warning": None if warning is None else with_flags(warning)} for document, warning in found]
 
 
 def tables_document(readings: Mapping[str, Sequence[ColumnReading]]) -> Document:

@@ -14,7 +14,7 @@ _READABLE = 0o644
 
 
 def check_file_target(path: Path, option: str) -> None:
-    """That a file can be put at `path`, over another regular file at most. Raises CannotWrite."""
+    """Check that a file can be put at `path`, over another regular file at most. Raises CannotWrite."""
     target = _absolute(path, option)
     if target.exists() and not target.is_file():
         raise CannotWrite(
@@ -27,7 +27,7 @@ def check_file_target(path: Path, option: str) -> None:
 
 
 def check_folder_target(path: Path, option: str) -> None:
-    """That `path` is a directory that takes files, or that one can be made there. Raises CannotWrite."""
+    """Check that `path` is a directory that takes files, or that one can be made there. Raises CannotWrite."""
     target = _absolute(path, option)
     while not target.exists() and target != target.parent:
         target = target.parent

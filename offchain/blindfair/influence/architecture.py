@@ -33,7 +33,7 @@ _SIZE_LIMIT = 2**16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture(ABC):
-    """What a network is, without its weights. Raises UnusableModel where it is out of bounds."""
+    """The form of a network, without its weights. Raises UnusableModel where it is out of bounds."""
 
     NAME: ClassVar[str]
 
@@ -63,11 +63,11 @@ class Architecture(ABC):
     @property
     @abstractmethod
     def layers(self) -> tuple[Layer, ...]:
-        """From the features to the logits."""
+        """The layers, from the features to the logits."""
 
     @abstractmethod
     def to_document(self) -> Document:
-        """What a config says of it; features and classes are the schema's."""
+        """The config of the network; features and classes are the schema's."""
 
     @classmethod
     @abstractmethod

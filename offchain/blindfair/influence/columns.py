@@ -1,4 +1,4 @@
-"""From the texts of a CSV column to typed cells: integers, floats or texts, one type for a whole column.
+"""Turn the texts of a CSV column into typed cells: integers, floats or texts, one type for a whole column.
 
 Not here: the file (`csv_file`), how a column was read (`reading`), and how cells become features (`encoding`).
 """
@@ -13,7 +13,7 @@ from blindfair.protocol.errors import MalformedTable
 from blindfair.protocol.records import Cell
 
 MISSING = frozenset({"", "na", "nan", "null", "?"})
-"""What stands for a missing value, in any case and with blanks around it."""
+"""Words for a missing value, in upper or lower case and with blanks around them."""
 
 # A leading zero makes a text: "007" is a code, not an amount.
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
@@ -86,5 +86,5 @@ def _finite(name: str, text: str, line: int) -> float:
         f"Column {name!r} holds a number that is larger than a double",
         expected="numbers of less than 1.8e308 in size, or codes that are read as text",
         found=f"{text[:40]} in line {line}",
-        hint=f"if these are codes, read them as text: {option('--text', name)}",
+        hint=f"if these are codes, read them as text: {option('text', [name])}",
     )

@@ -310,7 +310,7 @@ def _are_names(cells: Sequence[str]) -> bool:
 
 
 def _next_with_cells(reader: Iterator[list[str]], lines: _Lines, least: int) -> tuple[list[str], int]:
-    """The next record with so many filled cells, stripped, and its line; empty where there is none that is CSV."""
+    """The next record with at least `least` filled cells, stripped, and its line; empty if no such record is CSV."""
     begun = lines.number + 1
     try:
         for row in reader:

@@ -73,7 +73,7 @@ class FeatureSchema:
         excluded: Collection[str] = (),
         label_kind: LabelKind | None = None,
     ) -> "FeatureSchema":
-        """From the seller's records. A column is a number where all its cells are and it is not in `categorical`.
+        """Make a schema: a column is a number if all of its cells are, unless `categorical` names it.
 
         Columns that do not vary are left out, and those of `excluded`, which the listing keeps from all models. The
         label is of `label_kind`, or of the kind that `choose_label_kind` finds. The schema is public: it holds all

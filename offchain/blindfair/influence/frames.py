@@ -31,14 +31,6 @@ class Frame(Protocol):
         ...
 
 
-def is_frame(source: object) -> bool:
-    """Whether this is a pandas data frame or a pyarrow table. Loads neither library."""
-    return any(
-        name in sys.modules and isinstance(source, getattr(sys.modules[name], kind))
-        for name, kind in (("pandas", "DataFrame"), ("pyarrow", "Table"))
-    )
-
-
 def frame_texts(frame: Any) -> CsvTexts:
     """Return the cells of a data frame or a pyarrow table as texts; `lines` counts its records from 1.
 

@@ -103,7 +103,7 @@ def check_examples(network: Architecture, X: Floats, y: Classes) -> None:
         raise ShapeMismatch("Records and their classes differ in number", expected=X.shape[:1], found=y.shape)
     if y.size and not 0 <= y.min() <= y.max() < network.classes:
         raise ShapeMismatch(
-            "A class code is none of the network's", expected=f"0 ... {network.classes - 1}", found=int(y.max())
+            "A class code is not one of the network's", expected=f"0 ... {network.classes - 1}", found=int(y.max())
         )
 
 

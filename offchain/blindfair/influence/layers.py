@@ -26,7 +26,7 @@ class Linear:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of `W`: outputs, inputs + 1."""
+        """Shape of `W`: outputs, inputs + 1."""
         return self.outputs, self.inputs + 1
 
     @property
@@ -68,7 +68,7 @@ class Convolution:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of `W`: outputs, inputs + 1."""
+        """Shape of `W`: outputs, inputs + 1."""
         return self.outputs, self.inputs + 1
 
     @property

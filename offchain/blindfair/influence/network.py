@@ -103,7 +103,7 @@ class NetworkModel:
         return network_disagreement(self.network, self.weights, X, y, projection, row_scales)
 
     def estimate(self, records: int) -> RowsEstimate:
-        """From a trial of a few records of zeros."""
+        """Estimate the cost from a trial of a few records of zeros."""
         trial = max(1, min(records, _TRIAL))
         X, y = np.zeros((trial, self.features)), np.zeros(trial, dtype=np.int64)
         record_gradients(self.network, self.weights, X[:1], y[:1])

@@ -15,7 +15,7 @@ from blindfair.influence.arrays import Floats, Integers
 from blindfair.protocol.errors import InvalidOption, ShapeMismatch
 
 EXACT_BITS = 32
-"""At so many bits a score is seen as it is."""
+"""Bits at which a score is exact: noise does not change it."""
 
 
 def noise_bound(plain_modulus: int, bits: int) -> int:

@@ -43,7 +43,7 @@ class OwnColumns:
                 hint=_hint(missing, more),
             )
         if label is None or places.get(label) != self.columns.index(self.label):
-            begin = "" if label is None else f"begin another directory with {option('--label', label)}, or "
+            begin = "" if label is None else f"begin another directory with {option('label', label)}, or "
             raise ColumnsDiffer(
                 "The listing has another label than you named",
                 expected="no label" if label is None else repr(label),
@@ -58,7 +58,7 @@ class OwnColumns:
         features = tuple(feature for feature in listed.features if feature.column not in left_out)
         if not features:
             raise InvalidOption(
-                "--exclude names every column that models of this listing read",
+                "`exclude` names every column that models of this listing read",
                 expected="at least one column for your model to read",
                 found=", ".join(map(shown, self.left_out[:_SHOWN])),
                 hint="leave fewer columns out, in another directory; nothing was asked",
@@ -78,7 +78,7 @@ class OwnColumns:
         return {name: own[matched[name]] for name in columns if name in matched}
 
     def _left_out(self, columns: Sequence[str]) -> list[str]:
-        """Those of the listing's columns that are left out."""
+        """The listing's columns that are left out."""
         return list(_matched(columns, self.left_out))
 
 
@@ -123,7 +123,7 @@ def _hint(missing: Sequence[str], more: Sequence[str]) -> str:
         return f"write {expected} for {found} in the first line of your table, in another directory; nothing was asked"
     ways = []
     if more:
-        ways.append(f"leave your own column out with {option('--exclude', more[0])}")
+        ways.append(f"leave your own column out with {option('exclude', [more[0]])}")
     if missing:
         ways.append(f"add an empty column {shown(missing[0])} to your table")
     return f"{', and '.join(ways)}, in another directory; nothing was asked"

@@ -45,10 +45,10 @@ class Misfit:
     listed: str
     own: str
     kinds: str
-    """As "text (categories) in the listing and numbers in your table"."""
+    """Both kinds in words: "text (categories) in the listing and numbers in your table"."""
 
     only: str = ""
-    """In what alone the two spellings differ; empty where they are other values."""
+    """The only difference between the two spellings; empty if they are different values."""
 
     spelled: int = 0
     """Cells that the listing has in another spelling: easily mended, and easily overlooked."""
@@ -112,23 +112,23 @@ def _refusal(refused: Sequence[Misfit]) -> KindsDiffer:
     others = ", ".join(repr(misfit.column) for misfit in refused[1:_SHOWN_COLUMNS])
     unshown = f" and {len(refused) - _SHOWN_COLUMNS:,} more" if len(refused) > _SHOWN_COLUMNS else ""
     beside = f"; also {others}{unshown}" if more else ""
-    exclude = " ".join(option("--exclude", misfit.column) for misfit in refused)
+    exclude = option("exclude", [misfit.column for misfit in refused])
     return KindsDiffer(
         f"Column {first.column!r} has {first.kinds}: {first.offending} of {first.total} cells do not fit{beside}",
         expected=first.listed,
         found=f"{first.own} in your records",
-        hint=f"{_mending(first)} begin another directory with {exclude}, or with --accept-kinds to read such cells as "
-        "missing or other; nothing was asked",
+        hint=f"{_mending(first)} begin another directory with {exclude}, or with `accept_kinds=True` to read such "
+        "cells as missing or other; nothing was asked",
     )
 
 
 def _mending(misfit: Misfit) -> str:
-    """What to do with a column before it is left out, as the beginning of a hint."""
+    """The remedy to try before a column is left out, as the beginning of a hint."""
     only = f"{misfit.only}; " if misfit.only else ""
     if not misfit.is_text_listed:
         return f"{only}write the column as the listing does; or"
     if misfit.spelled:
-        return f"{only}read your column as text with {option('--text', misfit.column)} in another directory; or"
+        return f"{only}read your column as text with {option('text', [misfit.column])} in another directory; or"
     return (
         "the seller's table is at fault, where one cell makes the whole column text, so leave your numbers as they are:"
     )
@@ -259,7 +259,7 @@ def _joined(values: Sequence[str], count: int) -> str:
 
 
 def _mapping(listed: Sequence[Cell], own: Sequence[Cell]) -> str:
-    """What to write for each own class, where that is plain."""
+    """The listing's spelling of each own class, if it is clear."""
     pairs = [(value, label) for label in own for value in listed if _same_class(value, label)]
     if len(pairs) != len(own) or len({shown(value) for value, _ in pairs}) != len(own):
         return (

@@ -79,7 +79,7 @@ def choose_row_scale(own_rows: Floats, exponent_bits: int = 0) -> float:
 
 
 def choose_exponents(rows: Floats, scale: float, exponent_bits: int) -> Exponents:
-    """For each of `n x k` rows the least exponent at which no entry is clipped, or the largest there is."""
+    """The least exponent of each of `n x k` rows at which no entry is clipped, or the largest exponent."""
     if not exponent_bits or not rows.size:
         return np.zeros(len(rows), dtype=np.uint8)
     with np.errstate(over="ignore"):
@@ -164,7 +164,7 @@ def quantise_query_to_range(query: Floats, reach: float, plain_modulus: int, bit
 
 @dataclass(frozen=True, slots=True)
 class ScoreScale:
-    """From integer scores back to the unit of the query: `integer * query_scale / row_scale`."""
+    """Turn integer scores back into the unit of the query: `integer * query_scale / row_scale`."""
 
     row_scale: float
     query_scale: float

@@ -93,7 +93,7 @@ class FoundCell:
     advice: str
 
     def to_document(self) -> Document:
-        """For `--json`."""
+        """The fields that `--json` writes."""
         return {"called": self.called, "line": self.line, "text": self.text}
 
 
@@ -122,8 +122,8 @@ class ColumnReading:
 
     @property
     def warning(self) -> str | None:
-        """What is probably not as the owner means it, and what to do; None where nothing is."""
-        name, as_text = f"{self.name!r}", option("--text", self.name)
+        """Warn of a reading that the owner probably does not mean, with a remedy; None if all seems right."""
+        name, as_text = f"{self.name!r}", option("text", [self.name])
         if self.is_label or self.is_named:
             return None
         cell = self.first_text
@@ -141,7 +141,7 @@ class ColumnReading:
         return None
 
     def to_document(self) -> Document:
-        """For `--json`."""
+        """The fields that `--json` writes."""
         return {
             "as_written": self.written,
             "column": self.name,
@@ -206,7 +206,7 @@ def column_reading(
 
 
 def warnings(readings: Collection[ColumnReading]) -> list[str]:
-    """What is probably not as the owner of a table means it, in the order of its columns."""
+    """Warnings of readings that a table's owner probably does not mean, in the order of the columns."""
     return [reading.warning for reading in readings if reading.warning is not None]
 
 

@@ -1,4 +1,4 @@
-"""What every scoring model can do, whatever its kind. The kinds and their registry are in `models` and `network`."""
+"""The interface of scoring models. The kinds and their registry are in `models` and `network`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from blindfair.protocol.records import Cell
 
 @dataclass(frozen=True, slots=True)
 class RowsEstimate:
-    """What computing gradient rows will cost on this machine."""
+    """The cost of computing gradient rows on this machine."""
 
     records: int
     """Number of records."""
@@ -30,7 +30,7 @@ class RowsEstimate:
 
 
 class ScoringModel(Protocol):
-    """What every scoring model can do."""
+    """The interface of a scoring model."""
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class ScoringModel(Protocol):
         ...
 
     def estimate(self, records: int) -> RowsEstimate:
-        """What `rows` of so many records will cost."""
+        """The cost of `rows` for so many records."""
         ...
 
     def to_parts(self) -> tuple[Document, bytes]:

@@ -4,9 +4,8 @@
 'âge' and 'âge'     shown by their code points where they look alike: 'a\\u0302ge' and '\\xe2ge'
 """
 
-import shlex
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from blindfair.protocol.records import Cell
 
@@ -26,13 +25,16 @@ def shown(value: object, *, escaped: bool = False, limit: int = _LIMIT) -> str:
     return text if len(text) <= limit else text[:limit] + "..."
 
 
-def option(flag: str, name: str) -> str:
-    """Return a flag of a command with a name, whole and in a shell's quotes: it can be pasted, whoever chose the name.
+def option(keyword: str, value: str | Sequence[str]) -> str:
+    """Return an option with its value as Python writes it, whole, for a message. The commands show it as a flag.
 
-    >>> option("--label", "y"), option("--exclude", "$(id)"), option("--text", "-x")
-    ('--label y', "--exclude '$(id)'", '--text=-x')
+    No value holds the mark that ends it, so whoever chose a name cannot add to what is pasted.
+
+    >>> print(option("label", "y"), option("exclude", ["a", "b"]), option("text", ["`id`"]))
+    `label='y'` `exclude=['a', 'b']` `text=['\\x60id\\x60']`
     """
-    return f"{flag}{'=' if name.startswith('-') else ' '}{shlex.quote(name)}"
+    written = repr(value if isinstance(value, str) else list(value)).replace("`", "\\x60")
+    return f"`{keyword}={written}`"
 
 
 def shown_apart(

@@ -127,7 +127,7 @@ class Table:
                 "The listing has too many columns, with those that hold cells as they were written",
                 expected=f"at most {COLUMN_LIMIT}",
                 found=f"{len(self.columns)} columns, {len(self.companions)} of them with cells kept as written",
-                hint="leave columns out: --exclude COLUMN",
+                hint="leave columns out: `exclude=COLUMN`",
             )
         texts = [Column(companion.name, ColumnKind.TEXT, scored=False) for companion in self.companions]
         return Schema((*self.schema(unscored).columns, *texts), self.label)
@@ -211,10 +211,10 @@ def _kept_columns(columns: Sequence[str], label: str, exclude: Collection[str], 
     unread = sorted(set(text) - (set(named) - set(exclude)))
     if unread:
         raise InvalidOption(
-            "--text names a column that is not read",
+            "`text` names a column that is not read",
             expected=", ".join(named[:12]) + (", ..." if len(named) > 12 else ""),
             found=", ".join(unread),
-            hint="the first line of the file has the names; a column of --exclude is not read",
+            hint="the first line of the file has the names; a column of `exclude` is not read",
         )
     kept = [place for place, name in enumerate(columns) if name and name not in exclude]
     if len(kept) < 2:
@@ -237,7 +237,7 @@ def _check_label(table: Table, file: CsvTexts) -> None:
             expected=f"a value in column {table.label!r} of every record",
             found=f"{text[:40]!a} in line {file.lines[record]}" if text else f"none in line {file.lines[record]}",
             hint=f"{text} is read as a missing value. If it is a class: "
-            f"{option('--text', table.label)}; if it is not, remove these records"
+            f"{option('text', [table.label])}; if it is not, remove these records"
             if text
             else "remove the records without a label",
         )

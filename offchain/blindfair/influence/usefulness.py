@@ -21,7 +21,7 @@ from blindfair.protocol.errors import BlindfairError, PreprocessingMisleads
 from blindfair.protocol.records import Row
 
 MIN_SHARE = 0.25
-"""Of what the buyer's own preprocessing takes off a constant's loss, what the listing's must take off at least."""
+"""The least part of the gain over a constant, by the buyer's own preprocessing, that the listing's must reach."""
 
 SURE = 3.0
 """Standard errors over the validation records by which a difference of losses counts."""
@@ -62,7 +62,8 @@ class Usefulness:
             "tell good records from bad",
             expected=f"validation loss of at most {self.constant - MIN_SHARE * (self.constant - self.own):.3f}",
             found=f"{self.describe()}{unread}",
-            hint="choose another listing, or begin another directory with --accept-preprocessing; nothing was asked",
+            hint="choose another listing, or begin another directory with `accept_preprocessing=True`; "
+            "nothing was asked",
         )
 
 

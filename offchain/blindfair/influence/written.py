@@ -17,7 +17,7 @@ from blindfair.protocol.records import Cell, Row
 from blindfair.protocol.schema import NAME_LIMIT, ColumnKind, Schema
 
 SUFFIX = " (as written)"
-"""What the name of a companion ends in."""
+"""The end of a companion column's name."""
 
 
 def cell_text(cell: Cell) -> str:

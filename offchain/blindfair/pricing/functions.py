@@ -20,7 +20,7 @@ PRICE_LIMIT = 2**128 - 1
 
 
 class PricingFunction(Protocol):
-    """What every pricing function can do."""
+    """The interface of a pricing function."""
 
     @property
     def reserve(self) -> Wei:

@@ -112,5 +112,5 @@ def assess_groups(
 
 
 def _variance(right: Floats, wrong: Floats) -> float:
-    """Of the scores of records with the same kind of label."""
+    """Variance of the scores of records with the same kind of label."""
     return float(right.var() + wrong.var()) / 2

@@ -30,7 +30,7 @@ _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 
 @dataclass(frozen=True, slots=True)
 class RecordInformation:
-    """What one record of a listing holds, on average.
+    """The information in one record of a listing, on average.
 
     >>> rows = [(number % 4, "yes" if number % 2 else "no") for number in range(640)]
     >>> found = measure_rows(rows)

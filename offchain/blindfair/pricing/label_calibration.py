@@ -17,7 +17,7 @@ MIN_TRUSTED = 10
 
 _STEPS = 50
 _PENALTY = 1.0
-"""Of the standardised slope, against one record: keeps it finite where scores tell right from wrong without error."""
+"""Penalty on the standardised slope, in records: keeps it finite if scores tell right from wrong without error."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,11 +35,11 @@ class Scored:
         return self.scores.size
 
     def each_of(self, records: np.typing.NDArray[np.integer], count: int) -> "Scored":
-        """Those of these of `count` records, where the scores are one list of `count` after another."""
+        """Scores of these of `count` records, where the scores are one list of `count` after another."""
         return self.at((count * np.arange(len(self) // count)[:, np.newaxis] + records).ravel())
 
     def at(self, places: np.typing.NDArray[np.generic]) -> "Scored":
-        """Those at these places, in their order."""
+        """The scores at these places, in this order."""
         return Scored(self.scores[places], self.sides[places])
 
 

@@ -37,7 +37,7 @@ class ScoreLoss:
         )
 
     def to_document(self) -> Document:
-        """For reports."""
+        """The fields that reports show."""
         return {
             "projected_pearson": self.projected_pearson,
             "projected_spearman": self.projected_spearman,

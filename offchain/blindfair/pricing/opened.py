@@ -15,7 +15,7 @@ from blindfair.pricing.label_calibration import Scored, calibrate
 from blindfair.protocol.errors import GroupsMislead, OfferTooSmall, ShapeMismatch
 
 TOLERANCE = 0.1
-"""By so much the share of right labels may lie under the claim besides chance: honest records unlike the buyer's own
+"""How far the share of right labels may lie below the claim, besides chance: honest records unlike the buyer's own
 lie closer to the border, or farther from it, than these."""
 
 FALSE_ALARM = 1e-3

@@ -22,7 +22,7 @@ FAITHFUL = 0.9999
 
 @dataclass(frozen=True, slots=True)
 class Rounding:
-    """What a request says of the rounding of rows, and how well it does on the buyer's own records.
+    """The rounding of rows that a request states, and how well it does on the buyer's own records.
 
     `spearman` compares the scores of rounded rows with those of unrounded ones; None where all scores are equal.
     """

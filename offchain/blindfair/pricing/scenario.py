@@ -27,10 +27,10 @@ CLASS_NEEDED = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What the demo knows of each of the `n` offered records.
+    """The demo's knowledge of each of the `n` offered records.
 
     `flipped` (`n` bool): its label is wrong. `original` (`n` int64): the number of the offered record that it is a
-    copy of, its own number where it is none.
+    copy of, its own number if it is not a copy.
     """
 
     flipped: NDArray[np.bool_]

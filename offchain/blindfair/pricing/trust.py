@@ -16,7 +16,7 @@ from blindfair.pricing.label_calibration import LabelCalibration, Scored, calibr
 from blindfair.protocol.errors import OfferTooSmall
 
 RESAMPLES = 200
-"""Of the bootstrap of the clean share."""
+"""Resamples of the bootstrap of the clean share."""
 
 MIN_CLEAN = 1 / 3
 """A record whose label is less likely right is worth nothing."""
@@ -28,7 +28,7 @@ _MOST_WRONG = 0.95
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trust:
-    """What the scores say of an offer of `n` records.
+    """The estimates that scores give of an offer of `n` records.
 
     `clean` is, for each record, the probability that its label is right. `weights`, from 0 to 1, are what a record is
     drawn and paid by (`weights`). `clean_share` and `bad_share` are shares of the offer and add up to 1.

@@ -66,15 +66,18 @@ class Utility:
         return np.array([getattr(outcome, arm) for outcome in self.outcomes], dtype=np.float64)
 
     def gain_over_random_ci95(self) -> tuple[float, float]:
-        """What choosing by score adds to the AUC: 95 % interval over seeds of the paired difference, first share."""
+        """Gain in AUC of choosing by score over choosing at random, at the first share.
+
+        It is the 95 % interval, over seeds, of the paired difference.
+        """
         return _ci95((self.curve("auc_by_score") - self.curve("auc_random"))[:, 0])
 
     def gain_over_before_ci95(self) -> tuple[float, float]:
-        """What buying by score adds to the AUC of the buyer's own model: the same, over no purchase."""
+        """Gain in AUC of buying by score over buying nothing, with the same kind of interval."""
         return _ci95(self.curve("auc_by_score")[:, 0] - self.curve("auc_before"))
 
     def gain_of_clean_ci95(self) -> tuple[float, float]:
-        """What leaving out wrong labels and copies adds to a purchase at random: the same, of clean records."""
+        """Gain in AUC of clean records over records at random, with the same kind of interval."""
         return _ci95((self.curve("auc_clean") - self.curve("auc_random"))[:, 0])
 
     def to_document(self) -> Document:

@@ -248,7 +248,7 @@ def _loss(learner: Learner, projection: Projection, rows: Floats, query: Floats,
 
 
 def _rounding(learner: Learner, rows: Floats, query: Floats, group_size: int = 1) -> Rounding:
-    """By what any record's row may be, where the listing's preprocessing tells; else by the buyer's own rows."""
+    """Choose the scale by the preprocessing's bound on any record's row; without one, by the buyer's own rows."""
     if learner.entry_bound is None:
         return faithful_rounding(rows, query)
     return known_rounding(rows, query, learner.entry_bound, group_size)

@@ -18,7 +18,7 @@ from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Wei
 
 NEARLY_CLEAN = 0.95
-"""From this clean share on, a purchase at random is as good: the estimate is no finer on a few hundred records."""
+"""Clean share from which a purchase at random is as good: the estimate is no finer on a few hundred records."""
 
 WORTHWHILE = 0.65
 """Under this clean share even the chosen part brought the model nothing, on average over the study's data sets."""
@@ -90,7 +90,7 @@ class Worth:
         return self.records > 0 and (self.value is None or self.value >= self.price)
 
     def numbers(self) -> dict[str, float]:
-        """What the sentences rest on, for reports. Amounts are not among them: a float would not hold them."""
+        """The numbers behind the sentences, for reports. Amounts are not among them: a float would not hold them."""
         return {
             "records": float(self.records),
             "clean_share": self.clean_share,
@@ -148,7 +148,7 @@ def assess(
 
 
 def warnings_of_purchase(records: int, value: Wei | None, price: Wei, nothing: str) -> list[str]:
-    """Of a selection of so many records; `nothing` is what to say where there are none."""
+    """Warnings about a selection of so many records; `nothing` is the warning for an empty one."""
     if not records:
         return [nothing]
     if value is not None and value < price:
@@ -157,7 +157,7 @@ def warnings_of_purchase(records: int, value: Wei | None, price: Wei, nothing: s
 
 
 def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored, wrong: Scored) -> list[str]:
-    """Of an offer with this clean share and the interval of it, judged by these trusted records."""
+    """Warnings about an offer with this clean share and its interval, judged by these trusted records."""
     warnings = []
     if clean_share < WORTHWHILE:
         warnings.append(

@@ -38,7 +38,7 @@ ROUNDING_SHARE = 0.01
 by about 1e-6 of an entry, and an entry must lie that close to a tie; a hundredth is far above what occurs."""
 
 SCORE_ROUNDING = 1
-"""By so much a score may differ from row and noise: honest noise of the encryption can move a tie (PROTOCOL 5.4)."""
+"""Largest difference of a score from row and noise: honest noise of the encryption can move a tie (PROTOCOL 5.4)."""
 
 FALSE_ALARM = 1e-4
 """The chance, at most, that one honest audit fails by its mean deviations."""
@@ -61,15 +61,15 @@ class OpenedRow:
     """The decrypted scores, one a query."""
 
     noise: tuple[int, ...]
-    """What the middle of the committed noise adds to each score, in its unit (PROTOCOL 4.6)."""
+    """The part of each score that is the middle of its committed noise, in the score's unit (PROTOCOL 4.6)."""
 
     unit: str = "record"
-    """What it is called in an error: a record or a group."""
+    """The word for it in an error: a record or a group."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What a passed audit found; bounds beside the figures that had to stay within them."""
+    """The findings of a passed audit: each figure beside the bound that it had to keep."""
 
     rows: int
     """`t`, the number of opened rows."""

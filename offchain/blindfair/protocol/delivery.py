@@ -44,7 +44,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class EncryptedDelivery:
-    """What a seller makes of a selection. The key is not in it."""
+    """The delivery that a seller makes of a selection. The key is not in it."""
 
     ciphertexts: tuple[bytes, ...] = field(repr=False)
     """Encrypted chunks in the order of delivery, each as long as its chunk."""
@@ -97,7 +97,7 @@ def check_delivery(
     records: Sequence[RecordIndex],
     first_chunks: Sequence[int],
 ) -> None:
-    """What a buyer checks of a delivery before it pays, without the key (PROTOCOL 6.6).
+    """Check a delivery before paying, without the key (PROTOCOL 6.6).
 
     `expected_leaves` are `selected_leaves` of the buyer's own selection `records`; `first_chunks` are the listing's.
     Raises `OfferRejected` for another number of chunks, `MalformedChunk` for a length that PROTOCOL 2 does not give the

@@ -40,7 +40,7 @@ class DisclosurePolicy:
 
     @property
     def name(self) -> str:
-        """As manifests and requests say it."""
+        """The policy's name in manifests and requests."""
         if self.size is None:
             return "total"
         return "per-record" if self.size == 1 else f"per-group-{self.size}"

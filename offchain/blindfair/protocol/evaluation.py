@@ -1,4 +1,4 @@
-"""What binds an order to a blind evaluation: the purchase after it, and the fee for its reply (PROTOCOL 4, 4.7)."""
+"""Digests that bind an order to an evaluation: the purchase after it, or the fee for its reply (PROTOCOL 4, 4.7)."""
 
 from collections.abc import Sequence
 

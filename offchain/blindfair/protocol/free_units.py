@@ -23,16 +23,16 @@ OPENINGS_LIMIT = 256 * 2**20
 """Bytes of the message that opens them, at most (PROTOCOL 9)."""
 
 MESSAGE_SIZE = 4096
-"""What a message of openings counts besides what it opens: document, signature and the list's head."""
+"""Bytes of a message of openings besides its rows and records: document, signature and the list's head."""
 
 ROW_SIZE = 672
-"""What an opened row counts besides its entries: salt, number, a path of 20 digests, and their heads."""
+"""Bytes of an opened row besides its entries: salt, number, a path of 20 digests, and their heads."""
 
 RECORD_SIZE = 32
-"""What an opened record counts besides its chunks: its number, and the heads of its lists."""
+"""Bytes of an opened record besides its chunks: its number, and the heads of its lists."""
 
 CHUNK_SIZE = 648
-"""What an opened chunk counts besides its own bytes: a path of 20 digests, for 2^20 chunks, and two heads."""
+"""Bytes of an opened chunk besides its own content: a path of 20 digests, for 2^20 chunks, and two heads."""
 
 
 def free_openings(terms: Terms, selected: int) -> int:

@@ -42,7 +42,7 @@ class Manifest:
     """What a buyer may do with the records; at most 10,000 characters, not empty."""
 
     consent: str
-    """On what ground the records may be sold; at most 10,000 characters, not empty."""
+    """The ground on which the records may be sold; at most 10,000 characters, not empty."""
 
     encoding: RecordEncoding
     """How records become bytes."""
@@ -85,7 +85,7 @@ class Manifest:
     """The seller's X25519 public key, 32 bytes."""
 
     terms: Terms
-    """What the seller asks and allows."""
+    """The seller's prices and limits."""
 
     def __post_init__(self) -> None:
         for what, text, limit in (

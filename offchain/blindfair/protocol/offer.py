@@ -91,7 +91,7 @@ class Offer:
     """The only account that may accept."""
 
     token: Address
-    """What is paid in; `ETHER` is ether."""
+    """The token that is paid in; `ETHER` is ether."""
 
     price: Wei
     """128 bits."""
@@ -125,7 +125,7 @@ class Offer:
         return OrderId(_typed(self, _NO_CONTRACT).body)
 
     def signing_digest(self, domain: Domain) -> Digest:
-        """What the seller signs (EIP-712)."""
+        """The digest that the seller signs (EIP-712)."""
         return typed_digest(_typed(self, domain))
 
     def to_document(self) -> Document:

@@ -1,4 +1,4 @@
-"""What a buyer checks of an offer before it pays: every field against what was agreed and against its own policy
+"""The buyer's checks of an offer before it pays: every field against what was agreed and against its own policy
 (PROTOCOL 6.6).
 
 Not here: the delivery itself (`delivery.check_delivery`), and whether an offer for the same selection was accepted
@@ -15,7 +15,7 @@ from blindfair.protocol.signing import Domain
 
 @dataclass(frozen=True, slots=True)
 class AgreedPurchase:
-    """What both parties agreed, and what the buyer computed itself."""
+    """The terms that both parties agreed on, and the values that the buyer computed itself."""
 
     listing: ListingId
     """The listing's number on chain, from the manifest."""
@@ -39,15 +39,15 @@ class AgreedPurchase:
     """The buyer's own account."""
 
     token: Address
-    """What was agreed to pay in."""
+    """The agreed token."""
 
     price: Wei
-    """What was agreed to pay."""
+    """The agreed price."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfferLimits:
-    """What a buyer takes, whatever was agreed."""
+    """The limits of the offers that a buyer accepts, whatever was agreed."""
 
     tokens: frozenset[Address]
     """Tokens that the buyer trusts to be transferable."""

@@ -93,7 +93,7 @@ _UNTIMELY: Mapping[Action, RefusedCall] = {
     Action.REFUND: RefusedCall.EARLY,
     Action.CLAIM: RefusedCall.NOTHING_DUE,
 }
-"""What is said of a call that the state allows and the time does not."""
+"""The refusal of a call that the state allows and the time does not."""
 
 
 class Holder(Enum):
@@ -157,7 +157,7 @@ class Possible:
     """Something that may happen to an order now."""
 
     action: Action
-    """What."""
+    """The call."""
 
     by: Address | None
     """Who alone may do it; None is anyone."""
@@ -167,7 +167,7 @@ class Possible:
 
 
 def possibilities(order: Order, now: Timestamp) -> frozenset[Possible]:
-    """What may happen to an order now, by whom, until when: the contract's answer to `possibleActions`."""
+    """The calls that an order allows now, by whom, until when: the contract's answer to `possibleActions`."""
     parties = {Actor.BUYER: order.offer.buyer, Actor.SELLER: order.offer.seller, Actor.ANYONE: None}
     ends = {Action.ACCEPT: order.offer.expiry, Action.REVEAL: order.deadline, Action.DISPUTE: order.deadline}
     return frozenset(
@@ -331,7 +331,7 @@ def _check_acceptable(offer: Offer, committed: bool, windows: WindowBounds) -> N
         raise OfferRejected("An offer is to nobody", refusal=RefusedCall.NOT_BUYER, expected="a buyer")
     if offer.chunk_size not in CHUNK_SIZES:
         raise OfferRejected(
-            "The chunk size is none of the protocol's",
+            "The chunk size is not one of the protocol's",
             refusal=RefusedCall.CHUNK_SIZE,
             expected=CHUNK_SIZES,
             found=offer.chunk_size,

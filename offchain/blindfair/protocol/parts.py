@@ -14,7 +14,7 @@ from blindfair.protocol.quantities import Address, Digest, RecordIndex, Wei
 
 
 class PartName(StrEnum):
-    """What an order is for: a part of a selection, or an evaluation that is not free."""
+    """The purpose of an order: a part of a selection, or an evaluation that is not free."""
 
     WHOLE = "whole"
     """All of it, audited by openings that cost nothing."""
@@ -30,12 +30,12 @@ class PartName(StrEnum):
 
 
 PARTS_OF_SELECTION = (PartName.WHOLE, PartName.SAMPLE, PartName.REST)
-"""What an agreement and a delivery may name."""
+"""The parts that an agreement and a delivery may name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one order is for."""
+    """The purpose of one order."""
 
     name: PartName
 
@@ -43,10 +43,10 @@ class Part:
     """The evaluation that the records were chosen by."""
 
     token: Address
-    """What is paid in."""
+    """The token that is paid in."""
 
     price: Wei
-    """What is paid for this part."""
+    """The price of this part."""
 
     records: tuple[RecordIndex, ...]
     """Numbers in the listing, ascending."""
@@ -62,7 +62,7 @@ def credited_price(price: Wei, fee: Wei) -> Wei:
 
 
 def sample_price(price: Wei, drawn: int, selected: int) -> Wei:
-    """What `drawn` of `selected` records cost where all cost `price`: in proportion, rounded up to the unit.
+    """The price of `drawn` of `selected` records if all cost `price`: in proportion, rounded up to the unit.
 
     Raises `InvalidOption` unless `1 <= drawn <= selected`.
     """

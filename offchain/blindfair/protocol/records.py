@@ -34,7 +34,7 @@ class RecordEncoding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RecordLimits:
-    """What a reader takes at most, so that a hostile record cannot fill the memory."""
+    """Upper limits on a record, so that a hostile one cannot fill the memory."""
 
     cells: int
     """Cells of a row."""
@@ -44,7 +44,7 @@ class RecordLimits:
 
 
 RECORD_LIMITS = RecordLimits(cells=4096, size=2**26)
-"""What a reader takes unless it says otherwise: 4096 cells, 64 MiB."""
+"""The default limits of a record: 4096 cells, 64 MiB."""
 
 
 def encode_row(cells: Sequence[Cell]) -> bytes:

@@ -13,7 +13,7 @@ _TYPES = {"Release": [{"name": "order", "type": "bytes32"}]}
 
 
 def release_digest(order_id: OrderId, domain: Domain) -> Digest:
-    """What is signed: the EIP-712 digest of `Release(bytes32 order)` in the contract's domain."""
+    """The digest to sign: the EIP-712 digest of `Release(bytes32 order)` in the contract's domain."""
     return typed_digest(_typed(order_id, domain))
 
 

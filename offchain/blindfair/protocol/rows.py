@@ -26,7 +26,7 @@ ENTRY_SIZE = 2
 
 @dataclass(frozen=True, slots=True)
 class RowLeaf:
-    """What a seller opens of one row."""
+    """The opening of one row by its seller."""
 
     salt: Salt
     """16 bytes before the row."""

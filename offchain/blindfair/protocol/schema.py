@@ -16,7 +16,7 @@ NAME_LIMIT = 200
 
 
 class ColumnKind(Enum):
-    """What the cells of a column hold; each may also be missing (`None`)."""
+    """The kind of a column's cells; each cell may also be missing (`None`)."""
 
     NUMBER = "number"
     """Integers and floats."""
@@ -43,7 +43,7 @@ class Column:
     """1 to 200 characters, no other column's."""
 
     kind: ColumnKind
-    """What its cells hold."""
+    """The kind of its cells."""
 
     scored: bool = True
     """Whether scoring models may read it. If not, buyers get it with the records that they buy, and learn nothing of it
@@ -62,7 +62,7 @@ class Schema:
     """At least one; a listing of texts has one column of kind text."""
 
     label: str | None
-    """The name of the label's column, or nothing where there is none."""
+    """The name of the label's column; None if there is no label."""
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

@@ -21,7 +21,7 @@ SEALED_MESSAGE_LIMIT = HEAD_SIZE + sealed_size(ENVELOPE_LIMIT)
 
 
 def sealing_info(sender: Address, receiver: Address) -> bytes:
-    """What a sealed message is bound to: `"blindfair/v1/letter" || sender || receiver`, 20 bytes each."""
+    """Context of a sealed message: `"blindfair/v1/letter" || sender || receiver`, 20 bytes each."""
     return b"blindfair/v1/letter" + _raw(sender) + _raw(receiver)
 
 
@@ -30,16 +30,10 @@ def is_sealed_message(data: bytes) -> bool:
     return data[: len(MAGIC)] == MAGIC
 
 
-def sealed_message_size(message: int) -> int:
-    """Bytes of the sealed message with a message of so many bytes in it."""
-    return HEAD_SIZE + sealed_size(message)
-
-
 def named_sender(head: bytes) -> Address | None:
-    """Whom a sealed message names as its sender, from its first `HEAD_SIZE` bytes; None for what is not a sealed
-    message.
+    """Read the sender that a sealed message claims, from its first `HEAD_SIZE` bytes; None for other bytes.
 
-    A claim, until the message inside is read.
+    The claim is checked once the message inside is read (`check_sender`).
     """
     if not is_sealed_message(head) or len(head) < HEAD_SIZE:
         return None

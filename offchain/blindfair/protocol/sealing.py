@@ -49,7 +49,7 @@ def new_sealing_keypair() -> SealingKeyPair:
 
 
 def delivery_info(evaluation: Digest, delivery_root: Root) -> bytes:
-    """What a sealed delivery is bound to: `"blindfair/v1/delivery" || evaluation || delivery_root` (PROTOCOL 6.4)."""
+    """Context of a sealed delivery: `"blindfair/v1/delivery" || evaluation || delivery_root` (PROTOCOL 6.4)."""
     return b"blindfair/v1/delivery" + evaluation + delivery_root
 
 
@@ -75,7 +75,7 @@ class Seal:
 
     @classmethod
     def new(cls, public: bytes, info: bytes) -> "Seal":
-        """For the holder of the private key of `public`, bound to `info`.
+        """Make a seal for the holder of the private key of `public`, bound to `info`.
 
         Raises `MalformedMessage` for a public key that is no usable point of the curve.
         """

@@ -46,7 +46,7 @@ def address_of(private_key: bytes) -> Address:
 
 
 def message_digest(domain: Domain, kind: Digest, body: Digest) -> Digest:
-    """What is signed for a message: the EIP-712 digest of `Message(bytes32 kind,bytes32 body)` (PROTOCOL 4)."""
+    """The digest to sign for a message: the EIP-712 digest of `Message(bytes32 kind,bytes32 body)` (PROTOCOL 4)."""
     return typed_digest(_message(domain, kind, body))
 
 
@@ -96,4 +96,4 @@ def _message(domain: Domain, kind: Digest, body: Digest) -> SignableMessage:
 def _check_key(private_key: bytes) -> None:
     # Said here, because an error of a library might quote the key.
     if len(private_key) != 32 or not 0 < int.from_bytes(private_key, "big") < CURVE_ORDER:
-        raise InvalidOption("A private key is none", expected="32 bytes from 1 to below the order of secp256k1")
+        raise InvalidOption("This is not a private key", expected="32 bytes from 1 to below the order of secp256k1")

@@ -26,7 +26,7 @@ FEE_LIMIT = 2**128 - 1
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the seller asks and allows. Budgets are listing-wide, over all counterparties.
+    """The seller's prices and limits. Budgets are listing-wide, over all counterparties.
 
     Raises `InvalidListing` for values out of the ranges below, or without tokens or disclosure policies.
     """

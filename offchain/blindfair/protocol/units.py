@@ -21,11 +21,11 @@ class Units:
     policy: DisclosurePolicy
 
     records: int
-    """Of the listing."""
+    """Records of the listing."""
 
     @classmethod
     def named(cls, disclosure: str, records: int) -> "Units":
-        """Of a request and its listing. Raises InvalidListing for a name that is no policy."""
+        """The units of a request at a listing. Raises InvalidListing for a name that is no policy."""
         return cls(DisclosurePolicy.named(disclosure), records)
 
     @property
@@ -47,7 +47,7 @@ class Units:
 
     @property
     def name(self) -> str:
-        """What one is called in texts."""
+        """The word for one unit in texts."""
         return "record" if self.policy.size == 1 else "group"
 
     @property

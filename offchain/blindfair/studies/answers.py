@@ -68,7 +68,7 @@ class Asking:
 
 
 def displacement(family: Family, reference: Floats, *, l2: float = BEST_L2) -> Callable[[Records, Records], Score]:
-    """From one reference to the best model that the buyer can fit."""
+    """Score by the way from one reference to the best model that the buyer can fit."""
 
     def make(train: Records, validation: Records) -> Score:
         best = family.fit(train.and_also(validation), l2=l2 if isinstance(family, LogisticFamily) else L2)

@@ -19,7 +19,7 @@ _TRUSTED_PER_BIN = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BinnedTrust:
-    """What the comparison says of an offer of `n` records.
+    """The estimates that the comparison gives of an offer of `n` records.
 
     `clean` is, for each record, the probability that it is as good as a trusted one, given its score alone. `weights`
     are `max(0, 2 clean - 1)`: a good record less the harm of a bad one, and the weight with which it is drawn.

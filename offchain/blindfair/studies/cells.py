@@ -34,7 +34,7 @@ Order = Callable[[np.random.Generator], Integers]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What is studied in one go."""
+    """The subject of one run of the study."""
 
     data: str
     family: str

@@ -26,7 +26,7 @@ def positive(answer: Answer, candidates: Integers, rng: np.random.Generator) -> 
 
 
 def drawn(wanted: Floats, candidates: Integers, rng: np.random.Generator) -> Integers:
-    """With a chance in proportion to the weight of each candidate; those of weight zero are never bought."""
+    """Draw candidates in proportion to their weights; those of weight zero are never bought."""
     return candidates[drawing_order(wanted, rng)]
 
 

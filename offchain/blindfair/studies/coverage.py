@@ -43,9 +43,9 @@ class Intervals:
 
 
 def held_out_factors(intervals: Intervals, truth: Floats, groups: NDArray[np.str_]) -> Floats | None:
-    """For each forecast the factor that the *other* groups need; none where there is one group alone.
+    """The factor that the *other* groups need, for each forecast; None if there is only one group.
 
-    The `ceil((m + 1) LEVEL)`-th smallest of the others' `m` errors, the largest where that is none of them.
+    The `ceil((m + 1) LEVEL)`-th smallest of the others' `m` errors, or the largest if there are fewer.
     """
     names = np.unique(groups)
     if names.size < 2:

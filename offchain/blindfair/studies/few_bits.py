@@ -26,7 +26,7 @@ from blindfair.studies.worlds import Records, Regime, StudyWorld, make_world
 
 EXACT = "exact"
 SCORE_BITS = tuple(range(9))
-"""With one bit for the class; at 0 the class is all there is."""
+"""Bits of the score, besides one bit for the class; at 0 only the class is asked for."""
 
 RANGE_BITS = (2, 3, 4)
 """Bits at which ways to choose the range are compared."""
@@ -35,7 +35,7 @@ SHARE = 0.3
 PLAIN_MODULUS = DEFAULT.plain_modulus
 _MANY, _DRAWS = 8, 4
 _ENTRY_LIMIT = 2**5 - 1
-"""Of a row of six bits an entry, with the sign."""
+"""Largest entry of a row of six bits an entry, sign included."""
 
 _LARGEST_ENTRY = 99.99
 _NORM = 95.0
@@ -55,7 +55,7 @@ REACHES: Mapping[str, tuple[float, float]] = {
 
 
 def arm_name(bits: int, way: str = "") -> str:
-    """What the arm of so many bits for the score is called, under another way if one is given."""
+    """The name of the arm of so many bits for the score, under another way if one is given."""
     return f"{bits} bits" + (f", {way}" if way else "")
 
 

@@ -27,7 +27,7 @@ _TWO, _MANY = "logistic", "softmax"
 
 
 def few_bits_tables(found: Findings) -> list[TextTable]:
-    """Those for which there are findings."""
+    """The tables for which there are findings."""
     cells = [cell for cell in found.bits if cell.result.family in (_TWO, _MANY)]
     if not cells:
         return []

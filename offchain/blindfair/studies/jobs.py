@@ -31,7 +31,7 @@ _SECONDS = {"logistic": 0.9, "softmax": 2.2, "mlp": 4.5, "cnn": 7.0}
 _FEW_BITS_SECONDS = {"logistic": 0.8, "softmax": 2.0, "mlp": 5.0}
 
 FEW_SEEDS = 4
-"""Of the sums and the bundles, which have many sets or bundles to a seed."""
+"""Seeds of the sums and the bundles, which have many sets or bundles for each seed."""
 
 PEER_SEEDS = 1
 """Each takes a quarter of an hour."""

@@ -40,7 +40,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """A mean difference with half of its 95 % interval; the margin is none where there is one seed alone."""
+    """A mean difference with half of its 95 % interval; the margin is None for one seed alone."""
 
     mean: float
     margin: float | None
@@ -50,7 +50,7 @@ class Gain:
 
 
 def gain(results: Sequence[Result], method: str, other: str, share: float) -> Gain:
-    """What `method` has over `other`, paired by cell. Raises InvalidOption where no cell has both."""
+    """The gain of `method` over `other`, paired by cell. Raises InvalidOption where no cell has both."""
     seeds: dict[int, list[float]] = {}
     for result in results:
         if method in result.quality and other in result.quality and share in result.shares:

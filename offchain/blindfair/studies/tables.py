@@ -19,7 +19,7 @@ MAIN_SHARE = 0.3
 
 
 def all_tables(found: Findings) -> list[TextTable]:
-    """Those for which there are findings."""
+    """The tables for which there are findings."""
     tables = [
         _bar(found),
         _methods(found),

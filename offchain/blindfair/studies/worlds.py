@@ -30,10 +30,10 @@ JITTER = 0.05
 
 
 class Regime(Enum):
-    """What is the matter with the offer."""
+    """The trouble with an offer."""
 
     CLEAN = "clean"
-    """Nothing."""
+    """No trouble."""
 
     WRONG_10 = "wrong-10"
     """10 % of the labels are another class, drawn evenly."""
@@ -60,7 +60,7 @@ class Regime(Enum):
     """The same with 30 % wrong labels."""
 
     IMBALANCE = "imbalance"
-    """Of the lower half of the classes only a third is in the offer; it is clean."""
+    """Only a third of the lower half of the classes is in the offer; the offer is clean."""
 
     SELLERS = "two-sellers"
     """Two listings of equal size, 5 % and 50 % wrong labels; which record is whose is known."""
@@ -107,10 +107,10 @@ class Records:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StudyTruth:
-    """What nobody knows of each of the `n` offered records but the study.
+    """The truth about each of the `n` offered records, which only the study knows.
 
     `wrong`: its label is. `spoiled`: its features are noise. `original`: the place of the record that it is a copy or
-    near-copy of, its own where it is none. `label`: the true class.
+    near-copy of, its own if it is not a copy. `label`: the true class.
     """
 
     wrong: NDArray[np.bool_]

@@ -6,7 +6,15 @@ from typing import Any, TypeVar
 
 from blindfair.agents.messaging.mail import Mail
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import REFUSED_FOR_NOW, refused_for_now, step_of, step_text
+from blindfair.agents.store.steps import (
+    ASKED_AT,
+    RECEIVED,
+    REFUSED_FOR_NOW,
+    REPLY,
+    MessageName,
+    part_message,
+    step_text,
+)
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import (
@@ -44,7 +52,7 @@ class Answers:
         self._exchange = exchange
         self._seller = seller
         self._patience = patience
-        self._received: dict[str, tuple[Envelope, Message]] = {}
+        self._received: dict[MessageName, tuple[Envelope, Message]] = {}
         self._asked_at: dict[Digest, Timestamp] = {}
 
     def obtain(
@@ -57,7 +65,7 @@ class Answers:
         Raises Waiting while there is none or the mail does not work, Refused if the seller will not, NoAnswer
         (NoOpenings for openings) once patience, counted from the question, is over.
         """
-        step = step_of(kind.TYPE, part)
+        step = part_message(kind.TYPE, part)
         digest, message = self._obtain(step, (kind,), asked, matches)
         if not isinstance(message, kind):
             raise JournalDamaged("A stored message is of another type", expected=step, found=message.TYPE)
@@ -66,19 +74,18 @@ class Answers:
     def obtain_reply(self, asked: Digest) -> tuple[Digest, Reply | PricedReply]:
         """Return the reply to the request `asked`, free or priced, and its `H(document)`. Raises as `obtain`."""
         kinds = Reply, PricedReply
-        digest, message = self._obtain(Reply.TYPE, kinds, asked, lambda reply: reply.request == asked)
+        digest, message = self._obtain(REPLY, kinds, asked, lambda reply: reply.request == asked)
         if not isinstance(message, kinds):
             raise JournalDamaged("A stored message is of another type", expected=Reply.TYPE, found=message.TYPE)
         return digest, message
 
     def _obtain(
-        self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]
+        self, step: MessageName, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]
     ) -> tuple[Digest, Message]:
         if step not in self._received:
-            name = f"received:{step}"
-            if self._journal.get(name) is None:
+            if self._journal.get(RECEIVED.of(step)) is None:
                 self._search(step, kinds, asked, matches)
-            self._received[step] = self._mail.stored(name)
+            self._received[step] = self._mail.stored(RECEIVED.of(step))
         envelope, message = self._received[step]
         if isinstance(message, Refusal):
             raise Refused(
@@ -93,7 +100,9 @@ class Answers:
         """`H(document)` of the answer that was taken last, if there is any."""
         return list(self._received.values())[-1][0].digest if self._received else None
 
-    def _search(self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]) -> None:
+    def _search(
+        self, step: MessageName, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]
+    ) -> None:
         trouble = ""
         try:
             if self._find(step, kinds, asked, matches):
@@ -121,18 +130,20 @@ class Answers:
             since = now
         self._asked_at[asked] = since
 
-    def _find(self, step: str, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]) -> bool:
+    def _find(
+        self, step: MessageName, kinds: tuple[type[Any], ...], asked: Digest, matches: Callable[[Any], bool]
+    ) -> bool:
         """Take the answer from the inbox, if it is there. Raises Waiting while the mail does not work."""
         for handle, envelope, message in self._mail.inbox():
             answers = (isinstance(message, kinds) and matches(message)) or (
                 isinstance(message, Refusal) and message.about == asked
             )
             if envelope.sender == self._seller and answers and _is_for_now(message, kinds):
-                self._journal.once(refused_for_now(step), envelope.to_bytes)
+                self._journal.once(REFUSED_FOR_NOW.of(step), envelope.to_bytes)
                 self._mail.done(handle)
                 continue
             if envelope.sender == self._seller and answers and not _is_by_another_program(message, kinds):
-                self._journal.once(f"received:{step}", envelope.to_bytes)
+                self._journal.once(RECEIVED.of(step), envelope.to_bytes)
                 self._mail.done(handle)
                 return True
             if isinstance(message, Refusal) and not self._mail.wrote(message.about):
@@ -155,21 +166,21 @@ class Answers:
 
     def _taken(self) -> set[Digest]:
         """`H(document)` of every answer that was taken, in this life or an earlier one, and of refusals for now."""
-        for step, _ in self._journal.done("received:"):
+        for step, _ in self._journal.done(RECEIVED):
             if step not in self._received:
-                self._received[step] = self._mail.stored(f"received:{step}")
+                self._received[step] = self._mail.stored(RECEIVED.of(step))
         steps = [step for step, _ in self._journal.done(REFUSED_FOR_NOW)]
-        for_now = [self._mail.stored(refused_for_now(step))[0] for step in steps]
+        for_now = [self._mail.stored(REFUSED_FOR_NOW.of(step))[0] for step in steps]
         return {envelope.digest for envelope in (*for_now, *(taken for taken, _ in self._received.values()))}
 
-    def _wait(self, step: str, asked: Digest, error: type[NoOpenings | NoAnswer], trouble: str) -> None:
+    def _wait(self, step: MessageName, asked: Digest, error: type[NoOpenings | NoAnswer], trouble: str) -> None:
         """Raises Waiting, or `error` where there was time enough; `trouble` is what is wrong with the mail.
 
         A refusal for now is the answer once there was time enough.
         """
-        since = int(self._journal.once(f"asked:{step}", lambda: str(self._exchange.now()).encode()))
+        since = int(self._journal.once(ASKED_AT.of(step), lambda: str(self._exchange.now()).encode()))
         until = Timestamp(since + self._patience)
-        now, refused = self._exchange.now(), self._journal.get(refused_for_now(step))
+        now, refused = self._exchange.now(), self._journal.get(REFUSED_FOR_NOW.of(step))
         if now <= until:
             try:
                 self._ask_again(asked)
@@ -180,7 +191,7 @@ class Answers:
             again = Timestamp(min(self._asked_at.get(asked, now) + ASK_AGAIN_AFTER, until + 1))
             raise Waiting(trouble or "the seller has no money free for the bond: the buyer asks again later", again)
         if refused is not None:
-            self._journal.once(f"received:{step}", lambda: refused)
+            self._journal.once(RECEIVED.of(step), lambda: refused)
             return
         raise error(
             f"The seller sent no {step_text(step)} in time",

@@ -16,7 +16,7 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.units import Units
 
-_MENDS = "raise --budget, lower --audit-rows or --min-audit-rows, or raise --sample-share"
+_MENDS = "raise `budget`, lower `audit_rows` or `min_audit_rows`, or raise `sample_share`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class AuditSize:
         return int(policy.max_sample_share * len(records)) // self.units.size if policy.buys_sample else 0
 
     def check(self, policy: BuyerPolicy, price: Wei) -> None:
-        """That a selection which the budget pays for can be audited, before an evaluation is spent where none can.
+        """Check, before an evaluation is spent, that some selection which the budget pays for can be audited.
 
         `price` is the least of a record that may be bought. Raises OfferTooSmall.
         """
@@ -105,11 +105,11 @@ class AuditSize:
             "The budget cannot pay anything of the listing: nothing was asked",
             expected=f"the price of one {self.units.name} at least",
             found=f"a budget for {affordable} records",
-            hint="raise --budget, in another directory",
+            hint="raise `budget`, in another directory",
         )
 
     def _most_auditable(self, policy: BuyerPolicy, affordable: int) -> Iterator[tuple[RecordIndex, ...]]:
-        """The selections of at most `affordable` records that are likeliest to be auditable; none if there are none.
+        """The selections of at most `affordable` records that are likeliest to be auditable, if there are any.
 
         As many records as can be: of the largest selection most is opened or bought, but for what a message holds. The
         same without a short last group, which is one unit fewer to audit. And the smallest units, so few that the

@@ -29,9 +29,20 @@ from blindfair.agents.buyer.selecting import BEFORE_PAYMENT, Selecting
 from blindfair.agents.buyer.valuer import Choice, Valuer
 from blindfair.agents.context import AgentContext
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.order_ends import end_of, has_open_order
 from blindfair.agents.settlement.windows import warn_of_short_windows
-from blindfair.agents.store.steps import step_of
+from blindfair.agents.store.steps import (
+    AUDITED,
+    GOODBYE,
+    INQUIRY,
+    OUTCOME,
+    REQUEST,
+    SAMPLED,
+    WRITTEN,
+    accept_call,
+    bought,
+)
 from blindfair.agents.waiting import Waiting
 from blindfair.pricing.functions import pricing_from_document
 from blindfair.protocol.errors import (
@@ -100,24 +111,24 @@ class Buyer(Agent):
     @property
     def outcome(self) -> Outcome | None:
         """How the trade ended, None while it goes on."""
-        stored = self.journal.get("outcome")
+        stored = self.journal.get(OUTCOME)
         return None if stored is None else Outcome.from_bytes(stored)
 
     @property
     def has_paid(self) -> bool:
         """Whether the price is locked, or was; of a selection that is bought in two parts, at least one."""
-        return any(self.wallet.executed(step_of("accept", part)) for part in PARTS_OF_SELECTION)
+        return any(self.wallet.executed(accept_call(part)) for part in PARTS_OF_SELECTION)
 
     @property
     def audited_rows(self) -> int:
         """Rows that the passed audit recomputed, of opened or of bought records; 0 before, or where it failed."""
-        stored = self.journal.intent("audited")
+        stored = self.journal.intent(AUDITED)
         return 0 if stored is None else int(json.loads(stored)["rows"])
 
     @property
     def sampled_for(self) -> Wei | None:
         """The price of the sample, where one is bought before the rest (PROTOCOL 5.6)."""
-        stored = self.journal.intent("sampled")
+        stored = self.journal.intent(SAMPLED)
         return None if stored is None else Wei(int(stored))
 
     def review(self) -> Evaluated:
@@ -128,7 +139,7 @@ class Buyer(Agent):
     def bought(self) -> tuple[tuple[RecordIndex, bytes], ...]:
         """Number and canonical bytes of every record that was paid for and is the committed one, ascending; empty
         before that."""
-        stored = (self.journal.get(step_of("bought", part)) for part in PartName)
+        stored = (self.journal.get(bought(part)) for part in PartName)
         records = (record for part in stored if part is not None for record in cbor2.loads(part))
         return tuple(sorted((RecordIndex(number), data) for number, data in records))
 
@@ -138,19 +149,19 @@ class Buyer(Agent):
         try:
             outcome = self._trade()
         except (*BEFORE_PAYMENT, FaultProven) as error:
-            if has_open_order(self):
+            if has_open_order(self.journal, self.wallet):
                 raise
             self._say_no(error)
             outcome = self._stopped(error)
-        fee = end_of(self, PartName.EVALUATION)
+        fee = end_of(self.journal, PartName.EVALUATION)
         if fee is not None and fee.error is None:
             outcome = outcome.after_fee(fee)
-        self.journal.once("outcome", outcome.to_bytes)
+        self.journal.once(OUTCOME, outcome.to_bytes)
         self.tell("outcome", f"{outcome.final}: {outcome.reason}")
 
     def _stopped(self, error: BlindfairError) -> Outcome:
         """How a trade ended by an error: as the last order did, if there was any."""
-        fee, sample = end_of(self, PartName.EVALUATION), end_of(self, PartName.SAMPLE)
+        fee, sample = end_of(self.journal, PartName.EVALUATION), end_of(self.journal, PartName.SAMPLE)
         if fee is not None and fee.error is not None:
             return fee
         outcome = Outcome.stopped(error)
@@ -167,7 +178,7 @@ class Buyer(Agent):
             text = "the buyer goes no further"
             # A courtesy: the trade has ended, whether or not the seller can be told.
             with contextlib.suppress(Undeliverable, Waiting):
-                self.mail.send("refusal", self.seller, lambda: Refusal(about, error.name, text), key)
+                self.mail.send(GOODBYE, self.seller, lambda: Refusal(about, error.name, text), key)
 
     def _check_sealed_message(self, sender: Address | None, size: int) -> None:
         if sender is None and size > Listing.LIMIT:
@@ -183,7 +194,7 @@ class Buyer(Agent):
             evaluated = self.evaluate(listing)
             choice = self.choice(evaluated)
             if not choice.records:
-                return Outcome("NoOrder", "; ".join(choice.reasons))
+                return Outcome(Ending.NO_ORDER, "; ".join(choice.reasons))
             selected, parts = self._selecting.parts(evaluated, choice)
             self._purchase = Purchase(self, self._answers, self.policy, self._valuer, evaluated, selected, parts)
         return self._purchase.complete()
@@ -193,7 +204,7 @@ class Buyer(Agent):
     def _obtain_listing(self) -> Listing:
         if self._listing is not None:
             return self._listing
-        asked = self.mail.send("inquiry", self.seller, lambda: Inquiry(self.listing), None)
+        asked = self.mail.send(INQUIRY, self.seller, lambda: Inquiry(self.listing), None)
         _, listing = self._answers.obtain(Listing, asked, lambda message: message.manifest.listing == self.listing)
         check_listing_of(listing.manifest, self.exchange, self.seller, self.policy.token)
         self._listing = listing
@@ -206,11 +217,11 @@ class Buyer(Agent):
         """
         if self._evaluated is None:
             manifest = listing.manifest
-            asked = self.mail.send("request", self.seller, lambda: self._request(listing), manifest.seller_hpke)
+            asked = self.mail.send(REQUEST, self.seller, lambda: self._request(listing), manifest.seller_hpke)
             answered, answer = self._answers.obtain_reply(asked)
-            request = self.mail.stored("message:request")[1]
+            request = self.mail.stored(WRITTEN.of(REQUEST))[1]
             if not isinstance(request, Request):
-                raise JournalDamaged("The stored request is none", expected=Request.TYPE, found=request.TYPE)
+                raise JournalDamaged("A stored message is not a request", expected=Request.TYPE, found=request.TYPE)
             private = self._private()
             if isinstance(answer, PricedReply):
                 read = partial(
@@ -242,9 +253,10 @@ class Buyer(Agent):
         self, manifest: Manifest, request: Request, priced: PricedReply, judge: Callable[[bytes], object]
     ) -> bytes:
         """Pay the fee and give the reply. Raises as `FeeOrder.reply`, and what the checks before paying raise."""
-        if not self.wallet.begun(step_of("accept", PartName.EVALUATION)):
+        if not self.wallet.begun(accept_call(PartName.EVALUATION)):
             check_priced_reply(manifest, request, priced, self.policy, self.exchange.now(), self.domain)
-            warn_of_short_windows(self, priced.offer.reveal_window, priced.offer.dispute_window)
+            windows = priced.offer.reveal_window, priced.offer.dispute_window
+            warn_of_short_windows(self.exchange, self.finality, self.tell, *windows)
         if self._fee_order is None:
             self._fee_order = FeeOrder(self, self.policy, manifest, priced, judge)
         return self._fee_order.reply()

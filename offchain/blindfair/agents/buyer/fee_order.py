@@ -6,10 +6,11 @@ from dataclasses import replace
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.policy import BuyerPolicy
-from blindfair.agents.settlement.evidence import OPENED_REPLY, keep_evidence
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.settlement.evidence import keep_evidence
 from blindfair.agents.settlement.order_calls import OrderCalls
 from blindfair.agents.settlement.order_ends import end_of, note_end
-from blindfair.agents.store.steps import FEE_PAID
+from blindfair.agents.store.steps import FEE_PAID, OPENED_REPLY, fault_found
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.delivery import Fault
 from blindfair.protocol.errors import (
@@ -64,12 +65,12 @@ class FeeOrder:
         offer; NoAnswer where no key came and FaultProven for a wrong chunk, with the fee back; CommitmentError and
         CommittedGarbage where the fee is lost.
         """
-        ended = end_of(self._buyer, _PART)
+        ended = end_of(self._buyer.journal, _PART)
         if ended is None:
             ended = self._calls.pay() or self._settle()
-            if ended.final == "Released":
+            if ended.final is Ending.RELEASED:
                 self._buyer.journal.note(FEE_PAID, str(self._priced.offer.price))
-            note_end(self._buyer, _PART, ended)
+            note_end(self._buyer.journal, _PART, ended)
             self._buyer.tell("fee", ended.reason)
         if ended.error is not None:
             raise ended.to_error()
@@ -102,9 +103,9 @@ class FeeOrder:
                 found="no key; the fee came back, with the bond",
             )
         else:
-            text = self._calls.noted("fault") or "somebody proved a chunk wrong; the fee came back"
+            text = self._calls.noted(fault_found(_PART)) or "somebody proved a chunk wrong; the fee came back"
             error = FaultProven("The paid reply is not the committed one", found=text)
-        return replace(Outcome.stopped(error), final="Refunded")
+        return replace(Outcome.stopped(error), final=Ending.REFUNDED)
 
     def _revealed(self, acts_by: Timestamp | None) -> Outcome:
         """The end of an order whose key is public, that the buyer may act on until `acts_by`. Raises Waiting."""
@@ -131,9 +132,9 @@ class FeeOrder:
         if acts_by is not None:
             self._calls.release(acts_by)
         price = self._buyer.wallet.amount_text(self._priced.offer.price, self._priced.offer.token)
-        return Outcome("Released", f"the evaluation was paid for with {price}")
+        return Outcome(Ending.RELEASED, f"the evaluation was paid for with {price}")
 
     def _lost(self, error: CommitmentError, key: DeliveryKey) -> Outcome:
         finding = {"error": error.name, "text": str(error), "key": key.hex()}
         keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)
-        return replace(Outcome.stopped(error), final="Released")
+        return replace(Outcome.stopped(error), final=Ending.RELEASED)

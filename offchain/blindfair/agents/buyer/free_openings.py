@@ -21,7 +21,7 @@ def with_way_out(refused: Refused) -> Refused:
         refused.what,
         expected="openings, or options that allow a bought sample instead",
         found=refused.found,
-        hint="raise --sample-share in another directory, so that the audited sample can be bought",
+        hint="raise `sample_share` in another directory, so that the audited sample can be bought",
     )
 
 

@@ -27,7 +27,7 @@ def check_listing_of(manifest: Manifest, exchange: DataExchange, seller: Address
         )
     if token not in manifest.terms.tokens:
         other = manifest.terms.tokens[0]
-        option = "without --token" if other == ETHER else f"with --token {other}"
+        option = "without `token`" if other == ETHER else f"with `token={other}`"
         raise FieldMismatch(
             "The listing is sold for other money than you named",
             expected=" or ".join(map(_money, manifest.terms.tokens)),

@@ -15,7 +15,7 @@ from blindfair.protocol.quantities import RecordIndex
 
 
 def check_opened_labels(valuer: Valuer, evaluated: Evaluated, openings: Openings) -> tuple[str, ...]:
-    """Of openings that `audit_openings` has passed; return the valuer's warnings.
+    """Check the labels of openings that `audit_openings` has passed, and return the valuer's warnings.
 
     Raises what the valuer raises, GroupsMislead above all.
     """
@@ -26,7 +26,10 @@ def check_opened_labels(valuer: Valuer, evaluated: Evaluated, openings: Openings
 def check_bought_labels(
     valuer: Valuer, evaluated: Evaluated, numbers: Sequence[RecordIndex], records: Sequence[bytes]
 ) -> tuple[str, ...]:
-    """Of canonical records that make up whole units, as `audit_sample` has passed them. Raises as the other."""
+    """Check the labels of canonical records of whole units, as `audit_sample` has passed them.
+
+    Returns the valuer's warnings. Raises what the valuer raises.
+    """
     manifest = evaluated.listing.manifest
     rows = decode_delivery(records, manifest.encoding, manifest.schema)
     return valuer.check_opened(evaluated.units.of(numbers), rows, evaluated.scores, manifest)

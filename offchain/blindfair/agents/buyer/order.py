@@ -14,9 +14,10 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Valuer
 from blindfair.agents.evaluation.score_noise import salts_of
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.evidence import keep_evidence
 from blindfair.agents.settlement.order_calls import OrderCalls
-from blindfair.agents.store.steps import step_of
+from blindfair.agents.store.steps import AUDITED, bought, complaint, fault_found, verified
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.audit import check_duplicates
 from blindfair.protocol.cipher import crypt_chunk
@@ -94,26 +95,27 @@ class BuyerOrder:
 
     def _refunded(self) -> Outcome:
         if self._buyer.exchange.revealed_key(self._calls.order_id) is None:
-            return Outcome("Refunded", _NO_KEY)
-        return Outcome("Refunded", self._calls.noted("fault") or "somebody proved a chunk wrong; the money came back")
+            return Outcome(Ending.REFUNDED, _NO_KEY)
+        proven = self._calls.noted(fault_found(self._part.name))
+        return Outcome(Ending.REFUNDED, proven or "somebody proved a chunk wrong; the money came back")
 
     def _released(self) -> Outcome:
         """What was paid for is opened also where the clock was quicker. An error says that it is not good."""
-        verified = self._calls.noted("verified")
-        reason = verified or _BY_THE_CLOCK
-        complaint = None if verified else self._look_into(self._calls.revealed_key())
-        if isinstance(complaint, Fault):
-            text = f"Chunk {complaint.index} is not the committed one, and nobody proved it in time"
+        found_good = self._calls.noted(verified(self._part.name))
+        reason = found_good or _BY_THE_CLOCK
+        wrong = None if found_good else self._find_fault(self._calls.revealed_key())
+        if isinstance(wrong, Fault):
+            text = f"Chunk {wrong.index} is not the committed one, and nobody proved it in time"
             keep_evidence(
                 self._buyer.directory / "evidence",
                 self._buyer.journal,
                 {"error": CommitmentError.__name__, "text": text},
             )
-            complaint = Outcome.stopped(CommitmentError(text))
-        bought = f"{self._bought()}: " if self._part.name is PartName.SAMPLE else ""
-        if complaint is None:
-            return Outcome("Released", f"{bought}{reason}")
-        return replace(complaint, final="Released", reason=f"{bought}paid for, and not good: {complaint.reason}")
+            wrong = Outcome.stopped(CommitmentError(text))
+        sample = f"{self._bought()}: " if self._part.name is PartName.SAMPLE else ""
+        if wrong is None:
+            return Outcome(Ending.RELEASED, f"{sample}{reason}")
+        return replace(wrong, final=Ending.RELEASED, reason=f"{sample}paid for, and not good: {wrong.reason}")
 
     def _bought(self) -> str:
         part = self._part
@@ -126,11 +128,11 @@ class BuyerOrder:
         Raises Waiting unless the order can only be released any more, be it by the clock.
         """
         key, late = self._calls.revealed_key(), self._buyer.exchange.now() > deadline
-        complaint = self._look_into(key)
-        if complaint is None:
+        wrong = self._find_fault(key)
+        if wrong is None:
             self._release(deadline)
-        elif isinstance(complaint, Fault) and not late:
-            self._calls.dispute(complaint, key)
+        elif isinstance(wrong, Fault) and not late:
+            self._calls.dispute(wrong, key)
             raise Waiting("the end of the order is not final yet")
         elif not late:
             # Exactly what was committed, and not what was scored: no proof on chain exists (PROTOCOL 0, 5.7).
@@ -150,34 +152,32 @@ class BuyerOrder:
 
     # --- what was delivered ----------------------------------------------------------------------------------------
 
-    def _look_into(self, key: DeliveryKey) -> Fault | Outcome | None:
-        """What is wrong with the delivery, None if nothing is: a fault that the contract judges, or else the error.
+    def _find_fault(self, key: DeliveryKey) -> Fault | Outcome | None:
+        """Return what is wrong with the delivery: a fault that the contract judges, or the error; None if it is good.
 
         Judged once, since an order that is paid must not depend on the rounding of another processor.
         """
         journal = self._buyer.journal
-        if self._calls.noted("verified") is not None:
+        if self._calls.noted(verified(self._part.name)) is not None:
             return None
-        complaint = journal.get(self._calls.step("complaint"))
-        if complaint is not None:
-            return Outcome.from_bytes(complaint)
+        stored = journal.get(complaint(self._part.name))
+        if stored is not None:
+            return Outcome.from_bytes(stored)
         opened = self._open(key)
         if isinstance(opened, Fault):
             return opened
-        journal.once(
-            self._calls.step("bought"), lambda: cbor2.dumps(list(zip(self._part.records, opened, strict=True)))
-        )
+        journal.once(bought(self._part.name), lambda: cbor2.dumps(list(zip(self._part.records, opened, strict=True))))
         try:
-            self._judge(opened, key)
+            self._check_records(opened, key)
         except (AuditError, CommitmentError, ScoringError) as error:
-            return Outcome.from_bytes(journal.once(self._calls.step("complaint"), Outcome.stopped(error).to_bytes))
+            return Outcome.from_bytes(journal.once(complaint(self._part.name), Outcome.stopped(error).to_bytes))
         text = f"{len(opened)} records verified: every chunk is the committed one, every score holds"
-        journal.note(self._calls.step("verified"), text)
+        journal.note(verified(self._part.name), text)
         self._buyer.tell("verify", text)
         return None
 
-    def _judge(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
-        """Whether the scores are those of the records, and no record is there twice.
+    def _check_records(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
+        """Check that the scores are those of the records, and that no record is there twice.
 
         Raises AuditError, CommitmentError, ScoringError.
         """
@@ -188,7 +188,7 @@ class BuyerOrder:
             except (AuditError, CommitmentError, ScoringError) as error:
                 self._keep({"error": error.name, "text": str(error), "key": key.hex()})
                 raise
-            self._buyer.journal.note("audited", json.dumps(asdict(report)))
+            self._buyer.journal.note(AUDITED, json.dumps(asdict(report)))
             for text in (f"recomputes {report.rows} records of the bought sample: all agree", *warnings):
                 self._buyer.tell("audit", text)
             return
@@ -199,23 +199,23 @@ class BuyerOrder:
         self._check_copies(opened, key)
 
     def _salts(self, key: DeliveryKey) -> tuple[Salt, ...]:
-        """Of each delivered record's first chunk: they decide the noise of its scores."""
+        """The salt of each delivered record's first chunk, which decides the noise of its scores."""
         manifest = self._evaluated.listing.manifest
         counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, self._part.records)
         starts = [0, *accumulate(counts)][:-1]
         return salts_of(crypt_chunk(key, ChunkIndex(start), self._ciphertexts[start]) for start in starts)
 
     def _check_copies(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
-        """None is there twice among all that were bought, the sample with them.
+        """Check that no record is there twice among all that were bought, the sample with them.
 
         An audit sees copies only where it draws both, and scores do not show them: each has noise of its own. Raises
         DuplicatesOpened.
         """
-        sample = self._buyer.journal.get(step_of("bought", PartName.SAMPLE))
-        bought = dict(cbor2.loads(sample)) if sample is not None else {}
-        bought.update(zip(self._part.records, opened, strict=True))
+        sample = self._buyer.journal.get(bought(PartName.SAMPLE))
+        records = dict(cbor2.loads(sample)) if sample is not None else {}
+        records.update(zip(self._part.records, opened, strict=True))
         try:
-            check_duplicates(dict(sorted(bought.items())))
+            check_duplicates(dict(sorted(records.items())))
         except DuplicatesOpened as error:
             self._keep({"error": error.name, "text": str(error), "key": key.hex()})
             raise

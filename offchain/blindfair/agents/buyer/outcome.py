@@ -3,19 +3,20 @@
 import json
 from dataclasses import asdict, dataclass, replace
 
+from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol import errors
 from blindfair.protocol.errors import BlindfairError, Refused
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`final` is `Released`, `Refunded` or `NoOrder`; `error` names the error that ended the trade, if one did.
+    """`final` is `RELEASED`, `REFUNDED` or `NO_ORDER`; `error` names the error that ended the trade, if one did.
 
     `details` are that error's `what`, `expected`, `found` and `hint` as text. Where a sample was bought first, `final`
     says how the last order ended.
     """
 
-    final: str
+    final: Ending
     reason: str
     error: str | None = None
     details: dict[str, str | None] | None = None
@@ -29,10 +30,10 @@ class Outcome:
             "found": None if error.found is None else str(error.found),
             "hint": error.hint,
         }
-        return cls("NoOrder", str(error), error.name, details)
+        return cls(Ending.NO_ORDER, str(error), error.name, details)
 
     def to_error(self) -> BlindfairError:
-        """Return the error that ended it. `Refused` where that is no error by its name, as for a cancelled offer."""
+        """Return the error that ended it; `Refused` where no error has its name, as for a cancelled offer."""
         named = getattr(errors, self.error or "", Refused)
         kind: type[BlindfairError] = named if issubclass(named, BlindfairError) else Refused
         told = self.details or {}
@@ -49,7 +50,7 @@ class Outcome:
 
     def after_sample(self, sample: "Outcome") -> "Outcome":
         """This end of the rest together with that of the sample's order, which was paid for in any case."""
-        if self.final == "NoOrder":
+        if self.final is Ending.NO_ORDER:
             return replace(self, final=sample.final, reason=f"{sample.reason}; the rest was not ordered: {self.reason}")
         return replace(self, reason=f"{sample.reason}; the rest: {self.reason}")
 
@@ -59,5 +60,6 @@ class Outcome:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Outcome":
-        """What `to_bytes` gave."""
-        return cls(**json.loads(data))
+        """Read what `to_bytes` gave. Raises ValueError, TypeError and KeyError for other bytes."""
+        document = json.loads(data)
+        return cls(**{**document, "final": Ending(document["final"])})

@@ -8,9 +8,10 @@ from blindfair.agents.buyer.order import BuyerOrder
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Valuer
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.order_ends import end_of, note_end
 from blindfair.agents.settlement.windows import warn_of_short_windows
-from blindfair.agents.store.steps import step_of
+from blindfair.agents.store.steps import accept_call, part_message
 from blindfair.protocol.messages import Agreement, Delivery
 from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import Digest, Wei
@@ -44,28 +45,28 @@ class Purchase:
 
         Raises Waiting, and what ends a trade before payment: `end_of` then says whether the sample was bought.
         """
-        outcome = self._take(self._parts[0])
+        outcome = self._complete_order(self._parts[0])
         for rest in self._parts[1:]:
-            if outcome.final == "Released" and outcome.error is None:
-                outcome = self._take(rest).after_sample(outcome)
+            if outcome.final is Ending.RELEASED and outcome.error is None:
+                outcome = self._complete_order(rest).after_sample(outcome)
         return outcome
 
-    def _take(self, part: Part) -> Outcome:
-        ended = end_of(self._buyer, part.name)
+    def _complete_order(self, part: Part) -> Outcome:
+        ended = end_of(self._buyer.journal, part.name)
         if ended is not None:
             return ended
         if part.name not in self._orders:
             self._orders[part.name] = self._ordered(part)
         order = self._orders[part.name]
         ended = order.pay() or order.settle()
-        note_end(self._buyer, part.name, ended)
+        note_end(self._buyer.journal, part.name, ended)
         return ended
 
     def _ordered(self, part: Part) -> BuyerOrder:
         """Agree, and check everything that PROTOCOL 6.6 asks for before paying."""
         buyer, evaluated = self._buyer, self._evaluated
         agreed = buyer.mail.send(
-            step_of(Agreement.TYPE, part.name),
+            part_message(Agreement.TYPE, part.name),
             evaluated.listing.manifest.seller,
             lambda: Agreement(self._selected, part.name, part.price),
             evaluated.listing.manifest.seller_hpke,
@@ -76,11 +77,12 @@ class Purchase:
             lambda message: (message.selection, message.part) == (self._selected, part.name),
             part.name,
         )
-        if not buyer.wallet.begun(step_of("accept", part.name)):
+        if not buyer.wallet.begun(accept_call(part.name)):
             check_before_paying(
                 buyer.address, self._policy, buyer.exchange.now(), buyer.domain, evaluated, part, delivery
             )
-            warn_of_short_windows(buyer, delivery.offer.reveal_window, delivery.offer.dispute_window)
+            windows = delivery.offer.reveal_window, delivery.offer.dispute_window
+            warn_of_short_windows(buyer.exchange, buyer.finality, buyer.tell, *windows)
         ciphertexts = unseal_delivery(buyer.sealing_keys(), evaluated, part, delivery)
         still = self._parts[self._parts.index(part) :]
         return BuyerOrder(

@@ -59,8 +59,8 @@ def ask(
     at this `bandwidth`, one of `BANDWIDTH` if None. `fee` is the most that the buyer pays for the reply, in `token`.
 
     Raises FieldMismatch where the listing does not offer the question's disclosure policy, takes no model of the
-    buyer's own, or tells fewer bits of a record, UnusableModel as `check_prescribed_model`, InvalidListing where the
-    policy is none, UnknownParameters, ShapeMismatch and QueryOutOfBounds as `plan`, `check_query` and
+    buyer's own, or tells fewer bits of a record, UnusableModel as `check_prescribed_model`, InvalidListing for
+    an unknown policy, UnknownParameters, ShapeMismatch and QueryOutOfBounds as `plan`, `check_query` and
     `encrypt_queries`.
     """
     if question.disclosure not in manifest.terms.disclosures:

@@ -17,7 +17,7 @@ from blindfair.agents.buyer.opened_labels import check_opened_labels
 from blindfair.agents.buyer.valuer import Choice, Valuer
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.evidence import keep_claim, keep_evidence
-from blindfair.agents.store.steps import step_of
+from blindfair.agents.store.steps import AUDITED, SAMPLED, UNAUDITED, part_message
 from blindfair.protocol.errors import (
     AuditError,
     CommitmentError,
@@ -82,7 +82,7 @@ class Selecting:
             records=choice.records,
         )
         manifest = evaluated.listing.manifest
-        step, key = step_of(Selection.TYPE, first), manifest.seller_hpke
+        step, key = part_message(Selection.TYPE, first), manifest.seller_hpke
         return self._buyer.mail.send(step, manifest.seller, lambda: selection, key), selection
 
     def _audit(
@@ -101,12 +101,12 @@ class Selecting:
             if parts[0].name is PartName.SAMPLE:
                 self._note_sample(parts[0])
             elif evaluated.units.is_total:
-                if self._buyer.journal.note("unaudited", evaluated.request.disclosure):
+                if self._buyer.journal.note(UNAUDITED, evaluated.request.disclosure):
                     self._buyer.tell("audit", NOT_AUDITED)
-            elif self._buyer.journal.intent("audited") is None:
+            elif self._buyer.journal.intent(AUDITED) is None:
                 report = audit_openings(evaluated, selection, openings)
                 warnings = check_opened_labels(self._valuer, evaluated, openings)
-                self._buyer.journal.note("audited", json.dumps(asdict(report)))
+                self._buyer.journal.note(AUDITED, json.dumps(asdict(report)))
                 for text in (f"recomputes {len(openings.opened)} opened records: all agree", *warnings):
                     self._buyer.tell("audit", text)
         except BEFORE_PAYMENT as error:
@@ -116,7 +116,7 @@ class Selecting:
         return selected, parts
 
     def _note_sample(self, sample: Part) -> None:
-        if self._buyer.journal.note("sampled", str(sample.price)):
+        if self._buyer.journal.note(SAMPLED, str(sample.price)):
             price = self._buyer.wallet.amount_text(sample.price, sample.token)
             self._buyer.tell(
                 "audit",

@@ -128,7 +128,10 @@ class TabularValuer:
         return Units.named(self._disclosure, manifest.record_count)
 
     def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises what `check_fits` raises, PreprocessingMisleads, and what `prepare_valuation` raises."""
+        """Make the question to the listing, as `Valuer` says.
+
+        Raises what `check_fits` raises, PreprocessingMisleads, and what `prepare_valuation` raises.
+        """
         misfits = self.check_fits(manifest)
         valuation = self.valuation(manifest)
         judged = compare_losses(*self._records(manifest), self.schema(manifest))
@@ -159,7 +162,10 @@ class TabularValuer:
         )
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
-        """See `Valuer`. Of records, or groups, with equal exact scores one is a candidate (PROTOCOL 5.1)."""
+        """Choose what to buy, as `Valuer` says.
+
+        Only one of several records, or groups, with equal exact scores is a candidate (PROTOCOL 5.1).
+        """
         units = self._units(manifest)
         if units.size > 1:
             return self._choose_groups(scores, manifest, units, budget)
@@ -222,9 +228,11 @@ class TabularValuer:
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
     ) -> tuple[str, ...]:
-        """See `Valuer`: of groups, whether as many labels are right as was read from their scores; each record's own
-        score has told that before. Warns of columns whose values are never the buyer's, and of records that differ in
-        their texts alone. Raises GroupsMislead."""
+        """Check that as many labels of groups are right as their scores were taken to say, as `Valuer` says.
+
+        Where each record has its own score, that score has told it before. Warns of columns whose values are never the
+        buyer's, and of records that differ in their texts alone. Raises GroupsMislead.
+        """
         warnings = (
             *compare_values(manifest.schema, [*chain(*self._records(manifest))], records),
             *_warned_of_texts(alike_but_texts(manifest.schema, records), len(records)),

@@ -21,7 +21,7 @@ from blindfair.protocol.units import Units
 _PRECISION = 1e-9
 """How far a scale may lie from the prescribed one, as a share of it."""
 
-ASK_THE_SELLER = "ask the seller to name you as a buyer, or to list with --own-models"
+ASK_THE_SELLER = "ask the seller to name you as a buyer, or to list with `own_models=True`"
 
 
 def check_prescribed_model(asked: Request | Question, manifest: Manifest) -> None:

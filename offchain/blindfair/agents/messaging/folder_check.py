@@ -1,25 +1,27 @@
-"""Whether a mail folder takes mailboxes, found out before anything is begun.
+"""The check of a mail folder before anything is begun: its modes, and that it takes mailboxes.
 
-Not here: the modes of folders (`shared_mail`), and what goes wrong with one later (`transport`).
+Not here: what the modes mean (`shared_mail`), and what goes wrong with a folder later (`transport`).
 """
 
 import errno
 import tempfile
 from pathlib import Path
 
-from blindfair.agents.messaging.shared_mail import not_yours
+from blindfair.agents.messaging.shared_mail import check_mail_modes, not_yours
 from blindfair.agents.store.directory import private_directory
 from blindfair.protocol.errors import StateError
 
 
 def check_mail_folder(root: Path) -> None:
-    """Make a mail folder if it is missing, and a folder in it for a moment.
+    """Make a mail folder if it is missing, check who may enter it, and make a folder in it for a moment.
 
-    Raises StateError with the disk's reason, and what `private_directory` raises.
+    Raises InsecureStore where others may enter it, StateError with the disk's reason, and what `private_directory`
+    raises.
     """
     try:
         if not root.is_dir():
             private_directory(root)
+        check_mail_modes(root.stat(), root)
         with tempfile.TemporaryDirectory(prefix=".blindfair-", dir=root):
             pass
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import Protocol
 from blindfair.agents.context import Tell
 from blindfair.agents.messaging.transport import Transport
 from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import REFUSED, SEALED, SENT, WRITTEN, MessageName, Step
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import (
     BlindfairError,
@@ -49,8 +50,7 @@ class AdmissionCheck(Protocol):
 
 
 class Mail:
-    """The messages of one account. A step is named by the type of its message, and a colon and more where it can occur
-    more than once."""
+    """The messages of one account."""
 
     def __init__(
         self,
@@ -70,11 +70,11 @@ class Mail:
         self._sealing_keys = sealing_keys
         self._tell = tell
         self._admit = admit
-        self._digests: dict[str, Digest] = {}
+        self._digests: dict[MessageName, Digest] = {}
         # Messages that were dealt with and could not be removed: they lie there, and are not taken again.
         self._kept: set[str] = set()
         self._left: dict[str, Address] = {}
-        self._sent_now: set[str] = set()
+        self._sent_now: set[MessageName] = set()
         self._told: set[str] = set()
 
     def check(self) -> None:
@@ -84,32 +84,32 @@ class Mail:
 
     # --- out -------------------------------------------------------------------------------------------------------
 
-    def write(self, step: str, make: Callable[[], Message]) -> Digest:
+    def write(self, step: MessageName, make: Callable[[], Message]) -> Digest:
         """Make, sign and journal a message once, without sending it; its `H(document)`."""
         if step not in self._digests:
 
             def signed() -> bytes:
                 return sign(make(), sender=self._address, domain=self._domain, private_key=self._private_key).to_bytes()
 
-            data = self._journal.once(f"message:{step}", signed)
+            data = self._journal.once(WRITTEN.of(step), signed)
             self._digests[step] = read(data, domain=self._domain)[0].digest
         return self._digests[step]
 
-    def dispatch(self, step: str, to: Address, key: bytes | None) -> None:
+    def dispatch(self, step: MessageName, to: Address, key: bytes | None) -> None:
         """Send the bytes that were journalled for `step`; any number of times, they are always the same.
 
         `key` is the receiver's to seal to, None for what travels in the clear (PROTOCOL 9). Raises JournalDamaged if
         there are no bytes, Undeliverable where the receiver's mailbox is spoilt, and Waiting while the mail as a whole
         does not work.
         """
-        data = self._journal.get(f"message:{step}")
+        data = self._journal.get(WRITTEN.of(step))
         if data is None:
             raise JournalDamaged("A message that is to be sent was not written", expected=step)
         if key is not None:
             data = self._sealed(step, data, to, key)
         self._deliver(to, data)
         self._sent_now.add(step)
-        if self._journal.note(f"sent:{step}", str(len(data))):
+        if self._journal.note(SENT.of(step), str(len(data))):
             self._tell(step, f"sends the {step.partition(':')[0]}", size=len(data))
 
     def send_again(self, digest: Digest, to: Address) -> None:
@@ -118,10 +118,10 @@ class Mail:
         Raises what `dispatch` raises; does nothing where no message with this `H(document)` was sent.
         """
         step = self._step_of(digest)
-        data = None if step is None else self._journal.get(f"message:{step}")
+        data = None if step is None else self._journal.get(WRITTEN.of(step))
         if step is None or data is None or not self.was_sent(step):
             return
-        kept = self._journal.get(f"sealed:{step}")
+        kept = self._journal.get(SEALED.of(step))
         if kept is not None:
             data = seal_message(data, _seal_of(kept), sender=self._address)
         self._deliver(to, data)
@@ -135,26 +135,26 @@ class Mail:
         except StateError as trouble:
             raise self._waits(trouble) from trouble
 
-    def _sealed(self, step: str, message: bytes, to: Address, key: bytes) -> bytes:
+    def _sealed(self, step: MessageName, message: bytes, to: Address, key: bytes) -> bytes:
         """Kept is the seal alone: with the message, which is kept as well, it makes the same bytes again."""
 
         def made() -> bytes:
             seal = new_message_seal(sender=self._address, receiver=to, key=key)
             return seal.file_key + seal.wrapped
 
-        kept = self._journal.once(f"sealed:{step}", made)
+        kept = self._journal.once(SEALED.of(step), made)
         return seal_message(message, _seal_of(kept), sender=self._address)
 
-    def send(self, step: str, to: Address, make: Callable[[], Message], key: bytes | None) -> Digest:
+    def send(self, step: MessageName, to: Address, make: Callable[[], Message], key: bytes | None) -> Digest:
         """`write`, then `dispatch` unless the message is known to have gone."""
         digest = self.write(step, make)
         if not self.was_sent(step):
             self.dispatch(step, to, key)
         return digest
 
-    def was_sent(self, step: str) -> bool:
+    def was_sent(self, step: MessageName) -> bool:
         """Whether the message of `step` is known to have gone."""
-        return self._journal.intent(f"sent:{step}") is not None
+        return self._journal.intent(SENT.of(step)) is not None
 
     def sent_now(self, digest: Digest) -> bool:
         """Whether the message with this `H(document)` was sent since this process began."""
@@ -164,10 +164,10 @@ class Mail:
         """Whether this is `H(document)` of a message that was written here, in this life or an earlier one."""
         return self._step_of(digest) is not None
 
-    def _step_of(self, digest: Digest) -> str | None:
-        for step, _ in self._journal.done("message:"):
+    def _step_of(self, digest: Digest) -> MessageName | None:
+        for step, _ in self._journal.done(WRITTEN):
             if step not in self._digests:
-                self._digests[step] = self.stored(f"message:{step}")[0].digest
+                self._digests[step] = self.stored(WRITTEN.of(step))[0].digest
         return next((step for step, known in self._digests.items() if known == digest), None)
 
     # --- in --------------------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class Mail:
 
     def refuse(self, handle: str, error: BlindfairError) -> None:
         """Write down why a message is not taken, and put it away."""
-        if self._journal.note(f"refused:{handle}", json.dumps({"error": error.name, "text": str(error)})):
+        if self._journal.note(REFUSED.of(handle), json.dumps({"error": error.name, "text": str(error)})):
             self._tell("refuse", f"refuses a message: {error.name}: {error}")
         self.done(handle)
 
@@ -287,20 +287,20 @@ class Mail:
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 
-    def stored(self, name: str) -> tuple[Envelope, Message]:
+    def stored(self, step: Step) -> tuple[Envelope, Message]:
         """A message from the journal, ours or theirs. Raises JournalDamaged if it is not there."""
-        data = self._journal.get(name)
+        data = self._journal.get(step)
         if data is None:
-            raise JournalDamaged("The journal lacks a message", expected=name)
+            raise JournalDamaged("The journal lacks a message", expected=step)
         return read(data, domain=self._domain)
 
     def refusals(self) -> tuple[dict[str, str], ...]:
         """Every message that was refused: the error's name and text."""
-        return tuple(json.loads(intent) for _, intent in self._journal.done("refused:"))
+        return tuple(json.loads(intent) for _, intent in self._journal.done(REFUSED))
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every message that was sent, by step."""
-        return {step: int(intent) for step, intent in self._journal.done("sent:")}
+        return {step: int(intent) for step, intent in self._journal.done(SENT)}
 
 
 def _seal_of(kept: bytes) -> Seal:

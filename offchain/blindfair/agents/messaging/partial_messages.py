@@ -7,6 +7,8 @@ read more than `REREAD_LIMIT` bytes again in one look at the mailbox.
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 GIVEN_UP_AFTER = 6 * 3600.0
@@ -93,11 +95,18 @@ class PartialMessages:
         """Wait for a file no longer: all of it is there."""
         self._files.pop(handle, None)
 
-    def end_look(self) -> None:
-        """End a look at the mailbox: forget the files that were not looked at since the last one, they are gone."""
-        self._files = {name: file for name, file in self._files.items() if name in self._looked_at}
-        self._looked_at.clear()
-        self._reread = 0
+    @contextmanager
+    def look(self) -> Iterator[None]:
+        """Around one look at the whole mailbox: files that were not there are forgotten.
+
+        After a look that fails none is forgotten, and the next one begins anew all the same.
+        """
+        try:
+            yield
+            self._files = {name: file for name, file in self._files.items() if name in self._looked_at}
+        finally:
+            self._looked_at.clear()
+            self._reread = 0
 
     def any(self) -> str | None:
         """The handle of a file that is waited for, if there is any."""

@@ -10,6 +10,8 @@ import shlex
 import stat
 from pathlib import Path
 
+from blindfair.protocol.errors import InsecureStore
+
 SHARED_FOLDER = 0o2770
 """Mode of a shared mailbox. With the setgid bit, all that is made inside belongs to the group."""
 
@@ -19,6 +21,27 @@ SHARED_FILE = 0o640
 SHARED_HINT = ", or share it with a group that you choose: chgrp GROUP and chmod 3770"
 
 _OTHERS = 0o007
+
+_NOT_OWNER = 0o077
+"""Permissions that nobody but the owner of a folder may have, where it is not shared."""
+
+
+def check_mail_modes(entry: os.stat_result, root: Path) -> None:
+    """Check that a mail folder is shared on purpose, or is its owner's alone. Raises InsecureStore."""
+    if not is_shared_mail(entry):
+        check_private(entry, root, SHARED_HINT)
+
+
+def check_private(entry: os.stat_result, path: Path, also: str = "") -> None:
+    """Check that nobody but its owner may enter a folder; `also` ends the hint. Raises InsecureStore."""
+    mode = stat.S_IMODE(entry.st_mode)
+    if mode & _NOT_OWNER:
+        raise InsecureStore(
+            f"The directory {path} may be entered by others",
+            expected="0700",
+            found=oct(mode),
+            hint=f"chmod 700 {shlex.quote(str(path))}{also}",
+        )
 
 
 def is_shared_mail(entry: os.stat_result) -> bool:

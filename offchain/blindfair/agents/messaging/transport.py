@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import secrets
-import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,14 +17,15 @@ from blindfair.agents.messaging.mailbox_lock import MailboxLock
 from blindfair.agents.messaging.partial_messages import PartialMessages
 from blindfair.agents.messaging.shared_mail import (
     SHARED_FILE,
-    SHARED_HINT,
+    check_mail_modes,
+    check_private,
     is_shared,
     is_shared_mail,
     not_yours,
     share_mailbox,
 )
 from blindfair.agents.store.directory import private_directory
-from blindfair.protocol.errors import BlindfairError, InsecureStore, StateError, Undeliverable
+from blindfair.protocol.errors import BlindfairError, StateError, Undeliverable
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 
@@ -151,9 +151,8 @@ class FolderTransport:
             raise _trouble(f"The mail folder {self._root} cannot be opened", error.strerror, hint) from error
         try:
             entry = os.fstat(root)
+            check_mail_modes(entry, self._root)
             self._group = entry.st_gid if is_shared_mail(entry) else None
-            if self._group is None:
-                _check_private(root, str(self._root), SHARED_HINT)
             if self._lock is not None and owner == self._own:
                 self._lock.take(root)
             try:
@@ -184,8 +183,9 @@ class FolderTransport:
         """Raises StateError."""
         try:
             with self._mailbox(self._own) as mailbox:
-                if self._group is None or not is_shared(os.fstat(mailbox)):
-                    _check_private(mailbox, str(self._root / self._own))
+                entry = os.fstat(mailbox)
+                if self._group is None or not is_shared(entry):
+                    check_private(entry, self._root / self._own)
                 # Whether it may be entered: an empty list of names says nothing about it.
                 os.stat(".", dir_fd=mailbox)
                 yield mailbox
@@ -193,11 +193,11 @@ class FolderTransport:
             raise _trouble(f"The mailbox {self._root / self._own} cannot be used", error.strerror) from error
 
     def hold(self, holder: str) -> None:
-        """See `Transport`."""
+        """Keep other programs of this account out, as `Transport` says."""
         self._lock = MailboxLock(self._own, holder)
 
     def release(self) -> None:
-        """See `Transport`."""
+        """Let other programs of this account in, as `Transport` says."""
         if self._lock is not None:
             self._lock.release()
         self._lock = None
@@ -205,7 +205,7 @@ class FolderTransport:
     # --- out -------------------------------------------------------------------------------------------------------
 
     def send(self, to: Address, message: bytes) -> None:
-        """See `Transport`."""
+        """Put a message into the mailbox of `to`, as `Transport` says."""
         try:
             with self._mailbox(to) as mailbox:
                 if self._group is None or not is_shared(os.fstat(mailbox)):
@@ -225,9 +225,9 @@ class FolderTransport:
     # --- in --------------------------------------------------------------------------------------------------------
 
     def pending(self) -> Iterator[tuple[str, int]]:
-        """See `Transport`."""
+        """Handle and size of every message not yet done, as `Transport` says."""
         found: dict[str, int] = {}
-        with self._own_mailbox() as mailbox:
+        with self._partial.look(), self._own_mailbox() as mailbox:
             for name in sorted(os.listdir(mailbox)):  # noqa: PTH208 - in this very folder, wherever its path leads by now
                 if name.startswith("."):
                     # Being written just now.
@@ -245,19 +245,21 @@ class FolderTransport:
                     with contextlib.suppress(OSError):
                         os.unlink(name, dir_fd=mailbox)
         self._sizes = found
-        self._partial.end_look()
         yield from found.items()
 
     def head(self, handle: str, size: int) -> bytes:
-        """See `Transport`."""
+        """The first bytes of a message, as `Transport` says."""
         return self._read(handle, size)
 
     def receive(self, handle: str) -> bytes:
-        """See `Transport`. A copy under way, as by scp, has another hash than its name until it is whole."""
+        """The whole message, as `Transport` says.
+
+        A copy under way, as by scp, has another hash than its name until it is whole.
+        """
         return self._read(handle, self._sizes.get(handle, SEALED_MESSAGE_LIMIT), whole=True)
 
     def incomplete(self) -> str | None:
-        """See `Transport`."""
+        """The handle of a message of which a part is missing, as `Transport` says."""
         return self._partial.any()
 
     def _read(self, handle: str, size: int, *, whole: bool = False) -> bytes:
@@ -286,7 +288,7 @@ class FolderTransport:
         return b""
 
     def done(self, handle: str) -> None:
-        """See `Transport`."""
+        """Remove a message that has been dealt with, as `Transport` says."""
         with self._own_mailbox() as mailbox:
             try:
                 os.unlink(Path(handle).name, dir_fd=mailbox)
@@ -298,25 +300,13 @@ class FolderTransport:
                     raise
 
     def aside(self) -> str | None:
-        """See `Transport`."""
+        """The name of an entry that is not a message, as `Transport` says."""
         return self._aside
 
 
 def _is_partial(handle: str, data: bytes, whole: bool) -> bool:
     """Whether something still copies a message: no message begins with a zero, and a whole one's hash is its name."""
     return not data or data[0] == 0 or (whole and hashlib.sha256(data).hexdigest() != handle)
-
-
-def _check_private(descriptor: int, path: str, also: str = "") -> None:
-    """Raises InsecureStore for a folder that others may enter."""
-    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-    if mode & _OTHERS:
-        raise InsecureStore(
-            f"The directory {path} may be entered by others",
-            expected="0700",
-            found=oct(mode),
-            hint=f"chmod 700 {shlex.quote(path)}{also}",
-        )
 
 
 def _check_receiver(descriptor: int, to: Address) -> None:

@@ -2,11 +2,23 @@
 
 import json
 
-from blindfair.agents.agent import Agent
+from blindfair.agents.messaging.mail import Mail
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.offers import SellerOffers
-from blindfair.agents.store.steps import REST_OF, offer_message, offer_name, order_ended_at, rest_of, selected_at
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.settlement.wallet import Wallet
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import (
+    ENDED_AT,
+    REST_OF,
+    OfferName,
+    deposit_call,
+    offer_message,
+    offer_name,
+    selected_at,
+)
 from blindfair.agents.waiting import Waiting
+from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import BudgetExhausted, Expired, TooCostly
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part, PartName
@@ -16,8 +28,19 @@ from blindfair.protocol.quantities import Address, Digest, Wei
 class SellerBonds:
     """Bonds locked across all of one seller's open offers."""
 
-    def __init__(self, seller: Agent, offers: SellerOffers, policy: SellerPolicy) -> None:
-        self._seller = seller
+    def __init__(
+        self,
+        exchange: DataExchange,
+        journal: Journal,
+        mail: Mail,
+        wallet: Wallet,
+        offers: SellerOffers,
+        policy: SellerPolicy,
+    ) -> None:
+        self._exchange = exchange
+        self._journal = journal
+        self._mail = mail
+        self._wallet = wallet
         self._offers = offers
         self._policy = policy
 
@@ -32,19 +55,19 @@ class SellerBonds:
             self._check_rest_in_time(sample)
             self.check_bond(part.token, bond, rest_of_sample=sample)
             return
-        until = int(self._seller.journal.get(selected_at(selected)) or 0) + self._policy.agreement_validity
-        if self._seller.exchange.now() > until:
+        until = int(self._journal.get(selected_at(selected)) or 0) + self._policy.agreement_validity
+        if self._exchange.now() > until:
             raise Expired("The time to agree on this selection is over", expected=f"by {until}")
         kept = self._policy.bond(Wei(price - part.price))
         self.check_bond(part.token, Wei(bond + kept))
         if kept:
-            self._seller.journal.note(rest_of(sample), json.dumps({"bond": str(kept), "name": rest}))
+            self._journal.note(REST_OF.of(sample), json.dumps({"bond": str(kept), "name": rest}))
 
-    def check_bond(self, token: Address, bond: Wei, rest_of_sample: str = "") -> None:
-        """Whether one more offer with this bond is within the policy.
+    def check_bond(self, token: Address, bond: Wei, rest_of_sample: OfferName | None = None) -> None:
+        """Check that one more offer with this bond is within the policy.
 
-        Space is kept for the rests of bought samples; `rest_of_sample` names the sample whose rest this is. Raises
-        what buyers are told: BudgetExhausted, where it may be later, and TooCostly for a bond that will never be.
+        The bonds of the rests of bought samples count already; `rest_of_sample` names the sample whose rest this is.
+        Raises what buyers are told: BudgetExhausted where it may be later, and TooCostly for a bond that never will be.
         """
         promised = sum(
             (
@@ -68,28 +91,33 @@ class SellerBonds:
             )
 
     def check_paid_bond(self, token: Address, bond: Wei) -> None:
-        """The same for a selection whose evaluation was paid for, which may be used. Raises Waiting."""
+        """Check the bond for a selection whose evaluation was paid for, as `check_bond` does.
+
+        Raises Waiting instead of refusing: the buyer has a right to its answer.
+        """
         try:
             self.check_bond(token, bond)
         except (BudgetExhausted, TooCostly) as error:
-            raise Waiting("there is no space for the bond of a selection whose evaluation was paid for") from error
+            raise Waiting(
+                f"the limit on bonds leaves too little for a selection whose evaluation was paid for: {error}"
+            ) from error
 
-    def _check_rest_in_time(self, sample: str) -> None:
+    def _check_rest_in_time(self, sample: OfferName) -> None:
         """Whether the rest of a bought sample may still be ordered. Raises Expired."""
-        ended = self._seller.journal.get(order_ended_at(sample))
+        ended = self._journal.get(ENDED_AT.of(sample))
         until = None if ended is None else int(ended) + self._policy.agreement_validity
-        if until is not None and self._seller.exchange.now() > until:
+        if until is not None and self._exchange.now() > until:
             raise Expired("The time to order the rest is over", expected=f"by {until}")
 
-    def _kept_bonds(self, token: Address) -> dict[str, Wei]:
+    def _kept_bonds(self, token: Address) -> dict[OfferName, Wei]:
         """Bonds of rests that may still be ordered, by the names of their samples."""
-        kept: dict[str, Wei] = {}
+        kept: dict[OfferName, Wei] = {}
         offers = self._offers.made()
-        for sample, noted in self._seller.journal.done(REST_OF):
+        for sample, noted in self._journal.done(REST_OF):
             rest = json.loads(noted)
             if rest["name"] in offers or sample not in offers or offers[sample].token != token:
                 continue
-            if self._offers.ending(sample) not in (None, "Released"):
+            if self._offers.ending(sample) not in (None, Ending.RELEASED):
                 continue
             try:
                 self._check_rest_in_time(sample)
@@ -98,36 +126,36 @@ class SellerBonds:
             kept[sample] = Wei(int(rest["bond"]))
         return kept
 
-    def provide_bond(self, name: str) -> None:
+    def provide_bond(self, name: OfferName) -> None:
         """Deposit what the free balance lacks for the bond of this offer beside those that are promised already.
 
         Raises Waiting, InsufficientFunds.
         """
-        seller, token = self._seller, self._offers.made()[name].token
-        step, lacking = f"deposit:{name}", self._lacking(name)
-        if seller.wallet.executed(step) or not (seller.wallet.begun(step) or lacking):
+        wallet, token = self._wallet, self._offers.made()[name].token
+        step, lacking = deposit_call(name), self._lacking(name)
+        if wallet.executed(step) or not (wallet.begun(step) or lacking):
             return
         reserve = Wei(self._policy.gas_reserve * len(self._offers.open()))
-        seller.wallet.check_means(token, lacking, reserve, "the bond of an offer")
-        seller.wallet.approve(step, token, lacking)
-        seller.wallet.execute(step, lambda: seller.exchange.deposit(token, lacking), "deposits the bond")
+        wallet.check_means(token, lacking, reserve, "the bond of an offer")
+        wallet.approve(step, token, lacking)
+        wallet.execute(step, lambda: self._exchange.deposit(token, lacking), "deposits the bond")
 
-    def hand_over(self, name: str, to: Address, key: bytes) -> None:
+    def send_offer(self, name: OfferName, to: Address, key: bytes) -> None:
         """Send the message that an offer was written in, once its bond is there; `key` is the receiver's to seal to.
 
         Raises Expired for an offer that ran out before, Waiting, InsufficientFunds, Undeliverable.
         """
         step = offer_message(name)
-        if not self._seller.mail.was_sent(step):
+        if not self._mail.was_sent(step):
             # The offer is known before its bond is provided, and both before anybody can accept it.
-            offer = self._offers.take(name)
-            if self._seller.exchange.now() > offer.expiry:
+            offer = self._offers.remember(name)
+            if self._exchange.now() > offer.expiry:
                 raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
             self.provide_bond(name)
-        self._seller.mail.dispatch(step, to, key)
+        self._mail.dispatch(step, to, key)
 
-    def _lacking(self, name: str) -> Wei:
-        exchange, mine = self._seller.exchange, self._offers.made()[name]
+    def _lacking(self, name: OfferName) -> Wei:
+        exchange, mine = self._exchange, self._offers.made()[name]
         promised = sum(
             offer.bond
             for other, offer in self._offers.open().items()
@@ -135,8 +163,8 @@ class SellerBonds:
             and (other == name or self._is_promised(other))
             and exchange.order(offer.struct_hash()).state is OrderState.NONE
         )
-        return Wei(max(0, promised - exchange.free_balance(self._seller.address, mine.token)))
+        return Wei(max(0, promised - exchange.free_balance(mine.seller, mine.token)))
 
-    def _is_promised(self, name: str) -> bool:
+    def _is_promised(self, name: OfferName) -> bool:
         # An offer for which no bond could be had is kept back, and must not keep back the others.
-        return self._seller.mail.was_sent(offer_message(name)) or self._seller.wallet.executed(f"deposit:{name}")
+        return self._mail.was_sent(offer_message(name)) or self._wallet.executed(deposit_call(name))

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import offer_name, order_ended
+from blindfair.agents.store.steps import (
+    ENDED,
+    EVALUATION_OF,
+    EXPOSED,
+    OPENED_FOR,
+    evaluation_spent,
+    evaluations_of,
+    offer_name,
+    reveal_call,
+)
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import BlindfairError, BudgetExhausted, FeeRequired, OpeningsUsedUp
 from blindfair.protocol.hashing import sha256, tagged
@@ -22,7 +31,6 @@ from blindfair.protocol.messages import Request
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest, Wei
 
-_EVALUATIONS, _OPENED = "evaluation-of:", "opened-for:"
 _ANOTHER_LISTING = "ask the seller to list its records again, or to name you as a buyer"
 
 
@@ -73,7 +81,8 @@ class BudgetLedger:
             )
         free = 0 if paid or not self.charges else score_bits
         entry = {"request": digest.hex(), "bits": score_bits, "free_bits": free, "paid": paid}
-        self.journal.note(f"{_name(request)}{f':{len(earlier)}' if earlier else ''}", json.dumps(entry))
+        name = evaluation_spent(request.buyer, _model_digest(request), len(earlier))
+        self.journal.note(EVALUATION_OF.of(name), json.dumps(entry))
 
     def is_paid(self, request: Request, digest: Digest) -> bool:
         """Return whether this evaluation was counted as one that is not free."""
@@ -85,22 +94,23 @@ class BudgetLedger:
         As many whole records of the free bits are spent too, unless the evaluation was `paid` for. Spending twice
         for the same selection spends once. Raises OpeningsUsedUp.
         """
-        name = f"{_OPENED}{selection.hex()}"
-        if self.journal.intent(name) is not None:
+        step = OPENED_FOR.of(selection.hex())
+        if self.journal.intent(step) is not None:
             return
         _within("opened records", self.terms.opened_records, spent_budget(self.journal)[2] + records, OpeningsUsedUp)
         if self.charges and records and not paid:
             needed = self._free_bits() + records * self.terms.record_bits
             _within("free bits", self.terms.free_bits, needed, OpeningsUsedUp)
-        self.journal.note(name, str(records))
+        self.journal.note(step, str(records))
 
     def knows(self, buyer: Address) -> bool:
         """Whether a buyer had an evaluation."""
-        return any(True for _ in self.journal.done(f"{_EVALUATIONS}{buyer}:"))
+        return any(True for _ in self.journal.done(EVALUATION_OF, evaluations_of(buyer)))
 
     def _entries(self, request: Request) -> list[dict[str, Any]]:
         """Evaluations of this scoring model by this buyer: more than one only where all before came back."""
-        return [json.loads(entry) for _, entry in self.journal.done(_name(request))]
+        first = evaluation_spent(request.buyer, _model_digest(request))
+        return [json.loads(entry) for _, entry in self.journal.done(EVALUATION_OF, first)]
 
     def _free_bits(self) -> int:
         """What was given away free of charge so far."""
@@ -109,25 +119,20 @@ class BudgetLedger:
 
 def spent_budget(journal: Journal) -> tuple[int, int, int]:
     """Evaluations, disclosed bits and opened records that were spent so far, over all counterparties."""
-    entries = (json.loads(intent) for _, intent in journal.done(_EVALUATIONS))
+    entries = (json.loads(intent) for _, intent in journal.done(EVALUATION_OF))
     bits = [int(entry["bits"]) for entry in entries if not _came_back(journal, entry)]
-    return len(bits), sum(bits), sum(int(intent) for _, intent in journal.done(_OPENED))
+    return len(bits), sum(bits), sum(int(intent) for _, intent in journal.done(OPENED_FOR))
 
 
 def spent_free_bits(journal: Journal) -> int:
     """The bits of those evaluations that unnamed buyers had free of charge; opened records not counted."""
-    return sum(int(json.loads(intent)["free_bits"]) for _, intent in journal.done(_EVALUATIONS))
+    return sum(int(json.loads(intent)["free_bits"]) for _, intent in journal.done(EVALUATION_OF))
 
 
 def _came_back(journal: Journal, entry: dict[str, Any]) -> bool:
     """Whether the order of a paid evaluation has ended, and its key was never shown: its reply told nothing."""
     offer = offer_name(Digest(bytes.fromhex(entry["request"])), PartName.EVALUATION)
-    return journal.intent(order_ended(offer)) is not None and journal.intent(f"exposed:reveal:{offer}") is None
-
-
-def _name(request: Request) -> str:
-    """The step of the first evaluation of a scoring model by a buyer."""
-    return f"{_EVALUATIONS}{request.buyer}:{_model_digest(request).hex()}"
+    return journal.intent(ENDED.of(offer)) is not None and journal.intent(EXPOSED.of(reveal_call(offer))) is None
 
 
 def _model_digest(request: Request) -> Digest:

@@ -188,7 +188,7 @@ def check_bits(bits: int, terms: Terms) -> None:
             "The request asks for more bits of a record than the listing tells",
             expected=f"<= {terms.bits_per_record}",
             found=bits,
-            hint="ask fewer bits of each query, as by --score-bits, or fewer queries",
+            hint="ask fewer bits of each query, as by `score_bits`, or fewer queries",
         )
 
 

@@ -3,15 +3,17 @@
 Not here: the count of bits (`budget_ledger`), and the fee's order, which goes as every other (`orders`).
 """
 
-from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.bonds import SellerBonds
 from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.offers import SellerOffers
 from blindfair.agents.seller.orders import SellerOrders
 from blindfair.agents.seller.rate_limiter import RateLimiter
-from blindfair.agents.store.steps import offer_name
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import WRITTEN, offer_name, reply_message
 from blindfair.agents.waiting import Waiting
+from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import Expired, FeeRequired, JournalDamaged, UnexpectedMessage
 from blindfair.protocol.messages import Request
 from blindfair.protocol.parts import PartName
@@ -23,14 +25,16 @@ class SellerFees:
 
     def __init__(
         self,
-        seller: Agent,
+        exchange: DataExchange,
+        journal: Journal,
         ledger: BudgetLedger,
         offers: SellerOffers,
         orders: SellerOrders,
         bonds: SellerBonds,
         policy: SellerPolicy,
     ) -> None:
-        self._seller = seller
+        self._exchange = exchange
+        self._journal = journal
         self._ledger = ledger
         self._offers = offers
         self._orders = orders
@@ -50,12 +54,12 @@ class SellerFees:
             self._check_held(request, fee)
             # Before the bits are spent: what is refused tells nothing.
             self._bonds.check_bond(request.token, self._policy.bond(fee))
-            self._computed.take(1, self._seller.exchange.now())
+            self._computed.count(1, self._exchange.now())
         self._ledger.spend_evaluation(request, digest, bits, paid=paid)
 
     def _check_held(self, request: Request, fee: Wei) -> None:
         """Raises FeeRequired where the buyer's account could not pay: the bits would be kept in vain."""
-        held = self._seller.exchange.balance(request.buyer, request.token)
+        held = self._exchange.balance(request.buyer, request.token)
         if held < fee:
             raise FeeRequired(
                 "The account does not hold the fee that it offers",
@@ -71,7 +75,7 @@ class SellerFees:
     def check_open(self, digest: Digest) -> None:
         """Check that the fee of this evaluation may still be paid, or was. Raises Expired."""
         ending = self._offers.ending(offer_name(digest, PartName.EVALUATION))
-        if ending not in (None, "Released"):
+        if ending not in (None, Ending.RELEASED):
             raise Expired("The offer of this reply is over", found=ending, hint="ask again with a new request")
 
     def credit(self, request: Request, digest: Digest) -> Wei:
@@ -86,7 +90,7 @@ class SellerFees:
 
     def signed_reply(self, digest: Digest) -> bytes:
         """Return the bytes of the reply that is delivered against the fee. Raises JournalDamaged."""
-        reply = self._seller.journal.get(f"message:reply:{digest.hex()}")
+        reply = self._journal.get(WRITTEN.of(reply_message(digest)))
         if reply is None:
             raise JournalDamaged("The reply to an answered request is gone", expected=digest.hex())
         return reply

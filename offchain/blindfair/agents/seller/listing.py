@@ -6,6 +6,7 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.rate_limiter import RateLimiter
 from blindfair.agents.settlement.windows import warn_of_short_windows
+from blindfair.agents.store.steps import COMMIT, LISTING
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import BudgetExhausted, FieldMismatch
@@ -35,10 +36,11 @@ class SellerListing:
         if seller.exchange.seller_of(manifest.listing) == seller.address:
             self._committed = seller.finality_tracker.holds("commit", seller.address)
             return
-        if not seller.wallet.begun("commit"):
-            warn_of_short_windows(seller, self._policy.reveal_window, self._policy.dispute_window)
+        if not seller.wallet.begun(COMMIT):
+            windows = self._policy.reveal_window, self._policy.dispute_window
+            warn_of_short_windows(seller.exchange, seller.finality, seller.tell, *windows)
         seller.wallet.execute(
-            "commit",
+            COMMIT,
             lambda: seller.exchange.commit(manifest.listing_root, manifest.digest()),
             f"commits to {manifest.record_count:,} records in {manifest.chunk_count:,} chunks",
         )
@@ -49,28 +51,28 @@ class SellerListing:
             return False
         return self._seller.exchange.seller_of(message.listing) == self._seller.address
 
-    def give(self, to: Address, inquiry: Inquiry, manifest: Manifest, dataset: ChunkedDataset) -> None:
+    def send_to(self, to: Address, inquiry: Inquiry, manifest: Manifest, dataset: ChunkedDataset) -> None:
         """Send the listing. Raises FieldMismatch for another one, BudgetExhausted, Undeliverable, Waiting."""
         seller = self._seller
         if inquiry.listing != manifest.listing:
             raise FieldMismatch("This is not my listing", expected=manifest.listing.hex(), found=inquiry.listing.hex())
         # The same for everybody, and kept once, however many strangers ask.
-        seller.mail.write("listing", lambda: Listing(manifest, dataset.leaf_hashes))
+        seller.mail.write(LISTING, lambda: Listing(manifest, dataset.leaf_hashes))
         is_stranger = to not in (self._policy.buyers or ())
         if is_stranger:
             try:
-                self._given.take(32 * len(dataset.leaf_hashes), seller.exchange.now())
+                self._given.count(32 * len(dataset.leaf_hashes), seller.exchange.now())
             except BudgetExhausted:
                 if to in self._given_to:
                     # It asks again because the listing is still on its way. A refusal would end its trade.
                     return
                 raise
         try:
-            seller.mail.dispatch("listing", to, None)
+            seller.mail.dispatch(LISTING, to, None)
         except Waiting:
             # Nothing was given, and it is tried again at every step until the mail works.
             if is_stranger:
-                self._given.give_back()
+                self._given.uncount()
             raise
         self._remember(to)
 

@@ -35,7 +35,7 @@ class ListingSpec:
     of the records as a document, and nothing where these are no tables.
 
     Raises InvalidListing for fewer than two records, for copies among them, for records that hold fewer than
-    `MIN_RECORD_BITS` bits, for a disclosure policy that is none, for groups of two sizes that tell more together than
+    `MIN_RECORD_BITS` bits, for an unknown disclosure policy, for groups of two sizes that tell more together than
     either (docs/explanation/disclosure.md), and for groups whose last is one record alone.
     """
 
@@ -124,7 +124,7 @@ def _check_distinct(records: Sequence[bytes]) -> None:
             "copies fails",
             expected=f"{n} different records",
             found=f"{different}; copies, counted from 0: {shown}{', ...' if copies[_SHOWN_COPIES:] else ''}",
-            hint="list the first of each alone: seller list --without-copies",
+            hint="list the first of each alone: `without_copies=True`",
         )
 
 

@@ -2,42 +2,46 @@
 
 import json
 
-from blindfair.agents.agent import Agent
-from blindfair.agents.store.steps import offer_message, order_ended
+from blindfair.agents.messaging.mail import Mail
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import ENDED, OFFER, WRITTEN, OfferName, offer_message
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Delivery, PricedReply
 from blindfair.protocol.offer import Offer
 
 
 class SellerOffers:
-    """The offers of one seller, by name (`part_steps.offer_name`)."""
+    """The offers of one seller, by name (`steps.offer_name`)."""
 
-    def __init__(self, seller: Agent) -> None:
-        self._seller = seller
-        self._known: dict[str, Offer] = {}
+    def __init__(self, journal: Journal, mail: Mail) -> None:
+        self._journal = journal
+        self._mail = mail
+        self._known: dict[OfferName, Offer] = {}
 
-    def take(self, name: str) -> Offer:
+    def remember(self, name: OfferName) -> Offer:
         """Remember the offer in the message that was written for it. Raises JournalDamaged."""
-        message = self._seller.mail.stored(f"message:{offer_message(name)}")[1]
+        message = self._mail.stored(WRITTEN.of(offer_message(name)))[1]
         if not isinstance(message, Delivery | PricedReply):
             raise JournalDamaged("A stored message holds no offer", expected=offer_message(name), found=message.TYPE)
-        self._seller.journal.note(f"offer:{name}", json.dumps(message.offer.to_document()))
+        self._journal.note(OFFER.of(name), json.dumps(message.offer.to_document()))
         return message.offer
 
-    def made(self) -> dict[str, Offer]:
+    def made(self) -> dict[OfferName, Offer]:
         """Every offer, in order."""
-        for name, document in self._seller.journal.done("offer:"):
+        for name, document in self._journal.done(OFFER):
             if name not in self._known:
                 self._known[name] = Offer.from_document(json.loads(document))
         return self._known
 
-    def open(self) -> dict[str, Offer]:
-        """Those that may still be accepted or paid."""
+    def open(self) -> dict[OfferName, Offer]:
+        """The offers that may still be accepted or paid."""
         return {name: offer for name, offer in self.made().items() if self.ending(name) is None}
 
-    def ending(self, name: str) -> str | None:
-        """How the order ended: `Released`, `Refunded`, `Cancelled` or `Expired`; None while it is open.
+    def ending(self, name: OfferName) -> Ending | None:
+        """How the order ended; None while it is open.
 
-        `Refunded` also where the money is only the buyer's to take: for the seller it is over.
+        `REFUNDED` also where the money is only the buyer's to take: for the seller it is over.
         """
-        return self._seller.journal.intent(order_ended(name))
+        ended = self._journal.intent(ENDED.of(name))
+        return None if ended is None else Ending(ended)

@@ -11,7 +11,18 @@ from collections.abc import Callable
 from blindfair.agents.agent import Agent
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.offers import SellerOffers
-from blindfair.agents.store.steps import order_ended, order_ended_at
+from blindfair.agents.settlement.ending import ENDED_STATES, Ending
+from blindfair.agents.store.steps import (
+    ENDED,
+    ENDED_AT,
+    RELEASED,
+    CallName,
+    OfferName,
+    claim_call,
+    reveal_call,
+    signed_release_call,
+    withdraw_call,
+)
 from blindfair.agents.waiting import Turn, Waiting
 from blindfair.chain.exchange import Call
 from blindfair.protocol.errors import (
@@ -36,14 +47,14 @@ class SellerOrders:
         self._offers = offers
         self._policy = policy
 
-    def is_sold(self, name: str) -> bool:
+    def is_sold(self, name: OfferName) -> bool:
         """Whether the key of this offer is public and its accept final, and the money did not go back.
 
         By the chain, since anybody may reveal a key that it has seen on its way. Raises NodeFailure.
         """
         seller, offer, ending = self._seller, self._offers.made().get(name), self._offers.ending(name)
         if offer is None or ending is not None:
-            return ending == "Released"
+            return ending is Ending.RELEASED
         state = seller.exchange.order(offer.struct_hash()).state
         accepted = seller.exchange.accepted_at(offer.struct_hash())
         return (
@@ -52,7 +63,7 @@ class SellerOrders:
             and seller.exchange.is_final(accepted.block_number, seller.finality)
         )
 
-    def is_accepted(self, name: str) -> bool:
+    def is_accepted(self, name: OfferName) -> bool:
         """Whether the price of this offer is locked or was paid, final or not, and its order has not ended yet."""
         offer = self._offers.made().get(name)
         if offer is None or self._offers.ending(name) is not None:
@@ -72,55 +83,55 @@ class SellerOrders:
                 if self._is_to_withdraw(token):
                     self._withdraw(token)
 
-    def _advance_one(self, name: str, offer: Offer) -> None:
+    def _advance_one(self, name: OfferName, offer: Offer) -> None:
         exchange = self._seller.exchange
         view, now = exchange.order(offer.struct_hash()), exchange.now()
         match view.state:
             case OrderState.NONE if now <= offer.expiry:
                 raise Waiting("the buyer has not accepted yet", Timestamp(offer.expiry + 1))
             case OrderState.NONE:
-                self._end(name, "Expired")
+                self._end(name, Ending.EXPIRED)
             case OrderState.LOCKED if now <= view.deadline:
                 self._reveal(name, offer, view.deadline)
             case OrderState.LOCKED:
                 # Nothing but a refund is possible any more, and that is the buyer's business.
-                self._end(name, "Refunded")
+                self._end(name, Ending.REFUNDED)
             case OrderState.REVEALED:
                 self._collect(name, offer, view.deadline)
             case ended:
-                self._end(name, ended.name.capitalize())
+                self._end(name, ENDED_STATES[ended])
 
-    def take_release(self, sender: Address, release: Release) -> None:
+    def keep_release(self, sender: Address, release: Release) -> None:
         """Keep a signed release of one of the offers, to be brought to the chain.
 
-        Raises UnexpectedMessage for an order that is none of them, FieldMismatch for another buyer's, BadSignature.
+        Raises UnexpectedMessage for an order of other offers, FieldMismatch for another buyer's, BadSignature.
         """
         named = (name for name, offer in self._offers.made().items() if offer.struct_hash() == release.order)
         name = next(named, None)
         if name is None:
-            raise UnexpectedMessage("This order is none of mine", found=release.order.hex())
+            raise UnexpectedMessage("No offer of this seller became this order", found=release.order.hex())
         offer = self._offers.made()[name]
         if sender != offer.buyer:
             raise FieldMismatch("The order is another buyer's", expected=offer.buyer, found=sender)
         signer = recover_release_signer(release.order, self._seller.domain, release.signature)
         if signer != offer.buyer:
             raise BadSignature("The release is not signed by the buyer", expected=offer.buyer, found=signer)
-        self._seller.journal.once(f"released:{name}", lambda: release.signature)
+        self._seller.journal.once(RELEASED.of(name), lambda: release.signature)
 
-    def _collect(self, name: str, offer: Offer, deadline: Timestamp) -> None:
+    def _collect(self, name: OfferName, offer: Offer, deadline: Timestamp) -> None:
         """The price of a revealed order: by the buyer's signed release once there is one, else by the clock.
 
         Raises Waiting.
         """
-        exchange, step = self._seller.exchange, f"release:{name}"
-        late, signature = exchange.now() > deadline, self._seller.journal.get(f"released:{name}")
+        exchange, step = self._seller.exchange, signed_release_call(name)
+        late, signature = exchange.now() > deadline, self._seller.journal.get(RELEASED.of(name))
         if signature is not None and (not late or self._seller.wallet.begun(step)):
             release = Signature(signature)
             self._call(
                 step, lambda: exchange.release_by_signature(offer, release), "is paid on the buyer's signed word",
             )  # fmt: skip
         elif late:
-            self._call(f"claim:{name}", lambda: self._claim(offer), "claims the price by the clock")
+            self._call(claim_call(name), lambda: self._claim(offer), "claims the price by the clock")
         else:
             raise Waiting("the buyer may still dispute or release", Timestamp(deadline + 1))
 
@@ -128,12 +139,12 @@ class SellerOrders:
         exchange, to = self._seller.exchange, self._policy.pay_to
         return exchange.claim([offer]) if to is None else exchange.claim_to([offer], to)
 
-    def _reveal(self, name: str, offer: Offer, deadline: Timestamp) -> None:
+    def _reveal(self, name: OfferName, offer: Offer, deadline: Timestamp) -> None:
         seller, exchange = self._seller, self._seller.exchange
         accepted = exchange.accepted_at(offer.struct_hash())
         if accepted is None or not exchange.is_final(accepted.block_number, seller.finality):
             raise Waiting("the accept is not final yet")
-        step = f"reveal:{name}"
+        step = reveal_call(name)
 
         def safe() -> bool:
             # A key that a node may have seen is worth nothing any more but the price, to the last moment.
@@ -150,7 +161,7 @@ class SellerOrders:
         self._call(step, lambda: exchange.reveal(offer, DeliveryKey(key)), "reveals the key", may_send=safe)
 
     def _call(
-        self, step: str, call: Callable[[], Call], text: str, may_send: Callable[[], bool] = lambda: True
+        self, step: CallName, call: Callable[[], Call], text: str, may_send: Callable[[], bool] = lambda: True
     ) -> None:
         try:
             self._seller.wallet.execute(step, call, text, may_send=may_send)
@@ -158,11 +169,11 @@ class SellerOrders:
             # Others act on the same order: what was possible a moment ago may be done, or over.
             raise Waiting(f"the contract refuses the {step.partition(':')[0]}: {error}") from error
 
-    def _end(self, name: str, how: str) -> None:
+    def _end(self, name: OfferName, how: Ending) -> None:
         if not self._seller.finality_tracker.holds(f"order {name}", how):
             raise Waiting("the end of the order is not final yet")
-        self._seller.journal.once(order_ended_at(name), lambda: str(self._seller.exchange.now()).encode())
-        self._seller.journal.note(order_ended(name), how)
+        self._seller.journal.once(ENDED_AT.of(name), lambda: str(self._seller.exchange.now()).encode())
+        self._seller.journal.note(ENDED.of(name), how)
         self._seller.tell("order", f"order ended: {how}")
 
     # --- money home ------------------------------------------------------------------------------------------------
@@ -190,6 +201,6 @@ class SellerOrders:
             "withdraws its free balance",
         )
 
-    def _withdrawal(self, token: Address) -> str:
+    def _withdrawal(self, token: Address) -> CallName:
         """One withdrawal for each time that all offers in a token have ended: named by the last of them."""
-        return f"withdraw:{[name for name, offer in self._offers.made().items() if offer.token == token][-1]}"
+        return withdraw_call([name for name, offer in self._offers.made().items() if offer.token == token][-1])

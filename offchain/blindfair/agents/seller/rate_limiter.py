@@ -13,13 +13,13 @@ class RateLimiter:
         self._most = most
         self._unit = unit
         self._span = span
-        self._taken: deque[tuple[Timestamp, int]] = deque()
+        self._counted: deque[tuple[Timestamp, int]] = deque()
 
-    def take(self, size: int, now: Timestamp) -> None:
+    def count(self, size: int, now: Timestamp) -> None:
         """Count `size` more. Raises BudgetExhausted, and counts nothing then."""
-        while self._taken and self._taken[0][0] + self._span <= now:
-            self._taken.popleft()
-        given = sum(each for _, each in self._taken)
+        while self._counted and self._counted[0][0] + self._span <= now:
+            self._counted.popleft()
+        given = sum(each for _, each in self._counted)
         if given and given + size > self._most:
             raise BudgetExhausted(
                 "The seller gives no more for now",
@@ -27,8 +27,8 @@ class RateLimiter:
                 found=given + size,
                 hint="ask again later, or have the seller name you as a buyer",
             )
-        self._taken.append((now, size))
+        self._counted.append((now, size))
 
-    def give_back(self) -> None:
-        """Do not count the last bytes that were taken: they were not given."""
-        self._taken.pop()
+    def uncount(self) -> None:
+        """Take back the last count: nothing was given."""
+        self._counted.pop()

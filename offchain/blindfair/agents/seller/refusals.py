@@ -2,7 +2,9 @@
 
 import contextlib
 
-from blindfair.agents.agent import Agent
+from blindfair.agents.messaging.mail import Mail
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import WRITTEN, refusal_message, sealing_key_of
 from blindfair.protocol.errors import (
     BlindfairError,
     BudgetExhausted,
@@ -22,28 +24,30 @@ TOLD = (MessageError, ScoringError)
 class Refusing:
     """The refusals of one seller."""
 
-    def __init__(self, seller: Agent) -> None:
-        self._seller = seller
+    def __init__(self, journal: Journal, mail: Mail) -> None:
+        self._journal = journal
+        self._mail = mail
 
-    def say_no(self, envelope: Envelope, message: Message, error: BlindfairError) -> None:
+    def refuse(self, envelope: Envelope, message: Message, error: BlindfairError) -> None:
         """Tell the sender of a message why it is not taken. Raises Undeliverable."""
         # What a counterparty wrote may stand in the error, and is not to come back as something that no message holds.
         # How far a budget is used up is other buyers' business.
         said = error.what if isinstance(error, BudgetExhausted | OpeningsUsedUp) else str(error)
         reason = "".join(character if character.isprintable() else "?" for character in said)
         refusal = Refusal(envelope.digest, error.name, reason)
-        step = f"{_step(envelope)}:for-now" if _is_for_now(error, message) else _step(envelope)
-        self._seller.mail.write(step, lambda: refusal)
-        self._seller.mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
+        step = refusal_message(envelope.digest, for_now=_is_for_now(error, message))
+        self._mail.write(step, lambda: refusal)
+        self._mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
 
-    def say_again(self, envelope: Envelope, message: Message) -> bool:
+    def repeat(self, envelope: Envelope, message: Message) -> bool:
         """Send the stored refusal of a message, unless it was a refusal for now; return whether there is one.
 
         Raises Undeliverable, Waiting.
         """
-        if self._seller.journal.get(f"message:{_step(envelope)}") is None:
+        step = refusal_message(envelope.digest)
+        if self._journal.get(WRITTEN.of(step)) is None:
             return False
-        self._seller.mail.dispatch(_step(envelope), envelope.sender, self._key_of(envelope.sender, message))
+        self._mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
         return True
 
     def _key_of(self, sender: Address, message: Message) -> bytes | None:
@@ -52,12 +56,8 @@ class Refusing:
             with contextlib.suppress(MalformedMessage):
                 check_sealing_key(message.buyer_hpke)
                 return message.buyer_hpke
-        known = self._seller.journal.intent(f"hpke-of:{sender}")
+        known = self._journal.intent(sealing_key_of(sender))
         return None if known is None else bytes.fromhex(known)
-
-
-def _step(envelope: Envelope) -> str:
-    return f"refusal:{envelope.digest.hex()}"
 
 
 def _is_for_now(error: BlindfairError, message: Message) -> bool:

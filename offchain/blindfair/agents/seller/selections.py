@@ -5,14 +5,16 @@ Not here: how records are opened, and the offers for what was selected.
 
 from collections.abc import Callable, Sequence
 
-from blindfair.agents.agent import Agent
+from blindfair.agents.messaging.mail import Mail
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.bonds import SellerBonds
 from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.checks import check_deliverable, check_selection_message
 from blindfair.agents.seller.recall import request_of
 from blindfair.agents.seller.refusals import Refusing
-from blindfair.agents.store.steps import opened_free, selected_at, selection_from, selection_kept
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import opened_free, openings_message, selected_at, selection_from, selection_kept
+from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import FieldMismatch, UnexpectedMessage
 from blindfair.protocol.free_units import free_units
@@ -28,7 +30,9 @@ class SellerSelections:
 
     def __init__(
         self,
-        seller: Agent,
+        exchange: DataExchange,
+        journal: Journal,
+        mail: Mail,
         ledger: BudgetLedger,
         bonds: SellerBonds,
         refusing: Refusing,
@@ -40,7 +44,9 @@ class SellerSelections:
     ) -> None:
         """By a request's `H(document)`: `random` gives the seller's number, `credit` the fee that was paid, `opened`
         the drawn units with their paths."""
-        self._seller = seller
+        self._exchange = exchange
+        self._journal = journal
+        self._mail = mail
         self._ledger = ledger
         self._bonds = bonds
         self._refusing = refusing
@@ -55,18 +61,18 @@ class SellerSelections:
         Raises UnexpectedMessage, FieldMismatch, Expired, MalformedMessage, MessageTooLarge, OpeningsUsedUp,
         BudgetExhausted, TooCostly, Undeliverable, Waiting.
         """
-        digest, request = request_of(self._seller, selection)
+        digest, request = request_of(self._journal, self._mail, selection)
         if request.buyer != envelope.sender:
             raise FieldMismatch("The evaluation is another buyer's", expected=request.buyer, found=envelope.sender)
-        if self._refusing.say_again(envelope, selection):
+        if self._refusing.repeat(envelope, selection):
             # What was refused stays refused: the buyer may have made another selection since.
             return
-        earlier = self._seller.journal.get(selection_from(digest))
+        earlier = self._journal.get(selection_from(digest))
         if earlier not in (None, envelope.digest):
             raise UnexpectedMessage("A selection was made from this evaluation already", found=envelope.digest.hex())
-        step = f"openings:{envelope.digest.hex()}"
-        self._seller.mail.write(step, lambda: self._openings(envelope, selection, digest, request, manifest, dataset))
-        self._seller.mail.dispatch(step, envelope.sender, request.buyer_hpke)
+        step = openings_message(envelope.digest)
+        self._mail.write(step, lambda: self._openings(envelope, selection, digest, request, manifest, dataset))
+        self._mail.dispatch(step, envelope.sender, request.buyer_hpke)
 
     def _openings(
         self,
@@ -77,7 +83,7 @@ class SellerSelections:
         manifest: Manifest,
         dataset: ChunkedDataset,
     ) -> Openings:
-        check_selection_message(selection, request, manifest, self._seller.exchange.now())
+        check_selection_message(selection, request, manifest, self._exchange.now())
         fee = self._credit(request, digest)
         check_bond = self._bonds.check_paid_bond if fee else self._bonds.check_bond
         check_bond(selection.token, self._policy.bond(credited_price(selection.price, fee)))
@@ -88,8 +94,8 @@ class SellerSelections:
         is_whole = selection.ordered(random, units, free, fee)[0].name is PartName.WHOLE
         drawn = selection.drawn(random, units) if is_whole else ()
         self._ledger.spend_openings(envelope.digest, len(units.members(drawn)), paid=fee > 0)
-        journal = self._seller.journal
-        journal.once(selected_at(envelope.digest), lambda: str(self._seller.exchange.now()).encode())
+        journal = self._journal
+        journal.once(selected_at(envelope.digest), lambda: str(self._exchange.now()).encode())
         # Counted once: agreements may come again and again.
         journal.once(opened_free(envelope.digest), lambda: str(free).encode())
         # From here on it is this selection and no other: its openings show the seller's number.

@@ -36,8 +36,19 @@ from blindfair.agents.seller.refusals import TOLD, Refusing
 from blindfair.agents.seller.row_store import RowStore
 from blindfair.agents.seller.scoring import Scoring
 from blindfair.agents.seller.selections import SellerSelections
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.windows import warn_of_short_windows
-from blindfair.agents.store.steps import evaluation_made, offer_message, offer_name
+from blindfair.agents.store.steps import (
+    OfferName,
+    evaluation_made,
+    offer_message,
+    offer_name,
+    refused_by_buyer,
+    reply_message,
+    request_kept,
+    scoring_seconds,
+    sealing_key_of,
+)
 from blindfair.agents.waiting import Turn
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.flooding import Draws
@@ -100,13 +111,17 @@ class Seller(Agent):
         self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
         self._store = RowStore(directory / "rows", self._secret)
         self._scoring = Scoring(directory / "scoring", self.tell)
-        self._offers = SellerOffers(self)
-        self._bonds = SellerBonds(self, self._offers, policy)
+        self._offers = SellerOffers(self.journal, self.mail)
+        self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
         self._orders = SellerOrders(self, self._offers, policy)
-        self._fees = SellerFees(self, self._ledger, self._offers, self._orders, self._bonds, policy)
-        self._refusing = Refusing(self)
+        self._fees = SellerFees(
+            self.exchange, self.journal, self._ledger, self._offers, self._orders, self._bonds, policy
+        )
+        self._refusing = Refusing(self.journal, self.mail)
         self._selections = SellerSelections(
-            self,
+            self.exchange,
+            self.journal,
+            self.mail,
             self._ledger,
             self._bonds,
             self._refusing,
@@ -136,12 +151,12 @@ class Seller(Agent):
         return self.manifest.listing
 
     @property
-    def offers(self) -> dict[str, Offer]:
+    def offers(self) -> dict[OfferName, Offer]:
         """Every offer that was made, by the selection and the part it is for."""
         return self._offers.made()
 
     @property
-    def ending(self) -> str | None:
+    def ending(self) -> Ending | None:
         """How the latest order ended; None while it is open or there is none."""
         names = list(self._offers.made())
         return self._offers.ending(names[-1]) if names else None
@@ -152,8 +167,10 @@ class Seller(Agent):
         return not self._offers.open() and not self._orders.to_withdraw()
 
     def _check_sealed_message(self, sender: Address | None, size: int) -> None:
-        """See `mail.AdmissionCheck`. The same for everybody: what is not unsealed is not answered, and its sender would
-        wait."""
+        """Refuse a message that is larger than the policy allows, as `mail.AdmissionCheck` says.
+
+        The limit is the same for everybody: a message that is not unsealed is not answered, and its sender would wait.
+        """
         if size > self._policy.max_sealed_message:
             raise MessageTooLarge(
                 "This seller reads less", expected=f"<= {self._policy.max_sealed_message}", found=size
@@ -174,7 +191,8 @@ class Seller(Agent):
         turn.end()
 
     def _warn_of_short_windows(self) -> None:
-        warn_of_short_windows(self, self._policy.reveal_window, self._policy.dispute_window)
+        windows = self._policy.reveal_window, self._policy.dispute_window
+        warn_of_short_windows(self.exchange, self.finality, self.tell, *windows)
 
     def _handle(self, handle: str, envelope: Envelope, message: Message) -> None:
         if self._listing.is_anothers(message, self.manifest):
@@ -187,7 +205,7 @@ class Seller(Agent):
             self.mail.refuse(handle, error)
         except TOLD as error:
             with contextlib.suppress(Undeliverable):
-                self._refusing.say_no(envelope, message, error)
+                self._refusing.refuse(envelope, message, error)
             self.mail.refuse(handle, error)
         else:
             self.mail.done(handle)
@@ -195,7 +213,7 @@ class Seller(Agent):
     def _answer(self, envelope: Envelope, message: Message) -> None:
         match message:
             case Inquiry():
-                self._listing.give(envelope.sender, message, self.manifest, self.dataset)
+                self._listing.send_to(envelope.sender, message, self.manifest, self.dataset)
             case Request():
                 self._evaluate(envelope, message)
             case Selection():
@@ -203,7 +221,7 @@ class Seller(Agent):
             case Agreement():
                 self._deliver(envelope, message)
             case Release():
-                self._orders.take_release(envelope.sender, message)
+                self._orders.keep_release(envelope.sender, message)
             case Refusal():
                 self._hear(envelope, message)
             case _:
@@ -212,7 +230,7 @@ class Seller(Agent):
     def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
         """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""
         if self._ledger.knows(envelope.sender) and self.journal.note(
-            f"refused-by-buyer:{refusal.about.hex()}", f"{refusal.error}: {refusal.reason}"
+            refused_by_buyer(refusal.about), f"{refusal.error}: {refusal.reason}"
         ):
             self.tell("refused", f"the buyer {envelope.sender} goes no further: {refusal.error}")
 
@@ -222,7 +240,7 @@ class Seller(Agent):
         digest = envelope.digest
         if self._policy.buyers is not None and envelope.sender not in self._policy.buyers:
             raise UnexpectedMessage("This seller answers only buyers that its owner named", found=envelope.sender)
-        name, step = offer_name(digest, PartName.EVALUATION), f"reply:{digest.hex()}"
+        name, step = offer_name(digest, PartName.EVALUATION), reply_message(digest)
         try:
             reply = self.mail.write(step, lambda: self._reply(envelope, request))
         except TOLD:
@@ -236,7 +254,7 @@ class Seller(Agent):
             return
         self._fees.check_open(digest)
         self.mail.write(offer_message(name), lambda: self._priced_reply(digest, request, fee))
-        self._bonds.hand_over(name, envelope.sender, request.buyer_hpke)
+        self._bonds.send_offer(name, envelope.sender, request.buyer_hpke)
 
     def _priced_reply(self, digest: Digest, request: Request, fee: Wei) -> PricedReply:
         self._warn_of_short_windows()
@@ -254,12 +272,12 @@ class Seller(Agent):
 
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
-        if self.journal.get(f"request:{digest.hex()}") is None:
+        if self.journal.get(request_kept(digest)) is None:
             check_request(request, self.manifest, self._policy, self.exchange.now())
-            self.journal.note(f"hpke-of:{request.buyer}", request.buyer_hpke.hex())
+            self.journal.note(sealing_key_of(request.buyer), request.buyer_hpke.hex())
             # Spent before a record is looked at: whether a model fits the records is an answer, too.
             self._fees.charge(request, digest)
-            self.journal.once(f"request:{digest.hex()}", envelope.to_bytes)
+            self.journal.once(request_kept(digest), envelope.to_bytes)
         else:
             # The process may have died of it, and its owner have lowered the limits since.
             check_cost(request, self.manifest, self._policy)
@@ -267,7 +285,7 @@ class Seller(Agent):
         rows = self._rows(digest, request)
         began = time.perf_counter()
         scores = self._scores(digest, request, rows.entries)
-        self.journal.note(f"scoring-seconds:{digest.hex()}", repr(time.perf_counter() - began))
+        self.journal.note(scoring_seconds(digest), repr(time.perf_counter() - began))
         return Reply(
             request=digest,
             row_root=self._store.tree(digest, rows).root,
@@ -278,7 +296,7 @@ class Seller(Agent):
 
     def scoring_seconds(self, digest: Digest) -> float:
         """How long the blind evaluation of a request took: encoding, multiplying, flooding."""
-        return float(self.journal.intent(f"scoring-seconds:{digest.hex()}") or "nan")
+        return float(self.journal.intent(scoring_seconds(digest)) or "nan")
 
     def disclosure(self, request: Request) -> Disclosure:
         """What the answer to a request discloses, from the parameters and the counts."""
@@ -294,7 +312,7 @@ class Seller(Agent):
         return self._scoring.scores(parameter_set(request.parameters), request.query, request.bits, rows, draws)
 
     def _draws(self, digest: Digest, request: Request) -> Draws:
-        """Of the noise of all scores, as the listing committed to them (PROTOCOL 4.6)."""
+        """The draws of all scores' noise, to which the listing committed (PROTOCOL 4.6)."""
         return committed_draws(self.dataset, self._units(request), digest, request.queries)
 
     def _random(self, digest: Digest) -> bytes:
@@ -315,23 +333,23 @@ class Seller(Agent):
     # --- delivery and offer (PROTOCOL 6) ---------------------------------------------------------------------------
 
     def _deliver(self, envelope: Envelope, agreement: Agreement) -> None:
-        selected, selection = selection_of(self, agreement, envelope.sender)
+        selected, selection = selection_of(self.journal, self.mail, agreement, envelope.sender)
         part = self._agreed_part(agreement, selection)
         name = offer_name(selected.digest, part.name)
         self.mail.write(offer_message(name), lambda: self._delivery(selected, selection, part))
-        self._bonds.hand_over(name, envelope.sender, request_of(self, selection)[1].buyer_hpke)
+        self._bonds.send_offer(name, envelope.sender, request_of(self.journal, self.mail, selection)[1].buyer_hpke)
 
     def _agreed_part(self, agreement: Agreement, selection: Selection) -> Part:
         """The part that an agreement names, if it may be ordered now (PROTOCOL 5.6)."""
-        digest, request = request_of(self, selection)
-        free, fee = free_of(self, agreement), self._credit(request, digest)
+        digest, request = request_of(self.journal, self.mail, selection)
+        free, fee = free_of(self.journal, agreement), self._credit(request, digest)
         part = agreed_part(agreement, selection.ordered(self._random(digest), self._units(request), free, fee))
         if part.name is PartName.REST and not self._orders.is_sold(offer_name(agreement.selection, PartName.SAMPLE)):
             raise UnexpectedMessage("The rest is sold once the sample's key is revealed", found="no sold sample")
         return part
 
     def _delivery(self, selected: Envelope, selection: Selection, part: Part) -> Delivery:
-        digest, request = request_of(self, selection)
+        digest, request = request_of(self.journal, self.mail, selection)
         price = credited_price(selection.price, self._credit(request, digest))
         self._bonds.check_part(selected.digest, price, part)
         self._warn_of_short_windows()
@@ -350,7 +368,7 @@ class Seller(Agent):
             ),
         )
 
-    def _key(self, name: str) -> DeliveryKey:
+    def _key(self, name: OfferName) -> DeliveryKey:
         """The key of an offer: on the disk before first use, and for this one ciphertext (PROTOCOL 6.2)."""
         return DeliveryKey(self.secrets.once(f"key.{name}", new_delivery_key))
 

@@ -2,26 +2,41 @@
 exists, no contract judges it (PROTOCOL 5.3, 5.7)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from blindfair.agents.store.directory import private_directory, write_atomically
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import CLAIM, step_of
+from blindfair.agents.store.steps import (
+    CLAIM,
+    EVIDENCE,
+    LISTING,
+    OPENED_REPLY,
+    RECEIVED,
+    REPLY,
+    REQUEST,
+    WRITTEN,
+    Step,
+    part_message,
+)
+from blindfair.protocol.messages import Agreement, Delivery, Openings, Selection
 from blindfair.protocol.parts import PartName
 
-OPENED_REPLY = "opened:paid-reply"
-"""Step of the buyer's journal that keeps the bytes of a reply that was paid for (PROTOCOL 4.7)."""
 
-_AUDITED = ("message:selection", "received:openings")
+def _of_parts(written: str, received: str, parts: Iterable[PartName]) -> Iterator[Step]:
+    """The steps of a message about each part and of its answer, by their types."""
+    for part in parts:
+        yield WRITTEN.of(part_message(written, part))
+        yield RECEIVED.of(part_message(received, part))
+
 
 MESSAGES = (
-    "received:listing",
-    "message:request",
-    "received:reply",
+    RECEIVED.of(LISTING),
+    WRITTEN.of(REQUEST),
+    RECEIVED.of(REPLY),
     OPENED_REPLY,
-    *(step_of(step, part) for part in (PartName.WHOLE, PartName.SAMPLE) for step in _AUDITED),
-    *(step_of(step, part) for part in PartName for step in ("message:agreement", "received:delivery")),
+    *_of_parts(Selection.TYPE, Openings.TYPE, (PartName.WHOLE, PartName.SAMPLE)),
+    *_of_parts(Agreement.TYPE, Delivery.TYPE, PartName),
 )
 """Steps of the buyer's journal whose messages, each signed by its sender, say together what was promised."""
 
@@ -31,10 +46,10 @@ def keep_evidence(directory: Path, journal: Journal, finding: Mapping[str, objec
 
     The finding may hold scores: like the rest of the buyer's directory it is for its owner, to show to whom it likes.
     """
-    if journal.intent("evidence") is not None:
+    if journal.intent(EVIDENCE) is not None:
         return
     _write(directory, journal, "finding.json", finding)
-    journal.note("evidence", json.dumps(dict(finding)))
+    journal.note(EVIDENCE, json.dumps(dict(finding)))
 
 
 def keep_claim(directory: Path, journal: Journal, claim: Mapping[str, object]) -> None:

@@ -8,8 +8,21 @@ from collections.abc import Callable
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.paying import accepting, is_of_the_token, takes_permits
-from blindfair.agents.store.steps import step_of, step_text
+from blindfair.agents.store.steps import (
+    SENT_AT,
+    CallName,
+    Step,
+    accept_call,
+    accept_refused,
+    dispute_call,
+    fault_found,
+    part_message,
+    refund_call,
+    release_call,
+    step_text,
+)
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.costs import ACCEPT, dispute_gas
 from blindfair.chain.exchange import Call, OrderView
@@ -61,12 +74,12 @@ class OrderCalls:
         exchange, wallet, offer = self._buyer.exchange, self._buyer.wallet, self._offer
         state = exchange.order(self.order_id).state
         if state is OrderState.CANCELLED:
-            return self._no_order("the seller cancelled the offer", "Cancelled")
+            return self._no_order("the seller cancelled the offer", Ending.CANCELLED)
         if state is not OrderState.NONE:
             return None
         if exchange.now() > offer.expiry:
-            return self._no_order("the offer ran out before it could be accepted", "Expired")
-        if not wallet.begun(self.step("accept")):
+            return self._no_order("the offer ran out before it could be accepted", Ending.EXPIRED)
+        if not wallet.begun(accept_call(self._part)):
             dispute = wallet.cost_of(Gas(2 * ACCEPT + dispute_gas(offer.chunk_size)))
             if offer.token == ETHER and offer.price + offer.bond < dispute:
                 self._buyer.tell("warning", "a dispute would cost more gas than it brings back: cheating is cheap here")
@@ -74,23 +87,23 @@ class OrderCalls:
         try:
             self._accept()
         except ContractReverted as error:
-            self._buyer.journal.note(self.step("accept-refused"), f"; the contract refused it: {error}")
+            self._buyer.journal.note(accept_refused(self._part), f"; the contract refused it: {error}")
             raise Waiting(f"the contract refuses the accept: {error}", Timestamp(offer.expiry + 1)) from error
         return None
 
     def _accept(self) -> None:
         """By permit where the token takes one, so that paying is one transaction; else after an approval."""
-        accept, wallet, exchange, offer = self.step("accept"), self._buyer.wallet, self._buyer.exchange, self._offer
+        accept, wallet, exchange, offer = accept_call(self._part), self._buyer.wallet, self._buyer.exchange, self._offer
 
         def send() -> None:
             wallet.execute(
                 accept,
-                lambda: accepting(self._buyer, offer, self._signature),
+                lambda: accepting(exchange, self._buyer.private_key, offer, self._signature),
                 f"accepts the offer and locks {self._what}",
                 may_send=lambda: exchange.now() <= offer.expiry,
             )
 
-        if wallet.begun(accept) or takes_permits(self._buyer, offer.token):
+        if wallet.begun(accept) or takes_permits(exchange, self._buyer.address, offer.token):
             try:
                 return send()
             except ContractReverted as error:
@@ -99,11 +112,11 @@ class OrderCalls:
         wallet.approve(accept, offer.token, offer.price)
         return send()
 
-    def _no_order(self, reason: str, state: str) -> Outcome:
+    def _no_order(self, reason: str, offer: Ending) -> Outcome:
         # An accept that was sent might still be in a block that a reorganisation brings back.
-        if not self.is_final(state):
+        if not self.is_final(offer):
             raise Waiting("it is not final yet that there is no order")
-        return Outcome("NoOrder", reason + (self.noted("accept-refused") or ""), state)
+        return Outcome(Ending.NO_ORDER, reason + (self.noted(accept_refused(self._part)) or ""), offer.value)
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 
@@ -113,7 +126,7 @@ class OrderCalls:
 
     def is_final(self, state: str) -> bool:
         """Return whether the chain has said so of this order for long enough. Raises NodeFailure."""
-        return self._buyer.finality_tracker.holds(self.step("order"), state)
+        return self._buyer.finality_tracker.holds(f"order:{self._part}", state)
 
     def revealed_key(self) -> DeliveryKey:
         """Return the key of a revealed order. Raises Waiting where the node does not show it."""
@@ -126,7 +139,7 @@ class OrderCalls:
         """Take price and bond back: no key came in time."""
         exchange, offer, to = self._buyer.exchange, self._offer, self._policy.refund_to
         self._call(
-            "refund",
+            refund_call(self._part),
             lambda: exchange.refund(offer) if to is None else exchange.refund_to(offer, to),
             "takes price and bond back: no key came",
         )
@@ -137,11 +150,11 @@ class OrderCalls:
         # By the contract's own rule, before it costs gas.
         verify_fault(fault, key, offer.key_commitment, offer.delivery_root, offer.chunk_count, offer.chunk_size)
         self._buyer.journal.note(
-            self.step("fault"), f"chunk {fault.index} is not the committed one; the proof returned the money"
+            fault_found(self._part), f"chunk {fault.index} is not the committed one; the proof returned the money"
         )
         proof = (offer, key, fault.index, fault.ciphertext, fault.leaf, fault.path)
         self._call(
-            "dispute",
+            dispute_call(self._part),
             lambda: exchange.dispute(*proof) if to is None else exchange.dispute_to(*proof, to),
             f"proves that chunk {fault.index} is not the committed one",
         )
@@ -154,10 +167,10 @@ class OrderCalls:
         """
         buyer = self._buyer
         if not self._policy.releases_by_message:
-            self._call("release", lambda: buyer.exchange.release(self._offer), "releases the price")
+            self._call(release_call(self._part), lambda: buyer.exchange.release(self._offer), "releases the price")
             return None
         signature = sign_release(self.order_id, buyer.domain, buyer.private_key)
-        step = self.step(Release.TYPE)
+        step = part_message(Release.TYPE, self._part)
         seller = self._seller
         try:
             buyer.mail.send(step, seller.seller, lambda: Release(self.order_id, signature), seller.seller_hpke)
@@ -166,21 +179,17 @@ class OrderCalls:
                 return None
             reason = f"the signed release cannot be sent, and the clock pays the seller: {trouble}"
             raise Waiting(reason, Timestamp(deadline + 1)) from trouble
-        return Timestamp(int(buyer.journal.once(f"sent-at:{step}", lambda: str(buyer.exchange.now()).encode())))
+        return Timestamp(int(buyer.journal.once(SENT_AT.of(step), lambda: str(buyer.exchange.now()).encode())))
 
     # --- small things ----------------------------------------------------------------------------------------------
 
-    def step(self, step: str) -> str:
-        """Return the name of a step of this order in the buyer's journal."""
-        return step_of(step, self._part)
-
-    def noted(self, step: str) -> str | None:
+    def noted(self, step: Step) -> str | None:
         """Return what was written down for a step of this order."""
-        return self._buyer.journal.intent(self.step(step))
+        return self._buyer.journal.intent(step)
 
-    def _call(self, step: str, call: Callable[[], Call], text: str) -> None:
+    def _call(self, step: CallName, call: Callable[[], Call], text: str) -> None:
         try:
-            self._buyer.wallet.execute(self.step(step), call, text)
+            self._buyer.wallet.execute(step, call, text)
         except ContractReverted as error:
             # Others may act on the same order: what was possible a moment ago may be done, or over.
             raise Waiting(f"the contract refuses the {step_text(step)}: {error}") from error

@@ -1,26 +1,23 @@
 """How the orders of one purchase ended, as the buyer's journal knows it."""
 
-from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.outcome import Outcome
-from blindfair.agents.store.steps import step_of
+from blindfair.agents.settlement.wallet import Wallet
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import accept_call, order_end
 from blindfair.protocol.parts import PartName
 
 
-def end_of(buyer: Agent, part: PartName) -> Outcome | None:
+def end_of(journal: Journal, part: PartName) -> Outcome | None:
     """Return how an order ended, None while it is open or where there is none."""
-    stored = buyer.journal.get(_step(part))
+    stored = journal.get(order_end(part))
     return None if stored is None else Outcome.from_bytes(stored)
 
 
-def note_end(buyer: Agent, part: PartName, outcome: Outcome) -> None:
+def note_end(journal: Journal, part: PartName, outcome: Outcome) -> None:
     """Write down once how an order ended."""
-    buyer.journal.once(_step(part), outcome.to_bytes)
+    journal.once(order_end(part), outcome.to_bytes)
 
 
-def has_open_order(buyer: Agent) -> bool:
+def has_open_order(journal: Journal, wallet: Wallet) -> bool:
     """Return whether an accept was signed, and may be sent, of an order that has not ended."""
-    return any(buyer.wallet.begun(step_of("accept", part)) and end_of(buyer, part) is None for part in PartName)
-
-
-def _step(part: PartName) -> str:
-    return f"end:{part}"
+    return any(wallet.begun(accept_call(part)) and end_of(journal, part) is None for part in PartName)

@@ -9,7 +9,19 @@ from eth_account.signers.local import LocalAccount
 from blindfair.agents.context import Tell
 from blindfair.agents.settlement.token_amounts import amount_text
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import step_text
+from blindfair.agents.store.steps import (
+    EXPOSED,
+    RECEIPT,
+    SIGNED,
+    CallName,
+    TransactionName,
+    approve_call,
+    attempt_of,
+    call_of,
+    prices_of,
+    repriced,
+    step_text,
+)
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Call, DataExchange, Finality
 from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
@@ -39,7 +51,7 @@ class Wallet:
         self._tell = tell
 
     def execute(
-        self, step: str, call: Callable[[], Call], text: str, *, may_send: Callable[[], bool] = lambda: True
+        self, step: CallName, call: Callable[[], Call], text: str, *, may_send: Callable[[], bool] = lambda: True
     ) -> Receipt:
         """Send a transaction once and give its receipt. Raises Waiting until it is included.
 
@@ -51,11 +63,11 @@ class Wallet:
         TransactionUncertain when other programs keep using the account's numbers.
         """
         for attempt in range(_ATTEMPTS):
-            name = f"{step}.{attempt}" if attempt else step
+            name = attempt_of(step, attempt)
             # From here on the node knows the call: it is asked to try it out before it is signed.
-            self._journal.note(f"exposed:{step}", "a node may have seen what is in it")
+            self._journal.note(EXPOSED.of(step), "a node may have seen what is in it")
             self._journal.once(
-                f"transaction:{name}",
+                SIGNED.of(name),
                 lambda: self._sender.prepare(call(), self._next_number(), self._signed()).to_bytes(),
                 intent=text,
             )
@@ -71,7 +83,7 @@ class Wallet:
             hint="do not use this agent's account in another wallet",
         )
 
-    def _carried(self, step: str, name: str, may_send: Callable[[], bool]) -> Receipt | None:
+    def _carried(self, step: CallName, name: TransactionName, may_send: Callable[[], bool]) -> Receipt | None:
         """The receipt of a transaction at any of its prices, sent now if it has to be; None if it is gone for good.
 
         Raises Waiting.
@@ -103,7 +115,7 @@ class Wallet:
     def _included(self, versions: Sequence[PreparedTransaction]) -> Receipt | None:
         return next(filter(None, (self._sender.receipt(version.hash) for version in versions)), None)
 
-    def _raise_the_price(self, name: str, versions: list[PreparedTransaction]) -> BlindfairError | None:
+    def _raise_the_price(self, name: TransactionName, versions: list[PreparedTransaction]) -> BlindfairError | None:
         """Add a dearer version where gas became dearer; what stood in the way, if anything did.
 
         The version that is there is sent again all the same: gas may become cheaper.
@@ -113,15 +125,15 @@ class Wallet:
         except (NodeFailure, InsufficientFunds) as trouble:
             return trouble
         if dearer is not None:
-            again = f"{name}+{len(versions)}"
-            self._journal.once(f"transaction:{again}", dearer.to_bytes, intent="the same for more gas money")
+            again = repriced(name, len(versions))
+            self._journal.once(SIGNED.of(again), dearer.to_bytes, intent="the same for more gas money")
             versions.append(self._prepared(again))
         return None
 
-    def _versions(self, name: str) -> list[PreparedTransaction]:
+    def _versions(self, name: TransactionName) -> list[PreparedTransaction]:
         """The first transaction of this name and those that were signed in its place when gas became dearer."""
-        again = sum(1 for _ in self._journal.done(f"transaction:{name}+"))
-        return [self._prepared(name), *(self._prepared(f"{name}+{number}") for number in range(1, again + 1))]
+        again = sum(1 for _ in self._journal.done(SIGNED, prices_of(name)))
+        return [self._prepared(name), *(self._prepared(repriced(name, number)) for number in range(1, again + 1))]
 
     def _next_number(self) -> int:
         """The number after those of transactions that wait at the node.
@@ -130,16 +142,16 @@ class Wallet:
         """
         signed = [
             self._prepared(name)
-            for name, _ in self._journal.done("transaction:")
-            if not self.executed(_step_of(name)) and self.exposed(_step_of(name))
+            for name, _ in self._journal.done(SIGNED)
+            if not self.executed(call_of(name)) and self.exposed(call_of(name))
         ]
         return 1 + max((prepared.nonce for prepared in signed if self._sender.is_known(prepared)), default=-1)
 
     def _signed(self) -> set[TransactionHash]:
         """Every transaction that was signed, for any step."""
-        return {self._prepared(name).hash for name, _ in self._journal.done("transaction:")}
+        return {self._prepared(name).hash for name, _ in self._journal.done(SIGNED)}
 
-    def _broadcast(self, step: str, prepared: PreparedTransaction) -> None:
+    def _broadcast(self, step: CallName, prepared: PreparedTransaction) -> None:
         try:
             self._sender.broadcast(prepared.raw)
         except ContractReverted as error:
@@ -147,7 +159,7 @@ class Wallet:
             # not gone for good.
             raise Waiting(f"the node does not take the transaction of the {step_text(step)}: {error}") from error
 
-    def approve(self, step: str, token: Address, amount: Wei) -> None:
+    def approve(self, step: CallName, token: Address, amount: Wei) -> None:
         """Let the contract take `amount` of a token for the step that follows; nothing to do for ether.
 
         Raises what `execute` raises, and TransactionUncertain for a token whose approvals do not hold.
@@ -158,9 +170,8 @@ class Wallet:
             if self._exchange.allowance(self._address, token) >= amount:
                 return
             # A step of its own each time: an order in between may have used up an allowance that was there.
-            name = f"approve-{step}" if not attempt else f"approve{attempt + 1}-{step}"
             self.execute(
-                name,
+                approve_call(step, attempt),
                 lambda: self._exchange.approve(token, amount),
                 f"lets the contract take {self.amount_text(amount, token)}",
             )
@@ -193,22 +204,22 @@ class Wallet:
         """What so much gas costs at most while its price has no more than doubled. Raises NodeFailure."""
         return Wei(gas * 2 * self._sender.gas_price())
 
-    def begun(self, step: str) -> bool:
+    def begun(self, step: CallName) -> bool:
         """Whether a transaction of `step` was signed; it may have been sent."""
-        return self._journal.get(f"transaction:{step}") is not None
+        return self._journal.get(SIGNED.of(attempt_of(step, 0))) is not None
 
-    def exposed(self, step: str) -> bool:
+    def exposed(self, step: CallName) -> bool:
         """Whether the call of `step` may have been seen by a node, be it that it was only tried out."""
-        return self._journal.intent(f"exposed:{step}") is not None
+        return self._journal.intent(EXPOSED.of(step)) is not None
 
-    def executed(self, step: str) -> bool:
+    def executed(self, step: CallName) -> bool:
         """Whether a transaction of `step` was seen in a block."""
-        return self._journal.intent(f"receipt:{step}") is not None
+        return self._journal.intent(RECEIPT.of(step)) is not None
 
     def note_receipts(self) -> None:
         """A process may have died between a transaction and its receipt; the chain still knows."""
-        for name, _ in self._journal.done("transaction:"):
-            step = _step_of(name)
+        for name, _ in self._journal.done(SIGNED):
+            step = call_of(name)
             if self.executed(step):
                 continue
             try:
@@ -219,24 +230,19 @@ class Wallet:
             if receipt is not None:
                 self._note(step, receipt)
 
-    def _note(self, step: str, receipt: Receipt) -> bool:
-        return self._journal.note(f"receipt:{step}", json.dumps({"gas": receipt.gas_used, "fee": receipt.fee}))
+    def _note(self, step: CallName, receipt: Receipt) -> bool:
+        return self._journal.note(RECEIPT.of(step), json.dumps({"gas": receipt.gas_used, "fee": receipt.fee}))
 
-    def _prepared(self, name: str) -> PreparedTransaction:
-        raw = self._journal.get(f"transaction:{name}")
+    def _prepared(self, name: TransactionName) -> PreparedTransaction:
+        raw = self._journal.get(SIGNED.of(name))
         if raw is None:
             raise JournalDamaged("The journal lacks a transaction", expected=name)
         return PreparedTransaction.from_bytes(raw)
 
     def receipts(self) -> dict[str, dict[str, int]]:
         """Gas and fee in wei of every transaction that succeeded, by step."""
-        return {step: json.loads(intent) for step, intent in self._journal.done("receipt:")}
+        return {step: json.loads(intent) for step, intent in self._journal.done(RECEIPT)}
 
     def hashes(self) -> dict[str, str]:
         """Hash of every transaction that was signed, by step."""
-        return {name: "0x" + self._prepared(name).hash.hex() for name, _ in self._journal.done("transaction:")}
-
-
-def _step_of(transaction: str) -> str:
-    """`step.2+1` is the second price of the third attempt of `step`."""
-    return transaction.partition("+")[0].partition(".")[0]
+        return {name: "0x" + self._prepared(name).hash.hex() for name, _ in self._journal.done(SIGNED)}

@@ -8,6 +8,7 @@ be paid to where it was to go, which its owner alone can see to.
 from collections.abc import Iterable
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.store.steps import SIGNED, attempt_of, is_withdrawn_by_hand, withdraw_by_hand_call
 from blindfair.protocol.errors import StateError
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
@@ -21,10 +22,10 @@ def withdraw_by_hand(party: Agent, offers: Iterable[Offer], token: Address, to: 
     A withdrawal that was begun before is finished first, wherever it goes. Raises Waiting until it is in a block,
     StateError while an offer that may still be accepted relies on the balance, and what `Wallet.execute` raises.
     """
-    step = f"withdraw-by-hand:{sum(1 for step in party.receipts() if step.startswith('withdraw-by-hand:'))}"
+    step = withdraw_by_hand_call(sum(map(is_withdrawn_by_hand, party.receipts())))
     text = f"withdraws its free balance to {to}"
     if party.wallet.begun(step):
-        text = party.journal.intent(f"transaction:{step}") or text
+        text = party.journal.intent(SIGNED.of(attempt_of(step, 0))) or text
     else:
         _check_free(party, offers, token)
         if not party.exchange.free_balance(party.address, token):

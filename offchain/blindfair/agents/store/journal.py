@@ -11,9 +11,10 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from blindfair.agents.store.directory import private_directory
+from blindfair.agents.store.steps import Name, Step, StepKind
 from blindfair.chain.sqlite_files import check_path, is_of_the_disk, open_for_reading, opening_error, reason
 from blindfair.protocol.errors import CannotWrite, InsecureStore, JournalDamaged, JournalVersion, StateError
 
@@ -109,7 +110,7 @@ class Journal:
             raise JournalDamaged(f"{self._path} is damaged", hint=_HINT)
         return bool(tables)
 
-    def once(self, step: str, produce: Callable[[], bytes], *, intent: str = "") -> bytes:
+    def once(self, step: Step, produce: Callable[[], bytes], *, intent: str = "") -> bytes:
         """The value of `step`: produced now, with the intent on disk first, or as it was produced before.
 
         If the process dies inside `produce`, or `produce` raises, it runs again the next time: what it does must bear
@@ -123,22 +124,23 @@ class Journal:
         self._write("UPDATE steps SET value = ? WHERE name = ? AND value IS NULL", value, step)
         return value
 
-    def note(self, step: str, intent: str = "") -> bool:
+    def note(self, step: Step, intent: str = "") -> bool:
         """Write down once that something happened; says whether this was the first time. Raises StateError."""
         return self._write("INSERT OR IGNORE INTO steps (name, intent, value) VALUES (?, ?, x'')", step, intent) == 1
 
-    def get(self, step: str) -> bytes | None:
+    def get(self, step: Step) -> bytes | None:
         """The value of a step that is done, else None."""
         rows = self._read("SELECT value FROM steps WHERE name = ?", step)
         return None if not rows or rows[0][0] is None else bytes(rows[0][0])
 
-    def intent(self, step: str) -> str | None:
+    def intent(self, step: Step) -> str | None:
         """What was written down before the step, done or not."""
         rows = self._read("SELECT intent FROM steps WHERE name = ?", step)
         return str(rows[0][0]) if rows else None
 
-    def done(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """Name (without the prefix) and intent of all done steps that begin with `prefix`, in their order."""
+    def done(self, kind: StepKind[Name], beginning: str = "") -> Iterator[tuple[Name, str]]:
+        """Name and intent of all done steps of a kind whose names have this beginning, in their order."""
+        prefix = kind.prefix + beginning
         # A range of names instead of a comparison of their beginnings: it is read off the index, without any value.
         after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         rows = self._read(
@@ -147,7 +149,7 @@ class Journal:
             after,
         )
         for name, intent in rows:
-            yield str(name)[len(prefix) :], str(intent)
+            yield cast(Name, str(name)[len(kind.prefix) :]), str(intent)
 
     def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Raises StateError where the disk does not give the entry, JournalDamaged where the file is spoilt."""

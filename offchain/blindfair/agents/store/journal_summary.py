@@ -9,8 +9,23 @@ from pathlib import Path
 
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal import Journal, read_journal
-from blindfair.agents.store.steps import CONFIRMED, FEE_PAID, is_fee, order_ended, step_text
+from blindfair.agents.store.steps import (
+    ACCOUNT,
+    CONFIRMED,
+    ENDED,
+    FEE_PAID,
+    OFFER,
+    OUTCOME,
+    RECEIPT,
+    REFUSED,
+    SENT,
+    TRADE,
+    OfferName,
+    is_fee,
+    step_text,
+)
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
@@ -22,7 +37,7 @@ class OfferEntry:
     """An offer that the seller made, and how its order ended: None while it is open. With `is_fee` it is of a reply."""
 
     offer: Offer
-    ending: str | None
+    ending: Ending | None
     is_fee: bool
 
 
@@ -77,8 +92,8 @@ def seller_summary(directory: Path) -> SellerSummary | None:
     try:
         evaluations, bits, opened = spent_budget(journal)
         offers = tuple(
-            OfferEntry(Offer.from_document(json.loads(document)), journal.intent(order_ended(name)), is_fee(name))
-            for name, document in journal.done("offer:")
+            OfferEntry(Offer.from_document(json.loads(document)), _ending(journal, name), is_fee(name))
+            for name, document in journal.done(OFFER)
         )
         return SellerSummary(_common(journal), evaluations, bits, spent_free_bits(journal), opened, offers)
     finally:
@@ -95,11 +110,11 @@ def buyer_summary(directory: Path) -> BuyerSummary | None:
         # Transactions come after the messages that lead to them, but for a release that travels as one.
         told = [step for step in common.sent if step.partition(":")[0] == Release.TYPE]
         steps = [*common.sent, *common.gas, *told]
-        stored = journal.get("outcome")
+        stored = journal.get(OUTCOME)
         try:
-            outcome = None if stored is None else Outcome(**json.loads(stored))
-        except (ValueError, TypeError) as error:
-            raise JournalDamaged("The stored outcome is none", found=directory) from error
+            outcome = None if stored is None else Outcome.from_bytes(stored)
+        except (ValueError, TypeError, KeyError) as error:
+            raise JournalDamaged("The stored outcome of a trade cannot be read", found=directory) from error
         fee = Wei(int(journal.intent(FEE_PAID) or 0))
         # Its existence alone: what was chosen is no business of this page.
         is_scored = (directory / "secrets" / "choice").exists()
@@ -110,12 +125,17 @@ def buyer_summary(directory: Path) -> BuyerSummary | None:
         journal.close()
 
 
+def _ending(journal: Journal, offer: OfferName) -> Ending | None:
+    ended = journal.intent(ENDED.of(offer))
+    return None if ended is None else Ending(ended)
+
+
 def _common(journal: Journal) -> JournalSummary:
-    account, trade = journal.get("account"), journal.get("trade")
+    account, trade = journal.get(ACCOUNT), journal.get(TRADE)
     return JournalSummary(
         account=None if account is None else Address(account.decode()),
         trade=None if trade is None else trade.decode(),
-        gas={step: int(json.loads(receipt)["gas"]) for step, receipt in journal.done("receipt:")},
-        sent={step: int(size) for step, size in journal.done("sent:")},
-        refused=sum(1 for _ in journal.done("refused:")),
+        gas={step: int(json.loads(receipt)["gas"]) for step, receipt in journal.done(RECEIPT)},
+        sent={step: int(size) for step, size in journal.done(SENT)},
+        refused=sum(1 for _ in journal.done(REFUSED)),
     )

@@ -1,98 +1,385 @@
-"""Names of steps in a journal: for each selection, and each order of a part of one (PROTOCOL 5.6) or of an evaluation
-(4.7). Names are kept for good: a journal that was begun goes on with them."""
+"""Every step of a journal: what agents note, by name, and what those names are made of.
 
-from blindfair.protocol.messages import Delivery, PricedReply
+Names are kept for good: a journal that was begun goes on with them. A part of an agent takes its steps from here and
+never spells one itself; `Journal` accepts nothing else.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, NewType, TypeVar
+
+from blindfair.protocol.messages import (
+    Delivery,
+    Inquiry,
+    Listing,
+    Openings,
+    PricedReply,
+    Refusal,
+    Reply,
+    Request,
+)
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import Digest
+from blindfair.protocol.quantities import Address, Digest
 
-_NAMED_PARTS = {PartName.SAMPLE, PartName.REST, PartName.EVALUATION}
+Step = NewType("Step", str)
+"""The name of one entry of a journal."""
 
-CONFIRMED = "confirmed"
-"""Step of the buyer's journal: its owner has said yes to price and gas."""
+MessageName = NewType("MessageName", str)
+"""What an agent calls a message that it writes or awaits: its type, with a colon and more where it can occur twice."""
 
-FEE_PAID = "fee-paid"
-"""Step of the buyer's journal: the fee of its evaluation is paid for good, with the amount."""
+CallName = NewType("CallName", str)
+"""What an agent calls a transaction, however often it is tried or priced anew."""
 
-CLAIM = "claim"
-"""Step of the buyer's journal: a claim of the seller that cannot be checked is kept, with what it says."""
+TransactionName = NewType("TransactionName", str)
+"""One signed transaction of a call: `call.2+1` is the second price of the third attempt of `call`."""
 
-REFUSED_FOR_NOW = "refused-for-now:"
-"""How steps of the buyer's journal begin that keep a refusal of a question which it asks again (PROTOCOL 5.1)."""
+OfferName = NewType("OfferName", str)
+"""What a seller calls an offer, in the names of its steps and of its secrets."""
 
-REST_OF = "rest-of:"
-"""How steps of the seller's journal begin that keep the bond of a rest, by the name of its sample's offer."""
-
-
-def refused_for_now(awaited: str) -> str:
-    """Return the step that keeps a refusal for now of the answer `awaited`, such as `openings`."""
-    return f"{REFUSED_FOR_NOW}{awaited}"
+Name = TypeVar("Name", bound=str)
 
 
-def rest_of(sample: str) -> str:
-    """Return the step that keeps the bond of the rest of a sample, by the name of the sample's offer."""
-    return f"{REST_OF}{sample}"
+@dataclass(frozen=True)
+class StepKind(Generic[Name]):
+    """The steps of one kind, one for each name of a message, a transaction, an offer and so on."""
+
+    kind: str
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of every step of this kind."""
+        return f"{self.kind}:"
+
+    def of(self, name: Name) -> Step:
+        """Return the step for `name`."""
+        return Step(f"{self.prefix}{name}")
 
 
-def evaluation_made(evaluation: Digest) -> str:
+# --- an agent's directory --------------------------------------------------------------------------------------------
+
+ACCOUNT = Step("account")
+"""The address that the directory belongs to."""
+
+TRADE = Step("trade")
+"""What is done in the directory: a listing, or a purchase."""
+
+GRANTED = Step("granted")
+"""What the account of a party of the demo had when its trade began, in wei."""
+
+# --- messages --------------------------------------------------------------------------------------------------------
+
+WRITTEN = StepKind[MessageName]("message")
+"""The signed bytes of a message, before it is sent."""
+
+SEALED = StepKind[MessageName]("sealed")
+"""The seal of a message that travels sealed."""
+
+SENT = StepKind[MessageName]("sent")
+"""The size in bytes of a message that was sent."""
+
+SENT_AT = StepKind[MessageName]("sent-at")
+"""When a message was sent, in seconds of chain time."""
+
+ASKED_AT = StepKind[MessageName]("asked")
+"""Since when an answer is awaited, in seconds of chain time."""
+
+RECEIVED = StepKind[MessageName]("received")
+"""The answer that was taken, as it came: the awaited message, or a refusal."""
+
+REFUSED_FOR_NOW = StepKind[MessageName]("refused-for-now")
+"""A refusal of a question which the buyer asks again, by the answer that it awaits (PROTOCOL 5.1)."""
+
+REFUSED = StepKind[str]("refused")
+"""Why a message was not taken, by its handle in the mailbox."""
+
+INQUIRY = MessageName(Inquiry.TYPE)
+LISTING = MessageName(Listing.TYPE)
+REQUEST = MessageName(Request.TYPE)
+REPLY = MessageName(Reply.TYPE)
+GOODBYE = MessageName(Refusal.TYPE)
+"""The refusal by which a buyer ends a trade."""
+
+
+def part_message(kind: str, part: PartName) -> MessageName:
+    """Return what the buyer calls a message of this type that it writes or awaits about a part of the selection."""
+    return MessageName(_of_part(kind, part))
+
+
+def reply_message(request: Digest) -> MessageName:
+    """Return what the seller calls its reply to a request."""
+    return MessageName(f"{Reply.TYPE}:{request.hex()}")
+
+
+def openings_message(selection: Digest) -> MessageName:
+    """Return what the seller calls the openings for a selection."""
+    return MessageName(f"{Openings.TYPE}:{selection.hex()}")
+
+
+def refusal_message(about: Digest, *, for_now: bool = False) -> MessageName:
+    """Return what the seller calls its refusal of a message, or its refusal for now."""
+    return MessageName(f"{Refusal.TYPE}:{about.hex()}{':for-now' if for_now else ''}")
+
+
+# --- transactions ----------------------------------------------------------------------------------------------------
+
+EXPOSED = StepKind[CallName]("exposed")
+"""A mark that a node may have seen what is in a call."""
+
+SIGNED = StepKind[TransactionName]("transaction")
+"""The signed bytes of a transaction, before it is broadcast."""
+
+RECEIPT = StepKind[CallName]("receipt")
+"""Gas and fee of a call that is in a block."""
+
+COMMIT = CallName("commit")
+"""The call by which a seller commits to its listing."""
+
+_BY_HAND = "withdraw-by-hand:"
+
+
+def attempt_of(call: CallName, attempt: int) -> TransactionName:
+    """Return the name of an attempt of a call, counted from 0, at its first price."""
+    return TransactionName(f"{call}.{attempt}" if attempt else call)
+
+
+def repriced(attempt: TransactionName, price: int) -> TransactionName:
+    """Return the name of an attempt at a later price, counted from 1."""
+    return TransactionName(f"{prices_of(attempt)}{price}")
+
+
+def prices_of(attempt: TransactionName) -> str:
+    """Return how the names of an attempt's transactions at later prices begin."""
+    return f"{attempt}+"
+
+
+def call_of(transaction: TransactionName) -> CallName:
+    """Return the call that a transaction makes."""
+    return CallName(transaction.partition("+")[0].partition(".")[0])
+
+
+def approve_call(call: CallName, attempt: int) -> CallName:
+    """Return the approval, counted from 0, that a call needs first."""
+    return CallName(f"approve{attempt + 1 if attempt else ''}-{call}")
+
+
+def accept_call(part: PartName) -> CallName:
+    """Return the buyer's accept of the offer of a part."""
+    return CallName(_of_part("accept", part))
+
+
+def refund_call(part: PartName) -> CallName:
+    """Return the buyer's refund of the order of a part."""
+    return CallName(_of_part("refund", part))
+
+
+def dispute_call(part: PartName) -> CallName:
+    """Return the buyer's dispute of the order of a part."""
+    return CallName(_of_part("dispute", part))
+
+
+def release_call(part: PartName) -> CallName:
+    """Return the buyer's release of the order of a part."""
+    return CallName(_of_part("release", part))
+
+
+def deposit_call(offer: OfferName) -> CallName:
+    """Return the seller's deposit of an offer's bond."""
+    return CallName(f"deposit:{offer}")
+
+
+def reveal_call(offer: OfferName) -> CallName:
+    """Return the seller's reveal of an offer's key."""
+    return CallName(f"reveal:{offer}")
+
+
+def signed_release_call(offer: OfferName) -> CallName:
+    """Return the release of an offer's order that the seller brings with the buyer's signature."""
+    return CallName(f"release:{offer}")
+
+
+def claim_call(offer: OfferName) -> CallName:
+    """Return the seller's claim of an offer's price."""
+    return CallName(f"claim:{offer}")
+
+
+def withdraw_call(last: OfferName) -> CallName:
+    """Return the seller's withdrawal after the last offer in a token has ended."""
+    return CallName(f"withdraw:{last}")
+
+
+def withdraw_by_hand_call(number: int) -> CallName:
+    """Return a withdrawal that the owner asked for, counted from 0."""
+    return CallName(f"{_BY_HAND}{number}")
+
+
+def is_withdrawn_by_hand(call: str) -> bool:
+    """Return whether a call is a withdrawal that the owner asked for."""
+    return call.startswith(_BY_HAND)
+
+
+# --- the buyer's purchase --------------------------------------------------------------------------------------------
+
+CONFIRMED = Step("confirmed")
+"""The owner has said yes to price and gas."""
+
+FEE_PAID = Step("fee-paid")
+"""The fee of the evaluation is paid for good, with the amount."""
+
+OPENED_REPLY = Step("opened:paid-reply")
+"""The bytes of a reply that was paid for (PROTOCOL 4.7)."""
+
+UNAUDITED = Step("unaudited")
+"""The disclosure policy under which nothing is audited before paying."""
+
+AUDITED = Step("audited")
+"""The report of the audit that passed."""
+
+SAMPLED = Step("sampled")
+"""The price of the sample that is bought before the rest."""
+
+EVIDENCE = Step("evidence")
+"""The finding against the seller that is kept with the messages so far."""
+
+CLAIM = Step("claim")
+"""A claim of the seller that cannot be checked is kept, with what it says."""
+
+OUTCOME = Step("outcome")
+"""How the trade ended."""
+
+
+def order_end(part: PartName) -> Step:
+    """Return the step that keeps how the order of a part ended."""
+    return Step(f"end:{part}")
+
+
+def accept_refused(part: PartName) -> Step:
+    """Return the step that keeps why the contract refused the accept of a part's offer."""
+    return Step(_of_part("accept-refused", part))
+
+
+def fault_found(part: PartName) -> Step:
+    """Return the step that keeps which chunk of a part is not the committed one."""
+    return Step(_of_part("fault", part))
+
+
+def bought(part: PartName) -> Step:
+    """Return the step that keeps the records of a part that was paid for."""
+    return Step(_of_part("bought", part))
+
+
+def verified(part: PartName) -> Step:
+    """Return the step in which the records of a part were found good."""
+    return Step(_of_part("verified", part))
+
+
+def complaint(part: PartName) -> Step:
+    """Return the step that keeps what is wrong with the records of a part, where no contract judges it."""
+    return Step(_of_part("complaint", part))
+
+
+# --- the seller's listing --------------------------------------------------------------------------------------------
+
+OFFER = StepKind[OfferName]("offer")
+"""An offer that was made."""
+
+ENDED = StepKind[OfferName]("ended")
+"""How the order of an offer ended."""
+
+ENDED_AT = StepKind[OfferName]("ended-at")
+"""When the seller noted that end, in seconds of chain time."""
+
+RELEASED = StepKind[OfferName]("released")
+"""The buyer's signature that releases the order of an offer."""
+
+REST_OF = StepKind[OfferName]("rest-of")
+"""The bond of the rest of a sample, by the name of the sample's offer."""
+
+EVALUATION_OF = StepKind[str]("evaluation-of")
+"""What an evaluation spent of the budgets, by `evaluation_spent`."""
+
+OPENED_FOR = StepKind[str]("opened-for")
+"""How many records were opened for a selection, by its digest in hex."""
+
+
+def evaluation_spent(buyer: Address, model: Digest, earlier: int = 0) -> str:
+    """Return the name under `EVALUATION_OF` of a buyer's evaluation of a scoring model, after so many others."""
+    return f"{evaluations_of(buyer)}{model.hex()}{f':{earlier}' if earlier else ''}"
+
+
+def evaluations_of(buyer: Address) -> str:
+    """Return how the names under `EVALUATION_OF` of a buyer's evaluations begin."""
+    return f"{buyer}:"
+
+
+def request_kept(request: Digest) -> Step:
+    """Return the step that keeps the message of a request that is paid for or free."""
+    return Step(f"request:{request.hex()}")
+
+
+def sealing_key_of(buyer: Address) -> Step:
+    """Return the step that keeps what messages to a buyer are sealed to."""
+    return Step(f"hpke-of:{buyer}")
+
+
+def scoring_seconds(request: Digest) -> Step:
+    """Return the step that keeps how long the blind evaluation of a request took."""
+    return Step(f"scoring-seconds:{request.hex()}")
+
+
+def evaluation_made(evaluation: Digest) -> Step:
     """Return the step in which the seller notes the request of an evaluation that it answered."""
-    return f"evaluation:{evaluation.hex()}"
+    return Step(f"evaluation:{evaluation.hex()}")
 
 
-def selection_from(request: Digest) -> str:
+def selection_from(request: Digest) -> Step:
     """Return the step that keeps which selection was answered of the evaluation for a request."""
-    return f"selection-of:{request.hex()}"
+    return Step(f"selection-of:{request.hex()}")
 
 
-def selection_kept(selection: Digest) -> str:
+def selection_kept(selection: Digest) -> Step:
     """Return the step that keeps the message of an answered selection."""
-    return f"selection:{selection.hex()}"
+    return Step(f"selection:{selection.hex()}")
 
 
-def selected_at(selection: Digest) -> str:
+def selected_at(selection: Digest) -> Step:
     """Return the step that keeps when a selection was answered, in seconds of chain time."""
-    return f"selected-at:{selection.hex()}"
+    return Step(f"selected-at:{selection.hex()}")
 
 
-def opened_free(selection: Digest) -> str:
+def opened_free(selection: Digest) -> Step:
     """Return the step that keeps how many units of an answered selection are opened free."""
-    return f"free:{selection.hex()}"
+    return Step(f"free:{selection.hex()}")
 
 
-def order_ended(offer: str) -> str:
-    """Return the step in which the seller notes how the order of the offer of this name ended."""
-    return f"ended:{offer}"
+def refused_by_buyer(about: Digest) -> Step:
+    """Return the step in which the seller notes that a buyer goes no further after a message."""
+    return Step(f"refused-by-buyer:{about.hex()}")
 
 
-def order_ended_at(offer: str) -> str:
-    """Return the step that keeps when the seller noted that end, in seconds of chain time."""
-    return f"ended-at:{offer}"
-
-
-def step_of(step: str, part: PartName) -> str:
-    """A step of the buyer's journal; where the selection is bought whole, the step's name alone."""
-    return step if part is PartName.WHOLE else f"{step}:{part}"
-
-
-def offer_name(about: Digest, part: PartName) -> str:
-    """Return what the seller calls an offer, in the names of its steps and of its secrets.
+def offer_name(about: Digest, part: PartName) -> OfferName:
+    """Return what the seller calls an offer.
 
     `about` is the digest of the selection, or of the request for a paid evaluation.
     """
-    return about.hex() if part is PartName.WHOLE else f"{about.hex()}-{part}"
+    return OfferName(about.hex() if part is PartName.WHOLE else f"{about.hex()}-{part}")
 
 
-def is_fee(offer: str) -> bool:
+def is_fee(offer: OfferName) -> bool:
     """Return whether the offer of this name is for a paid evaluation."""
     return offer.endswith(f"-{PartName.EVALUATION}")
 
 
-def offer_message(offer: str) -> str:
-    """Return the step in which the offer of this name is sent."""
-    return f"{PricedReply.TYPE if is_fee(offer) else Delivery.TYPE}:{offer}"
+def offer_message(offer: OfferName) -> MessageName:
+    """Return the message in which the offer of this name is sent."""
+    return MessageName(f"{PricedReply.TYPE if is_fee(offer) else Delivery.TYPE}:{offer}")
+
+
+# --- for people ------------------------------------------------------------------------------------------------------
+
+_NAMED_PARTS = {PartName.SAMPLE, PartName.REST, PartName.EVALUATION}
 
 
 def step_text(step: str) -> str:
-    """Return the name of a step as people read it: without digests, and with the part of a selection in words.
+    """Return the name of a message or a call as people read it: without digests, and with its part in words.
 
     >>> step_text("delivery:sample"), step_text("accept"), step_text("approve-accept:rest")
     ('delivery of the sample', 'accept', 'approve-accept of the rest')
@@ -100,3 +387,8 @@ def step_text(step: str) -> str:
     name, _, about = step.partition(":")
     part = about.rpartition("-")[2]
     return f"{name} of the {part}" if part in _NAMED_PARTS else name
+
+
+def _of_part(name: str, part: PartName) -> str:
+    """The name for a part; where the selection is bought whole, the name alone."""
+    return name if part is PartName.WHOLE else f"{name}:{part}"

@@ -175,6 +175,8 @@ def evaluate(
 
     Your tables are copied into DIR. One directory is for one purchase.
     """
+    # First of all, while these alone are local.
+    arguments = dict(locals())
     from blindfair.api.own_records import TableOptions, chosen_tables
     from blindfair.api.purchase_options import PurchaseOptions
     from blindfair.cli.buyer.running import run_evaluate
@@ -182,25 +184,7 @@ def evaluate(
     from blindfair.cli.party.money import chosen_money
 
     output = Output(json_file)
-    purchase = PurchaseOptions(
-        listing=listing,
-        prices=chosen_money(token, begun.rpc, begun.deployment),
-        budget=budget,
-        price_per_record=price_per_record,
-        value=value,
-        audit_rows=audit_rows,
-        min_audit_rows=audit_rows if min_audit_rows is None else min_audit_rows,
-        sample_share=sample_share,
-        disclosure=disclosure,
-        model=model,
-        score_bits=score_bits,
-        release_on_chain=release_on_chain,
-        refund_to=refund_to,
-        bandwidth=bandwidth,
-        fee=fee,
-        accept_preprocessing=accept_preprocessing,
-        accept_kinds=accept_kinds,
-    )
+    purchase = PurchaseOptions.from_arguments(arguments, prices=chosen_money(token, begun.rpc, begun.deployment))
     options = BuyerOptions(purchase, TableOptions(label, exclude or [], seed, text or []))
     run_evaluate(begun, options, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
 

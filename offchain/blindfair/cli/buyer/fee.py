@@ -4,15 +4,14 @@ import sys
 
 import typer
 
-from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.api.amounts import Money
+from blindfair.api.fees import paying
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import FeeRequired, InvalidOption, Refused
-from blindfair.protocol.messages import Listing, Request
+from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.words import counted
 
@@ -28,8 +27,8 @@ def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: PartyScre
     decided = confirmed or stated is not None or not cost.fee
     lines = screen.lines if decided else screen.notices
     lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices, stated)}")
-    budget = prices.parse(options.budget, "--budget")
-    larger = "begin in another directory with a larger --budget" if cost.fee > budget else None
+    budget = prices.parse(options.budget, "budget")
+    larger = f"begin in another directory with {paying(cost.fee, budget, prices)}" if cost.fee > budget else None
     if stated is not None or not cost.fee:
         return _agreed(stated or Wei(0), cost, prices, larger)
     if cost.fee > budget:
@@ -54,7 +53,7 @@ def _agreed(fee: Wei, cost: EvaluationCost, prices: Money, hint: str | None = No
         "This evaluation is never free, and its fee is not agreed to",
         expected=prices.show(cost.fee),
         found=f"at most {prices.show(fee)}; nothing was asked",
-        hint=hint or f"repeat the command in the same directory with --fee {prices.digits(cost.fee)}",
+        hint=hint or f"repeat the command in the same directory with {paying(cost.fee, cost.fee, prices)}",
     )
 
 
@@ -71,25 +70,6 @@ def paid_text(evaluated: Evaluated, prices: Money) -> str:
     if not evaluated.fee:
         return "it was free of charge"
     return f"it cost {prices.show(evaluated.fee)}, credited against the purchase"
-
-
-def explained(refused: Refused, buyer: Buyer, prices: Money) -> Refused:
-    """Return a refusal as a person reads it, with the option to use where the seller asks a fee."""
-    if not str(refused.found).startswith(f"{FeeRequired.__name__}:"):
-        return refused
-    listing, request = buyer.mail.stored("received:listing")[1], buyer.mail.stored("message:request")[1]
-    if not isinstance(listing, Listing) or not isinstance(request, Request):
-        return refused
-    cost = EvaluationCost.of(listing.manifest, request)
-    fee = cost.fee
-    return Refused(
-        "The listing has no free bits left: an evaluation costs a fee"
-        if cost.may_be_free
-        else "The listing's free bits are never enough for this evaluation: it costs a fee",
-        expected=prices.show(fee),
-        found=f"at most {prices.show(request.fee)} offered; nothing was paid",
-        hint=f"begin in another directory with --fee {prices.digits(fee)}",
-    )
 
 
 def cost_document(evaluated: Evaluated) -> Document:
@@ -122,5 +102,5 @@ def _price_text(cost: EvaluationCost, prices: Money, stated: Wei | None) -> str:
 
 
 def _without(cost: EvaluationCost) -> str:
-    """What is asked where the fee is not agreed to."""
+    """Return what is still asked where the fee is not agreed to."""
     return "only a free evaluation is asked" if cost.may_be_free else "nothing is asked"

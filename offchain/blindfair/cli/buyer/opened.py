@@ -10,18 +10,17 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.context import Event
-from blindfair.api.amounts import Money
 from blindfair.api.defaults import QUERIES
 from blindfair.api.listing_valuer import ListingValuer
 from blindfair.api.parties import BuyerParty, open_buyer
 from blindfair.cli.buyer.estimate import show_estimate
-from blindfair.cli.buyer.fee import agreed_fee, explained
+from blindfair.cli.buyer.fee import agreed_fee
 from blindfair.cli.buyer.settings import BuyerSettings
+from blindfair.cli.flags import with_flags
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.pricing.learners import LEARNERS
-from blindfair.protocol.errors import Refused
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.units import Units
 
@@ -32,7 +31,6 @@ class OpenedBuyer:
 
     party: BuyerParty
     valuer: ListingValuer
-    prices: Money
 
     @property
     def buyer(self) -> Buyer:
@@ -40,14 +38,11 @@ class OpenedBuyer:
         return self.party.agent
 
     def evaluated(self) -> tuple[Evaluated, Choice]:
-        """The scores and what they advise. Raises Waiting, and what the evaluation raises."""
-        try:
-            return self.party.evaluated()
-        except Refused as refused:
-            raise explained(refused, self.buyer, self.prices) from refused
+        """Return the scores and what they advise. Raises Waiting, and what the evaluation raises."""
+        return self.party.evaluated()
 
     def ended(self) -> Outcome:
-        """How the trade ended. Raises Waiting while it goes on, and what the agent raises."""
+        """Return how the trade ended. Raises Waiting while it goes on, and what the agent raises."""
         return self.party.ended()
 
 
@@ -82,7 +77,7 @@ def opened_purchase(
 
     def warn(text: str) -> None:
         # A person sees it before the question whether to pay, in quiet too.
-        screen.notices.item("but", text, style="yellow")
+        screen.notices.item("but", with_flags(text), style="yellow")
 
     valuer = ListingValuer(own, tables, options, tell_estimate, warn)
     with open_buyer(
@@ -94,4 +89,4 @@ def opened_purchase(
         listing=listing,
         fee_limit=lambda cost: agreed_fee(cost, options, screen, confirmed=pays_fee),
     ) as party:
-        yield OpenedBuyer(party, valuer, options.prices)
+        yield OpenedBuyer(party, valuer)

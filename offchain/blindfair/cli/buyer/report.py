@@ -1,4 +1,4 @@
-"""What a buyer's commands print, and the same as documents."""
+"""Output of the buyer's commands, as text and as documents."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
 from blindfair.api.amounts import IN_ETHER, Money, show_ether
 from blindfair.api.information import evaluation_fee, information_document, information_text, told_text
@@ -22,6 +23,7 @@ from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text
 from blindfair.cli.buyer.settings import BuyerSettings
+from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
@@ -113,7 +115,7 @@ def _fee(manifest: Manifest, monies: Mapping[Address, Money]) -> str:
 
 
 def scored(units: Units) -> str:
-    """What there are scores of, for people."""
+    """Return the scored units in words."""
     if units.size == 1:
         return f"{units.records:,} records"
     return (
@@ -140,7 +142,7 @@ def evaluation_document(
         "selected": len(choice.records),
         "price_wei": str(choice.price),
         "trust": dict(choice.numbers),
-        "warnings": [*choice.reasons, *([] if refused is None else [str(refused)])],
+        "warnings": [with_flags(text) for text in (*choice.reasons, *([] if refused is None else [str(refused)]))],
     }
 
 
@@ -182,13 +184,13 @@ def show_evaluation(
     if evaluated.units.is_total:
         lines.item("audit", NOT_AUDITED, style="yellow")
     for reason in choice.reasons:
-        lines.item("but", reason, style="yellow")
+        lines.item("but", with_flags(reason), style="yellow")
     if refused is not None:
-        lines.item("but", f"this will not be bought. {refused}", style="yellow")
+        lines.item("but", f"this will not be bought. {with_flags(str(refused))}", style="yellow")
 
 
 def show_costs(lines: Lines, buyer: Buyer, choice: Choice, price: Wei, prices: Money) -> None:
-    """What paying takes, before it is done: of a bought sample and the rest, both orders. Raises NodeFailure."""
+    """Show what paying takes before it is done; both orders where a sample is bought first. Raises NodeFailure."""
     exchange = buyer.exchange
     evaluated = buyer.review()
     chunk_size = evaluated.listing.manifest.chunk_size
@@ -229,10 +231,10 @@ def tell_outcome(
     free = None if account is None else _free_balance(settings, account, prices.token)
     outcome, stage = (None, None) if summary is None else (summary.outcome, summary.stage)
     if outcome is not None:
-        told_by_error = error_follows and outcome.final == "NoOrder" and outcome.error is not None
+        told_by_error = error_follows and outcome.final is Ending.NO_ORDER and outcome.error is not None
         fee = Wei(0) if summary is None else summary.fee
         paid = f"{prices.show(fee)} were paid for the evaluation, nothing else" if fee else "nothing was paid"
-        reason = f"{paid}; the error says why" if told_by_error else outcome.reason
+        reason = f"{paid}; the error says why" if told_by_error else with_flags(outcome.reason)
         output.lines.item("ended", f"{outcome.final}: {reason}")
     else:
         _show_stage(output.lines, directory, summary, prices)
@@ -249,7 +251,7 @@ def tell_outcome(
         "error": None if outcome is None else outcome.error,
         "final": None if outcome is None else outcome.final,
         "free_balance_wei": None if free is None else str(free),
-        "reason": None if outcome is None else outcome.reason,
+        "reason": None if outcome is None else with_flags(outcome.reason),
         "stage": stage,
         "token": prices.token,
     }
@@ -293,7 +295,7 @@ def free_audit_text(size: AuditSize, policy: BuyerPolicy, choice: Choice) -> str
 
 
 def _free_balance(settings: BuyerSettings, buyer: Address, token: Address) -> Wei | None:
-    """What the contract keeps for an account; None where no node tells."""
+    """Return the contract's balance of an account; None where no node answers."""
     try:
         return open_exchange(settings.rpc, settings.deployment).free_balance(buyer, token)
     except (NodeFailure, WrongContract):

@@ -1,4 +1,4 @@
-"""What the buyer's commands do."""
+"""The actions of the buyer's commands."""
 
 import contextlib
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from blindfair.agents.store.journal import read_journal
+from blindfair.agents.store.steps import REQUEST, WRITTEN
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.connection import read_deployment
@@ -69,7 +70,7 @@ def run_find(
 
 
 def _monies(exchange: DataExchange, manifests: Mapping[ListingId, Manifest]) -> dict[Address, Money]:
-    """What the prices are in, as far as the tokens say how they are counted: a listing may name anything."""
+    """Return the money of each token that says how it is counted; a listing may name anything."""
     found = {ETHER: IN_ETHER}
     for token in {manifest.terms.tokens[0] for manifest in manifests.values()} - {ETHER}:
         with contextlib.suppress(InvalidOption, NodeFailure):
@@ -94,7 +95,7 @@ def run_evaluate(
     purchase.check()
     options.tables.read(paths)
     settings = begun_settings(begun, options)
-    check_payee(purchase.policy().refund_to, "--refund-to", settings.deployment.address)
+    check_payee(purchase.policy().refund_to, "refund_to", settings.deployment.address)
     exchange = open_exchange(begun.rpc, settings.deployment)
     check_chain(exchange.web3, Finality(begun.finality_depth))
     event = the_listing(exchange, purchase.listing_id or _begun(begun.directory))
@@ -120,7 +121,7 @@ def _begun(directory: Path) -> ListingId | None:
 
 
 def _with_other_fee(begun: BuyerSettings, wanted: BuyerSettings, directory: Path) -> BuyerSettings:
-    """What it was begun with, with the `--fee` that is wanted now as long as no request was made with the other."""
+    """Return the begun settings, with the `--fee` given now unless a request was made with the other."""
     fee = wanted.options.purchase.fee
     if fee is None or _was_asked(directory):
         return begun
@@ -132,7 +133,7 @@ def _was_asked(directory: Path) -> bool:
     if journal is None:
         return False
     try:
-        return journal.get("message:request") is not None
+        return journal.get(WRITTEN.of(REQUEST)) is not None
     finally:
         journal.close()
 

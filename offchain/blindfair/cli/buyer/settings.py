@@ -1,4 +1,4 @@
-"""All that a buyer's directory was begun with: one object, one document."""
+"""The settings of a buyer's directory: one object, one document."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeAlias
@@ -15,7 +15,7 @@ from blindfair.protocol.quantities import Address, ListingId
 
 @dataclass(frozen=True, slots=True)
 class BuyerOptions:
-    """What is bought and for how much, how the buyer's tables are read, and whose the listing is."""
+    """The purchase and its price, how the buyer's tables are read, and whose the listing is."""
 
     ROLE: ClassVar[str] = "buyer"
 

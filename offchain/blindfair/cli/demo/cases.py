@@ -16,6 +16,8 @@ from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.steps import GRANTED
 from blindfair.api.defaults import BITS, DISCLOSED_SHARE, MODELS
 from blindfair.api.information import default_fee, free_bits_of
 from blindfair.chain.transactions import calldata_size
@@ -25,7 +27,7 @@ from blindfair.cli.demo.options import (
     PRICE_PER_RECORD,
 )
 from blindfair.cli.demo.prepared import Prepared
-from blindfair.cli.demo.world import GRANTED, DemoWorld
+from blindfair.cli.demo.world import DemoWorld
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.pricing.learners import LEARNERS
@@ -45,7 +47,7 @@ class TradeResult:
     """
 
     case: str
-    final: str
+    final: Ending
     reason: str
     error: str | None
     price: Wei
@@ -190,7 +192,7 @@ def result_of(world: DemoWorld, case: str, parties: Parties, seconds: float) -> 
         transactions |= {_named(step): digest for step, digest in agent.transactions().items()}
     return TradeResult(
         case=case,
-        final=outcome.final if outcome is not None else ending or "NoOrder",
+        final=outcome.final if outcome is not None else ending or Ending.NO_ORDER,
         reason=outcome.reason if outcome is not None else "the buyer went silent; the clock paid the seller",
         error=outcome.error if outcome is not None else None,
         price=Wei(sum(offer.price for offer in offers)),

@@ -1,4 +1,4 @@
-"""What the demo will take, told before it starts: bytes exactly, times of evaluations by a cost model.
+"""Time and bytes of the demo, told before it starts: bytes exactly, times of evaluations by a cost model.
 
 The time to see what a purchase was worth comes from one refit of each size on this very table, done here.
 
@@ -20,12 +20,12 @@ from blindfair.pricing.scenario import Scenario
 from blindfair.pricing.utility import retrained_auc
 
 _ARMS = 3
-"""By score, at random, clean only."""
+"""Ways of selecting: by score, at random, clean only."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoEstimate:
-    """Of one blind evaluation: bytes each way, bytes of memory, seconds of both sides; of all refits: seconds."""
+    """One blind evaluation: bytes each way, memory, seconds of both sides; and the seconds of all refits."""
 
     upload_bytes: int
     download_bytes: int

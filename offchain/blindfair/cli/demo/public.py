@@ -12,7 +12,7 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.store.directory import private_directory
-from blindfair.api.keystore import address_of, read_password, unlock
+from blindfair.api.keystore import address_of, unlock
 from blindfair.chain.deterministic import creation_block, escrow_address, is_deployed
 from blindfair.chain.development import is_development
 from blindfair.chain.exchange import DataExchange, Finality
@@ -20,6 +20,7 @@ from blindfair.chain.node import connect
 from blindfair.chain.requirements import check_chain
 from blindfair.cli.demo.world import note_grant
 from blindfair.cli.options import POLL
+from blindfair.cli.password import read_password
 from blindfair.protocol.errors import InvalidOption, NodeFailure, WrongContract
 from blindfair.protocol.quantities import BlockNumber
 

@@ -13,6 +13,7 @@ from blindfair.api.information import max_bits_text
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
 from blindfair.cli.demo.verdicts import verdicts
+from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.pricing.utility import Utility
 
@@ -45,7 +46,7 @@ def _show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
     ]
     lines.table([heading, *rows], left=2)
     for trade in trades.values():
-        lines.item("", f"{trade.case}: {trade.reason}")
+        lines.item("", f"{trade.case}: {with_flags(trade.reason)}")
 
 
 def _rounded(amount: int, *, signed: bool = False) -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from blindfair.cli.demo.prepared import Prepared
+from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.cli.readings import show_readings
 
@@ -58,7 +59,7 @@ class DemoScreen:
             self._lines.item("", f"and {len(described) - SCHEMA_LINES} more columns", style="dim")
 
     def real_chain(self) -> None:
-        """That it is no chain that obeys, and what follows from that."""
+        """Say that clock and money are real on this chain, and what follows."""
         self._lines.item(
             "chain",
             "clock and money are real there: the honest trade alone, in real time. Price, bond and gas are paid by the "
@@ -67,7 +68,7 @@ class DemoScreen:
         )
 
     def estimate(self, estimate: "DemoEstimate", trades: int) -> None:
-        """What it will take."""
+        """Show time and bytes that the demo will take."""
         self._lines.item(
             "takes",
             f"{'one trade' if trades == 1 else f'{trades} trades'}, each with one blind evaluation: "
@@ -96,10 +97,10 @@ class DemoScreen:
     def event(self, event: "Event") -> None:
         """One thing that an agent did, with what it cost at the right end."""
         counted = f"{event.gas:,} gas" if event.gas is not None else f"{event.size:,} B" if event.size else ""
-        self._lines.item(event.who, event.text, right=counted)
+        self._lines.item(event.who, with_flags(event.text), right=counted)
 
     def note(self, text: str) -> None:
-        """Where something was put."""
+        """Show where something was put."""
         self._lines.item("", text)
 
     def _bar(self, *columns: ProgressColumn) -> Progress:

@@ -13,6 +13,7 @@ from blindfair.api.information import information_document
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import parameter_set
 from blindfair.cli.demo.cases import Parties, TradeResult
+from blindfair.cli.flags import with_flags
 from blindfair.influence.noise import centred
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.pricing.learners import Learner
@@ -164,7 +165,7 @@ def _trade(trade: TradeResult) -> Document:
         "final": trade.final,
         "gas": dict(trade.gas),
         "price_wei": trade.price,
-        "reason": trade.reason,
+        "reason": with_flags(trade.reason),
         "seller_delta_wei": trade.seller_delta,
         "transactions": dict(trade.transactions),
     }

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.agents.settlement.ending import Ending
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
+from blindfair.cli.flags import with_flags
 from blindfair.pricing.utility import Utility
 
 _ESTIMATE_MISSES = 0.1
-"""From this difference on, the blind estimate of the share of bad records is called wrong."""
+"""Difference at which the blind estimate of the share of bad records is called wrong."""
 
 _USUALLY_CAUGHT = 0.95
 """What `AUDIT_ROWS` are for: of a small selection fewer will do (PROTOCOL 5.5)."""
@@ -18,7 +20,7 @@ def verdicts(utility: Utility, honest: HonestTrade, trades: Mapping[str, TradeRe
     """What is worse than one would hope, the gravest first; none if all is well."""
     return [
         *_of_the_scores(honest),
-        *honest.choice.reasons,
+        *map(with_flags, honest.choice.reasons),
         *_of_buying(utility, honest),
         *_of_the_estimate(utility),
         *_of_the_audit(honest),
@@ -81,7 +83,7 @@ def _of_the_audit(honest: HonestTrade) -> list[str]:
 
 
 def _of_the_cheat(inflated: TradeResult | None) -> list[str]:
-    if inflated is None or inflated.error is not None or inflated.final == "NoOrder":
+    if inflated is None or inflated.error is not None or inflated.final is Ending.NO_ORDER:
         return []
     return [
         "The audit missed the seller that inflated scores: too few of the inflated records were selected for the draw "

@@ -14,6 +14,7 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.store.directory import SecretStore, private_directory
+from blindfair.agents.store.steps import GRANTED
 from blindfair.api.obedient import FINAL_DEPTH, run_until
 from blindfair.chain.deploy import deploy_once
 from blindfair.chain.deterministic import find_or_deploy
@@ -24,9 +25,6 @@ from blindfair.cli.demo.options import GRANT
 from blindfair.protocol.quantities import Address
 
 CASES = ("honest", "corrupted_chunk", "no_reveal", "inflated_scores", "silent_buyer")
-
-GRANTED = "granted"
-"""Step of an agent's journal: what its account had when its trade began, in wei."""
 
 
 class DemoWorld(Protocol):

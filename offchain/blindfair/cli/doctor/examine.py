@@ -10,6 +10,7 @@ from blindfair.api.listing_options import ListingOptions
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.doctor.chain import look_at_node
+from blindfair.cli.doctor.costs import look_at_costs
 from blindfair.cli.doctor.finding import Finding, findings
 from blindfair.cli.doctor.folders import look_at_directory, look_at_mail
 from blindfair.cli.doctor.machine import (
@@ -19,22 +20,30 @@ from blindfair.cli.doctor.machine import (
     look_at_python,
     package_versions,
 )
+from blindfair.cli.flags import with_flags
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import SETTINGS, Settings, is_begun, load
 from blindfair.protocol.errors import BlindfairError
 
 
 def examine(
-    rpc: str | None, deployment_file: Path | None, directory: Path | None, mail: Path | None, output: Output
+    rpc: str | None,
+    deployment_file: Path | None,
+    directory: Path | None,
+    mail: Path | None,
+    output: Output,
+    *,
+    measure: bool = False,
 ) -> bool:
     """Look at everything, show it as it is found, and return whether all of it is good.
 
-    What is not named is taken from the directory, if something was begun there. Raises FileMissing and MalformedFile
+    What is not named is taken from the directory, if something was begun there. With `measure` the machine's cost model
+    is measured and kept. Raises FileMissing and MalformedFile
     for the deployment file.
     """
     deployment = None if deployment_file is None else read_deployment(deployment_file)
     found = []
-    for finding in _all(rpc, deployment, directory, mail):
+    for finding in _all(rpc, deployment, directory, mail, measure=measure):
         found.append(finding)
         _show(finding, output)
     ok = all(finding.ok for finding in found)
@@ -50,17 +59,18 @@ def examine(
 
 
 def _all(
-    rpc: str | None, deployment: Deployment | None, directory: Path | None, mail: Path | None
+    rpc: str | None, deployment: Deployment | None, directory: Path | None, mail: Path | None, *, measure: bool
 ) -> Iterator[Finding]:
     yield from look_at_python()
     yield from look_at_packages()
     yield from look_at_kernel()
+    yield from look_at_costs(measure=measure)
     settings: Settings | None = None
     if directory is not None and is_begun(directory):
         try:
             settings = _loaded(directory)
         except BlindfairError as error:
-            yield Finding("folder", False, error.what, error.hint)
+            yield Finding("folder", False, with_flags(error.what), with_flags(error.hint))
     if settings is not None:
         rpc, mail, deployment = rpc or settings.rpc, mail or settings.mail, deployment or settings.deployment
     yield from look_at_disk({"this directory": Path.cwd()} if directory is None else {"the directory": directory})

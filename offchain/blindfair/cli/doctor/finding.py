@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from blindfair.cli.flags import with_flags
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import BlindfairError
 
@@ -31,6 +32,6 @@ def findings(check: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Find
             details.append(f"expected {error.expected}")
         if error.found not in (None, ""):
             details.append(f"found {error.found}")
-        yield Finding(check, False, "; ".join(details), error.hint)
+        yield Finding(check, False, with_flags("; ".join(details)), with_flags(error.hint))
     except OSError as error:
         yield Finding(check, False, str(error), "look at its owner and permissions")

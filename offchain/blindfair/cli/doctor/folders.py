@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 
-from blindfair.agents.messaging.shared_mail import SHARED_HINT, is_shared
+from blindfair.agents.messaging.shared_mail import SHARED_HINT, is_shared_mail
 from blindfair.api.keystore import address_of
 from blindfair.cli.doctor.finding import Finding
 from blindfair.cli.doctor.machine import nearest
@@ -58,7 +58,7 @@ def look_at_mail(mail: Path) -> Iterator[Finding]:
     if not mail.exists():
         yield Finding("mail", True, f"{mail} is not there yet; it will be made with mode 0700")
         return
-    if mail.is_dir() and is_shared(entry := mail.stat()):
+    if mail.is_dir() and is_shared_mail(entry := mail.stat()):
         yield Finding("mail", True, f"{mail} is shared with the group {_group(entry.st_gid)}")
     else:
         wrong = [*_entered_by_others("mail", mail, SHARED_HINT)]

@@ -6,16 +6,20 @@ from pathlib import Path
 from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.messaging.folder_check import check_mail_folder
 from blindfair.api.connection import connect, read_deployment
-from blindfair.api.keystore import address_of, read_password, unlock
+from blindfair.api.keystore import address_of, unlock
 from blindfair.cli.options import Begun
 from blindfair.cli.party.settings import BegunSettings, Options, Settings, is_begun
+from blindfair.cli.password import read_password
 
 KEYSTORE = "keystore.json"
 
 
 def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
-    """What a directory is to be begun with. Raises FileMissing, MalformedFile, and StateError for a mail folder that
-    takes no mailbox, while nothing was begun there."""
+    """Return the settings to begin a directory with.
+
+    Raises FileMissing, MalformedFile, and, while nothing was begun there, StateError for a mail folder that takes no
+    mailbox and InsecureStore for an open one.
+    """
     if not is_begun(begun.directory):
         check_mail_folder(begun.mail.resolve())
     return BegunSettings(
@@ -33,7 +37,9 @@ def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
 def open_context(
     settings: Settings, password_file: Path | None, watch: Callable[[Event], None], *, trades: bool = True
 ) -> AgentContext:
-    """All of it, the cheapest checks first. With `trades` the chain must be one on which a trade can be ended.
+    """Open account, contract and mail folder, the cheapest checks first.
+
+    With `trades` the chain must be one on which a trade can be ended.
 
     Raises FileMissing, MalformedFile, WrongPassword, InsecureStore, InvalidOption, NodeFailure, WrongContract.
     """

@@ -17,13 +17,13 @@ def chosen_money(token: str | None, rpc: str, deployment: Path) -> Money:
 
     Raises InvalidOption for an address that is none or where no token is, and what `open_exchange` raises.
     """
-    if token is None or parse_address(token, "--token") == ETHER:
+    if token is None or parse_address(token, "token") == ETHER:
         return IN_ETHER
-    return money_of(open_exchange(rpc, read_deployment(deployment)), parse_address(token, "--token"))
+    return money_of(open_exchange(rpc, read_deployment(deployment)), parse_address(token, "token"))
 
 
 def money_of(exchange: DataExchange, token: Address) -> Money:
-    """How a token is counted and called. Raises InvalidOption where it does not say, NodeFailure."""
+    """Return how a token is counted and called. Raises InvalidOption where it does not say, NodeFailure."""
     try:
         places = exchange.token_places(token)
     except (ContractReverted, WrongContract) as error:

@@ -12,12 +12,13 @@ from rich.text import Text
 
 from blindfair.agents.context import Event
 from blindfair.agents.seller.progress import PROGRESS
+from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.errors import BlindfairError
 
 PROGRESS_SECONDS = 10.0
-"""From one line of progress to the next, where nobody looks on: a log is to stay readable."""
+"""Seconds between two lines of progress without a terminal: a log is to stay readable."""
 
 
 class PartyScreen:
@@ -56,7 +57,7 @@ class PartyScreen:
             self._progress(event)
             return
         counted = f"{event.gas:,} gas" if event.gas is not None else f"{event.size:,} B" if event.size else ""
-        self.lines.item(event.who, event.text, right=counted)
+        self.lines.item(event.who, with_flags(event.text), right=counted)
         self._last = ""
 
     def _progress(self, event: Event) -> None:
@@ -68,7 +69,8 @@ class PartyScreen:
             self._told_progress = self._clock()
 
     def waiting(self, reason: str) -> None:
-        """What it waits for."""
+        """Show the reason of a wait."""
+        reason = with_flags(reason)
         if self._status is not None:
             # As plain text: a reason may quote what others wrote, and a string would be read as markup.
             self._status.update(Text(f"waiting: {reason}"))
@@ -76,8 +78,8 @@ class PartyScreen:
         self._once(self.lines, "waits", reason, printed=self._status is None)
 
     def trouble(self, error: BlindfairError) -> None:
-        """What went wrong and is tried again."""
-        self._once(self.notices, "trouble", f"{error.name}: {error}", printed=True)
+        """Show an error that is retried."""
+        self._once(self.notices, "trouble", f"{error.name}: {with_flags(str(error))}", printed=True)
 
     def _once(self, lines: Lines, label: str, text: str, *, printed: bool) -> None:
         if text != self._last and printed:

@@ -1,11 +1,11 @@
-"""What an agent's directory was begun with: options, its own tables, contract, node and shared folder.
+"""The settings that an agent's directory was begun with: options, its own tables, contract, node and shared folder.
 
 So that a party that was interrupted goes on with `--directory` alone, and nobody goes on with other options or an
 edited table by mistake: tables are copied into the directory.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
@@ -14,7 +14,7 @@ import blindfair
 from blindfair.agents.store.directory import DirectoryLock, write_atomically
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.options import Resumed
-from blindfair.protocol.documents import Document
+from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.errors import (
     FileChanged,
     FileMissing,
@@ -30,7 +30,7 @@ SETTINGS = "settings.json"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where a party acts, and as whom. Node, folder, keystore and depth of finality may be moved once begun."""
+    """Chain, folder and account of a party. Node, folder, keystore and depth of finality may be moved once begun."""
 
     role: str
     deployment: Deployment
@@ -42,7 +42,7 @@ class Settings:
     def moved(
         self, *, rpc: str | None, mail: Path | None, keystore: Path | None, finality_depth: int | None = None
     ) -> Self:
-        """The same at other places, where they are given."""
+        """Return the same settings with the places that are given."""
         return replace(
             self,
             rpc=rpc or self.rpc,
@@ -53,7 +53,7 @@ class Settings:
 
 
 class PartyOptions(Protocol):
-    """What a seller or a buyer decided when it began."""
+    """The decisions of a seller or a buyer when it began."""
 
     ROLE: ClassVar[str]
     """Whose options they are: "seller" or "buyer"."""
@@ -210,19 +210,32 @@ def _damaged(path: Path) -> JournalDamaged:
     )
 
 
+def _differences(before: Document, now: Document, within: str = "") -> Iterator[tuple[str, JsonValue, JsonValue]]:
+    """Yield the path of each value that differs, with its stored and its given value; of an object what differs in it.
+
+    >>> list(_differences({"tables": {"seed": 1, "label": "y"}}, {"tables": {"seed": 2, "label": "y"}}))
+    [('tables.seed', 1, 2)]
+    """
+    for name, given in now.items():
+        stored = before.get(name)
+        if isinstance(stored, dict) and isinstance(given, dict):
+            yield from _differences(stored, given, f"{within}{name}.")
+        elif stored != given:
+            yield f"{within}{name}", stored, given
+
+
 def _compare(directory: Path, begun: BegunSettings[Options], wanted: BegunSettings[Options]) -> None:
     before, now = (
         {**each.options.to_document(), "contract": each.deployment.address, "chain id": each.deployment.chain_id}
         for each in (begun, wanted)
     )
-    for name, value in now.items():
-        if before.get(name) != value:
-            raise InvalidOption(
-                f"{directory} was begun with other options",
-                expected=f"{name} = {before.get(name)}",
-                found=f"{name} = {value}",
-                hint="use the same options to go on, or another directory",
-            )
+    for name, stored, given in _differences(before, now):
+        raise InvalidOption(
+            f"{directory} was begun with other options",
+            expected=f"{name} = {stored}",
+            found=f"{name} = {given}",
+            hint="use the same options to go on, or another directory",
+        )
     if dict(begun.tables) != dict(wanted.tables):
         raise FileChanged(
             f"{directory} was begun with another table",

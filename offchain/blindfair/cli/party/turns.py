@@ -1,11 +1,9 @@
 """Taking turns in real time before a person's eyes: waits and troubles are shown on the screen."""
 
-from blindfair.api.turns import PATIENCE, RealTime, advance
+from blindfair.api.turns import PATIENCE, RealTime
 from blindfair.cli.options import POLL
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.protocol.errors import BlindfairError, NodeFailure
-
-__all__ = ["Turns", "advance"]
 
 
 class Turns(RealTime):
@@ -17,6 +15,6 @@ class Turns(RealTime):
         poll: float = POLL,
         *,
         patience: float = PATIENCE,
-        bears: type[BlindfairError] = NodeFailure,
+        retried: type[BlindfairError] = NodeFailure,
     ) -> None:
-        super().__init__(poll, patience=patience, bears=bears, on_wait=screen.waiting, on_trouble=screen.trouble)
+        super().__init__(poll, patience=patience, retried=retried, on_wait=screen.waiting, on_trouble=screen.trouble)

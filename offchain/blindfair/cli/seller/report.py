@@ -1,4 +1,4 @@
-"""What a seller's commands print, and the same as documents. From journal and chain; no secret is looked at."""
+"""Output of the seller's commands, as text and as documents. From journal and chain; no secret is looked at."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from blindfair.agents.buyer.free_openings import whole_audits
 from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal_summary import OfferEntry, SellerSummary, seller_summary
 from blindfair.api.amounts import IN_ETHER, show_ether
 from blindfair.api.information import (
@@ -38,7 +39,7 @@ from blindfair.protocol.words import counted
 
 
 def listing_document(manifest: Manifest) -> Document:
-    """What was committed."""
+    """Return what was committed, as a document."""
     return {
         "chain_id": manifest.chain_id,
         "chunks": manifest.chunk_count,
@@ -258,8 +259,8 @@ def standing_document(standing: Standing) -> Document:
 
 
 def _fees(summary: SellerSummary) -> Wei:
-    """What evaluations have brought so far."""
-    return Wei(sum(entry.offer.price for entry in summary.offers if entry.is_fee and entry.ending == "Released"))
+    """Return what evaluations have brought so far."""
+    return Wei(sum(entry.offer.price for entry in summary.offers if entry.is_fee and entry.ending is Ending.RELEASED))
 
 
 def _listing(summary: SellerSummary) -> str | None:

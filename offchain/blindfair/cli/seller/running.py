@@ -1,4 +1,4 @@
-"""What the seller's commands do."""
+"""The actions of the seller's commands."""
 
 import math
 import signal
@@ -36,7 +36,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         before = load(begun.directory, ListingOptions).options
         options = replace(options, record_bits=before.record_bits, record_count=before.record_count)
     settings = begun_settings(begun, options)
-    check_payee(options.policy().pay_to, "--pay-to", settings.deployment.address)
+    check_payee(options.policy().pay_to, "pay_to", settings.deployment.address)
     settings = begin(begun.directory, settings, {RECORDS: records.read_bytes()})
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.seller.opened import opened_seller
@@ -77,7 +77,7 @@ def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool 
 
     with PartyScreen() as screen:
         # Whatever the trouble with one order is, the others go on: its owner reads of it.
-        turns = Turns(screen, poll, patience=math.inf, bears=BlindfairError)
+        turns = Turns(screen, poll, patience=math.inf, retried=BlindfairError)
         with opened_seller(resumed.directory, settings, resumed.password_file, screen, turns) as party:
             save(resumed.directory, settings)
             if party.agent.manifest.record_count > IN_MEMORY_BLOCKS * DEFAULT.ring_degree:

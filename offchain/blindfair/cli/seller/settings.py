@@ -1,4 +1,4 @@
-"""All that a seller's directory was begun with: one object, one document."""
+"""The settings of a seller's directory: one object, one document."""
 
 from typing import TypeAlias
 

@@ -24,7 +24,7 @@ from blindfair.protocol.quantities import Address, Seconds, Wei
 CHAIN_ID = 31337
 PARTIES = ("seller", "buyer")
 GRANT = Wei(100 * 10**18)
-"""Of ether and of the test token, each in its smallest unit."""
+"""Amount of ether, and of the test token, in the smallest unit of each."""
 
 BLOCK_TIME = Seconds(1)
 LIGHT = 2**12
@@ -33,7 +33,7 @@ LIGHT = 2**12
 
 @dataclass(frozen=True, slots=True)
 class Furnished:
-    """What is there now."""
+    """The accounts and places that were made."""
 
     deployment: Deployment
     token: Address

@@ -1,6 +1,10 @@
 """Errors: a person's file or flag."""
 
+import re
+
 from blindfair.protocol.errors.base import BlindfairError
+
+_OPTION = re.compile(r"`([a-z][a-z0-9_]*)(?:=[^`]+)?`")
 
 
 class InputError(BlindfairError):
@@ -58,9 +62,15 @@ class MalformedTable(InputError):
 
 
 class InvalidOption(InputError):
-    """A flag's value is out of its range."""
+    """An option's value is out of its range."""
 
     exit_code = 19
+
+    @property
+    def option(self) -> str | None:
+        """The Python keyword of the option that the message is about; None where it names none."""
+        named = _OPTION.search(self.what)
+        return None if named is None else named.group(1)
 
 
 class OfferTooSmall(InputError):
@@ -88,6 +98,6 @@ class MalformedFile(InputError):
 
 
 class MissingPackage(InputError):
-    """What was asked for needs a package that is not installed."""
+    """The request needs a package that is not installed."""
 
     exit_code = 24

@@ -22,7 +22,7 @@ class MalformedMessage(MessageError):
 
 
 class UnknownVersion(MessageError):
-    """Of another version of the protocol."""
+    """A message of another version of the protocol."""
 
     exit_code = 33
 

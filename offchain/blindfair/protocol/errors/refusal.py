@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class RefusedCall(Enum):
-    """What is wrong with a call that moves an order."""
+    """The reason why a call that moves an order is refused."""
 
     STATE = "the order is in another state"
     NOT_BUYER = "only the buyer may"
@@ -14,7 +14,7 @@ class RefusedCall(Enum):
     EARLY = "the other party may still act"
     NOTHING_DUE = "nothing can be claimed yet, or any more"
     LISTING = "the seller has not committed the listing"
-    CHUNK_SIZE = "the chunk size is none of the protocol's"
+    CHUNK_SIZE = "the chunk size is not one of the protocol's"
     NO_CHUNKS = "there is no chunk"
     WINDOW = "a window is out of bounds"
     BOND = "the seller's free balance is below the bond"

@@ -20,7 +20,7 @@ from blindfair.protocol.signing import Domain
 Message = (
     Inquiry | Listing | Request | Reply | PricedReply | Selection | Openings | Agreement | Delivery | Release | Refusal
 )
-"""What the two parties say to each other."""
+"""The messages between the two parties."""
 
 TYPES: Mapping[str, type[Message]] = {
     kind.TYPE: kind

@@ -65,7 +65,7 @@ class Selection:
         return draw(self.buyer_random, seller_random, self.evaluation, selected, self.audit_rows)
 
     def ordered(self, seller_random: bytes, units: Units, free: int, fee: Wei = _NO_FEE) -> tuple[Part, ...]:
-        """What is ordered one after the other: the whole, or the sample and what is left (PROTOCOL 5.6).
+        """The orders, one after the other: the whole, or the sample and what is left (PROTOCOL 5.6).
 
         `free` of its units are opened free (`free_units`). `fee` was paid for the evaluation, and is credited
         (PROTOCOL 4.7). Raises as `drawn`.

@@ -26,7 +26,7 @@ class Measure:
     least: bool = False
 
     def best(self, *, ours: bool) -> tuple[str, float] | None:
-        """The best of our methods, or of the peers'; none where there is none."""
+        """The best of our methods, or of the peers'; None if there is none."""
         names = [name for name in self.values if name.startswith(OURS) == ours]
         if not names:
             return None
@@ -34,12 +34,12 @@ class Measure:
         return name, self.values[name]
 
     def shown(self, method: str) -> str:
-        """For a table."""
+        """The value as a table shows it."""
         return format(self.values[method], self.form) if method in self.values else ""
 
 
 def all_measures(documents: Sequence[Document]) -> list[Measure]:
-    """Those for which there are documents, each under its key `peers/<what>/<data>/<model>/<regime>/<seed>`."""
+    """The measures for which there are documents, each under its key `peers/<what>/<data>/<model>/<regime>/<seed>`."""
     found: list[Measure] = []
     for kind in KINDS:
         clean = _of(documents, "datamodels", kind, "clean")

@@ -31,7 +31,7 @@ PLAIN = "ours, whole rows, no curvature"
 Singles = NDArray[np.float32]
 
 Basis = Callable[[PeerQuestion, Floats], Projection | None]
-"""What rows of the model with these weights are projected on; none for whole rows."""
+"""The projection of rows of the model with these weights; None for whole rows."""
 
 
 def our_answer(question: PeerQuestion) -> Answer:
@@ -94,7 +94,7 @@ def _curvature(question: PeerQuestion, theta: Floats, projection: Projection | N
 
 
 def _own(question: PeerQuestion) -> Records:
-    """What a basis is found in: the buyer's training records and those that it asks about."""
+    """The rows in which a basis is found: the buyer's training records and those that it asks about."""
     return question.train.and_also(question.queries)
 
 
@@ -115,4 +115,4 @@ BASES: dict[str, Basis] = {
     "two-sided principal": _sides,
     "two-sided random": lambda question, theta: random_sides(question.network, INNER, OUTER, 0),
 }
-"""By name; the last is the one that hints at no record."""
+"""Projections by name; the last one reveals nothing about any record."""

@@ -23,7 +23,7 @@ from blindfair.studies.peers.question import PeerQuestion, ask
 from blindfair.studies.worlds import BuyerSize, Records, Regime, StudyWorld, make_world
 
 SHARE = 0.3
-"""Of the offer, bought."""
+"""Share of the offer that is bought."""
 
 _DRAWS = 3
 

@@ -58,7 +58,7 @@ class Answered:
 
 
 Answer = dict[str, Answered]
-"""By the names of methods."""
+"""Scores and seconds by the name of the method."""
 
 
 def check_program(program: Path) -> None:

@@ -22,7 +22,7 @@ It says which side is better at predicting retraining, at finding wrong labels, 
 """
 
 _NEARLY = 0.005
-"""A difference that is smaller is none: of correlations, AUCs and accuracies over a few seeds."""
+"""The least difference that counts, of correlations, AUCs and accuracies over a few seeds."""
 
 
 def write_peers(documents: Sequence[Document], directory: Path, json_path: Path | None, *, quick: bool) -> None:
@@ -53,7 +53,7 @@ def write_peers(documents: Sequence[Document], directory: Path, json_path: Path 
 
 
 def peer_tables(documents: Sequence[Document]) -> list[TextTable]:
-    """Those for which there are documents."""
+    """The tables for which there are documents."""
     measures = all_measures(documents)
     dampings = " and ".join(format(damping, "g") for damping in DAMPINGS)
     same = f"Every method has the better of the dampings {dampings} in each column (TRAK: the better of its own two)."

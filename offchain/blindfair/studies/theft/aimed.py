@@ -1,8 +1,8 @@
 """A query that is no constant, and reading what it tells of a few records whose rows differ from all others'.
 
 A query's coordinate is a ciphertext, and a buyer with a program of its own may encrypt any polynomial in it. The score
-of one record then also weighs the rows of its neighbours in the block (docs/privacy.md; tests/blind has such queries
-under real encryption):
+of one record then also weighs the rows of its neighbours in the block (docs/explanation/privacy.md; tests/blind has
+such queries under real encryption):
 
     score of record r = sum over records p and entries j of  weights[j, r - p] * row[p, j]   modulo t, then noise
 
@@ -21,9 +21,6 @@ from blindfair.studies.theft.channel import MODULUS, told
 
 STEPS = 2 * ROW_LIMIT
 """Entries from -2047 to 2047 are told apart modulo this, and the two clipped ends are one."""
-
-ANY_ENTRY = np.arange(-ROW_LIMIT, ROW_LIMIT + 1)
-"""Every value that an entry of a row can have."""
 
 _ROUNDING = 1e-3
 """How far a score may lie off besides the noise: weights are rounded to integers, and add up over a block."""

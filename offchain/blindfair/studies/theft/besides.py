@@ -23,10 +23,10 @@ from blindfair.protocol.records import encode_row, encode_rows
 from blindfair.studies.theft.channel import CLASS_BITS, IDENTIFIERS, MODULUS, SCORE_BITS, Target
 
 SHARE = 0.3
-"""Of the offer that a buyer buys."""
+"""Share of the offer that a buyer buys."""
 
 FLIPPED = 0.3
-"""Of the offered labels that are wrong."""
+"""Share of the offered labels that are wrong."""
 
 STRONG = frozenset({"days", "cd420", "cd496", "cd40", "offtrt"})
 """The columns that tell most of the outcome."""
@@ -71,7 +71,7 @@ PREPROCESSINGS: Mapping[str, Callable[[FeatureSchema], FeatureSchema]] = {
     "scales of a million": _each(lambda feature: replace(feature, scale=1e6)),
     "without the columns that tell most": _reading(lambda column: column not in STRONG),
 }
-"""What a seller may publish in place of what its records are like."""
+"""Misleading preprocessings that a seller may publish."""
 
 
 def divided(target: Target, seed: int) -> Scenario:

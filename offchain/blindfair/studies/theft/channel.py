@@ -32,7 +32,7 @@ IDENTIFIERS = ("pidnum",)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What is stolen: the cells of a listing that models may read."""
+    """The goods to steal: the cells of a listing that models may read."""
 
     table: Table
 
@@ -76,7 +76,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Stolen:
-    """What a thief has in the end.
+    """The loot of a thief.
 
     `information` are bits a record, by the columns that it reads without error; `cells` the share of all cells that it
     has right, guesses included; `spent` the bits a record that it was told.

@@ -16,7 +16,7 @@ from blindfair.influence.noise import EXACT_BITS
 from blindfair.studies.theft.channel import LABEL, MODULUS, Stolen, Target, told
 
 OWN_SHARE = 0.3
-"""Of the table the thief has as records of its own, of the same kind."""
+"""Share of the table that the thief has as records of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def read_places(places: Integers, bits: int, rng: np.random.Generator) -> Intege
 
 
 def pack_greedily(target: Target, queries: Sequence[int], *, known: Sequence[str] = ()) -> tuple[Packing, ...]:
-    """For queries of so many bits each, the columns whose cells gain most over guessing for the space that they take.
+    """Choose the columns, for queries of so many bits each, whose cells gain most over guessing for their space.
 
     A column goes whole or not at all; where a query has space left and no column fits, the space is lost. `known` are
     columns that the thief has already.

@@ -20,12 +20,12 @@ MEMBERS = (11, 4)
 """People an evaluation whose membership is asked for, and evaluations."""
 
 DIVISIONS = 5
-"""Of the table between buyer and seller, for the choices by misleading preprocessing."""
+"""Divisions of the table between buyer and seller, for the choices by misleading preprocessing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aimed:
-    """What evaluations aimed at chosen people tell."""
+    """The disclosure of evaluations that are aimed at chosen people."""
 
     records: int
     alone: int
@@ -69,7 +69,7 @@ By default a listing refuses such models and projections of unnamed buyers, befo
 
 @dataclass(frozen=True, slots=True)
 class Besides:
-    """What was told or sold beside counted bits."""
+    """The disclosure and sales beside the counted bits."""
 
     own_length: float
     listed_length: float

@@ -16,10 +16,10 @@ from blindfair.studies.theft.digits import pack_greedily, steal_digits, steal_on
 from blindfair.studies.theft.refused import Aimed, Besides, measure_aimed, measure_besides
 
 PAID_SHARE = 0.3
-"""Of what a record holds, that all evaluations of a listing may tell together at the defaults, for fees."""
+"""Share of a record that all evaluations of a listing may tell together for fees, by default."""
 
 BEFORE = (32,) * 5
-"""What one free evaluation could ask before bits were bounded."""
+"""Bits that one free evaluation could ask for before bits were bounded."""
 
 SEEDS = 5
 
