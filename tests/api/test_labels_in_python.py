@@ -60,9 +60,9 @@ def test_a_number_is_found_without_being_told() -> None:
     listing = bf.make_listing(frames(LabelKind.NUMBER)[0], **TERMS)
     preprocessing = listing.spec.preprocessing
     assert preprocessing is not None and preprocessing["classes"] is None
-    with pytest.raises(InvalidOption, match="--label-kind names no kind"):
+    with pytest.raises(InvalidOption, match="`label_kind` names no kind"):
         bf.make_listing(frames(LabelKind.NUMBER)[0], **TERMS, label_kind="amount")
-    with pytest.raises(LabelUnusable, match="--label-kind number"):
+    with pytest.raises(LabelUnusable, match="label_kind='number'"):
         bf.make_listing(frames(LabelKind.NUMBER)[0], **TERMS, label_kind="classes")
     with pytest.raises(LabelUnusable):
         bf.make_listing(frames(LabelKind.CLASSES)[0], **TERMS, label_kind="number")

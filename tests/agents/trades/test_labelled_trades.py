@@ -214,7 +214,7 @@ def test_a_network_learns_classes_and_no_numbers() -> None:
     made = valuer(LabelKind.CLASSES, learner=learner).valuation(manifest(LabelKind.CLASSES))
     assert (made.model.name, made.projection.k, len(made.queries)) == ("mlp", 8, 1)
     for kind in (LabelKind.NUMBER, LabelKind.COUNT):
-        with pytest.raises(InvalidOption, match="--model mlp"):
+        with pytest.raises(InvalidOption, match="model='mlp'"):
             valuer(kind, learner=learner).check_fits(manifest(kind))
 
 
