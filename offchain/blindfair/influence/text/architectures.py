@@ -31,6 +31,10 @@ POOLINGS = (MEAN, POOLER)
 ATTENTIONS = ("sdpa", "eager")
 
 
+_SOURCES = {"key": "query", "value": "query", "k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}
+"""Layers that read what another one before them reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextLayer:
     """A linear layer whose gradients are part of a row."""
@@ -45,6 +49,12 @@ class TextLayer:
     bias: bool = False
     place: str = "block"
     """`block`, `window` (once a window) or `token` (once a predicted token)."""
+
+    @property
+    def source(self) -> str:
+        """The first layer that has the same inputs, which may be this one."""
+        parent, _, own = self.name.rpartition(".")
+        return f"{parent}.{_SOURCES[own]}" if own in _SOURCES else self.name
 
 
 @dataclass(frozen=True, slots=True)

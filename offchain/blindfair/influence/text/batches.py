@@ -13,7 +13,7 @@ from blindfair.influence.text.base_config import BaseConfig
 BATCH_NUMBERS = 2**26
 """Numbers of a batch that are in memory for the way back: 256 MiB in single precision."""
 
-BATCH_TOKENS = 2**11
+BATCH_TOKENS = 2**10
 """Tokens of a batch at most. More make no batch faster."""
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from blindfair.influence.arrays import Floats
 from blindfair.influence.text import TextModel, fine_tune
 
-STRENGTHS = (12, 36)
+STRENGTHS = (12, 36, 72)
 """Steps of fine-tuning that are tried."""
 
 RATE = 1e-3
