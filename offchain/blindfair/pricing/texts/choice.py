@@ -4,6 +4,8 @@
     contrast  --calibrated_trust--> probability that its words are in order
     both multiplied --> `good`, the most likely first
 
+With labels there is no contrast: the score tells wrong labels, and the smaller of both probabilities counts.
+
 Not here: prices and the draw (`selection`).
 """
 
@@ -40,11 +42,11 @@ def text_trust(offer: Floats, valuation: TextValuation) -> TextTrust:
 
 def trust_by(offer: Floats, trusted: Floats, damaged: Floats) -> TextTrust:
     """The same from the trusted scores `m x v` and those of damaged texts `m x v`. Raises OfferTooSmall."""
-    good = domain_trust(offer[0], trusted[0]).alike
-    if len(offer) > 1:
-        none, many = np.zeros(trusted.shape[1]), np.zeros(offer.shape[1])
-        whole = calibrated_trust(Scored(offer[1], many), Scored(trusted[1], none), Scored(damaged[1], none)).clean
-        good = good * whole
+    alike = domain_trust(offer[0], trusted[0]).alike
+    none, many = np.zeros(trusted.shape[1]), np.zeros(offer.shape[1])
+    # Without a contrast the damaged texts are those with other labels, and the score itself tells them.
+    whole = calibrated_trust(Scored(offer[-1], many), Scored(trusted[-1], none), Scored(damaged[-1], none)).clean
+    good = alike * whole if len(offer) > 1 else np.minimum(alike, whole)
     return TextTrust(good, np.where(good > MIN_GOOD, good, 0.0), float(good.mean()))
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from blindfair.influence.arrays import Floats
 from blindfair.influence.text import TextModel, fine_tune
 
-STRENGTHS = (12, 36, 72)
+STRENGTHS = (12, 36)
 """Steps of fine-tuning that are tried."""
 
-RATE = 1e-3
+RATE = 2e-3
 """Learning rate of fine-tuning."""
 
 _SURELY = 1.0
