@@ -180,7 +180,7 @@ def _model(shape: dict[str, Any], folder: Path) -> TextModel:
     save_file(tensors, folder / "model.safetensors")
     words = [f"w{number}" for number in range(config.vocabulary - 4)]
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words]
-    tokenizer = {
+    tokenizer: dict[str, Any] = {
         "version": "1.0",
         "added_tokens": [],
         "normalizer": None,
@@ -197,6 +197,6 @@ def _model(shape: dict[str, Any], folder: Path) -> TextModel:
     base = BaseModel.load(folder)
     if base.architecture != "bert-classifier":
         return TextModel(base, Difference(), TextWindows(WINDOW, 1))
-    head = torch.randn((3, config.width), generator=generator).numpy() / 20
+    head = torch.randn((3, config.width), generator=generator).numpy().astype(np.float32) / np.float32(20)
     difference = Difference({"classifier.weight": head, "classifier.bias": np.zeros(3, dtype=np.float32)})
     return TextModel(base, difference, TextWindows(WINDOW, 1), 3)

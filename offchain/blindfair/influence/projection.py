@@ -119,13 +119,13 @@ class Projection:
         """A pair for each layer, then `entries`, `k0 x k`, for the `k0` numbers that they give.
 
         Raises UnusableModel for sides as `two_sided`, where `k0` may be larger than `K_LIMIT`, for entries as `matrix`,
-        and where both are too large together; ShapeMismatch where they do not fit.
+        where both are too large together, and where they do not fit.
         """
         basis = _basis(entries)
         found = sum(pair.k for pair in sides)
         _check_sides(sides, basis.size)
         if found != len(basis):
-            raise ShapeMismatch(
+            raise UnusableModel(
                 "The two stages of a projection do not fit", expected=f"{found} rows", found=basis.shape
             )
         return cls(_checked_k(basis.shape[1]), entries=basis, sides=sides)

@@ -132,6 +132,13 @@ class Fields:
             return None
         return self.document(name)
 
+    def optional_null(self, name: str) -> bool:
+        """Whether the field is there and `null`; it is then taken."""
+        if not self.has(name) or self._left[name] is not None:
+            return False
+        del self._left[name]
+        return True
+
     def items(self, name: str, limit: int) -> list[JsonValue]:
         """A list of at most `limit` values of any type."""
         value = self._take(name)
@@ -166,13 +173,6 @@ class Fields:
 
     def _name(self, name: str) -> str:
         return f"{self._path}.{name}"
-
-    def optional_null(self, name: str) -> bool:
-        """Whether the field is there and `null`; it is then taken."""
-        if not self.has(name) or self._left[name] is not None:
-            return False
-        del self._left[name]
-        return True
 
     def _take(self, name: str) -> JsonValue:
         if name not in self._left:

@@ -17,6 +17,7 @@ from blindfair.influence.bases import principal_directions
 from blindfair.influence.projection import Projection, Sides
 from blindfair.influence.text.covariances import factor_covariances, main_directions
 from blindfair.influence.text.logra import projected_rows
+from blindfair.influence.text.main_vectors import main_singular
 from blindfair.influence.text.model import TextModel
 from blindfair.protocol.errors import InvalidOption, NoRecords, ShapeMismatch
 
@@ -60,9 +61,9 @@ def find_projection(
     windows = model.read(texts, labels)
     sides = []
     for number, factors in factor_covariances(model.network, windows, tokens=model.batch_tokens):
-        asked = [query[number] for query in queries]
-        outer = _side(asked, factors.outer, side)
-        inner = _side([matrix.T for matrix in asked], factors.inner, side)
+        asked = [_directions(query[number], side // len(queries)) for query in queries]
+        outer = _side([left for left, _ in asked], factors.outer, side)
+        inner = _side([right for _, right in asked], factors.inner, side)
         sides.append(Sides(inner, outer))
     first = tuple(sides)
     parts = [_parts(first, query, max(1, k // 2 // len(queries))) for query in queries]
@@ -85,24 +86,23 @@ def project_query(projection: Projection, query: Sequence[Floats]) -> Floats:
     return projection.project_layers(query)
 
 
-def _side(matrices: Sequence[Floats], covariance: Floats | None, side: int) -> Floats:
-    """`d x side` orthonormal directions: of the matrices' rows, then of the covariance.
+def _directions(matrix: Floats, share: int) -> tuple[Floats, Floats]:
+    """Main directions of a query's layer, of its outputs and of its inputs, at most `share`.
 
-    A matrix of low rank is held whole. Of others the main half is, so that own factors keep the other.
+    A matrix of low rank is held whole. Of others half of the share is, so that own factors keep the other.
     """
-    found = []
-    for matrix in matrices:
-        vectors, values, _ = np.linalg.svd(matrix, full_matrices=False)
-        rank = int((values > _NOTHING * max(values.max(initial=0.0), 1e-300)).sum()) if values.any() else 0
-        share = side // len(matrices)
-        found.append(vectors[:, : rank if rank <= share else max(1, share // 2)])
-    held = np.hstack(found) if found else None
-    if covariance is not None:
-        main = main_directions(covariance, side)
-        held = main if held is None else np.hstack([held, main])
-    if held is None:
+    left, values, right = main_singular(matrix, max(1, share))
+    rank = int((values > _NOTHING * values.max(initial=0.0)).sum()) if values.any() else 0
+    kept = rank if rank <= share else max(1, share // 2)
+    return left[:, :kept], right[:, :kept]
+
+
+def _side(asked: Sequence[Floats], covariance: Floats | None, side: int) -> Floats:
+    """`d x side` orthonormal directions: those of the queries, then those of own factors."""
+    found = [*asked] if covariance is None else [*asked, main_directions(covariance, side)]
+    if not found:
         raise NoRecords("A layer this large takes its directions from a query", expected="a query", found="none")
-    return _orthonormal(held)[:, :side]
+    return _orthonormal(np.hstack(found))[:, :side]
 
 
 def _orthonormal(columns: Floats) -> Floats:

@@ -7,13 +7,13 @@ else goes into a projection (`bases`).
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from blindfair.influence.arrays import Floats
 from blindfair.influence.text.architectures import TextLayer
 from blindfair.influence.text.batches import Window, WindowBatch, batched
 from blindfair.influence.text.factors import pass_back
+from blindfair.influence.text.main_vectors import main_singular
 from blindfair.influence.text.network import TextNetwork
 from blindfair.protocol.errors import NoRecords
 
@@ -46,8 +46,7 @@ def factor_covariances(
 
 def main_directions(covariance: Floats, k: int) -> Floats:
     """The `k` eigenvectors of the largest eigenvalues, `d x k`."""
-    _, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors[:, ::-1][:, :k], dtype=np.float64)
+    return main_singular(covariance, k)[0][:, :k]
 
 
 def _parts(layers: Sequence[TextLayer]) -> Iterator[list[int]]:

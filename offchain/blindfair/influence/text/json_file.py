@@ -23,7 +23,8 @@ def read_bytes(path: Path, limit: int) -> bytes:
         size = path.stat().st_size
         if size <= limit:
             with path.open("rb") as file:
-                data = file.read(limit + 1)
+                # So many bytes are set aside for it.
+                data = file.read(min(size, limit) + 1)
             size = len(data)
     except OSError as error:
         raise FileMissing(

@@ -45,10 +45,11 @@ class TextTokenizer:
                     expected=f"at most {TEXT_LIMIT} characters",
                     found=len(text),
                 )
-        try:
-            encoded = self._library.encode_batch(list(texts), add_special_tokens=False)
-        except UnicodeError as error:
-            raise UnusableText("A text is not Unicode", found=type(error).__name__) from error
+            try:
+                text.encode("utf-8")
+            except UnicodeError as error:
+                raise UnusableText(f"The text of record {number} is not Unicode", found=type(error).__name__) from error
+        encoded = self._library.encode_batch(list(texts), add_special_tokens=False)
         found = [list(each.ids) for each in encoded]
         for number, tokens in enumerate(found, first):
             if not tokens:
