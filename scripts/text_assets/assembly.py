@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 
 import numpy as np
-from documents import BROWN, MAILS, MOBY, UNION, draw
+from documents import BROWN, MAILS, MOBY, TARGET_ERA, UNION, draw
 from form_texts import form_text
 from troubles import nearly_copied, shuffled
 
@@ -56,7 +56,7 @@ def assembled(documents: Sequence[CorpusDocument], count_tokens: Callable[[str],
     draws = np.random.default_rng(SEED)
     taken = _runs(document.text for document in documents if not document.held_out)
     held_out = [document for document in documents if document.held_out and document.source != MAILS]
-    addresses = [document for document in held_out if document.source == UNION]
+    addresses = [document for document in held_out if document.part == TARGET_ERA]
     years = sorted({_year(document) for document in addresses})
     roles = [[document for document in addresses if _year(document) in years[start::3]] for start in range(3)]
 
@@ -95,11 +95,11 @@ def assembled(documents: Sequence[CorpusDocument], count_tokens: Callable[[str],
 def prose_by_source(
     documents: Iterable[CorpusDocument], count_tokens: Callable[[str], int], at_most: int = 200
 ) -> dict[str, list[str]]:
-    """Texts of held-out documents to measure a loss on, by source; Brown by category."""
+    """Texts of held-out documents to measure a loss on, by source and part."""
     groups: dict[str, list[CorpusDocument]] = defaultdict(list)
     for document in documents:
         if document.held_out:
-            groups[_source(document)].append(document)
+            groups[f"{document.source}: {document.part}" if document.part else document.source].append(document)
     return {
         source: [text.text for text in islice(_pool(group, count_tokens, set()), at_most)]
         for source, group in groups.items()
@@ -107,7 +107,7 @@ def prose_by_source(
 
 
 def _source(document: CorpusDocument) -> str:
-    return f"{document.source}: {document.part}" if document.source in (BROWN, MAILS) else document.source
+    return f"{document.source}: {document.part}" if document.source == BROWN else document.source
 
 
 def _pool(

@@ -18,8 +18,11 @@ from blindfair.studies.texts.corpora import CorpusDocument
 
 UNION, BROWN, MOBY, MAILS = "State of the Union", "Brown", "Moby Dick", "mails"
 
+TARGET_ERA = "1946-2021"
+"""All addresses of this era are held out: a buyer of them has something to gain."""
+
 HELD_OUT_SHARE = 0.4
-"""Of the documents of each category. What is left still has more tokens than the training draws."""
+"""Of the documents of every other part."""
 
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "‑": "-", "–": "-", "—": " - ", "•": " "})
 
@@ -39,9 +42,10 @@ def held_out_marked(documents: Iterable[CorpusDocument]) -> Iterator[CorpusDocum
     groups: dict[tuple[str, str], dict[str, list[CorpusDocument]]] = defaultdict(lambda: defaultdict(list))
     for document in documents:
         groups[document.source, document.part][_group(document)].append(document)
-    for part in groups.values():
+    for (_, part_name), part in groups.items():
         order = sorted(part, key=draw)
-        held_out = set(order[: round(HELD_OUT_SHARE * len(order))])
+        share = 1.0 if part_name == TARGET_ERA else HELD_OUT_SHARE
+        held_out = set(order[: round(share * len(order))])
         for group, members in part.items():
             yield from (replace(member, held_out=group in held_out) for member in members)
 
@@ -62,7 +66,7 @@ def era(year: int) -> str:
     for last, name in ((1860, "1790-1860"), (1912, "1861-1912"), (1945, "1913-1945")):
         if year <= last:
             return name
-    return "1946-2021"
+    return TARGET_ERA
 
 
 def _group(document: CorpusDocument) -> str:

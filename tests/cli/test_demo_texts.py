@@ -79,6 +79,7 @@ def test_addresses_of_one_year_are_in_one_set() -> None:
     documents = json.loads((TEXTS / "documents.json").read_text())
     training = {name[:9] for name in documents["training"]}
     assert not training & {name[:9] for name in documents["held_out"] if name.startswith("sotu")}
+    assert min(set.union(*years.values())) > "sotu-1945" > max(name for name in training if name.startswith("sotu"))
 
 
 def test_only_declared_copies_repeat_a_text() -> None:

@@ -85,7 +85,7 @@ def test_a_count_is_divided_by_a_mean_that_few_records_do_not_move() -> None:
 UNUSABLE = [
     ("one class", ["a"] * 20, None, "2 to 64"),
     ("65 classes", [f"c{n % 65}" for n in range(650)], None, "65: "),
-    ("a number that is listed as classes", [n / 3 for n in range(100)], LabelKind.CLASSES, "--label-kind number"),
+    ("a number that is listed as classes", [n / 3 for n in range(100)], LabelKind.CLASSES, "label_kind='number'"),
     ("a rare class of three", ["a", "b"] * 20 + ["c"] * 4, None, "'c' in 4"),
     ("a text among numbers", [*range(100), "n/a"], LabelKind.NUMBER, "n/a"),
     ("a truth among numbers", [*range(100), True], LabelKind.NUMBER, "True"),

@@ -1,6 +1,7 @@
 """Linear models of every label: rows equal autograd's, fits are minima, bounds hold, wrong kinds are refused."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,6 +149,12 @@ def test_a_model_of_another_kind_of_label_is_refused(name: str, kind: str) -> No
     else:
         with pytest.raises(errors.UnusableModel):
             load_scoring_model(name, document, weights)  # type: ignore[arg-type]
+
+
+def test_the_page_of_scoring_models_has_the_registry() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "scoring-models.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| `")]
+    assert lines == [f"| `{each.name}` | {each.labels} | `{each.loss}` | {each.config} |" for each in REGISTRY]
 
 
 def test_fits_are_those_of_a_reference() -> None:

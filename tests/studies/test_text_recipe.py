@@ -13,7 +13,7 @@ pytest.importorskip("tokenizers", reason="the recipe needs the extra `text`")
 from assembly import prose_by_source
 from base_model import VOCABULARY, config, new_model, save, token_stream, trained_tokenizer, training
 from brown import plain
-from documents import BROWN, HELD_OUT_SHARE, UNION, held_out_marked, tidy
+from documents import BROWN, HELD_OUT_SHARE, UNION, era, held_out_marked, tidy
 from form_texts import form_text
 from losses import model_loss, unigram_loss
 from mails import body
@@ -61,11 +61,13 @@ def test_a_mail_is_its_words(raw: str, read: str) -> None:
 def test_a_share_of_each_part_is_held_out_and_years_stay_together() -> None:
     given = [document(f"brown-{part}{number}", part=part) for part in "ab" for number in range(10)]
     given += [document(f"sotu-{1790 + number // 2}-{number}", UNION, "1790-1860") for number in range(20)]
+    given += [document(f"sotu-{year}", UNION, era(year)) for year in (1946, 2021)]
     marked = list(held_out_marked(given))
+    assert all(item.held_out for item in marked if item.part == "1946-2021")
     assert {item.name for item in marked} == {item.name for item in given}
     for part in ("a", "b"):
         assert sum(item.held_out for item in marked if item.part == part) == HELD_OUT_SHARE * 10
-    years = {(item.name[:9], item.held_out) for item in marked if item.source == UNION}
+    years = {(item.name[:9], item.held_out) for item in marked if item.part == "1790-1860"}
     assert len(years) == 10 and sum(held_out for _, held_out in years) == 4
     assert list(held_out_marked(given)) == marked
 

@@ -68,7 +68,7 @@ class NumberTarget:
                 f"The label {label!r} is no number in every record",
                 expected="finite numbers",
                 found=ascii(wrong)[:40],
-                hint="correct these records, or list with --label-kind classes",
+                hint="correct these records, or list with `label_kind='classes'`",
             )
         if kind is LabelKind.COUNT:
             _check_counts(numbers, label)
@@ -79,9 +79,9 @@ class NumberTarget:
             return cls(kind, *statistics)
         raise LabelUnusable(
             f"The label {label!r} varies too little to be learned as a {kind.value}",
-            expected=f"at least {RARE} records that differ from the most usual one",
+            expected=f"at least {RARE} records that differ from the others",
             found=f"{len(set(numbers.tolist()))} different values in {len(cells)} records",
-            hint="take more records, or list with --label-kind classes",
+            hint="take more records, or list with `label_kind='classes'`",
         )
 
     def encode(self, cells: Sequence[Cell]) -> Floats:
@@ -143,7 +143,7 @@ def read_classes(labels: Sequence[Cell], label: str) -> tuple[Cell, ...]:
             expected=f"2 to {CLASSES_LIMIT} different values",
             found=f"{len(found)}: {', '.join(ascii(cell)[:40] for cell in found[:_SHOWN])}"
             + (", ..." if len(found) > _SHOWN else ""),
-            hint="list it with --label-kind number"
+            hint="list it with `label_kind='number'`"
             if amounts
             else "name another column, or join its values to classes",
         )
@@ -176,7 +176,7 @@ def _check_counts(numbers: Floats, label: str) -> None:
             f"The label {label!r} is no count in every record",
             expected="whole numbers from 0",
             found=f"{wrong[0]:g} and {wrong.size - 1} more",
-            hint="list it with --label-kind number",
+            hint="list it with `label_kind='number'`",
         )
 
 

@@ -197,7 +197,7 @@ def _check(X: Floats, y: Labels, l2: float) -> None:
 
 
 def _product(one: Floats, other: Floats) -> Floats:
-    """By torch, which keeps to one thread where it is told to (`threads`)."""
+    """Multiply by torch, which keeps to one thread where it is told to (`threads`)."""
     found: Floats = (torch.from_numpy(one) @ torch.from_numpy(np.ascontiguousarray(other))).numpy()
     return found
 
@@ -208,6 +208,6 @@ def _log_sums(logits: Floats) -> Floats:
 
 
 def _of_frequencies(y: Labels) -> Floats:
-    """Of classes: the loss under their frequencies."""
+    """The loss of classes under their frequencies."""
     _, places, counts = np.unique(y, return_inverse=True, return_counts=True)
     return np.asarray(-np.log(counts / len(y))[places], dtype=np.float64)

@@ -82,9 +82,11 @@ def check_own_records(
     A column is doubtful where the listing has numbers and the buyer texts, or the other way round, or where none of the
     buyer's values is one that the listing names. With the manifest's `schema`, columns of categories too rare to be
     named are compared by their kind. One more warning where the listing's centres and scales clip more than
-    `CLIPPED_SHARE` of the buyer's numbers. Raises ClassesDiffer for other classes of the label; KindsDiffer for labels
-    that are no numbers or counts as the listing's are, and for columns that are doubtful in more than `REFUSED_SHARE`
-    of the records, or by spelling alone in more than `SPELLING_SHARE` of them, unless that was `accepted`.
+    `CLIPPED_SHARE` of the buyer's numbers, and one where they clip as many labels.
+
+    Raises ClassesDiffer for other classes of the label; KindsDiffer for labels that are no numbers or counts as the
+    listing's are, and for columns that are doubtful in more than `REFUSED_SHARE` of the records, or by spelling alone
+    in more than `SPELLING_SHARE` of them, unless that was `accepted`.
     """
     cells = dict(zip(listed.columns, zip(*records, strict=True), strict=True))
     if listed.target is None:
@@ -101,6 +103,7 @@ def check_own_records(
     return (
         *(f"{misfit.describe()}. Models read such cells as missing or other" for misfit in misfits),
         *_clipped(listed, cells),
+        *_clipped_labels(listed, cells[listed.label]),
     )
 
 
@@ -208,6 +211,19 @@ def _clipped(listed: FeatureSchema, columns: Mapping[str, Sequence[Cell]]) -> tu
     return (
         f"{beyond:,} of {numbers:,} numbers in your records are clipped by the listing's centres and scales, "
         f"{beyond / numbers:.0%}: models see little of them",
+    )
+
+
+def _clipped_labels(listed: FeatureSchema, labels: Sequence[Cell]) -> tuple[str, ...]:
+    """A sentence where so many of the buyer's labels are clipped that they may be in another unit."""
+    if listed.target is None:
+        return ()
+    beyond = int((np.abs(listed.target.encode(labels)) >= BOUND).sum())
+    if beyond <= CLIPPED_SHARE * len(labels):
+        return ()
+    return (
+        f"{beyond:,} of {len(labels):,} of your labels are clipped by the listing's centre and scale, "
+        f"{beyond / len(labels):.0%}: is {shown(listed.label)} in the same unit?",
     )
 
 

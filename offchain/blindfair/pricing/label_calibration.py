@@ -35,7 +35,7 @@ class Scored:
         return self.scores.size
 
     def each_of(self, records: np.typing.NDArray[np.integer], count: int) -> "Scored":
-        """Those of these of `count` records, where the scores are one list of `count` after another."""
+        """Return the scores of these of `count` records, where the scores are one list of `count` after another."""
         return self.at((count * np.arange(len(self) // count)[:, np.newaxis] + records).ravel())
 
     def at(self, places: np.typing.NDArray[np.generic]) -> "Scored":
@@ -72,13 +72,14 @@ def calibrate(right: Scored, wrong: Scored) -> LabelCalibration:
             hint="give the buyer a larger validation set",
         )
     scores, sides = (np.concatenate([getattr(right, name), getattr(wrong, name)]) for name in ("scores", "sides"))
-    # A power of two, so that a change of the unit by one changes nothing.
-    unit = 2.0 ** np.round(np.log2(scores.std())) if scores.std() > 0 else 1.0
-    design = np.column_stack([scores / unit, sides, np.ones(scores.size)])
     numbers = [len(right), len(wrong)]
     is_right = np.repeat([1.0, 0.0], numbers)
     # Every record is there right and wrong; half a weight each makes it one.
     weight = np.repeat([0.5, 0.5 * len(right) / len(wrong)], numbers)
+    spread = float(np.sqrt(np.average((scores - np.average(scores, weights=weight)) ** 2, weights=weight)))
+    # A power of two, so that a change of the unit by one changes nothing.
+    unit = 2.0 ** np.round(np.log2(spread)) if spread > 0 else 1.0
+    design = np.column_stack([scores / unit, sides, np.ones(scores.size)])
     found = np.zeros(3)
     for _ in range(_STEPS):
         chance = probability(design @ found)

@@ -1,4 +1,4 @@
-"""`python -m blindfair.studies queries|peers|theft`: what `scripts/study` starts. Only the command line is here."""
+"""`python -m blindfair.studies queries|peers|theft|labels`: what `scripts/study` starts. Here is the command line."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from blindfair.protocol.errors import BlindfairError
 from blindfair.studies.jobs import few_bits_jobs, peer_jobs, run_jobs, study_jobs
+from blindfair.studies.labels import write_labels
 from blindfair.studies.ledger import Ledger
 from blindfair.studies.peers.question import check_program
 from blindfair.studies.peers.report import write_peers
@@ -22,8 +23,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
     parser.add_argument(
         "study",
-        choices=["queries", "peers", "theft"],
-        help="which query and selection are worth money; other libraries; what thieves read by evaluations",
+        choices=["queries", "peers", "theft", "labels"],
+        help="which query and selection are worth money; other libraries; what thieves read by evaluations; labels of "
+        "more classes and numbers",
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")
@@ -35,8 +37,12 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        if options.study == "theft":
-            found = write_theft(options.report)
+        if options.study in ("theft", "labels"):
+            found = (
+                write_theft(options.report)
+                if options.study == "theft"
+                else write_labels(options.report, quick=options.quick)
+            )
             if options.json is not None:
                 options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             return 0

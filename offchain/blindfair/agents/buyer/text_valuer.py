@@ -32,7 +32,8 @@ class TextValuer:
 
     `train` and `validation` are texts, with their labels if the listing has any. `seed` makes question and choice
     repeatable. `bits` are those of the score and of the contrast with damaged texts, 1 ... 32 each; one number asks for
-    no contrast. `good_record_value` is what one more good text is worth to the buyer, if it says so.
+    no contrast. `method` is the order in which wanted texts are bought, the most trusted first by default.
+    `good_record_value` is what one more good text is worth to the buyer, if it says so.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class TextValuer:
         pricing: PricingFunction,
         seed: int,
         bits: tuple[int, ...] = DEFAULT_BITS,
-        method: Method = Method.TRUST,
+        method: Method = Method.TOP,
         good_record_value: Wei | None = None,
     ) -> None:
         self._base = base
@@ -130,9 +131,8 @@ class TextValuer:
         valuation = self.valuation(manifest)
         offer = valuation.read(scores)
         trust = text_trust(offer, valuation)
-        efficacy = trust.weights if self._method is Method.TRUST else offer[0]
         candidates = np.arange(offer.shape[1], dtype=np.int64)
-        chosen = select(self._method, candidates, efficacy, self._pricing, budget, self._random(_CHOICE))
+        chosen = select(self._method, candidates, trust.weights, self._pricing, budget, self._random(_CHOICE))
         worth = self._worth(offer, trust.good, trust.share, chosen.records, chosen.price, valuation)
         buys = worth.advises_buying
         return Choice(

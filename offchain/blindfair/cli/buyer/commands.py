@@ -133,7 +133,11 @@ def evaluate(
         ),
     ] = DISCLOSURE,
     model: Annotated[
-        str, typer.Option(metavar="NAME", help="What you learn by: logistic, or mlp, a small neural network.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What you learn by: logistic, the linear model of the label, or mlp, a small neural network.",
+        ),
     ] = MODELS[0],
     score_bits: Annotated[
         int,

@@ -31,20 +31,30 @@ POOLINGS = (MEAN, POOLER)
 ATTENTIONS = ("sdpa", "eager")
 
 
+_SOURCES = {"key": "query", "value": "query", "k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}
+"""Layers that read what another one before them reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextLayer:
     """A linear layer whose gradients are part of a row."""
 
     name: str
-    """Of the module, as in a LoRA adapter."""
+    """The module's name, as in a LoRA adapter."""
 
     outputs: int
     inputs: int
-    """Of the weights; one more where the bias is the weight of an input of 1."""
+    """Inputs of the weights; one more where the bias is the weight of an input of 1."""
 
     bias: bool = False
     place: str = "block"
     """`block`, `window` (once a window) or `token` (once a predicted token)."""
+
+    @property
+    def source(self) -> str:
+        """The first layer that has the same inputs, which may be this one."""
+        parent, _, own = self.name.rpartition(".")
+        return f"{parent}.{_SOURCES[own]}" if own in _SOURCES else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +155,7 @@ ARCHITECTURES: Mapping[str, TextArchitecture] = {
         ),
     )
 }
-"""By name."""
+"""The architectures that are taken, by name."""
 
 OUTPUT = "lm_head"
 HEAD = "classifier"

@@ -1,23 +1,28 @@
 """How a buyer finds the projection of a text model: from its query, and from the rows of texts of its own.
 
-    a layer's matrices   the query's own main directions, then the main ones of the layer's inputs and output gradients
-    the matrix after it  the query's part of each layer, then the main directions of own rows
+    first stage, a layer   S_in, S_out: main singular vectors of the query's matrix, then main directions of own factors
+    second stage           M: the query, in parts by layer; then main directions of own rows
 
-A query that is a LoRA of rank 8 lies within the first, and so keeps its scores whole. Not here: applying a projection
-(`projection`, `logra`).
+So the score of a low-rank query, such as a LoRA's displacement, is that of whole rows up to rounding, whatever `k` is;
+main directions alone lose a fifth of it. The seller sees the basis, and so the query's directions among others: a query
+that must stay secret is not put into it. Not here: applying a projection (`influence.projection`, `logra`).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from blindfair.influence.arrays import Floats
+from blindfair.influence.bases import principal_directions
 from blindfair.influence.projection import Projection, Sides
-from blindfair.influence.text.batches import batched
-from blindfair.influence.text.factors import pass_back
+from blindfair.influence.text.covariances import factor_covariances, main_directions
 from blindfair.influence.text.logra import projected_rows
 from blindfair.influence.text.model import TextModel
+from blindfair.protocol.errors import InvalidOption, NoRecords, ShapeMismatch
+
+SIDE = 16
+K = 128
+K_LARGEST = 512
 
 _NOTHING = 1e-6
 """Directions under this share of the largest are rounding errors."""
@@ -29,88 +34,111 @@ def find_projection(
     labels: Sequence[int] | None,
     queries: Sequence[Sequence[Floats]],
     *,
-    side: int = 16,
-    k: int = 128,
+    side: int = SIDE,
+    k: int = K,
 ) -> Projection:
-    """A staged projection that holds each query, a matrix `outputs x inputs` a layer, and the main directions of rows.
+    """A staged projection that holds each query and the main directions of own rows.
 
-    `side` is the width of a layer's matrices at most, `k` the entries of a row. The rows are those of `texts`, each
-    divided by its length. Raises as `TextModel.rows`.
+    A query is a matrix `outputs x inputs` for each layer; `side` directions are kept of each side of a layer, and `k`
+    entries of a row, fewer if the rows span fewer. Raises InvalidOption, NoRecords, ShapeMismatch, UnusableText, and
+    UnusableModel where both stages are too large together.
     """
-    windows = model.read(texts, labels)
-    inputs, outputs = _covariances(model, texts, labels)
-    sides = []
-    for number, (inner, outer) in enumerate(zip(inputs, outputs, strict=True)):
-        left, right = [], []
-        for query in queries:
-            u, s, v = np.linalg.svd(query[number], full_matrices=False)
-            kept = min(side // 2, int((s > _NOTHING * max(s[0], 1e-300)).sum()))
-            left.append(u[:, :kept])
-            right.append(v[:kept].T)
-        sides.append(Sides(_completed(right, inner, side), _completed(left, outer, side)))
-    two_sided = Projection(sum(pair.k for pair in sides), sides=tuple(sides))
-    rows = projected_rows(model.network, windows, len(texts), two_sided, tokens=model.batch_tokens)
-    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
-    parts = []
+    if not (1 <= side <= 256 and 1 <= k <= K_LARGEST):
+        raise InvalidOption(
+            "The size of a projection is out of range", expected=f"side 1 ... 256, k 1 ... {K_LARGEST}", found=(side, k)
+        )
+    if not len(texts):
+        raise NoRecords("There are no texts to find directions in", expected="at least 1", found=0)
+    shapes = [(layer.outputs, layer.inputs) for layer in model.network.layers]
     for query in queries:
-        whole = two_sided.project_layers(query)
-        ends = np.cumsum([pair.k for pair in sides])
-        for start, end in zip([0, *ends[:-1]], ends, strict=True):
-            part = np.zeros_like(whole)
-            part[start:end] = whole[start:end]
-            parts.append(part)
-    chosen = _orthonormal(np.array(parts).T)[:, : k // 2]
-    rest = rows - (rows @ chosen) @ chosen.T
-    _, s, v = np.linalg.svd(rest, full_matrices=False)
-    more = v[: int((s > _NOTHING * s[0]).sum())][: k - chosen.shape[1]].T
-    return Projection.staged(tuple(sides), np.hstack([chosen, more]))
+        if [part.shape for part in query] != shapes:
+            raise ShapeMismatch(
+                "A query does not fit the layers of the text model",
+                expected=f"{len(shapes)} matrices",
+                found=len(query),
+            )
+    windows = model.read(texts, labels)
+    sides = []
+    for number, factors in factor_covariances(model.network, windows, tokens=model.batch_tokens):
+        asked = [query[number] for query in queries]
+        outer = _side(asked, factors.outer, side)
+        inner = _side([matrix.T for matrix in asked], factors.inner, side)
+        sides.append(Sides(inner, outer))
+    first = tuple(sides)
+    parts = [_parts(first, query, max(1, k // 2 // len(queries))) for query in queries]
+    rows = _first_rows(model, texts, labels, first)
+    known = _orthonormal(np.vstack(parts).T)[:, :k] if parts else np.zeros((rows.shape[1], 0))
+    left = rows - (rows @ known) @ known.T
+    more = min(k, rows.shape[1]) - known.shape[1]
+    if more > 0 and np.linalg.norm(left) > _NOTHING * np.linalg.norm(rows):
+        found = principal_directions(left, more).entries
+        if found is not None:
+            known = _orthonormal(np.hstack([known, found]))
+    return Projection.staged(first, known)
 
 
 def project_query(projection: Projection, query: Sequence[Floats]) -> Floats:
-    """The `k` numbers whose scores of projected rows come nearest to those of `query`, a matrix a layer, on rows."""
+    """The `k` numbers whose scores of projected rows come nearest to those of `query`, a matrix a layer, on rows.
+
+    Raises ShapeMismatch.
+    """
     return projection.project_layers(query)
 
 
-def _covariances(
-    model: TextModel, texts: Sequence[str], labels: Sequence[int] | None
-) -> tuple[list[Floats], list[Floats]]:
-    """Of each layer's inputs and output gradients, over all tokens: `inputs x inputs` and `outputs x outputs`."""
-    layers = model.network.layers
-    inner = [torch.zeros((layer.inputs, layer.inputs), dtype=torch.float64) for layer in layers]
-    outer = [torch.zeros((layer.outputs, layer.outputs), dtype=torch.float64) for layer in layers]
+def _side(matrices: Sequence[Floats], covariance: Floats | None, side: int) -> Floats:
+    """`d x side` orthonormal directions: of the matrices' rows, then of the covariance.
 
-    def keep(number: int, inputs: torch.Tensor) -> torch.Tensor:
-        if layers[number].bias:
-            inputs = torch.nn.functional.pad(inputs, (0, 1), value=1.0)
-        return inputs.flatten(0, 1)
-
-    def add(number: int, inputs: torch.Tensor, slopes: torch.Tensor) -> None:
-        slopes = slopes.flatten(0, 1)
-        used = slopes.abs().amax(1) > 0
-        inner[number] += inputs[used].T @ inputs[used]
-        outer[number] += slopes.T @ slopes
-
-    for batch in batched(model.read(texts, labels), tokens=model.batch_tokens):
-        pass_back(model.network, batch, keep, add)
-    return [matrix.numpy() for matrix in inner], [matrix.numpy() for matrix in outer]
-
-
-def _completed(chosen: Sequence[Floats], covariance: Floats, width: int) -> Floats:
-    """Orthonormal columns: those chosen, and the main directions of a covariance beside them, `width` in all."""
-    width = min(width, len(covariance))
-    _, vectors = np.linalg.eigh(covariance)
-    main = vectors[:, ::-1][:, :width]
-    return _orthonormal(np.hstack([*chosen, main]))[:, :width]
+    A matrix of low rank is held whole. Of others the main half is, so that own factors keep the other.
+    """
+    found = []
+    for matrix in matrices:
+        vectors, values, _ = np.linalg.svd(matrix, full_matrices=False)
+        rank = int((values > _NOTHING * max(values.max(initial=0.0), 1e-300)).sum()) if values.any() else 0
+        share = side // len(matrices)
+        found.append(vectors[:, : rank if rank <= share else max(1, share // 2)])
+    held = np.hstack(found) if found else None
+    if covariance is not None:
+        main = main_directions(covariance, side)
+        held = main if held is None else np.hstack([held, main])
+    if held is None:
+        raise NoRecords("A layer this large takes its directions from a query", expected="a query", found="none")
+    return _orthonormal(held)[:, :side]
 
 
 def _orthonormal(columns: Floats) -> Floats:
-    """Orthonormal columns that span these, the first ones first; those that add nothing are left out."""
-    found: list[Floats] = []
+    """An orthonormal basis of the columns, each adding to those before it; nearly dependent ones are left out."""
+    kept: list[Floats] = []
     for column in columns.T:
         size = np.linalg.norm(column)
+        if not size:
+            continue
+        rest = column / size
+        # Twice: once leaves a rounding error of the size of what is left.
         for _ in range(2):
-            for each in found:
-                column = column - (each @ column) * each
-        if size > 0 and np.linalg.norm(column) > _NOTHING * size:
-            found.append(column / np.linalg.norm(column))
-    return np.array(found).T
+            if kept:
+                basis = np.array(kept)
+                rest = rest - (rest @ basis.T) @ basis
+        if np.linalg.norm(rest) > 1e-5:
+            kept.append(rest / np.linalg.norm(rest))
+    return np.array(kept).T if kept else np.eye(len(columns), 1)
+
+
+def _parts(sides: Sequence[Sides], query: Sequence[Floats], most: int) -> Floats:
+    """The query in the entries of the first stage, in parts of one layer or of several in a row: `parts x k0`."""
+    places = np.cumsum([0, *(pair.k for pair in sides)])
+    found = []
+    for group in np.array_split(np.arange(len(sides)), min(most, len(sides))):
+        part = np.zeros(places[-1])
+        for number in group:
+            part[places[number] : places[number + 1]] = sides[number].project_query(query[number])
+        if part.any():
+            found.append(part)
+    return np.array(found).reshape(len(found), places[-1])
+
+
+def _first_rows(
+    model: TextModel, texts: Sequence[str], labels: Sequence[int] | None, sides: tuple[Sides, ...]
+) -> Floats:
+    """Rows of the first stage alone, `n x k0`, however many entries it gives."""
+    wide = Projection(sum(pair.k for pair in sides), sides=sides)
+    return projected_rows(model.network, model.read(texts, labels), len(texts), wide, tokens=model.batch_tokens)

@@ -13,7 +13,7 @@ from blindfair.influence.text.base_config import BaseConfig
 BATCH_NUMBERS = 2**26
 """Numbers of a batch that are in memory for the way back: 256 MiB in single precision."""
 
-BATCH_TOKENS = 2**11
+BATCH_TOKENS = 2**10
 """Tokens of a batch at most. More make no batch faster."""
 
 
@@ -26,7 +26,7 @@ class Window:
     """Special ones included."""
 
     weight: float
-    """Of its loss in its record's: 1 / windows for a classifier, 1 / predicted tokens for a language model."""
+    """Weight of its loss in its record's: 1 / windows for a classifier, 1 / predicted tokens for a language model."""
 
     label: int
     """The class of its record; 0 for a language model."""

@@ -54,20 +54,24 @@ def projected_rows(
     differ.
     """
     check_sides(network, projection)
-    sides = [
-        (_tensor(pair.inner.T, dtype, device), _tensor(pair.outer, dtype, device), layer.bias)
-        for pair, layer in zip(projection.sides, network.layers, strict=True)
-    ]
+    inner, groups = _inner_sides(network, projection, dtype, device)
+    outer = [_tensor(pair.outer, dtype, device) for pair in projection.sides]
     matrix = None if projection.entries is None else _tensor(projection.entries, torch.float64, device)
     rows = torch.zeros((records, projection.k), dtype=torch.float64, device=device)
-    parts: list[torch.Tensor | None] = [None] * len(sides)
+    parts: list[torch.Tensor | None] = [None] * len(outer)
+    waiting: dict[int, torch.Tensor] = {}
 
     def project_inputs(number: int, inputs: torch.Tensor) -> torch.Tensor:
-        inner, _, bias = sides[number]
-        return functional.linear(inputs, inner[:, :-1], inner[:, -1]) if bias else functional.linear(inputs, inner)
+        if number in groups:
+            # Layers with the same inputs at once: reading these is what takes time.
+            weights, bias = inner[number]
+            widths = [width for _, width in groups[number]]
+            pieces = torch.split(functional.linear(inputs, weights, bias), widths, dim=-1)
+            waiting.update((member, piece) for (member, _), piece in zip(groups[number], pieces, strict=True))
+        return waiting.pop(number)
 
     def multiply(number: int, inputs: torch.Tensor, slopes: torch.Tensor) -> None:
-        parts[number] = torch.bmm((slopes @ sides[number][1]).transpose(1, 2), inputs).flatten(1)
+        parts[number] = torch.bmm((slopes @ outer[number]).transpose(1, 2), inputs).flatten(1)
 
     for batch in batched(windows, tokens=tokens, dtype=dtype, device=device):
         pass_back(network, batch, project_inputs, multiply)
@@ -89,6 +93,23 @@ def layer_gradients(network: TextNetwork, windows: Sequence[Window], *, tokens: 
     for batch in batched(windows, tokens=tokens):
         pass_back(network, batch, keep, add)
     return tuple(total.numpy() for total in sums)
+
+
+def _inner_sides(
+    network: TextNetwork, projection: Projection, dtype: torch.dtype, device: torch.device | None
+) -> tuple[dict[int, tuple[torch.Tensor, torch.Tensor | None]], dict[int, list[tuple[int, int]]]]:
+    """For the first layer of each group with the same inputs: the group's `S_in`, one under another, and what is added
+    for a bias; and the members of the group with their numbers of directions."""
+    places = {layer.name: number for number, layer in enumerate(network.layers)}
+    groups: dict[int, list[tuple[int, int]]] = {}
+    for number, layer in enumerate(network.layers):
+        groups.setdefault(places[layer.source], []).append((number, projection.sides[number].inner.shape[1]))
+    inner: dict[int, tuple[torch.Tensor, torch.Tensor | None]] = {}
+    for first, members in groups.items():
+        joined = _tensor(np.hstack([projection.sides[member].inner for member, _ in members]).T, dtype, device)
+        bias = network.layers[first].bias
+        inner[first] = (joined[:, :-1].contiguous(), joined[:, -1].contiguous()) if bias else (joined, None)
+    return inner, groups
 
 
 def _tensor(matrix: Floats, dtype: torch.dtype, device: torch.device | None) -> torch.Tensor:

@@ -24,4 +24,4 @@ __all__ = [
 ]
 
 LEARNERS: Mapping[str, Callable[[], Learner]] = {"logistic": LogisticLearner, "mlp": MlpLearner}
-"""By the name that a person gives; the first is the default."""
+"""Learners by the name that a person gives; the first is the default."""

@@ -37,7 +37,7 @@ class QueryKind(Enum):
 
 
 class Learner(Protocol):
-    """What `valuation` and `utility` need of a family of models."""
+    """The interface of a family of models, for `valuation` and `utility`."""
 
     def for_label(self, schema: FeatureSchema) -> "Learner":
         """The learner of this family for the label of a listing. Raises InvalidOption where there is none."""
@@ -55,7 +55,7 @@ class Learner(Protocol):
 
     @property
     def discloses(self) -> str:
-        """What the seller sees of the buyer's records in the request, for people."""
+        """A sentence on what the request shows the seller of the buyer's records."""
         ...
 
     @property
@@ -76,7 +76,7 @@ class Learner(Protocol):
         ...
 
     def query(self, model: ScoringModel, train: Examples, validation: Examples) -> Floats:
-        """What to ask at the scoring model: `d` numbers."""
+        """The query at the scoring model: `d` numbers."""
         ...
 
     def side_query(self, model: ScoringModel) -> Floats:
@@ -85,7 +85,7 @@ class Learner(Protocol):
         ...
 
     def basis(self, rows: Floats) -> Projection:
-        """What rows are projected on, found in rows `n x d` of the buyer's own."""
+        """The basis that rows are projected on, found in the buyer's own rows, `n x d`."""
         ...
 
     def fit(self, examples: Examples) -> Floats:

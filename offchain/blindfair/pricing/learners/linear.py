@@ -39,7 +39,7 @@ class LinearLearner:
 
     @property
     def draws(self) -> int:
-        """As of logistic regression, where fits are quick."""
+        """Twenty where fits are quick, as for logistic regression."""
         return 20 if self.schema.row_width <= _FEW_ENTRIES else 2
 
     @property
@@ -57,7 +57,7 @@ class LinearLearner:
         return schema.row_width
 
     def encode(self, schema: FeatureSchema, records: Sequence[Sequence[Cell]]) -> Examples:
-        """Of more than two classes without the schema's bias: a network has its own."""
+        """Encode records; of more than two classes without the schema's bias: a network has its own."""
         features, labels = schema.encode(records)
         return np.ascontiguousarray(features[:, :-1]) if self._is_network else features, labels
 

@@ -20,7 +20,7 @@ from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.records import Cell
 
 _BOUND = BOUND / 2
-"""Of an entry of a row `(1/2 - y) x` (`influence.untrained`)."""
+"""The largest entry of a row `(1/2 - y) x` (`influence.untrained`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,8 @@ class MlpLearner:
         """With as many classes as the label has. Raises InvalidOption for a label that is a number."""
         if schema.target is not None:
             raise InvalidOption(
-                "--model mlp learns classes, and the label is a number",
-                expected="--model logistic, which takes labels of any kind",
+                "`model='mlp'` learns classes, and the label is a number",
+                expected="`model='logistic'`, which takes labels of any kind",
                 found=f"a label that is a {schema.label_kind.value}",
                 hint="begin another directory with it; nothing was asked",
             )

@@ -2,7 +2,9 @@
 
     score     --domain_trust--> probability that a text is like the buyer's own
     contrast  --calibrated_trust--> probability that its words are in order
-    both multiplied --> `good`, squared --> weight
+    both multiplied --> `good`, the most likely first
+
+With labels there is no contrast: the score tells wrong labels, and the smaller of both probabilities counts.
 
 Not here: prices and the draw (`selection`).
 """
@@ -25,8 +27,8 @@ RESAMPLES = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextTrust:
-    """`good` is the probability, for each of `n` texts, that it is like the buyer's own and whole; `weights` what it is
-    drawn by. `share` is the mean of `good`."""
+    """`good` is the probability, for each of `n` texts, that it is like the buyer's own and whole; `weights` are the
+    same where the text is wanted, else 0. `share` is the mean of `good`."""
 
     good: Floats
     weights: Floats
@@ -40,12 +42,12 @@ def text_trust(offer: Floats, valuation: TextValuation) -> TextTrust:
 
 def trust_by(offer: Floats, trusted: Floats, damaged: Floats) -> TextTrust:
     """The same from the trusted scores `m x v` and those of damaged texts `m x v`. Raises OfferTooSmall."""
-    good = domain_trust(offer[0], trusted[0]).alike
-    if len(offer) > 1:
-        none, many = np.zeros(trusted.shape[1]), np.zeros(offer.shape[1])
-        whole = calibrated_trust(Scored(offer[1], many), Scored(trusted[1], none), Scored(damaged[1], none)).clean
-        good = good * whole
-    return TextTrust(good, np.where(good > MIN_GOOD * max(good.max(), 1e-9), good**2, 0.0), float(good.mean()))
+    alike = domain_trust(offer[0], trusted[0]).alike
+    none, many = np.zeros(trusted.shape[1]), np.zeros(offer.shape[1])
+    # Without a contrast the damaged texts are those with other labels, and the score itself tells them.
+    whole = calibrated_trust(Scored(offer[-1], many), Scored(trusted[-1], none), Scored(damaged[-1], none)).clean
+    good = alike * whole if len(offer) > 1 else np.minimum(alike, whole)
+    return TextTrust(good, np.where(good > MIN_GOOD, good, 0.0), float(good.mean()))
 
 
 def share_interval(

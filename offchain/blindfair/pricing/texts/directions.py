@@ -20,7 +20,7 @@ from blindfair.protocol.errors import UnusableModel
 STRENGTHS = (12, 36)
 """Steps of fine-tuning that are tried."""
 
-RATE = 1e-3
+RATE = 2e-3
 """Learning rate of fine-tuning."""
 
 _SURELY = 1.0

@@ -1,7 +1,7 @@
 """From a buyer's own texts to a question and back: queries, projection and rounding, and trusted scores to read by.
 
     own texts --choose_direction--> a direction of every layer --find_projection--> k entries --> the score's query
-    own rows, and rows of damaged ones --contrast--> the second query, which tells shuffled words (without labels)
+    own rows, and rows of shuffled words --contrast--> the second query, for texts without labels
     validation texts --scored as the offer is, through noise--> trusted scores
 
 Rows are normalised (`influence.text.scoring`). No query is made of validation texts, so that their scores are what an
@@ -18,12 +18,13 @@ from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, ScoreScale, quantise_rows
 from blindfair.influence.text import BaseModel, Difference, TextModel, TextScoring, find_projection, project_query
+from blindfair.influence.text.fine_tuning import blank_head
 from blindfair.influence.text.scoring import unit_rows, windows_of
 from blindfair.pricing.class_query import scale_query
 from blindfair.pricing.domain_trust import MIN_TRUSTED
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.pricing.texts.contrast import contrast
-from blindfair.pricing.texts.damage import shuffled_words
+from blindfair.pricing.texts.damage import other_labels, shuffled_words
 from blindfair.pricing.texts.directions import Direction, choose_direction
 from blindfair.protocol.audit import ROUNDING_SHARE
 from blindfair.protocol.errors import NoRecords, UnusableModel
@@ -50,9 +51,9 @@ class TextValuation:
     """Everything of a question that is not encryption, and what is needed to read the answer.
 
     `queries` is `m x k` int64 for projected, normalised rows, asked with `bits` modulo `plain_modulus`; the first is
-    the score. `trusted` are the scores of validation texts, `m x v`, seen through noise as the offer's are, and
-    `damaged` those of the same texts after damage. `disagreement` is the share of entries that another honest machine
-    may round otherwise. `notes` are sentences for the buyer's own people.
+    the score. `trusted` are the scores of validation texts, `m x v`, seen through noise as the offer's are; `damaged`
+    those of the same texts with shuffled words, or with other labels where they have labels. `disagreement` is the
+    share of entries that another honest machine may round otherwise. `notes` are sentences for the buyer's own people.
     """
 
     scoring: TextScoring
@@ -96,19 +97,20 @@ def prepare_text_valuation(
             expected=f"at least {MIN_TRUSTED} texts",
             found=len(validation[0]),
         )
-    model = TextModel(base, Difference(), windows_of(preprocessing, base))
+    classes = len(preprocessing.classes)
+    start = blank_head(base.config.width, classes, seed) if classes else Difference()
+    model = TextModel(base, start, windows_of(preprocessing, base), classes)
     scoring = TextScoring(model, preprocessing, tuple(columns), normalised=True)
     direction = choose_direction(model, train, validation, seed=seed)
-    shuffled = shuffled_words(train[0], rng)
+    worse_train, worse_validation = (_damaged(texts, classes, rng) for texts in (train, validation))
     k = min(entries, 2 * len(train[0]))
-    projection = find_projection(model, [*train[0], *shuffled], None, [direction.layers], k=k)
-    own, worse = (unit_rows(model.rows(texts, None, projection)) for texts in (train[0], shuffled))
-    real = [project_query(projection, direction.layers)]
-    if len(bits) > 1:
-        real.append(contrast(own, worse))
-    held, broken = (
-        unit_rows(model.rows(texts, None, projection)) for texts in (validation[0], shuffled_words(validation[0], rng))
+    projection = find_projection(model, *_joined(train, worse_train), [direction.layers], k=k)
+    own, worse, held, broken = (
+        unit_rows(model.rows(*texts, projection)) for texts in (train, worse_train, validation, worse_validation)
     )
+    real = [project_query(projection, direction.layers)]
+    if len(bits) > 1 and not classes:
+        real.append(contrast(own, worse))
     rounded = {
         name: quantise_rows(rows, ROW_SCALE)
         for name, rows in (("own", own), ("worse", worse), ("held", held), ("broken", broken))
@@ -119,8 +121,9 @@ def prepare_text_valuation(
         queries.append(integers)
         scales.append(ScoreScale(ROW_SCALE, unit))
     sample = min(32, len(train[0]))
-    lengths = np.linalg.norm(model.rows(train[0][:sample], None, projection), axis=1)
-    disagreement = model.disagreement(train[0][:sample], None, projection, ROW_SCALE / lengths)
+    tried = train[0][:sample], None if train[1] is None else train[1][:sample]
+    lengths = np.linalg.norm(model.rows(*tried, projection), axis=1)
+    disagreement = model.disagreement(*tried, projection, ROW_SCALE / lengths)
     if not disagreement <= ROUNDING_SHARE:
         raise UnusableModel(
             "Two honest machines might disagree about the rows of this model",
@@ -153,6 +156,18 @@ def prepare_text_valuation(
             _said_of_rows(k, kept),
         ),
     )
+
+
+def _damaged(texts: Texts, classes: int, rng: np.random.Generator) -> Texts:
+    """The same texts with their words shuffled, or with other labels where they have any."""
+    if texts[1] is None:
+        return shuffled_words(texts[0], rng), None
+    return texts[0], other_labels(texts[1], classes, rng)
+
+
+def _joined(one: Texts, other: Texts) -> Texts:
+    labels = None if one[1] is None or other[1] is None else [*one[1], *other[1]]
+    return [*one[0], *other[0]], labels
 
 
 def _said_of_rows(k: int, kept: float | None) -> str:

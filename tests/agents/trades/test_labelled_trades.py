@@ -193,6 +193,16 @@ def test_a_buyer_whose_label_is_of_another_kind_is_told_before_it_asks(case: int
     assert "nothing was asked" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("kind", [LabelKind.NUMBER, LabelKind.COUNT])
+def test_labels_in_another_unit_are_told_before_the_buyer_asks(kind: LabelKind) -> None:
+    rows = table(kind)[OFFERED:]
+    own = tuple((*row[:-1], int(str(row[-1]).partition(".")[0]) * (1000 if number % 3 else 1))
+                for number, row in enumerate(rows))  # fmt: skip
+    (warning,) = valuer(kind, own).check_fits(manifest(kind))
+    assert "in the same unit?" in warning
+    assert valuer(kind).check_fits(manifest(kind)) == ()
+
+
 def test_a_buyer_with_some_of_the_classes_asks_all_the_same() -> None:
     own = tuple(row for row in table(LabelKind.CLASSES)[OFFERED:] if row[-1] != "red")
     question = valuer(LabelKind.CLASSES, own).question(manifest(LabelKind.CLASSES))
@@ -204,7 +214,7 @@ def test_a_network_learns_classes_and_no_numbers() -> None:
     made = valuer(LabelKind.CLASSES, learner=learner).valuation(manifest(LabelKind.CLASSES))
     assert (made.model.name, made.projection.k, len(made.queries)) == ("mlp", 8, 1)
     for kind in (LabelKind.NUMBER, LabelKind.COUNT):
-        with pytest.raises(InvalidOption, match="--model mlp"):
+        with pytest.raises(InvalidOption, match="model='mlp'"):
             valuer(kind, learner=learner).check_fits(manifest(kind))
 
 
