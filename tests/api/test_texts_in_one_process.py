@@ -92,6 +92,26 @@ def test_bought_texts_are_what_their_seller_had(kind: str, base: Path, tmp_path:
                 assert (each["code"], each["amount"]) == (codes[each["record"]], each["record"] / 2)
 
 
+def test_texts_with_a_label_are_traded_by_a_classifier(classifier: Path, tmp_path: Path) -> None:
+    def labelled(texts: list[str]) -> pd.DataFrame:
+        return pd.DataFrame({"text": texts, "kind": ["cat" if "cat" in text else "none" for text in texts]})
+
+    given: dict[str, Any] = {"text_column": "text", "label": "kind"}
+    listing = make_listing(labelled(TEXTS), base_models=[classifier], bits=6, **given, **CHEAP)
+    purchase = make_purchase(
+        labelled(list(OWN["text"])), base_model=classifier, budget="0.01", fee="0.005", audit_rows=5, sample_share=1.0,
+        **given,
+    )  # fmt: skip
+    with LocalMarket(tmp_path / "market") as market:
+        buyer = market.buyer(market.sell(listing), purchase)
+        buyer.evaluate()
+        assert buyer.buy().final == "Released"
+        bought = buyer.records()
+        assert list(bought.columns) == ["text", "kind"] and len(bought)
+        for number, row in bought.iterrows():
+            assert tuple(row) == tuple(labelled(TEXTS).iloc[int(str(number))])
+
+
 def changed_base(base: Path, folder: Path, change: Callable[[Path], object]) -> Path:
     folder.mkdir()
     for path in base.iterdir():

@@ -59,7 +59,7 @@ class TextValuer:
         self._made: TextValuation | None = None
 
     def check_fits(self, manifest: Manifest) -> None:
-        """Check that the listing is one of texts without a label, as the buyer's are, and names the base model.
+        """Check that the listing is one of texts, names the base model, and has a label where the buyer's texts do.
 
         Raises UnusableModel, FieldMismatch, ColumnNotScored, LabelUnusable.
         """
@@ -71,13 +71,6 @@ class TextValuer:
                 expected="no label" if listed.label is None else f"the label {listed.label!r}",
                 found="labels" if listed.label is None else "none",
                 hint="give texts as the listing has them",
-            )
-        if listed.label is not None:
-            raise LabelUnusable(
-                "This program values texts without a label alone",
-                expected="no label",
-                found=f"the label {listed.label!r}",
-                hint="ask the seller to list the texts without it; nothing was asked",
             )
 
     def valuation(self, manifest: Manifest) -> TextValuation:
