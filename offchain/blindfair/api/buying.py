@@ -11,7 +11,7 @@ from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BIT
 from blindfair.api.listing_text_valuer import ListingTextValuer
 from blindfair.api.listing_valuer import ListingValuer
 from blindfair.api.own_records import chosen_tables
-from blindfair.api.own_texts import OwnTexts, own_options
+from blindfair.api.own_texts import OwnTexts, check_asks_texts, own_options
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.frames import Frame
 from blindfair.protocol.manifest import Manifest
@@ -72,6 +72,7 @@ def make_purchase(
     purchase.check()
     given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)
     options = own_options(label, text_column, base_model, exclude, seed, text)
+    check_asks_texts(options, purchase)
     if isinstance(options, OwnTexts):
         valuer = ListingTextValuer(options.base(), options.read(given), purchase, seed, before_asking)
         return PreparedPurchase(valuer, purchase.policy(), valuer.base_models)

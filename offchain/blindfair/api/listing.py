@@ -10,7 +10,7 @@ from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE, MAX_WINDOWS, WINDOW
 from blindfair.api.listing_options import ListingOptions
-from blindfair.api.text_options import TextOptions
+from blindfair.api.text_options import text_options
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.frames import Frame
 from blindfair.influence.table import Table
@@ -121,9 +121,7 @@ def make_listing(
         own_models=own_models,
         text=list(text),
         label_kind=label_kind,
-        texts=None
-        if text_column is None
-        else TextOptions(text_column, [str(folder) for folder in base_models], window, max_windows),
+        texts=text_options(text_column, base_models, window, max_windows),
     )
     return prepared(options, options.table(records))
 

@@ -119,12 +119,24 @@ class ListingOptions:
     def table(self, records: Path | str | Frame) -> Table | Corpus:
         """Read the table, or the texts. Raises what `read_table` and `read_corpus` raise."""
         if self.texts is not None:
+            self._check_of_texts()
             return self.texts.read(records, self.label, self.exclude)
         if self.label is None:
             raise InvalidOption(
                 "A table needs a label", expected="`label`, the column to predict", found="none", hint="texts need none"
             )
         return read_table(records, self.label, exclude=self.exclude, text=self.text)
+
+    def _check_of_texts(self) -> None:
+        """Raises InvalidOption for an option that says how the columns of a table are read."""
+        for option in ("never_score", "score", "categorical", "text", "label_kind"):
+            if getattr(self, option):
+                raise InvalidOption(
+                    f"`{option}` is for tables, and these are texts",
+                    expected="none: models read the texts and the label alone",
+                    found=str(getattr(self, option))[:80],
+                    hint="leave the option out",
+                )
 
     def policy(self) -> SellerPolicy:
         """Return the agent's policy. Raises InvalidOption."""

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from blindfair.api.defaults import DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
+from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.corpus.corpus import Corpus, read_corpus
 from blindfair.influence.frames import Frame
-from blindfair.protocol.errors import InvalidOption
+from blindfair.pricing.domain_trust import MIN_TRUSTED
+from blindfair.protocol.errors import InvalidOption, NoRecords
 from blindfair.protocol.records import Cell
 
 if TYPE_CHECKING:
@@ -36,13 +39,18 @@ class OwnTexts:
     seed: int
 
     def read(self, sources: Mapping[str, Path | str | Frame]) -> tuple[Labelled, Labelled]:
-        """Read one source named `OWN`, or two named `TRAIN` and `VALIDATION`. Raises what `read_corpus` raises."""
+        """Read one source named `OWN`, or two named `TRAIN` and `VALIDATION`.
+
+        Raises NoRecords for too few validation texts, and what `read_corpus` raises.
+        """
         read = {name: read_corpus(each, text=self.column, label=self.label) for name, each in sources.items()}
         if OWN not in read:
+            _check_enough(len(read[VALIDATION].rows), MIN_TRUSTED, "validation texts")
             return _labelled(read[TRAIN]), _labelled(read[VALIDATION])
         corpus = read[OWN]
         order = np.random.default_rng(self.seed).permutation(len(corpus.rows))
         cut = round(_TRAIN_SHARE * len(order))
+        _check_enough(len(order), 2 * MIN_TRUSTED, "texts, of which half validate")
         first, rest = sorted(order[:cut].tolist()), sorted(order[cut:].tolist())
         return _labelled(corpus, first), _labelled(corpus, rest)
 
@@ -64,14 +72,28 @@ def own_options(
 ) -> TableOptions | OwnTexts:
     """Return how the buyer's records are read: as texts if `text_column` is given, else as a table.
 
-    Raises InvalidOption for texts without a base model, and for a table without a label.
+    Raises InvalidOption for texts without a base model, for a table with one or without a label.
     """
     if text_column is None:
+        if base_model is not None:
+            raise InvalidOption(
+                "`base_model` is for texts, and this is a table",
+                expected="`text_column`, the column of the texts",
+                found="none",
+                hint="name that column, or leave the option out",
+            )
         if label is None:
             raise InvalidOption(
                 "A table needs a `label`", expected="the column to predict", found="none", hint="texts need none"
             )
         return TableOptions(label, list(exclude), seed, list(text))
+    if text:
+        raise InvalidOption(
+            "`text` is for tables, and these are texts",
+            expected="`text_column` alone",
+            found=", ".join(text),
+            hint="leave the option out",
+        )
     if base_model is None:
         raise InvalidOption(
             "Texts are scored with a `base_model` that both parties hold",
@@ -80,6 +102,34 @@ def own_options(
             hint="the listing names the base models that its seller holds",
         )
     return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed)
+
+
+def check_asks_texts(options: TableOptions | OwnTexts, purchase: PurchaseOptions) -> None:
+    """Raises InvalidOption for an option that says how a table is learnt from, where there are texts."""
+    if not isinstance(options, OwnTexts):
+        return
+    for name, value, default in (
+        ("model", purchase.model, MODELS[0]),
+        ("score_bits", purchase.score_bits, SCORE_BITS),
+        ("disclosure", purchase.disclosure, DISCLOSURE),
+    ):
+        if value != default:
+            raise InvalidOption(
+                f"`{name}` is for tables, and these are texts",
+                expected="none: texts are scored one by one, by their base model",
+                found=value,
+                hint="leave the option out",
+            )
+
+
+def _check_enough(found: int, least: int, which: str) -> None:
+    if found < least:
+        raise NoRecords(
+            "There are too few texts to judge an offer by",
+            expected=f"at least {least} {which}",
+            found=found,
+            hint="give more texts of the kind that you want",
+        )
 
 
 def _labelled(corpus: Corpus, places: Sequence[int] | None = None) -> Labelled:

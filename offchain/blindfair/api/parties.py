@@ -186,7 +186,7 @@ class BuyerParty:
         Raises MissingPackage.
         """
         found, _ = self._turns.until(self.evaluated)
-        return bought_frame(found.listing.manifest.schema, self.agent.bought())
+        return bought_frame(found.listing.manifest, self.agent.bought())
 
 
 @contextmanager

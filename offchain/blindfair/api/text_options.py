@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blindfair.agents.evaluation.rows import BaseModels
 from blindfair.api.defaults import MAX_WINDOWS, WINDOW
@@ -23,6 +24,9 @@ from blindfair.influence.corpus.text_preprocessing import (
 from blindfair.influence.frames import Frame
 from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
 from blindfair.protocol.records import Cell
+
+if TYPE_CHECKING:
+    from blindfair.influence.text import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class TextOptions:
     def preprocessing(self, corpus: Corpus, bases: BaseModels) -> TextPreprocessing:
         """How scoring models read the listed texts, for the manifest.
 
-        Raises InvalidOption for windows out of range, LabelUnusable for a label of one class or of too many, and
-        UnusableText for a text in which a base model finds nothing to score.
+        Raises InvalidOption for windows out of range, LabelUnusable for a label of one class or of too many, or that a
+        base model cannot learn, and UnusableText for a text in which a base model finds nothing to score.
         """
         for name, value, low, high in (
             ("window", self.window, 8, WINDOW_LIMIT),
@@ -68,14 +72,48 @@ class TextOptions:
         found = TextPreprocessing(
             corpus.text, corpus.label, classes_of(corpus), self.window, self.max_windows, tuple(sorted(bases))
         )
+        # Read as a buyer will: a label that is no class is told now.
+        TextPreprocessing.from_document(found.to_document())
         from blindfair.influence.text.scoring import windows_of
 
         for base in bases.values():
+            check_label_fits(base, found.label)
             windows, is_causal = windows_of(found, base), not found.classes
             texts = corpus.texts()
             for number, tokens in enumerate(base.tokenizer.encode(texts)):
                 windows.cut(tokens, causal=is_causal, record=number)
         return found
+
+
+def text_options(
+    column: str | None, base_models: Sequence[Path | str], window: int = WINDOW, max_windows: int = MAX_WINDOWS
+) -> TextOptions | None:
+    """How the owner's texts are read; None for a table. Raises InvalidOption for a table with options of texts."""
+    if column is not None:
+        return TextOptions(column, [str(Path(folder).resolve()) for folder in base_models], window, max_windows)
+    given = {"base_model": base_models, "window": window != WINDOW, "max_windows": max_windows != MAX_WINDOWS}
+    for name, is_given in given.items():
+        if is_given:
+            raise InvalidOption(
+                f"`{name}` is for texts, and this is a table",
+                expected="`text_column`, the column of the texts",
+                found="none",
+                hint="name that column, or leave the option out",
+            )
+    return None
+
+
+def check_label_fits(base: "BaseModel", label: str | None) -> None:
+    """Raises LabelUnusable for a language model where there is a label, and for a classifier where there is none."""
+    from blindfair.influence.text.architectures import ARCHITECTURES
+
+    if ARCHITECTURES[base.architecture].causal != (label is None):
+        raise LabelUnusable(
+            "The base model and the label do not fit",
+            expected="a language model, GPT-2 or Llama" if label is None else "a classifier, BERT",
+            found=f"{base.architecture}, {'no label' if label is None else f'the label {label!r}'}",
+            hint="name another base model, or another `label`",
+        )
 
 
 def classes_of(corpus: Corpus) -> tuple[Cell, ...]:

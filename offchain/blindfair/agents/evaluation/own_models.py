@@ -10,6 +10,7 @@ import math
 
 from blindfair.agents.buyer.valuer import Question
 from blindfair.agents.evaluation.preprocessing import listed_schema
+from blindfair.influence.corpus.text_preprocessing import is_text_preprocessing
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.untrained import untrained_bound, untrained_model
 from blindfair.pricing.rounding import known_scale
@@ -28,8 +29,11 @@ def check_prescribed_model(asked: Request | Question, manifest: Manifest) -> Non
     """Check that a question chooses nothing but its direction, its bits and the features that it leaves out.
 
     That is: the untrained linear model of the listing's label, rows as they are, at the prescribed scale, without
-    exponents. Raises FieldMismatch, and UnusableModel for parts that are no model.
+    exponents. Raises FieldMismatch, for texts whatever is asked, and UnusableModel for parts that are no model.
     """
+    if is_text_preprocessing(manifest.preprocessing):
+        # Without these no model of texts asks for anything: there is no untrained one.
+        raise _refusal("scoring model", "none: texts are scored by buyers' own models", asked.model_name[:64])
     schema = listed_schema(manifest)
     _same("scoring model", untrained_model(schema).name, asked.model_name[:64])
     _same("projection", "identity", str(asked.projection.get("kind"))[:64])

@@ -3,6 +3,7 @@
 from blindfair.influence.built_on import check_built_on
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing, is_text_preprocessing
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.projection import Projection
 from blindfair.influence.scoring_model import RowModel, ScoringModel
 from blindfair.protocol.errors import ColumnNotScored, FieldMismatch, UnusableModel
 from blindfair.protocol.manifest import Manifest
@@ -59,11 +60,13 @@ def listed_texts(manifest: Manifest) -> TextPreprocessing:
     return found
 
 
-def check_reads(model: RowModel, manifest: Manifest) -> None:
-    """Check that a scoring model reads the records as the listing says, and no column that it keeps from models.
+def check_reads(model: RowModel, manifest: Manifest, projection: Projection) -> None:
+    """Check that a scoring model reads the records as the listing says, and no column that it keeps from models; and
+    that its rows can be projected.
 
-    Raises UnusableModel, FieldMismatch, ColumnNotScored.
+    Raises UnusableModel, FieldMismatch, ColumnNotScored, ShapeMismatch.
     """
+    projection.check(model.k)
     if isinstance(model, ScoringModel):
         # What no model may read is told by its own name first.
         check_columns(model.schema, manifest.schema)
@@ -74,6 +77,7 @@ def check_reads(model: RowModel, manifest: Manifest) -> None:
     if not isinstance(model, TextScoring):
         raise UnusableModel("The scoring model reads neither tables nor texts", found=model.name)
     model.check_built_on(listed_texts(manifest).to_document(), [column.name for column in manifest.schema.columns])
+    model.check_projection(projection)
 
 
 def check_columns(asked: FeatureSchema, listed: Schema) -> None:

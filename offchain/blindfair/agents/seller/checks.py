@@ -173,7 +173,7 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy, bases
             "The scores would fit in no message", expected=f"<= {MESSAGE_LIMIT:,} B", found=f"{size:,} B",
             hint="ask fewer queries",
         )  # fmt: skip
-    check_reads(model, manifest)
+    check_reads(model, manifest, projection)
     check_projection(projection, model.k)
 
 

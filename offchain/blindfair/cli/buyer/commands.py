@@ -29,7 +29,13 @@ from blindfair.cli.output import Output
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
 
 ExportFile = Annotated[
-    Path | None, typer.Option("--export", metavar="FILE", help="The bought records; bought.csv in DIR if not given.")
+    Path | None,
+    typer.Option(
+        "--export",
+        metavar="FILE",
+        help="The bought records, as CSV or FILE.jsonl as JSON Lines; if not given, bought.csv in DIR for a table, "
+        "bought.jsonl for texts.",
+    ),
 ]
 
 
@@ -267,10 +273,10 @@ def withdraw(
 @grouped
 def export(
     resumed: Resumed,
-    to: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write.")],
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write, or FILE.jsonl for JSON Lines.")],
     json_file: JsonFile = None,
 ) -> None:
-    """Write the bought records as CSV."""
+    """Write the bought records as CSV or as JSON Lines."""
     from blindfair.cli.buyer.running import run_export
 
     run_export(resumed, to, Output(json_file))

@@ -180,7 +180,7 @@ def list_records(
     The records are copied into DIR; nothing of them leaves it before `blindfair seller serve` answers buyers.
     """
     from blindfair.api.listing_options import ListingOptions
-    from blindfair.api.text_options import TextOptions
+    from blindfair.api.text_options import text_options
     from blindfair.cli.party.money import chosen_money
     from blindfair.cli.seller.running import run_list
 
@@ -215,9 +215,7 @@ def list_records(
         without_copies=without_copies,
         own_models=own_models,
         text=text or [],
-        texts=None
-        if text_column is None
-        else TextOptions(text_column, [str(each.resolve()) for each in base_model or []], window, max_windows),
+        texts=text_options(text_column, base_model or [], window, max_windows),
         label_kind=label_kind,
     )
     run_list(begun, options, records, output)

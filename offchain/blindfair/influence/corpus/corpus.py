@@ -16,6 +16,7 @@ from blindfair.influence.csv_file import CsvTexts
 from blindfair.influence.frames import Frame, frame_texts
 from blindfair.influence.reading import ColumnReading, column_reading, read_kind
 from blindfair.influence.table_file import read_table_file
+from blindfair.influence.written import written_cells
 from blindfair.protocol.chunks import fill_record
 from blindfair.protocol.errors import InvalidOption, LabelMissing, MalformedTable
 from blindfair.protocol.records import Cell, RecordEncoding, Row, encode_row, encode_text
@@ -123,6 +124,9 @@ def _cells(file: CsvTexts, place: int, text: str, label: str | None) -> list[Cel
             check_text(each, f"line {line}")
         return list(written)
     cells = typed_column(name, written, file.lines)
+    if name != label and written_cells(written, cells) is not None:
+        # No model reads it, so it need not be numbers: who buys `007` gets `007`.
+        return typed_column(name, written, file.lines, as_text=True)
     if name == label and None in cells:
         raise LabelMissing(
             "A record has no label",

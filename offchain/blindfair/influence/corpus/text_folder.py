@@ -6,7 +6,7 @@ in a table (`corpus`).
 
 from pathlib import Path
 
-from blindfair.influence.csv_file import BYTE_LIMIT
+from blindfair.influence.csv_file import BYTE_LIMIT, CELL_LENGTH
 from blindfair.protocol.errors import FileMissing, MalformedTable, NoRecords, TooLarge, UndecodableBytes
 from blindfair.protocol.records import RECORD_LIMITS
 
@@ -17,7 +17,7 @@ FILE_LIMIT = 2**20
 def read_folder(folder: Path) -> tuple[str, ...]:
     """Read the texts of a folder and of the folders in it.
 
-    Raises FileMissing, NoRecords, TooLarge, UndecodableBytes, MalformedTable for an empty file.
+    Raises FileMissing, NoRecords, TooLarge, UndecodableBytes, MalformedTable for a file without text, or with too much.
     """
     paths = sorted(path for path in folder.rglob("*.txt") if path.is_file())
     if not paths:
@@ -56,6 +56,15 @@ def _text(path: Path) -> str:
             found=f"byte {error.start}: {error.reason}",
             hint=f"convert it: iconv -f LATIN1 -t UTF-8 {path.name}",
         ) from error
-    if not text.strip() or text.endswith("\0"):
-        raise MalformedTable(f"{path} holds no text", expected="text", found=f"{len(data)} bytes", hint="remove it")
+    if not text.strip() or "\0" in text:
+        found = "a zero character" if "\0" in text else f"{len(data)} bytes"
+        raise MalformedTable(f"{path} holds no text", expected="text", found=found, hint="is it text? remove it if not")
+    # As in a table: a copy of the folder is kept as one.
+    if len(text) > CELL_LENGTH:
+        raise MalformedTable(
+            f"{path} holds a text that is too long",
+            expected=f"at most {CELL_LENGTH:,} characters",
+            found=f"{len(text):,}",
+            hint="cut it into parts",
+        )
     return text

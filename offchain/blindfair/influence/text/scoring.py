@@ -19,6 +19,7 @@ from blindfair.influence.projection import Projection
 from blindfair.influence.refusal import unusable
 from blindfair.influence.scoring_model import RowsEstimate
 from blindfair.influence.text.base_model import BaseModel, BaseModels
+from blindfair.influence.text.logra import check_sides
 from blindfair.influence.text.model import TextModel
 from blindfair.influence.text.windows import TextWindows
 from blindfair.protocol.documents import Document, canonical
@@ -104,6 +105,10 @@ class TextScoring:
         """Multiplications for one record's row: forward and back, each weight once a token."""
         return 3 * self.model.k * self.features
 
+    def check_projection(self, projection: Projection) -> None:
+        """Check that a projection has two matrices for each layer of the model, of its sizes. Raises ShapeMismatch."""
+        check_sides(self.model.network, projection)
+
     def check_built_on(self, listed: Document, columns: Sequence[str]) -> None:
         """Check that the model reads texts and columns as the listing says. Raises FieldMismatch."""
         if tuple(columns) != self.columns:
@@ -159,9 +164,10 @@ def windows_of(preprocessing: TextPreprocessing, base: BaseModel) -> TextWindows
 
 
 def unit_rows(rows: Floats) -> Floats:
-    """Rows `n x k` divided by their lengths; one of zeros stays."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1.0), dtype=np.float64)
+    """Rows `n x k` divided by their lengths. One of zeros stays; one that is not finite has no finite entry but 0."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.where(lengths == 0, 1.0, lengths), dtype=np.float64)
 
 
 def class_codes(labels: Sequence[Cell], classes: Sequence[Cell]) -> list[int]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from blindfair.influence.arrays import Floats
 from blindfair.influence.text import TextModel, fine_tune
+from blindfair.protocol.errors import UnusableModel
 
 STRENGTHS = (12, 36)
 """Steps of fine-tuning that are tried."""
@@ -58,9 +59,16 @@ def choose_direction(
 ) -> Direction:
     """Fine-tune for each number of steps, and take the one that helps most on the validation texts.
 
-    Raises what `fine_tune` and `TextModel.losses` raise.
+    Raises UnusableModel where the model overflows on a text, and what `fine_tune` and `TextModel.losses` raise.
     """
     before = model.losses(*validation)
+    if not np.isfinite([*before, *model.losses(*train)]).all():
+        raise UnusableModel(
+            "The base model overflows on some of the buyer's own texts",
+            expected="a finite loss of each text",
+            found="NaN or infinite",
+            hint="take another base model that the listing names",
+        )
     best: Direction | None = None
     for steps in strengths:
         tuned = fine_tune(model, *train, steps=steps, seed=seed, rate=RATE)
