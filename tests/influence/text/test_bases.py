@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from text_models import exact_rows, example, random_projection
 
-from blindfair.influence.projection import Projection
 from blindfair.influence.plausible import check_query
+from blindfair.influence.projection import Projection
 from blindfair.influence.text import BaseModel, find_projection, project_query
 from blindfair.influence.text.fine_tuning import fine_tune
 from blindfair.protocol.errors import InvalidOption, NoRecords, ShapeMismatch, UnusableModel
