@@ -9,12 +9,18 @@ from typing import Any
 import pandas as pd
 import pytest
 import tiny_bases
+from text_models import random_projection
 from tiny_bases import build, write
 
+from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller.checks import RequestCost
 from blindfair.api.buying import make_purchase
 from blindfair.api.listing import make_listing
 from blindfair.api.local_market import LocalMarket
 from blindfair.cli.buyer.export import default_export, export_bought
+from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
+from blindfair.influence.text import Difference, TextModel, TextScoring
+from blindfair.influence.text.scoring import windows_of
 from blindfair.protocol.errors import (
     BlindfairError,
     FileMissing,
@@ -25,6 +31,7 @@ from blindfair.protocol.errors import (
     MalformedTable,
     MissingPackage,
     NoRecords,
+    TooCostly,
     UndecodableBytes,
     UnusableModel,
     UnusableText,
@@ -110,6 +117,21 @@ def test_texts_with_a_label_are_traded_by_a_classifier(classifier: Path, tmp_pat
         assert list(bought.columns) == ["text", "kind"] and len(bought)
         for number, row in bought.iterrows():
             assert tuple(row) == tuple(labelled(TEXTS).iloc[int(str(number))])
+
+
+def test_naming_a_base_model_allows_what_scoring_with_it_takes(base: Path) -> None:
+    """The limit for tables is reached by a few texts of a model of a hundred million numbers."""
+    texts = pd.DataFrame({"text": tiny_bases.texts(1500, 3, longest=40)})
+    listing = make_listing(
+        texts, text_column="text", base_models=[base], window=2048, max_windows=64, without_copies=True, bits=4, **CHEAP
+    )
+    (held,) = listing.base_models.values()
+    read = TextPreprocessing.from_document(listing.spec.preprocessing or {})
+    scoring = TextScoring(TextModel(held, Difference(), windows_of(read, held)), read, ("text",), normalised=True)
+    cost = RequestCost.of(scoring, random_projection(scoring.model), records=len(listing.spec.records), queries=2)
+    cost.check(listing.policy)
+    with pytest.raises(TooCostly):
+        cost.check(SellerPolicy())
 
 
 def changed_base(base: Path, folder: Path, change: Callable[[Path], object]) -> Path:

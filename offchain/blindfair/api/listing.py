@@ -1,7 +1,7 @@
 """A seller's table with its terms, made ready for an agent: what `blindfair seller list` makes of its options."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
@@ -132,4 +132,8 @@ def prepared(options: ListingOptions, table: Table | Corpus) -> PreparedListing:
     Raises what `ListingOptions.policy`, `listing_spec` and `bases` raise.
     """
     bases = options.bases()
-    return PreparedListing(table, options.listing_spec(table, bases), options.policy(), bases)
+    spec, policy = options.listing_spec(table, bases), options.policy()
+    if options.texts is not None:
+        products = max(policy.max_products, options.texts.products(bases, len(spec.records)))
+        policy = replace(policy, max_products=products)
+    return PreparedListing(table, spec, policy, bases)

@@ -22,6 +22,7 @@ from blindfair.influence.corpus.text_preprocessing import (
     TextPreprocessing,
 )
 from blindfair.influence.frames import Frame
+from blindfair.influence.projection import K_LIMIT
 from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
 from blindfair.protocol.records import Cell
 
@@ -56,6 +57,15 @@ class TextOptions:
 
         loaded = [BaseModel.load(Path(folder)) for folder in self.base_models]
         return {base.digest: base for base in loaded}
+
+    def products(self, bases: BaseModels, records: int) -> int:
+        """Multiplications that an evaluation by the largest of the base models takes at most.
+
+        Naming a base model allows what scoring with it takes: a general limit would refuse every buyer of a large one.
+        Each number of it is used three times a token, and once for each entry of a projection.
+        """
+        numbers = max(sum(tensor.numel() for tensor in base.tensors.values()) for base in bases.values())
+        return 2 * records * numbers * (3 * self.window * self.max_windows + K_LIMIT)
 
     def preprocessing(self, corpus: Corpus, bases: BaseModels) -> TextPreprocessing:
         """How scoring models read the listed texts, for the manifest.

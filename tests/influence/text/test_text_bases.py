@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from text_models import exact_rows, example, random_projection
 
+from blindfair.influence.plausible import check_query
 from blindfair.influence.projection import Projection
 from blindfair.influence.text import BaseModel, find_projection, project_query
 from blindfair.influence.text.fine_tuning import fine_tune
@@ -86,3 +87,12 @@ def test_what_cannot_be_fine_tuned_is_refused(bases: dict[str, BaseModel]) -> No
         fine_tune(one.model, [], None, steps=1, seed=1)
     with pytest.raises(UnusableModel, match="finite"):
         fine_tune(one.model, one.texts, None, steps=4, seed=1, rate=1e30)
+
+
+def test_a_query_of_one_layer_is_not_one_entry(bases: dict[str, BaseModel]) -> None:
+    """No seller takes a query that reads one entry of the rows, and a layer may well outweigh all others."""
+    one = example(bases["gpt2"])
+    gradients = [np.zeros((layer.outputs, layer.inputs)) for layer in one.model.network.layers]
+    gradients[2] = np.outer(np.arange(1, len(gradients[2]) + 1), np.ones(gradients[2].shape[1]))
+    projection = find_projection(one.model, one.texts, one.labels, [gradients], side=6, k=24)
+    check_query(project_query(projection, gradients))
