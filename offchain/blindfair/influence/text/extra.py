@@ -3,11 +3,21 @@
 Not here: what is built with them (`architectures`, `tokenizer`).
 """
 
+import sys
+from importlib.util import find_spec
 from types import ModuleType
 
 from blindfair.protocol.errors import MissingPackage
 
 _HINT = "pip install 'blindfair[text]'"
+
+
+def check_extra() -> None:
+    """Check, without loading them, that the libraries are installed. Raises MissingPackage."""
+    for name in ("transformers", "tokenizers"):
+        # A name that is kept from being imported is there as None, and has no specification.
+        if (name in sys.modules and sys.modules[name] is None) or find_spec(name) is None:
+            raise MissingPackage("Text models need a package that is not installed", found=name, hint=_HINT)
 
 
 def transformers_library() -> ModuleType:
