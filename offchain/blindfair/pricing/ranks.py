@@ -30,6 +30,21 @@ def auc(positive: NDArray[np.bool_], scores: Floats) -> float:
     return float((average_ranks(scores)[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
+def expected_auc(chance: Floats, scores: Floats) -> float:
+    """The AUC of `n` scores where each record counts as a positive with its chance and as a negative with the rest.
+
+    With chances of 0 and 1 it is `auc`. Raises LabelUnusable where all are positive or none is.
+    """
+    ones = float(chance.sum())
+    zeros = chance.size - ones
+    if not ones or not zeros:
+        raise LabelUnusable("An AUC needs records of both classes", expected=2, found=1)
+    _, places = np.unique(scores, return_inverse=True)
+    negatives = np.bincount(places, weights=1.0 - chance)
+    below = np.cumsum(negatives) - 0.5 * negatives
+    return float(chance @ below[places] / (ones * zeros))
+
+
 def rank_correlation(one: Floats, other: Floats) -> float | None:
     """Spearman's correlation of `n` pairs; none where it is not defined because one side is all equal."""
     left, right = average_ranks(one), average_ranks(other)

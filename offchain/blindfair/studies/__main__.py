@@ -1,4 +1,4 @@
-"""`python -m blindfair.studies queries|peers|theft|labels`: what `scripts/study` starts. Here is the command line."""
+"""`python -m blindfair.studies`, which `scripts/study` starts: the command line of all studies."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from blindfair.protocol.errors import BlindfairError
+from blindfair.studies.hospitals_report import write_hospitals
 from blindfair.studies.jobs import few_bits_jobs, peer_jobs, run_jobs, study_jobs
 from blindfair.studies.labels import write_labels
 from blindfair.studies.ledger import Ledger
@@ -23,9 +24,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
     parser.add_argument(
         "study",
-        choices=["queries", "peers", "theft", "labels"],
+        choices=["queries", "peers", "theft", "labels", "hospitals"],
         help="which query and selection are worth money; other libraries; what thieves read by evaluations; labels of "
-        "more classes and numbers",
+        "more classes and numbers; the value of sellers",
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")
@@ -37,12 +38,12 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        if options.study in ("theft", "labels"):
-            found = (
-                write_theft(options.report)
-                if options.study == "theft"
-                else write_labels(options.report, quick=options.quick)
-            )
+        if options.study in ("theft", "labels", "hospitals"):
+            if options.study == "theft":
+                found = write_theft(options.report)
+            else:
+                write = write_labels if options.study == "labels" else write_hospitals
+                found = write(options.report, quick=options.quick)
             if options.json is not None:
                 options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             return 0
