@@ -217,7 +217,8 @@ def test_the_manifest_says_how_models_prepare_the_columns_that_they_may_read(tmp
     numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
     text = preprocessing_text(manifest)
     assert f"the classes of {LABEL}, the rounded centre and scale of {numbers} columns" in text
-    assert f"frequent values of {len(schema.features) - numbers};" in text
+    frequent = [feature.column for feature in schema.features if not isinstance(feature, NumberFeature)]
+    assert f"frequent values of {len(frequent)} ({', '.join(frequent)});" in text
 
 
 def test_a_column_of_codes_is_one_where_the_seller_says_so(tmp_path: Path) -> None:

@@ -389,6 +389,15 @@ def step_text(step: str) -> str:
     return f"{name} of the {part}" if part in _NAMED_PARTS else name
 
 
+def order_text(offer: OfferName) -> str:
+    """Return what people call the order of an offer.
+
+    >>> order_text(OfferName("ab-sample")), order_text(OfferName("ab"))
+    ('the order of the sample', 'the order')
+    """
+    return f"the {step_text(f'order:{offer}')}"
+
+
 def _of_part(name: str, part: PartName) -> str:
     """The name for a part; where the selection is bought whole, the name alone."""
     return name if part is PartName.WHOLE else f"{name}:{part}"

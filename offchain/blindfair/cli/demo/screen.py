@@ -41,6 +41,7 @@ class DemoScreen:
         """Who holds what, and how columns become features."""
         scenario = job.scenario
         flipped = int(scenario.truth.flipped.sum())
+        added = ", those included that the demo had added" if job.options.duplicates else ""
         self._lines.headline("Blindfair demo", job.name)
         self._lines.item(
             "buyer", f"{len(scenario.train):,} training and {len(scenario.validation):,} validation records"
@@ -48,14 +49,14 @@ class DemoScreen:
         self._lines.item(
             "seller",
             f"{len(scenario.offer):,} records; in {flipped:,} of them the demo has flipped the label. Copies that the "
-            f"seller removed before listing, because a listing holds none: {job.copies:,}",
+            f"seller removed before listing, because a listing holds none: {job.copies:,}{added}",
         )
         self._lines.item("nobody", f"{len(scenario.test):,} test records")
         show_readings(self._lines, job.table.readings)
         self._lines.item("schema", "from the seller's records, rounded; public, and the base of each scoring model:")
         described = job.schema.describe().splitlines()
         for line in described[:SCHEMA_LINES]:
-            self._lines.item("", line, style="dim")
+            self._lines.item("", with_flags(line), style="dim")
         if len(described) > SCHEMA_LINES:
             self._lines.item("", f"and {len(described) - SCHEMA_LINES} more columns", style="dim")
 

@@ -57,6 +57,9 @@ def listing_document(manifest: Manifest) -> Document:
     }
 
 
+_DELIVERED = "buyers get the values with the records all the same; --exclude COLUMN leaves a column out"
+
+
 def show_listing(
     lines: Lines, manifest: Manifest, options: ListingOptions, directory: Path, password_file: Path | None
 ) -> None:
@@ -131,12 +134,12 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
         if not column.scored and column.kind is not ColumnKind.TEXT and column.name not in options.never_score
     ]
     if options.never_score:
-        lines.item("kept", f"no model reads {', '.join(options.never_score)}")
+        lines.item("kept", f"no model reads {', '.join(options.never_score)}; {_DELIVERED}")
     if identifiers:
         lines.item(
             "kept",
             f"no model reads {', '.join(identifiers)}: all values differ, as in an identifier; --score COLUMN lets "
-            "models read one",
+            f"models read one; {_DELIVERED}",
             style="yellow",
         )
 
@@ -162,7 +165,8 @@ def preprocessing_text(manifest: Manifest) -> str:
         )
     schema = listed_schema(manifest)
     numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
-    categories = len(schema.features) - numbers
+    categories = [feature.column for feature in schema.features if not isinstance(feature, NumberFeature)]
+    named = f" ({', '.join(categories)})" if categories else ""
     told = {
         LabelKind.CLASSES: "classes",
         LabelKind.NUMBER: "rounded centre and scale",
@@ -170,7 +174,7 @@ def preprocessing_text(manifest: Manifest) -> str:
     }[schema.label_kind]
     return (
         f"the manifest tells everybody the {told} of {schema.label}, the rounded centre and scale of {numbers} "
-        f"columns, and frequent values of {categories}; no value that fewer than {RARE} records have"
+        f"columns, and frequent values of {len(categories)}{named}; no value that fewer than {RARE} records have"
     )
 
 
