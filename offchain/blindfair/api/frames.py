@@ -11,7 +11,7 @@ import numpy as np
 from blindfair.influence.arrays import Floats
 from blindfair.influence.written import companion_names
 from blindfair.protocol.errors import MissingPackage
-from blindfair.protocol.records import decode_row
+from blindfair.protocol.records import RecordEncoding
 from blindfair.protocol.schema import Schema
 from blindfair.protocol.units import Units
 
@@ -23,13 +23,15 @@ BINS = 40
 """Bars of the picture of scores."""
 
 
-def bought_frame(schema: Schema, bought: Sequence[tuple[int, bytes]]) -> "pd.DataFrame":
+def bought_frame(
+    schema: Schema, bought: Sequence[tuple[int, bytes]], encoding: RecordEncoding = RecordEncoding.CBOR_ROW
+) -> "pd.DataFrame":
     """Return bought records as a data frame: a column for each of the listing's, numbers as numbers, missing as None.
 
     The index `record` has their numbers in the listing. Raises MissingPackage.
     """
     kept = [place for place, column in enumerate(schema.columns) if column.name not in companion_names(schema)]
-    rows = [decode_row(data) for _, data in bought]
+    rows = [schema.decode(encoding, data) for _, data in bought]
     index = _pandas().Index([number for number, _ in bought], name="record", dtype="int64")
     columns = {schema.columns[place].name: [row[place] for row in rows] for place in kept}
     return _pandas().DataFrame(columns, index=index)

@@ -186,7 +186,8 @@ class BuyerParty:
         Raises MissingPackage.
         """
         found, _ = self._turns.until(self.evaluated)
-        return bought_frame(found.listing.manifest.schema, self.agent.bought())
+        manifest = found.listing.manifest
+        return bought_frame(manifest.schema, self.agent.bought(), manifest.encoding)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from blindfair.cli.lines import Lines
 from blindfair.cli.targets import write_private_file
 from blindfair.influence.written import as_written
 from blindfair.protocol.errors import NoRecords
-from blindfair.protocol.records import decode_row
+from blindfair.protocol.records import RecordEncoding
 from blindfair.protocol.schema import Schema
 
 BOUGHT = "bought.csv"
@@ -28,17 +28,19 @@ def export_bought(buyer: Buyer, path: Path, lines: Lines | None = None) -> int:
             found="none",
             hint="blindfair buyer status tells how far the purchase is",
         )
-    schema = buyer.review().listing.manifest.schema
-    header, rows = bought_table(schema, bought)
+    manifest = buyer.review().listing.manifest
+    header, rows = bought_table(manifest.schema, bought, manifest.encoding)
     write_private_file(path, csv_bytes(header, rows))
     if lines is not None and (count := formulas(header, rows)):
         lines.item("but", formula_warning(count), style="yellow")
     return len(bought)
 
 
-def bought_table(schema: Schema, bought: Sequence[tuple[int, bytes]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def bought_table(
+    schema: Schema, bought: Sequence[tuple[int, bytes]], encoding: RecordEncoding = RecordEncoding.CBOR_ROW
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Column names and texts of bought records, each with its number in the listing before it."""
-    names, texts = as_written(schema, [decode_row(data) for _, data in bought])
+    names, texts = as_written(schema, [schema.decode(encoding, data) for _, data in bought])
     rows = [(str(number), *row) for (number, _), row in zip(bought, texts, strict=True)]
     return (number_name(names), *names), rows
 
