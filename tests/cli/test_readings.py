@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from blindfair.api.frames import bought_frame
 from blindfair.api.own_records import OWN, TableOptions
 from blindfair.cli.buyer.export import bought_table
 from blindfair.cli.demo.options import DemoOptions
@@ -15,6 +16,7 @@ from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.lines import Lines
 from blindfair.cli.readings import show_readings, show_written, tables_document
+from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.table import read_table
 from blindfair.protocol.records import encode_rows
 
@@ -106,3 +108,15 @@ def test_bought_records_are_numbered_and_as_written(tmp_path: Path) -> None:
     header, rows = bought_table(listed.listed_schema(), [(11, records[1]), (4, records[0])])
     assert header == ("record number", "record", "price", "y")
     assert rows == [("11", "8", "NA", "b"), ("4", "7", "1.50", "a")]
+
+
+@pytest.mark.parametrize("more", [{}, {"source": ["a", "b"]}], ids=["texts alone", "with a column beside"])
+def test_bought_texts_are_written_as_they_were_listed(more: dict[str, list[str]]) -> None:
+    columns = {"text": ["One text.", "=Another, of two\nlines."], **more}
+    corpus = Corpus(tuple(columns), tuple(zip(*columns.values(), strict=True)), "text")
+    records = corpus.encoded(1024)
+    header, rows = bought_table(corpus.schema(), [(7, records[1])], corpus.encoding)
+    assert header == ("record", *columns)
+    assert rows == [("7", *(cells[1] for cells in columns.values()))]
+    frame = pytest.importorskip("pandas") and bought_frame(corpus.schema(), [(7, records[1])], corpus.encoding)
+    assert frame.loc[7].to_dict() == {name: cells[1] for name, cells in columns.items()}
