@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -154,11 +155,16 @@ def cut(name: str) -> Callable[[Path], object]:
     return lambda folder: os.truncate(folder / name, 200)
 
 
+def piped(folder: Path) -> None:
+    (folder / "config.json").unlink()
+    os.mkfifo(folder / "config.json")
+
+
 HOSTILE_BASES: dict[str, tuple[Callable[[Path], object], type[BlindfairError]]] = {
     "no config": (lambda folder: (folder / "config.json").unlink(), FileMissing),
     "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), FileMissing),
     "a pickle": (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), FileMissing),
-    "a pipe": (lambda folder: ((folder / "config.json").unlink(), os.mkfifo(folder / "config.json")), FileMissing),
+    "a pipe": (piped, FileMissing),
     "code of its own": (config(auto_map={"AutoModel": "evil.py"}), UnusableModel),
     "another kind": (config(model_type="oracle"), UnusableModel),
     "a billion numbers a token": (config(n_embd=10**9), UnusableModel),
@@ -264,13 +270,18 @@ def texts(tmp_path: Path) -> Iterator[Path]:
     yield folder_of(TEXTS, tmp_path / "texts")
 
 
+def emptied(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
 SPOILT: dict[str, tuple[Callable[[Path], object], type[BlindfairError]]] = {
     "Latin-1": (lambda folder: (folder / "x.txt").write_bytes("größe".encode("latin-1")), UndecodableBytes),
     "half of a character": (lambda folder: (folder / "x.txt").write_bytes(b"the \xed\xa0\x80"), UndecodableBytes),
     "an empty file": (lambda folder: (folder / "x.txt").write_bytes(b""), MalformedTable),
     "a program": (lambda folder: (folder / "x.txt").write_bytes(b"\x7fELF\0\0"), MalformedTable),
     "a book": (lambda folder: (folder / "x.txt").write_bytes(b"the cat " * 20_000), MalformedTable),
-    "nothing": (lambda folder: [path.unlink() for path in folder.iterdir()], NoRecords),
+    "nothing": (emptied, NoRecords),
 }
 
 

@@ -144,7 +144,8 @@ def test_every_option_is_stored_and_comes_back_unchanged(command: str, parse: Pa
 def test_every_option_of_texts_is_stored_and_comes_back_unchanged(command: str, parse: Parse) -> None:
     def with_texts(changes: dict[str, str]) -> Options:
         first, *rest = {**OF_TEXTS[command], **changes}.items()
-        return parse(command, *first, *(word for pair in rest for word in pair))
+        options: Options = parse(command, *first, *(word for pair in rest for word in pair))
+        return options
 
     plain = with_texts({})
     assert read_back(plain) == plain

@@ -154,7 +154,7 @@ def test_another_base_model_under_the_digest_never_passes(
     parties.world.close()
 
 
-HONEST_WAYS = {
+HONEST_WAYS: dict[str, dict[str, Any]] = {
     "eager attention": {"attention": "eager"},
     "small batches": {"tokens": 20},
     "eager attention in small batches by two threads": {"attention": "eager", "tokens": 40, "threads": 2},

@@ -255,7 +255,8 @@ def text_manifest(base: BaseModel) -> Manifest:
 
 @pytest.mark.parametrize("limit", ["max_products", "max_memory", "max_disk"])
 def test_a_request_that_takes_too_much_is_refused(limit: str, bases: dict[str, BaseModel], tmp_path: Path) -> None:
-    policy = replace(SELLER_POLICY, **{limit: 1000})
+    low: dict[str, Any] = {limit: 1000}
+    policy = replace(SELLER_POLICY, **low)
     parties = asking(text_parties(tmp_path / "world", bases["gpt2"], seller_policy=policy))
     assert said_to(parties, parties.buyer, {"asked": taken_out(parties)}) == {"asked": "TooCostly"}
     nothing_was_spent(parties)

@@ -22,7 +22,7 @@ from blindfair.chain.deployment import open_exchange
 from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.forecast_text import forecast_basis, forecast_document, forecast_text
-from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text
+from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text, reading_text
 from blindfair.cli.buyer.settings import BuyerSettings
 from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
@@ -90,6 +90,8 @@ def show_found(
             continue
         lines.item("", f"{manifest.name}: {manifest.record_count:,} records; label {label_text(manifest)}")
         lines.item("", f"columns: {columns_text(manifest)}", style="dim")
+        if reading := reading_text(manifest):
+            lines.item("", reading, style="dim")
         lines.item(
             "",
             f"at least {_amount(manifest, manifest.terms.reserve_price, monies)} a record, "
