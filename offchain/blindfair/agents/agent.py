@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from eth_account import Account
@@ -58,6 +59,18 @@ class Agent:
                 # Nothing is at stake yet; later on, mail that does not work must not keep an agent from its orders.
                 self.mail.check()
             self._held = held.pop_all()
+
+    @contextlib.contextmanager
+    def closed_on_failure(self) -> Iterator[None]:
+        """Close the agent if the block raises anything, also for an argument of a wrong type.
+
+        A mailbox that stays held is closed to the next try.
+        """
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of journal and directory."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.buyer import Buyer, nothing_asked
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.agents.buyer.outcome import Outcome
@@ -109,7 +109,8 @@ class NamesMoney(Protocol):
 class BuyerParty:
     """One purchase from one listing. `agent` is what does the work.
 
-    Call `evaluate` before anything that shows scores, and `buy` before what shows records.
+    Call `evaluate` before anything that shows scores, and `buy` before what shows records. Only these two send
+    messages and pay; all else reads what is there.
     """
 
     def __init__(self, agent: Buyer, valuer: Valuer, turns: TurnTaker) -> None:
@@ -118,8 +119,10 @@ class BuyerParty:
         self._turns = turns
 
     def evaluated(self) -> tuple[Evaluated, Choice]:
-        """Return the evaluation and what it advises to buy. Raises Waiting until the seller has answered, and what the
-        evaluation raises."""
+        """Do what can be done now, and return the evaluation and what it advises to buy. Asks, and pays the agreed fee.
+
+        Raises Waiting until the seller has answered, and what the evaluation raises.
+        """
         try:
             found = self.agent.review()
         except Refused as refused:
@@ -149,7 +152,10 @@ class BuyerParty:
 
         An outcome `NoOrder` without an error means that nothing was worth buying. Raises the error that ended the
         trade: an AuditError where the scores were not true, FaultProven or NoAnswer where price and bond came back.
+        Raises StateError before `evaluate`.
         """
+        if not self.agent.has_asked and self.agent.outcome is None:
+            raise nothing_asked()
         outcome = self._turns.until(self.ended)
         refunded_by_clock = any(step.startswith("refund") for step in self.agent.receipts())
         raise_failure(outcome, refunded_by_clock=refunded_by_clock)
@@ -159,33 +165,34 @@ class BuyerParty:
     def scores(self) -> Floats:
         """The score of each record, or group of records, `n` numbers; positive is helpful.
 
-        In the valuer's unit if it has one (nats, with a table), else in units of rounded rows. Raises as `evaluate`.
+        In the valuer's unit if it has one (nats, with a table), else in units of rounded rows. Asks nothing and pays
+        nothing. Raises StateError before `evaluate`.
         """
-        found, _ = self._turns.until(self.evaluated)
+        found = self.agent.stored_evaluation()
         first = found.scores[0]
         if isinstance(self._valuer, ReadsScores):
             return self._valuer.real_scores(first, found.listing.manifest)
         return np.asarray(first, dtype=np.float64)
 
     def table(self) -> "pd.DataFrame":
-        """Return scores beside what is chosen, a line for each record or group.
+        """Return scores beside what is chosen, a line for each record or group. Asks nothing and pays nothing.
 
-        Raises as `evaluate`, MissingPackage.
+        Raises StateError before `evaluate`, MissingPackage.
         """
-        found, choice = self._turns.until(self.evaluated)
-        return scores_frame(self.scores, found.units, choice.records)
+        found = self.agent.stored_evaluation()
+        return scores_frame(self.scores, found.units, self.agent.choice(found).records)
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
-        """Draw the distribution of the scores. Raises as `evaluate`, MissingPackage."""
+        """Draw the distribution of the scores. Raises as `table`."""
         table = self.table()
         return plot_scores(self.scores, table["chosen"].tolist(), str(table.index.name), axes)
 
     def records(self) -> "pd.DataFrame":
         """Return the records that were paid for and verified, none before; their numbers are the index.
 
-        Raises MissingPackage.
+        Asks nothing and pays nothing. Raises StateError before `evaluate`, MissingPackage.
         """
-        found, _ = self._turns.until(self.evaluated)
+        found = self.agent.stored_evaluation()
         return bought_frame(found.listing.manifest, self.agent.bought())
 
 

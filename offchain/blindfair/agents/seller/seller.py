@@ -105,33 +105,34 @@ class Seller(Agent):
 
     def __init__(self, directory: Path, context: AgentContext, spec: ListingSpec, policy: SellerPolicy) -> None:
         super().__init__(directory, context)
-        self._spec = spec
-        self._policy = policy
-        self._bases = context.base_models
-        self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
-        self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
-        self._store = RowStore(directory / "rows", self._secret, spec.decode, context.base_models)
-        self._scoring = Scoring(directory / "scoring", self.tell)
-        self._offers = SellerOffers(self.journal, self.mail)
-        self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
-        self._orders = SellerOrders(self, self._offers, policy)
-        self._fees = SellerFees(
-            self.exchange, self.journal, self._ledger, self._offers, self._orders, self._bonds, policy
-        )
-        self._refusing = Refusing(self.journal, self.mail)
-        self._selections = SellerSelections(
-            self.exchange,
-            self.journal,
-            self.mail,
-            self._ledger,
-            self._bonds,
-            self._refusing,
-            policy,
-            random=lambda digest: self._random(digest),
-            credit=lambda request, digest: self._credit(request, digest),
-            opened=lambda drawn, digest, request: self._opened(drawn, digest, request),
-        )
-        self._listing = SellerListing(self, policy)
+        with self.closed_on_failure():
+            self._spec = spec
+            self._policy = policy
+            self._bases = context.base_models
+            self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
+            self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
+            self._store = RowStore(directory / "rows", self._secret, spec.decode, context.base_models)
+            self._scoring = Scoring(directory / "scoring", self.tell)
+            self._offers = SellerOffers(self.journal, self.mail)
+            self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
+            self._orders = SellerOrders(self, self._offers, policy)
+            self._fees = SellerFees(
+                self.exchange, self.journal, self._ledger, self._offers, self._orders, self._bonds, policy
+            )
+            self._refusing = Refusing(self.journal, self.mail)
+            self._selections = SellerSelections(
+                self.exchange,
+                self.journal,
+                self.mail,
+                self._ledger,
+                self._bonds,
+                self._refusing,
+                policy,
+                random=lambda digest: self._random(digest),
+                credit=lambda request, digest: self._credit(request, digest),
+                opened=lambda drawn, digest, request: self._opened(drawn, digest, request),
+            )
+            self._listing = SellerListing(self, policy)
 
     # --- the listing -----------------------------------------------------------------------------------------------
 
