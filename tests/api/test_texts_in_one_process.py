@@ -65,7 +65,7 @@ def folder_of(texts: list[str], folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", ["folder", "table"])
+@pytest.mark.parametrize("kind", [pytest.param("folder", marks=pytest.mark.deep), "table"])
 def test_bought_texts_are_what_their_seller_had(kind: str, base: Path, tmp_path: Path) -> None:
     texts = [*TEXTS, *ODD]
     codes = [f"{number:03}" if number % 5 else "NA" for number in range(len(texts))]
