@@ -10,6 +10,7 @@ from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.api.listing_text_valuer import ListingTextValuer
 from blindfair.api.listing_valuer import ListingValuer
+from blindfair.api.lists import check_lists, check_source
 from blindfair.api.own_records import chosen_tables
 from blindfair.api.own_texts import OwnTexts, check_asks_texts, own_options
 from blindfair.api.purchase_options import PurchaseOptions
@@ -24,6 +25,9 @@ class PreparedPurchase:
     valuer: ListingValuer | ListingTextValuer
     policy: BuyerPolicy
     base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
+
+    def __repr__(self) -> str:
+        return f"PreparedPurchase({type(self.valuer).__name__}, budget {self.policy.budget:,} of the smallest unit)"
 
 
 def make_purchase(
@@ -70,6 +74,9 @@ def make_purchase(
     """
     purchase = PurchaseOptions.from_arguments({**locals(), "listing": None}, prices=money)
     purchase.check()
+    check_lists({"exclude": exclude, "text": text})
+    for name, source in (("own", own), ("train", train), ("validation", validation)):
+        check_source(name, source)
     given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)
     options = own_options(label, text_column, base_model, exclude, seed, text)
     check_asks_texts(options, purchase)

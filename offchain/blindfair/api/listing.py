@@ -10,6 +10,7 @@ from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE, MAX_WINDOWS, WINDOW
 from blindfair.api.listing_options import ListingOptions
+from blindfair.api.lists import check_lists, check_source
 from blindfair.api.text_options import text_options
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.frames import Frame
@@ -27,6 +28,9 @@ class PreparedListing:
     spec: ListingSpec
     policy: SellerPolicy
     base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
+
+    def __repr__(self) -> str:
+        return f"PreparedListing({self.spec!r})"
 
 
 def make_listing(
@@ -90,6 +94,19 @@ def make_listing(
     >>> len(listing.spec.records), listing.spec.terms.bits_per_record
     (40, 4)
     """
+    check_source("records", records)
+    check_lists(
+        {
+            "exclude": exclude,
+            "never_score": never_score,
+            "score": score,
+            "categorical": categorical,
+            "text": text,
+            "base_models": base_models,
+            "disclosures": disclosures,
+            "buyers": buyers,
+        }
+    )
     options = ListingOptions(
         label=label,
         exclude=list(exclude),

@@ -68,6 +68,9 @@ class LocalMarket:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"LocalMarket({str(self.directory)!r}, {len(self._sellers)} sellers, {len(self._buyers)} buyers)"
+
     def close(self) -> None:
         """Let go of all parties, the chain, and a temporary directory."""
         self._held.close()

@@ -28,10 +28,11 @@ from blindfair.api.amounts import Money
 from blindfair.api.endings import raise_failure
 from blindfair.api.fees import explained, money_of_token
 from blindfair.api.frames import bought_frame, plot_scores, scores_frame
+from blindfair.api.purchase_options import parse_listing
 from blindfair.api.turns import RealTime, TurnTaker, advance
 from blindfair.influence.arrays import Floats
 from blindfair.influence.threads import one_thread
-from blindfair.protocol.errors import Refused
+from blindfair.protocol.errors import InvalidOption, Refused
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address, ListingId, Wei
 
@@ -46,6 +47,10 @@ class SellerParty:
     def __init__(self, agent: Seller, turns: TurnTaker) -> None:
         self.agent = agent
         self._turns = turns
+
+    def __repr__(self) -> str:
+        agent = self.agent
+        return f"SellerParty({agent.address}, {agent.shown_listing}, {agent.shown_state})"
 
     @property
     def address(self) -> Address:
@@ -117,6 +122,10 @@ class BuyerParty:
         self.agent = agent
         self._valuer = valuer
         self._turns = turns
+
+    def __repr__(self) -> str:
+        agent = self.agent
+        return f"BuyerParty({agent.address}, listing 0x{agent.listing.hex()}, {agent.shown_state})"
 
     def evaluated(self) -> tuple[Evaluated, Choice]:
         """Do what can be done now, and return the evaluation and what it advises to buy. Asks, and pays the agreed fee.
@@ -226,18 +235,36 @@ def open_buyer(
     policy: BuyerPolicy,
     *,
     seller: Address,
-    listing: ListingId,
+    listing: ListingId | str,
     fee_limit: Callable[[EvaluationCost], Wei] | None = None,
     turns: TurnTaker | None = None,
 ) -> Iterator[BuyerParty]:
     """Open a purchase in its directory, new or begun; closed at the end of the block.
 
+    `listing` is its number, 32 bytes or as hexadecimal text, and `seller` an address.
+
     `fee_limit` says the most to pay for an evaluation, asked once before the request; the policy does if None. `turns`
-    says how it waits: in real time if None. Raises as `open_seller`.
+    says how it waits: in real time if None. Raises as `open_seller`, and InvalidOption for another `valuer` or
+    number.
     """
+    _check_valuer(valuer)
+    listing = parse_listing(listing) if isinstance(listing, str) else listing
     with one_thread():
         agent = Buyer(Path(directory), context, valuer, policy, seller=seller, listing=listing, fee_limit=fee_limit)
         try:
             yield BuyerParty(agent, valuer, turns or RealTime())
         finally:
             agent.close()
+
+
+def _check_valuer(valuer: object) -> None:
+    missing = [name for name in ("question", "choose", "check_opened") if not callable(getattr(valuer, name, None))]
+    if missing:
+        raise InvalidOption(
+            "`valuer` is not a valuer",
+            expected="an object with the methods question, choose and check_opened",
+            found=f"{type(valuer).__name__} without {', '.join(missing)}",
+            hint="pass `own.valuer`, where `own` is what `make_purchase` returned"
+            if hasattr(valuer, "valuer")
+            else "`make_purchase` makes one: pass its `valuer`",
+        )

@@ -52,6 +52,9 @@ class Table:
     companions: tuple[Companion, ...] = field(default=(), compare=False)
     readings: tuple[ColumnReading, ...] = field(default=(), compare=False)
 
+    def __repr__(self) -> str:
+        return f"Table({len(self.rows):,} records of {len(self.columns)} columns, label {self.label!r})"
+
     @property
     def listed_columns(self) -> tuple[str, ...]:
         """The columns of a listing of this table: its own, then the companions."""

@@ -72,6 +72,13 @@ class ListingSpec:
                     hint=f"take {_near(size, n)}, or offer per-record if a record may be scored alone",
                 )
 
+    def __repr__(self) -> str:
+        columns, bits = len(self.schema.columns), self.terms.bits_per_record
+        return (
+            f"ListingSpec({self.name!r}, {len(self.records):,} records of {columns} columns, "
+            f"label {self.schema.label!r}, {bits} bits a record)"
+        )
+
     def disclosure(self, request: Request) -> Disclosure:
         """What the answer to a request would disclose. Raises UnknownParameters."""
         return Disclosure.of(

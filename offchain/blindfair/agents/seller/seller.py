@@ -153,6 +153,11 @@ class Seller(Agent):
         return self.manifest.listing
 
     @property
+    def shown_listing(self) -> str:
+        """The listing's number, where it was computed: that takes the records, and reads the disk."""
+        return f"listing 0x{self.listing.hex()}" if "listing" in self.__dict__ else "its listing not committed yet"
+
+    @property
     def offers(self) -> dict[OfferName, Offer]:
         """Every offer that was made, by the selection and the part it is for."""
         return self._offers.made()

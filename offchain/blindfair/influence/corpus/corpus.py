@@ -37,6 +37,10 @@ class Corpus:
     readings: tuple[ColumnReading, ...] = field(default=(), compare=False)
     """How the columns besides the texts were read."""
 
+    def __repr__(self) -> str:
+        label = "no label" if self.label is None else f"label {self.label!r}"
+        return f"Corpus({len(self.rows):,} texts of column {self.text!r}, {label})"
+
     def alike_but_texts(self) -> int:
         """None: numbers are no part of what models read."""
         return 0
