@@ -1,4 +1,4 @@
-"""Options that are lists of names: a text alone would be taken for its letters."""
+"""Options that are lists of names: a text alone would be taken for a list of its characters."""
 
 from collections.abc import Mapping
 
