@@ -19,11 +19,7 @@ from blindfair.agents.evaluation.score_noise import committed_draws
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.bonds import SellerBonds
 from blindfair.agents.seller.budget_ledger import BudgetLedger
-from blindfair.agents.seller.checks import (
-    agreed_part,
-    check_cost,
-    check_request,
-)
+from blindfair.agents.seller.checks import agreed_part, check_cost, check_request
 from blindfair.agents.seller.fees import SellerFees
 from blindfair.agents.seller.listing import SellerListing
 from blindfair.agents.seller.listing_spec import ListingSpec
@@ -59,11 +55,7 @@ from blindfair.protocol.audit import commit_seller_randomness
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import EncryptedDelivery, encrypt_delivery
-from blindfair.protocol.errors import (
-    MessageTooLarge,
-    Undeliverable,
-    UnexpectedMessage,
-)
+from blindfair.protocol.errors import MessageTooLarge, Undeliverable, UnexpectedMessage
 from blindfair.protocol.evaluation import evaluation_digest, paid_evaluation_digest
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (

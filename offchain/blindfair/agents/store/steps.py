@@ -7,16 +7,7 @@ never spells one itself; `Journal` accepts nothing else.
 from dataclasses import dataclass
 from typing import Generic, NewType, TypeVar
 
-from blindfair.protocol.messages import (
-    Delivery,
-    Inquiry,
-    Listing,
-    Openings,
-    PricedReply,
-    Refusal,
-    Reply,
-    Request,
-)
+from blindfair.protocol.messages import Delivery, Inquiry, Listing, Openings, PricedReply, Refusal, Reply, Request
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest
 
