@@ -1,10 +1,12 @@
-"""`python -m blindfair.studies queries|peers|theft|labels`: what `scripts/study` starts. Here is the command line."""
+"""`python -m blindfair.studies NAME`: what `scripts/study` starts. Here is the command line."""
 
 import argparse
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import BlindfairError
 from blindfair.studies.jobs import few_bits_jobs, peer_jobs, run_jobs, study_jobs
 from blindfair.studies.labels import write_labels
@@ -18,14 +20,36 @@ RESULTS = "results.jsonl"
 PEERS = Path("scripts/peers/score")
 
 
+def _fidelity(folder: Path, quick: bool, so_far: bool) -> Document:
+    # It needs the extra `blindfair[text]`, which the others do not.
+    from blindfair.studies.fidelity.report import write_fidelity
+
+    return write_fidelity(folder, quick=quick, so_far=so_far)
+
+
+def _texts(folder: Path, quick: bool, so_far: bool) -> Document:
+    from blindfair.studies.texts.report import write_texts
+
+    return write_texts(folder, quick=quick, so_far=so_far)
+
+
+_ONE_PAGE: Mapping[str, Callable[[Path, bool, bool], Document]] = {
+    "fidelity": _fidelity,
+    "labels": lambda folder, quick, _: write_labels(folder, quick=quick),
+    "texts": _texts,
+    "theft": lambda folder, quick, _: write_theft(folder),
+}
+"""Studies that run at once and write one page."""
+
+
 def main() -> int:
     """Run the study that is asked for. The exit code is that of the error, as of the `blindfair` command."""
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
     parser.add_argument(
         "study",
-        choices=["queries", "peers", "theft", "labels"],
+        choices=["queries", "peers", "theft", "labels", "fidelity", "texts"],
         help="which query and selection are worth money; other libraries; what thieves read by evaluations; labels of "
-        "more classes and numbers",
+        "more classes and numbers; how true scores are; what purchases of texts are worth",
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")
@@ -37,14 +61,10 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        if options.study in ("theft", "labels"):
-            found = (
-                write_theft(options.report)
-                if options.study == "theft"
-                else write_labels(options.report, quick=options.quick)
-            )
+        if options.study in _ONE_PAGE:
+            found = _ONE_PAGE[options.study](options.report, options.quick, options.so_far)
             if options.json is not None:
-                options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                options.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             return 0
         ledger = Ledger(options.report / RESULTS)
         peers = options.study == "peers"
