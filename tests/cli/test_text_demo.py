@@ -61,7 +61,7 @@ def few() -> PreparedTexts:
     others = [each for each in whole.offer if each.kind == "Brown"][:40]
     mixed = np.random.default_rng(0).permutation(130)
     offer = [*wanted, *nonsense, *others]
-    return replace(whole, offer=tuple(offer[place] for place in mixed), own=whole.own[:84], test=whole.test[:20])
+    return replace(whole, offer=tuple(offer[place] for place in mixed), own=whole.own, test=whole.test[:20])
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ pytest.importorskip("transformers", reason="language models need the extra `text
 
 from blindfair.influence.text import BaseModel
 from blindfair.studies.texts import report
-from blindfair.studies.texts.domains import DEMO_TEXTS, KINDS, TARGET, TEST, TRAIN, VALIDATION, Domain, demo_domain
-from blindfair.studies.texts.purchases import ARMS, ORACLE, RANDOM, SCORE, Plan
+from blindfair.studies.texts.domains import DEMO_TEXTS, KINDS, TARGET, TEST, TRAIN, VALIDATION, TextDomain, demo_domain
+from blindfair.studies.texts.purchases import ARMS, ORACLE, RANDOM, SCORE, PurchasePlan
 from blindfair.studies.texts.report import page, way, write_texts
 
 
@@ -22,7 +22,7 @@ def base() -> BaseModel:
     return BaseModel.load(DEMO_TEXTS / "model")
 
 
-def short(base: BaseModel, seed: int) -> Domain:
+def short(base: BaseModel, seed: int) -> TextDomain:
     """A part of the demo's domain, for a quick run."""
     domain = demo_domain(base, seed)
     return replace(
@@ -46,7 +46,7 @@ def test_the_demos_domain_has_no_copies_and_no_text_twice(base: BaseModel) -> No
 
 
 def test_a_tiny_run_is_kept_and_its_page_is_of_its_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "QUICK", Plan((0.2,), 2))
+    monkeypatch.setattr(report, "QUICK", PurchasePlan((0.2,), 2))
     monkeypatch.setattr(report, "QUICK_SEEDS", 1)
     found: Any = write_texts(tmp_path, quick=True, domains={"short": short})
     (line,) = found["lines"]

@@ -28,10 +28,17 @@ def _fidelity(folder: Path, quick: bool, so_far: bool) -> Document:
     return write_fidelity(folder, quick=quick, so_far=so_far)
 
 
+def _texts(folder: Path, quick: bool, so_far: bool) -> Document:
+    from blindfair.studies.texts.report import write_texts
+
+    return write_texts(folder, quick=quick, so_far=so_far)
+
+
 _ONE_PAGE: Mapping[str, Callable[[Path, bool, bool], Document]] = {
     "fidelity": _fidelity,
     "hospitals": lambda folder, quick, _: write_hospitals(folder, quick=quick),
     "labels": lambda folder, quick, _: write_labels(folder, quick=quick),
+    "texts": _texts,
     "theft": lambda folder, quick, _: write_theft(folder),
 }
 """Studies that run at once and write one page."""
@@ -42,9 +49,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
     parser.add_argument(
         "study",
-        choices=["queries", "peers", "theft", "labels", "hospitals", "fidelity"],
+        choices=["queries", "peers", "theft", "labels", "hospitals", "fidelity", "texts"],
         help="which query and selection are worth money; other libraries; what thieves read by evaluations; labels of "
-        "more classes and numbers; the value of sellers; how true scores are",
+        "more classes and numbers; the value of sellers; how true scores are; what purchases of texts are worth",
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")

@@ -21,7 +21,7 @@ from blindfair.pricing.ranks import rank_correlation
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class ScoreAgreement:
     """How far scores agree with true ones. `error` is the mean absolute one over the true ones' standard deviation."""
 
     pearson: float
@@ -29,10 +29,10 @@ class Agreement:
     error: float
 
 
-def agreement(scores: Floats, truth: Floats) -> Agreement:
+def agreement(scores: Floats, truth: Floats) -> ScoreAgreement:
     """Compare `n` scores with `n` true ones in the same unit."""
     ranks = rank_correlation(scores, truth)
-    return Agreement(
+    return ScoreAgreement(
         float(np.corrcoef(scores, truth)[0, 1]),
         float("nan") if ranks is None else ranks,
         float(np.abs(scores - truth).mean() / truth.std()),

@@ -32,7 +32,7 @@ OFFERED = {TARGET: 80, OTHER: 150, SHUFFLED: 40, FORM: 40}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Domain:
+class TextDomain:
     """Texts, and of each offered one its kind."""
 
     train: Sequence[str]
@@ -42,14 +42,14 @@ class Domain:
     kinds: Sequence[str]
 
 
-def demo_domain(base: BaseModel, seed: int) -> Domain:
+def demo_domain(base: BaseModel, seed: int) -> TextDomain:
     """Addresses since 1946: the demo's texts, without exact copies, own texts divided by the seed."""
     own, test, offer = (read_corpus(DEMO_TEXTS / f"{name}.jsonl.gz") for name in ("own", "test", "offer"))
     kept = [place for place, source in enumerate(_sources(offer)) if source != "exact copy"]
     texts, kinds = offer.texts(), [_kind(source) for source in _sources(offer)]
     drawn = np.random.default_rng(seed).permutation(len(own.rows))
     mine = [own.texts()[place] for place in drawn]
-    return Domain(
+    return TextDomain(
         mine[:TRAIN],
         mine[TRAIN : TRAIN + VALIDATION],
         test.texts()[:TEST],
@@ -58,7 +58,7 @@ def demo_domain(base: BaseModel, seed: int) -> Domain:
     )
 
 
-def folder_domain(source: str, part: str, base: BaseModel, seed: int) -> Domain:
+def folder_domain(source: str, part: str, base: BaseModel, seed: int) -> TextDomain:
     """A source of the developer's folder, among all others. Raises FileMissing."""
     rng = np.random.default_rng([seed, zlib.crc32(f"{source} {part}".encode())])
     documents = [document for document in _documents() if document.held_out]
@@ -79,10 +79,10 @@ def folder_domain(source: str, part: str, base: BaseModel, seed: int) -> Domain:
     parts = {TARGET: whole, OTHER: other, SHUFFLED: broken, FORM: forms[: OFFERED[FORM]]}
     offer = [(text, kind) for kind, texts in parts.items() for text in texts]
     mixed = [offer[place] for place in rng.permutation(len(offer))]
-    return Domain(own[:TRAIN], own[TRAIN:], test, [text for text, _ in mixed], [kind for _, kind in mixed])
+    return TextDomain(own[:TRAIN], own[TRAIN:], test, [text for text, _ in mixed], [kind for _, kind in mixed])
 
 
-DOMAINS: Mapping[str, Callable[[BaseModel, int], Domain]] = {
+DOMAINS: Mapping[str, Callable[[BaseModel, int], TextDomain]] = {
     "addresses since 1946": demo_domain,
     "Brown: romance": partial(folder_domain, "Brown", "romance"),
     "mails: ham": partial(folder_domain, "mails", "ham"),

@@ -27,21 +27,21 @@ from blindfair.pricing.texts.directions import RATE
 from blindfair.pricing.texts.valuation import ROW_SCALE, TextValuation, prepare_text_valuation
 from blindfair.pricing.utility import PLAIN_MODULUS
 from blindfair.protocol.quantities import Wei
-from blindfair.studies.texts.domains import KINDS, TARGET, Domain
+from blindfair.studies.texts.domains import KINDS, TARGET, TextDomain
 
 SCORE, RANDOM, ORACLE, READER = "score", "random", "oracle", "reader"
 ARMS = (SCORE, RANDOM, ORACLE, READER)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PurchasePlan:
     """Shares of the offer that are bought, and steps of the fine-tuning that judges."""
 
     shares: tuple[float, ...]
     steps: int
 
 
-def study_purchases(base: BaseModel, domain: Domain, plan: Plan, seed: int) -> dict[str, Any]:
+def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, seed: int) -> dict[str, Any]:
     """Losses before and after each purchase, and what was bought."""
     rng = np.random.default_rng(seed)
     made = prepare_text_valuation(
@@ -123,6 +123,6 @@ def _most_trusted(weights: Floats, count: int, rng: np.random.Generator) -> Inte
     return np.array(chosen.records, dtype=np.int64)
 
 
-def _tuned(model: TextModel, texts: Sequence[str], plan: Plan, seed: int) -> TextModel:
+def _tuned(model: TextModel, texts: Sequence[str], plan: PurchasePlan, seed: int) -> TextModel:
     difference = fine_tune(model, texts, None, steps=plan.steps, seed=seed, rate=RATE).difference
     return replace(model, difference=difference)

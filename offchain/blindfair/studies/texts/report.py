@@ -15,10 +15,10 @@ from blindfair.protocol.documents import Document
 from blindfair.studies.ledger import Ledger
 from blindfair.studies.statistics import Gain, SharePart
 from blindfair.studies.table import TextTable
-from blindfair.studies.texts.domains import DEMO_TEXTS, DOMAINS, KINDS, TARGET, Domain
-from blindfair.studies.texts.purchases import ARMS, ORACLE, RANDOM, READER, SCORE, Plan, study_purchases
+from blindfair.studies.texts.domains import DEMO_TEXTS, DOMAINS, KINDS, TARGET, TextDomain
+from blindfair.studies.texts.purchases import ARMS, ORACLE, RANDOM, READER, SCORE, PurchasePlan, study_purchases
 
-PLAN, QUICK = Plan((0.1, 0.2, 0.4), 100), Plan((0.2,), 36)
+PLAN, QUICK = PurchasePlan((0.1, 0.2, 0.4), 100), PurchasePlan((0.2,), 36)
 SEEDS, QUICK_SEEDS = 8, 3
 QUICK_DOMAINS = 3
 RESULTS = "results.jsonl"
@@ -30,7 +30,7 @@ def write_texts(
     *,
     quick: bool = False,
     so_far: bool = False,
-    domains: Mapping[str, Callable[[BaseModel, int], Domain]] = DOMAINS,
+    domains: Mapping[str, Callable[[BaseModel, int], TextDomain]] = DOMAINS,
 ) -> Document:
     """Measure, and write `texts.md` to a folder. The result as a document. Raises FileMissing.
 
