@@ -11,11 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import blindfair as bf
-from blindfair.agents.buyer.valuer import Choice, Question
-from blindfair.agents.context import Event
-from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import ListingId, RecordIndex, Wei
-from blindfair.protocol.records import Row
+from blindfair.agents import Choice, Event, Question
+from blindfair.protocol import ListingId, Manifest, RecordIndex, Row, Wei
 
 
 class HighestScores:
@@ -66,7 +63,13 @@ def main(given: argparse.Namespace) -> None:
     own = bf.make_purchase(given.own, label=given.label, budget="0.02", fee="0.01", min_audit_rows=30)
     valuer = HighestScores(own.valuer, given.wanted)
     with bf.open_buyer(
-        given.directory, context, valuer, own.policy, seller=seller, listing=listing, turns=bf.RealTime(poll=0.5)
+        given.directory,
+        context,
+        valuer,
+        own.policy,
+        seller=seller,
+        listing=listing,
+        turns=bf.RealTime(poll=0.5, on_wait=print),
     ) as buyer:
         choice = buyer.evaluate()
         print(f"chose {len(choice.records)} records: {choice.reasons[0]}", flush=True)

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 import blindfair as bf
-from blindfair.agents.context import Event
+from blindfair.agents import Event
 
 
 def tell(event: Event) -> None:

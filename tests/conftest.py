@@ -9,6 +9,8 @@ import pytest
 SLOW = (
     "cli/test_two_machines.py",
     "cli/test_tutorials.py",
+    "cli/test_text_tutorial.py",
+    "cli/test_text_demo.py",
     "cli/test_killed_demo.py",
     "trades/test_killed_trades.py",
     "cli/test_scripts.py",

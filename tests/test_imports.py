@@ -27,7 +27,7 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
         set(),
         {"cbor2", "cryptography", "eth_account", "eth_hash", "eth_keys", "eth_utils", "numpy", "rfc8785"},
     ),
-    "influence": ({"protocol"}, {"numpy", "pyarrow", "safetensors", "torch"}),
+    "influence": ({"protocol"}, {"numpy", "pyarrow", "safetensors", "tokenizers", "torch", "transformers"}),
     "blind": ({"protocol"}, {"cryptography", "fsspec", "numpy", "ray", "tenseal"}),
     "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", *ETHEREUM}),
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
@@ -127,6 +127,16 @@ def test_every_package_has_a_rule() -> None:
 )
 def test_the_lint_sees_what_is_forbidden(package: str, source: str) -> None:
     assert forbidden(package, source)
+
+
+def test_only_the_package_of_texts_builds_transformers() -> None:
+    libraries = {"tokenizers", "transformers"}
+    users = {
+        path.parent.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if libraries & {name.partition(".")[0] for name in imports(path.read_text(encoding="utf-8"))}
+    }
+    assert users == {"influence/text"}
 
 
 def test_the_lint_sees_relative_imports() -> None:

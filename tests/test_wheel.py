@@ -20,8 +20,8 @@ import blindfair
 
 ROOT = Path(__file__).parents[1]
 NOT_SOURCES = shutil.ignore_patterns("__pycache__", "*.so", "*.egg-info")
-LARGEST = 2_000_000
-"""Bytes of the wheel: about three times today's."""
+LARGEST = 5_000_000
+"""Bytes of the wheel: the small language model and its texts take 2.6 million, all else about 0.7."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ def test_the_wheel_holds_the_product_and_no_studies(installed: Installed) -> Non
         "py.typed",
         "chain/artifacts/DataExchange.json",
         "cli/demo/data/ACTG175.csv",
+        "cli/demo/data/text/model/model.safetensors",
+        "cli/demo/data/text/offer.jsonl.gz",
         "cli/main.py",
         "cli/testnet/project/package-lock.json",
     ):

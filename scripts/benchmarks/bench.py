@@ -2,6 +2,7 @@
 
     scripts/bench scoring [--k 128 512 1024] [--n 10000 100000] [--mode NAME ...] [--json FILE]
     scripts/bench million [--n 1000000] [--k 512] [--queries 1] --folder DIR [--json FILE]
+    scripts/bench texts [--k 512] [--threads 1 2] [--json FILE]
     scripts/bench gas [--json FILE]
 
 `scripts/bench` makes the environment that it needs. Timings are of the processor.
@@ -30,6 +31,14 @@ def gas(_: argparse.Namespace) -> dict[str, object]:
     return dict(found)
 
 
+def _texts(options: argparse.Namespace) -> dict[str, object]:
+    """Gradient rows of texts beside a plain pass forward and back, for three kinds of transformers."""
+    # It needs the extra `blindfair[text]`, which the others do not.
+    from bench_texts import texts
+
+    return texts(options)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one benchmark, print it, and write it where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -47,6 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--threads", type=int, default=1, help="for sums and flooding; loading takes one")
     command.add_argument("--folder", type=Path, required=True, help="kept: an interrupted run goes on there")
     command.set_defaults(run=million)
+    command = commands.add_parser("texts", help=_texts.__doc__)
+    command.add_argument("--k", type=int, nargs="+", default=[512], help="entries of a row")
+    command.add_argument("--side", type=int, default=16, help="directions of each side of a layer")
+    command.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    command.set_defaults(run=_texts)
     commands.add_parser("gas", help=gas.__doc__).set_defaults(run=gas)
     for command in commands.choices.values():
         command.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from trade import Stages, World
 
+from blindfair.influence.text import BaseModel
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
@@ -47,3 +49,12 @@ def beside(stages: Stages, tmp_path: Path) -> Iterator[Callable[[str], World]]:
 
     yield copy
     assert all(exchange.height() == height for exchange, height in heights)
+
+
+@pytest.fixture(scope="session")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BaseModel]:
+    """A tiny base model of each kind. Needs the extra `blindfair[text]`."""
+    pytest.importorskip("transformers")
+    from tiny_bases import KINDS, build, write
+
+    return {kind: BaseModel.load(write(build(kind), tmp_path_factory.mktemp(kind))) for kind in KINDS}

@@ -11,6 +11,7 @@ import blindfair as bf
 from blindfair.protocol.errors import (
     FieldMismatch,
     InvalidOption,
+    MalformedCiphertext,
     QueryOutOfBounds,
     ShapeMismatch,
     UnknownParameters,
@@ -52,6 +53,19 @@ def test_several_queries_have_a_row_of_scores_each(rows: bf.BlindRows) -> None:
     asked = bf.BlindQuery(queries, largest=1.0)
     scores = asked.decrypt(rows.reply(asked.message, max_bits=64), records=50)
     assert np.abs(scores - queries @ ROWS.T).max() < 0.01
+
+
+def test_query_and_rows_with_different_bounds_are_refused_and_not_scaled(rows: bf.BlindRows) -> None:
+    with pytest.raises(FieldMismatch, match=r"`largest`.*expected largest=1, .*found largest=0\.5"):
+        rows.reply(bf.BlindQuery(QUERY, largest=0.5).message, max_bits=32)
+    with pytest.raises(MalformedCiphertext, match="not the message of a BlindQuery"):
+        rows.reply(b"BFQ2" + bytes(100), max_bits=32)
+
+
+def test_rows_with_missing_numbers_are_told_as_numbers() -> None:
+    with pytest.raises(UnusableModel, match="1 of 4 are NaN or infinite") as caught:
+        bf.BlindRows([[1.0, np.nan], [0.5, 0.25]], largest=1.0)
+    assert "gradient" not in str(caught.value)
 
 
 def test_rows_give_no_more_than_their_side_allows(rows: bf.BlindRows) -> None:

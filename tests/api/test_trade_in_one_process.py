@@ -91,7 +91,7 @@ def test_nothing_prints_and_events_are_told(
 
 def test_a_refusal_is_a_named_error(market: bf.LocalMarket) -> None:
     seller = market.sell(bf.make_listing(OFFERED, **LISTED, free_share=0.0))
-    with pytest.raises(Refused, match="FeeRequired") as caught:
+    with pytest.raises(Refused, match="it costs a fee") as caught:
         market.buyer(seller, bf.make_purchase(OWN, label="sick", budget="0.01", min_audit_rows=30)).evaluate()
     assert caught.value.expected is not None
     with pytest.raises(OfferTooSmall):

@@ -14,6 +14,7 @@ from whole_demo import ENDINGS, check_money
 
 from blindfair.chain.deterministic import escrow_address
 from blindfair.cli.demo.cases import make_parties, run_case
+from blindfair.cli.demo.goods import goods_of
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.world import ObedientWorld
@@ -28,7 +29,7 @@ from ports import free_port
 def test_cases_that_the_clock_ends(case: str, final: str, testnet: LocalChain, tmp_path: Path) -> None:
     world = ObedientWorld(tmp_path / "home", lambda _: None, testnet.url)
     assert world.exchange.address == escrow_address()
-    parties = make_parties(world, case, prepare(DemoOptions(rpc=testnet.url)))
+    parties = make_parties(world, case, goods_of(prepare(DemoOptions(rpc=testnet.url))))
     began = world.chain.now()
     result = run_case(world, case, parties)
     took = world.chain.now() - began

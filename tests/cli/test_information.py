@@ -91,8 +91,9 @@ def test_columns_that_no_model_reads_are_named_and_why(tmp_path: Path) -> None:
     changes: dict[str, Any] = {"exclude": [], "never_score": ["weight"]}
     manifest = listed(tmp_path, **changes)
     said = to_the_seller(manifest, tmp_path, **changes)
-    assert "no model reads weight" in said
+    assert "no model reads weight; buyers get the values with the records all the same; --exclude COLUMN" in said
     assert "no model reads patient id: all values differ, as in an identifier; --score COLUMN" in said
+    assert said.count("buyers get the values with the records all the same") == 2
     assert "no model reads: patient id, weight" in to_a_buyer(manifest)
 
 

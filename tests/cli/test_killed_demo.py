@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from lives import lives_until_the_end
 from real_tables import LABEL
-from whole_demo import QUICK, Demo, check_money
+from whole_demo import ENDINGS, QUICK, Demo, check_money
 
 
 def without_chance(result: dict[str, Any]) -> dict[str, Any]:
@@ -43,3 +43,16 @@ def test_a_killed_demo_goes_on_and_ends_the_same(demo: Demo, tmp_path: Path) -> 
     assert without_chance(killed) == without_chance(demo.result)
     for trade in killed["trades"]:
         check_money(trade, killed)
+
+
+@pytest.mark.deep
+def test_a_killed_demo_of_texts_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    result = tmp_path / "result.json"
+    arguments = ["demo", "--modality", "text", "--divisions", "2"]
+    arguments += ["--directory", str(tmp_path / "home"), "--json", str(result)]
+    lives = lives_until_the_end(arguments, tmp_path / "told", random.Random(1))
+    assert lives > 2
+    ended = json.loads(result.read_text())
+    assert {trade["case"]: trade["final"] for trade in ended["trades"]} == ENDINGS
+    assert ended["scores"]["as_committed"] is True

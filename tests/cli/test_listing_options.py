@@ -16,6 +16,7 @@ from blindfair.cli.seller.report import _openable, preprocessing_text
 from blindfair.cli.seller.running import check_publishable
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import CategoryFeature, NumberFeature
+from blindfair.influence.table import Table
 from blindfair.influence.written import as_written
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import BlindfairError, InvalidListing, InvalidOption
@@ -39,6 +40,12 @@ DEFAULTS: dict[str, Any] = {
 
 WRITTEN = ("cd4 before (as written)", "weight (as written)", "symptoms (as written)")
 """What the ugly table's listing holds besides: NA, ? and null, and numbers in other forms than the shortest."""
+
+
+def read_by(made: ListingOptions, path: Path) -> Table:
+    found = made.table(path)
+    assert isinstance(found, Table)
+    return found
 
 
 def options(**changes: Any) -> ListingOptions:
@@ -112,7 +119,7 @@ def test_copies_do_not_hide_an_identifier(tmp_path: Path) -> None:
     lines = [f"{1000 + n},{n * 7 % 101}.5,{n * 3 % 89}.25,{n % 2}" for n in range(400)]
     path.write_text(f"id,x,y,{LABEL}\n" + "\n".join([*lines, *lines[:3]]) + "\n")
     made = options(exclude=[], without_copies=True)
-    assert made.unscored(made.table(path)) == ("id",)
+    assert made.unscored(read_by(made, path)) == ("id",)
 
 
 def test_however_much_a_record_holds_strangers_get_32_bits_of_it_at_most(tmp_path: Path) -> None:
@@ -217,7 +224,8 @@ def test_the_manifest_says_how_models_prepare_the_columns_that_they_may_read(tmp
     numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
     text = preprocessing_text(manifest)
     assert f"the classes of {LABEL}, the rounded centre and scale of {numbers} columns" in text
-    assert f"frequent values of {len(schema.features) - numbers};" in text
+    frequent = [feature.column for feature in schema.features if not isinstance(feature, NumberFeature)]
+    assert f"frequent values of {len(frequent)} ({', '.join(frequent)});" in text
 
 
 def test_a_column_of_codes_is_one_where_the_seller_says_so(tmp_path: Path) -> None:
@@ -227,7 +235,7 @@ def test_a_column_of_codes_is_one_where_the_seller_says_so(tmp_path: Path) -> No
 
     def kinds(**changes: Any) -> dict[str, type]:
         made = options(exclude=[], disclosures=["total"], without_copies=True, **changes)
-        return {feature.column: type(feature) for feature in made.preprocessing(made.table(path)).features}
+        return {feature.column: type(feature) for feature in made.preprocessing(read_by(made, path)).features}
 
     assert kinds() == {"x": NumberFeature, "arm": NumberFeature}
     assert kinds(categorical=["arm"]) == {"x": NumberFeature, "arm": CategoryFeature}
@@ -240,7 +248,7 @@ def test_copies_that_are_left_out_leave_no_trace_in_the_preprocessing(tmp_path: 
     schemas = []
     for more in ([], lines[-1:] * 100):
         path.write_text(f"x,{LABEL}\n" + "\n".join(lines + more) + "\n")
-        schemas.append(made.preprocessing(made.table(path)))
+        schemas.append(made.preprocessing(read_by(made, path)))
     assert schemas[0] == schemas[1]
 
 
@@ -379,7 +387,7 @@ def test_records_that_differ_in_their_texts_alone_count_twice_in_the_preprocessi
     others = [f"{n}.5" for n in range(20)]
     rows = [f"{text},{n % 2}" for n, text in enumerate([*texts, *others, others[0]])]
     path.write_text(f"x,{LABEL}\n" + "\n".join(rows) + "\n")
-    table = made.table(path)
+    table = read_by(made, path)
     (feature,) = made.preprocessing(table).features
     assert isinstance(feature, NumberFeature)
     by_listed = FeatureSchema.infer([row[:2] for row in dict.fromkeys(table.listed_rows())], table.columns, LABEL)

@@ -15,8 +15,9 @@ from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.lines import Lines
 from blindfair.cli.readings import show_readings, show_written, tables_document
+from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.table import read_table
-from blindfair.protocol.records import encode_rows
+from blindfair.protocol.records import decode_row, encode_rows
 
 
 def table(path: Path, records: int = 300) -> Path:
@@ -103,6 +104,17 @@ def test_bought_records_are_numbered_and_as_written(tmp_path: Path) -> None:
     path.write_text("record,price,y\n7,1.50,a\n8,NA,b\n")
     listed = read_table(path, "y")
     records = encode_rows(listed.listed_rows())
-    header, rows = bought_table(listed.listed_schema(), [(11, records[1]), (4, records[0])])
+    header, rows = bought_table(listed.listed_schema(), [11, 4], [decode_row(records[1]), decode_row(records[0])])
     assert header == ("record number", "record", "price", "y")
     assert rows == [("11", "8", "NA", "b"), ("4", "7", "1.50", "a")]
+
+
+@pytest.mark.parametrize("more", [{}, {"source": ["a", "b"]}], ids=["texts alone", "with a column beside"])
+def test_bought_texts_are_written_as_they_were_listed(more: dict[str, list[str]]) -> None:
+    columns = {"text": ["One text.", "=Another, of two\nlines."], **more}
+    corpus = Corpus(tuple(columns), tuple(zip(*columns.values(), strict=True)), "text")
+    records = corpus.encoded(1024)
+    schema = corpus.schema()
+    header, rows = bought_table(schema, [7], [schema.decode(corpus.encoding, records[1])])
+    assert header == ("record", *columns)
+    assert rows == [("7", *(cells[1] for cells in columns.values()))]

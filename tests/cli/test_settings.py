@@ -39,8 +39,9 @@ LIST = {
     "--accept-disclosed-share": "0.5", "--bits": "5", "--bond-share": "0.2", "--buyer": OTHER, "--categorical": "a",
     "--chunk-size": "4096", "--consent": "another", "--description": "d", "--disclosed-share": "0.5",
     "--disclosure": "total", "--dispute-window": "100", "--evaluation-fee": "0.5", "--exclude": "a",
-    "--free-share": "0.1", "--label": "b", "--licence": "another", "--max-bonds": "2", "--name": "another",
-    "--never-score": "a", "--opened-records": "30", "--opened-share": "0.5", "--own-models": None, "--pay-to": OTHER,
+    "--free-share": "0.1", "--label": "b", "--label-kind": "count", "--licence": "another", "--max-bonds": "2",
+    "--name": "another", "--never-score": "a", "--opened-records": "30", "--opened-share": "0.5", "--own-models": None,
+    "--pay-to": OTHER,
     "--price-per-record": "0.5", "--reveal-window": "100", "--score": "a", "--text": "a", "--token": TOKEN,
     "--without-copies": None,
 }  # fmt: skip
@@ -54,6 +55,12 @@ EVALUATE = {
     "--token": TOKEN, "--value": "0.5",
 }  # fmt: skip
 """The same of `buyer evaluate`."""
+
+OF_TEXTS: dict[str, dict[str, str]] = {
+    "list": {"--text-column": "t", "--base-model": "m", "--window": "64", "--max-windows": "2"},
+    "evaluate": {"--text-column": "t", "--base-model": "m"},
+}
+"""Options that are for texts, and go together."""
 
 MEASURED = {"record_bits", "record_count", "seller"}
 """Found by the command itself, not options."""
@@ -72,7 +79,7 @@ Parse = Callable[..., Any]
 def parse(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> Parse:
     """What a command makes of its options, when it is given one more or another."""
 
-    def parsed(command: str, option: str | None = None, value: str | None = None) -> Options:
+    def parsed(command: str, option: str | None = None, value: str | None = None, *more: str) -> Options:
         caught: list[Options] = []
         monkeypatch.setattr("blindfair.cli.seller.running.run_list", lambda _, options, *__: caught.append(options))
         monkeypatch.setattr(
@@ -86,7 +93,7 @@ def parse(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> Parse:
         if option is not None:
             given[option] = value
         words = [word for name, text in given.items() for word in ((name,) if text is None else (name, text))]
-        ended = inside({"list": "seller", "evaluate": "buyer"}[command], command, *words)
+        ended = inside({"list": "seller", "evaluate": "buyer"}[command], command, *words, *more)
         assert ended.code == 0, ended.err
         (options,) = caught
         return options
@@ -113,7 +120,7 @@ def test_every_option_is_tried_here_or_kept_elsewhere(command: str) -> None:
     app, tried = COMMANDS[command]
     found: Any = typer.main.get_command(app)
     options = {option for parameter in found.commands[command].params for option in parameter.opts}
-    assert options == set(tried) | (options & (PLACES | TABLES | OF_ONE_RUN))
+    assert options == set(tried) | set(OF_TEXTS[command]) | (options & (PLACES | TABLES | OF_ONE_RUN))
     assert not set(tried) & (PLACES | TABLES | OF_ONE_RUN)
 
 
@@ -130,7 +137,21 @@ def test_every_option_is_stored_and_comes_back_unchanged(command: str, parse: Pa
         assert differ, f"{option} is not stored"
         assert len(differ) == 1 or option == "--audit-rows", f"{option} changes {differ}"
         changed |= differ
-    assert changed == flat(plain).keys() - MEASURED, "what is stored and no option sets"
+    assert changed == flat(plain).keys() - MEASURED - {"texts"}, "what is stored and no option sets"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_texts_is_stored_and_comes_back_unchanged(command: str, parse: Parse) -> None:
+    def with_texts(changes: dict[str, str]) -> Options:
+        first, *rest = {**OF_TEXTS[command], **changes}.items()
+        options: Options = parse(command, *first, *(word for pair in rest for word in pair))
+        return options
+
+    plain = with_texts({})
+    assert read_back(plain) == plain
+    for option, value in OF_TEXTS[command].items():
+        other = with_texts({option: value + "1"})
+        assert read_back(other) == other != plain
 
 
 def test_fewer_audit_rows_are_as_many_unless_told_otherwise(parse: Parse) -> None:

@@ -9,12 +9,14 @@ from rich.console import Console
 from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.agents.settlement.ending import Ending
 from blindfair.api.amounts import show_ether
-from blindfair.cli.demo.cases import TradeResult, listing_spec_of, make_parties, run_case
+from blindfair.cli.demo.cases import TradeResult, make_parties, run_case
+from blindfair.cli.demo.goods import goods_of, listing_spec_of
+from blindfair.cli.demo.honest import HonestTrade
 from blindfair.cli.demo.options import MIN_AUDIT_ROWS, PRICE_PER_RECORD, DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.report import make_receipt
-from blindfair.cli.demo.results import _show_knowledge
-from blindfair.cli.demo.summary import HonestTrade, review
+from blindfair.cli.demo.results import show_knowledge
+from blindfair.cli.demo.summary import review
 from blindfair.cli.demo.world import ObedientWorld
 from blindfair.cli.lines import Lines
 from blindfair.pricing.learners import LEARNERS
@@ -37,10 +39,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     job = prepare(DemoOptions(records=table, label="y", flipped=0.4, budget=Wei(100 * PRICE_PER_RECORD)))
     told: list[str] = []
     world = ObedientWorld(directory / "home", lambda event: told.append(event.text))
-    parties = make_parties(world, "honest", job)
+    parties = make_parties(world, "honest", goods_of(job))
     try:
         trade = run_case(world, "honest", parties)
-        honest = review(parties, job.scenario, LEARNERS[job.options.model]())
+        honest = review(parties, job.scenario, LEARNERS[job.options.model]()).honest
         return trade, honest, make_receipt(trade, honest, parties), told
     finally:
         parties.close()
@@ -84,7 +86,7 @@ def test_people_are_told_that_the_sample_is_bought(small: Small) -> None:
     assert paid is not None
     assert sum(f"drawn records first, for {show_ether(paid)} ether" in text for text in told) == 1
     shown = io.StringIO()
-    _show_knowledge(Lines(Console(file=shown, width=300)), trade, honest)
+    show_knowledge(Lines(Console(file=shown, width=300)), trade, honest)
     text = " ".join(shown.getvalue().split())
     assert f"bought first as a sample for {show_ether(paid)} ether: that is the money at risk" in text
     assert "and no record; after paying" in shown.getvalue()

@@ -9,10 +9,11 @@ from blindfair.agents.settlement.ending import Ending
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import DEFAULT
 from blindfair.cli.demo.cases import TradeResult
+from blindfair.cli.demo.honest import HonestTrade
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.pictures import STEPS
 from blindfair.cli.demo.prepared import prepare
-from blindfair.cli.demo.summary import HonestTrade
+from blindfair.cli.demo.summary import ReviewedTable
 from blindfair.cli.demo.verdicts import verdicts
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.utility import SeedOutcome, Utility, measure_utility
@@ -47,9 +48,9 @@ def trade(
     sample: Wei | None = None,
     after: float = 0.76,
     reasons: tuple[str, ...] = (),
-) -> HonestTrade:
+) -> ReviewedTable:
     records = tuple(RecordIndex(number) for number in range(selected))
-    return HonestTrade(
+    honest = HonestTrade(
         records=1000,
         dimension=20,
         scores=np.zeros(1000),
@@ -60,16 +61,13 @@ def trade(
         fee=Wei(0),
         seen_bits=8,
         spearman=1.0,
-        loss=ScoreLoss(9, 1.0, 1.0, 1.0, 1.0),
         discloses="the scoring model",
         disclosure=Disclosure.of(DEFAULT, records=1000, bits=(3, 1)),
         seller_microseconds=10.0,
         audit_rows=rows,
         sample_price=sample,
-        flipped=0.3,
-        auc_before=0.75,
-        auc_after=after,
     )
+    return ReviewedTable(honest, ScoreLoss(9, 1.0, 1.0, 1.0, 1.0), flipped=0.3, auc_before=0.75, auc_after=after)
 
 
 def caught(final: Ending = Ending.NO_ORDER, error: str | None = "ScoresDisagree") -> dict[str, TradeResult]:
@@ -139,7 +137,7 @@ def test_what_was_measured_over_seeds_is_judged(measured: Utility, sentence: str
     ],
     ids=["inexact", "small audit", "small sample", "no help", "the buyer's own reason"],
 )
-def test_what_this_trade_showed_is_judged(ended: HonestTrade, sentence: str) -> None:
+def test_what_this_trade_showed_is_judged(ended: ReviewedTable, sentence: str) -> None:
     (found,) = verdicts(utility(0.01, -0.01), ended, caught())
     assert sentence in found
 

@@ -3,7 +3,18 @@
 from dataclasses import replace
 
 import pytest
-from escrow_world import BOND, DEPOSIT, LISTING_ROOT, MANIFEST_HASH, Ledger, World, address_of
+from escrow_world import (
+    BOND,
+    DEPOSIT,
+    LISTING_ROOT,
+    MANIFEST_HASH,
+    PRICE,
+    Contract,
+    Ledger,
+    World,
+    address_of,
+    artifact,
+)
 
 from blindfair.protocol.errors import ContractReverted
 from blindfair.protocol.hashing import sha256
@@ -118,6 +129,23 @@ def test_the_contract_takes_no_ether_that_is_for_nobody(ether_world: World) -> N
     ):
         assert world.refusal(address_of(world.seller), call) is None
         assert world.refusal(address_of(world.seller), replace(call, value=Wei(1))) is not None
+
+
+def test_invariant_1_a_gift_is_nobodys_and_stays(worlds: dict[str, World]) -> None:
+    """Tokens that somebody sends unasked: more is held than is owed, and no order and no balance notices."""
+    world, gift = worlds["token"], 1_000
+    world.rewind()
+    escrow, sale = world.exchange.address, world.sale()
+    token = Contract(world.token, artifact("TestToken")["abi"])
+    held = world.exchange.balance(escrow, world.token)
+    world.send(world.other, token.call("transfer", escrow, gift))
+    assert world.exchange.balance(escrow, world.token) == held + gift
+    assert world.free(address_of(world.other)) == 0
+    ledger = Ledger(world)
+    world.bring_to(OrderState.RELEASED, sale)
+    assert ledger.changes() == {sale.offer.buyer: -PRICE, sale.offer.seller: PRICE}
+    world.send(world.seller, world.exchange.withdraw(world.token, DEPOSIT, sale.offer.seller))
+    assert world.exchange.balance(escrow, world.token) == gift
 
 
 def test_a_deposit_without_an_allowance_is_refused(worlds: dict[str, World]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from blindfair.influence.built_on import check_built_on
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import CategoryFeature, NumberFeature
+from blindfair.influence.label import LabelKind, NumberTarget
 from blindfair.influence.own_kinds import check_own_records
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.records import Cell, Row
@@ -56,6 +57,8 @@ def test_the_listings_preprocessing_is_taken_also_in_part(asked: FeatureSchema) 
         (with_features(SITE, AGE, ARM), "another order"),
         (replace(LISTED, classes=(1, 0)), "other classes"),
         (replace(LISTED, classes=(False, True)), "other classes"),
+        (replace(LISTED, classes=(0, 1, 2)), "other classes"),
+        (replace(LISTED, classes=(), target=NumberTarget(LabelKind.NUMBER, 0.0, 1.0)), "other classes"),
         (replace(LISTED, label="note"), "other label"),
         (replace(LISTED, columns=("age", "site", "arm", "text", "y")), "other columns"),
         (replace(LISTED, columns=("site", "age", "arm", "note", "y")), "other columns"),
@@ -150,3 +153,11 @@ def test_numbers_that_the_listing_clips_are_told(far: int, warned: bool) -> None
     records = [(106 if number < far else 105, "north", 1, None, number % 2) for number in range(10)]
     found = check_own_records(LISTED, [*records, (None, "south", 2, None, 0)])
     assert [warning[:21] for warning in found] == (["3 of 10 numbers in yo"] if warned else [])
+
+
+def test_a_number_is_coded_as_the_listing_says() -> None:
+    listed = replace(LISTED, classes=(), target=NumberTarget(LabelKind.NUMBER, 2.0, 1.5))
+    check_built_on(listed, FeatureSchema.from_document(listed.to_document()))
+    for target in (NumberTarget(LabelKind.NUMBER, 2.0, 1.6), NumberTarget(LabelKind.COUNT, 0.0, 1.5)):
+        with pytest.raises(FieldMismatch, match="other target"):
+            check_built_on(replace(listed, target=target), listed)

@@ -92,7 +92,7 @@ def test_values_that_were_never_seen_do_not_fail(unseen: list[tuple[Any, ...]]) 
 def test_any_finite_table_gives_a_schema_that_travels_or_a_named_error(rows: list[tuple[Any, ...]]) -> None:
     try:
         made = FeatureSchema.infer(rows, ("x", "c", "y"), "y")
-    except (errors.NotTwoClasses, errors.UnusableModel):
+    except (errors.LabelUnusable, errors.UnusableModel):
         return
     received = FeatureSchema.from_document(through_the_wire(made.to_document()))
     ours, theirs = made.encode(rows)[0], received.encode(rows)[0]
@@ -138,7 +138,7 @@ def test_records_the_model_was_not_made_for_are_refused() -> None:
     for label in ("Sick", None, 1):
         with pytest.raises(errors.UnusableModel):
             schema().encode([(*ROWS[0][:-1], label)])
-    with pytest.raises(errors.NotTwoClasses):
+    with pytest.raises(errors.LabelUnusable):
         FeatureSchema.infer([row for row in ROWS if row[-1] == "sick"], COLUMNS, "y")
     with pytest.raises(errors.LabelMissing):
         FeatureSchema.infer(ROWS, COLUMNS, "z")
@@ -183,7 +183,20 @@ def hostile() -> dict[str, Any]:
     case("no features", lambda d: d.update(features=[]))
     case("one class", lambda d: d.update(classes=["sick"]))
     case("equal classes", lambda d: d.update(classes=["sick", "sick"]))
-    case("three classes", lambda d: d.update(classes=["a", "b", "c"]))
+    case("65 classes", lambda d: d.update(classes=list(range(65))))
+    case("a missing class of three", lambda d: d.update(classes=["a", "b", None]))
+    case("classes that are null", lambda d: d.update(classes=None))
+    amount = {"centre": 1.5, "kind": "number", "scale": 2.0}
+    case("classes beside a target", lambda d: d.update(target=amount))
+    for name, change in (
+        ("a target of no scale", {"scale": 0}),
+        ("a target of an unknown kind", {"kind": "classes"}),
+        ("a count with a centre", {"kind": "count"}),
+        ("a target with more fields", {"link": "log"}),
+        ("a target that is not finite", {"scale": math.inf}),
+    ):
+        case(name, lambda d, change=change: d.update(classes=None, target={**amount, **change}))
+    case("a target that is null", lambda d: d.update(classes=None, target=None))
     case("a missing class", lambda d: d.update(classes=["sick", None]))
     case("no label column", lambda d: d.update(label="z"))
     case("a repeated column", lambda d: d["columns"].append("age"))

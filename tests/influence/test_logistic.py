@@ -95,7 +95,7 @@ def test_what_cannot_be_fitted_is_refused() -> None:
     for l2 in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(errors.InvalidOption):
             fit_logistic(X, y, l2)
-    with pytest.raises(errors.NotTwoClasses):
+    with pytest.raises(errors.LabelUnusable):
         fit_logistic(X, np.zeros_like(y), 1.0)
     with pytest.raises(errors.ShapeMismatch):
         fit_logistic(X, y[:-1], 1.0)

@@ -19,7 +19,7 @@ from blindfair.influence.gradients import class_logits, projected_gradients, rec
 from blindfair.influence.logistic import record_loss
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.network import NetworkModel
-from blindfair.influence.projection import Projection
+from blindfair.influence.projection import Projection, Sides
 from blindfair.influence.table import Table
 from blindfair.protocol import errors
 from blindfair.protocol.documents import canonical, parse
@@ -182,7 +182,19 @@ def test_a_model_survives_the_wire(schema: FeatureSchema, trial: Table) -> None:
 def test_projected_rows_are_the_rows_projected(schema: FeatureSchema, trial: Table) -> None:
     for model in models(schema):
         basis = np.random.default_rng(0).normal(size=(model.k, 5))
-        for projection in (Projection.matrix(basis), Projection.signs(7, bytes(32)), Projection.identity(model.k)):
+        rng = np.random.default_rng(1)
+        pairs = tuple(
+            Sides(rng.normal(size=(layer.shape[1], 2)), rng.normal(size=(layer.shape[0], 2)))
+            for layer in model.network.layers
+        )
+        staged = Projection.staged(pairs, rng.normal(size=(4 * len(pairs), 3)))
+        for projection in (
+            Projection.matrix(basis),
+            Projection.signs(7, bytes(32)),
+            Projection.identity(model.k),
+            Projection.two_sided(pairs),
+            staged,
+        ):
             expected = projection.apply(model.rows(trial.rows[:60]))
             np.testing.assert_allclose(model.rows(trial.rows[:60], projection), expected, atol=TOLERANCE)
 

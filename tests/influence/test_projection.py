@@ -69,6 +69,35 @@ def test_two_sides_are_one_matrix_of_their_products() -> None:
     np.testing.assert_allclose(projection.project_query(query), np.linalg.lstsq(whole, query)[0], atol=1e-10)
 
 
+def test_two_stages_are_one_matrix_of_their_product() -> None:
+    pairs = tuple(
+        Sides(RNG.normal(size=(i, r)), RNG.normal(size=(o, s))) for i, r, o, s in ((5, 2, 3, 3), (4, 4, 2, 1))
+    )
+    last = RNG.normal(size=(10, 4))
+    first, projection = Projection.two_sided(pairs), Projection.staged(pairs, last)
+    rows, query = RNG.normal(size=(7, 23)), RNG.normal(size=23)
+    assert (projection.d, projection.k, len(projection.matrices)) == (23, 4, 5)
+    entries = projection.matrices[-1]
+    np.testing.assert_allclose(projection.apply(rows), first.apply(rows) @ entries, atol=1e-12)
+    nearest = np.linalg.lstsq(entries, first.project_query(query))[0]
+    np.testing.assert_allclose(projection.project_query(query), nearest, atol=1e-10)
+    layers = [query[:15].reshape(3, 5), query[15:].reshape(2, 4)]
+    np.testing.assert_allclose(projection.project_layers(layers), nearest, atol=1e-10)
+    assert (projection.absolute(23).apply(np.abs(rows)) >= np.abs(projection.apply(rows)) - 1e-12).all()
+    with pytest.raises(errors.ShapeMismatch):
+        projection.project_layers(layers[:1])
+    with pytest.raises(errors.ShapeMismatch):
+        projection.project_layers(layers[::-1])
+
+
+def test_a_first_stage_may_be_wider_than_a_row() -> None:
+    pairs = (Sides(np.eye(65), np.eye(65)),)
+    assert Projection.staged(pairs, RNG.normal(size=(65 * 65, 4))).k == 4
+    for wrong in (RNG.normal(size=(65, 4)), np.ones((65 * 65, K_LIMIT))):
+        with pytest.raises(errors.UnusableModel):
+            Projection.staged(pairs, wrong)
+
+
 @pytest.mark.parametrize(
     "projection",
     [
@@ -78,8 +107,9 @@ def test_two_sides_are_one_matrix_of_their_products() -> None:
         Projection.two_sided(
             (Sides(RNG.normal(size=(3, 2)), RNG.normal(size=(2, 1))), Sides(np.ones((1, 1)), np.eye(3)))
         ),
+        Projection.staged((Sides(RNG.normal(size=(3, 2)), RNG.normal(size=(3, 2))),), RNG.normal(size=(4, 3))),
     ],
-    ids=["identity", "signs", "matrix", "two-sided"],
+    ids=["identity", "signs", "matrix", "two-sided", "staged"],
 )
 def test_a_projection_survives_the_wire(projection: Projection) -> None:
     rows = RNG.normal(size=(5, 9))
@@ -135,6 +165,7 @@ MATRIX = Projection.matrix(np.ones((3, 2)))
 SIDES = Projection.two_sided((Sides(np.ones((3, 2)), np.ones((2, 1))),))
 DOCUMENT, BASIS = MATRIX.to_parts()
 TWO_SIDED, PAIR = SIDES.to_parts()
+STAGED, STAGES = Projection.staged(SIDES.sides, np.ones((2, 1))).to_parts()
 
 
 def packed(**tensors: Any) -> bytes:
@@ -180,6 +211,15 @@ HOSTILE: dict[str, tuple[Any, bytes]] = {
     "sides of another k": ({**TWO_SIDED, "k": 3}, PAIR),
     "an inner side of zeros": (TWO_SIDED, packed(**{"inner.0": single(3, 2, value=0), "outer.0": single(2, 1)})),
     "an outer side that is wide": (TWO_SIDED, packed(**{"inner.0": single(3, 1), "outer.0": single(1, 2)})),
+    "a last stage of another height": ({**STAGED, "d": 3}, STAGES),
+    "a last stage of another width": ({**STAGED, "k": 2}, STAGES),
+    "a last stage of vast height": ({**STAGED, "d": ENTRY_LIMIT + 1}, STAGES),
+    "no last stage": (STAGED, PAIR),
+    "a last stage unsaid": (TWO_SIDED, STAGES),
+    "a last stage that does not fit": (
+        {**STAGED, "d": 4},
+        packed(**{"inner.0": single(3, 2), "outer.0": single(2, 1), "entries": single(4, 1)}),
+    ),
     "one side": (TWO_SIDED, packed(**{"inner.0": single(3, 2)})),
 }  # fmt: skip
 

@@ -134,7 +134,7 @@ def test_validation_records_of_one_class_are_refused(scenario: Scenario) -> None
     place = scenario.columns.index(scenario.label)
     one_class = tuple(row for row in scenario.validation if row[place] == 0)
     for learner in (LogisticLearner(), MlpLearner()):
-        with pytest.raises(errors.NotTwoClasses):
+        with pytest.raises(errors.LabelUnusable):
             prepared(replace(scenario, validation=one_class), learner)
         with pytest.raises(errors.NoRecords):
             prepared(replace(scenario, validation=scenario.validation[:9]), learner)

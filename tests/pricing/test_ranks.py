@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from blindfair.pricing.ranks import auc, average_ranks, rank_correlation
 from blindfair.pricing.utility import mean_and_margin
-from blindfair.protocol.errors import NotTwoClasses
+from blindfair.protocol.errors import LabelUnusable
 
 # Few values, so that most samples hold ties.
 VALUES = st.lists(st.sampled_from([-2.5, -1.0, 0.0, 0.5, 7.0]), min_size=2, max_size=40)
@@ -24,7 +24,7 @@ def test_ranks_are_scipys(values: list[float]) -> None:
 def test_auc_is_scikit_learns(values: list[float], chance: object) -> None:
     positive = np.array([chance.random() < 0.5 for _ in values])  # type: ignore[attr-defined]
     if positive.all() or not positive.any():
-        with pytest.raises(NotTwoClasses):
+        with pytest.raises(LabelUnusable):
             auc(positive, np.array(values))
     else:
         assert auc(positive, np.array(values)) == pytest.approx(roc_auc_score(positive, values), abs=1e-12)

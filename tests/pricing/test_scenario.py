@@ -95,7 +95,7 @@ def test_tables_too_small_to_divide_are_refused() -> None:
     assert len(make_scenario(small(180, 20), 0).train) == 10
     with pytest.raises(errors.NoRecords):
         make_scenario(small(100, 99), 0)
-    with pytest.raises(errors.NotTwoClasses):
+    with pytest.raises(errors.LabelUnusable):
         make_scenario(small(300, 19), 0)
 
 

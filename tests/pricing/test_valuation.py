@@ -174,7 +174,7 @@ def test_a_buyer_without_enough_records_is_told(scenario: Scenario) -> None:
         prepare(50, VALIDATION_NEEDED - 1)
     place = scenario.columns.index(scenario.label)
     one_class = [row for row in scenario.train if row[place] == 0]
-    with pytest.raises(errors.NotTwoClasses):
+    with pytest.raises(errors.LabelUnusable):
         prepare_valuation(
             one_class, one_class, scenario_schema(scenario, ("arms",)),
             plain_modulus=MODULUS, rng=np.random.default_rng(0),

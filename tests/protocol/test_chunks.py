@@ -11,6 +11,7 @@ from blindfair.protocol.chunks import (
     check_chunk_lengths,
     chunk_range,
     chunk_salt,
+    fill_record,
     join_record,
     split_record,
 )
@@ -110,3 +111,11 @@ def test_a_data_set_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch)
     assert len(ChunkedDataset.build([bytes(1009), b"a"], 1024, SECRET).chunks) == 3
     with pytest.raises(InvalidListing):
         ChunkedDataset.build([bytes(1009), bytes(1009)], 1024, SECRET)
+
+
+@given(st.binary(max_size=2100), st.sampled_from(CHUNK_SIZES))
+def test_a_filled_record_has_full_chunks_and_no_more_of_them(record: bytes, chunk_size: int) -> None:
+    found = fill_record(record, chunk_size)
+    assert found.startswith(record) and not any(found[len(record) :])
+    assert {len(payload) for payload in split_record(found, chunk_size)} == {chunk_size - 16}
+    assert len(split_record(found, chunk_size)) == len(split_record(record, chunk_size))

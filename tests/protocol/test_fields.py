@@ -14,6 +14,7 @@ Take = Callable[[Fields], object]
 
 TAKE: dict[str, Take] = {
     "text": lambda f: f.text("x", 5),
+    "optional text": lambda f: f.optional_text("x", 5),
     "choice": lambda f: f.choice("x", ["total", "per-record"]),
     "flag": lambda f: f.flag("x"),
     "integer": lambda f: f.integer("x", -3, 10),
@@ -22,6 +23,7 @@ TAKE: dict[str, Take] = {
     "optional number": lambda f: f.optional_number("x"),
     "amount": lambda f: f.amount("x"),
     "data": lambda f: f.data("x", 2),
+    "datas": lambda f: f.datas("x", 2, 2),
     "address": lambda f: f.address("x"),
     "sub": lambda f: f.sub("x"),
     "subs": lambda f: f.subs("x", 2),
@@ -35,6 +37,9 @@ GOOD: list[tuple[str, JsonValue, object]] = [
     ("text", "", ""),
     ("text", "a\tb\nc", "a\tb\nc"),
     ("text", "水水水水水", "水水水水水"),
+    ("optional text", "a", "a"),
+    ("optional text", None, None),
+    ("datas", ["0x0102", "0xffff"], [b"\x01\x02", b"\xff\xff"]),
     ("choice", "total", "total"),
     ("flag", False, False),
     ("integer", -3, -3),

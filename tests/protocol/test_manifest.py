@@ -106,8 +106,11 @@ def test_a_listing_of_texts_has_one_text_column() -> None:
     assert Manifest.from_document(texts.to_document()) == texts
     with pytest.raises(InvalidListing):
         replace(MANIFEST, encoding=RecordEncoding.TEXT, preprocessing=None)
-    with pytest.raises(InvalidListing, match="Only tables have preprocessing"):
-        replace(texts, preprocessing=MANIFEST.preprocessing)
+
+
+def test_a_listing_of_texts_says_how_they_are_read() -> None:
+    texts = replace(MANIFEST, encoding=RecordEncoding.TEXT, schema=TEXT_SCHEMA, preprocessing={"kind": "text"})
+    assert Manifest.from_document(texts.to_document()) == texts
 
 
 def test_the_preprocessing_is_part_of_what_is_committed_on_chain() -> None:

@@ -162,14 +162,27 @@ def test_a_tag_is_refused_before_anything_is_made_of_it(tag: str) -> None:
 
 @given(unicode_text)
 def test_texts_are_their_utf8(text: str) -> None:
-    assert encode_text(text) == text.encode()
-    assert decode_text(encode_text(text)) == text
+    plain = text.rstrip("\0")
+    assert encode_text(plain) == plain.encode()
+    assert decode_text(encode_text(plain)) == plain
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"a\xc3", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80"])
 def test_other_bytes_are_no_text(data: bytes) -> None:
     with pytest.raises(MalformedRecord):
         decode_text(data)
+
+
+@given(unicode_text, st.integers(0, 5))
+def test_zero_bytes_after_a_text_are_not_part_of_it(text: str, zeros: int) -> None:
+    plain = text.rstrip("\0")
+    assert decode_text(encode_text(plain) + bytes(zeros)) == plain
+
+
+def test_a_text_ends_in_no_zero_character() -> None:
+    """It could not be told from one that is filled up to whole chunks."""
+    with pytest.raises(MalformedRecord):
+        encode_text("a\0")
 
 
 def test_a_lone_surrogate_is_no_text() -> None:

@@ -132,6 +132,6 @@ def test_unknown_and_missing_data_sets_are_named() -> None:
     with pytest.raises(errors.InvalidOption, match="not known"):
         load("nobody")
     with pytest.raises(errors.FileMissing, match="no_such_package"):
-        datasets._installed("no_such_package", "data.csv")
+        datasets.installed("no_such_package", "data.csv")
     with pytest.raises(errors.FileMissing):
-        datasets._installed("numpy", "no/such/file.csv")
+        datasets.installed("numpy", "no/such/file.csv")

@@ -11,7 +11,15 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from vectors import topics_data, topics_deliveries, topics_fees, topics_listings, topics_orders, topics_trade  # noqa: E402
+from vectors import (  # noqa: E402
+    topics_data,
+    topics_deliveries,
+    topics_fees,
+    topics_labels,
+    topics_listings,
+    topics_orders,
+    topics_trade,
+)
 
 
 def build() -> dict[str, dict[str, Any]]:
@@ -30,6 +38,8 @@ def build() -> dict[str, dict[str, Any]]:
         "chunks/lengths.json": {"source": "PROTOCOL 2", "cases": topics_data.lengths()},
         "listings/listings.json": {"source": "PROTOCOL 2, 3"} | topics_listings.listings(),
         "rows/rows.json": {"source": "PROTOCOL 4.2"} | topics_data.rows(),
+        "rows/targets.json": {"source": "PROTOCOL 2", "cases": topics_labels.targets()},
+        "rows/untrained.json": {"source": "PROTOCOL 2, 4.1, 4.2", "cases": topics_labels.untrained()},
         "rows/noise.json": {"source": "PROTOCOL 4.6", "cases": topics_data.noise()},
         "draw/draw.json": {"source": "PROTOCOL 5.2", "cases": topics_data.draws()},
         "draw/parts.json": {"source": "PROTOCOL 5.6", "cases": topics_data.parts()},

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from eth_account import Account
@@ -54,13 +55,34 @@ class Agent:
             self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, admit)
             self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)
             self.waiting: Waiting | None = None
+            self.is_closed = False
             if self.journal.get(TRADE) is None:
                 # Nothing is at stake yet; later on, mail that does not work must not keep an agent from its orders.
                 self.mail.check()
             self._held = held.pop_all()
 
+    @contextlib.contextmanager
+    def closed_on_failure(self) -> Iterator[None]:
+        """Close the agent if the block raises anything, also for an argument of a wrong type.
+
+        A mailbox that stays held is closed to the next try.
+        """
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def shown_state(self) -> str:
+        """How it stands, in a few words and without looking at disk or chain."""
+        if self.is_closed:
+            return "closed"
+        return "open" if self.waiting is None else f"waiting: {self.waiting.reason}"
+
     def close(self) -> None:
         """Let go of journal and directory."""
+        self.is_closed = True
         self._held.close()
 
     def _own_account(self) -> LocalAccount:

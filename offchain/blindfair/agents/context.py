@@ -6,6 +6,7 @@ from typing import Protocol
 
 from eth_account.signers.local import LocalAccount
 
+from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.messaging.transport import Transport
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.protocol.quantities import Address
@@ -35,7 +36,8 @@ def _silence(_: Event) -> None: ...
 class AgentContext:
     """The contract and its chain, a mailbox, what counts as final, who watches, and the account to act with.
 
-    Without `account` an agent makes one and keeps its key in a secret file of its directory.
+    Without `account` an agent makes one and keeps its key in a secret file of its directory. `base_models` are those
+    that scoring models of texts may be built on.
     """
 
     exchange: DataExchange
@@ -43,3 +45,4 @@ class AgentContext:
     finality: Finality
     watch: Callable[[Event], None] = field(default=_silence)
     account: LocalAccount | None = field(default=None, repr=False)
+    base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)

@@ -33,6 +33,13 @@ class Money:
     def parse(self, text: str, option: str) -> Wei:
         """An amount in the smallest unit, exactly. Raises InvalidOption, by the name of `option`, for anything else, or
         finer than that."""
+        if not isinstance(text, str):
+            raise InvalidOption(
+                f"`{option}` is not a text",
+                expected=f'an amount of {self.unit} as a text, such as "0.05"',
+                found=f"{type(text).__name__} {text!r}"[:80],
+                hint="a text holds an amount exactly, and a number does not: put quotes around it",
+            )
         match = _AMOUNT.fullmatch(text.strip())
         if match is None or len(match.group(2) or "") > self.places:
             raise InvalidOption(

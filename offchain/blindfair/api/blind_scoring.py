@@ -4,9 +4,12 @@
     row side     BlindRows(rows, largest=4.0).reply(...)    sends the reply
     query side   asked.decrypt(reply, records=n)            has scores, about rows @ query
 
-Both sides agree on one public number beforehand, `largest`: no entry of a row is larger in size. Not here: chains,
+Both sides agree on one public number beforehand, `largest`: no entry of a row is larger in size. The message
+has it, and rows with another refuse the query. Not here: chains,
 money and agents. Nobody proves here that the rows are what they should be; a trade does.
 """
+
+import struct
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,11 +22,16 @@ from blindfair.blind.parameters import DEFAULT, EXACT_BITS, ParameterSet, parame
 from blindfair.blind.query import EncryptedQueries, encrypt_queries
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.quantise import ScoreScale, quantise_query, quantise_query_to_range, quantise_rows
-from blindfair.protocol.errors import FieldMismatch, InvalidOption, ShapeMismatch
+from blindfair.protocol.errors import FieldMismatch, InvalidOption, MalformedCiphertext, ShapeMismatch, UnusableModel
 from blindfair.protocol.rows import ROW_LIMIT
 
 DEFAULT_SET = DEFAULT.name
 """The parameter set of blind scoring, unless another is named."""
+
+_HEAD = struct.Struct("<4sd")
+"""What a message begins with: `BFL1`, and `largest` as a double. The encrypted query follows."""
+
+_MAGIC = b"BFL1"
 
 
 class BlindQuery:
@@ -63,12 +71,13 @@ class BlindQuery:
             raise ShapeMismatch("A query has the wrong shape", expected="k or m x k numbers", found=asked.shape)
         self._is_single = asked.ndim == 1
         self._row_scale = _row_scale(largest)
+        head = _HEAD.pack(_MAGIC, largest)
         self._parameters = parameter_set(parameters)
         rounded = [_rounded(each, self._row_scale, self._parameters, bits, reach) for each in np.atleast_2d(asked)]
         self._units = tuple(unit for _, unit in rounded)
         integers: Integers = np.stack([each for each, _ in rounded])
         encrypted, self._secret = encrypt_queries(self._parameters, integers, (bits,) * len(integers))
-        self._message = encrypted.to_bytes()
+        self._message = head + encrypted.to_bytes()
 
     def __repr__(self) -> str:
         return f"BlindQuery({self.queries} of {self._secret.bits[0]} bits, {len(self._message):,} bytes)"
@@ -126,7 +135,15 @@ class BlindRows:
         found = np.asarray(rows, dtype=np.float64)
         if found.ndim != 2 or not found.size:
             raise ShapeMismatch("The rows have the wrong shape", expected="n x k numbers", found=found.shape)
+        if not np.isfinite(found).all():
+            raise UnusableModel(
+                "The rows hold something that is no finite number",
+                expected="finite numbers",
+                found=f"{np.count_nonzero(~np.isfinite(found)):,} of {found.size:,} are NaN or infinite",
+                hint="fill them in, or leave out those rows",
+            )
         rounded = quantise_rows(found, _row_scale(largest))
+        self._largest = float(largest)
         self._clipped = rounded.clipped
         self._encoded: EncodedRows = encode_rows(parameter_set(parameters), rounded.entries)
 
@@ -149,9 +166,11 @@ class BlindRows:
         All its queries together may ask for `max_bits` of a record: that is what you give away. The noise is fresh at
         each call. So send one reply for one message: two replies to it tell more than one.
 
-        Raises FieldMismatch for a query that asks for more, MalformedCiphertext, UnknownParameters, ShapeMismatch.
+        Raises FieldMismatch for a query that asks for more or was made with another `largest`, MalformedCiphertext,
+        UnknownParameters, ShapeMismatch.
         """
-        asked = EncryptedQueries.from_bytes(message).bits
+        query = self._query_of(message)
+        asked = EncryptedQueries.from_bytes(query).bits
         if sum(asked) > max_bits:
             raise FieldMismatch(
                 "The query asks for more bits of a record than you give",
@@ -159,7 +178,25 @@ class BlindRows:
                 found=sum(asked),
                 hint="ask for fewer bits, or raise max_bits if you mean it",
             )
-        return evaluate(self._encoded, message, bits=asked)
+        return evaluate(self._encoded, query, bits=asked)
+
+    def _query_of(self, message: bytes) -> bytes:
+        """The encrypted query of a message. Raises MalformedCiphertext, and FieldMismatch for another `largest`."""
+        if len(message) < _HEAD.size:
+            raise MalformedCiphertext("The message ends early", expected=f">= {_HEAD.size} bytes", found=len(message))
+        magic, largest = _HEAD.unpack_from(message)
+        if magic != _MAGIC:
+            raise MalformedCiphertext(
+                "This is not the message of a BlindQuery", expected=_MAGIC.hex(), found=magic.hex()
+            )
+        if largest != self._largest:
+            raise FieldMismatch(
+                "Query and rows were made with another `largest`, which would scale all scores",
+                expected=f"largest={self._largest:g}, as of the rows",
+                found=f"largest={largest:g}",
+                hint="agree on one number, and give it to BlindQuery and BlindRows",
+            )
+        return message[_HEAD.size :]
 
 
 def _rounded(

@@ -1,14 +1,18 @@
 """A buyer's own table and its limits, made ready for an agent: what `blindfair buyer evaluate` makes of its options."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE, BuyerPolicy
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
+from blindfair.api.listing_text_valuer import ListingTextValuer
 from blindfair.api.listing_valuer import ListingValuer
-from blindfair.api.own_records import TableOptions, chosen_tables
+from blindfair.api.lists import check_lists, check_source
+from blindfair.api.own_records import chosen_tables
+from blindfair.api.own_texts import OwnTexts, check_asks_texts, own_options
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.frames import Frame
 from blindfair.protocol.manifest import Manifest
@@ -18,14 +22,18 @@ from blindfair.protocol.manifest import Manifest
 class PreparedPurchase:
     """A valuer of a listing's records by the buyer's own table, and the agent's policy."""
 
-    valuer: ListingValuer
+    valuer: ListingValuer | ListingTextValuer
     policy: BuyerPolicy
+    base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
+
+    def __repr__(self) -> str:
+        return f"PreparedPurchase({type(self.valuer).__name__}, budget {self.policy.budget:,} of the smallest unit)"
 
 
 def make_purchase(
     own: Path | str | Frame | None = None,
     *,
-    label: str,
+    label: str | None = None,
     budget: str,
     train: Path | str | Frame | None = None,
     validation: Path | str | Frame | None = None,
@@ -48,6 +56,8 @@ def make_purchase(
     accept_preprocessing: bool = False,
     accept_kinds: bool = False,
     before_asking: Callable[[Manifest], None] = lambda _: None,
+    text_column: str | None = None,
+    base_model: Path | str | None = None,
 ) -> PreparedPurchase:
     """Read the buyer's own records, and make of them what values a listing. Nothing is asked yet.
 
@@ -57,10 +67,20 @@ def make_purchase(
     same name of `blindfair buyer evaluate`, and `--help` there says what it does. `before_asking` is called with the
     listing's manifest right before the question is made.
 
+    With `text_column` the records are texts, in a file, a frame or a folder of `.txt` files; half of `own` trains then.
+    `base_model` is the folder of the model that both parties hold, and `label` may be left out.
+
     Raises what `read_table` raises, InvalidOption for arguments out of range or another mixture of tables.
     """
     purchase = PurchaseOptions.from_arguments({**locals(), "listing": None}, prices=money)
     purchase.check()
-    tables = TableOptions(label, list(exclude), seed, list(text))
+    check_lists({"exclude": exclude, "text": text})
+    for name, source in (("own", own), ("train", train), ("validation", validation)):
+        check_source(name, source)
     given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)
-    return PreparedPurchase(ListingValuer(tables.read(given), tables, purchase, before_asking), purchase.policy())
+    options = own_options(label, text_column, base_model, exclude, seed, text)
+    check_asks_texts(options, purchase)
+    if isinstance(options, OwnTexts):
+        valuer = ListingTextValuer(options.base(), options.read(given), purchase, seed, before_asking)
+        return PreparedPurchase(valuer, purchase.policy(), valuer.base_models)
+    return PreparedPurchase(ListingValuer(options.read(given), options, purchase, before_asking), purchase.policy())

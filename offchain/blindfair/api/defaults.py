@@ -38,6 +38,12 @@ DISCLOSURE = PER_RECORD.name
 MODELS = ("logistic", "mlp")
 """Models that a buyer may learn by: the names of `LEARNERS` in the pricing package, which is slow to load."""
 
+WINDOW = 128
+"""Tokens of a text that a model reads at once."""
+
+MAX_WINDOWS = 4
+"""Windows of a text that are scored."""
+
 
 def check_disclosure(name: str, option: str = "disclosure") -> DisclosurePolicy:
     """Return the disclosure policy of this name. Raises InvalidOption, by the name of `option`."""

@@ -11,8 +11,7 @@ import numpy as np
 from blindfair.influence.arrays import Floats
 from blindfair.influence.written import companion_names
 from blindfair.protocol.errors import MissingPackage
-from blindfair.protocol.records import decode_row
-from blindfair.protocol.schema import Schema
+from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.units import Units
 
 if TYPE_CHECKING:
@@ -23,13 +22,14 @@ BINS = 40
 """Bars of the picture of scores."""
 
 
-def bought_frame(schema: Schema, bought: Sequence[tuple[int, bytes]]) -> "pd.DataFrame":
+def bought_frame(manifest: Manifest, bought: Sequence[tuple[int, bytes]]) -> "pd.DataFrame":
     """Return bought records as a data frame: a column for each of the listing's, numbers as numbers, missing as None.
 
     The index `record` has their numbers in the listing. Raises MissingPackage.
     """
+    schema = manifest.schema
     kept = [place for place, column in enumerate(schema.columns) if column.name not in companion_names(schema)]
-    rows = [decode_row(data) for _, data in bought]
+    rows = [schema.decode(manifest.encoding, data) for _, data in bought]
     index = _pandas().Index([number for number, _ in bought], name="record", dtype="int64")
     columns = {schema.columns[place].name: [row[place] for row in rows] for place in kept}
     return _pandas().DataFrame(columns, index=index)

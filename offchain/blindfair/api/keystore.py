@@ -59,13 +59,14 @@ def create_keystore(path: Path, password: str, *, work: int = WORK) -> Address:
     return Address(account.address.lower())
 
 
-def unlock(path: Path, password: Password) -> LocalAccount:
+def unlock(path: Path | str, password: Password) -> LocalAccount:
     """Return the account of a keystore.
 
     `password` is the password, a file with it in the first line, or a function that is called for it once the keystore
     was read. It is tried as written, then in the Unicode forms that other programs may have used. Raises FileMissing,
     MalformedFile, WrongPassword, and what `password_text` raises.
     """
+    path = Path(path)
     keystore = _read(path)
     _check_work(path, keystore)
     password = password_text(password, path)

@@ -1,31 +1,42 @@
 """A seller's table with its terms, made ready for an agent: what `blindfair seller list` makes of its options."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.amounts import IN_ETHER, Money
-from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE
+from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE, MAX_WINDOWS, WINDOW
 from blindfair.api.listing_options import ListingOptions
+from blindfair.api.lists import check_lists, check_source
+from blindfair.api.text_options import text_options
+from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.frames import Frame
 from blindfair.influence.table import Table
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedListing:
-    """A table that was read and measured, what an agent lists of it, and what the agent decides by."""
+    """A table or texts that were read and measured, what an agent lists of them, and what the agent decides by.
 
-    table: Table
+    `base_models` are those that buyers may score texts with.
+    """
+
+    table: Table | Corpus
     spec: ListingSpec
     policy: SellerPolicy
+    base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
+
+    def __repr__(self) -> str:
+        return f"PreparedListing({self.spec!r})"
 
 
 def make_listing(
     records: Path | str | Frame,
     *,
-    label: str,
+    label: str | None = None,
     price_per_record: str,
     licence: str,
     consent: str,
@@ -37,6 +48,11 @@ def make_listing(
     score: Sequence[str] = (),
     categorical: Sequence[str] = (),
     text: Sequence[str] = (),
+    label_kind: str | None = None,
+    text_column: str | None = None,
+    base_models: Sequence[Path | str] = (),
+    window: int = WINDOW,
+    max_windows: int = MAX_WINDOWS,
     without_copies: bool = False,
     bits: int = BITS,
     free_share: float = float(FREE_SHARE),
@@ -57,9 +73,13 @@ def make_listing(
 ) -> PreparedListing:
     """Read a table and make a listing of it. Nothing is published yet.
 
-    `records` is a file, a pandas data frame or a pyarrow table; `label` its column to predict, with two classes.
-    Amounts are texts in `money`, like "0.001" ether. Windows are seconds, shares 0 to 1. Every argument is the option
-    of the same name of `blindfair seller list`, and `--help` there says what it does.
+    `records` is a file, a pandas data frame or a pyarrow table; `label` its column to predict: classes, a number or a
+    count, as `label_kind` says. Amounts are texts in `money`, like "0.001" ether. Windows are seconds, shares 0 to 1.
+    Every argument is the option of the same name of `blindfair seller list`, and `--help` there says what it does.
+
+    With `text_column` the records are texts, in a file, a frame or a folder of `.txt` files. `base_models` are folders
+    of the models that buyers may score with, and `window` and `max_windows` say how long a part of a text they read, in
+    tokens, and how many parts; `label` may be left out.
 
     Raises what `read_table` raises, InvalidOption for arguments out of range, InvalidListing for records that cannot be
     listed (copies, too little in a record).
@@ -74,6 +94,19 @@ def make_listing(
     >>> len(listing.spec.records), listing.spec.terms.bits_per_record
     (40, 4)
     """
+    check_source("records", records)
+    check_lists(
+        {
+            "exclude": exclude,
+            "never_score": never_score,
+            "score": score,
+            "categorical": categorical,
+            "text": text,
+            "base_models": base_models,
+            "disclosures": disclosures,
+            "buyers": buyers,
+        }
+    )
     options = ListingOptions(
         label=label,
         exclude=list(exclude),
@@ -104,10 +137,20 @@ def make_listing(
         without_copies=without_copies,
         own_models=own_models,
         text=list(text),
+        label_kind=label_kind,
+        texts=text_options(text_column, base_models, window, max_windows),
     )
     return prepared(options, options.table(records))
 
 
-def prepared(options: ListingOptions, table: Table) -> PreparedListing:
-    """Make a listing of a table that was read. Raises what `ListingOptions.policy` and `listing_spec` raise."""
-    return PreparedListing(table, options.listing_spec(table), options.policy())
+def prepared(options: ListingOptions, table: Table | Corpus) -> PreparedListing:
+    """Make a listing of a table, or of texts, that were read.
+
+    Raises what `ListingOptions.policy`, `listing_spec` and `bases` raise.
+    """
+    bases = options.bases()
+    spec, policy = options.listing_spec(table, bases), options.policy()
+    if options.texts is not None:
+        products = max(policy.max_products, options.texts.products(bases, len(spec.records)))
+        policy = replace(policy, max_products=products)
+    return PreparedListing(table, spec, policy, bases)

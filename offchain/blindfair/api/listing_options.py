@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
 
+from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.addresses import parse_address
@@ -19,10 +20,13 @@ from blindfair.api.defaults import (
 )
 from blindfair.api.information import default_fee, free_bits_of, min_fee
 from blindfair.api.stored import from_stored, to_stored
+from blindfair.api.text_options import TextOptions, listed_texts
+from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.frames import Frame
+from blindfair.influence.label import LabelKind
 from blindfair.influence.table import Table, read_table
-from blindfair.pricing.information import check_record_bits, measure_rows
+from blindfair.pricing.information import check_record_bits, measure_bytes, measure_rows
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Terms
@@ -45,11 +49,12 @@ class ListingOptions:
     columns that no model reads; `score` are columns that models read although they look like identifiers. `categorical`
     are columns whose numbers are codes, and the cells of `text` are read as they are written. `record_bits` is what a
     record holds, once it was measured: another version of the compressor may measure otherwise.
-    `record_count` is how many records are listed, once the table was read."""
+    `record_count` is how many records are listed, once the table was read. `label_kind` says how the label is read
+    (`influence.label`); without it the label's values decide."""
 
     ROLE: ClassVar[str] = "seller"
 
-    label: str
+    label: str | None
     exclude: list[str]
     name: str
     description: str
@@ -80,6 +85,8 @@ class ListingOptions:
     record_bits: int | None = None
     record_count: int | None = None
     text: list[str] = field(default_factory=list)
+    texts: TextOptions | None = None
+    label_kind: str | None = None
 
     def to_document(self) -> Document:
         """Return the options for the settings."""
@@ -90,6 +97,10 @@ class ListingOptions:
         """Read the options from the settings. Raises JournalDamaged."""
         return from_stored(cls, document)
 
+    def bases(self) -> BaseModels:
+        """The base models that buyers may score texts with; none for tables. Raises as `TextOptions.bases`."""
+        return NO_BASE_MODELS if self.texts is None else self.texts.bases()
+
     def checked(self, path: Path) -> "ListingOptions":
         """Read the table at `path` and make everything of it once: what is wrong is told before anything is done.
 
@@ -98,16 +109,34 @@ class ListingOptions:
         """
         return self.measured(self.table(path))
 
-    def measured(self, table: Table) -> "ListingOptions":
+    def measured(self, table: Table | Corpus) -> "ListingOptions":
         """Make everything of a table that was read, as `checked` does. Raises what `policy` and `listing_spec`
         raise."""
         self.policy()
         measured = replace(self, record_bits=self.measure(table))
         return replace(measured, record_count=len(measured.listing_spec(table).records))
 
-    def table(self, records: Path | str | Frame) -> Table:
-        """Read the table. Raises what `read_table` raises."""
+    def table(self, records: Path | str | Frame) -> Table | Corpus:
+        """Read the table, or the texts. Raises what `read_table` and `read_corpus` raise."""
+        if self.texts is not None:
+            self._check_of_texts()
+            return self.texts.read(records, self.label, self.exclude)
+        if self.label is None:
+            raise InvalidOption(
+                "A table needs a label", expected="`label`, the column to predict", found="none", hint="texts need none"
+            )
         return read_table(records, self.label, exclude=self.exclude, text=self.text)
+
+    def _check_of_texts(self) -> None:
+        """Raises InvalidOption for an option that says how the columns of a table are read."""
+        for option in ("never_score", "score", "categorical", "text", "label_kind"):
+            if getattr(self, option):
+                raise InvalidOption(
+                    f"`{option}` is for tables, and these are texts",
+                    expected="none: models read the texts and the label alone",
+                    found=str(getattr(self, option))[:80],
+                    hint="leave the option out",
+                )
 
     def policy(self) -> SellerPolicy:
         """Return the agent's policy. Raises InvalidOption."""
@@ -169,33 +198,44 @@ class ListingOptions:
     def preprocessing(self, table: Table) -> FeatureSchema:
         """Return how scoring models prepare the columns that they may read, for the manifest.
 
-        Raises what `unscored` and `FeatureSchema.infer` raise.
+        Raises InvalidOption for an unknown kind of label, and what `unscored` and `FeatureSchema.infer` raise.
         """
         # Records that differ in their texts alone are different records, and both are listed.
         rows = [row[: len(table.columns)] for row in dict.fromkeys(table.listed_rows())]
         schema = FeatureSchema.infer(
-            rows, table.columns, table.label, categorical=self.categorical, excluded=self.unscored(table)
+            rows,
+            table.columns,
+            table.label,
+            categorical=self.categorical,
+            excluded=self.unscored(table),
+            label_kind=self._label_kind(),
         )
         return replace(schema, columns=table.listed_columns)
 
-    def measure(self, table: Table) -> int:
+    def measure(self, table: Table | Corpus) -> int:
         """Return how many bits a record holds in the columns that models may read; copies are measured once.
 
         Raises InvalidListing where that is too little, and what `unscored` raises.
         """
+        if isinstance(table, Corpus):
+            held = measure_bytes([text.encode() for text in dict.fromkeys(table.texts())]).bits
+            check_record_bits(held)
+            return held
         held = measure_rows(list(dict.fromkeys(table.scored_rows(self.unscored(table))))).bits
         check_record_bits(held)
         return held
 
-    def count(self, table: Table) -> int:
+    def count(self, table: Table | Corpus) -> int:
         """Return how many records of a table are listed."""
         return len(self._listed_records(table))
 
-    def _listed_records(self, table: Table) -> tuple[bytes, ...]:
+    def _listed_records(self, table: Table | Corpus) -> tuple[bytes, ...]:
+        if isinstance(table, Corpus):
+            return listed_texts(table, self.chunk_size, without_copies=self.without_copies)
         records = encode_rows(table.listed_rows())
         return tuple(dict.fromkeys(records)) if self.without_copies else records
 
-    def listing_spec(self, table: Table) -> ListingSpec:
+    def listing_spec(self, table: Table | Corpus, bases: BaseModels | None = None) -> ListingSpec:
         """Return what the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
         records = self._listed_records(table)
         held = self.measure(table) if self.record_bits is None else self.record_bits
@@ -206,9 +246,11 @@ class ListingOptions:
             description=self.description,
             licence=self.licence,
             consent=self.consent,
-            encoding=RecordEncoding.CBOR_ROW,
-            schema=table.listed_schema(self.unscored(table)),
-            preprocessing=self.preprocessing(table).to_document(),
+            encoding=table.encoding if isinstance(table, Corpus) else RecordEncoding.CBOR_ROW,
+            schema=table.schema() if isinstance(table, Corpus) else table.listed_schema(self.unscored(table)),
+            preprocessing=self._text_preprocessing(table, bases)
+            if isinstance(table, Corpus)
+            else self.preprocessing(table).to_document(),
             records=records,
             terms=Terms(
                 tokens=(self.prices.token,),
@@ -226,6 +268,28 @@ class ListingOptions:
             ),
             chunk_size=self.chunk_size,
         )
+
+    def _text_preprocessing(self, corpus: Corpus, bases: BaseModels | None) -> Document:
+        if self.texts is None:
+            raise InvalidOption("A listing of texts says how they are read", expected="`texts`", found="nothing")
+        if not (self.own_models or self.buyers):
+            raise InvalidOption(
+                "Texts are scored by models that buyers bring",
+                expected="named `buyers`, or `own_models`",
+                found="neither",
+                hint="name your buyers: with a model of its own anybody can aim all bits of an evaluation at few texts",
+            )
+        return self.texts.preprocessing(corpus, self.bases() if bases is None else bases).to_document()
+
+    def _label_kind(self) -> LabelKind | None:
+        if self.label_kind is None:
+            return None
+        kinds = {kind.value: kind for kind in LabelKind}
+        if self.label_kind not in kinds:
+            raise InvalidOption(
+                "`label_kind` names no kind of label", expected=" or ".join(kinds), found=repr(self.label_kind[:40])
+            )
+        return kinds[self.label_kind]
 
     def _bits(self) -> int:
         most = NAMED_BITS if self.buyers else UNNAMED_BITS

@@ -14,6 +14,7 @@ from eth_account import Account
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.context import AgentContext, Event
+from blindfair.agents.evaluation.rows import BaseModels
 from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.store.directory import SecretStore, private_directory
 from blindfair.agents.waiting import Waiting
@@ -67,6 +68,9 @@ class LocalMarket:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"LocalMarket({str(self.directory)!r}, {len(self._sellers)} sellers, {len(self._buyers)} buyers)"
+
     def close(self) -> None:
         """Let go of all parties, the chain, and a temporary directory."""
         self._held.close()
@@ -80,7 +84,9 @@ class LocalMarket:
         where = self.directory / f"seller-{len(self._sellers) + 1}"
         # Held once it is listed: a seller that could not commit is closed, and may be tried again.
         with ExitStack() as opened:
-            party = opened.enter_context(open_seller(where, self._context(), listing.spec, listing.policy, turns=turns))
+            party = opened.enter_context(
+                open_seller(where, self._context(listing.base_models), listing.spec, listing.policy, turns=turns)
+            )
             self._begin(party.agent, turns)
             party.commit()
             self._held.enter_context(opened.pop_all())
@@ -94,7 +100,7 @@ class LocalMarket:
         party = self._held.enter_context(
             open_buyer(
                 where,
-                self._context(),
+                self._context(purchase.base_models),
                 purchase.valuer,
                 purchase.policy,
                 seller=seller.address,
@@ -120,9 +126,15 @@ class LocalMarket:
         if not self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)):
             self.chain.fund(address, GRANT)
 
-    def _context(self) -> AgentContext:
+    def _context(self, base_models: BaseModels) -> AgentContext:
         mail = self.directory / "mail"
-        return AgentContext(self._exchange, lambda own: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch)
+        return AgentContext(
+            self._exchange,
+            lambda own: FolderTransport(mail, own),
+            Finality(FINAL_DEPTH),
+            self._watch,
+            base_models=base_models,
+        )
 
 
 class _Attempt(Generic[Result]):

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from blindfair.influence.frames import Frame
+from blindfair.influence.label import LabelKind, choose_label_kind
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table, read_table
 from blindfair.influence.written import companion_names
@@ -101,12 +102,16 @@ def chosen_tables(own: Source | None, train: Source | None, validation: Source |
 
 
 def _divided(table: Table, seed: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """Training and validation records, each class divided alike; the same for the same table and seed."""
+    """Training and validation records, each class divided alike; the same for the same table and seed.
+
+    Labels that are numbers have no classes: all records are divided at once.
+    """
     rng = np.random.default_rng(seed)
     labels = table.labels()
+    is_number = choose_label_kind(labels) is LabelKind.NUMBER
     train: set[int] = set()
-    for value in sorted(set(labels), key=repr):
-        members = [number for number, label in enumerate(labels) if label == value]
+    for value in [None] if is_number else sorted(set(labels), key=repr):
+        members = [number for number, label in enumerate(labels) if is_number or label == value]
         train.update(rng.permutation(members)[: max(1, round(_TRAIN_SHARE * len(members)))].tolist())
     rows = list(enumerate(table.rows))
     return (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.buyer.buyer import Buyer, nothing_asked
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.agents.buyer.outcome import Outcome
@@ -28,10 +28,11 @@ from blindfair.api.amounts import Money
 from blindfair.api.endings import raise_failure
 from blindfair.api.fees import explained, money_of_token
 from blindfair.api.frames import bought_frame, plot_scores, scores_frame
+from blindfair.api.purchase_options import parse_listing
 from blindfair.api.turns import RealTime, TurnTaker, advance
 from blindfair.influence.arrays import Floats
 from blindfair.influence.threads import one_thread
-from blindfair.protocol.errors import Refused
+from blindfair.protocol.errors import InvalidOption, Refused
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address, ListingId, Wei
 
@@ -46,6 +47,10 @@ class SellerParty:
     def __init__(self, agent: Seller, turns: TurnTaker) -> None:
         self.agent = agent
         self._turns = turns
+
+    def __repr__(self) -> str:
+        agent = self.agent
+        return f"SellerParty({agent.address}, {agent.shown_listing}, {agent.shown_state})"
 
     @property
     def address(self) -> Address:
@@ -109,7 +114,8 @@ class NamesMoney(Protocol):
 class BuyerParty:
     """One purchase from one listing. `agent` is what does the work.
 
-    Call `evaluate` before anything that shows scores, and `buy` before what shows records.
+    Call `evaluate` before anything that shows scores, and `buy` before what shows records. Only these two send
+    messages and pay; all else reads what is there.
     """
 
     def __init__(self, agent: Buyer, valuer: Valuer, turns: TurnTaker) -> None:
@@ -117,9 +123,15 @@ class BuyerParty:
         self._valuer = valuer
         self._turns = turns
 
+    def __repr__(self) -> str:
+        agent = self.agent
+        return f"BuyerParty({agent.address}, listing 0x{agent.listing.hex()}, {agent.shown_state})"
+
     def evaluated(self) -> tuple[Evaluated, Choice]:
-        """Return the evaluation and what it advises to buy. Raises Waiting until the seller has answered, and what the
-        evaluation raises."""
+        """Do what can be done now, and return the evaluation and what it advises to buy. Asks, and pays the agreed fee.
+
+        Raises Waiting until the seller has answered, and what the evaluation raises.
+        """
         try:
             found = self.agent.review()
         except Refused as refused:
@@ -149,7 +161,10 @@ class BuyerParty:
 
         An outcome `NoOrder` without an error means that nothing was worth buying. Raises the error that ended the
         trade: an AuditError where the scores were not true, FaultProven or NoAnswer where price and bond came back.
+        Raises StateError before `evaluate`.
         """
+        if not self.agent.has_asked and self.agent.outcome is None:
+            raise nothing_asked()
         outcome = self._turns.until(self.ended)
         refunded_by_clock = any(step.startswith("refund") for step in self.agent.receipts())
         raise_failure(outcome, refunded_by_clock=refunded_by_clock)
@@ -159,34 +174,35 @@ class BuyerParty:
     def scores(self) -> Floats:
         """The score of each record, or group of records, `n` numbers; positive is helpful.
 
-        In the valuer's unit if it has one (nats, with a table), else in units of rounded rows. Raises as `evaluate`.
+        In the valuer's unit if it has one (nats, with a table), else in units of rounded rows. Asks nothing and pays
+        nothing. Raises StateError before `evaluate`.
         """
-        found, _ = self._turns.until(self.evaluated)
+        found = self.agent.stored_evaluation()
         first = found.scores[0]
         if isinstance(self._valuer, ReadsScores):
             return self._valuer.real_scores(first, found.listing.manifest)
         return np.asarray(first, dtype=np.float64)
 
     def table(self) -> "pd.DataFrame":
-        """Return scores beside what is chosen, a line for each record or group.
+        """Return scores beside what is chosen, a line for each record or group. Asks nothing and pays nothing.
 
-        Raises as `evaluate`, MissingPackage.
+        Raises StateError before `evaluate`, MissingPackage.
         """
-        found, choice = self._turns.until(self.evaluated)
-        return scores_frame(self.scores, found.units, choice.records)
+        found = self.agent.stored_evaluation()
+        return scores_frame(self.scores, found.units, self.agent.choice(found).records)
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
-        """Draw the distribution of the scores. Raises as `evaluate`, MissingPackage."""
+        """Draw the distribution of the scores. Raises as `table`."""
         table = self.table()
         return plot_scores(self.scores, table["chosen"].tolist(), str(table.index.name), axes)
 
     def records(self) -> "pd.DataFrame":
         """Return the records that were paid for and verified, none before; their numbers are the index.
 
-        Raises MissingPackage.
+        Asks nothing and pays nothing. Raises StateError before `evaluate`, MissingPackage.
         """
-        found, _ = self._turns.until(self.evaluated)
-        return bought_frame(found.listing.manifest.schema, self.agent.bought())
+        found = self.agent.stored_evaluation()
+        return bought_frame(found.listing.manifest, self.agent.bought())
 
 
 @contextmanager
@@ -219,18 +235,36 @@ def open_buyer(
     policy: BuyerPolicy,
     *,
     seller: Address,
-    listing: ListingId,
+    listing: ListingId | str,
     fee_limit: Callable[[EvaluationCost], Wei] | None = None,
     turns: TurnTaker | None = None,
 ) -> Iterator[BuyerParty]:
     """Open a purchase in its directory, new or begun; closed at the end of the block.
 
+    `listing` is its number, 32 bytes or as hexadecimal text, and `seller` an address.
+
     `fee_limit` says the most to pay for an evaluation, asked once before the request; the policy does if None. `turns`
-    says how it waits: in real time if None. Raises as `open_seller`.
+    says how it waits: in real time if None. Raises as `open_seller`, and InvalidOption for another `valuer` or
+    number.
     """
+    _check_valuer(valuer)
+    listing = parse_listing(listing) if isinstance(listing, str) else listing
     with one_thread():
         agent = Buyer(Path(directory), context, valuer, policy, seller=seller, listing=listing, fee_limit=fee_limit)
         try:
             yield BuyerParty(agent, valuer, turns or RealTime())
         finally:
             agent.close()
+
+
+def _check_valuer(valuer: object) -> None:
+    missing = [name for name in ("question", "choose", "check_opened") if not callable(getattr(valuer, name, None))]
+    if missing:
+        raise InvalidOption(
+            "`valuer` is not a valuer",
+            expected="an object with the methods question, choose and check_opened",
+            found=f"{type(valuer).__name__} without {', '.join(missing)}",
+            hint="pass `own.valuer`, where `own` is what `make_purchase` returned"
+            if hasattr(valuer, "valuer")
+            else "`make_purchase` makes one: pass its `valuer`",
+        )

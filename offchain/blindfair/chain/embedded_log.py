@@ -39,6 +39,7 @@ class EmbeddedLog:
         """
         check_path(path)
         self._path = path
+        self._is_closed = False
         try:
             # SQLite gives its -wal file the mode of this one.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
@@ -110,6 +111,12 @@ class EmbeddedLog:
                 (entry.kind, entry.payload, entry.parent, seal),
             )
         except sqlite3.Error as error:
+            if self._is_closed:
+                raise StateError(
+                    "This chain was closed",
+                    found=self._path,
+                    hint="use it inside the `with` block, or open its directory again",
+                ) from error
             raise StateError(
                 f"{self._path} cannot be written", found=reason(self._path, error), hint="look at the disk's space"
             ) from error
@@ -121,6 +128,7 @@ class EmbeddedLog:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._is_closed = True
         self._db.close()
 
 

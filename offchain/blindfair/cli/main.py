@@ -16,9 +16,10 @@ from blindfair.api.amounts import parse_ether
 from blindfair.cli import account
 from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
-from blindfair.cli.demo.options import DemoOptions
+from blindfair.cli.demo.options import BUDGETS, DIVISIONS, TABLE, TEXT, DemoOptions, check_modality
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import DemoScreen
+from blindfair.cli.demo.texts.prepared import prepare_texts
 from blindfair.cli.ending import NOT_OK, run_to_its_end
 from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc, Text
 from blindfair.cli.output import Output
@@ -30,6 +31,7 @@ from blindfair.protocol.errors import InvalidOption
 
 if TYPE_CHECKING:
     from blindfair.cli.demo.public import DemoAccounts
+    from blindfair.cli.demo.running import Finished
 
 app = typer.Typer(rich_markup_mode=None)
 app.add_typer(seller.app, name="seller")
@@ -52,6 +54,10 @@ def root(
 
 @app.command()
 def demo(
+    modality: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="What is traded: table, or text, for texts that come with the package."),
+    ] = TABLE,
     records: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Your own table instead of the clinical trial.")
     ] = None,
@@ -67,7 +73,9 @@ def demo(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column to leave out, like an id or one that knows the outcome."),
     ] = None,
-    budget: Annotated[str, typer.Option(metavar="ETHER", help="What the buyer spends at most.")] = "0.4",
+    budget: Annotated[
+        str | None, typer.Option(metavar="ETHER", help="What the buyer spends at most: 0.4, of texts 0.12, by default.")
+    ] = None,
     value: Annotated[
         str | None, typer.Option(metavar="ETHER", help="What one more good record is worth to the buyer.")
     ] = None,
@@ -78,8 +86,12 @@ def demo(
     flipped: Annotated[float, typer.Option(help="Share of the seller's labels that the demo flips, 0 to 0.9.")] = 0.3,
     duplicates: Annotated[float, typer.Option(help="Copies that the demo adds, as a share, 0 to 0.9.")] = 0.05,
     divisions: Annotated[
-        int, typer.Option(metavar="NUMBER", help="Over how many divisions of the table its worth is measured.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Over how many divisions of the table its worth is measured: 10, of texts 3, by default.",
+        ),
+    ] = None,
     rpc: Annotated[
         str | None,
         typer.Option(
@@ -105,25 +117,27 @@ def demo(
         Path | None, typer.Option(metavar="DIRECTORY", help="Write pictures, CSV files and a receipt here.")
     ] = None,
 ) -> None:
-    """Trade a table, once honestly and four times not.
+    """Trade a table, or texts, once honestly and four times not.
 
     Blind scores, prices, an audit, an escrow contract on an embedded chain, verified delivery; and what it was worth.
     With --rpc the chain is a node's; where clock and money are real there, the honest trade alone is shown.
     """
     accounts = _accounts(seller_keystore, buyer_keystore, password_file, finality_depth, rpc)
+    check_modality(modality)
     options = DemoOptions(
+        modality=modality,
         records=records,
         label=label,
         categorical=tuple(categorical or ()),
         exclude=tuple(exclude or ()),
         text=tuple(text or ()),
-        budget=parse_ether(budget, "budget"),
+        budget=parse_ether(BUDGETS[modality] if budget is None else budget, "budget"),
         good_record_value=None if value is None else parse_ether(value, "value"),
         model=model,
         seed=seed,
         flipped=flipped,
         duplicates=duplicates,
-        divisions=divisions,
+        divisions=DIVISIONS[modality] if divisions is None else divisions,
         rpc=rpc,
     )
     to_screen = json_file == Path("-")
@@ -132,17 +146,10 @@ def demo(
     if report is not None:
         check_folder_target(report, "--report")
 
-    job = prepare(options)
     progress = Console(stderr=True, quiet=is_quiet())
     screen = DemoScreen(progress)
-    with _home(directory) as home, demo_home(home, options, job.table):
-        screen.scenario(job)
-        # Imported here: torch and its like take seconds, and a person sees something by now.
-        from blindfair.cli.demo.demo import run_demo
-        from blindfair.cli.demo.results import show_results
-
-        finished = run_demo(job, home, screen, report=report is not None, accounts=accounts)
-    show_results(progress if to_screen else Console(), finished.trades, finished.honest, finished.utility)
+    finished = _finished(options, directory, screen, accounts, report=report is not None)
+    finished.show(progress if to_screen else Console())
     if report is not None:
         write_folder(report, finished.files)
         screen.note(f"report in {report}")
@@ -230,6 +237,30 @@ def doctor(
 
     if not examine(rpc, deployment, directory, mail, Output(json_file), measure=measure):
         raise SystemExit(NOT_OK)
+
+
+def _finished(
+    options: DemoOptions,
+    directory: Path | None,
+    screen: DemoScreen,
+    accounts: "DemoAccounts | None",
+    *,
+    report: bool,
+) -> "Finished":
+    # Slow imports, torch and its like, come when a person has seen something.
+    if options.modality == TEXT:
+        texts = prepare_texts(options)
+        with _home(directory) as home, demo_home(home, options, texts.digest):
+            screen.texts(texts)
+            from blindfair.cli.demo.texts.demo import run_text_demo
+
+            return run_text_demo(texts, home, screen, report=report, accounts=accounts)
+    table = prepare(options)
+    with _home(directory) as home, demo_home(home, options, table.digest):
+        screen.scenario(table)
+        from blindfair.cli.demo.demo import run_demo
+
+        return run_demo(table, home, screen, report=report, accounts=accounts)
 
 
 def _accounts(

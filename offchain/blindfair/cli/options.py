@@ -55,6 +55,14 @@ Text = Annotated[
         "repeated.",
     ),
 ]
+TextColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--text-column",
+        metavar="COLUMN",
+        help="The records are texts: the column that holds them, or `text` for a folder of .txt files.",
+    ),
+]
 Poll = Annotated[float, typer.Option(metavar="SECONDS", help="How often to look for what is new.", min=0.05, max=3600)]
 Token = Annotated[
     str | None,

@@ -3,7 +3,7 @@
 Shapes are in each docstring: n records, d features or parameters, k entries of a gradient row.
 """
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,10 @@ Floats: TypeAlias = NDArray[np.float64]
 """Real numbers in double precision: features, parameters, gradients, scores in their unit."""
 
 Classes: TypeAlias = NDArray[np.int64]
-"""Class codes, 0 or 1."""
+"""Class codes from 0."""
+
+Labels: TypeAlias = NDArray[Any]
+"""Labels as a model takes them: class codes from 0, int64, or real numbers, float64. The schema says which."""
 
 IntegerRows: TypeAlias = NDArray[np.int16]
 """Quantised gradient rows, every entry within +-2047 (PROTOCOL 4.2)."""

@@ -20,8 +20,8 @@ def check_built_on(asked: FeatureSchema, listed: FeatureSchema) -> None:
     means equal as canonical JSON: 1 and 1.0 are, 1 and true are not. Raises FieldMismatch.
     """
     ours, theirs = listed.to_document(), asked.to_document()
-    for what in ("columns", "label", "classes"):
-        expected, found = ours[what], theirs[what]
+    for what in ("columns", "label", "classes", "target"):
+        expected, found = ours.get(what), theirs.get(what)
         if canonical({what: expected}) != canonical({what: found}):
             raise _mismatch(f"The scoring model has other {what} than the listing", expected, found)
     prepared = {feature.column: feature for feature in listed.features}

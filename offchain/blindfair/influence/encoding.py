@@ -1,9 +1,9 @@
 """From records to the numbers that a model takes: a schema that the seller computes from its records and publishes in
 the manifest, and that every scoring model is built on (PROTOCOL 2, 4.1).
 
-    records --FeatureSchema.encode--> X (n x d float64, last column 1 for the bias), y (n, 0 or 1)
+    records --FeatureSchema.encode--> X (n x d float64, last column 1 for the bias), y (n class codes, or n numbers)
 
-Not here: one column's arithmetic (`features`), and the model (`models`).
+Not here: one column's arithmetic (`features`), the label's (`label`), and the model (`models`).
 """
 
 from collections.abc import Collection, Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.arrays import Floats, Labels
 from blindfair.influence.features import (
     CategoryFeature,
     Feature,
@@ -20,13 +20,21 @@ from blindfair.influence.features import (
     is_number,
     same_value,
 )
+from blindfair.influence.label import (
+    CLASSES_LIMIT,
+    LabelKind,
+    NumberTarget,
+    check_labelled,
+    choose_label_kind,
+    read_classes,
+)
 from blindfair.influence.refusal import unusable
+from blindfair.influence.spelling import shown
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import (
     InvalidOption,
     LabelMissing,
     MalformedMessage,
-    NotTwoClasses,
     ShapeMismatch,
     UnusableModel,
 )
@@ -35,20 +43,24 @@ from blindfair.protocol.records import Cell
 from blindfair.protocol.schema import COLUMN_LIMIT, NAME_LIMIT
 
 WIDTH_LIMIT = 4096
-"""Features at most, bias included: the longest gradient row that can be scored."""
+"""Entries of the longest gradient row that can be scored: features with the bias, times classes of more than two."""
+
+_SHOWN_CLASSES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSchema:
-    """How records of these `columns` become features and classes. Columns without a feature are not read.
+    """How records of these `columns` become features and labels. Columns without a feature are not read.
 
-    `classes[1]` is coded 1: the greater of the two values, texts by code point.
+    `classes[c]` is coded `c`; numbers come before texts, texts by code point. A label that is a number has no classes
+    but a `target`.
     """
 
     columns: tuple[str, ...]
     label: str
-    classes: tuple[Cell, Cell]
+    classes: tuple[Cell, ...]
     features: tuple[Feature, ...]
+    target: NumberTarget | None = None
 
     @classmethod
     def infer(
@@ -59,34 +71,44 @@ class FeatureSchema:
         *,
         categorical: Collection[str] = (),
         excluded: Collection[str] = (),
+        label_kind: LabelKind | None = None,
     ) -> "FeatureSchema":
         """Make a schema: a column is a number if all of its cells are, unless `categorical` names it.
 
         Columns that do not vary are left out, and those of `excluded`, which the listing keeps from all models. The
-        schema is public: it holds both classes, robust and rounded centres and scales, and categories that `RARE`
-        records have. The order of the records does not matter.
+        label is of `label_kind`, or of the kind that `choose_label_kind` finds. The schema is public: it holds all
+        classes, robust and rounded centres and scales, and categories that `RARE` records have. The order of the
+        records does not matter.
 
-        Raises LabelMissing, NotTwoClasses, InvalidOption (`categorical` names no column), UnusableModel (nothing
-        varies, or more than `WIDTH_LIMIT` features).
+        Raises LabelMissing, LabelUnusable, InvalidOption (`categorical` names no column), UnusableModel (nothing
+        varies, or rows of more than `WIDTH_LIMIT` entries).
         """
         unknown = sorted(set(categorical) - set(columns))
         if unknown:
             raise InvalidOption("These columns are not in the table", expected="column names", found=", ".join(unknown))
         if label not in columns:
             raise LabelMissing("The label column is not in the table", expected=repr(label))
-        classes = _two_classes([row[list(columns).index(label)] for row in rows], label)
-        features = []
-        for place, column in enumerate(columns):
-            if column == label or column in excluded:
-                continue
-            cells = [row[place] for row in rows]
-            is_amount = column not in categorical and all(cell is None or is_number(cell) for cell in cells)
-            feature = (NumberFeature if is_amount else CategoryFeature).infer(column, cells)
-            if feature is not None:
-                features.append(feature)
-        schema = cls(tuple(columns), label, classes, tuple(features))
+        place = list(columns).index(label)
+        labels = [row[place] for row in rows]
+        check_labelled(labels, label)
+        kind = choose_label_kind(labels) if label_kind is None else label_kind
+        features = infer_features(rows, columns, {label, *excluded}, categorical)
+        if kind is LabelKind.CLASSES:
+            schema = cls(tuple(columns), label, read_classes(labels, label), features)
+        else:
+            schema = cls(tuple(columns), label, (), features, NumberTarget.infer(kind, labels, label))
         schema._check_width()
         return schema
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """How the label is read."""
+        return LabelKind.CLASSES if self.target is None else self.target.kind
+
+    @property
+    def row_width(self) -> int:
+        """Entries of a gradient row of the linear model: one for each feature, of more than two classes for each."""
+        return self.width * (len(self.classes) if len(self.classes) > 2 else 1)
 
     @property
     def names(self) -> list[str]:
@@ -98,11 +120,12 @@ class FeatureSchema:
         """`d`, the number of features with the bias."""
         return len(self.names)
 
-    def encode(self, rows: Sequence[Sequence[Cell]]) -> tuple[Floats, Classes]:
-        """Features `n x d`, the last one 1, and classes `n`, from records in the order of `columns`.
+    def encode(self, rows: Sequence[Sequence[Cell]]) -> tuple[Floats, Labels]:
+        """Features `n x d`, the last one 1, and labels `n`, from records in the order of `columns`.
 
-        Values that were not seen before never fail: a text for a number counts as missing, a new category as other.
-        Raises ShapeMismatch for a record of another width, UnusableModel for a label that is neither class.
+        Labels are class codes or standardised numbers. Values that were not seen before never fail: a text for a number
+        counts as missing, a new category as other. Raises ShapeMismatch for a record of another width, UnusableModel
+        for a label that is no class, or no number of the label's kind.
         """
         for number, row in enumerate(rows):
             if len(row) != len(self.columns):
@@ -113,22 +136,35 @@ class FeatureSchema:
         blocks = [feature.encode([row[places[feature.column]] for row in rows]) for feature in self.features]
         features = np.column_stack([*blocks, np.ones(len(rows))])
         place = places[self.label]
-        return features, np.array([self._code(number, row[place]) for number, row in enumerate(rows)], dtype=np.int64)
+        return features, self.encode_labels([row[place] for row in rows])
+
+    def encode_labels(self, cells: Sequence[Cell]) -> Labels:
+        """Labels `n` alone. Raises UnusableModel."""
+        if self.target is None:
+            return np.array([self._code(number, cell) for number, cell in enumerate(cells)], dtype=np.int64)
+        for number, cell in enumerate(cells):
+            if not self.target.takes(cell):
+                raise self._refusal(number, self.target.expected)
+        return self.target.encode(cells)
 
     def _code(self, number: int, cell: Cell) -> int:
         for code, value in enumerate(self.classes):
             if same_value(cell, value):
                 return code
+        shown_classes = " or ".join(map(repr, self.classes[:_SHOWN_CLASSES]))
+        raise self._refusal(number, shown_classes + (" or ..." if len(self.classes) > _SHOWN_CLASSES else ""))
+
+    def _refusal(self, number: int, expected: str) -> UnusableModel:
         # The label is a record's content and not for printing: it may be the counterparty's.
-        raise UnusableModel(
-            f"The label of record {number} is not a class of the model",
-            expected=f"{self.classes[0]!r} or {self.classes[1]!r} in column {self.label!r}",
+        return UnusableModel(
+            f"The label of record {number} is none that the model takes",
+            expected=f"{expected} in column {self.label!r}",
             found="another value",
         )
 
     def describe(self) -> str:
         """Lines for a person: what is predicted and how each column is used."""
-        lines = [f"{self.label}: {self.classes[1]!r} is class 1, {self.classes[0]!r} is class 0"]
+        lines = [self._described_label()]
         for feature in self.features:
             if isinstance(feature, NumberFeature):
                 flagged = ", one more feature where missing" if feature.flags_missing else ""
@@ -141,17 +177,32 @@ class FeatureSchema:
         unused = [column for column in self.columns if column not in used]
         if unused:
             lines.append(
-                f"not used, as they do not vary, have no frequent value, or are kept from models: {', '.join(unused)}"
+                f"not used, as they do not vary, have no frequent value, or are kept from models: {', '.join(unused)}; "
+                "buyers get the values with the records all the same; `exclude` leaves a column out"
             )
         return "\n".join(lines)
 
+    def _described_label(self) -> str:
+        if self.target is None:
+            if len(self.classes) == 2:
+                return f"{self.label}: {self.classes[1]!r} is class 1, {self.classes[0]!r} is class 0"
+            more = ", ..." if len(self.classes) > _SHOWN_CLASSES else ""
+            return (
+                f"{self.label}: {len(self.classes)} classes: "
+                f"{', '.join(map(shown, self.classes[:_SHOWN_CLASSES]))}{more}"
+            )
+        centre = f" centre {self.target.centre:.6g}," if self.target.kind is LabelKind.NUMBER else ""
+        return f"{self.label}: a {self.target.kind.value},{centre} scale {self.target.scale:.6g}"
+
     def to_document(self) -> Document:
         """The schema as a document: the manifest's `preprocessing`, and a part of each scoring model's config."""
+        target: Document = {} if self.target is None else {"target": self.target.to_document()}
         return {
-            "classes": list(self.classes),
+            "classes": list(self.classes) if self.target is None else None,
             "columns": list(self.columns),
             "features": [feature.to_document() for feature in self.features],
             "label": self.label,
+            **target,
         }
 
     @classmethod
@@ -165,28 +216,46 @@ class FeatureSchema:
         """The same, as a part of a greater document. Raises MalformedMessage, UnusableModel."""
         columns = tuple(fields.texts("columns", NAME_LIMIT, COLUMN_LIMIT))
         label = fields.text("label", NAME_LIMIT)
-        classes = category_values(fields.items("classes", 2))
+        classes, target = _label_of(fields)
         features = tuple(_feature(part) for part in fields.subs("features", COLUMN_LIMIT))
         fields.done()
-        if len(classes) != 2 or None in classes:
-            raise MalformedMessage("a label has two classes", expected=2, found=len(classes))
         used = [feature.column for feature in features]
         if len(set(columns)) != len(columns) or len(set(used)) != len(used):
             raise MalformedMessage("a column is there twice")
         if label not in columns or label in used or not set(used) <= set(columns):
             raise MalformedMessage("the label or a feature does not belong to the columns")
-        schema = cls(columns, label, (classes[0], classes[1]), features)
+        schema = cls(columns, label, classes, features, target)
         schema._check_width()
         return schema
 
     def _check_width(self) -> None:
-        if not 2 <= self.width <= WIDTH_LIMIT:
+        if not 2 <= self.width <= self.row_width <= WIDTH_LIMIT:
+            times = f" times {len(self.classes)} classes" if self.row_width > self.width else ""
             raise UnusableModel(
                 "The schema has a number of features that cannot be scored",
-                expected=f"2 ... {WIDTH_LIMIT}, the bias included",
-                found=self.width,
+                expected=f"2 ... {WIDTH_LIMIT}, the bias included{', for all classes' if times else ''}",
+                found=f"{self.width}{times}",
                 hint="leave out columns, or use records in which some column varies",
             )
+
+
+def infer_features(
+    rows: Sequence[Sequence[Cell]],
+    columns: Sequence[str],
+    excluded: Collection[str],
+    categorical: Collection[str] = (),
+) -> tuple[Feature, ...]:
+    """The features of all columns that vary, in order, but for those of `excluded`."""
+    found = []
+    for place, column in enumerate(columns):
+        if column in excluded:
+            continue
+        cells = [row[place] for row in rows]
+        is_amount = column not in categorical and all(cell is None or is_number(cell) for cell in cells)
+        feature = (NumberFeature if is_amount else CategoryFeature).infer(column, cells)
+        if feature is not None:
+            found.append(feature)
+    return tuple(found)
 
 
 def _feature(fields: Fields) -> Feature:
@@ -195,17 +264,13 @@ def _feature(fields: Fields) -> Feature:
     return CategoryFeature.from_fields(fields)
 
 
-def _two_classes(labels: Sequence[Cell], label: str) -> tuple[Cell, Cell]:
-    if None in labels:
-        raise LabelMissing("A record has no label", expected=f"a value in column {label!r}")
-    found = sorted(set(labels), key=lambda cell: (isinstance(cell, str), cell if is_number(cell) else 0, str(cell)))
-    if len(found) != 2:
-        raise NotTwoClasses(
-            f"The records do not hold two classes of {label!r}",
-            expected=2,
-            found=len(found),
-            hint="take records of both classes",
-        )
-    with unusable("The classes of the label cannot be used"):
-        first, second = category_values(found)
-    return first, second
+def _label_of(fields: Fields) -> tuple[tuple[Cell, ...], NumberTarget | None]:
+    """The classes of a label, or its target where `classes` is null. Raises MalformedMessage."""
+    if fields.has("target"):
+        if fields.optional_document("classes") is not None:
+            raise MalformedMessage("a label has classes and a target", expected="classes that are null")
+        return (), NumberTarget.from_fields(fields.sub("target"))
+    classes = category_values(fields.items("classes", CLASSES_LIMIT))
+    if len(classes) < 2 or None in classes:
+        raise MalformedMessage("a label has two classes or more", expected=f"2 ... {CLASSES_LIMIT}", found=len(classes))
+    return classes, None

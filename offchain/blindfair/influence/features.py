@@ -47,7 +47,7 @@ class NumberFeature:
 
         None where the numbers do not vary, or are fewer than `RARE`. Missing cells are flagged if there are `RARE`.
         """
-        numbers = _as_numbers(cells)
+        numbers = as_numbers(cells)
         statistics = robust_statistics(numbers[np.isfinite(numbers)].tolist())
         if statistics is None:
             return None
@@ -60,7 +60,7 @@ class NumberFeature:
 
     def encode(self, cells: Sequence[Cell]) -> Floats:
         """`n` cells as `n` x 1 or 2 numbers. Never fails."""
-        numbers = _as_numbers(cells)
+        numbers = as_numbers(cells)
         missing = np.isnan(numbers)
         with np.errstate(over="ignore"):
             scaled = (np.where(missing, self.centre, numbers) - self.centre) / self.scale
@@ -170,7 +170,8 @@ def is_number(cell: Cell) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-def _as_numbers(cells: Sequence[Cell]) -> Floats:
+def as_numbers(cells: Sequence[Cell]) -> Floats:
+    """`n` cells as doubles: NaN for what is no number, infinite for what a double does not hold."""
     return np.array([_as_number(cell) for cell in cells], dtype=np.float64)
 
 

@@ -84,9 +84,12 @@ def projected_gradients(
         if [(len(outer), len(inner)) for outer, inner in sides] != [layer.shape for layer in network.layers]:
             raise ShapeMismatch("The sides of the projection are not those of the layers", found=len(sides))
 
+        last = None if projection.entries is None else torch.from_numpy(projection.entries)
+
         def rows(factors: list[Factors]) -> torch.Tensor:
             pairs = zip(factors, sides, strict=True)
-            return _multiplied([Factors(one.deltas @ outer, one.patches @ inner) for one, (outer, inner) in pairs])
+            parts = _multiplied([Factors(one.deltas @ outer, one.patches @ inner) for one, (outer, inner) in pairs])
+            return parts if last is None else parts @ last
 
         return _by_batch(network, theta, X, y, projection.k, rows, batch)
     matrix = projection.dense(network.parameters)

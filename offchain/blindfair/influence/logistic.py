@@ -14,7 +14,7 @@ import torch
 
 from blindfair.influence.arrays import Classes, Floats
 from blindfair.influence.threads import one_thread
-from blindfair.protocol.errors import InvalidOption, NotTwoClasses, ShapeMismatch, UnusableModel
+from blindfair.protocol.errors import InvalidOption, LabelUnusable, ShapeMismatch, UnusableModel
 
 _STEPS = 200
 _NEAR = 1e-8
@@ -55,7 +55,7 @@ def fit_logistic(X: Floats, y: Classes, l2: float, sample_weight: Floats | None 
     """The minimum of `L`: `d` weights for features `n x d` whose last is the bias.
 
     Newton's method with halved steps until the loss falls; it ends where the gradient is zero to double precision.
-    Raises InvalidOption unless `l2 > 0`, ShapeMismatch, NotTwoClasses where `y` holds one class, UnusableModel where
+    Raises InvalidOption unless `l2 > 0`, ShapeMismatch, LabelUnusable where `y` holds one class, UnusableModel where
     200 steps do not suffice.
     """
     if not (np.isfinite(l2) and l2 > 0):
@@ -63,7 +63,7 @@ def fit_logistic(X: Floats, y: Classes, l2: float, sample_weight: Floats | None 
     if X.ndim != 2 or y.shape != X.shape[:1]:
         raise ShapeMismatch("Features and classes differ in number", expected=X.shape[:1], found=y.shape)
     if np.unique(y).size != 2:
-        raise NotTwoClasses("A model needs records of both classes", expected=2, found=np.unique(y).size)
+        raise LabelUnusable("A model needs records of both classes", expected=2, found=np.unique(y).size)
     # A small fit is slower on several threads, and hundreds of them on a busy machine much slower.
     with one_thread() if X.size < _SMALL else nullcontext():
         return _minimum(X, y, l2, sample_weight)

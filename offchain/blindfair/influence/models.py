@@ -4,130 +4,41 @@ A model is a name in a registry, a config document with all preprocessing, and s
 pickle. Not here: projecting and rounding of the rows (`projection`, `quantise`), and what is asked of them (`query`).
 """
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
-import safetensors.numpy
 import torch
 from torch.func import grad, vmap
 
 from blindfair.influence.architecture import Mlp, SmallCnn, SoftmaxRegression
-from blindfair.influence.arrays import Classes, Floats
-from blindfair.influence.disagreement import growth, in_units, projected_errors
-from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.arrays import Classes, Floats, Labels
+from blindfair.influence.disagreement import growth
+from blindfair.influence.label import LabelKind
+from blindfair.influence.linear_model import BATCH, LinearModel
 from blindfair.influence.logistic import record_loss
 from blindfair.influence.network import NetworkModel
-from blindfair.influence.projection import Projection
-from blindfair.influence.refusal import check_finite, unusable
-from blindfair.influence.scoring_model import RowsEstimate, ScoringModel
-from blindfair.influence.tensors import read_weights
+from blindfair.influence.regression import LinearRegression, PoissonRegression
+from blindfair.influence.scoring_model import ScoringModel
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import ShapeMismatch, UnusableModel
-from blindfair.protocol.fields import Fields
-from blindfair.protocol.quantities import Seconds
-from blindfair.protocol.records import Cell
-
-BATCH = 4096
-"""Records whose gradients are in memory at once besides the result."""
+from blindfair.protocol.errors import UnusableModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LogisticRegression:
-    """Logistic regression at `weights` (`d` float64, the bias last) on the features of `schema`.
-
-    Raises ShapeMismatch where weights and schema differ in length, UnusableModel for weights that are not finite.
-    """
+class LogisticRegression(LinearModel):
+    """Logistic regression, for two classes. Untrained, every gradient row is exactly `(1/2 - y) x`."""
 
     NAME: ClassVar[str] = "logistic-regression"
+    TAKES: ClassVar[LabelKind] = LabelKind.CLASSES
 
-    schema: FeatureSchema
-    weights: Floats
+    def _rows(self, X: Floats, y: Labels) -> Floats:
+        return record_gradients(self.weights, X, y)
 
-    def __post_init__(self) -> None:
-        if self.weights.shape != (self.schema.width,):
-            raise ShapeMismatch("Weights and schema differ", expected=(self.schema.width,), found=self.weights.shape)
-        check_finite(self.weights)
-
-    @classmethod
-    def untrained(cls, schema: FeatureSchema) -> "LogisticRegression":
-        """All weights zero, where every gradient row is exactly `(1/2 - y) x`; it discloses nothing but the schema."""
-        return cls(schema, np.zeros(schema.width))
-
-    @property
-    def name(self) -> str:
-        """Its name in the registry."""
-        return self.NAME
-
-    @property
-    def k(self) -> int:
-        """Entries of a gradient row: one per feature, the bias included."""
-        return self.schema.width
-
-    @property
-    def features(self) -> int:
-        """Numbers that a record becomes, the bias included."""
-        return self.schema.width
-
-    @property
-    def batch(self) -> int:
-        """Records whose rows are computed together."""
-        return BATCH
-
-    @property
-    def products(self) -> int:
-        """Multiplications for one record's row: the score, and the row itself."""
-        return 2 * self.schema.width
-
-    def rows(self, records: Sequence[Sequence[Cell]], projection: Projection | None = None) -> Floats:
-        """`n x d` gradients of each record's loss in nats, or `n x k` projected ones.
-
-        Raises ShapeMismatch and UnusableModel as `FeatureSchema.encode` and `Projection.apply`.
-        """
-        return self.gradients(*self.schema.encode(records), projection)
-
-    def gradients(self, X: Floats, y: Classes, projection: Projection | None = None) -> Floats:
-        """The same of features `n x d` and classes `n`."""
-        rows = record_gradients(self.weights, X, y)
-        return rows if projection is None else projection.apply(rows)
-
-    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scales: Floats) -> float:
-        """How far two honest machines may lie apart in these `n` rows at most, in units of each row's own scale.
-
-        The score `x . theta` lies within `growth(d + 2) |x| . |theta|`, the slope of the loss by it changes by at most
-        a quarter of that, and its own evaluation by 8 roundings (`disagreement`).
-        """
-        sizes = np.abs(X)
-        errors = (growth(self.k + 2) * (sizes @ np.abs(self.weights)) / 4 + 8 * growth(1))[:, None] * sizes
-        bounds = projected_errors(errors, sizes, projection).max(axis=1, initial=0.0)
-        return in_units(float((bounds * row_scales).max(initial=0.0)))
-
-    def estimate(self, records: int) -> RowsEstimate:
-        """Estimate the cost from a trial of one batch of zeros."""
-        batch = max(1, min(records, BATCH))
-        features, classes = np.zeros((batch, self.k)), np.zeros(batch, dtype=np.int64)
-        record_gradients(self.weights, features[:1], classes[:1])
-        start = time.perf_counter()
-        record_gradients(self.weights, features, classes)
-        seconds = (time.perf_counter() - start) * records / batch
-        rows_bytes = 8 * records * self.k
-        return RowsEstimate(records, rows_bytes, 2 * rows_bytes + 3 * 8 * batch * self.k, Seconds(int(seconds) + 1))
-
-    def to_parts(self) -> tuple[Document, bytes]:
-        """Config and safetensors weights, as `load_scoring_model` takes them."""
-        return {"schema": self.schema.to_document()}, safetensors.numpy.save({"weights": self.weights})
-
-    @classmethod
-    def from_parts(cls, config: Document, weights: bytes) -> "LogisticRegression":
-        """A counterparty's model, checked in full. Raises UnusableModel."""
-        with unusable("The config of the scoring model cannot be used"):
-            fields = Fields(config, "config")
-            schema = FeatureSchema.from_fields(fields.sub("schema"))
-            fields.done()
-        return cls(schema, read_weights(weights, schema.width))
+    def _residual_bounds(self, scores: Floats, errors: Floats, y: Labels) -> tuple[Floats, Floats]:
+        # The slope of the residual is a quarter at most, and its own evaluation 7 roundings.
+        return np.ones(len(scores)), errors / 4 + 7 * growth(1)
 
 
 def record_gradients(weights: Floats, features: Floats, classes: Classes) -> Floats:
@@ -145,15 +56,49 @@ def record_gradients(weights: Floats, features: Floats, classes: Classes) -> Flo
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class ScoringKind:
+    """A line of the registry: a kind of scoring model that sellers take (docs/reference/scoring-models.md)."""
+
+    name: str
+    """What a request calls it."""
+
+    labels: str
+    """The labels that it takes."""
+
+    loss: str
+    """The loss of one record; `z` are its outputs, `t` its standardised label."""
+
+    config: str
+    """What its config says besides the schema."""
+
+    load: Callable[[Document, bytes], ScoringModel]
+    """Read it from config and weights. Raises UnusableModel."""
+
+
+REGISTRY: tuple[ScoringKind, ...] = (
+    ScoringKind(LogisticRegression.NAME, "two classes", "log(1 + e^z) - y z", "nothing", LogisticRegression.from_parts),
+    ScoringKind(LinearRegression.NAME, "a number", "(z - t)^2 / 2", "nothing", LinearRegression.from_parts),
+    ScoringKind(PoissonRegression.NAME, "a count", "e^z - t z", "nothing", PoissonRegression.from_parts),
+    *(
+        ScoringKind(
+            kind.NAME, "two classes or more", "log(sum_c e^z_c) - z_y", says, partial(NetworkModel.from_parts, kind)
+        )
+        for kind, says in (
+            (SoftmaxRegression, "nothing"),
+            (Mlp, "sizes of the hidden layers"),
+            (SmallCnn, "form of the images, outputs of the convolutions"),
+        )
+    ),
+)
+"""Every scoring model that sellers take."""
+
+_LOADS: Mapping[str, Callable[[Document, bytes], ScoringModel]] = {kind.name: kind.load for kind in REGISTRY}
+
+
 def load_scoring_model(name: str, config: Document, weights: bytes) -> ScoringModel:
     """The scoring model that a request describes. Raises UnusableModel for an unknown name and for unusable parts."""
-    kind = _REGISTRY.get(name)
-    if kind is None:
-        raise UnusableModel("The scoring model is not known", expected=" or ".join(sorted(_REGISTRY)), found=name[:64])
-    return kind(config, weights)
-
-
-_REGISTRY: Mapping[str, Callable[[Document, bytes], ScoringModel]] = {
-    LogisticRegression.NAME: LogisticRegression.from_parts,
-    **{kind.NAME: partial(NetworkModel.from_parts, kind) for kind in (SoftmaxRegression, Mlp, SmallCnn)},
-}
+    load = _LOADS.get(name)
+    if load is None:
+        raise UnusableModel("The scoring model is not known", expected=" or ".join(sorted(_LOADS)), found=name[:64])
+    return load(config, weights)

@@ -13,7 +13,7 @@ import numpy as np
 import safetensors.numpy
 
 from blindfair.influence.architecture import Architecture
-from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.arrays import Floats, Labels
 from blindfair.influence.disagreement import network_disagreement
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.gradients import BATCH_NUMBERS, batch_records, projected_gradients, record_gradients
@@ -22,7 +22,7 @@ from blindfair.influence.refusal import check_finite, unusable
 from blindfair.influence.scoring_model import RowsEstimate
 from blindfair.influence.tensors import read_weights
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import ShapeMismatch
+from blindfair.protocol.errors import ShapeMismatch, UnusableModel
 from blindfair.protocol.fields import Fields
 from blindfair.protocol.quantities import Seconds
 from blindfair.protocol.records import Cell
@@ -44,6 +44,12 @@ class NetworkModel:
     weights: Floats
 
     def __post_init__(self) -> None:
+        if self.schema.target is not None:
+            raise UnusableModel(
+                "A network does not take the label of its schema",
+                expected="classes",
+                found=self.schema.label_kind.value,
+            )
         for what, expected, found in (
             ("features", self.schema.width - 1, self.network.features),
             ("classes", len(self.schema.classes), self.network.classes),
@@ -86,13 +92,13 @@ class NetworkModel:
         features, classes = self.schema.encode(records)
         return self.gradients(np.ascontiguousarray(features[:, :-1]), classes, projection)
 
-    def gradients(self, X: Floats, y: Classes, projection: Projection | None = None) -> Floats:
+    def gradients(self, X: Floats, y: Labels, projection: Projection | None = None) -> Floats:
         """The same of features `n x features` and classes `n`."""
         if projection is None:
             return record_gradients(self.network, self.weights, X, y)
         return projected_gradients(self.network, self.weights, X, y, projection)
 
-    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scales: Floats) -> float:
+    def disagreement(self, X: Floats, y: Labels, projection: Projection, row_scales: Floats) -> float:
         """How far two honest machines may lie apart in these `n` rows at most, in units of each row's own scale."""
         return network_disagreement(self.network, self.weights, X, y, projection, row_scales)
 

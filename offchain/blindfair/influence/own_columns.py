@@ -8,10 +8,11 @@ Names are the same if they are in NFC: one program writes "â" as one character,
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.features import CategoryFeature
 from blindfair.influence.spelling import look_alike, option, plain, shown, shown_apart
 from blindfair.protocol.errors import ColumnsDiffer, InvalidOption
 from blindfair.protocol.records import Cell, Row
@@ -64,6 +65,23 @@ class OwnColumns:
                 hint="leave fewer columns out, in another directory; nothing was asked",
             )
         return replace(listed, features=features)
+
+    def own_schema(self, listed: FeatureSchema, rows: Sequence[Row], kept: Collection[str]) -> FeatureSchema:
+        """Return a feature schema made of `rows` of the buyer's, aligned with the listing, for a model of its own.
+
+        It reads columns that the listing has and does not fill, too, but none that is left out or in `kept`. Raises as
+        `FeatureSchema.infer`.
+        """
+        categories = [feature.column for feature in listed.features if isinstance(feature, CategoryFeature)]
+        excluded = {*self._left_out(listed.columns), *kept}
+        return FeatureSchema.infer(
+            rows,
+            listed.columns,
+            listed.label,
+            categorical=categories,
+            excluded=excluded,
+            label_kind=listed.label_kind,
+        )
 
     def aligned(self, columns: Sequence[str], rows: Sequence[Row]) -> list[Row]:
         """Return `rows` of the buyer's in the order of the listing's `columns`."""

@@ -13,6 +13,7 @@ import numpy as np
 from blindfair.influence.columns import is_number_text
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.features import BOUND, Feature, NumberFeature, is_number, kind_of, same_value
+from blindfair.influence.label import NumberTarget
 from blindfair.influence.spelling import difference, option, plain, shown, shown_apart
 from blindfair.protocol.errors import ClassesDiffer, KindsDiffer
 from blindfair.protocol.records import Cell
@@ -28,6 +29,7 @@ CLIPPED_SHARE = 0.2
 """Share of the buyer's number cells beyond the listing's +-`BOUND` from which on the buyer is warned."""
 
 _SHOWN_COLUMNS = 5
+_SHOWN_CLASSES = 8
 
 _TRUTHS = ({"false", "0", "no", "n", "f"}, {"true", "1", "yes", "y", "t"})
 """Spellings of the two classes of a yes-or-no label, as `plain` gives them."""
@@ -80,12 +82,17 @@ def check_own_records(
     A column is doubtful where the listing has numbers and the buyer texts, or the other way round, or where none of the
     buyer's values is one that the listing names. With the manifest's `schema`, columns of categories too rare to be
     named are compared by their kind. One more warning where the listing's centres and scales clip more than
-    `CLIPPED_SHARE` of the buyer's numbers. Raises ClassesDiffer for other classes of the label, and KindsDiffer for
-    columns that are doubtful in more than `REFUSED_SHARE` of the records, or by spelling alone in more than
-    `SPELLING_SHARE` of them, unless that was `accepted`.
+    `CLIPPED_SHARE` of the buyer's numbers, and one where they clip as many labels.
+
+    Raises ClassesDiffer for other classes of the label; KindsDiffer for labels that are no numbers or counts as the
+    listing's are, and for columns that are doubtful in more than `REFUSED_SHARE` of the records, or by spelling alone
+    in more than `SPELLING_SHARE` of them, unless that was `accepted`.
     """
     cells = dict(zip(listed.columns, zip(*records, strict=True), strict=True))
-    _check_classes(listed, cells[listed.label])
+    if listed.target is None:
+        _check_classes(listed, cells[listed.label])
+    else:
+        _check_numbers(listed.label, listed.target, cells[listed.label])
     found = [_misfit(feature, cells[feature.column]) for feature in listed.features]
     if schema is not None:
         found += [_unnamed(column, cells[column]) for column in _unnamed_columns(listed, schema)]
@@ -96,6 +103,7 @@ def check_own_records(
     return (
         *(f"{misfit.describe()}. Models read such cells as missing or other" for misfit in misfits),
         *_clipped(listed, cells),
+        *_clipped_labels(listed, cells[listed.label]),
     )
 
 
@@ -206,6 +214,19 @@ def _clipped(listed: FeatureSchema, columns: Mapping[str, Sequence[Cell]]) -> tu
     )
 
 
+def _clipped_labels(listed: FeatureSchema, labels: Sequence[Cell]) -> tuple[str, ...]:
+    """A sentence where so many of the buyer's labels are clipped that they may be in another unit."""
+    if listed.target is None:
+        return ()
+    beyond = int((np.abs(listed.target.encode(labels)) >= BOUND).sum())
+    if beyond <= CLIPPED_SHARE * len(labels):
+        return ()
+    return (
+        f"{beyond:,} of {len(labels):,} of your labels are clipped by the listing's centre and scale, "
+        f"{beyond / len(labels):.0%}: is {shown(listed.label)} in the same unit?",
+    )
+
+
 def _check_classes(listed: FeatureSchema, labels: Sequence[Cell]) -> None:
     own = sorted(
         {(kind_of(label), label): label for label in labels}.values(), key=lambda cell: (kind_of(cell), shown(cell))
@@ -215,17 +236,35 @@ def _check_classes(listed: FeatureSchema, labels: Sequence[Cell]) -> None:
     theirs, ours = shown_apart(listed.classes, own)
     raise ClassesDiffer(
         f"Your records have other classes in the label {listed.label!r} than the listing",
-        expected=" and ".join(theirs),
-        found=" and ".join(ours),
+        expected=_joined(theirs, len(listed.classes)),
+        found=_joined(ours, len(own)),
         hint=f"{_mapping(listed.classes, own)}, in another directory; nothing was asked",
     )
+
+
+def _check_numbers(label: str, target: NumberTarget, labels: Sequence[Cell]) -> None:
+    wrong = [cell for cell in labels if not target.takes(cell)]
+    if wrong:
+        raise KindsDiffer(
+            f"The label {label!r} is a {target.kind.value} in the listing, and your table has others in "
+            f"{len(wrong):,} of {len(labels):,} records",
+            expected=target.expected,
+            found=shown(wrong[0]),
+            hint="leave these records out or correct them, in another directory; nothing was asked",
+        )
+
+
+def _joined(values: Sequence[str], count: int) -> str:
+    return " and ".join(values) + (f" and {count - len(values):,} more" if count > len(values) else "")
 
 
 def _mapping(listed: Sequence[Cell], own: Sequence[Cell]) -> str:
     """The listing's spelling of each own class, if it is clear."""
     pairs = [(value, label) for label in own for value in listed if _same_class(value, label)]
     if len(pairs) != len(own) or len({shown(value) for value, _ in pairs}) != len(own):
-        return f"write your labels as the listing does, {' and '.join(map(shown, listed))}"
+        return (
+            f"write your labels as the listing does, {_joined(list(map(shown, listed[:_SHOWN_CLASSES])), len(listed))}"
+        )
     changes = [f"{shown(value)} for {shown(label)}" for value, label in pairs if not same_value(value, label)]
     return f"in the label's column write {' and '.join(changes)}"
 

@@ -1,14 +1,15 @@
 """Projections of gradient rows to fewer entries (PROTOCOL 4.1): none, an explicit matrix, random signs from a seed, or
-two small matrices for each layer of a network.
+two small matrices for each layer of a network, then one for their entries if there is one.
 
     projected row = row @ M, M of shape d x k          two-sided: a layer's part is outer^T (delta [a, 1]^T) inner
+                                                       staged: the parts of all layers, one after another, @ M
 
 A random basis loses most of the signal unless k is near d; a basis from the buyer's own gradient rows loses little of
 it, but shows the seller those directions. Entries of explicit bases are single precision, in which they travel; all
 arithmetic is double. Not here: how a basis is found (`bases`), and gradients (`gradients`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,14 +28,16 @@ K_LIMIT = 4096
 ENTRY_LIMIT = 2**24
 """Entries of an explicit basis, of all its matrices: 64 MiB."""
 
-LAYER_LIMIT = 64
+LAYER_LIMIT = 512
 
 _SIGNS_LIMIT = 2**26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sides:
-    """The two matrices of one layer: `inner`, `(inputs + 1) x r`, and `outer`, `outputs x s`; `s r` entries come out.
+    """The two matrices of one layer: `inner`, `inputs x r`, and `outer`, `outputs x s`; `s r` entries come out.
+
+    Where a layer's bias is part of its gradient, `inputs` counts one more, the last.
 
     LoGra (Choe et al. 2024, arXiv 2405.13954). Raises UnusableModel as `Projection.matrix` for each.
     """
@@ -69,9 +72,10 @@ class Sides:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """One of four, made by `identity`, `matrix`, `signs` and `two_sided`; `k` is the length of a projected row.
+    """One of five: `identity`, `matrix`, `signs`, `two_sided` and `staged`. `k` is the length of a projected row.
 
-    `entries` is `d x k` for an explicit matrix, `seed` 32 bytes for signs, `sides` a pair for each layer.
+    `entries` is `d x k` for an explicit matrix, `seed` 32 bytes for signs, `sides` a pair for each layer; with both
+    sides and entries, these are `k0 x k` for the `k0` entries that the sides give.
     """
 
     k: int
@@ -107,14 +111,24 @@ class Projection:
     @classmethod
     def two_sided(cls, sides: tuple[Sides, ...]) -> "Projection":
         """A pair for each layer of a network, in order. Raises UnusableModel for none, too many or too large."""
-        entries = sum(pair.inner.size + pair.outer.size for pair in sides)
-        if not 1 <= len(sides) <= LAYER_LIMIT or entries > ENTRY_LIMIT:
-            raise UnusableModel(
-                "A two-sided projection is of a wrong size",
-                expected=f"1 ... {LAYER_LIMIT} layers, {ENTRY_LIMIT} entries at most",
-                found=f"{len(sides)} layers, {entries} entries",
-            )
+        _check_sides(sides, 0)
         return cls(_checked_k(sum(pair.k for pair in sides)), sides=sides)
+
+    @classmethod
+    def staged(cls, sides: tuple[Sides, ...], entries: Floats) -> "Projection":
+        """A pair for each layer, then `entries`, `k0 x k`, for the `k0` numbers that they give.
+
+        Raises UnusableModel for sides as `two_sided`, where `k0` may be larger than `K_LIMIT`, for entries as `matrix`,
+        where both are too large together, and where they do not fit.
+        """
+        basis = _basis(entries)
+        found = sum(pair.k for pair in sides)
+        _check_sides(sides, basis.size)
+        if found != len(basis):
+            raise UnusableModel(
+                "The two stages of a projection do not fit", expected=f"{found} rows", found=basis.shape
+            )
+        return cls(_checked_k(basis.shape[1]), entries=basis, sides=sides)
 
     @property
     def is_identity(self) -> bool:
@@ -124,9 +138,8 @@ class Projection:
     @property
     def matrices(self) -> tuple[Floats, ...]:
         """The explicit matrices, whose columns are directions; none for signs and where rows stay as they are."""
-        if self.entries is not None:
-            return (self.entries,)
-        return tuple(matrix for pair in self.sides for matrix in (pair.inner, pair.outer))
+        sides = tuple(matrix for pair in self.sides for matrix in (pair.inner, pair.outer))
+        return sides if self.entries is None else (*sides, self.entries)
 
     @property
     def d(self) -> int | None:
@@ -149,8 +162,10 @@ class Projection:
             raise UnusableModel("A basis cannot be larger than the model", expected=f"k <= {d}", found=self.k)
 
     def dense(self, d: int) -> Floats | None:
-        """`M`, `d x k`, where rows are multiplied by one; none for identity and two-sided. Raises as `check`."""
+        """`M`, `d x k`, where rows are multiplied by one alone; else none. Raises as `check`."""
         self.check(d)
+        if self.sides:
+            return None
         return self.entries if self.seed is None else _sign_matrix(self.seed, d, self.k)
 
     def apply(self, rows: Floats) -> Floats:
@@ -160,13 +175,15 @@ class Projection:
         matrix = self.dense(rows.shape[1])
         if self.sides:
             parts = np.split(rows, np.cumsum([pair.d for pair in self.sides])[:-1], axis=1)
-            return np.hstack([pair.apply(part) for pair, part in zip(self.sides, parts, strict=True)])
+            found = np.hstack([pair.apply(part) for pair, part in zip(self.sides, parts, strict=True)])
+            return found if self.entries is None else found @ self.entries
         return rows if matrix is None else rows @ matrix
 
     def absolute(self, d: int) -> "Projection":
         """The same for rows of `d` entries with the absolute values of its matrices, for bounds. Raises as `check`."""
         if self.sides:
-            return Projection.two_sided(tuple(Sides(np.abs(pair.inner), np.abs(pair.outer)) for pair in self.sides))
+            sides = tuple(Sides(np.abs(pair.inner), np.abs(pair.outer)) for pair in self.sides)
+            return Projection(self.k, None if self.entries is None else np.abs(self.entries), sides=sides)
         matrix = self.dense(d)
         return self if matrix is None else Projection(self.k, entries=np.abs(matrix))
 
@@ -178,10 +195,22 @@ class Projection:
         matrix = self.dense(query.shape[0])
         if self.sides:
             parts = np.split(query, np.cumsum([pair.d for pair in self.sides])[:-1])
-            return np.concatenate([pair.project_query(part) for pair, part in zip(self.sides, parts, strict=True)])
-        if matrix is None:
-            return query
-        return np.asarray(np.linalg.lstsq(matrix, query, rcond=None)[0], dtype=np.float64)
+            return self.project_layers(parts)
+        return query if matrix is None else _nearest(matrix, query)
+
+    def project_layers(self, queries: Sequence[Floats]) -> Floats:
+        """The same for a query that has a part for each layer, `outputs x inputs` or its numbers in that order.
+
+        Raises ShapeMismatch where they do not fit the sides.
+        """
+        found = [part.size for part in queries]
+        if found != [pair.d for pair in self.sides]:
+            raise ShapeMismatch(
+                "A query and the projection have other layers", expected=len(self.sides), found=len(found)
+            )
+        parts = [pair.project_query(part) for pair, part in zip(self.sides, queries, strict=True)]
+        joined = np.concatenate(parts)
+        return joined if self.entries is None else _nearest(self.entries, joined)
 
     def to_parts(self) -> tuple[Document, bytes]:
         """A field of the request, and its binary part `basis`: safetensors, or nothing where there are no matrices."""
@@ -189,7 +218,11 @@ class Projection:
             tensors = {}
             for number, pair in enumerate(self.sides):
                 tensors[f"inner.{number}"], tensors[f"outer.{number}"] = pair.inner, pair.outer
-            return {"k": self.k, "kind": "two-sided", "layers": len(self.sides)}, _packed(tensors)
+            document: Document = {"k": self.k, "kind": "two-sided", "layers": len(self.sides)}
+            if self.entries is not None:
+                document["d"], document["kind"] = len(self.entries), "staged"
+                tensors["entries"] = self.entries
+            return document, _packed(tensors)
         if self.entries is not None:
             return {"d": self.entries.shape[0], "k": self.k, "kind": "matrix"}, _packed({"entries": self.entries})
         if self.seed is not None:
@@ -201,11 +234,11 @@ class Projection:
         """A counterparty's projection, checked in full. Raises UnusableModel."""
         with unusable("The projection cannot be used"):
             fields = Fields(document, "projection")
-            kind = fields.choice("kind", ("identity", "matrix", "signs", "two-sided"))
+            kind = fields.choice("kind", ("identity", "matrix", "signs", "staged", "two-sided"))
             k = fields.integer("k", 1, K_LIMIT)
             seed = fields.data("seed", SEED_SIZE) if kind == "signs" else b""
-            d = fields.integer("d", 1, ENTRY_LIMIT // k) if kind == "matrix" else 0
-            layers = fields.integer("layers", 1, LAYER_LIMIT) if kind == "two-sided" else 0
+            d = fields.integer("d", 1, ENTRY_LIMIT // k) if kind in ("matrix", "staged") else 0
+            layers = fields.integer("layers", 1, LAYER_LIMIT) if kind in ("staged", "two-sided") else 0
             fields.done()
         if kind in ("identity", "signs"):
             if basis:
@@ -216,11 +249,28 @@ class Projection:
             projection = cls.matrix(entries)
         else:
             names = [f"{side}.{number}" for number in range(layers) for side in ("inner", "outer")]
-            found = _unpacked(basis, names, 4 * ENTRY_LIMIT)
-            projection = cls.two_sided(tuple(map(Sides, found[::2], found[1::2])))
-        if projection.k != k or (kind == "matrix" and projection.d != d):
+            last = ["entries"] if kind == "staged" else []
+            found = _unpacked(basis, names + last, 4 * ENTRY_LIMIT)
+            sides = tuple(map(Sides, found[: 2 * layers : 2], found[1 : 2 * layers : 2]))
+            projection = cls.staged(sides, found[-1]) if last else cls.two_sided(sides)
+        if projection.k != k or (d and len(projection.matrices[-1]) != d):
             raise UnusableModel("The basis has another form than stated", expected=f"k = {k}", found=projection.k)
         return projection
+
+
+def _check_sides(sides: tuple[Sides, ...], more: int) -> None:
+    entries = sum(pair.inner.size + pair.outer.size for pair in sides) + more
+    if not 1 <= len(sides) <= LAYER_LIMIT or entries > ENTRY_LIMIT:
+        raise UnusableModel(
+            "A two-sided projection is of a wrong size",
+            expected=f"1 ... {LAYER_LIMIT} layers, {ENTRY_LIMIT} entries at most",
+            found=f"{len(sides)} layers, {entries} entries",
+        )
+
+
+def _nearest(matrix: Floats, query: Floats) -> Floats:
+    """`p` of the least squares of `M p = q`."""
+    return np.asarray(np.linalg.lstsq(matrix, query, rcond=None)[0], dtype=np.float64)
 
 
 def _checked_k(k: int) -> int:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from blindfair.influence.arrays import Classes, Floats
+from blindfair.influence.arrays import Floats, Labels
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.projection import Projection
 from blindfair.protocol.documents import Document
@@ -29,22 +29,12 @@ class RowsEstimate:
     """Rounded up, from a trial of one batch; encoding of the cells not counted."""
 
 
-class ScoringModel(Protocol):
-    """The interface of a scoring model."""
+class RowModel(Protocol):
+    """The interface of every scoring model, of tables and of texts: gradient rows of records."""
 
     @property
     def name(self) -> str:
         """Its name in the registry."""
-        ...
-
-    @property
-    def schema(self) -> FeatureSchema:
-        """How records become numbers."""
-        ...
-
-    @property
-    def weights(self) -> Floats:
-        """`d` parameters, float64."""
         ...
 
     @property
@@ -74,18 +64,33 @@ class ScoringModel(Protocol):
         """
         ...
 
-    def gradients(self, X: Floats, y: Classes, projection: Projection | None = None) -> Floats:
-        """The same of records that are numbers already: `n x features` and class codes `n`."""
-        ...
-
-    def disagreement(self, X: Floats, y: Classes, projection: Projection, row_scales: Floats) -> float:
-        """How far two honest machines may lie apart in these `n` rows at most, in units of each row's own scale."""
-        ...
-
     def estimate(self, records: int) -> RowsEstimate:
         """The cost of `rows` for so many records."""
         ...
 
     def to_parts(self) -> tuple[Document, bytes]:
         """Config and safetensors weights, as `load_scoring_model` takes them."""
+        ...
+
+
+@runtime_checkable
+class ScoringModel(RowModel, Protocol):
+    """The interface of a scoring model of tables."""
+
+    @property
+    def schema(self) -> FeatureSchema:
+        """How records become numbers."""
+        ...
+
+    @property
+    def weights(self) -> Floats:
+        """`d` parameters, float64."""
+        ...
+
+    def gradients(self, X: Floats, y: Labels, projection: Projection | None = None) -> Floats:
+        """The same of records that are numbers already: `n x features` and labels `n`."""
+        ...
+
+    def disagreement(self, X: Floats, y: Labels, projection: Projection, row_scales: Floats) -> float:
+        """How far two honest machines may lie apart in these `n` rows at most, in units of each row's own scale."""
         ...

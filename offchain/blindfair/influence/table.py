@@ -1,4 +1,4 @@
-"""A person's file or data frame as a table of typed records with a two-class label.
+"""A person's file or data frame as a table of typed records with a label.
 
 Not here: the file (`table_file`), data frames (`frames`), typing of cells (`columns`), how each column was read
 (`reading`), features (`encoding`), and the canonical bytes of records (`protocol.records`).
@@ -18,8 +18,8 @@ from blindfair.influence.written import cell_text, companion_name, written_cells
 from blindfair.protocol.errors import (
     InvalidOption,
     LabelMissing,
+    LabelUnusable,
     MalformedTable,
-    NotTwoClasses,
     TooLarge,
 )
 from blindfair.protocol.records import Cell, Row
@@ -51,6 +51,9 @@ class Table:
     label: str
     companions: tuple[Companion, ...] = field(default=(), compare=False)
     readings: tuple[ColumnReading, ...] = field(default=(), compare=False)
+
+    def __repr__(self) -> str:
+        return f"Table({len(self.rows):,} records of {len(self.columns)} columns, label {self.label!r})"
 
     @property
     def listed_columns(self) -> tuple[str, ...]:
@@ -148,7 +151,7 @@ def identifies(cells: Sequence[Cell]) -> bool:
 def read_table(
     source: Path | str | Frame, label: str, *, exclude: Collection[str] = (), text: Collection[str] = ()
 ) -> Table:
-    """Read a table whose column `label` has two classes, without the columns `exclude`.
+    """Read a table whose column `label` has two values or more, without the columns `exclude`.
 
     `source` is a file (CSV, JSON Lines, Parquet or Feather, also compressed by gzip or zstd), a pandas data frame or a
     pyarrow table. All are read as a CSV file of the table would be.
@@ -157,7 +160,7 @@ def read_table(
     empty cells, `NA`, `NaN`, `null` and `?`. Columns of `text` hold codes: their cells stay as they are written, and
     only an empty one is missing.
 
-    Raises what `read_table_file` and `frame_texts` raise, MalformedTable, LabelMissing, NotTwoClasses, InvalidOption (a
+    Raises what `read_table_file` and `frame_texts` raise, MalformedTable, LabelMissing, LabelUnusable, InvalidOption (a
     column to leave out or to read as text that is not there).
     """
     file = read_table_file(Path(source)) if isinstance(source, Path | str) else frame_texts(source)
@@ -241,11 +244,10 @@ def _check_label(table: Table, file: CsvTexts) -> None:
             if text
             else "remove the records without a label",
         )
-    classes = sorted(set(labels), key=repr)
-    if len(classes) != 2:
-        raise NotTwoClasses(
-            f"Column {table.label!r} does not have two classes",
-            expected="2 different values",
-            found=f"{len(classes)}: " + ", ".join(map(repr, classes[:5])) + (", ..." if len(classes) > 5 else ""),
-            hint="name another column, or make two classes of this one",
+    if len(set(labels)) < 2:
+        raise LabelUnusable(
+            f"Column {table.label!r} has the same value in every record",
+            expected="2 different values or more",
+            found=f"1: {ascii(labels[0])[:40]}",
+            hint="name another column, or add records with other labels",
         )

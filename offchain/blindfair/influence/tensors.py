@@ -14,10 +14,15 @@ _OVERHEAD = 4096
 """Bytes that safetensors may need besides the numbers."""
 
 
-def read_tensors(data: bytes, what: str, *, max_bytes: int) -> Mapping[str, NDArray[np.generic]]:
-    """The tensors of `what` (a plural), by name; `max_bytes` is what their numbers may take. Raises UnusableModel."""
+def read_tensors(
+    data: bytes, what: str, *, max_bytes: int, overhead: int = _OVERHEAD
+) -> Mapping[str, NDArray[np.generic]]:
+    """The tensors of `what` (a plural), by name; `max_bytes` is what their numbers may take.
+
+    `overhead` is what their names and shapes may take, where they are many. Raises UnusableModel.
+    """
     # Checked before it is parsed.
-    limit = max_bytes + _OVERHEAD
+    limit = max_bytes + overhead
     if len(data) > limit:
         raise UnusableModel(f"The {what} are too long", expected=f"at most {limit} bytes", found=len(data))
     try:

@@ -2,7 +2,8 @@
 
     own records, listed schema --compare_losses--> losses of a constant, under the listing's, and under one of their own
 
-Logistic regression judges it whatever the buyer learns by: it is the preprocessing that is judged, in milliseconds.
+The linear model of the label judges it whatever the buyer learns by: it is the preprocessing that is judged, in
+milliseconds.
 Not here: whether columns and labels are spelt as the listing's (`built_on`).
 """
 
@@ -11,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from blindfair.influence.arrays import Classes, Floats
-from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.logistic import fit_logistic
+from blindfair.influence.arrays import Floats, Labels
+from blindfair.influence.encoding import FeatureSchema, infer_features
+from blindfair.influence.linear_fits import linear_fit
 from blindfair.influence.spelling import shown
 from blindfair.influence.table import identifies
 from blindfair.protocol.errors import BlindfairError, PreprocessingMisleads
@@ -30,10 +31,11 @@ _PENALTY = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Usefulness:
-    """Mean validation losses, nats a record: of class frequencies, and of logistic regressions fitted to the training
-    records. `misleads` where the own preprocessing is surely better than a constant, and the listing's surely worse
-    than the own, taking off less than `MIN_SHARE` of what that takes off. `unread` are columns that only the own one
-    reads."""
+    """Mean validation losses of a record, in nats where the label has classes: of the best constant, and of linear
+    models fitted to the training records.
+
+    `misleads` where the own preprocessing is surely better than a constant, and the listing's surely worse than the
+    own, taking off less than `MIN_SHARE` of what that takes off. `unread` are columns that only the own one reads."""
 
     constant: float
     listed: float
@@ -81,15 +83,14 @@ def compare_losses(train: Sequence[Row], validation: Sequence[Row], listed: Feat
         names = {
             name for name, cells in zip(listed.columns, zip(*records, strict=True), strict=True) if identifies(cells)
         }
-        inferred = FeatureSchema.infer(records, listed.columns, listed.label, excluded=names)
-        own = replace(inferred, classes=listed.classes)
-        by_own = _losses(own.encode(train), own.encode(validation))
-        by_listed = _losses(fitted, judged)
+        features = infer_features(records, listed.columns, {listed.label, *names})
+        own = replace(listed, features=features)
+        by_own = _losses(own.encode(train), own.encode(validation), listed)
+        by_listed = _losses(fitted, judged, listed)
     except BlindfairError:
         # Nothing varies in the buyer's records, or a fit does not converge: no evidence against the listing.
         return None
-    share = float(judged[1].mean())
-    by_constant = -np.log(np.where(judged[1] == 1, share, 1 - share))
+    by_constant = linear_fit(listed).constant_losses(judged[1])
     better, behind = by_constant - by_own, by_listed - by_own
     poor = float((by_constant - by_listed).mean()) < MIN_SHARE * float(better.mean())
     used = {feature.column for feature in listed.features}
@@ -102,10 +103,10 @@ def compare_losses(train: Sequence[Row], validation: Sequence[Row], listed: Feat
     )
 
 
-def _losses(fitted: tuple[Floats, Classes], judged: tuple[Floats, Classes]) -> Floats:
-    """Each judged record's loss, in nats."""
-    margins = judged[0] @ fit_logistic(*fitted, _PENALTY)
-    return np.asarray(np.logaddexp(0.0, np.where(judged[1] == 1, -margins, margins)), dtype=np.float64)
+def _losses(fitted: tuple[Floats, Labels], judged: tuple[Floats, Labels], listed: FeatureSchema) -> Floats:
+    """Each judged record's loss under the linear model of the listing's label."""
+    model = linear_fit(listed)
+    return model.losses(model.fit(*fitted, _PENALTY), *judged)
 
 
 def _surely_positive(differences: Floats) -> bool:

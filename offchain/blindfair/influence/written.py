@@ -84,19 +84,25 @@ def as_written(schema: Schema, rows: Sequence[Row]) -> tuple[tuple[str, ...], li
 
     A companion whose texts do not read as these cells is its seller's lie or mistake, and stays a column of its own.
     """
-    pairs = {
+    names, cells = cells_as_written(schema, rows)
+    return names, [tuple(map(cell_text, row)) for row in cells]
+
+
+def cells_as_written(schema: Schema, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Row]]:
+    """The same as cells: a number is a number where its seller wrote it as this program does, and else a text."""
+    pairs = _honest_companions(schema, rows)
+    kept = [place for place in range(len(schema.columns)) if place not in pairs.values()]
+    names = tuple(schema.columns[place].name for place in kept)
+    return names, [tuple(_written(row, place, pairs.get(place)) for place in kept) for row in rows]
+
+
+def _honest_companions(schema: Schema, rows: Sequence[Row]) -> dict[int, int]:
+    return {
         place: companion
         for place, companion in companions(schema).items()
         if all(row[companion] is None or reads_as(str(row[companion]), row[place]) for row in rows)
     }
-    kept = [place for place in range(len(schema.columns)) if place not in pairs.values()]
-    return (
-        tuple(schema.columns[place].name for place in kept),
-        [tuple(_text(row, place, pairs.get(place)) for place in kept) for row in rows],
-    )
 
 
-def _text(row: Row, place: int, companion: int | None) -> str:
-    if companion is not None and (text := row[companion]) is not None:
-        return str(text)
-    return cell_text(row[place])
+def _written(row: Row, place: int, companion: int | None) -> Cell:
+    return row[place] if companion is None or row[companion] is None else row[companion]

@@ -9,6 +9,7 @@ from blindfair.lazy import loader
 
 __all__ = [
     "LEARNERS",
+    "GainForecast",
     "Learner",
     "Method",
     "PricingFunction",
@@ -18,6 +19,7 @@ __all__ = [
     "Worth",
     "assess",
     "calibrated_trust",
+    "forecast_gain",
     "measure_rows",
     "measure_utility",
     "prepare_valuation",
@@ -25,6 +27,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "GainForecast": "pricing.forecast",
     "LEARNERS": "pricing.learners",
     "Learner": "pricing.learners",
     "Method": "pricing.selection",
@@ -35,6 +38,7 @@ _HOMES = {
     "Worth": "pricing.worth",
     "assess": "pricing.worth",
     "calibrated_trust": "pricing.trust",
+    "forecast_gain": "pricing.forecast",
     "measure_rows": "pricing.information",
     "measure_utility": "pricing.utility",
     "prepare_valuation": "pricing.valuation",
@@ -42,6 +46,7 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from blindfair.pricing.forecast import GainForecast, forecast_gain
     from blindfair.pricing.functions import PricingFunction, UniformPricing
     from blindfair.pricing.information import measure_rows
     from blindfair.pricing.learners import LEARNERS, Learner

@@ -58,7 +58,7 @@ def share_interval(
     shares = []
     for _ in range(RESAMPLES):
         trusted = rng.integers(0, right.size, right.size)
-        low, high = wrong[trusted].mean(), right[trusted].mean()
+        low, high = wrong.reshape(-1, right.size)[:, trusted].mean(), right[trusted].mean()
         if high > low:
             shares.append(np.clip((offered + chance * rng.standard_normal() - low) / (high - low), 0.0, 1.0))
     if not shares:

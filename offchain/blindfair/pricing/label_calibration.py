@@ -34,6 +34,10 @@ class Scored:
     def __len__(self) -> int:
         return self.scores.size
 
+    def each_of(self, records: np.typing.NDArray[np.integer], count: int) -> "Scored":
+        """Return the scores of these of `count` records, where the scores are one list of `count` after another."""
+        return self.at((count * np.arange(len(self) // count)[:, np.newaxis] + records).ravel())
+
     def at(self, places: np.typing.NDArray[np.generic]) -> "Scored":
         """The scores at these places, in this order."""
         return Scored(self.scores[places], self.sides[places])
@@ -53,11 +57,12 @@ class LabelCalibration:
 
 
 def calibrate(right: Scored, wrong: Scored) -> LabelCalibration:
-    """Logistic discrimination of `m` trusted records as they are from the same with another label (Platt 1999).
+    """Logistic discrimination of `m` trusted records as they are from the same with other labels (Platt 1999).
 
-    Raises OfferTooSmall for fewer than `MIN_TRUSTED`, ShapeMismatch where the two differ in number.
+    `wrong` has one score or several for each record, one list of `m` after another; together they weigh as much as the
+    one right score. Raises OfferTooSmall for fewer than `MIN_TRUSTED`, ShapeMismatch where the numbers do not fit.
     """
-    if len(right) != len(wrong):
+    if len(wrong) != len(right) * max(1, len(wrong) // max(1, len(right))):
         raise ShapeMismatch("Right and wrong scores differ in number", expected=len(right), found=len(wrong))
     if len(right) < MIN_TRUSTED:
         raise OfferTooSmall(
@@ -67,16 +72,19 @@ def calibrate(right: Scored, wrong: Scored) -> LabelCalibration:
             hint="give the buyer a larger validation set",
         )
     scores, sides = (np.concatenate([getattr(right, name), getattr(wrong, name)]) for name in ("scores", "sides"))
+    numbers = [len(right), len(wrong)]
+    is_right = np.repeat([1.0, 0.0], numbers)
+    # Every record is there right and wrong; half a weight each makes it one.
+    weight = np.repeat([0.5, 0.5 * len(right) / len(wrong)], numbers)
+    spread = float(np.sqrt(np.average((scores - np.average(scores, weights=weight)) ** 2, weights=weight)))
     # A power of two, so that a change of the unit by one changes nothing.
-    unit = 2.0 ** np.round(np.log2(scores.std())) if scores.std() > 0 else 1.0
+    unit = 2.0 ** np.round(np.log2(spread)) if spread > 0 else 1.0
     design = np.column_stack([scores / unit, sides, np.ones(scores.size)])
-    is_right = np.repeat([1.0, 0.0], len(right))
-    # Every record is there twice; half a weight each makes it one.
     found = np.zeros(3)
     for _ in range(_STEPS):
         chance = probability(design @ found)
-        slope = 0.5 * design.T @ (chance - is_right) + _PENALTY * found
-        curvature = 0.5 * (design * (chance * (1 - chance))[:, None]).T @ design + _PENALTY * np.eye(3)
+        slope = design.T @ (weight * (chance - is_right)) + _PENALTY * found
+        curvature = (design * (weight * chance * (1 - chance))[:, None]).T @ design + _PENALTY * np.eye(3)
         step = np.linalg.solve(curvature, slope)
         found = found - step
         if np.abs(step).max() < 1e-12:

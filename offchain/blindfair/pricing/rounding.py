@@ -9,16 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.influence.arrays import Floats
-from blindfair.influence.features import BOUND
 from blindfair.influence.quantise import QuantisedRows, choose_exponents, choose_row_scale, quantise_rows
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.protocol.rows import EXPONENT_BITS_LIMIT, ROW_LIMIT
 
 SUMS = 256
 """Groups of own records by which the rounding of groups is chosen."""
-
-UNTRAINED_BOUND = BOUND / 2
-"""The largest entry that any record's row has under an untrained logistic regression: rows are `(1/2 - y) x`."""
 
 FAITHFUL = 0.9999
 """Spearman's correlation with scores of unrounded rows from which on twelve bits an entry are enough."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Integers
 from blindfair.influence.table import Table
-from blindfair.protocol.errors import InvalidOption, NoRecords, NotTwoClasses
+from blindfair.protocol.errors import InvalidOption, LabelUnusable, NoRecords
 from blindfair.protocol.records import Cell, Row
 
 TRAIN_SHARE, VALIDATION_SHARE, TEST_SHARE = 0.05, 0.10, 0.30
@@ -59,8 +59,8 @@ def make_scenario(table: Table, seed: int, *, flip_share: float = 0.3, duplicate
     """Divide and trouble a table. The same table, seed and shares give the same scenario on every machine.
 
     `flip_share` of the offered records get the other label; `duplicate_share` times their number of copies are added.
-    Raises InvalidOption for a share outside 0 ... 0.9, NoRecords for fewer than 200 records, NotTwoClasses for fewer
-    than 20 of a class.
+    Raises InvalidOption for a share outside 0 ... 0.9, NoRecords for fewer than 200 records, LabelUnusable for a label
+    that has not two classes, or fewer than 20 records of one.
     """
     for name, share in (("flipped labels", flip_share), ("duplicates", duplicate_share)):
         if not 0 <= share <= 0.9:
@@ -98,11 +98,18 @@ def _divide(table: Table, rng: np.random.Generator) -> tuple[tuple[Row, ...], ..
             hint="buyer, seller and test set need a part each; use a larger table",
         )
     labels = table.labels()
+    if len(set(labels)) != 2:
+        raise LabelUnusable(
+            f"The demo divides two classes, and column {table.label!r} has others",
+            expected="2 different values",
+            found=len(set(labels)),
+            hint="name another column; seller list and buyer evaluate take more classes, and numbers",
+        )
     parts: list[list[int]] = [[], [], [], []]
     for value in sorted(set(labels), key=repr):
         members = np.array([number for number, label in enumerate(labels) if label == value])
         if members.size < CLASS_NEEDED:
-            raise NotTwoClasses(
+            raise LabelUnusable(
                 f"Class {value!r} is too rare to divide",
                 expected=f"at least {CLASS_NEEDED} records",
                 found=members.size,

@@ -41,7 +41,7 @@ class Trust:
 
 
 def calibrated_trust(offer: Scored, right: Scored, wrong: Scored) -> Trust:
-    """Trust in `n` offered records, from their scores and those of `m` trusted ones, right and with another label.
+    """Trust in `n` offered records, from their scores and those of `m` trusted ones, right and with other labels.
 
     With `z` the log-odds of a record (`calibrate`), `p = sigma(z + shift * side)` and `bad` the share of wrong labels,
     `clean = (1 - bad) p / ((1 - bad) p + bad (1 - p))`; `bad` and `shift` are those of greatest likelihood, by
@@ -82,7 +82,7 @@ def clean_share_interval(
     for _ in range(resamples):
         trusted = rng.integers(0, len(right), len(right))
         drawn = offer.at(rng.integers(0, len(offer), len(offer)))
-        calibration: LabelCalibration = calibrate(right.at(trusted), wrong.at(trusted))
+        calibration: LabelCalibration = calibrate(right.at(trusted), wrong.each_of(trusted, len(right)))
         shares.append(1.0 - label_noise(calibration.log_odds(drawn), drawn.sides)[1])
     low, high = np.percentile(shares, [2.5, 97.5])
     return float(low), float(high)

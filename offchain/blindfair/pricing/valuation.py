@@ -1,5 +1,5 @@
 """What the buyer works out alone before it asks: the scoring model, the integer queries, and the scores of its own
-trusted records, right and with the other label, to which the offer's scores will be compared.
+trusted records, right and with other labels, to which the offer's scores will be compared.
 
 Every query has its bits. Below 32 the offer's scores come with noise, so the trusted ones get the same (`noise`).
 Not here: encryption and messages; what is done with the scores (`trust`, `selection`, `worth`).
@@ -25,8 +25,9 @@ from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner, joined
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.rounding import Rounding, faithful_rounding, known_rounding, sums_of_own_rows
+from blindfair.pricing.wrong_labels import wrong_labels
 from blindfair.protocol.audit import ROUNDING_SHARE
-from blindfair.protocol.errors import InvalidOption, NoRecords, NotTwoClasses, ShapeMismatch, UnusableModel
+from blindfair.protocol.errors import InvalidOption, LabelUnusable, NoRecords, ShapeMismatch, UnusableModel
 from blindfair.protocol.records import Row
 
 VALIDATION_NEEDED = 10
@@ -51,12 +52,13 @@ class Valuation:
     """Everything of a question that is not encryption, and what is needed to read the answer.
 
     `queries` is `m x k` int64 for projected rows, each asked with its number of `bits`, modulo `plain_modulus`. The
-    first is the question itself, `real_query` the same before rounding and `scale` its unit; the second, where there is
-    one, has a positive score for a record of class 1 and a negative one for a record of class 0. `right` are the scores
-    of the validation records, each from a query that was made without it, `wrong` those of the same records with the
-    other label, both seen through noise as the offer's are. `wrapped` is the share of these of which the exact score
-    lies beyond the usable range; about as many of the offer's will. `loss` is what projection and rounding lose of
-    single records, `warnings` are sentences on the buyer's own records and models. Of groups of `group_size` records,
+    first is the question itself, `real_query` the same before rounding and `scale` its unit; the second, which is asked
+    of two classes alone, has a positive score for a record of class 1 and a negative one for a record of class 0.
+    `right` are the scores of the validation records, each from a query that was made without it, `wrong` those of the
+    same records with other labels, one list after another (`wrong_labels`); all are seen through noise as the offer's
+    are. `wrapped` is the share of these of which the exact score lies beyond the usable range; about as many of the
+    offer's will. `loss` is what projection and rounding lose of single records, `warnings` are sentences on the buyer's
+    own records and models. Of groups of `group_size` records,
     if that is not 1, `rounding` and `wrapped` are those of their sums, the one query is the question, `right` and
     `wrong` are exact, and `sum_noise` is the variance that noise adds to the score of a sum, in squared real units.
     """
@@ -128,18 +130,19 @@ def prepare_valuation(
     """Scoring model, queries and trusted scores from the buyer's own records. Deterministic in `rng`.
 
     `schema` is the listing's: it says how records are prepared, and holds nothing of the buyer's. Validation records
-    must be ones the buyer trusts: they are the measure of what good records look like. `learner` is logistic regression
-    unless given, and `group_size` how many records have a score together. `bits` are those of the score and of the
-    class; with one number the class is not asked for. Where its bits do not tell it, it is asked with more, up to
-    `max_bits` of a record in all with the exponent's, or left out; a warning says so. Columns of the buyer's that do
+    must be ones the buyer trusts: they are the measure of what good records look like. `learner` is the linear model of
+    the label unless given, and `group_size` how many records have a score together. `bits` are those of the score and
+    of the class; with one number, or of a label that has not two classes, the class is not asked for. Where its bits do
+    not tell it, it is asked with more, up to `max_bits` of a record in all with the exponent's, or left out; a warning
+    says so. Columns of the buyer's that do
     not fit the listing's are named in warnings too; with `accept_kinds` also those that fit hardly anywhere.
 
     Raises InvalidOption for other numbers of bits than one or two of 1 ... 32, NoRecords for fewer than
-    `VALIDATION_NEEDED` validation records, NotTwoClasses where they or all records together are of one class, and what
+    `VALIDATION_NEEDED` validation records, LabelUnusable where they or all records together have one label, and what
     `check_own_records`, the learner's fits, `quantise_query` and `quantise_query_to_range` raise; UnusableModel where
     rows could not be audited.
     """
-    learner = LogisticLearner() if learner is None else learner
+    learner = (LogisticLearner() if learner is None else learner).for_label(schema)
     _check_bits(bits)
     _check_validation(validation, schema)
     misfits = check_own_records(schema, [*train, *validation], accepted=accept_kinds)
@@ -153,7 +156,8 @@ def prepare_valuation(
     real_query = projection.project_query(full_query)
     rounding = _rounding(learner, own_rows, real_query)
     sample = everything[0][:_SAMPLE], everything[1][:_SAMPLE]
-    turned_rows = projection.apply(model.gradients(val[0], 1 - val[1]))
+    others = wrong_labels(schema, val[1], everything[1], rng)
+    turned_rows = projection.apply(np.vstack([model.gradients(val[0], labels) for labels in others]))
     rows, turned = rounding.apply(own_rows), rounding.apply(turned_rows)
     if group_size == 1:
         asked, reaching = rounding, [rows, turned]
@@ -168,15 +172,17 @@ def prepare_valuation(
         _check_audit(group_size * (apart + 2 * growth(group_size) * float(np.abs(own_rows).max()) * most))
     query, query_scale = scale_query(real_query, reaching, plain_modulus, bits[0], MARGIN)
     scale = ScoreScale(asked.row_scale, query_scale)
-    sides = np.asarray(2.0 * everything[1] - 1.0, dtype=np.float64)
-    real_side = projection.project_query(learner.side_query(model))
-    side, class_bits = None, bits[1] if len(bits) > 1 else None
-    if class_bits is not None:
-        left = max_bits - bits[0] - rounding.exponent_bits
+    has_sides = schema.target is None and len(schema.classes) == 2
+    sides = np.asarray(2.0 * everything[1] - 1.0, dtype=np.float64) if has_sides else np.zeros(len(everything[1]))
+    side = None
+    if has_sides and len(bits) > 1:
+        class_bits, left = bits[1], max_bits - bits[0] - rounding.exponent_bits
+        real_side = projection.project_query(learner.side_query(model))
         side = class_query(real_side, rows, turned, sides, plain_modulus, class_bits, most=left)
     # Groups are judged by exact scores of single records: these the buyer makes by itself.
     single = bits[0] if group_size == 1 else EXACT_BITS
-    right, wrong = np.empty(len(validation)), np.empty(len(validation))
+    right, wrong = np.empty(len(validation)), np.empty(len(others) * len(validation))
+    blocks = len(validation) * np.arange(len(others))[:, np.newaxis]
     held_out: list[Integers] = []
     for fold in np.array_split(rng.permutation(len(validation)), learner.folds):
         rest = np.setdiff1d(np.arange(len(validation)), fold)
@@ -188,8 +194,10 @@ def prepare_valuation(
             else (np.rint(real_fold / query_scale).astype(np.int64), query_scale)
         )
         unit, asking = ScoreScale(rounding.row_scale, fold_scale), fold_query[np.newaxis, :]
-        for found, part in ((right, rows.at(len(train) + fold)), (wrong, turned.at(fold))):
-            found[fold] = unit.real(part.seen_scores(asking, [single], plain_modulus, rng)[0])
+        # A record and its wrong labels are scored by the same query, made without it.
+        turns = (blocks + fold).ravel()
+        for found, part, places in ((right, rows.at(len(train) + fold), fold), (wrong, turned.at(turns), turns)):
+            found[places] = unit.real(part.seen_scores(asking, [single], plain_modulus, rng)[0])
             held_out.append(part.entry_scores(asking)[0])
     sum_noise = 0.0
     if group_size > 1:
@@ -209,7 +217,7 @@ def prepare_valuation(
         rounding=asked,
         scale=scale,
         right=Scored(right, known),
-        wrong=Scored(wrong, -known),
+        wrong=Scored(wrong, np.tile(-known, len(others))),
         loss=loss,
         warnings=(*doubts, *_said_of_class(side, bits, group_size)),
         bits=(bits[0], side.bits) if side is not None and side.bits is not None and asks else (bits[0],),
@@ -287,11 +295,11 @@ def _check_validation(validation: Sequence[Row], schema: FeatureSchema) -> None:
         )
     place = schema.columns.index(schema.label)
     if len({row[place] for row in validation}) < 2:
-        raise NotTwoClasses(
-            "The validation set is of one class",
-            expected=2,
+        raise LabelUnusable(
+            "All validation records have the same label",
+            expected="at least 2 different labels",
             found=1,
-            hint="what the buyer trusts has to show what good records of both classes look like",
+            hint="what the buyer trusts has to show what good records of different labels look like",
         )
 
 

@@ -179,6 +179,6 @@ def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored
 
 
 def _telling(right: Scored, wrong: Scored) -> float:
-    """The AUC with which scores tell the buyer's records as they are from the same with another label."""
+    """The AUC with which scores tell the buyer's records as they are from the same with other labels."""
     are_right = np.repeat([True, False], [len(right), len(wrong)])
     return auc(are_right, np.concatenate([right.scores, wrong.scores]))

@@ -34,6 +34,16 @@ def split_record(record: bytes, chunk_size: int) -> list[bytes]:
     return [record[i : i + payload] for i in range(0, max(len(record), 1), payload)]
 
 
+def fill_record(record: bytes, chunk_size: int) -> bytes:
+    """A record of any length with zero bytes after it, up to whole chunks: its chunks' lengths tell nothing of it.
+
+    >>> len(fill_record(b"a text", 1024)), len(fill_record(bytes(1009), 1024))
+    (1008, 2016)
+    """
+    payload = chunk_size - SALT_SIZE
+    return record.ljust(-(-max(len(record), 1) // payload) * payload, b"\0")
+
+
 def join_record(payloads: Sequence[bytes], chunk_size: int) -> bytes:
     """The record of these payloads. Raises `MalformedChunk` where `split_record` would not have made them."""
     check_chunk_lengths([SALT_SIZE + len(payload) for payload in payloads], chunk_size)

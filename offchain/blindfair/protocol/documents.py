@@ -53,7 +53,7 @@ def parse(data: bytes, limit: int) -> Document:
     """
     if len(data) > limit:
         raise MessageTooLarge("A document is too long", expected=f"at most {limit} bytes", found=len(data))
-    _check_nesting(data)
+    check_nesting(data)
     try:
         value = json.loads(
             data.decode("utf-8"),
@@ -69,7 +69,8 @@ def parse(data: bytes, limit: int) -> Document:
     return value
 
 
-def _check_nesting(data: bytes) -> None:
+def check_nesting(data: bytes) -> None:
+    """Raises MalformedMessage for JSON that is nested deeper than `NESTING_LIMIT`; nothing is parsed."""
     # Before the parser, because the parser recurses: a few kilobytes of "[" would end it with RecursionError.
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(data):

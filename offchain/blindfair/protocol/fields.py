@@ -58,6 +58,12 @@ class Fields:
         """Text of at most `limit` characters without control characters besides tab and line feed."""
         return self._text(self._name(name), self._take(name), limit)
 
+    def optional_text(self, name: str, limit: int) -> str | None:
+        """The same, or `null`."""
+        if self.optional_null(name):
+            return None
+        return self.text(name, limit)
+
     def choice(self, name: str, options: Collection[str]) -> str:
         """One of a few words."""
         value = self._take(name)
@@ -85,7 +91,7 @@ class Fields:
 
     def optional_number(self, name: str) -> float | None:
         """A finite number, or `null`."""
-        if self._is_null(name):
+        if self.optional_null(name):
             return None
         return self.number(name)
 
@@ -99,6 +105,11 @@ class Fields:
     def data(self, name: str, length: int) -> bytes:
         """Exactly `length` bytes as lower-case hexadecimal after `0x`."""
         return self._data(self._name(name), self._take(name), length)
+
+    def datas(self, name: str, length: int, limit: int) -> list[bytes]:
+        """A list of at most `limit` times exactly `length` bytes, each as `data` takes it."""
+        path = self._name(name)
+        return [self._data(f"{path}[{i}]", v, length) for i, v in enumerate(self.items(name, limit))]
 
     def address(self, name: str) -> Address:
         """An address: 20 bytes as lower-case hexadecimal after `0x`."""
@@ -117,9 +128,16 @@ class Fields:
 
     def optional_document(self, name: str) -> Document | None:
         """A nested object as it is, or `null`."""
-        if self._is_null(name):
+        if self.optional_null(name):
             return None
         return self.document(name)
+
+    def optional_null(self, name: str) -> bool:
+        """Whether the field is there and `null`; it is then taken."""
+        if not self.has(name) or self._left[name] is not None:
+            return False
+        del self._left[name]
+        return True
 
     def items(self, name: str, limit: int) -> list[JsonValue]:
         """A list of at most `limit` values of any type."""
@@ -141,8 +159,7 @@ class Fields:
 
     def addresses(self, name: str, limit: int) -> list[Address]:
         """A list of at most `limit` addresses."""
-        path = self._name(name)
-        return [Address(hex_text(self._data(f"{path}[{i}]", v, 20))) for i, v in enumerate(self.items(name, limit))]
+        return [Address(hex_text(data)) for data in self.datas(name, 20, limit)]
 
     def subs(self, name: str, limit: int) -> "list[Fields]":
         """A list of at most `limit` objects."""
@@ -156,13 +173,6 @@ class Fields:
 
     def _name(self, name: str) -> str:
         return f"{self._path}.{name}"
-
-    def _is_null(self, name: str) -> bool:
-        """Whether the field is `null`, which is then taken."""
-        if not self.has(name) or self._left[name] is not None:
-            return False
-        del self._left[name]
-        return True
 
     def _take(self, name: str) -> JsonValue:
         if name not in self._left:

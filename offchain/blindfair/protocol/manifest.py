@@ -51,8 +51,8 @@ class Manifest:
     """The columns of a record."""
 
     preprocessing: Document | None
-    """How scoring models prepare records: a feature schema of the columns that may be scored. None where records are no
-    tables. Package `influence` checks its contents."""
+    """How scoring models prepare records: a feature schema of the columns that may be scored, or how texts are read.
+    None where records are not scored. Package `influence` checks its contents."""
 
     record_count: int
     """Number of records, from 1."""
@@ -100,10 +100,6 @@ class Manifest:
         check_chunk_size(self.chunk_size)
         if self.encoding is RecordEncoding.TEXT and [c.kind for c in self.schema.columns] != [ColumnKind.TEXT]:
             raise InvalidListing("A listing of texts has another schema", expected="one column of kind text")
-        if self.encoding is not RecordEncoding.CBOR_ROW and self.preprocessing is not None:
-            raise InvalidListing(
-                "Only tables have preprocessing", expected=f"null, as the encoding is {self.encoding.value}"
-            )
         self._check_first_chunks()
 
     def _check_first_chunks(self) -> None:

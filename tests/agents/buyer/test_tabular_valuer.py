@@ -9,6 +9,7 @@ from trade import COLUMNS, LABEL, OFFERED, OWN, PER_RECORD, UNIFORM, feature_sch
 
 from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.evaluation.preprocessing import check_columns
+from blindfair.cli.buyer.forecast_text import forecast_document, forecast_text
 from blindfair.influence.grouping import group_rows
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.written import companion_name
@@ -221,3 +222,37 @@ def test_records_that_differ_in_their_texts_alone_are_warned_of() -> None:
     assert warning.startswith("25 of the 30 records that were seen equal another one but for how a number is written")
     honest = [(*row, None) for row in ROWS[:30]]
     assert valuer().check_opened(range(30), honest, scores, kept) == ()
+
+
+def test_a_choice_forecasts_its_gain_or_says_why_not() -> None:
+    listing = manifest()
+    asking = valuer(bits=DEFAULT_BITS)
+    scores = asking.valuation(listing).seen_scores(ROWS[:OFFERED], np.random.default_rng(0))
+    choice = asking.choose(scores, listing, Wei(50 * PER_RECORD))
+    forecast = choice.forecast
+    assert forecast is not None and choice == asking.choose(scores, listing, Wei(50 * PER_RECORD))
+    assert (forecast.records, forecast.validation) == (len(choice.records), len(VALIDATION))
+    assert forecast.auc.low <= forecast.auc.mean <= forecast.auc.high
+    text = forecast_text(forecast)
+    assert f"{forecast.auc.mean:+.4f} [" in text and f"{-forecast.loss.mean:+.4f} nats" in text
+    document = forecast_document(forecast)
+    assert document is not None
+    loss = {"mean": -forecast.loss.mean, "low": -forecast.loss.high, "high": -forecast.loss.low}
+    assert document["loss_change"] == loss
+    assert forecast_document(None) is None
+
+
+@pytest.mark.parametrize(
+    ("asking", "why"),
+    [
+        (valuer(disclosure="per-group-8"), "of a group"),
+        (valuer(learner=MlpLearner()), "logistic regression alone"),
+        (valuer(bits=(3,)), "was not asked"),
+    ],
+)
+def test_groups_and_networks_have_no_forecast_and_say_so(asking: TabularValuer, why: str) -> None:
+    listing = manifest()
+    scores = asking.valuation(listing).integer_scores(ROWS[:OFFERED])
+    choice = asking.choose(scores, listing, Wei(OFFERED * PER_RECORD))
+    assert choice.records and choice.forecast is None
+    assert [reason for reason in choice.reasons if "no forecast of the gain" in reason and why in reason]

@@ -37,6 +37,8 @@ from blindfair.agents.store.steps import (
     GOODBYE,
     INQUIRY,
     OUTCOME,
+    RECEIVED,
+    REPLY,
     REQUEST,
     SAMPLED,
     WRITTEN,
@@ -54,6 +56,7 @@ from blindfair.protocol.errors import (
     NoOpenings,
     Refused,
     SecretDamaged,
+    StateError,
     Undeliverable,
     UnexpectedMessage,
 )
@@ -69,6 +72,11 @@ from blindfair.protocol.messages import (
 from blindfair.protocol.parts import PARTS_OF_SELECTION, PartName
 from blindfair.protocol.quantities import Address, ListingId, RecordIndex, Seconds, Timestamp, Wei
 from blindfair.protocol.units import Units
+
+
+def nothing_asked() -> StateError:
+    """Return the error for results of a listing that was not asked."""
+    return StateError("Nothing was asked yet", hint="call evaluate() first; it may pay a fee")
 
 
 class Buyer(Agent):
@@ -91,22 +99,20 @@ class Buyer(Agent):
 
         Raises what `Agent` raises, and JournalDamaged for the directory of another purchase."""
         super().__init__(directory, context)
-        self._valuer = valuer
-        self.policy = policy
-        self.seller = seller
-        self.listing = listing
-        self._answers = Answers(self.journal, self.mail, self.exchange, seller, policy.patience)
-        self._selecting = Selecting(self, self._answers, policy, valuer, lambda: self._private().random)
-        self._listing: Listing | None = None
-        self._evaluated: Evaluated | None = None
-        self._purchase: Purchase | None = None
-        self._fee_order: FeeOrder | None = None
-        self._fee_limit = fee_limit or (lambda _: policy.max_evaluation_fee)
-        try:
+        with self.closed_on_failure():
+            self._valuer = valuer
+            self._base_models = context.base_models
+            self.policy = policy
+            self.seller = seller
+            self.listing = listing
+            self._listing: Listing | None = None
+            self._evaluated: Evaluated | None = None
+            self._purchase: Purchase | None = None
+            self._fee_order: FeeOrder | None = None
+            self._fee_limit = fee_limit or (lambda _: policy.max_evaluation_fee)
+            self._answers = Answers(self.journal, self.mail, self.exchange, seller, policy.patience)
+            self._selecting = Selecting(self, self._answers, policy, valuer, lambda: self._private().random)
             self.belongs_to(f"purchase from {seller} of listing {listing.hex()}")
-        except BlindfairError:
-            self.close()
-            raise
 
     @property
     def outcome(self) -> Outcome | None:
@@ -135,6 +141,27 @@ class Buyer(Agent):
         """Return the evaluation, from the journal where it was made. Raises as `evaluate`."""
         self.wallet.note_receipts()
         return self.evaluate(self._obtain_listing())
+
+    def stored_evaluation(self) -> Evaluated:
+        """Return the evaluation that was answered before. Sends nothing and pays nothing.
+
+        Raises StateError where nothing was asked, or the answer is not there in the clear yet, and what `evaluate`
+        raises for an answer that is none.
+        """
+        if self.journal.get(RECEIVED.of(REPLY)) is not None:
+            is_priced = isinstance(self.mail.stored(RECEIVED.of(REPLY))[1], PricedReply)
+            if not is_priced or end_of(self.journal, PartName.EVALUATION) is not None:
+                return self.evaluate(self._obtain_listing())
+        elif not self.has_asked:
+            raise nothing_asked()
+        raise StateError(
+            "The evaluation is not finished yet", hint="call evaluate(): it waits for the scores; it may pay a fee"
+        )
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether the request was made; it may have been sent."""
+        return self.journal.get(WRITTEN.of(REQUEST)) is not None
 
     def bought(self) -> tuple[tuple[RecordIndex, bytes], ...]:
         """Number and canonical bytes of every record that was paid for and is the committed one, ascending; empty
@@ -246,6 +273,7 @@ class Buyer(Agent):
                 exponents=exponents,
                 scores=scores,
                 fee=fee,
+                base_models=self._base_models,
             )
         return self._evaluated
 

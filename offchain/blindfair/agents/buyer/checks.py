@@ -178,7 +178,7 @@ def recompute_rows(evaluated: Evaluated, compared: Sequence[int], records: Seque
     other exponent, and what `unit_rows` raises.
     """
     request, units, claimed = evaluated.request, evaluated.units, evaluated.exponents[list(compared)]
-    rows = unit_rows(request, units.parted(compared, records))
+    rows = unit_rows(request, units.parted(compared, records), evaluated.base_models)
     least, most = exponent_bounds(rows, request.row_scale, request.exponent_bits, ROW_TOLERANCE)
     for unit, low, high, found in zip(compared, least, most, claimed, strict=True):
         if not low <= found <= high:

@@ -1,10 +1,11 @@
 """An evaluation that its buyer can read (PROTOCOL 4)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.influence.arrays import Exponents
 from blindfair.protocol.messages import Listing, Reply, Request
 from blindfair.protocol.quantities import Digest, Wei
@@ -29,6 +30,9 @@ class Evaluated:
 
     fee: Wei
     """What was paid for it, to be credited against a purchase (PROTOCOL 4.7)."""
+
+    base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
+    """What the scoring model may be built on, to compute rows again."""
 
     @property
     def units(self) -> Units:

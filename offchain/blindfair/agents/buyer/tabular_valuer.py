@@ -15,15 +15,18 @@ from blindfair.influence.own_columns import OwnColumns
 from blindfair.influence.own_kinds import check_own_records
 from blindfair.influence.seen_values import compare_values
 from blindfair.influence.usefulness import compare_losses
-from blindfair.influence.written import alike_but_texts
+from blindfair.influence.written import alike_but_texts, unread_columns
+from blindfair.pricing.forecast import ForecastBasis, GainForecast, forecast_gain
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.groups import assess_groups, group_trust
-from blindfair.pricing.learners import Learner
+from blindfair.pricing.label_calibration import Scored
+from blindfair.pricing.learners import Learner, LogisticLearner
 from blindfair.pricing.opened import check_opened_labels
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import Trust, calibrated_trust
 from blindfair.pricing.valuation import DEFAULT_BITS, Valuation, prepare_valuation
 from blindfair.pricing.worth import Worth, assess
+from blindfair.protocol.errors import InvalidOption, LabelUnusable, UnusableModel
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
@@ -31,18 +34,23 @@ from blindfair.protocol.terms import PER_RECORD
 from blindfair.protocol.units import Units
 from blindfair.protocol.words import counted
 
-_FOLDS, _CHOICE, _INTERVAL = range(3)
+_FOLDS, _CHOICE, _INTERVAL, _FORECAST = range(4)
 """Random streams of their own: the cross-fitting comes out the same whatever else was drawn."""
 
 _ASKED = ("score", "class")
+
+_NOT_OF_GROUPS = "There is no forecast of the gain: the score of a group does not tell which records it holds"
+_NOT_OF_LABEL = "There is no forecast of the gain: it is made for labels of two classes alone"
+_NOT_OF_LEARNER = "There is no forecast of the gain: it is made for logistic regression alone"
+_NOT_WITHOUT_CLASS = "There is no forecast of the gain: the class of the records was not asked for"
 
 
 class TabularValuer:
     """The buyer's own records and its way of choosing. Implements `Valuer`.
 
-    `seed` makes question and choice repeatable. Records are prepared as the listing's manifest says. It
-    learns by logistic regression unless a `learner` is given. `good_record_value` is what one more good record is worth
-    to the buyer, if it says so. `disclosure` is the policy that it asks for: whether records or groups are scored.
+    `seed` makes question and choice repeatable. Records are prepared as the listing's manifest says. It learns by the
+    linear model of the label unless a `learner` is given. `good_record_value` is what one more good record is worth to
+    the buyer, if it says so. `disclosure` is the policy that it asks for: whether records or groups are scored.
     `bits` are those of the score and of the class, 1 ... 32 each; one number asks for no class. A class that takes more
     is asked for with them where the listing tells so many bits of a record, and left out elsewhere; a note says so.
     With `accept_preprocessing` it asks although the listing's preprocessing misleads (`usefulness`), and is warned.
@@ -109,13 +117,15 @@ class TabularValuer:
     def check_fits(self, manifest: Manifest) -> tuple[str, ...]:
         """Compare columns, kinds, categories and classes with the listing's; return warnings. In milliseconds.
 
-        Raises ColumnsDiffer, KindsDiffer, ClassesDiffer, and what `schema` raises.
+        Raises ColumnsDiffer, KindsDiffer, ClassesDiffer, InvalidOption where the learner does not take the label, and
+        what `schema` raises.
         """
         self._own.check([column.name for column in manifest.schema.columns], manifest.schema.label)
         train, validation = self._records(manifest)
-        return check_own_records(
-            self.schema(manifest), [*train, *validation], manifest.schema, accepted=self._accepts_kinds
-        )
+        schema = self.schema(manifest)
+        if self._learner is not None:
+            self._learner.for_label(schema)
+        return check_own_records(schema, [*train, *validation], manifest.schema, accepted=self._accepts_kinds)
 
     def _records(self, manifest: Manifest) -> tuple[list[Row], list[Row]]:
         """Training and validation records in the order of the listing's columns."""
@@ -184,7 +194,8 @@ class TabularValuer:
             self._random(_INTERVAL),
             good_record_value=self._good_record_value,
         )
-        return self._choice(valuation, worth, chosen.records, manifest.record_count - candidates.size)
+        forecast = self._forecast(valuation, manifest, offer.at(places), trust.clean[places])
+        return self._choice(valuation, worth, chosen.records, manifest.record_count - candidates.size, forecast)
 
     def _choose_groups(self, scores: NDArray[np.int64], manifest: Manifest, units: Units, budget: Wei) -> Choice:
         """Groups are judged by the mean score of their records, and each record of one costs the same."""
@@ -206,7 +217,30 @@ class TabularValuer:
             good_record_value=self._good_record_value,
             noise=valuation.sum_noise,
         )
-        return self._choice(valuation, worth, units.members(chosen.records), units.count - candidates.size)
+        copies = units.count - candidates.size
+        return self._choice(valuation, worth, units.members(chosen.records), copies, _NOT_OF_GROUPS)
+
+    def _forecast(self, valuation: Valuation, manifest: Manifest, bought: Scored, clean: Floats) -> GainForecast | str:
+        """What these records do to the buyer's model, or a sentence that says why that is not forecast."""
+        schema = valuation.model.schema
+        if schema.target is not None or len(schema.classes) != 2:
+            return _NOT_OF_LABEL
+        if self._learner is not None and not isinstance(self._learner, LogisticLearner):
+            return _NOT_OF_LEARNER
+        if not bought.sides.any():
+            return _NOT_WITHOUT_CLASS
+        train, validation = self._records(manifest)
+        read = {feature.column for feature in schema.features} | {schema.label}
+        filled = [name in read for name in schema.columns]
+        as_listed = [tuple(cell if one else None for cell, one in zip(row, filled, strict=True)) for row in validation]
+        try:
+            own = self._own.own_schema(schema, [*train, *validation], unread_columns(manifest.schema))
+            records = ForecastBasis(
+                own.encode(train), own.encode(validation), own.encode(as_listed)[0], valuation.right, valuation.wrong
+            )
+            return forecast_gain(records, bought, clean, self._random(_FORECAST))
+        except (InvalidOption, LabelUnusable, UnusableModel) as error:
+            return f"There is no forecast of the gain. {error}"
 
     def _judged(
         self, scores: NDArray[np.int64], manifest: Manifest, units: Units
@@ -251,13 +285,22 @@ class TabularValuer:
         )
         return warnings
 
-    def _choice(self, valuation: Valuation, worth: Worth, records: tuple[RecordIndex, ...], copies: int) -> Choice:
+    def _choice(
+        self,
+        valuation: Valuation,
+        worth: Worth,
+        records: tuple[RecordIndex, ...],
+        copies: int,
+        forecast: GainForecast | str,
+    ) -> Choice:
         buys = worth.advises_buying
+        told = (forecast,) if isinstance(forecast, str) and buys else ()
+        numbers = forecast.numbers() if isinstance(forecast, GainForecast) and buys else {}
         return Choice(
             records=records if buys else (),
             price=worth.price if buys else Wei(0),
-            reasons=(*valuation.warnings, *worth.warnings),
-            numbers={**worth.numbers(), "duplicates": float(copies)},
+            reasons=(*valuation.warnings, *worth.warnings, *told),
+            numbers={**worth.numbers(), "duplicates": float(copies), **numbers},
         )
 
     def _random(self, stream: int) -> np.random.Generator:

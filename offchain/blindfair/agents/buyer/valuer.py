@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.pricing.forecast import GainForecast
 from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
@@ -54,6 +55,11 @@ class Choice:
     price: Wei
     reasons: tuple[str, ...]
     numbers: dict[str, float]
+
+    @property
+    def forecast(self) -> GainForecast | None:
+        """What the selection is forecast to do to the buyer's model; None where the valuer made no forecast."""
+        return GainForecast.from_numbers(self.numbers)
 
 
 class Valuer(Protocol):

@@ -1,6 +1,10 @@
 """The preprocessing that a listing publishes, read from its manifest and checked against its columns (PROTOCOL 2)."""
 
+from blindfair.influence.built_on import check_built_on
+from blindfair.influence.corpus.text_preprocessing import TextPreprocessing, is_text_preprocessing
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.projection import Projection
+from blindfair.influence.scoring_model import RowModel, ScoringModel
 from blindfair.protocol.errors import ColumnNotScored, FieldMismatch, UnusableModel
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.schema import Schema
@@ -28,6 +32,52 @@ def listed_schema(manifest: Manifest) -> FeatureSchema:
             found=repr(schema.label),
         )
     return schema
+
+
+def listed_texts(manifest: Manifest) -> TextPreprocessing:
+    """Return how scoring models read the texts of this listing.
+
+    Raises UnusableModel where the manifest says nothing of texts, FieldMismatch where its columns or its label are not
+    the listing's, ColumnNotScored where it reads a column that the listing keeps from models.
+    """
+    if manifest.preprocessing is None or not is_text_preprocessing(manifest.preprocessing):
+        raise UnusableModel(
+            "The listing is not one of texts",
+            expected="preprocessing of texts in the manifest",
+            found="null" if manifest.preprocessing is None else "preprocessing of a table",
+            hint="score it as a table",
+        )
+    found = TextPreprocessing.from_document(manifest.preprocessing)
+    columns = {column.name: column for column in manifest.schema.columns}
+    if found.column not in columns or found.label != manifest.schema.label:
+        raise FieldMismatch(
+            "The preprocessing is for other columns than the listing's",
+            expected=", ".join(list(columns)[:12]),
+            found=f"{found.column!r}, label {found.label!r}",
+        )
+    if not columns[found.column].scored:
+        raise ColumnNotScored("The listing keeps its texts from all models", expected="scored", found=found.column)
+    return found
+
+
+def check_reads(model: RowModel, manifest: Manifest, projection: Projection) -> None:
+    """Check that a scoring model reads the records as the listing says, and no column that it keeps from models; and
+    that its rows can be projected.
+
+    Raises UnusableModel, FieldMismatch, ColumnNotScored, ShapeMismatch.
+    """
+    projection.check(model.k)
+    if isinstance(model, ScoringModel):
+        # What no model may read is told by its own name first.
+        check_columns(model.schema, manifest.schema)
+        check_built_on(model.schema, listed_schema(manifest))
+        return
+    from blindfair.influence.text import TextScoring
+
+    if not isinstance(model, TextScoring):
+        raise UnusableModel("The scoring model reads neither tables nor texts", found=model.name)
+    model.check_built_on(listed_texts(manifest).to_document(), [column.name for column in manifest.schema.columns])
+    model.check_projection(projection)
 
 
 def check_columns(asked: FeatureSchema, listed: Schema) -> None:

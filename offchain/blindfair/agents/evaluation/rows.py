@@ -4,7 +4,9 @@ the buyer those it sees (PROTOCOL 4.2, 5.4).
 Not here: whether the buyer accepts what the seller computed (`buyer.checks`), and keeping them (`row_store`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,17 +16,31 @@ from blindfair.influence.grouping import group_rows
 from blindfair.influence.models import load_scoring_model
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
-from blindfair.influence.scoring_model import ScoringModel
+from blindfair.influence.scoring_model import RowModel
 from blindfair.protocol.errors import CommitmentError, ScoringError, ShapeMismatch
 from blindfair.protocol.messages import Request
-from blindfair.protocol.records import Row, decode_row
+from blindfair.protocol.quantities import Digest
+from blindfair.protocol.records import Row
 from blindfair.protocol.units import Units
+
+if TYPE_CHECKING:
+    from blindfair.influence.text import BaseModel
+
+BaseModels = Mapping[Digest, "BaseModel"]
+"""The base models that a party holds, by digest: scoring models of texts are built on them."""
+
+NO_BASE_MODELS: BaseModels = MappingProxyType({})
+
+Decode = Callable[[bytes], Row]
+"""From a record's canonical bytes to its cells. Raises MalformedRecord."""
+
+_TEXT_MODEL = "text-model"
 
 LARGEST_ENTRY = 1e100
 """An entry of a row that is larger in size, or no number at all, counts as 0 (PROTOCOL 4.2)."""
 
 
-def batch_records(model: ScoringModel, k: int) -> int:
+def batch_records(model: RowModel, k: int) -> int:
     """Records whose rows of `k` entries are real numbers at once: `BATCH_NUMBERS` of them, or one batch of the model's.
 
     Whole batches of the model's, so that every row is computed among the same others as in one go, to the same bits.
@@ -32,7 +48,19 @@ def batch_records(model: ScoringModel, k: int) -> int:
     return model.batch * max(1, BATCH_NUMBERS // (model.batch * max(k, model.features)))
 
 
-def row_batches(request: Request, records: Sequence[bytes]) -> Iterator[QuantisedRows]:
+def requested_model(request: Request, bases: BaseModels) -> RowModel:
+    """The scoring model of a request. Raises UnusableModel, MissingPackage."""
+    if request.model_name != _TEXT_MODEL:
+        return load_scoring_model(request.model_name, request.model_config, request.weights)
+    # Imported here: most listings are tables, and the libraries for texts are an extra.
+    from blindfair.influence.text import TextScoring
+
+    return TextScoring.from_parts(request.model_config, request.weights, bases)
+
+
+def row_batches(
+    request: Request, records: Sequence[bytes], decode: Decode, bases: BaseModels
+) -> Iterator[QuantisedRows]:
     """One row per unit, of `batch_records` at a time, rounded at the least exponent that clips none of its entries.
 
     Raises ScoringError and CommitmentError where the model does not fit a record; only at the end, so that the time
@@ -40,7 +68,7 @@ def row_batches(request: Request, records: Sequence[bytes]) -> Iterator[Quantise
     """
     failures: list[ScoringError | CommitmentError] = []
     units = Units.named(request.disclosure, len(records))
-    real = _real_batches(request, records, failures)
+    real = _real_batches(request, records, decode, bases, failures)
     for batch in real if units.size == 1 else group_rows(real, units.size):
         try:
             rows = quantise_rows(batch, request.row_scale, request.exponent_bits)
@@ -53,13 +81,17 @@ def row_batches(request: Request, records: Sequence[bytes]) -> Iterator[Quantise
 
 
 def _real_batches(
-    request: Request, records: Sequence[bytes], failures: list[ScoringError | CommitmentError]
+    request: Request,
+    records: Sequence[bytes],
+    decode: Decode,
+    bases: BaseModels,
+    failures: list[ScoringError | CommitmentError],
 ) -> Iterator[Floats]:
-    model, projection = _loaded(request)
+    model, projection = _loaded(request, bases)
     size = batch_records(model, projection.k)
     for start in range(0, len(records), size):
         try:
-            part = [decode_row(record) for record in records[start : start + size]]
+            part = [decode(record) for record in records[start : start + size]]
             rows = _checked(request, model.rows(part, projection))
         except (ScoringError, CommitmentError) as error:
             failures.append(error)
@@ -67,26 +99,26 @@ def _real_batches(
         yield rows
 
 
-def estimate_rows(request: Request, records: int) -> str:
+def estimate_rows(request: Request, records: int, bases: BaseModels) -> str:
     """What computing the rows of so many records will take, in words, from a trial. Raises UnusableModel."""
-    found = load_scoring_model(request.model_name, request.model_config, request.weights).estimate(records)
+    found = requested_model(request, bases).estimate(records)
     return f"about {found.seconds} s for {found.records:,} records"
 
 
-def real_rows(request: Request, records: Sequence[Row]) -> Floats:
+def real_rows(request: Request, records: Sequence[Row], bases: BaseModels = NO_BASE_MODELS) -> Floats:
     """A few rows before they are rounded: `n_records x k`. Raises UnusableModel, ShapeMismatch."""
-    model, projection = _loaded(request)
+    model, projection = _loaded(request, bases)
     return _checked(request, model.rows(records, projection))
 
 
-def unit_rows(request: Request, units: Sequence[Sequence[Row]]) -> Floats:
+def unit_rows(request: Request, units: Sequence[Sequence[Row]], bases: BaseModels) -> Floats:
     """The rows of units before they are rounded, from the records of each: `n_units x k`.
 
     Raises UnusableModel, ShapeMismatch.
     """
     if all(len(records) == 1 for records in units):
-        return real_rows(request, [records[0] for records in units])
-    model, projection = _loaded(request)
+        return real_rows(request, [records[0] for records in units], bases)
+    model, projection = _loaded(request, bases)
     size = batch_records(model, projection.k)
 
     def batches(records: Sequence[Row]) -> Iterator[Floats]:
@@ -96,8 +128,8 @@ def unit_rows(request: Request, units: Sequence[Sequence[Row]]) -> Floats:
     return np.vstack([row for records in units for row in group_rows(batches(records), len(records))])
 
 
-def _loaded(request: Request) -> tuple[ScoringModel, Projection]:
-    model = load_scoring_model(request.model_name, request.model_config, request.weights)
+def _loaded(request: Request, bases: BaseModels) -> tuple[RowModel, Projection]:
+    model = requested_model(request, bases)
     return model, Projection.from_parts(request.projection, request.basis)
 
 

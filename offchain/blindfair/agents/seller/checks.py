@@ -7,20 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindfair.agents.evaluation.own_models import check_prescribed_model
-from blindfair.agents.evaluation.preprocessing import check_columns, listed_schema
-from blindfair.agents.evaluation.rows import batch_records
+from blindfair.agents.evaluation.preprocessing import check_reads
+from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels, batch_records, requested_model
 from blindfair.agents.policy import SellerPolicy
 from blindfair.blind.estimate import working_space
 from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
 from blindfair.blind.plan import MESSAGE_LIMIT
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_size
-from blindfair.influence.built_on import check_built_on
 from blindfair.influence.gradients import BATCH_NUMBERS
-from blindfair.influence.models import load_scoring_model
 from blindfair.influence.plausible import check_projection
 from blindfair.influence.projection import Projection
-from blindfair.influence.scoring_model import ScoringModel
+from blindfair.influence.scoring_model import RowModel
 from blindfair.pricing.functions import PRICE_LIMIT, UniformPricing, pricing_from_document
 from blindfair.protocol.audit import commit_buyer_randomness
 from blindfair.protocol.chunks import ChunkedDataset
@@ -72,7 +70,7 @@ class RequestCost:
     @classmethod
     def of(
         cls,
-        model: ScoringModel,
+        model: RowModel,
         projection: Projection,
         *,
         records: int,
@@ -86,7 +84,11 @@ class RequestCost:
         projected = 0 if projection.is_identity else 1
         batch = min(n, batch_records(model, k))
         computing = 8 * batch * (2 * model.features + _COPIES * k)
-        computing += 8 * projected * (d * k + 2 * min(batch * d, max(BATCH_NUMBERS, model.batch * d)))
+        if projection.sides:
+            # Applied to a layer's two factors: rows before projection are never there.
+            computing += 8 * sum(matrix.size for matrix in projection.matrices)
+        else:
+            computing += 8 * projected * (d * k + 2 * min(batch * d, max(BATCH_NUMBERS, model.batch * d)))
         scoring = working_space(parameters, scored, k, queries)
         return cls(
             memory=max(computing, scoring.memory),
@@ -110,7 +112,9 @@ class RequestCost:
                 )
 
 
-def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, now: Timestamp) -> None:
+def check_request(
+    request: Request, manifest: Manifest, policy: SellerPolicy, now: Timestamp, bases: BaseModels = NO_BASE_MODELS
+) -> None:
     """Whether a request is for this listing, in time, whole, of a bearable size, and the buyer's own in no more than
     the listing allows to a buyer that it does not name (PROTOCOL 2, 4.1, 8).
 
@@ -144,17 +148,17 @@ def check_request(request: Request, manifest: Manifest, policy: SellerPolicy, no
     check_sealing_key(request.buyer_hpke)
     if not manifest.terms.own_models and request.buyer not in (policy.buyers or ()):
         check_prescribed_model(request, manifest)
-    check_cost(request, manifest, policy)
+    check_cost(request, manifest, policy, bases)
     _check_query(request)
 
 
-def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> None:
+def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy, bases: BaseModels) -> None:
     """Check that the model is one, fits its projection, is of a bearable size, reads only columns that it may, and
     prepares these as the manifest says.
 
     Raises UnusableModel, ShapeMismatch, TooCostly, FieldMismatch, ColumnNotScored.
     """
-    model = load_scoring_model(request.model_name, request.model_config, request.weights)
+    model = requested_model(request, bases)
     projection = Projection.from_parts(request.projection, request.basis)
     if projection.k != request.dimension:
         raise ShapeMismatch("Projection and query differ in length", expected=request.dimension, found=projection.k)
@@ -169,9 +173,7 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy) -> No
             "The scores would fit in no message", expected=f"<= {MESSAGE_LIMIT:,} B", found=f"{size:,} B",
             hint="ask fewer queries",
         )  # fmt: skip
-    # What no model may read is told by its own name first.
-    check_columns(model.schema, manifest.schema)
-    check_built_on(model.schema, listed_schema(manifest))
+    check_reads(model, manifest, projection)
     check_projection(projection, model.k)
 
 

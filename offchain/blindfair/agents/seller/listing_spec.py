@@ -15,7 +15,7 @@ from blindfair.protocol.hashing import sha256
 from blindfair.protocol.manifest import Manifest, Schema, Terms
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Address, RecordIndex
-from blindfair.protocol.records import RecordEncoding
+from blindfair.protocol.records import RecordEncoding, Row, decode_row, decode_text
 from blindfair.protocol.signing import Domain
 
 _SHOWN_COPIES = 5
@@ -72,6 +72,13 @@ class ListingSpec:
                     hint=f"take {_near(size, n)}, or offer per-record if a record may be scored alone",
                 )
 
+    def __repr__(self) -> str:
+        columns, bits = len(self.schema.columns), self.terms.bits_per_record
+        return (
+            f"ListingSpec({self.name!r}, {len(self.records):,} records of {columns} columns, "
+            f"label {self.schema.label!r}, {bits} bits a record)"
+        )
+
     def disclosure(self, request: Request) -> Disclosure:
         """What the answer to a request would disclose. Raises UnknownParameters."""
         return Disclosure.of(
@@ -81,6 +88,10 @@ class ListingSpec:
             exponent_bits=request.exponent_bits,
             policy=DisclosurePolicy.named(request.disclosure),
         )
+
+    def decode(self, record: bytes) -> Row:
+        """The cells of a record, from its canonical bytes. Raises MalformedRecord."""
+        return decode_row(record) if self.encoding is RecordEncoding.CBOR_ROW else (decode_text(record),)
 
     def manifest(self, dataset: ChunkedDataset, domain: Domain, *, seller: Address, seller_hpke: bytes) -> Manifest:
         """What the public may know; `dataset` is made of `records`. Raises InvalidListing."""

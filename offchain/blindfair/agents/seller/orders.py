@@ -19,6 +19,7 @@ from blindfair.agents.store.steps import (
     CallName,
     OfferName,
     claim_call,
+    order_text,
     reveal_call,
     signed_release_call,
     withdraw_call,
@@ -174,7 +175,7 @@ class SellerOrders:
             raise Waiting("the end of the order is not final yet")
         self._seller.journal.once(ENDED_AT.of(name), lambda: str(self._seller.exchange.now()).encode())
         self._seller.journal.note(ENDED.of(name), how)
-        self._seller.tell("order", f"order ended: {how}")
+        self._seller.tell("order", f"{order_text(name)} ended: {how}")
 
     # --- money home ------------------------------------------------------------------------------------------------
 

@@ -11,19 +11,20 @@ of `n` records, or of `n` groups of them where the request asks for groups (PROT
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from blindfair.agents.evaluation.rows import row_batches
+from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels, Decode, row_batches
 from blindfair.agents.store.directory import private_directory, writing_atomically
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.errors import CommitmentError, JournalDamaged, ScoringError, UnusableModel
 from blindfair.protocol.merkle import MerkleTree
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Digest, RecordIndex, Secret
+from blindfair.protocol.records import decode_row
 from blindfair.protocol.rows import row_leaves
 from blindfair.protocol.units import Units
 
@@ -38,9 +39,13 @@ _AT_ONCE = 4096
 class RowStore:
     """Rows by request digest, one file of mode 0600 each, in a directory of their own (mode 0700)."""
 
-    def __init__(self, directory: Path, secret: Secret) -> None:
+    def __init__(
+        self, directory: Path, secret: Secret, decode: Decode = decode_row, bases: BaseModels = NO_BASE_MODELS
+    ) -> None:
         self._directory = directory
         self._secret = secret
+        self._decode = decode
+        self._bases = bases
 
     def compute(self, digest: Digest, request: Request, records: Sequence[bytes], progress: Done | None = None) -> None:
         """Compute and keep the rows of all records, unless they are there. Raises UnusableModel, CannotWrite.
@@ -59,7 +64,8 @@ class RowStore:
         try:
             with writing_atomically(path) as file:
                 hashed = _Hashed(file)
-                _write(hashed, request, records, progress)
+                batches = row_batches(request, records, self._decode, self._bases)
+                _write(hashed, request, len(records), batches, progress)
                 file.write(hashed.digest())
         except (ScoringError, CommitmentError):
             raise UnusableModel(
@@ -100,12 +106,14 @@ class RowStore:
         return private_directory(self._directory) / f"{digest.hex()}.npy"
 
 
-def _write(file: "_Hashed", request: Request, records: Sequence[bytes], progress: Done | None) -> None:
+def _write(
+    file: "_Hashed", request: Request, records: int, batches: Iterator[QuantisedRows], progress: Done | None
+) -> None:
     # Written, not mapped: where the disk is full a write is an error, and a mapping the end of the process.
-    shape = Units.named(request.disclosure, len(records)).count, request.dimension
+    shape = Units.named(request.disclosure, records).count, request.dimension
     np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
     exponents, clipped, done = [], 0, 0
-    for batch in row_batches(request, records):
+    for batch in batches:
         file.write(np.ascontiguousarray(batch.entries, dtype="<i2").data)
         exponents.append(batch.exponents)
         clipped += round(batch.clipped * batch.entries.size)

@@ -19,11 +19,7 @@ from blindfair.agents.evaluation.score_noise import committed_draws
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.bonds import SellerBonds
 from blindfair.agents.seller.budget_ledger import BudgetLedger
-from blindfair.agents.seller.checks import (
-    agreed_part,
-    check_cost,
-    check_request,
-)
+from blindfair.agents.seller.checks import agreed_part, check_cost, check_request
 from blindfair.agents.seller.fees import SellerFees
 from blindfair.agents.seller.listing import SellerListing
 from blindfair.agents.seller.listing_spec import ListingSpec
@@ -59,11 +55,7 @@ from blindfair.protocol.audit import commit_seller_randomness
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import EncryptedDelivery, encrypt_delivery
-from blindfair.protocol.errors import (
-    MessageTooLarge,
-    Undeliverable,
-    UnexpectedMessage,
-)
+from blindfair.protocol.errors import MessageTooLarge, Undeliverable, UnexpectedMessage
 from blindfair.protocol.evaluation import evaluation_digest, paid_evaluation_digest
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
@@ -105,32 +97,34 @@ class Seller(Agent):
 
     def __init__(self, directory: Path, context: AgentContext, spec: ListingSpec, policy: SellerPolicy) -> None:
         super().__init__(directory, context)
-        self._spec = spec
-        self._policy = policy
-        self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
-        self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
-        self._store = RowStore(directory / "rows", self._secret)
-        self._scoring = Scoring(directory / "scoring", self.tell)
-        self._offers = SellerOffers(self.journal, self.mail)
-        self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
-        self._orders = SellerOrders(self, self._offers, policy)
-        self._fees = SellerFees(
-            self.exchange, self.journal, self._ledger, self._offers, self._orders, self._bonds, policy
-        )
-        self._refusing = Refusing(self.journal, self.mail)
-        self._selections = SellerSelections(
-            self.exchange,
-            self.journal,
-            self.mail,
-            self._ledger,
-            self._bonds,
-            self._refusing,
-            policy,
-            random=lambda digest: self._random(digest),
-            credit=lambda request, digest: self._credit(request, digest),
-            opened=lambda drawn, digest, request: self._opened(drawn, digest, request),
-        )
-        self._listing = SellerListing(self, policy)
+        with self.closed_on_failure():
+            self._spec = spec
+            self._policy = policy
+            self._bases = context.base_models
+            self._secret = Secret(self.secrets.once("listing", lambda: secrets.token_bytes(32)))
+            self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
+            self._store = RowStore(directory / "rows", self._secret, spec.decode, context.base_models)
+            self._scoring = Scoring(directory / "scoring", self.tell)
+            self._offers = SellerOffers(self.journal, self.mail)
+            self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
+            self._orders = SellerOrders(self, self._offers, policy)
+            self._fees = SellerFees(
+                self.exchange, self.journal, self._ledger, self._offers, self._orders, self._bonds, policy
+            )
+            self._refusing = Refusing(self.journal, self.mail)
+            self._selections = SellerSelections(
+                self.exchange,
+                self.journal,
+                self.mail,
+                self._ledger,
+                self._bonds,
+                self._refusing,
+                policy,
+                random=lambda digest: self._random(digest),
+                credit=lambda request, digest: self._credit(request, digest),
+                opened=lambda drawn, digest, request: self._opened(drawn, digest, request),
+            )
+            self._listing = SellerListing(self, policy)
 
     # --- the listing -----------------------------------------------------------------------------------------------
 
@@ -149,6 +143,11 @@ class Seller(Agent):
     def listing(self) -> ListingId:
         """The listing's number on chain (PROTOCOL 3)."""
         return self.manifest.listing
+
+    @property
+    def shown_listing(self) -> str:
+        """The listing's number, where it was computed: that takes the records, and reads the disk."""
+        return f"listing 0x{self.listing.hex()}" if "listing" in self.__dict__ else "its listing not committed yet"
 
     @property
     def offers(self) -> dict[OfferName, Offer]:
@@ -273,15 +272,15 @@ class Seller(Agent):
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
         if self.journal.get(request_kept(digest)) is None:
-            check_request(request, self.manifest, self._policy, self.exchange.now())
+            check_request(request, self.manifest, self._policy, self.exchange.now(), self._bases)
             self.journal.note(sealing_key_of(request.buyer), request.buyer_hpke.hex())
             # Spent before a record is looked at: whether a model fits the records is an answer, too.
             self._fees.charge(request, digest)
             self.journal.once(request_kept(digest), envelope.to_bytes)
         else:
             # The process may have died of it, and its owner have lowered the limits since.
-            check_cost(request, self.manifest, self._policy)
-        self.tell("rows", f"computes gradient rows, {estimate_rows(request, self.manifest.record_count)}")
+            check_cost(request, self.manifest, self._policy, self._bases)
+        self.tell("rows", f"computes gradient rows, {estimate_rows(request, self.manifest.record_count, self._bases)}")
         rows = self._rows(digest, request)
         began = time.perf_counter()
         scores = self._scores(digest, request, rows.entries)

@@ -60,6 +60,7 @@ class Journal:
             )
         self._path = path
         self._copy: Path | None = None
+        self._is_closed = False
         try:
             if read_only:
                 self._db, self._copy = open_for_reading(path)
@@ -156,6 +157,8 @@ class Journal:
         try:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
+            if self._is_closed:
+                raise self._closed() from error
             if not is_of_the_disk(error):
                 raise JournalDamaged(f"{self._path} is damaged", found=str(error), hint=_HINT) from error
             raise StateError(
@@ -166,6 +169,8 @@ class Journal:
         try:
             rows = self._db.execute(sql, values).rowcount
         except sqlite3.Error as error:
+            if self._is_closed:
+                raise self._closed() from error
             raise StateError(
                 f"{self._path} cannot be written",
                 expected="a disk with space that can be written",
@@ -175,8 +180,16 @@ class Journal:
         self.writes += rows
         return rows
 
+    def _closed(self) -> StateError:
+        return StateError(
+            "This party was closed",
+            found=self._path.parent,
+            hint="use it inside the `with` block, or open its directory again",
+        )
+
     def close(self) -> None:
         """Let go of the file."""
+        self._is_closed = True
         self._db.close()
         if self._copy is not None:
             shutil.rmtree(self._copy, ignore_errors=True)

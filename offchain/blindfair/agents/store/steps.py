@@ -7,16 +7,7 @@ never spells one itself; `Journal` accepts nothing else.
 from dataclasses import dataclass
 from typing import Generic, NewType, TypeVar
 
-from blindfair.protocol.messages import (
-    Delivery,
-    Inquiry,
-    Listing,
-    Openings,
-    PricedReply,
-    Refusal,
-    Reply,
-    Request,
-)
+from blindfair.protocol.messages import Delivery, Inquiry, Listing, Openings, PricedReply, Refusal, Reply, Request
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest
 
@@ -387,6 +378,15 @@ def step_text(step: str) -> str:
     name, _, about = step.partition(":")
     part = about.rpartition("-")[2]
     return f"{name} of the {part}" if part in _NAMED_PARTS else name
+
+
+def order_text(offer: OfferName) -> str:
+    """Return what people call the order of an offer.
+
+    >>> order_text(OfferName("ab-sample")), order_text(OfferName("ab"))
+    ('the order of the sample', 'the order')
+    """
+    return f"the {step_text(f'order:{offer}')}"
 
 
 def _of_part(name: str, part: PartName) -> str:

@@ -19,6 +19,7 @@ from blindfair.cli.options import (
     Resumed,
     Rpc,
     Text,
+    TextColumn,
     Token,
     WithdrawTo,
     grouped,
@@ -28,7 +29,13 @@ from blindfair.cli.output import Output
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
 
 ExportFile = Annotated[
-    Path | None, typer.Option("--export", metavar="FILE", help="The bought records; bought.csv in DIR if not given.")
+    Path | None,
+    typer.Option(
+        "--export",
+        metavar="FILE",
+        help="The bought records, as CSV or FILE.jsonl as JSON Lines; if not given, bought.csv in DIR for a table, "
+        "bought.jsonl for texts.",
+    ),
 ]
 
 
@@ -64,9 +71,21 @@ def find(
 @app.command()
 @grouped
 def evaluate(
-    label: Annotated[str, typer.Option(metavar="COLUMN", help="The column to predict, as in the listing.")],
     budget: Annotated[str, typer.Option(metavar="AMOUNT", help="The most that is paid; gas comes on top.")],
     begun: Begun,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="The column to predict, as in the listing; none for texts without a label."
+        ),
+    ] = None,
+    text_column: TextColumn = None,
+    base_model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="With --text-column: the folder of a base model that the listing names and you hold."
+        ),
+    ] = None,
     token: Token = None,
     listing: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="The listing; needed if the chain has more than one.")
@@ -114,7 +133,11 @@ def evaluate(
         ),
     ] = DISCLOSURE,
     model: Annotated[
-        str, typer.Option(metavar="NAME", help="What you learn by: logistic, or mlp, a small neural network.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What you learn by: logistic, the linear model of the label, or mlp, a small neural network.",
+        ),
     ] = MODELS[0],
     score_bits: Annotated[
         int,
@@ -173,7 +196,8 @@ def evaluate(
     """
     # First of all, while these alone are local.
     arguments = dict(locals())
-    from blindfair.api.own_records import TableOptions, chosen_tables
+    from blindfair.api.own_records import chosen_tables
+    from blindfair.api.own_texts import own_options
     from blindfair.api.purchase_options import PurchaseOptions
     from blindfair.cli.buyer.running import run_evaluate
     from blindfair.cli.buyer.settings import BuyerOptions
@@ -181,7 +205,8 @@ def evaluate(
 
     output = Output(json_file)
     purchase = PurchaseOptions.from_arguments(arguments, prices=chosen_money(token, begun.rpc, begun.deployment))
-    options = BuyerOptions(purchase, TableOptions(label, exclude or [], seed, text or []))
+    tables = own_options(label, text_column, base_model, exclude or [], seed, text or [])
+    options = BuyerOptions(purchase, tables)
     run_evaluate(begun, options, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
 
 
@@ -248,10 +273,10 @@ def withdraw(
 @grouped
 def export(
     resumed: Resumed,
-    to: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write.")],
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write, or FILE.jsonl for JSON Lines.")],
     json_file: JsonFile = None,
 ) -> None:
-    """Write the bought records as CSV."""
+    """Write the bought records as CSV or as JSON Lines."""
     from blindfair.cli.buyer.running import run_export
 
     run_export(resumed, to, Output(json_file))

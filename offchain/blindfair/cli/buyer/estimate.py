@@ -10,13 +10,14 @@ from blindfair.protocol.quantities import BytesPerSecond
 from blindfair.protocol.units import Units
 
 
-def show_estimate(lines: Lines, units: Units, width: int, bandwidth: BytesPerSecond, costs: CostModel) -> None:
-    """Tell what scoring `units` takes, with rows of `width` entries.
+def show_estimate(
+    lines: Lines, units: Units, width: int, bandwidth: BytesPerSecond, costs: CostModel, *, queries: int = QUERIES
+) -> None:
+    """Tell what scoring `units` by so many `queries` takes, with rows of `width` entries.
 
     Times are by `costs`, the seller's those of a machine like that one. The parameter set is the one that will be
     asked for, chosen by the reference's costs.
     """
-    queries = QUERIES if units.size == 1 else 1
     chosen = plan(units.count, width, queries, bandwidth)
     found = estimate(chosen.parameters, units.count, width, queries, costs)
     transfer = transfer_seconds(found, bandwidth)

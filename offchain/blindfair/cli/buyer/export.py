@@ -1,5 +1,9 @@
-"""The bought records as a CSV file: their numbers in the listing, then its columns, as their seller wrote them."""
+"""The bought records as a file: their numbers in the listing, then its columns, as their seller wrote them.
 
+CSV, or JSON Lines where the file's name ends in .jsonl: texts hold line breaks, which many programs misread in CSV.
+"""
+
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,12 +11,15 @@ from blindfair.agents.buyer.buyer import Buyer
 from blindfair.cli.csv_text import csv_bytes, formulas, number_name
 from blindfair.cli.lines import Lines
 from blindfair.cli.targets import write_private_file
-from blindfair.influence.written import as_written
+from blindfair.influence.corpus.text_preprocessing import is_text_preprocessing
+from blindfair.influence.written import as_written, cells_as_written
 from blindfair.protocol.errors import NoRecords
-from blindfair.protocol.records import decode_row
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.records import Row
 from blindfair.protocol.schema import Schema
 
-BOUGHT = "bought.csv"
+_TABLE, _TEXTS = "bought.csv", "bought.jsonl"
+_JSON_LINES = ".jsonl"
 
 
 def export_bought(buyer: Buyer, path: Path, lines: Lines | None = None) -> int:
@@ -28,19 +35,38 @@ def export_bought(buyer: Buyer, path: Path, lines: Lines | None = None) -> int:
             found="none",
             hint="blindfair buyer status tells how far the purchase is",
         )
-    schema = buyer.review().listing.manifest.schema
-    header, rows = bought_table(schema, bought)
-    write_private_file(path, csv_bytes(header, rows))
-    if lines is not None and (count := formulas(header, rows)):
+    manifest = buyer.review().listing.manifest
+    numbers = [number for number, _ in bought]
+    rows = [manifest.schema.decode(manifest.encoding, data) for _, data in bought]
+    if path.suffix == _JSON_LINES:
+        write_private_file(path, bought_lines(manifest.schema, numbers, rows))
+        return len(bought)
+    header, texts = bought_table(manifest.schema, numbers, rows)
+    write_private_file(path, csv_bytes(header, texts))
+    if lines is not None and (count := formulas(header, texts)):
         lines.item("but", formula_warning(count), style="yellow")
     return len(bought)
 
 
-def bought_table(schema: Schema, bought: Sequence[tuple[int, bytes]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def default_export(directory: Path, manifest: Manifest) -> Path:
+    """The file in a buyer's directory: JSON Lines for texts, CSV for tables."""
+    return directory / (_TEXTS if is_text_preprocessing(manifest.preprocessing) else _TABLE)
+
+
+def bought_table(
+    schema: Schema, numbers: Sequence[int], rows: Sequence[Row]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Column names and texts of bought records, each with its number in the listing before it."""
-    names, texts = as_written(schema, [decode_row(data) for _, data in bought])
-    rows = [(str(number), *row) for (number, _), row in zip(bought, texts, strict=True)]
-    return (number_name(names), *names), rows
+    names, texts = as_written(schema, rows)
+    return (number_name(names), *names), [(str(number), *row) for number, row in zip(numbers, texts, strict=True)]
+
+
+def bought_lines(schema: Schema, numbers: Sequence[int], rows: Sequence[Row]) -> bytes:
+    """The same as JSON Lines: an object for each record, with null for a missing cell."""
+    names, cells = cells_as_written(schema, rows)
+    header = (number_name(names), *names)
+    objects = (dict(zip(header, (number, *row), strict=True)) for number, row in zip(numbers, cells, strict=True))
+    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects).encode()
 
 
 def formula_warning(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blindfair.agents.buyer.buyer import Buyer
@@ -10,8 +10,13 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.context import Event
+from blindfair.api.defaults import QUERIES
+from blindfair.api.listing_text_valuer import ListingTextValuer
 from blindfair.api.listing_valuer import ListingValuer
+from blindfair.api.own_records import OwnRecords, TableOptions
+from blindfair.api.own_texts import OwnTexts
 from blindfair.api.parties import BuyerParty, open_buyer
+from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.cli.buyer.estimate import show_estimate
 from blindfair.cli.buyer.fee import agreed_fee
 from blindfair.cli.buyer.settings import BuyerSettings
@@ -29,7 +34,7 @@ class OpenedBuyer:
     """One purchase, as far as it is."""
 
     party: BuyerParty
-    valuer: ListingValuer
+    valuer: ListingValuer | ListingTextValuer
 
     @property
     def buyer(self) -> Buyer:
@@ -55,7 +60,6 @@ def opened_purchase(
     """
     options, tables = settings.options.purchase, settings.options.tables
     listing, seller = settings.options.bought_from
-    own = tables.read({name: directory / name for name in settings.tables})
 
     def watch(event: Event) -> None:
         # How it ended is the command's result, and is told once.
@@ -63,19 +67,13 @@ def opened_purchase(
             screen.event(event)
 
     context = open_context(settings, password_file, watch)
-    learner = LEARNERS[options.model]()
-
-    def tell_estimate(manifest: Manifest) -> None:
-        units = Units.named(options.disclosure, manifest.record_count)
-        width = learner.dimension(valuer.schema(manifest), len(own.train) + len(own.validation))
-        costs = machine_costs(lambda text: screen.lines.item("machine", text))
-        show_estimate(screen.lines, units, width, options.bytes_per_second, costs)
-
-    def warn(text: str) -> None:
-        # A person sees it before the question whether to pay, in quiet too.
-        screen.notices.item("but", with_flags(text), style="yellow")
-
-    valuer = ListingValuer(own, tables, options, tell_estimate, warn)
+    sources = {name: directory / name for name in settings.tables}
+    valuer: ListingValuer | ListingTextValuer
+    if isinstance(tables, OwnTexts):
+        valuer = ListingTextValuer(tables.base(), tables.read(sources), options, tables.seed)
+        context = replace(context, base_models=valuer.base_models)
+    else:
+        valuer = _of_table(tables.read(sources), tables, options, screen)
     with open_buyer(
         directory,
         context,
@@ -86,3 +84,23 @@ def opened_purchase(
         fee_limit=lambda cost: agreed_fee(cost, options, screen, confirmed=pays_fee),
     ) as party:
         yield OpenedBuyer(party, valuer)
+
+
+def _of_table(own: OwnRecords, tables: TableOptions, options: PurchaseOptions, screen: PartyScreen) -> ListingValuer:
+    learner = LEARNERS[options.model]()
+
+    def tell_estimate(manifest: Manifest) -> None:
+        units = Units.named(options.disclosure, manifest.record_count)
+        schema = valuer.schema(manifest)
+        width = learner.for_label(schema).dimension(schema, len(own.train) + len(own.validation))
+        costs = machine_costs(lambda text: screen.lines.item("machine", text))
+        # Groups, and labels that are not of two classes, are asked for their score alone.
+        queries = QUERIES if units.size == 1 and len(schema.classes) == 2 else 1
+        show_estimate(screen.lines, units, width, options.bytes_per_second, costs, queries=queries)
+
+    def warn(text: str) -> None:
+        # A person sees it before the question whether to pay, in quiet too.
+        screen.notices.item("but", with_flags(text), style="yellow")
+
+    valuer = ListingValuer(own, tables, options, tell_estimate, warn)
+    return valuer

@@ -15,7 +15,7 @@ from blindfair.agents.store.steps import CONFIRMED
 from blindfair.api.amounts import Money
 from blindfair.api.endings import raise_failure
 from blindfair.cli.buyer.distrust import remember_failure
-from blindfair.cli.buyer.export import BOUGHT, export_bought
+from blindfair.cli.buyer.export import default_export, export_bought
 from blindfair.cli.buyer.opened import opened_purchase
 from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
 from blindfair.cli.buyer.settings import BuyerSettings
@@ -132,7 +132,7 @@ def complete(
         remember_failure(settings.keystore, buyer.listing, outcome)
         screen.still()
         if buyer.bought():
-            target = export or directory / BOUGHT
+            target = export or default_export(directory, buyer.review().listing.manifest)
             output.lines.item("records", f"{export_bought(buyer, target, output.lines):,} in {target}")
         refunded_by_clock = any(step.startswith("refund") for step in buyer.receipts())
     tell_outcome(directory, settings, output, error_follows=True)

@@ -21,7 +21,8 @@ from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, ga
 from blindfair.chain.deployment import open_exchange
 from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.find import ChainListing
-from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text
+from blindfair.cli.buyer.forecast_text import forecast_basis, forecast_document, forecast_text
+from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text, reading_text
 from blindfair.cli.buyer.settings import BuyerSettings
 from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
@@ -89,6 +90,8 @@ def show_found(
             continue
         lines.item("", f"{manifest.name}: {manifest.record_count:,} records; label {label_text(manifest)}")
         lines.item("", f"columns: {columns_text(manifest)}", style="dim")
+        if reading := reading_text(manifest):
+            lines.item("", reading, style="dim")
         lines.item(
             "",
             f"at least {_amount(manifest, manifest.terms.reserve_price, monies)} a record, "
@@ -141,7 +144,8 @@ def evaluation_document(
         "information": cost_document(evaluated),
         "selected": len(choice.records),
         "price_wei": str(choice.price),
-        "trust": dict(choice.numbers),
+        "forecast": forecast_document(choice.forecast),
+        "trust": {name: number for name, number in choice.numbers.items() if not name.startswith("forecast_")},
         "warnings": [with_flags(text) for text in (*choice.reasons, *([] if refused is None else [str(refused)]))],
     }
 
@@ -181,6 +185,9 @@ def show_evaluation(
             f"{numbers['clean_expected']:.0%} of these are expected to be good: {numbers['good_net']:,.0f} more good "
             "than bad ones",
         )
+    if choice.forecast is not None:
+        lines.item("forecast", forecast_text(choice.forecast))
+        lines.item("", forecast_basis(choice.forecast), style="dim")
     if evaluated.units.is_total:
         lines.item("audit", NOT_AUDITED, style="yellow")
     for reason in choice.reasons:

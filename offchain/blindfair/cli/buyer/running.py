@@ -10,7 +10,9 @@ from blindfair.agents.store.steps import REQUEST, WRITTEN
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.connection import read_deployment
+from blindfair.api.own_texts import check_asks_texts
 from blindfair.api.purchase_options import parse_listing
+from blindfair.api.text_options import kept_file
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.requirements import check_chain
@@ -93,6 +95,7 @@ def run_evaluate(
     """
     purchase = options.purchase
     purchase.check()
+    check_asks_texts(options.tables, purchase)
     options.tables.read(paths)
     settings = begun_settings(begun, options)
     check_payee(purchase.policy().refund_to, "refund_to", settings.deployment.address)
@@ -104,7 +107,7 @@ def run_evaluate(
     settings = begin(
         begun.directory,
         replace(settings, options=options.found(event.listing, event.seller)),
-        {name: path.read_bytes() for name, path in paths.items()},
+        {name: kept_file(path) for name, path in paths.items()},
         lambda before, wanted: _with_other_fee(before, wanted, begun.directory),
     )
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.

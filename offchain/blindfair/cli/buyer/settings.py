@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, TypeAlias
 
 from blindfair.api.own_records import TableOptions
+from blindfair.api.own_texts import OwnTexts
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.api.stored import from_stored, to_stored
 from blindfair.cli.party.settings import BegunSettings
@@ -20,7 +21,7 @@ class BuyerOptions:
     ROLE: ClassVar[str] = "buyer"
 
     purchase: PurchaseOptions
-    tables: TableOptions
+    tables: TableOptions | OwnTexts
 
     seller: Address | None = None
     """None until the listing was found on chain."""
@@ -36,7 +37,9 @@ class BuyerOptions:
         tables, seller = purchase.pop("tables", None), purchase.pop("seller", None)
         return cls(
             from_stored(PurchaseOptions, purchase),
-            from_stored(TableOptions, tables),
+            from_stored(OwnTexts, tables)
+            if isinstance(tables, dict) and "base_model" in tables
+            else from_stored(TableOptions, tables),
             None
             if seller is None
             else read_address(str(seller), "The seller in the settings", MalformedFile, "restore it from a backup"),

@@ -6,36 +6,23 @@ own method, or a party that simply stops taking its turn.
 
 import time
 from collections import Counter
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
+from typing import Generic
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.buyer import Buyer
-from blindfair.agents.buyer.tabular_valuer import TabularValuer
+from blindfair.agents.context import AgentContext
 from blindfair.agents.policy import AUDIT_ROWS, BuyerPolicy, SellerPolicy
-from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.steps import GRANTED
-from blindfair.api.defaults import BITS, DISCLOSED_SHARE, MODELS
-from blindfair.api.information import default_fee, free_bits_of
 from blindfair.chain.transactions import calldata_size
+from blindfair.cli.demo.goods import AnyValuer, Goods
 from blindfair.cli.demo.hostile import CorruptingSeller, InflatingSeller
-from blindfair.cli.demo.options import (
-    MIN_AUDIT_ROWS,
-    PRICE_PER_RECORD,
-)
-from blindfair.cli.demo.prepared import Prepared
+from blindfair.cli.demo.options import MIN_AUDIT_ROWS
 from blindfair.cli.demo.world import DemoWorld
-from blindfair.pricing.functions import UniformPricing
-from blindfair.pricing.information import check_record_bits, measure_rows
-from blindfair.pricing.learners import LEARNERS
-from blindfair.protocol.errors import InvalidListing
-from blindfair.protocol.manifest import Terms
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import ETHER, TransactionHash, Wei
-from blindfair.protocol.records import RecordEncoding, encode_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +49,12 @@ class TradeResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Parties:
+class Parties(Generic[AnyValuer]):
     """The two agents of one case, to look into afterwards."""
 
     seller: Seller
     buyer: Buyer
-    valuer: TabularValuer
+    valuer: AnyValuer
 
     def close(self) -> None:
         """Let go of both directories."""
@@ -75,69 +62,22 @@ class Parties:
         self.buyer.close()
 
 
-def listing_spec_of(job: Prepared) -> ListingSpec:
-    """The seller's listing: the troubled offer, as it would describe it itself."""
-    records = encode_rows(job.scenario.offer)
-    held = measure_rows(job.scored_offer).bits
-    check_record_bits(held)
-    disclosed = int(DISCLOSED_SHARE * held * len(records))
-    if BITS * len(records) > disclosed:
-        raise InvalidListing(
-            "The records hold too little to be scored one by one: one evaluation would tell more than all may",
-            expected=f"{BITS} bits within {float(DISCLOSED_SHARE):.0%} of what a record holds",
-            found=f"{held} bits a record",
-            hint="use a table of more columns; `seller list` can list it in groups, or with fewer bits an evaluation",
-        )
-    reserve = Wei(PRICE_PER_RECORD // 10)
-    return ListingSpec(
-        name="demo",
-        description="the offered part of the demo's table",
-        licence="demonstration only",
-        consent="public data",
-        encoding=RecordEncoding.CBOR_ROW,
-        schema=job.table.schema(job.unscored),
-        preprocessing=job.schema.to_document(),
-        records=records,
-        terms=Terms(
-            tokens=(ETHER,),
-            reserve_price=reserve,
-            record_bits=held,
-            bits_per_record=BITS,
-            free_bits=free_bits_of(held, len(records)),
-            evaluation_fee=default_fee(BITS, held, Wei(reserve * len(records))),
-            disclosed_bits=disclosed,
-            opened_records=0,
-            opened_share=0.0,
-            disclosures=("per-record",),
-            own_models=job.options.model != MODELS[0],
-        ),
-    )
-
-
-def make_parties(world: DemoWorld, case: str, job: Prepared) -> Parties:
+def make_parties(world: DemoWorld, case: str, goods: Goods[AnyValuer]) -> Parties[AnyValuer]:
     """Seller and buyer of one case, in directories of their own, each with its grant."""
-    scenario, options = job.scenario, job.options
+    options = goods.options
     kind = {"corrupted_chunk": CorruptingSeller, "inflated_scores": InflatingSeller}.get(case, Seller)
     at = world.directory / case
-    seller = kind(at / "seller", world.context(case, Seller.role), listing_spec_of(job), SellerPolicy())
+
+    def context(role: str) -> AgentContext:
+        return replace(world.context(case, role), base_models=goods.base_models)
+
+    seller = kind(at / "seller", context(Seller.role), goods.spec, SellerPolicy())
     if isinstance(seller, InflatingSeller):
-        flipped = np.flatnonzero(scenario.truth.flipped)
-        # Where no label is wrong it inflates what it likes.
-        worthless = flipped if flipped.size else np.arange(0, len(scenario.offer), 3)
-        seller.worthless = tuple(int(record) for record in worthless)
-    valuer = TabularValuer(
-        scenario.train,
-        scenario.validation,
-        scenario.columns,
-        scenario.label,
-        pricing=UniformPricing(PRICE_PER_RECORD, seller.manifest.terms.reserve_price),
-        seed=options.seed,
-        good_record_value=options.good_record_value,
-        learner=LEARNERS[options.model](),
-    )
+        seller.worthless = goods.worthless
+    valuer = goods.valuer()
     buyer = Buyer(
         at / "buyer",
-        world.context(case, Buyer.role),
+        context(Buyer.role),
         valuer,
         BuyerPolicy(
             budget=options.budget,
@@ -153,7 +93,7 @@ def make_parties(world: DemoWorld, case: str, job: Prepared) -> Parties:
     return Parties(seller, buyer, valuer)
 
 
-def run_case(world: DemoWorld, case: str, parties: Parties) -> TradeResult:
+def run_case(world: DemoWorld, case: str, parties: Parties[AnyValuer]) -> TradeResult:
     """Run one trade to its end, or on from where it was when the process ended."""
     began = time.perf_counter()
     seller, buyer = parties.seller, parties.buyer
@@ -176,7 +116,7 @@ def run_case(world: DemoWorld, case: str, parties: Parties) -> TradeResult:
     return result_of(world, case, parties, time.perf_counter() - began)
 
 
-def result_of(world: DemoWorld, case: str, parties: Parties, seconds: float) -> TradeResult:
+def result_of(world: DemoWorld, case: str, parties: Parties[AnyValuer], seconds: float) -> TradeResult:
     """What the chain and the journals say of a trade."""
     seller, buyer = parties.seller, parties.buyer
     offers = list(seller.offers.values())

@@ -9,26 +9,25 @@ from pathlib import Path
 import blindfair
 from blindfair.agents.store.directory import DirectoryLock, private_directory, write_atomically
 from blindfair.cli.demo.options import DemoOptions
-from blindfair.influence.table import Table
 from blindfair.protocol.errors import CannotWrite, FileChanged, InvalidOption, JournalDamaged, JournalVersion
-from blindfair.protocol.hashing import sha256
+from blindfair.protocol.quantities import Digest
 
 OPTIONS_FILE = "options.json"
 _LOCK_FILE = "lock"
 
 
 @contextmanager
-def demo_home(directory: Path, options: DemoOptions, table: Table) -> Iterator[Path]:
-    """Hold the directory for a demo with these options and this table, begun here or earlier.
+def demo_home(directory: Path, options: DemoOptions, traded: Digest) -> Iterator[Path]:
+    """Hold the directory for a demo with these options that trades what has this digest, begun here or earlier.
 
     What is not empty and not a demo's is left as it was. Raises CannotWrite, InsecureStore, StoreInUse, InvalidOption
-    (something else is there, or a demo with other options), FileChanged (a demo of another table), JournalVersion (of
+    (something else is there, or a demo with other options), FileChanged (a demo of other records), JournalVersion (of
     another version of this program), JournalDamaged.
     """
     _check_untouched(directory)
     with DirectoryLock(private_directory(directory)):
         _check_untouched(directory)
-        _remember(directory / OPTIONS_FILE, options, table)
+        _remember(directory / OPTIONS_FILE, options, traded)
         yield directory
 
 
@@ -57,10 +56,10 @@ def _check_untouched(directory: Path) -> None:
         )
 
 
-def _remember(path: Path, options: DemoOptions, table: Table) -> None:
+def _remember(path: Path, options: DemoOptions, traded: Digest) -> None:
     wanted = {
         "options": json.loads(json.dumps(asdict(options), default=str)),
-        "table": sha256(repr((table.columns, table.label, table.rows)).encode()).hex(),
+        "table": traded.hex(),
         "version": blindfair.__version__,
     }
     if not path.exists():
@@ -93,8 +92,8 @@ def _remember(path: Path, options: DemoOptions, table: Table) -> None:
             )
     if table_digest != wanted["table"]:
         raise FileChanged(
-            f"{path.parent} holds a demo of another table",
+            f"{path.parent} holds a demo of another table or of other texts",
             expected="the records that it began with",
             found="others under the same name",
-            hint="restore the table to go on, or begin again in another directory",
+            hint="restore them to go on, or begin again in another directory",
         )

@@ -1,6 +1,6 @@
 """What a person may set of the demo, checked before anything is done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from blindfair.api.amounts import ETHER_UNIT, show_ether
@@ -17,17 +17,41 @@ GRANT = Wei(10 * ETHER_UNIT)
 LARGEST_BUDGET = Wei(9 * ETHER_UNIT)
 """The rest of the grant is for gas."""
 
+TABLE, TEXT = "table", "text"
+MODALITIES = (TABLE, TEXT)
+"""What the demo trades; the first is the default."""
+
+BUDGETS = {TABLE: "0.4", TEXT: "0.12"}
+"""The budget in ether where none is named: of texts it pays for about as many as are of the buyer's domain."""
+
+DIVISIONS = {TABLE: 10, TEXT: 3}
+"""Over how many divisions the worth is measured where no number is named: of texts each takes most of a minute."""
+
 MIN_AUDIT_ROWS = 30
 """The fewest rows to audit, instead of `AUDIT_ROWS`, of a small purchase: 79 % sure to see that 5 % of a large
 selection are fake (PROTOCOL 5.5). They are bought first, as a sample (PROTOCOL 5.6)."""
 
 _LARGEST_SHARE = 0.9
 _MOST_DIVISIONS = 1000
+_OF_TABLES = ("records", "label", "categorical", "exclude", "text", "model", "flipped", "duplicates")
+
+
+def check_modality(name: str) -> None:
+    """Raises InvalidOption for a name of nothing that the demo trades."""
+    if name not in MODALITIES:
+        raise InvalidOption(
+            "--modality names nothing that the demo trades",
+            expected=" or ".join(MODALITIES),
+            found=repr(name[:40]),
+            hint="table is the default",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
     """Without `records` it is the clinical trial of the package; without `rpc`, a node's URL, an embedded chain.
+
+    With the modality `text` it is the texts of the package, and every option about tables stays as it is by default.
 
     Raises InvalidOption for values out of range, InsufficientFunds for a budget that the buyer does not have, and
     OfferTooSmall for one that cannot pay for a single record.
@@ -46,8 +70,10 @@ class DemoOptions:
     duplicates: float = 0.05
     divisions: int = 10
     rpc: str | None = None
+    modality: str = TABLE
 
     def __post_init__(self) -> None:
+        self._check_modality()
         self._check_table()
         self._check_budget()
         check_model(self.model)
@@ -60,7 +86,7 @@ class DemoOptions:
                 "--divisions is out of range",
                 expected=f"2 ... {_MOST_DIVISIONS}",
                 found=self.divisions,
-                hint="10 is the default; fewer are quicker, and their interval is wider",
+                hint=f"{DIVISIONS[self.modality]} is the default; fewer are quicker, and their interval is wider",
             )
         for name, share in (("--flipped", self.flipped), ("--duplicates", self.duplicates)):
             if not 0 <= share <= _LARGEST_SHARE:
@@ -70,6 +96,23 @@ class DemoOptions:
                     found=share,
                     hint="it is a share: 0.3 for 30 %",
                 )
+
+    @property
+    def affordable(self) -> int:
+        """Records that the budget pays for."""
+        return self.budget // PRICE_PER_RECORD
+
+    def _check_modality(self) -> None:
+        check_modality(self.modality)
+        defaults = {each.name: each.default for each in fields(self)}
+        given = [f"--{name}" for name in _OF_TABLES if getattr(self, name) != defaults[name]]
+        if self.modality == TEXT and given:
+            raise InvalidOption(
+                "These options are about tables, and the demo of texts has its own",
+                expected="none of them with --modality text",
+                found=", ".join(given),
+                hint="leave them out; blindfair seller list --text-column lists texts of your own",
+            )
 
     def _check_table(self) -> None:
         if (self.records is None) != (self.label is None):
@@ -100,5 +143,5 @@ class DemoOptions:
                 "The budget does not pay for a record that could be audited",
                 expected=f"--budget at least {show_ether(PRICE_PER_RECORD)}, which a record costs",
                 found=show_ether(self.budget),
-                hint="any amount from there on will do; 0.4 is the default",
+                hint=f"any amount from there on will do; {BUDGETS[self.modality]} is the default",
             )

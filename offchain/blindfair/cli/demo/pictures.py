@@ -1,4 +1,4 @@
-"""The demo's three pictures: who was bought by what score, what buying adds to the model, and what each step cost."""
+"""The demo's pictures: who was bought by what score and of what source, what buying adds, what each step cost."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -34,17 +34,30 @@ STEPS = {
 """Transactions in the order in which the protocol knows them, and who sends them here (PROTOCOL 3, 7)."""
 
 
-def draw_scores(scores: NDArray[np.float64], bought: NDArray[np.bool_]) -> bytes:
+def draw_scores(scores: NDArray[np.float64], bought: NDArray[np.bool_], meaning: str) -> bytes:
     """The distribution of the scores of `n` records, with the bought part (`n` bool) marked, as PNG."""
     figure, axes = _sheet(
         f"Blind scores of {scores.size:,} offered records; the {int(bought.sum()):,} bought ones in blue",
-        "score in nats, positive = helpful",
+        f"{meaning}, positive = helpful",
         "records",
     )
     edges = list(np.histogram_bin_edges(scores, bins=_BINS))
     axes.hist(scores, bins=edges, color=_REST, label="offered")
     axes.hist(scores[bought], bins=edges, color=_BOUGHT, label="of these bought")
     axes.axvline(0, color="black", linewidth=0.8)
+    axes.legend(frameon=False)
+    return _png(figure)
+
+
+def draw_sources(offered: Mapping[str, int], bought: Mapping[str, int]) -> bytes:
+    """How many texts of each source were offered, and how many of them bought, as PNG."""
+    figure, axes = _sheet("Sources of the offered texts; the bought ones in blue", "texts", "")
+    axes.barh(list(offered), list(offered.values()), color=_REST, label="offered")
+    bars = axes.barh(
+        list(offered), [bought.get(source, 0) for source in offered], color=_BOUGHT, label="of these bought"
+    )
+    axes.bar_label(bars, labels=[f" {bought.get(source, 0)} of {count}" for source, count in offered.items()])
+    axes.invert_yaxis()
     axes.legend(frameon=False)
     return _png(figure)
 

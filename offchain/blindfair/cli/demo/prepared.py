@@ -13,6 +13,8 @@ from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.scenario import Scenario, Truth, make_scenario
 from blindfair.protocol.errors import InvalidOption, TooLarge
+from blindfair.protocol.hashing import sha256
+from blindfair.protocol.quantities import Digest
 from blindfair.protocol.records import Row, encode_row
 
 TRIAL_NAME = "ACTG175, a clinical trial"
@@ -44,6 +46,11 @@ class Prepared:
     scenario: Scenario
     schema: FeatureSchema
     copies: int
+
+    @property
+    def digest(self) -> Digest:
+        """What the directory of a demo remembers of the table."""
+        return sha256(repr((self.table.columns, self.table.label, self.table.rows)).encode())
 
     @property
     def codes(self) -> tuple[str, ...]:

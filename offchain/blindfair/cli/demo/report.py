@@ -7,8 +7,9 @@ import numpy as np
 
 from blindfair.cli.csv_text import csv_bytes, number_name
 from blindfair.cli.demo.cases import Parties, TradeResult
+from blindfair.cli.demo.goods import AnyValuer
+from blindfair.cli.demo.honest import HonestTrade
 from blindfair.cli.demo.pictures import draw_gas, draw_scores, draw_utility
-from blindfair.cli.demo.summary import HonestTrade
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table
 from blindfair.pricing.utility import Utility
@@ -22,14 +23,14 @@ def make_report(
     trades: Mapping[str, TradeResult],
     honest: HonestTrade,
     utility: Utility,
-    parties: Parties,
+    parties: Parties[AnyValuer],
 ) -> dict[str, bytes]:
     """All files by name, to be written together. Scores are in nats, positive = helpful."""
     texts = table.texts([decode_row(data) for _, data in honest.bought])
     bought = np.zeros(honest.records, dtype=np.bool_)
     bought[[record for record, _ in honest.bought]] = True
     return {
-        "scores.png": draw_scores(honest.scores, bought),
+        "scores.png": draw_scores(honest.scores, bought, "score in nats"),
         "utility.png": draw_utility(utility),
         "gas.png": draw_gas(trades),
         "bought.csv": csv_bytes(
@@ -40,8 +41,8 @@ def make_report(
             ["record", "score_nats_positive_is_helpful", "bought"],
             ([record, repr(float(score)), int(bought[record])] for record, score in enumerate(honest.scores)),
         ),
-        "schema.json": _json(schema.to_document()),
-        "receipt.json": _json(make_receipt(trades["honest"], honest, parties)),
+        "schema.json": json_bytes(schema.to_document()),
+        "receipt.json": json_bytes(make_receipt(trades["honest"], honest, parties)),
     }
 
 
@@ -54,7 +55,7 @@ SAID_OPENLY = (
 """What PROTOCOL 0 wants every report to say."""
 
 
-def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> dict[str, object]:
+def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties[AnyValuer]) -> dict[str, object]:
     """What both parties may keep: numbers on chain, digests of what was said, and what was disclosed."""
     seller, buyer = parties.seller, parties.buyer
     offers = list(seller.offers.values())
@@ -96,5 +97,6 @@ def make_receipt(trade: TradeResult, honest: HonestTrade, parties: Parties) -> d
     }  # fmt: skip
 
 
-def _json(document: Mapping[str, object]) -> bytes:
+def json_bytes(document: Mapping[str, object]) -> bytes:
+    """A document as a file of JSON."""
     return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()

@@ -11,24 +11,28 @@ from rich.console import Console
 from blindfair.api.amounts import ETHER_UNIT, show_ether
 from blindfair.api.information import max_bits_text
 from blindfair.cli.demo.cases import TradeResult
-from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
+from blindfair.cli.demo.honest import FAKE_SHARE, HonestTrade
+from blindfair.cli.demo.summary import ReviewedTable
 from blindfair.cli.demo.verdicts import verdicts
 from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.pricing.utility import Utility
 
 
-def show_results(console: Console, trades: Mapping[str, TradeResult], honest: HonestTrade, utility: Utility) -> None:
+def show_results(
+    console: Console, trades: Mapping[str, TradeResult], reviewed: ReviewedTable, utility: Utility
+) -> None:
     """Print everything."""
     lines = Lines(console)
-    _show_trades(lines, trades)
-    _show_knowledge(lines, trades["honest"], honest)
-    _show_worth(lines, trades["honest"], honest, utility)
-    for sentence in verdicts(utility, honest, trades):
+    show_trades(lines, trades)
+    show_knowledge(lines, trades["honest"], reviewed.honest)
+    _show_worth(lines, trades["honest"], reviewed, utility)
+    for sentence in verdicts(utility, reviewed, trades):
         lines.item("but", sentence, style="yellow")
 
 
-def _show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
+def show_trades(lines: Lines, trades: Mapping[str, TradeResult]) -> None:
+    """Print how each trade ended, and where the money is."""
     lines.blank()
     lines.headline("How the trades ended", "money in ether, to the sixth digit; gas is not in the gains and losses")
     heading = ("case", "ending", "price", "bond", "buyer", "seller", "gas")
@@ -55,7 +59,8 @@ def _rounded(amount: int, *, signed: bool = False) -> str:
     return text.removesuffix(".")
 
 
-def _show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> None:
+def show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> None:
+    """Print who learned what in the honest trade."""
     lines.blank()
     lines.headline("Who learned what", "in the honest trade")
     lines.item("buyer", f"{_told(honest)}; after paying: the {len(honest.bought)} records that it bought")
@@ -118,15 +123,33 @@ def _anybody(honest: HonestTrade) -> str:
     ).replace("%", " %")
 
 
-def _show_worth(lines: Lines, trade: TradeResult, honest: HonestTrade, utility: Utility) -> None:
+def _show_worth(lines: Lines, trade: TradeResult, reviewed: ReviewedTable, utility: Utility) -> None:
+    honest = reviewed.honest
     lines.blank()
     lines.headline("What it was worth")
+    show_scores(lines, honest, "positive = helpful, in nats")
+    bad = 1 - honest.choice.numbers["clean_share"]
+    lines.item(
+        "offer", f"from the scores {bad:.0%} of it was thought bad before paying; in truth {reviewed.flipped:.0%}"
+    )
+    if honest.bought:
+        lines.item(
+            "trade",
+            f"{len(honest.bought)} records for {show_ether(trade.price)} ether; AUC on the test set "
+            f"{reviewed.auc_before:.4f} before, {reviewed.auc_after:.4f} after",
+        )
+    else:
+        lines.item("trade", f"nothing was bought; AUC on the test set {reviewed.auc_before:.4f}")
+    _show_utility(lines, utility)
+
+
+def show_scores(lines: Lines, honest: HonestTrade, meaning: str) -> None:
+    """Print how the scores are spread, and whether they are the rows'."""
     low, median, high = np.percentile(honest.scores, [0, 50, 100])
     correlation = "not defined" if honest.spearman is None else f"{honest.spearman:.6f}"
     lines.item(
         "scores",
-        f"positive = helpful, in nats: {low:+.3f} to {high:+.3f}, median {median:+.3f}, "
-        f"{float((honest.scores > 0).mean()):.0%} positive",
+        f"{meaning}: {low:+.3f} to {high:+.3f}, median {median:+.3f}, {float((honest.scores > 0).mean()):.0%} positive",
     )
     lines.item(
         "",
@@ -134,17 +157,6 @@ def _show_worth(lines: Lines, trade: TradeResult, honest: HonestTrade, utility: 
         f"{'is' if honest.as_committed else 'is NOT'} its row's with the committed noise, rank correlation with "
         f"unrounded ones {correlation}; {honest.seller_microseconds:,.0f} us a record",
     )
-    bad = 1 - honest.choice.numbers["clean_share"]
-    lines.item("offer", f"from the scores {bad:.0%} of it was thought bad before paying; in truth {honest.flipped:.0%}")
-    if honest.bought:
-        lines.item(
-            "trade",
-            f"{len(honest.bought)} records for {show_ether(trade.price)} ether; AUC on the test set "
-            f"{honest.auc_before:.4f} before, {honest.auc_after:.4f} after",
-        )
-    else:
-        lines.item("trade", f"nothing was bought; AUC on the test set {honest.auc_before:.4f}")
-    _show_utility(lines, utility)
 
 
 def _show_utility(lines: Lines, utility: Utility) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from blindfair.cli.demo.prepared import Prepared
+from blindfair.cli.demo.texts.prepared import PreparedTexts
 from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.cli.readings import show_readings
@@ -40,6 +41,7 @@ class DemoScreen:
         """Who holds what, and how columns become features."""
         scenario = job.scenario
         flipped = int(scenario.truth.flipped.sum())
+        added = ", those included that the demo had added" if job.options.duplicates else ""
         self._lines.headline("Blindfair demo", job.name)
         self._lines.item(
             "buyer", f"{len(scenario.train):,} training and {len(scenario.validation):,} validation records"
@@ -47,16 +49,34 @@ class DemoScreen:
         self._lines.item(
             "seller",
             f"{len(scenario.offer):,} records; in {flipped:,} of them the demo has flipped the label. Copies that the "
-            f"seller removed before listing, because a listing holds none: {job.copies:,}",
+            f"seller removed before listing, because a listing holds none: {job.copies:,}{added}",
         )
         self._lines.item("nobody", f"{len(scenario.test):,} test records")
         show_readings(self._lines, job.table.readings)
         self._lines.item("schema", "from the seller's records, rounded; public, and the base of each scoring model:")
         described = job.schema.describe().splitlines()
         for line in described[:SCHEMA_LINES]:
-            self._lines.item("", line, style="dim")
+            self._lines.item("", with_flags(line), style="dim")
         if len(described) > SCHEMA_LINES:
             self._lines.item("", f"and {len(described) - SCHEMA_LINES} more columns", style="dim")
+
+    def texts(self, job: PreparedTexts) -> None:
+        """Who holds which texts."""
+        self._lines.headline("Blindfair demo", "texts of several sources, and a small GPT-2 that both parties hold")
+        train, validation = job.divided(job.options.seed)
+        self._lines.item(
+            "buyer", f"{len(train):,} training and {len(validation):,} validation texts, all of one source"
+        )
+        sources = ", ".join(f"{count} {source}" for source, count in job.counted(range(len(job.offer))).items())
+        self._lines.item(
+            "seller",
+            f"{len(job.offer):,} texts: {sources}. Copies that the seller removed before listing, because a listing "
+            f"holds none: {job.copies:,}",
+        )
+        self._lines.item("nobody", f"{len(job.test):,} test texts, of the buyer's source")
+        self._lines.item(
+            "sources", "which source a text is of, the demo alone knows: it is not listed, and neither party uses it"
+        )
 
     def real_chain(self) -> None:
         """Say that clock and money are real on this chain, and what follows."""

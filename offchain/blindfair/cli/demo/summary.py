@@ -1,171 +1,78 @@
-"""The result of a demo as one document (`--json`), from what was counted and measured."""
+"""The honest trade of a table as the demo sees it, and the result of the demo as one document (`--json`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from blindfair.agents.buyer.evaluated import Evaluated
-from blindfair.agents.buyer.valuer import Choice
-from blindfair.agents.evaluation.score_noise import record_salt, unit_noise
-from blindfair.api.information import information_document
-from blindfair.blind.disclosure import Disclosure
-from blindfair.blind.parameters import parameter_set
+from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.cli.demo.cases import Parties, TradeResult
-from blindfair.cli.flags import with_flags
-from blindfair.influence.noise import centred
-from blindfair.influence.quantise import QuantisedRows
+from blindfair.cli.demo.honest import HonestTrade, honest_document, look_into, trade_document
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.pricing.scenario import Scenario
 from blindfair.pricing.utility import Utility, retrained_auc
-from blindfair.protocol.audit import SCORE_ROUNDING, catch_probability
 from blindfair.protocol.documents import Document
-from blindfair.protocol.quantities import Wei
 from blindfair.protocol.records import decode_row
-
-FAKE_SHARE = 0.05
-"""The share of faked records for which the audit's chance of catching is stated (PROTOCOL 5.5)."""
 
 
 @dataclass(frozen=True, slots=True)
-class HonestTrade:
-    """What the honest trade's buyer knows, and what the demo can check because it sees both sides.
+class ReviewedTable:
+    """The honest trade of a table, and what it did to the buyer's model.
 
-    `scores` are `n` real scores as decrypted; `as_committed` says whether each is the one computed in the clear from
-    its row with the noise that the listing committed to, `spearman` is their rank correlation with float64 scores of
-    unrounded rows and query. `information` is what the listing's terms say, `fee` what the evaluation cost, and
-    `seen_bits` what the scores of a bought record may tell beyond the stated bits, of any records. `flipped` is the
-    share of the offer, without copies, whose label is wrong. `auc_before` and `auc_after` are of this one purchase, on
-    the test set.
+    `flipped` is the share of the offer, without copies, whose label is wrong. `auc_before` and `auc_after` are of this
+    one purchase, on the test set.
     """
 
-    records: int
-    dimension: int
-    scores: NDArray[np.float64]
-    choice: Choice
-    bought: tuple[tuple[int, bytes], ...]
-    as_committed: bool
-    information: Document
-    fee: Wei
-    seen_bits: int
-    spearman: float | None
+    honest: HonestTrade
     loss: ScoreLoss
-    discloses: str
-    disclosure: Disclosure
-    seller_microseconds: float
-    audit_rows: int
-    sample_price: Wei | None
     flipped: float
     auc_before: float
     auc_after: float
 
-    @property
-    def catches(self) -> float:
-        """The chance that the audit would have caught a selection of which `FAKE_SHARE` is faked."""
-        return catch_probability(FAKE_SHARE, self.audit_rows, len(self.choice.records)) if self.audit_rows else 0.0
 
-
-def review(parties: Parties, scenario: Scenario, learner: Learner) -> HonestTrade:
+def review(parties: Parties[TabularValuer], scenario: Scenario, learner: Learner) -> ReviewedTable:
     """Look into the ended honest trade from both sides."""
-    seller, buyer = parties.seller, parties.buyer
-    evaluated = buyer.review()
-    valuation = parties.valuer.valuation(seller.manifest)
+    evaluated = parties.buyer.review()
+    valuation = parties.valuer.valuation(parties.seller.manifest)
     float_rows = valuation.model.rows(scenario.offer, valuation.projection)
-    rows = valuation.rounding.apply(float_rows)
+    honest = look_into(
+        parties,
+        evaluated,
+        valuation.rounding.apply(float_rows),
+        scores=valuation.read(evaluated.scores).scores,
+        spearman=rank_correlation(evaluated.scores[0].astype(np.float64), float_rows @ valuation.real_query),
+        discloses=learner.discloses,
+    )
     schema = valuation.model.schema
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
     test = learner.encode(schema, scenario.test)
-    bought = buyer.bought()
-    added = learner.encode(schema, [decode_row(record) for _, record in bought])
+    added = learner.encode(schema, [decode_row(record) for _, record in honest.bought])
     nothing = learner.encode(schema, [])
-    parameters = parameter_set(evaluated.request.parameters)
-    return HonestTrade(
-        records=len(scenario.offer),
-        dimension=evaluated.request.dimension,
-        scores=valuation.read(evaluated.scores).scores,
-        choice=buyer.choice(evaluated),
-        bought=bought,
-        as_committed=_as_committed(parties, evaluated, rows),
-        information=information_document(seller.manifest),
-        fee=evaluated.fee,
-        seen_bits=sum(parameters.committed_bits(bits) for bits in evaluated.request.bits),
-        spearman=rank_correlation(evaluated.scores[0].astype(np.float64), float_rows @ valuation.real_query),
+    return ReviewedTable(
+        honest=honest,
         loss=valuation.loss,
-        discloses=learner.discloses,
-        disclosure=seller.disclosure(evaluated.request),
-        seller_microseconds=1e6 * seller.scoring_seconds(evaluated.reply.request) / len(scenario.offer),
-        audit_rows=buyer.audited_rows,
-        sample_price=buyer.sampled_for,
         flipped=float(scenario.truth.flipped[~scenario.truth.duplicate].mean()),
         auc_before=retrained_auc(own, nothing, test, learner),
         auc_after=retrained_auc(own, added, test, learner),
     )
 
 
-def _as_committed(parties: Parties, evaluated: Evaluated, rows: QuantisedRows) -> bool:
-    """Whether every score is its row's with the committed noise: what an audit of all records would find."""
-    request, dataset = evaluated.request, parties.seller.dataset
-    parameters = parameter_set(request.parameters)
-    expected = rows.entry_scores(evaluated.queries)
-    for unit in range(evaluated.units.count):
-        salts = [record_salt(dataset, record) for record in evaluated.units.members([unit])]
-        expected[:, unit] += unit_noise(parameters, request, evaluated.reply.request, unit, salts)
-    found = np.stack([evaluated.decrypted(unit) for unit in range(evaluated.units.count)], axis=1)
-    apart = np.abs(centred(found - expected, parameters.plain_modulus))
-    slacks = np.array([parameters.score_slack(bits) for bits in request.bits]) + SCORE_ROUNDING
-    return bool((apart <= slacks[:, np.newaxis]).all())
-
-
 def to_document(
-    trades: Mapping[str, TradeResult], honest: HonestTrade, utility: Utility, seconds: Mapping[str, float], seed: int
+    trades: Mapping[str, TradeResult],
+    reviewed: ReviewedTable,
+    utility: Utility,
+    seconds: Mapping[str, float],
+    seed: int,
 ) -> Document:
     """The result file."""
-    sizes = trades["honest"].sizes
+    found = honest_document(trades, reviewed.honest)
     return {
-        "audit": {
-            "catches_5_percent_fakes": honest.catches,
-            "passed": trades["honest"].error is None and honest.audit_rows > 0,
-            "rows": honest.audit_rows,
-            "sample_price_wei": honest.sample_price,
-        },
-        "scores": {
-            "bits_per_record": float(honest.disclosure.bits_per_record),
-            "download_bytes": sizes.get("reply", 0) + sizes.get("priced-reply", 0),
-            "as_committed": honest.as_committed,
-            "exponent_bits": honest.disclosure.exponent_bits,
-            "fee_wei": honest.fee,
-            "flooding_bits": float(honest.disclosure.flooding_bits),
-            "information": honest.information,
-            "k": honest.dimension,
-            "loss": honest.loss.to_document(),
-            "records": honest.records,
-            "seen_bits": honest.seen_bits,
-            "seller_us_per_record": honest.seller_microseconds,
-            "spearman_float64": honest.spearman,
-            "upload_bytes": sizes.get("request", 0),
-        },
+        **found,
+        "scores": {**found["scores"], "loss": reviewed.loss.to_document()},
         "seconds": dict(seconds),
         "seed": seed,
-        "trades": [_trade(trade) for trade in trades.values()],
+        "trades": [trade_document(trade) for trade in trades.values()],
         "utility": utility.to_document(),
-    }
-
-
-def _trade(trade: TradeResult) -> Document:
-    return {
-        "bond_wei": trade.bond,
-        "buyer_delta_wei": trade.buyer_delta,
-        "calldata_bytes": trade.calldata,
-        "bytes": dict(trade.sizes),
-        "case": trade.case,
-        "error": trade.error,
-        "final": trade.final,
-        "gas": dict(trade.gas),
-        "price_wei": trade.price,
-        "reason": with_flags(trade.reason),
-        "seller_delta_wei": trade.seller_delta,
-        "transactions": dict(trade.transactions),
     }

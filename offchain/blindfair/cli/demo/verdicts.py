@@ -1,11 +1,12 @@
 """When buying, or buying by score, is not worth it: said in sentences, each with the numbers that it rests on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.agents.settlement.ending import Ending
 from blindfair.cli.demo.cases import TradeResult
-from blindfair.cli.demo.summary import FAKE_SHARE, HonestTrade
+from blindfair.cli.demo.honest import FAKE_SHARE, HonestTrade
+from blindfair.cli.demo.summary import ReviewedTable
 from blindfair.cli.flags import with_flags
 from blindfair.pricing.utility import Utility
 
@@ -16,13 +17,20 @@ _USUALLY_CAUGHT = 0.95
 """What `AUDIT_ROWS` are for: of a small selection fewer will do (PROTOCOL 5.5)."""
 
 
-def verdicts(utility: Utility, honest: HonestTrade, trades: Mapping[str, TradeResult]) -> list[str]:
+def verdicts(utility: Utility, reviewed: ReviewedTable, trades: Mapping[str, TradeResult]) -> list[str]:
     """What is worse than one would hope, the gravest first; none if all is well."""
+    of_buying = [*_of_buying(utility, reviewed), *_of_the_estimate(utility)]
+    return with_those_of_the_trade(of_buying, reviewed.honest, trades)
+
+
+def with_those_of_the_trade(
+    of_buying: Sequence[str], honest: HonestTrade, trades: Mapping[str, TradeResult]
+) -> list[str]:
+    """All sentences: about the scores, about buying, about audit and cheat; the first and the last fit any goods."""
     return [
         *_of_the_scores(honest),
         *map(with_flags, honest.choice.reasons),
-        *_of_buying(utility, honest),
-        *_of_the_estimate(utility),
+        *of_buying,
         *_of_the_audit(honest),
         *_of_the_cheat(trades.get("inflated_scores")),
     ]
@@ -34,7 +42,7 @@ def _of_the_scores(honest: HonestTrade) -> list[str]:
     return ["The decrypted scores are NOT those of the rows: do not rely on them."]
 
 
-def _of_buying(utility: Utility, honest: HonestTrade) -> list[str]:
+def _of_buying(utility: Utility, reviewed: ReviewedTable) -> list[str]:
     sentences = []
     low, high = utility.gain_over_before_ci95()
     if high <= 0:
@@ -54,9 +62,9 @@ def _of_buying(utility: Utility, honest: HonestTrade) -> list[str]:
             "Buying by score is not shown to be better than buying at random: the interval of the gain holds zero "
             f"({low:+.4f} to {high:+.4f})."
         )
-    if honest.bought and honest.auc_after <= honest.auc_before:
+    if reviewed.honest.bought and reviewed.auc_after <= reviewed.auc_before:
         sentences.append(
-            f"This purchase did not help: the AUC was {honest.auc_before:.4f} and is {honest.auc_after:.4f}."
+            f"This purchase did not help: the AUC was {reviewed.auc_before:.4f} and is {reviewed.auc_after:.4f}."
         )
     return sentences
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from blindfair.agents.policy import AUDIT_ROWS
-from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE
+from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE, MAX_WINDOWS, WINDOW
 from blindfair.cli.options import (
     POLL,
     Begun,
@@ -17,6 +17,7 @@ from blindfair.cli.options import (
     RememberedRpc,
     Resumed,
     Text,
+    TextColumn,
     Token,
     WithdrawTo,
     grouped,
@@ -30,13 +31,35 @@ app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode
 @grouped
 def list_records(
     records: Annotated[
-        Path, typer.Option(metavar="FILE", help="The table to sell: CSV, JSON Lines, Parquet or Feather.")
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="The table or texts to sell: CSV, JSON Lines, Parquet, Feather; or a folder of .txt files.",
+        ),
     ],
-    label: Annotated[str, typer.Option(metavar="COLUMN", help="Its column to predict, with two classes.")],
     price_per_record: Annotated[str, typer.Option(metavar="AMOUNT", help="The least that a record is sold for.")],
     licence: Annotated[str, typer.Option(help="What a buyer may do with the records. Public.")],
     consent: Annotated[str, typer.Option(help="On what ground the records may be sold. Public.")],
     begun: Begun,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Its column to predict: classes, a number or a count. Texts need none."),
+    ] = None,
+    text_column: TextColumn = None,
+    base_model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --text-column: a folder with config.json, model.safetensors and tokenizer.json of a model that "
+            "buyers score with, and hold too. May be repeated.",
+        ),
+    ] = None,
+    window: Annotated[
+        int, typer.Option(metavar="TOKENS", help="With --text-column: tokens that models read at once, at most.")
+    ] = WINDOW,
+    max_windows: Annotated[
+        int, typer.Option(metavar="NUMBER", help="With --text-column: windows of a text that are scored, at most.")
+    ] = MAX_WINDOWS,
     token: Token = None,
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="A column not to sell. May be repeated.")
@@ -93,6 +116,14 @@ def list_records(
         ),
     ] = None,
     text: Text = None,
+    label_kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="How the label is read: classes (2 to 64 values), number, or count. If not given, more than 20 "
+            "different numbers are a number, and everything else is classes.",
+        ),
+    ] = None,
     disclosure: Annotated[
         list[str] | None,
         typer.Option(
@@ -144,11 +175,12 @@ def list_records(
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Commit to a table on chain: hashes only. Run it again to go on where it was.
+    """Commit to a table or to texts on chain: hashes only. Run it again to go on where it was.
 
-    The table is copied into DIR; of the records nothing leaves it before `blindfair seller serve` answers buyers.
+    The records are copied into DIR; nothing of them leaves it before `blindfair seller serve` answers buyers.
     """
     from blindfair.api.listing_options import ListingOptions
+    from blindfair.api.text_options import text_options
     from blindfair.cli.party.money import chosen_money
     from blindfair.cli.seller.running import run_list
 
@@ -183,6 +215,8 @@ def list_records(
         without_copies=without_copies,
         own_models=own_models,
         text=text or [],
+        texts=text_options(text_column, base_model or [], window, max_windows),
+        label_kind=label_kind,
     )
     run_list(begun, options, records, output)
 

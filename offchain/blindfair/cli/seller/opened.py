@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from blindfair.api.listing import prepared
@@ -24,5 +25,6 @@ def opened_seller(
     options = settings.options
     context = open_context(settings, password_file, screen.event)
     listing = prepared(options, options.table(directory / RECORDS))
+    context = replace(context, base_models=listing.base_models)
     with open_seller(directory, context, listing.spec, listing.policy, turns=turns) as party:
         yield party

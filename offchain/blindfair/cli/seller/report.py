@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.buyer.free_openings import whole_audits
-from blindfair.agents.evaluation.preprocessing import listed_schema
+from blindfair.agents.evaluation.preprocessing import listed_schema, listed_texts
 from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal_summary import OfferEntry, SellerSummary, seller_summary
@@ -25,7 +25,9 @@ from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.cli.seller.settings import SellerSettings
+from blindfair.influence.corpus.text_preprocessing import is_text_preprocessing
 from blindfair.influence.features import NumberFeature
+from blindfair.influence.label import LabelKind
 from blindfair.influence.robust import RARE
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import MalformedFile
@@ -53,6 +55,9 @@ def listing_document(manifest: Manifest) -> Document:
         "seller": manifest.seller,
         "token": manifest.terms.tokens[0],
     }
+
+
+_DELIVERED = "buyers get the values with the records all the same; --exclude COLUMN leaves a column out"
 
 
 def show_listing(
@@ -129,12 +134,12 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
         if not column.scored and column.kind is not ColumnKind.TEXT and column.name not in options.never_score
     ]
     if options.never_score:
-        lines.item("kept", f"no model reads {', '.join(options.never_score)}")
+        lines.item("kept", f"no model reads {', '.join(options.never_score)}; {_DELIVERED}")
     if identifiers:
         lines.item(
             "kept",
             f"no model reads {', '.join(identifiers)}: all values differ, as in an identifier; --score COLUMN lets "
-            "models read one",
+            f"models read one; {_DELIVERED}",
             style="yellow",
         )
 
@@ -151,12 +156,25 @@ def _audits_text(manifest: Manifest, *, charges: bool) -> str:
 
 def preprocessing_text(manifest: Manifest) -> str:
     """What the manifest tells everybody of the listed records. Raises UnusableModel where it has no preprocessing."""
+    if is_text_preprocessing(manifest.preprocessing):
+        texts = listed_texts(manifest)
+        predicted = "the texts themselves" if texts.label is None else f"{texts.label}, of {len(texts.classes)} classes"
+        return (
+            f"the manifest tells everybody how texts are read: {texts.max_windows} windows of {texts.window} tokens at "
+            f"most; models predict {predicted}, and build on {counted(len(texts.base_models), 'base model')}"
+        )
     schema = listed_schema(manifest)
     numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
-    categories = len(schema.features) - numbers
+    categories = [feature.column for feature in schema.features if not isinstance(feature, NumberFeature)]
+    named = f" ({', '.join(categories)})" if categories else ""
+    told = {
+        LabelKind.CLASSES: "classes",
+        LabelKind.NUMBER: "rounded centre and scale",
+        LabelKind.COUNT: "rounded mean",
+    }[schema.label_kind]
     return (
-        f"the manifest tells everybody the classes of {schema.label}, the rounded centre and scale of {numbers} "
-        f"columns, and frequent values of {categories}; no value that fewer than {RARE} records have"
+        f"the manifest tells everybody the {told} of {schema.label}, the rounded centre and scale of {numbers} "
+        f"columns, and frequent values of {len(categories)}{named}; no value that fewer than {RARE} records have"
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import show_ether
 from blindfair.api.listing_options import RECORDS, ListingOptions
+from blindfair.api.text_options import kept_file
 from blindfair.chain.costs import COMMIT, gas_price
 from blindfair.cli.options import Begun, Resumed
 from blindfair.cli.output import Output
@@ -37,7 +38,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         options = replace(options, record_bits=before.record_bits, record_count=before.record_count)
     settings = begun_settings(begun, options)
     check_payee(options.policy().pay_to, "pay_to", settings.deployment.address)
-    settings = begin(begun.directory, settings, {RECORDS: records.read_bytes()})
+    settings = begin(begun.directory, settings, {RECORDS: kept_file(records)})
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.seller.opened import opened_seller
 

@@ -37,8 +37,8 @@ class LabelMissing(InputError):
     exit_code = 14
 
 
-class NotTwoClasses(InputError):
-    """The label does not have exactly two classes, or a part that needs both has one."""
+class LabelUnusable(InputError):
+    """The label cannot be learned as it is: too few or too many classes, no amounts, or no counts."""
 
     exit_code = 15
 
@@ -101,3 +101,9 @@ class MissingPackage(InputError):
     """The request needs a package that is not installed."""
 
     exit_code = 24
+
+
+class UnusableText(InputError):
+    """A text has nothing to score: it is empty, all its tokens are unknown, or it is too long."""
+
+    exit_code = 26

@@ -1,0 +1,171 @@
+"""A buyer with texts: a query by its own fine-tuning, trust by likeness to its own texts, a price within the budget."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.agents.buyer.valuer import Choice, Question
+from blindfair.agents.evaluation.preprocessing import listed_texts
+from blindfair.blind.parameters import DEFAULT
+from blindfair.influence.arrays import Floats
+from blindfair.influence.text import BaseModel
+from blindfair.influence.text.scoring import class_codes
+from blindfair.pricing.functions import PricingFunction
+from blindfair.pricing.label_calibration import Scored
+from blindfair.pricing.selection import Method, select
+from blindfair.pricing.texts.choice import share_interval, text_trust
+from blindfair.pricing.texts.valuation import DEFAULT_BITS, Texts, TextValuation, prepare_text_valuation
+from blindfair.pricing.worth import Worth, warnings_of_offer, warnings_of_purchase
+from blindfair.protocol.errors import FieldMismatch, LabelUnusable
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import RecordIndex, Wei
+from blindfair.protocol.records import Cell, Row
+from blindfair.protocol.terms import PER_RECORD
+
+_FOLDS, _CHOICE, _INTERVAL = range(3)
+"""Random streams of their own: the question comes out the same whatever else was drawn."""
+
+
+class TextValuer:
+    """The buyer's own texts and its base model. Implements `Valuer`.
+
+    `train` and `validation` are texts, with their labels if the listing has any. `seed` makes question and choice
+    repeatable. `bits` are those of the score and of the contrast with damaged texts, 1 ... 32 each; one number asks for
+    no contrast. `method` is the order in which wanted texts are bought, the most trusted first by default.
+    `good_record_value` is what one more good text is worth to the buyer, if it says so.
+    """
+
+    def __init__(
+        self,
+        base: BaseModel,
+        train: tuple[Sequence[str], Sequence[Cell] | None],
+        validation: tuple[Sequence[str], Sequence[Cell] | None],
+        *,
+        pricing: PricingFunction,
+        seed: int,
+        bits: tuple[int, ...] = DEFAULT_BITS,
+        method: Method = Method.TOP,
+        good_record_value: Wei | None = None,
+    ) -> None:
+        self._base = base
+        self._train = train
+        self._validation = validation
+        self._pricing = pricing
+        self._seed = seed
+        self._bits = bits
+        self._method = method
+        self._good_record_value = good_record_value
+        self._made: TextValuation | None = None
+
+    def check_fits(self, manifest: Manifest) -> None:
+        """Check that the listing is one of texts, names the base model, and has a label where the buyer's texts do.
+
+        Raises UnusableModel, FieldMismatch, ColumnNotScored, LabelUnusable.
+        """
+        listed = listed_texts(manifest)
+        listed.check_base(self._base.digest)
+        if (listed.label is None) != (self._train[1] is None):
+            raise LabelUnusable(
+                "The listing and the buyer's own texts differ in having a label",
+                expected="no label" if listed.label is None else f"the label {listed.label!r}",
+                found="labels" if listed.label is None else "none",
+                hint="give texts as the listing has them",
+            )
+
+    def valuation(self, manifest: Manifest) -> TextValuation:
+        """Model, queries and trusted scores; the same each time. Raises what `prepare_text_valuation` raises."""
+        if self._made is None:
+            self.check_fits(manifest)
+            listed = listed_texts(manifest)
+
+            def coded(texts: tuple[Sequence[str], Sequence[Cell] | None]) -> Texts:
+                return texts[0], None if texts[1] is None else class_codes(texts[1], listed.classes)
+
+            self._made = prepare_text_valuation(
+                self._base,
+                listed,
+                [column.name for column in manifest.schema.columns],
+                coded(self._train),
+                coded(self._validation),
+                plain_modulus=DEFAULT.plain_modulus,
+                rng=self._random(_FOLDS),
+                seed=self._seed,
+                bits=self._bits,
+            )
+        return self._made
+
+    def question(self, manifest: Manifest) -> Question:
+        """See `Valuer`. Raises what `valuation` raises, and FieldMismatch where the listing scores groups alone."""
+        if PER_RECORD not in manifest.terms.disclosures:
+            raise FieldMismatch(
+                "Texts are scored one by one", expected=PER_RECORD, found=", ".join(manifest.terms.disclosures)
+            )
+        valuation = self.valuation(manifest)
+        config, weights = valuation.scoring.to_parts()
+        projection, basis = valuation.projection.to_parts()
+        return Question(
+            model_name=valuation.scoring.name,
+            model_config=config,
+            weights=weights,
+            fidelity=None,
+            projection=projection,
+            basis=basis,
+            row_scale=valuation.scales[0].row_scale,
+            exponent_bits=0,
+            queries=valuation.queries,
+            bits=valuation.bits,
+            pricing=self._pricing.to_document(),
+            notes=valuation.notes,
+        )
+
+    def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
+        """See `Valuer`."""
+        valuation = self.valuation(manifest)
+        offer = valuation.read(scores)
+        trust = text_trust(offer, valuation)
+        candidates = np.arange(offer.shape[1], dtype=np.int64)
+        chosen = select(self._method, candidates, trust.weights, self._pricing, budget, self._random(_CHOICE))
+        worth = self._worth(offer, trust.good, trust.share, chosen.records, chosen.price, valuation)
+        buys = worth.advises_buying
+        return Choice(
+            records=chosen.records if buys else (),
+            price=worth.price if buys else Wei(0),
+            reasons=worth.warnings,
+            numbers=worth.numbers(),
+        )
+
+    def check_opened(
+        self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
+    ) -> tuple[str, ...]:
+        """See `Valuer`: nothing to add, since the audit has compared each text with its scores."""
+        return ()
+
+    def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
+        """Decrypted scores, `n` int64, as real ones: cosines of rows and query, times the query's size."""
+        return self.valuation(manifest).scales[0].real(scores)
+
+    def _worth(
+        self,
+        offer: Floats,
+        good: Floats,
+        share: float,
+        chosen: tuple[RecordIndex, ...],
+        price: Wei,
+        valuation: TextValuation,
+    ) -> Worth:
+        low, high = share_interval(offer, valuation, self._random(_INTERVAL))
+        bought = good[list(chosen)]
+        good_net = float((2.0 * bought - 1.0).sum())
+        value = None if self._good_record_value is None else Wei(max(0, int(self._good_record_value * good_net)))
+        nothing = "Nothing here is worth its price: no text that the budget could pay is like the buyer's own"
+        zeros = np.zeros(valuation.trusted.shape[1])
+        warnings = warnings_of_purchase(len(chosen), value, price, nothing)
+        warnings += warnings_of_offer(
+            share, low, high, Scored(valuation.trusted[-1], zeros), Scored(valuation.damaged[-1], zeros)
+        )
+        expected = float(bought.mean()) if bought.size else 0.0
+        return Worth(len(chosen), price, share, low, high, expected, good_net, value, tuple(warnings))
+
+    def _random(self, stream: int) -> np.random.Generator:
+        return np.random.default_rng([self._seed, stream])

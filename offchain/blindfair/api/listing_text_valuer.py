@@ -1,0 +1,95 @@
+"""A buyer with texts whose price depends on the listing: what it offers for a record is known once the manifest is."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindfair.agents.buyer.text_valuer import TextValuer
+from blindfair.agents.buyer.valuer import Choice, Question
+from blindfair.agents.evaluation.rows import BaseModels
+from blindfair.api.own_texts import Labelled
+from blindfair.api.purchase_options import PurchaseOptions
+from blindfair.influence.arrays import Floats
+from blindfair.influence.reading import ColumnReading
+from blindfair.influence.text import BaseModel
+from blindfair.pricing.functions import UniformPricing
+from blindfair.pricing.texts.valuation import DEFAULT_BITS
+from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import Wei
+from blindfair.protocol.records import Row
+
+
+class ListingTextValuer:
+    """A buyer with texts whose price depends on the listing. Implements `Valuer` for one listing."""
+
+    def __init__(
+        self,
+        base: BaseModel,
+        own: tuple[Labelled, Labelled],
+        purchase: PurchaseOptions,
+        seed: int,
+        before_asking: Callable[[Manifest], None] = lambda _: None,
+    ) -> None:
+        """`before_asking` is told of the manifest right before a question is made, the only time in a trade."""
+        self._base = base
+        self._own = own
+        self._purchase = purchase
+        self._seed = seed
+        self._before_asking = before_asking
+        self._made: TextValuer | None = None
+
+    @property
+    def base_models(self) -> BaseModels:
+        """The buyer's base model, by its digest."""
+        return {self._base.digest: self._base}
+
+    @property
+    def readings(self) -> Mapping[str, Sequence[ColumnReading]]:
+        """How columns were read: of texts there is nothing to tell."""
+        return {}
+
+    def question(self, manifest: Manifest) -> Question:
+        """See `Valuer`. Raises InvalidOption for an offer under the reserve, and what `TextValuer` raises."""
+        reserve, offered = manifest.terms.reserve_price, self._purchase.offered
+        if offered is not None and offered < reserve:
+            raise InvalidOption(
+                "The offered price of a record is under what the seller takes",
+                expected=f"at least {self._purchase.prices.show(reserve)}",
+                found=self._purchase.prices.show(offered),
+                hint="offer more in another directory, or buy elsewhere; nothing was asked",
+            )
+        valuer = self._valuer(manifest)
+        # First: what does not fit is told before what asking would take.
+        valuer.check_fits(manifest)
+        self._before_asking(manifest)
+        return valuer.question(manifest)
+
+    def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
+        """See `Valuer`."""
+        return self._valuer(manifest).choose(scores, manifest, budget)
+
+    def check_opened(
+        self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
+    ) -> tuple[str, ...]:
+        """See `Valuer`."""
+        return self._valuer(manifest).check_opened(units, records, scores, manifest)
+
+    def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
+        """Decrypted scores, `n` int64, as real numbers; positive = helpful."""
+        return self._valuer(manifest).real_scores(scores, manifest)
+
+    def _valuer(self, manifest: Manifest) -> TextValuer:
+        if self._made is None:
+            reserve, offered = manifest.terms.reserve_price, self._purchase.offered
+            most = manifest.terms.bits_per_record
+            self._made = TextValuer(
+                self._base,
+                *self._own,
+                pricing=UniformPricing(reserve if offered is None else offered, reserve),
+                seed=self._seed,
+                bits=DEFAULT_BITS if sum(DEFAULT_BITS) <= most else (max(1, most - 1), 1) if most > 1 else (1,),
+                good_record_value=self._purchase.good_record_value,
+            )
+        return self._made

@@ -1,0 +1,138 @@
+"""The buyer's own texts: one source, divided into training and validation, or one for each; and its base model.
+
+Not here: what values a listing by them (`listing_text_valuer`), and tables (`own_records`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from blindfair.api.defaults import DISCLOSURE, MODELS, SCORE_BITS
+from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
+from blindfair.api.purchase_options import PurchaseOptions
+from blindfair.influence.corpus.corpus import Corpus, read_corpus
+from blindfair.influence.frames import Frame
+from blindfair.pricing.domain_trust import MIN_TRUSTED
+from blindfair.protocol.errors import InvalidOption, NoRecords
+from blindfair.protocol.records import Cell
+
+if TYPE_CHECKING:
+    from blindfair.influence.text import BaseModel
+
+_TRAIN_SHARE = 0.5
+"""Training texts make the query, validation texts measure trust: both need as many as they can get."""
+
+Labelled = tuple[Sequence[str], Sequence[Cell] | None]
+"""Texts, and their labels if they have any."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTexts:
+    """How the buyer's texts are read, and the folder of its base model."""
+
+    column: str
+    label: str | None
+    base_model: str
+    seed: int
+
+    def read(self, sources: Mapping[str, Path | str | Frame]) -> tuple[Labelled, Labelled]:
+        """Read one source named `OWN`, or two named `TRAIN` and `VALIDATION`.
+
+        Raises NoRecords for too few validation texts, and what `read_corpus` raises.
+        """
+        read = {name: read_corpus(each, text=self.column, label=self.label) for name, each in sources.items()}
+        if OWN not in read:
+            _check_enough(len(read[VALIDATION].rows), MIN_TRUSTED, "validation texts")
+            return _labelled(read[TRAIN]), _labelled(read[VALIDATION])
+        corpus = read[OWN]
+        order = np.random.default_rng(self.seed).permutation(len(corpus.rows))
+        cut = round(_TRAIN_SHARE * len(order))
+        _check_enough(len(order), 2 * MIN_TRUSTED, "texts, of which half validate")
+        first, rest = sorted(order[:cut].tolist()), sorted(order[cut:].tolist())
+        return _labelled(corpus, first), _labelled(corpus, rest)
+
+    def base(self) -> "BaseModel":
+        """Load the base model. Raises what `BaseModel.load` raises."""
+        # Imported here: torch takes seconds, and what is wrong with the options is told before.
+        from blindfair.influence.text import BaseModel
+
+        return BaseModel.load(Path(self.base_model))
+
+
+def own_options(
+    label: str | None,
+    text_column: str | None,
+    base_model: Path | str | None,
+    exclude: Sequence[str],
+    seed: int,
+    text: Sequence[str],
+) -> TableOptions | OwnTexts:
+    """Return how the buyer's records are read: as texts if `text_column` is given, else as a table.
+
+    Raises InvalidOption for texts without a base model, for a table with one or without a label.
+    """
+    if text_column is None:
+        if base_model is not None:
+            raise InvalidOption(
+                "`base_model` is for texts, and this is a table",
+                expected="`text_column`, the column of the texts",
+                found="none",
+                hint="name that column, or leave the option out",
+            )
+        if label is None:
+            raise InvalidOption(
+                "A table needs a `label`", expected="the column to predict", found="none", hint="texts need none"
+            )
+        return TableOptions(label, list(exclude), seed, list(text))
+    if text:
+        raise InvalidOption(
+            "`text` is for tables, and these are texts",
+            expected="`text_column` alone",
+            found=", ".join(text),
+            hint="leave the option out",
+        )
+    if base_model is None:
+        raise InvalidOption(
+            "Texts are scored with a `base_model` that both parties hold",
+            expected="its folder",
+            found="none",
+            hint="the listing names the base models that its seller holds",
+        )
+    return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed)
+
+
+def check_asks_texts(options: TableOptions | OwnTexts, purchase: PurchaseOptions) -> None:
+    """Raises InvalidOption for an option that says how a table is learnt from, where there are texts."""
+    if not isinstance(options, OwnTexts):
+        return
+    for name, value, default in (
+        ("model", purchase.model, MODELS[0]),
+        ("score_bits", purchase.score_bits, SCORE_BITS),
+        ("disclosure", purchase.disclosure, DISCLOSURE),
+    ):
+        if value != default:
+            raise InvalidOption(
+                f"`{name}` is for tables, and these are texts",
+                expected="none: texts are scored one by one, by their base model",
+                found=value,
+                hint="leave the option out",
+            )
+
+
+def _check_enough(found: int, least: int, which: str) -> None:
+    if found < least:
+        raise NoRecords(
+            "There are too few texts to judge an offer by",
+            expected=f"at least {least} {which}",
+            found=found,
+            hint="give more texts of the kind that you want",
+        )
+
+
+def _labelled(corpus: Corpus, places: Sequence[int] | None = None) -> Labelled:
+    kept = range(len(corpus.rows)) if places is None else places
+    texts, labels = corpus.texts(), corpus.labels()
+    return [texts[place] for place in kept], None if labels is None else [labels[place] for place in kept]

@@ -1,0 +1,167 @@
+"""How a listing's texts are read, as its owner states it, and what an agent lists of them.
+
+Not here: terms and prices (`listing_options`), and reading the texts (`influence.corpus`).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blindfair.agents.evaluation.rows import BaseModels
+from blindfair.api.defaults import MAX_WINDOWS, WINDOW
+from blindfair.influence.corpus.copies import copies_of_texts
+from blindfair.influence.corpus.corpus import TEXT_COLUMN, Corpus, read_corpus
+from blindfair.influence.corpus.text_folder import read_folder
+from blindfair.influence.corpus.text_preprocessing import (
+    BASE_LIMIT,
+    CLASS_LIMIT,
+    WINDOW_LIMIT,
+    WINDOWS_LIMIT,
+    TextPreprocessing,
+)
+from blindfair.influence.frames import Frame
+from blindfair.influence.projection import K_LIMIT
+from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
+from blindfair.protocol.records import Cell
+
+if TYPE_CHECKING:
+    from blindfair.influence.text import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class TextOptions:
+    """`column` holds the texts, `base_models` are the folders of the base models that buyers may score with."""
+
+    column: str
+    base_models: list[str]
+    window: int = WINDOW
+    max_windows: int = MAX_WINDOWS
+
+    def read(self, source: Path | str | Frame, label: str | None, exclude: Sequence[str]) -> Corpus:
+        """Read the texts. Raises what `read_corpus` raises."""
+        return read_corpus(source, text=self.column, label=label, exclude=exclude)
+
+    def bases(self) -> BaseModels:
+        """Load the base models, by digest. Raises InvalidOption for none or too many, and what loading raises."""
+        if not 1 <= len(self.base_models) <= BASE_LIMIT:
+            raise InvalidOption(
+                "Texts are scored with a base model that both parties hold",
+                expected=f"1 ... {BASE_LIMIT} folders as `base_models`",
+                found=len(self.base_models),
+                hint="name the folder of its config.json, model.safetensors and tokenizer.json",
+            )
+        # Imported here: it needs an extra, which tables do not.
+        from blindfair.influence.text import BaseModel
+
+        loaded = [BaseModel.load(Path(folder)) for folder in self.base_models]
+        return {base.digest: base for base in loaded}
+
+    def products(self, bases: BaseModels, records: int) -> int:
+        """Multiplications that an evaluation by the largest of the base models takes at most.
+
+        Naming a base model allows what scoring with it takes: a general limit would refuse every buyer of a large one.
+        Each number of it is used three times a token, and once for each entry of a projection.
+        """
+        numbers = max(sum(tensor.numel() for tensor in base.tensors.values()) for base in bases.values())
+        return 2 * records * numbers * (3 * self.window * self.max_windows + K_LIMIT)
+
+    def preprocessing(self, corpus: Corpus, bases: BaseModels) -> TextPreprocessing:
+        """How scoring models read the listed texts, for the manifest.
+
+        Raises InvalidOption for windows out of range, LabelUnusable for a label of one class or of too many, or that a
+        base model cannot learn, and UnusableText for a text in which a base model finds nothing to score.
+        """
+        for name, value, low, high in (
+            ("window", self.window, 8, WINDOW_LIMIT),
+            ("max_windows", self.max_windows, 1, WINDOWS_LIMIT),
+        ):
+            if not low <= value <= high:
+                raise InvalidOption(f"`{name}` is out of range", expected=f"{low} ... {high}", found=value)
+        found = TextPreprocessing(
+            corpus.text, corpus.label, classes_of(corpus), self.window, self.max_windows, tuple(sorted(bases))
+        )
+        # Read as a buyer will: a label that is no class is told now.
+        TextPreprocessing.from_document(found.to_document())
+        from blindfair.influence.text.scoring import windows_of
+
+        for base in bases.values():
+            check_label_fits(base, found.label)
+            windows, is_causal = windows_of(found, base), not found.classes
+            texts = corpus.texts()
+            for number, tokens in enumerate(base.tokenizer.encode(texts)):
+                windows.cut(tokens, causal=is_causal, record=number)
+        return found
+
+
+def text_options(
+    column: str | None, base_models: Sequence[Path | str], window: int = WINDOW, max_windows: int = MAX_WINDOWS
+) -> TextOptions | None:
+    """How the owner's texts are read; None for a table. Raises InvalidOption for a table with options of texts."""
+    if column is not None:
+        return TextOptions(column, [str(Path(folder).resolve()) for folder in base_models], window, max_windows)
+    given = {"base_model": base_models, "window": window != WINDOW, "max_windows": max_windows != MAX_WINDOWS}
+    for name, is_given in given.items():
+        if is_given:
+            raise InvalidOption(
+                f"`{name}` is for texts, and this is a table",
+                expected="`text_column`, the column of the texts",
+                found="none",
+                hint="name that column, or leave the option out",
+            )
+    return None
+
+
+def check_label_fits(base: "BaseModel", label: str | None) -> None:
+    """Raises LabelUnusable for a language model where there is a label, and for a classifier where there is none."""
+    from blindfair.influence.text.architectures import ARCHITECTURES
+
+    if ARCHITECTURES[base.architecture].causal != (label is None):
+        raise LabelUnusable(
+            "The base model and the label do not fit",
+            expected="a language model, GPT-2 or Llama" if label is None else "a classifier, BERT",
+            found=f"{base.architecture}, {'no label' if label is None else f'the label {label!r}'}",
+            hint="name another base model, or another `label`",
+        )
+
+
+def classes_of(corpus: Corpus) -> tuple[Cell, ...]:
+    """The values of the label, ascending; none without a label. Raises LabelUnusable for one, or for too many."""
+    labels = corpus.labels()
+    if labels is None:
+        return ()
+    found = sorted(set(labels), key=lambda cell: (isinstance(cell, str), str(cell)))
+    if not 2 <= len(found) <= CLASS_LIMIT:
+        raise LabelUnusable(
+            f"Column {corpus.label!r} is no label of texts",
+            expected=f"2 ... {CLASS_LIMIT} different values",
+            found=len(found),
+            hint="name another column, or none: texts can be scored without a label",
+        )
+    return tuple(found)
+
+
+def listed_texts(corpus: Corpus, chunk_size: int, *, without_copies: bool) -> tuple[bytes, ...]:
+    """The records of a corpus as they are listed, with the first of equal texts alone if told so.
+
+    Texts are equal that differ in case and blanks alone. Raises InvalidListing for equal texts otherwise: a model
+    learns nothing from a copy, and would pay for it.
+    """
+    copies = {number: first for number, first in copies_of_texts(corpus.texts())}
+    if copies and not without_copies:
+        number, first = next(iter(copies.items()))
+        raise InvalidListing(
+            "Some texts are the same but for case and blanks",
+            expected="different texts",
+            found=f"{len(copies)} copies; record {number} is record {first}, for example",
+            hint="remove them, or list the first of equal texts alone: `without_copies`",
+        )
+    return tuple(record for number, record in enumerate(corpus.encoded(chunk_size)) if number not in copies)
+
+
+def kept_file(source: Path) -> bytes:
+    """The bytes to keep of a file of texts; of a folder, its texts as JSON Lines. Raises as `read_folder`."""
+    if not source.is_dir():
+        return source.read_bytes()
+    return "".join(json.dumps({TEXT_COLUMN: text}) + "\n" for text in read_folder(source)).encode()

@@ -1,0 +1,62 @@
+"""What `--report DIRECTORY` holds of texts: pictures, the best and the worst bought texts, scores, and a receipt."""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+
+from blindfair.agents.buyer.text_valuer import TextValuer
+from blindfair.cli.csv_text import csv_bytes
+from blindfair.cli.demo.cases import Parties, TradeResult
+from blindfair.cli.demo.pictures import draw_gas, draw_scores, draw_sources
+from blindfair.cli.demo.report import json_bytes, make_receipt
+from blindfair.cli.demo.texts.prepared import PreparedTexts
+from blindfair.cli.demo.texts.review import ReviewedTexts
+
+SHOWN = 10
+"""The best and the worst bought texts that are shown, each."""
+
+CHARACTERS = 200
+"""The first characters of a text, which are shown."""
+
+
+def make_text_report(
+    job: PreparedTexts, trades: Mapping[str, TradeResult], reviewed: ReviewedTexts, parties: Parties[TextValuer]
+) -> dict[str, bytes]:
+    """All files by name, to be written together."""
+    honest = reviewed.honest
+    bought = np.zeros(honest.records, dtype=np.bool_)
+    bought[[record for record, _ in honest.bought]] = True
+    lines = [
+        json.dumps({"record": record, "score": float(honest.scores[record]), "text": job.offer[record].text})
+        for record, _ in honest.bought
+    ]
+    return {
+        "scores.png": draw_scores(honest.scores, bought, "cosine of row and query times the query's size"),
+        "sources.png": draw_sources(reviewed.offered, reviewed.bought),
+        "gas.png": draw_gas(trades),
+        "bought.jsonl": "".join(f"{line}\n" for line in lines).encode(),
+        "texts.md": _best_and_worst(job, reviewed).encode(),
+        "scores.csv": csv_bytes(
+            ["record", "score_positive_is_helpful", "bought", "source"],
+            (
+                [record, repr(float(score)), int(bought[record]), job.offer[record].source]
+                for record, score in enumerate(honest.scores)
+            ),
+        ),
+        "receipt.json": json_bytes(make_receipt(trades["honest"], honest, parties)),
+    }
+
+
+def _best_and_worst(job: PreparedTexts, reviewed: ReviewedTexts) -> str:
+    scores = reviewed.honest.scores
+    ranked = sorted((record for record, _ in reviewed.honest.bought), key=lambda record: -scores[record])
+    half = min(SHOWN, len(ranked) // 2)
+    parts = ["# Bought texts, by their score\n"]
+    for title, records in (("The best", ranked[:half]), ("The worst", ranked[len(ranked) - half :])):
+        parts.append(f"\n## {title} {half}\n")
+        for record in records:
+            text, source = job.offer[record].text, job.offer[record].source
+            shown = text[:CHARACTERS] + ("..." if len(text) > CHARACTERS else "")
+            parts.append(f"\n**{scores[record]:+.4f}**, record {record}, {source}:\n\n> {shown}\n")
+    return "".join(parts)

@@ -1,0 +1,70 @@
+"""A folder of `.txt` files, one text each, in the order of their names.
+
+A file's name is not read: it may hold a person's name. Sizes are bounded before anything is in memory. Not here: texts
+in a table (`corpus`).
+"""
+
+from pathlib import Path
+
+from blindfair.influence.csv_file import BYTE_LIMIT, CELL_LENGTH
+from blindfair.protocol.errors import FileMissing, MalformedTable, NoRecords, TooLarge, UndecodableBytes
+from blindfair.protocol.records import RECORD_LIMITS
+
+FILE_LIMIT = 2**20
+"""Texts of a folder: as many as a listing can have chunks."""
+
+
+def read_folder(folder: Path) -> tuple[str, ...]:
+    """Read the texts of a folder and of the folders in it.
+
+    Raises FileMissing, NoRecords, TooLarge, UndecodableBytes, MalformedTable for a file without text, or with too much.
+    """
+    paths = sorted(path for path in folder.rglob("*.txt") if path.is_file())
+    if not paths:
+        raise NoRecords(
+            f"There are no texts in {folder}", expected="files whose names end in .txt", found=0, hint="name the folder"
+        )
+    if len(paths) > FILE_LIMIT:
+        raise TooLarge(f"{folder} holds too many texts", expected=f"at most {FILE_LIMIT}", found=len(paths))
+    total = 0
+    texts = []
+    for path in paths:
+        size = path.stat().st_size
+        total += size
+        if size > RECORD_LIMITS.size or total > BYTE_LIMIT:
+            raise TooLarge(
+                f"{path if size > RECORD_LIMITS.size else folder} is too large",
+                expected=f"at most {RECORD_LIMITS.size} bytes a text and {BYTE_LIMIT} in all",
+                found=max(size, total),
+                hint="cut it into parts, or list a part of the texts",
+            )
+        texts.append(_text(path))
+    return tuple(texts)
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileMissing(f"{path} cannot be read", found=error.strerror) from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UndecodableBytes(
+            f"{path} is not UTF-8",
+            expected="UTF-8",
+            found=f"byte {error.start}: {error.reason}",
+            hint=f"convert it: iconv -f LATIN1 -t UTF-8 {path.name}",
+        ) from error
+    if not text.strip() or "\0" in text:
+        found = "a zero character" if "\0" in text else f"{len(data)} bytes"
+        raise MalformedTable(f"{path} holds no text", expected="text", found=found, hint="is it text? remove it if not")
+    # As in a table: a copy of the folder is kept as one.
+    if len(text) > CELL_LENGTH:
+        raise MalformedTable(
+            f"{path} holds a text that is too long",
+            expected=f"at most {CELL_LENGTH:,} characters",
+            found=f"{len(text):,}",
+            hint="cut it into parts",
+        )
+    return text

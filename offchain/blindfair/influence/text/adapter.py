@@ -1,0 +1,89 @@
+"""The two files of a LoRA adapter, `adapter_config.json` and `adapter_model.safetensors`, as other programs have them.
+
+Plain LoRA only: one rank, no variants that compute otherwise. Not here: applying it (`model`).
+"""
+
+import json
+import re
+from pathlib import Path
+
+from blindfair.influence.refusal import unusable
+from blindfair.influence.text.difference import ALPHA_LIMIT, RANK_LIMIT, Difference, Lora, Singles
+from blindfair.influence.text.json_file import read_json_file
+from blindfair.influence.text.tensor_file import TensorFile
+from blindfair.protocol.documents import Document, JsonValue
+from blindfair.protocol.errors import UnusableModel
+from blindfair.protocol.fields import Fields
+
+CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
+
+_CONFIG_LIMIT = 2**20
+_PREFIX = "base_model.model."
+_LORA = re.compile(r"base_model\.model\.(?P<layer>[A-Za-z0-9_.]+)\.lora_(?P<side>[AB])\.weight")
+_PLAIN: dict[str, tuple[JsonValue, ...]] = {
+    "alpha_pattern": ({}, None),
+    "bias": ("none",),
+    "fan_in_fan_out": (False, True),
+    "layer_replication": (None,),
+    "lora_bias": (False,),
+    "peft_type": ("LORA",),
+    "rank_pattern": ({}, None),
+    "use_dora": (False,),
+    "use_rslora": (False,),
+}
+"""Fields that change what an adapter computes, and the values at which they do not."""
+
+
+def read_adapter(directory: Path) -> Difference:
+    """The difference in a folder of an adapter. Raises FileMissing, UnusableModel."""
+    config = read_json_file(directory / CONFIG_FILE, _CONFIG_LIMIT)
+    for name, plain in _PLAIN.items():
+        if name in config and config[name] not in plain:
+            raise UnusableModel(
+                f"The adapter has a {name} that is not supported",
+                expected=" or ".join(map(str, plain)),
+                found=ascii(config[name])[:80],
+                hint="train a plain LoRA",
+            )
+    with unusable("The config of the adapter cannot be used"):
+        fields = Fields({name: config[name] for name in ("lora_alpha", "r") if name in config}, CONFIG_FILE)
+        r, alpha = fields.integer("r", 1, RANK_LIMIT), fields.number("lora_alpha")
+    if not 0 < alpha <= ALPHA_LIMIT:
+        raise UnusableModel("The adapter has an alpha out of range", expected=f"0 ... {ALPHA_LIMIT:.0f}", found=alpha)
+    file = TensorFile.read_header(directory / WEIGHTS_FILE)
+    found, _ = file.read({name: name for name in file.entries})
+    sides: dict[str, dict[str, Singles]] = {"A": {}, "B": {}}
+    tensors = {}
+    for name, tensor in found.items():
+        match = _LORA.fullmatch(name)
+        if match:
+            sides[match["side"]][match["layer"]] = tensor.numpy()
+        elif name.startswith(_PREFIX):
+            tensors[name.removeprefix(_PREFIX)] = tensor.numpy()
+        else:
+            raise UnusableModel("The adapter has a tensor that is not known", expected=f"{_PREFIX}...", found=name)
+    return Difference(tensors, Lora(r, alpha, sides["A"], sides["B"]))
+
+
+def write_adapter(difference: Difference, directory: Path, *, transposed: bool) -> None:
+    """Write the two files into a folder that exists. `transposed` says that the base is a GPT-2.
+
+    Raises UnusableModel where there is no LoRA.
+    """
+    if difference.lora is None:
+        raise UnusableModel("This difference is no LoRA", expected="lora", found=difference.kind)
+    _, weights = difference.to_parts()
+    heads: list[JsonValue] = list(sorted({name.rpartition(".")[0] for name in difference.tensors}))
+    targets: list[JsonValue] = list(sorted(difference.lora.down))
+    config: Document = {
+        "bias": "none",
+        "fan_in_fan_out": transposed,
+        "lora_alpha": difference.lora.alpha,
+        "lora_dropout": 0.0,
+        "modules_to_save": heads or None,
+        "peft_type": "LORA",
+        "r": difference.lora.r,
+        "target_modules": targets,
+    }
+    (directory / CONFIG_FILE).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (directory / WEIGHTS_FILE).write_bytes(weights)

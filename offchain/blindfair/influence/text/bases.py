@@ -1,0 +1,156 @@
+"""How a buyer finds the projection of a text model: from its query, and from the rows of texts of its own.
+
+    first stage, a layer   S_in, S_out: main singular vectors of the query's matrix, then main directions of own factors
+    second stage           M: the query, in parts by layer; then main directions of own rows
+
+So the score of a low-rank query, such as a LoRA's displacement, is that of whole rows up to rounding, whatever `k` is;
+main directions alone lose a fifth of it. The seller sees the basis, and so the query's directions among others: a query
+that must stay secret is not put into it. Not here: applying a projection (`influence.projection`, `logra`).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from blindfair.influence.arrays import Floats
+from blindfair.influence.bases import principal_directions
+from blindfair.influence.projection import Projection, Sides
+from blindfair.influence.text.covariances import factor_covariances, main_directions
+from blindfair.influence.text.logra import projected_rows
+from blindfair.influence.text.main_vectors import main_singular
+from blindfair.influence.text.model import TextModel
+from blindfair.protocol.errors import InvalidOption, NoRecords, ShapeMismatch
+
+SIDE = 16
+K = 128
+K_LARGEST = 512
+
+_NOTHING = 1e-6
+"""Directions under this share of the largest are rounding errors."""
+
+
+def find_projection(
+    model: TextModel,
+    texts: Sequence[str],
+    labels: Sequence[int] | None,
+    queries: Sequence[Sequence[Floats]],
+    *,
+    side: int = SIDE,
+    k: int = K,
+) -> Projection:
+    """A staged projection that holds each query and the main directions of own rows.
+
+    A query is a matrix `outputs x inputs` for each layer; `side` directions are kept of each side of a layer, and `k`
+    entries of a row, fewer if the rows span fewer. Raises InvalidOption, NoRecords, ShapeMismatch, UnusableText, and
+    UnusableModel where both stages are too large together.
+    """
+    if not (1 <= side <= 256 and 1 <= k <= K_LARGEST):
+        raise InvalidOption(
+            "The size of a projection is out of range", expected=f"side 1 ... 256, k 1 ... {K_LARGEST}", found=(side, k)
+        )
+    if not len(texts):
+        raise NoRecords("There are no texts to find directions in", expected="at least 1", found=0)
+    shapes = [(layer.outputs, layer.inputs) for layer in model.network.layers]
+    for query in queries:
+        if [part.shape for part in query] != shapes:
+            raise ShapeMismatch(
+                "A query does not fit the layers of the text model",
+                expected=f"{len(shapes)} matrices",
+                found=len(query),
+            )
+    windows = model.read(texts, labels)
+    sides = []
+    for number, factors in factor_covariances(model.network, windows, tokens=model.batch_tokens):
+        asked = [_directions(query[number], side // len(queries)) for query in queries]
+        outer = _side([left for left, _ in asked], factors.outer, side)
+        inner = _side([right for _, right in asked], factors.inner, side)
+        sides.append(Sides(inner, outer))
+    first = tuple(sides)
+    parts = [_parts(first, query, max(1, k // 2 // len(queries))) for query in queries]
+    rows = _first_rows(model, texts, labels, first)
+    known = _orthonormal(np.vstack(parts).T)[:, :k] if parts else np.zeros((rows.shape[1], 0))
+    left = rows - (rows @ known) @ known.T
+    more = min(k, rows.shape[1]) - known.shape[1]
+    if more > 0 and np.linalg.norm(left) > _NOTHING * np.linalg.norm(rows):
+        found = principal_directions(left, more).entries
+        if found is not None:
+            known = _orthonormal(np.hstack([known, found]))
+    return Projection.staged(first, known @ _cosines(known.shape[1]))
+
+
+def _cosines(k: int) -> Floats:
+    """The orthonormal `k x k` matrix of the discrete cosine transform.
+
+    It changes no score. Without it the first entry alone would hold the query of a layer that outweighs all others, as
+    a classifier's head does, and no seller takes a query of one entry.
+    """
+    places = np.arange(k)
+    found = np.cos(np.pi / max(1, k) * np.outer(places, places + 0.5)) * np.sqrt(2 / max(1, k))
+    found[:1] /= np.sqrt(2)
+    return np.asarray(found, dtype=np.float64)
+
+
+def project_query(projection: Projection, query: Sequence[Floats]) -> Floats:
+    """The `k` numbers whose scores of projected rows come nearest to those of `query`, a matrix a layer, on rows.
+
+    Raises ShapeMismatch.
+    """
+    return projection.project_layers(query)
+
+
+def _directions(matrix: Floats, share: int) -> tuple[Floats, Floats]:
+    """Main directions of a query's layer, of its outputs and of its inputs, at most `share`.
+
+    A matrix of low rank is held whole. Of others half of the share is, so that own factors keep the other.
+    """
+    left, values, right = main_singular(matrix, max(1, share))
+    rank = int((values > _NOTHING * values.max(initial=0.0)).sum()) if values.any() else 0
+    kept = rank if rank <= share else max(1, share // 2)
+    return left[:, :kept], right[:, :kept]
+
+
+def _side(asked: Sequence[Floats], covariance: Floats | None, side: int) -> Floats:
+    """`d x side` orthonormal directions: those of the queries, then those of own factors."""
+    found = [*asked] if covariance is None else [*asked, main_directions(covariance, side)]
+    if not found:
+        raise NoRecords("A layer this large takes its directions from a query", expected="a query", found="none")
+    return _orthonormal(np.hstack(found))[:, :side]
+
+
+def _orthonormal(columns: Floats) -> Floats:
+    """An orthonormal basis of the columns, each adding to those before it; nearly dependent ones are left out."""
+    kept: list[Floats] = []
+    for column in columns.T:
+        size = np.linalg.norm(column)
+        if not size:
+            continue
+        rest = column / size
+        # Twice: once leaves a rounding error of the size of what is left.
+        for _ in range(2):
+            if kept:
+                basis = np.array(kept)
+                rest = rest - (rest @ basis.T) @ basis
+        if np.linalg.norm(rest) > 1e-5:
+            kept.append(rest / np.linalg.norm(rest))
+    return np.array(kept).T if kept else np.eye(len(columns), 1)
+
+
+def _parts(sides: Sequence[Sides], query: Sequence[Floats], most: int) -> Floats:
+    """The query in the entries of the first stage, in parts of one layer or of several in a row: `parts x k0`."""
+    places = np.cumsum([0, *(pair.k for pair in sides)])
+    found = []
+    for group in np.array_split(np.arange(len(sides)), min(most, len(sides))):
+        part = np.zeros(places[-1])
+        for number in group:
+            part[places[number] : places[number + 1]] = sides[number].project_query(query[number])
+        if part.any():
+            found.append(part)
+    return np.array(found).reshape(len(found), places[-1])
+
+
+def _first_rows(
+    model: TextModel, texts: Sequence[str], labels: Sequence[int] | None, sides: tuple[Sides, ...]
+) -> Floats:
+    """Rows of the first stage alone, `n x k0`, however many entries it gives."""
+    wide = Projection(sum(pair.k for pair in sides), sides=sides)
+    return projected_rows(model.network, model.read(texts, labels), len(texts), wide, tokens=model.batch_tokens)

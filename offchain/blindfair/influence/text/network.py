@@ -1,0 +1,94 @@
+"""A text model's network at its weights: what one batch of windows costs to predict, window by window.
+
+Not here: gradient rows (`logra`), and which windows are in a batch (`batches`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from blindfair.influence.text.architectures import (
+    HEAD,
+    MEAN,
+    OUTPUT,
+    POOLER_LAYER,
+    TextArchitecture,
+    TextLayer,
+    fill,
+    outline,
+    text_layers,
+)
+from blindfair.influence.text.base_config import BaseConfig
+from blindfair.influence.text.batches import WindowBatch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextNetwork:
+    """A module with frozen weights, and its layers in the order of a row."""
+
+    architecture: TextArchitecture
+    module: torch.nn.Module
+    layers: tuple[TextLayer, ...]
+    pooling: str
+
+    @classmethod
+    def build(
+        cls,
+        architecture: TextArchitecture,
+        config: BaseConfig,
+        tensors: Mapping[str, torch.Tensor],
+        *,
+        classes: int = 0,
+        pooling: str = MEAN,
+        output_layer: bool = False,
+        attention: str = "sdpa",
+    ) -> "TextNetwork":
+        """The network at `tensors`, which it shares. They are those of the base, and of a head where it has classes.
+
+        Raises MissingPackage.
+        """
+        module = outline(architecture, config, attention)
+        if not architecture.causal:
+            with torch.device("meta"):
+                module.add_module(HEAD, torch.nn.Linear(config.width, classes))
+            if pooling == MEAN:
+                module.get_submodule("bert").pooler = None  # type: ignore[assignment]
+                tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("bert.pooler.")}
+        fill(module, config, tensors)
+        layers = text_layers(architecture, module, classes=classes, pooling=pooling, output_layer=output_layer)
+        return cls(architecture, module, layers, pooling)
+
+    def layer_module(self, layer: TextLayer) -> torch.nn.Module:
+        """The module of a layer."""
+        return self.module.get_submodule(layer.name)
+
+    def losses(self, batch: WindowBatch) -> torch.Tensor:
+        """For each window its part of its record's loss, in nats: `windows` numbers."""
+        if self.architecture.causal:
+            return self._predicted(batch)
+        return functional.cross_entropy(self.logits(batch), batch.classes, reduction="none") * batch.weights
+
+    def logits(self, batch: WindowBatch) -> torch.Tensor:
+        """`windows x classes` of a classifier."""
+        bert = self.module.get_submodule("bert")
+        states = bert(input_ids=batch.tokens, attention_mask=batch.mask.to(torch.int64)).last_hidden_state
+        if self.pooling == MEAN:
+            mask = batch.mask.to(states.dtype)[:, :, None]
+            read = (states * mask).sum(1) / mask.sum(1)
+        else:
+            read = torch.tanh(self.module.get_submodule(POOLER_LAYER)(states[:, 0]))
+        logits: torch.Tensor = self.module.get_submodule(HEAD)(read)
+        return logits
+
+    def _predicted(self, batch: WindowBatch) -> torch.Tensor:
+        # No mask of the padding: it is to the right, where no token looks.
+        trunk = self.module.get_submodule(self.architecture.prefix.rstrip("."))
+        states = trunk(input_ids=batch.tokens).last_hidden_state
+        predicting = batch.predicting
+        logits = self.module.get_submodule(OUTPUT)(states[:, :-1][predicting])
+        each = functional.cross_entropy(logits, batch.tokens[:, 1:][predicting], reduction="none")
+        spread = each.new_zeros(predicting.shape)
+        spread[predicting] = each
+        return spread.sum(1) * batch.weights

@@ -1,0 +1,64 @@
+"""Texts to tokens, by a tokenizer whose file was checked (`tokenizer_file`).
+
+Special tokens are never read out of a text: a record that spells one is split as any other text. Not here: windows of
+tokens (`windows`).
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from blindfair.influence.text.extra import tokenizers_library
+from blindfair.influence.text.tokenizer_file import CheckedTokenizer
+from blindfair.protocol.errors import UnusableModel, UnusableText
+
+TEXT_LIMIT = 2**22
+"""Characters of a text at most."""
+
+
+class TextTokenizer:
+    """Numbers of tokens for texts. Raises UnusableModel where the library does not take the file, MissingPackage."""
+
+    __slots__ = ("_library", "_unknown")
+
+    def __init__(self, checked: CheckedTokenizer) -> None:
+        library = tokenizers_library()
+        try:
+            self._library: Any = library.Tokenizer.from_str(json.dumps(checked.document))
+        # It raises no class of its own, and a fault within it is no Exception.
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            raise UnusableModel("The tokenizer cannot be made", found=str(error)[:200]) from error
+        self._library.encode_special_tokens = True
+        self._unknown = None if checked.unknown is None else checked.tokens[checked.unknown]
+
+    def encode(self, texts: Sequence[str], *, first: int = 0) -> list[list[int]]:
+        """The tokens of each text, without special ones around them; `first` is the number of the first in errors.
+
+        Raises UnusableText, naming the record, for a text that is too long, gives no token, or only unknown ones.
+        """
+        for number, text in enumerate(texts, first):
+            if len(text) > TEXT_LIMIT:
+                raise UnusableText(
+                    f"The text of record {number} is too long",
+                    expected=f"at most {TEXT_LIMIT} characters",
+                    found=len(text),
+                )
+            try:
+                text.encode("utf-8")
+            except UnicodeError as error:
+                raise UnusableText(f"The text of record {number} is not Unicode", found=type(error).__name__) from error
+        encoded = self._library.encode_batch(list(texts), add_special_tokens=False)
+        found = [list(each.ids) for each in encoded]
+        for number, tokens in enumerate(found, first):
+            if not tokens:
+                raise UnusableText(f"The text of record {number} is empty", expected="at least 1 token", found=0)
+            if all(token == self._unknown for token in tokens):
+                raise UnusableText(
+                    f"The model knows no word of record {number}",
+                    expected="at least 1 known token",
+                    found=f"{len(tokens)} unknown",
+                    hint="leave the record out, or take a base model of its language",
+                )
+        return found

@@ -1,0 +1,63 @@
+"""How far to believe offered texts, and which to want: like the buyer's own, and not damaged.
+
+    score     --domain_trust--> probability that a text is like the buyer's own
+    contrast  --calibrated_trust--> probability that its words are in order
+    both multiplied --> `good`, the most likely first
+
+With labels there is no contrast: the score tells wrong labels, and the smaller of both probabilities counts.
+
+Not here: prices and the draw (`selection`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blindfair.influence.arrays import Floats
+from blindfair.pricing.domain_trust import domain_trust
+from blindfair.pricing.label_calibration import Scored
+from blindfair.pricing.texts.valuation import TextValuation
+from blindfair.pricing.trust import calibrated_trust
+
+MIN_GOOD = 1 / 3
+"""A text that is less likely good is not wanted at all."""
+
+RESAMPLES = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextTrust:
+    """`good` is the probability, for each of `n` texts, that it is like the buyer's own and whole; `weights` are the
+    same where the text is wanted, else 0. `share` is the mean of `good`."""
+
+    good: Floats
+    weights: Floats
+    share: float
+
+
+def text_trust(offer: Floats, valuation: TextValuation) -> TextTrust:
+    """Trust in `n` offered texts from their real scores `m x n`. Raises OfferTooSmall."""
+    return trust_by(offer, valuation.trusted, valuation.damaged)
+
+
+def trust_by(offer: Floats, trusted: Floats, damaged: Floats) -> TextTrust:
+    """The same from the trusted scores `m x v` and those of damaged texts `m x v`. Raises OfferTooSmall."""
+    alike = domain_trust(offer[0], trusted[0]).alike
+    none, many = np.zeros(trusted.shape[1]), np.zeros(offer.shape[1])
+    # Without a contrast the damaged texts are those with other labels, and the score itself tells them.
+    whole = calibrated_trust(Scored(offer[-1], many), Scored(trusted[-1], none), Scored(damaged[-1], none)).clean
+    good = alike * whole if len(offer) > 1 else np.minimum(alike, whole)
+    return TextTrust(good, np.where(good > MIN_GOOD, good, 0.0), float(good.mean()))
+
+
+def share_interval(
+    offer: Floats, valuation: TextValuation, rng: np.random.Generator, *, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """A 95 % bootstrap interval of the share of good texts, for chance in the offer and in the trusted texts."""
+    shares = []
+    for _ in range(resamples):
+        trusted = rng.integers(0, valuation.trusted.shape[1], valuation.trusted.shape[1])
+        drawn = rng.integers(0, offer.shape[1], offer.shape[1])
+        shares.append(trust_by(offer[:, drawn], valuation.trusted[:, trusted], valuation.damaged[:, trusted]).share)
+    low, high = np.quantile(shares, (0.025, 0.975))
+    return float(low), float(high)

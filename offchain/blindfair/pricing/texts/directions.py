@@ -1,0 +1,83 @@
+"""Which direction a buyer of texts asks for: where its own fine-tuning leads, or its own gradient at the base model.
+
+    own training texts --fine-tuned for some steps--> displacement of every layer     score = -g . (theta - theta_0)
+    own training texts --at the base model---------->  mean gradient of every layer    score = +g . mean g
+
+Displacement wins where fine-tuning helps on texts that it has not seen, the gradient where it does not
+(docs/studies/texts.md). The buyer can measure which: by the loss of its validation texts. Not here: the projection and
+the rounding (`valuation`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from blindfair.influence.arrays import Floats
+from blindfair.influence.text import TextModel, fine_tune
+from blindfair.protocol.errors import UnusableModel
+
+STRENGTHS = (12, 36)
+"""Steps of fine-tuning that are tried."""
+
+RATE = 2e-3
+"""Learning rate of fine-tuning."""
+
+_SURELY = 1.0
+"""Standard errors by which fine-tuning must help."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Direction:
+    """`layers` is a matrix `outputs x inputs` for each layer: what a row is multiplied by, positive = helpful.
+
+    `steps` are those of fine-tuning, 0 for the gradient at the base. `gain` is how many nats the validation texts' mean
+    loss falls by fine-tuning for that many steps, or for the best number of them where it rises; `error` is its
+    standard error over texts.
+    """
+
+    layers: tuple[Floats, ...]
+    steps: int
+    gain: float
+    error: float
+
+    def describe(self) -> str:
+        """A sentence for the buyer's own people."""
+        measured = f"fine-tuning lowers the loss of validation texts by {self.gain:.4f} +- {self.error:.4f} nats"
+        if self.steps:
+            return f"asks by the displacement of {self.steps} steps of fine-tuning: {measured}"
+        return f"asks by the gradient of its own texts at the base model: {measured}, which is no help for certain"
+
+
+def choose_direction(
+    model: TextModel,
+    train: tuple[Sequence[str], Sequence[int] | None],
+    validation: tuple[Sequence[str], Sequence[int] | None],
+    *,
+    seed: int,
+    strengths: Sequence[int] = STRENGTHS,
+) -> Direction:
+    """Fine-tune for each number of steps, and take the one that helps most on the validation texts.
+
+    Raises UnusableModel where the model overflows on a text, and what `fine_tune` and `TextModel.losses` raise.
+    """
+    before = model.losses(*validation)
+    if not np.isfinite([*before, *model.losses(*train)]).all():
+        raise UnusableModel(
+            "The base model overflows on some of the buyer's own texts",
+            expected="a finite loss of each text",
+            found="NaN or infinite",
+            hint="take another base model that the listing names",
+        )
+    best: Direction | None = None
+    for steps in strengths:
+        tuned = fine_tune(model, *train, steps=steps, seed=seed, rate=RATE)
+        falls = before - replace(model, difference=tuned.difference).losses(*validation)
+        gain, error = float(falls.mean()), float(falls.std(ddof=1) / np.sqrt(len(falls)))
+        if best is None or gain > best.gain:
+            best = Direction(tuple(-layer for layer in tuned.displacements), steps, gain, error)
+    if best is not None and best.gain > _SURELY * best.error:
+        return best
+    count = len(train[0])
+    gradient = tuple(layer / count for layer in model.layer_gradients(*train))
+    return Direction(gradient, 0, best.gain if best else 0.0, best.error if best else 0.0)

@@ -1,0 +1,175 @@
+"""From a buyer's own texts to a question and back: queries, projection and rounding, and trusted scores to read by.
+
+    own texts --choose_direction--> a direction of every layer --find_projection--> k entries --> the score's query
+    own rows, and rows of shuffled words --contrast--> the second query, for texts without labels
+    validation texts --scored as the offer is, through noise--> trusted scores
+
+Rows are normalised (`influence.text.scoring`). No query is made of validation texts, so that their scores are what an
+offer of like texts would have. Not here: trust and choice (`choice`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
+from blindfair.influence.projection import Projection
+from blindfair.influence.quantise import QuantisedRows, ScoreScale, quantise_rows
+from blindfair.influence.text import BaseModel, Difference, TextModel, TextScoring, find_projection, project_query
+from blindfair.influence.text.fine_tuning import blank_head
+from blindfair.influence.text.scoring import unit_rows, windows_of
+from blindfair.pricing.class_query import scale_query
+from blindfair.pricing.domain_trust import MIN_TRUSTED
+from blindfair.pricing.ranks import rank_correlation
+from blindfair.pricing.texts.contrast import contrast
+from blindfair.pricing.texts.damage import other_labels, shuffled_words
+from blindfair.pricing.texts.directions import Direction, choose_direction
+from blindfair.protocol.audit import ROUNDING_SHARE
+from blindfair.protocol.errors import NoRecords, UnusableModel
+from blindfair.protocol.rows import ROW_LIMIT
+
+DEFAULT_BITS = (4, 2)
+"""Bits of the score, and of the contrast."""
+
+ENTRIES = 128
+"""Entries of a projected row, unless the buyer has fewer texts."""
+
+MARGIN = 1.2
+"""The usable range of a score over the largest one of the buyer's own records."""
+
+ROW_SCALE = float(ROW_LIMIT)
+"""Units per 1.0: no entry of a row of length 1 is clipped."""
+
+Texts = tuple[Sequence[str], Sequence[int] | None]
+"""Texts, and their classes if they have any."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextValuation:
+    """Everything of a question that is not encryption, and what is needed to read the answer.
+
+    `queries` is `m x k` int64 for projected, normalised rows, asked with `bits` modulo `plain_modulus`; the first is
+    the score. `trusted` are the scores of validation texts, `m x v`, seen through noise as the offer's are; `damaged`
+    those of the same texts with shuffled words, or with other labels where they have labels. `disagreement` is the
+    share of entries that another honest machine may round otherwise. `notes` are sentences for the buyer's own people.
+    """
+
+    scoring: TextScoring
+    projection: Projection
+    queries: Integers
+    bits: tuple[int, ...]
+    scales: tuple[ScoreScale, ...]
+    plain_modulus: int
+    trusted: Floats
+    damaged: Floats
+    direction: Direction
+    disagreement: float
+    notes: tuple[str, ...]
+
+    def read(self, scores: Integers) -> Floats:
+        """`m x n` integer scores as real ones."""
+        return np.stack([scale.real(each) for scale, each in zip(self.scales, scores, strict=True)])
+
+
+def prepare_text_valuation(
+    base: BaseModel,
+    preprocessing: TextPreprocessing,
+    columns: Sequence[str],
+    train: Texts,
+    validation: Texts,
+    *,
+    plain_modulus: int,
+    rng: np.random.Generator,
+    seed: int,
+    bits: Sequence[int] = DEFAULT_BITS,
+    entries: int = ENTRIES,
+) -> TextValuation:
+    """Make model, queries and trusted scores of the buyer's own texts. Deterministic in `rng` and `seed`.
+
+    Raises NoRecords for too few validation texts, UnusableModel where rows could not be audited, and what
+    `choose_direction` and `find_projection` raise.
+    """
+    if len(validation[0]) < MIN_TRUSTED:
+        raise NoRecords(
+            "The validation set is too small to judge an offer by",
+            expected=f"at least {MIN_TRUSTED} texts",
+            found=len(validation[0]),
+        )
+    classes = len(preprocessing.classes)
+    start = blank_head(base.config.width, classes, seed) if classes else Difference()
+    model = TextModel(base, start, windows_of(preprocessing, base), classes)
+    scoring = TextScoring(model, preprocessing, tuple(columns), normalised=True)
+    direction = choose_direction(model, train, validation, seed=seed)
+    worse_train, worse_validation = (_damaged(texts, classes, rng) for texts in (train, validation))
+    k = min(entries, 2 * len(train[0]))
+    projection = find_projection(model, *_joined(train, worse_train), [direction.layers], k=k)
+    own, worse, held, broken = (
+        unit_rows(model.rows(*texts, projection)) for texts in (train, worse_train, validation, worse_validation)
+    )
+    real = [project_query(projection, direction.layers)]
+    if len(bits) > 1 and not classes:
+        real.append(contrast(own, worse))
+    rounded = {
+        name: quantise_rows(rows, ROW_SCALE)
+        for name, rows in (("own", own), ("worse", worse), ("held", held), ("broken", broken))
+    }
+    queries, scales = [], []
+    for query, each in zip(real, bits, strict=False):
+        integers, unit = scale_query(query, [rounded["own"], rounded["worse"]], plain_modulus, each, MARGIN)
+        queries.append(integers)
+        scales.append(ScoreScale(ROW_SCALE, unit))
+    sample = min(32, len(train[0]))
+    tried = train[0][:sample], None if train[1] is None else train[1][:sample]
+    lengths = np.linalg.norm(model.rows(*tried, projection), axis=1)
+    disagreement = model.disagreement(*tried, projection, ROW_SCALE / lengths)
+    if not disagreement <= ROUNDING_SHARE:
+        raise UnusableModel(
+            "Two honest machines might disagree about the rows of this model",
+            expected=f"within {ROUNDING_SHARE} units of a rounded row",
+            found=f"{disagreement:.3g}",
+            hint="take another base model",
+        )
+    asked = tuple(int(each) for each in bits[: len(real)])
+    matrix = np.array(queries)
+
+    def seen(rows: QuantisedRows) -> Floats:
+        found = rows.seen_scores(matrix, asked, plain_modulus, rng)
+        return np.stack([scale.real(one) for scale, one in zip(scales, found, strict=True)])
+
+    exact = rounded["held"].scores(matrix[:1])[0]
+    kept = rank_correlation(np.asarray(exact, dtype=np.float64), held @ real[0])
+    return TextValuation(
+        scoring=scoring,
+        projection=projection,
+        queries=matrix,
+        bits=asked,
+        scales=tuple(scales),
+        plain_modulus=plain_modulus,
+        trusted=seen(rounded["held"]),
+        damaged=seen(rounded["broken"]),
+        direction=direction,
+        disagreement=disagreement,
+        notes=(
+            direction.describe(),
+            _said_of_rows(k, kept),
+        ),
+    )
+
+
+def _damaged(texts: Texts, classes: int, rng: np.random.Generator) -> Texts:
+    """The same texts with their words shuffled, or with other labels where they have any."""
+    if texts[1] is None:
+        return shuffled_words(texts[0], rng), None
+    return texts[0], other_labels(texts[1], classes, rng)
+
+
+def _joined(one: Texts, other: Texts) -> Texts:
+    labels = None if one[1] is None or other[1] is None else [*one[1], *other[1]]
+    return [*one[0], *other[0]], labels
+
+
+def _said_of_rows(k: int, kept: float | None) -> str:
+    ranks = "" if kept is None else f"; rounding keeps {kept:.4f} of the ranks of own scores"
+    return f"rows of {k} entries{ranks}"

@@ -1,0 +1,8 @@
+"""Texts for the studies of language models.
+
+corpora    documents of many sources, from a folder that a recipe fills
+passages   documents cut into short texts of whole sentences
+domains    own texts, mixed offers and test sets
+purchases  what is bought, and what it is worth
+report     the tables and the page
+"""

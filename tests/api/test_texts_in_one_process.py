@@ -1,0 +1,314 @@
+"""Texts by the Python interface: whole trades of a folder and of a table, and what owners give that cannot be used."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import tiny_bases
+from text_models import random_projection
+from tiny_bases import build, write
+
+from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller.checks import RequestCost
+from blindfair.api.buying import make_purchase
+from blindfair.api.listing import make_listing
+from blindfair.api.local_market import LocalMarket
+from blindfair.cli.buyer.export import default_export, export_bought
+from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
+from blindfair.influence.text import Difference, TextModel, TextScoring
+from blindfair.influence.text.scoring import windows_of
+from blindfair.protocol.errors import (
+    BlindfairError,
+    FileMissing,
+    InvalidListing,
+    InvalidOption,
+    LabelMissing,
+    LabelUnusable,
+    MalformedTable,
+    MissingPackage,
+    NoRecords,
+    TooCostly,
+    UndecodableBytes,
+    UnusableModel,
+    UnusableText,
+)
+
+TEXTS = tiny_bases.texts(60, 1, longest=40)
+OWN = pd.DataFrame({"text": tiny_bases.texts(90, 2, longest=40)})
+ODD = ['the cat\nsat, "on"\r\n\ta mat\n', "a dog 🐕‍🦺 saw e\u0301", "=the moon; ran", "the sun " * 700]
+CHEAP: dict[str, Any] = {"price_per_record": "0.0001", "licence": "any", "consent": "made up", "own_models": True}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(build("gpt2"), tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(build("bert"), tmp_path_factory.mktemp("classifier"))
+
+
+def frame(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame({"text": TEXTS, **columns})
+
+
+def folder_of(texts: list[str], folder: Path) -> Path:
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number:03}.txt").write_bytes(text.encode())
+    return folder
+
+
+@pytest.mark.parametrize("kind", [pytest.param("folder", marks=pytest.mark.deep), "table"])
+def test_bought_texts_are_what_their_seller_had(kind: str, base: Path, tmp_path: Path) -> None:
+    texts = [*TEXTS, *ODD]
+    codes = [f"{number:03}" if number % 5 else "NA" for number in range(len(texts))]
+    beside = {"code": codes, "amount": [number / 2 for number in range(len(texts))]}
+    records = folder_of(texts, tmp_path / "texts") if kind == "folder" else pd.DataFrame({"text": texts, **beside})
+    listing = make_listing(records, text_column="text", base_models=[base], bits=6, **CHEAP)
+    purchase = make_purchase(
+        OWN, text_column="text", base_model=base, budget="0.01", fee="0.005", audit_rows=5, sample_share=1.0
+    )
+    with LocalMarket(tmp_path / "market") as market:
+        buyer = market.buyer(market.sell(listing), purchase)
+        buyer.evaluate()
+        outcome = buyer.buy()
+        assert outcome.final == "Released", outcome
+        bought = buyer.records()
+        assert len(bought) >= 5
+        for number, row in bought.iterrows():
+            assert row["text"] == texts[int(str(number))]
+            if kind == "table":
+                assert row["code"] == codes[int(str(number))]
+        lines, table = tmp_path / "bought.jsonl", tmp_path / "bought.csv"
+        assert default_export(tmp_path, buyer.agent.review().listing.manifest) == lines
+        for path in (lines, table):
+            assert export_bought(buyer.agent, path) == len(bought)
+            assert path.stat().st_mode & 0o777 == 0o600
+        told = [json.loads(line) for line in lines.read_text().splitlines()]
+        assert [each["record"] for each in told] == list(bought.index)
+        read = pd.read_csv(table, dtype=str, keep_default_na=False, lineterminator="\n")
+        for each, text in zip(told, read["text"], strict=True):
+            assert each["text"] == texts[each["record"]] == text
+            if kind == "table":
+                assert (each["code"], each["amount"]) == (codes[each["record"]], each["record"] / 2)
+
+
+def test_texts_with_a_label_are_traded_by_a_classifier(classifier: Path, tmp_path: Path) -> None:
+    def labelled(texts: list[str]) -> pd.DataFrame:
+        return pd.DataFrame({"text": texts, "kind": ["cat" if "cat" in text else "none" for text in texts]})
+
+    given: dict[str, Any] = {"text_column": "text", "label": "kind"}
+    listing = make_listing(labelled(TEXTS), base_models=[classifier], bits=6, **given, **CHEAP)
+    purchase = make_purchase(
+        labelled(list(OWN["text"])), base_model=classifier, budget="0.01", fee="0.005", audit_rows=5, sample_share=1.0,
+        **given,
+    )  # fmt: skip
+    with LocalMarket(tmp_path / "market") as market:
+        buyer = market.buyer(market.sell(listing), purchase)
+        buyer.evaluate()
+        assert buyer.buy().final == "Released"
+        bought = buyer.records()
+        assert list(bought.columns) == ["text", "kind"] and len(bought)
+        for number, row in bought.iterrows():
+            assert tuple(row) == tuple(labelled(TEXTS).iloc[int(str(number))])
+
+
+def test_naming_a_base_model_allows_what_scoring_with_it_takes(base: Path) -> None:
+    """The limit for tables is reached by a few texts of a model of a hundred million numbers."""
+    texts = pd.DataFrame({"text": tiny_bases.texts(1500, 3, longest=40)})
+    listing = make_listing(
+        texts, text_column="text", base_models=[base], window=2048, max_windows=64, without_copies=True, bits=4, **CHEAP
+    )
+    (held,) = listing.base_models.values()
+    read = TextPreprocessing.from_document(listing.spec.preprocessing or {})
+    scoring = TextScoring(TextModel(held, Difference(), windows_of(read, held)), read, ("text",), normalised=True)
+    cost = RequestCost.of(scoring, random_projection(scoring.model), records=len(listing.spec.records), queries=2)
+    cost.check(listing.policy)
+    with pytest.raises(TooCostly):
+        cost.check(SellerPolicy())
+
+
+def changed_base(base: Path, folder: Path, change: Callable[[Path], object]) -> Path:
+    folder.mkdir()
+    for path in base.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    change(folder)
+    return folder
+
+
+def config(**changes: Any) -> Callable[[Path], object]:
+    def change(folder: Path) -> None:
+        path = folder / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    return change
+
+
+def cut(name: str) -> Callable[[Path], object]:
+    return lambda folder: os.truncate(folder / name, 200)
+
+
+def piped(folder: Path) -> None:
+    (folder / "config.json").unlink()
+    os.mkfifo(folder / "config.json")
+
+
+HOSTILE_BASES: dict[str, tuple[Callable[[Path], object], type[BlindfairError]]] = {
+    "no config": (lambda folder: (folder / "config.json").unlink(), FileMissing),
+    "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), FileMissing),
+    "a pickle": (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), FileMissing),
+    "a pipe": (piped, FileMissing),
+    "code of its own": (config(auto_map={"AutoModel": "evil.py"}), UnusableModel),
+    "another kind": (config(model_type="oracle"), UnusableModel),
+    "a billion numbers a token": (config(n_embd=10**9), UnusableModel),
+    "a config that is no JSON": (cut("config.json"), UnusableModel),
+    "weights cut short": (cut("model.safetensors"), UnusableModel),
+    "a tokenizer cut short": (cut("tokenizer.json"), UnusableModel),
+    "a nest of brackets": (lambda folder: (folder / "config.json").write_text("[" * 10**5), UnusableModel),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE_BASES)
+def test_a_hostile_base_model_is_refused_by_name(case: str, base: Path, tmp_path: Path) -> None:
+    change, error = HOSTILE_BASES[case]
+    folder = changed_base(base, tmp_path / "hostile", change)
+    with pytest.raises(error):
+        make_listing(frame(), text_column="text", base_models=[folder], **CHEAP)
+    with pytest.raises(error):
+        make_purchase(OWN, text_column="text", base_model=folder, budget="1")
+
+
+BAD_LISTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], type[BlindfairError], str]] = {
+    # case: (columns of the frame, options, error, a word of its message)
+    "an empty text": ({"text": [*TEXTS[1:], ""]}, {}, MalformedTable, "no text"),
+    "a text of blanks": ({"text": [*TEXTS[1:], " \n\u2003"]}, {}, MalformedTable, "no text"),
+    "a missing text": ({"text": [*TEXTS[1:], None]}, {}, MalformedTable, "no text"),
+    "a zero character": ({"text": [*TEXTS[1:], "the\0cat"]}, {}, MalformedTable, "zero"),
+    "a text of one token": ({"text": [*TEXTS[1:], "a"]}, {}, UnusableText, "too short"),
+    "copies but for case": ({"text": [*TEXTS[2:], "X y", "x  Y"]}, {}, InvalidListing, "case and blanks"),
+    "copies but for Unicode": ({"text": [*TEXTS[2:], "a ﬁne cat", "a fine cat"]}, {}, InvalidListing, "case and"),
+    "one text": ({"text": TEXTS[:1]}, {}, InvalidListing, "different"),
+    "a text too long": ({"text": [*TEXTS[1:], "the cat " * 20_000]}, {}, MalformedTable, "too long"),
+    "no such column": ({}, {"text_column": "body"}, InvalidOption, "no such column"),
+    "no base model": ({}, {"base_models": []}, InvalidOption, "base model"),
+    "no such folder": ({}, {"base_models": ["nowhere"]}, FileMissing, "config.json"),
+    "neither buyers nor own models": ({}, {"own_models": False}, InvalidOption, "models that buyers bring"),
+    "windows of nothing": ({}, {"window": 7}, InvalidOption, "`window`"),
+    "too many windows": ({}, {"max_windows": 65}, InvalidOption, "`max_windows`"),
+    "a label that is not there": ({}, {"label": "y"}, LabelMissing, "label"),
+    "the text as label": ({}, {"label": "text"}, LabelMissing, "label"),
+    "a label of one class": ({"y": [1] * 60}, {"label": "y"}, LabelUnusable, "2 ... 64"),
+    "a label for a language model": ({"y": [0, 1] * 30}, {"label": "y"}, LabelUnusable, "do not fit"),
+    "an option of tables": ({"y": [0, 1] * 30}, {"never_score": ["y"]}, InvalidOption, "for tables"),
+    "another option of tables": ({}, {"text": ["text"]}, InvalidOption, "for tables"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_LISTINGS)
+def test_texts_that_cannot_be_listed_are_refused_by_name(case: str, base: Path) -> None:
+    columns, options, error, word = BAD_LISTINGS[case]
+    given = {"text_column": "text", "base_models": [base], **CHEAP, **options}
+    with pytest.raises(error, match=word):
+        make_listing(pd.DataFrame({"text": TEXTS, **columns} if "text" not in columns else columns), **given)
+
+
+def test_a_classifier_takes_a_label_and_known_words_alone(classifier: Path) -> None:
+    given: dict[str, Any] = {"text_column": "text", "base_models": [classifier], "bits": 4, **CHEAP}
+    assert make_listing(frame(y=["red", "blue"] * 30), label="y", **given).spec.schema.label == "y"
+    with pytest.raises(LabelUnusable, match="do not fit"):
+        make_listing(frame(), **given)
+    with pytest.raises(LabelMissing, match="no label"):
+        make_listing(frame(y=[None, *["red", "blue"] * 29, "red"]), label="y", **given)
+    with pytest.raises(UnusableText, match="knows no word of record 59"):
+        made = frame(y=["red", "blue"] * 30)
+        made.loc[59, "text"] = "私は"
+        make_listing(made, label="y", **given)
+
+
+def test_options_of_texts_are_refused_for_a_table(base: Path) -> None:
+    table = pd.DataFrame({"a": range(60), "b": [number * 7 % 31 for number in range(60)], "y": [0, 1] * 30})
+    with pytest.raises(InvalidOption, match="`base_model` is for texts"):
+        make_listing(table, label="y", base_models=[base], **CHEAP)
+    with pytest.raises(InvalidOption, match="`window` is for texts"):
+        make_listing(table, label="y", window=64, **CHEAP)
+    with pytest.raises(InvalidOption, match="`base_model` is for texts"):
+        make_purchase(table, label="y", base_model=base, budget="1")
+
+
+BAD_PURCHASES: dict[str, tuple[dict[str, Any], type[BlindfairError], str]] = {
+    "no base model": ({"base_model": None}, InvalidOption, "base_model"),
+    "no such folder": ({"base_model": "nowhere"}, FileMissing, "config.json"),
+    "no such column": ({"text_column": "body"}, InvalidOption, "no such column"),
+    "a model of tables": ({"model": "mlp"}, InvalidOption, "`model` is for tables"),
+    "groups": ({"disclosure": "per-group-10"}, InvalidOption, "`disclosure` is for tables"),
+    "bits of a table's score": ({"score_bits": 5}, InvalidOption, "`score_bits` is for tables"),
+    "a column of codes": ({"text": ["text"]}, InvalidOption, "`text` is for tables"),
+    "too few texts": ({"own": OWN[:79]}, NoRecords, "too few"),
+    "too few validation texts": ({"own": None, "train": OWN, "validation": OWN[:39]}, NoRecords, "too few"),
+    "an empty text": ({"own": pd.DataFrame({"text": [*OWN["text"], ""]})}, MalformedTable, "no text"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PURCHASES)
+def test_own_texts_that_cannot_be_used_are_refused_by_name(case: str, base: Path) -> None:
+    options, error, word = BAD_PURCHASES[case]
+    with pytest.raises(error, match=word) as caught:
+        make_purchase(**{"own": OWN, "text_column": "text", "base_model": base, "budget": "1", **options})
+    assert case == "no such folder" or caught.value.hint
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Iterator[Path]:
+    """A folder of texts that can be listed, to be spoilt."""
+    yield folder_of(TEXTS, tmp_path / "texts")
+
+
+def emptied(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+SPOILT: dict[str, tuple[Callable[[Path], object], type[BlindfairError]]] = {
+    "Latin-1": (lambda folder: (folder / "x.txt").write_bytes("größe".encode("latin-1")), UndecodableBytes),
+    "half of a character": (lambda folder: (folder / "x.txt").write_bytes(b"the \xed\xa0\x80"), UndecodableBytes),
+    "an empty file": (lambda folder: (folder / "x.txt").write_bytes(b""), MalformedTable),
+    "a program": (lambda folder: (folder / "x.txt").write_bytes(b"\x7fELF\0\0"), MalformedTable),
+    "a book": (lambda folder: (folder / "x.txt").write_bytes(b"the cat " * 20_000), MalformedTable),
+    "nothing": (emptied, NoRecords),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_a_spoilt_folder_is_refused_by_name(case: str, texts: Path, base: Path) -> None:
+    spoil, error = SPOILT[case]
+    spoil(texts)
+    with pytest.raises(error):
+        make_listing(texts, text_column="text", base_models=[base], bits=6, **CHEAP)
+
+
+def test_a_buyer_with_another_base_model_asks_nothing(base: Path, tmp_path: Path) -> None:
+    """The listing names the models that its seller holds; which of them, the buyer is told before any work."""
+    other = write(build("gpt2", n_layer=1), tmp_path / "other")
+    listing = make_listing(frame(), text_column="text", base_models=[base], bits=6, **CHEAP)
+    with LocalMarket(tmp_path / "market") as market:
+        buyer = market.buyer(
+            market.sell(listing), make_purchase(OWN, text_column="text", base_model=other, budget="0.01", fee="0.005")
+        )
+        with pytest.raises(UnusableModel, match="does not hold this base model") as caught:
+            buyer.evaluate()
+        assert "that the listing names" in str(caught.value.hint)
+        assert "request" not in buyer.agent.sizes()
+
+
+def test_without_the_libraries_of_texts_the_extra_is_named(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "tokenizers", None)
+    with pytest.raises(MissingPackage) as caught:
+        make_listing(frame(), text_column="text", base_models=[base], bits=6, **CHEAP)
+    assert caught.value.hint == "pip install 'blindfair[text]'"

@@ -1,0 +1,181 @@
+"""Texts by the commands: a trade of two programs that are killed at several moments, and what is refused at once."""
+
+import csv
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import tiny_bases
+from command import Inside
+from local_chain import LocalChain
+from test_two_machines import Killed, Program, until
+from tiny_bases import build, write
+
+from blindfair.protocol.errors import (
+    BlindfairError,
+    FileMissing,
+    InvalidListing,
+    InvalidOption,
+    MalformedTable,
+    NoRecords,
+    UndecodableBytes,
+    UnusableText,
+)
+
+TEXTS = [*tiny_bases.texts(58, 1, longest=40), 'the cat\nsat, "on"\r\n\ta mat\n', "a dog 🐕‍🦺 saw e\u0301"]
+OWN = tiny_bases.texts(90, 2, longest=40)
+TERMS = ["--price-per-record", "0.0001", "--licence", "any", "--consent", "made up"]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(build("gpt2"), tmp_path_factory.mktemp("base"))
+
+
+def folder_of(texts: list[str], folder: Path) -> Path:
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number:03}.txt").write_bytes(text.encode())
+    return folder
+
+
+def lines_of(texts: list[str], path: Path) -> Path:
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    return path
+
+
+@pytest.fixture
+def killed(testnet: LocalChain, tmp_path: Path) -> Iterator[Killed]:
+    rng = random.Random(7)
+    both = Program("seller", tmp_path, rng, spared=True), Program("buyer", tmp_path, rng, spared=True)
+    yield Killed(testnet, tmp_path, *both)
+    for program in both:
+        if program.process is not None and program.process.is_alive():
+            program.kill()
+
+
+def said(program: Program, words: str) -> bool:
+    return program.told.exists() and words in program.told.read_text()
+
+
+def die_once(program: Program, words: str, others: Callable[[], bool] = lambda: False) -> None:
+    """Kill a program once it has said something, and start it again."""
+    until(lambda: others() or said(program, words))
+    program.kill()
+    program._live()
+
+
+@pytest.mark.parametrize("spared", [True, pytest.param(False, marks=pytest.mark.deep)], ids=["few deaths", "many"])
+def test_killed_programs_trade_texts_once(spared: bool, killed: Killed, base: Path, inside: Inside) -> None:
+    home, seller, buyer = killed.home, killed.seller, killed.buyer
+    accounts = {name: killed.chain.party(home / name) for name in ("seller", "buyer")}
+    seller.spared = buyer.spared = spared
+    seller.begin(
+        "seller", "list", *killed.common("seller"), *killed.place(), "--records", folder_of(TEXTS, home / "texts"),
+        "--text-column", "text", "--base-model", base, "--bits", "6", *TERMS, "--buyer", accounts["buyer"],
+        "--opened-share", "0.5", "--opened-records", "60",
+    )  # fmt: skip
+    until(seller.ended)
+    listing = killed.status(inside, "seller")["listing"]
+
+    seller.begin("seller", "serve", *killed.common("seller"), "--poll", "0.1")
+    if spared:
+        assert_found(inside, killed, listing)
+    buyer.begin(
+        "buyer", "evaluate", *killed.common("buyer"), *killed.place(), "--own", lines_of(OWN, home / "own.jsonl"),
+        "--text-column", "text", "--base-model", base, "--listing", listing, "--budget", "0.0012", "--audit-rows", "3",
+        "--poll", "0.1",
+    )  # fmt: skip
+    if spared:
+        die_once(buyer, "sends the request")
+        die_once(seller, "computes gradient rows")
+    until(lambda: seller.ended() or buyer.ended(), 300)
+    buyer.begin("buyer", "buy", *killed.common("buyer"), "--yes", "--poll", "0.1")
+    if spared:
+        die_once(buyer, "sends the selection")
+        die_once(seller, "sends the openings")
+    until(lambda: seller.ended() or buyer.ended(), 300)
+
+    assert killed.status(inside, "buyer")["final"] == "Released"
+    bought = [json.loads(line) for line in (home / "buyer" / "bought.jsonl").read_text().splitlines()]
+    assert 3 < len(bought) <= 12
+    assert all(each["text"] == TEXTS[each["record"]] for each in bought)
+    exported = inside("buyer", "export", *killed.common("buyer"), "--to", home / "mine.csv")
+    assert exported.code == 0, exported.err
+    with (home / "mine.csv").open(newline="") as file:
+        assert [row["text"] for row in csv.DictReader(file)] == [each["text"] for each in bought]
+    paid = [int(order["price_wei"]) for order in killed.status(inside, "seller")["orders"]]
+    assert sum(paid) == len(bought) * 10**14
+    checked = inside("doctor", "--directory", home / "buyer", "--json", "-")
+    assert "Traceback" not in checked.err
+
+
+def assert_found(inside: Inside, killed: Killed, listing: str) -> None:
+    """A stranger sees from the manifest that these are texts, and the base models by which to score them."""
+    asking = ["--keystore", killed.home / "buyer" / "keystore.json", "--password-file", killed.home / "password"]
+    found = inside("buyer", "find", *killed.place(), *asking, "--listing", listing)
+    assert found.code == 0, found.err
+    assert "text (free text)" in " ".join(found.out.split()) and "base model " in " ".join(found.out.split()), found.out
+
+
+BAD: dict[str, tuple[Callable[[Path], Path], list[str], type[BlindfairError]]] = {
+    "Latin-1": (lambda home: spoilt(home, "größe".encode("latin-1")), [], UndecodableBytes),
+    "an empty file": (lambda home: spoilt(home, b""), [], MalformedTable),
+    "a file of zeros": (lambda home: spoilt(home, b"the\0cat"), [], MalformedTable),
+    "a text of one token": (lambda home: spoilt(home, b"a"), [], UnusableText),
+    "a copy": (lambda home: spoilt(home, TEXTS[3].upper().encode()), [], InvalidListing),
+    "no texts": (lambda home: folder_of([], home / "none"), [], NoRecords),
+    "no such column": (lambda home: lines_of(TEXTS, home / "t.jsonl"), ["--text-column", "body"], InvalidOption),
+    "no such base model": (lambda home: lines_of(TEXTS, home / "t.jsonl"), ["--base-model", "nowhere"], FileMissing),
+    "an option of tables": (lambda home: lines_of(TEXTS, home / "t.jsonl"), ["--score", "text"], InvalidOption),
+    "a window too small": (lambda home: lines_of(TEXTS, home / "t.jsonl"), ["--window", "2"], InvalidOption),
+}
+
+
+def spoilt(home: Path, data: bytes) -> Path:
+    folder = folder_of(TEXTS, home / "texts")
+    (folder / "x.txt").write_bytes(data)
+    return folder
+
+
+@pytest.fixture
+def place(testnet: LocalChain, clean: Path) -> list[object]:
+    return ["--directory", "home", "--mail", "mail", "--rpc", testnet.url, "--deployment", testnet.deployment]
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_texts_that_cannot_be_listed_end_the_command(
+    case: str, place: list[object], base: Path, tmp_path: Path, inside: Inside
+) -> None:
+    """With a named error, and nothing written: `place` sees to that."""
+    make, options, error = BAD[case]
+    given = [] if "--base-model" in options else ["--base-model", base]
+    given += [] if "--text-column" in options else ["--text-column", "text"]
+    ended = inside("seller", "list", *place, "--records", make(tmp_path), *TERMS, "--own-models", *given, *options)
+    assert (ended.code, ended.err.split(":")[1].strip()) == (error.exit_code, error.__name__), ended.err
+    assert "Traceback" not in ended.err and ended.out == ""
+
+
+def test_options_of_texts_end_the_command_where_there_is_a_table(
+    place: list[object], base: Path, tmp_path: Path, inside: Inside
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("a,y\n" + "".join(f"{number * 37 % 101},{number % 2}\n" for number in range(300)))
+    labelled = ["--label", "y", "--base-model", base]
+    for command in (
+        ["seller", "list", *place, "--records", table, *TERMS, *labelled],
+        ["buyer", "evaluate", *place, "--own", table, "--budget", "1", *labelled],
+    ):
+        inside(*command).failed(InvalidOption, "is for texts", "--text-column")
+
+
+def test_own_texts_that_cannot_be_used_end_the_command(
+    place: list[object], base: Path, tmp_path: Path, inside: Inside
+) -> None:
+    given = ["buyer", "evaluate", *place, "--text-column", "text", "--budget", "1"]
+    few, enough = lines_of(OWN[:20], tmp_path / "few.jsonl"), lines_of(OWN, tmp_path / "own.jsonl")
+    inside(*given, "--own", few, "--base-model", base).failed(NoRecords, "too few", "at least 80")
+    inside(*given, "--own", enough).failed(InvalidOption, "--base-model")
+    inside(*given, "--own", enough, "--base-model", base, "--model", "mlp").failed(InvalidOption, "is for tables")

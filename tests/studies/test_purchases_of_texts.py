@@ -1,0 +1,76 @@
+"""The study of purchases of texts: its domains are what they say, and the page is the document's."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_pages import PAGES
+
+pytest.importorskip("transformers", reason="language models need the extra `text`")
+
+from blindfair.influence.text import BaseModel
+from blindfair.studies.texts import report
+from blindfair.studies.texts.domains import DEMO_TEXTS, KINDS, TARGET, TEST, TRAIN, VALIDATION, TextDomain, demo_domain
+from blindfair.studies.texts.purchases import ARMS, ORACLE, RANDOM, SCORE, PurchasePlan
+from blindfair.studies.texts.report import page, way, write_texts
+
+
+@pytest.fixture(scope="module")
+def base() -> BaseModel:
+    return BaseModel.load(DEMO_TEXTS / "model")
+
+
+def short(base: BaseModel, seed: int) -> TextDomain:
+    """A part of the demo's domain, for a quick run."""
+    domain = demo_domain(base, seed)
+    return replace(
+        domain,
+        train=domain.train[:24],
+        validation=domain.validation[:40],
+        test=domain.test[:8],
+        offer=domain.offer[:60],
+        kinds=domain.kinds[:60],
+    )
+
+
+def test_the_demos_domain_has_no_copies_and_no_text_twice(base: BaseModel) -> None:
+    domain = demo_domain(base, 1)
+    own = {*domain.train, *domain.validation}
+    assert (len(domain.train), len(domain.validation), len(domain.test)) == (TRAIN, VALIDATION, TEST)
+    assert len(own) == TRAIN + VALIDATION and len(set(domain.offer)) == len(domain.offer) == len(domain.kinds)
+    assert not own & {*domain.test, *domain.offer} and not set(domain.test) & set(domain.offer)
+    assert set(domain.kinds) == set(KINDS) and domain.kinds.count(TARGET) == 120
+    assert demo_domain(base, 2).train != domain.train == demo_domain(base, 1).train
+
+
+def test_a_tiny_run_is_kept_and_its_page_is_of_its_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "QUICK", PurchasePlan((0.2,), 2))
+    monkeypatch.setattr(report, "QUICK_SEEDS", 1)
+    found: Any = write_texts(tmp_path, quick=True, domains={"short": short})
+    (line,) = found["lines"]
+    assert {each["arm"] for each in line["purchases"]} == set(ARMS)
+    bought = {each["arm"]: each["bought"] for each in line["purchases"]}
+    assert sum(bought[RANDOM].values()) == 12 >= sum(bought[SCORE].values())
+    assert bought[ORACLE][TARGET] == min(12, line["offered"][TARGET])
+    assert (tmp_path / "texts.md").read_text(encoding="utf-8") == page(found)
+    # What is in the ledger is not measured again, and needs no domain.
+    assert write_texts(tmp_path, quick=True, so_far=True, domains={"short": short}) == found
+
+
+def test_the_share_of_the_way_is_of_the_mean_gains() -> None:
+    def line(score: float, random: float, oracle: float) -> Any:
+        losses = {SCORE: score, RANDOM: random, ORACLE: oracle}
+        return {"purchases": [{"arm": arm, "share": 0.2, "loss": loss} for arm, loss in losses.items()]}
+
+    gain, limit, part = way([line(5.0, 6.0, 4.0), line(5.0, 7.0, 3.0)], SCORE, 0.2)
+    assert (gain.mean, limit.mean) == (1.5, 3.0) and part is not None and part.mean == 0.5 and part.margin == 0.0
+    assert way([line(5.0, 6.0, 6.5)], SCORE, 0.2)[2] is None
+    single = way([line(5.0, 6.0, 4.0)], SCORE, 0.2)[2]
+    assert single is not None and single.margin is None
+
+
+def test_the_committed_page_is_made_of_the_committed_document() -> None:
+    found = json.loads((PAGES / "texts.json").read_text(encoding="utf-8"))
+    assert (PAGES / "texts.md").read_text(encoding="utf-8") == page(found)
