@@ -67,7 +67,8 @@ def die_once(program: Program, words: str, others: Callable[[], bool] = lambda: 
     program._live()
 
 
-@pytest.mark.parametrize("spared", [True, pytest.param(False, marks=pytest.mark.deep)], ids=["few deaths", "many"])
+@pytest.mark.deep
+@pytest.mark.parametrize("spared", [True, False], ids=["few deaths", "many"])
 def test_killed_programs_trade_texts_once(spared: bool, killed: Killed, base: Path, inside: Inside) -> None:
     home, seller, buyer = killed.home, killed.seller, killed.buyer
     accounts = {name: killed.chain.party(home / name) for name in ("seller", "buyer")}
