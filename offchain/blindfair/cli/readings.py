@@ -61,6 +61,19 @@ def show_written(lines: Lines, readings: Sequence[ColumnReading], alike: int = 0
         )
 
 
+def show_near_copies(lines: Lines, pairs: Sequence[tuple[int, int]]) -> None:
+    """Print how many pairs of listed texts are nearly the same, with the first of them by their record numbers."""
+    if not pairs:
+        return
+    first, second = pairs[0]
+    lines.item(
+        "but",
+        f"{counted(len(pairs), 'pair')} of texts share most of their runs of words, such as records {first} and "
+        f"{second}: a buyer pays for both, and its model learns little from the second",
+        style="yellow",
+    )
+
+
 def readings_document(readings: Sequence[ColumnReading]) -> list[JsonValue]:
     """The same for `--json`, in the table's order."""
     found = [(reading.to_document(), reading.warning) for reading in readings]

@@ -17,8 +17,10 @@ from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import begin, is_begun, load, resumed_settings, save
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
-from blindfair.cli.readings import readings_document, show_readings, show_written
+from blindfair.cli.readings import readings_document, show_near_copies, show_readings, show_written
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
+from blindfair.influence.corpus.copies import near_copies_of_texts
+from blindfair.influence.corpus.corpus import Corpus
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT
 from blindfair.protocol.quantities import Wei
@@ -48,6 +50,8 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     ):
         show_readings(screen.lines, table.readings)
         show_written(screen.lines, table.readings, table.alike_but_texts())
+        if isinstance(table, Corpus):
+            show_near_copies(screen.lines, near_copies_of_texts(table.texts()))
         if not party.is_listed:
             cost = Wei(COMMIT * gas_price(party.agent.exchange.web3))
             screen.lines.item("takes", f"one transaction of about {COMMIT:,} gas, {show_ether(cost)} ether now")
