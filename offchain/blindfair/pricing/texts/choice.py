@@ -20,7 +20,10 @@ from blindfair.pricing.texts.valuation import TextValuation
 from blindfair.pricing.trust import calibrated_trust
 
 MIN_GOOD = 1 / 3
-"""A text that is less likely good is not wanted at all."""
+"""A text that is less likely good is not wanted, unless it is at least half as likely as the best one."""
+
+HOPELESS = 1 / 5
+"""Where no text is more likely good than this, none is wanted: nothing of the offer is like the buyer's own."""
 
 RESAMPLES = 200
 
@@ -47,7 +50,10 @@ def trust_by(offer: Floats, trusted: Floats, damaged: Floats) -> TextTrust:
     # Without a contrast the damaged texts are those with other labels, and the score itself tells them.
     whole = calibrated_trust(Scored(offer[-1], many), Scored(trusted[-1], none), Scored(damaged[-1], none)).clean
     good = alike * whole if len(offer) > 1 else np.minimum(alike, whole)
-    return TextTrust(good, np.where(good > MIN_GOOD, good, 0.0), float(good.mean()))
+    best = float(good.max(initial=0.0))
+    # The share of like texts is judged low by chance where these are few: all probabilities are too low together then.
+    least = min(MIN_GOOD, best / 2) if best > HOPELESS else np.inf
+    return TextTrust(good, np.where(good > least, good, 0.0), float(good.mean()))
 
 
 def share_interval(
