@@ -1,4 +1,4 @@
-"""The order of the suite, and a cache folder of its own: the user's is neither read nor written."""
+"""The order of the suite, one thread a process, and a cache folder of its own: the user's is not touched."""
 
 import os
 import shutil
@@ -7,6 +7,10 @@ import tempfile
 import pytest
 
 SLOW = (
+    "text/test_text_bases.py",
+    "text/test_logra.py",
+    "text/test_agreement.py",
+    "pricing/test_learners.py",
     "cli/test_two_machines.py",
     "cli/test_tutorials.py",
     "cli/test_text_tutorial.py",
@@ -29,9 +33,12 @@ SLOW = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Workers inherit the folder of the process that starts them, so this machine is measured once in a run."""
+    """Workers inherit folder and threads of the process that starts them, so this machine is measured once in a run."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
+    # Each core has a worker: threads of one would only wait for those of another.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     folder = tempfile.mkdtemp(prefix="blindfair-cache-")
     os.environ["XDG_CACHE_HOME"] = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
