@@ -35,7 +35,7 @@ BANDWIDTH_MBIT = 100.0
 DISCLOSURE = PER_RECORD.name
 """The default disclosure policy: each record is scored."""
 
-MODELS = ("logistic", "mlp")
+MODELS = ("logistic", "mlp", "cnn")
 """Models that a buyer may learn by: the names of `LEARNERS` in the pricing package, which is slow to load."""
 
 WINDOW = 128
@@ -73,5 +73,5 @@ def check_model(model: str) -> None:
             "`model` names no model",
             expected=" or ".join(MODELS),
             found=repr(model[:40]),
-            hint="logistic is quicker and discloses less; mlp learns non-linear boundaries",
+            hint="logistic is quicker and discloses less; mlp learns non-linear boundaries, and cnn images",
         )
