@@ -2,11 +2,11 @@
 
 from blindfair.influence.encoding import WIDTH_LIMIT, FeatureSchema
 from blindfair.influence.images.images import Images
-from blindfair.influence.label import LabelKind
+from blindfair.influence.label import CLASSES_LIMIT, LabelKind
 from blindfair.pricing.information import check_record_bits, measure_images
 from blindfair.protocol.arrays import encode_array_rows
 from blindfair.protocol.chunks import fill_record
-from blindfair.protocol.errors import InvalidListing, InvalidOption
+from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
 
 
 def listed_images(images: Images, chunk_size: int, *, without_copies: bool) -> tuple[bytes, ...]:
@@ -43,6 +43,13 @@ def image_preprocessing(images: Images, *, own_models: bool) -> FeatureSchema:
     Raises InvalidOption where only `own_models` could score images so large, LabelUnusable, UnusableModel where the
     images do not vary.
     """
+    if len(set(images.labels)) > CLASSES_LIMIT:
+        raise LabelUnusable(
+            f"The label {images.label!r} of the images has too many values",
+            expected=f"2 to {CLASSES_LIMIT} classes",
+            found=len(set(images.labels)),
+            hint="models of images learn classes: join values to fewer",
+        )
     schema = FeatureSchema.infer(images.rows(), images.columns, images.label, label_kind=LabelKind.CLASSES)
     if not own_models and schema.row_width > WIDTH_LIMIT:
         raise InvalidOption(

@@ -6,6 +6,7 @@ Every place of an image has the same centre and scale: shades stay shades, and t
 reading images (`images`), and the other columns (`features`).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -54,14 +55,14 @@ class ImageFeature:
             return None
         form = form_of(images[0])
         numbers = np.stack([_in_order(form.numbers(image)) for image in images])
-        largest = float(np.abs(numbers).max())
-        if not largest:
-            return None
-        # Divided first, so that squares of huge or tiny numbers stay in range.
-        parts = numbers / largest
-        centre = float(np.median(parts.mean(axis=1)))
-        scale = float(np.median(np.sqrt(((parts - centre) ** 2).mean(axis=1))))
-        told = rounded_statistics(centre * largest, Decimal(scale) * Decimal(largest))
+        with np.errstate(over="ignore", invalid="ignore"):
+            centre = float(np.median((numbers / numbers.shape[1]).sum(axis=1)))
+            apart = np.abs(numbers - centre)
+            # Divided first, so that squares of huge or tiny numbers stay in range.
+            largest = apart.max(axis=1, keepdims=True)
+            parts = np.divide(apart, largest, out=np.zeros_like(apart), where=largest > 0)
+            scale = float(np.median(largest[:, 0] * np.sqrt((parts**2).mean(axis=1))))
+        told = rounded_statistics(centre, Decimal(scale)) if math.isfinite(centre) and math.isfinite(scale) else None
         return None if told is None else cls(column, form, *told)
 
     @property

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from blindfair.influence.columns import typed_column
 from blindfair.influence.frames import Frame
 from blindfair.influence.images.npy import read_arrays
-from blindfair.influence.reading import ColumnReading, read_kind
+from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table
 from blindfair.influence.table_file import read_table_file
 from blindfair.protocol.arrays import ARRAY_DTYPES, NUMBER_LIMIT, ArrayForm, encode_array
@@ -97,7 +97,9 @@ class Images:
 
     def schema(self) -> Schema:
         """The columns as a manifest names them (PROTOCOL 2)."""
-        kind = read_kind(self.labels)
+        # Floats are classes too, and only columns of numbers hold them.
+        is_real = any(isinstance(label, float) for label in self.labels)
+        kind = ColumnKind.NUMBER if is_real else ColumnKind.CATEGORY
         return Schema(
             (
                 Column(IMAGE_COLUMN, ColumnKind.ARRAY, form=self.form),
@@ -137,14 +139,24 @@ def read_images(source: "Path | str | Frame | ImageSource", label: str = LABEL_C
     are not finite, labels of another length), LabelMissing, InvalidOption, and what `read_table_file` raises.
     """
     if label == IMAGE_COLUMN:
-        raise InvalidOption("The label has the name of the images", expected="another name", found=repr(label))
+        raise InvalidOption(
+            "`label` is the name of the images", expected="another name", found=repr(label), hint="leave it out"
+        )
     if isinstance(source, tuple):
         if len(source) != 2:
-            raise UnusableImages("Images in memory are two arrays", expected="(images, labels)", found=len(source))
+            raise UnusableImages(
+                "Images in memory are two arrays",
+                expected="(images, labels)",
+                found=f"{len(source)} arrays",
+                hint="give the labels too: a model learns from both",
+            )
         return _checked(np.asarray(source[0]), np.asarray(source[1]), label, "the images", "the labels")
     if not isinstance(source, Path | str):
         raise UnusableImages(
-            "These are no images", expected="a folder, an npy file, or two arrays", found=type(source).__name__
+            "These are no images",
+            expected="a folder, an npy file, or two arrays",
+            found=type(source).__name__,
+            hint="give (images, labels)",
         )
     path = Path(source)
     if path.is_dir() and not (path / IMAGES_FILE).exists():
@@ -187,13 +199,19 @@ def _of_files(folder: Path, label: str) -> Images:
     for name in names:
         # A table may come from anywhere: it names files of this folder and no others.
         if Path(name).name != name:
-            raise UnusableImages(f"{folder / LABELS_TABLE} names a file of another folder", found=name[:80])
+            raise UnusableImages(
+                f"{folder / LABELS_TABLE} names a file of another folder",
+                expected="names of files in the same folder",
+                found=name[:80],
+                hint="move the images there",
+            )
         images.append(read_arrays(folder / name)[0])
         if images[-1].shape != images[0].shape or images[-1].dtype != images[0].dtype:
             raise UnusableImages(
                 f"{folder / name} is not like the first image",
                 expected=f"shape {images[0].shape}, type {images[0].dtype}",
                 found=f"shape {images[-1].shape}, type {images[-1].dtype}",
+                hint="scale all images to one size",
             )
     return _checked(np.stack(images), labels, label, str(folder), str(folder / LABELS_TABLE))
 
@@ -210,11 +228,19 @@ def _listed_labels(path: Path, label: str, *more: str) -> tuple[list[str], NDArr
     file = read_table_file(path)
     for name in (label, *more):
         if name not in file.columns:
-            raise LabelMissing(f"{path} has no column {name!r}", expected=repr(name), found=", ".join(file.columns[:8]))
+            raise LabelMissing(
+                f"{path} has no column {name!r}",
+                expected=repr(name),
+                found=", ".join(file.columns[:8]),
+                hint="`label=COLUMN` names the column of the labels; `file` has the names of image files",
+            )
     place = file.columns.index(label)
     cells = typed_column(label, [row[place] for row in file.rows], file.lines)
     if None in cells:
-        raise LabelMissing("An image has no label", expected="one for each", found=f"none in line {file.lines[0]}")
+        line = file.lines[cells.index(None)]
+        raise LabelMissing(
+            "An image has no label", expected="one for each", found=f"none in line {line}", hint="remove the image"
+        )
     names = [row[file.columns.index(name)] for name in more for row in file.rows]
     return names, np.array(cells)
 
@@ -227,6 +253,7 @@ def _checked(pixels: NDArray[Any], labels: NDArray[Any], label: str, images_name
             f"{labels_name} does not have a label for each image",
             expected=f"shape ({len(pixels)},)",
             found=f"shape {labels.shape}",
+            hint="labels are in the order of the images",
         )
     labels = labels.astype(labels.dtype.newbyteorder("<"))
     try:
@@ -239,7 +266,12 @@ def _checked(pixels: NDArray[Any], labels: NDArray[Any], label: str, images_name
             hint="labels.astype('int64'), or astype(str)",
         ) from error
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise LabelMissing("An image has no label", expected="a finite number or a text", found=f"NaN in {labels_name}")
+        raise LabelMissing(
+            "An image has no label",
+            expected="a finite number or a text",
+            found=f"NaN in {labels_name}",
+            hint="remove the image",
+        )
     return Images(pixels, tuple(labels.tolist()), label, form)
 
 
@@ -253,7 +285,7 @@ def _check_pixels(pixels: NDArray[Any], name: str) -> None:
             hint="flat images: images.reshape(n, height, width); channels last: images.transpose(0, 2, 3, 1)",
         )
     if not len(pixels):
-        raise NoRecords(f"{name} has no image", expected="2 or more", found=0)
+        raise NoRecords(f"{name} has no image", expected="2 or more", found=0, hint="is this the right file?")
     if not 1 <= pixels[0].size <= NUMBER_LIMIT or len(pixels) > CHUNK_COUNT_LIMIT:
         raise UnusableImages(
             f"{name} has images that are too large, or too many",
@@ -271,4 +303,9 @@ def _check_pixels(pixels: NDArray[Any], name: str) -> None:
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         rest = tuple(range(1, pixels.ndim))
         number = int(np.argmin(np.isfinite(pixels).all(axis=rest)))
-        raise UnusableImages(f"{name} has numbers that are not finite", expected="finite", found=f"image {number}")
+        raise UnusableImages(
+            f"{name} has numbers that are not finite",
+            expected="finite numbers",
+            found=f"NaN or infinity in image {number}, counted from 0",
+            hint="remove the image, or numpy.nan_to_num(images)",
+        )

@@ -40,9 +40,16 @@ def read_arrays(path: Path) -> list[NDArray[Any]]:
             if file.tell() < size:
                 found.append(_read_array(file, path))
             if file.tell() < size:
-                raise UnusableImages(f"{path} goes on after its arrays", found=f"{size - file.tell()} bytes more")
+                raise UnusableImages(
+                    f"{path} goes on after its arrays",
+                    expected="one array, or images and labels",
+                    found=f"{size - file.tell()} bytes more",
+                    hint="write it again: numpy.save(path, array)",
+                )
     except OSError as error:
-        raise FileMissing(f"{path} cannot be read", found=error.strerror) from error
+        raise FileMissing(
+            f"{path} cannot be read", expected="a file", found=error.strerror, hint="is the path right?"
+        ) from error
     return found
 
 

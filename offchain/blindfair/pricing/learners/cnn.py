@@ -13,9 +13,9 @@ from blindfair.protocol.errors import InvalidOption
 class CnnLearner(NetworkLearner):
     """Two convolutions, each at every second place, and a linear layer; of images of the listing's form.
 
-    Small, and fitted for few steps: over handwritten digits of 8 x 8 and 28 x 28, ten classes and two, and two divisions
-    each, the scores of this one told wrong labels with an AUC of .94 to .98, and those of a network twice as wide that
-    was fitted for as many steps as an MLP with .69 to .96. What a query loses grows with its length.
+    Small, and fitted for few steps: on handwritten digits of 8 x 8 and 28 x 28 numbers, ten classes and two, in two
+    divisions each, its scores told wrong labels with an AUC of .94 to .98. Those of a network twice as wide, fitted for
+    as many steps as an MLP, did with .69 to .96: what a query loses grows with its length.
     """
 
     steps: int = 40
