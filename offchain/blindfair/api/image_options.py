@@ -24,7 +24,7 @@ def listed_images(images: Images, chunk_size: int, *, without_copies: bool) -> t
             found=f"{len(copies)} copies; image {number} is image {first}, for example",
             hint="remove them, or list the first of equal images alone: `without_copies=True`",
         )
-    rows = [row for number, row in enumerate(images.rows()) if number not in copies]
+    rows = [row for number, row in enumerate(images.rows) if number not in copies]
     return tuple(fill_record(record, chunk_size) for record in encode_array_rows(rows))
 
 
@@ -50,7 +50,7 @@ def image_preprocessing(images: Images, *, own_models: bool) -> FeatureSchema:
             found=len(set(images.labels)),
             hint="models of images learn classes: join values to fewer",
         )
-    schema = FeatureSchema.infer(images.rows(), images.columns, images.label, label_kind=LabelKind.CLASSES)
+    schema = FeatureSchema.infer(images.rows, images.columns, images.label, label_kind=LabelKind.CLASSES)
     if not own_models and schema.row_width > WIDTH_LIMIT:
         raise InvalidOption(
             "Images of this size are scored by models that buyers bring",

@@ -69,7 +69,7 @@ def goods(*, wrong: int = 0, **terms: Any) -> ListingSpec:
 
 
 def valuer(learner: Learner = LEARNER, own: tuple[Row, ...] | None = None) -> TabularValuer:
-    rows = part(OFFERED, OFFERED + OWN).rows() if own is None else own
+    rows = part(OFFERED, OFFERED + OWN).rows if own is None else own
     return TabularValuer(rows[:30], rows[30:], ("image", "label"), "label", pricing=UNIFORM, seed=0, learner=learner)
 
 
@@ -102,7 +102,7 @@ def test_images_are_scored_by_a_network_and_arrive_as_they_were_listed(tmp_path:
     assert pixels.dtype == digits().pixels.dtype and np.array_equal(pixels, digits().pixels[numbers])
     assert labels.tolist() == [digits().labels[number] for number in numbers]
     made = valuer().valuation(parties.seller.manifest)
-    rows = made.model.rows(part(0, OFFERED).rows(), made.projection)
+    rows = made.model.rows(part(0, OFFERED).rows, made.projection)
     assert_scores_of(parties, made.rounding.apply(rows))
     # Every delivered chunk is full: lengths tell nothing of an image or its label.
     dataset = parties.seller.dataset
@@ -140,7 +140,7 @@ class BetterLabels(ImageLiar):
     """Sells wrong labels, and scores the images under the right ones."""
 
     def changed(self, row: Row) -> Row:
-        truth = {cells[0]: cells[1] for cells in part(0, OFFERED).rows()}
+        truth = {cells[0]: cells[1] for cells in part(0, OFFERED).rows}
         return (row[0], truth[row[0]])
 
 
@@ -205,7 +205,7 @@ def test_a_listing_whose_preprocessing_is_of_other_images_is_not_asked() -> None
 
 
 def test_own_images_of_another_size_are_told_before_anything_is_asked() -> None:
-    own = read_images((digits().pixels[OFFERED:, :7], list(digits().labels[OFFERED:]))).rows()
+    own = read_images((digits().pixels[OFFERED:, :7], list(digits().labels[OFFERED:]))).rows
     with pytest.raises(KindsDiffer, match="another form"):
         valuer(own=own).question(manifest())
 
@@ -224,7 +224,7 @@ def test_large_images_are_learnt_by_a_network_alone_and_what_it_costs_is_known()
     with pytest.raises(InvalidOption, match="too long for images"):
         LogisticLearner().for_label(schema)
     learner = CnnLearner(entries=8).for_label(schema)
-    model = learner.reference(schema, learner.encode(schema, images.rows()))
-    projection = learner.basis(model.gradients(*learner.encode(schema, images.rows())))
+    model = learner.reference(schema, learner.encode(schema, images.rows))
+    projection = learner.basis(model.gradients(*learner.encode(schema, images.rows)))
     cost = RequestCost.of(model, projection, records=10_000, queries=2)
     assert cost.memory < 2**32 and cost.products < 2**40

@@ -27,11 +27,11 @@ LABELS = np.arange(40) % 2
 
 def schema_of(pixels: Any, labels: Any = LABELS) -> FeatureSchema:
     images = read_images((pixels, labels))
-    return FeatureSchema.infer(images.rows(), images.columns, "label", label_kind=LabelKind.CLASSES)
+    return FeatureSchema.infer(images.rows, images.columns, "label", label_kind=LabelKind.CLASSES)
 
 
 def rows_of(pixels: Any, labels: Any = LABELS) -> tuple[Any, ...]:
-    return read_images((pixels, labels)).rows()
+    return read_images((pixels, labels)).rows
 
 
 def test_centre_and_scale_are_medians_of_the_images_own() -> None:

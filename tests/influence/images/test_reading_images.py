@@ -81,7 +81,7 @@ def test_every_way_of_giving_images_gives_the_same(tmp_path: Path) -> None:
 def test_records_give_back_what_was_listed(dtype: str, shape: tuple[int, ...], labels: str, tmp_path: Path) -> None:
     pixels, named = RNG.integers(0, 200, (6, *shape)).astype(dtype), (np.arange(6) % 2).astype(labels)
     images = read_images(saved(tmp_path / "a", pixels, named))
-    schema, records = images.schema(), encode_array_rows(images.rows())
+    schema, records = images.schema(), encode_array_rows(images.rows)
     assert len({len(record) for record in records}) == 1
     rows = [schema.decode(RecordEncoding.ARRAY, record) for record in records]
     found, found_labels = images_of(schema, rows)

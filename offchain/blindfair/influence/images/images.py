@@ -87,13 +87,14 @@ class Images:
         """None: nothing is listed as it was written."""
         return 0
 
+    @property
     def rows(self) -> tuple[Row, ...]:
         """Each image with its label. Raises InvalidListing, MalformedRecord."""
         return tuple((encode_array(image), label) for image, label in zip(self.pixels, self.labels, strict=True))
 
     def table(self) -> Table:
         """The same as a table of two columns."""
-        return Table(self.columns, self.rows(), self.label)
+        return Table(self.columns, self.rows, self.label)
 
     def schema(self) -> Schema:
         """The columns as a manifest names them (PROTOCOL 2)."""
