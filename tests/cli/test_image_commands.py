@@ -69,22 +69,24 @@ def test_the_page_s_commands_trade_images_by_two_programs(own_testnet: LocalChai
     with shell(here(offer), home, told) as serving:
         wait_for("serves", told, serving)
         bought = run(buy)
+        listed = run(
+            "blindfair buyer find --keystore testnet/buyer/keystore.json --password-file testnet/password --mail "
+            "testnet/mail --rpc http://127.0.0.1:8545 --deployment deployments/31337.json --json found.json"
+        )
         wait_for("withdraws its free balance", told, serving)
+    print(told.read_text(), bought, listed)
     assert serving.returncode == 0, told.read_text()
     assert "ended Released" in " ".join(bought.split())
+    assert "image (images of 8 x 8 numbers of type |u1)" in " ".join(listed.split()), listed
+    (found,) = json.loads((home / "found.json").read_text())["listings"]
+    assert found["kinds"] == {"image": "array", "label": "category"} and found["classes"] == [0, 1, 2, 3], found
     assert "images are 8 x 8 numbers of type |u1" in " ".join(told.read_text().split())
     folder = home / "testnet" / "buyer" / "bought"
-    found, numbers = np.load(folder / "images.npy"), np.load(folder / "records.npy")
-    assert found.tobytes() == np.load(home / "offer" / "images.npy")[numbers].tobytes()
+    images, numbers = np.load(folder / "images.npy"), np.load(folder / "records.npy")
+    assert images.tobytes() == np.load(home / "offer" / "images.npy")[numbers].tobytes()
     assert np.load(folder / "labels.npy").tobytes() == np.load(home / "offer" / "labels.npy")[numbers].tobytes()
     again = run("blindfair buyer export --directory testnet/buyer --password-file testnet/password --to again")
     assert (home / "again" / "images.npy").read_bytes() == (folder / "images.npy").read_bytes(), again
-    found_text = run(
-        "blindfair buyer find --keystore testnet/buyer/keystore.json --password-file testnet/password --mail "
-        "testnet/mail --rpc http://127.0.0.1:8545 --deployment deployments/31337.json --json found.json"
-    )
-    assert "image (images of 8 x 8 numbers" in " ".join(found_text.split())
-    assert json.loads((home / "found.json").read_text())
 
 
 def folder(home: Path, pixels: Any = PIXELS, labels: Any = LABELS) -> Path:
