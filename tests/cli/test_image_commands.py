@@ -74,12 +74,12 @@ def test_the_page_s_commands_trade_images_by_two_programs(own_testnet: LocalChai
             "testnet/mail --rpc http://127.0.0.1:8545 --deployment deployments/31337.json --json found.json"
         )
         wait_for("withdraws its free balance", told, serving)
-    print(told.read_text(), bought, listed)
     assert serving.returncode == 0, told.read_text()
     assert "ended Released" in " ".join(bought.split())
     assert "image (images of 8 x 8 numbers of type |u1)" in " ".join(listed.split()), listed
     (found,) = json.loads((home / "found.json").read_text())["listings"]
-    assert found["kinds"] == {"image": "array", "label": "category"} and found["classes"] == [0, 1, 2, 3], found
+    told_of = found["manifest"]
+    assert (told_of["kinds"], told_of["classes"]) == ({"image": "array", "label": "category"}, [0, 1, 2, 3]), found
     assert "images are 8 x 8 numbers of type |u1" in " ".join(told.read_text().split())
     folder = home / "testnet" / "buyer" / "bought"
     images, numbers = np.load(folder / "images.npy"), np.load(folder / "records.npy")

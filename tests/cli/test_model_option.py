@@ -37,5 +37,5 @@ def test_the_estimate_is_of_the_rows_that_will_be_asked_for(model: str) -> None:
 
 def test_the_demo_takes_no_model_of_images() -> None:
     with pytest.raises(InvalidOption, match="names no model") as caught:
-        DemoOptions(model="cnn").check()
+        DemoOptions(model="cnn")
     assert caught.value.expected == " or ".join(TABLE_MODELS)

@@ -40,7 +40,7 @@ MODELS = ("logistic", "mlp", "cnn")
 """Models that a buyer may learn by: the names of `LEARNERS` in the pricing package, which is slow to load."""
 
 TABLE_MODELS = ("logistic", "mlp")
-"""Those of them that learn tables."""
+"""Models that learn tables."""
 
 WINDOW = 128
 """Tokens of a text that a model reads at once."""
