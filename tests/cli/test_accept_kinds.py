@@ -45,7 +45,7 @@ def asked(own: OwnRecords, purchase: PurchaseOptions, listing: Manifest) -> Ques
 def test_only_who_accepts_other_kinds_asks(path: Path) -> None:
     table, listing = read_table(path, LABEL), manifest(path, "per-record")
     name = table.columns[0]
-    texts = replace(table, rows=tuple((f"{row[0]} mm", *row[1:]) for row in table.rows))
+    texts = replace(table, rows=tuple((str(row[0]) + " mm", *row[1:]) for row in table.rows))
     with pytest.raises(KindsDiffer, match=f"Column '{name}' has numbers in the listing and text in your table"):
         asked(own_records(texts), PURCHASE, listing)
     accepting = replace(PURCHASE, accept_kinds=True)
@@ -55,7 +55,7 @@ def test_only_who_accepts_other_kinds_asks(path: Path) -> None:
 
 def test_columns_that_do_not_fit_are_told_once_before_what_asking_takes(path: Path) -> None:
     table, listing = read_table(path, LABEL), manifest(path, "per-record")
-    texts = replace(table, rows=tuple((f"{row[0]} mm", *row[1:]) for row in table.rows))
+    texts = replace(table, rows=tuple((str(row[0]) + " mm", *row[1:]) for row in table.rows))
     purchase = replace(PURCHASE, accept_kinds=True)
     told: list[str] = []
     question = ListingValuer(
@@ -68,7 +68,7 @@ def test_columns_that_do_not_fit_are_told_once_before_what_asking_takes(path: Pa
 def test_a_column_that_is_left_out_is_not_read_by_the_model_that_the_seller_takes(path: Path) -> None:
     table, listing = read_table(path, LABEL), manifest(path, "per-record")
     name = table.columns[0]
-    own = own_records(replace(table, rows=tuple((f"{row[0]} mm", *row[1:]) for row in table.rows)), (name,))
+    own = own_records(replace(table, rows=tuple((str(row[0]) + " mm", *row[1:]) for row in table.rows)), (name,))
     question = asked(own, PURCHASE, listing)
     check_prescribed_model(question, listing)
     asked_schema = LogisticRegression.from_parts(question.model_config, question.weights).schema

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blindfair.api.defaults import MODELS, QUERIES
+from blindfair.api.defaults import MODELS, QUERIES, TABLE_MODELS
 from blindfair.blind.plan import plan
 from blindfair.blind.query import query_size
 from blindfair.blind.reference_costs import REFERENCE
@@ -12,6 +12,7 @@ from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.pricing.learners import LEARNERS
 from blindfair.pricing.valuation import prepare_valuation
+from blindfair.protocol.errors import InvalidOption
 
 
 def test_every_model_that_is_offered_is_there_and_the_first_is_the_default() -> None:
@@ -19,7 +20,7 @@ def test_every_model_that_is_offered_is_there_and_the_first_is_the_default() -> 
     assert DemoOptions().model == MODELS[0]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", TABLE_MODELS)
 def test_the_estimate_is_of_the_rows_that_will_be_asked_for(model: str) -> None:
     job, learner = prepare(DemoOptions(model=model)), LEARNERS[model]()
     estimate = estimate_demo(job.scenario, job.schema, learner, REFERENCE, seeds=2, shares=(0.3,))
@@ -32,3 +33,9 @@ def test_the_estimate_is_of_the_rows_that_will_be_asked_for(model: str) -> None:
     parameters = plan(len(job.scenario.offer), k, QUERIES).parameters
     assert estimate.upload_bytes in {query_size(parameters, k, most) for most in (m, QUERIES)}
     assert estimate.refit_seconds > 0
+
+
+def test_the_demo_takes_no_model_of_images() -> None:
+    with pytest.raises(InvalidOption, match="names no model") as caught:
+        DemoOptions(model="cnn")
+    assert caught.value.expected == " or ".join(TABLE_MODELS)

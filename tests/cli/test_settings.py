@@ -62,7 +62,7 @@ OF_TEXTS: dict[str, dict[str, str]] = {
 }
 """Options that are for texts, and go together."""
 
-MEASURED = {"record_bits", "record_count", "seller"}
+MEASURED = {"record_bits", "record_count", "seller", "images", "tables.images"}
 """Found by the command itself, not options."""
 
 NEEDED = {
@@ -152,6 +152,16 @@ def test_every_option_of_texts_is_stored_and_comes_back_unchanged(command: str, 
     for option, value in OF_TEXTS[command].items():
         other = with_texts({option: value + "1"})
         assert read_back(other) == other != plain
+
+
+def test_images_are_known_by_their_files_and_stay_so(parse: Parse) -> None:
+    for command, name in (("list", "--records"), ("evaluate", "--own")):
+        options = parse(command, name, "images.npy")
+        stored = read_back(options)
+        assert stored == options
+        found = flat(stored)
+        assert found["images" if command == "list" else "tables.images"] is True
+        assert parse(command) != options
 
 
 def test_fewer_audit_rows_are_as_many_unless_told_otherwise(parse: Parse) -> None:

@@ -182,4 +182,4 @@ def test_the_dimension_is_known_beforehand(scenario: Scenario, valuation: Valuat
     records = len(scenario.train) + len(scenario.validation)
     assert MlpLearner().dimension(valuation.model.schema, records) == valuation.projection.k == 128
     assert MlpLearner().dimension(valuation.model.schema, 50) == 50
-    assert set(LEARNERS) == {"logistic", "mlp"}
+    assert set(LEARNERS) == {"logistic", "mlp", "cnn"}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blindfair.protocol.arrays import ArrayForm
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.documents import canonical, parse
 from blindfair.protocol.errors import InvalidListing, MalformedRecord, RootMismatch
@@ -215,3 +216,17 @@ def test_the_root_of_another_leaf_list_is_not_taken() -> None:
     manifest = replace(MANIFEST, leaf_digest=sha256(b"".join(leaves)), listing_root=Root(bytes(32)))
     with pytest.raises(RootMismatch, match="root"):
         check_listing(manifest, leaves)
+
+
+def test_a_listing_of_arrays_begins_with_them_and_no_other_listing_has_any() -> None:
+    image, label = Column("image", ColumnKind.ARRAY, form=ArrayForm("|u1", (2, 3))), Column("l", ColumnKind.NUMBER)
+    right = replace(MANIFEST, encoding=RecordEncoding.ARRAY, schema=Schema((image, label), "l"), preprocessing=None)
+    assert Manifest.from_document(right.to_document()) == right
+    for encoding, columns in (
+        (RecordEncoding.ARRAY, (label, image)),
+        (RecordEncoding.ARRAY, (label,)),
+        (RecordEncoding.ARRAY, (image, replace(image, name="second"), label)),
+        (RecordEncoding.CBOR_ROW, (image, label)),
+    ):
+        with pytest.raises(InvalidListing, match="does not fit its arrays"):
+            replace(right, encoding=encoding, schema=Schema(columns, "l"))

@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from vectors import (  # noqa: E402
+    topics_arrays,
     topics_data,
     topics_deliveries,
     topics_fees,
@@ -34,6 +35,8 @@ def build() -> dict[str, dict[str, Any]]:
             "cases": topics_data.paths(),
         },
         "documents/documents.json": {"source": "PROTOCOL 1, RFC 8785", "cases": topics_data.documents()},
+        "arrays/records.json": {"source": "PROTOCOL 1, 2, npy 1.0", "cases": topics_arrays.arrays()},
+        "arrays/forms.json": {"source": "PROTOCOL 2", "cases": topics_arrays.forms()},
         "chunks/data_sets.json": {"source": "PROTOCOL 2", "cases": topics_data.chunks()},
         "chunks/lengths.json": {"source": "PROTOCOL 2", "cases": topics_data.lengths()},
         "listings/listings.json": {"source": "PROTOCOL 2, 3"} | topics_listings.listings(),

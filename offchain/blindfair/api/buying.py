@@ -15,6 +15,7 @@ from blindfair.api.own_records import chosen_tables
 from blindfair.api.own_texts import OwnTexts, check_asks_texts, own_options
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.frames import Frame
+from blindfair.influence.images.images import ImageSource, holds_images
 from blindfair.protocol.manifest import Manifest
 
 
@@ -31,12 +32,12 @@ class PreparedPurchase:
 
 
 def make_purchase(
-    own: Path | str | Frame | None = None,
+    own: Path | str | Frame | ImageSource | None = None,
     *,
     label: str | None = None,
     budget: str,
-    train: Path | str | Frame | None = None,
-    validation: Path | str | Frame | None = None,
+    train: Path | str | Frame | ImageSource | None = None,
+    validation: Path | str | Frame | ImageSource | None = None,
     money: Money = IN_ETHER,
     exclude: Sequence[str] = (),
     text: Sequence[str] = (),
@@ -70,17 +71,23 @@ def make_purchase(
     With `text_column` the records are texts, in a file, a frame or a folder of `.txt` files; half of `own` trains then.
     `base_model` is the folder of the model that both parties hold, and `label` may be left out.
 
-    Raises what `read_table` raises, InvalidOption for arguments out of range or another mixture of tables.
+    Images are a pair of arrays `(images, labels)`, an npy file or a folder of such files (docs/how-to/sell-images.md).
+
+    Raises what `read_table` and `read_images` raise, InvalidOption for arguments out of range or another
+    mixture of tables.
     """
     purchase = PurchaseOptions.from_arguments({**locals(), "listing": None}, prices=money)
     purchase.check()
     check_lists({"exclude": exclude, "text": text})
     for name, source in (("own", own), ("train", train), ("validation", validation)):
         check_source(name, source)
-    given: dict[str, Path | str | Frame] = chosen_tables(own, train, validation)
-    options = own_options(label, text_column, base_model, exclude, seed, text)
+    given: dict[str, Path | str | Frame | ImageSource] = chosen_tables(own, train, validation)
+    images = any(map(holds_images, given.values()))
+    options = own_options(label, text_column, base_model, exclude, seed, text, images=images)
     check_asks_texts(options, purchase)
     if isinstance(options, OwnTexts):
-        valuer = ListingTextValuer(options.base(), options.read(given), purchase, seed, before_asking)
+        # Read first: a base model takes seconds.
+        texts = options.read(given)
+        valuer = ListingTextValuer(options.base(), texts, purchase, seed, before_asking)
         return PreparedPurchase(valuer, purchase.policy(), valuer.base_models)
     return PreparedPurchase(ListingValuer(options.read(given), options, purchase, before_asking), purchase.policy())

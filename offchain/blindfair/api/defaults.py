@@ -1,5 +1,6 @@
 """Defaults of sellers and buyers, in the commands, the demo and the API."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from blindfair.protocol.disclosure_policy import PER_RECORD, DisclosurePolicy
@@ -35,8 +36,11 @@ BANDWIDTH_MBIT = 100.0
 DISCLOSURE = PER_RECORD.name
 """The default disclosure policy: each record is scored."""
 
-MODELS = ("logistic", "mlp")
+MODELS = ("logistic", "mlp", "cnn")
 """Models that a buyer may learn by: the names of `LEARNERS` in the pricing package, which is slow to load."""
+
+TABLE_MODELS = ("logistic", "mlp")
+"""Models that learn tables."""
 
 WINDOW = 128
 """Tokens of a text that a model reads at once."""
@@ -66,12 +70,12 @@ def check_score_bits(bits: int) -> None:
         )
 
 
-def check_model(model: str) -> None:
-    """Check that the name is one of `MODELS`. Raises InvalidOption."""
-    if model not in MODELS:
+def check_model(model: str, models: Sequence[str] = MODELS) -> None:
+    """Check that the name is one of `models`. Raises InvalidOption."""
+    if model not in models:
         raise InvalidOption(
             "`model` names no model",
-            expected=" or ".join(MODELS),
+            expected=" or ".join(models),
             found=repr(model[:40]),
-            hint="logistic is quicker and discloses less; mlp learns non-linear boundaries",
+            hint="logistic is quicker and discloses less; mlp learns non-linear boundaries, and cnn images",
         )

@@ -12,6 +12,8 @@ from blindfair.influence.arrays import Floats
 from blindfair.influence.written import companion_names
 from blindfair.protocol.errors import MissingPackage
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.records import Cell
+from blindfair.protocol.schema import Column
 from blindfair.protocol.units import Units
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ BINS = 40
 
 
 def bought_frame(manifest: Manifest, bought: Sequence[tuple[int, bytes]]) -> "pd.DataFrame":
-    """Return bought records as a data frame: a column for each of the listing's, numbers as numbers, missing as None.
+    """Return bought records as a data frame: a column for each of the listing's, numbers as numbers, missing as None,
+    images as arrays.
 
     The index `record` has their numbers in the listing. Raises MissingPackage.
     """
@@ -31,8 +34,15 @@ def bought_frame(manifest: Manifest, bought: Sequence[tuple[int, bytes]]) -> "pd
     kept = [place for place, column in enumerate(schema.columns) if column.name not in companion_names(schema)]
     rows = [schema.decode(manifest.encoding, data) for _, data in bought]
     index = _pandas().Index([number for number, _ in bought], name="record", dtype="int64")
-    columns = {schema.columns[place].name: [row[place] for row in rows] for place in kept}
+    columns = {
+        schema.columns[place].name: [_shown(row[place], schema.columns[place]) for row in rows] for place in kept
+    }
     return _pandas().DataFrame(columns, index=index)
+
+
+def _shown(cell: Cell, column: Column) -> object:
+    """A cell of a data frame: an image as an array."""
+    return column.form.numbers(cell) if isinstance(cell, bytes) and column.form is not None else cell
 
 
 def scores_frame(scores: Floats, units: Units, chosen: Collection[int]) -> "pd.DataFrame":

@@ -9,22 +9,21 @@ from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE, MAX_WINDOWS, WINDOW
-from blindfair.api.listing_options import ListingOptions
+from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.lists import check_lists, check_source
 from blindfair.api.text_options import text_options
-from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.frames import Frame
-from blindfair.influence.table import Table
+from blindfair.influence.images.images import ImageSource, holds_images
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedListing:
-    """A table or texts that were read and measured, what an agent lists of them, and what the agent decides by.
+    """A table, texts or images that were read and measured, what an agent lists of them, and what the agent decides by.
 
     `base_models` are those that buyers may score texts with.
     """
 
-    table: Table | Corpus
+    table: Listed
     spec: ListingSpec
     policy: SellerPolicy
     base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
@@ -34,7 +33,7 @@ class PreparedListing:
 
 
 def make_listing(
-    records: Path | str | Frame,
+    records: Path | str | Frame | ImageSource,
     *,
     label: str | None = None,
     price_per_record: str,
@@ -81,8 +80,11 @@ def make_listing(
     of the models that buyers may score with, and `window` and `max_windows` say how long a part of a text they read, in
     tokens, and how many parts; `label` may be left out.
 
-    Raises what `read_table` raises, InvalidOption for arguments out of range, InvalidListing for records that cannot be
-    listed (copies, too little in a record).
+    Images are a pair of arrays `(images, labels)`, an npy file or a folder of such files; `label` is "label" if it is
+    left out (docs/how-to/sell-images.md).
+
+    Raises what `read_table` and `read_images` raise, InvalidOption for arguments out of range, InvalidListing for
+    records that cannot be listed (copies, too little in a record).
 
     >>> import tempfile
     >>> rows = "".join(f"{n * 37 % 101}.5,{n * 53 % 97}.25,{n * 29 % 89}.125,{'yn'[n % 2]}\\n" for n in range(40))
@@ -139,12 +141,13 @@ def make_listing(
         text=list(text),
         label_kind=label_kind,
         texts=text_options(text_column, base_models, window, max_windows),
+        images=text_column is None and holds_images(records),
     )
     return prepared(options, options.table(records))
 
 
-def prepared(options: ListingOptions, table: Table | Corpus) -> PreparedListing:
-    """Make a listing of a table, or of texts, that were read.
+def prepared(options: ListingOptions, table: Listed) -> PreparedListing:
+    """Make a listing of a table, of texts or of images that were read.
 
     Raises what `ListingOptions.policy`, `listing_spec` and `bases` raise.
     """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
@@ -18,12 +18,14 @@ from blindfair.api.defaults import (
     UNNAMED_BITS,
     check_disclosure,
 )
+from blindfair.api.image_options import image_preprocessing, listed_images, measured_image_bits
 from blindfair.api.information import default_fee, free_bits_of, min_fee
 from blindfair.api.stored import from_stored, to_stored
 from blindfair.api.text_options import TextOptions, listed_texts
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.frames import Frame
+from blindfair.influence.images.images import LABEL_COLUMN, Images, ImageSource, read_images
 from blindfair.influence.label import LabelKind
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_bytes, measure_rows
@@ -32,6 +34,9 @@ from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.quantities import Seconds, Wei
 from blindfair.protocol.records import RecordEncoding, encode_rows
+
+Listed: TypeAlias = Table | Corpus | Images
+"""What can be listed."""
 
 RECORDS = "records.csv"
 """The copy of the table in the seller's directory."""
@@ -50,7 +55,7 @@ class ListingOptions:
     are columns whose numbers are codes, and the cells of `text` are read as they are written. `record_bits` is what a
     record holds, once it was measured: another version of the compressor may measure otherwise.
     `record_count` is how many records are listed, once the table was read. `label_kind` says how the label is read
-    (`influence.label`); without it the label's values decide."""
+    (`influence.label`); without it the label's values decide. `images` says that the records are images."""
 
     ROLE: ClassVar[str] = "seller"
 
@@ -87,6 +92,7 @@ class ListingOptions:
     text: list[str] = field(default_factory=list)
     texts: TextOptions | None = None
     label_kind: str | None = None
+    images: bool = False
 
     def to_document(self) -> Document:
         """Return the options for the settings."""
@@ -109,17 +115,20 @@ class ListingOptions:
         """
         return self.measured(self.table(path))
 
-    def measured(self, table: Table | Corpus) -> "ListingOptions":
+    def measured(self, table: Listed) -> "ListingOptions":
         """Make everything of a table that was read, as `checked` does. Raises what `policy` and `listing_spec`
         raise."""
         self.policy()
         measured = replace(self, record_bits=self.measure(table))
         return replace(measured, record_count=len(measured.listing_spec(table).records))
 
-    def table(self, records: Path | str | Frame) -> Table | Corpus:
-        """Read the table, or the texts. Raises what `read_table` and `read_corpus` raise."""
+    def table(self, records: Path | str | Frame | ImageSource) -> Listed:
+        """Read the table, the texts or the images. Raises what `read_table`, `read_corpus` and `read_images` raise."""
+        if self.images or isinstance(records, tuple):
+            self._check_no_table("images", "exclude", "texts")
+            return read_images(records, LABEL_COLUMN if self.label is None else self.label)
         if self.texts is not None:
-            self._check_of_texts()
+            self._check_no_table("texts")
             return self.texts.read(records, self.label, self.exclude)
         if self.label is None:
             raise InvalidOption(
@@ -127,13 +136,13 @@ class ListingOptions:
             )
         return read_table(records, self.label, exclude=self.exclude, text=self.text)
 
-    def _check_of_texts(self) -> None:
+    def _check_no_table(self, what: str, *more: str) -> None:
         """Raises InvalidOption for an option that says how the columns of a table are read."""
-        for option in ("never_score", "score", "categorical", "text", "label_kind"):
+        for option in ("never_score", "score", "categorical", "text", "label_kind", *more):
             if getattr(self, option):
                 raise InvalidOption(
-                    f"`{option}` is for tables, and these are texts",
-                    expected="none: models read the texts and the label alone",
+                    f"`{'text_column' if option == 'texts' else option}` is for tables, and these are {what}",
+                    expected=f"none: models read the {what} and the label alone",
                     found=str(getattr(self, option))[:80],
                     hint="leave the option out",
                 )
@@ -212,11 +221,13 @@ class ListingOptions:
         )
         return replace(schema, columns=table.listed_columns)
 
-    def measure(self, table: Table | Corpus) -> int:
+    def measure(self, table: Listed) -> int:
         """Return how many bits a record holds in the columns that models may read; copies are measured once.
 
         Raises InvalidListing where that is too little, and what `unscored` raises.
         """
+        if isinstance(table, Images):
+            return measured_image_bits(table)
         if isinstance(table, Corpus):
             held = measure_bytes([text.encode() for text in dict.fromkeys(table.texts())]).bits
             check_record_bits(held)
@@ -225,17 +236,19 @@ class ListingOptions:
         check_record_bits(held)
         return held
 
-    def count(self, table: Table | Corpus) -> int:
+    def count(self, table: Listed) -> int:
         """Return how many records of a table are listed."""
         return len(self._listed_records(table))
 
-    def _listed_records(self, table: Table | Corpus) -> tuple[bytes, ...]:
+    def _listed_records(self, table: Listed) -> tuple[bytes, ...]:
+        if isinstance(table, Images):
+            return listed_images(table, self.chunk_size, without_copies=self.without_copies)
         if isinstance(table, Corpus):
             return listed_texts(table, self.chunk_size, without_copies=self.without_copies)
         records = encode_rows(table.listed_rows())
         return tuple(dict.fromkeys(records)) if self.without_copies else records
 
-    def listing_spec(self, table: Table | Corpus, bases: BaseModels | None = None) -> ListingSpec:
+    def listing_spec(self, table: Listed, bases: BaseModels | None = None) -> ListingSpec:
         """Return what the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
         records = self._listed_records(table)
         held = self.measure(table) if self.record_bits is None else self.record_bits
@@ -246,11 +259,9 @@ class ListingOptions:
             description=self.description,
             licence=self.licence,
             consent=self.consent,
-            encoding=table.encoding if isinstance(table, Corpus) else RecordEncoding.CBOR_ROW,
-            schema=table.schema() if isinstance(table, Corpus) else table.listed_schema(self.unscored(table)),
-            preprocessing=self._text_preprocessing(table, bases)
-            if isinstance(table, Corpus)
-            else self.preprocessing(table).to_document(),
+            encoding=RecordEncoding.CBOR_ROW if isinstance(table, Table) else table.encoding,
+            schema=table.listed_schema(self.unscored(table)) if isinstance(table, Table) else table.schema(),
+            preprocessing=self._preprocessing(table, bases),
             records=records,
             terms=Terms(
                 tokens=(self.prices.token,),
@@ -268,6 +279,13 @@ class ListingOptions:
             ),
             chunk_size=self.chunk_size,
         )
+
+    def _preprocessing(self, table: Listed, bases: BaseModels | None) -> Document:
+        if isinstance(table, Images):
+            return image_preprocessing(table, own_models=self.own_models or bool(self.buyers)).to_document()
+        if isinstance(table, Corpus):
+            return self._text_preprocessing(table, bases)
+        return self.preprocessing(table).to_document()
 
     def _text_preprocessing(self, corpus: Corpus, bases: BaseModels | None) -> Document:
         if self.texts is None:

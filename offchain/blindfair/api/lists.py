@@ -19,12 +19,12 @@ def check_lists(given: Mapping[str, object]) -> None:
 
 
 def check_source(name: str, source: object) -> None:
-    """Refuse records that are neither a file nor a data frame. Raises InvalidOption."""
+    """Refuse records that are no file, no data frame and no pair of images and labels. Raises InvalidOption."""
     is_frame = hasattr(source, "columns") and hasattr(source, "shape")
-    if not (source is None or is_frame or isinstance(source, str) or hasattr(source, "__fspath__")):
+    if not (source is None or is_frame or isinstance(source, str | tuple) or hasattr(source, "__fspath__")):
         raise InvalidOption(
             f"`{name}` is no table",
-            expected="a file, a pandas data frame or a pyarrow table",
+            expected="a file, a pandas data frame or a pyarrow table; or images: (images, labels)",
             found=type(source).__name__,
             hint="an array has no names of columns: make a data frame of it, pandas.DataFrame(array, columns=[...])",
         )

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from blindfair.influence.frames import Frame
+from blindfair.influence.images.images import ImageSource, read_images
 from blindfair.influence.label import LabelKind, choose_label_kind
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table, read_table
@@ -55,21 +56,20 @@ class TableOptions:
     """Options for reading the buyer's tables.
 
     Its model reads no column of `exclude`, whether the listing has it or not. The cells of `text` are read as they are
-    written."""
+    written. With `images` the tables are images with labels."""
 
     label: str
     exclude: list[str]
     seed: int
     text: list[str] = field(default_factory=list)
+    images: bool = False
 
-    def read(self, tables: Mapping[str, Path | str | Frame]) -> OwnRecords:
+    def read(self, tables: Mapping[str, Path | str | Frame | ImageSource]) -> OwnRecords:
         """Read one table named `OWN`, or two named `TRAIN` and `VALIDATION`.
 
-        Raises what `read_table` raises, InvalidOption, MalformedTable for columns that differ.
+        Raises what `read_table` or `read_images` raises, InvalidOption, MalformedTable for columns that differ.
         """
-        read = {
-            name: read_table(path, self.label, exclude=self.exclude, text=self.text) for name, path in tables.items()
-        }
+        read = {name: self._read(source) for name, source in tables.items()}
         if OWN in read:
             table = read[OWN]
             train, validation = _divided(table, self.seed)
@@ -85,6 +85,11 @@ class TableOptions:
             train, validation = table.rows, read[VALIDATION].rows
         readings = {name: each.readings for name, each in read.items()}
         return OwnRecords(table.columns, self.label, train, validation, tuple(self.exclude), readings)
+
+    def _read(self, source: Path | str | Frame | ImageSource) -> Table:
+        if self.images or isinstance(source, tuple):
+            return read_images(source, self.label).table()
+        return read_table(source, self.label, exclude=self.exclude, text=self.text)
 
 
 def chosen_tables(own: Source | None, train: Source | None, validation: Source | None) -> dict[str, Source]:

@@ -15,6 +15,7 @@ from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.corpus.corpus import Corpus, read_corpus
 from blindfair.influence.frames import Frame
+from blindfair.influence.images.images import LABEL_COLUMN, ImageSource
 from blindfair.pricing.domain_trust import MIN_TRUSTED
 from blindfair.protocol.errors import InvalidOption, NoRecords
 from blindfair.protocol.records import Cell
@@ -38,12 +39,12 @@ class OwnTexts:
     base_model: str
     seed: int
 
-    def read(self, sources: Mapping[str, Path | str | Frame]) -> tuple[Labelled, Labelled]:
+    def read(self, sources: Mapping[str, Path | str | Frame | ImageSource]) -> tuple[Labelled, Labelled]:
         """Read one source named `OWN`, or two named `TRAIN` and `VALIDATION`.
 
         Raises NoRecords for too few validation texts, and what `read_corpus` raises.
         """
-        read = {name: read_corpus(each, text=self.column, label=self.label) for name, each in sources.items()}
+        read = {name: self._read(each) for name, each in sources.items()}
         if OWN not in read:
             _check_enough(len(read[VALIDATION].rows), MIN_TRUSTED, "validation texts")
             return _labelled(read[TRAIN]), _labelled(read[VALIDATION])
@@ -53,6 +54,16 @@ class OwnTexts:
         _check_enough(len(order), 2 * MIN_TRUSTED, "texts, of which half validate")
         first, rest = sorted(order[:cut].tolist()), sorted(order[cut:].tolist())
         return _labelled(corpus, first), _labelled(corpus, rest)
+
+    def _read(self, source: Path | str | Frame | ImageSource) -> Corpus:
+        if isinstance(source, tuple):
+            raise InvalidOption(
+                "`text_column` is for texts, and these are images",
+                expected="a file, a frame or a folder of texts",
+                found="two arrays",
+                hint="leave the option out",
+            )
+        return read_corpus(source, text=self.column, label=self.label)
 
     def base(self) -> "BaseModel":
         """Load the base model. Raises what `BaseModel.load` raises."""
@@ -69,8 +80,10 @@ def own_options(
     exclude: Sequence[str],
     seed: int,
     text: Sequence[str],
+    *,
+    images: bool = False,
 ) -> TableOptions | OwnTexts:
-    """Return how the buyer's records are read: as texts if `text_column` is given, else as a table.
+    """Return how the buyer's records are read: as texts if `text_column` is given, as `images`, or else as a table.
 
     Raises InvalidOption for texts without a base model, for a table with one or without a label.
     """
@@ -82,6 +95,9 @@ def own_options(
                 found="none",
                 hint="name that column, or leave the option out",
             )
+        if images:
+            _check_of_images(exclude, text)
+            return TableOptions(LABEL_COLUMN if label is None else label, [], seed, images=True)
         if label is None:
             raise InvalidOption(
                 "A table needs a `label`", expected="the column to predict", found="none", hint="texts need none"
@@ -102,6 +118,17 @@ def own_options(
             hint="the listing names the base models that its seller holds",
         )
     return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed)
+
+
+def _check_of_images(exclude: Sequence[str], text: Sequence[str]) -> None:
+    for name, value in (("exclude", exclude), ("text", text)):
+        if value:
+            raise InvalidOption(
+                f"`{name}` is for tables, and these are images",
+                expected="none: models read the images and the label",
+                found=", ".join(value)[:80],
+                hint="leave the option out",
+            )
 
 
 def check_asks_texts(options: TableOptions | OwnTexts, purchase: PurchaseOptions) -> None:

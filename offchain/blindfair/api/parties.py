@@ -9,7 +9,7 @@ Not here: what is sold (`listing`), what values it (`buying`), and the node and 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from blindfair.api.frames import bought_frame, plot_scores, scores_frame
 from blindfair.api.purchase_options import parse_listing
 from blindfair.api.turns import RealTime, TurnTaker, advance
 from blindfair.influence.arrays import Floats
+from blindfair.influence.images.images import images_of
 from blindfair.influence.threads import one_thread
 from blindfair.protocol.errors import InvalidOption, Refused
 from blindfair.protocol.manifest import Manifest
@@ -203,6 +204,15 @@ class BuyerParty:
         """
         found = self.agent.stored_evaluation()
         return bought_frame(found.listing.manifest, self.agent.bought())
+
+    def images(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the images that were paid for and verified, and their labels, as their seller had them.
+
+        Asks nothing and pays nothing. Raises StateError before `evaluate`, InvalidListing for other records.
+        """
+        manifest = self.agent.stored_evaluation().listing.manifest
+        bought = [manifest.schema.decode(manifest.encoding, data) for _, data in self.agent.bought()]
+        return images_of(manifest.schema, bought)
 
 
 @contextmanager

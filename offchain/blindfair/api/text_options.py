@@ -24,7 +24,7 @@ from blindfair.influence.corpus.text_preprocessing import (
 from blindfair.influence.frames import Frame
 from blindfair.influence.projection import K_LIMIT
 from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
-from blindfair.protocol.records import Cell
+from blindfair.protocol.records import PlainCell
 
 if TYPE_CHECKING:
     from blindfair.influence.text import BaseModel
@@ -126,12 +126,13 @@ def check_label_fits(base: "BaseModel", label: str | None) -> None:
         )
 
 
-def classes_of(corpus: Corpus) -> tuple[Cell, ...]:
+def classes_of(corpus: Corpus) -> tuple[PlainCell, ...]:
     """The values of the label, ascending; none without a label. Raises LabelUnusable for one, or for too many."""
     labels = corpus.labels()
     if labels is None:
         return ()
-    found = sorted(set(labels), key=lambda cell: (isinstance(cell, str), str(cell)))
+    different = {cell for cell in labels if not isinstance(cell, bytes)}
+    found = sorted(different, key=lambda cell: (isinstance(cell, str), str(cell)))
     if not 2 <= len(found) <= CLASS_LIMIT:
         raise LabelUnusable(
             f"Column {corpus.label!r} is no label of texts",
@@ -161,7 +162,7 @@ def listed_texts(corpus: Corpus, chunk_size: int, *, without_copies: bool) -> tu
 
 
 def kept_file(source: Path) -> bytes:
-    """The bytes to keep of a file of texts; of a folder, its texts as JSON Lines. Raises as `read_folder`."""
+    """The bytes to keep of a file; of a folder, its texts as JSON Lines. Raises as `read_folder`."""
     if not source.is_dir():
         return source.read_bytes()
     return "".join(json.dumps({TEXT_COLUMN: text}) + "\n" for text in read_folder(source)).encode()

@@ -183,7 +183,8 @@ class Mlp(Architecture):
 class SmallCnn(Architecture):
     """Convolutions of 3 x 3 at every second place, then a linear layer.
 
-    A record is an image of `height` x `width` numbers, row by row; `channels` are the outputs of the convolutions.
+    A record is an image of `depth` channels of `height` x `width` numbers, row by row; `channels` are the outputs of
+    the convolutions.
     """
 
     NAME: ClassVar[str] = "small-cnn"
@@ -191,35 +192,41 @@ class SmallCnn(Architecture):
     height: int
     width: int
     channels: tuple[int, ...]
+    depth: int = 1
 
     @property
     def features(self) -> int:
         """Numbers that it takes of a record."""
-        return self.height * self.width
+        return self.depth * self.height * self.width
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """Every convolution sees images of half the height and width of the one before."""
         found: list[Layer] = []
-        before, height, width = 1, self.height, self.width
+        before, height, width = self.depth, self.height, self.width
         for outputs in self.channels:
             found.append(Convolution(before, height, width, outputs))
             before, height, width = outputs, halved(height), halved(width)
         return (*found, Linear(before * height * width, self.classes))
 
     def to_document(self) -> Document:
-        """The form of the images and the outputs of the convolutions; classes are the schema's."""
+        """The form of the images and the outputs of the convolutions; classes are the schema's. One channel is not
+        said."""
         channels: list[JsonValue] = list(self.channels)
-        return {"channels": channels, "height": self.height, "width": self.width}
+        depth: Document = {} if self.depth == 1 else {"depth": self.depth}
+        return {"channels": channels, "height": self.height, "width": self.width, **depth}
 
     @classmethod
     def from_fields(cls, fields: Fields, features: int, classes: int) -> "SmallCnn":
         """See `Architecture`. Raises UnusableModel also where the records are no images of this form."""
         channels = tuple(fields.integers("channels", 1, _SIZE_LIMIT, HIDDEN_LIMIT))
         height, width = (fields.integer(name, 1, _SIZE_LIMIT) for name in ("height", "width"))
+        depth = fields.integer("depth", 2, _SIZE_LIMIT) if fields.has("depth") else 1
         fields.done()
-        if height * width != features:
+        if depth * height * width != features:
             raise UnusableModel(
-                "The records are no images of this form", expected=f"{height} x {width} numbers", found=features
+                "The records are no images of this form",
+                expected=f"{depth} x {height} x {width} numbers",
+                found=features,
             )
-        return cls(height=height, width=width, channels=channels, classes=classes)
+        return cls(height=height, width=width, channels=channels, classes=classes, depth=depth)

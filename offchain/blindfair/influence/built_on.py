@@ -5,8 +5,7 @@
 Not here: how the listing's schema is computed and applied (`encoding`), and the buyer's own records (`own_kinds`).
 """
 
-from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.features import Feature
+from blindfair.influence.encoding import Feature, FeatureSchema
 from blindfair.influence.spelling import shown
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import FieldMismatch

@@ -6,7 +6,7 @@ the manifest, and that every scoring model is built on (PROTOCOL 2, 4.1).
 Not here: one column's arithmetic (`features`), the label's (`label`), and the model (`models`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,12 @@ import numpy as np
 from blindfair.influence.arrays import Floats, Labels
 from blindfair.influence.features import (
     CategoryFeature,
-    Feature,
     NumberFeature,
     category_values,
     is_number,
     same_value,
 )
+from blindfair.influence.images.feature import ImageFeature
 from blindfair.influence.label import (
     CLASSES_LIMIT,
     LabelKind,
@@ -39,11 +39,16 @@ from blindfair.protocol.errors import (
     UnusableModel,
 )
 from blindfair.protocol.fields import Fields
-from blindfair.protocol.records import Cell
+from blindfair.protocol.records import Cell, PlainCell
 from blindfair.protocol.schema import COLUMN_LIMIT, NAME_LIMIT
 
 WIDTH_LIMIT = 4096
 """Entries of the longest gradient row that can be scored: features with the bias, times classes of more than two."""
+
+IMAGE_WIDTH_LIMIT = 2**16 + 1
+"""The same of images, whose rows are projected where they are longer than `WIDTH_LIMIT`."""
+
+Feature = NumberFeature | CategoryFeature | ImageFeature
 
 _SHOWN_CLASSES = 4
 
@@ -58,7 +63,7 @@ class FeatureSchema:
 
     columns: tuple[str, ...]
     label: str
-    classes: tuple[Cell, ...]
+    classes: tuple[PlainCell, ...]
     features: tuple[Feature, ...]
     target: NumberTarget | None = None
 
@@ -104,6 +109,11 @@ class FeatureSchema:
     def label_kind(self) -> LabelKind:
         """How the label is read."""
         return LabelKind.CLASSES if self.target is None else self.target.kind
+
+    @property
+    def image(self) -> ImageFeature | None:
+        """How images are read, where the records hold any."""
+        return next((feature for feature in self.features if isinstance(feature, ImageFeature)), None)
 
     @property
     def row_width(self) -> int:
@@ -171,6 +181,11 @@ class FeatureSchema:
                 lines.append(
                     f"{feature.column}: number, centre {feature.centre:.6g}, scale {feature.scale:.6g}{flagged}"
                 )
+            elif isinstance(feature, ImageFeature):
+                lines.append(
+                    f"{feature.column}: images of {feature.form}, centre {feature.centre:.6g}, "
+                    f"scale {feature.scale:.6g}"
+                )
             else:
                 lines.append(f"{feature.column}: one feature each: {', '.join(feature.names)}")
         used = {feature.column for feature in self.features} | {self.label}
@@ -229,6 +244,8 @@ class FeatureSchema:
         return schema
 
     def _check_width(self) -> None:
+        if self.image is not None and self.width <= IMAGE_WIDTH_LIMIT:
+            return
         if not 2 <= self.width <= self.row_width <= WIDTH_LIMIT:
             times = f" times {len(self.classes)} classes" if self.row_width > self.width else ""
             raise UnusableModel(
@@ -252,19 +269,25 @@ def infer_features(
             continue
         cells = [row[place] for row in rows]
         is_amount = column not in categorical and all(cell is None or is_number(cell) for cell in cells)
-        feature = (NumberFeature if is_amount else CategoryFeature).infer(column, cells)
+        kind: type[Feature] = NumberFeature if is_amount else CategoryFeature
+        if any(isinstance(cell, bytes) for cell in cells):
+            kind = ImageFeature
+        feature = kind.infer(column, cells)
         if feature is not None:
             found.append(feature)
     return tuple(found)
 
 
 def _feature(fields: Fields) -> Feature:
-    if fields.choice("kind", ("category", "number")) == "number":
-        return NumberFeature.from_fields(fields)
-    return CategoryFeature.from_fields(fields)
+    kinds: Mapping[str, type[Feature]] = {
+        "category": CategoryFeature,
+        "image": ImageFeature,
+        "number": NumberFeature,
+    }
+    return kinds[fields.choice("kind", list(kinds))].from_fields(fields)
 
 
-def _label_of(fields: Fields) -> tuple[tuple[Cell, ...], NumberTarget | None]:
+def _label_of(fields: Fields) -> tuple[tuple[PlainCell, ...], NumberTarget | None]:
     """The classes of a label, or its target where `classes` is null. Raises MalformedMessage."""
     if fields.has("target"):
         if fields.optional_document("classes") is not None:

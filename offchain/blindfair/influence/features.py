@@ -16,7 +16,7 @@ from blindfair.influence.robust import RARE, robust_statistics
 from blindfair.protocol.documents import SAFE_INTEGER, Document, JsonValue
 from blindfair.protocol.errors import MalformedMessage
 from blindfair.protocol.fields import Fields
-from blindfair.protocol.records import Cell
+from blindfair.protocol.records import Cell, PlainCell
 from blindfair.protocol.schema import NAME_LIMIT
 
 BOUND = 8.0
@@ -96,7 +96,7 @@ class CategoryFeature:
     """One feature for each of `values`, 1 where the cell equals it, and a last one for every other value."""
 
     column: str
-    values: tuple[Cell, ...]
+    values: tuple[PlainCell, ...]
 
     @classmethod
     def infer(cls, column: str, cells: Sequence[Cell]) -> "CategoryFeature | None":
@@ -136,12 +136,9 @@ class CategoryFeature:
         return cls(column, values)
 
 
-Feature = NumberFeature | CategoryFeature
-
-
-def category_values(values: Sequence[JsonValue]) -> tuple[Cell, ...]:
+def category_values(values: Sequence[JsonValue]) -> tuple[PlainCell, ...]:
     """The values of a document as cells. Raises MalformedMessage where one is no category or is there twice."""
-    cells: list[Cell] = []
+    cells: list[PlainCell] = []
     for value in values:
         if isinstance(value, list | dict) or not _is_category(value):
             raise MalformedMessage(
@@ -161,7 +158,7 @@ def same_value(one: Cell, other: Cell) -> bool:
 
 
 def kind_of(cell: Cell) -> str:
-    """Return the kind of a cell: missing, truth, text or number."""
+    """Return the kind of a cell: missing, truth, text, array or number."""
     return _key(cell)[0]
 
 
@@ -190,6 +187,8 @@ def _key(cell: Cell) -> tuple[str, Any]:
         return ("missing", None)
     if isinstance(cell, bool):
         return ("truth", cell)
+    if isinstance(cell, bytes):
+        return ("array", cell)
     return ("text", cell) if isinstance(cell, str) else ("number", cell)
 
 

@@ -22,7 +22,7 @@ from blindfair.influence.robust import DIGITS, RARE, robust_statistics
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import LabelMissing, LabelUnusable, MalformedMessage
 from blindfair.protocol.fields import Fields
-from blindfair.protocol.records import Cell
+from blindfair.protocol.records import Cell, PlainCell
 
 CLASSES_LIMIT = 64
 """Classes of a label at most."""
@@ -129,7 +129,7 @@ def choose_label_kind(labels: Sequence[Cell]) -> LabelKind:
     return LabelKind.CLASSES
 
 
-def read_classes(labels: Sequence[Cell], label: str) -> tuple[Cell, ...]:
+def read_classes(labels: Sequence[Cell], label: str) -> tuple[PlainCell, ...]:
     """The classes of a label in order: numbers first, texts by code point.
 
     The classes become public: where there are more than two, each must be that of `RARE` records. Raises LabelUnusable.
@@ -156,7 +156,7 @@ def read_classes(labels: Sequence[Cell], label: str) -> tuple[Cell, ...]:
             hint="leave these records out, or join rare classes to one",
         )
     with unusable("The classes of the label cannot be used"):
-        return category_values(found)
+        return category_values([cell for cell in found if not isinstance(cell, bytes)])
 
 
 def check_labelled(labels: Sequence[Cell], label: str) -> None:

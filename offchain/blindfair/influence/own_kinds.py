@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.influence.columns import is_number_text
-from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.features import BOUND, Feature, NumberFeature, is_number, kind_of, same_value
+from blindfair.influence.encoding import Feature, FeatureSchema
+from blindfair.influence.features import BOUND, NumberFeature, is_number, kind_of, same_value
+from blindfair.influence.images.feature import ImageFeature
 from blindfair.influence.label import NumberTarget
 from blindfair.influence.spelling import difference, option, plain, shown, shown_apart
+from blindfair.protocol.arrays import form_of
 from blindfair.protocol.errors import ClassesDiffer, KindsDiffer
 from blindfair.protocol.records import Cell
 from blindfair.protocol.schema import ColumnKind, Schema
@@ -144,6 +146,8 @@ def _misfit(feature: Feature, cells: Sequence[Cell]) -> Misfit | None:
         blame = f" ({len(blamed):,} of {len(texts):,} are no numbers)" if len(blamed) < len(texts) else ""
         kinds = f"numbers in the listing and text in your table{blame}"
         return Misfit(feature.column, len(texts), len(cells), "numbers", shown(blamed[0]), kinds)
+    if isinstance(feature, ImageFeature):
+        return _other_form(feature, cells)
     named = [value for value in feature.values if value is not None]
     filled: list[Cell] = [cell for cell in cells if cell is not None]
     kinds_named = {kind_of(value) for value in named}
@@ -179,6 +183,16 @@ def _misfit(feature: Feature, cells: Sequence[Cell]) -> Misfit | None:
     )
 
 
+def _other_form(feature: ImageFeature, cells: Sequence[Cell]) -> Misfit | None:
+    strange = [cell for cell in cells if not feature.fits(cell)]
+    if not strange:
+        return None
+    first = strange[0]
+    own = str(form_of(first)) if isinstance(first, bytes) else "no image"
+    kinds = "images of another form in the listing than yours"
+    return Misfit(feature.column, len(strange), len(cells), str(feature.form), own, kinds)
+
+
 def _unnamed_columns(listed: FeatureSchema, schema: Schema) -> list[str]:
     """The columns of categories that models might read, and of which no value is frequent enough to be named."""
     read = {listed.label, *(feature.column for feature in listed.features)}
@@ -206,6 +220,9 @@ def _clipped(listed: FeatureSchema, columns: Mapping[str, Sequence[Cell]]) -> tu
             cells = [cell for cell in columns[feature.column] if is_number(cell)]
             numbers += len(cells)
             beyond += int((np.abs(feature.encode(cells)[:, 0]) >= BOUND).sum())
+        elif isinstance(feature, ImageFeature):
+            shades = feature.encode(columns[feature.column])
+            numbers, beyond = numbers + shades.size, beyond + int((np.abs(shades) >= BOUND).sum())
     if beyond <= CLIPPED_SHARE * numbers:
         return ()
     return (

@@ -38,7 +38,13 @@ def robust_statistics(numbers: Sequence[float]) -> tuple[float, float] | None:
     ordered = sorted(numbers)
     median = _quantile(ordered, 2)
     spread = _EXACT.subtract(Decimal(_quantile(ordered, 3)), Decimal(_quantile(ordered, 1)))
-    scale = _EXACT.divide(spread, NORMAL_RANGE) if spread else _trimmed_deviation(ordered, median)
+    return rounded_statistics(
+        median, _EXACT.divide(spread, NORMAL_RANGE) if spread else _trimmed_deviation(ordered, median)
+    )
+
+
+def rounded_statistics(median: float, scale: Decimal) -> tuple[float, float] | None:
+    """Return a centre and a scale with as many digits as are told, or nothing for a scale of zero."""
     if not scale:
         return None
     scale = min(scale, Decimal(sys.float_info.max))

@@ -14,6 +14,7 @@ import numpy as np
 
 from blindfair.influence.arrays import Floats, Labels
 from blindfair.influence.encoding import FeatureSchema, infer_features
+from blindfair.influence.images.feature import ImageFeature
 from blindfair.influence.linear_fits import linear_fit
 from blindfair.influence.spelling import shown
 from blindfair.influence.table import identifies
@@ -25,6 +26,9 @@ MIN_SHARE = 0.25
 
 SURE = 3.0
 """Standard errors over the validation records by which a difference of losses counts."""
+
+SHADES = 8.0
+"""How many times larger or smaller than that of the buyer's own images the scale of a listing's images may be."""
 
 _PENALTY = 1.0
 
@@ -69,12 +73,14 @@ class Usefulness:
 
 def compare_losses(train: Sequence[Row], validation: Sequence[Row], listed: FeatureSchema) -> Usefulness | None:
     """Compare them on the buyer's own records; None where these allow no comparison, such as training records of one
-    class.
+    class, and of images (`compare_shades`).
 
     The own preprocessing may read every column but the label, also those that the listing keeps from models: what they
     would tell is lost as well. It leaves out columns that look like identifiers. Raises ShapeMismatch and UnusableModel
     for records that are not of the listing's form.
     """
+    if listed.image is not None:
+        return None
     fitted, judged = listed.encode(train), listed.encode(validation)
     if np.unique(fitted[1]).size < 2 or np.unique(judged[1]).size < 2:
         return None
@@ -100,6 +106,36 @@ def compare_losses(train: Sequence[Row], validation: Sequence[Row], listed: Feat
         own=float(by_own.mean()),
         misleads=poor and _surely_positive(better) and _surely_positive(behind),
         unread=tuple(feature.column for feature in own.features if feature.column not in used),
+    )
+
+
+def compare_shades(records: Sequence[Row], listed: FeatureSchema, *, accepted: bool = False) -> tuple[str, ...]:
+    """Compare the listing's centre and scale of images with those of the buyer's own; a warning where they mislead.
+
+    Their linear model would take too long to judge them by. Raises PreprocessingMisleads unless that was `accepted`.
+    """
+    theirs = listed.image
+    if theirs is None:
+        return ()
+    place = listed.columns.index(theirs.column)
+    own = ImageFeature.infer(theirs.column, [row[place] for row in records])
+    if own is None:
+        return ()
+    is_near = abs(theirs.centre - own.centre) <= SHADES * theirs.scale
+    if is_near and own.scale / SHADES <= theirs.scale <= own.scale * SHADES:
+        return ()
+    found = (
+        f"centre {theirs.centre:.6g} and scale {theirs.scale:.6g} in the listing, {own.centre:.6g} and "
+        f"{own.scale:.6g} of your own images"
+    )
+    if accepted:
+        return (f"The listing's preprocessing hides what your images tell: {found}",)
+    raise PreprocessingMisleads(
+        "Under the listing's preprocessing your own images are all white, all black or all grey",
+        expected=f"a scale within {SHADES:g} times that of your own images, and a centre among their shades",
+        found=found,
+        hint="are your shades in the listing's unit, 0 to 255 or 0 to 1? Change them, choose another listing, or begin "
+        "another directory with `accept_preprocessing=True`; nothing was asked",
     )
 
 

@@ -2,8 +2,9 @@
 
     rows  --measure_rows-->   the sum of the columns' entropies, and the compressed size
     bytes --measure_bytes-->  the compressed size, for texts and files
+    pixels, labels --measure_images-->  the sum of the entropies of places and label, and the compressed size
 
-Both are upper bounds of what a record holds, so the least of them counts. It is an estimate all the same: what a buyer
+All are upper bounds of what a record holds, so the least of them counts. It is an estimate all the same: what a buyer
 knows beforehand, a model of the field for example, makes a record hold less for this buyer.
 
 Not here: budgets and fees that follow from it (`protocol.terms`, `agents.ledger`).
@@ -14,6 +15,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from blindfair.protocol.errors import InvalidListing
 from blindfair.protocol.quantities import Bits
@@ -68,6 +73,16 @@ def measure_bytes(records: Sequence[bytes]) -> RecordInformation:
     measured = records[::step]
     compressed = lzma.compress(b"".join(measured), format=lzma.FORMAT_RAW, filters=_FILTERS)
     return RecordInformation(Bits(8 * len(compressed) / len(measured)), None)
+
+
+def measure_images(pixels: NDArray[Any], labels: Sequence[Cell]) -> RecordInformation:
+    """Measure images, `n x height x width` or with channels, with their labels. Raises InvalidListing for none."""
+    encoded = [encode_row((label,)) for label in labels]
+    records = [image.tobytes() + label for image, label in zip(pixels, encoded, strict=True)]
+    compressed = measure_bytes(records).compressed_bits
+    places = pixels.reshape(len(pixels), -1).T
+    told = math.fsum(entropy(np.unique(place, return_inverse=True)[1].tolist()) for place in places)
+    return RecordInformation(compressed, Bits(told + entropy(labels)))
 
 
 def entropy(cells: Iterable[Cell]) -> Bits:

@@ -6,6 +6,7 @@ Not here: how a scoring model encodes the columns as numbers (package `influence
 from dataclasses import dataclass
 from enum import Enum
 
+from blindfair.protocol.arrays import DIMENSION_LIMIT, NUMBER_LIMIT, ArrayForm, decode_array_row
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidListing, MalformedRecord
 from blindfair.protocol.fields import Fields
@@ -27,17 +28,21 @@ class ColumnKind(Enum):
     TEXT = "text"
     """Free text."""
 
+    ARRAY = "array"
+    """An array of numbers, all of one form: an image."""
+
 
 _CELL_TYPES: dict[ColumnKind, tuple[type, ...]] = {
     ColumnKind.NUMBER: (int, float),
     ColumnKind.CATEGORY: (str, int, bool),
     ColumnKind.TEXT: (str,),
+    ColumnKind.ARRAY: (bytes,),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column."""
+    """One column. Raises `InvalidListing` for arrays without a form, and for others with one that is no scalar's."""
 
     name: str
     """1 to 200 characters, no other column's."""
@@ -48,6 +53,37 @@ class Column:
     scored: bool = True
     """Whether scoring models may read it. If not, buyers get it with the records that they buy, and learn nothing of it
     before."""
+
+    form: ArrayForm | None = None
+    """The npy type and shape of the cells: always of arrays, and of other cells, `()`, if they were listed as npy."""
+
+    def __post_init__(self) -> None:
+        is_array = self.form is not None and self.form.shape != ()
+        if is_array != (self.kind is ColumnKind.ARRAY):
+            raise InvalidListing(
+                "The kind of a column does not fit its form",
+                expected="arrays with a shape, other cells without",
+                found=f"{self.kind.value}, shape {None if self.form is None else self.form.shape}",
+            )
+
+    def to_document(self) -> Document:
+        """The column as a part of the manifest."""
+        document: Document = {"name": self.name, "kind": self.kind.value, "scored": self.scored}
+        if self.form is not None:
+            document |= {"dtype": self.form.dtype, "shape": list(self.form.shape)}
+        return document
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "Column":
+        """Raises `MalformedMessage`, and `InvalidListing` as above."""
+        kind = ColumnKind(fields.choice("kind", [kind.value for kind in ColumnKind]))
+        form = None
+        if fields.has("dtype"):
+            shape = tuple(fields.integers("shape", 1, NUMBER_LIMIT, DIMENSION_LIMIT))
+            form = ArrayForm(fields.text("dtype", NAME_LIMIT), shape)
+        column = cls(fields.text("name", NAME_LIMIT), kind, fields.flag("scored"), form)
+        fields.done()
+        return column
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +122,18 @@ class Schema:
         """The names of the columns that no scoring model may read, in order."""
         return tuple(column.name for column in self.columns if not column.scored)
 
+    @property
+    def array_form(self) -> ArrayForm:
+        """The form of the first column's arrays. Raises `MalformedRecord` where it has none."""
+        first = self.columns[0]
+        if first.form is None or first.kind is not ColumnKind.ARRAY:
+            raise MalformedRecord("The schema does not begin with arrays", expected="array", found=first.kind.value)
+        return first.form
+
     def to_document(self) -> Document:
         """The schema as a part of the manifest; without label there is no field `label`."""
         document: Document = {
-            "columns": [
-                {"name": column.name, "kind": column.kind.value, "scored": column.scored} for column in self.columns
-            ],
+            "columns": [column.to_document() for column in self.columns],
         }
         if self.label is not None:
             document["label"] = self.label
@@ -100,21 +142,20 @@ class Schema:
     @classmethod
     def from_fields(cls, fields: Fields) -> "Schema":
         """Raises `MalformedMessage`, and `InvalidListing` as above."""
-        columns = []
-        for column in fields.subs("columns", COLUMN_LIMIT):
-            kind = column.choice("kind", [kind.value for kind in ColumnKind])
-            columns.append(Column(column.text("name", NAME_LIMIT), ColumnKind(kind), column.flag("scored")))
-            column.done()
+        columns = tuple(map(Column.from_fields, fields.subs("columns", COLUMN_LIMIT)))
         label = fields.text("label", NAME_LIMIT) if fields.has("label") else None
         fields.done()
-        return cls(tuple(columns), label)
+        return cls(columns, label)
 
     def decode(self, encoding: RecordEncoding, data: bytes) -> Row:
         """The row of a record's canonical bytes; a text is a row of one cell.
 
         Raises `MalformedRecord` for bytes that are not a record's or a row that does not fit the schema.
         """
-        row = decode_row(data) if encoding is RecordEncoding.CBOR_ROW else (decode_text(data),)
+        if encoding is RecordEncoding.ARRAY:
+            row = decode_array_row(data, self.array_form)
+        else:
+            row = decode_row(data) if encoding is RecordEncoding.CBOR_ROW else (decode_text(data),)
         self.check_row(row)
         return row
 

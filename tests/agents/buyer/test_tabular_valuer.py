@@ -216,7 +216,7 @@ def test_records_that_differ_in_their_texts_alone_are_warned_of() -> None:
     columns = (*listing.schema.columns, Column(name, ColumnKind.TEXT, scored=False))
     features = replace(feature_schema(), columns=(*feature_schema().columns, name)).to_document()
     kept = replace(listing, schema=replace(listing.schema, columns=columns), preprocessing=features)
-    copies = [(*ROWS[n % 5], f"{ROWS[n % 5][0]}.{n:03}") for n in range(30)]
+    copies = [(*ROWS[n % 5], str(ROWS[n % 5][0]) + f".{n:03}") for n in range(30)]
     scores = np.zeros((2, OFFERED), dtype=np.int64)
     (warning,) = valuer().check_opened(range(30), copies, scores, kept)
     assert warning.startswith("25 of the 30 records that were seen equal another one but for how a number is written")

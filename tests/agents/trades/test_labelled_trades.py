@@ -175,7 +175,7 @@ def test_the_old_model_is_refused_for_a_label_of_three_classes(tmp_path: Path) -
 
 
 MISFITS: list[tuple[LabelKind, Callable[[Row], Any], type[BlindfairError], str]] = [
-    (LabelKind.CLASSES, lambda row: f"{row[-1]} wine", ClassesDiffer, "other classes"),
+    (LabelKind.CLASSES, lambda row: str(row[-1]) + " wine", ClassesDiffer, "other classes"),
     (LabelKind.CLASSES, lambda row: row[0], ClassesDiffer, "other classes"),
     (LabelKind.NUMBER, lambda row: "high" if float(str(row[-1])) > 150 else "low", KindsDiffer, "is a number"),
     (LabelKind.NUMBER, lambda row: None, KindsDiffer, "is a number"),

@@ -14,7 +14,7 @@ from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.own_columns import OwnColumns
 from blindfair.influence.own_kinds import check_own_records
 from blindfair.influence.seen_values import compare_values
-from blindfair.influence.usefulness import compare_losses
+from blindfair.influence.usefulness import compare_losses, compare_shades
 from blindfair.influence.written import alike_but_texts, unread_columns
 from blindfair.pricing.forecast import ForecastBasis, GainForecast, forecast_gain
 from blindfair.pricing.functions import PricingFunction
@@ -144,6 +144,8 @@ class TabularValuer:
         valuation = self.valuation(manifest)
         judged = compare_losses(*self._records(manifest), self.schema(manifest))
         doubts = judged.check(accepted=self._accepts_preprocessing) if judged is not None else ()
+        own = [*chain(*self._records(manifest))]
+        doubts += compare_shades(own, self.schema(manifest), accepted=self._accepts_preprocessing)
         config, weights = valuation.model.to_parts()
         projection, basis = valuation.projection.to_parts()
         return Question(

@@ -31,6 +31,14 @@ def listed_schema(manifest: Manifest) -> FeatureSchema:
             expected=repr(manifest.schema.label),
             found=repr(schema.label),
         )
+    if schema.image is not None:
+        forms = {column.name: column.form for column in manifest.schema.columns}
+        if forms[schema.image.column] != schema.image.form:
+            raise FieldMismatch(
+                "The preprocessing is for images of another form than the listing's",
+                expected=str(forms[schema.image.column]),
+                found=str(schema.image.form),
+            )
     return schema
 
 

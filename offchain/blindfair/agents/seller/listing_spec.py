@@ -7,6 +7,7 @@ from itertools import pairwise
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.parameters import parameter_set
 from blindfair.pricing.information import check_record_bits
+from blindfair.protocol.arrays import decode_array_row
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.documents import Document
@@ -91,6 +92,8 @@ class ListingSpec:
 
     def decode(self, record: bytes) -> Row:
         """The cells of a record, from its canonical bytes. Raises MalformedRecord."""
+        if self.encoding is RecordEncoding.ARRAY:
+            return decode_array_row(record, self.schema.array_form)
         return decode_row(record) if self.encoding is RecordEncoding.CBOR_ROW else (decode_text(record),)
 
     def manifest(self, dataset: ChunkedDataset, domain: Domain, *, seller: Address, seller_hpke: bytes) -> Manifest:

@@ -33,8 +33,8 @@ ExportFile = Annotated[
     typer.Option(
         "--export",
         metavar="FILE",
-        help="The bought records, as CSV or FILE.jsonl as JSON Lines; if not given, bought.csv in DIR for a table, "
-        "bought.jsonl for texts.",
+        help="The bought records, as CSV or FILE.jsonl as JSON Lines, or a folder for images; if not given, bought.csv "
+        "in DIR for a table, bought.jsonl for texts, the folder bought for images.",
     ),
 ]
 
@@ -76,7 +76,8 @@ def evaluate(
     label: Annotated[
         str | None,
         typer.Option(
-            metavar="COLUMN", help="The column to predict, as in the listing; none for texts without a label."
+            metavar="COLUMN",
+            help="The column to predict, as in the listing; none for texts without a label, label for images.",
         ),
     ] = None,
     text_column: TextColumn = None,
@@ -92,7 +93,9 @@ def evaluate(
     ] = None,
     own: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Your own records; a third trains, the rest validates."),
+        typer.Option(
+            metavar="FILE", help="Your own records, or a folder of images; a third trains, the rest validates."
+        ),
     ] = None,
     train: Annotated[Path | None, typer.Option(metavar="FILE", help="Your training records, instead of --own.")] = None,
     validation: Annotated[
@@ -136,7 +139,8 @@ def evaluate(
         str,
         typer.Option(
             metavar="NAME",
-            help="What you learn by: logistic, the linear model of the label, or mlp, a small neural network.",
+            help="What you learn by: logistic, the linear model of the label; mlp, a small neural network; or cnn, one "
+            "of images.",
         ),
     ] = MODELS[0],
     score_bits: Annotated[
@@ -202,12 +206,14 @@ def evaluate(
     from blindfair.cli.buyer.running import run_evaluate
     from blindfair.cli.buyer.settings import BuyerOptions
     from blindfair.cli.party.money import chosen_money
+    from blindfair.influence.images.images import holds_images
 
     output = Output(json_file)
     purchase = PurchaseOptions.from_arguments(arguments, prices=chosen_money(token, begun.rpc, begun.deployment))
-    tables = own_options(label, text_column, base_model, exclude or [], seed, text or [])
-    options = BuyerOptions(purchase, tables)
-    run_evaluate(begun, options, chosen_tables(own, train, validation), poll, output, pays_fee=yes)
+    sources = chosen_tables(own, train, validation)
+    images = any(map(holds_images, sources.values()))
+    tables = own_options(label, text_column, base_model, exclude or [], seed, text or [], images=images)
+    run_evaluate(begun, BuyerOptions(purchase, tables), sources, poll, output, pays_fee=yes)
 
 
 @app.command()
@@ -273,10 +279,13 @@ def withdraw(
 @grouped
 def export(
     resumed: Resumed,
-    to: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write, or FILE.jsonl for JSON Lines.")],
+    to: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="The CSV file to write, or FILE.jsonl for JSON Lines; of images a folder."),
+    ],
     json_file: JsonFile = None,
 ) -> None:
-    """Write the bought records as CSV or as JSON Lines."""
+    """Write the bought records as CSV or as JSON Lines, or images as npy."""
     from blindfair.cli.buyer.running import run_export
 
     run_export(resumed, to, Output(json_file))

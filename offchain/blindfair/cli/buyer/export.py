@@ -1,24 +1,32 @@
 """The bought records as a file: their numbers in the listing, then its columns, as their seller wrote them.
 
 CSV, or JSON Lines where the file's name ends in .jsonl: texts hold line breaks, which many programs misread in CSV.
+Images are a folder: images.npy and labels.npy as their seller had them, and records.npy with their numbers.
 """
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.cli.csv_text import csv_bytes, formulas, number_name
 from blindfair.cli.lines import Lines
-from blindfair.cli.targets import write_private_file
+from blindfair.cli.targets import write_folder, write_private_file
 from blindfair.influence.corpus.text_preprocessing import is_text_preprocessing
+from blindfair.influence.images.images import IMAGES_FILE, LABELS_FILE, images_of
 from blindfair.influence.written import as_written, cells_as_written
 from blindfair.protocol.errors import NoRecords
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.records import Row
+from blindfair.protocol.records import RecordEncoding, Row
 from blindfair.protocol.schema import Schema
 
-_TABLE, _TEXTS = "bought.csv", "bought.jsonl"
+_TABLE, _TEXTS, _IMAGES = "bought.csv", "bought.jsonl", "bought"
+_NUMBERS = "records.npy"
 _JSON_LINES = ".jsonl"
 
 
@@ -38,6 +46,9 @@ def export_bought(buyer: Buyer, path: Path, lines: Lines | None = None) -> int:
     manifest = buyer.review().listing.manifest
     numbers = [number for number, _ in bought]
     rows = [manifest.schema.decode(manifest.encoding, data) for _, data in bought]
+    if manifest.encoding is RecordEncoding.ARRAY:
+        write_folder(path, bought_arrays(manifest.schema, numbers, rows))
+        return len(bought)
     if path.suffix == _JSON_LINES:
         write_private_file(path, bought_lines(manifest.schema, numbers, rows))
         return len(bought)
@@ -49,7 +60,9 @@ def export_bought(buyer: Buyer, path: Path, lines: Lines | None = None) -> int:
 
 
 def default_export(directory: Path, manifest: Manifest) -> Path:
-    """The file in a buyer's directory: JSON Lines for texts, CSV for tables."""
+    """The file in a buyer's directory: JSON Lines for texts, CSV for tables; a folder for images."""
+    if manifest.encoding is RecordEncoding.ARRAY:
+        return directory / _IMAGES
     return directory / (_TEXTS if is_text_preprocessing(manifest.preprocessing) else _TABLE)
 
 
@@ -59,6 +72,19 @@ def bought_table(
     """Column names and texts of bought records, each with its number in the listing before it."""
     names, texts = as_written(schema, rows)
     return (number_name(names), *names), [(str(number), *row) for number, row in zip(numbers, texts, strict=True)]
+
+
+def bought_arrays(schema: Schema, numbers: Sequence[int], rows: Sequence[Row]) -> dict[str, bytes]:
+    """Images and labels of bought records, and the records' numbers, as npy files by name."""
+    images, labels = images_of(schema, rows)
+    arrays = {IMAGES_FILE: images, LABELS_FILE: labels, _NUMBERS: np.array(numbers, dtype=np.int64)}
+    return {name: _npy(array) for name, array in arrays.items()}
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
 
 
 def bought_lines(schema: Schema, numbers: Sequence[int], rows: Sequence[Row]) -> bytes:

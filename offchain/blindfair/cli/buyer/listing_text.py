@@ -12,7 +12,7 @@ from blindfair.influence.written import companion_names
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.records import Cell
+from blindfair.protocol.records import PlainCell
 from blindfair.protocol.schema import Column, ColumnKind
 from blindfair.protocol.words import counted
 
@@ -91,12 +91,14 @@ def _texts(manifest: Manifest) -> TextPreprocessing | None:
         return None
 
 
-def _categories(schema: FeatureSchema | None) -> dict[str, tuple[Cell, ...]]:
+def _categories(schema: FeatureSchema | None) -> dict[str, tuple[PlainCell, ...]]:
     features = () if schema is None else schema.features
     return {feature.column: feature.values for feature in features if isinstance(feature, CategoryFeature)}
 
 
-def _kind(column: Column, categories: tuple[Cell, ...] | None) -> str:
+def _kind(column: Column, categories: tuple[PlainCell, ...] | None) -> str:
+    if column.kind is ColumnKind.ARRAY:
+        return f"images of {column.form}"
     kind = _KINDS[column.kind]
     if not categories:
         return kind

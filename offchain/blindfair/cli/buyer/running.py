@@ -10,7 +10,8 @@ from blindfair.agents.store.steps import REQUEST, WRITTEN
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.connection import read_deployment
-from blindfair.api.own_texts import check_asks_texts
+from blindfair.api.own_records import TableOptions
+from blindfair.api.own_texts import OwnTexts, check_asks_texts
 from blindfair.api.purchase_options import parse_listing
 from blindfair.api.text_options import kept_file
 from blindfair.chain.deployment import open_exchange
@@ -26,7 +27,8 @@ from blindfair.cli.party.access import begun_settings, open_context
 from blindfair.cli.party.money import money_of
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import Settings, begin, is_begun, load, resumed_settings, save
-from blindfair.cli.targets import check_file_target
+from blindfair.cli.targets import check_file_target, check_folder_target
+from blindfair.influence.images.images import read_images
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Address, ListingId
@@ -107,13 +109,20 @@ def run_evaluate(
     settings = begin(
         begun.directory,
         replace(settings, options=options.found(event.listing, event.seller)),
-        {name: kept_file(path) for name, path in paths.items()},
+        {name: _kept(path, options.tables) for name, path in paths.items()},
         lambda before, wanted: _with_other_fee(before, wanted, begun.directory),
     )
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.buyer.purchase import show_scores
 
     show_scores(begun.directory, settings, begun.password_file, poll, output, pays_fee=pays_fee)
+
+
+def _kept(path: Path, tables: TableOptions | OwnTexts) -> bytes:
+    """The bytes to keep of the buyer's own records."""
+    if isinstance(tables, TableOptions) and tables.images:
+        return read_images(path, tables.label).to_bytes()
+    return kept_file(path)
 
 
 def _begun(directory: Path) -> ListingId | None:
@@ -196,8 +205,11 @@ def run_export(resumed: Resumed, to: Path, output: Output) -> None:
 
 
 def _resumed(resumed: Resumed, target: Path | None, option: str) -> BuyerSettings:
-    if target is not None:
-        check_file_target(target, option)
     settings = resumed_settings(BuyerOptions, resumed)
+    tables = settings.options.tables
+    if target is not None and isinstance(tables, TableOptions) and tables.images:
+        check_folder_target(target, option)
+    elif target is not None:
+        check_file_target(target, option)
     save(resumed.directory, settings)
     return settings

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from blindfair.api.amounts import ETHER_UNIT, show_ether
-from blindfair.api.defaults import MODELS, check_model
+from blindfair.api.defaults import MODELS, TABLE_MODELS, check_model
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption, OfferTooSmall
 from blindfair.protocol.quantities import Wei
 
@@ -76,7 +76,7 @@ class DemoOptions:
         self._check_modality()
         self._check_table()
         self._check_budget()
-        check_model(self.model)
+        check_model(self.model, TABLE_MODELS)
         if not 0 <= self.seed < 2**32:
             raise InvalidOption(
                 "--seed is out of range", expected="0 ... 4294967295", found=self.seed, hint="any such number will do"

@@ -34,7 +34,8 @@ def list_records(
         Path,
         typer.Option(
             metavar="FILE",
-            help="The table or texts to sell: CSV, JSON Lines, Parquet, Feather; or a folder of .txt files.",
+            help="The table or texts to sell: CSV, JSON Lines, Parquet, Feather; or a folder of .txt files. Images: a "
+            "folder with images.npy and labels.npy, or of .npy files with labels.csv.",
         ),
     ],
     price_per_record: Annotated[str, typer.Option(metavar="AMOUNT", help="The least that a record is sold for.")],
@@ -43,7 +44,10 @@ def list_records(
     begun: Begun,
     label: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="Its column to predict: classes, a number or a count. Texts need none."),
+        typer.Option(
+            metavar="COLUMN",
+            help="Its column to predict: classes, a number or a count. Texts need none, and of images it is label.",
+        ),
     ] = None,
     text_column: TextColumn = None,
     base_model: Annotated[
@@ -154,8 +158,8 @@ def list_records(
         bool,
         typer.Option(
             "--own-models",
-            help="Let unnamed buyers bring scoring models of their own (--model mlp), projections and row scales. It "
-            "gives away what averages keep: a buyer can then aim all bits of an evaluation at few chosen people and "
+            help="Let unnamed buyers bring scoring models of their own (--model mlp, cnn), projections and row scales. "
+            "It gives away what averages keep: a buyer can then aim all bits of an evaluation at few chosen people and "
             "read their records whole. Not needed with --buyer.",
         ),
     ] = False,
@@ -175,7 +179,7 @@ def list_records(
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Commit to a table or to texts on chain: hashes only. Run it again to go on where it was.
+    """Commit to a table, to texts or to images on chain: hashes only. Run it again to go on where it was.
 
     The records are copied into DIR; nothing of them leaves it before `blindfair seller serve` answers buyers.
     """
@@ -183,6 +187,7 @@ def list_records(
     from blindfair.api.text_options import text_options
     from blindfair.cli.party.money import chosen_money
     from blindfair.cli.seller.running import run_list
+    from blindfair.influence.images.images import holds_images
 
     output = Output(json_file)
     options = ListingOptions(
@@ -217,6 +222,7 @@ def list_records(
         text=text or [],
         texts=text_options(text_column, base_model or [], window, max_windows),
         label_kind=label_kind,
+        images=text_column is None and holds_images(records),
     )
     run_list(begun, options, records, output)
 

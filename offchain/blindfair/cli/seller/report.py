@@ -164,6 +164,11 @@ def preprocessing_text(manifest: Manifest) -> str:
             f"most; models predict {predicted}, and build on {counted(len(texts.base_models), 'base model')}"
         )
     schema = listed_schema(manifest)
+    if schema.image is not None:
+        return (
+            f"the manifest tells everybody the classes of {schema.label}, that images are {schema.image.form}, and one "
+            f"rounded centre and scale of all shades, which no {RARE - 1} images decide"
+        )
     numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
     categories = [feature.column for feature in schema.features if not isinstance(feature, NumberFeature)]
     named = f" ({', '.join(categories)})" if categories else ""

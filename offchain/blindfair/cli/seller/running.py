@@ -21,13 +21,14 @@ from blindfair.cli.readings import readings_document, show_near_copies, show_rea
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
 from blindfair.influence.corpus.copies import near_copies_of_texts
 from blindfair.influence.corpus.corpus import Corpus
+from blindfair.influence.images.images import Images
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT
 from blindfair.protocol.quantities import Wei
 
 
 def run_list(begun: Begun, options: ListingOptions, records: Path, output: Output) -> None:
-    """Begin a directory with a table, or go on in it, until the listing is committed.
+    """Begin a directory with a table, texts or images, or go on in it, until the listing is committed.
 
     Raises what reading table and settings raises, and what the agent raises.
     """
@@ -40,7 +41,8 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         options = replace(options, record_bits=before.record_bits, record_count=before.record_count)
     settings = begun_settings(begun, options)
     check_payee(options.policy().pay_to, "pay_to", settings.deployment.address)
-    settings = begin(begun.directory, settings, {RECORDS: kept_file(records)})
+    kept = table.to_bytes() if isinstance(table, Images) else kept_file(records)
+    settings = begin(begun.directory, settings, {RECORDS: kept})
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.seller.opened import opened_seller
 

@@ -14,7 +14,7 @@ from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.errors import MalformedMessage, UnusableModel
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.quantities import Digest
-from blindfair.protocol.records import Cell
+from blindfair.protocol.records import PlainCell
 from blindfair.protocol.schema import NAME_LIMIT
 
 KIND = "text"
@@ -37,7 +37,7 @@ class TextPreprocessing:
     label: str | None
     """The column that a model predicts, or nothing: then models predict the text itself."""
 
-    classes: tuple[Cell, ...]
+    classes: tuple[PlainCell, ...]
     """2 to 64 values of the label; none without a label."""
 
     window: int

@@ -5,6 +5,7 @@ Not here: trusted scores and rounding (`pricing.valuation`).
 
 from collections.abc import Callable, Mapping
 
+from blindfair.pricing.learners.cnn import CnnLearner
 from blindfair.pricing.learners.learner import BEST_L2, L2, Examples, Learner, QueryKind, joined
 from blindfair.pricing.learners.linear import LinearLearner
 from blindfair.pricing.learners.logistic import LogisticLearner
@@ -14,6 +15,7 @@ __all__ = [
     "BEST_L2",
     "L2",
     "LEARNERS",
+    "CnnLearner",
     "Examples",
     "Learner",
     "LinearLearner",
@@ -23,5 +25,5 @@ __all__ = [
     "joined",
 ]
 
-LEARNERS: Mapping[str, Callable[[], Learner]] = {"logistic": LogisticLearner, "mlp": MlpLearner}
+LEARNERS: Mapping[str, Callable[[], Learner]] = {"logistic": LogisticLearner, "mlp": MlpLearner, "cnn": CnnLearner}
 """Learners by the name that a person gives; the first is the default."""

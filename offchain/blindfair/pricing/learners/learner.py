@@ -1,6 +1,6 @@
 """What a family of models must be able to do for a buyer that learns by it.
 
-Not here: the families (`logistic`, `linear`, `mlp`), trusted scores and rounding (`pricing.valuation`).
+Not here: the families (`logistic`, `linear`, `mlp`, `cnn`), trusted scores and rounding (`pricing.valuation`).
 """
 
 from collections.abc import Sequence

@@ -9,17 +9,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.influence.arrays import Floats
-from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.encoding import WIDTH_LIMIT, FeatureSchema
 from blindfair.influence.linear_fits import linear_fit
 from blindfair.influence.projection import Projection
 from blindfair.influence.query import displacement_query
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.influence.untrained import untrained_bound, untrained_model
 from blindfair.pricing.learners.learner import BEST_L2, L2, Examples, Learner, joined, not_two_classes
+from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.records import Cell
 
 _FEW_ENTRIES = 500
 """Parameters up to which a fit takes hundredths of a second."""
+
+
+def check_short_rows(schema: FeatureSchema) -> None:
+    """Raises InvalidOption for images so large that the rows of their linear model are not scored."""
+    if schema.row_width > WIDTH_LIMIT:
+        raise InvalidOption(
+            "`model='logistic'` has rows that are too long for images of this size",
+            expected=f"at most {WIDTH_LIMIT:,} numbers",
+            found=f"{schema.row_width:,}, for all {len(schema.classes)} classes",
+            hint="begin another directory with `model='cnn'`; nothing was asked",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,7 @@ class LinearLearner:
 
     def for_label(self, schema: FeatureSchema) -> Learner:
         """See `Learner`."""
+        check_short_rows(schema)
         return LinearLearner(schema)
 
     @property

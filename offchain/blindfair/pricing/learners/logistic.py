@@ -15,7 +15,7 @@ from blindfair.influence.projection import Projection
 from blindfair.influence.query import displacement_query, textbook_query
 from blindfair.influence.scoring_model import ScoringModel
 from blindfair.pricing.learners.learner import BEST_L2, L2, Examples, Learner, QueryKind, joined
-from blindfair.pricing.learners.linear import LinearLearner
+from blindfair.pricing.learners.linear import LinearLearner, check_short_rows
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.records import Cell
 
@@ -32,9 +32,11 @@ class LogisticLearner:
     def for_label(self, schema: FeatureSchema) -> Learner:
         """This one for two classes, else the linear model of the label (`LinearLearner`). Raises InvalidOption."""
         if schema.label_kind is LabelKind.CLASSES and len(schema.classes) == 2:
+            check_short_rows(schema)
             return self
         if self.kind is not QueryKind.DISPLACEMENT:
             raise InvalidOption("The textbook query is for two classes", expected="2 classes", found="another label")
+        check_short_rows(schema)
         return LinearLearner(schema)
 
     @property

@@ -1,135 +1,23 @@
-"""A small network: it learns non-linear boundaries, at the price of longer rows, which are projected, and of a scoring
-model with fitted weights."""
+"""A multilayer perceptron with one hidden layer."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from blindfair.influence.architecture import Mlp
-from blindfair.influence.arrays import Floats
-from blindfair.influence.bases import principal_directions
-from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.fitting import convergence, fit_network
-from blindfair.influence.gradients import class_logits
-from blindfair.influence.network import NetworkModel
-from blindfair.influence.projection import Projection
-from blindfair.influence.query import displacement_query
-from blindfair.influence.scoring_model import ScoringModel
-from blindfair.pricing.learners.learner import Examples, joined, not_two_classes
-from blindfair.protocol.errors import InvalidOption
-from blindfair.protocol.records import Cell
+from blindfair.pricing.learners.networks import NetworkLearner
 
 
-@dataclass(frozen=True, slots=True)
-class MlpLearner:
-    """An MLP with one hidden layer; the scoring model is an early checkpoint, fitted to the training records alone.
-
-    `early` steps lead to the checkpoint, from where the best fit goes on for `steps` more; `entries` is the length of a
-    projected row at most. With the penalty `l2` of 1 an MLP learns a few hundred records by heart, and its score tells
-    wrong labels worse (docs/explanation/valuation.md).
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlpLearner(NetworkLearner):
+    """With the penalty `l2` of 1 an MLP learns a few hundred records by heart, and its score tells wrong labels worse
+    (docs/explanation/valuation.md)."""
 
     hidden: int = 16
-    steps: int = 100
-    early: int = 20
-    entries: int = 128
-    l2: float = 10.0
-    seed: int = 0
-    classes: int = 2
-
-    def for_label(self, schema: FeatureSchema) -> "MlpLearner":
-        """With as many classes as the label has. Raises InvalidOption for a label that is a number."""
-        if schema.target is not None:
-            raise InvalidOption(
-                "`model='mlp'` learns classes, and the label is a number",
-                expected="`model='logistic'`, which takes labels of any kind",
-                found=f"a label that is a {schema.label_kind.value}",
-                hint="begin another directory with it; nothing was asked",
-            )
-        return replace(self, classes=len(schema.classes))
 
     @property
-    def folds(self) -> int:
-        """Fits take tenths of a second."""
-        return 5
+    def name(self) -> str:
+        """See `NetworkLearner`."""
+        return "mlp"
 
-    @property
-    def draws(self) -> int:
-        """See `folds`."""
-        return 2
-
-    @property
-    def discloses(self) -> str:
-        """See `Learner`."""
-        return (
-            "the scoring model on the listing's own preprocessing, fitted for a few steps to the buyer's training "
-            "records, and the main directions and the scale of the buyer's gradient rows"
-        )
-
-    @property
-    def entry_bound(self) -> float | None:
-        """See `Learner`."""
-        return None
-
-    def dimension(self, schema: FeatureSchema, records: int) -> int:
-        """See `Learner`."""
-        network = Mlp(inputs=schema.width - 1, hidden=(self.hidden,), classes=self.classes)
-        return min(self.entries, records, network.parameters)
-
-    def encode(self, schema: FeatureSchema, records: Sequence[Sequence[Cell]]) -> Examples:
-        """Without the schema's bias: every layer has its own."""
-        features, classes = schema.encode(records)
-        return np.ascontiguousarray(features[:, :-1]), classes
-
-    def reference(self, schema: FeatureSchema, train: Examples) -> ScoringModel:
-        """See `Learner`."""
-        network = self._network(train[0])
-        theta = fit_network(network, network.initial(self.seed), *train, l2=self.l2, steps=self.early, seed=self.seed)
-        return NetworkModel(schema, network, theta)
-
-    def query(self, model: ScoringModel, train: Examples, validation: Examples) -> Floats:
-        """See `Learner`."""
-        own = joined(train, validation)
-        best = fit_network(self._network(own[0]), model.weights, *own, l2=self.l2, steps=self.steps, seed=self.seed)
-        return displacement_query(best, model.weights)
-
-    def side_query(self, model: ScoringModel) -> Floats:
-        """See `Learner`: the last bias for class 0 less that for class 1, `p_0 - p_1` and 1 to the side."""
-        if self.classes != 2:
-            raise not_two_classes("A query for the class")
-        query = np.zeros(model.k)
-        width = self.hidden + 1
-        query[[-width - 1, -1]] = 1.0, -1.0
-        return query
-
-    def basis(self, rows: Floats) -> Projection:
-        """See `Learner`."""
-        return principal_directions(rows, min(self.entries, rows.shape[1]))
-
-    def fit(self, examples: Examples) -> Floats:
-        """See `Learner`."""
-        network = self._network(examples[0])
-        return fit_network(
-            network, network.initial(self.seed), *examples, l2=self.l2, steps=self.early + self.steps, seed=self.seed
-        )
-
-    def margins(self, theta: Floats, X: Floats) -> Floats:
-        """See `Learner`."""
-        if self.classes != 2:
-            raise not_two_classes("A margin")
-        logits = class_logits(self._network(X), theta, X)
-        return np.asarray(logits[:, 1] - logits[:, 0], dtype=np.float64)
-
-    def doubts(self, model: ScoringModel, query: Floats, examples: Examples) -> tuple[str, ...]:
-        """Whether the fit that the query leads to has come to an end."""
-        found = convergence(self._network(examples[0]), model.weights - query, *examples, l2=self.l2)
-        if found.reached:
-            return ()
-        return (
-            f"The buyer's best model has not converged: the gradient of its loss is {found.gradient:.2g} a record, and "
-            f"chance alone would make {found.chance:.2g} at a minimum",
-        )
-
-    def _network(self, X: Floats) -> Mlp:
-        return Mlp(inputs=X.shape[1], hidden=(self.hidden,), classes=self.classes)
+    def network(self, features: int) -> Mlp:
+        """See `NetworkLearner`."""
+        return Mlp(inputs=features, hidden=(self.hidden,), classes=self.classes)

@@ -45,6 +45,7 @@ from blindfair.protocol.errors.input import (
     OfferTooSmall,
     TooLarge,
     UndecodableBytes,
+    UnusableImages,
     UnusableText,
     WrongPassword,
 )
@@ -173,6 +174,7 @@ __all__ = [
     "UnexpectedMessage",
     "UnknownParameters",
     "UnknownVersion",
+    "UnusableImages",
     "UnusableModel",
     "UnusableText",
     "WorkersLost",

@@ -107,3 +107,9 @@ class UnusableText(InputError):
     """A text has nothing to score: it is empty, all its tokens are unknown, or it is too long."""
 
     exit_code = 26
+
+
+class UnusableImages(InputError):
+    """Images or their labels are in no form that is listed: a damaged file, other types or shapes, other lengths."""
+
+    exit_code = 27
