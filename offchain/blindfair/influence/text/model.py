@@ -188,19 +188,33 @@ class TextModel:
         return layer_gradients(self.network, self.read(texts, labels), tokens=self.batch_tokens)
 
     def agreement(
-        self, texts: Sequence[str], labels: Sequence[int] | None, projection: Projection, row_scales: Floats
+        self,
+        texts: Sequence[str],
+        labels: Sequence[int] | None,
+        projection: Projection,
+        row_scales: Floats,
+        single: Floats | None = None,
     ) -> RowAgreement:
-        """How near to the exact rows of these `n` records single precision comes, at `row_scales`, `n`."""
-        single = self.rows(texts, labels, projection)
+        """How near to the exact rows of these `n` records single precision comes, at `row_scales`, `n`.
+
+        `single` are their rows in single precision, if they are known.
+        """
+        if single is None:
+            single = self.rows(texts, labels, projection)
         double = self.rows(texts, labels, projection, dtype=torch.float64)
         longest = self.windows.window + len(self.base.special)
         return measure(single, double, row_scales, self.network.layers, self.base.config, longest)
 
     def disagreement(
-        self, texts: Sequence[str], labels: Sequence[int] | None, projection: Projection, row_scales: Floats
+        self,
+        texts: Sequence[str],
+        labels: Sequence[int] | None,
+        projection: Projection,
+        row_scales: Floats,
+        single: Floats | None = None,
     ) -> float:
         """The share of entries that may round otherwise on another honest machine, from these rows (`agreement`)."""
-        return self.agreement(texts, labels, projection, row_scales).share
+        return self.agreement(texts, labels, projection, row_scales, single).share
 
     def estimate(self, records: int, k: int = 512) -> RowsEstimate:
         """What rows of `k` entries of so many records of one full window each will cost: from a trial of a batch."""

@@ -17,8 +17,8 @@ from blindfair.influence.arrays import Floats
 from blindfair.influence.text import TextModel, fine_tune
 from blindfair.protocol.errors import UnusableModel
 
-STRENGTHS = (12, 36)
-"""Steps of fine-tuning that are tried."""
+STRENGTHS = (36, 12)
+"""Steps of fine-tuning that are tried, one after the other until one helps."""
 
 RATE = 2e-3
 """Learning rate of fine-tuning."""
@@ -32,8 +32,8 @@ class Direction:
     """`layers` is a matrix `outputs x inputs` for each layer: what a row is multiplied by, positive = helpful.
 
     `steps` are those of fine-tuning, 0 for the gradient at the base. `gain` is how many nats the validation texts' mean
-    loss falls by fine-tuning for that many steps, or for the best number of them where it rises; `error` is its
-    standard error over texts.
+    loss falls by fine-tuning for that many steps, or for the best number of them where none helps for certain; `error`
+    is its standard error over texts.
     """
 
     layers: tuple[Floats, ...]
@@ -57,7 +57,9 @@ def choose_direction(
     seed: int,
     strengths: Sequence[int] = STRENGTHS,
 ) -> Direction:
-    """Fine-tune for each number of steps, and take the one that helps most on the validation texts.
+    """Fine-tune for each number of steps, and take the first one that helps for certain on the validation texts.
+
+    Where none does, it is the gradient at the base: on so few texts a choice among several that help is chance.
 
     Raises UnusableModel where the model overflows on a text, and what `fine_tune` and `TextModel.losses` raise.
     """
@@ -74,10 +76,11 @@ def choose_direction(
         tuned = fine_tune(model, *train, steps=steps, seed=seed, rate=RATE)
         falls = before - replace(model, difference=tuned.difference).losses(*validation)
         gain, error = float(falls.mean()), float(falls.std(ddof=1) / np.sqrt(len(falls)))
+        found = Direction(tuple(-layer for layer in tuned.displacements), steps, gain, error)
+        if gain > _SURELY * error:
+            return found
         if best is None or gain > best.gain:
-            best = Direction(tuple(-layer for layer in tuned.displacements), steps, gain, error)
-    if best is not None and best.gain > _SURELY * best.error:
-        return best
+            best = found
     count = len(train[0])
     gradient = tuple(layer / count for layer in model.layer_gradients(*train))
     return Direction(gradient, 0, best.gain if best else 0.0, best.error if best else 0.0)
