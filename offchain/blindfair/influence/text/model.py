@@ -183,6 +183,18 @@ class TextModel:
                     found.index_add_(0, batch.records + start, self.network.losses(batch).double())
         return found.numpy()
 
+    def states(self, texts: Sequence[str]) -> Floats:
+        """What a classifier's head reads of each text, the mean over its windows: `n x width`.
+
+        Raises UnusableText, and ShapeMismatch for a language model.
+        """
+        found = torch.zeros((len(texts), self.base.config.width), dtype=torch.float64)
+        windows = self.read(texts, [0] * len(texts))
+        for batch in batched(windows, tokens=self.batch_tokens):
+            with torch.no_grad(), whole_products():
+                found.index_add_(0, batch.records, (self.network.states(batch) * batch.weights[:, None]).double())
+        return found.numpy()
+
     def layer_gradients(self, texts: Sequence[str], labels: Sequence[int] | None) -> tuple[Floats, ...]:
         """The gradient of the sum of all losses by each layer's weights, `outputs x inputs`. Raises as `rows`."""
         return layer_gradients(self.network, self.read(texts, labels), tokens=self.batch_tokens)

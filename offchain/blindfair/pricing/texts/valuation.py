@@ -105,8 +105,7 @@ def prepare_text_valuation(
             found=len(validation[0]),
         )
     classes = len(preprocessing.classes)
-    start = blank_head(base.config.width, classes, seed) if classes else Difference()
-    model = TextModel(base, start, windows_of(preprocessing, base), classes)
+    model = blank_model(base, preprocessing, seed)
     scoring = TextScoring(model, preprocessing, tuple(columns), normalised=True)
     direction = choose_direction(model, train, validation, seed=seed)
     worse_train, worse_validation = (_damaged(texts, classes, rng) for texts in (train, validation))
@@ -164,6 +163,13 @@ def prepare_text_valuation(
             _said_of_rows(k, kept),
         ),
     )
+
+
+def blank_model(base: BaseModel, preprocessing: TextPreprocessing, seed: int) -> TextModel:
+    """The base model as it is before it learned anything, with an untrained head where there are classes."""
+    classes = len(preprocessing.classes)
+    start = blank_head(base.config.width, classes, seed) if classes else Difference()
+    return TextModel(base, start, windows_of(preprocessing, base), classes)
 
 
 def _damaged(texts: Texts, classes: int, rng: np.random.Generator) -> Texts:
