@@ -23,8 +23,8 @@ from blindfair.protocol.errors import UnusableModel
 STRENGTHS = (36, 12)
 """Steps of fine-tuning that are tried, one after the other until one helps."""
 
-HEAD_L2 = 1.0
-"""Penalty of the weights of a head that is fitted to the states of training texts, against one text."""
+HEAD_PENALTIES = (1.0, 3.0, 10.0)
+"""Penalties of the weights of a head that is fitted to states of training texts, against one text; tried likewise."""
 
 RATE = 2e-3
 """Learning rate of fine-tuning."""
@@ -113,13 +113,15 @@ def _head(
     mine, others = (
         np.column_stack([each, np.ones(len(each))]) for each in map(model.states, (train[0], validation[0]))
     )
-    theta = fit.fit(mine, np.array(train[1], dtype=np.int64), HEAD_L2)
-    falls = before - fit.losses(theta, others, np.array(validation[1], dtype=np.int64))
-    gain, error = float(falls.mean()), float(falls.std(ddof=1) / np.sqrt(len(falls)))
-    if gain <= _SURELY * error:
-        return None
-    layers = [np.zeros((layer.outputs, layer.inputs)) for layer in model.network.layers]
+    labels, unseen = (np.array(each, dtype=np.int64) for each in (train[1], validation[1]))
     tensors = model.difference.tensors
     start = np.column_stack([tensors[f"{HEAD}.weight"], tensors[f"{HEAD}.bias"]]).astype(np.float64)
-    layers[-1] = start - theta.reshape(start.shape)
-    return Direction(tuple(layers), None, gain, error)
+    for penalty in HEAD_PENALTIES:
+        theta = fit.fit(mine, labels, penalty)
+        falls = before - fit.losses(theta, others, unseen)
+        gain, error = float(falls.mean()), float(falls.std(ddof=1) / np.sqrt(len(falls)))
+        if gain > _SURELY * error:
+            layers = [np.zeros((layer.outputs, layer.inputs)) for layer in model.network.layers]
+            layers[-1] = start - theta.reshape(start.shape)
+            return Direction(tuple(layers), None, gain, error)
+    return None

@@ -35,7 +35,7 @@ RIGHT, WRONG_LABEL, OFF_TOPIC = "right label", "wrong label", "other prose"
 WRONG = 0.3
 """The share of the seller's labels of addresses that are wrong."""
 
-OWN, OTHER_PROSE = 100, 30
+OWN, OTHER_PROSE = 120, 30
 
 _WINDOW = 64
 """Tokens of a text that are read: a text has about ninety, and the time grows with them."""
