@@ -50,7 +50,7 @@ class SourcedText:
     text: str
     source: str
     label: str | None = None
-    """As it is listed; None where texts have none."""
+    """The label that is listed; None where texts have none."""
 
     @property
     def kind(self) -> str:

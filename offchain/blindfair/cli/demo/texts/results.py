@@ -89,13 +89,13 @@ def _arm(utility: TextUtility, arm: str) -> str:
 def show_utility(lines: Lines, utility: TextUtility, wanted: str = WANTED) -> None:
     """Print the loss of each way of buying, over all divisions; `wanted` is the source that an oracle buys."""
     bought = utility.mean("bought_texts")
-    fewer = "" if bought == utility.budget else f", which are {bought:.0f} on average: fewer than the budget pays"
+    fewer = f" (the budget pays for {utility.budget}, no more were wanted)" if bought < utility.budget else ""
     lines.item(
         "seeds",
         f"{len(utility.outcomes)} divisions of the buyer's texts, mean loss of the test texts: own texts alone "
-        f"{_arm(utility, 'own')}; by score {_arm(utility, 'by_score')}{fewer}; as many of the offer at random "
-        f"{_arm(utility, 'random')}; all {utility.wanted_texts} of {wanted} {_arm(utility, 'wanted')} "
-        f"{_bound(utility)}",
+        f"{_arm(utility, 'own')}; with {bought:.0f} texts by score{fewer} {_arm(utility, 'by_score')}; with as many of "
+        f"the offer at random {_arm(utility, 'random')}; with all {utility.wanted_texts} of {wanted} "
+        f"{_arm(utility, 'wanted')} {_bound(utility)}",
     )
     for over, named in (("own", "own texts alone"), ("random", "random")):
         low, high = utility.gain_ci95("by_score", over)
