@@ -98,7 +98,7 @@ def draw_text_worth(utility: "TextUtility") -> bytes:
     Dots are divisions, bars are their means. Gains are paired: losses of the same division.
     """
     figure, axes = _sheet(
-        f"What buying adds to the buyer's model: {len(utility.outcomes)} divisions and their mean",
+        f"What buying adds: {len(utility.outcomes)} divisions and their mean",
         "loss after own texts alone less loss after the purchase: positive = helpful",
         "",
     )

@@ -9,8 +9,9 @@ test shows to give equal scores.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,21 +183,31 @@ def measure_text_utility(
     known = known or {}
     # The quick ones last: so fewer threads wait at the end.
     order = sorted(seeds, key=lambda seed: seed in known)
+    stopped = Event()
     with ThreadPoolExecutor(threads) as pool:
-        running = {seed: pool.submit(_outcome, task, seed, budget, steps, known.get(seed), head) for seed in order}
+        running = {
+            seed: pool.submit(_outcome, task, seed, budget, steps, known.get(seed), head, stopped) for seed in order
+        }
         try:
             for done in as_completed(running.values()):
                 done.result()
                 on_seed()
-        except BaseException:
+        finally:
+            # After Ctrl-C, or an error of one seed, nobody waits for the others to their end.
+            stopped.set()
             pool.shutdown(cancel_futures=True)
-            raise
     outcomes = tuple(running[seed].result() for seed in seeds)
     return TextUtility(budget, int(task.wanted.sum()), len(task.wanted), outcomes)
 
 
 def _outcome(
-    task: TextTask, seed: int, budget: int, steps: int, known: KnownValuation | None, head: HeadJudge | None
+    task: TextTask,
+    seed: int,
+    budget: int,
+    steps: int,
+    known: KnownValuation | None,
+    head: HeadJudge | None,
+    stopped: Event,
 ) -> TextSeedOutcome:
     rng = np.random.default_rng([seed, 1])
     made = known or _valued(task, seed, rng)
@@ -205,6 +216,8 @@ def _outcome(
     at_random = rng.choice(len(task.wanted), bought.size, replace=False)
 
     def after(places: Integers) -> Judged:
+        if stopped.is_set():
+            raise CancelledError
         return judge.after(task.with_own(seed, places.tolist()))
 
     judged = {
