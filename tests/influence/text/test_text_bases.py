@@ -71,7 +71,9 @@ def test_layers_with_the_same_inputs_have_their_covariance_summed_once(bases: di
     assert key is not None and query is not None and np.shares_memory(key, query)
     for number in range(len(names) - 1):
         # All but the head, whose inputs have a 1 more.
-        np.testing.assert_allclose(found[number].inner, inner[number], rtol=1e-4, atol=1e-4)
+        summed = found[number].inner
+        assert summed is not None
+        np.testing.assert_allclose(summed, inner[number], rtol=1e-4, atol=1e-4)
 
 
 def test_a_projection_travels(bases: dict[str, BaseModel]) -> None:
