@@ -21,8 +21,8 @@ from blindfair.pricing.texts.valuation import Texts
 STEPS = 30
 """Steps of fine-tuning, of 16 texts each: nearly two times all texts of a small buyer and its purchase."""
 
-HEAD_L2 = 0.1
-"""Penalty of a head's weights, against one text."""
+HEAD_L2 = 1.0
+"""Penalty of a head's weights, against one text: the first that a buyer tries (`directions`)."""
 
 
 @dataclass(frozen=True, slots=True)
