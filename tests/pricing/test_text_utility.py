@@ -42,6 +42,7 @@ def task() -> TextTask:
     )
 
 
+@pytest.mark.deep
 def test_divisions_measured_at_once_come_out_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = partial(choose_direction, strengths=(1,))
     monkeypatch.setattr("blindfair.pricing.texts.valuation.choose_direction", quick)
