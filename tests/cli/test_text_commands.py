@@ -109,8 +109,10 @@ def test_killed_programs_trade_texts_once(spared: bool, killed: Killed, base: Pa
         assert [row["text"] for row in csv.DictReader(file)] == [each["text"] for each in bought]
     paid = [int(order["price_wei"]) for order in killed.status(inside, "seller")["orders"]]
     assert sum(paid) == len(bought) * 10**14
-    checked = inside("doctor", "--directory", home / "buyer", "--json", "-")
-    assert "Traceback" not in checked.err
+    for role in ("seller", "buyer"):
+        checked = inside("doctor", "--directory", home / role, "--json", "-")
+        (found,) = (each for each in json.loads(checked.out)["checks"] if each["check"] == "base model")
+        assert found["ok"] and str(base) in found["found"] and "Traceback" not in checked.err
 
 
 def assert_found(inside: Inside, killed: Killed, listing: str) -> None:

@@ -134,7 +134,8 @@ def test_scores_are_those_of_the_rows(text_demo: TextDemo) -> None:
 
 def test_the_worth_is_a_loss_of_each_way_of_buying(text_demo: TextDemo) -> None:
     utility = text_demo.document["utility"]
-    assert (utility["seeds"], utility["texts_bought"], utility["wanted_texts"]) == (2, BUDGET, 60)
+    assert (utility["seeds"], utility["texts_affordable"], utility["wanted_texts"]) == (2, BUDGET, 60)
+    assert 0 < utility["texts_bought"] <= BUDGET
     losses = {arm: utility[f"test_loss_{arm}"] for arm in ("base", "own", "random", "by_score", "wanted")}
     assert all(0 < loss < 12 for loss in losses.values())
     for over in ("random", "own"):
@@ -146,7 +147,7 @@ def test_the_worth_is_a_loss_of_each_way_of_buying(text_demo: TextDemo) -> None:
 
 def test_the_report_shows_the_best_and_the_worst_bought_texts(text_demo: TextDemo) -> None:
     files = text_demo.files
-    assert {name for name in files if name.endswith(".png")} == {"scores.png", "sources.png", "gas.png"}
+    assert {name for name in files if name.endswith(".png")} == {"scores.png", "sources.png", "worth.png", "gas.png"}
     rows = list(csv.DictReader(io.StringIO(files["scores.csv"].decode())))
     assert [row["source"] for row in rows] == [each.source for each in text_demo.job.offer]
     bought = sorted((float(row["score_positive_is_helpful"]) for row in rows if row["bought"] == "1"), reverse=True)
@@ -183,6 +184,7 @@ def test_without_the_extra_nothing_is_begun(tmp_path: Path, inside: Inside, monk
         (("--modality", "image"), "names nothing that the demo trades"),
         (("--modality", "text", "--flipped", "0.1"), "about tables"),
         (("--modality", "text", "--model", "mlp"), "about tables"),
+        (("--modality", "labelled-text", "--duplicates", "0.1"), "about tables"),
         (("--modality", "text", "--divisions", "1"), "--divisions is out of range"),
     ],
 )

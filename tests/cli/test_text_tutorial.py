@@ -64,9 +64,10 @@ def followed_texts(own_testnet: LocalChain) -> FollowedTexts:
         assert done.returncode == 0, block + done.stderr
         return done.stdout + done.stderr
 
-    install, demo, chain, copied, offer, serve, evaluate, buy = blocks("sh")
+    install, demo, labelled, chain, copied, offer, serve, evaluate, buy = blocks("sh")
     assert INSTALLS in install and chain == "./scripts/testnet\n"
     assert demo.startswith("blindfair demo --modality text ")
+    assert INSTALLS in labelled and "\nblindfair demo --modality labelled-text " in labelled
     run(copied)
     shorten(home / "practice" / "offer.jsonl.gz", OFFERED)
     shorten(home / "practice" / "own.jsonl.gz", OWN)

@@ -13,6 +13,7 @@ from blindfair.cli.demo.honest import HonestTrade
 from blindfair.cli.demo.texts.results import of_buying_texts, show_utility
 from blindfair.cli.demo.texts.review import ReviewedTexts
 from blindfair.cli.lines import Lines
+from blindfair.pricing.texts.judges import Judged
 from blindfair.pricing.texts.utility import TextSeedOutcome, TextUtility
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import RecordIndex, Wei
@@ -24,6 +25,7 @@ def worth(by_score: float, at_random: float, *, wanted: float = 0.05, spread: fl
     """Three seeds whose losses are lower than that of own texts by these on average, `spread` apart."""
     outcomes = [
         TextSeedOutcome(
+            seed=place + 1,
             base=5.4,
             own=OWN,
             random=OWN - at_random - place * spread,
@@ -56,7 +58,7 @@ def trade(after: float = 5.2) -> ReviewedTexts:
         audit_rows=59,
         sample_price=None,
     )
-    return ReviewedTexts(honest, {"Brown": 460}, {"Brown": 1}, "asks", 5.4, OWN, after)
+    return ReviewedTexts(honest, {"Brown": 460}, {"Brown": 1}, "asks", Judged(5.4), Judged(OWN), Judged(after))
 
 
 def test_a_good_purchase_needs_no_but() -> None:
@@ -102,10 +104,14 @@ def test_one_seed_makes_no_interval() -> None:
     from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
     from blindfair.influence.text import BaseModel
     from blindfair.pricing.texts.utility import TextTask, measure_text_utility
+    from blindfair.pricing.texts.valuation import Texts
 
     base = BaseModel.load(MODEL)
     read = TextPreprocessing("text", None, (), 128, 4, (base.digest,))
-    task = TextTask(base, read, ["a b c"], np.array([True]), ["a b c"], lambda _: ([], []))
+    none: Texts = ([], None)
+    task = TextTask(
+        base, read, ["text"], (["a b c"], None), np.array([True]), (["a b c"], None), lambda _: (none, none)
+    )
     with pytest.raises(InvalidOption, match="An interval needs several seeds"):
         measure_text_utility(task, seeds=[0], budget=1)
     with pytest.raises(InvalidOption, match="That many texts cannot be bought"):

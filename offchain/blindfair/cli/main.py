@@ -16,9 +16,10 @@ from blindfair.api.amounts import parse_ether
 from blindfair.cli import account
 from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
-from blindfair.cli.demo.options import BUDGETS, DIVISIONS, TABLE, TEXT, DemoOptions, check_modality
+from blindfair.cli.demo.options import BUDGETS, DIVISIONS, TABLE, TEXT, TEXTS, DemoOptions, check_modality
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import DemoScreen
+from blindfair.cli.demo.texts.labelled import prepare_labelled_texts
 from blindfair.cli.demo.texts.prepared import prepare_texts
 from blindfair.cli.ending import NOT_OK, run_to_its_end
 from blindfair.cli.options import FinalityDepth, JsonFile, KeystoreFile, PasswordFile, Rpc, Text
@@ -56,7 +57,11 @@ def root(
 def demo(
     modality: Annotated[
         str,
-        typer.Option(metavar="NAME", help="What is traded: table, or text, for texts that come with the package."),
+        typer.Option(
+            metavar="NAME",
+            help="What is traded: table; text, for texts that come with the package; or labelled-text, for texts with "
+            "labels, scored with MiniLM.",
+        ),
     ] = TABLE,
     records: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Your own table instead of the clinical trial.")
@@ -74,7 +79,10 @@ def demo(
         typer.Option(metavar="COLUMN", help="A column to leave out, like an id or one that knows the outcome."),
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(metavar="ETHER", help="What the buyer spends at most: 0.4, of texts 0.12, by default.")
+        str | None,
+        typer.Option(
+            metavar="ETHER", help="What the buyer spends at most: 0.4, of texts 0.12, with labels 0.08, by default."
+        ),
     ] = None,
     value: Annotated[
         str | None, typer.Option(metavar="ETHER", help="What one more good record is worth to the buyer.")
@@ -248,8 +256,8 @@ def _finished(
     report: bool,
 ) -> "Finished":
     # Slow imports, torch and its like, come when a person has seen something.
-    if options.modality == TEXT:
-        texts = prepare_texts(options)
+    if options.modality in TEXTS:
+        texts = prepare_texts(options) if options.modality == TEXT else prepare_labelled_texts(options)
         with _home(directory) as home, demo_home(home, options, texts.digest):
             screen.texts(texts)
             from blindfair.cli.demo.texts.demo import run_text_demo

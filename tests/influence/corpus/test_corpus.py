@@ -12,6 +12,7 @@ from blindfair.influence.corpus.corpus import Corpus, read_corpus
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing, is_text_preprocessing
 from blindfair.protocol.errors import (
     BlindfairError,
+    FileMissing,
     InvalidOption,
     LabelMissing,
     MalformedTable,
@@ -56,6 +57,15 @@ def test_a_frame_holds_the_same_texts() -> None:
     found = read_corpus(frame, text="body")
     assert (found.texts(), found.labels()) == (TEXTS, None)
     assert found.schema().unscored == ("year",)
+
+
+def test_a_link_to_nothing_is_no_text_that_may_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "one.txt").write_text("A text.")
+    (tmp_path / "kept.txt").symlink_to(tmp_path / "one.txt")
+    assert len(read_corpus(tmp_path).rows) == 2
+    (tmp_path / "lost.txt").symlink_to(tmp_path / "gone.txt")
+    with pytest.raises(FileMissing, match="a link to a file that is not there"):
+        read_corpus(tmp_path)
 
 
 def test_a_folder_is_texts_alone(tmp_path: Path) -> None:

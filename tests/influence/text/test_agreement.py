@@ -65,7 +65,7 @@ def test_rows_of_a_real_base_model_can_be_audited() -> None:
     tuned = fine_tune(start, texts, labels, steps=6, seed=0, rate=1e-3, batch=8)
     model = TextModel(base, tuned.difference, start.windows, 2)
     assert model.losses(texts, labels).mean() < start.losses(texts, labels).mean()
-    projection = find_projection(model, texts, labels, [tuned.displacements], k=64)
+    projection = find_projection(model, texts, labels, [tuned.displacements], k=64).projection
     rows = model.rows(texts, labels, projection)
     scale = choose_row_scale(rows)
     found = model.agreement(texts, labels, projection, np.full(len(texts), scale))

@@ -2,11 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 from text_models import exact_rows, example, random_projection
 
+from blindfair.influence.arrays import Floats
 from blindfair.influence.plausible import check_query
 from blindfair.influence.projection import Projection
 from blindfair.influence.text import BaseModel, find_projection, project_query
+from blindfair.influence.text.batches import batched
+from blindfair.influence.text.covariances import factor_covariances
+from blindfair.influence.text.factors import pass_back
 from blindfair.influence.text.fine_tuning import fine_tune
 from blindfair.protocol.errors import InvalidOption, NoRecords, ShapeMismatch, UnusableModel
 
@@ -17,7 +22,7 @@ KINDS = ("bert", "gpt2", "llama")
 def test_a_displacements_scores_are_those_of_whole_rows(bases: dict[str, BaseModel], kind: str) -> None:
     one = example(bases[kind], records=20)
     tuned = fine_tune(one.model, one.texts, one.labels, steps=4, seed=1, rank=2, rate=0.02)
-    projection = find_projection(one.model, one.texts, one.labels, [tuned.displacements], side=6, k=24)
+    projection = find_projection(one.model, one.texts, one.labels, [tuned.displacements], side=6, k=24).projection
     assert projection.k <= 24 and len(projection.sides) == len(one.model.network.layers)
     whole = exact_rows(one.model, one.texts, one.labels)
     scores = whole @ np.concatenate([part.ravel() for part in tuned.displacements])
@@ -30,7 +35,7 @@ def test_main_directions_keep_a_gradient_query(bases: dict[str, BaseModel], kind
     one = example(bases[kind], records=40)
     gradients = one.model.layer_gradients(one.texts[20:], None if one.labels is None else one.labels[20:])
     own, labels = one.texts[20:], None if one.labels is None else one.labels[20:]
-    projection = find_projection(one.model, own, labels, [gradients], side=6, k=24)
+    projection = find_projection(one.model, own, labels, [gradients], side=6, k=24).projection
     whole = exact_rows(one.model, one.texts, one.labels)
     scores = whole @ np.concatenate([part.ravel() for part in gradients])
     rows = one.model.rows(one.texts, one.labels, projection)
@@ -40,9 +45,42 @@ def test_main_directions_keep_a_gradient_query(bases: dict[str, BaseModel], kind
     assert np.corrcoef(random, scores)[0, 1] < 0.97
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_rows_that_come_with_a_projection_are_its_own(bases: dict[str, BaseModel], kind: str) -> None:
+    one = example(bases[kind], records=20)
+    gradients = one.model.layer_gradients(one.texts, one.labels)
+    found = find_projection(one.model, one.texts, one.labels, [gradients], side=6, k=24)
+    rows = one.model.rows(one.texts, one.labels, found.projection)
+    np.testing.assert_allclose(found.rows, rows, atol=1e-5 * np.abs(rows).max())
+
+
+def test_layers_with_the_same_inputs_have_their_covariance_summed_once(bases: dict[str, BaseModel]) -> None:
+    one = example(bases["bert"], records=20)
+    windows = one.model.read(one.texts, one.labels)
+    found = dict(factor_covariances(one.model.network, windows, tokens=64))
+    inner: dict[int, Floats] = {}
+
+    def add(number: int, inputs: torch.Tensor) -> None:
+        kept = inputs.double().flatten(0, 1).numpy()
+        inner[number] = inner.get(number, np.zeros(1)) + kept.T @ kept
+
+    for batch in batched(windows, tokens=1):
+        pass_back(one.model.network, batch, add, lambda number, kept, slopes: None)
+    names = [layer.name.rpartition(".")[2] for layer in one.model.network.layers]
+    key, query = found[names.index("key")].inner, found[names.index("query")].inner
+    assert key is not None and query is not None and np.shares_memory(key, query)
+    for number in range(len(names) - 1):
+        # All but the head, whose inputs have a 1 more.
+        summed = found[number].inner
+        assert summed is not None
+        np.testing.assert_allclose(summed, inner[number], rtol=1e-4, atol=1e-4)
+
+
 def test_a_projection_travels(bases: dict[str, BaseModel]) -> None:
     one = example(bases["gpt2"])
-    projection = find_projection(one.model, one.texts, None, [one.model.layer_gradients(one.texts, None)], side=3, k=9)
+    projection = find_projection(
+        one.model, one.texts, None, [one.model.layer_gradients(one.texts, None)], side=3, k=9
+    ).projection
     again = Projection.from_parts(*projection.to_parts())
     assert again.k == projection.k
     assert (one.model.rows(one.texts, None, again) == one.model.rows(one.texts, None, projection)).all()
@@ -94,5 +132,5 @@ def test_a_query_of_one_layer_is_not_one_entry(bases: dict[str, BaseModel]) -> N
     one = example(bases["gpt2"])
     gradients = [np.zeros((layer.outputs, layer.inputs)) for layer in one.model.network.layers]
     gradients[2] = np.outer(np.arange(1, len(gradients[2]) + 1), np.ones(gradients[2].shape[1]))
-    projection = find_projection(one.model, one.texts, one.labels, [gradients], side=6, k=24)
+    projection = find_projection(one.model, one.texts, one.labels, [gradients], side=6, k=24).projection
     check_query(project_query(projection, gradients))

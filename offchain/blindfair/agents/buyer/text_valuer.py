@@ -23,6 +23,9 @@ from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Cell, Row
 from blindfair.protocol.terms import PER_RECORD
 
+NO_FORECAST = "There is no forecast of the gain: for texts none was measured that could be relied on"
+"""Why `Choice.forecast` is None: said wherever something is bought."""
+
 _FOLDS, _CHOICE, _INTERVAL = range(3)
 """Random streams of their own: the question comes out the same whatever else was drawn."""
 
@@ -131,7 +134,7 @@ class TextValuer:
         return Choice(
             records=chosen.records if buys else (),
             price=worth.price if buys else Wei(0),
-            reasons=worth.warnings,
+            reasons=(*worth.warnings, NO_FORECAST) if buys else worth.warnings,
             numbers=worth.numbers(),
         )
 

@@ -71,7 +71,7 @@ def make_parties(world: DemoWorld, case: str, goods: Goods[AnyValuer]) -> Partie
     def context(role: str) -> AgentContext:
         return replace(world.context(case, role), base_models=goods.base_models)
 
-    seller = kind(at / "seller", context(Seller.role), goods.spec, SellerPolicy())
+    seller = kind(at / "seller", context(Seller.role), goods.spec, SellerPolicy(max_products=goods.products))
     if isinstance(seller, InflatingSeller):
         seller.worthless = goods.worthless
     valuer = goods.valuer()

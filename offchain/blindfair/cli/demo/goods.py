@@ -12,6 +12,7 @@ import numpy as np
 from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.agents.buyer.valuer import Valuer
 from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
+from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.defaults import BITS, DISCLOSED_SHARE, MODELS
 from blindfair.api.information import default_fee, free_bits_of
@@ -36,7 +37,8 @@ class Goods(Generic[AnyValuer]):
     """What the parties of one trade begin with.
 
     `spec` is the seller's listing, `valuer` makes the buyer's valuer, `worthless` are records that a cheating seller
-    knows to be bad. `base_models` are those that scoring models of texts are built on.
+    knows to be bad. `base_models` are those that scoring models of texts are built on, and `products` are the
+    multiplications that the seller lets one evaluation take.
     """
 
     options: DemoOptions
@@ -44,6 +46,7 @@ class Goods(Generic[AnyValuer]):
     valuer: Callable[[], AnyValuer]
     worthless: tuple[int, ...]
     base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
+    products: int = SellerPolicy().max_products
 
 
 def pricing() -> UniformPricing:

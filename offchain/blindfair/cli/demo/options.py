@@ -17,14 +17,16 @@ GRANT = Wei(10 * ETHER_UNIT)
 LARGEST_BUDGET = Wei(9 * ETHER_UNIT)
 """The rest of the grant is for gas."""
 
-TABLE, TEXT = "table", "text"
-MODALITIES = (TABLE, TEXT)
+TABLE, TEXT, LABELLED_TEXT = "table", "text", "labelled-text"
+MODALITIES = (TABLE, TEXT, LABELLED_TEXT)
 """What the demo trades; the first is the default."""
 
-BUDGETS = {TABLE: "0.4", TEXT: "0.12"}
+TEXTS = (TEXT, LABELLED_TEXT)
+
+BUDGETS = {TABLE: "0.4", TEXT: "0.12", LABELLED_TEXT: "0.08"}
 """The budget in ether where none is named: of texts it pays for about as many as are of the buyer's domain."""
 
-DIVISIONS = {TABLE: 10, TEXT: 3}
+DIVISIONS = {TABLE: 10, TEXT: 3, LABELLED_TEXT: 3}
 """Over how many divisions the worth is measured where no number is named: of texts each takes most of a minute."""
 
 MIN_AUDIT_ROWS = 30
@@ -41,7 +43,7 @@ def check_modality(name: str) -> None:
     if name not in MODALITIES:
         raise InvalidOption(
             "--modality names nothing that the demo trades",
-            expected=" or ".join(MODALITIES),
+            expected=", ".join(MODALITIES),
             found=repr(name[:40]),
             hint="table is the default",
         )
@@ -51,7 +53,7 @@ def check_modality(name: str) -> None:
 class DemoOptions:
     """Without `records` it is the clinical trial of the package; without `rpc`, a node's URL, an embedded chain.
 
-    With the modality `text` it is the texts of the package, and every option about tables stays as it is by default.
+    With a modality of `TEXTS` it is the texts of the package, and every option about tables stays as it is by default.
 
     Raises InvalidOption for values out of range, InsufficientFunds for a budget that the buyer does not have, and
     OfferTooSmall for one that cannot pay for a single record.
@@ -106,10 +108,10 @@ class DemoOptions:
         check_modality(self.modality)
         defaults = {each.name: each.default for each in fields(self)}
         given = [f"--{name}" for name in _OF_TABLES if getattr(self, name) != defaults[name]]
-        if self.modality == TEXT and given:
+        if self.modality in TEXTS and given:
             raise InvalidOption(
                 "These options are about tables, and the demo of texts has its own",
-                expected="none of them with --modality text",
+                expected=f"none of them with --modality {self.modality}",
                 found=", ".join(given),
                 hint="leave them out; blindfair seller list --text-column lists texts of your own",
             )

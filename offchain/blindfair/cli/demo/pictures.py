@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.pricing.utility import Utility, mean_and_margin
+
+if TYPE_CHECKING:
+    # Texts are an extra.
+    from blindfair.pricing.texts.utility import TextUtility
 
 _BOUGHT, _REST, _RANDOM, _CLEAN = "#1b6ca8", "#d5dbe1", "#8a8a8a", "#3a9d5d"
 _ARMS = (
@@ -84,6 +89,32 @@ def draw_utility(utility: Utility) -> bytes:
     axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.yaxis.set_major_formatter(lambda gain, _: f"{gain:+.3f}" if gain else "0")
     axes.legend(frameon=False)
+    return _png(figure)
+
+
+def draw_text_worth(utility: "TextUtility") -> bytes:
+    """How far each purchase lowers the loss of the test texts under that of own texts alone, as PNG.
+
+    Dots are divisions, bars are their means. Gains are paired: losses of the same division.
+    """
+    figure, axes = _sheet(
+        f"What buying adds: {len(utility.outcomes)} divisions and their mean",
+        "loss after own texts alone less loss after the purchase: positive = helpful",
+        "",
+    )
+    names = [
+        f"at random, {utility.mean('bought_texts'):.0f} texts",
+        f"by blind score, {utility.mean('bought_texts'):.0f} texts",
+        f"all {utility.wanted_texts} wanted: nobody could know",
+    ]
+    for place, (arm, colour) in enumerate((("random", _RANDOM), ("by_score", _BOUGHT), ("wanted", _CLEAN))):
+        gains = utility.losses("own") - utility.losses(arm)
+        axes.barh(place, gains.mean(), color=colour, alpha=0.4)
+        axes.scatter(gains, np.full(gains.size, place), color=colour, zorder=3)
+    axes.set_yticks(range(len(names)), names)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.xaxis.set_major_formatter(lambda gain, _: f"{gain:+.4g}" if gain else "0")
+    axes.invert_yaxis()
     return _png(figure)
 
 

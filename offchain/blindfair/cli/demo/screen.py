@@ -62,21 +62,21 @@ class DemoScreen:
 
     def texts(self, job: PreparedTexts) -> None:
         """Who holds which texts."""
-        self._lines.headline("Blindfair demo", "texts of several sources, and a small GPT-2 that both parties hold")
+        self._lines.headline("Blindfair demo", f"{job.title}, and {job.model_name}, that both parties hold")
         train, validation = job.divided(job.options.seed)
-        self._lines.item(
-            "buyer", f"{len(train):,} training and {len(validation):,} validation texts, all of one source"
-        )
+        of = "all of one source" if job.label is None else f"their {job.label} known"
+        self._lines.item("buyer", f"{len(train[0]):,} training and {len(validation[0]):,} validation texts, {of}")
         sources = ", ".join(f"{count} {source}" for source, count in job.counted(range(len(job.offer))).items())
-        self._lines.item(
-            "seller",
-            f"{len(job.offer):,} texts: {sources}. Copies that the seller removed before listing, because a listing "
-            f"holds none: {job.copies:,}",
+        removed = (
+            f". Copies that the seller removed before listing, because a listing holds none: {job.copies:,}"
+            if job.copies
+            else ""
         )
-        self._lines.item("nobody", f"{len(job.test):,} test texts, of the buyer's source")
-        self._lines.item(
-            "sources", "which source a text is of, the demo alone knows: it is not listed, and neither party uses it"
-        )
+        self._lines.item("seller", f"{len(job.offer):,} texts: {sources}{removed}")
+        of = "of the buyer's source" if job.label is None else "of years that neither party has"
+        self._lines.item("nobody", f"{len(job.test):,} test texts, {of}")
+        told = "which source a text is of" if job.label is None else "which labels are wrong"
+        self._lines.item("sources", f"{told}, the demo alone knows: it is not listed, and neither party uses it")
 
     def real_chain(self) -> None:
         """Say that clock and money are real on this chain, and what follows."""

@@ -9,6 +9,7 @@ from blindfair.api.connection import read_deployment
 from blindfair.api.listing_options import ListingOptions
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.buyer.settings import BuyerOptions
+from blindfair.cli.doctor.base_models import base_model_folders, look_at_base_model
 from blindfair.cli.doctor.chain import look_at_node
 from blindfair.cli.doctor.costs import look_at_costs
 from blindfair.cli.doctor.finding import Finding, findings
@@ -22,7 +23,7 @@ from blindfair.cli.doctor.machine import (
 )
 from blindfair.cli.flags import with_flags
 from blindfair.cli.output import Output
-from blindfair.cli.party.settings import SETTINGS, Settings, is_begun, load
+from blindfair.cli.party.settings import SETTINGS, BegunSettings, is_begun, load
 from blindfair.protocol.errors import BlindfairError
 
 
@@ -65,7 +66,7 @@ def _all(
     yield from look_at_packages()
     yield from look_at_kernel()
     yield from look_at_costs(measure=measure)
-    settings: Settings | None = None
+    settings: BegunSettings[ListingOptions] | BegunSettings[BuyerOptions] | None = None
     if directory is not None and is_begun(directory):
         try:
             settings = _loaded(directory)
@@ -76,13 +77,15 @@ def _all(
     yield from look_at_disk({"this directory": Path.cwd()} if directory is None else {"the directory": directory})
     if directory is not None:
         yield from findings("folder", lambda: look_at_directory(directory, settings))
+    for folder in () if settings is None else base_model_folders(settings.options):
+        yield from look_at_base_model(folder)
     if mail is not None:
         yield from findings("mail", lambda: look_at_mail(mail))
     if rpc is not None:
         yield from findings("node", lambda: look_at_node(rpc, deployment))
 
 
-def _loaded(directory: Path) -> Settings:
+def _loaded(directory: Path) -> BegunSettings[ListingOptions] | BegunSettings[BuyerOptions]:
     """The settings of whose directory it says it is; what it says is judged by `load`. Raises what `load` raises."""
     try:
         role = json.loads((directory / SETTINGS).read_bytes())["role"]

@@ -17,9 +17,19 @@ FILE_LIMIT = 2**20
 def read_folder(folder: Path) -> tuple[str, ...]:
     """Read the texts of a folder and of the folders in it.
 
-    Raises FileMissing, NoRecords, TooLarge, UndecodableBytes, MalformedTable for a file without text, or with too much.
+    Raises FileMissing, for a link to nothing too, NoRecords, TooLarge, UndecodableBytes, MalformedTable for a file
+    without text, or with too much.
     """
-    paths = sorted(path for path in folder.rglob("*.txt") if path.is_file())
+    named = sorted(folder.rglob("*.txt"))
+    for path in named:
+        if path.is_symlink() and not path.exists():
+            raise FileMissing(
+                f"{path} is a link to a file that is not there",
+                expected="a file",
+                found="nothing",
+                hint="restore the file, or remove the link",
+            )
+    paths = [path for path in named if path.is_file()]
     if not paths:
         raise NoRecords(
             f"There are no texts in {folder}", expected="files whose names end in .txt", found=0, hint="name the folder"

@@ -9,6 +9,7 @@ that must stay secret is not put into it. Not here: applying a projection (`infl
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,8 +26,19 @@ SIDE = 16
 K = 128
 K_LARGEST = 512
 
+FACTOR_TEXTS = 256
+"""Texts in whose factors the main directions of layers are found: thousands of tokens for 16 directions."""
+
 _NOTHING = 1e-6
 """Directions under this share of the largest are rounding errors."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundProjection:
+    """A projection, and the rows `n x k` of the texts that it was found with."""
+
+    projection: Projection
+    rows: Floats
 
 
 def find_projection(
@@ -37,12 +49,13 @@ def find_projection(
     *,
     side: int = SIDE,
     k: int = K,
-) -> Projection:
-    """A staged projection that holds each query and the main directions of own rows.
+) -> FoundProjection:
+    """A staged projection that holds each query and the main directions of own rows; and these rows.
 
     A query is a matrix `outputs x inputs` for each layer; `side` directions are kept of each side of a layer, and `k`
-    entries of a row, fewer if the rows span fewer. Raises InvalidOption, NoRecords, ShapeMismatch, UnusableText, and
-    UnusableModel where both stages are too large together.
+    entries of a row, fewer if the rows span fewer. Main directions of layers are those of `FACTOR_TEXTS` texts, evenly
+    taken. Raises InvalidOption, NoRecords, ShapeMismatch, UnusableText, and UnusableModel where both stages are too
+    large together.
     """
     if not (1 <= side <= 256 and 1 <= k <= K_LARGEST):
         raise InvalidOption(
@@ -58,7 +71,10 @@ def find_projection(
                 expected=f"{len(shapes)} matrices",
                 found=len(query),
             )
-    windows = model.read(texts, labels)
+    some = np.linspace(0, len(texts) - 1, min(len(texts), FACTOR_TEXTS)).round().astype(int).tolist()
+    windows = model.read(
+        [texts[place] for place in some], None if labels is None else [labels[place] for place in some]
+    )
     sides = []
     for number, factors in factor_covariances(model.network, windows, tokens=model.batch_tokens):
         asked = [_directions(query[number], side // len(queries)) for query in queries]
@@ -75,7 +91,17 @@ def find_projection(
         found = principal_directions(left, more).entries
         if found is not None:
             known = _orthonormal(np.hstack([known, found]))
-    return Projection.staged(first, known @ _cosines(known.shape[1]))
+    entries = known @ _cosines(known.shape[1])
+    return FoundProjection(Projection.staged(first, entries), rows @ entries)
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most so many of `count` places, at even distances.
+
+    >>> evenly(9, 3), evenly(2, 3)
+    ([0, 4, 8], [0, 1])
+    """
+    return [int(place) for place in np.linspace(0, count - 1, min(count, most)).round()]
 
 
 def _cosines(k: int) -> Floats:

@@ -7,7 +7,7 @@ falls to zero in a straight line. Not here: gradient rows (`logra`), and what a 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,14 +171,15 @@ def _train(
     return losses
 
 
-def _added(down: torch.Tensor, up: torch.Tensor):  # type: ignore[no-untyped-def]
+def _added(down: torch.Tensor, up: torch.Tensor) -> Callable[..., torch.Tensor]:
     def hook(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-        return output + 2.0 * ((inputs[0] @ down.T) @ up.T)
+        narrow = inputs[0].flatten(0, -2) @ down.T
+        return torch.addmm(output.flatten(0, -2), narrow, up.T, alpha=2.0).view(output.shape)
 
     return hook
 
 
-def _replaced(head: dict[str, torch.Tensor]):  # type: ignore[no-untyped-def]
+def _replaced(head: dict[str, torch.Tensor]) -> Callable[..., torch.Tensor]:
     def hook(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.linear(inputs[0], head[f"{HEAD}.weight"], head[f"{HEAD}.bias"])
 

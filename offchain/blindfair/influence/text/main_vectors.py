@@ -1,7 +1,8 @@
 """The main singular vectors of a large matrix, without the others: subspace iteration (Halko and others 2011).
 
 A matrix of low rank is held up to rounding; of others the vectors are near the main ones, which is what a basis needs.
-The same matrix gives the same vectors. Not here: what they are taken for (`bases`, `covariances`).
+The same matrix gives the same vectors. Of a covariance that was never formed a sketch does (Tropp and others 2017). Not
+here: what they are taken for (`bases`, `covariances`).
 """
 
 import numpy as np
@@ -14,6 +15,9 @@ EXACT = 256
 _SPARE = 8
 _ROUNDS = 6
 _SEED = 0
+
+_SMALLEST = 1e-7
+"""Eigenvalues of a sketch under this share of the largest are rounding errors of single precision."""
 
 
 def main_singular(matrix: Floats, k: int) -> tuple[Floats, Floats, Floats]:
@@ -32,3 +36,18 @@ def main_singular(matrix: Floats, k: int) -> tuple[Floats, Floats, Floats]:
         basis = np.linalg.qr(matrix @ np.linalg.qr(matrix.T @ basis)[0])[0]
     left, values, right = np.linalg.svd(basis.T @ matrix, full_matrices=False)
     return np.asarray(basis @ left), values, right.T
+
+
+def main_of_sketch(sketch: Floats, test: Floats) -> Floats:
+    """The main eigenvectors `d x s`, the largest first, of a covariance `C` of which `C T` is known, both `d x s`.
+
+    By Nystroem's approximation `C T (T^T C T)^-1 T^T C`, with `T`, `test`, orthonormal; fewer vectors where `C` has a
+    lower rank.
+    """
+    inner = test.T @ sketch
+    values, vectors = np.linalg.eigh((inner + inner.T) / 2)
+    kept = values > _SMALLEST * max(float(values.max(initial=0.0)), np.finfo(np.float64).tiny)
+    if not kept.any():
+        return sketch[:, :0]
+    left, _, _ = np.linalg.svd(sketch @ (vectors[:, kept] / np.sqrt(values[kept])), full_matrices=False)
+    return np.asarray(left, dtype=np.float64)

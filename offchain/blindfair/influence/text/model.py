@@ -183,24 +183,50 @@ class TextModel:
                     found.index_add_(0, batch.records + start, self.network.losses(batch).double())
         return found.numpy()
 
+    def states(self, texts: Sequence[str]) -> Floats:
+        """What a classifier's head reads of each text, the mean over its windows: `n x width`.
+
+        Raises UnusableText, and ShapeMismatch for a language model.
+        """
+        found = torch.zeros((len(texts), self.base.config.width), dtype=torch.float64)
+        windows = self.read(texts, [0] * len(texts))
+        for batch in batched(windows, tokens=self.batch_tokens):
+            with torch.no_grad(), whole_products():
+                found.index_add_(0, batch.records, (self.network.states(batch) * batch.weights[:, None]).double())
+        return found.numpy()
+
     def layer_gradients(self, texts: Sequence[str], labels: Sequence[int] | None) -> tuple[Floats, ...]:
         """The gradient of the sum of all losses by each layer's weights, `outputs x inputs`. Raises as `rows`."""
         return layer_gradients(self.network, self.read(texts, labels), tokens=self.batch_tokens)
 
     def agreement(
-        self, texts: Sequence[str], labels: Sequence[int] | None, projection: Projection, row_scales: Floats
+        self,
+        texts: Sequence[str],
+        labels: Sequence[int] | None,
+        projection: Projection,
+        row_scales: Floats,
+        single: Floats | None = None,
     ) -> RowAgreement:
-        """How near to the exact rows of these `n` records single precision comes, at `row_scales`, `n`."""
-        single = self.rows(texts, labels, projection)
+        """How near to the exact rows of these `n` records single precision comes, at `row_scales`, `n`.
+
+        `single` are their rows in single precision, if they are known.
+        """
+        if single is None:
+            single = self.rows(texts, labels, projection)
         double = self.rows(texts, labels, projection, dtype=torch.float64)
         longest = self.windows.window + len(self.base.special)
         return measure(single, double, row_scales, self.network.layers, self.base.config, longest)
 
     def disagreement(
-        self, texts: Sequence[str], labels: Sequence[int] | None, projection: Projection, row_scales: Floats
+        self,
+        texts: Sequence[str],
+        labels: Sequence[int] | None,
+        projection: Projection,
+        row_scales: Floats,
+        single: Floats | None = None,
     ) -> float:
         """The share of entries that may round otherwise on another honest machine, from these rows (`agreement`)."""
-        return self.agreement(texts, labels, projection, row_scales).share
+        return self.agreement(texts, labels, projection, row_scales, single).share
 
     def estimate(self, records: int, k: int = 512) -> RowsEstimate:
         """What rows of `k` entries of so many records of one full window each will cost: from a trial of a batch."""

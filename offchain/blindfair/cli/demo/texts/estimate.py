@@ -19,30 +19,42 @@ _STEP = 16
 _TRIED = 3
 """Steps that are timed; the first one is slower, and not counted."""
 
-_READ_AGAIN = 5
+_READ_AGAIN = 4
 """How often a valuation reads each own text besides fine-tuning: losses, a projection, rows, damaged rows."""
 
 _TUNED = len(ARMS) - 1
 """Arms that are fine-tuned."""
 
+_READ_ONCE = 1 / 3
+"""The part of a step's time for each text that a pass forward alone takes."""
 
-def estimate_texts(job: PreparedTexts, model: TextModel, costs: CostModel, steps: int) -> DemoEstimate:
-    """Estimate on the machine of `costs`; `steps` are those of each fine-tuned arm."""
+
+def estimate_texts(job: PreparedTexts, model: TextModel, costs: CostModel, steps: int, threads: int) -> DemoEstimate:
+    """Estimate on the machine of `costs`; `steps` are those of each fine-tuned arm, `threads` divisions run at once."""
     records = len(job.offer)
-    dimension = min(ENTRIES, len(job.own))
-    chosen = plan(records, dimension, QUERIES)
-    blind = estimate(chosen.parameters, records, dimension, QUERIES, costs)
-    fine_tune(model, job.own, None, steps=1, seed=0)
+    train, _ = job.divided(job.options.seed)
+    texts = train[0], None if train[1] is None else [0] * len(train[1])
+    dimension = min(ENTRIES, 2 * len(texts[0]))
+    queries = QUERIES if job.label is None else 1
+    chosen = plan(records, dimension, queries)
+    blind = estimate(chosen.parameters, records, dimension, queries, costs)
+    fine_tune(model, *texts, steps=1, seed=0)
     began = time.perf_counter()
-    fine_tune(model, job.own, None, steps=_TRIED, seed=0)
+    fine_tune(model, *texts, steps=_TRIED, seed=0)
     step = (time.perf_counter() - began) / _TRIED
     rows = step * records / _STEP
-    question = step * (sum(STRENGTHS) + _READ_AGAIN * len(job.own) / _STEP)
-    measured = question + rows + _TUNED * (step * steps + step * len(job.test) / _STEP)
+    # Texts with labels need a head alone, which is fitted in no time, as a rule.
+    tuned = STRENGTHS[0] if job.label is None else 0
+    question = step * (tuned + _READ_AGAIN * len(job.own) / _STEP)
+    judged = _TUNED * (step * steps + _READ_ONCE * step * len(job.test) / _STEP)
+    if job.label is not None:
+        # A head is fitted on states that are computed once.
+        judged = 0.0
+    rounds = -(-job.options.divisions // threads)
     return DemoEstimate(
         upload_bytes=blind.upload_bytes,
         download_bytes=blind.download_bytes,
         memory_bytes=blind.memory_bytes,
         evaluation_seconds=blind.seconds + rows,
-        refit_seconds=question + job.options.divisions * measured,
+        refit_seconds=question + rounds * (question + rows + judged),
     )

@@ -4,7 +4,8 @@
     own.jsonl.gz -------------------> the buyer's texts
     test.jsonl.gz ------------------> texts to test on, which nobody trades
 
-Not here: the model (`goods`), and the table (`cli.demo.prepared`). Nothing that is slow to load is loaded.
+Not here: the model (`goods`), texts with labels (`labelled`), and the table (`cli.demo.prepared`). Nothing that is slow
+to load is loaded.
 """
 
 import gzip
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.api.defaults import WINDOW
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.influence.corpus.copies import copies_of_texts
 from blindfair.influence.corpus.corpus import TEXT_COLUMN, Corpus
@@ -32,6 +34,8 @@ NONSENSE = ("form text", "shuffled words")
 """Sources that the seller itself knows to be worthless."""
 
 FOLDER = Path(str(files("blindfair.cli.demo") / "data" / "text"))
+SETS = ("offer", "own", "test")
+
 MODEL = FOLDER / "model"
 """The base model that both parties hold."""
 
@@ -45,6 +49,8 @@ class SourcedText:
 
     text: str
     source: str
+    label: str | None = None
+    """The label that is listed; None where texts have none."""
 
     @property
     def kind(self) -> str:
@@ -52,42 +58,72 @@ class SourcedText:
         return self.source.partition(":")[0]
 
 
+Labelled = tuple[list[str], list[str] | None]
+"""Texts, and their labels if they have any."""
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedTexts:
-    """The texts of all parties. `offer` holds no copies: the seller removed `copies` of them."""
+    """The texts of all parties. `offer` holds no copies: the seller removed `copies` of them.
+
+    `label` is the name of the column of labels, and `own_labels` and `test_labels` are those of the buyer's and of the
+    test texts; none where texts have no labels. `model` is the folder of the base model that both parties hold, and
+    `model_name` and `title` tell people what it is and what is traded.
+    """
 
     options: DemoOptions
     offer: tuple[SourcedText, ...]
     own: tuple[str, ...]
     test: tuple[str, ...]
     copies: int
+    own_labels: tuple[str, ...] = ()
+    test_labels: tuple[str, ...] = ()
+    label: str | None = None
+    wanted_source: str = WANTED
+    nonsense: tuple[str, ...] = NONSENSE
+    model: Path = MODEL
+    model_name: str = "a small GPT-2"
+    title: str = "texts of several sources"
+    window: int = WINDOW
 
     @property
     def digest(self) -> Digest:
         """What the directory of a demo remembers of the texts."""
-        return sha256(repr((self.offer, self.own, self.test)).encode())
+        return sha256(repr((self.offer, self.own, self.test, self.own_labels, self.test_labels)).encode())
 
     @property
     def corpus(self) -> Corpus:
         """The seller's texts as they are listed: without their sources."""
-        return Corpus((TEXT_COLUMN,), tuple((each.text,) for each in self.offer), TEXT_COLUMN)
+        if self.label is None:
+            return Corpus((TEXT_COLUMN,), tuple((each.text,) for each in self.offer), TEXT_COLUMN)
+        rows = tuple((each.text, each.label) for each in self.offer)
+        return Corpus((TEXT_COLUMN, self.label), rows, TEXT_COLUMN, self.label)
+
+    @property
+    def tested(self) -> Labelled:
+        """The test texts."""
+        return list(self.test), list(self.test_labels) if self.label else None
 
     @property
     def wanted(self) -> NDArray[np.bool_]:
-        """Which offered texts are of the buyer's own source, `n` bool."""
-        return np.array([each.source == WANTED for each in self.offer], dtype=np.bool_)
+        """Which offered texts an oracle would buy, `n` bool."""
+        return np.array([each.source == self.wanted_source for each in self.offer], dtype=np.bool_)
 
     @property
     def worthless(self) -> tuple[int, ...]:
         """Offered texts that the seller knows to be nonsense."""
-        return tuple(number for number, each in enumerate(self.offer) if each.source in NONSENSE)
+        return tuple(number for number, each in enumerate(self.offer) if each.source in self.nonsense)
 
-    def divided(self, seed: int) -> tuple[list[str], list[str]]:
+    def divided(self, seed: int) -> tuple[Labelled, Labelled]:
         """The buyer's own texts, in training and validation texts."""
         order = np.random.default_rng([seed, 0]).permutation(len(self.own))
         cut = round(TRAIN_SHARE * len(order))
         first, rest = sorted(order[:cut].tolist()), sorted(order[cut:].tolist())
-        return [self.own[place] for place in first], [self.own[place] for place in rest]
+        return self._own(first), self._own(rest)
+
+    def _own(self, places: Sequence[int]) -> Labelled:
+        labels = [self.own_labels[place] for place in places] if self.label else None
+        return [self.own[place] for place in places], labels
 
     def counted(self, records: Sequence[int]) -> dict[str, int]:
         """How many of these offered texts are of each source, the most frequent first."""
@@ -101,7 +137,7 @@ class PreparedTexts:
 def prepare_texts(options: DemoOptions) -> PreparedTexts:
     """Read the texts of the package. Raises MissingPackage where the extra for texts is not installed."""
     check_extra()
-    offer, own, test = (_read(FOLDER / f"{name}.jsonl.gz") for name in ("offer", "own", "test"))
+    offer, own, test = (read_texts(name) for name in SETS)
     kept = without_copies([SourcedText(each["text"], each["source"]) for each in offer])
     return PreparedTexts(
         options,
@@ -123,6 +159,7 @@ def without_copies(texts: Sequence[SourcedText]) -> tuple[SourcedText, ...]:
     return tuple(SourcedText(each.text, sources[number]) for number, each in enumerate(texts) if number not in later)
 
 
-def _read(path: Path) -> list[Mapping[str, str]]:
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
+def read_texts(name: str) -> list[Mapping[str, str]]:
+    """Text, source and document of each text of a set of the package."""
+    with gzip.open(FOLDER / f"{name}.jsonl.gz", "rt", encoding="utf-8") as stream:
         return [json.loads(line) for line in stream]

@@ -10,37 +10,44 @@ from rich.console import Console
 from blindfair.api.amounts import show_ether
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.results import show_knowledge, show_scores, show_trades
-from blindfair.cli.demo.texts.prepared import WANTED
+from blindfair.cli.demo.texts.prepared import WANTED, PreparedTexts
 from blindfair.cli.demo.texts.review import ReviewedTexts
 from blindfair.cli.demo.verdicts import with_those_of_the_trade
 from blindfair.cli.lines import Lines
+from blindfair.pricing.texts.judges import Judged
 from blindfair.pricing.texts.utility import TextUtility
 
 
 def show_texts(
-    console: Console, trades: Mapping[str, TradeResult], reviewed: ReviewedTexts, utility: TextUtility
+    console: Console,
+    job: PreparedTexts,
+    trades: Mapping[str, TradeResult],
+    reviewed: ReviewedTexts,
+    utility: TextUtility,
 ) -> None:
     """Print everything."""
     lines = Lines(console)
     show_trades(lines, trades)
     show_knowledge(lines, trades["honest"], reviewed.honest)
-    _show_worth(lines, trades["honest"], reviewed, utility)
+    _show_worth(lines, job, trades["honest"], reviewed, utility)
     for sentence in with_those_of_the_trade(of_buying_texts(utility, reviewed), reviewed.honest, trades):
         lines.item("but", sentence, style="yellow")
 
 
-def _show_worth(lines: Lines, trade: TradeResult, reviewed: ReviewedTexts, utility: TextUtility) -> None:
+def _show_worth(
+    lines: Lines, job: PreparedTexts, trade: TradeResult, reviewed: ReviewedTexts, utility: TextUtility
+) -> None:
     honest = reviewed.honest
     lines.blank()
     lines.headline("What it was worth")
     show_scores(lines, honest, "positive = helpful, cosines of row and query times the query's size")
     lines.item("", f"the buyer {reviewed.direction}")
     alike = honest.choice.numbers["clean_share"]
-    offered = reviewed.offered.get(WANTED, 0) / honest.records
+    offered = reviewed.offered.get(job.wanted_source, 0) / honest.records
     lines.item(
         "offer",
         f"from the scores {alike:.0%} of it was thought like the buyer's own before paying; in truth {offered:.0%} "
-        f"are of the same source, {WANTED}",
+        f"{_truth(job)}",
     )
     lines.item("sources", "known to the demo alone; bought of how many offered:")
     width = max(map(len, reviewed.offered))
@@ -49,20 +56,46 @@ def _show_worth(lines: Lines, trade: TradeResult, reviewed: ReviewedTexts, utili
     paid = f"{len(honest.bought)} texts for {show_ether(trade.price)} ether" if honest.bought else "nothing was bought"
     lines.item(
         "trade",
-        f"{paid}; loss of the test texts in nats a token, lower is better: {reviewed.loss_base:.4f} of the base model, "
-        f"{reviewed.loss_own:.4f} fine-tuned on own texts, {reviewed.loss_after:.4f} with those bought",
+        f"{paid}; {_measured(utility)}: {_told(reviewed.base)} of the base model, {_told(reviewed.own)} "
+        f"{_LEARNED[job.label is not None]} own texts, {_told(reviewed.after)} with those bought",
     )
-    show_utility(lines, utility)
+    show_utility(lines, utility, job.wanted_source)
 
 
-def show_utility(lines: Lines, utility: TextUtility) -> None:
-    """Print the loss of each way of buying, over all divisions."""
+_LEARNED = {False: "fine-tuned on", True: "with a head fitted to"}
+"""How a model learns from texts, without and with labels."""
+
+
+def _truth(job: PreparedTexts) -> str:
+    if job.label is None:
+        return f"are of the same source, {job.wanted_source}"
+    return "are addresses with the right label"
+
+
+def _told(found: Judged) -> str:
+    return f"{found.loss:.4f}" if found.accuracy is None else f"{found.loss:.4f} ({found.accuracy:.1%} right)"
+
+
+def _measured(utility: TextUtility) -> str:
+    if utility.accuracy("own") is None:
+        return "loss of the test texts in nats a token, lower is better"
+    return "loss of the test texts in nats a text, lower is better, and how many have their label told right"
+
+
+def _arm(utility: TextUtility, arm: str) -> str:
+    return _told(Judged(utility.mean(arm), utility.accuracy(arm)))
+
+
+def show_utility(lines: Lines, utility: TextUtility, wanted: str = WANTED) -> None:
+    """Print the loss of each way of buying, over all divisions; `wanted` is the source that an oracle buys."""
+    bought = utility.mean("bought_texts")
+    fewer = f" (the budget pays for {utility.budget}, no more were wanted)" if bought < utility.budget else ""
     lines.item(
         "seeds",
         f"{len(utility.outcomes)} divisions of the buyer's texts, mean loss of the test texts: own texts alone "
-        f"{utility.mean('own'):.4f}; with {utility.budget} texts of the offer at random {utility.mean('random'):.4f}, "
-        f"by score {utility.mean('by_score'):.4f}; with all {utility.wanted_texts} of {WANTED} "
-        f"{utility.mean('wanted'):.4f} {_bound(utility)}",
+        f"{_arm(utility, 'own')}; with {bought:.0f} texts by score{fewer} {_arm(utility, 'by_score')}; with as many of "
+        f"the offer at random {_arm(utility, 'random')}; with all {utility.wanted_texts} of {wanted} "
+        f"{_arm(utility, 'wanted')} {_bound(utility)}",
     )
     for over, named in (("own", "own texts alone"), ("random", "random")):
         low, high = utility.gain_ci95("by_score", over)
@@ -107,8 +140,8 @@ def of_buying_texts(utility: TextUtility, reviewed: ReviewedTexts) -> list[str]:
             "Buying by score is not shown to be better than buying at random: the interval of the gain holds zero "
             f"({low:+.4f} to {high:+.4f})."
         )
-    if reviewed.honest.bought and reviewed.loss_after >= reviewed.loss_own:
+    if reviewed.honest.bought and reviewed.after.loss >= reviewed.own.loss:
         sentences.append(
-            f"This purchase did not help: the loss was {reviewed.loss_own:.4f} and is {reviewed.loss_after:.4f}."
+            f"This purchase did not help: the loss was {reviewed.own.loss:.4f} and is {reviewed.after.loss:.4f}."
         )
     return sentences

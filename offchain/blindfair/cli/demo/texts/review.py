@@ -11,7 +11,8 @@ from blindfair.cli.demo.honest import HonestTrade, honest_document, look_into, t
 from blindfair.cli.demo.texts.prepared import PreparedTexts
 from blindfair.influence.quantise import quantise_rows
 from blindfair.pricing.ranks import rank_correlation
-from blindfair.pricing.texts.utility import TextUtility, tuned_loss
+from blindfair.pricing.texts.judges import HeadJudge, Judged, TextJudge, TuningJudge
+from blindfair.pricing.texts.utility import KnownValuation, TextTask, TextUtility
 from blindfair.pricing.texts.valuation import ROW_SCALE
 from blindfair.protocol.documents import Document
 
@@ -25,46 +26,59 @@ _DISCLOSES = (
 class ReviewedTexts:
     """The honest trade of texts.
 
-    `offered` and `bought` count texts by source, which neither party knows. `estimated` is the share of the offer that
-    the buyer thought like its own, before it paid. Losses are those of the test texts, in nats a token: of the base
-    model, fine-tuned on own texts, and on these with the purchase. `direction` says what the buyer asked by.
+    `offered` and `bought` count texts by source, which neither party knows. Judged are the test texts: by the base
+    model, by one that learned from own texts, and from these with the purchase. `direction` says what the buyer asked
+    by.
     """
 
     honest: HonestTrade
     offered: Mapping[str, int]
     bought: Mapping[str, int]
     direction: str
-    loss_base: float
-    loss_own: float
-    loss_after: float
+    base: Judged
+    own: Judged
+    after: Judged
 
 
-def review_texts(parties: Parties[TextValuer], job: PreparedTexts, steps: int) -> ReviewedTexts:
+def known_valuation(parties: Parties[TextValuer], job: PreparedTexts) -> KnownValuation:
+    """The honest buyer's valuation, and the rows of all offered texts, which the demo alone can see."""
+    valuation = parties.valuer.valuation(parties.seller.manifest)
+    return KnownValuation(valuation, valuation.scoring.rows(job.corpus.rows, valuation.projection))
+
+
+def review_texts(
+    parties: Parties[TextValuer],
+    job: PreparedTexts,
+    task: TextTask,
+    made: KnownValuation,
+    head: HeadJudge | None,
+    utility: TextUtility,
+    steps: int,
+) -> ReviewedTexts:
     """Look into the ended honest trade from both sides; fine-tuning takes so many steps."""
     evaluated = parties.buyer.review()
-    valuation = parties.valuer.valuation(parties.seller.manifest)
-    float_rows = valuation.scoring.rows([(each.text,) for each in job.offer], valuation.projection)
-    unrounded = float_rows @ valuation.queries[0].astype(np.float64)
+    valuation, seed = made.valuation, job.options.seed
+    unrounded = made.rows @ valuation.queries[0].astype(np.float64)
     honest = look_into(
         parties,
         evaluated,
-        quantise_rows(float_rows, ROW_SCALE),
+        quantise_rows(made.rows, ROW_SCALE),
         scores=valuation.read(evaluated.scores)[0],
         spearman=rank_correlation(evaluated.scores[0].astype(np.float64), unrounded),
-        discloses=_DISCLOSES,
+        discloses=_DISCLOSES if job.label is None else f"{_DISCLOSES}, and an untrained head comes with it",
     )
-    model, seed = valuation.scoring.model, job.options.seed
+    judge: TextJudge = head or TuningJudge(valuation.scoring.model, task.test[0], steps, seed)
     bought = [record for record, _ in honest.bought]
-    added = [job.offer[record].text for record in bought]
-    before = tuned_loss(model, job.own, [], job.test, steps=steps, seed=seed)
+    # The same own texts in the same order as where the worth was measured, if it was for this seed.
+    own = utility.judged(seed, "own") or judge.after(task.own(seed))
     return ReviewedTexts(
         honest=honest,
         offered=job.counted(range(len(job.offer))),
         bought=job.counted(bought),
         direction=valuation.direction.describe(),
-        loss_base=float(model.losses(job.test, None).mean()),
-        loss_own=before,
-        loss_after=tuned_loss(model, job.own, added, job.test, steps=steps, seed=seed) if added else before,
+        base=utility.judged(seed, "base") or judge.base(),
+        own=own,
+        after=judge.after(task.with_own(seed, bought)) if bought else own,
     )
 
 
@@ -73,21 +87,22 @@ def texts_document(
     reviewed: ReviewedTexts,
     utility: TextUtility,
     seconds: Mapping[str, float],
-    seed: int,
+    job: PreparedTexts,
 ) -> Document:
     """The result file."""
+    judged = {"base": reviewed.base, "own": reviewed.own, "after": reviewed.after}
+    accuracies = {f"test_accuracy_{name}": found.accuracy for name, found in judged.items()}
     return {
         **honest_document(trades, reviewed.honest),
-        "modality": "text",
+        "modality": job.options.modality,
         "seconds": dict(seconds),
-        "seed": seed,
+        "seed": job.options.seed,
         "sources": {"offered": dict(reviewed.offered), "bought": dict(reviewed.bought)},
         "trade": {
             "direction": reviewed.direction,
             "numbers": dict(reviewed.honest.choice.numbers),
-            "test_loss_base": reviewed.loss_base,
-            "test_loss_own": reviewed.loss_own,
-            "test_loss_after": reviewed.loss_after,
+            **{f"test_loss_{name}": found.loss for name, found in judged.items()},
+            **{name: value for name, value in accuracies.items() if value is not None},
         },
         "trades": [trade_document(trade) for trade in trades.values()],
         "utility": utility.to_document(),
