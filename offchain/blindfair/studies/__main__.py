@@ -21,8 +21,14 @@ RESULTS = "results.jsonl"
 PEERS = Path("scripts/peers/score")
 
 
+def _corpus(folder: Path, quick: bool, so_far: bool) -> Document:
+    # These need the extra `blindfair[text]`, which the others do not.
+    from blindfair.studies.corpus.report import write_corpus
+
+    return write_corpus(folder, quick=quick, so_far=so_far)
+
+
 def _fidelity(folder: Path, quick: bool, so_far: bool) -> Document:
-    # It needs the extra `blindfair[text]`, which the others do not.
     from blindfair.studies.fidelity.report import write_fidelity
 
     return write_fidelity(folder, quick=quick, so_far=so_far)
@@ -35,6 +41,7 @@ def _texts(folder: Path, quick: bool, so_far: bool) -> Document:
 
 
 _ONE_PAGE: Mapping[str, Callable[[Path, bool, bool], Document]] = {
+    "corpus": _corpus,
     "fidelity": _fidelity,
     "hospitals": lambda folder, quick, _: write_hospitals(folder, quick=quick),
     "labels": lambda folder, quick, _: write_labels(folder, quick=quick),
@@ -49,9 +56,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
     parser.add_argument(
         "study",
-        choices=["queries", "peers", "theft", "labels", "hospitals", "fidelity", "texts"],
+        choices=["queries", "peers", "theft", "labels", "hospitals", "fidelity", "texts", "corpus"],
         help="which query and selection are worth money; other libraries; what thieves read by evaluations; labels of "
-        "more classes and numbers; the value of sellers; how true scores are; what purchases of texts are worth",
+        "more classes and numbers; the value of sellers; how true scores are; what purchases of texts are worth; "
+        "how value and pay are spread over a corpus",
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")
