@@ -135,5 +135,5 @@ def test_the_committed_page_is_made_of_the_committed_document() -> None:
     found = json.loads((PAGES / "corpus.json").read_text(encoding="utf-8"))
     assert (PAGES / "corpus.md").read_text(encoding="utf-8") == page(found)
     lines = found["lines"]
-    assert {line["buyer"] for line in lines} == {buyer.name for buyer in BUYERS}
+    assert len(lines) == found["asked"] and {line["buyer"] for line in lines} == {buyer.name for buyer in BUYERS}
     assert all(line["documents"] >= 1000 and line["offered"] >= 1000 for line in lines)
