@@ -43,7 +43,7 @@ KEPT = {
 PLACES = ("contracts", "docs", "examples", "offchain", "scripts", "tests")
 ENDINGS = {".py", ".md", ".sol", ".sh", ".toml", ".ipynb", ""}
 SELF = {"test_words.py"}
-MADE = {"__pycache__", ".egg-info"}
+MADE = {"__pycache__", ".egg-info", ".venv"}
 """Folders, or endings of folders, that programs write."""
 
 

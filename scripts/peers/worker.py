@@ -6,6 +6,7 @@ last in each row; the first is the model, the others are fitted to random halves
 are what the model was fitted to, `rows_X`, `rows_y` the records to be scored, `query_X`, `query_y` those whose loss is
 to fall. The JSON has `sizes` of the layers and `dampings`, added to a mean Hessian. Answer: for each method a
 `rows x queries` matrix, positive where the row lowers the query's loss; the JSON has the seconds that each took.
+Questions about texts are in `text_methods`.
 """
 
 import json
@@ -32,6 +33,7 @@ from dattri.task import AttributionTask
 from kronfluence.analyzer import Analyzer, prepare_model
 from kronfluence.arguments import FactorArguments, ScoreArguments
 from kronfluence.task import Task
+from text_methods import read_question, text_methods
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -170,18 +172,27 @@ def _whole(records: TensorDataset) -> DataLoader[tuple[Tensor, ...]]:
     return DataLoader(records, batch_size=len(records), shuffle=False)
 
 
+def methods(directory: Path) -> Iterator[tuple[str, Scores]]:
+    """All methods of a question: about texts, or about a network of linear layers."""
+    options = json.loads((directory / "question.json").read_text(encoding="utf-8"))
+    if "heads" in options:
+        yield from text_methods(read_question(directory, options))
+    else:
+        question = PeerQuestion(directory)
+        yield from kronfluence_methods(question)
+        yield from dattri_methods(question)
+
+
 def main() -> None:
     """Answer the question in the directory that is named."""
     directory = Path(sys.argv[1])
-    question = PeerQuestion(directory)
     scores: dict[str, np.ndarray] = {}
     seconds: dict[str, float] = {}
-    for methods in (kronfluence_methods, dattri_methods):
-        for name, score in methods(question):
-            start = time.process_time()
-            scores[name] = score().to(torch.float64).numpy()
-            seconds[name] = time.process_time() - start
-            print(name, f"{seconds[name]:.1f}", flush=True)
+    for name, score in methods(directory):
+        start = time.process_time()
+        scores[name] = score().to(torch.float64).numpy()
+        seconds[name] = time.process_time() - start
+        print(name, f"{seconds[name]:.1f}", flush=True)
     arrays: dict[str, Any] = dict(scores)
     np.savez(directory / "answer.npz", **arrays)
     (directory / "answer.json").write_text(json.dumps({"seconds": seconds}), encoding="utf-8")

@@ -19,10 +19,17 @@ from blindfair.studies.theft.report import write_theft
 
 RESULTS = "results.jsonl"
 PEERS = Path("scripts/peers/score")
+LDS = "lds"
+
+
+def _corpus(folder: Path, quick: bool, so_far: bool) -> Document:
+    # These need the extra `blindfair[text]`, which the others do not.
+    from blindfair.studies.corpus.report import write_corpus
+
+    return write_corpus(folder, quick=quick, so_far=so_far)
 
 
 def _fidelity(folder: Path, quick: bool, so_far: bool) -> Document:
-    # It needs the extra `blindfair[text]`, which the others do not.
     from blindfair.studies.fidelity.report import write_fidelity
 
     return write_fidelity(folder, quick=quick, so_far=so_far)
@@ -34,7 +41,14 @@ def _texts(folder: Path, quick: bool, so_far: bool) -> Document:
     return write_texts(folder, quick=quick, so_far=so_far)
 
 
+def _lds(folder: Path, program: Path, quick: bool, so_far: bool) -> Document:
+    from blindfair.studies.lds.report import write_lds
+
+    return write_lds(folder, program, quick=quick, so_far=so_far)
+
+
 _ONE_PAGE: Mapping[str, Callable[[Path, bool, bool], Document]] = {
+    "corpus": _corpus,
     "fidelity": _fidelity,
     "hospitals": lambda folder, quick, _: write_hospitals(folder, quick=quick),
     "labels": lambda folder, quick, _: write_labels(folder, quick=quick),
@@ -49,9 +63,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
     parser.add_argument(
         "study",
-        choices=["queries", "peers", "theft", "labels", "hospitals", "fidelity", "texts"],
+        choices=["queries", "peers", "theft", "labels", "hospitals", "fidelity", "texts", "corpus", LDS],
         help="which query and selection are worth money; other libraries; what thieves read by evaluations; labels of "
-        "more classes and numbers; the value of sellers; how true scores are; what purchases of texts are worth",
+        "more classes and numbers; the value of sellers; how true scores are; what purchases of texts are worth; "
+        "how value and pay are spread over a corpus; whether scores of texts predict retraining",
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")
@@ -63,8 +78,11 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        if options.study in _ONE_PAGE:
-            found = _ONE_PAGE[options.study](options.report, options.quick, options.so_far)
+        if options.study in (*_ONE_PAGE, LDS):
+            if options.study == LDS:
+                found = _lds(options.report, options.peers, options.quick, options.so_far)
+            else:
+                found = _ONE_PAGE[options.study](options.report, options.quick, options.so_far)
             if options.json is not None:
                 options.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             return 0

@@ -233,7 +233,7 @@ def small_gpt2(share: float) -> World:
 
 def minilm_mails(share: float) -> World:
     """MiniLM with an untrained head that tells spam from ham. Raises FileMissing."""
-    mails = _mails()
+    mails = labelled_mails()
     base = BaseModel.load(package_folder(MINILM) / "model")
     own, offered = round(80 * share), round(150 * share)
     chosen = mails[: own + offered]
@@ -243,7 +243,7 @@ def minilm_mails(share: float) -> World:
 
 
 @cache
-def _mails() -> list[tuple[str, int]]:
+def labelled_mails() -> list[tuple[str, int]]:
     """Mails with 1 for spam, as many as ham, in a drawn order."""
     found = [document for document in load_documents() if document.part in ("ham", "spam")]
     rng = np.random.default_rng(SEED)

@@ -11,7 +11,9 @@ import os
 import subprocess
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,15 +79,20 @@ def ask(program: Path, question: PeerQuestion) -> Answer:
 
     Raises NoAnswer where the program fails, MalformedFile for another answer than was asked for.
     """
+    return ask_by_files(program, partial(write, question), len(question.rows), len(question.queries))
+
+
+def ask_by_files(program: Path, write_files: Callable[[Path], None], rows: int, queries: int) -> Answer:
+    """The same for a question of any form, which `write_files` puts into a directory. Raises as `ask`."""
     with tempfile.TemporaryDirectory(prefix="peers-") as place:
         directory = Path(place)
-        write(question, directory)
+        write_files(directory)
         ran = subprocess.run(  # noqa: S603  the program is named by whoever runs the study
             [program.absolute(), directory], capture_output=True, text=True, check=False
         )
         if ran.returncode:
             raise NoAnswer("The peers' program failed", expected="exit code 0", found=ran.stderr.strip()[-_TOLD:])
-        return read(directory, len(question.rows), len(question.queries))
+        return read(directory, rows, queries)
 
 
 def write(question: PeerQuestion, directory: Path) -> None:
