@@ -53,9 +53,10 @@ class Read:
 
 @pytest.fixture(scope="module")
 def tutorial(own_testnet: LocalChain) -> Read:
-    """The tutorial followed word by word, but for the port and for the environment, which is this one."""
+    """The tutorial followed word by word, but for the ports and for the environment, which is this one."""
+    service = str(free_port())
     chain, seller, buyer, resume = (
-        block.replace("8545", str(own_testnet.port)).replace(". .venv/bin/activate\n", "")
+        block.replace("8545", str(own_testnet.port)).replace("8440", service).replace(". .venv/bin/activate\n", "")
         for block in blocks_of_the_tutorial()
     )
     assert chain == "./scripts/testnet\n"
