@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from blindfair.http.gate import Gate, client_address, problem_response
 from blindfair.http.limits import ServiceLimits, TokenBuckets, network_of
@@ -151,16 +152,9 @@ class ServiceApp:
         found = self._spool.open_message(_session(request).account, _handle(request))
         if found is None:
             raise _nothing("message")
-        descriptor, size = found
-        start, end = _range(request, size)
-        headers = {"Content-Length": str(end - start), "Cache-Control": "no-store", "Accept-Ranges": "bytes"}
-        partial = "range" in request.headers
-        if partial:
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}" if start < end else f"bytes */{size}"
-        status = (206 if start < end else 416) if partial else 200
-        return StreamingResponse(
-            _bytes_of(descriptor, start, end), status, headers, media_type="application/octet-stream"
-        )
+        answer = _FileAnswer(*found)
+        answer.take_range(request)
+        return answer
 
     async def _remove(self, request: Request) -> Response:
         self._spool.remove(_session(request).account, _handle(request))
@@ -212,29 +206,46 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
             yield piece
 
 
-async def _bytes_of(descriptor: int, start: int, end: int) -> AsyncIterator[bytes]:
-    try:
+class _FileAnswer(StreamingResponse):
+    """An open file, or the run of its bytes that a request names; closed whatever becomes of the answer."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._file = os.fdopen(descriptor, "rb", buffering=0)
+        self._size = size
+        headers = {"Content-Length": str(size), "Cache-Control": "no-store", "Accept-Ranges": "bytes"}
+        super().__init__(self._bytes(0, size), 200, headers, "application/octet-stream")
+
+    def take_range(self, request: Request) -> None:
+        """Answer with the bytes that a request names, all of them where it names none. Raises Problem."""
+        text = request.headers.get("range")
+        if text is None:
+            return
+        found = _RANGE.fullmatch(text)
+        if found is None:
+            self._file.close()
+            raise damaged("A request names other than one run of bytes", expected="bytes=FIRST-LAST", found=text[:40])
+        start, last = found.groups()
+        first, end = int(start), min(self._size, int(last) + 1) if last else self._size
+        is_empty = first >= end
+        self.status_code = 416 if is_empty else 206
+        self.headers["Content-Length"] = "0" if is_empty else str(end - first)
+        self.headers["Content-Range"] = f"bytes */{self._size}" if is_empty else f"bytes {first}-{end - 1}/{self._size}"
+        self.body_iterator = self._bytes(0, 0) if is_empty else self._bytes(first, end)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, and close the file."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+    async def _bytes(self, start: int, end: int) -> AsyncIterator[bytes]:
         while start < end:
-            block = os.pread(descriptor, min(_BLOCK, end - start), start)
+            block = os.pread(self._file.fileno(), min(_BLOCK, end - start), start)
             if not block:
                 return
             start += len(block)
             yield block
-    finally:
-        os.close(descriptor)
-
-
-def _range(request: Request, size: int) -> tuple[int, int]:
-    """First byte, and the byte behind the last one, that a request asks for; all of them where it names none."""
-    text = request.headers.get("range")
-    if text is None:
-        return 0, size
-    found = _RANGE.fullmatch(text)
-    if found is None:
-        raise damaged("A request names other than one run of bytes", expected="bytes=FIRST-LAST", found=text[:40])
-    start, last = found.groups()
-    end = size if not last else min(size, int(last) + 1)
-    return (int(start), end) if int(start) < end else (0, 0)
 
 
 def _session(request: Request) -> Session:

@@ -4,6 +4,7 @@ A service may answer one byte a minute. An agent with an open order must not wai
 which its connection is closed from this side, whatever it is doing.
 """
 
+import contextlib
 import http.client
 import ssl
 import threading
@@ -116,6 +117,7 @@ class Caller:
                         hint="if you trust that address, name it in its place",
                     )
                 yield answer
+                _read_rest(answer)
         except (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             raise self._named(error) from error
         finally:
@@ -179,6 +181,14 @@ def blocks(answer: requests.Response) -> Iterator[bytes]:
     """The body as it comes, not decompressed. Raises what reading from a socket raises."""
     while block := answer.raw.read1(BLOCK, decode_content=False):
         yield block
+
+
+def _read_rest(answer: requests.Response) -> None:
+    """Read what is left of a short answer: only then does its connection serve the next request."""
+    length = answer.headers.get("Content-Length", "")
+    if answer.request.method == "HEAD" or (length.isdigit() and int(length) <= BLOCK):
+        with contextlib.suppress(OSError, HTTPError, http.client.HTTPException):
+            answer.raw.read(BLOCK, decode_content=False)
 
 
 def _no_password(request: requests.PreparedRequest) -> requests.PreparedRequest:

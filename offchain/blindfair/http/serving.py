@@ -94,7 +94,9 @@ def _end_with_input(server: uvicorn.Server) -> None:
 
 def main() -> None:
     """Read what to serve, and serve it."""
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    # What clients do wrong is their business, and not to fill a seller's screen or disk.
+    for name in ("asyncio", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     place = json.loads(sys.stdin.buffer.readline())
     serve(place, socket(fileno=place["socket"]))
 
