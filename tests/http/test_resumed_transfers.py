@@ -1,4 +1,4 @@
-"""Messages over lines that break: cut at every byte of a short one, anywhere in a long one, and with the service killed.
+"""Messages over lines that break, at every byte of a short one, anywhere in a long one, and with the service killed.
 
 Everything arrives once and whole, and what had arrived is not sent again.
 """

@@ -169,7 +169,7 @@ class ServiceApp:
     async def _take(self, request: Request) -> Response:
         account, handle = _session(request).account, _handle(request)
         start, size, total = parse_content_range(request.headers.get("content-range", ""))
-        if request.headers.get("content-length") != str(size):
+        if request.headers.get("content-length") != str(size) or "transfer-encoding" in request.headers:
             raise damaged(
                 "The length of a body is not that of its piece",
                 expected=size,

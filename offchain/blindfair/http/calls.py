@@ -5,6 +5,7 @@ which its connection is closed from this side, whatever it is doing.
 """
 
 import contextlib
+import errno
 import http.client
 import ssl
 import threading
@@ -96,7 +97,13 @@ class Caller:
         Raises ServiceUnreachable, UntrustedCertificate, WrongService for one that sends elsewhere.
         """
         session = self._session()
-        timer = threading.Timer(seconds, self._connections.end_all)
+        is_late = threading.Event()
+
+        def end() -> None:
+            is_late.set()
+            self._connections.end_all()
+
+        timer = threading.Timer(seconds, end)
         timer.daemon = True
         timer.start()
         try:
@@ -118,6 +125,9 @@ class Caller:
                     )
                 yield answer
                 _read_rest(answer)
+            if is_late.is_set():
+                # A header that is cut looks like a whole one.
+                raise TimeoutError(errno.ETIMEDOUT, f"no whole answer within {seconds:g} seconds")
         except (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             raise self._named(error) from error
         finally:

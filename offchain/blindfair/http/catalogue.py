@@ -14,8 +14,8 @@ from blindfair.protocol.signing import Domain
 _LISTINGS = 1000
 
 
-def check_service(at: str, domain: Domain) -> ServiceInfo:
-    """Check that a URL is that of a service for this contract. Raises InvalidOption, ServiceUnreachable,
+def check_service(at: str, domain: Domain | None) -> ServiceInfo:
+    """Check that a URL is that of a service, and for this contract unless it is None. Raises InvalidOption, ServiceUnreachable,
     UntrustedCertificate, WrongService."""
     caller = Caller(service_url(at))
     try:

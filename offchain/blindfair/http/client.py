@@ -119,8 +119,7 @@ class HttpTransport:
     def pending(self) -> Iterator[tuple[str, int]]:
         """Handle and size of every message not yet done, as `Transport` says."""
         found: dict[str, int] = {}
-        listed = self._session.document("GET", MAILBOX).items("messages", PENDING_SHOWN)
-        for entry in listed:
+        for entry in self._session.listed(MAILBOX, "messages", PENDING_SHOWN):
             match entry:
                 case [str(handle), int(size)] if is_handle(handle) and size >= 0:
                     found[handle] = size

@@ -13,6 +13,9 @@ from blindfair.http.wire import SEGMENT
 from blindfair.protocol.documents import Document
 from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 
+_READ_AT_ONCE = 256 * 1024
+"""Bytes that asyncio takes from a connection at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceLimits:
@@ -94,10 +97,11 @@ class ServiceLimits:
 
     def stranger_cost(self) -> str:
         """What one request of an unknown account can cost at most, for the seller to read."""
+        memory = _READ_AT_ONCE + self.header_bytes + self.stranger_message
         return (
-            f"{self.header_bytes + self.stranger_message:,} bytes of memory, {self.stranger_message:,} bytes of disk, "
-            f"two signature checks; {self.address_rate:g} requests a second and {self.connections_of_address} "
-            f"connections of an address, {self.waiting:,} unread messages and {self.disk / 2**30:g} GiB in all"
+            f"{memory:,} bytes of memory, {self.stranger_message:,} bytes of disk, two signature checks; "
+            f"{self.address_rate:g} requests a second and {self.connections_of_address} connections of an address, "
+            f"{self.waiting:,} unread messages and {self.disk / 2**30:g} GiB in all"
         )
 
 

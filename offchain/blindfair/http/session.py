@@ -15,7 +15,7 @@ from blindfair.agents.messaging.transport import Signer
 from blindfair.http.calls import Caller, read_body
 from blindfair.http.problems import read_problem
 from blindfair.http.wire import CHALLENGE, DOCUMENT_BYTES, INFO, SESSION, ServiceInfo, session_proof
-from blindfair.protocol.documents import Document, canonical, parse
+from blindfair.protocol.documents import Document, JsonValue, canonical, parse
 from blindfair.protocol.errors import (
     BlindfairError,
     MalformedMessage,
@@ -127,10 +127,14 @@ class ServiceSession:
         ) as answer:
             yield answer
 
-    def document(self, method: str, path: str) -> Fields:
-        """The document that a request within a session is answered with. Raises what `call` raises."""
-        with self.call(method, path) as answer:
-            return _fields(self.url, answer)
+    def listed(self, path: str, name: str, most: int) -> list[JsonValue]:
+        """The list `name`, of `most` entries at most, in the document at a path. Raises what `call` raises."""
+        with self.call("GET", path) as answer:
+            fields = _fields(self.url, answer)
+        try:
+            return fields.items(name, most)
+        except MalformedMessage as error:
+            raise _not_ours(self.url, error) from error
 
     def _begin(self) -> None:
         """Prove who is asking. Raises SessionRefused, StoreInUse, ServiceBusy, and what `info` raises."""
@@ -165,16 +169,16 @@ class ServiceSession:
         raise ServiceBusy(f"The service at {self.url} is busy")
 
 
-def read_info(caller: Caller, domain: Domain) -> ServiceInfo:
-    """What a service says of itself. Raises WrongService for another chain's or contract's, or what is no service, and
-    what `Caller.call` raises."""
+def read_info(caller: Caller, domain: Domain | None) -> ServiceInfo:
+    """What a service says of itself. Raises WrongService for another contract than that of `domain`, unless it is None,
+    or what is no service, and what `Caller.call` raises."""
     with caller.call("GET", INFO, seconds=30.0) as answer:
         body = read_document(caller.url, answer, DOCUMENT_BYTES)
     try:
         info = ServiceInfo.from_document(body)
     except MalformedMessage as error:
         raise _not_ours(caller.url, error) from error
-    if info.domain != domain:
+    if domain is not None and info.domain != domain:
         raise WrongService(
             f"The service at {caller.url} belongs to another contract",
             expected=f"{domain.contract} on chain {domain.chain_id}",

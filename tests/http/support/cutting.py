@@ -23,6 +23,8 @@ class CuttingProxy:
     def __init__(self, target: int, budget: Budget = lambda: (-1, -1)) -> None:
         self.budget = budget
         self.sent = self.fetched = self.cuts = 0
+        self.heard: list[bytes] = []
+        """What clients have said, where somebody listens."""
         self._target = target
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._ends = False
@@ -69,6 +71,7 @@ class CuttingProxy:
                         return
                     (server if outward else client).sendall(data)
                     if outward:
+                        self.heard.append(data[:16384])
                         self.sent += len(data)
                         up -= len(data) if up >= 0 else 0
                     else:

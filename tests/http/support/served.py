@@ -124,7 +124,9 @@ class Served:
         assert answer.status == 200, answer
         return str(json.loads(answer.body)["token"])
 
-    def put(self, token: str, message: bytes, *, start: int = 0, piece: bytes | None = None, **headers: str) -> Answered:
+    def put(
+        self, token: str, message: bytes, *, start: int = 0, piece: bytes | None = None, **headers: str
+    ) -> Answered:
         """Send a piece of a message, all of it unless told otherwise."""
         piece = message[start:] if piece is None else piece
         handle = headers.pop("handle", hashlib.sha256(message).hexdigest())
@@ -156,7 +158,7 @@ def serving(home: Path, **limits: float) -> Iterator[Served]:
     service = HttpService(
         options, mail=home / "mail", seller=seller.address, domain=DOMAIN, listings={}, on_trouble=troubles.append
     )
-    (home / "mail").mkdir(mode=0o700)
+    (home / "mail").mkdir(mode=0o700, parents=True)
     (home / "mail" / seller.address).mkdir(mode=0o700)
     with service:
         yield Served(service, seller, home, int(service.url.rpartition(":")[2]))
