@@ -195,7 +195,8 @@ def test_a_service_that_is_killed_again_and_again_loses_nothing(line: Line) -> N
     """Each time with SIGKILL, in the middle of a message; the next process goes on with what is on disk."""
     message, back = line.buyer.sealed(LARGE), b"B" + os.urandom(LARGE)
     line.inbox.send(line.buyer.address, back)
-    client, kills = line.client(), []
+    client = line.client()
+    kills: list[int] = []
 
     def budget() -> tuple[int, int]:
         # A service dies while a connection is under way.

@@ -44,7 +44,10 @@ def connect(
     """
     if mail is None and at is None:
         raise InvalidOption(
-            "`mail` or `at` is needed", expected="a shared folder, or the URL of the seller's service", found="neither"
+            "`mail` or `at` is needed",
+            expected="a shared folder, or the URL of the seller's service",
+            found="neither",
+            hint="pass `at=URL`, as the seller says it",
         )
     if at is not None:
         service_url(at)

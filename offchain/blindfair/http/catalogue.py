@@ -15,8 +15,10 @@ _LISTINGS = 1000
 
 
 def check_service(at: str, domain: Domain | None) -> ServiceInfo:
-    """Check that a URL is that of a service, and for this contract unless it is None. Raises InvalidOption, ServiceUnreachable,
-    UntrustedCertificate, WrongService."""
+    """Check that a URL is that of a service, and for this contract unless it is None.
+
+    Raises InvalidOption, ServiceUnreachable, UntrustedCertificate, WrongService.
+    """
     caller = Caller(service_url(at))
     try:
         return read_info(caller, domain)

@@ -51,7 +51,10 @@ class ServiceOptions:
         host, _, port = self.bind.rpartition(":")
         if not host or not port.isdigit() or int(port) > 65535:
             raise InvalidOption(
-                "`http` is no address to listen at", expected="HOST:PORT, such as 0.0.0.0:8440", found=self.bind[:100]
+                "`http` is no address to listen at",
+                expected="HOST:PORT, such as 0.0.0.0:8440",
+                found=self.bind[:100],
+                hint="name an address of this machine, or 0.0.0.0 for all of them",
             )
         return host.strip("[]"), int(port)
 
@@ -75,7 +78,10 @@ class ServiceOptions:
         """Check that certificate and key are there and belong together. Raises InvalidOption."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise InvalidOption(
-                "A certificate and its key go together", expected="--tls-cert FILE --tls-key FILE", found="one of them"
+                "A certificate and its key go together",
+                expected="--tls-cert FILE --tls-key FILE",
+                found="one of them",
+                hint="name both, or none where a proxy speaks TLS",
             )
         if self.tls_cert is None:
             return
@@ -86,6 +92,7 @@ class ServiceOptions:
                 f"`tls_cert` and `tls_key` cannot be used: {self.tls_cert}",
                 expected="a certificate chain and its key, in PEM",
                 found=error.strerror or type(error).__name__,
+                hint="check both files, and that this user may read them",
             ) from error
 
     @property

@@ -125,8 +125,9 @@ def service_url(text: str, option: str = "at") -> str:
     refusal = InvalidOption(
         f"`{option}` is not the URL of a service",
         expected="https://host, with a port and a path if need be",
-        found=text.split("@")[-1][:200],
-        hint="a URL holds no user name, password, ? or #" if "@" in text else "",
+        # Nothing of what may be a secret is shown.
+        found=text.rpartition("@")[2].partition("?")[0].partition("#")[0][:200],
+        hint="a service's URL holds no user name, password, ? or #",
     )
     try:
         parts = urlsplit(text)

@@ -25,7 +25,10 @@ def check_serving(serving: Serving) -> None:
     if serving.http is None:
         if given:
             raise InvalidOption(
-                f"`{given[0]}` is about the HTTP service", expected="--http HOST:PORT beside it", found="no --http"
+                f"`{given[0]}` is about the HTTP service",
+                expected="--http HOST:PORT beside it",
+                found="no --http",
+                hint="add --http, such as --http 0.0.0.0:8440",
             )
         return
     options = _options(serving, ServiceLimits())

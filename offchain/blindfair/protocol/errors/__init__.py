@@ -7,7 +7,7 @@
     |-- ScoringError        blind evaluation was refused or impossible                      exit 60 - 69
     |-- AuditError          the scores are not those of the committed records               exit 70 - 79
     |-- SettlementError     the chain, the money, the offer                                 exit 80 - 89
-    `-- StateError          the agent's own directory, and how its messages travel          exit 90 - 109
+    `-- StateError          the agent's own directory, and how its messages travel          exit 90 - 99, 101 - 109
 
 The exit code of an error is stable: scripts may rely on it. A test holds the codes unique.
 """

@@ -21,22 +21,22 @@ class WrongService(StateError):
 class UntrustedCertificate(StateError):
     """The service's certificate is not one for the name in the URL, or nobody trusted vouches for it."""
 
-    exit_code = 100
+    exit_code = 101
 
 
 class SessionRefused(StateError):
     """The service does not take the proof of who is asking: another account, an old challenge, another URL."""
 
-    exit_code = 101
+    exit_code = 102
 
 
 class ServiceBusy(StateError):
     """The service takes no more for now: too many requests, or no space for the message."""
 
-    exit_code = 102
+    exit_code = 103
 
 
 class TransferDamaged(StateError):
     """Bytes on the way are not those of the message: altered, out of order, or of another."""
 
-    exit_code = 103
+    exit_code = 104
