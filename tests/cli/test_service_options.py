@@ -3,7 +3,7 @@
 import csv
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,17 +142,17 @@ def nowhere() -> str:
 def test_a_wrong_url_is_told_before_anything_is_begun(pair: Pair, tmp_path: Path, nowhere: str) -> None:
     """Nothing there, something else there, and no URL."""
     other = ["--directory", tmp_path / "buyer"]
-    for command in (lambda at: pair.evaluate(*other, "--at", at), lambda at: find_at(pair, at)):
+    commands: list[Callable[[str], Ended]] = [
+        lambda at: pair.evaluate(*other, "--at", at),
+        lambda at: pair.inside("buyer", "find", "--at", at, *pair.place),
+    ]
+    for command in commands:
         command(nowhere).failed(ServiceUnreachable, nowhere)
         # The node of the chain speaks HTTP, and is no service.
         command(pair.chain.url).failed(WrongService, "check the URL")
         command("http://user:secret@127.0.0.1").failed(InvalidOption, "no user name, password")
         command("ftp://127.0.0.1").failed(InvalidOption, "--at")
     assert not (tmp_path / "buyer").exists()
-
-
-def find_at(pair: Pair, at: str) -> Ended:
-    return pair.inside("buyer", "find", "--at", at, *pair.place)
 
 
 @pytest.mark.parametrize(

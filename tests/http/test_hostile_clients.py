@@ -417,3 +417,28 @@ def test_documents_are_small(served: Served) -> None:
         answer = served.ask("POST", "/v1/challenge", body=body)
         assert (answer.status, answer.error) in ((400, "TransferDamaged"), (413, "TransferDamaged")), body[:20]
     assert is_alive(served)
+
+
+# --- behind a proxy ------------------------------------------------------------------------------------------------
+
+
+def test_who_asks_is_what_a_named_proxy_says_and_nobody_else(tmp_path: Path) -> None:
+    """Without `proxy`, a header that names another address buys nothing."""
+    few = {"address_rate": 0.1, "address_burst": 5}
+    for number, (proxy, told) in enumerate([(None, [200] * 5 + [429] * 5), ("127.0.0.1", [200] * 10)]):
+        with serving(tmp_path / str(number), proxy=proxy, **few) as served:
+            named = [served.ask("GET", "/v1/info", {"X-Forwarded-For": f"203.0.113.{n}"}).status for n in range(10)]
+            assert named == told
+            others = [
+                served.ask("GET", "/v1/info", {"X-Forwarded-For": f"203.0.113.{n}"}, source="127.0.0.7").status
+                for n in range(10)
+            ]
+            assert others == [200] * 5 + [429] * 5
+
+
+def test_the_path_of_a_public_url_may_come_through_or_not(tmp_path: Path) -> None:
+    with serving(tmp_path, public_url="https://data.example/blind/fair/") as served:
+        for path in ("/v1/info", "/blind/fair/v1/info"):
+            answer = served.ask("GET", path)
+            assert json.loads(answer.body)["url"] == "https://data.example/blind/fair"
+        assert served.ask("GET", "/other/v1/info").status == 404

@@ -5,12 +5,14 @@ being refused. Not here: what the process does (`serving`).
 """
 
 import contextlib
+import errno
 import json
 import socket
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,9 @@ from blindfair.protocol.signing import Domain
 
 READY_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
+_TAKEN_SECONDS = 2.0
+"""How long a port may be taken before that is an error."""
+
 _ANY = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 
 
@@ -156,20 +161,28 @@ class HttpService:
 
     def _listen(self) -> socket.socket:
         host, port = self._options.place()
-        try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            listening = socket.socket(family, socket.SOCK_STREAM)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((host, port))
-            listening.listen(512)
-        except OSError as error:
-            raise InvalidOption(
-                f"`http` cannot be listened at: {self._options.bind}",
-                expected="an address of this machine and a free port",
-                found=error.strerror,
-                hint="end what listens there, or name another port",
-            ) from error
-        return listening
+        until = time.monotonic() + _TAKEN_SECONDS
+        while True:
+            listening = None
+            try:
+                listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listening.bind((host, port))
+                listening.listen(512)
+                return listening
+            except OSError as error:
+                if listening is not None:
+                    listening.close()
+                if error.errno == errno.EADDRINUSE and time.monotonic() < until:
+                    # The process of a seller that was killed a moment ago may still be ending.
+                    time.sleep(_PAUSE_SECONDS / 10)
+                    continue
+                raise InvalidOption(
+                    f"`http` cannot be listened at: {self._options.bind}",
+                    expected="an address of this machine and a free port",
+                    found=error.strerror,
+                    hint="end what listens there, or name another port",
+                ) from error
 
     def _start(self, listening: socket.socket) -> None:
         """Start the process, and wait until it answers. Raises StateError."""

@@ -7,6 +7,7 @@ it, however that program ends.
 import asyncio
 import json
 import logging
+import os
 import resource
 import sys
 import threading
@@ -24,7 +25,6 @@ from blindfair.http.wire import ServiceInfo
 from blindfair.protocol.documents import Document
 
 READY = "ready"
-_GRACE_SECONDS = 2
 _FILES_BESIDE_CONNECTIONS = 200
 
 
@@ -58,14 +58,13 @@ def serve(place: Document, listening: socket) -> None:
         proxy_headers=proxy is not None,
         forwarded_allow_ips=[str(proxy)] if proxy is not None else [],
         timeout_keep_alive=int(limits.header_seconds),
-        timeout_graceful_shutdown=_GRACE_SECONDS,
         h11_max_incomplete_event_size=limits.header_bytes,
         ssl_certfile=None if place["tls_cert"] is None else str(place["tls_cert"]),
         ssl_keyfile=None if place["tls_key"] is None else str(place["tls_key"]),
     )
     server = uvicorn.Server(config)
     _allow_files(limits.connections + _FILES_BESIDE_CONNECTIONS)
-    threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
+    threading.Thread(target=_end_with_input, daemon=True).start()
     print(READY, flush=True)
     with asyncio.Runner(loop_factory=_Loop) as runner:
         runner.run(server.serve(sockets=[listening]))
@@ -86,10 +85,11 @@ def _allow_files(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def _end_with_input(server: uvicorn.Server) -> None:
+def _end_with_input() -> None:
+    """At once: whatever is under way goes on where it was, and the next process needs the socket."""
     while sys.stdin.buffer.read(4096):
         pass
-    server.should_exit = True
+    os._exit(0)
 
 
 def main() -> None:

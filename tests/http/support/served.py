@@ -20,6 +20,7 @@ from blindfair.protocol.fields import hex_text
 from blindfair.protocol.messages import Inquiry, sign
 from blindfair.protocol.quantities import Address, Digest, ListingId, Signature
 from blindfair.protocol.signing import Domain, address_of, sign_message
+from ports import free_port
 
 DOMAIN = Domain(31337, Address("0x" + "12" * 20))
 
@@ -150,10 +151,12 @@ def read_answer(line: socket.socket) -> Answered:
 
 
 @contextmanager
-def serving(home: Path, **limits: float) -> Iterator[Served]:
+def serving(
+    home: Path, *, proxy: str | None = None, public_url: str | None = None, **limits: float
+) -> Iterator[Served]:
     """A service with limits of its own."""
-    seller = Person()
-    options = ServiceOptions("127.0.0.1:0", limits=ServiceLimits(**limits))  # type: ignore[arg-type]
+    seller, port = Person(), free_port()
+    options = ServiceOptions(f"127.0.0.1:{port}", public_url, proxy=proxy, limits=ServiceLimits(**limits))  # type: ignore[arg-type]
     troubles: list[str] = []
     service = HttpService(
         options, mail=home / "mail", seller=seller.address, domain=DOMAIN, listings={}, on_trouble=troubles.append
@@ -161,7 +164,7 @@ def serving(home: Path, **limits: float) -> Iterator[Served]:
     (home / "mail").mkdir(mode=0o700, parents=True)
     (home / "mail" / seller.address).mkdir(mode=0o700)
     with service:
-        yield Served(service, seller, home, int(service.url.rpartition(":")[2]))
+        yield Served(service, seller, home, port)
 
 
 def is_alive(served: Served) -> bool:
