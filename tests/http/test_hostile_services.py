@@ -336,14 +336,14 @@ def test_a_service_that_gives_a_byte_now_and_then_holds_nobody_up(
     def in_the_header(line: socket.socket) -> None:
         line.recv(4096)
         line.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        while True:
+        for _ in range(80):
             line.sendall(b"x")
             time.sleep(0.1)
 
     def in_the_body(line: socket.socket) -> None:
         line.recv(4096)
         line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        while True:
+        for _ in range(80):
             line.sendall(b" ")
             time.sleep(0.1)
 
