@@ -9,8 +9,8 @@ from served import Served, serving
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One service for all tests of a file that use accounts of their own."""
-    limits = {"address_rate": 10_000, "address_burst": 10_000, "proof_rate": 10_000, "proof_burst": 10_000}
-    with serving(tmp_path_factory.mktemp("service"), **limits) as found:
+    home, many = tmp_path_factory.mktemp("service"), 10_000
+    with serving(home, address_rate=many, address_burst=many, proof_rate=many, proof_burst=many) as found:
         yield found
 
 

@@ -424,9 +424,8 @@ def test_documents_are_small(served: Served) -> None:
 
 def test_who_asks_is_what_a_named_proxy_says_and_nobody_else(tmp_path: Path) -> None:
     """Without `proxy`, a header that names another address buys nothing."""
-    few = {"address_rate": 0.1, "address_burst": 5}
     for number, (proxy, told) in enumerate([(None, [200] * 5 + [429] * 5), ("127.0.0.1", [200] * 10)]):
-        with serving(tmp_path / str(number), proxy=proxy, **few) as served:
+        with serving(tmp_path / str(number), proxy=proxy, address_rate=0.1, address_burst=5) as served:
             named = [served.ask("GET", "/v1/info", {"X-Forwarded-For": f"203.0.113.{n}"}).status for n in range(10)]
             assert named == told
             others = [
