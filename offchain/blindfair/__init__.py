@@ -7,9 +7,9 @@ What this module offers is public and frozen by a test. Names are loaded when th
     >>> asked.queries
     1
 
-Packages, from the inside out: `protocol`, `influence`, `blind`, `pricing`, `chain`, `agents`, `api`, `cli`. An import
-may only point inwards (docs/explanation/architecture.md). Each of the first six has a facade of its own, with
-`__all__`. What is in no facade is private and may change.
+Packages, from the inside out: `protocol`, `influence`, `blind`, `pricing`, `chain`, `agents`, `http`, `api`,
+`cli`. An import may only point inwards (docs/explanation/architecture.md). Each of the first seven has a facade of
+its own, with `__all__`. What is in no facade is private and may change.
 """
 
 from typing import TYPE_CHECKING

@@ -26,7 +26,7 @@ from blindfair.protocol.quantities import ETHER, Address, BlockNumber, ListingId
 TOKEN = Address("0x" + "ab" * 20)
 OTHER = "0x" + "cd" * 20
 
-PLACES = {"--deployment", "--finality-depth", "--keystore", "--mail", "--rpc"}
+PLACES = {"--at", "--deployment", "--finality-depth", "--keystore", "--mail", "--rpc"}
 """Kept beside the options: they may be moved."""
 
 TABLES = {"--own", "--records", "--train", "--validation"}

@@ -17,7 +17,7 @@ RANGES = {
     "ScoringError": range(60, 70),
     "AuditError": range(70, 80),
     "SettlementError": range(80, 90),
-    "StateError": range(90, 100),
+    "StateError": [*range(90, 100), *range(101, 110)],
 }
 
 

@@ -17,9 +17,9 @@ from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import ACCOUNT, TRADE
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import JournalDamaged
-from blindfair.protocol.quantities import Address
+from blindfair.protocol.quantities import Address, Digest, Signature
 from blindfair.protocol.sealing import SealingKeyPair, new_sealing_keypair
-from blindfair.protocol.signing import Domain
+from blindfair.protocol.signing import Domain, sign_message
 
 
 class Agent:
@@ -48,7 +48,7 @@ class Agent:
             self.finality = context.finality
             self.finality_tracker = FinalityTracker(self.exchange, self.finality)
             self._watch = context.watch
-            transport = context.transport(self.address)
+            transport = context.transport(self.address, self._sign)
             transport.hold(f"{self.role} in {directory.absolute()}, process {os.getpid()}")
             held.callback(transport.release)
             keys, admit = self.sealing_keys(), self._check_sealed_message
@@ -84,6 +84,9 @@ class Agent:
         """Let go of journal and directory."""
         self.is_closed = True
         self._held.close()
+
+    def _sign(self, kind: Digest, body: Digest) -> Signature:
+        return sign_message(self.domain, kind, body, self.private_key)
 
     def _own_account(self) -> LocalAccount:
         account: LocalAccount = Account.from_key(self.secrets.once("account", lambda: bytes(Account.create().key)))

@@ -7,7 +7,7 @@ from typing import Protocol
 from eth_account.signers.local import LocalAccount
 
 from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
-from blindfair.agents.messaging.transport import Transport
+from blindfair.agents.messaging.transport import Signer, Transport
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.protocol.quantities import Address
 
@@ -36,12 +36,13 @@ def _silence(_: Event) -> None: ...
 class AgentContext:
     """The contract and its chain, a mailbox, what counts as final, who watches, and the account to act with.
 
+    `transport` makes the mailbox of an account; its second argument signs for it, where a mailbox asks who reads.
     Without `account` an agent makes one and keeps its key in a secret file of its directory. `base_models` are those
     that scoring models of texts may be built on.
     """
 
     exchange: DataExchange
-    transport: Callable[[Address], Transport]
+    transport: Callable[[Address, Signer], Transport]
     finality: Finality
     watch: Callable[[Event], None] = field(default=_silence)
     account: LocalAccount | None = field(default=None, repr=False)

@@ -130,7 +130,7 @@ class LocalMarket:
         mail = self.directory / "mail"
         return AgentContext(
             self._exchange,
-            lambda own: FolderTransport(mail, own),
+            lambda own, _: FolderTransport(mail, own),
             Finality(FINAL_DEPTH),
             self._watch,
             base_models=base_models,

@@ -227,6 +227,7 @@ def doctor(
     mail: Annotated[
         Path | None, typer.Option(metavar="DIR", readable=False, help="The folder that seller and buyer share.")
     ] = None,
+    at: Annotated[str | None, typer.Option(metavar="URL", help="A seller's HTTP service.")] = None,
     measure: Annotated[
         bool,
         typer.Option(
@@ -243,7 +244,7 @@ def doctor(
     """
     from blindfair.cli.doctor.examine import examine
 
-    if not examine(rpc, deployment, directory, mail, Output(json_file), measure=measure):
+    if not examine(rpc, deployment, directory, mail, at, Output(json_file), measure=measure):
         raise SystemExit(NOT_OK)
 
 

@@ -31,7 +31,48 @@ PasswordFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Its first line opens the keystore; asked for if not given.")
 ]
 # Not `readable`: what to do about a folder of another user is told where it is opened.
-Mail = Annotated[Path, typer.Option(metavar="DIR", readable=False, help="The folder that seller and buyer share.")]
+Mail = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        readable=False,
+        help="The folder that seller and buyer share. A seller that serves over HTTP needs none: mail in DIR is used.",
+    ),
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="URL", help="The seller's HTTP service, in place of a shared folder."),
+]
+RememberedAt = Annotated[
+    str | None, typer.Option("--at", metavar="URL", help="Where the seller's HTTP service is now, if it was moved.")
+]
+Http = Annotated[
+    str | None,
+    typer.Option(
+        "--http",
+        metavar="HOST:PORT",
+        help="Answer buyers over HTTP as well, such as at 0.0.0.0:8440. They need the URL alone.",
+    ),
+]
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="With --http: how buyers reach it. Needed where HOST is 0.0.0.0 or a proxy is before it."
+    ),
+]
+TlsCert = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="With --http: the certificate chain, in PEM. Without it, plain HTTP."),
+]
+TlsKey = Annotated[Path | None, typer.Option(metavar="FILE", help="With --tls-cert: its private key, in PEM.")]
+Proxy = Annotated[
+    str | None,
+    typer.Option(
+        "--proxy",
+        metavar="ADDRESS",
+        help="With --http: a reverse proxy that is believed about who asks, such as 127.0.0.1.",
+    ),
+]
 RememberedMail = Annotated[
     Path | None,
     typer.Option("--mail", metavar="DIR", readable=False, help="Where the shared folder is now, if it was moved."),
@@ -83,9 +124,9 @@ class Begun:
     """Where a party begins: its directory, what it shares with the other side, and the account it acts with."""
 
     directory: Directory
-    mail: Mail
     rpc: Rpc
     deployment: DeploymentFile
+    mail: Mail = None
     keystore: Keystore = None
     password_file: PasswordFile = None
     finality_depth: FinalityDepth = None
@@ -103,11 +144,36 @@ class Resumed:
     finality_depth: RememberedFinalityDepth = None
 
 
-_GROUPS = (Begun, Resumed)
+@dataclass(frozen=True, slots=True)
+class BuyerBegun(Begun):
+    """Where a buyer begins: with a shared folder, or with the URL of the seller's service."""
+
+    at: At = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuyerResumed(Resumed):
+    """Where a buyer goes on."""
+
+    at: RememberedAt = None
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where a seller answers over HTTP, if it does."""
+
+    http: Http = None
+    public_url: PublicUrl = None
+    tls_cert: TlsCert = None
+    tls_key: TlsKey = None
+    proxy: Proxy = None
+
+
+_GROUPS = (Begun, BuyerBegun, Resumed, BuyerResumed, Serving)
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the fields of each parameter of the kinds `Begun` and `Resumed` as options of their own."""
+    """The command with the fields of each parameter whose kind is in `_GROUPS` as options of their own."""
     given = inspect.signature(command, eval_str=True).parameters
     groups = {name: parameter.annotation for name, parameter in given.items() if parameter.annotation in _GROUPS}
 

@@ -210,7 +210,7 @@ class World:
         mail = self.directory / "mail"
         return AgentContext(
             self.exchange,
-            lambda own: self.wrap(FolderTransport(mail, own), own),
+            lambda own, _: self.wrap(FolderTransport(mail, own), own),
             Finality(FINAL_DEPTH),
             self.told.append,
         )

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -26,7 +26,7 @@ from blindfair.agents.messaging.shared_mail import (
 )
 from blindfair.agents.store.directory import private_directory
 from blindfair.protocol.errors import BlindfairError, StateError, Undeliverable
-from blindfair.protocol.quantities import Address
+from blindfair.protocol.quantities import Address, Digest, Signature
 from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 
 _HANDLE = re.compile(r"[0-9a-f]{64}")
@@ -49,6 +49,10 @@ _SPOILT = (errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EISDIR, 
 
 _AGAIN = "it is tried again by seller serve, and by other commands when they are repeated"
 _LOOK = f"look at the disk, its space and the permissions; {_AGAIN}"
+
+
+Signer = Callable[[Digest, Digest], Signature]
+"""Signs `Message(kind, body)` as the account does, in the contract's domain (PROTOCOL 4)."""
 
 
 class Transport(Protocol):

@@ -9,7 +9,8 @@ from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.cli.options import (
     POLL,
-    Begun,
+    BuyerBegun,
+    BuyerResumed,
     DeploymentFile,
     Directory,
     JsonFile,
@@ -55,6 +56,9 @@ def find(
         Path | None,
         typer.Option(metavar="FILE", help="Your account's encrypted keystore: sellers are asked in its name."),
     ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="URL", help="A seller's HTTP service: it says what it lists, to anybody.")
+    ] = None,
     listing: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Show this listing alone; needs no old blocks of the node.")
     ] = None,
@@ -62,17 +66,17 @@ def find(
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long sellers have to answer.", min=0)] = 15.0,
     json_file: JsonFile = None,
 ) -> None:
-    """Show what is listed: from the chain alone, and with --mail and --keystore what the sellers say of it."""
+    """Show what is listed: from the chain alone, or with --at, or --mail and --keystore, what sellers say of it."""
     from blindfair.cli.buyer.running import run_find
 
-    run_find(rpc, deployment, mail, listing, keystore, password_file, wait, Output(json_file))
+    run_find(rpc, deployment, mail, at, listing, keystore, password_file, wait, Output(json_file))
 
 
 @app.command()
 @grouped
 def evaluate(
     budget: Annotated[str, typer.Option(metavar="AMOUNT", help="The most that is paid; gas comes on top.")],
-    begun: Begun,
+    begun: BuyerBegun,
     label: Annotated[
         str | None,
         typer.Option(
@@ -219,7 +223,7 @@ def evaluate(
 @app.command()
 @grouped
 def buy(
-    resumed: Resumed,
+    resumed: BuyerResumed,
     yes: Annotated[bool, typer.Option("--yes", help="Pay without being asked.")] = False,
     export: ExportFile = None,
     poll: Poll = POLL,
@@ -237,7 +241,7 @@ def buy(
 @app.command()
 @grouped
 def resume(
-    resumed: Resumed,
+    resumed: BuyerResumed,
     export: ExportFile = None,
     poll: Poll = POLL,
     json_file: JsonFile = None,
@@ -265,7 +269,7 @@ def status(directory: Directory, rpc: RememberedRpc = None, json_file: JsonFile 
 @app.command()
 @grouped
 def withdraw(
-    resumed: Resumed,
+    resumed: BuyerResumed,
     to: WithdrawTo = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -278,7 +282,7 @@ def withdraw(
 @app.command()
 @grouped
 def export(
-    resumed: Resumed,
+    resumed: BuyerResumed,
     to: Annotated[
         Path,
         typer.Option(metavar="FILE", help="The CSV file to write, or FILE.jsonl for JSON Lines; of images a folder."),

@@ -15,7 +15,7 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Inquiry, Listing, read, sign
 from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
 from blindfair.protocol.quantities import Address, BlockNumber, ListingId
-from blindfair.protocol.signing import Domain
+from blindfair.protocol.signing import Domain, sign_message
 
 _PAUSE = 0.2
 
@@ -76,8 +76,8 @@ def ask_sellers(context: AgentContext, events: Sequence[ChainListing], *, wait: 
     if account is None:
         return {}
     own = Address(account.address.lower())
-    transport = context.transport(own)
     domain = Domain(exchange.chain_id, exchange.address)
+    transport = context.transport(own, lambda kind, body: sign_message(domain, kind, body, bytes(account.key)))
     wanted = {event.listing: event for event in events}
     for event in events:
         inquiry = sign(Inquiry(event.listing), sender=own, domain=domain, private_key=bytes(account.key))

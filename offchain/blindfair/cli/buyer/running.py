@@ -26,28 +26,36 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings, open_context
 from blindfair.cli.party.money import money_of
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.settings import Settings, begin, is_begun, load, resumed_settings, save
+from blindfair.cli.party.settings import Settings, begin, check_one_way, is_begun, load, resumed_settings, save
 from blindfair.cli.targets import check_file_target, check_folder_target
+from blindfair.http.catalogue import fetch_manifests
+from blindfair.http.wire import service_url
 from blindfair.influence.images.images import read_images
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Address, ListingId
+from blindfair.protocol.signing import Domain
 
 
 def run_find(
     rpc: str,
     deployment: Path,
     mail: Path | None,
+    at: str | None,
     listing: str | None,
     keystore: Path | None,
     password_file: Path | None,
     wait: float,
     output: Output,
 ) -> None:
-    """Show what is listed, or the one listing that is named; sellers are asked with `mail` and `keystore`.
+    """Show what is listed, or the one listing that is named; sellers are asked with `mail` and `keystore`, or `at`.
 
     Raises InvalidOption for one of the two alone, and what opening and asking raise.
     """
+    check_one_way(mail, at)
+    if at is not None:
+        show_service(rpc, deployment, at, listing, output)
+        return
     if (mail is None) != (keystore is None):
         raise InvalidOption(
             "Sellers are asked in an account's name, through a shared folder: both are needed",
@@ -71,6 +79,19 @@ def run_find(
             manifests = ask_sellers(context, events, wait=wait)
     show_found(output.lines, events, manifests, _monies(exchange, manifests))
     output.document(found_document(events, manifests))
+
+
+def show_service(rpc: str, deployment: Path, at: str, listing: str | None, output: Output) -> None:
+    """Show what a service lists, as far as it is what its seller has committed to. Raises what opening and reading the
+    catalogue raise."""
+    exchange = open_exchange(rpc, read_deployment(deployment))
+    wanted = None if listing is None else parse_listing(listing)
+    events = find_listings(exchange, wanted)
+    sellers = {event.listing: event.seller for event in events}
+    manifests = fetch_manifests(service_url(at), Domain(exchange.chain_id, exchange.address), sellers, wanted)
+    shown = [event for event in events if event.listing in manifests]
+    show_found(output.lines, shown, manifests, _monies(exchange, manifests))
+    output.document(found_document(shown, manifests))
 
 
 def _monies(exchange: DataExchange, manifests: Mapping[ListingId, Manifest]) -> dict[Address, Money]:

@@ -92,7 +92,9 @@ class PublicWorld:
         """See `DemoWorld`."""
         mail = self.directory / case / "mail"
         account = self._accounts[role]
-        return AgentContext(self.exchange, lambda own: FolderTransport(mail, own), self._finality, self._watch, account)
+        return AgentContext(
+            self.exchange, lambda own, _: FolderTransport(mail, own), self._finality, self._watch, account
+        )
 
     def fund(self, agent: Agent) -> None:
         """See `DemoWorld`. Nobody is given anything."""

@@ -98,7 +98,9 @@ class ObedientWorld:
     def context(self, case: str, role: str) -> AgentContext:
         """See `DemoWorld`. Agents make accounts of their own."""
         mail = self.directory / case / "mail"
-        return AgentContext(self.exchange, lambda own: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch)
+        return AgentContext(
+            self.exchange, lambda own, _: FolderTransport(mail, own), Finality(FINAL_DEPTH), self._watch
+        )
 
     def run(self, agents: Sequence[Agent], until: Callable[[], bool]) -> None:
         """See `DemoWorld`. Raises StateError if nothing moves."""

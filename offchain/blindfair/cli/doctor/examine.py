@@ -21,6 +21,7 @@ from blindfair.cli.doctor.machine import (
     look_at_python,
     package_versions,
 )
+from blindfair.cli.doctor.service import look_at_service
 from blindfair.cli.flags import with_flags
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import SETTINGS, BegunSettings, is_begun, load
@@ -32,6 +33,7 @@ def examine(
     deployment_file: Path | None,
     directory: Path | None,
     mail: Path | None,
+    at: str | None,
     output: Output,
     *,
     measure: bool = False,
@@ -44,7 +46,7 @@ def examine(
     """
     deployment = None if deployment_file is None else read_deployment(deployment_file)
     found = []
-    for finding in _all(rpc, deployment, directory, mail, measure=measure):
+    for finding in _all(rpc, deployment, directory, mail, at, measure=measure):
         found.append(finding)
         _show(finding, output)
     ok = all(finding.ok for finding in found)
@@ -60,7 +62,13 @@ def examine(
 
 
 def _all(
-    rpc: str | None, deployment: Deployment | None, directory: Path | None, mail: Path | None, *, measure: bool
+    rpc: str | None,
+    deployment: Deployment | None,
+    directory: Path | None,
+    mail: Path | None,
+    at: str | None,
+    *,
+    measure: bool,
 ) -> Iterator[Finding]:
     yield from look_at_python()
     yield from look_at_packages()
@@ -73,6 +81,8 @@ def _all(
         except BlindfairError as error:
             yield Finding("folder", False, with_flags(error.what), with_flags(error.hint))
     if settings is not None:
+        if mail is None:
+            at = at or settings.at
         rpc, mail, deployment = rpc or settings.rpc, mail or settings.mail, deployment or settings.deployment
     yield from look_at_disk({"this directory": Path.cwd()} if directory is None else {"the directory": directory})
     if directory is not None:
@@ -81,6 +91,8 @@ def _all(
         yield from look_at_base_model(folder)
     if mail is not None:
         yield from findings("mail", lambda: look_at_mail(mail))
+    if at is not None:
+        yield from findings("service", lambda: look_at_service(at, deployment))
     if rpc is not None:
         yield from findings("node", lambda: look_at_node(rpc, deployment))
 

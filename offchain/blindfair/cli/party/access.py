@@ -1,4 +1,4 @@
-"""Opening what a party acts with: its account, the contract over its node, the folder shared with the other side."""
+"""Opening what a party acts with: its account, the contract over its node, the way to the other side."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +7,13 @@ from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.messaging.folder_check import check_mail_folder
 from blindfair.api.connection import connect, read_deployment
 from blindfair.api.keystore import address_of, unlock
-from blindfair.cli.options import Begun
-from blindfair.cli.party.settings import BegunSettings, Options, Settings, is_begun
+from blindfair.cli.options import Begun, BuyerBegun
+from blindfair.cli.party.settings import OWN_MAIL, BegunSettings, Options, Settings, check_one_way, is_begun
 from blindfair.cli.password import read_password
+from blindfair.http.catalogue import check_service
+from blindfair.http.wire import service_url
+from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.signing import Domain
 
 KEYSTORE = "keystore.json"
 
@@ -17,16 +21,32 @@ KEYSTORE = "keystore.json"
 def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
     """Return the settings to begin a directory with.
 
-    Raises FileMissing, MalformedFile, and, while nothing was begun there, StateError for a mail folder that takes no
-    mailbox and InsecureStore for an open one.
+    Raises FileMissing, MalformedFile, InvalidOption for a buyer without a way to the seller, and, while nothing was
+    begun there, StateError for a mail folder that takes no mailbox or a service that does not answer as one of this
+    contract, and InsecureStore for an open folder.
     """
+    at = begun.at if isinstance(begun, BuyerBegun) else None
+    check_one_way(begun.mail, at)
+    if isinstance(begun, BuyerBegun) and begun.mail is None and at is None:
+        raise InvalidOption(
+            "It is not said how messages reach the seller",
+            expected="--at URL or --mail FOLDER",
+            found="neither",
+            hint="the seller says which: the URL of its service, or the folder that you share",
+        )
+    deployment = read_deployment(begun.deployment)
+    mail = (begun.mail or begun.directory / OWN_MAIL).resolve()
     if not is_begun(begun.directory):
-        check_mail_folder(begun.mail.resolve())
+        if at is not None:
+            check_service(at, Domain(deployment.chain_id, deployment.address))
+        elif begun.mail is not None:
+            check_mail_folder(mail)
     return BegunSettings(
         role=options.ROLE,
-        deployment=read_deployment(begun.deployment),
+        deployment=deployment,
         rpc=begun.rpc,
-        mail=begun.mail.resolve(),
+        mail=mail,
+        at=None if at is None else service_url(at),
         keystore=(begun.keystore or begun.directory / KEYSTORE).resolve(),
         finality_depth=begun.finality_depth,
         options=options,
@@ -37,7 +57,7 @@ def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
 def open_context(
     settings: Settings, password_file: Path | None, watch: Callable[[Event], None], *, trades: bool = True
 ) -> AgentContext:
-    """Open account, contract and mail folder, the cheapest checks first.
+    """Open account, contract and mail, the cheapest checks first.
 
     With `trades` the chain must be one on which a trade can be ended.
 
@@ -48,6 +68,7 @@ def open_context(
         settings.rpc,
         deployment=settings.deployment,
         mail=settings.mail,
+        at=settings.at,
         account=lambda: unlock(settings.keystore, read_password(password_file, settings.keystore)),
         finality_depth=settings.finality_depth,
         on_event=watch,

@@ -6,14 +6,15 @@ edited table by mistake: tables are copied into the directory.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 import blindfair
 from blindfair.agents.store.directory import DirectoryLock, write_atomically
 from blindfair.chain.deployment import Deployment
-from blindfair.cli.options import Resumed
+from blindfair.cli.options import BuyerResumed, Resumed
+from blindfair.http.wire import service_url
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.errors import (
     FileChanged,
@@ -27,10 +28,16 @@ from blindfair.protocol.hashing import sha256
 
 SETTINGS = "settings.json"
 
+OWN_MAIL = "mail"
+"""The folder in a party's directory that messages are in where none is shared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Chain, folder and account of a party. Node, folder, keystore and depth of finality may be moved once begun."""
+    """Chain, mail and account of a party. Node, mail, keystore and depth of finality may be moved once begun.
+
+    With `at`, the URL of the seller's service, `mail` is this party's own folder for messages on their way.
+    """
 
     role: str
     deployment: Deployment
@@ -38,17 +45,25 @@ class Settings:
     mail: Path
     keystore: Path
     finality_depth: int | None
+    at: str | None = field(default=None, kw_only=True)
 
     def moved(
-        self, *, rpc: str | None, mail: Path | None, keystore: Path | None, finality_depth: int | None = None
+        self,
+        *,
+        rpc: str | None,
+        mail: Path | None,
+        keystore: Path | None,
+        finality_depth: int | None = None,
+        at: str | None = None,
     ) -> Self:
-        """Return the same settings with the places that are given."""
+        """Return the same settings with the places that are given; a shared folder replaces a service."""
         return replace(
             self,
             rpc=rpc or self.rpc,
             mail=self.mail if mail is None else mail.resolve(),
             keystore=self.keystore if keystore is None else keystore.resolve(),
             finality_depth=self.finality_depth if finality_depth is None else finality_depth,
+            at=at if at is not None else self.at if mail is None else None,
         )
 
 
@@ -81,6 +96,7 @@ class BegunSettings(Settings, Generic[Options]):
     def to_document(self) -> Document:
         """The file's content."""
         return {
+            "at": self.at,
             "deployment": self.deployment.to_document(),
             "finality_depth": self.finality_depth,
             "keystore": str(self.keystore),
@@ -147,9 +163,28 @@ def load(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
 
 def resumed_settings(kind: type[Options], resumed: Resumed) -> BegunSettings[Options]:
     """The settings of a directory, with what has moved since. Raises what `load` raises."""
-    return load(resumed.directory, kind).moved(
-        rpc=resumed.rpc, mail=resumed.mail, keystore=resumed.keystore, finality_depth=resumed.finality_depth
+    at = resumed.at if isinstance(resumed, BuyerResumed) else None
+    begun = load(resumed.directory, kind)
+    mail = resumed.mail
+    if at is not None:
+        check_one_way(mail, at)
+        # Another service than before, or one in place of a folder.
+        mail = resumed.directory / OWN_MAIL if begun.at is None else begun.mail
+    return begun.moved(
+        rpc=resumed.rpc,
+        mail=mail,
+        keystore=resumed.keystore,
+        finality_depth=resumed.finality_depth,
+        at=None if at is None else service_url(at),
     )
+
+
+def check_one_way(mail: Path | None, at: str | None) -> None:
+    """Raises InvalidOption for a folder and a service at once."""
+    if mail is not None and at is not None:
+        raise InvalidOption(
+            "Messages travel one way", expected="--mail FOLDER or --at URL", found="both", hint="leave one of them out"
+        )
 
 
 def _read(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
@@ -186,6 +221,7 @@ def _read(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
             deployment=Deployment.from_document(found["deployment"]),
             rpc=str(found["rpc"]),
             mail=Path(found["mail"]),
+            at=_url(found.get("at")),
             keystore=Path(found["keystore"]),
             finality_depth=_depth(found["finality_depth"]),
             options=kind.from_document(found["options"]),
@@ -198,6 +234,12 @@ def _read(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
 def _depth(found: object) -> int | None:
     if found is not None and type(found) is not int:
         raise ValueError("no number of blocks")
+    return found
+
+
+def _url(found: object) -> str | None:
+    if found is not None and type(found) is not str:
+        raise ValueError("no URL")
     return found
 
 

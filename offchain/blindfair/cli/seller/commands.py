@@ -16,6 +16,7 @@ from blindfair.cli.options import (
     Poll,
     RememberedRpc,
     Resumed,
+    Serving,
     Text,
     TextColumn,
     Token,
@@ -231,6 +232,7 @@ def list_records(
 @grouped
 def serve(
     resumed: Resumed,
+    serving: Serving,
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
@@ -239,16 +241,19 @@ def serve(
     Goes on with what was interrupted by itself; `resume` does that alone.
 
     Leave it running while an order is open: a key that is not revealed in time costs the bond.
+
+    With --http it answers over HTTP as well, in a process of its own, and prints what strangers can make it do.
     """
     from blindfair.cli.seller.running import run_serve
 
-    run_serve(resumed, poll, Output(json_file))
+    run_serve(resumed, serving, poll, Output(json_file))
 
 
 @app.command()
 @grouped
 def resume(
     resumed: Resumed,
+    serving: Serving,
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
@@ -258,7 +263,7 @@ def resume(
     """
     from blindfair.cli.seller.running import run_serve
 
-    run_serve(resumed, poll, Output(json_file), ends_idle=True)
+    run_serve(resumed, serving, poll, Output(json_file), ends_idle=True)
 
 
 @app.command()

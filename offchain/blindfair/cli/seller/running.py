@@ -10,7 +10,7 @@ from blindfair.api.amounts import show_ether
 from blindfair.api.listing_options import RECORDS, ListingOptions
 from blindfair.api.text_options import kept_file
 from blindfair.chain.costs import COMMIT, gas_price
-from blindfair.cli.options import Begun, Resumed
+from blindfair.cli.options import Begun, Resumed, Serving
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings
 from blindfair.cli.party.screen import PartyScreen
@@ -19,6 +19,7 @@ from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
 from blindfair.cli.readings import readings_document, show_near_copies, show_readings, show_written
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
+from blindfair.cli.seller.serving import check_serving, served_over_http
 from blindfair.influence.corpus.copies import near_copies_of_texts
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.images.images import Images
@@ -73,9 +74,10 @@ def check_publishable(options: ListingOptions, *, named: bool) -> None:
     check_public_text("--consent", options.consent, least=1, limit=STATEMENT_LIMIT)
 
 
-def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool = False) -> None:
+def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *, ends_idle: bool = False) -> None:
     """Take the seller's turns until interrupted or terminated, with `ends_idle` until no order is open either, then say
-    where it stands. Raises what opening the directory raises."""
+    where it stands. Raises InvalidOption, and what opening the directory raises."""
+    check_serving(serving)
     settings = resumed_settings(ListingOptions, resumed)
     from blindfair.blind.estimate import IN_MEMORY_BLOCKS
     from blindfair.blind.parameters import DEFAULT
@@ -93,8 +95,9 @@ def run_serve(resumed: Resumed, poll: float, output: Output, *, ends_idle: bool 
             try:
                 # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
-                screen.lines.item("serves", f"listing 0x{party.listing.hex()} as {party.address}; Ctrl-C ends it")
-                party.serve(lambda: ends_idle and party.is_idle)
+                with served_over_http(serving, settings, party, screen):
+                    screen.lines.item("serves", f"listing 0x{party.listing.hex()} as {party.address}; Ctrl-C ends it")
+                    party.serve(lambda: ends_idle and party.is_idle)
                 screen.still()
             except KeyboardInterrupt:
                 screen.still()

@@ -7,7 +7,7 @@
     |-- ScoringError        blind evaluation was refused or impossible                      exit 60 - 69
     |-- AuditError          the scores are not those of the committed records               exit 70 - 79
     |-- SettlementError     the chain, the money, the offer                                 exit 80 - 89
-    `-- StateError          the agent's own directory                                       exit 90 - 99
+    `-- StateError          the agent's own directory, and how its messages travel          exit 90 - 99, 101 - 109
 
 The exit code of an error is stable: scripts may rely on it. A test holds the codes unique.
 """
@@ -79,6 +79,14 @@ from blindfair.protocol.errors.scoring import (
     UnknownParameters,
     UnusableModel,
     WorkersLost,
+)
+from blindfair.protocol.errors.service import (
+    ServiceBusy,
+    ServiceUnreachable,
+    SessionRefused,
+    TransferDamaged,
+    UntrustedCertificate,
+    WrongService,
 )
 from blindfair.protocol.errors.settlement import (
     ContractReverted,
@@ -162,6 +170,9 @@ __all__ = [
     "ScoringError",
     "SealBroken",
     "SecretDamaged",
+    "ServiceBusy",
+    "ServiceUnreachable",
+    "SessionRefused",
     "SettlementError",
     "ShapeMismatch",
     "StateError",
@@ -169,15 +180,18 @@ __all__ = [
     "TooCostly",
     "TooLarge",
     "TransactionUncertain",
+    "TransferDamaged",
     "UndecodableBytes",
     "Undeliverable",
     "UnexpectedMessage",
     "UnknownParameters",
     "UnknownVersion",
+    "UntrustedCertificate",
     "UnusableImages",
     "UnusableModel",
     "UnusableText",
     "WorkersLost",
     "WrongContract",
     "WrongPassword",
+    "WrongService",
 ]

@@ -1,0 +1,88 @@
+"""`seller serve --http`: the service beside the agent, and what its owner is told of it."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from blindfair.api.parties import SellerParty
+from blindfair.cli.options import Serving
+from blindfair.cli.party.screen import PartyScreen
+from blindfair.cli.seller.settings import SellerSettings
+from blindfair.http.limits import ServiceLimits
+from blindfair.http.service import HttpService, ServiceOptions
+from blindfair.http.wire import session_proof
+from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.fields import hex_text
+from blindfair.protocol.signing import Domain, address_of, recover_message_signer, sign_message
+
+_CHECKS = 20
+
+
+def check_serving(serving: Serving) -> None:
+    """Check the options before anything is opened. Raises InvalidOption."""
+    given = [name for name in ("public_url", "tls_cert", "tls_key", "proxy") if getattr(serving, name) is not None]
+    if serving.http is None:
+        if given:
+            raise InvalidOption(
+                f"`{given[0]}` is about the HTTP service",
+                expected="--http HOST:PORT beside it",
+                found="no --http",
+                hint="add --http, such as --http 0.0.0.0:8440",
+            )
+        return
+    options = _options(serving, ServiceLimits())
+    _, port = options.place()
+    options.check_tls()
+    options.url(port)
+
+
+def _options(serving: Serving, limits: ServiceLimits) -> ServiceOptions:
+    return ServiceOptions(
+        serving.http or "", serving.public_url, serving.tls_cert, serving.tls_key, serving.proxy, limits
+    )
+
+
+@contextlib.contextmanager
+def served_over_http(
+    serving: Serving, settings: SellerSettings, party: SellerParty, screen: PartyScreen
+) -> Iterator[None]:
+    """Answer over HTTP in the block, where that is asked for. Raises what `HttpService` raises."""
+    if serving.http is None:
+        yield
+        return
+    limits = replace(ServiceLimits(), message=settings.options.policy().max_sealed_message)
+    options = _options(serving, limits)
+    agent = party.agent
+    domain = Domain(agent.exchange.chain_id, agent.exchange.address)
+    with HttpService(
+        options,
+        mail=settings.mail,
+        seller=party.address,
+        domain=domain,
+        listings={hex_text(party.listing): agent.manifest},
+        on_trouble=lambda text: screen.notices.item("trouble", text, style="dim"),
+    ) as service:
+        screen.lines.item("http", f"buyers use --at {service.url}")
+        screen.lines.item(
+            "", f"a stranger's request costs at most {limits.stranger_cost()}; a check takes {_check_ms(domain):.1f} ms"
+        )
+        if options.is_open_to_listeners:
+            screen.notices.item(
+                "but",
+                "without TLS others on the way see who asks, and can take away messages; they cannot read or forge one",
+                style="yellow",
+            )
+        yield
+
+
+def _check_ms(domain: Domain) -> float:
+    """Milliseconds that the check of a signature takes here."""
+    key = bytes(31) + b"\1"
+    kind, body = session_proof("https://example.org", address_of(key), "00" * 32, 0)
+    signature = sign_message(domain, kind, body, key)
+    recover_message_signer(domain, kind, body, signature)
+    began = time.perf_counter()
+    for _ in range(_CHECKS):
+        recover_message_signer(domain, kind, body, signature)
+    return (time.perf_counter() - began) / _CHECKS * 1000

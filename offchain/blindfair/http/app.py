@@ -1,0 +1,286 @@
+"""A seller's service as a Starlette application: a thin skin over mail folder, uploads and sessions.
+
+GET    /v1/info                             what the service is, for anybody
+GET    /v1/listings                         numbers of the listings
+GET    /v1/listings/NUMBER                  a manifest, canonical
+POST   /v1/challenge, POST and DELETE /v1/session
+GET    /v1/mailbox                          the account's messages, with sizes
+GET    /v1/mailbox/SHA256, DELETE           one of them, also from a byte on; it has been dealt with
+HEAD   /v1/messages/SHA256                  how much of a message to the seller is here
+PUT    /v1/messages/SHA256                  the next piece of it
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from blindfair.http.gate import Gate, client_address, problem_response
+from blindfair.http.limits import ServiceLimits, TokenBuckets, network_of
+from blindfair.http.problems import Problem, busy, damaged, refused_session
+from blindfair.http.sessions import Proof, Session, Sessions
+from blindfair.http.spool import Spool
+from blindfair.http.uploads import Segment, Uploads
+from blindfair.http.wire import (
+    CHALLENGE,
+    INFO,
+    JSON,
+    LISTINGS,
+    MAILBOX,
+    MESSAGES,
+    SESSION,
+    UPLOAD_OFFSET,
+    ServiceInfo,
+    is_handle,
+    parse_content_range,
+)
+from blindfair.protocol.documents import Document, canonical, parse
+from blindfair.protocol.errors import BlindfairError, TransferDamaged, WrongService
+from blindfair.protocol.fields import Fields
+from blindfair.protocol.quantities import Signature
+from blindfair.protocol.signing import SIGNATURE_SIZE
+
+_BLOCK = 64 * 1024
+_SMALL = 4096
+"""Bytes of a document that a client sends."""
+
+_RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class ServiceApp:
+    """The answers of one service. `catalogue` has the canonical manifest of each listing by its number."""
+
+    def __init__(
+        self, spool: Spool, info: ServiceInfo, catalogue: Mapping[str, bytes], limits: ServiceLimits, prefix: str = ""
+    ) -> None:
+        self._spool = spool
+        self._info = info
+        self._catalogue = dict(catalogue)
+        self._limits = limits
+        self._sessions = Sessions(info, limits)
+        self._uploads = Uploads(spool, info.domain, limits)
+        self._proofs = TokenBuckets(limits.proof_rate, limits.proof_burst)
+        self._prefix = prefix
+
+    def asgi(self) -> Gate:
+        """The application to serve."""
+        routes: list[tuple[str, str, Answer]] = [
+            (INFO, "GET", self._tell_info),
+            (LISTINGS, "GET", self._tell_listings),
+            (LISTINGS + "/{number}", "GET", self._tell_manifest),
+            (CHALLENGE, "POST", self._challenge),
+            (SESSION, "POST", self._begin),
+            (SESSION, "DELETE", self._end),
+            (MAILBOX, "GET", self._tell_mailbox),
+            (MAILBOX + "/{handle}", "GET", self._tell_message),
+            (MAILBOX + "/{handle}", "DELETE", self._remove),
+            (MESSAGES + "/{handle}", "HEAD", self._tell_offset),
+            (MESSAGES + "/{handle}", "PUT", self._take),
+        ]
+        # A reverse proxy may pass on the path of the public URL, or not.
+        places = {"", self._prefix}
+        app = Starlette(
+            routes=[
+                Route(place + path, answer, methods=[method])
+                for place in sorted(places)
+                for path, method, answer in routes
+            ],
+            exception_handlers={Problem: _problem, HTTPException: _not_found, BlindfairError: _bad_request},
+        )
+        app.router.redirect_slashes = False
+        return Gate(app, self._sessions, self._limits)
+
+    # --- for anybody -----------------------------------------------------------------------------------------------
+
+    async def _tell_info(self, _: Request) -> Response:
+        return _json(self._info.to_document())
+
+    async def _tell_listings(self, _: Request) -> Response:
+        return _json({"listings": [*sorted(self._catalogue)]})
+
+    async def _tell_manifest(self, request: Request) -> Response:
+        manifest = self._catalogue.get(request.path_params["number"])
+        if manifest is None:
+            raise _nothing("listing")
+        return Response(manifest, media_type=JSON)
+
+    async def _challenge(self, request: Request) -> Response:
+        fields = Fields(await self._document(request))
+        account = fields.address("account")
+        fields.done()
+        nonce, expires = self._sessions.challenge(account)
+        return _json({"nonce": nonce, "expires": expires})
+
+    async def _begin(self, request: Request) -> Response:
+        wait = self._proofs.take(network_of(client_address(request.scope)))
+        if wait:
+            raise busy("There are too many proofs of this address", expected="fewer", found="more", seconds=wait)
+        fields = Fields(await self._document(request))
+        proof = Proof(
+            account=fields.address("account"),
+            url=fields.text("url", 2000),
+            nonce=fields.text("nonce", 64),
+            signature=Signature(fields.data("signature", SIGNATURE_SIZE)),
+            program=fields.text("program", 64),
+            holder=fields.text("holder", 300),
+        )
+        fields.done()
+        return _json({"token": self._sessions.begin(proof), "seconds": int(self._limits.session_seconds)})
+
+    # --- with a session --------------------------------------------------------------------------------------------
+
+    async def _end(self, request: Request) -> Response:
+        _session(request)
+        self._sessions.end(str(request.state.token))
+        return Response(status_code=204)
+
+    async def _tell_mailbox(self, request: Request) -> Response:
+        pending = self._spool.pending(_session(request).account)
+        return _json({"messages": [[handle, size] for handle, size in pending.items()]})
+
+    async def _tell_message(self, request: Request) -> Response:
+        found = self._spool.open_message(_session(request).account, _handle(request))
+        if found is None:
+            raise _nothing("message")
+        answer = _FileAnswer(*found)
+        answer.take_range(request)
+        return answer
+
+    async def _remove(self, request: Request) -> Response:
+        self._spool.remove(_session(request).account, _handle(request))
+        return Response(status_code=204)
+
+    async def _tell_offset(self, request: Request) -> Response:
+        offset = self._uploads.offset(_session(request).account, _handle(request))
+        headers = {"Cache-Control": "no-store"}
+        # No such header: all of it is here.
+        return Response(headers=headers if offset is None else {**headers, UPLOAD_OFFSET: str(offset)})
+
+    async def _take(self, request: Request) -> Response:
+        account, handle = _session(request).account, _handle(request)
+        start, size, total = parse_content_range(request.headers.get("content-range", ""))
+        if request.headers.get("content-length") != str(size) or "transfer-encoding" in request.headers:
+            raise damaged(
+                "The length of a body is not that of its piece",
+                expected=size,
+                found=request.headers.get("content-length", "none")[:20],
+                status=411,
+            )
+        segment = Segment(start, size, total, request.headers.get("content-digest", ""))
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                done, offset = await self._uploads.add(account, handle, segment, _pieces(request))
+        except (TimeoutError, ClientDisconnect):
+            offset = self._uploads.offset(account, handle) or 0
+            problem = busy(
+                "A body took too long", expected=f"{self._limits.body_seconds:g} s", found="more", seconds=1, status=408
+            )
+            problem.headers[UPLOAD_OFFSET] = str(offset)
+            raise problem from None
+        return Response(status_code=201) if done else Response(status_code=202, headers={UPLOAD_OFFSET: str(offset)})
+
+    async def _document(self, request: Request) -> Document:
+        """A small document of a client. Raises BlindfairError, TimeoutError."""
+        body = b""
+        async with asyncio.timeout(self._limits.header_seconds):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > _SMALL:
+                    raise damaged("A document is too long", expected=f"<= {_SMALL} bytes", found="more", status=413)
+        return parse(body, _SMALL)
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    async for piece in request.stream():
+        if piece:
+            yield piece
+
+
+class _FileAnswer(StreamingResponse):
+    """An open file, or the run of its bytes that a request names; closed whatever becomes of the answer."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._file = os.fdopen(descriptor, "rb", buffering=0)
+        self._size = size
+        headers = {"Content-Length": str(size), "Cache-Control": "no-store", "Accept-Ranges": "bytes"}
+        super().__init__(self._bytes(0, size), 200, headers, "application/octet-stream")
+
+    def take_range(self, request: Request) -> None:
+        """Answer with the bytes that a request names, all of them where it names none. Raises Problem."""
+        text = request.headers.get("range")
+        if text is None:
+            return
+        found = _RANGE.fullmatch(text)
+        if found is None:
+            self._file.close()
+            raise damaged("A request names other than one run of bytes", expected="bytes=FIRST-LAST", found=text[:40])
+        start, last = found.groups()
+        first, end = int(start), min(self._size, int(last) + 1) if last else self._size
+        is_empty = first >= end
+        self.status_code = 416 if is_empty else 206
+        self.headers["Content-Length"] = "0" if is_empty else str(end - first)
+        self.headers["Content-Range"] = f"bytes */{self._size}" if is_empty else f"bytes {first}-{end - 1}/{self._size}"
+        self.body_iterator = self._bytes(0, 0) if is_empty else self._bytes(first, end)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, and close the file."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+    async def _bytes(self, start: int, end: int) -> AsyncIterator[bytes]:
+        while start < end:
+            block = os.pread(self._file.fileno(), min(_BLOCK, end - start), start)
+            if not block:
+                return
+            start += len(block)
+            yield block
+
+
+def _session(request: Request) -> Session:
+    session = cast("Session | None", request.state.session)
+    if session is None:
+        raise refused_session("There is no such session, or it is over", expected="a session's token", found="none")
+    return session
+
+
+def _handle(request: Request) -> str:
+    handle = str(request.path_params["handle"])
+    if not is_handle(handle):
+        raise _nothing("message")
+    return handle
+
+
+def _json(document: Document) -> Response:
+    return Response(canonical(document), headers={"Cache-Control": "no-store"}, media_type=JSON)
+
+
+def _nothing(what: str) -> Problem:
+    error = TransferDamaged(f"There is no such {what} here", expected=f"a {what} of the list", found="none")
+    return Problem(404, error)
+
+
+async def _problem(_: Request, error: Any) -> Response:
+    return problem_response(error)
+
+
+async def _not_found(_: Request, error: Any) -> Response:
+    found = WrongService("There is nothing at this path for this method", expected="/v1/...", found=error.status_code)
+    return problem_response(Problem(error.status_code, found))
+
+
+async def _bad_request(_: Request, error: Any) -> Response:
+    """A request whose document or headers are malformed."""
+    refused = TransferDamaged(error.what, expected=error.expected, found=error.found, hint=error.hint)
+    return problem_response(Problem(400, refused))

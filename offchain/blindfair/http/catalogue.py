@@ -1,0 +1,78 @@
+"""What a service lists, for anybody: believed only where the chain has the same commitment, of the same seller."""
+
+from collections.abc import Mapping
+
+from blindfair.http.calls import Caller
+from blindfair.http.session import read_document, read_info
+from blindfair.http.wire import DOCUMENT_BYTES, LISTINGS, MANIFEST_BYTES, ServiceInfo, service_url
+from blindfair.protocol.errors import FieldMismatch, InvalidListing, MalformedMessage, RootMismatch, WrongService
+from blindfair.protocol.fields import Fields, hex_text
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import Address, ListingId
+from blindfair.protocol.signing import Domain
+
+_LISTINGS = 1000
+
+
+def check_service(at: str, domain: Domain | None) -> ServiceInfo:
+    """Check that a URL is that of a service, and for this contract unless it is None.
+
+    Raises InvalidOption, ServiceUnreachable, UntrustedCertificate, WrongService.
+    """
+    caller = Caller(service_url(at))
+    try:
+        return read_info(caller, domain)
+    finally:
+        caller.close()
+
+
+def fetch_manifests(
+    url: str, domain: Domain, sellers: Mapping[ListingId, Address], wanted: ListingId | None = None
+) -> dict[ListingId, Manifest]:
+    """The manifests that a service shows, all or the one of `wanted`. `sellers` has who committed what, by the chain.
+
+    Raises RootMismatch for a manifest that does not hash to its listing's number, InvalidListing for one that nobody
+    has committed, FieldMismatch for one of another seller, and what `check_service` raises.
+    """
+    caller = Caller(url)
+    try:
+        info = read_info(caller, domain)
+        with caller.call("GET", LISTINGS) as answer:
+            listed = Fields(read_document(url, answer, DOCUMENT_BYTES), "the service's list")
+        try:
+            numbers = [ListingId(number) for number in listed.datas("listings", 32, _LISTINGS)]
+        except MalformedMessage as error:
+            raise WrongService(f"{url} lists something else", expected="listings", found=str(error)[:200]) from error
+        return {
+            number: _manifest(caller, number, info.seller, sellers)
+            for number in numbers
+            if wanted is None or number == wanted
+        }
+    finally:
+        caller.close()
+
+
+def _manifest(caller: Caller, number: ListingId, seller: Address, sellers: Mapping[ListingId, Address]) -> Manifest:
+    with caller.call("GET", f"{LISTINGS}/{hex_text(number)}") as answer:
+        manifest = Manifest.from_document(read_document(caller.url, answer, MANIFEST_BYTES))
+    if manifest.listing != number:
+        raise RootMismatch(
+            f"A manifest at {caller.url} is not the one that was committed to",
+            expected=hex_text(number),
+            found=hex_text(manifest.listing),
+            hint="do not trade with this service",
+        )
+    if number not in sellers:
+        raise InvalidListing(
+            f"A listing at {caller.url} was never committed to",
+            expected="a listing of the contract",
+            found=hex_text(number),
+            hint="check --rpc and --deployment; a commitment may be some blocks away",
+        )
+    if not manifest.seller == sellers[number] == seller:
+        raise FieldMismatch(
+            f"A listing at {caller.url} is another seller's",
+            expected=sellers[number],
+            found=f"{manifest.seller}, {seller}",
+        )
+    return manifest

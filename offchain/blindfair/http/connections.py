@@ -1,0 +1,82 @@
+"""Connections that cannot be held open: how many an address has, and how long a request's header may take.
+
+uvicorn limits neither; this class adds both to its protocol. Not here: what a request may do (`gate`).
+"""
+
+import asyncio
+from collections import Counter, OrderedDict
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from blindfair.http.limits import ServiceLimits, network_of
+
+
+class OpenConnections:
+    """The connections of one service, and which of them wait for a request, the longest waiting first."""
+
+    def __init__(self, limits: ServiceLimits) -> None:
+        self.limits = limits
+        self.of_address: Counter[str] = Counter()
+        self.waiting: OrderedDict[int, BoundedProtocol] = OrderedDict()
+
+    def protocol(self) -> type["BoundedProtocol"]:
+        """The class that uvicorn makes for each connection, bound to this table."""
+        return type("BoundProtocol", (BoundedProtocol,), {"table": self})
+
+
+class BoundedProtocol(H11Protocol):
+    """One connection. It is closed where its address has too many, or no whole header comes in time."""
+
+    table: OpenConnections
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._address: str | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count it, and close it at once where there are too many of its address."""
+        super().connection_made(transport)
+        table = self.table
+        address = network_of(self.client[0] if self.client else "")
+        if table.of_address[address] >= table.limits.connections_of_address:
+            transport.abort()
+            return
+        self._address = address
+        table.of_address[address] += 1
+        if table.of_address.total() > table.limits.connections and table.waiting:
+            table.waiting.popitem(last=False)[1].transport.abort()
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        super().connection_lost(exc)
+        self._stop_waiting()
+        if self._address is not None:
+            self.table.of_address -= Counter([self._address])
+            self._address = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, and wait no longer once a whole header is there."""
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request; what is left of this one's body has as long."""
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self._wait()
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self.table.waiting[id(self)] = self
+        self._deadline = self.loop.call_later(self.table.limits.header_seconds, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        self.table.waiting.pop(id(self), None)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,110 @@
+"""A mail folder as a service uses it: what of an account's mailbox is there, and whose messages the seller has waiting.
+
+No entry is followed: names are checked, folders and files are opened without links. Not here: messages that are on
+their way in (`uploads`).
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from blindfair.http.wire import PENDING_SHOWN, is_handle
+from blindfair.protocol.quantities import Address
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+class Spool:
+    """The mail folder `root` of `seller`."""
+
+    def __init__(self, root: Path, seller: Address) -> None:
+        self.root = root
+        self.seller = seller
+        # Which account sent what lies in the seller's mailbox, as far as it came this way since the start.
+        self._senders: dict[str, Address] = {}
+
+    def knows(self, account: Address) -> bool:
+        """Whether the seller has ever answered an account: it then has a mailbox."""
+        return account == self.seller or (self.root / account).is_dir()
+
+    @contextmanager
+    def _mailbox(self, account: Address) -> Iterator[int | None]:
+        """A descriptor of a mailbox, None where there is none."""
+        try:
+            descriptor = os.open(self.root / account, _FOLDER)
+        except OSError:
+            yield None
+            return
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def pending(self, account: Address) -> dict[str, int]:
+        """Bytes of each message in a mailbox by its handle, at most `PENDING_SHOWN` of them."""
+        found: dict[str, int] = {}
+        with self._mailbox(account) as mailbox:
+            if mailbox is None:
+                return found
+            for name in sorted(filter(is_handle, os.listdir(mailbox)))[:PENDING_SHOWN]:  # noqa: PTH208 - by descriptor
+                with contextlib.suppress(OSError):
+                    entry = os.stat(name, dir_fd=mailbox, follow_symlinks=False)
+                    if stat.S_ISREG(entry.st_mode):
+                        found[name] = entry.st_size
+        return found
+
+    def open_message(self, account: Address, handle: str) -> tuple[int, int] | None:
+        """A descriptor of a message, to be closed by the caller, and its size; None where there is none."""
+        with self._mailbox(account) as mailbox:
+            if mailbox is None or not is_handle(handle):
+                return None
+            try:
+                descriptor = os.open(handle, _READ, dir_fd=mailbox)
+            except OSError:
+                return None
+        entry = os.fstat(descriptor)
+        if not stat.S_ISREG(entry.st_mode):
+            os.close(descriptor)
+            return None
+        return descriptor, entry.st_size
+
+    def remove(self, account: Address, handle: str) -> None:
+        """Remove a message; nothing where there is none."""
+        with self._mailbox(account) as mailbox:
+            if mailbox is not None and is_handle(handle):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(handle, dir_fd=mailbox)
+
+    # --- the seller's own mailbox ----------------------------------------------------------------------------------
+
+    def has_arrived(self, handle: str) -> bool:
+        """Whether a message lies in the seller's mailbox."""
+        with self._mailbox(self.seller) as mailbox:
+            if mailbox is None:
+                return False
+            try:
+                return stat.S_ISREG(os.stat(handle, dir_fd=mailbox, follow_symlinks=False).st_mode)
+            except OSError:
+                return False
+
+    def waiting(self, account: Address) -> tuple[int, int, int]:
+        """Messages of an account that the seller has not read, those of all, and the bytes of all."""
+        pending = self.pending(self.seller)
+        self._senders = {handle: sender for handle, sender in self._senders.items() if handle in pending}
+        of_account = sum(1 for sender in self._senders.values() if sender == account)
+        return of_account, len(pending), sum(pending.values())
+
+    def put(self, path: Path, account: Address, handle: str) -> None:
+        """Move a whole, checked file into the seller's mailbox. Raises OSError."""
+        folder = self.root / self.seller
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with self._mailbox(self.seller) as mailbox:
+            if mailbox is None:
+                raise NotADirectoryError(f"{folder} is not a mailbox")
+            os.rename(path, handle, dst_dir_fd=mailbox)
+            os.fsync(mailbox)
+        self._senders[handle] = account

@@ -1,0 +1,279 @@
+"""Messages on their way in: kept on disk as far as they have come, checked, and moved into the seller's mailbox whole.
+
+    MAIL/.incoming/ACCOUNT/SHA256     the bytes of a message so far, without gaps
+
+A body may end at any byte; what came is kept, and the sender goes on there. A piece whose own hash does not match is
+taken back, a message whose hash is not its name is removed.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blindfair.http.limits import ServiceLimits
+from blindfair.http.problems import Problem, busy, damaged, undeliverable
+from blindfair.http.spool import Spool
+from blindfair.http.wire import UPLOAD_OFFSET, content_digest
+from blindfair.protocol.errors import BlindfairError
+from blindfair.protocol.messages import Inquiry, Refusal, read
+from blindfair.protocol.quantities import Address
+from blindfair.protocol.sealed_message import HEAD_SIZE, is_sealed_message, named_sender
+from blindfair.protocol.signing import Domain
+
+_FOLDER = ".incoming"
+_PIECE = 2**20
+
+
+@dataclass(slots=True)
+class _Upload:
+    """One message that has begun: its length in all, the bytes that are there and their hash, when the last came."""
+
+    path: Path
+    total: int
+    offset: int
+    hashed: Any
+    touched: float
+    writer: int = 0
+    """Number of the latest request that writes: a newer one takes over from one whose line was cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What a request says of the piece that it brings: where it begins, how long it and the message are, its hash."""
+
+    start: int
+    size: int
+    total: int
+    digest: str = field(default="")
+    """The value of `Content-Digest`; empty where it has none."""
+
+
+class Uploads:
+    """The messages on their way to one seller."""
+
+    def __init__(
+        self, spool: Spool, domain: Domain, limits: ServiceLimits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._spool = spool
+        self._domain = domain
+        self._limits = limits
+        self._clock = clock
+        self._folder = spool.root / _FOLDER
+        self._uploads: dict[tuple[Address, str], _Upload] = {}
+        self._find_begun()
+
+    def _find_begun(self) -> None:
+        """Take up what an earlier process left. How long a message is in all is learned when its sender goes on."""
+        if not self._folder.is_dir():
+            return
+        for path in sorted(self._folder.glob("0x*/*")):
+            upload = _Upload(path, 0, path.stat().st_size, None, self._clock())
+            self._uploads[Address(path.parent.name), path.name] = upload
+
+    def offset(self, account: Address, handle: str) -> int | None:
+        """Bytes of a message that are there; None where all of them are."""
+        if self._spool.has_arrived(handle):
+            return None
+        upload = self._uploads.get((account, handle))
+        return 0 if upload is None else upload.offset
+
+    async def add(
+        self, account: Address, handle: str, segment: Segment, body: AsyncIterator[bytes]
+    ) -> tuple[bool, int]:
+        """Take a piece of a message. Whether all of it is in the seller's mailbox now, and the bytes that are there.
+
+        Raises Problem: TransferDamaged, Undeliverable, ServiceBusy. Whatever else ends the body early is raised as it
+        is, and what came before is kept.
+        """
+        if self._spool.has_arrived(handle):
+            return True, segment.total
+        upload = self._begun(account, handle, segment)
+        upload.writer += 1
+        writer = upload.writer
+        if upload.hashed is None:
+            hashed = await asyncio.to_thread(_hash_of, upload.path, upload.offset)
+            if upload.writer != writer:
+                raise _taken_over()
+            upload.hashed = hashed
+        before, own = upload.hashed.copy(), hashlib.sha256()
+        with upload.path.open("r+b") as file:
+            file.truncate(upload.offset)
+            file.seek(upload.offset)
+            left = segment.size
+            async for piece in body:
+                if upload.writer != writer:
+                    raise _taken_over()
+                if len(piece) > left:
+                    self._forget(account, handle)
+                    raise damaged("A body is longer than it says", expected=segment.size, found="more")
+                file.write(piece)
+                file.flush()
+                left -= len(piece)
+                own.update(piece)
+                upload.hashed.update(piece)
+                upload.offset += len(piece)
+                upload.touched = self._clock()
+                if upload.offset >= HEAD_SIZE > upload.offset - len(piece):
+                    self._check_head(account, handle, upload)
+            if left:
+                # The server ends a body that is too short by itself; this is for one that does not.
+                return False, upload.offset
+            if segment.digest and segment.digest != content_digest(own.digest()):
+                file.truncate(segment.start)
+                upload.offset, upload.hashed = segment.start, before
+                raise damaged(
+                    "A piece of a message is not the one that its sender hashed",
+                    expected=segment.digest,
+                    found=content_digest(own.digest()),
+                )
+            if upload.offset < upload.total:
+                return False, upload.offset
+            await asyncio.to_thread(os.fsync, file.fileno())
+        if upload.writer != writer:
+            raise _taken_over()
+        self._finish(account, handle, upload)
+        return True, upload.total
+
+    def _begun(self, account: Address, handle: str, segment: Segment) -> _Upload:
+        """The upload that a piece goes on with, checked from the cheapest on. Raises Problem."""
+        self._check_size(account, segment)
+        upload = self._uploads.get((account, handle))
+        have = 0 if upload is None else upload.offset
+        if upload is not None and upload.total not in (0, segment.total):
+            raise damaged("A message has another length than before", expected=upload.total, found=segment.total)
+        if segment.start != have:
+            problem = damaged(
+                "A piece of a message is out of order", expected=f"from byte {have} on", found=segment.start, status=409
+            )
+            problem.headers[UPLOAD_OFFSET] = str(have)
+            raise problem
+        if upload is None:
+            upload = self._begin(account, handle, segment.total)
+        upload.total = segment.total
+        return upload
+
+    def _check_size(self, account: Address, segment: Segment) -> None:
+        known = self._spool.knows(account)
+        most = self._limits.message if known else self._limits.stranger_message
+        if segment.total > most:
+            raise undeliverable(
+                "The message is larger than this service takes from the account",
+                expected=f"<= {most} bytes",
+                found=segment.total,
+                status=413,
+                hint="" if known else "begin with an inquiry: what the seller has answered it knows",
+            )
+        if segment.size > self._limits.segment:
+            raise damaged("A body is too large", expected=f"<= {self._limits.segment} bytes", found=segment.size)
+
+    def _begin(self, account: Address, handle: str, total: int) -> _Upload:
+        of_account, messages, size = self._spool.waiting(account)
+        own = [key for key in self._uploads if key[0] == account]
+        if len(own) >= self._limits.unfinished_of_account:
+            # Its own oldest gives way: a sender that lost its place begins anew, and costs nobody else anything.
+            self._forget(*min(own, key=lambda key: self._uploads[key].touched))
+        for what, most, found in (
+            ("messages of this account that the seller has not read", self._limits.waiting_of_account, of_account),
+            ("messages that the seller has not read", self._limits.waiting, messages),
+        ):
+            if found >= most:
+                raise busy(f"There are too many {what}", expected=f"< {most}", found=found, seconds=10, status=503)
+        self._make_space(total, size)
+        path = self._folder / account / handle
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        upload = self._uploads[account, handle] = _Upload(path, total, 0, hashlib.sha256(), self._clock())
+        return upload
+
+    def _make_space(self, total: int, arrived: int) -> None:
+        """Raises Problem where neither the service's share of the disk nor the disk has space for a message."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        oldest = sorted(self._uploads, key=lambda key: self._uploads[key].touched)
+        idle_since = self._clock() - self._limits.idle_upload_seconds
+        while True:
+            begun = sum(max(upload.total, upload.offset) for upload in self._uploads.values())
+            free = min(self._limits.disk - arrived - begun, shutil.disk_usage(self._folder).free)
+            if total <= free:
+                return
+            if not oldest or self._uploads[oldest[0]].touched > idle_since:
+                raise busy(
+                    "There is no space for the message", expected=f"<= {max(free, 0)} bytes", found=total, seconds=60,
+                    status=507,
+                )  # fmt: skip
+            self._forget(*oldest.pop(0))
+
+    def _check_head(self, account: Address, handle: str, upload: _Upload) -> None:
+        """A sealed message names the account that sends it; all else is an inquiry. Raises Problem."""
+        with upload.path.open("rb") as file:
+            head = file.read(HEAD_SIZE)
+        if is_sealed_message(head):
+            if named_sender(head) != account:
+                self._forget(account, handle)
+                raise undeliverable("A sealed message is of its sender", expected=account, found=named_sender(head))
+            if not self._spool.knows(account):
+                self._forget(account, handle)
+                raise undeliverable(
+                    "The seller has not answered this account yet", expected="an inquiry", found="a sealed message"
+                )
+        elif upload.total > Inquiry.LIMIT:
+            self._forget(account, handle)
+            raise undeliverable(
+                "In the clear travels an inquiry alone", expected=f"<= {Inquiry.LIMIT} bytes", found=upload.total
+            )
+
+    def _finish(self, account: Address, handle: str, upload: _Upload) -> None:
+        found = upload.hashed.hexdigest()
+        if found != handle:
+            self._forget(account, handle)
+            raise damaged("The message is not the one that it is called", expected=handle, found=found)
+        if upload.total <= Inquiry.LIMIT:
+            self._check_whole(account, handle, upload.path.read_bytes())
+        self._spool.put(upload.path, account, handle)
+        self._forget(account, handle)
+
+    def _check_whole(self, account: Address, handle: str, data: bytes) -> None:
+        """A short message: sealed, or an inquiry or refusal that its sender has signed. Raises Problem."""
+        if is_sealed_message(data):
+            return
+        try:
+            envelope, message = read(data, domain=self._domain)
+            sender, is_inquiry = envelope.sender, isinstance(message, Inquiry | Refusal)
+        except BlindfairError as error:
+            self._forget(account, handle)
+            raise undeliverable("This is not a message", expected="an inquiry", found=error.name) from error
+        if sender != account or not is_inquiry:
+            self._forget(account, handle)
+            raise undeliverable(
+                "In the clear travels an inquiry or refusal of the account alone",
+                expected=account,
+                found=f"a message of {sender}",
+            )
+
+    def _forget(self, account: Address, handle: str) -> None:
+        """Remove what is there of a message."""
+        upload = self._uploads.pop((account, handle), None)
+        if upload is not None:
+            upload.writer = -1
+            with contextlib.suppress(OSError):
+                upload.path.unlink(missing_ok=True)
+                upload.path.parent.rmdir()
+
+
+def _taken_over() -> Problem:
+    return busy("Another request goes on with this message", expected="one", found="two", seconds=1)
+
+
+def _hash_of(path: Path, size: int) -> Any:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while size > 0 and (piece := file.read(min(_PIECE, size))):
+            found.update(piece)
+            size -= len(piece)
+    return found

@@ -1,0 +1,42 @@
+"""Errors: the service through which a seller's messages travel over HTTP.
+
+They are the mail's trouble, not the counterparty's: an agent waits and tries again, as it does for a disk.
+"""
+
+from blindfair.protocol.errors.state import StateError
+
+
+class ServiceUnreachable(StateError):
+    """The seller's service does not answer."""
+
+    exit_code = 98
+
+
+class WrongService(StateError):
+    """A URL leads to something other than the service of this seller and contract."""
+
+    exit_code = 99
+
+
+class UntrustedCertificate(StateError):
+    """The service's certificate is not one for the name in the URL, or nobody trusted vouches for it."""
+
+    exit_code = 101
+
+
+class SessionRefused(StateError):
+    """The service does not take the proof of who is asking: another account, an old challenge, another URL."""
+
+    exit_code = 102
+
+
+class ServiceBusy(StateError):
+    """The service takes no more for now: too many requests, or no space for the message."""
+
+    exit_code = 103
+
+
+class TransferDamaged(StateError):
+    """Bytes on the way are not those of the message: altered, out of order, or of another."""
+
+    exit_code = 104

@@ -1,0 +1,183 @@
+"""The commands over HTTP: which options go together, what a wrong URL leads to, and what a directory remembers."""
+
+import csv
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from command import COMMAND, Ended, Inside
+from local_chain import LocalChain, shell, wait_for
+from real_tables import LABEL, tumours, write_csv
+
+from blindfair.api.connection import connect
+from blindfair.cli.party.settings import SETTINGS
+from blindfair.protocol.errors import InvalidOption, ServiceUnreachable, WrongService
+from ports import free_port
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A seller with a listing and a buyer, without a folder that they share."""
+
+    chain: LocalChain
+    home: Path
+    inside: Inside
+
+    def common(self, name: str) -> list[object]:
+        return ["--directory", self.home / name, "--password-file", self.home / "password"]
+
+    @property
+    def place(self) -> list[object]:
+        return ["--rpc", self.chain.url, "--deployment", self.chain.deployment]
+
+    def evaluate(self, *more: object) -> Ended:
+        return self.inside(
+            "buyer", "evaluate", *self.common("buyer"), *self.place, "--own", self.home / "own.csv", "--label", LABEL,
+            "--budget", "0.05", "--audit-rows", "10", "--listing", self.listing, *more,
+        )  # fmt: skip
+
+    @property
+    def listing(self) -> str:
+        ended = self.inside("seller", "status", "--directory", self.home / "seller", "--json", "-")
+        return str(json.loads(ended.out)["listing"])
+
+    def settings(self, name: str) -> dict[str, object]:
+        return dict(json.loads((self.home / name / SETTINGS).read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def pair(testnet: LocalChain, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    home = tmp_path_factory.mktemp("over http")
+    with tumours(home / "all.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    write_csv(home / "offer.csv", header, rows[:300])
+    write_csv(home / "own.csv", header, rows[300:])
+    for name in ("seller", "buyer"):
+        testnet.party(home / name)
+    found = Pair(testnet, home, Inside())
+    ended = found.inside(
+        "seller", "list", *found.common("seller"), *found.place, "--records", home / "offer.csv", "--label", LABEL,
+        "--price-per-record", "0.001", "--licence", "any", "--consent", "public", "--opened-share", "0.5",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    return found
+
+
+@pytest.fixture
+def url(pair: Pair) -> Iterator[str]:
+    """The URL of the seller that serves."""
+    port = free_port()
+    command = shlex.join(
+        map(str, [COMMAND, "seller", "serve", *pair.common("seller"), "--http", f"127.0.0.1:{port}", "--poll", "0.1"])
+    )
+    told = pair.home / "told"
+    with shell(f"exec {command}", pair.home, told) as process:
+        wait_for("serves", told, process)
+        yield f"http://127.0.0.1:{port}"
+    assert process.returncode == 0, told.read_text()
+
+
+def test_a_seller_without_a_folder_has_its_mail_in_its_directory(pair: Pair) -> None:
+    assert pair.settings("seller")["mail"] == str(pair.home / "seller" / "mail")
+    assert pair.settings("seller")["at"] is None
+
+
+def test_a_seller_says_its_url_and_what_strangers_cost(pair: Pair, url: str) -> None:
+    told = " ".join((pair.home / "told").read_text().split())
+    assert f"buyers use --at {url}" in told
+    assert "a stranger's request costs at most" in told and "4,096 bytes of disk" in told
+    assert "without TLS" not in told
+
+
+def test_what_a_service_lists_is_shown_without_an_account(pair: Pair, url: str) -> None:
+    ended = pair.inside("buyer", "find", "--at", url, *pair.place, "--json", "-")
+    assert ended.code == 0, ended.err
+    (found,) = json.loads(ended.out)["listings"]
+    assert found["listing"] == pair.listing and found["manifest"] is not None
+    shown = pair.inside("buyer", "find", "--at", url, *pair.place)
+    assert "300 records" in shown.out
+    named = pair.inside("buyer", "find", "--at", url, *pair.place, "--listing", pair.listing, "--json", "-")
+    assert len(json.loads(named.out)["listings"]) == 1
+
+
+def test_a_buyer_needs_the_url_alone_and_remembers_it(pair: Pair, url: str) -> None:
+    ended = pair.evaluate("--at", f"{url}/", "--poll", "0.1")
+    assert ended.code == 0, ended.err
+    assert pair.settings("buyer")["at"] == url
+    again = pair.inside("buyer", "resume", *pair.common("buyer"), "--poll", "0.1")
+    assert again.code == 0, again.err
+    doctor = pair.inside("doctor", "--directory", pair.home / "buyer", "--json", "-")
+    (service,) = [check for check in json.loads(doctor.out)["checks"] if check["check"] == "service"]
+    assert service["ok"] and url in service["found"]
+
+
+def test_a_service_that_was_moved_is_named_again(pair: Pair, url: str) -> None:
+    """After the test above: the directory has begun."""
+    assert pair.settings("buyer")["at"] != url
+    moved = pair.inside("buyer", "resume", *pair.common("buyer"), "--at", url, "--poll", "0.1")
+    assert moved.code == 0, moved.err
+    assert pair.settings("buyer")["at"] == url
+    both = pair.inside("buyer", "resume", *pair.common("buyer"), "--at", url, "--mail", pair.home / "folder")
+    both.failed(InvalidOption, "--mail FOLDER or --at URL")
+    assert pair.settings("buyer")["at"] == url
+
+
+def test_a_way_to_the_seller_is_needed_and_one_is_enough(pair: Pair, tmp_path: Path, nowhere: str) -> None:
+    other = ["--directory", tmp_path / "buyer"]
+    pair.evaluate(*other).failed(InvalidOption, "--at URL or --mail FOLDER")
+    pair.evaluate(*other, "--at", nowhere, "--mail", tmp_path / "mail").failed(InvalidOption, "one way")
+    both = pair.inside("buyer", "find", "--at", nowhere, "--mail", tmp_path / "mail", *pair.place)
+    both.failed(InvalidOption, "one way")
+    assert not (tmp_path / "buyer").exists()
+
+
+@pytest.fixture
+def nowhere() -> str:
+    return f"http://127.0.0.1:{free_port()}"
+
+
+def test_a_wrong_url_is_told_before_anything_is_begun(pair: Pair, tmp_path: Path, nowhere: str) -> None:
+    """Nothing there, something else there, and no URL."""
+    other = ["--directory", tmp_path / "buyer"]
+    commands: list[Callable[[str], Ended]] = [
+        lambda at: pair.evaluate(*other, "--at", at),
+        lambda at: pair.inside("buyer", "find", "--at", at, *pair.place),
+    ]
+    for command in commands:
+        command(nowhere).failed(ServiceUnreachable, nowhere)
+        # The node of the chain speaks HTTP, and is no service.
+        command(pair.chain.url).failed(WrongService, "check the URL")
+        command("http://user:secret@127.0.0.1").failed(InvalidOption, "no user name, password")
+        command("ftp://127.0.0.1").failed(InvalidOption, "--at")
+    assert not (tmp_path / "buyer").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--public-url", "https://a.example"], "--http HOST:PORT"),
+        (["--tls-cert", "a", "--tls-key", "b"], "--http HOST:PORT"),
+        (["--http", "0.0.0.0:8440"], "--public-url"),
+        (["--http", "8440"], "HOST:PORT"),
+        (["--http", "127.0.0.1:8440", "--tls-cert", "a"], "--tls-cert FILE --tls-key FILE"),
+        (["--http", "127.0.0.1:8440", "--tls-cert", "a", "--tls-key", "b"], "--tls-cert"),
+        (["--http", "127.0.0.1:8440", "--public-url", "https://a.example/?k=1"], "--public-url"),
+    ],
+)
+def test_options_of_a_service_that_do_not_fit_are_told_at_once(pair: Pair, options: list[str], word: str) -> None:
+    pair.inside("seller", "serve", *pair.common("seller"), *options).failed(InvalidOption, word)
+
+
+def test_a_port_that_is_taken_is_told(pair: Pair) -> None:
+    taken = f"127.0.0.1:{pair.chain.port}"
+    pair.inside("seller", "serve", *pair.common("seller"), "--http", taken).failed(InvalidOption, "--http", taken)
+
+
+def test_in_python_a_way_is_needed_too(pair: Pair) -> None:
+    with pytest.raises(InvalidOption, match="`mail` or `at`"):
+        connect(pair.chain.url, deployment=pair.chain.deployment, account=None)
+    with pytest.raises(InvalidOption, match="`at`"):
+        connect(pair.chain.url, deployment=pair.chain.deployment, at="a.example", account=None)
