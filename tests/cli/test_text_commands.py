@@ -74,8 +74,9 @@ def test_killed_programs_trade_texts_once(spared: bool, killed: Killed, base: Pa
     accounts = {name: killed.chain.party(home / name) for name in ("seller", "buyer")}
     seller.spared = buyer.spared = spared
     seller.begin(
-        "seller", "list", *killed.common("seller"), *killed.place(), "--records", folder_of(TEXTS, home / "texts"),
-        "--text-column", "text", "--base-model", base, "--bits", "6", *TERMS, "--buyer", accounts["buyer"],
+        "seller", "list", *killed.common("seller"), *killed.place("seller"),
+        "--records", folder_of(TEXTS, home / "texts"), "--text-column", "text",
+        "--base-model", base, "--bits", "6", *TERMS, "--buyer", accounts["buyer"],
         "--opened-share", "0.5", "--opened-records", "60",
     )  # fmt: skip
     until(seller.ended)
@@ -85,8 +86,9 @@ def test_killed_programs_trade_texts_once(spared: bool, killed: Killed, base: Pa
     if spared:
         assert_found(inside, killed, listing)
     buyer.begin(
-        "buyer", "evaluate", *killed.common("buyer"), *killed.place(), "--own", lines_of(OWN, home / "own.jsonl"),
-        "--text-column", "text", "--base-model", base, "--listing", listing, "--budget", "0.0012", "--audit-rows", "3",
+        "buyer", "evaluate", *killed.common("buyer"), *killed.place("buyer"),
+        "--own", lines_of(OWN, home / "own.jsonl"), "--text-column", "text",
+        "--base-model", base, "--listing", listing, "--budget", "0.0012", "--audit-rows", "3",
         "--poll", "0.1",
     )  # fmt: skip
     if spared:
@@ -118,7 +120,7 @@ def test_killed_programs_trade_texts_once(spared: bool, killed: Killed, base: Pa
 def assert_found(inside: Inside, killed: Killed, listing: str) -> None:
     """A stranger sees from the manifest that these are texts, and the base models by which to score them."""
     asking = ["--keystore", killed.home / "buyer" / "keystore.json", "--password-file", killed.home / "password"]
-    found = inside("buyer", "find", *killed.place(), *asking, "--listing", listing)
+    found = inside("buyer", "find", *killed.place("buyer"), *asking, "--listing", listing)
     assert found.code == 0, found.err
     assert "text (free text)" in " ".join(found.out.split()) and "base model " in " ".join(found.out.split()), found.out
 
