@@ -15,6 +15,7 @@ from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.selection import Method, select
 from blindfair.pricing.texts.choice import share_interval, text_trust
+from blindfair.pricing.texts.repetition import check_repetition
 from blindfair.pricing.texts.valuation import DEFAULT_BITS, Texts, TextValuation, prepare_text_valuation
 from blindfair.pricing.worth import Worth, warnings_of_offer, warnings_of_purchase
 from blindfair.protocol.errors import FieldMismatch, LabelUnusable
@@ -141,8 +142,12 @@ class TextValuer:
     def check_opened(
         self, units: Sequence[int], records: Sequence[Row], scores: NDArray[np.int64], manifest: Manifest
     ) -> tuple[str, ...]:
-        """See `Valuer`: nothing to add, since the audit has compared each text with its scores."""
-        return ()
+        """Warn of opened texts that repeat one another or the buyer's own, as `Valuer` says. Raises DuplicatesOpened.
+
+        Labels add nothing here: the audit has compared each text and its label with their scores.
+        """
+        place = [column.name for column in manifest.schema.columns].index(listed_texts(manifest).column)
+        return check_repetition([str(row[place]) for row in records], [*self._train[0], *self._validation[0]])
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, as real ones: cosines of rows and query, times the query's size."""

@@ -22,7 +22,7 @@ class ScoresDisagree(AuditError):
 
 
 class DuplicatesOpened(AuditError):
-    """Two opened records are the same."""
+    """Two opened records are the same, or many opened texts repeat one another."""
 
     exit_code = 73
 

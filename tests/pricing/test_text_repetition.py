@@ -1,0 +1,53 @@
+"""Opened texts that repeat one another, on the demo's texts: forms that are filled in, near copies, and real prose."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+import blindfair
+from blindfair.pricing.texts.repetition import check_repetition, repeated_texts
+from blindfair.protocol.errors import DuplicatesOpened
+
+DATA = Path(blindfair.__file__).parent / "cli" / "demo" / "data" / "text"
+
+
+def demo_texts(name: str, *sources: str) -> list[str]:
+    with gzip.open(DATA / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        return [each["text"] for each in map(json.loads, lines) if not sources or each["source"] in sources]
+
+
+OWN, FORMS = demo_texts("own"), demo_texts("offer", "form text")
+PROSE = demo_texts("test")
+
+
+def test_prose_of_different_documents_repeats_nothing() -> None:
+    assert repeated_texts(PROSE, OWN) == []
+    assert check_repetition(PROSE, OWN) == ()
+
+
+def test_shuffled_words_repeat_nothing_which_their_contrast_tells() -> None:
+    assert repeated_texts(demo_texts("offer", "shuffled words")) == []
+
+
+def test_a_form_that_is_filled_in_again_is_found_and_near_copies_of_own_texts_are() -> None:
+    assert repeated_texts(FORMS) == list(range(len(FORMS)))
+    changed = [text.replace(" the ", " that ", 2) for text in OWN[:5]]
+    assert repeated_texts([*PROSE[:10], *changed], OWN) == [10, 11, 12, 13, 14]
+
+
+def test_a_few_are_told_of_and_a_share_of_more_than_a_quarter_is_refused() -> None:
+    (warning,) = check_repetition([*PROSE[:18], *FORMS[:2], FORMS[0]], ())
+    assert warning.startswith("2 of 21") or warning.startswith("3 of 21")
+    with pytest.raises(DuplicatesOpened, match="repeat another one") as caught:
+        check_repetition([*PROSE[:6], *FORMS[:6], *FORMS[:6]], ())
+    assert "of another listing" in str(caught.value.hint)
+    # Three of twelve are exactly a quarter; two are too few to refuse anything, whatever their share.
+    assert len(check_repetition([*PROSE[:9], FORMS[0], FORMS[0], FORMS[0]], ())) == 1
+    assert len(check_repetition([FORMS[0], FORMS[0]], ())) == 1
+
+
+def test_texts_of_one_word_or_none() -> None:
+    assert repeated_texts(["yes", "no", "Yes.", "", "", "123"]) == [0, 2]
+    assert repeated_texts([]) == []
