@@ -4,6 +4,7 @@ uvicorn limits neither; this class adds both to its protocol. Not here: what a r
 """
 
 import asyncio
+import re
 from collections import Counter, OrderedDict
 from typing import Any
 
@@ -11,6 +12,9 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from blindfair.http.limits import ServiceLimits, network_of
+
+
+_END_OF_HEADER = re.compile(rb"\n\r?\n")
 
 
 class OpenConnections:
@@ -26,6 +30,26 @@ class OpenConnections:
         return type("BoundProtocol", (BoundedProtocol,), {"table": self})
 
 
+class BoundedRequests(h11.Connection):
+    """The requests of one connection. A header is measured before it is parsed, whole or not, and a body has a length:
+    h11 takes a larger header that comes at once, and parses chunks of one byte for a second a read."""
+
+    def __init__(self, header_bytes: int) -> None:
+        super().__init__(h11.SERVER, header_bytes)
+        self._header_bytes = header_bytes
+
+    def next_event(self) -> Any:
+        """The next event of the client. Raises RemoteProtocolError for a header or body that is not taken."""
+        if self.their_state is h11.IDLE:
+            waiting, _ = self.trailing_data
+            if len(waiting) > self._header_bytes and _END_OF_HEADER.search(waiting[: self._header_bytes]) is None:
+                raise h11.RemoteProtocolError("the header is too long", 431)
+        event = super().next_event()
+        if isinstance(event, h11.Request) and any(name == b"transfer-encoding" for name, _ in event.headers):
+            raise h11.RemoteProtocolError("a body needs a length", 411)
+        return event
+
+
 class BoundedProtocol(H11Protocol):
     """One connection. It is closed where its address has too many, or no whole header comes in time."""
 
@@ -33,6 +57,7 @@ class BoundedProtocol(H11Protocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.conn = BoundedRequests(self.table.limits.header_bytes)
         self._address: str | None = None
         self._deadline: asyncio.TimerHandle | None = None
 

@@ -1,0 +1,63 @@
+"""What a stranger does to hold connections, or to keep the service busy with few bytes."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from served import Person, Served, is_alive, serving
+
+from blindfair.http.limits import ServiceLimits
+
+NOBODYS = b"PUT /v1/messages/" + b"0" * 64 + b" HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path, header_seconds=1.0, response_seconds=1.0) as found:
+        yield found
+
+
+def connected(served: Served) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", served.port), 10)
+
+
+def is_closed(line: socket.socket, seconds: float) -> bool:
+    """Whether the other side closes a connection within so many seconds; what comes before is read."""
+    until = time.monotonic() + seconds
+    try:
+        while time.monotonic() < until:
+            line.settimeout(max(0.01, until - time.monotonic()))
+            if not line.recv(65536):
+                return True
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+    return False
+
+
+def test_a_header_is_as_long_as_the_limit_however_it_comes(hasty: Served) -> None:
+    """Whole in one read, in two, and behind a request that is whole."""
+    most, first = ServiceLimits().header_bytes, b"GET /v1/info HTTP/1.1\r\nHost: x\r\n"
+    for before in (b"", first + b"\r\n"):
+        for size, is_taken in ((most, True), (most + 1, False)):
+            filled = first + b"a: " + b"b" * (size - len(first) - 7) + b"\r\n\r\n"
+            assert len(filled) == size
+            with connected(hasty) as line:
+                line.sendall(before + filled)
+                said = b""
+                while block := line.recv(65536):
+                    said += block
+            assert said.count(b"HTTP/1.1 200") == is_taken + bool(before)
+            assert said.count(b"HTTP/1.1 400") == (not is_taken)
+
+
+def test_bytes_of_a_body_that_has_no_length_are_not_parsed(hasty: Served) -> None:
+    """Chunks of one byte cost a second of all answers for each 256 KiB."""
+    with connected(hasty) as line:
+        line.sendall(NOBODYS + b"Transfer-Encoding: chunked\r\n\r\n")
+        assert line.recv(4096).startswith(b"HTTP/1.1 400")
+        assert is_closed(line, 5)
+    assert is_alive(hasty)
