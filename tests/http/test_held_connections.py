@@ -61,3 +61,30 @@ def test_bytes_of_a_body_that_has_no_length_are_not_parsed(hasty: Served) -> Non
         assert line.recv(4096).startswith(b"HTTP/1.1 400")
         assert is_closed(line, 5)
     assert is_alive(hasty)
+
+
+def test_a_body_that_goes_on_after_its_answer_is_cut_off(hasty: Served) -> None:
+    with connected(hasty) as line:
+        line.sendall(NOBODYS + b"Content-Length: 4000000\r\n\r\n")
+        assert line.recv(4096).startswith(b"HTTP/1.1 401")
+        began = time.monotonic()
+        with pytest.raises(ConnectionError):
+            while time.monotonic() - began < 8:
+                line.sendall(b"x")
+                time.sleep(0.1)
+        assert time.monotonic() - began < 5
+
+
+def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
+    """It holds its address's only connection no longer than an answer may take."""
+    with serving(tmp_path, header_seconds=1.0, response_seconds=1.0, connections_of_address=1) as served:
+        buyer = Person()
+        served.know(buyer)
+        (served.mail / buyer.address / ("a" * 64)).write_bytes(bytes(2**25))
+        head = f"GET /v1/mailbox/{'a' * 64} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.token(buyer)}\r\n"
+        for number, ending in enumerate(("\r\n", "Connection: close\r\n\r\n"), 3):
+            source = f"127.0.0.{number}"
+            with socket.create_connection(("127.0.0.1", served.port), 10, (source, 0)) as line:
+                line.sendall((head + ending).encode())
+                time.sleep(5)
+                assert served.ask("GET", "/v1/info", source=source).status == 200

@@ -13,7 +13,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from blindfair.http.limits import ServiceLimits, network_of
 
-
 _END_OF_HEADER = re.compile(rb"\n\r?\n")
 
 
@@ -60,6 +59,7 @@ class BoundedProtocol(H11Protocol):
         self.conn = BoundedRequests(self.table.limits.header_bytes)
         self._address: str | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and close it at once where there are too many of its address."""
@@ -79,26 +79,42 @@ class BoundedProtocol(H11Protocol):
         """Forget it."""
         super().connection_lost(exc)
         self._stop_waiting()
+        self._cancel_unread()
         if self._address is not None:
             self.table.of_address -= Counter([self._address])
             self._address = None
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, and wait no longer once a whole header is there."""
+        """Take bytes, and wait no longer once there is a request to answer."""
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
+        if self.cycle is not None and not self.cycle.response_complete:
             self._stop_waiting()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request; what is left of this one's body has as long."""
+        """Wait for the next request; what is left of this one's body, and the end of the answer, have as long."""
         super().on_response_complete()
-        if not self.transport.is_closing():
+        if self.cycle.response_complete:
             self._wait()
+
+    def pause_writing(self) -> None:
+        """Wait for a client that does not read, as long as for an answer in all; closing alone would wait for ever."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.table.limits.response_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client reads on."""
+        super().resume_writing()
+        self._cancel_unread()
 
     def _wait(self) -> None:
         self._stop_waiting()
         self.table.waiting[id(self)] = self
         self._deadline = self.loop.call_later(self.table.limits.header_seconds, self.transport.abort)
+
+    def _cancel_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _stop_waiting(self) -> None:
         self.table.waiting.pop(id(self), None)
