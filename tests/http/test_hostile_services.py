@@ -23,6 +23,7 @@ from served import DOMAIN, Person, Served
 from blindfair.http import calls
 from blindfair.http.catalogue import check_service
 from blindfair.http.client import HttpTransport
+from blindfair.http.limits import ServiceLimits
 from blindfair.http.service import HttpService, ServiceOptions
 from blindfair.http.wire import ServiceInfo, service_url
 from blindfair.protocol.documents import canonical
@@ -221,6 +222,32 @@ def test_over_tls_a_certificate_is_for_the_name_and_trusted(tmp_path: Path, monk
         # As plain HTTP, the same port is something else.
         with pytest.raises((WrongService, ServiceUnreachable)):
             check_service(service.url.replace("https", "http"), DOMAIN)
+
+
+def test_handshakes_that_do_not_end_are_counted_as_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with over_tls(tmp_path, "127.0.0.1") as service:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "127.0.0.1.pem"))
+        place = ("127.0.0.1", int(service.url.rpartition(":")[2]))
+        silent = [socket.create_connection(place, 10, ("127.0.0.3", 0)) for _ in range(60)]
+        time.sleep(0.5)
+        closed = 0
+        for line in silent:
+            line.setblocking(False)
+            try:
+                closed += line.recv(1) == b""
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                closed += 1
+        assert closed == 60 - ServiceLimits().connections_of_address
+        for line in silent:
+            line.close()
+        time.sleep(0.2)
+        # Handshakes that end well, or not, leave their place to others.
+        for _ in range(2 * ServiceLimits().connections_of_address):
+            with socket.create_connection(place, 10) as line:
+                line.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert check_service(service.url, DOMAIN).seller == SELLER.address
 
 
 def test_a_certificate_of_another_name_is_refused_and_the_name_said(

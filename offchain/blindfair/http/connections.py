@@ -6,7 +6,7 @@ uvicorn limits neither; this class adds both to its protocol. Not here: what a r
 import asyncio
 import re
 from collections import Counter, OrderedDict
-from typing import Any
+from typing import Any, Protocol
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,13 +16,33 @@ from blindfair.http.limits import ServiceLimits, network_of
 _END_OF_HEADER = re.compile(rb"\n\r?\n")
 
 
+class Connection(Protocol):
+    """What can be closed."""
+
+    transport: asyncio.Transport
+
+
 class OpenConnections:
     """The connections of one service, and which of them wait for a request, the longest waiting first."""
 
     def __init__(self, limits: ServiceLimits) -> None:
         self.limits = limits
         self.of_address: Counter[str] = Counter()
-        self.waiting: OrderedDict[int, BoundedProtocol] = OrderedDict()
+        self.waiting: OrderedDict[int, Connection] = OrderedDict()
+
+    def admit(self, connection: Connection, address: str) -> bool:
+        """Count a connection, and close it at once where there are too many of its address. Whether it is taken."""
+        if self.of_address[address] >= self.limits.connections_of_address:
+            connection.transport.abort()
+            return False
+        self.of_address[address] += 1
+        if self.of_address.total() > self.limits.connections and self.waiting:
+            self.waiting.popitem(last=False)[1].transport.abort()
+        return True
+
+    def leave(self, address: str) -> None:
+        """Forget a connection that was admitted."""
+        self.of_address -= Counter([address])
 
     def protocol(self) -> type["BoundedProtocol"]:
         """The class that uvicorn makes for each connection, bound to this table."""
@@ -64,16 +84,10 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and close it at once where there are too many of its address."""
         super().connection_made(transport)
-        table = self.table
         address = network_of(self.client[0] if self.client else "")
-        if table.of_address[address] >= table.limits.connections_of_address:
-            transport.abort()
-            return
-        self._address = address
-        table.of_address[address] += 1
-        if table.of_address.total() > table.limits.connections and table.waiting:
-            table.waiting.popitem(last=False)[1].transport.abort()
-        self._wait()
+        if self.table.admit(self, address):
+            self._address = address
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
@@ -81,7 +95,7 @@ class BoundedProtocol(H11Protocol):
         self._stop_waiting()
         self._cancel_unread()
         if self._address is not None:
-            self.table.of_address -= Counter([self._address])
+            self.table.leave(self._address)
             self._address = None
 
     def data_received(self, data: bytes) -> None:
