@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from served import DOMAIN, Person, Served, is_alive, read_answer, serving
 
+from blindfair.http.service import HttpService, ServiceOptions
 from blindfair.http.wire import content_digest, session_proof
-from blindfair.protocol.errors import StoreInUse
+from blindfair.protocol.errors import InsecureStore, StoreInUse
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.signing import Domain, sign_message
+from ports import free_port
 
 BUYER, OTHER = Person(), Person()
 
@@ -30,8 +32,7 @@ def new_people(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begun(served: Served) -> list[Path]:
     """What lies on disk of messages that are not whole."""
-    folder = served.mail / ".incoming"
-    return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+    return [path for path in served.mail.glob(".incoming-*/**/*") if path.is_file()]
 
 
 # --- who is asking -------------------------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ def test_the_sellers_own_mailbox_is_the_sellers(served: Served) -> None:
         "/v1/mailbox/%2e%2e/%2e%2e/secret",
         "/v1/mailbox/" + "A" * 64,
         "/v1/mailbox/" + "0" * 63,
-        "/v1/mailbox/.incoming",
+        "/v1/mailbox/.incoming-0x",
         "/v1/mailbox/" + "0" * 64 + "%00",
         "/v1/mailbox/" + "0" * 64 + "/",
         "//v1//mailbox//" + "0" * 64,
@@ -157,6 +158,33 @@ def test_links_in_a_mailbox_are_not_followed(served: Served) -> None:
     assert json.loads(served.ask("GET", "/v1/mailbox", own).body) == {"messages": []}
     other = {"Authorization": f"Bearer {served.token(OTHER)}"}
     assert json.loads(served.ask("GET", "/v1/mailbox", other).body) == {"messages": []}
+
+
+@pytest.mark.parametrize("kind", ["another's", "a link", "a file", "open"])
+def test_a_folder_that_others_prepared_takes_no_message(tmp_path: Path, kind: str) -> None:
+    """Through a link in it, a user of a shared mail folder would write into the seller's own files."""
+    seller, mail = Person(), tmp_path / "mail"
+    folder = mail / f".incoming-{seller.address}"
+    mail.mkdir(mode=0o700)
+    if kind == "a link":
+        folder.symlink_to(tmp_path)
+    elif kind == "a file":
+        folder.touch()
+    else:
+        folder.mkdir(mode=0o700)
+    if kind == "open":
+        folder.chmod(0o777)
+    if kind == "another's":
+        if os.geteuid():
+            pytest.skip("only root gives folders away")
+        os.chown(folder, 12345, -1)
+    options = ServiceOptions(f"127.0.0.1:{free_port()}")
+    with (
+        pytest.raises(InsecureStore, match="incoming"),
+        HttpService(options, mail=mail, seller=seller.address, domain=DOMAIN, listings={}),
+    ):
+        pass
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path != folder] == []
 
 
 def test_a_second_program_of_an_account_is_told_of_the_first(served: Served) -> None:

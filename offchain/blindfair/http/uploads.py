@@ -1,6 +1,6 @@
 """Messages on their way in: kept on disk as far as they have come, checked, and moved into the seller's mailbox whole.
 
-    MAIL/.incoming/ACCOUNT/SHA256     the bytes of a message so far, without gaps
+    MAIL/.incoming-SELLER/ACCOUNT/SHA256     the bytes of a message so far, without gaps
 
 A body may end at any byte; what came is kept, and the sender goes on there. A piece whose own hash does not match is
 taken back, a message whose hash is not its name is removed.
@@ -19,7 +19,7 @@ from typing import Any
 
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.problems import Problem, busy, damaged, undeliverable
-from blindfair.http.spool import Spool
+from blindfair.http.spool import Spool, incoming_folder
 from blindfair.http.wire import UPLOAD_OFFSET, content_digest
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.messages import Inquiry, Refusal, read
@@ -27,7 +27,6 @@ from blindfair.protocol.quantities import Address
 from blindfair.protocol.sealed_message import HEAD_SIZE, is_sealed_message, named_sender
 from blindfair.protocol.signing import Domain
 
-_FOLDER = ".incoming"
 _PIECE = 2**20
 
 
@@ -65,14 +64,12 @@ class Uploads:
         self._domain = domain
         self._limits = limits
         self._clock = clock
-        self._folder = spool.root / _FOLDER
+        self._folder = incoming_folder(spool.root, spool.seller)
         self._uploads: dict[tuple[Address, str], _Upload] = {}
         self._find_begun()
 
     def _find_begun(self) -> None:
         """Take up what an earlier process left. How long a message is in all is learned when its sender goes on."""
-        if not self._folder.is_dir():
-            return
         for path in sorted(self._folder.glob("0x*/*")):
             upload = _Upload(path, 0, path.stat().st_size, None, self._clock())
             self._uploads[Address(path.parent.name), path.name] = upload
@@ -194,7 +191,6 @@ class Uploads:
 
     def _make_space(self, total: int, arrived: int) -> None:
         """Raises Problem where neither the service's share of the disk nor the disk has space for a message."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
         oldest = sorted(self._uploads, key=lambda key: self._uploads[key].touched)
         idle_since = self._clock() - self._limits.idle_upload_seconds
         while True:
