@@ -170,7 +170,12 @@ BAD: dict[str, tuple[Callable[[Path], Any], type[BlindfairError], str]] = {
     "a header that runs code": (file_of(header("__import__('os').abort()")), UnusableImages, "no npy"),
     "a header that is cut off": (file_of(header("(12, 5, 4)")[:30]), UnusableImages, "no npy"),
     "a header of petabytes": (file_of(header("(99999999, 99999999)")), UnusableImages, "cut off"),
-    "a header of less than nothing": (file_of(header("(-3, 5, 4)") + bytes(60)), UnusableImages, "cut off"),
+    "a header of less than nothing": (file_of(header("(-3, 5, 4)") + bytes(60)), UnusableImages, "no npy"),
+    "a header of twice less than nothing": (file_of(header("(-3, -5, 4)") + bytes(60)), UnusableImages, "no npy"),
+    "a header of truth values": (file_of(header("(True, 5, 4)") + bytes(60)), UnusableImages, "no npy"),
+    "a header beyond all numbers": (file_of(header(f"({'9' * 3000}, {'9' * 3000})")), UnusableImages, "no npy"),
+    "a header that does not end": (file_of(header("((")), UnusableImages, "no npy"),
+    "a header without bottom": (file_of(header("-" * 9000 + "1")), UnusableImages, "no npy"),
     "a file that is cut off": (cut, UnusableImages, "cut off"),
     "three arrays in a file": (
         file_of(read_images((PIXELS, LABELS)).to_bytes() * 2), UnusableImages, "goes on"
