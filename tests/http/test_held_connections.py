@@ -1,4 +1,4 @@
-"""What a stranger does to hold connections, or to keep the service busy with few bytes."""
+"""What a stranger does to hold connections, places or space, or to keep the service busy, with few bytes."""
 
 import socket
 import time
@@ -88,3 +88,39 @@ def test_a_client_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
                 line.sendall((head + ending).encode())
                 time.sleep(5)
                 assert served.ask("GET", "/v1/info", source=source).status == 200
+
+
+def test_messages_that_strangers_begin_are_few_and_displace_no_trade(tmp_path: Path) -> None:
+    with serving(tmp_path, waiting=10, proof_burst=100, address_burst=500) as served:
+        buyer = Person()
+        served.know(buyer)
+        token, message = served.token(buyer), buyer.sealed(8000)
+        assert served.put(token, message, piece=message[:5000]).status == 202
+        for _ in range(20):
+            stranger = Person()
+            inquiry = stranger.inquiry()
+            assert served.put(served.token(stranger), inquiry, piece=inquiry[:9]).status == 202
+        assert len([path for path in served.mail.glob(".incoming-*/*/*")]) <= 10
+        # What strangers send whole takes half of the places, and who trades has the others.
+        told = []
+        for _ in range(8):
+            stranger = Person()
+            told.append(served.put(served.token(stranger), stranger.inquiry()).status)
+        assert told == [201] * 5 + [503] * 3
+        assert served.put(token, message, start=5000).status == 201
+
+
+def test_a_message_that_only_holds_its_space_gives_way(tmp_path: Path) -> None:
+    """Its length was announced, and a byte now and then keeps it from being idle."""
+    with serving(tmp_path, disk=100_000, idle_upload_seconds=1.0, slowest_upload=100.0) as served:
+        holder, buyer = Person(), Person()
+        for person in (holder, buyer):
+            served.know(person)
+        held, message = holder.sealed(90_000), buyer.sealed(50_000)
+        tokens = served.token(holder), served.token(buyer)
+        assert served.put(tokens[0], held, piece=held[:50]).status == 202
+        assert served.put(tokens[1], message).status == 507
+        for place in range(50, 55):
+            time.sleep(0.3)
+            assert served.put(tokens[0], held, start=place, piece=held[place : place + 1]).status == 202
+        assert served.put(tokens[1], message).status == 201
