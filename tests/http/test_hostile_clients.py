@@ -447,6 +447,17 @@ def test_documents_are_small(served: Served) -> None:
     assert is_alive(served)
 
 
+def test_a_document_that_does_not_end_and_a_disk_that_does_not_work_are_named(strict: Served) -> None:
+    strict.know(BUYER)
+    token = strict.token(BUYER)
+    [folder] = strict.mail.glob(".incoming-*")
+    (folder / BUYER.address).touch()
+    answer = strict.put(token, BUYER.sealed(5000))
+    assert (answer.status, answer.error) == (507, "ServiceBusy")
+    answer = strict.ask("POST", "/v1/challenge", {"Content-Length": "100"}, b"{")
+    assert (answer.status, answer.error) == (408, "ServiceBusy")
+
+
 # --- behind a proxy ------------------------------------------------------------------------------------------------
 
 
