@@ -426,6 +426,46 @@ def test_a_message_larger_than_a_turn_is_fetched_over_several(tmp_path: Path, mo
         assert found == message and turns > 1
 
 
+def test_many_messages_that_come_slowly_hold_an_agent_no_longer_than_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service lists what it likes: of each message a byte now and then, or no answer when it is put away."""
+    monkeypatch.setattr("blindfair.http.client.TURN_SECONDS", 1.0)
+    monkeypatch.setattr("blindfair.http.client._REMOVE_SECONDS", 0.3)
+    listed = [[hashlib.sha256(bytes([number])).hexdigest(), 40_000] for number in range(12)]
+
+    def slowly(line: socket.socket) -> None:
+        head = line.recv(4096).decode()
+        path = head.split()[1]
+        if path.startswith("/v1/mailbox/"):
+            status = "HTTP/1.1 206 Part\r\nContent-Range: bytes 0-39999/40000\r\nContent-Length: 40000\r\n\r\n"
+            line.sendall(status.encode() if head.startswith("GET") else b"HTTP/1.1 204 Gone\r\nX-Slow: ")
+            for _ in range(60):
+                line.sendall(b"x")
+                time.sleep(0.1)
+            return
+        port = line.getsockname()[1]
+        body = {
+            "/v1/info": canonical(ServiceInfo(f"http://127.0.0.1:{port}", SELLER.address, DOMAIN).to_document()),
+            "/v1/challenge": canonical({"nonce": "00", "expires": 5}),
+            "/v1/session": canonical({"token": "ab", "seconds": 60}),
+            "/v1/mailbox": canonical({"messages": [*listed]}),
+        }[path]
+        line.sendall(f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    with speaking(slowly) as url:
+        buyer = client(url, tmp_path / "buyer")
+        found = list(buyer.pending())
+        assert len(found) == len(listed)
+        began = time.monotonic()
+        assert [buyer.receive(handle) for handle, _ in found] == [b""] * len(found)
+        assert time.monotonic() - began < 4
+        for handle, _ in found:
+            with pytest.raises(ServiceUnreachable):
+                buyer.done(handle)
+        assert time.monotonic() - began < 8
+
+
 def test_a_message_to_another_than_the_seller_is_not_sent(served: Served) -> None:
     with pytest.raises(Undeliverable, match="takes no messages to"):
         served.client(BUYER).send(SELLER.address, BUYER.inquiry())
