@@ -279,7 +279,7 @@ def test_an_address_that_is_taken_is_told(served: Served, tmp_path: Path) -> Non
     service = HttpService(options, mail=tmp_path / "mail", seller=SELLER.address, domain=DOMAIN, listings={})
     with pytest.raises(InvalidOption, match="cannot be listened at"), service:
         pass
-    for bind in ("8440", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999"):
+    for bind in ("8440", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999", "127.0.0.1:\N{SUPERSCRIPT TWO}"):
         with pytest.raises(InvalidOption):
             ServiceOptions(bind).place()
     with pytest.raises(InvalidOption, match="public_url"):

@@ -55,7 +55,7 @@ class ServiceOptions:
     def place(self) -> tuple[str, int]:
         """Host and port to listen at. Raises InvalidOption."""
         host, _, port = self.bind.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise InvalidOption(
                 "`http` is no address to listen at",
                 expected="HOST:PORT, such as 0.0.0.0:8440",
