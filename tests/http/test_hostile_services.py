@@ -426,6 +426,23 @@ def test_a_message_larger_than_a_turn_is_fetched_over_several(tmp_path: Path, mo
         assert found == message and turns > 1
 
 
+def test_messages_without_their_ends_fill_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blindfair.http.client.FOLDER_BYTES", 100_000)
+    names = [hashlib.sha256(bytes([number])).hexdigest() for number in range(6)]
+    cut = (206, {"Content-Range": "bytes 0-39999/40000", "Content-Length": "39000"}, bytes(39_000))
+    answers: Answers = {("GET", f"/v1/mailbox/{name}"): cut for name in names}
+    answers["GET", "/v1/mailbox"] = (200, {}, canonical({"messages": [[name, 40_000] for name in names]}))
+    with answering(answers) as url:
+        buyer = client(url, tmp_path / "buyer")
+        for handle, _ in buyer.pending():
+            try:
+                assert buyer.receive(handle) == b"" and buyer.incomplete() == handle
+            except TransferDamaged:
+                continue
+        held = sum(path.stat().st_size for path in (tmp_path / "buyer").iterdir())
+        assert 70_000 < held < 100_000
+
+
 def test_many_messages_that_come_slowly_hold_an_agent_no_longer_than_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
