@@ -474,6 +474,28 @@ def test_who_asks_is_what_a_named_proxy_says_and_nobody_else(tmp_path: Path) -> 
             assert others == [200] * 5 + [429] * 5
 
 
+def test_a_named_proxy_has_the_connections_of_many_clients(tmp_path: Path) -> None:
+    """Else those that a few clients hold through it would be all that there are for anybody."""
+    with serving(tmp_path, proxy="127.0.0.1", connections_of_address=2, connections=20) as served:
+        place = ("127.0.0.1", served.port)
+        through = [socket.create_connection(place, 10, ("127.0.0.1", 0)) for _ in range(6)]
+        others = [socket.create_connection(place, 10, ("127.0.0.7", 0)) for _ in range(6)]
+        time.sleep(0.3)
+        assert served.ask("GET", "/v1/info").status == 200
+        closed = 0
+        for line in others:
+            line.setblocking(False)
+            try:
+                closed += line.recv(1) == b""
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                closed += 1
+        assert closed == 4
+        for line in [*through, *others]:
+            line.close()
+
+
 def test_the_path_of_a_public_url_may_come_through_or_not(tmp_path: Path) -> None:
     with serving(tmp_path, public_url="https://data.example/blind/fair/") as served:
         for path in ("/v1/info", "/blind/fair/v1/info"):

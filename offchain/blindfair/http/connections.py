@@ -25,18 +25,22 @@ class Connection(Protocol):
 class OpenConnections:
     """The connections of one service, and which of them wait for a request, the longest waiting first."""
 
-    def __init__(self, limits: ServiceLimits) -> None:
+    def __init__(self, limits: ServiceLimits, proxy: str | None = None) -> None:
+        """`proxy` is the address of a reverse proxy, whose connections are those of many clients."""
         self.limits = limits
+        self._proxy = None if proxy is None else network_of(proxy)
         self.of_address: Counter[str] = Counter()
         self.waiting: OrderedDict[int, Connection] = OrderedDict()
 
     def admit(self, connection: Connection, address: str) -> bool:
         """Count a connection, and close it at once where there are too many of its address. Whether it is taken."""
-        if self.of_address[address] >= self.limits.connections_of_address:
+        limits = self.limits
+        most = limits.connections if address == self._proxy else limits.connections_of_address
+        if self.of_address[address] >= most:
             connection.transport.abort()
             return False
         self.of_address[address] += 1
-        if self.of_address.total() > self.limits.connections and self.waiting:
+        if self.of_address.total() > limits.connections and self.waiting:
             self.waiting.popitem(last=False)[1].transport.abort()
         return True
 

@@ -50,7 +50,7 @@ def serve(place: Document, listening: socket) -> None:
     catalogue = {name: str(text).encode() for name, text in _sub(place, "catalogue").items()}
     app = ServiceApp(Spool(Path(str(place["mail"])), info.seller), info, catalogue, limits, str(place["prefix"])).asgi()
     proxy = place["proxy"]
-    table = OpenConnections(limits)
+    table = OpenConnections(limits, None if proxy is None else str(proxy))
     config = uvicorn.Config(
         app,
         http=table.protocol(),
