@@ -26,7 +26,7 @@ from blindfair.http.client import HttpTransport
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.service import HttpService, ServiceOptions
 from blindfair.http.wire import ServiceInfo, service_url
-from blindfair.protocol.documents import canonical
+from blindfair.protocol.documents import JsonValue, canonical
 from blindfair.protocol.errors import (
     InvalidOption,
     ServiceBusy,
@@ -449,7 +449,7 @@ def test_many_messages_that_come_slowly_hold_an_agent_no_longer_than_one(
     """A service lists what it likes: of each message a byte now and then, or no answer when it is put away."""
     monkeypatch.setattr("blindfair.http.client.TURN_SECONDS", 1.0)
     monkeypatch.setattr("blindfair.http.client._REMOVE_SECONDS", 0.3)
-    listed = [[hashlib.sha256(bytes([number])).hexdigest(), 40_000] for number in range(12)]
+    listed: list[JsonValue] = [[hashlib.sha256(bytes([number])).hexdigest(), 40_000] for number in range(12)]
 
     def slowly(line: socket.socket) -> None:
         head = line.recv(4096).decode()
@@ -466,7 +466,7 @@ def test_many_messages_that_come_slowly_hold_an_agent_no_longer_than_one(
             "/v1/info": canonical(ServiceInfo(f"http://127.0.0.1:{port}", SELLER.address, DOMAIN).to_document()),
             "/v1/challenge": canonical({"nonce": "00", "expires": 5}),
             "/v1/session": canonical({"token": "ab", "seconds": 60}),
-            "/v1/mailbox": canonical({"messages": [*listed]}),
+            "/v1/mailbox": canonical({"messages": listed}),
         }[path]
         line.sendall(f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
 
