@@ -18,6 +18,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def served(shared: Served) -> Iterator[Served]:
     """A service that no test floods, with empty mailboxes."""
     yield shared
-    for path in [*shared.mail.glob("*/*"), *shared.mail.glob(".incoming/*/*")]:
+    for path in [*shared.mail.glob("*/*"), *shared.mail.glob(".incoming-*/*/*")]:
         if not path.is_dir():
             path.unlink()

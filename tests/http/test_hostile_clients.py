@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from served import DOMAIN, Person, Served, is_alive, read_answer, serving
 
+from blindfair.http.service import HttpService, ServiceOptions
 from blindfair.http.wire import content_digest, session_proof
-from blindfair.protocol.errors import StoreInUse
+from blindfair.protocol.errors import InsecureStore, StoreInUse
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.signing import Domain, sign_message
+from ports import free_port
 
 BUYER, OTHER = Person(), Person()
 
@@ -30,8 +32,7 @@ def new_people(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begun(served: Served) -> list[Path]:
     """What lies on disk of messages that are not whole."""
-    folder = served.mail / ".incoming"
-    return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+    return [path for path in served.mail.glob(".incoming-*/**/*") if path.is_file()]
 
 
 # --- who is asking -------------------------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ def test_the_sellers_own_mailbox_is_the_sellers(served: Served) -> None:
         "/v1/mailbox/%2e%2e/%2e%2e/secret",
         "/v1/mailbox/" + "A" * 64,
         "/v1/mailbox/" + "0" * 63,
-        "/v1/mailbox/.incoming",
+        "/v1/mailbox/.incoming-0x",
         "/v1/mailbox/" + "0" * 64 + "%00",
         "/v1/mailbox/" + "0" * 64 + "/",
         "//v1//mailbox//" + "0" * 64,
@@ -157,6 +158,33 @@ def test_links_in_a_mailbox_are_not_followed(served: Served) -> None:
     assert json.loads(served.ask("GET", "/v1/mailbox", own).body) == {"messages": []}
     other = {"Authorization": f"Bearer {served.token(OTHER)}"}
     assert json.loads(served.ask("GET", "/v1/mailbox", other).body) == {"messages": []}
+
+
+@pytest.mark.parametrize("kind", ["another's", "a link", "a file", "open"])
+def test_a_folder_that_others_prepared_takes_no_message(tmp_path: Path, kind: str) -> None:
+    """Through a link in it, a user of a shared mail folder would write into the seller's own files."""
+    seller, mail = Person(), tmp_path / "mail"
+    folder = mail / f".incoming-{seller.address}"
+    mail.mkdir(mode=0o700)
+    if kind == "a link":
+        folder.symlink_to(tmp_path)
+    elif kind == "a file":
+        folder.touch()
+    else:
+        folder.mkdir(mode=0o700)
+    if kind == "open":
+        folder.chmod(0o777)
+    if kind == "another's":
+        if os.geteuid():
+            pytest.skip("only root gives folders away")
+        os.chown(folder, 12345, -1)
+    options = ServiceOptions(f"127.0.0.1:{free_port()}")
+    with (
+        pytest.raises(InsecureStore, match="incoming"),
+        HttpService(options, mail=mail, seller=seller.address, domain=DOMAIN, listings={}),
+    ):
+        pass
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path != folder] == []
 
 
 def test_a_second_program_of_an_account_is_told_of_the_first(served: Served) -> None:
@@ -419,6 +447,17 @@ def test_documents_are_small(served: Served) -> None:
     assert is_alive(served)
 
 
+def test_a_document_that_does_not_end_and_a_disk_that_does_not_work_are_named(strict: Served) -> None:
+    strict.know(BUYER)
+    token = strict.token(BUYER)
+    [folder] = strict.mail.glob(".incoming-*")
+    (folder / BUYER.address).touch()
+    answer = strict.put(token, BUYER.sealed(5000))
+    assert (answer.status, answer.error) == (507, "ServiceBusy")
+    answer = strict.ask("POST", "/v1/challenge", {"Content-Length": "100"}, b"{")
+    assert (answer.status, answer.error) == (408, "ServiceBusy")
+
+
 # --- behind a proxy ------------------------------------------------------------------------------------------------
 
 
@@ -433,6 +472,28 @@ def test_who_asks_is_what_a_named_proxy_says_and_nobody_else(tmp_path: Path) -> 
                 for n in range(10)
             ]
             assert others == [200] * 5 + [429] * 5
+
+
+def test_a_named_proxy_has_the_connections_of_many_clients(tmp_path: Path) -> None:
+    """Else those that a few clients hold through it would be all that there are for anybody."""
+    with serving(tmp_path, proxy="127.0.0.1", connections_of_address=2, connections=20) as served:
+        place = ("127.0.0.1", served.port)
+        through = [socket.create_connection(place, 10, ("127.0.0.1", 0)) for _ in range(6)]
+        others = [socket.create_connection(place, 10, ("127.0.0.7", 0)) for _ in range(6)]
+        time.sleep(0.3)
+        assert served.ask("GET", "/v1/info").status == 200
+        closed = 0
+        for line in others:
+            line.setblocking(False)
+            try:
+                closed += line.recv(1) == b""
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                closed += 1
+        assert closed == 4
+        for line in [*through, *others]:
+            line.close()
 
 
 def test_the_path_of_a_public_url_may_come_through_or_not(tmp_path: Path) -> None:

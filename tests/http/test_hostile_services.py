@@ -23,9 +23,10 @@ from served import DOMAIN, Person, Served
 from blindfair.http import calls
 from blindfair.http.catalogue import check_service
 from blindfair.http.client import HttpTransport
+from blindfair.http.limits import ServiceLimits
 from blindfair.http.service import HttpService, ServiceOptions
 from blindfair.http.wire import ServiceInfo, service_url
-from blindfair.protocol.documents import canonical
+from blindfair.protocol.documents import JsonValue, canonical
 from blindfair.protocol.errors import (
     InvalidOption,
     ServiceBusy,
@@ -223,6 +224,32 @@ def test_over_tls_a_certificate_is_for_the_name_and_trusted(tmp_path: Path, monk
             check_service(service.url.replace("https", "http"), DOMAIN)
 
 
+def test_handshakes_that_do_not_end_are_counted_as_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with over_tls(tmp_path, "127.0.0.1") as service:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "127.0.0.1.pem"))
+        place = ("127.0.0.1", int(service.url.rpartition(":")[2]))
+        silent = [socket.create_connection(place, 10, ("127.0.0.3", 0)) for _ in range(60)]
+        time.sleep(0.5)
+        closed = 0
+        for line in silent:
+            line.setblocking(False)
+            try:
+                closed += line.recv(1) == b""
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                closed += 1
+        assert closed == 60 - ServiceLimits().connections_of_address
+        for line in silent:
+            line.close()
+        time.sleep(0.2)
+        # Handshakes that end well, or not, leave their place to others.
+        for _ in range(2 * ServiceLimits().connections_of_address):
+            with socket.create_connection(place, 10) as line:
+                line.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert check_service(service.url, DOMAIN).seller == SELLER.address
+
+
 def test_a_certificate_of_another_name_is_refused_and_the_name_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,7 +279,7 @@ def test_an_address_that_is_taken_is_told(served: Served, tmp_path: Path) -> Non
     service = HttpService(options, mail=tmp_path / "mail", seller=SELLER.address, domain=DOMAIN, listings={})
     with pytest.raises(InvalidOption, match="cannot be listened at"), service:
         pass
-    for bind in ("8440", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999"):
+    for bind in ("8440", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999", "127.0.0.1:\N{SUPERSCRIPT TWO}"):
         with pytest.raises(InvalidOption):
             ServiceOptions(bind).place()
     with pytest.raises(InvalidOption, match="public_url"):
@@ -397,6 +424,63 @@ def test_a_message_larger_than_a_turn_is_fetched_over_several(tmp_path: Path, mo
             assert found or buyer.incomplete() == name
             turns += 1
         assert found == message and turns > 1
+
+
+def test_messages_without_their_ends_fill_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blindfair.http.client.FOLDER_BYTES", 100_000)
+    names = [hashlib.sha256(bytes([number])).hexdigest() for number in range(6)]
+    cut = (206, {"Content-Range": "bytes 0-39999/40000", "Content-Length": "39000"}, bytes(39_000))
+    answers: Answers = {("GET", f"/v1/mailbox/{name}"): cut for name in names}
+    answers["GET", "/v1/mailbox"] = (200, {}, canonical({"messages": [[name, 40_000] for name in names]}))
+    with answering(answers) as url:
+        buyer = client(url, tmp_path / "buyer")
+        for handle, _ in buyer.pending():
+            try:
+                assert buyer.receive(handle) == b"" and buyer.incomplete() == handle
+            except TransferDamaged:
+                continue
+        held = sum(path.stat().st_size for path in (tmp_path / "buyer").iterdir())
+        assert 70_000 < held < 100_000
+
+
+def test_many_messages_that_come_slowly_hold_an_agent_no_longer_than_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service lists what it likes: of each message a byte now and then, or no answer when it is put away."""
+    monkeypatch.setattr("blindfair.http.client.TURN_SECONDS", 1.0)
+    monkeypatch.setattr("blindfair.http.client._REMOVE_SECONDS", 0.3)
+    listed: list[JsonValue] = [[hashlib.sha256(bytes([number])).hexdigest(), 40_000] for number in range(12)]
+
+    def slowly(line: socket.socket) -> None:
+        head = line.recv(4096).decode()
+        path = head.split()[1]
+        if path.startswith("/v1/mailbox/"):
+            status = "HTTP/1.1 206 Part\r\nContent-Range: bytes 0-39999/40000\r\nContent-Length: 40000\r\n\r\n"
+            line.sendall(status.encode() if head.startswith("GET") else b"HTTP/1.1 204 Gone\r\nX-Slow: ")
+            for _ in range(60):
+                line.sendall(b"x")
+                time.sleep(0.1)
+            return
+        port = line.getsockname()[1]
+        body = {
+            "/v1/info": canonical(ServiceInfo(f"http://127.0.0.1:{port}", SELLER.address, DOMAIN).to_document()),
+            "/v1/challenge": canonical({"nonce": "00", "expires": 5}),
+            "/v1/session": canonical({"token": "ab", "seconds": 60}),
+            "/v1/mailbox": canonical({"messages": listed}),
+        }[path]
+        line.sendall(f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    with speaking(slowly) as url:
+        buyer = client(url, tmp_path / "buyer")
+        found = list(buyer.pending())
+        assert len(found) == len(listed)
+        began = time.monotonic()
+        assert [buyer.receive(handle) for handle, _ in found] == [b""] * len(found)
+        assert time.monotonic() - began < 4
+        for handle, _ in found:
+            with pytest.raises(ServiceUnreachable):
+                buyer.done(handle)
+        assert time.monotonic() - began < 8
 
 
 def test_a_message_to_another_than_the_seller_is_not_sent(served: Served) -> None:

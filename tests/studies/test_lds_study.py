@@ -187,6 +187,9 @@ def test_a_tiny_run_is_kept_and_its_page_is_of_its_document(tuned: tuple[TextMod
     assert {DISPLACEMENT, f"{OURS} 16, {PLAIN}", "a peer"} < set(world["methods"])
     assert EACH not in world["methods"][DISPLACEMENT] and TOTAL in world["methods"][DISPLACEMENT]
     assert set(world["methods"]["a broken peer"]) == {"seconds"}
+    assert set(world["leads"]) == {EACH, TOTAL} and world["leads"][EACH]["theirs"] == "a peer"
+    # The draws of a bootstrap were thirty thousand lines of the committed document.
+    assert set(world["methods"]["a peer"][EACH]) == {"mean", "low", "high"}
     text = (tmp_path / "lds.md").read_text(encoding="utf-8")
     assert text == page(found) and "The best peer is a peer" in text and "The goal" in text
     # What is in the ledger is not measured again, and needs neither a world nor the peers.

@@ -95,7 +95,12 @@ class ServiceApp:
                 for place in sorted(places)
                 for path, method, answer in routes
             ],
-            exception_handlers={Problem: _problem, HTTPException: _not_found, BlindfairError: _bad_request},
+            exception_handlers={
+                Problem: _problem,
+                HTTPException: _not_found,
+                BlindfairError: _bad_request,
+                OSError: _trouble,
+            },
         )
         app.router.redirect_slashes = False
         return Gate(app, self._sessions, self._limits)
@@ -284,3 +289,14 @@ async def _bad_request(_: Request, error: Any) -> Response:
     """A request whose document or headers are malformed."""
     refused = TransferDamaged(error.what, expected=error.expected, found=error.found, hint=error.hint)
     return problem_response(Problem(400, refused))
+
+
+async def _trouble(_: Request, error: Any) -> Response:
+    """A document that took too long, or the disk's trouble, which is no client's business in detail."""
+    if isinstance(error, TimeoutError):
+        return problem_response(
+            busy("A document took too long", expected="all of it", found="a part", seconds=1, status=408)
+        )
+    return problem_response(
+        busy("The disk does not take it", expected="a disk that works", found="none", seconds=60, status=507)
+    )

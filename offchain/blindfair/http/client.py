@@ -26,15 +26,28 @@ from blindfair.http.wire import (
     is_handle,
     service_url,
 )
-from blindfair.protocol.errors import ServiceBusy, ServiceUnreachable, TransferDamaged, Undeliverable, WrongService
+from blindfair.protocol.errors import (
+    ServiceBusy,
+    ServiceUnreachable,
+    StateError,
+    TransferDamaged,
+    Undeliverable,
+    WrongService,
+)
 from blindfair.protocol.quantities import Address
+from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 from blindfair.protocol.signing import Domain
 
+FOLDER_BYTES = 4 * SEALED_MESSAGE_LIMIT
+"""Bytes of messages on their way in, all together: a service may list a thousand, and give all but the end of each."""
+
 TURN_SECONDS = 60.0
-"""Seconds for which one message is sent or fetched before the agent looks at its orders again."""
+"""Seconds for which one message is sent, or all that are listed are fetched, before the agent looks at its orders."""
 
 _TRIES = 5
 """Calls in a row that may fail without a byte of progress."""
+
+_REMOVE_SECONDS = 20.0
 
 _PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 600.0
@@ -56,6 +69,8 @@ class HttpTransport:
         self._sizes: dict[str, int] = {}
         self._not_before: dict[str, tuple[float, float]] = {}
         self._incomplete: str | None = None
+        self._left = TURN_SECONDS
+        self._stuck: StateError | None = None
 
     # --- out -------------------------------------------------------------------------------------------------------
 
@@ -128,6 +143,7 @@ class HttpTransport:
                         f"{self._session.url} lists something that is no message", expected="[SHA256, BYTES]", found="?"
                     )
         self._sizes = found
+        self._left, self._stuck = TURN_SECONDS, None
         self._downloads.keep(found)
         self._not_before = {handle: when for handle, when in self._not_before.items() if handle in found}
         self._incomplete = self._incomplete if self._incomplete in found else None
@@ -140,14 +156,17 @@ class HttpTransport:
         """The first bytes of a message, as `Transport` says."""
         size = min(size, self._sizes.get(handle, 0))
         if self._downloads.size(handle) < size:
-            self._fetch(handle, size, time.monotonic() + TURN_SECONDS)
+            self._fetch(handle, size)
         data = self._downloads.beginning(handle, size)
         return data if len(data) == size else b""
 
     def receive(self, handle: str) -> bytes:
         """The whole message, as `Transport` says; none of it before all of it is here, after some turns if need be."""
         size = self._sizes.get(handle, 0)
-        if not self._fetch(handle, size, time.monotonic() + TURN_SECONDS):
+        if size + self._downloads.size_of_others(handle) > FOLDER_BYTES:
+            self._incomplete = handle
+            return b""
+        if not self._fetch(handle, size):
             return b""
         try:
             data = self._downloads.whole(handle)
@@ -159,8 +178,18 @@ class HttpTransport:
         self._incomplete = None
         return data
 
-    def _fetch(self, handle: str, size: int, ends: float) -> bool:
-        """Fetch a message up to `size` bytes. Whether they are here: not where it is gone, or the turn is over."""
+    def _fetch(self, handle: str, size: int) -> bool:
+        """Fetch a message up to `size` bytes. Whether they are here: not where it is gone, or the turn is over.
+
+        A turn is shared by all messages of a list: a service may list a thousand, and give a byte of each now and then.
+        """
+        ends = time.monotonic() + self._left
+        try:
+            return self._fetch_until(handle, size, ends)
+        finally:
+            self._left = max(0.0, ends - time.monotonic())
+
+    def _fetch_until(self, handle: str, size: int, ends: float) -> bool:
         failed = 0
         while (have := self._downloads.size(handle)) < size:
             left = ends - time.monotonic()
@@ -198,10 +227,16 @@ class HttpTransport:
         return True
 
     def done(self, handle: str) -> None:
-        """Remove a message that has been dealt with, as `Transport` says."""
-        with self._session.call("DELETE", f"{MAILBOX}/{handle}") as answer:
-            if answer.status_code not in (204, 404):
-                raise refusal_of(self._session.url, answer)
+        """Remove a message that has been dealt with, as `Transport` says. Once it fails, not before the next list."""
+        if self._stuck is not None:
+            raise self._stuck
+        try:
+            with self._session.call("DELETE", f"{MAILBOX}/{handle}", seconds=_REMOVE_SECONDS) as answer:
+                if answer.status_code not in (204, 404):
+                    raise refusal_of(self._session.url, answer)
+        except StateError as error:
+            self._stuck = error
+            raise
         self._downloads.remove(handle)
 
     def aside(self) -> str | None:

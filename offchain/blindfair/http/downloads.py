@@ -36,6 +36,12 @@ class Downloads:
         path = self._path(handle)
         return path.stat().st_size if path.exists() else 0
 
+    def size_of_others(self, handle: str) -> int:
+        """Bytes that are here of all other messages."""
+        with _disk(self._folder):
+            paths = [path for path in self._path(_PROGRAM).parent.iterdir() if is_handle(path.name)]
+            return sum(path.stat().st_size for path in paths if path.name != handle)
+
     def add(self, handle: str, pieces: Iterable[bytes], size: int) -> None:
         """Append what comes, to `size` bytes at most. Raises TransferDamaged for more, and what `pieces` raises; what
         came before stays."""

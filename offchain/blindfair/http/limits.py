@@ -77,13 +77,16 @@ class ServiceLimits:
     """Messages of an account that the seller has not read yet."""
 
     waiting: int = 1000
-    """Messages that the seller has not read yet, in all."""
+    """Messages that the seller has not read yet, in all, half of them for strangers; and messages begun, in all."""
 
     disk: int = 8 * 2**30
     """Bytes of messages begun or not read yet, in all."""
 
     idle_upload_seconds: float = 600.0
     """After this long without a byte, a message that was begun may give way to another."""
+
+    slowest_upload: float = 4096.0
+    """Bytes a second below which a message does so after `idle_upload_seconds` although bytes come."""
 
     @classmethod
     def from_document(cls, document: Document) -> "ServiceLimits":

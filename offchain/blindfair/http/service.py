@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from blindfair.agents.store.directory import private_directory
 from blindfair.http.limits import ServiceLimits
+from blindfair.http.spool import incoming_folder
 from blindfair.http.wire import ServiceInfo, service_url
 from blindfair.protocol.documents import Document, canonical
 from blindfair.protocol.errors import InvalidOption, StateError
@@ -54,7 +55,7 @@ class ServiceOptions:
     def place(self) -> tuple[str, int]:
         """Host and port to listen at. Raises InvalidOption."""
         host, _, port = self.bind.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise InvalidOption(
                 "`http` is no address to listen at",
                 expected="HOST:PORT, such as 0.0.0.0:8440",
@@ -136,9 +137,11 @@ class HttpService:
 
     def __enter__(self) -> Self:
         """Listen, and answer. Raises InvalidOption for an address that cannot be listened at, or a certificate that
-        cannot be used; StateError where the process does not start."""
+        cannot be used; InsecureStore for a mail folder that another has prepared, StateError where the process does
+        not start."""
         self._options.check_tls()
         private_directory(self._mail) if not self._mail.is_dir() else None
+        incoming_folder(self._mail, self._seller)
         with contextlib.ExitStack() as held:
             listening = held.enter_context(self._listen())
             self.url = self._options.url(listening.getsockname()[1])

@@ -19,6 +19,7 @@ import uvicorn
 
 from blindfair.http.app import ServiceApp
 from blindfair.http.connections import OpenConnections
+from blindfair.http.handshakes import with_handshakes
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.spool import Spool
 from blindfair.http.wire import ServiceInfo
@@ -29,13 +30,16 @@ _FILES_BESIDE_CONNECTIONS = 200
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that does not wait long for a TLS handshake; uvicorn has no option for it."""
+    """An event loop that counts TLS handshakes, and does not wait long for one; uvicorn has no option for it."""
 
-    seconds = 10.0
+    def __init__(self, table: OpenConnections) -> None:
+        super().__init__()
+        self._table = table
 
     async def create_server(self, *arguments: Any, **named: Any) -> asyncio.Server:
-        if named.get("ssl") is not None:
-            named["ssl_handshake_timeout"] = self.seconds
+        context = named.pop("ssl", None)
+        if context is not None:
+            arguments = with_handshakes(self._table, arguments[0], context), *arguments[1:]
         return await super().create_server(*arguments, **named)
 
 
@@ -46,9 +50,10 @@ def serve(place: Document, listening: socket) -> None:
     catalogue = {name: str(text).encode() for name, text in _sub(place, "catalogue").items()}
     app = ServiceApp(Spool(Path(str(place["mail"])), info.seller), info, catalogue, limits, str(place["prefix"])).asgi()
     proxy = place["proxy"]
+    table = OpenConnections(limits, None if proxy is None else str(proxy))
     config = uvicorn.Config(
         app,
-        http=OpenConnections(limits).protocol(),
+        http=table.protocol(),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -66,7 +71,7 @@ def serve(place: Document, listening: socket) -> None:
     _allow_files(limits.connections + _FILES_BESIDE_CONNECTIONS)
     threading.Thread(target=_end_with_input, daemon=True).start()
     print(READY, flush=True)
-    with asyncio.Runner(loop_factory=_Loop) as runner:
+    with asyncio.Runner(loop_factory=lambda: _Loop(table)) as runner:
         runner.run(server.serve(sockets=[listening]))
 
 

@@ -11,11 +11,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from blindfair.agents.messaging.shared_mail import check_private
 from blindfair.http.wire import PENDING_SHOWN, is_handle
+from blindfair.protocol.errors import InsecureStore
 from blindfair.protocol.quantities import Address
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+def incoming_folder(root: Path, seller: Address) -> Path:
+    """Return the folder for messages on their way to a seller; it is made where it is not there.
+
+    Raises InsecureStore where a user of the same mail folder has put one of its own, or a link, in its place: the
+    seller's files would be written through it.
+    """
+    folder = root / f".incoming-{seller}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    entry = folder.lstat()
+    if not stat.S_ISDIR(entry.st_mode) or entry.st_uid != os.geteuid():
+        raise InsecureStore(
+            f"{folder} is not this seller's",
+            expected="a directory that this user made",
+            found=f"user {entry.st_uid}, mode {entry.st_mode:o}",
+            hint="remove it, or use another mail folder",
+        )
+    check_private(entry, folder)
+    return folder
 
 
 class Spool:

@@ -1,6 +1,6 @@
 """Messages on their way in: kept on disk as far as they have come, checked, and moved into the seller's mailbox whole.
 
-    MAIL/.incoming/ACCOUNT/SHA256     the bytes of a message so far, without gaps
+    MAIL/.incoming-SELLER/ACCOUNT/SHA256     the bytes of a message so far, without gaps
 
 A body may end at any byte; what came is kept, and the sender goes on there. A piece whose own hash does not match is
 taken back, a message whose hash is not its name is removed.
@@ -19,7 +19,7 @@ from typing import Any
 
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.problems import Problem, busy, damaged, undeliverable
-from blindfair.http.spool import Spool
+from blindfair.http.spool import Spool, incoming_folder
 from blindfair.http.wire import UPLOAD_OFFSET, content_digest
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.messages import Inquiry, Refusal, read
@@ -27,18 +27,19 @@ from blindfair.protocol.quantities import Address
 from blindfair.protocol.sealed_message import HEAD_SIZE, is_sealed_message, named_sender
 from blindfair.protocol.signing import Domain
 
-_FOLDER = ".incoming"
 _PIECE = 2**20
 
 
 @dataclass(slots=True)
 class _Upload:
-    """One message that has begun: its length in all, the bytes that are there and their hash, when the last came."""
+    """One message that has begun: its length in all, the bytes that are there and their hash, when it began and when
+    the last came."""
 
     path: Path
     total: int
     offset: int
     hashed: Any
+    began: float
     touched: float
     writer: int = 0
     """Number of the latest request that writes: a newer one takes over from one whose line was cut."""
@@ -65,16 +66,14 @@ class Uploads:
         self._domain = domain
         self._limits = limits
         self._clock = clock
-        self._folder = spool.root / _FOLDER
+        self._folder = incoming_folder(spool.root, spool.seller)
         self._uploads: dict[tuple[Address, str], _Upload] = {}
         self._find_begun()
 
     def _find_begun(self) -> None:
         """Take up what an earlier process left. How long a message is in all is learned when its sender goes on."""
-        if not self._folder.is_dir():
-            return
         for path in sorted(self._folder.glob("0x*/*")):
-            upload = _Upload(path, 0, path.stat().st_size, None, self._clock())
+            upload = _Upload(path, 0, path.stat().st_size, None, self._clock(), self._clock())
             self._uploads[Address(path.parent.name), path.name] = upload
 
     def offset(self, account: Address, handle: str) -> int | None:
@@ -181,33 +180,52 @@ class Uploads:
             self._forget(*min(own, key=lambda key: self._uploads[key].touched))
         for what, most, found in (
             ("messages of this account that the seller has not read", self._limits.waiting_of_account, of_account),
-            ("messages that the seller has not read", self._limits.waiting, messages),
+            ("messages that the seller has not read", self._share(account), messages),
         ):
             if found >= most:
                 raise busy(f"There are too many {what}", expected=f"< {most}", found=found, seconds=10, status=503)
+        if len(self._uploads) >= self._limits.waiting:
+            # A stranger's message comes in one request: what is left of one that was cut is worth the least.
+            self._forget(*min(self._uploads, key=self._worth))
         self._make_space(total, size)
         path = self._folder / account / handle
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        upload = self._uploads[account, handle] = _Upload(path, total, 0, hashlib.sha256(), self._clock())
+        upload = self._uploads[account, handle] = _Upload(
+            path, total, 0, hashlib.sha256(), self._clock(), self._clock()
+        )
         return upload
+
+    def _share(self, account: Address) -> int:
+        """Unread messages beyond which an account has to wait: strangers leave half to those who trade."""
+        return self._limits.waiting if self._spool.knows(account) else self._limits.waiting // 2
+
+    def _worth(self, key: tuple[Address, str]) -> tuple[bool, float]:
+        upload = self._uploads[key]
+        return max(upload.total, upload.offset) > self._limits.stranger_message, upload.touched
 
     def _make_space(self, total: int, arrived: int) -> None:
         """Raises Problem where neither the service's share of the disk nor the disk has space for a message."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        oldest = sorted(self._uploads, key=lambda key: self._uploads[key].touched)
-        idle_since = self._clock() - self._limits.idle_upload_seconds
+        oldest = [
+            key for key in sorted(self._uploads, key=lambda key: self._uploads[key].touched) if self._is_idle(key)
+        ]
         while True:
             begun = sum(max(upload.total, upload.offset) for upload in self._uploads.values())
             free = min(self._limits.disk - arrived - begun, shutil.disk_usage(self._folder).free)
             if total <= free:
                 return
-            if not oldest or self._uploads[oldest[0]].touched > idle_since:
+            if not oldest:
                 raise busy(
                     "There is no space for the message", expected=f"<= {max(free, 0)} bytes", found=total, seconds=60,
                     status=507,
                 )  # fmt: skip
             self._forget(*oldest.pop(0))
+
+    def _is_idle(self, key: tuple[Address, str]) -> bool:
+        """Whether a message has not come on for long, or so slowly that it only holds its place."""
+        upload, now, long = self._uploads[key], self._clock(), self._limits.idle_upload_seconds
+        lasted = now - upload.began
+        return now - upload.touched > long or (lasted > long and upload.offset < lasted * self._limits.slowest_upload)
 
     def _check_head(self, account: Address, handle: str, upload: _Upload) -> None:
         """A sealed message names the account that sends it; all else is an inquiry. Raises Problem."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blindfair.influence.images.images import Images, holds_images, images_of, read_images
-from blindfair.protocol.arrays import encode_array_rows
+from blindfair.influence.images.images import IMAGE_COLUMN, LABEL_COLUMN, Images, holds_images, images_of, read_images
+from blindfair.protocol.arrays import ArrayForm, encode_array, encode_array_rows
 from blindfair.protocol.errors import (
     BlindfairError,
     FileMissing,
@@ -21,7 +21,8 @@ from blindfair.protocol.errors import (
     TooLarge,
     UnusableImages,
 )
-from blindfair.protocol.records import RecordEncoding
+from blindfair.protocol.records import Cell, RecordEncoding
+from blindfair.protocol.schema import Column, ColumnKind, Schema
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (12, 5, 4), dtype=np.uint8)
@@ -170,7 +171,12 @@ BAD: dict[str, tuple[Callable[[Path], Any], type[BlindfairError], str]] = {
     "a header that runs code": (file_of(header("__import__('os').abort()")), UnusableImages, "no npy"),
     "a header that is cut off": (file_of(header("(12, 5, 4)")[:30]), UnusableImages, "no npy"),
     "a header of petabytes": (file_of(header("(99999999, 99999999)")), UnusableImages, "cut off"),
-    "a header of less than nothing": (file_of(header("(-3, 5, 4)") + bytes(60)), UnusableImages, "cut off"),
+    "a header of less than nothing": (file_of(header("(-3, 5, 4)") + bytes(60)), UnusableImages, "no npy"),
+    "a header of twice less than nothing": (file_of(header("(-3, -5, 4)") + bytes(60)), UnusableImages, "no npy"),
+    "a header of truth values": (file_of(header("(True, 5, 4)") + bytes(60)), UnusableImages, "no npy"),
+    "a header beyond all numbers": (file_of(header(f"({'9' * 3000}, {'9' * 3000})")), UnusableImages, "no npy"),
+    "a header that does not end": (file_of(header("((")), UnusableImages, "no npy"),
+    "a header without bottom": (file_of(header("-" * 9000 + "1")), UnusableImages, "no npy"),
     "a file that is cut off": (cut, UnusableImages, "cut off"),
     "three arrays in a file": (
         file_of(read_images((PIXELS, LABELS)).to_bytes() * 2), UnusableImages, "goes on"
@@ -214,6 +220,40 @@ def test_what_is_no_listed_form_is_named(name: str, tmp_path: Path) -> None:
         read_images(source)
     assert type(caught.value) is error
     assert caught.value.expected is not None and caught.value.found is not None and caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [
+        ([300, 2], "|u1"),
+        (["horse", "ox"], "<U2"),
+        (["horse", "ox"], "<i8"),
+        ([1.5, 2.0], "<i4"),
+        ([1e300, 1.0], "<f2"),
+        ([True, False], "<f4"),
+        ([2**63, -1], "<i8"),
+    ],
+)
+def test_a_form_of_labels_that_lies_changes_none(labels: list[Cell], dtype: str) -> None:
+    """The form is the seller's word, and no record is refused for it: what was bought comes out as it is."""
+    kind = ColumnKind.NUMBER if isinstance(labels[0], float) else ColumnKind.CATEGORY
+    schema = Schema(
+        (
+            Column(IMAGE_COLUMN, ColumnKind.ARRAY, form=ArrayForm("|u1", (5, 4))),
+            Column(LABEL_COLUMN, kind, form=ArrayForm(dtype, ())),
+        ),
+        LABEL_COLUMN,
+    )
+    rows = [(encode_array(image), label) for image, label in zip(PIXELS, labels, strict=False)]
+    _, found = images_of(schema, rows)
+    assert found.tolist() == labels and found.dtype.kind != "O"
+
+
+def test_a_form_of_long_labels_makes_no_long_array() -> None:
+    schema = read_images((PIXELS, LABELS.astype("U3"))).schema()
+    long = Column(LABEL_COLUMN, ColumnKind.CATEGORY, form=ArrayForm("<U99999", ()))
+    _, found = images_of(Schema((schema.columns[0], long), LABEL_COLUMN), [(encode_array(PIXELS[0]), "a")])
+    assert found.nbytes < 100 and found.tolist() == ["a"]
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

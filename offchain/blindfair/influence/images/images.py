@@ -47,6 +47,9 @@ IMAGES_FILE, LABELS_FILE, LABELS_TABLE = "images.npy", "labels.npy", "labels.csv
 
 CHANNEL_LIMIT = 4
 
+_LABEL_BYTES = 4096
+"""Bytes of a label in an array, at most, unless the label itself is longer."""
+
 _FILE_COLUMN = "file"
 _SUFFIX = ".npy"
 
@@ -190,8 +193,21 @@ def images_of(schema: Schema, rows: Sequence[Row]) -> tuple[NDArray[Any], NDArra
 
 
 def _label_array(labels: Sequence[Cell], form: ArrayForm | None) -> NDArray[Any]:
-    plain = np.array(labels)
-    return plain if form is None else plain.astype(form.dtype)
+    """Labels as an array of a form, or of one of their own where that would change them: a seller may lie about it."""
+    try:
+        plain = np.array(labels)
+    except OverflowError:
+        plain = np.array(labels, dtype=object)
+    if plain.dtype.kind == "O" or plain.tolist() != list(labels):
+        plain = np.array([str(label) for label in labels])
+    if form is None or np.dtype(form.dtype).itemsize > _LABEL_BYTES:
+        return plain
+    try:
+        with np.errstate(all="ignore"):
+            found = plain.astype(form.dtype)
+    except (ValueError, OverflowError):
+        return plain
+    return found if found.tolist() == plain.tolist() else plain
 
 
 def _of_files(folder: Path, label: str) -> Images:

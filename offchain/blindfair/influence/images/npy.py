@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -85,11 +86,14 @@ def _header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.dtype
     head = file.read(len(_ZIP))
     file.seek(-len(head), os.SEEK_CUR)
     try:
-        return _HEADERS[npy_format.read_magic(file)](file)
-    except (ValueError, KeyError, TypeError) as error:
+        shape, is_fortran, dtype = _HEADERS[npy_format.read_magic(file)](file)
+        if any(type(length) is not int or not 0 <= length <= BYTE_LIMIT for length in shape):
+            raise ValueError("a side is no length")
+    except (ValueError, KeyError, TypeError, MemoryError, RecursionError, TokenError) as error:
         raise UnusableImages(
             f"{path} is no npy file",
             expected="an array as numpy.save writes it",
             found="a zip or npz file" if head == _ZIP else "other bytes",
             hint="numpy.save(path, array) writes one; of an npz file, save each array by itself",
         ) from error
+    return shape, is_fortran, dtype

@@ -71,7 +71,7 @@ def find_projection(
                 expected=f"{len(shapes)} matrices",
                 found=len(query),
             )
-    some = np.linspace(0, len(texts) - 1, min(len(texts), FACTOR_TEXTS)).round().astype(int).tolist()
+    some = evenly(len(texts), FACTOR_TEXTS)
     windows = model.read(
         [texts[place] for place in some], None if labels is None else [labels[place] for place in some]
     )

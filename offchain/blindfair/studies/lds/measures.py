@@ -60,6 +60,15 @@ def ahead(found: Mapping[str, Any], one: str, other: str, measure: str) -> tuple
     return mine["mean"] - theirs["mean"], float(low), float(high)
 
 
+def without_draws(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `measured` gave without its bootstrap's scores: all that a page shows of one method."""
+
+    def told(value: Any) -> Any:
+        return {key: part for key, part in value.items() if key != "drawn"} if isinstance(value, dict) else value
+
+    return {name: {key: told(value) for key, value in entry.items()} for name, entry in found.items()}
+
+
 def _with_interval(sums: Floats, losses: Floats, drawn: Sequence[Integers]) -> dict[str, Any]:
     again = [datamodelling(sums[places], losses[places]) for places in drawn]
     low, high = np.quantile(again, (0.025, 0.975))

@@ -15,7 +15,7 @@ import numpy as np
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.protocol.documents import Document
 from blindfair.studies.jobs import StudyJob, run_jobs
-from blindfair.studies.lds.measures import EACH, TOTAL, ahead, measured, noise_limit
+from blindfair.studies.lds.measures import EACH, TOTAL, ahead, measured, noise_limit, without_draws
 from blindfair.studies.lds.scores import OUR_DAMPINGS, PEER_DAMPINGS
 from blindfair.studies.lds.worlds import CUT, SEED, WORLDS, LdsWorld
 from blindfair.studies.ledger import Ledger
@@ -118,13 +118,15 @@ class LdsRun:
             entries |= {name: entry for name, entry in kept.items() if name != "key"}
         sums = {name: (np.array(entry["sums"], dtype=np.float64), entry["seconds"]) for name, entry in entries.items()}
         plan = self.plan
+        methods = measured(sums, losses, np.random.default_rng(SEED))
         return {
             "records": plan.records,
             "queries": plan.queries,
             "steps": plan.steps,
             "halves": plan.halves,
             "limit": noise_limit(losses[: len(again)], again) if plan.again > 2 else None,
-            "methods": measured(sums, losses, np.random.default_rng(SEED)),
+            "leads": leads(methods),
+            "methods": without_draws(methods),
         }
 
     def _losses(self, ledger: Ledger, kind: str, count: int) -> Floats:
@@ -180,6 +182,20 @@ def best(methods: Mapping[str, Any], measure: str, *, ours: bool) -> str | None:
     return max(names, key=lambda name: float(methods[name][measure]["mean"])) if names else None
 
 
+def leads(methods: Mapping[str, Any]) -> dict[str, Any]:
+    """Our best method, the best peer and the lead of the one over the other with its 95 % interval, by each measure.
+
+    `methods` are with the scores of their bootstraps. A measure that only one side has is not there.
+    """
+    found: dict[str, Any] = {}
+    for measure in (EACH, TOTAL):
+        ours, theirs = best(methods, measure, ours=True), best(methods, measure, ours=False)
+        if ours is not None and theirs is not None:
+            lead, low, high = ahead(methods, ours, theirs, measure)
+            found[measure] = {"ours": ours, "theirs": theirs, "lead": lead, "low": low, "high": high}
+    return found
+
+
 def _table(name: str, world: Mapping[str, Any]) -> TextTable:
     methods = world["methods"]
     rows = []
@@ -221,26 +237,20 @@ def _shown(found: Any) -> str:
 
 def _verdict(name: str, world: Mapping[str, Any]) -> Iterator[str]:
     methods = world["methods"]
-    for measure in (EACH, TOTAL):
-        ours, theirs = best(methods, measure, ours=True), best(methods, measure, ours=False)
-        if ours is None or theirs is None:
-            continue
-        gap, low, high = ahead(methods, ours, theirs, measure)
+    for measure, found in world["leads"].items():
+        ours, theirs, gap, low, high = (found[name] for name in ("ours", "theirs", "lead", "low", "high"))
         quicker = methods[theirs]["seconds"] / methods[ours]["seconds"]
         verdict = "ahead" if low > 0 else "behind" if high < 0 else "level within chance"
         yield f"{name[0].upper() + name[1:]}, by {measure}: {ours} has {_mean(methods[ours], measure)}."
         yield f"The best peer is {theirs} with {_mean(methods[theirs], measure)}."
         yield f"Ours is {verdict}: {gap:+.3f} ({low:+.3f} to {high:+.3f}), at {quicker:.1f} times the throughput."
-    if (missed := _missed(methods)) is not None:
-        yield missed
+    if EACH in world["leads"]:
+        yield _goal(methods, world["leads"][EACH])
 
 
-def _missed(methods: Mapping[str, Any]) -> str | None:
-    ours, theirs = best(methods, EACH, ours=True), best(methods, EACH, ours=False)
-    if ours is None or theirs is None:
-        return None
-    gap, _, high = ahead(methods, ours, theirs, EACH)
-    quicker = methods[theirs]["seconds"] / methods[ours]["seconds"]
+def _goal(methods: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    gap, high = found["lead"], found["high"]
+    quicker = methods[found["theirs"]]["seconds"] / methods[found["ours"]]["seconds"]
     if gap >= 0 and quicker >= BAR:
         return f"The goal, at least the best peer for each query at {BAR:g} times its throughput, is reached."
     short = [
