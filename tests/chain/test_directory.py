@@ -4,11 +4,11 @@ data alone, whatever bytes they are."""
 from typing import Any
 
 import pytest
-from bad_nodes import bad_node, changed, forward, pruned_before, rpc_error
 from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on
 from eth_abi.abi import encode
 from web3 import Web3
 
+from bad_nodes import bad_node, changed, forward, pruned_before, rpc_error
 from blindfair.chain import costs
 from blindfair.chain.calls import Call
 from blindfair.chain.directory import (

@@ -73,6 +73,21 @@ Proxy = Annotated[
         help="With --http: a reverse proxy that is believed about who asks, such as 127.0.0.1.",
     ),
 ]
+Announce = Annotated[
+    bool,
+    typer.Option(
+        "--announce",
+        help="With --http: announce the service on chain, where buyers find it without being told. It takes a "
+        "transaction, the first time only.",
+    ),
+]
+Private = Annotated[
+    bool,
+    typer.Option(
+        "--private",
+        help="Ask announced services at addresses of private networks and of this machine, too.",
+    ),
+]
 RememberedMail = Annotated[
     Path | None,
     typer.Option("--mail", metavar="DIR", readable=False, help="Where the shared folder is now, if it was moved."),
@@ -167,6 +182,7 @@ class Serving:
     tls_cert: TlsCert = None
     tls_key: TlsKey = None
     proxy: Proxy = None
+    announce: Announce = False
 
 
 _GROUPS = (Begun, BuyerBegun, Resumed, BuyerResumed, Serving)

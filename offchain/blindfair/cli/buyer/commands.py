@@ -16,6 +16,7 @@ from blindfair.cli.options import (
     JsonFile,
     PasswordFile,
     Poll,
+    Private,
     RememberedRpc,
     Resumed,
     Rpc,
@@ -63,13 +64,20 @@ def find(
         str | None, typer.Option(metavar="NUMBER", help="Show this listing alone; needs no old blocks of the node.")
     ] = None,
     password_file: PasswordFile = None,
-    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long sellers have to answer.", min=0)] = 15.0,
+    wait: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="How long sellers, or each service, have to answer.", min=0),
+    ] = 15.0,
+    private: Private = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Show what is listed: from the chain alone, or with --at, or --mail and --keystore, what sellers say of it."""
+    """Show what is listed on chain, and what the services that sellers announced there say of it.
+
+    With --at one service is asked in their place, with --mail and --keystore the sellers that share the folder.
+    """
     from blindfair.cli.buyer.running import run_find
 
-    run_find(rpc, deployment, mail, at, listing, keystore, password_file, wait, Output(json_file))
+    run_find(rpc, deployment, mail, at, listing, keystore, password_file, wait, Output(json_file), private=private)
 
 
 @app.command()
