@@ -99,7 +99,7 @@ def test_an_announcement_is_costed_made_once_moved_and_withdrawn(market: Market)
         "directory": directory_address(), "listing": market.listing, "sent": True, "url": "https://data.invalid",
     }  # fmt: skip
     assert "about 176,000 gas" in first.err and "which this chain lacks" in first.err
-    assert first.err.index("takes") < first.err.index("puts the directory")
+    assert first.err.index("takes") < first.err.index("puts the listing directory")
     again = market.announce("--url", "https://data.invalid", "--json", "-")
     assert json.loads(again.out)["sent"] is False
     assert "takes" not in again.err

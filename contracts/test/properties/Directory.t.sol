@@ -55,7 +55,7 @@ contract DirectoryTest is DirectoryWorld {
         );
         yes(!success, "money for an announcement");
         (success,) = address(directory).call{value: value}("");
-        yes(!success, "money for nothing");
+        yes(!success, "money without a call");
     }
 
     function test_nothing_is_kept(bytes32 slot) public {

@@ -55,8 +55,8 @@ def has_directory(web3: Web3) -> bool:
     found = code_at(web3, directory_address())
     if found and found != load_artifact(DIRECTORY).deployed_bytecode:
         raise WrongContract(
-            "the contract at the directory's address is another program",
-            expected="the directory of this version",
+            "the contract at the listing directory's address is another program",
+            expected="the listing directory of this version",
             found=f"{len(found)} bytes of code with hash 0x{keccak256(found).hex()} at {directory_address()}",
             hint="use another node: `rpc=URL`",
         )

@@ -65,7 +65,7 @@ def _make_directory(seller: Agent) -> None:
         return
     try:
         seller.wallet.execute(
-            DIRECTORY_CALL, lambda: directory_creation(web3), "puts the directory of listings on this chain"
+            DIRECTORY_CALL, lambda: directory_creation(web3), "puts the listing directory on this chain"
         )
     except ContractReverted:
         # Somebody else was quicker: it is the same one.

@@ -68,7 +68,7 @@ def tell_cost(party: SellerParty, uri: str, screen: PartyScreen) -> None:
     if not _is_said(party, uri):
         gas = announcing_gas(party.agent)
         cost = show_ether(Wei(gas * gas_price(party.agent.exchange.web3)))
-        made = "" if gas == ANNOUNCE else ", most of it for the directory, which this chain lacks"
+        made = "" if gas == ANNOUNCE else ", most of it for the listing directory, which this chain lacks"
         screen.lines.item("takes", f"an announcement of about {gas:,} gas, {cost} ether now{made}")
     if uri and not is_public_url(uri):
         screen.notices.item("but", "buyers ask at an address of a private network only with --private", style="yellow")
