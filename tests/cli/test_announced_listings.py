@@ -15,7 +15,8 @@ from real_tables import LABEL, tumours, write_csv
 from blindfair.api.keystore import unlock
 from blindfair.chain.directory import ListingDirectory, directory_address, has_directory
 from blindfair.chain.sender import Sender
-from blindfair.protocol.errors import InsufficientFunds, InvalidOption, StoreInUse
+from blindfair.cli.party.settings import SETTINGS
+from blindfair.protocol.errors import InsufficientFunds, InvalidOption, ServiceUnreachable, StoreInUse
 from blindfair.protocol.quantities import ListingId
 from ports import free_port
 
@@ -48,6 +49,15 @@ class Market:
         (one,) = [one for one in json.loads(ended.out)["listings"] if one["listing"] == self.listing]
         return dict(one)
 
+    def evaluate(self, *more: object) -> Ended:
+        """Evaluate without being told where the seller is."""
+        return self.inside(
+            "buyer", "evaluate", "--directory", self.home / "buyer", "--password-file", self.home / "password",
+            "--rpc", self.chain.url, "--deployment", self.chain.deployment, "--own", self.home / "own.csv",
+            "--label", LABEL, "--budget", "0.05", "--audit-rows", "10", "--listing", self.listing, "--poll", "0.1",
+            *more,
+        )  # fmt: skip
+
     def said_by(self, name: str, uri: str) -> None:
         """An announcement of the listing by another account."""
         exchange = self.chain.exchange
@@ -62,7 +72,8 @@ def market(own_testnet: LocalChain, tmp_path_factory: pytest.TempPathFactory) ->
     with tumours(home / "all.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     write_csv(home / "offer.csv", header, rows[:300])
-    for name in ("seller", "stranger"):
+    write_csv(home / "own.csv", header, rows[300:])
+    for name in ("seller", "stranger", "buyer"):
         own_testnet.party(home / name)
     ended = inside(
         "seller", "list", "--directory", home / "seller", "--password-file", home / "password",
@@ -112,10 +123,13 @@ def test_an_announcement_is_costed_made_once_moved_and_withdrawn(market: Market)
     assert market.found()["announced"]["url"] == "https://moved.invalid"  # type: ignore[index]
     shown = market.find()
     assert "announced at https://moved.invalid" in shown.out and "unreachable: " in shown.out
+    assert market.evaluate().code == ServiceUnreachable.exit_code
     gone = market.announce("--withdraw")
     assert gone.code == 0 and "no longer" in gone.out
     assert market.found()["announced"] is None
     assert json.loads(market.announce("--withdraw", "--json", "-").out)["sent"] is False
+    market.evaluate().failed(InvalidOption, "--at URL or --mail FOLDER")
+    assert not (market.home / "buyer" / SETTINGS).exists()
 
 
 def test_a_buyer_that_was_told_nothing_finds_the_listing(market: Market, url: str) -> None:
@@ -133,6 +147,21 @@ def test_a_service_of_this_machine_is_not_asked_by_itself(market: Market, url: s
     assert found["manifest"] is None
     assert found["announced"]["status"] == "not asked"  # type: ignore[index]
     assert "--private" in found["announced"]["reason"]  # type: ignore[index]
+
+
+def test_a_buyer_evaluates_where_the_seller_announced_it(market: Market, url: str) -> None:
+    """Not at a private address by itself; and where it has begun, it goes on without another word."""
+
+    refused = market.evaluate()
+    assert refused.code == InvalidOption.exit_code, refused.err
+    assert "is not asked" in refused.err and url in refused.err and "--at URL" in refused.err
+    assert not (market.home / "buyer" / SETTINGS).exists()
+    ended = market.evaluate("--private")
+    assert ended.code == 0, ended.err
+    assert f"{url}, as the seller announced it on chain" in " ".join(ended.err.split())
+    assert json.loads((market.home / "buyer" / SETTINGS).read_bytes())["at"] == url
+    again = market.evaluate()
+    assert again.code == 0, again.err
 
 
 def test_strangers_can_say_what_they_like(market: Market, url: str) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from served import DOMAIN
@@ -207,6 +208,24 @@ def test_slow_services_cost_a_bounded_time_and_do_not_hide_an_honest_one(
     assert took < 4
 
 
+def test_a_name_that_is_never_looked_up_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's own lookup has no time limit that a program could set."""
+    looked_up, ends = socket.getaddrinfo, threading.Event()
+
+    def hanging(host: Any, *rest: Any, **named: Any) -> Any:
+        if host == "hangs.example":
+            ends.wait(20)
+        return looked_up(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    began = time.monotonic()
+    (found,) = asked("http://hangs.example", seconds=0.5)
+    took = time.monotonic() - began
+    ends.set()
+    assert found.reach is Reach.UNREACHABLE and "within 0.5 seconds" in found.reason
+    assert took < 5
+
+
 def test_one_service_cannot_fill_the_memory(listed: Parties, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(announced, "SERVICE_BYTES", 2000)
     answers, domain = catalogue(listed)
@@ -216,8 +235,16 @@ def test_one_service_cannot_fill_the_memory(listed: Parties, monkeypatch: pytest
 
 def test_one_service_is_asked_for_so_many_listings_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(announced, "LISTINGS_OF_SERVICE", 3)
-    with answering({}) as url:
+    paths: list[str] = []
+
+    class Noting(Answers):
+        def get(self, key: Any, default: Any = None) -> Any:
+            paths.append(key[1])
+            return super().get(key, default)
+
+    with answering(Noting()) as url:
         found = asked(*[url] * 5)
+    assert paths == ["/v1/info", *(f"/v1/listings/0x{number(count).hex()}" for count in range(3))]
     assert [one.reach for one in found] == [Reach.NOT_BELIEVED] * 3 + [Reach.NOT_ASKED] * 2
     assert "404" in found[0].reason
 

@@ -12,6 +12,9 @@ import typer
 POLL = 1.0
 """Seconds between two looks at folder and chain, if not told otherwise."""
 
+WAIT = 15.0
+"""Seconds that a seller has to say what it lists, if not told otherwise."""
+
 Rpc = Annotated[str, typer.Option("--rpc", metavar="URL", help="JSON-RPC address of a node of the chain.")]
 RememberedRpc = Annotated[
     str | None, typer.Option("--rpc", metavar="URL", help="Another node than the one that it was begun with.")

@@ -1,20 +1,31 @@
 """What sellers announced on chain, for `buyer find`: which announcements stand, and what is behind them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from blindfair.api.connection import read_deployment
+from blindfair.chain.deployment import open_exchange
 from blindfair.chain.directory import Announcements, ListingDirectory, has_directory
 from blindfair.chain.exchange import DataExchange
-from blindfair.cli.buyer.find import ChainListing
+from blindfair.cli.buyer.find import ChainListing, the_listing
+from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.lines import Lines
+from blindfair.cli.options import WAIT, BuyerBegun
 from blindfair.cli.party.screen import PartyScreen
+from blindfair.cli.party.settings import is_begun, load
 from blindfair.http.announced import AnnouncedListing, Reach, ask_announced
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import NodeFailure
+from blindfair.protocol.errors import BlindfairError, InvalidOption, NodeFailure, ServiceUnreachable, WrongService
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ListingId
 from blindfair.protocol.signing import Domain
 from blindfair.protocol.words import counted
+
+_ERRORS: Mapping[Reach, type[BlindfairError]] = {
+    Reach.UNREACHABLE: ServiceUnreachable,
+    Reach.NOT_BELIEVED: WrongService,
+    Reach.NOT_ASKED: InvalidOption,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +101,31 @@ def show_left_out(lines: Lines, found: AnnouncedFindings) -> None:
         lines.item("left out", f"{left_out} by others than the listing's seller: nobody was asked", style="dim")
     if not found.is_known:
         lines.item("but", "the node keeps too few logs to say where it was announced; ask its seller", style="yellow")
+
+
+def with_announced(begun: BuyerBegun, listing: ListingId | None, *, private: bool) -> BuyerBegun:
+    """Where to begin, with the service that the seller announced if no way to it was named.
+
+    A directory that was begun over HTTP goes on there. Raises ServiceUnreachable, WrongService for an announced service
+    that is not believed, InvalidOption for one that was not asked, and what finding the listing raises.
+    """
+    if begun.mail is not None or begun.at is not None:
+        return begun
+    if is_begun(begun.directory):
+        return replace(begun, at=load(begun.directory, BuyerOptions).at)
+    exchange = open_exchange(begun.rpc, read_deployment(begun.deployment))
+    event = the_listing(exchange, listing)
+    with PartyScreen() as screen:
+        found = find_announced(exchange, [event], screen, is_named=True, wait=WAIT, private=private)
+        one = found.by_listing.get(event.listing)
+        if one is None:
+            return begun
+        if one.reach is not Reach.REACHABLE:
+            raise _ERRORS[one.reach](
+                f"The service that the seller announced is {one.reach.value}",
+                expected="a service that shows the committed manifest",
+                found=f"{one.url}: {one.reason}",
+                hint="name the service yourself with --at URL, or try again later",
+            )
+        screen.lines.item("service", f"{one.url}, as the seller announced it on chain")
+    return replace(begun, at=one.url)

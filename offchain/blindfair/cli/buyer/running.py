@@ -17,12 +17,12 @@ from blindfair.api.text_options import kept_file
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.requirements import check_chain
-from blindfair.cli.buyer.announced import find_announced
+from blindfair.cli.buyer.announced import find_announced, with_announced
 from blindfair.cli.buyer.distrust import check_trusted
 from blindfair.cli.buyer.find import ask_sellers, find_listings, the_listing
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.buyer.settings import BuyerOptions, BuyerSettings
-from blindfair.cli.options import Begun, Resumed
+from blindfair.cli.options import BuyerBegun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings, open_context
 from blindfair.cli.party.money import money_of
@@ -117,15 +117,17 @@ def _monies(exchange: DataExchange, manifests: Mapping[ListingId, Manifest]) -> 
 
 
 def run_evaluate(
-    begun: Begun,
+    begun: BuyerBegun,
     options: BuyerOptions,
     paths: Mapping[str, Path],
     poll: float,
     output: Output,
     *,
     pays_fee: bool,
+    private: bool,
 ) -> None:
-    """Begin a directory for a purchase, or go on in it, until there are scores.
+    """Begin a directory for a purchase, or go on in it, until there are scores. With `private`, a service that the
+    seller announced may be at a private address.
 
     Raises what reading options, tables and settings raises, and what the evaluation raises.
     """
@@ -133,6 +135,7 @@ def run_evaluate(
     purchase.check()
     check_asks_texts(options.tables, purchase)
     options.tables.read(paths)
+    begun = with_announced(begun, purchase.listing_id, private=private)
     settings = begun_settings(begun, options)
     check_payee(purchase.policy().refund_to, "refund_to", settings.deployment.address)
     exchange = open_exchange(begun.rpc, settings.deployment)
