@@ -220,3 +220,8 @@ def test_a_seller_without_money_sends_nothing(market: Market) -> None:
     set_balance(market.chain.web3, account, Wei(10**9))
     broke = market.inside("seller", "announce", *common, "--url", "https://a.example")
     assert broke.code == InsufficientFunds.exit_code and "nothing was sent" in broke.err
+    # Serving goes on: its orders matter more.
+    service = ["--http", f"127.0.0.1:{free_port()}", "--announce"]
+    served = market.inside("seller", "resume", *common, *service)
+    assert served.code == 0, served.err
+    assert "trouble" in served.err and "InsufficientFunds" in served.err

@@ -47,6 +47,12 @@ contract DirectoryTest is DirectoryWorld {
         same(directory.MAX_URI_LENGTH(), MOST, "limit");
     }
 
+    function test_the_bound_itself_is_allowed_and_one_byte_more_is_not() public {
+        directory.announce(address(exchange), LISTING_ROOT, string(noise(1, MOST)));
+        vm.expectRevert(abi.encodeWithSelector(IListingDirectory.UriTooLong.selector, MOST, MOST + 1));
+        directory.announce(address(exchange), LISTING_ROOT, string(noise(1, MOST + 1)));
+    }
+
     function test_an_announcement_takes_no_money(uint256 value) public {
         value = within(value, 1, MONEY);
         vm.deal(address(this), MONEY);
