@@ -51,15 +51,17 @@ _NOTHING_ANNOUNCED = AnnouncedFindings()
 def found_document(
     events: Sequence[ChainListing],
     manifests: Mapping[ListingId, Manifest],
-    announced: AnnouncedFindings = _NOTHING_ANNOUNCED,
+    announced: AnnouncedFindings | None = None,
 ) -> Document:
     """Listings, oldest first. `manifest` is null where the seller did not answer, `block` where the node keeps no logs
-    as old as that, `announced` where its seller announced no service or that was not looked for."""
+    as old as that, `announced` where its seller announced no service, as far as `announcements_known` says so."""
+    found = announced or _NOTHING_ANNOUNCED
     return {
-        "announced_by_strangers": announced.strangers,
+        "announced_by_strangers": found.strangers,
+        "announcements_known": announced is not None and announced.is_known,
         "listings": [
             {
-                "announced": announced_document(announced, event.listing),
+                "announced": announced_document(found, event.listing),
                 "block": event.block_number,
                 "listing": hex_text(event.listing),
                 "manifest": None if event.listing not in manifests else _manifest(manifests[event.listing]),
