@@ -29,6 +29,10 @@ FOR_EXPLORERS = ROOT / "offchain" / "blindfair" / "chain" / "verification"
 FOR_TESTS = ROOT / "tests" / "contracts" / "artifacts"
 FORGE = "node_modules/@foundry-rs/forge-"
 
+SHIPPED_CONTRACTS = ("DataExchange", "ListingDirectory", "PermitToken", "TestToken")
+VERIFIED_CONTRACTS = ("DataExchange", "ListingDirectory")
+"""Those on public chains, whose sources block explorers ask for."""
+
 RUNNERS = {"properties", "symbolic"}
 """Folders of tests in Solidity, which their runners compile."""
 
@@ -127,7 +131,7 @@ def artifacts() -> dict[Path, str]:
         # A file of types alone has no contract.
         for name, output in compiled.get(source, {}).items():
             bytecode = output["evm"]["bytecode"]["object"]
-            shipped = name in ("DataExchange", "PermitToken", "TestToken")
+            shipped = name in SHIPPED_CONTRACTS
             if not shipped and (not source.startswith("contracts/test/") or not bytecode):
                 continue
             artifact = {
@@ -143,7 +147,7 @@ def artifacts() -> dict[Path, str]:
             }
             folder = SHIPPED if shipped else FOR_TESTS
             files[folder / f"{name}.json"] = json.dumps(artifact, indent=1) + "\n"
-            if name == "DataExchange":
+            if name in VERIFIED_CONTRACTS:
                 files[FOR_EXPLORERS / f"{name}.json"] = verification_input(compiler, output)
     return files
 

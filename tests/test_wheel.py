@@ -125,6 +125,7 @@ def test_the_wheel_holds_the_product_and_no_studies(installed: Installed) -> Non
     for needed in (
         "py.typed",
         "chain/artifacts/DataExchange.json",
+        "chain/artifacts/ListingDirectory.json",
         "cli/demo/data/ACTG175.csv",
         "cli/demo/data/text/model/model.safetensors",
         "cli/demo/data/text/offer.jsonl.gz",

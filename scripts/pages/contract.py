@@ -4,7 +4,7 @@ Reads what this project writes: `///` comments, then one declaration. Not here: 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from wrapped import bullet, sentences
 HEAD = """\
 # Contract
 
-This page is for people who call, watch or audit the escrow contract.
-`scripts/docs reference` writes it from the NatSpec in `contracts/interfaces/IDataExchange.sol`.
+This page is for people who call, watch or audit the escrow contract, or the [listing directory](#listing-directory).
+`scripts/docs reference` writes it from the NatSpec in `contracts/interfaces/IDataExchange.sol`, and the last section
+from `IListingDirectory.sol` beside it.
 [Escrow](../explanation/escrow.md) explains the design, and [protocol](protocol.md) 3, 6 and 7 are normative.
 The invariants and their tests are in `tests/contracts/INVARIANTS.md`, the attacks in
 [security tests](../security/tests.md).
@@ -50,16 +51,26 @@ class Declared:
         return [text for found, text in self.tags if found == tag]
 
 
-def contract_page(interface: Path) -> str:
-    """The whole page, in Markdown, of the interface's source file."""
-    declared = list(declarations(interface.read_text(encoding="utf-8")))
-    text = HEAD
-    for about in (one for one in declared if one.kind == "interface"):
-        text += "".join(f"\n{_prose(told)}\n" for tag in ("notice", "dev") for told in about.texts(tag))
+def contract_page(escrow: Path, directory: Path) -> str:
+    """The whole page, in Markdown, of the interfaces' source files: one section for each kind of the escrow's
+    declarations, and one for the listing directory."""
+    declared = list(declarations(escrow.read_text(encoding="utf-8")))
+    text = HEAD + _about(declared)
     for title, kind, view in SECTIONS:
-        text += f"\n## {title}\n"
-        text += "".join(_item(one) for one in declared if one.kind == kind and one.is_view is view)
-    return text
+        text += f"\n## {title}\n" + _items(declared, kind, view=view)
+    declared = list(declarations(directory.read_text(encoding="utf-8")))
+    text += "\n## Listing directory\n" + _about(declared)
+    return text + "".join(_items(declared, kind, view=view) for _, kind, view in SECTIONS)
+
+
+def _about(declared: Iterable[Declared]) -> str:
+    """What the interface says of itself."""
+    about = (one for one in declared if one.kind == "interface")
+    return "".join(f"\n{_prose(told)}\n" for one in about for tag in ("notice", "dev") for told in one.texts(tag))
+
+
+def _items(declared: Iterable[Declared], kind: str, *, view: bool) -> str:
+    return "".join(_item(one) for one in declared if one.kind == kind and one.is_view is view)
 
 
 def declarations(source: str) -> Iterator[Declared]:

@@ -15,13 +15,14 @@ from exit_codes import exit_codes_page
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
+INTERFACES = ROOT / "contracts" / "interfaces"
 
 
 def generated_pages() -> dict[str, str]:
     """The text of each generated page, by its file name."""
     return {
         "commands.md": commands_page(),
-        "contract.md": contract_page(ROOT / "contracts" / "interfaces" / "IDataExchange.sol"),
+        "contract.md": contract_page(INTERFACES / "IDataExchange.sol", INTERFACES / "IListingDirectory.sol"),
         "exit-codes.md": exit_codes_page(),
     }
 

@@ -19,6 +19,7 @@ SOURCES = (
     "contracts/DataExchange.sol",
     "contracts/FreeBalances.sol",
     "contracts/Domain.sol",
+    "contracts/ListingDirectory.sol",
     "contracts/libraries/AccountSignature.sol",
     "contracts/libraries/MerkleProof9162.sol",
     "contracts/libraries/OfferHash.sol",
@@ -31,6 +32,7 @@ SOURCES = (
 
 TARGETS = {
     "DataExchange": "contracts/DataExchange.sol",
+    "ListingDirectory": "contracts/ListingDirectory.sol",
     "LibraryHarness": "contracts/test/LibraryHarness.sol",
     "PayoutHarness": "contracts/test/PayoutHarness.sol",
 }

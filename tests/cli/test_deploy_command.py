@@ -173,9 +173,10 @@ def test_no_node_is_named_and_its_url_not_told(keystore: Path, inside: Inside) -
     assert "0123abcd" not in ended.err
 
 
-def test_what_explorers_get_is_what_the_shipped_contract_was_made_from() -> None:
-    given, artifact = json.loads(verification_input()), load_artifact("DataExchange")
-    shipped = json.loads((ROOT / "offchain" / "blindfair" / "chain" / "artifacts" / "DataExchange.json").read_text())
+@pytest.mark.parametrize("contract", ["DataExchange", "ListingDirectory"])
+def test_what_explorers_get_is_what_the_shipped_contract_was_made_from(contract: str) -> None:
+    given, artifact = json.loads(verification_input(contract)), load_artifact(contract)
+    shipped = json.loads((ROOT / "offchain" / "blindfair" / "chain" / "artifacts" / f"{contract}.json").read_text())
     hashes = {name: "0x" + keccak256(source["content"].encode()).hex() for name, source in given["sources"].items()}
     digest = sha256(json.dumps(hashes, sort_keys=True).encode())
     assert artifact.source_digest == "0x" + digest.hex()

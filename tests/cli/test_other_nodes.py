@@ -98,7 +98,9 @@ def test_a_listing_is_found_by_its_number_on_a_node_without_old_logs(seller: Sel
     event = seller.chain.exchange.listings()[-1]
     number = "0x" + event.listing.hex()
     (complete,) = json.loads(seller.find(seller.chain.url, "--listing", number, "--json", "-").out)["listings"]
-    assert complete == {"block": event.block_number, "listing": number, "manifest": None, "seller": event.seller}
+    assert complete == {
+        "announced": None, "block": event.block_number, "listing": number, "manifest": None, "seller": event.seller,
+    }  # fmt: skip
     for _ in range(3):
         requests.post(
             seller.chain.url, json={"jsonrpc": "2.0", "id": 1, "method": "evm_mine", "params": []}, timeout=20

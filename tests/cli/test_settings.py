@@ -32,7 +32,7 @@ PLACES = {"--at", "--deployment", "--finality-depth", "--keystore", "--mail", "-
 TABLES = {"--own", "--records", "--train", "--validation"}
 """Copied into the directory."""
 
-OF_ONE_RUN = {"--directory", "--json", "--password-file", "--poll", "--yes"}
+OF_ONE_RUN = {"--directory", "--json", "--password-file", "--poll", "--private", "--yes"}
 """Kept nowhere."""
 
 LIST = {

@@ -16,6 +16,9 @@ Abi = Sequence[Mapping[str, Any]]
 EXCHANGE = "DataExchange"
 """The artifact of the escrow contract."""
 
+DIRECTORY = "ListingDirectory"
+"""The artifact of the contract in which sellers announce listings."""
+
 ERC20: Abi = (
     {
         "type": "function",
@@ -68,6 +71,11 @@ def exchange_abi() -> Abi:
     return load_artifact(EXCHANGE).abi
 
 
+def directory_abi() -> Abi:
+    """The directory's interface."""
+    return load_artifact(DIRECTORY).abi
+
+
 def encode_call(abi: Abi, name: str, *arguments: Any) -> bytes:
     """The data of a call of the function `name`."""
     function = _item(abi, "function", name)
@@ -89,13 +97,14 @@ def event_topic(abi: Abi, name: str) -> bytes:
 def decode_event(abi: Abi, name: str, topics: Sequence[bytes], data: bytes) -> dict[str, Any]:
     """A log's fields by name; every indexed one must be of a fixed size.
 
+    A `string` is given as bytes: no contract checks that it is UTF-8, and one that is not must not spoil the others.
     Raises `ValueError` or `eth_abi.exceptions.DecodingError` for a log that is not of this event.
     """
     inputs = _item(abi, "event", name)["inputs"]
     indexed = [field for field in inputs if field["indexed"]]
     plain = [field for field in inputs if not field["indexed"]]
     values = [decode([field["type"]], topic)[0] for field, topic in zip(indexed, topics[1:], strict=True)]
-    values += decode([field["type"] for field in plain], data)
+    values += decode(["bytes" if field["type"] == "string" else field["type"] for field in plain], data)
     return {field["name"]: value for field, value in zip(indexed + plain, values, strict=True)}
 
 

@@ -48,6 +48,6 @@ def load_artifact(name: str) -> Artifact:
     )
 
 
-def verification_input() -> bytes:
-    """The escrow's sources and settings as the compiler's standard JSON: what block explorers ask for."""
-    return (files("blindfair.chain") / "verification" / "DataExchange.json").read_bytes()
+def verification_input(contract: str = "DataExchange") -> bytes:
+    """A contract's sources and settings as the compiler's standard JSON: what block explorers ask for."""
+    return (files("blindfair.chain") / "verification" / f"{contract}.json").read_bytes()

@@ -16,6 +16,12 @@ ACCEPT_TOKEN = Gas(130_000)
 RELEASE = Gas(66_000)
 """The first of a seller; later ones, to whom something is free already, cost less."""
 
+ANNOUNCE = Gas(26_000)
+"""An announcement of a URL of about 40 bytes; longer ones cost more."""
+
+MAKE_DIRECTORY = Gas(150_000)
+"""Putting the directory on a chain that lacks it, which anybody does once."""
+
 
 def dispute_gas(chunk_size: int) -> Gas:
     """Gas of a dispute over a full chunk in the largest delivery."""

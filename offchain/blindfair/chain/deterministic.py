@@ -1,6 +1,6 @@
-"""The escrow contract at one address on every chain: made through the deterministic deployment proxy with CREATE2.
+"""Contracts at one address on every chain: made through the deterministic deployment proxy with CREATE2.
 
-Its address depends on its code alone (EIP-1014), so that deploying twice finds what the first time made. The proxy, at
+An address depends on the code alone (EIP-1014), so that deploying twice finds what the first time made. The proxy, at
 the same address on nearly every chain, is a contract of 69 bytes that anybody can put on a chain by a transaction
 without chain id that nobody has the key of (https://github.com/Arachnid/deterministic-deployment-proxy).
 """
@@ -53,16 +53,30 @@ class Made:
     transaction: TransactionHash
 
 
-def escrow_address() -> Address:
-    """Where this version's contract is, on every chain (EIP-1014)."""
-    code = load_artifact(EXCHANGE).bytecode
+def address_of(contract: str) -> Address:
+    """Where this version's contract of that name is, on every chain (EIP-1014)."""
+    code = load_artifact(contract).bytecode
     proxy = bytes.fromhex(PROXY.removeprefix("0x"))
     return Address("0x" + keccak256(b"\xff" + proxy + _SALT + keccak256(code))[12:].hex())
 
 
+def creation_call(web3: Web3, contract: str) -> Call:
+    """The call that puts a contract there; on a chain for development without the proxy, that is put there first.
+
+    Raises WrongContract where there is no proxy, or another contract in its place, and NodeFailure.
+    """
+    _provide_proxy(web3)
+    return Call("deploy", PROXY, _creation(contract))
+
+
+def escrow_address() -> Address:
+    """Where this version's escrow contract is, on every chain."""
+    return address_of(EXCHANGE)
+
+
 def is_deployed(web3: Web3) -> bool:
     """Whether it is there, checked to the last byte. Raises WrongContract for another program, and NodeFailure."""
-    if not _code(web3, escrow_address()):
+    if not code_at(web3, escrow_address()):
         return False
     check_deployment(web3, escrow_address())
     return True
@@ -87,7 +101,7 @@ def creation_block(web3: Web3) -> BlockNumber | None:
         return None
     with asking("eth_getBlockByNumber"):
         sent = [transaction for transaction in web3.eth.get_block(low, True)["transactions"]]
-        made = any(bytes(one["input"]) == _deployment() for one in sent if not isinstance(one, bytes))
+        made = any(bytes(one["input"]) == _creation(EXCHANGE) for one in sent if not isinstance(one, bytes))
     return BlockNumber(low) if made else None
 
 
@@ -96,8 +110,7 @@ def prepare_deployment(sender: Sender) -> PreparedTransaction:
 
     Raises what `Sender.prepare` does, and WrongContract where there is no proxy, or another contract in its place.
     """
-    _provide_proxy(sender.web3)
-    return sender.prepare(Call("deploy", PROXY, _deployment()))
+    return sender.prepare(creation_call(sender.web3, EXCHANGE))
 
 
 def complete_deployment(sender: Sender, prepared: PreparedTransaction) -> Made:
@@ -116,17 +129,23 @@ def find_or_deploy(web3: Web3, account: LocalAccount) -> DataExchange:
     return DataExchange(web3, escrow_address())
 
 
-def _deployment() -> bytes:
-    return _SALT + load_artifact(EXCHANGE).bytecode
+def code_at(web3: Web3, address: Address) -> bytes:
+    """The code at an address, empty where there is none. Raises NodeFailure."""
+    with asking("eth_getCode"):
+        return bytes(web3.eth.get_code(to_checksum_address(address)))
+
+
+def _creation(contract: str) -> bytes:
+    return _SALT + load_artifact(contract).bytecode
 
 
 def _provide_proxy(web3: Web3) -> None:
-    found = _code(web3, PROXY)
+    found = code_at(web3, PROXY)
     if not found and is_development(web3):
         set_balance(web3, Address(Account.recover_transaction(_PROXY_TRANSACTION).lower()), _PROXY_COST)
         with asking("eth_sendRawTransaction"):
             web3.eth.wait_for_transaction_receipt(web3.eth.send_raw_transaction(HexBytes(_PROXY_TRANSACTION)))
-        found = _code(web3, PROXY)
+        found = code_at(web3, PROXY)
     if found != _PROXY_CODE:
         raise WrongContract(
             "the chain lacks the deterministic deployment proxy",
@@ -134,8 +153,3 @@ def _provide_proxy(web3: Web3) -> None:
             found=f"{len(found)} bytes",
             hint="put it there as its project tells: github.com/Arachnid/deterministic-deployment-proxy",
         )
-
-
-def _code(web3: Web3, address: Address) -> bytes:
-    with asking("eth_getCode"):
-        return bytes(web3.eth.get_code(to_checksum_address(address)))

@@ -1,4 +1,4 @@
-"""The escrow contract's events, typed, and how they are fetched from nodes that limit how much they search at once."""
+"""The contracts' events, and how they are fetched from nodes that limit how much they search at once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from web3 import Web3
 from web3.exceptions import Web3RPCError
 
-from blindfair.chain.abi import decode_event, event_topic, exchange_abi
+from blindfair.chain.abi import Abi, decode_event, event_topic
 from blindfair.chain.node import asking
 from blindfair.protocol.quantities import (
     Address,
@@ -62,40 +62,49 @@ class Log:
     transaction: TransactionHash
 
 
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """A contract's events of one name: its address, its interface, the event."""
+
+    contract: Address
+    abi: Abi
+    event: str
+
+
 def read_logs(
-    web3: Web3, contract: Address, event: str, *indexed: bytes | None, first_block: BlockNumber, hint: str = ""
+    web3: Web3, source: EventSource, *indexed: bytes | None, first_block: BlockNumber, hint: str = ""
 ) -> list[Log]:
     """All logs of one event from `first_block` on, oldest first; `indexed` are the wanted topics, None for any.
 
     A node that refuses so large a search is asked for halves of it. Raises NodeFailure with `hint` if it refuses the
     logs of a single block.
     """
-    return list(_newest_first(web3, contract, event, indexed, first_block, hint))[::-1]
+    return list(_newest_first(web3, source, indexed, first_block, hint))[::-1]
 
 
-def read_only_log(
-    web3: Web3, contract: Address, event: str, *indexed: bytes | None, first_block: BlockNumber
+def read_newest_log(
+    web3: Web3, source: EventSource, *indexed: bytes | None, first_block: BlockNumber, hint: str = ""
 ) -> Log | None:
-    """The log of an event that happens once at most, None if it did not happen; otherwise as `read_logs`.
+    """The newest log of an event, None if it did not happen; otherwise as `read_logs`.
 
     New blocks are searched first, and old ones not at all once it is found: many nodes keep no old logs.
     """
-    return next(_newest_first(web3, contract, event, indexed, first_block, ""), None)
+    return next(_newest_first(web3, source, indexed, first_block, hint), None)
 
 
 def _newest_first(
-    web3: Web3, contract: Address, event: str, indexed: Sequence[bytes | None], first_block: BlockNumber, hint: str
+    web3: Web3, source: EventSource, indexed: Sequence[bytes | None], first_block: BlockNumber, hint: str
 ) -> Iterator[Log]:
-    topics = [event_topic(exchange_abi(), event), *indexed]
-    with asking(f"the {event} events"):
+    topics = [event_topic(source.abi, source.event), *indexed]
+    with asking(f"the {source.event} events"):
         spans = [(int(first_block), int(web3.eth.block_number))]
     while spans:
         low, high = spans.pop()
         if low > high:
             continue
-        with asking(f"the {event} events of block {high}", hint or _OLD_LOGS):
+        with asking(f"the {source.event} events of block {high}", hint or _OLD_LOGS):
             try:
-                found = _read_span(web3, contract, event, topics, low, high)
+                found = _read_span(web3, source, topics, low, high)
             except Web3RPCError:
                 if low == high:
                     raise
@@ -105,11 +114,11 @@ def _newest_first(
         yield from reversed(found)
 
 
-def _read_span(web3: Web3, contract: Address, event: str, topics: list[bytes | None], low: int, high: int) -> list[Log]:
+def _read_span(web3: Web3, source: EventSource, topics: list[bytes | None], low: int, high: int) -> list[Log]:
     logs: list[Log] = []
     for entry in web3.eth.get_logs(
         {
-            "address": Web3.to_checksum_address(contract),
+            "address": Web3.to_checksum_address(source.contract),
             "fromBlock": low,
             "toBlock": high,
             "topics": [None if topic is None else Web3.to_hex(topic) for topic in topics],
@@ -117,11 +126,11 @@ def _read_span(web3: Web3, contract: Address, event: str, topics: list[bytes | N
     ):
         found = [bytes(topic) for topic in entry["topics"]]
         wanted = all(topic is None or topic == other for topic, other in zip(topics, found, strict=False))
-        if entry["address"].lower() != contract or not wanted or not low <= entry["blockNumber"] <= high:
+        if entry["address"].lower() != source.contract or not wanted or not low <= entry["blockNumber"] <= high:
             raise ValueError("a log that was not asked for")
         logs.append(
             Log(
-                decode_event(exchange_abi(), event, found, bytes(entry["data"])),
+                decode_event(source.abi, source.event, found, bytes(entry["data"])),
                 BlockNumber(int(entry["blockNumber"])),
                 TransactionHash(bytes(entry["transactionHash"])),
             )

@@ -11,7 +11,7 @@ from web3 import Web3
 
 from blindfair.chain.abi import ERC20, Abi, decode_output, encode_call, exchange_abi
 from blindfair.chain.calls import Call, ExchangeCalls, struct_of
-from blindfair.chain.events import AcceptedEvent, CommittedEvent, Log, read_logs, read_only_log
+from blindfair.chain.events import AcceptedEvent, CommittedEvent, EventSource, Log, read_logs, read_newest_log
 from blindfair.chain.finality import Finality, final_height
 from blindfair.chain.node import asking, request
 from blindfair.protocol.errors import WrongContract
@@ -62,7 +62,7 @@ class DataExchange(ExchangeCalls):
         """
         super().__init__(Address(address.lower()))
         self.web3 = web3
-        self._first_block = first_block
+        self.first_block = first_block
         with asking("eth_chainId"):
             self.chain_id = int(web3.eth.chain_id)
 
@@ -170,7 +170,7 @@ class DataExchange(ExchangeCalls):
     def listings(self) -> tuple[CommittedEvent, ...]:
         """All that was ever committed, oldest first."""
         logs = read_logs(
-            self.web3, self.address, "Committed", first_block=self._first_block, hint=_LISTINGS_OF_OLD_BLOCKS
+            self.web3, self._source("Committed"), first_block=self.first_block, hint=_LISTINGS_OF_OLD_BLOCKS
         )
         return tuple(_committed(log) for log in logs)
 
@@ -210,7 +210,10 @@ class DataExchange(ExchangeCalls):
         return None if log is None else DeliveryKey(log.fields["key"])
 
     def _log(self, event: str, indexed: bytes) -> Log | None:
-        return read_only_log(self.web3, self.address, event, indexed, first_block=self._first_block)
+        return read_newest_log(self.web3, self._source(event), indexed, first_block=self.first_block)
+
+    def _source(self, event: str) -> EventSource:
+        return EventSource(self.address, exchange_abi(), event)
 
     def _read(self, name: str, *arguments: object) -> tuple[Any, ...]:
         return self._read_from(self.address, exchange_abi(), name, *arguments)

@@ -11,7 +11,7 @@ from typing import Any
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from blindfair.chain.abi import Abi, error_signatures, exchange_abi
+from blindfair.chain.abi import Abi, directory_abi, error_signatures, exchange_abi
 from blindfair.protocol.errors import ContractReverted
 
 _ERROR = bytes.fromhex("08c379a0")
@@ -54,7 +54,7 @@ _REFUSED_TRANSFER = "SafeERC20FailedOperation"
 
 @cache
 def _known_errors() -> dict[bytes, Mapping[str, Any]]:
-    return error_signatures(_TOKEN_ERRORS) | error_signatures(exchange_abi())
+    return error_signatures(_TOKEN_ERRORS) | error_signatures(directory_abi()) | error_signatures(exchange_abi())
 
 
 def is_error_of_the_escrow(name: str) -> bool:

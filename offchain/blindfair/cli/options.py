@@ -12,6 +12,9 @@ import typer
 POLL = 1.0
 """Seconds between two looks at folder and chain, if not told otherwise."""
 
+WAIT = 15.0
+"""Seconds that a seller has to say what it lists, if not told otherwise."""
+
 Rpc = Annotated[str, typer.Option("--rpc", metavar="URL", help="JSON-RPC address of a node of the chain.")]
 RememberedRpc = Annotated[
     str | None, typer.Option("--rpc", metavar="URL", help="Another node than the one that it was begun with.")
@@ -71,6 +74,21 @@ Proxy = Annotated[
         "--proxy",
         metavar="ADDRESS",
         help="With --http: a reverse proxy that is believed about who asks, such as 127.0.0.1.",
+    ),
+]
+Announce = Annotated[
+    bool,
+    typer.Option(
+        "--announce",
+        help="With --http: announce the service on chain, where buyers find it without being told. It takes a "
+        "transaction, the first time only.",
+    ),
+]
+Private = Annotated[
+    bool,
+    typer.Option(
+        "--private",
+        help="Ask announced services at addresses of private networks and of this machine, too.",
     ),
 ]
 RememberedMail = Annotated[
@@ -167,6 +185,7 @@ class Serving:
     tls_cert: TlsCert = None
     tls_key: TlsKey = None
     proxy: Proxy = None
+    announce: Announce = False
 
 
 _GROUPS = (Begun, BuyerBegun, Resumed, BuyerResumed, Serving)

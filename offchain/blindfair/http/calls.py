@@ -7,6 +7,7 @@ which its connection is closed from this side, whatever it is doing.
 import contextlib
 import errno
 import http.client
+import ipaddress
 import ssl
 import threading
 from collections.abc import Iterator
@@ -29,11 +30,44 @@ READ_SECONDS = 30.0
 BLOCK = 64 * 1024
 
 
-class _Connections(HTTPAdapter):
-    """An adapter that knows its connections, and can end them while another thread waits for bytes."""
+NOT_PUBLIC = "its address is private, or of this machine"
 
-    def __init__(self) -> None:
+
+class PrivateAddress(OSError):
+    """A name leads to an address that is not public."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public internet: neither private, nor this machine, nor this line's."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return is_public(str(found.ipv4_mapped))
+        if found.sixtofour is not None or found.teredo is not None:
+            # What is inside may be any IPv4 address.
+            return False
+    return found.is_global and not found.is_multicast
+
+
+def is_public_url(url: str) -> bool:
+    """Whether a URL may lead to a public address, as far as it says: a name is not looked up."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return is_public(host)
+    except ValueError:
+        return host != "localhost" and not host.endswith(".localhost")
+
+
+class _Connections(HTTPAdapter):
+    """An adapter that knows its connections, and can end them while another thread waits for bytes.
+
+    With `public_only` it speaks with public addresses alone. The address is that of the connection, after names were
+    looked up, so that a name which leads elsewhere the second time gains nothing. Through a proxy, the proxy decides.
+    """
+
+    def __init__(self, *, public_only: bool = False) -> None:
         self._open: set[HTTPConnection] = set()
+        self._public_only = public_only
         super().__init__()
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
@@ -56,7 +90,14 @@ class _Connections(HTTPAdapter):
             known.discard(connection)
             base.close(connection)
 
-        noted = type("NotedConnection", (base,), {"connect": connect, "close": close})
+        def open_line(connection: Any) -> Any:
+            line = base._new_conn(connection)
+            if self._public_only and not is_public(line.getpeername()[0]):
+                line.close()
+                raise PrivateAddress(errno.EACCES, NOT_PUBLIC)
+            return line
+
+        noted = type("NotedConnection", (base,), {"connect": connect, "close": close, "_new_conn": open_line})
         return type("NotedPool", (pool,), {"ConnectionCls": noted})
 
     def end_all(self) -> None:
@@ -77,10 +118,11 @@ def _shut(line: Any) -> None:
 class Caller:
     """Calls to one service."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, public_only: bool = False) -> None:
+        """With `public_only`, no byte goes to an address of this machine or of a private network."""
         self.url = url
         self._requests: requests.Session | None = None
-        self._connections = _Connections()
+        self._connections = _Connections(public_only=public_only)
 
     @contextmanager
     def call(

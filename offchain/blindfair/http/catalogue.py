@@ -53,26 +53,42 @@ def fetch_manifests(
 
 
 def _manifest(caller: Caller, number: ListingId, seller: Address, sellers: Mapping[ListingId, Address]) -> Manifest:
-    with caller.call("GET", f"{LISTINGS}/{hex_text(number)}") as answer:
+    with caller.call("GET", listing_path(number)) as answer:
         manifest = Manifest.from_document(read_document(caller.url, answer, MANIFEST_BYTES))
+    check_committed(caller.url, manifest, number, seller, sellers)
+    return manifest
+
+
+def listing_path(number: ListingId) -> str:
+    """Where a service has the manifest of a listing."""
+    return f"{LISTINGS}/{hex_text(number)}"
+
+
+def check_committed(
+    url: str, manifest: Manifest, number: ListingId, seller: Address, sellers: Mapping[ListingId, Address]
+) -> None:
+    """Check that a manifest is what a listing was committed with, by the `seller` whose service shows it.
+
+    A listing's number is a hash over its seller, its root and its manifest's hash (PROTOCOL 3). Raises RootMismatch,
+    InvalidListing, FieldMismatch.
+    """
     if manifest.listing != number:
         raise RootMismatch(
-            f"A manifest at {caller.url} is not the one that was committed to",
+            f"A manifest at {url} is not the one that was committed to",
             expected=hex_text(number),
             found=hex_text(manifest.listing),
             hint="do not trade with this service",
         )
     if number not in sellers:
         raise InvalidListing(
-            f"A listing at {caller.url} was never committed to",
+            f"A listing at {url} was never committed to",
             expected="a listing of the contract",
             found=hex_text(number),
             hint="check --rpc and --deployment; a commitment may be some blocks away",
         )
     if not manifest.seller == sellers[number] == seller:
         raise FieldMismatch(
-            f"A listing at {caller.url} is another seller's",
+            f"A listing at {url} is another seller's",
             expected=sellers[number],
             found=f"{manifest.seller}, {seller}",
         )
-    return manifest

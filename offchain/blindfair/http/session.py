@@ -169,10 +169,10 @@ class ServiceSession:
         raise ServiceBusy(f"The service at {self.url} is busy")
 
 
-def read_info(caller: Caller, domain: Domain | None) -> ServiceInfo:
+def read_info(caller: Caller, domain: Domain | None, seconds: float = 30.0) -> ServiceInfo:
     """What a service says of itself. Raises WrongService for another contract than that of `domain`, unless it is None,
     or what is no service, and what `Caller.call` raises."""
-    with caller.call("GET", INFO, seconds=30.0) as answer:
+    with caller.call("GET", INFO, seconds=seconds) as answer:
         body = read_document(caller.url, answer, DOCUMENT_BYTES)
     try:
         info = ServiceInfo.from_document(body)
@@ -190,9 +190,13 @@ def read_info(caller: Caller, domain: Domain | None) -> ServiceInfo:
 
 def read_document(url: str, answer: requests.Response, most: int) -> Document:
     """The document of an answer, of at most `most` bytes. Raises what the service refuses with, and WrongService."""
-    body = read_body(answer, most)
-    if answer.status_code != 200:
-        raise read_problem(url, answer.status_code, body)
+    return parse_answer(url, answer.status_code, read_body(answer, most), most)
+
+
+def parse_answer(url: str, status: int, body: bytes, most: int) -> Document:
+    """The document in the body of an answer. Raises as `read_document`."""
+    if status != 200:
+        raise read_problem(url, status, body)
     try:
         return parse(body, most)
     except (MalformedMessage, MessageTooLarge, json.JSONDecodeError) as error:

@@ -9,6 +9,7 @@ from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.cli.options import (
     POLL,
+    WAIT,
     BuyerBegun,
     BuyerResumed,
     DeploymentFile,
@@ -16,6 +17,7 @@ from blindfair.cli.options import (
     JsonFile,
     PasswordFile,
     Poll,
+    Private,
     RememberedRpc,
     Resumed,
     Rpc,
@@ -63,13 +65,20 @@ def find(
         str | None, typer.Option(metavar="NUMBER", help="Show this listing alone; needs no old blocks of the node.")
     ] = None,
     password_file: PasswordFile = None,
-    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long sellers have to answer.", min=0)] = 15.0,
+    wait: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="How long sellers, or each service, have to answer.", min=0),
+    ] = WAIT,
+    private: Private = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Show what is listed: from the chain alone, or with --at, or --mail and --keystore, what sellers say of it."""
+    """Show what is listed on chain, and what the services that sellers announced there say of it.
+
+    With --at one service is asked in their place, with --mail and --keystore the sellers that share the folder.
+    """
     from blindfair.cli.buyer.running import run_find
 
-    run_find(rpc, deployment, mail, at, listing, keystore, password_file, wait, Output(json_file))
+    run_find(rpc, deployment, mail, at, listing, keystore, password_file, wait, Output(json_file), private=private)
 
 
 @app.command()
@@ -195,10 +204,13 @@ def evaluate(
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Pay the listing's fee without being asked.")] = False,
+    private: Private = False,
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
     """Score a listing blind: free of charge, or against a fee that is credited. Run it again to go on.
+
+    Without --at and --mail it asks the service that the seller announced on chain.
 
     Your tables are copied into DIR. One directory is for one purchase.
     """
@@ -217,7 +229,7 @@ def evaluate(
     sources = chosen_tables(own, train, validation)
     images = any(map(holds_images, sources.values()))
     tables = own_options(label, text_column, base_model, exclude or [], seed, text or [], images=images)
-    run_evaluate(begun, BuyerOptions(purchase, tables), sources, poll, output, pays_fee=yes)
+    run_evaluate(begun, BuyerOptions(purchase, tables), sources, poll, output, pays_fee=yes, private=private)
 
 
 @app.command()

@@ -19,6 +19,12 @@ from blindfair.api.amounts import IN_ETHER, Money, show_ether
 from blindfair.api.information import evaluation_fee, information_document, information_text, told_text
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
 from blindfair.chain.deployment import open_exchange
+from blindfair.cli.buyer.announced import (
+    AnnouncedFindings,
+    announced_document,
+    show_left_out,
+    show_one_announced,
+)
 from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.forecast_text import forecast_basis, forecast_document, forecast_text
@@ -39,20 +45,30 @@ from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
 from blindfair.protocol.units import Units
 from blindfair.protocol.words import counted
 
+_NOTHING_ANNOUNCED = AnnouncedFindings()
 
-def found_document(events: Sequence[ChainListing], manifests: Mapping[ListingId, Manifest]) -> Document:
+
+def found_document(
+    events: Sequence[ChainListing],
+    manifests: Mapping[ListingId, Manifest],
+    announced: AnnouncedFindings | None = None,
+) -> Document:
     """Listings, oldest first. `manifest` is null where the seller did not answer, `block` where the node keeps no logs
-    as old as that."""
+    as old as that, `announced` where its seller announced no service, as far as `announcements_known` says so."""
+    found = announced or _NOTHING_ANNOUNCED
     return {
+        "announced_by_strangers": found.strangers,
+        "announcements_known": announced is not None and announced.is_known,
         "listings": [
             {
+                "announced": announced_document(found, event.listing),
                 "block": event.block_number,
                 "listing": hex_text(event.listing),
                 "manifest": None if event.listing not in manifests else _manifest(manifests[event.listing]),
                 "seller": event.seller,
             }
             for event in events
-        ]
+        ],
     }
 
 
@@ -77,6 +93,7 @@ def show_found(
     events: Sequence[ChainListing],
     manifests: Mapping[ListingId, Manifest],
     monies: Mapping[Address, Money],
+    announced: AnnouncedFindings = _NOTHING_ANNOUNCED,
 ) -> None:
     """The same for people; `monies` are the tokens that are known."""
     if not events:
@@ -84,6 +101,7 @@ def show_found(
     for event in events:
         block = "" if event.block_number is None else f", block {event.block_number:,}"
         lines.item("listing", f"{hex_text(event.listing)} of {event.seller}{block}")
+        show_one_announced(lines, announced, event.listing)
         manifest = manifests.get(event.listing)
         if manifest is None:
             lines.item("", "its seller has not said what it is", style="dim")
@@ -102,6 +120,7 @@ def show_found(
         if unread := unread_columns(manifest.schema):
             lines.item("", f"no model reads: {', '.join(unread)}", style="dim")
         lines.item("", f"licence: {manifest.licence}; consent: {manifest.consent}", style="dim")
+    show_left_out(lines, announced)
 
 
 def _amount(manifest: Manifest, amount: Wei, monies: Mapping[Address, Money]) -> str:

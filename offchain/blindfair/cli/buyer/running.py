@@ -17,11 +17,12 @@ from blindfair.api.text_options import kept_file
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.requirements import check_chain
+from blindfair.cli.buyer.announced import find_announced, with_announced
 from blindfair.cli.buyer.distrust import check_trusted
 from blindfair.cli.buyer.find import ask_sellers, find_listings, the_listing
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.buyer.settings import BuyerOptions, BuyerSettings
-from blindfair.cli.options import Begun, Resumed
+from blindfair.cli.options import BuyerBegun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings, open_context
 from blindfair.cli.party.money import money_of
@@ -47,8 +48,11 @@ def run_find(
     password_file: Path | None,
     wait: float,
     output: Output,
+    *,
+    private: bool,
 ) -> None:
-    """Show what is listed, or the one listing that is named; sellers are asked with `mail` and `keystore`, or `at`.
+    """Show what is listed, or the one listing that is named; sellers are asked with `mail` and `keystore`, or `at`, or
+    else where they announced their services.
 
     Raises InvalidOption for one of the two alone, and what opening and asking raise.
     """
@@ -65,20 +69,29 @@ def run_find(
         )
     place = read_deployment(deployment)
     wanted = None if listing is None else parse_listing(listing)
-    manifests: Mapping[ListingId, Manifest] = {}
     if mail is None or keystore is None:
-        exchange = open_exchange(rpc, place)
+        show_announced(open_exchange(rpc, place), wanted, output, wait=wait, private=private)
+        return
+    settings = Settings(BuyerOptions.ROLE, place, rpc, mail.resolve(), keystore.resolve(), None)
+    with PartyScreen() as screen:
+        context = open_context(settings, password_file, screen.event, trades=False)
+        exchange = context.exchange
         events = find_listings(exchange, wanted)
-    else:
-        settings = Settings(BuyerOptions.ROLE, place, rpc, mail.resolve(), keystore.resolve(), None)
-        with PartyScreen() as screen:
-            context = open_context(settings, password_file, screen.event, trades=False)
-            exchange = context.exchange
-            events = find_listings(exchange, wanted)
-            screen.waiting("the answers of the sellers")
-            manifests = ask_sellers(context, events, wait=wait)
+        screen.waiting("the answers of the sellers")
+        manifests = ask_sellers(context, events, wait=wait)
     show_found(output.lines, events, manifests, _monies(exchange, manifests))
     output.document(found_document(events, manifests))
+
+
+def show_announced(
+    exchange: DataExchange, listing: ListingId | None, output: Output, *, wait: float, private: bool
+) -> None:
+    """Show what is listed, and what is behind the services that sellers announced. Raises what finding raises."""
+    events = find_listings(exchange, listing)
+    with PartyScreen() as screen:
+        found = find_announced(exchange, events, screen, is_named=listing is not None, wait=wait, private=private)
+    show_found(output.lines, events, found.manifests, _monies(exchange, found.manifests), found)
+    output.document(found_document(events, found.manifests, found))
 
 
 def show_service(rpc: str, deployment: Path, at: str, listing: str | None, output: Output) -> None:
@@ -104,15 +117,17 @@ def _monies(exchange: DataExchange, manifests: Mapping[ListingId, Manifest]) -> 
 
 
 def run_evaluate(
-    begun: Begun,
+    begun: BuyerBegun,
     options: BuyerOptions,
     paths: Mapping[str, Path],
     poll: float,
     output: Output,
     *,
     pays_fee: bool,
+    private: bool,
 ) -> None:
-    """Begin a directory for a purchase, or go on in it, until there are scores.
+    """Begin a directory for a purchase, or go on in it, until there are scores. With `private`, a service that the
+    seller announced may be at a private address.
 
     Raises what reading options, tables and settings raises, and what the evaluation raises.
     """
@@ -120,6 +135,7 @@ def run_evaluate(
     purchase.check()
     check_asks_texts(options.tables, purchase)
     options.tables.read(paths)
+    begun = with_announced(begun, purchase.listing_id, private=private)
     settings = begun_settings(begun, options)
     check_payee(purchase.policy().refund_to, "refund_to", settings.deployment.address)
     exchange = open_exchange(begun.rpc, settings.deployment)

@@ -267,6 +267,25 @@ def resume(
 
 
 @app.command()
+@grouped
+def announce(
+    resumed: Resumed,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="Where buyers reach your HTTP service.")] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Say that the listing is announced no longer.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Announce the listing on chain: `buyer find` then shows it to everybody, with no URL handed on.
+
+    The cost is told first. A new announcement takes the place of the last.
+
+    While `seller serve` runs, it alone acts in DIR: give it --announce.
+    """
+    from blindfair.cli.seller.announcing import run_announce
+
+    run_announce(resumed, url, Output(json_file), withdraw=withdraw)
+
+
+@app.command()
 def status(
     directory: Directory, keystore: Keystore = None, rpc: RememberedRpc = None, json_file: JsonFile = None
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import show_ether
 from blindfair.api.listing_options import RECORDS, ListingOptions
+from blindfair.api.parties import SellerParty
 from blindfair.api.text_options import kept_file
 from blindfair.chain.costs import COMMIT, gas_price
 from blindfair.cli.options import Begun, Resumed, Serving
@@ -18,6 +19,7 @@ from blindfair.cli.party.settings import begin, is_begun, load, resumed_settings
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
 from blindfair.cli.readings import readings_document, show_near_copies, show_readings, show_written
+from blindfair.cli.seller.announcing import Announcing
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
 from blindfair.cli.seller.serving import check_serving, served_over_http
 from blindfair.influence.corpus.copies import near_copies_of_texts
@@ -95,14 +97,22 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
             try:
                 # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
-                with served_over_http(serving, settings, party, screen):
+                with served_over_http(serving, settings, party, screen) as url:
                     screen.lines.item("serves", f"listing 0x{party.listing.hex()} as {party.address}; Ctrl-C ends it")
-                    party.serve(lambda: ends_idle and party.is_idle)
+                    announcing = Announcing(party, url, screen) if serving.announce and url is not None else None
+                    party.serve(lambda: _is_enough(party, announcing, ends_idle=ends_idle))
                 screen.still()
             except KeyboardInterrupt:
                 screen.still()
                 screen.lines.item("", "stopped; the same command goes on where it was")
     tell_standing(resumed.directory, settings, output)
+
+
+def _is_enough(party: SellerParty, announcing: Announcing | None, *, ends_idle: bool) -> bool:
+    """Whether serving ends, asked while nothing else is to be done: that is the time to announce."""
+    if announcing is not None:
+        announcing.turn()
+    return ends_idle and party.is_idle
 
 
 def run_withdraw(resumed: Resumed, to: str | None, output: Output) -> None:

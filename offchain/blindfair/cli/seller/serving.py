@@ -8,6 +8,7 @@ from dataclasses import replace
 from blindfair.api.parties import SellerParty
 from blindfair.cli.options import Serving
 from blindfair.cli.party.screen import PartyScreen
+from blindfair.cli.seller.announcing import announceable
 from blindfair.cli.seller.settings import SellerSettings
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.service import HttpService, ServiceOptions
@@ -17,11 +18,12 @@ from blindfair.protocol.fields import hex_text
 from blindfair.protocol.signing import Domain, address_of, recover_message_signer, sign_message
 
 _CHECKS = 20
+_ABOUT_HTTP = ("public_url", "tls_cert", "tls_key", "proxy", "announce")
 
 
 def check_serving(serving: Serving) -> None:
     """Check the options before anything is opened. Raises InvalidOption."""
-    given = [name for name in ("public_url", "tls_cert", "tls_key", "proxy") if getattr(serving, name) is not None]
+    given = [name for name in _ABOUT_HTTP if getattr(serving, name) not in (None, False)]
     if serving.http is None:
         if given:
             raise InvalidOption(
@@ -34,7 +36,9 @@ def check_serving(serving: Serving) -> None:
     options = _options(serving, ServiceLimits())
     _, port = options.place()
     options.check_tls()
-    options.url(port)
+    url = options.url(port)
+    if serving.announce:
+        announceable(url, "public_url")
 
 
 def _options(serving: Serving, limits: ServiceLimits) -> ServiceOptions:
@@ -46,10 +50,11 @@ def _options(serving: Serving, limits: ServiceLimits) -> ServiceOptions:
 @contextlib.contextmanager
 def served_over_http(
     serving: Serving, settings: SellerSettings, party: SellerParty, screen: PartyScreen
-) -> Iterator[None]:
-    """Answer over HTTP in the block, where that is asked for. Raises what `HttpService` raises."""
+) -> Iterator[str | None]:
+    """Answer over HTTP in the block, where that is asked for, at the URL that is given. Raises what `HttpService`
+    raises."""
     if serving.http is None:
-        yield
+        yield None
         return
     limits = replace(ServiceLimits(), message=settings.options.policy().max_sealed_message)
     options = _options(serving, limits)
@@ -73,7 +78,7 @@ def served_over_http(
                 "without TLS others on the way see who asks, and can take away messages; they cannot read or forge one",
                 style="yellow",
             )
-        yield
+        yield service.url
 
 
 def _check_ms(domain: Domain) -> float:
