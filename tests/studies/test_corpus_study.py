@@ -102,6 +102,7 @@ def test_a_market_divides_documents_and_bad_sellers_sell_what_they_are_called(
     assert found.offer == make_market(base, BUYERS[0], 1, TINY).offer
 
 
+@pytest.mark.deep
 def test_a_tiny_run_is_kept_and_its_page_is_of_its_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documents: tuple[CorpusDocument, ...]
 ) -> None:

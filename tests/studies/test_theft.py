@@ -93,6 +93,7 @@ def test_membership_is_a_coin_at_one_bit_and_certain_at_32(target: Target) -> No
     assert found[32] > 0.95
 
 
+@pytest.mark.deep
 def test_the_page_is_what_the_study_measures(target: Target, tmp_path: Path) -> None:
     found = write_theft(tmp_path, target)
     assert (tmp_path / "theft.md").read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
