@@ -48,8 +48,9 @@ def run_watch(options: WatchOptions, output: Output) -> None:
     """Follow orders until all have ended, with a folder until interrupted, and with `once` for one look; then say how
     they stand.
 
-    Raises what opening node, account and directory raises. With `once` also the first trouble of the turn, and of a
-    package; DisputeMissed where an order ended so meanwhile.
+    Raises what opening node, account and directory raises, and DisputeMissed where an order ended so meanwhile. With
+    `once` also the first trouble of the turn or of a package, and InsufficientFunds or GasCeilingReached where a
+    dispute that may come is not paid for.
     """
     ceiling = parse_ether(options.gas_ceiling, "gas_ceiling")
     inbox = PackageInbox(options.files, options.folder)
@@ -114,10 +115,11 @@ def _introduce(watcher: Watcher, screen: PartyScreen) -> None:
 
 
 def _once(watcher: Watcher) -> BlindfairError | None:
-    """Do all that can be done now; the trouble that stood in the way, if any."""
+    """Do all that can be done now; the trouble that stood in the way, or that will for want of gas."""
     try:
         while watcher.step():
             pass
+        watcher.check_means()
     except BlindfairError as error:
         return error
     return None

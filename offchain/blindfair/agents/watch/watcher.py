@@ -57,6 +57,10 @@ PACKAGES = "packages"
 """The folder in a watcher's directory that holds the packages of orders that go on."""
 
 
+_ALL_GOOD = b"null"
+"""The verdict without a wrong chunk."""
+
+
 class WatchEnding(StrEnum):
     """The ends of a watched order; the text is what journals and JSON output hold."""
 
@@ -178,10 +182,15 @@ class Watcher:
     def largest_dispute(self) -> Wei:
         """What a dispute over one full chunk of the open orders costs at most, with the price of gas doubled.
 
-        Zero without open orders. Raises NodeFailure.
+        Zero where no order can need another one. Raises NodeFailure.
         """
-        sizes = [head.offer.chunk_size for head in self._open.values()]
+        sizes = [head.offer.chunk_size for order, head in self._open.items() if self._may_dispute(order)]
         return self.wallet.cost_of(dispute_gas(max(sizes))) if sizes else Wei(0)
+
+    def _may_dispute(self, order: WatchedOrder) -> bool:
+        """Whether a dispute may still have to be signed: none was, and the chunks were not found good."""
+        is_good = self.journal.get(WATCH_VERDICT.of(order)) == _ALL_GOOD
+        return not is_good and not self.wallet.begun(watch_dispute_call(order))
 
     def check_means(self) -> None:
         """Raises InsufficientFunds or GasCeilingReached where one dispute over the largest chunk is not paid for."""
@@ -273,7 +282,7 @@ class Watcher:
 
         def check() -> bytes:
             fault = find_fault(self._path(order), key)
-            return json.dumps(None if fault is None else fault.index).encode()
+            return _ALL_GOOD if fault is None else json.dumps(fault.index).encode()
 
         found = json.loads(self.journal.once(WATCH_VERDICT.of(order), check))
         return None if found is None else ChunkIndex(int(found))
@@ -312,7 +321,7 @@ class Watcher:
 
     def _why_refunded(self, order: WatchedOrder) -> str:
         if self.wallet.executed(watch_dispute_call(order)):
-            wrong = json.loads(self.journal.get(WATCH_VERDICT.of(order)) or b"null")
+            wrong = json.loads(self.journal.get(WATCH_VERDICT.of(order)) or _ALL_GOOD)
             return f"chunk {wrong} is not the committed one; this watcher proved it"
         if self.wallet.executed(watch_refund_call(order)):
             return "no key came in time; this watcher sent the refund"
