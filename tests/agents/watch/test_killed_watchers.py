@@ -43,7 +43,7 @@ def test_a_watcher_killed_before_every_write_acts_once(at: Callable[[str], World
         watch.run()
         os._exit(7)
 
-    statuses = []
+    statuses: list[int] = []
     while not statuses or statuses[-1] == -signal.SIGKILL:
         statuses.append(in_child(life))
         assert len(statuses) < LIVES

@@ -28,7 +28,7 @@ from blindfair.protocol.errors import (
 from blindfair.protocol.hashing import u32
 from blindfair.protocol.merkle import leaf_hash
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import ChunkIndex, Digest, Signature
+from blindfair.protocol.quantities import ChunkIndex, Digest, Signature, Wei
 from blindfair.protocol.signing import Domain
 
 
@@ -113,7 +113,7 @@ def changed(made: Made, name: str) -> bytes:
         case "signature of nobody":
             return made.with_head(offer_signature="0x" + "11" * 64 + "1b")
         case "a dearer offer":
-            offer = replace(package.head.offer, price=package.head.offer.price + 1)
+            offer = replace(package.head.offer, price=Wei(package.head.offer.price + 1))
             return made.with_head(offer=offer.to_document())
         case "without ciphertext":
             return data[:leaves]

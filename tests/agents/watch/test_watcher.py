@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from eth_utils.abi import function_abi_to_4byte_selector
 from trade import BOND, BUYER_POLICY, GRANT, PRICE, Parties, World, calls_of, fees_of, make_parties
-from watched import Watch, package_of
+from watched import CEILING, Watch, package_of
 
 from blindfair.agents.watch.inbox import PackageInbox
 from blindfair.agents.watch.package import WatchPackage
@@ -23,8 +23,8 @@ from blindfair.protocol.quantities import Seconds, Wei
 def watching() -> Iterator[Callable[..., Watch]]:
     opened: list[Watch] = []
 
-    def watch(world: World, **changes: Wei) -> Watch:
-        opened.append(Watch(world, **changes))
+    def watch(world: World, ceiling: Wei = CEILING, money: Wei = GRANT) -> Watch:
+        opened.append(Watch(world, ceiling, money))
         return opened[-1]
 
     yield watch
