@@ -17,7 +17,7 @@ from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest, OrderId
 
 PACKAGE = Path(blindfair.__file__).parent
-HOMES = {PACKAGE / "agents" / "store" / name for name in ("steps.py", "watch_steps.py")}
+HOMES = {*(PACKAGE / "agents" / "store").glob("*steps.py")}
 
 TYPES = {"Step", "StepKind", "MessageName", "CallName", "TransactionName", "OfferName", "WatchedOrder"}
 

@@ -86,7 +86,7 @@ def cheat(rng: random.Random, seller: Party, buyer: Party, listing: ListingId, n
         token=ETHER,
         price=PRICE,
         bond=BOND,
-        reveal_window=Seconds(6 * 3600),
+        reveal_window=Seconds(7 * 24 * 3600),
         dispute_window=WINDOW,
         expiry=Timestamp(exchange.now() + 10**6),
         nonce=number,
