@@ -16,7 +16,7 @@ from blindfair.chain.calls import Call
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.node import connect
 from blindfair.chain.sender import FEE_CEILING, Sender
-from blindfair.protocol.errors import InsufficientFunds, NodeFailure
+from blindfair.protocol.errors import GasCeilingReached, InsufficientFunds, NodeFailure
 from blindfair.protocol.quantities import ETHER, Wei
 
 DEPOSIT = Wei(3 * 10**18)
@@ -40,11 +40,11 @@ class Payer:
     def __init__(self, network: HardhatNetwork, path: Path, exchange: DataExchange) -> None:
         self.party, self.exchange, self.path = Party(network), exchange, path
 
-    def deposit(self, exchange: DataExchange | None = None) -> int | None:
+    def deposit(self, exchange: DataExchange | None = None, ceiling: Wei | None = None) -> int | None:
         """One try in a new process, at its node or another; the gas, or None while it waits."""
         journal = Journal(self.path)
         through = exchange or self.exchange
-        wallet = Wallet(journal, through, self.party.account, Finality(1), lambda *_, **__: None)
+        wallet = Wallet(journal, through, self.party.account, Finality(1), lambda *_, **__: None, gas_ceiling=ceiling)
 
         def call() -> Call:
             return through.deposit(ETHER, DEPOSIT)
@@ -54,6 +54,7 @@ class Payer:
         except Waiting:
             return None
         finally:
+            self.gas_costs = wallet.gas_costs()
             journal.close()
 
     def deposited(self) -> int:
@@ -103,6 +104,28 @@ def test_the_cheaper_one_may_still_be_the_one_that_is_included(payer: Payer, che
     cheap.mine(1)
     assert payer.deposit() is not None
     assert (payer.deposited(), payer.transactions()) == (DEPOSIT, 1)
+
+
+def test_a_ceiling_stops_a_dearer_price_and_leaves_the_transaction_that_waits(
+    payer: Payer, cheap: HardhatNetwork
+) -> None:
+    ceiling = Wei(10**15)
+    assert payer.deposit(ceiling=ceiling) is None
+    signed = payer.gas_costs
+    assert 0 < signed < ceiling
+    cheap.set_base_fee(20 * GWEI)
+    cheap.mine(1)
+    with pytest.raises(GasCeilingReached):
+        payer.deposit(ceiling=ceiling)
+    assert payer.gas_costs == signed
+    # Of the two prices one is paid at most, and they are counted so.
+    assert payer.deposit(ceiling=Wei(10**16)) is None
+    assert 13 * signed < payer.gas_costs < 15 * signed
+    cheap.set_base_fee(GWEI)
+    cheap.mine(1)
+    gas = payer.deposit(ceiling=ceiling)
+    assert gas is not None
+    assert payer.gas_costs < 2 * gas * 22 * GWEI
 
 
 def test_a_price_that_is_enough_is_left_alone(payer: Payer, cheap: HardhatNetwork) -> None:

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +53,7 @@ EVALUATE = {
     "--disclosure": "total", "--exclude": "a", "--fee": "0.5", "--label": "b", "--listing": "0x" + "12" * 32,
     "--min-audit-rows": "20", "--model": "mlp", "--price-per-record": "0.5", "--refund-to": OTHER,
     "--release-on-chain": None, "--sample-share": "0.25", "--score-bits": "4", "--seed": "7", "--text": "a",
-    "--token": TOKEN, "--value": "0.5",
+    "--token": TOKEN, "--value": "0.5", "--watch-packages": tempfile.gettempdir(),
 }  # fmt: skip
 """The same of `buyer evaluate`."""
 

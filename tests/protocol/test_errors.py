@@ -16,7 +16,7 @@ RANGES = {
     "CommitmentError": range(50, 60),
     "ScoringError": range(60, 70),
     "AuditError": range(70, 80),
-    "SettlementError": range(80, 90),
+    "SettlementError": [*range(80, 90), *range(110, 120)],
     "StateError": [*range(90, 100), *range(101, 110)],
 }
 

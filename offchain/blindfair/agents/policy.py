@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.parts import PartName
@@ -156,6 +157,9 @@ class BuyerPolicy:
     refund_to: Address | None = None
     """Where price and bond go when the buyer takes them back itself; its own account if None. If somebody else is
     quicker they go to the account."""
+
+    watch_folder: Path | None = None
+    """Where the package of each order is written before it is paid, for a watcher (`agents.watch`); none if None."""
 
     def __post_init__(self) -> None:
         _check_share("least bond", self.min_bond_share)

@@ -56,6 +56,7 @@ def make_purchase(
     fee: str | None = None,
     accept_preprocessing: bool = False,
     accept_kinds: bool = False,
+    watch_packages: str | None = None,
     before_asking: Callable[[Manifest], None] = lambda _: None,
     text_column: str | None = None,
     base_model: Path | str | None = None,

@@ -24,6 +24,8 @@ from blindfair.agents.policy import BuyerPolicy, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.waiting import Waiting
+from blindfair.agents.watch.making import make_package
+from blindfair.agents.watch.package import WatchPackage
 from blindfair.api.amounts import Money
 from blindfair.api.endings import raise_failure
 from blindfair.api.fees import explained, money_of_token
@@ -196,6 +198,14 @@ class BuyerParty:
         """Draw the distribution of the scores. Raises as `table`."""
         table = self.table()
         return plot_scores(self.scores, table["chosen"].tolist(), str(table.index.name), axes)
+
+    def watch_package(self) -> WatchPackage:
+        """Return what `blindfair watch` needs to end the newest order on a second machine; `write` makes the file.
+
+        It holds ciphertext, leaf hashes and offer, and no key. Raises StateError before anything was delivered.
+        """
+        agent = self.agent
+        return make_package(agent.journal, agent.sealing_keys().private, agent.domain)
 
     def records(self) -> "pd.DataFrame":
         """Return the records that were paid for and verified, none before; their numbers are the index.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from blindfair.agents.policy import BuyerPolicy
@@ -23,7 +24,8 @@ class PurchaseOptions:
     `sample_share` is 0 to 1. `disclosure` is the policy that is asked for, `model` what the buyer learns by,
     `score_bits` what is asked of a score, `refund_to` an address, `bandwidth` the speed of the way to the seller in
     Mbit/s, `fee` the most to pay for the evaluation, None to be asked. With `accept_preprocessing` a listing is asked
-    whose preprocessing misleads; with `accept_kinds` one whose columns are written otherwise than the buyer's."""
+    whose preprocessing misleads; with `accept_kinds` one whose columns are written otherwise than the buyer's.
+    `watch_packages` is the folder that each order's package is written to before it is paid."""
 
     listing: str | None
     prices: Money
@@ -42,6 +44,7 @@ class PurchaseOptions:
     fee: str | None
     accept_preprocessing: bool
     accept_kinds: bool = False
+    watch_packages: str | None = None
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any], *, prices: Money) -> "PurchaseOptions":
@@ -67,6 +70,7 @@ class PurchaseOptions:
             releases_by_message=not self.release_on_chain,
             refund_to=None if self.refund_to is None else parse_address(self.refund_to, "refund_to"),
             bandwidth=self.bytes_per_second,
+            watch_folder=None if self.watch_packages is None else Path(self.watch_packages),
         )
 
     def check(self) -> None:

@@ -3,7 +3,7 @@
 0    done
 2    wrong usage
 3    `blindfair doctor` found something that is not ok
-10 - 99  a named error (`protocol/errors/`)
+10 - 119  a named error (`protocol/errors/`), but 100
 100  a bug of this program
 130  interrupted, 143 terminated
 """

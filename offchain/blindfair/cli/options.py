@@ -15,6 +15,9 @@ POLL = 1.0
 WAIT = 15.0
 """Seconds that a seller has to say what it lists, if not told otherwise."""
 
+WATCH_POLL = 15.0
+"""Seconds between two looks of a watcher, if not told otherwise: the shortest window of an order is ten minutes."""
+
 Rpc = Annotated[str, typer.Option("--rpc", metavar="URL", help="JSON-RPC address of a node of the chain.")]
 RememberedRpc = Annotated[
     str | None, typer.Option("--rpc", metavar="URL", help="Another node than the one that it was begun with.")

@@ -34,6 +34,15 @@ def check_folder_target(path: Path, option: str) -> None:
     _check_folder(target, option)
 
 
+def check_watch_folder(path: Path | None) -> str | None:
+    """Return the whole path of the folder of `--watch-packages`. Raises CannotWrite where it takes no files."""
+    if path is None:
+        return None
+    target = _absolute(path, "--watch-packages")
+    _check_folder(target, "--watch-packages")
+    return str(target)
+
+
 def write_file(path: Path, data: bytes) -> None:
     """Write a result for all to read. Raises CannotWrite."""
     write_atomically(path.resolve(), data, _READABLE)

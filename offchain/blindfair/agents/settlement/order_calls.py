@@ -24,6 +24,7 @@ from blindfair.agents.store.steps import (
     step_text,
 )
 from blindfair.agents.waiting import Waiting
+from blindfair.agents.watch.making import make_package
 from blindfair.chain.costs import ACCEPT, dispute_gas
 from blindfair.chain.exchange import Call, OrderView
 from blindfair.protocol.cipher import key_commitment
@@ -69,7 +70,8 @@ class OrderCalls:
     def pay(self) -> Outcome | None:
         """Accept the offer, once; return an outcome only where there will never be an order.
 
-        Raises InsufficientFunds before anything is sent, and Waiting while the contract would refuse.
+        Raises InsufficientFunds, and CannotWrite for a watch folder that takes nothing, before anything is sent; and
+        Waiting while the contract would refuse.
         """
         exchange, wallet, offer = self._buyer.exchange, self._buyer.wallet, self._offer
         state = exchange.order(self.order_id).state
@@ -84,12 +86,22 @@ class OrderCalls:
             if offer.token == ETHER and offer.price + offer.bond < dispute:
                 self._buyer.tell("warning", "a dispute would cost more gas than it brings back: cheating is cheap here")
             wallet.check_means(offer.token, self._means, max(self._policy.gas_reserve, dispute), self._what)
+            self._hand_to_watcher()
         try:
             self._accept()
         except ContractReverted as error:
             self._buyer.journal.note(accept_refused(self._part), f"; the contract refused it: {error}")
             raise Waiting(f"the contract refuses the accept: {error}", Timestamp(offer.expiry + 1)) from error
         return None
+
+    def _hand_to_watcher(self) -> None:
+        """Write the order's package to where a watcher takes it from, if the policy says so. Raises CannotWrite."""
+        if self._policy.watch_folder is None:
+            return
+        buyer = self._buyer
+        package = make_package(buyer.journal, buyer.sealing_keys().private, buyer.domain, self._part)
+        package.write(self._policy.watch_folder / package.name)
+        buyer.tell("watch-package", f"hands {package.name} to the watcher, before it pays")
 
     def _accept(self) -> None:
         """By permit where the token takes one, so that paying is one transaction; else after an approval."""

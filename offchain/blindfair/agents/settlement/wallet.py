@@ -3,6 +3,7 @@ first can never be included, so that nobody pays twice."""
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from eth_account.signers.local import LocalAccount
 
@@ -28,6 +29,7 @@ from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
 from blindfair.protocol.errors import (
     BlindfairError,
     ContractReverted,
+    GasCeilingReached,
     InsufficientFunds,
     JournalDamaged,
     NodeFailure,
@@ -42,9 +44,19 @@ class Wallet:
     """Sends the transactions of one account, each step's once."""
 
     def __init__(
-        self, journal: Journal, exchange: DataExchange, account: LocalAccount, finality: Finality, tell: Tell
+        self,
+        journal: Journal,
+        exchange: DataExchange,
+        account: LocalAccount,
+        finality: Finality,
+        tell: Tell,
+        *,
+        gas_ceiling: Wei | None = None,
     ) -> None:
+        """`gas_ceiling` is the most that the gas of all transactions in the journal may cost together."""
         self._journal = journal
+        self._gas_ceiling = gas_ceiling
+        self._known: dict[TransactionName, PreparedTransaction] = {}
         self._exchange = exchange
         self._address = Address(account.address.lower())
         self._sender = Sender(exchange, account, finality=finality)
@@ -59,7 +71,7 @@ class Wallet:
         Where gas became too dear for it, the same call is signed at the same number for more. Another one is signed
         only when the first is gone for good: its number was used by another in a final block, or it was included and
         failed. `may_send` is asked again right before every broadcast.
-        Raises ContractReverted and InsufficientFunds before anything is sent, NodeFailure at any time, and
+        Raises ContractReverted, InsufficientFunds and GasCeilingReached before anything is sent, NodeFailure, and
         TransactionUncertain when other programs keep using the account's numbers.
         """
         for attempt in range(_ATTEMPTS):
@@ -68,7 +80,7 @@ class Wallet:
             self._journal.note(EXPOSED.of(step), "a node may have seen what is in it")
             self._journal.once(
                 SIGNED.of(name),
-                lambda: self._sender.prepare(call(), self._next_number(), self._signed()).to_bytes(),
+                partial(self._made, name, call),
                 intent=text,
             )
             receipt = self._carried(step, name, may_send)
@@ -82,6 +94,11 @@ class Wallet:
             found=f"{_ATTEMPTS} conflicts",
             hint="do not use this agent's account in another wallet",
         )
+
+    def _made(self, name: TransactionName, call: Callable[[], Call]) -> bytes:
+        """The signed bytes of a first attempt, or of one more. Raises as `execute` does before anything is sent."""
+        prepared = self._sender.prepare(call(), self._next_number(), self._signed())
+        return self._allowed(name, prepared).to_bytes()
 
     def _carried(self, step: CallName, name: TransactionName, may_send: Callable[[], bool]) -> Receipt | None:
         """The receipt of a transaction at any of its prices, sent now if it has to be; None if it is gone for good.
@@ -122,6 +139,8 @@ class Wallet:
         """
         try:
             dearer = self._sender.dearer(versions[-1])
+            if dearer is not None:
+                self._allowed(name, dearer)
         except (NodeFailure, InsufficientFunds) as trouble:
             return trouble
         if dearer is not None:
@@ -234,10 +253,51 @@ class Wallet:
         return self._journal.note(RECEIPT.of(step), json.dumps({"gas": receipt.gas_used, "fee": receipt.fee}))
 
     def _prepared(self, name: TransactionName) -> PreparedTransaction:
+        known = self._known.get(name)
+        if known is not None:
+            return known
         raw = self._journal.get(SIGNED.of(name))
         if raw is None:
             raise JournalDamaged("The journal lacks a transaction", expected=name)
-        return PreparedTransaction.from_bytes(raw)
+        return self._known.setdefault(name, PreparedTransaction.from_bytes(raw))
+
+    def gas_costs(self, *, but: TransactionName | None = None) -> Wei:
+        """The most that the gas of all transactions so far can have cost: the fee of one that is in a block, else the
+        highest price that was signed.
+
+        One that failed counts as if it were still on its way. `but` is an attempt that is left out.
+        """
+        fees = {call: int(json.loads(intent)["fee"]) for call, intent in self._journal.done(RECEIPT)}
+        costs: dict[CallName, dict[str, int]] = {}
+        for name, _ in self._journal.done(SIGNED):
+            attempts, attempt = costs.setdefault(call_of(name), {}), name.partition("+")[0]
+            # Of several prices of one attempt at most one is ever included.
+            attempts[attempt] = max(attempts.pop(attempt, 0), self._gas_cost(self._prepared(name)))
+        total = 0
+        for call, attempts in costs.items():
+            if call in fees:
+                # The last attempt is the one that succeeded; those before it may have failed at full cost.
+                attempts[next(reversed(attempts))] = fees[call]
+            total += sum(cost for attempt, cost in attempts.items() if attempt != but)
+        return Wei(total)
+
+    def _allowed(self, name: TransactionName, prepared: PreparedTransaction) -> PreparedTransaction:
+        """`prepared`, an attempt `name` at any of its prices. Raises GasCeilingReached, and nothing is signed then."""
+        if self._gas_ceiling is None:
+            return prepared
+        before = self.gas_costs(but=name)
+        if before + self._gas_cost(prepared) > self._gas_ceiling:
+            raise GasCeilingReached(
+                f"The gas of the {step_text(call_of(name))} would go beyond the ceiling",
+                expected=f"at most {self._gas_ceiling} wei in all",
+                found=f"{before} wei before, and up to {self._gas_cost(prepared)} wei for this one",
+                hint="raise the ceiling with `gas_ceiling=ETHER`; nothing was sent",
+            )
+        return prepared
+
+    @staticmethod
+    def _gas_cost(prepared: PreparedTransaction) -> Wei:
+        return Wei(prepared.max_cost - prepared.value)
 
     def receipts(self) -> dict[str, dict[str, int]]:
         """Gas and fee in wei of every transaction that succeeded, by step."""

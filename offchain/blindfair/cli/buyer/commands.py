@@ -203,6 +203,13 @@ def evaluate(
             "Your model reads such cells as missing or other.",
         ),
     ] = False,
+    watch_packages: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write what `blindfair watch` needs of each order into this folder, before the order is paid.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Pay the listing's fee without being asked.")] = False,
     private: Private = False,
     poll: Poll = POLL,
@@ -222,8 +229,10 @@ def evaluate(
     from blindfair.cli.buyer.running import run_evaluate
     from blindfair.cli.buyer.settings import BuyerOptions
     from blindfair.cli.party.money import chosen_money
+    from blindfair.cli.targets import check_watch_folder
     from blindfair.influence.images.images import holds_images
 
+    arguments["watch_packages"] = check_watch_folder(watch_packages)
     output = Output(json_file)
     purchase = PurchaseOptions.from_arguments(arguments, prices=chosen_money(token, begun.rpc, begun.deployment))
     sources = chosen_tables(own, train, validation)
@@ -305,3 +314,21 @@ def export(
     from blindfair.cli.buyer.running import run_export
 
     run_export(resumed, to, Output(json_file))
+
+
+@app.command()
+def watch_package(
+    directory: Directory,
+    to: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="The package to write; in a folder, one for each order of the purchase."),
+    ],
+    json_file: JsonFile = None,
+) -> None:
+    """Write what `blindfair watch` needs on a second machine: ciphertext, leaf hashes and offer; no key.
+
+    Works while the purchase runs, from the delivery on, and needs neither node nor password.
+    """
+    from blindfair.cli.buyer.packing import run_watch_package
+
+    run_watch_package(directory, to, Output(json_file))

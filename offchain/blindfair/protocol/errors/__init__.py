@@ -6,7 +6,7 @@
     |-- CommitmentError     something is not what was committed                             exit 50 - 59
     |-- ScoringError        blind evaluation was refused or impossible                      exit 60 - 69
     |-- AuditError          the scores are not those of the committed records               exit 70 - 79
-    |-- SettlementError     the chain, the money, the offer                                 exit 80 - 89
+    |-- SettlementError     the chain, the money, the offer                                 exit 80 - 89, 110 - 119
     `-- StateError          the agent's own directory, and how its messages travel          exit 90 - 99, 101 - 109
 
 The exit code of an error is stable: scripts may rely on it. A test holds the codes unique.
@@ -90,8 +90,10 @@ from blindfair.protocol.errors.service import (
 )
 from blindfair.protocol.errors.settlement import (
     ContractReverted,
+    DisputeMissed,
     FaultProven,
     ForbiddenTransition,
+    GasCeilingReached,
     InsufficientFunds,
     NodeFailure,
     NoFault,
@@ -123,6 +125,7 @@ __all__ = [
     "CommitmentError",
     "CommittedGarbage",
     "ContractReverted",
+    "DisputeMissed",
     "DuplicatesOpened",
     "EvaluationDiffers",
     "Expired",
@@ -132,6 +135,7 @@ __all__ = [
     "FileChanged",
     "FileMissing",
     "ForbiddenTransition",
+    "GasCeilingReached",
     "GroupsMislead",
     "InputError",
     "InsecureStore",

@@ -92,3 +92,15 @@ class WrongContract(SettlementError):
     """The address does not hold the escrow contract that this program knows."""
 
     exit_code = 89
+
+
+class GasCeilingReached(InsufficientFunds):
+    """A transaction would cost more gas than the owner allows; it was not sent."""
+
+    exit_code = 110
+
+
+class DisputeMissed(SettlementError):
+    """A delivered chunk is not the committed one, and nobody proved it before the dispute window was over."""
+
+    exit_code = 111

@@ -1,0 +1,70 @@
+"""How a buyer's directory gives the watch packages of its orders, also while its agent works there."""
+
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import LISTING, RECEIVED, REPLY, Step, part_message
+from blindfair.agents.watch.package import WatchHead, WatchPackage
+from blindfair.protocol.delivery import check_delivery, unpack_delivery
+from blindfair.protocol.errors import JournalDamaged, StateError
+from blindfair.protocol.messages import Delivery, Listing, PricedReply, read
+from blindfair.protocol.parts import PARTS_OF_SELECTION, PartName
+from blindfair.protocol.priced_reply import check_reply
+from blindfair.protocol.sealing import delivery_info, unseal
+from blindfair.protocol.selection import selected_leaves
+from blindfair.protocol.signing import Domain
+
+_NEWEST_FIRST = (*reversed(PARTS_OF_SELECTION), PartName.EVALUATION)
+
+
+def delivered_parts(journal: Journal, domain: Domain) -> tuple[PartName, ...]:
+    """The orders of a purchase whose ciphertext has arrived, the newest first."""
+    return tuple(part for part in _NEWEST_FIRST if _stored(journal, part, domain) is not None)
+
+
+def make_package(journal: Journal, sealing_key: bytes, domain: Domain, part: PartName | None = None) -> WatchPackage:
+    """Return the package of one order of a purchase, the newest if `part` is None.
+
+    `sealing_key` is the buyer's private X25519 key, to unseal the delivery; it is not in the package. Raises StateError
+    where no such ciphertext has arrived, and what the checks before paying raise for one that is not the offer's.
+    """
+    parts = delivered_parts(journal, domain) if part is None else (part,)
+    message = _stored(journal, parts[0], domain) if parts else None
+    if isinstance(message, PricedReply):
+        return _of_reply(message, domain)
+    if message is None:
+        raise StateError(
+            "There is no order to watch yet",
+            expected="a delivery, or an evaluation that is paid for",
+            found="no ciphertext",
+            hint="repeat this once the seller has delivered; the order can be watched until it ends",
+        )
+    listing = _read(journal, RECEIVED.of(LISTING), domain)
+    if not isinstance(listing, Listing):
+        raise JournalDamaged("The journal lacks the listing", expected=Listing.TYPE)
+    return _of_delivery(message, listing, sealing_key, domain)
+
+
+def _of_delivery(delivery: Delivery, listing: Listing, sealing_key: bytes, domain: Domain) -> WatchPackage:
+    manifest, offer = listing.manifest, delivery.offer
+    info = delivery_info(offer.evaluation, offer.delivery_root)
+    limit = 8 + (8 + 4 + manifest.chunk_size) * offer.chunk_count
+    records, ciphertexts = unpack_delivery(unseal(sealing_key, info, delivery.sealed, limit))
+    leaves = selected_leaves(manifest.first_chunks, listing.leaf_hashes, records)
+    check_delivery(ciphertexts, leaves, offer.delivery_root, manifest.chunk_size, records, manifest.first_chunks)
+    return WatchPackage(WatchHead(domain, offer, delivery.offer_signature), leaves, ciphertexts)
+
+
+def _of_reply(priced: PricedReply, domain: Domain) -> WatchPackage:
+    offer = priced.offer
+    chunks = check_reply(priced.ciphertext, priced.leaf_hashes, offer.delivery_root, offer.chunk_size)
+    return WatchPackage(WatchHead(domain, offer, priced.offer_signature), priced.leaf_hashes, chunks)
+
+
+def _stored(journal: Journal, part: PartName, domain: Domain) -> Delivery | PricedReply | None:
+    step = RECEIVED.of(REPLY if part is PartName.EVALUATION else part_message(Delivery.TYPE, part))
+    message = _read(journal, step, domain)
+    return message if isinstance(message, Delivery | PricedReply) else None
+
+
+def _read(journal: Journal, step: Step, domain: Domain) -> object:
+    data = journal.get(step)
+    return None if data is None else read(data, domain=domain)[1]

@@ -1,0 +1,265 @@
+"""Watch packages: what a second machine needs to end an order well for its buyer, and nothing to read it by.
+
+    "BFW1" || u32 length of the head || head || leaf hashes, 32 bytes each || each chunk as u32 length and its bytes
+
+The head is canonical JSON: chain and contract, the seller's signed offer. Leaf hashes and chunks are in the order of
+delivery, and both hash to the offer's `delivery_root` (PROTOCOL 6.3). No key and no record number is in it: it reads
+nothing before the seller has revealed the key on chain.
+
+Not here: how a buyer makes one (`making`), and what a watcher does with it (`watcher`).
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from blindfair.agents.store.directory import writing_atomically
+from blindfair.protocol.chunks import CHUNK_SIZES, SALT_SIZE
+from blindfair.protocol.cipher import crypt_chunk
+from blindfair.protocol.delivery import Fault
+from blindfair.protocol.documents import Document, canonical, parse
+from blindfair.protocol.errors import (
+    BadSignature,
+    FileMissing,
+    MalformedFile,
+    MessageError,
+    RootMismatch,
+    UnknownVersion,
+    WrongContract,
+)
+from blindfair.protocol.fields import Fields, hex_text
+from blindfair.protocol.hashing import sha256, u32
+from blindfair.protocol.merkle import MerkleTree, leaf_hash
+from blindfair.protocol.messages import Delivery
+from blindfair.protocol.offer import Offer, recover_offer_signer
+from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, OrderId, Signature
+from blindfair.protocol.signing import SIGNATURE_SIZE, Domain
+
+MAGIC = b"BFW1"
+VERSION = 1
+SUFFIX = ".watch"
+"""How the names of watch packages end."""
+
+_HEAD_LIMIT = 4096
+_DIGEST = 32
+_LENGTH = 4
+PACKAGE_LIMIT = 3 * Delivery.LIMIT
+"""Bytes of any package: a delivery of the shortest chunks has 20 bytes for each, and its package 52."""
+
+_HINT = "make it again with `blindfair buyer watch-package`, and copy it whole"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchHead:
+    """The beginning of a package: where the order is, and its offer."""
+
+    domain: Domain
+    offer: Offer
+    signature: Signature
+    """The seller's, of the offer."""
+
+    @property
+    def order_id(self) -> OrderId:
+        """The number of the order on chain."""
+        return self.offer.struct_hash()
+
+    def to_bytes(self) -> bytes:
+        """Return magic, length and document."""
+        document: Document = {
+            "chain_id": self.domain.chain_id,
+            "contract": self.domain.contract,
+            "offer": self.offer.to_document(),
+            "offer_signature": hex_text(self.signature),
+            "version": VERSION,
+        }
+        data = canonical(document)
+        return MAGIC + u32(len(data)) + data
+
+    @classmethod
+    def from_document(cls, document: Document) -> "WatchHead":
+        """Raises MalformedMessage, UnknownVersion."""
+        fields = Fields(document, "package")
+        version = fields.integer("version", 0, 2**32)
+        if version != VERSION:
+            raise UnknownVersion("The package is of another version", expected=VERSION, found=version, hint=_HINT)
+        head = cls(
+            domain=Domain(fields.integer("chain_id", 1, 2**53 - 1), fields.address("contract")),
+            offer=Offer.from_document(fields.document("offer")),
+            signature=Signature(fields.data("offer_signature", SIGNATURE_SIZE)),
+        )
+        fields.done()
+        return head
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPackage:
+    """One order for a watcher. `write` makes the file."""
+
+    head: WatchHead
+    leaf_hashes: tuple[Digest, ...] = field(repr=False)
+    ciphertexts: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """A file name of its own."""
+        return f"{self.head.order_id.hex()}{SUFFIX}"
+
+    def write(self, path: Path | str) -> None:
+        """Write the file with mode 0600, whole or not at all. Raises CannotWrite."""
+        with writing_atomically(Path(path)) as file:
+            file.writelines(self._parts())
+
+    def _parts(self) -> Iterator[bytes]:
+        yield self.head.to_bytes()
+        yield from self.leaf_hashes
+        for ciphertext in self.ciphertexts:
+            yield u32(len(ciphertext))
+            yield ciphertext
+
+
+class _Reader:
+    """Takes a package apart from front to back. Whatever was read can be written elsewhere with `copy`."""
+
+    def __init__(self, file: BinaryIO, path: Path, copy: BinaryIO | None = None) -> None:
+        self._file = file
+        self._path = path
+        self._copy = copy
+        self._left = os.fstat(file.fileno()).st_size
+        if self._left > PACKAGE_LIMIT:
+            self.refuse(f"at most {PACKAGE_LIMIT} bytes", f"{self._left} bytes")
+
+    def refuse(self, expected: object, found: object) -> NoReturn:
+        raise MalformedFile(f"{self._path} is not a watch package", expected=expected, found=found, hint=_HINT)
+
+    def take(self, size: int) -> bytes:
+        # Nothing is allocated for bytes that a length promises and the file does not have.
+        data = self._file.read(size) if size <= self._left else b""
+        if len(data) != size:
+            self.refuse(f"{size} bytes more", f"{self._left}: the file is cut off")
+        self._left -= size
+        if self._copy is not None:
+            self._copy.write(data)
+        return data
+
+    def head(self) -> WatchHead:
+        if self._left < len(MAGIC) + _LENGTH or self.take(len(MAGIC)) != MAGIC:
+            self.refuse(f"a file that begins with {MAGIC.decode()}", "another beginning")
+        size = int.from_bytes(self.take(_LENGTH), "big")
+        if size > _HEAD_LIMIT:
+            self.refuse(f"a head of at most {_HEAD_LIMIT} bytes", f"{size} bytes")
+        try:
+            head = WatchHead.from_document(parse(self.take(size), _HEAD_LIMIT))
+        except UnknownVersion:
+            raise
+        except MessageError as error:
+            self.refuse("the head of a package", str(error))
+        offer = head.offer
+        if offer.chunk_size not in CHUNK_SIZES or not offer.chunk_count:
+            self.refuse("an offer with chunks", f"{offer.chunk_count} chunks of {offer.chunk_size} bytes")
+        return head
+
+    def leaves(self, count: int) -> list[Digest]:
+        if self._left <= count * _DIGEST:
+            self.refuse(f"{count} leaf hashes and as many chunks", "no ciphertext")
+        if self._left < count * (_DIGEST + _LENGTH + SALT_SIZE):
+            self.refuse(f"{count} leaf hashes and as many chunks", f"{self._left} bytes: the file is cut off")
+        return [Digest(self.take(_DIGEST)) for _ in range(count)]
+
+    def chunks(self, offer: Offer) -> Iterator[bytes]:
+        for _ in range(offer.chunk_count):
+            length = int.from_bytes(self.take(_LENGTH), "big")
+            if not SALT_SIZE <= length <= offer.chunk_size:
+                self.refuse(f"chunks of {SALT_SIZE} ... {offer.chunk_size} bytes", f"{length} bytes")
+            yield self.take(length)
+        if self._left:
+            self.refuse("nothing after the last chunk", f"{self._left} bytes")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file to read. Raises FileMissing."""
+    try:
+        # Without waiting: opening a pipe would, for somebody who writes into it.
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    except OSError as error:
+        raise FileMissing(f"There is no watch package {path}", found=error.strerror, hint="check the path") from error
+    with file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FileMissing(f"{path} is not a regular file", hint="name a file that `watch-package` wrote")
+        yield file
+
+
+def read_head(path: Path) -> WatchHead:
+    """Read the beginning of a package, without its chunks. Raises FileMissing, MalformedFile, UnknownVersion."""
+    with _opened(path) as file:
+        return _Reader(file, path).head()
+
+
+def check_head(head: WatchHead, domain: Domain) -> None:
+    """Raises WrongContract for an order of another chain or contract, BadSignature for an offer of nobody."""
+    if head.domain != domain:
+        raise WrongContract(
+            "The package is of another contract",
+            expected=f"{domain.contract} on chain {domain.chain_id}",
+            found=f"{head.domain.contract} on chain {head.domain.chain_id}",
+            hint="watch it with the deployment file that the buyer uses",
+        )
+    signer = recover_offer_signer(head.offer, domain, head.signature)
+    if signer != head.offer.seller:
+        raise BadSignature("The package's offer is not the seller's", expected=head.offer.seller, found=signer)
+
+
+def copy_package(source: Path, folder: Path, domain: Domain) -> WatchHead:
+    """Check a package to its last byte while it is copied to `folder` under its `name`; nothing is left of a bad one.
+
+    Raises FileMissing, MalformedFile, UnknownVersion, WrongContract, BadSignature, RootMismatch, CannotWrite.
+    """
+    check_head(head := read_head(source), domain)
+    with _opened(source) as file, writing_atomically(folder / f"{head.order_id.hex()}{SUFFIX}") as copy:
+        reader = _Reader(file, source, copy)
+        # Read again: the file may have been replaced meanwhile, and the copy's name is the order's.
+        if reader.head() != head:
+            reader.refuse("a file that nobody writes", "another beginning than a moment ago")
+        leaves = reader.leaves(head.offer.chunk_count)
+        chunks = zip(reader.chunks(head.offer), leaves, strict=True)
+        root = MerkleTree([_delivery_leaf(chunk, leaf) for chunk, leaf in chunks]).root
+        if root != head.offer.delivery_root:
+            raise RootMismatch(
+                "The package's chunks are not those of its offer",
+                expected=head.offer.delivery_root.hex(),
+                found=root.hex(),
+                hint=_HINT,
+            )
+    return head
+
+
+def find_fault(path: Path, key: DeliveryKey, first: ChunkIndex | None = None) -> Fault | None:
+    """Decrypt every chunk of a package that `copy_package` wrote, and return the first that is not the committed one.
+
+    With `first` that is known already, and no chunk is decrypted. The chunks are never in memory together. Raises
+    FileMissing, MalformedFile.
+    """
+    with _opened(path) as file:
+        reader = _Reader(file, path)
+        offer = reader.head().offer
+        committed = reader.leaves(offer.chunk_count)
+        tree_leaves: list[Digest] = []
+        wrong: bytes | None = None
+        for index, (chunk, leaf) in enumerate(zip(reader.chunks(offer), committed, strict=True)):
+            tree_leaves.append(_delivery_leaf(chunk, leaf))
+            if wrong is None and (
+                index == first if first is not None else leaf_hash(crypt_chunk(key, ChunkIndex(index), chunk)) != leaf
+            ):
+                first, wrong = ChunkIndex(index), chunk
+    if wrong is None or first is None:
+        return None
+    return Fault(first, wrong, committed[first], MerkleTree(tree_leaves).path(first))
+
+
+def _delivery_leaf(chunk: bytes, leaf: Digest) -> Digest:
+    """The leaf of the delivery tree over a chunk (PROTOCOL 6.3)."""
+    return leaf_hash(sha256(chunk) + leaf)

@@ -1,0 +1,371 @@
+"""The watcher: follows orders by their packages alone, with an account of its own that pays nothing but gas.
+
+Anybody may send the dispute or the refund of an order, and the contract pays its buyer (PROTOCOL 7). A watcher checks
+that chunks are the committed ones; it knows no score, and cannot judge any.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from blindfair.agents.context import Event
+from blindfair.agents.settlement.finality_tracker import FinalityTracker
+from blindfair.agents.settlement.wallet import Wallet
+from blindfair.agents.store.directory import DirectoryLock, private_directory
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import ACCOUNT, TRADE, CallName, Step, step_text
+from blindfair.agents.store.watch_steps import (
+    WATCH_END,
+    WATCH_LATE,
+    WATCH_VERDICT,
+    WatchedOrder,
+    order_of_file,
+    watch_dispute_call,
+    watch_refund_call,
+    watched_order,
+)
+from blindfair.agents.waiting import Turn, Waiting
+from blindfair.agents.watch.package import SUFFIX, WatchHead, copy_package, find_fault, read_head
+from blindfair.chain.costs import dispute_gas
+from blindfair.chain.exchange import Call, DataExchange, Finality, OrderView
+from blindfair.protocol.cipher import key_commitment
+from blindfair.protocol.delivery import Fault, verify_fault
+from blindfair.protocol.errors import (
+    ContractReverted,
+    GasCeilingReached,
+    JournalDamaged,
+)
+from blindfair.protocol.fields import amount_text
+from blindfair.protocol.offer import Offer
+from blindfair.protocol.order import OrderState
+from blindfair.protocol.quantities import (
+    ETHER,
+    Address,
+    ChunkIndex,
+    DeliveryKey,
+    Timestamp,
+    Wei,
+)
+from blindfair.protocol.signing import Domain
+
+PACKAGES = "packages"
+"""The folder in a watcher's directory that holds the packages of orders that go on."""
+
+
+_ALL_GOOD = b"null"
+"""The verdict without a wrong chunk."""
+
+
+class WatchEnding(StrEnum):
+    """The ends of a watched order; the text is what journals and JSON output hold."""
+
+    GOOD = "Good"
+    """Every chunk is the committed one, and the reveal is final: nobody can be disputed."""
+
+    REFUNDED = "Refunded"
+    """Price and bond went to the buyer."""
+
+    MISSED = "Missed"
+    """A chunk is not the committed one, and nobody proved it in time."""
+
+    CANCELLED = "Cancelled"
+    """The seller withdrew the offer before any accept."""
+
+    EXPIRED = "Expired"
+    """The offer ran out before any accept."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedWatch:
+    """How a watched order ended."""
+
+    order: WatchedOrder
+    ending: WatchEnding
+    reason: str
+
+
+class Watcher:
+    """Any number of orders on one contract, in a directory of its own: lock, journal, packages.
+
+    `take` brings a package in, `step` does what can be done now. Both are safe to kill anywhere and to call again.
+    """
+
+    role = "watcher"
+
+    def __init__(
+        self,
+        directory: Path,
+        exchange: DataExchange,
+        account: LocalAccount,
+        *,
+        finality: Finality,
+        gas_ceiling: Wei,
+        on_event: Callable[[Event], None] = lambda _: None,
+    ) -> None:
+        """`gas_ceiling` is the most that all transactions in this directory may cost together, in wei.
+
+        Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged (also for the directory of another account or
+        contract), CannotWrite; holds nothing then.
+        """
+        with contextlib.ExitStack() as held:
+            held.callback(DirectoryLock(directory).release)
+            self.directory = directory
+            self.journal = Journal(directory / "journal.sqlite")
+            held.callback(self.journal.close)
+            self.exchange = exchange
+            self.domain = Domain(exchange.chain_id, exchange.address)
+            self.address = Address(account.address.lower())
+            self.gas_ceiling = gas_ceiling
+            self._watch = on_event
+            self._bind(ACCOUNT, self.address, "use the keystore with which it was begun, or another directory")
+            here = f"watch of {exchange.address} on chain {exchange.chain_id}"
+            self._bind(TRADE, here, "use a directory of its own for each contract")
+            self._finality = FinalityTracker(exchange, finality)
+            self.wallet = Wallet(self.journal, exchange, account, finality, self.tell, gas_ceiling=gas_ceiling)
+            self._packages = private_directory(directory / PACKAGES)
+            self._open = dict(self._stored())
+            self.waiting: Waiting | None = None
+            self._held = held.pop_all()
+
+    def _bind(self, step: Step, value: str, hint: str) -> None:
+        found = self.journal.once(step, value.encode).decode()
+        if found != value:
+            raise JournalDamaged(f"{self.directory} belongs to something else", expected=found, found=value, hint=hint)
+
+    def _stored(self) -> Iterator[tuple[WatchedOrder, WatchHead]]:
+        for path in sorted(self._packages.glob(f"*{SUFFIX}")):
+            order = order_of_file(path.stem)
+            if end_of_watch(self.journal, order) is None:
+                yield order, read_head(path)
+            else:
+                # The process died between the note and this.
+                path.unlink()
+
+    def close(self) -> None:
+        """Let go of journal and directory."""
+        self._held.close()
+
+    def tell(self, step: str, text: str, *, gas: int | None = None, size: int | None = None) -> None:
+        """Tell those who watch."""
+        self._watch(Event(self.role, step, text, gas, size))
+
+    # --- packages --------------------------------------------------------------------------------------------------
+
+    def take(self, path: Path) -> bool:
+        """Check a package and copy it into the directory; False for an order that is known already.
+
+        Raises what `copy_package` raises; nothing is written then.
+        """
+        order = watched_order(read_head(path).order_id)
+        if order in self._open or end_of_watch(self.journal, order) is not None:
+            return False
+        head = copy_package(path, self._packages, self.domain)
+        order = watched_order(head.order_id)
+        self._open[order] = head
+        self.tell("package", f"watches order {short(order)} of {head.offer.buyer}: {head.offer.chunk_count} chunks")
+        return True
+
+    @property
+    def open_orders(self) -> dict[WatchedOrder, WatchHead]:
+        """The orders that have not ended."""
+        return dict(self._open)
+
+    def ended(self) -> tuple[EndedWatch, ...]:
+        """Every order that has ended, in that order."""
+        return ended_watches(self.journal)
+
+    def largest_dispute(self) -> Wei:
+        """What a dispute over one full chunk of the open orders costs at most, with the price of gas doubled.
+
+        Zero where no order can need another one. Raises NodeFailure.
+        """
+        sizes = [head.offer.chunk_size for order, head in self._open.items() if self._may_dispute(order)]
+        return self.wallet.cost_of(dispute_gas(max(sizes))) if sizes else Wei(0)
+
+    def _may_dispute(self, order: WatchedOrder) -> bool:
+        """Whether a dispute may still have to be signed: none was, and the chunks were not found good."""
+        is_good = self.journal.get(WATCH_VERDICT.of(order)) == _ALL_GOOD
+        return not is_good and not self.wallet.begun(watch_dispute_call(order))
+
+    def check_means(self) -> None:
+        """Raises InsufficientFunds or GasCeilingReached where one dispute over the largest chunk is not paid for."""
+        needed, left = self.largest_dispute(), Wei(self.gas_ceiling - self.wallet.gas_costs())
+        self.wallet.check_funds(ETHER, needed, "the gas of a dispute")
+        if left < needed:
+            raise GasCeilingReached(
+                "The ceiling does not leave enough for a dispute",
+                expected=f"{needed} wei",
+                found=f"{left} of {self.gas_ceiling} wei left",
+                hint="raise it with `gas_ceiling=ETHER`",
+            )
+
+    # --- turns -----------------------------------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Look after every order once; says whether anything was done. What holds up one does not hold up the others.
+
+        Raises the first trouble, which the owner must see to: InsufficientFunds, GasCeilingReached, NodeFailure, and
+        what the wallet raises. It may be called again all the same.
+        """
+        before = self.journal.writes
+        self.waiting = None
+        if not self._open:
+            return False
+        # First of all: a node that does not answer at all is asked once, and not for each order.
+        now = self.exchange.now()
+        self.wallet.note_receipts()
+        turn = Turn()
+        for order, head in [*self._open.items()]:
+            with turn.task():
+                self._follow(order, head, now)
+        try:
+            turn.end()
+        except Waiting as waiting:
+            self.waiting = waiting
+        return self.journal.writes > before
+
+    def _follow(self, order: WatchedOrder, head: WatchHead, now: Timestamp) -> None:
+        """Take an order as far as it goes. Raises Waiting unless it has ended, and what the wallet raises."""
+        view = self.exchange.order(head.order_id)
+        match view.state:
+            case OrderState.NONE if now <= head.offer.expiry:
+                raise Waiting(f"order {short(order)} was not accepted yet", Timestamp(head.offer.expiry + 1))
+            case OrderState.NONE:
+                self._end_if_final(order, "expired", WatchEnding.EXPIRED, "the offer ran out and was never accepted")
+            case OrderState.LOCKED if now <= view.deadline:
+                raise Waiting(f"order {short(order)} has no key yet", Timestamp(view.deadline + 1))
+            case OrderState.LOCKED:
+                self._refund(order, head.offer)
+            case OrderState.REVEALED:
+                self._judge(order, head, view, now)
+            case OrderState.RELEASED:
+                self._released(order, head)
+            case OrderState.REFUNDED:
+                self._end_if_final(order, view.state.name, WatchEnding.REFUNDED, self._why_refunded(order))
+            case OrderState.CANCELLED:
+                self._end_if_final(order, view.state.name, WatchEnding.CANCELLED, "the seller cancelled the offer")
+
+    def _judge(self, order: WatchedOrder, head: WatchHead, view: OrderView, now: Timestamp) -> None:
+        """Check a delivery whose key is public, and dispute it if a chunk is wrong."""
+        key = self._key(head)
+        wrong = self._verdict(order, key)
+        if wrong is None:
+            self._end_if_final(order, "good", WatchEnding.GOOD, _good(head))
+        elif now > view.deadline:
+            self._end_if_final(order, "past dispute", WatchEnding.MISSED, _missed(wrong))
+        else:
+            half = view.deadline - head.offer.dispute_window // 2
+            if now > half and self.journal.note(WATCH_LATE.of(order), str(now - half)):
+                self.tell("warning", f"disputes order {short(order)} {now - half} s after the first half of its window")
+            self._dispute(order, head.offer, key, wrong, view.deadline)
+
+    def _released(self, order: WatchedOrder, head: WatchHead) -> None:
+        wrong = self._verdict(order, self._key(head))
+        if wrong is None:
+            self._end_if_final(order, "good", WatchEnding.GOOD, _good(head))
+        else:
+            self._end_if_final(order, "released", WatchEnding.MISSED, _missed(wrong))
+
+    def _key(self, head: WatchHead) -> DeliveryKey:
+        key = self.exchange.revealed_key(head.order_id)
+        if key is None or key_commitment(key) != head.offer.key_commitment:
+            raise Waiting("the node does not show the revealed key yet")
+        return key
+
+    def _verdict(self, order: WatchedOrder, key: DeliveryKey) -> ChunkIndex | None:
+        """The first wrong chunk, found once: only one key fits the commitment."""
+
+        def check() -> bytes:
+            fault = find_fault(self._path(order), key)
+            return _ALL_GOOD if fault is None else json.dumps(fault.index).encode()
+
+        found = json.loads(self.journal.once(WATCH_VERDICT.of(order), check))
+        return None if found is None else ChunkIndex(int(found))
+
+    def _dispute(
+        self, order: WatchedOrder, offer: Offer, key: DeliveryKey, wrong: ChunkIndex, deadline: Timestamp
+    ) -> None:
+        def call() -> Call:
+            fault = self._proof(order, key, wrong)
+            # By the contract's own rule, before it costs gas.
+            verify_fault(fault, key, offer.key_commitment, offer.delivery_root, offer.chunk_count, offer.chunk_size)
+            return self.exchange.dispute(offer, key, fault.index, fault.ciphertext, fault.leaf, fault.path)
+
+        text = f"proves that chunk {wrong} of order {short(order)} is not the committed one"
+        self._send(watch_dispute_call(order), call, text, may_send=lambda: self.exchange.now() <= deadline)
+
+    def _proof(self, order: WatchedOrder, key: DeliveryKey, wrong: ChunkIndex) -> Fault:
+        fault = find_fault(self._path(order), key, wrong)
+        if fault is None:
+            raise JournalDamaged(f"{self._path(order)} lacks a chunk that was there", expected=f"chunk {wrong}")
+        return fault
+
+    def _refund(self, order: WatchedOrder, offer: Offer) -> None:
+        text = f"takes price and bond of order {short(order)} back: no key came"
+        self._send(watch_refund_call(order), lambda: self.exchange.refund(offer), text)
+
+    def _send(
+        self, step: CallName, call: Callable[[], Call], text: str, *, may_send: Callable[[], bool] = lambda: True
+    ) -> None:
+        try:
+            self.wallet.execute(step, call, text, may_send=may_send)
+        except ContractReverted as error:
+            # The buyer itself, or anybody, may have been quicker.
+            raise Waiting(f"the contract refuses the {step_text(step)}: {error}") from error
+        raise Waiting("the end of the order is not final yet")
+
+    def _why_refunded(self, order: WatchedOrder) -> str:
+        if self.wallet.executed(watch_dispute_call(order)):
+            wrong = json.loads(self.journal.get(WATCH_VERDICT.of(order)) or _ALL_GOOD)
+            return f"chunk {wrong} is not the committed one; this watcher proved it"
+        if self.wallet.executed(watch_refund_call(order)):
+            return "no key came in time; this watcher sent the refund"
+        return "somebody else sent the dispute or the refund"
+
+    def _end_if_final(self, order: WatchedOrder, seen: str, ending: WatchEnding, reason: str) -> None:
+        """Note an end once the chain has said so for long enough. Raises Waiting before that."""
+        if not self._finality.holds(f"order:{order}", seen):
+            raise Waiting("the end of the order is not final yet")
+        offer = self._open[order].offer
+        end = {"buyer": offer.buyer, "ending": ending, "reason": reason, "price": amount_text(offer.price)}
+        self.journal.note(WATCH_END.of(order), json.dumps(end))
+        del self._open[order]
+        self._path(order).unlink(missing_ok=True)
+        self.tell("end", f"order {short(order)} {ending}: {reason}")
+
+    def _path(self, order: WatchedOrder) -> Path:
+        return self._packages / f"{order}{SUFFIX}"
+
+
+def end_of_watch(journal: Journal, order: WatchedOrder) -> EndedWatch | None:
+    """Return how a watched order ended, None while it goes on or where it is unknown."""
+    intent = journal.intent(WATCH_END.of(order))
+    return None if intent is None else _ended(order, intent)
+
+
+def ended_watches(journal: Journal) -> tuple[EndedWatch, ...]:
+    """Return how every watched order ended, the first first."""
+    return tuple(_ended(order, intent) for order, intent in journal.done(WATCH_END))
+
+
+def _ended(order: WatchedOrder, intent: str) -> EndedWatch:
+    document = json.loads(intent)
+    return EndedWatch(order, WatchEnding(document["ending"]), str(document["reason"]))
+
+
+def short(order: WatchedOrder) -> str:
+    """The beginning of an order's number, for people."""
+    return f"0x{order[:12]}..."
+
+
+def _good(head: WatchHead) -> str:
+    return f"all {head.offer.chunk_count} chunks are the committed ones; scores were not checked"
+
+
+def _missed(wrong: ChunkIndex) -> str:
+    return f"chunk {wrong} is not the committed one, and nobody proved it in time"

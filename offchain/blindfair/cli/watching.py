@@ -1,0 +1,204 @@
+"""`blindfair watch` and `watch-status`: the watcher's turns in real time, and what it says of itself."""
+
+import json
+import math
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from blindfair.agents.store.journal import Journal, read_journal
+from blindfair.agents.store.steps import ACCOUNT, RECEIPT
+from blindfair.agents.store.watch_steps import WATCH_LATE, WATCH_VERDICT, order_of_file
+from blindfair.agents.waiting import Waiting
+from blindfair.agents.watch.inbox import PackageInbox, RefusedPackage
+from blindfair.agents.watch.package import SUFFIX, read_head
+from blindfair.agents.watch.watcher import PACKAGES, EndedWatch, WatchEnding, Watcher, ended_watches, short
+from blindfair.api.amounts import parse_ether, show_ether
+from blindfair.api.connection import read_deployment
+from blindfair.api.keystore import address_of, unlock
+from blindfair.chain.deployment import open_exchange
+from blindfair.chain.finality import Finality
+from blindfair.chain.requirements import check_chain
+from blindfair.cli.output import Output
+from blindfair.cli.party.screen import PartyScreen
+from blindfair.cli.party.turns import Turns
+from blindfair.cli.password import read_password
+from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import BlindfairError, DisputeMissed, FileMissing, InvalidOption
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """What `blindfair watch` was told."""
+
+    directory: Path
+    rpc: str
+    deployment: Path
+    keystore: Path
+    password_file: Path | None
+    finality_depth: int | None
+    gas_ceiling: str
+    files: tuple[Path, ...]
+    folder: Path | None
+    poll: float
+    once: bool
+
+
+def run_watch(options: WatchOptions, output: Output) -> None:
+    """Follow orders until all have ended, with a folder until interrupted, and with `once` for one look; then say how
+    they stand.
+
+    Raises what opening node, account and directory raises, and DisputeMissed where an order ended so meanwhile. With
+    `once` also the first trouble of the turn or of a package, and InsufficientFunds or GasCeilingReached where a
+    dispute that may come is not paid for.
+    """
+    ceiling = parse_ether(options.gas_ceiling, "gas_ceiling")
+    inbox = PackageInbox(options.files, options.folder)
+    address_of(options.keystore)
+    deployment, finality = read_deployment(options.deployment), Finality(options.finality_depth)
+    exchange = open_exchange(options.rpc, deployment)
+    check_chain(exchange.web3, finality)
+    account = unlock(options.keystore, read_password(options.password_file, options.keystore))
+    with PartyScreen() as screen:
+        watcher = Watcher(
+            options.directory,
+            exchange,
+            account,
+            finality=finality,
+            gas_ceiling=ceiling,
+            on_event=screen.event,
+        )
+        try:
+            before = len(watcher.ended())
+            inbox.collect(watcher)
+            if not (watcher.open_orders or before or inbox.may_bring_more or inbox.refused):
+                raise InvalidOption(
+                    "There is nothing to watch",
+                    expected="--package FILE or --packages FOLDER",
+                    found="neither, and no order in the directory",
+                    hint="blindfair buyer watch-package makes the files",
+                )
+            _introduce(watcher, screen)
+            trouble = None
+            if options.once:
+                trouble = _once(watcher)
+            else:
+                _until_ended(watcher, inbox, screen, options.poll)
+            screen.still()
+            ended, gas = watcher.ended(), watcher.wallet.gas_costs()
+        finally:
+            watcher.close()
+    refused = tuple(inbox.refused.values())
+    _tell(options.directory, output, {"gas_ceiling_wei": str(ceiling), "gas_wei": str(gas)}, refused)
+    missed = [end for end in ended[before:] if end.ending is WatchEnding.MISSED]
+    if missed:
+        raise DisputeMissed(f"Order {short(missed[0].order)} was lost", found=missed[0].reason)
+    if trouble is not None:
+        raise trouble
+    if refused and (options.once or not inbox.may_bring_more):
+        raise refused[0].error
+
+
+def _introduce(watcher: Watcher, screen: PartyScreen) -> None:
+    """Say what it does and cannot do, and what it needs."""
+    lines = screen.lines
+    lines.item("watches", f"{len(watcher.open_orders)} orders on {watcher.exchange.address} as {watcher.address}")
+    lines.item("reads", "once a key is public on chain, this machine can read that delivery, as it holds its chunks")
+    lines.item("checks", "that chunks are the committed ones; it knows no scores and cannot check them")
+    needed = watcher.largest_dispute()
+    text = f"a dispute costs up to {show_ether(needed)} ether now, a refund less; " if needed else ""
+    lines.item("gas", f"{text}all together at most {show_ether(watcher.gas_ceiling)} ether")
+    try:
+        watcher.check_means()
+    except BlindfairError as error:
+        screen.trouble(error)
+
+
+def _once(watcher: Watcher) -> BlindfairError | None:
+    """Do all that can be done now; the trouble that stood in the way, or that will for want of gas."""
+    try:
+        while watcher.step():
+            pass
+        watcher.check_means()
+    except BlindfairError as error:
+        return error
+    return None
+
+
+def _until_ended(watcher: Watcher, inbox: PackageInbox, screen: PartyScreen, poll: float) -> None:
+    def turn() -> None:
+        inbox.collect(watcher)
+        while watcher.step():
+            pass
+        if watcher.open_orders or inbox.may_bring_more:
+            raise watcher.waiting or Waiting("there is no order to watch")
+
+    try:
+        # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        Turns(screen, poll, patience=math.inf, retried=BlindfairError).until(turn)
+    except KeyboardInterrupt:
+        screen.still()
+        screen.lines.item("", "stopped; the same command goes on where it was")
+
+
+def run_status(directory: Path, output: Output) -> None:
+    """Say how the orders of a watcher's directory stand, from its journal alone. Raises as `read_journal`."""
+    _tell(directory, output, {}, ())
+
+
+def _tell(directory: Path, output: Output, more: Document, refused: tuple[RefusedPackage, ...]) -> None:
+    journal = read_journal(directory / "journal.sqlite")
+    if journal is None or journal.get(ACCOUNT) is None:
+        raise FileMissing(f"Nothing is watched in {directory}", hint="begin with blindfair watch")
+    try:
+        fees = {call: json.loads(intent)["fee"] for call, intent in journal.done(RECEIPT)}
+        orders = [*map(_ended_order, ended_watches(journal)), *_open_orders(directory, journal)]
+        document: Document = {
+            "account": (journal.get(ACCOUNT) or b"").decode(),
+            "fees_wei": str(sum(fees.values())),
+            "orders": [*orders],
+            "refused": [
+                {"error": each.error.name, "file": str(each.path), "text": str(each.error)} for each in refused
+            ],
+            "transactions": len(fees),
+            **more,
+        }
+    finally:
+        journal.close()
+    for order in orders:
+        output.lines.item("order", f"{order['order']} {order['state']}: {order['reason']}")
+    for each in refused:
+        output.lines.item("refused", f"{each.path}: {each.error.name}: {each.error}")
+    output.lines.item("paid", f"{show_ether(sum(fees.values()))} ether for the gas of {len(fees)} transactions")
+    output.document(document)
+
+
+def _refused(package: RefusedPackage) -> Document:
+    return {"error": package.error.name, "file": str(package.path), "text": str(package.error)}
+
+
+def _ended_order(end: EndedWatch) -> Document:
+    return {"order": f"0x{end.order}", "reason": end.reason, "state": end.ending.value}
+
+
+def _open_orders(directory: Path, journal: Journal) -> list[Document]:
+    """The orders that go on, as far as the journal knows."""
+    found: list[Document] = []
+    ended = {end.order for end in ended_watches(journal)}
+    for path in sorted((directory / PACKAGES).glob(f"*{SUFFIX}")):
+        order = order_of_file(path.stem)
+        if order in ended:
+            continue
+        verdict = journal.get(WATCH_VERDICT.of(order))
+        wrong = None if verdict is None else json.loads(verdict)
+        late = journal.intent(WATCH_LATE.of(order)) is not None
+        reason = (
+            f"waits for the key until it is revealed; {read_head(path).offer.chunk_count} chunks"
+            if verdict is None
+            else "all chunks are the committed ones; the reveal is not final yet"
+            if wrong is None
+            else f"chunk {wrong} is not the committed one{'; found late' if late else ''}"
+        )
+        found.append({"order": f"0x{order}", "reason": reason, "state": "Open"})
+    return found

@@ -1,0 +1,209 @@
+"""`blindfair watch` as its owner runs it: the how-to page word by word on a real node, with a seller that cheats."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Inside
+from local_chain import LIGHT, PASSWORD, ROOT, LocalChain, password
+from trade import BOND, BUYER_POLICY, GRANT, HandValuer, listing_spec
+
+from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.context import AgentContext
+from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.agents.policy import SellerPolicy
+from blindfair.api.amounts import IN_ETHER
+from blindfair.api.keystore import address_of, create_keystore
+from blindfair.api.own_records import TableOptions
+from blindfair.api.purchase_options import PurchaseOptions
+from blindfair.chain.deployment import Deployment
+from blindfair.chain.development import DevelopmentChain, mine_every, set_balance
+from blindfair.chain.finality import Finality
+from blindfair.cli.buyer.settings import BuyerOptions
+from blindfair.cli.demo.hostile import CorruptingSeller
+from blindfair.cli.party.settings import BegunSettings, save
+from blindfair.protocol.errors import FileMissing, GasCeilingReached, InsufficientFunds, InvalidOption, MalformedFile
+from blindfair.protocol.offer import Offer
+from blindfair.protocol.order import OrderState
+from blindfair.protocol.quantities import Address, Seconds, Wei
+
+PAGE = ROOT / "docs" / "how-to" / "watch-your-orders.md"
+PURCHASE = PurchaseOptions(
+    listing=None, prices=IN_ETHER, budget="1", price_per_record=None, value=None, audit_rows=10, min_audit_rows=10,
+    sample_share=0.5, disclosure="per-record", model="logistic", score_bits=3, release_on_chain=False, refund_to=None,
+    bandwidth=100.0, fee=None, accept_preprocessing=False,
+)  # fmt: skip
+DEPTH = 2
+
+
+def commands() -> list[list[str]]:
+    """The commands of the page that can be run as they are."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [shlex.split(block.replace("\\\n", " "))[1:] for block in blocks]
+
+
+@dataclass
+class Cheated:
+    """A buyer that has paid a seller that will cheat, in the folders that the page names."""
+
+    chain: LocalChain
+    node: DevelopmentChain
+    home: Path
+    seller: CorruptingSeller
+    buyer: Buyer
+
+    def run(self, inside: Inside, number: int, *more: str) -> dict[str, Any]:
+        """Run a command of the page and return what it writes with --json."""
+        ended = inside(*self.words(number), *more, "--json", "result.json")
+        assert ended.code == 0, ended.err
+        return dict(json.loads((self.home / "result.json").read_text()))
+
+    def watcher(self, inside: Inside, money: int = GRANT) -> Address:
+        """Make the package and the watcher's account, as the page does, with less work for a guess."""
+        self.run(inside, 0)
+        watcher = create_keystore(Path("watch.json"), PASSWORD, work=LIGHT)
+        set_balance(self.chain.web3, watcher, Wei(money))
+        return watcher
+
+    def words(self, number: int) -> list[str]:
+        return [word.replace("8545", str(self.chain.port)) for word in commands()[number]]
+
+    def reveal(self) -> None:
+        order = self.offer.struct_hash()
+        while self.chain.exchange.order(order).state is not OrderState.REVEALED:
+            self.seller.step()
+            self.node.mine(1)
+
+    @property
+    def offer(self) -> Offer:
+        (offer,) = self.seller.offers.values()
+        return offer
+
+
+@pytest.fixture
+def cheated(testnet: LocalChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cheated]:
+    monkeypatch.chdir(tmp_path)
+    deployment = Deployment.from_bytes(testnet.deployment.read_bytes())
+    (tmp_path / "deployments").mkdir()
+    (tmp_path / "deployments" / "31337.json").write_bytes(testnet.deployment.read_bytes())
+    exchange, node = testnet.exchange, DevelopmentChain(testnet.url)
+    context = AgentContext(exchange, lambda own, _: FolderTransport(tmp_path / "mail", own), Finality(DEPTH))
+    (tmp_path / "testnet").mkdir()
+    password(tmp_path / "testnet" / "password")
+    seller = CorruptingSeller(tmp_path / "testnet" / "seller", context, listing_spec(), SellerPolicy())
+    set_balance(testnet.web3, seller.address, GRANT)
+    seller.step()
+    home = tmp_path / "testnet" / "buyer"
+    buyer = Buyer(home, context, HandValuer(), BUYER_POLICY, seller=seller.address, listing=seller.listing)
+    set_balance(testnet.web3, buyer.address, GRANT)
+    save(
+        home,
+        BegunSettings(
+            role="buyer", deployment=deployment, rpc=testnet.url, mail=tmp_path / "mail",
+            keystore=home / "keystore.json", finality_depth=DEPTH,
+            options=BuyerOptions(PURCHASE, TableOptions("label", [], 0)), tables={},
+        ),
+    )  # fmt: skip
+    while not buyer.has_paid:
+        buyer.step()
+        seller.step()
+    yield Cheated(testnet, node, tmp_path, seller, buyer)
+    seller.close()
+    buyer.close()
+
+
+ONCE = ("--once", "--finality-depth", str(DEPTH))
+
+
+def test_the_page_is_followed_and_the_money_comes_back(cheated: Cheated, inside: Inside) -> None:
+    assert [words[0] for words in commands()] == ["buyer", "account", "watch", "watch-status"]
+    # The buyer's agent holds its directory meanwhile.
+    cheated.run(inside, 0)
+    cheated.run(inside, 1)
+    watcher = address_of(Path("watch.json"))
+    assert watcher is not None
+    set_balance(cheated.chain.web3, watcher, GRANT)
+    assert Path("order.watch").stat().st_mode & 0o777 == 0o600
+    before = cheated.chain.exchange.balance(cheated.buyer.address)
+    cheated.buyer.close()
+
+    locked = inside(*cheated.words(2), *ONCE)
+    assert locked.code == 0, locked.err
+    told = " ".join(locked.err.split())
+    assert "this machine can read that delivery" in told
+    assert "knows no scores and cannot check them" in told
+    assert "a dispute costs up to 0.0" in told
+    cheated.reveal()
+    first = cheated.run(inside, 2, *ONCE)
+    assert [order["state"] for order in first["orders"]] == ["Open"]
+    # From here on blocks come by themselves, and the command ends when the end is final.
+    mine_every(cheated.chain.web3, Seconds(1))
+    try:
+        result = cheated.run(inside, 2, "--finality-depth", str(DEPTH), "--poll", "0.05")
+    finally:
+        mine_every(cheated.chain.web3, Seconds(0))
+    (order,) = result["orders"]
+    assert order == {
+        "order": f"0x{cheated.offer.struct_hash().hex()}",
+        "reason": "chunk 10 is not the committed one; this watcher proved it",
+        "state": "Refunded",
+    }
+    assert cheated.chain.exchange.balance(cheated.buyer.address) - before == cheated.offer.price + BOND
+    assert result["transactions"] == 1
+    assert GRANT - cheated.chain.exchange.balance(watcher) == int(result["fees_wei"]) == int(result["gas_wei"])
+    status = cheated.run(inside, 3)
+    assert (status["orders"], status["account"]) == (result["orders"], watcher)
+
+
+def test_a_ceiling_and_an_empty_account_are_told_at_the_start_and_end_the_command(
+    cheated: Cheated, inside: Inside
+) -> None:
+    watcher = cheated.watcher(inside, money=0)
+    words = cheated.words(2)
+    words[words.index("--gas-ceiling") + 1] = "0.000000001"
+    warned = inside(*words, *ONCE)
+    assert warned.code == InsufficientFunds.exit_code
+    assert warned.err.index("trouble") < warned.err.index("error: InsufficientFunds")
+    set_balance(cheated.chain.web3, watcher, GRANT)
+    assert inside(*words, *ONCE).code == GasCeilingReached.exit_code
+    cheated.reveal()
+    ended = inside(*words, *ONCE, "--json", "result.json")
+    assert ended.code == GasCeilingReached.exit_code
+    assert "error: GasCeilingReached" in ended.err
+    assert "--gas-ceiling" in ended.err
+    assert json.loads(Path("result.json").read_text())["gas_wei"] == "0"
+    assert cheated.chain.exchange.balance(watcher) == GRANT
+
+
+def test_a_bad_package_has_its_own_exit_code_and_the_good_one_is_watched(cheated: Cheated, inside: Inside) -> None:
+    cheated.watcher(inside)
+    Path("bad.watch").write_bytes(b"something else")
+    ended = inside(*cheated.words(2), "--package", "bad.watch", *ONCE, "--json", "result.json")
+    assert ended.code == MalformedFile.exit_code
+    assert "Traceback" not in ended.err
+    result = json.loads(Path("result.json").read_text())
+    assert [(each["error"], each["file"]) for each in result["refused"]] == [("MalformedFile", "bad.watch")]
+    assert [order["state"] for order in result["orders"]] == ["Open"]
+
+
+def test_a_folder_gets_a_package_for_each_order(cheated: Cheated, inside: Inside) -> None:
+    Path("handed").mkdir()
+    ended = inside("buyer", "watch-package", "--directory", "testnet/buyer", "--to", "handed", "--json", "result.json")
+    assert ended.code == 0, ended.err
+    assert [path.name for path in Path("handed").iterdir()] == [f"{cheated.offer.struct_hash().hex()}.watch"]
+
+
+def test_what_cannot_be_watched_is_said(cheated: Cheated, inside: Inside) -> None:
+    cheated.watcher(inside)
+    words = cheated.words(2)
+    place = words.index("--package")
+    nothing = words[:place] + words[place + 2 :]
+    inside(*nothing, *ONCE).failed(InvalidOption, "--package FILE or --packages FOLDER")
+    assert inside(*nothing, "--packages", "none", *ONCE).code == FileMissing.exit_code
+    assert inside("watch-status", "--directory", "none").code == FileMissing.exit_code
+    assert inside(*words, "--package", "none.watch", *ONCE).code == FileMissing.exit_code
