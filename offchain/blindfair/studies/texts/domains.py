@@ -18,6 +18,7 @@ import blindfair
 from blindfair.influence.corpus.corpus import Corpus, read_corpus
 from blindfair.influence.text import BaseModel
 from blindfair.pricing.texts.damage import shuffled_words
+from blindfair.pricing.texts.valuation import Texts
 from blindfair.studies.texts.corpora import CorpusDocument, load_documents
 from blindfair.studies.texts.passages import passages
 
@@ -42,12 +43,6 @@ class DomainLabels:
     test: Sequence[int] | None = None
     offer: Sequence[int] | None = None
 
-    def bought(self, places: Iterable[int]) -> list[int] | None:
-        """The classes of all own texts, and then of offered ones at these places."""
-        if self.train is None or self.validation is None or self.offer is None:
-            return None
-        return [*self.train, *self.validation, *(self.offer[place] for place in places)]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextDomain:
@@ -60,6 +55,14 @@ class TextDomain:
     kinds: Sequence[str]
     all_kinds: tuple[str, ...] = KINDS
     labels: DomainLabels = field(default_factory=DomainLabels)
+
+    def with_own(self, places: Iterable[int]) -> Texts:
+        """All own texts, and then the offered ones at these places."""
+        places, labels = list(places), self.labels
+        texts = [*self.train, *self.validation, *(self.offer[place] for place in places)]
+        if labels.train is None or labels.validation is None or labels.offer is None:
+            return texts, None
+        return texts, [*labels.train, *labels.validation, *(labels.offer[place] for place in places)]
 
 
 def demo_domain(base: BaseModel, seed: int) -> TextDomain:

@@ -5,13 +5,12 @@
     oracle    texts of the wanted kind as long as there are any, then others
     reader    sees all texts: those whose loss its own fine-tuning lowers most
 
-The judge is the loss on test texts after fine-tuning on own and bought texts, with the same steps and seed for all;
-with labels the share of test texts of which the most likely class is wrong, too.
+All are judged alike by test texts (`pricing.texts.judges`), once a model learned from own and bought texts.
 Not here: the offers (`domains`), and the page (`report`).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,12 @@ import numpy as np
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.quantise import quantise_rows
-from blindfair.influence.text import BaseModel, TextModel, fine_tune
+from blindfair.influence.text import BaseModel, TextModel
 from blindfair.influence.text.scoring import unit_rows
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.selection import Method, select
 from blindfair.pricing.texts.choice import trust_by
-from blindfair.pricing.texts.directions import RATE
+from blindfair.pricing.texts.judges import HeadJudge, Judged, TextJudge, TuningJudge
 from blindfair.pricing.texts.valuation import ROW_SCALE, TextValuation, prepare_text_valuation
 from blindfair.pricing.utility import PLAIN_MODULUS
 from blindfair.protocol.quantities import Wei
@@ -63,11 +62,10 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
     )
     model = made.scoring.model
     seen = seen_scores(made, domain, rng)
-    trust = trust_by(seen, made.trusted, made.damaged)
-    judge = _Judge(model, domain, plan, seed)
-    tuned = judge.tuned(())
+    trust = trust_by(seen, made.trusted, made.damaged, labelled=bool(labels.classes))
+    judge = _judge(model, domain, plan, seed)
     offered = domain.offer, labels.offer
-    reader = model.losses(*offered) - tuned.losses(*offered)
+    reader = model.losses(*offered) - judge.losses(domain.with_own(()), offered)
     wanted = np.array([kind == domain.all_kinds[0] for kind in domain.kinds])
     mixed = rng.permutation(len(domain.offer))
     orders: dict[str, Callable[[int], Integers]] = {
@@ -77,16 +75,14 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
         READER: lambda count: np.argsort(-reader)[:count],
     }
     found: dict[str, Any] = {
-        "base": judge.judged(model)["loss"],
-        "own": judge.judged(tuned)["loss"],
+        "base": _figures(judge.base()),
+        "own": _figures(judge.after(domain.with_own(()))),
         "steps of the direction": made.direction.steps,
         "offered": {kind: domain.kinds.count(kind) for kind in domain.all_kinds},
         "target share": trust.share,
         "purchases": [],
         "rules": [],
     }
-    if labels.classes:
-        found["own errors"] = judge.judged(tuned)["errors"]
     for share in plan.shares:
         count = round(share * len(domain.offer))
         for arm in plan.arms(share):
@@ -96,39 +92,26 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
                 {
                     "share": share,
                     "arm": arm,
-                    **judge.judged(judge.tuned(bought)),
+                    **_figures(judge.after(domain.with_own(bought))),
                     "bought": {kind: kinds.count(kind) for kind in domain.all_kinds},
                 }
             )
-        for rule, wish in other_rules(seen, made).items():
+        for rule, wish in other_rules(seen, made, trust.good).items():
             first = np.argsort(-wish, kind="stable")[:count]
             found["rules"].append({"share": share, "rule": rule, "target": float(wanted[first].mean())})
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """Fine-tuning on own and bought texts, and what the test texts say of it."""
+def _judge(model: TextModel, domain: TextDomain, plan: PurchasePlan, seed: int) -> TextJudge:
+    if not domain.labels.classes:
+        return TuningJudge(model, domain.test, plan.steps, seed)
+    return HeadJudge(model, (domain.test, domain.labels.test), [*domain.train, *domain.validation, *domain.offer])
 
-    model: TextModel
-    domain: TextDomain
-    plan: PurchasePlan
-    seed: int
 
-    def tuned(self, bought: Sequence[int] | Integers) -> TextModel:
-        texts = [*self.domain.train, *self.domain.validation, *(self.domain.offer[place] for place in bought)]
-        classes = self.domain.labels.bought(bought)
-        difference = fine_tune(self.model, texts, classes, steps=self.plan.steps, seed=self.seed, rate=RATE).difference
-        return replace(self.model, difference=difference)
-
-    def judged(self, model: TextModel) -> dict[str, float]:
-        labels = self.domain.labels
-        losses = model.losses(self.domain.test, labels.test)
-        found = {"loss": float(losses.mean())}
-        if labels.classes:
-            # Of two classes the likelier one is right exactly where the loss is below log 2.
-            found["errors"] = float((losses >= np.log(2)).mean())
-        return found
+def _figures(judged: Judged) -> dict[str, float]:
+    """Lower is better for each."""
+    errors = {} if judged.accuracy is None else {"errors": 1 - judged.accuracy}
+    return {"loss": judged.loss, **errors}
 
 
 def seen_scores(made: TextValuation, domain: TextDomain, rng: np.random.Generator) -> Floats:
@@ -138,15 +121,14 @@ def seen_scores(made: TextValuation, domain: TextDomain, rng: np.random.Generato
     return made.read(rows.seen_scores(made.queries, made.bits, made.plain_modulus, rng))
 
 
-def other_rules(seen: Floats, made: TextValuation) -> dict[str, Floats]:
-    """Simpler rules of choice beside the product's: what they want, the most first."""
+def other_rules(seen: Floats, made: TextValuation, good: Floats) -> dict[str, Floats]:
+    """Simpler rules of choice beside the product's, `good`: what they want, the most first."""
     centre, spread = made.trusted.mean(axis=1, keepdims=True), made.trusted.std(axis=1, keepdims=True)
     standard = (seen - centre) / spread
-    trust = trust_by(seen, made.trusted, made.damaged)
     if len(seen) == 1:
-        return {"trust (the product)": trust.good, "highest score": seen[0]}
+        return {"trust (the product)": good, "highest score": seen[0]}
     return {
-        "trust and contrast (the product)": trust.good,
+        "trust and contrast (the product)": good,
         "highest score": seen[0],
         "score and contrast, standardised, added": standard.sum(axis=0),
         "the smaller of both": standard.min(axis=0),

@@ -15,7 +15,7 @@ from blindfair.studies.texts.corpora import DEFAULT_FOLDER, LLAMA
 from blindfair.studies.texts.domains import DEMO_TEXTS, DOMAINS, TextDomain
 from blindfair.studies.texts.labelled import labelled_domains, load_minilm
 from blindfair.studies.texts.purchases import SCORE, PurchasePlan, study_purchases
-from blindfair.studies.texts.tables import LABELLED, PLAIN, Judged, page_tables, way
+from blindfair.studies.texts.tables import LABELLED, PLAIN, Criterion, page_tables, way
 
 PLAN, QUICK = PurchasePlan((0.1, 0.2, 0.4), 36), PurchasePlan((0.2,), 36)
 SEEDS, QUICK_SEEDS = 8, 3
@@ -108,7 +108,7 @@ def _verdict(lines: Sequence[Any], asked: int, section: str) -> Iterator[str]:
     if not lines:
         return
     yield f"They have {models} {'model' if models == 1 else 'models'} and {seeds} {'seed' if seeds == 1 else 'seeds'}."
-    for judged in (Judged.LOSS, Judged.ERRORS) if section == LABELLED else (Judged.LOSS,):
+    for judged in (Criterion.LOSS, Criterion.ERRORS) if section == LABELLED else (Criterion.LOSS,):
         for share in sorted({each["share"] for line in lines for each in line["purchases"]}):
             yield _judgement(lines, share, judged)
     worst = sorted(_below(lines, section))
@@ -119,7 +119,7 @@ def _verdict(lines: Sequence[Any], asked: int, section: str) -> Iterator[str]:
         yield f"The worst is {gain:+.4f}: {name} at {share:.0%}."
 
 
-def _judgement(lines: Sequence[Any], share: float, judged: Judged) -> str:
+def _judgement(lines: Sequence[Any], share: float, judged: Criterion) -> str:
     _, limit, part = way(lines, SCORE, share, judged)
     said = f"At {share:.0%}, by {judged.value}"
     if part is None:
@@ -132,7 +132,7 @@ def _judgement(lines: Sequence[Any], share: float, judged: Judged) -> str:
 
 def _below(lines: Sequence[Any], section: str) -> Iterator[tuple[float, str, float]]:
     """The mean gain over random of each regime: a model, a domain and a share."""
-    judged = Judged.ERRORS if section == LABELLED else Judged.LOSS
+    judged = Criterion.ERRORS if section == LABELLED else Criterion.LOSS
     for model, name in dict.fromkeys((line["model"], line["domain"]) for line in lines):
         mine = [line for line in lines if (line["model"], line["domain"]) == (model, name)]
         for share in sorted({each["share"] for line in mine for each in line["purchases"]}):
@@ -152,7 +152,8 @@ The demo's texts are the first domain.
 Others come from the folder that `scripts/text_assets/make.py` fills with `--study`.
 Labelled texts train a classifier, MiniLM with a head; some of the offered labels are wrong.
 The buyer asks for 4 bits of a score and, without labels, 2 of a contrast, and buys the texts that it trusts most.
-All purchases are judged alike: {document["steps"]} steps of fine-tuning on own and bought texts, then the test loss.
+All purchases are judged alike, by test texts, once a model learned from own and bought texts.
+A language model learns by {document["steps"]} steps of fine-tuning, a classifier by a head that is fitted exactly.
 The *oracle* knows which texts are of the wanted kind.
 The *reader* sees all texts, and takes those whose loss its own fine-tuning lowers most; it buys one share.
 """

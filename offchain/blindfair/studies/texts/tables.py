@@ -21,7 +21,7 @@ PLAIN, LABELLED = "texts", "labelled"
 _TITLES = {PLAIN: "Language models", LABELLED: "Classifiers"}
 
 
-class Judged(Enum):
+class Criterion(Enum):
     """What is measured on the test texts; lower is better."""
 
     LOSS = "loss"
@@ -35,7 +35,7 @@ def page_tables(lines: Sequence[Any], section: str) -> list[TextTable]:
 
 
 def way(
-    lines: Sequence[Any], arm: str, share: float, judged: Judged = Judged.LOSS
+    lines: Sequence[Any], arm: str, share: float, judged: Criterion = Criterion.LOSS
 ) -> tuple[Gain, Gain, SharePart | None]:
     """The gain of an arm over random, that of the oracle, and the first as a part of the second; none of no gain."""
     found = {each: np.array([_value(line, each, share, judged) for line in lines]) for each in (arm, RANDOM, ORACLE)}
@@ -56,7 +56,7 @@ def _gain(values: Any) -> Gain:
     return Gain(float(mean), float(margin))
 
 
-def _value(line: Any, arm: str, share: float, judged: Judged) -> float:
+def _value(line: Any, arm: str, share: float, judged: Criterion) -> float:
     return float(_purchase(line, arm, share)[judged.value])
 
 
@@ -85,7 +85,7 @@ def _way(lines: Sequence[Any], section: str) -> TextTable:
     parts = [(model, [line for line in lines if line["model"] == model]) for model in models]
     if len(parts) > 1:
         parts.append(("all", list(lines)))
-    for judged in (Judged.LOSS, Judged.ERRORS) if section == LABELLED else (Judged.LOSS,):
+    for judged in (Criterion.LOSS, Criterion.ERRORS) if section == LABELLED else (Criterion.LOSS,):
         for model, mine in parts:
             for share in _shares(mine):
                 for arm in _arms(mine, share):
@@ -108,11 +108,10 @@ def _way(lines: Sequence[Any], section: str) -> TextTable:
 
 def _domains(lines: Sequence[Any], section: str) -> TextTable:
     rows = []
-    judged = Judged.ERRORS if section == LABELLED else Judged.LOSS
-    own = "own errors" if section == LABELLED else "own"
+    judged = Criterion.ERRORS if section == LABELLED else Criterion.LOSS
     for (model, name), mine in _groups(lines):
         for share in _shares(mine):
-            asked = sorted({int(line["steps of the direction"]) for line in mine})
+            asked = sorted({_asked(line["steps of the direction"]) for line in mine})
             arms = _arms(mine, share)
             rows.append(
                 (
@@ -120,12 +119,12 @@ def _domains(lines: Sequence[Any], section: str) -> TextTable:
                     model,
                     f"{share:.0%}",
                     str(len(mine)),
-                    f"{_mean(line[own] for line in mine):.3f}",
+                    f"{_mean(line['own'][judged.value] for line in mine):.3f}",
                     *(
                         f"{_mean(_value(line, arm, share, judged) for line in mine):.3f}" if arm in arms else ""
                         for arm in ARMS
                     ),
-                    " or ".join(f"{steps} steps" if steps else "gradient" for steps in asked),
+                    " or ".join(asked),
                 )
             )
     what = "wrong answers on test texts" if section == LABELLED else "losses on test texts"
@@ -135,11 +134,17 @@ def _domains(lines: Sequence[Any], section: str) -> TextTable:
         what,
         f"{unit}, means over seeds; lower is better.\n"
         "*Own*: after fine-tuning on own texts alone.\n"
-        "*Asked by*: the displacement of so many steps, or the gradient at the base model.",
+        "*Asked by*: the displacement of so many steps or to a fitted head, or the gradient at the base model.",
         ("domain", "model", "bought", "seeds", "own", *ARMS, "asked by"),
         tuple(rows),
         keys=3,
     )
+
+
+def _asked(steps: int | None) -> str:
+    if steps is None:
+        return "head"
+    return f"{steps} steps" if steps else "gradient"
 
 
 def _bought(lines: Sequence[Any]) -> TextTable:
