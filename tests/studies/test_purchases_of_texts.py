@@ -48,6 +48,7 @@ def test_the_demos_domain_has_no_copies_and_no_text_twice(base: BaseModel) -> No
     assert demo_domain(base, 2).train != domain.train == demo_domain(base, 1).train
 
 
+@pytest.mark.deep
 def test_a_tiny_run_is_kept_and_its_page_is_of_its_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "QUICK", PurchasePlan((0.2,), 2))
     monkeypatch.setattr(report, "QUICK_SEEDS", 1)
