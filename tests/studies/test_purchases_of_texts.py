@@ -12,9 +12,12 @@ pytest.importorskip("transformers", reason="language models need the extra `text
 
 from blindfair.influence.text import BaseModel
 from blindfair.studies.texts import report
+from blindfair.studies.texts.corpora import CorpusDocument
 from blindfair.studies.texts.domains import DEMO_TEXTS, KINDS, TARGET, TEST, TRAIN, VALIDATION, TextDomain, demo_domain
+from blindfair.studies.texts.labelled import LABELLED_KINDS, OFF_TOPIC, RIGHT, Filter, labelled_domain
 from blindfair.studies.texts.purchases import ARMS, ORACLE, RANDOM, SCORE, PurchasePlan
-from blindfair.studies.texts.report import page, way, write_texts
+from blindfair.studies.texts.report import page, restore_texts, write_texts
+from blindfair.studies.texts.tables import way
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +30,11 @@ def short(base: BaseModel, seed: int) -> TextDomain:
     domain = demo_domain(base, seed)
     return replace(
         domain,
-        train=domain.train[:24],
+        train=domain.train[:12],
         validation=domain.validation[:40],
-        test=domain.test[:8],
-        offer=domain.offer[:60],
-        kinds=domain.kinds[:60],
+        test=domain.test[:4],
+        offer=domain.offer[:40],
+        kinds=domain.kinds[:40],
     )
 
 
@@ -45,6 +48,7 @@ def test_the_demos_domain_has_no_copies_and_no_text_twice(base: BaseModel) -> No
     assert demo_domain(base, 2).train != domain.train == demo_domain(base, 1).train
 
 
+@pytest.mark.deep
 def test_a_tiny_run_is_kept_and_its_page_is_of_its_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "QUICK", PurchasePlan((0.2,), 2))
     monkeypatch.setattr(report, "QUICK_SEEDS", 1)
@@ -52,11 +56,13 @@ def test_a_tiny_run_is_kept_and_its_page_is_of_its_document(tmp_path: Path, monk
     (line,) = found["lines"]
     assert {each["arm"] for each in line["purchases"]} == set(ARMS)
     bought = {each["arm"]: each["bought"] for each in line["purchases"]}
-    assert sum(bought[RANDOM].values()) == 12 >= sum(bought[SCORE].values())
-    assert bought[ORACLE][TARGET] == min(12, line["offered"][TARGET])
+    assert sum(bought[RANDOM].values()) == 8 >= sum(bought[SCORE].values())
+    assert bought[ORACLE][TARGET] == min(8, line["offered"][TARGET])
     assert (tmp_path / "texts.md").read_text(encoding="utf-8") == page(found)
     # What is in the ledger is not measured again, and needs no domain.
     assert write_texts(tmp_path, quick=True, so_far=True, domains={"short": short}) == found
+    restore_texts(tmp_path / "other", found)
+    assert write_texts(tmp_path / "other", quick=True, so_far=True, domains={"short": short}) == found
 
 
 def test_the_share_of_the_way_is_of_the_mean_gains() -> None:
@@ -74,3 +80,29 @@ def test_the_share_of_the_way_is_of_the_mean_gains() -> None:
 def test_the_committed_page_is_made_of_the_committed_document() -> None:
     found = json.loads((PAGES / "texts.json").read_text(encoding="utf-8"))
     assert (PAGES / "texts.md").read_text(encoding="utf-8") == page(found)
+
+
+def test_labelled_texts_are_wrong_as_often_as_is_said_and_of_no_document_twice(base: BaseModel) -> None:
+    documents = [
+        CorpusDocument(f"{source}-{number}", source, "", True, prose(source, number))
+        for source in ("first", "second", "other")
+        for number in range(40)
+    ]
+    filters: list[tuple[str, Filter]] = [
+        ("a", lambda document: document.source == "first"),
+        ("b", lambda document: document.source == "second"),
+    ]
+    made = labelled_domain(filters, lambda document: document.source == "other", 0.3, base, 1, documents=documents)
+    kinds = dict(zip(made.offer, made.kinds, strict=True))
+    assert [made.kinds.count(kind) for kind in LABELLED_KINDS] == [140, 60, 40]
+    assert not {*made.train, *made.validation} & {*made.test, *made.offer} and not set(made.test) & set(made.offer)
+    assert made.labels.offer is not None and made.labels.test is not None
+    for text, label in zip(made.offer, made.labels.offer, strict=True):
+        true = 0 if "first" in text else 1
+        assert kinds[text] == OFF_TOPIC if "other" in text else (label == true) == (kinds[text] == RIGHT)
+    assert all(("first" in text) == (label == 0) for text, label in zip(made.test, made.labels.test, strict=True))
+
+
+def prose(source: str, number: int) -> str:
+    """A document of several passages, unlike any other."""
+    return " ".join(f"The {source} book {number} says {part} things about the {source} of men." for part in range(60))

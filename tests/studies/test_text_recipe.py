@@ -11,16 +11,32 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "text_assets"))
 pytest.importorskip("tokenizers", reason="the recipe needs the extra `text`")
 
 from assembly import prose_by_source
-from base_model import VOCABULARY, config, new_model, save, token_stream, trained_tokenizer, training
+from base_model import (
+    CONTEXT,
+    VOCABULARY,
+    config,
+    new_llama,
+    new_model,
+    round_weights,
+    save,
+    token_stream,
+    trained_tokenizer,
+    training,
+)
 from brown import plain
 from documents import BROWN, HELD_OUT_SHARE, UNION, era, held_out_marked, tidy
 from form_texts import form_text
 from losses import model_loss, unigram_loss
 from mails import body
+from tokenizers import Tokenizer
 from troubles import nearly_copied, shuffled
 
+from blindfair.influence.text import BaseModel, Difference, TextModel
+from blindfair.influence.text.windows import TextWindows
 from blindfair.studies.texts.corpora import CorpusDocument
+from blindfair.studies.texts.domains import DEMO_TEXTS
 
+SHORT = "The president spoke of peace, and of the price of bread."
 TEXT = " ".join(f"word{number}" for number in range(60))
 
 
@@ -97,3 +113,19 @@ def test_training_lowers_the_loss_and_repeats_itself(tmp_path: Path) -> None:
     assert unigram_loss(stream, VOCABULARY, tokenizer, [TEXT]) < np.log(VOCABULARY)
     save(tmp_path, tokenizer, models[0])
     assert type(models[0]).from_pretrained(tmp_path).config.n_embd == config().n_embd
+
+
+def test_the_studies_second_model_is_a_llama_that_the_product_reads(tmp_path: Path) -> None:
+    tokenizer = full_tokenizer()
+    model = new_llama()
+    round_weights(model)
+    save(tmp_path, tokenizer, model)
+    base = BaseModel.load(tmp_path)
+    assert (base.architecture, base.context, base.vocabulary) == ("llama-causal", CONTEXT, VOCABULARY)
+    ours = TextModel(base, Difference(), TextWindows(CONTEXT, 1)).losses([SHORT], None)[0]
+    assert model_loss(model.eval(), tokenizer, [SHORT]) == pytest.approx(ours, abs=1e-3)
+
+
+def full_tokenizer() -> Tokenizer:
+    """The tokenizer of the package's GPT-2: one of few texts would know too few tokens."""
+    return Tokenizer.from_file(str(DEMO_TEXTS / "model" / "tokenizer.json"))

@@ -35,6 +35,13 @@ def _fidelity(folder: Path, quick: bool, so_far: bool) -> Document:
     return write_fidelity(folder, quick=quick, so_far=so_far)
 
 
+def _restore(folder: Path, document: Path) -> None:
+    """Go on from the document of an earlier run, which takes hours."""
+    from blindfair.studies.texts.report import restore_texts
+
+    restore_texts(folder, json.loads(document.read_text(encoding="utf-8")))
+
+
 def _texts(folder: Path, quick: bool, so_far: bool) -> Document:
     from blindfair.studies.texts.report import write_texts
 
@@ -70,7 +77,12 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the tables as one JSON document")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the tables as one JSON document; `texts` goes on from what it holds",
+    )
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="results, tables and pictures")
     parser.add_argument("--so-far", action="store_true", help="report what there is, and do nothing more")
     parser.add_argument(
@@ -78,6 +90,8 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
+        if options.study == "texts" and options.json is not None and options.json.exists():
+            _restore(options.report, options.json)
         if options.study in (*_ONE_PAGE, LDS):
             if options.study == LDS:
                 found = _lds(options.report, options.peers, options.quick, options.so_far)

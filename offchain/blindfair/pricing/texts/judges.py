@@ -44,6 +44,10 @@ class TextJudge(Protocol):
         """The model after it learned from these texts."""
         ...
 
+    def losses(self, learned: Texts, of: Texts) -> Floats:
+        """The loss of each of `n` texts after the model learned from others."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TuningJudge:
@@ -60,8 +64,12 @@ class TuningJudge:
 
     def after(self, texts: Texts) -> Judged:
         """See `TextJudge`."""
-        tuned = fine_tune(self.model, *texts, steps=self.steps, seed=self.seed)
-        return Judged(float(replace(self.model, difference=tuned.difference).losses(self.test, None).mean()))
+        return Judged(float(self.losses(texts, (self.test, None)).mean()))
+
+    def losses(self, learned: Texts, of: Texts) -> Floats:
+        """See `TextJudge`."""
+        tuned = fine_tune(self.model, *learned, steps=self.steps, seed=self.seed)
+        return replace(self.model, difference=tuned.difference).losses(*of)
 
 
 class HeadJudge:
@@ -82,10 +90,17 @@ class HeadJudge:
 
     def after(self, texts: Texts) -> Judged:
         """See `TextJudge`. Raises LabelUnusable where all texts are of one class."""
-        theta = self._fit.fit(self._read(texts[0]), np.array(texts[1], dtype=np.int64), HEAD_L2)
+        theta = self._fitted(texts)
         states, labels = self._test
         right = self._fit.logits(theta, states).argmax(axis=1) == labels
         return Judged(float(self._fit.losses(theta, states, labels).mean()), float(right.mean()))
+
+    def losses(self, learned: Texts, of: Texts) -> Floats:
+        """See `TextJudge`. Raises as `after`."""
+        return self._fit.losses(self._fitted(learned), self._read(of[0]), np.array(of[1], dtype=np.int64))
+
+    def _fitted(self, texts: Texts) -> Floats:
+        return self._fit.fit(self._read(texts[0]), np.array(texts[1], dtype=np.int64), HEAD_L2)
 
     def _read(self, texts: Sequence[str]) -> Floats:
         return np.asarray(self._states[[self._places[text] for text in texts]], dtype=np.float64)

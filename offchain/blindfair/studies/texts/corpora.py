@@ -17,6 +17,9 @@ DEFAULT_FOLDER = Path.home() / ".cache" / "blindfair" / "texts"
 
 FILE_NAME = "documents.jsonl.gz"
 
+LLAMA = "llama"
+"""The folder's folder with a small Llama, the studies' second model."""
+
 
 @dataclass(frozen=True, slots=True)
 class CorpusDocument:
@@ -46,7 +49,7 @@ def load_documents(folder: Path = DEFAULT_FOLDER) -> tuple[CorpusDocument, ...]:
             "The documents for the studies of texts are not there",
             expected=str(path),
             found="nothing",
-            hint=f"fill the folder, which takes a minute: python scripts/text_assets/make.py --study {folder}",
+            hint=f"fill the folder, which takes five minutes: python scripts/text_assets/make.py --study {folder}",
         )
     with gzip.open(path, "rt", encoding="utf-8") as stream:
         return tuple(CorpusDocument(**json.loads(line)) for line in stream)

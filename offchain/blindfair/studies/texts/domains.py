@@ -1,12 +1,13 @@
 """Target domains for the study of purchases: a buyer's own texts, a seller's mixed offer, and a test set of neither.
 
 The demo's domain comes with the package; the others are cut from the documents of a developer's folder. Offer, own
-texts and test set of a domain are from different documents. Not here: what is bought (`purchases`).
+texts and test set of a domain are from different documents. Not here: texts with labels (`labelled`), and what is
+bought (`purchases`).
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ import blindfair
 from blindfair.influence.corpus.corpus import Corpus, read_corpus
 from blindfair.influence.text import BaseModel
 from blindfair.pricing.texts.damage import shuffled_words
+from blindfair.pricing.texts.valuation import Texts
 from blindfair.studies.texts.corpora import CorpusDocument, load_documents
 from blindfair.studies.texts.passages import passages
 
@@ -32,14 +34,35 @@ OFFERED = {TARGET: 80, OTHER: 150, SHUFFLED: 40, FORM: 40}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class DomainLabels:
+    """The class of each text of a domain, counted from 0, or nothing; those of the offer are what the seller says."""
+
+    classes: tuple[str, ...] = ()
+    train: Sequence[int] | None = None
+    validation: Sequence[int] | None = None
+    test: Sequence[int] | None = None
+    offer: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TextDomain:
-    """Texts, and of each offered one its kind."""
+    """Texts, and of each offered one its kind: the first of `all_kinds` is what an oracle buys."""
 
     train: Sequence[str]
     validation: Sequence[str]
     test: Sequence[str]
     offer: Sequence[str]
     kinds: Sequence[str]
+    all_kinds: tuple[str, ...] = KINDS
+    labels: DomainLabels = field(default_factory=DomainLabels)
+
+    def with_own(self, places: Iterable[int]) -> Texts:
+        """All own texts, and then the offered ones at these places."""
+        places, labels = list(places), self.labels
+        texts = [*self.train, *self.validation, *(self.offer[place] for place in places)]
+        if labels.train is None or labels.validation is None or labels.offer is None:
+            return texts, None
+        return texts, [*labels.train, *labels.validation, *(labels.offer[place] for place in places)]
 
 
 def demo_domain(base: BaseModel, seed: int) -> TextDomain:
@@ -61,12 +84,12 @@ def demo_domain(base: BaseModel, seed: int) -> TextDomain:
 def folder_domain(source: str, part: str, base: BaseModel, seed: int) -> TextDomain:
     """A source of the developer's folder, among all others. Raises FileMissing."""
     rng = np.random.default_rng([seed, zlib.crc32(f"{source} {part}".encode())])
-    documents = [document for document in _documents() if document.held_out]
+    documents = held_out_documents()
     mine = [document for document in documents if (document.source, document.part) == (source, part)]
     order = [mine[place] for place in rng.permutation(len(mine))]
 
     def drawn(chosen: Sequence[CorpusDocument], count: int) -> list[str]:
-        return list(islice(_in_turn(chosen, base, rng), count))
+        return list(islice(in_turn(chosen, base, rng), count))
 
     own = drawn(order[0::3], TRAIN + VALIDATION)
     test = drawn(order[1::3], TEST)
@@ -94,11 +117,12 @@ DOMAINS: Mapping[str, Callable[[BaseModel, int], TextDomain]] = {
 
 
 @cache
-def _documents() -> tuple[CorpusDocument, ...]:
-    return load_documents()
+def held_out_documents() -> tuple[CorpusDocument, ...]:
+    """Documents of the developer's folder that no model of the study has been trained on. Raises FileMissing."""
+    return tuple(document for document in load_documents() if document.held_out)
 
 
-def _in_turn(documents: Sequence[CorpusDocument], base: BaseModel, rng: np.random.Generator) -> Iterator[str]:
+def in_turn(documents: Sequence[CorpusDocument], base: BaseModel, rng: np.random.Generator) -> Iterator[str]:
     """A text of each document, then a second of each: no document is most of a set."""
 
     def count_tokens(text: str) -> int:

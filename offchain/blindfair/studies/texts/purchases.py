@@ -2,15 +2,15 @@
 
     score     the most trusted texts, by scores of 4 and contrasts of 2 bits seen through noise
     random    as many at random
-    oracle    texts of the target domain as long as there are any, then others
+    oracle    texts of the wanted kind as long as there are any, then others
     reader    sees all texts: those whose loss its own fine-tuning lowers most
 
-The judge is the loss on test texts after fine-tuning on own and bought texts, with the same steps and seed for all.
+All are judged alike by test texts (`pricing.texts.judges`), once a model learned from own and bought texts.
 Not here: the offers (`domains`), and the page (`report`).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,16 @@ import numpy as np
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.quantise import quantise_rows
-from blindfair.influence.text import BaseModel, TextModel, fine_tune
+from blindfair.influence.text import BaseModel, TextModel
 from blindfair.influence.text.scoring import unit_rows
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.selection import Method, select
 from blindfair.pricing.texts.choice import trust_by
-from blindfair.pricing.texts.directions import RATE
+from blindfair.pricing.texts.judges import HeadJudge, Judged, TextJudge, TuningJudge
 from blindfair.pricing.texts.valuation import ROW_SCALE, TextValuation, prepare_text_valuation
 from blindfair.pricing.utility import PLAIN_MODULUS
 from blindfair.protocol.quantities import Wei
-from blindfair.studies.texts.domains import KINDS, TARGET, TextDomain
+from blindfair.studies.texts.domains import TextDomain
 
 SCORE, RANDOM, ORACLE, READER = "score", "random", "oracle", "reader"
 ARMS = (SCORE, RANDOM, ORACLE, READER)
@@ -35,81 +35,100 @@ ARMS = (SCORE, RANDOM, ORACLE, READER)
 
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
-    """Shares of the offer that are bought, and steps of the fine-tuning that judges."""
+    """Shares of the offer that are bought, and steps of the fine-tuning that judges. The reader buys one share only."""
 
     shares: tuple[float, ...]
     steps: int
+    reader_share: float = 0.2
+
+    def arms(self, share: float) -> tuple[str, ...]:
+        """Who buys this share."""
+        return ARMS if share == self.reader_share else ARMS[:-1]
 
 
 def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, seed: int) -> dict[str, Any]:
     """Losses before and after each purchase, and what was bought."""
     rng = np.random.default_rng(seed)
+    labels = domain.labels
     made = prepare_text_valuation(
         base,
-        TextPreprocessing("text", None, (), base.context, 1, (base.digest,)),
-        ("text",),
-        (domain.train, None),
-        (domain.validation, None),
+        TextPreprocessing("text", "label" if labels.classes else None, labels.classes, base.context, 1, (base.digest,)),
+        ("text", "label") if labels.classes else ("text",),
+        (domain.train, labels.train),
+        (domain.validation, labels.validation),
         plain_modulus=PLAIN_MODULUS,
         rng=rng,
         seed=seed,
     )
     model = made.scoring.model
-    seen = seen_scores(made, domain.offer, rng)
-    trust = trust_by(seen, made.trusted, made.damaged)
-    own = [*domain.train, *domain.validation]
-    tuned = _tuned(model, own, plan, seed)
-    reader = model.losses(domain.offer, None) - tuned.losses(domain.offer, None)
-    is_target = np.array([kind == TARGET for kind in domain.kinds])
+    seen = seen_scores(made, domain, rng)
+    trust = trust_by(seen, made.trusted, made.damaged, labelled=bool(labels.classes))
+    judge = _judge(model, domain, plan, seed)
+    offered = domain.offer, labels.offer
+    reader = model.losses(*offered) - judge.losses(domain.with_own(()), offered)
+    wanted = np.array([kind == domain.all_kinds[0] for kind in domain.kinds])
     mixed = rng.permutation(len(domain.offer))
     orders: dict[str, Callable[[int], Integers]] = {
         SCORE: lambda count: _most_trusted(trust.weights, count, rng),
         RANDOM: lambda count: mixed[:count],
-        ORACLE: lambda count: np.concatenate([mixed[is_target[mixed]], mixed[~is_target[mixed]]])[:count],
+        ORACLE: lambda count: np.concatenate([mixed[wanted[mixed]], mixed[~wanted[mixed]]])[:count],
         READER: lambda count: np.argsort(-reader)[:count],
     }
     found: dict[str, Any] = {
-        "base": float(model.losses(domain.test, None).mean()),
-        "own": float(tuned.losses(domain.test, None).mean()),
+        "base": _figures(judge.base()),
+        "own": _figures(judge.after(domain.with_own(()))),
         "steps of the direction": made.direction.steps,
-        "offered": {kind: domain.kinds.count(kind) for kind in KINDS},
+        "offered": {kind: domain.kinds.count(kind) for kind in domain.all_kinds},
         "target share": trust.share,
         "purchases": [],
         "rules": [],
     }
     for share in plan.shares:
         count = round(share * len(domain.offer))
-        for arm, order in orders.items():
-            bought = order(count)
-            after = _tuned(model, [*own, *(domain.offer[place] for place in bought)], plan, seed)
+        for arm in plan.arms(share):
+            bought = orders[arm](count)
             kinds = [domain.kinds[place] for place in bought]
             found["purchases"].append(
                 {
                     "share": share,
                     "arm": arm,
-                    "loss": float(after.losses(domain.test, None).mean()),
-                    "bought": {kind: kinds.count(kind) for kind in KINDS},
+                    **_figures(judge.after(domain.with_own(bought))),
+                    "bought": {kind: kinds.count(kind) for kind in domain.all_kinds},
                 }
             )
-        for rule, wanted in other_rules(seen, made).items():
-            first = np.argsort(-wanted, kind="stable")[:count]
-            found["rules"].append({"share": share, "rule": rule, "target": float(is_target[first].mean())})
+        for rule, wish in other_rules(seen, made, trust.good).items():
+            first = np.argsort(-wish, kind="stable")[:count]
+            found["rules"].append({"share": share, "rule": rule, "target": float(wanted[first].mean())})
     return found
 
 
-def seen_scores(made: TextValuation, offer: Sequence[str], rng: np.random.Generator) -> Floats:
+def _judge(model: TextModel, domain: TextDomain, plan: PurchasePlan, seed: int) -> TextJudge:
+    if not domain.labels.classes:
+        return TuningJudge(model, domain.test, plan.steps, seed)
+    return HeadJudge(model, (domain.test, domain.labels.test), [*domain.train, *domain.validation, *domain.offer])
+
+
+def _figures(judged: Judged) -> dict[str, float]:
+    """Lower is better for each."""
+    errors = {} if judged.accuracy is None else {"errors": 1 - judged.accuracy}
+    return {"loss": judged.loss, **errors}
+
+
+def seen_scores(made: TextValuation, domain: TextDomain, rng: np.random.Generator) -> Floats:
     """Scores `m x n` of offered texts as the buyer sees them: rounded, through the noise of their bits."""
-    rows = quantise_rows(unit_rows(made.scoring.model.rows(offer, None, made.projection)), ROW_SCALE)
+    labels = domain.labels.offer
+    rows = quantise_rows(unit_rows(made.scoring.model.rows(domain.offer, labels, made.projection)), ROW_SCALE)
     return made.read(rows.seen_scores(made.queries, made.bits, made.plain_modulus, rng))
 
 
-def other_rules(seen: Floats, made: TextValuation) -> dict[str, Floats]:
-    """Simpler rules of choice beside the product's: what they want, the most first."""
+def other_rules(seen: Floats, made: TextValuation, good: Floats) -> dict[str, Floats]:
+    """Simpler rules of choice beside the product's, `good`: what they want, the most first."""
     centre, spread = made.trusted.mean(axis=1, keepdims=True), made.trusted.std(axis=1, keepdims=True)
     standard = (seen - centre) / spread
-    trust = trust_by(seen, made.trusted, made.damaged)
+    if len(seen) == 1:
+        return {"trust (the product)": good, "highest score": seen[0]}
     return {
-        "trust and contrast (the product)": trust.good,
+        "trust and contrast (the product)": good,
         "highest score": seen[0],
         "score and contrast, standardised, added": standard.sum(axis=0),
         "the smaller of both": standard.min(axis=0),
@@ -121,8 +140,3 @@ def _most_trusted(weights: Floats, count: int, rng: np.random.Generator) -> Inte
     pricing = UniformPricing(Wei(1), Wei(0))
     chosen = select(Method.TOP, np.arange(len(weights)), weights, pricing, Wei(count), rng)
     return np.array(chosen.records, dtype=np.int64)
-
-
-def _tuned(model: TextModel, texts: Sequence[str], plan: PurchasePlan, seed: int) -> TextModel:
-    difference = fine_tune(model, texts, None, steps=plan.steps, seed=seed, rate=RATE).difference
-    return replace(model, difference=difference)
