@@ -1,6 +1,6 @@
 """What a purchase of texts by score is worth: by the product's own code, beside purchases that nobody could make.
 
-    score     the most trusted texts, by scores of 4 and contrasts of 2 bits seen through noise
+    score     the most trusted texts, one of near-duplicates, by scores of 4 and contrasts of 2 bits through noise
     random    as many at random
     oracle    texts of the wanted kind as long as there are any, then others
     reader    sees all texts: those whose loss its own fine-tuning lowers most
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.corpus.near_duplicates import cluster_numbers, near_duplicate_clusters
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.quantise import quantise_rows
 from blindfair.influence.text import BaseModel, TextModel
@@ -68,8 +69,9 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
     reader = model.losses(*offered) - judge.losses(domain.with_own(()), offered)
     wanted = np.array([kind == domain.all_kinds[0] for kind in domain.kinds])
     mixed = rng.permutation(len(domain.offer))
+    clusters = cluster_numbers(near_duplicate_clusters(domain.offer), len(domain.offer))
     orders: dict[str, Callable[[int], Integers]] = {
-        SCORE: lambda count: _most_trusted(trust.weights, count, rng),
+        SCORE: lambda count: _most_trusted(trust.weights, count, clusters, rng),
         RANDOM: lambda count: mixed[:count],
         ORACLE: lambda count: np.concatenate([mixed[wanted[mixed]], mixed[~wanted[mixed]]])[:count],
         READER: lambda count: np.argsort(-reader)[:count],
@@ -136,7 +138,7 @@ def other_rules(seen: Floats, made: TextValuation, good: Floats) -> dict[str, Fl
     }
 
 
-def _most_trusted(weights: Floats, count: int, rng: np.random.Generator) -> Integers:
-    pricing = UniformPricing(Wei(1), Wei(0))
-    chosen = select(Method.TOP, np.arange(len(weights)), weights, pricing, Wei(count), rng)
+def _most_trusted(weights: Floats, count: int, clusters: Integers, rng: np.random.Generator) -> Integers:
+    pricing, offered = UniformPricing(Wei(1), Wei(0)), np.arange(len(weights))
+    chosen = select(Method.TOP, offered, weights, pricing, Wei(count), rng, clusters=clusters)
     return np.array(chosen.records, dtype=np.int64)

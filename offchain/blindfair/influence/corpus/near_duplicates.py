@@ -1,0 +1,98 @@
+"""Near-duplicates among texts: one form filled in anew, and copies with small changes.
+
+Two texts are alike if of the pairs of neighbouring words in either, two fifths are in both. Of the demo's texts,
+passages of different documents share a tenth at most, and fillings of one form six tenths at least. Texts that are
+alike, and those alike with them, are one cluster: a model learns little from the second of it.
+
+Not here: the same texts but for case and blanks (`copies`).
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from blindfair.influence.arrays import Integers
+from blindfair.influence.corpus.copies import normalised
+
+ALIKE = 0.4
+"""The share of common pairs of words from which on two texts are alike."""
+
+_HELD = 200
+"""Texts that are compared because of one pair of words; a form's later fillings are alike with its first ones."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+
+Pairs = frozenset[int]
+
+
+class PairsOfWords:
+    """The pairs of neighbouring words of texts, without case, digits and punctuation, each a number.
+
+    >>> pairs = PairsOfWords()
+    >>> alike(pairs.of("You owe us 5 dollars."), pairs.of("you owe us 90 dollars!"))
+    True
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def of(self, text: str) -> Pairs:
+        """The pairs of a text."""
+        words = [self._numbers.setdefault(word, len(self._numbers)) for word in _WORD.findall(normalised(text))]
+        # A text of one word has no pair, and is compared by the word.
+        found = pairwise(words) if len(words) > 1 else [(word, word) for word in words]
+        return frozenset(one << 32 | other for one, other in found)
+
+
+def alike(one: Pairs, other: Pairs) -> bool:
+    """Whether two texts share `ALIKE` of their pairs of words; those without words are alike with none."""
+    common = len(one & other)
+    return bool(common) and common >= ALIKE * (len(one) + len(other) - common)
+
+
+def cluster_numbers(clusters: Iterable[Sequence[int]], count: int) -> Integers:
+    """For each of `count` texts a number that it shares with its near-duplicates alone: the place of their first."""
+    numbers = np.arange(count, dtype=np.int64)
+    for members in clusters:
+        numbers[list(members)] = members[0]
+    return numbers
+
+
+def near_duplicate_clusters(texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """Places of texts that are alike, directly or through others: each cluster ascending, and by their first places.
+
+    Candidates share one of their rarest pairs of words (prefix filtering: Bayardo, Ma and Srikant 2007), so time grows
+    with the texts and not with their square.
+
+    >>> near_duplicate_clusters(["Ann, you owe us 5 dollars.", "Call me Ishmael.", "Bob, you owe us 90 dollars."])
+    ((0, 2),)
+    """
+    words = PairsOfWords()
+    pairs = [words.of(text) for text in texts]
+    counts = Counter(pair for each in pairs for pair in each)
+    first = list(range(len(texts)))
+
+    def root(place: int) -> int:
+        while first[place] != place:
+            first[place] = place = first[first[place]]
+        return place
+
+    held: defaultdict[int, list[int]] = defaultdict(list)
+    for place, mine in enumerate(pairs):
+        # Two texts that are alike share one of these: the others are too few.
+        rare = sorted(mine, key=lambda pair: (counts[pair], pair))[: int((1 - ALIKE) * len(mine)) + 1]
+        shared = [pair for pair in rare if counts[pair] > 1]
+        for other in dict.fromkeys(other for pair in shared for other in held[pair]):
+            mine_first, other_first = root(place), root(other)
+            if mine_first != other_first and alike(mine, pairs[other]):
+                first[max(mine_first, other_first)] = min(mine_first, other_first)
+        for pair in shared:
+            if len(held[pair]) < _HELD:
+                held[pair].append(place)
+    clusters: defaultdict[int, list[int]] = defaultdict(list)
+    for place in range(len(texts)):
+        clusters[root(place)].append(place)
+    return tuple(tuple(members) for members in clusters.values() if len(members) > 1)
