@@ -57,26 +57,22 @@ def select(
     *,
     at_most: int | None = None,
     sizes: Integers | None = None,
-    clusters: Integers | None = None,
 ) -> PricedSelection:
     """Buy candidates (record numbers, each once) in the order of `method` while their prices fit the budget.
 
     `efficacy` holds one number for each candidate: its real score, or its trust weight for `Method.TRUST`. Candidates
     whose efficacy is not positive are never bought; one that no longer fits the budget is passed over for cheaper ones.
     `at_most` bounds the number of candidates. Where these are groups `sizes` says of how many records: the efficacy is
-    one record's then, and all records of a group cost the same. `clusters` numbers the cluster of near-duplicates that
-    each candidate is in, and one of a cluster is bought at most. The same generator state gives the same selection; an
+    one record's then, and all records of a group cost the same. The same generator state gives the same selection; an
     empty one is possible.
 
-    Raises ShapeMismatch where candidates, efficacy, sizes and clusters differ in number, InvalidOption for a negative
-    budget, repeated candidates or efficacy that is not finite.
+    Raises ShapeMismatch where candidates, efficacy and sizes differ in number, InvalidOption for a negative budget,
+    repeated candidates or efficacy that is not finite.
     """
     if candidates.shape != efficacy.shape or candidates.ndim != 1:
         raise ShapeMismatch("Candidates and efficacy differ in number", expected=candidates.shape, found=efficacy.shape)
     if sizes is not None and sizes.shape != candidates.shape:
         raise ShapeMismatch("Candidates and sizes differ in number", expected=candidates.shape, found=sizes.shape)
-    if clusters is not None and clusters.shape != candidates.shape:
-        raise ShapeMismatch("Candidates and clusters differ in number", expected=candidates.shape, found=clusters.shape)
     if np.unique(candidates).size != candidates.size:
         raise InvalidOption("A candidate is there twice", expected="each record once")
     if budget < 0:
@@ -85,18 +81,13 @@ def select(
         raise InvalidOption("An efficacy is not finite", expected="finite numbers")
     limit = candidates.size if at_most is None else at_most
     bought: dict[RecordIndex, Wei] = {}
-    taken = set[int]()
     left = budget
     for place in _order(method, efficacy, rng):
         if len(bought) >= limit:
             break
-        cluster = place if clusters is None else int(clusters[place])
-        if cluster in taken:
-            continue
         each = pricing.price(float(efficacy[place]))
         price = each if sizes is None else Wei(each * int(sizes[place]))
         if price <= left:
-            taken.add(cluster)
             bought[RecordIndex(int(candidates[place]))] = price
             left = Wei(left - price)
     records = tuple(sorted(bought))

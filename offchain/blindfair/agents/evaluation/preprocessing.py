@@ -46,7 +46,8 @@ def listed_texts(manifest: Manifest) -> TextPreprocessing:
     """Return how scoring models read the texts of this listing.
 
     Raises UnusableModel where the manifest says nothing of texts, FieldMismatch where its columns or its label are not
-    the listing's, ColumnNotScored where it reads a column that the listing keeps from models.
+    the listing's, or its near-duplicates not its records, ColumnNotScored where it reads a column that the listing keeps
+    from models.
     """
     if manifest.preprocessing is None or not is_text_preprocessing(manifest.preprocessing):
         raise UnusableModel(
@@ -65,6 +66,11 @@ def listed_texts(manifest: Manifest) -> TextPreprocessing:
         )
     if not columns[found.column].scored:
         raise ColumnNotScored("The listing keeps its texts from all models", expected="scored", found=found.column)
+    last = max(found.near_duplicates, default=0)
+    if last >= manifest.record_count:
+        raise FieldMismatch(
+            "The near-duplicates are not records of the listing", expected=f"below {manifest.record_count}", found=last
+        )
     return found
 
 

@@ -9,12 +9,9 @@ Not here: the same texts but for case and blanks (`copies`).
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
-
-from blindfair.influence.arrays import Integers
 from blindfair.influence.corpus.copies import normalised
 
 ALIKE = 0.4
@@ -53,22 +50,14 @@ def alike(one: Pairs, other: Pairs) -> bool:
     return bool(common) and common >= ALIKE * (len(one) + len(other) - common)
 
 
-def cluster_numbers(clusters: Iterable[Sequence[int]], count: int) -> Integers:
-    """For each of `count` texts a number that it shares with its near-duplicates alone: the place of their first."""
-    numbers = np.arange(count, dtype=np.int64)
-    for members in clusters:
-        numbers[list(members)] = members[0]
-    return numbers
-
-
-def near_duplicate_clusters(texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-    """Places of texts that are alike, directly or through others: each cluster ascending, and by their first places.
+def near_duplicates_of_texts(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Every text that is alike with an earlier one, directly or through others, with the first of its cluster.
 
     Candidates share one of their rarest pairs of words (prefix filtering: Bayardo, Ma and Srikant 2007), so time grows
     with the texts and not with their square.
 
-    >>> near_duplicate_clusters(["Ann, you owe us 5 dollars.", "Call me Ishmael.", "Bob, you owe us 90 dollars."])
-    ((0, 2),)
+    >>> near_duplicates_of_texts(["Ann, you owe us 5 dollars.", "Call me Ishmael.", "Bob, you owe us 90 dollars."])
+    [(2, 0)]
     """
     words = PairsOfWords()
     pairs = [words.of(text) for text in texts]
@@ -92,7 +81,4 @@ def near_duplicate_clusters(texts: Sequence[str]) -> tuple[tuple[int, ...], ...]
         for pair in shared:
             if len(held[pair]) < _HELD:
                 held[pair].append(place)
-    clusters: defaultdict[int, list[int]] = defaultdict(list)
-    for place in range(len(texts)):
-        clusters[root(place)].append(place)
-    return tuple(tuple(members) for members in clusters.values() if len(members) > 1)
+    return [(place, root(place)) for place in range(len(texts)) if root(place) != place]

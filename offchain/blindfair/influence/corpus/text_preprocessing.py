@@ -2,18 +2,23 @@
 
 A text becomes windows of at most `window` tokens, one after another, and at most `max_windows` of them are scored. The
 tokenizer is the base model's. Base models are named by their digests: a seller scores with those alone that it holds.
+Near-duplicates are named too, so that a buyer need not pay for two of them; opened texts show whether all were.
 
 Not here: tokens and windows themselves (package `influence.text`).
 """
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from blindfair.influence.arrays import Integers
 from blindfair.influence.features import category_values
 from blindfair.influence.refusal import unusable
+from blindfair.protocol.chunks import CHUNK_COUNT_LIMIT
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.errors import MalformedMessage, UnusableModel
 from blindfair.protocol.fields import Fields, hex_text
-from blindfair.protocol.quantities import Digest
+from blindfair.protocol.quantities import Digest, RecordIndex
 from blindfair.protocol.records import PlainCell
 from blindfair.protocol.schema import NAME_LIMIT
 
@@ -49,6 +54,17 @@ class TextPreprocessing:
     base_models: tuple[Digest, ...]
     """Base models that the seller holds, 1 to 16 digests, ascending."""
 
+    near_duplicates: tuple[RecordIndex, ...] = ()
+    """Records, ascending, that are near-duplicates of an earlier one: a buyer need not want them."""
+
+    def distinct(self, count: int) -> Integers:
+        """The others of `count` records, ascending.
+
+        >>> TextPreprocessing("text", None, (), 128, 4, (), near_duplicates=(1, 3)).distinct(5).tolist()
+        [0, 2, 4]
+        """
+        return np.setdiff1d(np.arange(count, dtype=np.int64), self.near_duplicates)
+
     def to_document(self) -> Document:
         """The manifest's `preprocessing`."""
         classes: list[JsonValue] = list(self.classes)
@@ -60,6 +76,7 @@ class TextPreprocessing:
             "kind": KIND,
             "label": self.label,
             "max_windows": self.max_windows,
+            "near_duplicates": list(self.near_duplicates),
             "window": self.window,
         }
 
@@ -74,6 +91,7 @@ class TextPreprocessing:
         """The same, as a part of a greater document. Raises MalformedMessage, UnusableModel."""
         fields.choice("kind", (KIND,))
         bases = tuple(Digest(data) for data in fields.datas("base_models", 32, BASE_LIMIT))
+        alike = fields.integers("near_duplicates", 1, CHUNK_COUNT_LIMIT - 1, CHUNK_COUNT_LIMIT)
         found = cls(
             column=fields.text("column", NAME_LIMIT),
             label=fields.optional_text("label", NAME_LIMIT),
@@ -81,12 +99,15 @@ class TextPreprocessing:
             window=fields.integer("window", 8, WINDOW_LIMIT),
             max_windows=fields.integer("max_windows", 1, WINDOWS_LIMIT),
             base_models=bases,
+            near_duplicates=tuple(map(RecordIndex, alike)),
         )
         fields.done()
         if not bases or list(bases) != sorted(set(bases)):
             raise MalformedMessage("base models are not named once each, in order", expected=f"1 ... {BASE_LIMIT}")
         if found.label == found.column:
             raise MalformedMessage("the label is the column of the texts")
+        if alike != sorted(set(alike)):
+            raise MalformedMessage("near-duplicates are not named once each, in order", expected="ascending records")
         if (found.label is None) != (not found.classes) or len(found.classes) == 1 or None in found.classes:
             raise MalformedMessage("label and classes do not fit", expected="both, with 2 ... 64 classes, or neither")
         return found

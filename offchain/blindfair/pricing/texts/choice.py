@@ -1,4 +1,4 @@
-"""How far to believe offered texts, and which to want: like the buyer's own, and not damaged.
+"""How far to believe offered texts, and which to want: like the buyer's own, not damaged, and no near-duplicates.
 
     score     --domain_trust--> probability that a text is like the buyer's own
     contrast  --calibrated_trust--> probability that its words are in order
@@ -32,7 +32,7 @@ RESAMPLES = 200
 @dataclass(frozen=True, slots=True, eq=False)
 class TextTrust:
     """`good` is the probability, for each of `n` texts, that it is like the buyer's own and whole; `weights` are the
-    same where the text is wanted, else 0. `share` is the mean of `good`."""
+    same where the text is wanted, else 0. `share` is the mean of `good`. Near-duplicates of earlier texts have 0."""
 
     good: Floats
     weights: Floats
@@ -41,11 +41,18 @@ class TextTrust:
 
 def text_trust(offer: Floats, valuation: TextValuation) -> TextTrust:
     """Trust in `n` offered texts from their real scores `m x n`. Raises OfferTooSmall."""
-    return trust_by(offer, valuation.trusted, valuation.damaged, labelled=_is_labelled(valuation))
+    distinct, count = valuation.scoring.preprocessing.distinct(offer.shape[1]), offer.shape[1]
+    found = trust_by(offer[:, distinct], valuation.trusted, valuation.damaged, labelled=_is_labelled(valuation))
+    good, weights = np.zeros(count), np.zeros(count)
+    good[distinct], weights[distinct] = found.good, found.weights
+    return TextTrust(good, weights, float(good.mean()))
 
 
 def trust_by(offer: Floats, trusted: Floats, damaged: Floats, *, labelled: bool = False) -> TextTrust:
-    """The same from the trusted scores `m x v` and those of damaged texts `m x v`. Raises OfferTooSmall."""
+    """The same of different texts, from the trusted scores `m x v` and those of damaged texts `m x v`.
+
+    Raises OfferTooSmall.
+    """
     none, many = np.zeros(trusted.shape[1]), np.zeros(offer.shape[1])
     # Damaged texts with labels are those with other labels, and the score itself tells them.
     whole = calibrated_trust(Scored(offer[-1], many), Scored(trusted[-1], none), Scored(damaged[-1], none)).clean
@@ -64,12 +71,14 @@ def share_interval(
     offer: Floats, valuation: TextValuation, rng: np.random.Generator, *, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
     """A 95 % bootstrap interval of the share of good texts, for chance in the offer and in the trusted texts."""
+    distinct = valuation.scoring.preprocessing.distinct(offer.shape[1])
+    different, part = offer[:, distinct], len(distinct) / offer.shape[1]
     shares = []
     for _ in range(resamples):
         trusted = rng.integers(0, valuation.trusted.shape[1], valuation.trusted.shape[1])
-        drawn = rng.integers(0, offer.shape[1], offer.shape[1])
-        scores = offer[:, drawn], valuation.trusted[:, trusted], valuation.damaged[:, trusted]
-        shares.append(trust_by(*scores, labelled=_is_labelled(valuation)).share)
+        drawn = rng.integers(0, different.shape[1], different.shape[1])
+        scores = different[:, drawn], valuation.trusted[:, trusted], valuation.damaged[:, trusted]
+        shares.append(trust_by(*scores, labelled=_is_labelled(valuation)).share * part)
     low, high = np.quantile(shares, (0.025, 0.975))
     return float(low), float(high)
 

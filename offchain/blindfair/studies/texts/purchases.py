@@ -1,6 +1,6 @@
 """What a purchase of texts by score is worth: by the product's own code, beside purchases that nobody could make.
 
-    score     the most trusted texts, one of near-duplicates, by scores of 4 and contrasts of 2 bits through noise
+    score     the most trusted texts but for near-duplicates, by scores of 4 and contrasts of 2 bits through noise
     random    as many at random
     oracle    texts of the wanted kind as long as there are any, then others
     reader    sees all texts: those whose loss its own fine-tuning lowers most
@@ -16,18 +16,18 @@ from typing import Any
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
-from blindfair.influence.corpus.near_duplicates import cluster_numbers, near_duplicate_clusters
+from blindfair.influence.corpus.near_duplicates import near_duplicates_of_texts
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.quantise import quantise_rows
 from blindfair.influence.text import BaseModel, TextModel
 from blindfair.influence.text.scoring import unit_rows
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.selection import Method, select
-from blindfair.pricing.texts.choice import trust_by
+from blindfair.pricing.texts.choice import text_trust
 from blindfair.pricing.texts.judges import HeadJudge, Judged, TextJudge, TuningJudge
 from blindfair.pricing.texts.valuation import ROW_SCALE, TextValuation, prepare_text_valuation
 from blindfair.pricing.utility import PLAIN_MODULUS
-from blindfair.protocol.quantities import Wei
+from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.studies.texts.domains import TextDomain
 
 SCORE, RANDOM, ORACLE, READER = "score", "random", "oracle", "reader"
@@ -51,9 +51,12 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
     """Losses before and after each purchase, and what was bought."""
     rng = np.random.default_rng(seed)
     labels = domain.labels
+    alike = tuple(RecordIndex(later) for later, _ in near_duplicates_of_texts(domain.offer))
+    label = "label" if labels.classes else None
+    read = TextPreprocessing("text", label, labels.classes, base.context, 1, (base.digest,), alike)
     made = prepare_text_valuation(
         base,
-        TextPreprocessing("text", "label" if labels.classes else None, labels.classes, base.context, 1, (base.digest,)),
+        read,
         ("text", "label") if labels.classes else ("text",),
         (domain.train, labels.train),
         (domain.validation, labels.validation),
@@ -63,15 +66,14 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
     )
     model = made.scoring.model
     seen = seen_scores(made, domain, rng)
-    trust = trust_by(seen, made.trusted, made.damaged, labelled=bool(labels.classes))
+    trust = text_trust(seen, made)
     judge = _judge(model, domain, plan, seed)
     offered = domain.offer, labels.offer
     reader = model.losses(*offered) - judge.losses(domain.with_own(()), offered)
     wanted = np.array([kind == domain.all_kinds[0] for kind in domain.kinds])
     mixed = rng.permutation(len(domain.offer))
-    clusters = cluster_numbers(near_duplicate_clusters(domain.offer), len(domain.offer))
     orders: dict[str, Callable[[int], Integers]] = {
-        SCORE: lambda count: _most_trusted(trust.weights, count, clusters, rng),
+        SCORE: lambda count: _most_trusted(trust.weights, count, rng),
         RANDOM: lambda count: mixed[:count],
         ORACLE: lambda count: np.concatenate([mixed[wanted[mixed]], mixed[~wanted[mixed]]])[:count],
         READER: lambda count: np.argsort(-reader)[:count],
@@ -138,7 +140,7 @@ def other_rules(seen: Floats, made: TextValuation, good: Floats) -> dict[str, Fl
     }
 
 
-def _most_trusted(weights: Floats, count: int, clusters: Integers, rng: np.random.Generator) -> Integers:
-    pricing, offered = UniformPricing(Wei(1), Wei(0)), np.arange(len(weights))
-    chosen = select(Method.TOP, offered, weights, pricing, Wei(count), rng, clusters=clusters)
+def _most_trusted(weights: Floats, count: int, rng: np.random.Generator) -> Integers:
+    pricing = UniformPricing(Wei(1), Wei(0))
+    chosen = select(Method.TOP, np.arange(len(weights)), weights, pricing, Wei(count), rng)
     return np.array(chosen.records, dtype=np.int64)
