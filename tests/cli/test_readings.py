@@ -14,7 +14,7 @@ from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.lines import Lines
-from blindfair.cli.readings import show_near_copies, show_readings, show_written, tables_document
+from blindfair.cli.readings import show_near_duplicates, show_readings, show_written, tables_document
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.table import read_table
 from blindfair.protocol.records import decode_row, encode_rows
@@ -121,6 +121,6 @@ def test_bought_texts_are_written_as_they_were_listed(more: dict[str, list[str]]
 
 
 def test_texts_that_are_nearly_the_same_are_told() -> None:
-    text = shown(show_near_copies, [(3, 17), (4, 18)])
-    assert "2 pairs of texts" in text and "records 3 and 17" in text
-    assert shown(show_near_copies, []) == ""
+    text = shown(show_near_duplicates, [17, 18])
+    assert "2 texts nearly the same" in text and "record 17" in text
+    assert shown(show_near_duplicates, []) == ""

@@ -13,6 +13,7 @@ from blindfair.agents.evaluation.rows import BaseModels
 from blindfair.api.defaults import MAX_WINDOWS, WINDOW
 from blindfair.influence.corpus.copies import copies_of_texts
 from blindfair.influence.corpus.corpus import TEXT_COLUMN, Corpus, read_corpus
+from blindfair.influence.corpus.near_duplicates import near_duplicates_of_texts
 from blindfair.influence.corpus.text_folder import read_folder
 from blindfair.influence.corpus.text_preprocessing import (
     BASE_LIMIT,
@@ -24,6 +25,7 @@ from blindfair.influence.corpus.text_preprocessing import (
 from blindfair.influence.frames import Frame
 from blindfair.influence.projection import K_LIMIT
 from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
+from blindfair.protocol.quantities import RecordIndex
 from blindfair.protocol.records import PlainCell
 
 if TYPE_CHECKING:
@@ -80,7 +82,13 @@ class TextOptions:
             if not low <= value <= high:
                 raise InvalidOption(f"`{name}` is out of range", expected=f"{low} ... {high}", found=value)
         found = TextPreprocessing(
-            corpus.text, corpus.label, classes_of(corpus), self.window, self.max_windows, tuple(sorted(bases))
+            corpus.text,
+            corpus.label,
+            classes_of(corpus),
+            self.window,
+            self.max_windows,
+            tuple(sorted(bases)),
+            near_duplicates_of(corpus),
         )
         # Read as a buyer will: a label that is no class is told now.
         TextPreprocessing.from_document(found.to_document())
@@ -141,6 +149,14 @@ def classes_of(corpus: Corpus) -> tuple[PlainCell, ...]:
             hint="name another column, or none: texts can be scored without a label",
         )
     return tuple(found)
+
+
+def near_duplicates_of(corpus: Corpus) -> tuple[RecordIndex, ...]:
+    """The listed records that are near-duplicates of an earlier one, ascending: copies are not counted as listed."""
+    texts = corpus.texts()
+    copies = {number for number, _ in copies_of_texts(texts)}
+    listed = [text for number, text in enumerate(texts) if number not in copies]
+    return tuple(RecordIndex(later) for later, _ in near_duplicates_of_texts(listed))
 
 
 def listed_texts(corpus: Corpus, chunk_size: int, *, without_copies: bool) -> tuple[bytes, ...]:

@@ -61,15 +61,14 @@ def show_written(lines: Lines, readings: Sequence[ColumnReading], alike: int = 0
         )
 
 
-def show_near_copies(lines: Lines, pairs: Sequence[tuple[int, int]]) -> None:
-    """Print how many pairs of listed texts are nearly the same, with the first of them by their record numbers."""
-    if not pairs:
+def show_near_duplicates(lines: Lines, near_duplicates: Sequence[int]) -> None:
+    """Print how many listed texts are near-duplicates of an earlier one, with the first by its record number."""
+    if not near_duplicates:
         return
-    first, second = pairs[0]
     lines.item(
         "but",
-        f"{counted(len(pairs), 'pair')} of texts share most of their runs of words, such as records {first} and "
-        f"{second}: a buyer pays for both, and its model learns little from the second",
+        f"{counted(len(near_duplicates), 'text')} nearly the same as an earlier one, such as record "
+        f"{near_duplicates[0]}: the listing says so, and buyers leave them out",
         style="yellow",
     )
 

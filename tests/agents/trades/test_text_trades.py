@@ -68,6 +68,6 @@ def test_a_form_filled_in_again_and_again_is_not_paid_for(bases: dict[str, BaseM
     parties.run()
     outcome = parties.buyer.outcome
     assert outcome is not None and (outcome.final, outcome.error) == ("NoOrder", "DuplicatesOpened")
-    assert "repeat another one" in outcome.reason and parties.deltas() == (0, 0)
+    assert "repeat one another" in outcome.reason and parties.deltas() == (0, 0)
     parties.close()
     parties.world.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from blindfair.influence.corpus.copies import copies_of_texts, near_copies_of_texts
+from blindfair.influence.corpus.copies import copies_of_texts
 from blindfair.influence.corpus.corpus import Corpus, read_corpus
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing, is_text_preprocessing
 from blindfair.protocol.errors import (
@@ -119,14 +119,6 @@ def test_copies_are_found_whatever_their_case_and_blanks() -> None:
     assert copies_of_texts(texts) == [(2, 0), (3, 0)]
 
 
-def test_near_copies_are_found_and_other_texts_are_not() -> None:
-    words = [f"word{number * 7919 % 541}" for number in range(120)]
-    edited = [*words[:60], "changed", *words[61:]]
-    other = [f"other{number * 104729 % 557}" for number in range(120)]
-    texts = [" ".join(each) for each in (words, other, edited, words)]
-    assert near_copies_of_texts(texts) == [(0, 2)]
-
-
 def preprocessing(**changed: object) -> TextPreprocessing:
     fields: dict[str, object] = {
         "column": "text",
@@ -139,7 +131,9 @@ def preprocessing(**changed: object) -> TextPreprocessing:
     return TextPreprocessing(**{**fields, **changed})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("changed", [{}, {"label": "kind", "classes": ("ham", "spam")}])
+@pytest.mark.parametrize(
+    "changed", [{}, {"label": "kind", "classes": ("ham", "spam")}, {"near_duplicates": (1, 2**20 - 1)}]
+)
 def test_preprocessing_goes_through_a_manifest(changed: dict[str, object]) -> None:
     found = preprocessing(**changed)
     assert is_text_preprocessing(found.to_document())
@@ -160,6 +154,10 @@ def test_preprocessing_goes_through_a_manifest(changed: dict[str, object]) -> No
         {"base_models": ()},
         {"base_models": (Digest(bytes([1] * 32)), Digest(bytes(32)))},
         {"base_models": (Digest(bytes(31)),)},
+        {"near_duplicates": (0,)},
+        {"near_duplicates": (2, 1)},
+        {"near_duplicates": (2, 2)},
+        {"near_duplicates": (2**20,)},
     ],
 )
 def test_preprocessing_of_a_stranger_is_checked(changed: dict[str, object]) -> None:

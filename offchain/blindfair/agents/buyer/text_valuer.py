@@ -144,10 +144,14 @@ class TextValuer:
     ) -> tuple[str, ...]:
         """Warn of opened texts that repeat one another or the buyer's own, as `Valuer` says. Raises DuplicatesOpened.
 
-        Labels add nothing here: the audit has compared each text and its label with their scores.
+        Labels add nothing here: the audit has compared each text and its label with their scores. Near-duplicates that
+        the listing names were not hidden.
         """
-        place = [column.name for column in manifest.schema.columns].index(listed_texts(manifest).column)
-        return check_repetition([str(row[place]) for row in records], [*self._train[0], *self._validation[0]])
+        listed = listed_texts(manifest)
+        place = [column.name for column in manifest.schema.columns].index(listed.column)
+        named = set(listed.near_duplicates)
+        unnamed = [str(row[place]) for unit, row in zip(units, records, strict=True) if unit not in named]
+        return check_repetition(unnamed, [*self._train[0], *self._validation[0]])
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, as real ones: cosines of rows and query, times the query's size."""

@@ -46,7 +46,7 @@ def listed_texts(manifest: Manifest) -> TextPreprocessing:
     """Return how scoring models read the texts of this listing.
 
     Raises UnusableModel where the manifest says nothing of texts, FieldMismatch where its columns or its label are not
-    the listing's, or its near-duplicates not its records, ColumnNotScored where it reads a column that the listing keeps
+    the listing's or its near-duplicates not its records, ColumnNotScored where it reads a column that the listing keeps
     from models.
     """
     if manifest.preprocessing is None or not is_text_preprocessing(manifest.preprocessing):

@@ -55,7 +55,8 @@ def reading_text(manifest: Manifest) -> str | None:
         return None
     bases = " or ".join(base.hex()[:16] for base in texts.base_models)
     windows = counted(texts.max_windows, "window")
-    return f"texts: at most {windows} of {texts.window} tokens, scored with base model {bases}"
+    alike = counted(len(texts.near_duplicates), "near-duplicate")
+    return f"texts: at most {windows} of {texts.window} tokens, scored with base model {bases}; {alike} among them"
 
 
 def columns_document(manifest: Manifest) -> Document:

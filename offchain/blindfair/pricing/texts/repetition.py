@@ -1,67 +1,74 @@
 """Whether opened texts repeat one another, or the buyer's own: one form filled in anew, or copies with small changes.
 
-Scores do not show this: a form may be written like the buyer's own texts. Two texts are alike if of the pairs of
-neighbouring words in either, two fifths are in both. Of the demo's texts, passages of different documents share a tenth
-at most, and fillings of one form six tenths at least. Not here: copies that a seller finds (`influence.corpus`).
+Scores do not show this: a form may be written like the buyer's own texts. A listing names its near-duplicates, and a
+buyer wants none of them; opened texts show whether all were named. Not here: when texts are alike (`influence.corpus`).
 """
 
-import re
 from collections.abc import Sequence
-from itertools import pairwise
 
-from blindfair.influence.corpus.copies import normalised
+from blindfair.influence.corpus.near_duplicates import Pairs, PairsOfWords, alike
 from blindfair.protocol.errors import DuplicatesOpened
 
-ALIKE = 0.4
-"""The share of common pairs of words from which on two texts are alike."""
+UNNAMED_SHARE = 0.05
+"""The share of opened texts that may be like another, unnamed: a seller's search may miss a few."""
 
-MAX_SHARE = 0.5
-"""The share of opened texts that may be like another before the buyer refuses to pay; a third of the demo's are."""
+OWN_SHARE = 0.5
+"""The share of opened texts that may be like one of the buyer's own before it refuses to pay."""
 
 _FEW = 3
 """Fewer texts than this are told of, and refuse nothing."""
 
-_WORD = re.compile(r"[^\W\d_]+")
 
-
-def repeated_texts(texts: Sequence[str], own: Sequence[str] = ()) -> list[int]:
-    """Return the places of texts that are like another one of them, or like one of the buyer's own; ascending.
+def repeated_texts(texts: Sequence[str]) -> list[int]:
+    """Return the places of texts that are like another one of them; ascending.
 
     >>> repeated_texts(["Dear Ann, you owe us 5 dollars.", "Call me Ishmael.", "Dear Bob, you owe us 90 dollars."])
     [0, 2]
     """
-    pairs = [_pairs(text) for text in texts]
-    known = [_pairs(text) for text in own]
-    return [
-        place
-        for place, mine in enumerate(pairs)
-        if any(_alike(mine, other) for number, other in enumerate(pairs) if number != place)
-        or any(_alike(mine, other) for other in known)
-    ]
+    words = PairsOfWords()
+    return _like_another([words.of(text) for text in texts])
 
 
 def check_repetition(texts: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
-    """Return warnings about texts that repeat others. Raises DuplicatesOpened for more than `MAX_SHARE` of them."""
-    repeated = repeated_texts(texts, own)
-    if not repeated:
+    """Return warnings about opened texts, of which the listing names none as a near-duplicate, that repeat others.
+
+    Raises DuplicatesOpened where more are like one another than a seller can have missed, or more than half like the
+    buyer's own.
+    """
+    words = PairsOfWords()
+    pairs, known = [words.of(text) for text in texts], [words.of(text) for text in own]
+    unnamed = len(_like_another(pairs))
+    like_own = sum(any(alike(mine, other) for other in known) for mine in pairs)
+    return (
+        *_judged(
+            unnamed,
+            len(texts),
+            "repeat one another, and the listing does not name them as near-duplicates",
+            UNNAMED_SHARE,
+            "buy of another seller: this one offers one form that is filled in again and again as different texts",
+        ),
+        *_judged(
+            like_own,
+            len(texts),
+            "repeat the buyer's own",
+            OWN_SHARE,
+            "buy of another listing: a model learns little from texts that it has learned from",
+        ),
+    )
+
+
+def _judged(found: int, opened: int, what: str, share: float, hint: str) -> tuple[str, ...]:
+    if not found:
         return ()
-    told = f"{len(repeated):,} of {len(texts):,} opened texts repeat another one or the buyer's own"
-    if len(repeated) >= _FEW and len(repeated) > MAX_SHARE * len(texts):
-        raise DuplicatesOpened(
-            told,
-            expected=f"at most {MAX_SHARE:.0%} that share many pairs of words with another text",
-            found=f"{len(repeated) / len(texts):.0%}",
-            hint="buy of another listing: a model learns little from one form that is filled in again and again",
-        )
+    told = f"{found:,} of {opened:,} opened texts {what}"
+    if found >= _FEW and found > share * opened:
+        raise DuplicatesOpened(told, expected=f"at most {share:.0%}", found=f"{found / opened:.0%}", hint=hint)
     return (f"{told}: a model learns little from them",)
 
 
-def _pairs(text: str) -> frozenset[tuple[str, str]]:
-    words = _WORD.findall(normalised(text))
-    # A text of one word has no pair, and is compared by the word.
-    return frozenset(pairwise(words)) or frozenset((word, word) for word in words)
-
-
-def _alike(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> bool:
-    common = len(one & other)
-    return bool(common) and common >= ALIKE * (len(one) + len(other) - common)
+def _like_another(pairs: Sequence[Pairs]) -> list[int]:
+    return [
+        place
+        for place, mine in enumerate(pairs)
+        if any(alike(mine, other) for number, other in enumerate(pairs) if number != place)
+    ]
