@@ -54,6 +54,14 @@ def test_texts_like_the_buyers_own_are_told_of_and_more_than_half_are_refused() 
         check_repetition([*PROSE[:4], *changed], OWN)
 
 
+def test_a_form_with_a_tail_that_nobody_scores_is_found() -> None:
+    tails = [" ".join(f"{name}{chr(192 + place)}" for place in range(400)) for name in "abc"]
+    hidden = [f"{FORMS[0]} {tail}" for tail in tails]
+    assert check_repetition(hidden, ()) == ()
+    with pytest.raises(DuplicatesOpened, match="3 of 3"):
+        check_repetition(hidden, (), 64)
+
+
 def test_texts_of_one_word_or_none() -> None:
     assert repeated_texts(["yes", "no", "Yes.", "", "", "123"]) == [0, 2]
     assert repeated_texts([]) == []

@@ -88,7 +88,7 @@ class TextOptions:
             self.window,
             self.max_windows,
             tuple(sorted(bases)),
-            near_duplicates_of(corpus),
+            near_duplicates_of(corpus, self.window * self.max_windows),
         )
         # Read as a buyer will: a label that is no class is told now.
         TextPreprocessing.from_document(found.to_document())
@@ -151,12 +151,13 @@ def classes_of(corpus: Corpus) -> tuple[PlainCell, ...]:
     return tuple(found)
 
 
-def near_duplicates_of(corpus: Corpus) -> tuple[RecordIndex, ...]:
-    """The listed records that are near-duplicates of an earlier one, ascending: copies are not counted as listed."""
+def near_duplicates_of(corpus: Corpus, runs: int) -> tuple[RecordIndex, ...]:
+    """The listed records that are near-duplicates of an earlier one by so many runs, ascending: copies are not counted
+    as listed."""
     texts = corpus.texts()
     copies = {number for number, _ in copies_of_texts(texts)}
     listed = [text for number, text in enumerate(texts) if number not in copies]
-    return tuple(RecordIndex(later) for later, _ in near_duplicates_of_texts(listed))
+    return tuple(RecordIndex(later) for later, _ in near_duplicates_of_texts(listed, runs))
 
 
 def listed_texts(corpus: Corpus, chunk_size: int, *, without_copies: bool) -> tuple[bytes, ...]:

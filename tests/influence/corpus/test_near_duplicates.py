@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import blindfair
+from blindfair.influence.corpus import near_duplicates
 from blindfair.influence.corpus.near_duplicates import PairsOfWords, alike, near_duplicates_of_texts
 
 OFFER = Path(blindfair.__file__).parent / "cli" / "demo" / "data" / "text" / "offer.jsonl.gz"
@@ -55,3 +56,21 @@ def test_a_form_that_is_filled_in_more_often_than_texts_are_held_is_one_cluster(
 
 def test_case_digits_and_punctuation_make_no_difference_and_texts_without_words_are_like_none() -> None:
     assert near_duplicates_of_texts(["You owe 5", "YOU, owe: 77!", "1 2 3", "", "4", "yes", "Yes."]) == [(1, 0), (6, 5)]
+
+
+def test_a_form_does_not_hide_before_words_that_are_not_scored() -> None:
+    form = " ".join(f"w{chr(97 + place)}" for place in range(20))
+    # Two texts that begin alike, each with a tail of its own: of words, of digits, and of marks.
+    texts = [f"{form} 7 ! " + " ".join(f"{chr(192 + place)}{name}" for place in range(80)) for name in "ab"]
+    assert near_duplicates_of_texts(texts) == []
+    assert near_duplicates_of_texts(texts, 22) == [(1, 0)]
+    numbers = ["1 2 3 4 5 " + text for text in texts]
+    assert near_duplicates_of_texts(numbers, 27) == [(1, 0)] and near_duplicates_of_texts(numbers, 5) == []
+
+
+def test_texts_that_share_rare_words_on_purpose_are_not_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [f"one two {chr(192 + place)} {chr(256 + place)} {chr(320 + place)}" for place in range(12)]
+    texts = ["one two same same words here", *others, "one two same same words there"]
+    assert (13, 0) in near_duplicates_of_texts([texts[0], *others[::-1], texts[-1]])
+    monkeypatch.setattr(near_duplicates, "_COMPARED", 0)
+    assert near_duplicates_of_texts(texts) == []

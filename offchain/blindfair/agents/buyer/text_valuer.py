@@ -151,7 +151,7 @@ class TextValuer:
         place = [column.name for column in manifest.schema.columns].index(listed.column)
         named = set(listed.near_duplicates)
         unnamed = [str(row[place]) for unit, row in zip(units, records, strict=True) if unit not in named]
-        return check_repetition(unnamed, [*self._train[0], *self._validation[0]])
+        return check_repetition(unnamed, [*self._train[0], *self._validation[0]], listed.compared_runs)
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, as real ones: cosines of rows and query, times the query's size."""

@@ -57,6 +57,11 @@ class TextPreprocessing:
     near_duplicates: tuple[RecordIndex, ...] = ()
     """Records, ascending, that are near-duplicates of an earlier one: a buyer need not want them."""
 
+    @property
+    def compared_runs(self) -> int:
+        """Runs of a text that near-duplicates are compared by: no fewer than its scored tokens have, as a rule."""
+        return self.window * self.max_windows
+
     def distinct(self, count: int) -> Integers:
         """The others of `count` records, ascending.
 

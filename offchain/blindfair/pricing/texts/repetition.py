@@ -5,8 +5,9 @@ buyer wants none of them; opened texts show whether all were named. Not here: wh
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 
-from blindfair.influence.corpus.near_duplicates import Pairs, PairsOfWords, alike
+from blindfair.influence.corpus.near_duplicates import RUNS, Pairs, PairsOfWords, alike
 from blindfair.protocol.errors import DuplicatesOpened
 
 UNNAMED_SHARE = 0.05
@@ -29,13 +30,15 @@ def repeated_texts(texts: Sequence[str]) -> list[int]:
     return _like_another([words.of(text) for text in texts])
 
 
-def check_repetition(texts: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
+def check_repetition(texts: Sequence[str], own: Sequence[str], runs: int = RUNS) -> tuple[str, ...]:
     """Return warnings about opened texts, of which the listing names none as a near-duplicate, that repeat others.
+
+    The first `runs` runs of each are compared (`PairsOfWords`).
 
     Raises DuplicatesOpened where more are like one another than a seller can have missed, or more than half like the
     buyer's own.
     """
-    words = PairsOfWords()
+    words = PairsOfWords(runs)
     pairs, known = [words.of(text) for text in texts], [words.of(text) for text in own]
     unnamed = len(_like_another(pairs))
     like_own = sum(any(alike(mine, other) for other in known) for mine in pairs)
@@ -67,8 +70,10 @@ def _judged(found: int, opened: int, what: str, share: float, hint: str) -> tupl
 
 
 def _like_another(pairs: Sequence[Pairs]) -> list[int]:
-    return [
+    found = {
         place
-        for place, mine in enumerate(pairs)
-        if any(alike(mine, other) for number, other in enumerate(pairs) if number != place)
-    ]
+        for one, other in combinations(range(len(pairs)), 2)
+        if alike(pairs[one], pairs[other])
+        for place in (one, other)
+    }
+    return sorted(found)
