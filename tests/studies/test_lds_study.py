@@ -199,6 +199,17 @@ def test_a_tiny_run_is_kept_and_its_page_is_of_its_document(tuned: tuple[TextMod
     assert not write_lds(tmp_path / "new", program, so_far=True, worlds={"tiny, a GPT-2": make}, plans=plans)["worlds"]
 
 
+def test_a_lead_that_is_a_rounding_error_is_neither_a_lead_nor_a_miss() -> None:
+    found = json.loads((PAGES / "lds.json").read_text(encoding="utf-8"))
+    name = "head on MiniLM, spam or ham"
+    found["worlds"] = {name: found["worlds"][name]}
+    lead = found["worlds"][name]["leads"][EACH]
+    for gap, told in ((7e-6, "reached"), (-7e-6, "reached"), (-7e-4, "missed: the score is lower")):
+        lead |= {"lead": gap, "low": gap - 1e-5, "high": gap + 1e-5}
+        text = page(found)
+        assert ("Ours is the same to three digits" in text) == (told == "reached") and f"throughput, is {told}." in text
+
+
 def test_the_committed_page_is_made_of_the_committed_document() -> None:
     found = json.loads((PAGES / "lds.json").read_text(encoding="utf-8"))
     assert (PAGES / "lds.md").read_text(encoding="utf-8") == page(found)

@@ -183,7 +183,7 @@ def _sellers(lines: Sequence[Any]) -> TextTable:
         "Value by source",
         "For each buyer three figures, means over divisions.\n"
         "The first is the part of the positive value over the part of the texts: 1 is as good as the mean text.\n"
-        "The second is the share of texts that hurt, and the third the share of texts that the product buys.\n"
+        "The second is the share of texts that hurt, and the third the share of texts that are bought.\n"
         "Values are exact scores.\n"
         "*Target*: the source of the buyer's own texts.",
         ("source", *buyers),
@@ -214,8 +214,8 @@ def _losses(lines: Sequence[Any]) -> TextTable:
         "Losses after training at equal tokens",
         "Losses on the buyer's test texts, in nats a token.\n"
         "All arms train the same base model on their texts alone, by the product's fine-tuning.\n"
-        "The last rows are means over all buyers.\n"
-        "*Gain over random*: mean paired difference, ± half of a 95 % interval over divisions.\n"
+        "The last rows are means over all pairs of a buyer and a division.\n"
+        "*Gain over random*: mean paired difference, ± half of a 95 % interval over divisions, or over these pairs.\n"
         f"*{BOUGHT.capitalize()}*: what the product buys by scores seen through noise.\n"
         "*Wanted*: as many texts of the buyer's own source, or all there are.\n"
         "*Lowest scores*: as many of the lowest exact scores.\n"
@@ -354,17 +354,21 @@ This page is for readers who want to know how value is spread over the texts of 
 `scripts/study corpus --report DIR --json FILE` made it; nothing here is written by hand.
 
 The model is the small GPT-2 that comes with the demo.
-Three buyers each have 180 own texts of one source.
+Three buyers each have 180 own texts: addresses since 1946, fiction of five kinds, or ham mails.
 The offer has {_span(offered)} texts of 60 to 120 tokens, cut from {_span(documents)} documents.
 The model was trained on none of these; the folder is filled by `scripts/text_assets/make.py --study`.
 There is a seller for each source and five bad sellers.
 A buyer asks for 4 bits of a score and 2 of a contrast, and buys {document["share"]:.0%} of the offer at most.
 It buys the texts that it trusts most, as the product does.
+No near-duplicates are named here.
+The product's listings name them, and of such a cluster its buyers take the first text alone.
+So form texts earn less there than here ([more](../explanation/texts.md#near-duplicates)).
 Scores are computed in the clear here, for speed.
 They are the same integers: [encrypted scores equal them](fidelity.md#encrypted-scores-against-plaintext-scores).
 Noise is drawn as a blind evaluation draws it for so many bits.
 A *value* is first-order: how far the text's own gradient goes along the buyer's query, positive where it helps.
 A *division* draws own texts, test texts and offer anew from the same documents.
+Intervals are of such draws: other documents and other buyers may give other figures.
 """
 
 
