@@ -6,10 +6,11 @@ import math
 import random
 from importlib.resources import as_file, files
 
+import numpy as np
 import pytest
 
 from blindfair.pricing import information
-from blindfair.pricing.information import check_record_bits, entropy, measure_bytes, measure_rows
+from blindfair.pricing.information import check_record_bits, entropy, measure_bytes, measure_images, measure_rows
 from blindfair.protocol.errors import InvalidListing
 from blindfair.protocol.records import Cell, Row
 
@@ -122,3 +123,11 @@ def test_records_of_fewer_than_eight_bits_are_not_listed(bits: int, listed: bool
         check_record_bits(bits)
     assert (refused.value.expected, refused.value.found) == (">= 8 bits a record", bits)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float64"])
+def test_images_hold_the_entropies_of_their_places_and_their_label(dtype: str) -> None:
+    pixels = np.random.default_rng(3).integers(0, 5, (40, 3, 2)).astype(dtype)
+    labels = [number % 3 for number in range(40)]
+    places = pixels.reshape(40, 6).T.tolist()
+    assert measure_images(pixels, labels).entropy_bits == math.fsum(map(entropy, [*places, labels]))

@@ -1,6 +1,7 @@
 """Images are read from files, folders and memory alike, and what is no listed form is named before any work."""
 
 import io
+import json
 import pickle
 import struct
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from blindfair.protocol.errors import (
     FileMissing,
     InvalidOption,
     LabelMissing,
+    MalformedTable,
     NoRecords,
     TooLarge,
     UnusableImages,
@@ -265,3 +267,26 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytes
 def test_the_label_is_not_called_like_the_images() -> None:
     with pytest.raises(InvalidOption, match="name of the images"):
         read_images((PIXELS, LABELS), "image")
+
+
+def test_a_folder_of_many_images_is_bounded_before_they_are_read(tmp_path: Path) -> None:
+    folder = separate(tmp_path / "many")
+    np.save(folder / "0.npy", np.zeros((256, 256)))
+    lines = ["0.npy,0", *(f"nothing-{number}.npy,1" for number in range(600))]
+    (folder / "labels.csv").write_text("\n".join(["file,label", *lines]) + "\n")
+    with pytest.raises(TooLarge, match="in all"):
+        read_images(folder)
+
+
+def test_a_zero_byte_in_the_table_of_labels_is_named(tmp_path: Path) -> None:
+    folder = separate(tmp_path / "zero")
+    lines = [json.dumps({"file": "1.npy", "label": "a"}), json.dumps({"file": "0.npy\0", "label": "a"})]
+    for table in (
+        "\n".join(lines) + "\n",
+        "file,label\n0.npy,a\0\n",
+        "file,label\n0.npy\0,a\n",
+        "fi\0le,label\n0.npy,a\n",
+    ):
+        (folder / "labels.csv").write_text(table)
+        with pytest.raises(MalformedTable, match="0x00"):
+            read_images(folder)

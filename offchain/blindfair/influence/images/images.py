@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.influence.columns import typed_column
+from blindfair.influence.csv_file import BYTE_LIMIT
 from blindfair.influence.frames import Frame
 from blindfair.influence.images.npy import read_arrays
 from blindfair.influence.reading import ColumnReading
@@ -31,6 +32,7 @@ from blindfair.protocol.errors import (
     InvalidOption,
     LabelMissing,
     NoRecords,
+    TooLarge,
     UnusableImages,
 )
 from blindfair.protocol.records import Cell, RecordEncoding, Row
@@ -219,10 +221,18 @@ def _of_files(folder: Path, label: str) -> Images:
             raise UnusableImages(
                 f"{folder / LABELS_TABLE} names a file of another folder",
                 expected="names of files in the same folder",
-                found=name[:80],
+                found=ascii(name[:80]),
                 hint="move the images there",
             )
         images.append(read_arrays(folder / name)[0])
+        # All are of one size, so the first one tells what all take, before they are in memory.
+        if images[0].nbytes * len(names) > BYTE_LIMIT:
+            raise TooLarge(
+                f"The images of {folder} are too large",
+                expected=f"at most {BYTE_LIMIT} bytes in all",
+                found=images[0].nbytes * len(names),
+                hint="list a part of them, or scale them down",
+            )
         if images[-1].shape != images[0].shape or images[-1].dtype != images[0].dtype:
             raise UnusableImages(
                 f"{folder / name} is not like the first image",
