@@ -11,12 +11,13 @@ from study_pages import PAGES
 pytest.importorskip("transformers", reason="language models need the extra `text`")
 
 from blindfair.influence.text import BaseModel
+from blindfair.studies.statistics import SharePart
 from blindfair.studies.texts import report
 from blindfair.studies.texts.corpora import CorpusDocument
 from blindfair.studies.texts.domains import DEMO_TEXTS, KINDS, TARGET, TEST, TRAIN, VALIDATION, TextDomain, demo_domain
 from blindfair.studies.texts.labelled import LABELLED_KINDS, OFF_TOPIC, RIGHT, Filter, labelled_domain
 from blindfair.studies.texts.purchases import ARMS, ORACLE, RANDOM, SCORE, PurchasePlan
-from blindfair.studies.texts.report import page, restore_texts, write_texts
+from blindfair.studies.texts.report import page, restore_texts, told_of_bar, write_texts
 from blindfair.studies.texts.tables import way
 
 
@@ -75,6 +76,13 @@ def test_the_share_of_the_way_is_of_the_mean_gains() -> None:
     assert way([line(5.0, 6.0, 6.5)], SCORE, 0.2)[2] is None
     single = way([line(5.0, 6.0, 4.0)], SCORE, 0.2)[2]
     assert single is not None and single.margin is None
+
+
+def test_a_bar_that_is_reached_within_chance_alone_is_told_so() -> None:
+    assert told_of_bar(SharePart(0.95, 0.1)) == "it reaches 80%."
+    assert told_of_bar(SharePart(0.98, 1.21)) == "it reaches 80% on average.\nLess is within chance."
+    assert told_of_bar(SharePart(0.68, 0.51)) == "it misses 80% on average.\nMore is within chance."
+    assert told_of_bar(SharePart(0.5, 0.1)) == "it misses 80%." and "average" in told_of_bar(SharePart(0.98, None))
 
 
 def test_the_committed_page_is_made_of_the_committed_document() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from blindfair.influence.text import BaseModel
 from blindfair.protocol.documents import Document
 from blindfair.studies.ledger import Ledger
+from blindfair.studies.statistics import SharePart
 from blindfair.studies.texts.corpora import DEFAULT_FOLDER, LLAMA
 from blindfair.studies.texts.domains import DEMO_TEXTS, DOMAINS, TextDomain
 from blindfair.studies.texts.labelled import labelled_domains, load_minilm
@@ -126,8 +127,18 @@ def _judgement(lines: Sequence[Any], share: float, judged: Criterion) -> str:
         return f"{said}, the oracle gains nothing over random: these figures decide nothing."
     if limit.margin is None or limit.margin > limit.mean:
         return f"{said}, a purchase by score goes {part} of the way, but the way itself is within chance."
-    reached = "reaches" if part.mean >= BAR else "misses"
-    return f"{said}, a purchase by score goes {part} of the way from random to the oracle: it {reached} {BAR:.0%}."
+    return f"{said}, a purchase by score goes {part} of the way from random to the oracle: {told_of_bar(part)}"
+
+
+def told_of_bar(part: SharePart) -> str:
+    """Whether a share of the way reaches the bar on average, and whether that is by chance."""
+    reached, other = ("reaches", "less") if part.mean >= BAR else ("misses", "more")
+    is_sure = part.margin is not None and abs(part.mean - BAR) >= part.margin
+    return (
+        f"it {reached} {BAR:.0%}."
+        if is_sure
+        else f"it {reached} {BAR:.0%} on average.\n{other.capitalize()} is within chance."
+    )
 
 
 def _below(lines: Sequence[Any], section: str) -> Iterator[tuple[float, str, float]]:
