@@ -135,6 +135,21 @@ def test_naming_a_base_model_allows_what_scoring_with_it_takes(base: Path) -> No
         cost.check(SellerPolicy())
 
 
+def test_a_listing_names_its_near_duplicates_by_the_numbers_of_listed_records(base: Path) -> None:
+    """Copies are left out before records are counted, and a tail that is not scored hides nothing."""
+    form = "you owe us some money since the last year"
+    tail = " ".join(["sun", "moon", "mat", "cat", "dog"] * 8)
+    texts = [form, form.upper(), *TEXTS[:20], "Bob: " + form + "!", f"{form} . {tail}"]
+    listing = make_listing(
+        pd.DataFrame({"text": texts}), text_column="text", base_models=[base], window=10, max_windows=1,
+        without_copies=True, bits=4, **CHEAP,
+    )  # fmt: skip
+    read = TextPreprocessing.from_document(listing.spec.preprocessing or {})
+    listed = [text for place, text in enumerate(texts) if place != 1]
+    assert len(listing.spec.records) == len(listed)
+    assert {21, 22} <= set(read.near_duplicates) and 0 not in read.near_duplicates
+
+
 def changed_base(base: Path, folder: Path, change: Callable[[Path], object]) -> Path:
     folder.mkdir()
     for path in base.iterdir():

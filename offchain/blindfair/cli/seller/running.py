@@ -22,7 +22,8 @@ from blindfair.cli.readings import readings_document, show_near_duplicates, show
 from blindfair.cli.seller.announcing import Announcing
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
 from blindfair.cli.seller.serving import check_serving, served_over_http
-from blindfair.influence.corpus.text_preprocessing import TextPreprocessing, is_text_preprocessing
+from blindfair.influence.corpus.corpus import Corpus
+from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.images.images import Images
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT
@@ -54,8 +55,9 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     ):
         show_readings(screen.lines, table.readings)
         show_written(screen.lines, table.readings, table.alike_but_texts())
-        if is_text_preprocessing(read := party.agent.manifest.preprocessing):
-            show_near_duplicates(screen.lines, TextPreprocessing.from_document(read or {}).near_duplicates)
+        if isinstance(table, Corpus):
+            listed = TextPreprocessing.from_document(party.agent.manifest.preprocessing or {})
+            show_near_duplicates(screen.lines, listed.near_duplicates)
         if not party.is_listed:
             cost = Wei(COMMIT * gas_price(party.agent.exchange.web3))
             screen.lines.item("takes", f"one transaction of about {COMMIT:,} gas, {show_ether(cost)} ether now")
