@@ -24,7 +24,7 @@ RUNS = 512
 _HELD = 200
 """Texts that are compared because of one pair of words; a form's later fillings are alike with its first ones."""
 
-_COMPARED = 2000
+_COMPARED = 500
 """Texts that one is compared with at most: texts made to share rare words would take the square of their number."""
 
 _RUN = re.compile(r"([^\W\d_]+)|[\d_]+|[^\w\s]+")
