@@ -39,7 +39,7 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "api": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents", "http"},
-        {"eth_account", "matplotlib", "numpy", "pandas", "pyarrow"},
+        {"eth_account", "matplotlib", "numpy", "pandas", "pyarrow", "pyrage"},
     ),
     "cli": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents", "http", "api"},

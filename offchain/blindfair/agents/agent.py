@@ -10,6 +10,7 @@ from eth_account.signers.local import LocalAccount
 
 from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.messaging.mail import Mail
+from blindfair.agents.settlement.copy_guard import CopyGuard
 from blindfair.agents.settlement.finality_tracker import FinalityTracker
 from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.directory import DirectoryLock, SecretStore
@@ -54,6 +55,7 @@ class Agent:
             keys, admit = self.sealing_keys(), self._check_sealed_message
             self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, admit)
             self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)
+            self.copy_guard = CopyGuard(self.journal, self.exchange, self.wallet, self.address, self.tell)
             self.waiting: Waiting | None = None
             self.is_closed = False
             if self.journal.get(TRADE) is None:

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.waiting import Waiting
-from blindfair.protocol.errors import BlindfairError, NodeFailure
+from blindfair.protocol.errors import BlindfairError, NodeFailure, OldCopy
 
 Result = TypeVar("Result")
 
@@ -61,6 +61,9 @@ class RealTime:
             except Waiting as waiting:
                 failing_since = None
                 self._on_wait(waiting.reason)
+            except OldCopy:
+                # Nothing that time mends.
+                raise
             except self._retried as failure:
                 failing_since = time.monotonic() if failing_since is None else failing_since
                 if time.monotonic() - failing_since > self._patience:

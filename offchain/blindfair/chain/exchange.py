@@ -202,6 +202,23 @@ class DataExchange(ExchangeCalls):
             transaction=log.transaction,
         )
 
+    def accepts_of(
+        self, listing: ListingId, buyer: Address | None = None, since: BlockNumber | None = None
+    ) -> tuple[tuple[OrderId, Digest], ...]:
+        """Number and evaluation of every order of a listing that was accepted from block `since` on, oldest first.
+
+        With `buyer`, of that buyer's orders alone.
+        """
+        wanted = None if buyer is None else bytes(12) + bytes.fromhex(buyer.removeprefix("0x"))
+        first = self.first_block if since is None else max(since, self.first_block)
+        logs = read_logs(self.web3, self._source("Accepted"), None, listing, wanted, first_block=BlockNumber(first))
+        return tuple((OrderId(log.fields["orderId"]), Digest(log.fields["evaluation"])) for log in logs)
+
+    def sent(self, account: Address) -> int:
+        """How many transactions of an account are in blocks."""
+        with asking("eth_getTransactionCount"):
+            return int(self.web3.eth.get_transaction_count(Web3.to_checksum_address(account), "latest"))
+
     def revealed_key(self, order_id: OrderId) -> DeliveryKey | None:
         """The delivery key of an order, if it was revealed."""
         if self.order(order_id).state in (*_NEVER_ACCEPTED, OrderState.LOCKED):

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import blindfair
 from blindfair.api.amounts import parse_ether
-from blindfair.cli import account
+from blindfair.cli import account, backups
 from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import BUDGETS, DIVISIONS, TABLE, TEXT, TEXTS, DemoOptions, check_modality
@@ -49,6 +49,8 @@ app.add_typer(seller.app, name="seller")
 app.add_typer(buyer.app, name="buyer")
 app.add_typer(account.app, name="account")
 app.add_typer(score.app, name="score")
+app.command()(backups.backup)
+app.command()(backups.restore)
 
 
 @app.callback(invoke_without_command=True)

@@ -45,13 +45,22 @@ class Answers:
     """What one seller answered in one trade. `patience` is counted in chain time."""
 
     def __init__(
-        self, journal: Journal, mail: Mail, exchange: DataExchange, seller: Address, patience: Seconds
+        self,
+        journal: Journal,
+        mail: Mail,
+        exchange: DataExchange,
+        seller: Address,
+        patience: Seconds,
+        *,
+        on_unknown: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`on_unknown` is told of each answer of the seller to what was never asked here; it may raise."""
         self._journal = journal
         self._mail = mail
         self._exchange = exchange
         self._seller = seller
         self._patience = patience
+        self._on_unknown = on_unknown
         self._received: dict[MessageName, tuple[Envelope, Message]] = {}
         self._asked_at: dict[Digest, Timestamp] = {}
 
@@ -154,6 +163,8 @@ class Answers:
                 # What was taken already and comes again, be it that the process died before it was put away.
                 self._mail.done(handle)
                 continue
+            if envelope.sender == self._seller and (about := _asked(message)) and not self._mail.wrote(about):
+                self._on_unknown(f"a {envelope.type} of the seller about 0x{about.hex()}")
             self._mail.refuse(
                 handle,
                 UnexpectedMessage(
@@ -198,6 +209,17 @@ class Answers:
             expected=f"by {until}",
             found=f"{now}, and the mail does not work: {trouble}" if trouble else now,
         )
+
+
+def _asked(message: Message) -> Digest | None:
+    """`H(document)` of the buyer's message that this one answers, where it names one."""
+    match message:
+        case Reply() | PricedReply():
+            return message.request
+        case Openings() | Delivery():
+            return message.selection
+        case _:
+            return None
 
 
 def _is_by_another_program(message: Message, kinds: tuple[type[Any], ...]) -> bool:

@@ -110,7 +110,9 @@ class Buyer(Agent):
             self._purchase: Purchase | None = None
             self._fee_order: FeeOrder | None = None
             self._fee_limit = fee_limit or (lambda _: policy.max_evaluation_fee)
-            self._answers = Answers(self.journal, self.mail, self.exchange, seller, policy.patience)
+            self._answers = Answers(
+                self.journal, self.mail, self.exchange, seller, policy.patience, on_unknown=self._answered_unknown
+            )
             self._selecting = Selecting(self, self._answers, policy, valuer, lambda: self._private().random)
             self.belongs_to(f"purchase from {seller} of listing {listing.hex()}")
 
@@ -173,6 +175,8 @@ class Buyer(Agent):
     def _advance(self) -> None:
         if self.outcome is not None:
             return
+        if not has_open_order(self.journal, self.wallet):
+            self.copy_guard.check_account()
         try:
             outcome = self._trade()
         except (*BEFORE_PAYMENT, FaultProven) as error:
@@ -185,6 +189,10 @@ class Buyer(Agent):
             outcome = outcome.after_fee(fee)
         self.journal.once(OUTCOME, outcome.to_bytes)
         self.tell("outcome", f"{outcome.final}: {outcome.reason}")
+
+    def _answered_unknown(self, what: str) -> None:
+        if not has_open_order(self.journal, self.wallet):
+            self.copy_guard.answered_unknown(what)
 
     def _stopped(self, error: BlindfairError) -> Outcome:
         """How a trade ended by an error: as the last order did, if there was any."""

@@ -83,7 +83,12 @@ class Selecting:
         )
         manifest = evaluated.listing.manifest
         step, key = part_message(Selection.TYPE, first), manifest.seller_hpke
-        return self._buyer.mail.send(step, manifest.seller, lambda: selection, key), selection
+
+        def made() -> Selection:
+            self._buyer.copy_guard.check_evaluation(manifest.listing, evaluated.evaluation)
+            return selection
+
+        return self._buyer.mail.send(step, manifest.seller, made, key), selection
 
     def _audit(
         self, evaluated: Evaluated, selected: Digest, selection: Selection, first: PartName = PartName.WHOLE

@@ -37,6 +37,7 @@ class SellerListing:
             self._committed = seller.finality_tracker.holds("commit", seller.address)
             return
         if not seller.wallet.begun(COMMIT):
+            seller.copy_guard.begin()
             windows = self._policy.reveal_window, self._policy.dispute_window
             warn_of_short_windows(seller.exchange, seller.finality, seller.tell, *windows)
         seller.wallet.execute(

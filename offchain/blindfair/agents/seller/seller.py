@@ -20,6 +20,7 @@ from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.bonds import SellerBonds
 from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.checks import agreed_part, check_cost, check_request
+from blindfair.agents.seller.copies import SellerCopies
 from blindfair.agents.seller.fees import SellerFees
 from blindfair.agents.seller.listing import SellerListing
 from blindfair.agents.seller.listing_spec import ListingSpec
@@ -106,6 +107,7 @@ class Seller(Agent):
             self._store = RowStore(directory / "rows", self._secret, spec.decode, context.base_models)
             self._scoring = Scoring(directory / "scoring", self.tell)
             self._offers = SellerOffers(self.journal, self.mail)
+            self._copies = SellerCopies(self, self._offers)
             self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
             self._orders = SellerOrders(self, self._offers, policy)
             self._fees = SellerFees(
@@ -183,6 +185,7 @@ class Seller(Agent):
         turn = Turn()
         self._orders.advance(turn)
         with turn.task():
+            self._copies.check(self.listing)
             # An answer may take minutes, and so may many files of strangers: no reveal is to come too late for that.
             for handle, envelope, message in self.mail.inbox(lambda: self._orders.advance(turn)):
                 with turn.task():
@@ -194,7 +197,7 @@ class Seller(Agent):
         warn_of_short_windows(self.exchange, self.finality, self.tell, *windows)
 
     def _handle(self, handle: str, envelope: Envelope, message: Message) -> None:
-        if self._listing.is_anothers(message, self.manifest):
+        if self._listing.is_anothers(message, self.manifest) or self._copies.leaves(envelope, message, self.listing):
             self.mail.leave(handle, envelope.sender)
             return
         try:

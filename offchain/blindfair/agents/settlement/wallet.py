@@ -231,6 +231,10 @@ class Wallet:
         """Whether the call of `step` may have been seen by a node, be it that it was only tried out."""
         return self._journal.intent(EXPOSED.of(step)) is not None
 
+    def numbers(self) -> set[int]:
+        """The account's numbers of all transactions that were signed."""
+        return {self._prepared(name).nonce for name, _ in self._journal.done(SIGNED)}
+
     def executed(self, step: CallName) -> bool:
         """Whether a transaction of `step` was seen in a block."""
         return self._journal.intent(RECEIPT.of(step)) is not None

@@ -152,6 +152,10 @@ class Journal:
         for name, intent in rows:
             yield cast(Name, str(name)[len(kind.prefix) :]), str(intent)
 
+    def count(self) -> int:
+        """How many entries there are. Raises StateError."""
+        return int(self._read("SELECT count(*) FROM steps")[0][0])
+
     def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Raises StateError where the disk does not give the entry, JournalDamaged where the file is spoilt."""
         try:

@@ -49,3 +49,9 @@ class SecretDamaged(StateError):
     """A stored secret of an encrypted query cannot be read back."""
 
     exit_code = 95
+
+
+class OldCopy(StateError):
+    """The directory is an old copy: chain or counterparty show steps of this account that its journal lacks."""
+
+    exit_code = 105
