@@ -163,8 +163,7 @@ class Answers:
                 # What was taken already and comes again, be it that the process died before it was put away.
                 self._mail.done(handle)
                 continue
-            if envelope.sender == self._seller and (about := _asked(message)) and not self._mail.wrote(about):
-                self._on_unknown(f"a {envelope.type} of the seller about 0x{about.hex()}")
+            self._check_known(envelope, message)
             self._mail.refuse(
                 handle,
                 UnexpectedMessage(
@@ -174,6 +173,18 @@ class Answers:
                 ),
             )
         return False
+
+    def look(self) -> None:
+        """Look, and take nothing, before a question is asked for the first time: is there an answer to another already?
+
+        Raises what `on_unknown` raises, and Waiting while the mail does not work.
+        """
+        for _, envelope, message in self._mail.inbox():
+            self._check_known(envelope, message)
+
+    def _check_known(self, envelope: Envelope, message: Message) -> None:
+        if envelope.sender == self._seller and (about := _asked(message)) and not self._mail.wrote(about):
+            self._on_unknown(f"a {envelope.type} of the seller about 0x{about.hex()}")
 
     def _taken(self) -> set[Digest]:
         """`H(document)` of every answer that was taken, in this life or an earlier one, and of refusals for now."""

@@ -252,6 +252,8 @@ class Buyer(Agent):
         """
         if self._evaluated is None:
             manifest = listing.manifest
+            if self.copy_guard.is_restored and not self.has_asked:
+                self._answers.look()
             asked = self.mail.send(REQUEST, self.seller, lambda: self._request(listing), manifest.seller_hpke)
             answered, answer = self._answers.obtain_reply(asked)
             request = self.mail.stored(WRITTEN.of(REQUEST))[1]
