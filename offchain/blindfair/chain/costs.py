@@ -16,6 +16,10 @@ ACCEPT_TOKEN = Gas(130_000)
 RELEASE = Gas(66_000)
 """The first of a seller; later ones, to whom something is free already, cost less."""
 
+REVEAL = Gas(50_000)
+CLAIM = Gas(75_000)
+"""A claim of one order, the first of a seller in a token."""
+
 ANNOUNCE = Gas(26_000)
 """An announcement of a URL of about 40 bytes; longer ones cost more."""
 

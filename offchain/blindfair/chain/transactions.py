@@ -111,6 +111,29 @@ def read_receipt(web3: Web3, transaction: TransactionHash) -> Receipt | None:
     return receipt
 
 
+@dataclass(frozen=True, slots=True)
+class TransactionCost:
+    """The cost of a transaction that is in a block, whether or not it succeeded there."""
+
+    gas_used: Gas
+    fee: Wei
+    block_number: BlockNumber
+    has_succeeded: bool
+
+
+def read_cost(web3: Web3, transaction: TransactionHash) -> TransactionCost | None:
+    """Return the cost of a transaction; None while it is in no block. Raises NodeFailure."""
+    with asking("eth_getTransactionReceipt"):
+        try:
+            found = web3.eth.get_transaction_receipt(HexBytes(transaction))
+        except TransactionNotFound:
+            return None
+        gas, price = int(found["gasUsed"]), int(found["effectiveGasPrice"])
+        return TransactionCost(
+            Gas(gas), Wei(gas * price), BlockNumber(int(found["blockNumber"])), int(found["status"]) == 1
+        )
+
+
 def _why_failed(web3: Web3, receipt: Receipt) -> ContractReverted:
     """The reason, by playing the call again: in the block where it failed, whose time decided, then before it."""
     found = _find(web3, receipt.hash)

@@ -46,7 +46,7 @@ def backup(
 
     output = Output(json_file)
     check_file_target(to, "--to")
-    settings = _settings(directory)
+    settings = settings_of(directory)
     found = keystore or (Path(settings["keystore"]) if "keystore" in settings else None)
     count = None if offline or not settings else _sent(settings, found, output)
     password = read_password(password_file, to, twice=True, why="nothing leaves the directory in the clear")
@@ -93,7 +93,7 @@ def restore(
                      "files": about.files, "made_at": about.made_at, "transactions": about.transactions})  # fmt: skip
 
 
-def _settings(directory: Path) -> dict[str, Any]:
+def settings_of(directory: Path) -> dict[str, Any]:
     """What a party's directory was begun with; nothing for a watcher's. Raises JournalDamaged."""
     path = directory / "settings.json"
     if not path.exists():

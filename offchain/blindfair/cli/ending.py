@@ -19,7 +19,7 @@ from typing import NoReturn
 import typer
 
 from blindfair.cli.flags import with_flags
-from blindfair.cli.verbosity import is_verbose
+from blindfair.cli.verbosity import is_verbose, json_log
 from blindfair.protocol.errors import BlindfairError, CannotWrite
 
 USAGE, NOT_OK, BUG, INTERRUPTED, TERMINATED = 2, 3, 100, 130, 143
@@ -106,7 +106,12 @@ def _told(value: object) -> object:
 
 
 def _say(name: str, what: str, **details: object) -> None:
-    """An error as a person reads it; parts that do not apply are left out."""
+    """An error as a person or a program reads it; parts that do not apply are left out."""
+    log = json_log()
+    if log is not None:
+        given = {label: str(value) for label, value in details.items() if value is not None and value != ""}
+        log.error("error", error=name, text=what, **given)
+        return
     print(f"error: {name}: {_printable(what)}", file=sys.stderr)
     for label, value in details.items():
         if value is not None and value != "":

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import blindfair
 from blindfair.api.amounts import parse_ether
-from blindfair.cli import account, backups
+from blindfair.cli import account, backups, ledger
 from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import BUDGETS, DIVISIONS, TABLE, TEXT, TEXTS, DemoOptions, check_modality
@@ -28,6 +28,7 @@ from blindfair.cli.options import (
     FinalityDepth,
     JsonFile,
     KeystoreFile,
+    Metrics,
     PasswordFile,
     Poll,
     Rpc,
@@ -37,7 +38,7 @@ from blindfair.cli.output import Output
 from blindfair.cli.score import commands as score
 from blindfair.cli.seller import commands as seller
 from blindfair.cli.targets import check_file_target, check_folder_target, write_file, write_folder
-from blindfair.cli.verbosity import Verbosity, choose, is_quiet, with_verbosity_options
+from blindfair.cli.verbosity import LogFormat, Verbosity, choose, choose_format, is_quiet, with_verbosity_options
 from blindfair.protocol.errors import InvalidOption
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ app.add_typer(account.app, name="account")
 app.add_typer(score.app, name="score")
 app.command()(backups.backup)
 app.command()(backups.restore)
+app.command()(ledger.money)
 
 
 @app.callback(invoke_without_command=True)
@@ -287,6 +289,7 @@ def watch(
     finality_depth: FinalityDepth = None,
     once: Annotated[bool, typer.Option("--once", help="Look once, do what can be done, and end; for cron.")] = False,
     poll: Poll = WATCH_POLL,
+    metrics: Metrics = None,
     json_file: JsonFile = None,
 ) -> None:
     """Follow a buyer's orders on a second machine: dispute a wrong chunk, take the money back where no key comes.
@@ -308,6 +311,7 @@ def watch(
         folder=packages,
         poll=poll,
         once=once,
+        metrics=metrics,
     )
     run_watch(options, Output(json_file))
 
@@ -376,6 +380,7 @@ def _home(directory: Path | None) -> Iterator[Path]:
 
 def main() -> None:
     """The entry point; exit codes are those of `ending`."""
+    choose_format(LogFormat.TEXT)
     choose(Verbosity.NORMAL)
     command = with_verbosity_options(app)
     run_to_its_end(lambda: command(standalone_mode=False))

@@ -79,6 +79,22 @@ Proxy = Annotated[
         help="With --http: a reverse proxy that is believed about who asks, such as 127.0.0.1.",
     ),
 ]
+WatchPackages = Annotated[
+    Path | None,
+    typer.Option(
+        "--watch-packages",
+        metavar="DIR",
+        help="Write what `blindfair watch` needs to reveal each open offer's key into this folder, in the same turn.",
+    ),
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="127.0.0.1:PORT",
+        help="Answer /metrics, for Prometheus, and /health at an address of this machine alone.",
+    ),
+]
 Announce = Annotated[
     bool,
     typer.Option(
@@ -189,6 +205,8 @@ class Serving:
     tls_key: TlsKey = None
     proxy: Proxy = None
     announce: Announce = False
+    metrics: Metrics = None
+    watch_packages: WatchPackages = None
 
 
 _GROUPS = (Begun, BuyerBegun, Resumed, BuyerResumed, Serving)

@@ -4,6 +4,8 @@
     normal    besides, each step with what it costs, and what is waited for
     verbose   besides, each request to the node with its time, and a traceback with an error
 
+`--log-format json` makes each line of that a JSON object (`json_log`).
+
 Not here: colours, which `NO_COLOR` switches off (https://no-color.org), and what a command writes with `--json`.
 """
 
@@ -16,6 +18,8 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from blindfair.cli.json_log import JsonHandler, json_logger
+
 
 class Verbosity(Enum):
     """How much is told on standard error."""
@@ -27,13 +31,37 @@ class Verbosity(Enum):
 
 _LOG = logging.getLogger("blindfair")
 _chosen = Verbosity.NORMAL
+_json_log: Any = None
+
+
+class LogFormat(Enum):
+    """The form of what is told on standard error."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def choose_format(log_format: LogFormat) -> None:
+    """Tell in this form from here on, for the whole process. Raises MissingPackage."""
+    global _json_log
+    _json_log = json_logger() if log_format is LogFormat.JSON else None
+    choose(_chosen)
+
+
+def json_log() -> Any:
+    """The logger of `--log-format json`; None where people read."""
+    return _json_log
 
 
 def choose(verbosity: Verbosity) -> None:
     """Tell so much from here on, for the whole process."""
     global _chosen
     _chosen = verbosity
-    _LOG.handlers = [_StandardError() if verbosity is Verbosity.VERBOSE else _Troubles()]
+    is_all = verbosity is Verbosity.VERBOSE
+    if _json_log is not None:
+        _LOG.handlers = [JsonHandler(_json_log, logging.DEBUG if is_all else logging.WARNING)]
+    else:
+        _LOG.handlers = [_StandardError() if is_all else _Troubles()]
     _LOG.setLevel(logging.DEBUG if verbosity is Verbosity.VERBOSE else logging.WARNING)
     _LOG.propagate = False
 
@@ -67,6 +95,11 @@ def _chooser(verbosity: Verbosity) -> Callable[[bool], None]:
     return chosen
 
 
+def _format_chosen(log_format: LogFormat | None) -> None:
+    if log_format is not None:
+        choose_format(log_format)
+
+
 _options = typer.Typer(add_completion=False)
 
 
@@ -92,8 +125,17 @@ def _with_both(
             expose_value=False,
         ),
     ] = False,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(
+            "--log-format",
+            help="How progress is told on standard error: text, if not given, or json, an object a line.",
+            callback=_format_chosen,
+            expose_value=False,
+        ),
+    ] = None,
 ) -> None:
-    """Never run: typer makes the two options of its parameters."""
+    """Never run: typer makes the options of its parameters."""
 
 
 class _StandardError(logging.Handler):

@@ -2,17 +2,19 @@
 
 import json
 import math
-import signal
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.steps import ACCOUNT, RECEIPT
-from blindfair.agents.store.watch_steps import WATCH_LATE, WATCH_VERDICT, order_of_file
+from blindfair.agents.store.watch_steps import REVEAL_END, WATCH_LATE, WATCH_VERDICT, order_of_file
 from blindfair.agents.waiting import Waiting
+from blindfair.agents.watch.ending import EndedWatch, WatchEnding, ended_watches, short
 from blindfair.agents.watch.inbox import PackageInbox, RefusedPackage
 from blindfair.agents.watch.package import SUFFIX, read_head
-from blindfair.agents.watch.watcher import PACKAGES, EndedWatch, WatchEnding, Watcher, ended_watches, short
+from blindfair.agents.watch.reveal_package import REVEAL_SUFFIX
+from blindfair.agents.watch.watcher import PACKAGES, Watcher
 from blindfair.api.amounts import parse_ether, show_ether
 from blindfair.api.connection import read_deployment
 from blindfair.api.keystore import address_of, unlock
@@ -21,6 +23,8 @@ from blindfair.chain.finality import Finality
 from blindfair.chain.requirements import check_chain
 from blindfair.cli.output import Output
 from blindfair.cli.party.screen import PartyScreen
+from blindfair.cli.party.signals import as_service
+from blindfair.cli.party.telemetry import Telemetry, metrics_place, served_metrics
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.password import read_password
 from blindfair.protocol.documents import Document
@@ -42,6 +46,7 @@ class WatchOptions:
     folder: Path | None
     poll: float
     once: bool
+    metrics: str | None = None
 
 
 def run_watch(options: WatchOptions, output: Output) -> None:
@@ -53,6 +58,8 @@ def run_watch(options: WatchOptions, output: Output) -> None:
     dispute that may come is not paid for.
     """
     ceiling = parse_ether(options.gas_ceiling, "gas_ceiling")
+    if options.metrics is not None:
+        metrics_place(options.metrics)
     inbox = PackageInbox(options.files, options.folder)
     address_of(options.keystore)
     deployment, finality = read_deployment(options.deployment), Finality(options.finality_depth)
@@ -83,7 +90,7 @@ def run_watch(options: WatchOptions, output: Output) -> None:
             if options.once:
                 trouble = _once(watcher)
             else:
-                _until_ended(watcher, inbox, screen, options.poll)
+                _until_ended(watcher, inbox, screen, options)
             screen.still()
             ended, gas = watcher.ended(), watcher.wallet.gas_costs()
         finally:
@@ -103,10 +110,18 @@ def _introduce(watcher: Watcher, screen: PartyScreen) -> None:
     """Say what it does and cannot do, and what it needs."""
     lines = screen.lines
     lines.item("watches", f"{len(watcher.open_orders)} orders on {watcher.exchange.address} as {watcher.address}")
-    lines.item("reads", "once a key is public on chain, this machine can read that delivery, as it holds its chunks")
-    lines.item("checks", "that chunks are the committed ones; it knows no scores and cannot check them")
+    kept = len(watcher.keeper.open)
+    if kept < len(watcher.open_orders) or not kept:
+        lines.item(
+            "reads", "once a key is public on chain, this machine can read that delivery, as it holds its chunks"
+        )
+        lines.item("checks", "that chunks are the committed ones; it knows no scores and cannot check them")
+    if kept:
+        lines.item("keeps", f"{kept} keys of sellers: with the ciphertext, which it is not given, they read deliveries")
     needed = watcher.largest_dispute()
     text = f"a dispute costs up to {show_ether(needed)} ether now, a refund less; " if needed else ""
+    if kept:
+        text += f"a reveal and a claim cost up to {show_ether(watcher.cost_of_reveal())}; "
     lines.item("gas", f"{text}all together at most {show_ether(watcher.gas_ceiling)} ether")
     try:
         watcher.check_means()
@@ -125,7 +140,11 @@ def _once(watcher: Watcher) -> BlindfairError | None:
     return None
 
 
-def _until_ended(watcher: Watcher, inbox: PackageInbox, screen: PartyScreen, poll: float) -> None:
+def _until_ended(watcher: Watcher, inbox: PackageInbox, screen: PartyScreen, options: WatchOptions) -> None:
+    def read_again() -> None:
+        inbox.forget()
+        screen.notices.item("reload", "looks at every package again; options are read at the start alone")
+
     def turn() -> None:
         inbox.collect(watcher)
         while watcher.step():
@@ -133,13 +152,22 @@ def _until_ended(watcher: Watcher, inbox: PackageInbox, screen: PartyScreen, pol
         if watcher.open_orders or inbox.may_bring_more:
             raise watcher.waiting or Waiting("there is no order to watch")
 
+    if options.metrics is not None:
+        screen.telemetry = Telemetry("watcher", lambda: _orders_by_state(watcher))
     try:
-        # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        Turns(screen, poll, patience=math.inf, retried=BlindfairError).until(turn)
+        with as_service() as reloads, served_metrics(screen.telemetry, options.metrics) as metrics:
+            if metrics is not None:
+                screen.lines.item("metrics", f"{metrics}/metrics, for users of this machine")
+            screen.on_turn = lambda: reloads.turn(read_again)
+            Turns(screen, options.poll, patience=math.inf, retried=BlindfairError).until(turn)
     except KeyboardInterrupt:
         screen.still()
         screen.lines.item("", "stopped; the same command goes on where it was")
+
+
+def _orders_by_state(watcher: Watcher) -> dict[str, int]:
+    ends = Counter(end.ending.lower() for end in watcher.ended())
+    return {**dict.fromkeys((each.value.lower() for each in WatchEnding), 0), **ends, "open": len(watcher.open_orders)}
 
 
 def run_status(directory: Path, output: Output) -> None:
@@ -153,7 +181,8 @@ def _tell(directory: Path, output: Output, more: Document, refused: tuple[Refuse
         raise FileMissing(f"Nothing is watched in {directory}", hint="begin with blindfair watch")
     try:
         fees = {call: json.loads(intent)["fee"] for call, intent in journal.done(RECEIPT)}
-        orders = [*map(_ended_order, ended_watches(journal)), *_open_orders(directory, journal)]
+        ended = *ended_watches(journal), *ended_watches(journal, REVEAL_END)
+        orders = [*map(_ended_order, ended), *_open_orders(directory, journal), *_kept_orders(directory, journal)]
         document: Document = {
             "account": (journal.get(ACCOUNT) or b"").decode(),
             "fees_wei": str(sum(fees.values())),
@@ -182,6 +211,16 @@ def _ended_order(end: EndedWatch) -> Document:
     return {"order": f"0x{end.order}", "reason": end.reason, "state": end.ending.value}
 
 
+def _kept_orders(directory: Path, journal: Journal) -> list[Document]:
+    """The orders of sellers that go on."""
+    ended = {end.order for end in ended_watches(journal, REVEAL_END)}
+    return [
+        {"order": f"0x{path.stem}", "reason": "keeps its key, to reveal it if the seller does not", "state": "Open"}
+        for path in sorted((directory / PACKAGES).glob(f"*{REVEAL_SUFFIX}"))
+        if order_of_file(path.stem) not in ended
+    ]
+
+
 def _open_orders(directory: Path, journal: Journal) -> list[Document]:
     """The orders that go on, as far as the journal knows."""
     found: list[Document] = []
@@ -194,7 +233,7 @@ def _open_orders(directory: Path, journal: Journal) -> list[Document]:
         wrong = None if verdict is None else json.loads(verdict)
         late = journal.intent(WATCH_LATE.of(order)) is not None
         reason = (
-            f"waits for the key until it is revealed; {read_head(path).offer.chunk_count} chunks"
+            f"waits for the key until it is revealed; {_chunks(path)}"
             if verdict is None
             else "all chunks are the committed ones; the reveal is not final yet"
             if wrong is None
@@ -202,3 +241,10 @@ def _open_orders(directory: Path, journal: Journal) -> list[Document]:
         )
         found.append({"order": f"0x{order}", "reason": reason, "state": "Open"})
     return found
+
+
+def _chunks(path: Path) -> str:
+    try:
+        return f"{read_head(path).offer.chunk_count} chunks"
+    except BlindfairError as error:
+        return f"its package cannot be read, hand it over again: {error.name}"

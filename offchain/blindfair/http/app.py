@@ -1,5 +1,6 @@
 """A seller's service as a Starlette application: a thin skin over mail folder, uploads and sessions.
 
+GET    /health                              that it answers, for anybody
 GET    /v1/info                             what the service is, for anybody
 GET    /v1/listings                         numbers of the listings
 GET    /v1/listings/NUMBER                  a manifest, canonical
@@ -31,6 +32,7 @@ from blindfair.http.spool import Spool
 from blindfair.http.uploads import Segment, Uploads
 from blindfair.http.wire import (
     CHALLENGE,
+    HEALTH,
     INFO,
     JSON,
     LISTINGS,
@@ -75,6 +77,7 @@ class ServiceApp:
     def asgi(self) -> Gate:
         """The application to serve."""
         routes: list[tuple[str, str, Answer]] = [
+            (HEALTH, "GET", self._tell_health),
             (INFO, "GET", self._tell_info),
             (LISTINGS, "GET", self._tell_listings),
             (LISTINGS + "/{number}", "GET", self._tell_manifest),
@@ -106,6 +109,9 @@ class ServiceApp:
         return Gate(app, self._sessions, self._limits)
 
     # --- for anybody -----------------------------------------------------------------------------------------------
+
+    async def _tell_health(self, _: Request) -> Response:
+        return _json({"status": "ok"})
 
     async def _tell_info(self, _: Request) -> Response:
         return _json(self._info.to_document())

@@ -133,6 +133,7 @@ class HttpService:
         self._held = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._ends = threading.Event()
+        self._is_asked = False
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -156,6 +157,18 @@ class HttpService:
     def __exit__(self, *_: object) -> None:
         """Answer no more."""
         self._held.close()
+
+    def reload(self) -> None:
+        """Start the process again, with the certificate as it is now; buyers who connect meanwhile wait.
+
+        Raises InvalidOption for a certificate that cannot be used: the process then goes on with the one that it has.
+        """
+        self._options.check_tls()
+        process = self._process
+        if process is not None and process.stdin is not None:
+            self._is_asked = True
+            with contextlib.suppress(OSError):
+                process.stdin.close()
 
     @property
     def pid(self) -> int:
@@ -235,7 +248,9 @@ class HttpService:
             self._process.wait()
             if self._ends.wait(_PAUSE_SECONDS):
                 return
-            self._on_trouble(f"the HTTP service ended with {self._process.returncode} and is started again")
+            if not self._is_asked:
+                self._on_trouble(f"the HTTP service ended with {self._process.returncode} and is started again")
+            self._is_asked = False
             try:
                 self._start(listening)
             except StateError as error:

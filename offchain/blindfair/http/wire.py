@@ -19,6 +19,7 @@ from blindfair.protocol.signing import Domain
 VERSION = 1
 SERVICE = "blindfair"
 
+HEALTH = "/health"
 INFO = "/v1/info"
 CHALLENGE = "/v1/challenge"
 SESSION = "/v1/session"

@@ -11,9 +11,10 @@ from trade import FINAL_DEPTH, GRANT, World, fees_of
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.context import Event
 from blindfair.agents.store.directory import SecretStore
+from blindfair.agents.watch.ending import EndedWatch
 from blindfair.agents.watch.making import make_package
 from blindfair.agents.watch.package import WatchPackage
-from blindfair.agents.watch.watcher import EndedWatch, Watcher
+from blindfair.agents.watch.watcher import Watcher
 from blindfair.chain.exchange import Finality
 from blindfair.protocol.quantities import Address, Seconds, Wei
 

@@ -14,7 +14,7 @@ from killed import die_at_write, in_child
 from trade import BOND, Parties, World, calls_of, make_parties, transactions_of
 from watched import Watch, package_of, written
 
-from blindfair.agents.watch.watcher import WatchEnding
+from blindfair.agents.watch.ending import WatchEnding
 from blindfair.chain.abi import exchange_abi
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.order import OrderState

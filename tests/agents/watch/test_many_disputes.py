@@ -11,8 +11,8 @@ from eth_account import Account
 from trade import FINAL_DEPTH, GRANT, World
 from watched import Watch, written
 
+from blindfair.agents.watch.ending import WatchEnding
 from blindfair.agents.watch.package import WatchHead, WatchPackage
-from blindfair.agents.watch.watcher import WatchEnding
 from blindfair.chain.calls import Call
 from blindfair.chain.sender import Receipt, Sender
 from blindfair.protocol.cipher import crypt_chunk, key_commitment, new_delivery_key

@@ -9,9 +9,9 @@ from eth_utils.abi import function_abi_to_4byte_selector
 from trade import BOND, BUYER_POLICY, GRANT, PRICE, Parties, World, calls_of, fees_of, make_parties
 from watched import CEILING, Watch, package_of
 
+from blindfair.agents.watch.ending import WatchEnding
 from blindfair.agents.watch.inbox import PackageInbox
 from blindfair.agents.watch.package import WatchPackage
-from blindfair.agents.watch.watcher import WatchEnding
 from blindfair.chain.abi import exchange_abi
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.errors import CannotWrite, GasCeilingReached, InsufficientFunds

@@ -4,6 +4,7 @@ Not here: what the chain says by now, which only a node can tell.
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +124,13 @@ def buyer_summary(directory: Path) -> BuyerSummary | None:
         )
     finally:
         journal.close()
+
+
+def orders_by_state(journal: Journal) -> dict[str, int]:
+    """How many of a seller's offers are open, and how many orders ended in which way."""
+    ends = Counter(intent.lower() for _, intent in journal.done(ENDED))
+    return {**dict.fromkeys((each.value.lower() for each in Ending), 0), **ends,
+            "open": sum(1 for _ in journal.done(OFFER)) - ends.total()}  # fmt: skip
 
 
 def _ending(journal: Journal, offer: OfferName) -> Ending | None:

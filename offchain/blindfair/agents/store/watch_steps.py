@@ -21,6 +21,10 @@ WATCH_END = StepKind[WatchedOrder]("watch-end")
 """How a watched order ended, and what was bought for which price."""
 
 
+REVEAL_END = StepKind[WatchedOrder]("reveal-end")
+"""How a seller's order ended whose key was kept."""
+
+
 def watched_order(order_id: OrderId) -> WatchedOrder:
     """Return the name of an order in a watcher's steps."""
     return WatchedOrder(order_id.hex())
@@ -39,3 +43,13 @@ def watch_dispute_call(order: WatchedOrder) -> CallName:
 def watch_refund_call(order: WatchedOrder) -> CallName:
     """Return the watcher's refund of an order."""
     return CallName(f"refund:{order}")
+
+
+def reveal_kept_call(order: WatchedOrder) -> CallName:
+    """Return the watcher's reveal of a key that it keeps."""
+    return CallName(f"reveal:{order}")
+
+
+def claim_kept_call(order: WatchedOrder) -> CallName:
+    """Return the watcher's claim for a seller."""
+    return CallName(f"claim:{order}")

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.watch.package import SUFFIX
+from blindfair.agents.watch.reveal_package import REVEAL_SUFFIX
 from blindfair.agents.watch.watcher import Watcher
-from blindfair.protocol.errors import BlindfairError, FileMissing, StateError
+from blindfair.protocol.errors import BlindfairError, CannotWrite, FileMissing, StateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,10 @@ class RefusedPackage:
 
 
 class PackageInbox:
-    """Packages on their way to a watcher. A refused file is told once, and tried again when it has changed."""
+    """Packages on their way to a watcher. A refused file is told once, and tried again when it has changed.
+
+    What the disk refuses, here or there, is no fault of a package: it is tried again at each turn.
+    """
 
     def __init__(self, files: tuple[Path, ...], folder: Path | None) -> None:
         """Raises FileMissing where `folder` is none."""
@@ -34,12 +38,18 @@ class PackageInbox:
         """Whether new packages may still come."""
         return self._folder is not None
 
+    def forget(self) -> None:
+        """Look at every file again at the next turn, refused ones too."""
+        self._seen.clear()
+
     def collect(self, watcher: Watcher) -> None:
         """Bring in what is new. A bad file holds up no other.
 
         Raises StateError where the watcher's own directory does not take a package.
         """
-        found = [] if self._folder is None else sorted(self._folder.glob(f"*{SUFFIX}"))
+        found: list[Path] = []
+        if self._folder is not None:
+            found = sorted(path for suffix in (SUFFIX, REVEAL_SUFFIX) for path in self._folder.glob(f"*{suffix}"))
         for path in (*self._files, *found):
             mark = _mark(path)
             if path in self._seen and self._seen[path] == mark:
@@ -49,8 +59,12 @@ class PackageInbox:
             except StateError:
                 raise
             except BlindfairError as error:
+                before = self.refused.get(path)
                 self.refused[path] = RefusedPackage(path, error)
-                watcher.tell("refused", f"does not watch {path.name}: {error.name}: {error}")
+                if before is None or str(before.error) != str(error):
+                    watcher.tell("refused", f"does not watch {path.name}: {error.name}: {error}")
+                if isinstance(error, CannotWrite | FileMissing):
+                    continue
             else:
                 self.refused.pop(path, None)
             self._seen[path] = mark

@@ -6,6 +6,7 @@ from blindfair.agents.watch.package import WatchHead, WatchPackage
 from blindfair.protocol.delivery import check_delivery, unpack_delivery
 from blindfair.protocol.errors import JournalDamaged, StateError
 from blindfair.protocol.messages import Delivery, Listing, PricedReply, read
+from blindfair.protocol.offer import Offer
 from blindfair.protocol.parts import PARTS_OF_SELECTION, PartName
 from blindfair.protocol.priced_reply import check_reply
 from blindfair.protocol.sealing import delivery_info, unseal
@@ -18,6 +19,12 @@ _NEWEST_FIRST = (*reversed(PARTS_OF_SELECTION), PartName.EVALUATION)
 def delivered_parts(journal: Journal, domain: Domain) -> tuple[PartName, ...]:
     """The orders of a purchase whose ciphertext has arrived, the newest first."""
     return tuple(part for part in _NEWEST_FIRST if _stored(journal, part, domain) is not None)
+
+
+def offers_received(journal: Journal, domain: Domain) -> dict[PartName, Offer]:
+    """The offers that a buyer has got, the newest first, whether or not it accepted them."""
+    found = ((part, _stored(journal, part, domain)) for part in _NEWEST_FIRST)
+    return {part: message.offer for part, message in found if message is not None}
 
 
 def make_package(journal: Journal, sealing_key: bytes, domain: Domain, part: PartName | None = None) -> WatchPackage:

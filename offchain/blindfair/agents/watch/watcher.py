@@ -7,8 +7,6 @@ that chunks are the committed ones; it knows no score, and cannot judge any.
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
@@ -30,15 +28,20 @@ from blindfair.agents.store.watch_steps import (
     watched_order,
 )
 from blindfair.agents.waiting import Turn, Waiting
+from blindfair.agents.watch.ending import EndedWatch, WatchEnding, end_of_watch, ended_watches, short
+from blindfair.agents.watch.keeper import RevealKeeper
 from blindfair.agents.watch.package import SUFFIX, WatchHead, copy_package, find_fault, read_head
-from blindfair.chain.costs import dispute_gas
+from blindfair.agents.watch.reveal_package import REVEAL_SUFFIX
+from blindfair.chain.costs import CLAIM, REVEAL, dispute_gas
 from blindfair.chain.exchange import Call, DataExchange, Finality, OrderView
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, verify_fault
 from blindfair.protocol.errors import (
+    BlindfairError,
     ContractReverted,
     GasCeilingReached,
     JournalDamaged,
+    NodeFailure,
 )
 from blindfair.protocol.fields import amount_text
 from blindfair.protocol.offer import Offer
@@ -48,6 +51,8 @@ from blindfair.protocol.quantities import (
     Address,
     ChunkIndex,
     DeliveryKey,
+    Gas,
+    OrderId,
     Timestamp,
     Wei,
 )
@@ -59,34 +64,6 @@ PACKAGES = "packages"
 
 _ALL_GOOD = b"null"
 """The verdict without a wrong chunk."""
-
-
-class WatchEnding(StrEnum):
-    """The ends of a watched order; the text is what journals and JSON output hold."""
-
-    GOOD = "Good"
-    """Every chunk is the committed one, and the reveal is final: nobody can be disputed."""
-
-    REFUNDED = "Refunded"
-    """Price and bond went to the buyer."""
-
-    MISSED = "Missed"
-    """A chunk is not the committed one, and nobody proved it in time."""
-
-    CANCELLED = "Cancelled"
-    """The seller withdrew the offer before any accept."""
-
-    EXPIRED = "Expired"
-    """The offer ran out before any accept."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndedWatch:
-    """How a watched order ended."""
-
-    order: WatchedOrder
-    ending: WatchEnding
-    reason: str
 
 
 class Watcher:
@@ -128,7 +105,9 @@ class Watcher:
             self._finality = FinalityTracker(exchange, finality)
             self.wallet = Wallet(self.journal, exchange, account, finality, self.tell, gas_ceiling=gas_ceiling)
             self._packages = private_directory(directory / PACKAGES)
+            self._keyless: set[OrderId] = set()
             self._open = dict(self._stored())
+            self.keeper = RevealKeeper(self._packages, self.journal, exchange, self.wallet, finality, self.tell)
             self.waiting: Waiting | None = None
             self._held = held.pop_all()
 
@@ -138,10 +117,17 @@ class Watcher:
             raise JournalDamaged(f"{self.directory} belongs to something else", expected=found, found=value, hint=hint)
 
     def _stored(self) -> Iterator[tuple[WatchedOrder, WatchHead]]:
+        for unfinished in self._packages.glob(".*"):
+            # Of a process that died over a copy: ciphertext that nobody would ever remove.
+            unfinished.unlink()
         for path in sorted(self._packages.glob(f"*{SUFFIX}")):
             order = order_of_file(path.stem)
             if end_of_watch(self.journal, order) is None:
-                yield order, read_head(path)
+                try:
+                    yield order, read_head(path)
+                except BlindfairError as error:
+                    # The others are watched all the same, and this one again once it is handed over again.
+                    self.tell("warning", f"cannot read {path.name}, hand it over again: {error.name}")
             else:
                 # The process died between the note and this.
                 path.unlink()
@@ -161,6 +147,8 @@ class Watcher:
 
         Raises what `copy_package` raises; nothing is written then.
         """
+        if path.suffix == REVEAL_SUFFIX:
+            return self.keeper.take(path)
         order = watched_order(read_head(path).order_id)
         if order in self._open or end_of_watch(self.journal, order) is not None:
             return False
@@ -173,11 +161,11 @@ class Watcher:
     @property
     def open_orders(self) -> dict[WatchedOrder, WatchHead]:
         """The orders that have not ended."""
-        return dict(self._open)
+        return {**self._open, **{order: package.head for order, package in self.keeper.open.items()}}
 
     def ended(self) -> tuple[EndedWatch, ...]:
         """Every order that has ended, in that order."""
-        return ended_watches(self.journal)
+        return (*ended_watches(self.journal), *self.keeper.ended())
 
     def largest_dispute(self) -> Wei:
         """What a dispute over one full chunk of the open orders costs at most, with the price of gas doubled.
@@ -187,6 +175,17 @@ class Watcher:
         sizes = [head.offer.chunk_size for order, head in self._open.items() if self._may_dispute(order)]
         return self.wallet.cost_of(dispute_gas(max(sizes))) if sizes else Wei(0)
 
+    def largest_need(self) -> Wei:
+        """What the dearest of what may have to be done costs at most: a dispute, or a reveal and a claim.
+
+        Raises NodeFailure.
+        """
+        return max(self.largest_dispute(), self.cost_of_reveal() if self.keeper.open else Wei(0))
+
+    def cost_of_reveal(self) -> Wei:
+        """What a reveal and a claim cost at most. Raises NodeFailure."""
+        return self.wallet.cost_of(Gas(REVEAL + CLAIM))
+
     def _may_dispute(self, order: WatchedOrder) -> bool:
         """Whether a dispute may still have to be signed: none was, and the chunks were not found good."""
         is_good = self.journal.get(WATCH_VERDICT.of(order)) == _ALL_GOOD
@@ -194,7 +193,7 @@ class Watcher:
 
     def check_means(self) -> None:
         """Raises InsufficientFunds or GasCeilingReached where one dispute over the largest chunk is not paid for."""
-        needed, left = self.largest_dispute(), Wei(self.gas_ceiling - self.wallet.gas_costs())
+        needed, left = self.largest_need(), Wei(self.gas_ceiling - self.wallet.gas_costs())
         self.wallet.check_funds(ETHER, needed, "the gas of a dispute")
         if left < needed:
             raise GasCeilingReached(
@@ -214,7 +213,7 @@ class Watcher:
         """
         before = self.journal.writes
         self.waiting = None
-        if not self._open:
+        if not self.open_orders:
             return False
         # First of all: a node that does not answer at all is asked once, and not for each order.
         now = self.exchange.now()
@@ -223,6 +222,7 @@ class Watcher:
         for order, head in [*self._open.items()]:
             with turn.task():
                 self._follow(order, head, now)
+        self.keeper.advance(turn, now)
         try:
             turn.end()
         except Waiting as waiting:
@@ -273,9 +273,19 @@ class Watcher:
 
     def _key(self, head: WatchHead) -> DeliveryKey:
         key = self.exchange.revealed_key(head.order_id)
-        if key is None or key_commitment(key) != head.offer.key_commitment:
+        if key is not None and key_commitment(key) == head.offer.key_commitment:
+            self._keyless.discard(head.order_id)
+            return key
+        if head.order_id not in self._keyless:
+            self._keyless.add(head.order_id)
             raise Waiting("the node does not show the revealed key yet")
-        return key
+        # Whoever waits in silence misses the window.
+        raise NodeFailure(
+            f"the node does not show the key of order 0x{head.order_id.hex()}, which is revealed",
+            expected="the event Revealed with the committed key",
+            found="none" if key is None else "another key",
+            hint="use a node that keeps logs: `rpc=URL`",
+        )
 
     def _verdict(self, order: WatchedOrder, key: DeliveryKey) -> ChunkIndex | None:
         """The first wrong chunk, found once: only one key fits the commitment."""
@@ -340,27 +350,6 @@ class Watcher:
 
     def _path(self, order: WatchedOrder) -> Path:
         return self._packages / f"{order}{SUFFIX}"
-
-
-def end_of_watch(journal: Journal, order: WatchedOrder) -> EndedWatch | None:
-    """Return how a watched order ended, None while it goes on or where it is unknown."""
-    intent = journal.intent(WATCH_END.of(order))
-    return None if intent is None else _ended(order, intent)
-
-
-def ended_watches(journal: Journal) -> tuple[EndedWatch, ...]:
-    """Return how every watched order ended, the first first."""
-    return tuple(_ended(order, intent) for order, intent in journal.done(WATCH_END))
-
-
-def _ended(order: WatchedOrder, intent: str) -> EndedWatch:
-    document = json.loads(intent)
-    return EndedWatch(order, WatchEnding(document["ending"]), str(document["reason"]))
-
-
-def short(order: WatchedOrder) -> str:
-    """The beginning of an order's number, for people."""
-    return f"0x{order[:12]}..."
 
 
 def _good(head: WatchHead) -> str:

@@ -286,6 +286,24 @@ def announce(
 
 
 @app.command()
+def watch_package(
+    directory: Directory,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="A folder for the packages, one for each open offer.")],
+    json_file: JsonFile = None,
+) -> None:
+    """Write what `blindfair watch` needs to reveal and claim for you on another machine: offers with their keys.
+
+    Needs no password, and may be run while `seller serve` works. It is not your account's key, and gives no money away;
+    but who has a key and the ciphertext can read the delivery before it is paid.
+    """
+    from blindfair.cli.seller.packing import run_watch_package
+    from blindfair.cli.targets import check_watch_folder
+
+    output = Output(json_file)
+    run_watch_package(directory, Path(check_watch_folder(to) or to), output)
+
+
+@app.command()
 def status(
     directory: Directory, keystore: Keystore = None, rpc: RememberedRpc = None, json_file: JsonFile = None
 ) -> None:

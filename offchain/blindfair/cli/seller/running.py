@@ -1,10 +1,11 @@
 """The actions of the seller's commands."""
 
 import math
-import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from blindfair.agents.store.journal_summary import orders_by_state
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import show_ether
 from blindfair.api.listing_options import RECORDS, ListingOptions
@@ -16,18 +17,25 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import begin, is_begun, load, resumed_settings, save
+from blindfair.cli.party.signals import Reloads, as_service
+from blindfair.cli.party.telemetry import Telemetry, metrics_place, served_metrics
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
 from blindfair.cli.readings import readings_document, show_near_duplicates, show_readings, show_written
 from blindfair.cli.seller.announcing import Announcing
+from blindfair.cli.seller.packing import HandingOver
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
-from blindfair.cli.seller.serving import check_serving, served_over_http
+from blindfair.cli.seller.serving import check_serving, read_again, served_over_http
+from blindfair.cli.seller.settings import SellerSettings
+from blindfair.cli.targets import check_watch_folder
+from blindfair.http.service import HttpService
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.images.images import Images
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT
 from blindfair.protocol.quantities import Wei
+from blindfair.protocol.signing import Domain
 
 
 def run_list(begun: Begun, options: ListingOptions, records: Path, output: Output) -> None:
@@ -81,6 +89,9 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
     """Take the seller's turns until interrupted or terminated, with `ends_idle` until no order is open either, then say
     where it stands. Raises InvalidOption, and what opening the directory raises."""
     check_serving(serving)
+    if serving.metrics is not None:
+        metrics_place(serving.metrics)
+    check_watch_folder(serving.watch_packages)
     settings = resumed_settings(ListingOptions, resumed)
     from blindfair.blind.estimate import IN_MEMORY_BLOCKS
     from blindfair.blind.parameters import DEFAULT
@@ -95,18 +106,44 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
             if party.agent.manifest.record_count > IN_MEMORY_BLOCKS * DEFAULT.ring_degree:
                 # The times of such evaluations are estimated before each; those of fewer records take seconds.
                 machine_costs(lambda text: screen.lines.item("machine", text))
+            if serving.metrics is not None:
+                screen.telemetry = Telemetry("seller", lambda: orders_by_state(party.agent.journal))
             try:
-                # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
-                signal.signal(signal.SIGTERM, signal.default_int_handler)
-                with served_over_http(serving, settings, party, screen) as url:
+                with (
+                    as_service() as reloads,
+                    served_metrics(screen.telemetry, serving.metrics) as metrics,
+                    served_over_http(serving, settings, party, screen) as service,
+                ):
+                    if metrics is not None:
+                        screen.lines.item("metrics", f"{metrics}/metrics, for users of this machine")
                     screen.lines.item("serves", f"listing 0x{party.listing.hex()} as {party.address}; Ctrl-C ends it")
-                    announcing = Announcing(party, url, screen) if serving.announce and url is not None else None
+                    announces = serving.announce and service is not None
+                    announcing = Announcing(party, service.url, screen) if announces and service is not None else None
+                    handing = _handing_over(serving, settings, party, screen)
+                    screen.on_turn = partial(_after_turn, reloads, handing, service, screen)
                     party.serve(lambda: _is_enough(party, announcing, ends_idle=ends_idle))
                 screen.still()
             except KeyboardInterrupt:
                 screen.still()
                 screen.lines.item("", "stopped; the same command goes on where it was")
     tell_standing(resumed.directory, settings, output)
+
+
+def _handing_over(
+    serving: Serving, settings: SellerSettings, party: SellerParty, screen: PartyScreen
+) -> HandingOver | None:
+    if serving.watch_packages is None:
+        return None
+    domain = Domain(settings.deployment.chain_id, settings.deployment.address)
+    return HandingOver(party.agent.journal, party.agent.secrets, domain, serving.watch_packages.resolve(), screen)
+
+
+def _after_turn(
+    reloads: Reloads, handing: HandingOver | None, service: HttpService | None, screen: PartyScreen
+) -> None:
+    reloads.turn(lambda: read_again(service, screen))
+    if handing is not None:
+        handing.turn()
 
 
 def _is_enough(party: SellerParty, announcing: Announcing | None, *, ends_idle: bool) -> bool:

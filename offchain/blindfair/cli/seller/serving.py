@@ -17,6 +17,8 @@ from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.signing import Domain, address_of, recover_message_signer, sign_message
 
+READ_AGAIN = "a SIGHUP has the certificate read again; options and settings are read at the start alone"
+
 _CHECKS = 20
 _ABOUT_HTTP = ("public_url", "tls_cert", "tls_key", "proxy", "announce")
 
@@ -50,9 +52,8 @@ def _options(serving: Serving, limits: ServiceLimits) -> ServiceOptions:
 @contextlib.contextmanager
 def served_over_http(
     serving: Serving, settings: SellerSettings, party: SellerParty, screen: PartyScreen
-) -> Iterator[str | None]:
-    """Answer over HTTP in the block, where that is asked for, at the URL that is given. Raises what `HttpService`
-    raises."""
+) -> Iterator[HttpService | None]:
+    """Answer over HTTP in the block, where that is asked for. Raises what `HttpService` raises."""
     if serving.http is None:
         yield None
         return
@@ -78,7 +79,20 @@ def served_over_http(
                 "without TLS others on the way see who asks, and can take away messages; they cannot read or forge one",
                 style="yellow",
             )
-        yield service.url
+        yield service
+
+
+def read_again(service: HttpService | None, screen: PartyScreen) -> None:
+    """Do what SIGHUP asks for, and say what it does not do."""
+    if service is None:
+        screen.notices.item("reload", f"nothing is read again without --http: {READ_AGAIN}")
+        return
+    try:
+        service.reload()
+    except InvalidOption as error:
+        screen.notices.item("reload", f"the service goes on as it was: {error}", style="yellow")
+    else:
+        screen.notices.item("reload", f"the HTTP service starts again with what its certificate is now; {READ_AGAIN}")
 
 
 def _check_ms(domain: Domain) -> float:

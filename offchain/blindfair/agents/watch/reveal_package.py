@@ -1,0 +1,139 @@
+"""Reveal packages: what a second machine needs to reveal the key of a seller's order, and to claim its price.
+
+A file `<order>.reveal` of mode 0600, a canonical document: chain and contract, the signed offer, the delivery key.
+Anybody may reveal and claim, and the contract pays the seller of the offer (PROTOCOL 7): the seller's own key is not in
+it. The delivery key is: who has it and the ciphertext can read the delivery before it is paid.
+
+Not here: what a watcher does with it (`keeper`).
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from blindfair.agents.store.directory import SecretStore, write_atomically
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import ENDED, OFFER, WRITTEN, offer_message
+from blindfair.agents.watch.package import VERSION, WatchHead, check_head
+from blindfair.protocol.cipher import key_commitment
+from blindfair.protocol.documents import Document, canonical, parse
+from blindfair.protocol.errors import (
+    FileMissing,
+    JournalDamaged,
+    MalformedFile,
+    MessageError,
+    RootMismatch,
+    UnknownVersion,
+)
+from blindfair.protocol.fields import Fields, hex_text
+from blindfair.protocol.messages import Delivery, PricedReply, read
+from blindfair.protocol.offer import Offer
+from blindfair.protocol.quantities import DeliveryKey, OrderId, Signature
+from blindfair.protocol.signing import SIGNATURE_SIZE, Domain
+
+REVEAL_SUFFIX = ".reveal"
+"""How the names of reveal packages end."""
+
+_LIMIT = 4096
+_KEY = 32
+_HINT = "make it again with `blindfair seller watch-package`, and copy it whole"
+
+
+@dataclass(frozen=True, slots=True)
+class RevealPackage:
+    """One order for a watcher: its offer with the seller's signature, and its key."""
+
+    head: WatchHead
+    key: DeliveryKey = field(repr=False)
+
+    @property
+    def order_id(self) -> OrderId:
+        """The number of the order on chain."""
+        return self.head.order_id
+
+    @property
+    def name(self) -> str:
+        """A file name of its own."""
+        return f"{self.order_id.hex()}{REVEAL_SUFFIX}"
+
+    def write(self, path: Path) -> None:
+        """Write the file with mode 0600, whole or not at all. Raises CannotWrite."""
+        document: Document = {
+            "chain_id": self.head.domain.chain_id,
+            "contract": self.head.domain.contract,
+            "key": hex_text(self.key),
+            "offer": self.head.offer.to_document(),
+            "offer_signature": hex_text(self.head.signature),
+            "version": VERSION,
+        }
+        write_atomically(path, canonical(document))
+
+    @classmethod
+    def from_document(cls, document: Document) -> "RevealPackage":
+        """Raises MalformedMessage, UnknownVersion."""
+        fields = Fields(document, "package")
+        version = fields.integer("version", 0, 2**32)
+        if version != VERSION:
+            raise UnknownVersion("The package is of another version", expected=VERSION, found=version, hint=_HINT)
+        head = WatchHead(
+            domain=Domain(fields.integer("chain_id", 1, 2**53 - 1), fields.address("contract")),
+            offer=Offer.from_document(fields.document("offer")),
+            signature=Signature(fields.data("offer_signature", SIGNATURE_SIZE)),
+        )
+        key = DeliveryKey(fields.data("key", _KEY))
+        fields.done()
+        return cls(head, key)
+
+
+def read_reveal(path: Path) -> RevealPackage:
+    """Read a package. Raises FileMissing, MalformedFile, UnknownVersion."""
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(2, "not a regular file")
+        with path.open("rb") as file:
+            data = file.read(_LIMIT + 1)
+    except OSError as error:
+        raise FileMissing(f"There is no reveal package {path}", found=error.strerror, hint="check the path") from error
+    try:
+        return RevealPackage.from_document(parse(data, _LIMIT))
+    except UnknownVersion:
+        raise
+    except MessageError as error:
+        # The error's own values may be those of the key.
+        raise MalformedFile(
+            f"{path} is not a reveal package", expected="a whole one", found=error.name, hint=_HINT
+        ) from None
+
+
+def check_reveal(package: RevealPackage, domain: Domain) -> None:
+    """Raises WrongContract, BadSignature, and RootMismatch for a key that is not the offer's."""
+    check_head(package.head, domain)
+    if key_commitment(package.key) != package.head.offer.key_commitment:
+        raise RootMismatch("The package's key is not that of its offer", expected="the committed key", found="another",
+                           hint=_HINT)  # fmt: skip
+
+
+def reveal_packages(journal: Journal, secrets: SecretStore, domain: Domain) -> list[RevealPackage]:
+    """Return the packages of a seller's open offers, also while its agent works. Raises JournalDamaged."""
+    found = []
+    for name, document in journal.done(OFFER):
+        if journal.intent(ENDED.of(name)) is not None:
+            continue
+        offer, data = Offer.from_document(json.loads(document)), journal.get(WRITTEN.of(offer_message(name)))
+        key = secrets.get(f"key.{name}")
+        message = None if data is None else read(data, domain=domain)[1]
+        if key is None or not isinstance(message, Delivery | PricedReply):
+            raise JournalDamaged(
+                "The key or the message of an open offer is gone",
+                expected=f"key.{name}",
+                hint="restore it from a backup at once",
+            )
+        found.append(RevealPackage(WatchHead(domain, offer, message.offer_signature), DeliveryKey(key)))
+    return found
+
+
+def ended_orders(journal: Journal) -> list[OrderId]:
+    """Return the numbers of a seller's orders that have ended: nobody needs their packages any more."""
+    offers = dict(journal.done(OFFER))
+    ended = (json.loads(offers[name]) for name, _ in journal.done(ENDED) if name in offers)
+    return [Offer.from_document(document).struct_hash() for document in ended]
