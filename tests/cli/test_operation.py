@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import time
@@ -21,6 +20,7 @@ from real_tables import LABEL, tumours, write_csv
 from blindfair.api.keystore import address_of
 from blindfair.cli.ending import USAGE
 from blindfair.cli.json_log import redacted
+from blindfair.cli.verbosity import LogFormat, choose_format
 from blindfair.protocol.errors import (
     CannotWrite,
     FileMissing,
@@ -141,6 +141,7 @@ def test_every_line_is_json_with_time_and_level(service: Service) -> None:
     assert "Ctrl-C" in service.wait_for("serves")["text"]
 
 
+@pytest.mark.deep
 def test_a_backup_of_a_running_seller_goes_on_after_it_was_killed(
     service: Service, testnet: LocalChain, inside: Inside, tmp_path: Path
 ) -> None:
@@ -169,7 +170,7 @@ def test_a_backup_of_a_running_seller_goes_on_after_it_was_killed(
     finally:
         running.process.kill()
     assert "stopped; the same command goes on where it was" in running.events()[-1]["text"]
-    assert json.loads((tmp_path / "serve.json").read_text())["offers"] == []
+    assert json.loads((tmp_path / "serve.json").read_text())["orders"] == []
     paid = inside("money", "--directory", again, "--json", "-")
     assert paid.code == 0, paid.err
     money = json.loads(paid.out)
@@ -213,14 +214,12 @@ def test_a_seller_without_offers_has_no_keys_to_hand_over(service: Service, insi
     assert [*tmp_path.iterdir()] == []
 
 
-def test_an_error_is_an_event_and_secrets_are_redacted(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [COMMAND, "seller", "status", "--directory", tmp_path / "none", "--log-format", "json"],
-        capture_output=True, text=True, check=False, env=os.environ,
-    )  # fmt: skip
-    (line,) = ended.stderr.splitlines()
+def test_an_error_is_an_event_and_secrets_are_redacted(inside: Inside, tmp_path: Path) -> None:
+    ended = inside("seller", "status", "--directory", tmp_path / "none", "--log-format", "json")
+    choose_format(LogFormat.TEXT)
+    (line,) = ended.err.splitlines()
     event = json.loads(line)
-    assert (ended.returncode, event["error"], event["level"]) == (FileMissing.exit_code, "FileMissing", "error")
+    assert (ended.code, event["error"], event["level"]) == (FileMissing.exit_code, "FileMissing", "error")
     key, order = "5" * 64, "0x" + "6" * 64
     shown = redacted(f"key {key} of order {order} at https://me:pw@node.example:8545/v3/{key}?a=b Bearer abcdefghijk")
     assert shown == (f"key [redacted] of order {order} at https://node.example:8545/[redacted] Bearer [redacted]")

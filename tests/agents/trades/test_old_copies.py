@@ -159,6 +159,7 @@ def test_an_old_copy_of_a_buyer_makes_no_second_selection(at: Callable[[str], Wo
     again.close()
 
 
+@pytest.mark.deep
 def test_an_old_copy_of_a_buyer_ends_the_order_that_it_knows(at: Callable[[str], World]) -> None:
     """Only one delivery fits what it knows, so that it contradicts nobody, and its money is at stake."""
     world = at("delivered")

@@ -79,6 +79,7 @@ def test_a_key_is_revealed_and_the_price_claimed_while_seller_and_buyer_are_gone
     assert not watch.watcher.take(path)
 
 
+@pytest.mark.deep
 def test_a_buyer_gets_its_records_by_the_watchers_reveal(
     at: Callable[[str], World], watching: Callable[[World], Watch]
 ) -> None:
@@ -183,6 +184,7 @@ def test_packages_that_are_none_are_refused_without_their_key(
 LIVES = 30
 
 
+@pytest.mark.deep
 def test_a_watcher_killed_before_every_write_reveals_and_claims_once(at: Callable[[str], World]) -> None:
     world = at("delivered")
     parties, _, path = paid(world)
