@@ -6,7 +6,8 @@ from pathlib import Path
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from trade import FINAL_DEPTH, GRANT, World, fees_of
+from eth_utils.abi import function_abi_to_4byte_selector
+from trade import FINAL_DEPTH, GRANT, Parties, World, fees_of, make_parties
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.context import Event
@@ -15,7 +16,10 @@ from blindfair.agents.watch.ending import EndedWatch
 from blindfair.agents.watch.making import make_package
 from blindfair.agents.watch.package import WatchPackage
 from blindfair.agents.watch.watcher import Watcher
+from blindfair.chain.abi import exchange_abi
 from blindfair.chain.exchange import Finality
+from blindfair.cli.demo.hostile import CorruptingSeller
+from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address, Seconds, Wei
 
 CEILING = Wei(10**17)
@@ -90,3 +94,22 @@ class Watch:
 
     def close(self) -> None:
         self.watcher.close()
+
+
+def accepted(world: World, *, cheats: bool) -> tuple[Parties, WatchPackage]:
+    """A buyer that has paid, and its package; the seller has not revealed."""
+    parties = make_parties(world, seller_type=CorruptingSeller) if cheats else make_parties(world)
+    parties.run(parties.paid)
+    return parties, package_of(parties.buyer)
+
+
+def reveal(parties: Parties, package: WatchPackage) -> None:
+    """Let the seller alone act until its key is public."""
+    exchange, order = parties.world.exchange, package.head.order_id
+    parties.world.run(parties.seller, until=lambda: exchange.order(order).state is OrderState.REVEALED)
+
+
+def selector(name: str) -> str:
+    """The first four bytes of a call of the contract."""
+    (found,) = [entry for entry in exchange_abi() if entry["type"] == "function" and entry["name"] == name]
+    return function_abi_to_4byte_selector(dict(found)).hex()  # type: ignore[arg-type]

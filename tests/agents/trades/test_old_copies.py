@@ -35,7 +35,7 @@ def restored(place: Path, transactions: int | None, *, elsewhere: bool = False) 
 def signed(agent: Agent) -> list[str]:
     """All messages and transactions that a directory has signed."""
     journal = agent.journal
-    return [name for kind in (WRITTEN, SIGNED) for name, _ in journal.done(kind)]  # type: ignore[attr-defined]
+    return [*(name for name, _ in journal.done(WRITTEN)), *(name for name, _ in journal.done(SIGNED))]
 
 
 @contextmanager

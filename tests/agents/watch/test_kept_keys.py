@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from killed import die_at_write, in_child
-from test_watcher import selector
 from trade import FINAL_DEPTH, PRICE, Parties, World, calls_of, make_parties
-from watched import Watch
+from watched import Watch, selector
 
 from blindfair.agents.store.steps import EXPOSED
 from blindfair.agents.watch.ending import WatchEnding

@@ -4,9 +4,8 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from test_watcher import accepted, reveal
 from trade import BOND, World
-from watched import Watch, written
+from watched import Watch, accepted, reveal, written
 
 from blindfair.agents.watch.ending import WatchEnding
 from blindfair.agents.watch.inbox import PackageInbox
@@ -80,7 +79,7 @@ def test_a_node_that_does_not_show_the_key_is_a_trouble_and_not_a_wait(
     watch.take(package)
     reveal(parties, package)
     shown, exchange = watch.watcher.exchange.revealed_key, watch.watcher.exchange
-    exchange.revealed_key = lambda _: None  # type: ignore[method-assign]
+    exchange.revealed_key = lambda order_id: None  # type: ignore[method-assign]
     watch.watcher.step()
     with pytest.raises(NodeFailure, match="does not show the key") as raised:
         watch.watcher.step()

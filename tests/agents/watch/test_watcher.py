@@ -5,17 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from eth_utils.abi import function_abi_to_4byte_selector
-from trade import BOND, BUYER_POLICY, GRANT, PRICE, Parties, World, calls_of, fees_of, make_parties
-from watched import CEILING, Watch, package_of
+from trade import BOND, BUYER_POLICY, GRANT, PRICE, World, calls_of, fees_of, make_parties
+from watched import CEILING, Watch, accepted, package_of, reveal, selector
 
 from blindfair.agents.watch.ending import WatchEnding
 from blindfair.agents.watch.inbox import PackageInbox
-from blindfair.agents.watch.package import WatchPackage
-from blindfair.chain.abi import exchange_abi
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.errors import CannotWrite, GasCeilingReached, InsufficientFunds
-from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Seconds, Wei
 
 
@@ -30,19 +26,6 @@ def watching() -> Iterator[Callable[..., Watch]]:
     yield watch
     for each in opened:
         each.close()
-
-
-def accepted(world: World, *, cheats: bool) -> tuple[Parties, WatchPackage]:
-    """A buyer that has paid, and its package; the seller has not revealed."""
-    parties = make_parties(world, seller_type=CorruptingSeller) if cheats else make_parties(world)
-    parties.run(parties.paid)
-    return parties, package_of(parties.buyer)
-
-
-def reveal(parties: Parties, package: WatchPackage) -> None:
-    """Let the seller alone act until its key is public."""
-    exchange, order = parties.world.exchange, package.head.order_id
-    parties.world.run(parties.seller, until=lambda: exchange.order(order).state is OrderState.REVEALED)
 
 
 def test_a_wrong_chunk_is_disputed_while_the_buyer_is_dead(
@@ -65,12 +48,6 @@ def test_a_wrong_chunk_is_disputed_while_the_buyer_is_dead(
     # Its copy is gone: a machine that is stolen later gives nothing away.
     assert [*(parties.world.directory / "watcher" / "packages").iterdir()] == []
     assert not any("first half" in text for text in watch.texts())
-
-
-def selector(name: str) -> str:
-    """The first four bytes of a call of the contract."""
-    (found,) = [entry for entry in exchange_abi() if entry["type"] == "function" and entry["name"] == name]
-    return function_abi_to_4byte_selector(dict(found)).hex()  # type: ignore[arg-type]
 
 
 def test_no_reveal_is_refunded_while_the_buyer_is_dead(
