@@ -5,17 +5,16 @@ word, so a node is asked where there is one.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from web3 import Web3
 
 from blindfair.agents.settlement.order_ends import end_of
 from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.journal_summary import seller_summary
 from blindfair.agents.store.steps import ACCOUNT, OFFER, RECEIPT, SIGNED, accept_call, call_of, step_text
 from blindfair.agents.watch.making import offers_received
-from blindfair.chain.transactions import PreparedTransaction, read_cost
+from blindfair.chain.transactions import PreparedTransaction, TransactionCost
 from blindfair.protocol.errors import FileMissing
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import Address, TransactionHash, Wei
@@ -70,8 +69,12 @@ class AccountLedger:
         return all(entry.state != "unknown" for entry in self.entries)
 
 
-def read_ledger(directory: Path, domain: Domain | None = None, web3: Web3 | None = None) -> AccountLedger:
-    """Read the ledger of a party's directory, also while it works. Without `web3` no node is asked.
+CostOf = Callable[[TransactionHash], TransactionCost | None]
+"""A node's word on what a transaction cost; None while it is in no block."""
+
+
+def read_ledger(directory: Path, domain: Domain | None = None, cost_of: CostOf | None = None) -> AccountLedger:
+    """Read the ledger of a party's directory, also while it works. Without `cost_of` no node is asked.
 
     Raises FileMissing, NodeFailure, and what `read_journal` raises.
     """
@@ -80,14 +83,14 @@ def read_ledger(directory: Path, domain: Domain | None = None, web3: Web3 | None
     if journal is None or account is None:
         raise FileMissing(f"Nothing was begun in {directory}", hint="check the path")
     try:
-        entries = tuple(_entries(journal, web3))
+        entries = tuple(_entries(journal, cost_of))
         orders = _sold(directory) if any(True for _ in journal.done(OFFER)) else _bought(journal, domain)
         return AccountLedger(Address(account.decode()), entries, orders)
     finally:
         journal.close()
 
 
-def _entries(journal: Journal, web3: Web3 | None) -> list[LedgerEntry]:
+def _entries(journal: Journal, cost_of: CostOf | None) -> list[LedgerEntry]:
     receipts = {call: json.loads(intent) for call, intent in journal.done(RECEIPT)}
     signed = [
         (name, PreparedTransaction.from_bytes(journal.get(SIGNED.of(name)) or b"")) for name, _ in journal.done(SIGNED)
@@ -101,8 +104,8 @@ def _entries(journal: Journal, web3: Web3 | None) -> list[LedgerEntry]:
         gas: int | None = None
         fee: Wei | None = None
         state = "unknown"
-        if web3 is not None:
-            cost = read_cost(web3, prepared.hash)
+        if cost_of is not None:
+            cost = cost_of(prepared.hash)
             state = "not in a block" if cost is None else "paid" if cost.has_succeeded else "failed"
             gas, fee = (None, None) if cost is None else (cost.gas_used, cost.fee)
         elif call in receipts and counts[call] == 1:

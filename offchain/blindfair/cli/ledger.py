@@ -1,5 +1,6 @@
 """`blindfair money`: what an account has paid, to the wei."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ def money(
     from blindfair.api.ledger import read_ledger
     from blindfair.chain.deployment import Deployment
     from blindfair.chain.node import connect
+    from blindfair.chain.transactions import read_cost
     from blindfair.protocol.fields import hex_text
     from blindfair.protocol.quantities import ETHER, Wei
     from blindfair.protocol.signing import Domain
@@ -36,7 +38,7 @@ def money(
     domain = None if deployment is None else Domain(deployment.chain_id, deployment.address)
     url = None if offline else rpc or settings.get("rpc")
     web3 = None if url is None else connect(str(url), None if deployment is None else deployment.chain_id)
-    ledger = read_ledger(directory, domain, web3)
+    ledger = read_ledger(directory, domain, None if web3 is None else partial(read_cost, web3))
     rows = [["call", "number", "state", "gas", "gas paid, wei", "sent along, wei"]]
     for entry in ledger.entries:
         unknown = "?" if entry.state == "unknown" else "0"

@@ -1,12 +1,14 @@
 """What an account paid, by its directory: to the wei as the chain says, failed transactions too."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from trade import BOND, PRICE, World, fees_of, make_parties
 from watched import Watch, accepted, reveal
 
 from blindfair.api.ledger import read_ledger
+from blindfair.chain.transactions import read_cost
 from blindfair.protocol.errors import FileMissing
 
 
@@ -14,12 +16,12 @@ def test_both_parties_of_a_trade_account_for_every_wei(at: Callable[[str], World
     world = at("delivered")
     parties = make_parties(world)
     parties.run()
-    web3, domain = world.chain.web3, parties.seller.domain
+    cost_of, domain = partial(read_cost, world.chain.web3), parties.seller.domain
     for agent, calls in (
         (parties.seller, ["commit", "deposit", "reveal", "release", "withdraw"]),
         (parties.buyer, ["accept"]),
     ):
-        ledger = read_ledger(world.directory / agent.role, domain, web3)
+        ledger = read_ledger(world.directory / agent.role, domain, cost_of)
         assert (ledger.account, ledger.is_complete) == (agent.address, True)
         assert ledger.fees == fees_of(world, agent.address) > 0
         assert [entry.call for entry in ledger.entries] == calls
@@ -45,7 +47,7 @@ def test_a_transaction_that_failed_is_paid_for_and_listed(at: Callable[[str], Wo
     parties.buyer.step()
     broadcast(held[0])
     watch.run()
-    ledger = read_ledger(watch.watcher.directory, None, parties.world.chain.web3)
+    ledger = read_ledger(watch.watcher.directory, None, partial(read_cost, parties.world.chain.web3))
     assert [(entry.call, entry.state) for entry in ledger.entries] == [("dispute", "failed")]
     assert ledger.fees == watch.paid() > 0
     assert ledger.sent == 0
