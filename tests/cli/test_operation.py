@@ -17,15 +17,18 @@ from interruptible import interruptible
 from local_chain import LocalChain, children_of, environment, password
 from real_tables import LABEL, tumours, write_csv
 
+from blindfair.agents.context import Event
 from blindfair.api.keystore import address_of
 from blindfair.cli.ending import USAGE
 from blindfair.cli.json_log import redacted
+from blindfair.cli.party.telemetry import Telemetry, served_metrics
 from blindfair.cli.verbosity import LogFormat, choose_format
 from blindfair.protocol.errors import (
     CannotWrite,
     FileMissing,
     InsecureStore,
     InvalidOption,
+    NodeFailure,
     OldCopy,
     StateError,
     WrongPassword,
@@ -93,7 +96,7 @@ def service(testnet: LocalChain, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def test_health_and_metrics_tell_no_account_and_no_stranger(service: Service) -> None:
     health = requests.get(f"{service.metrics}/health", timeout=10)
-    assert (health.status_code, health.json()["status"]) == (200, "ok")
+    assert (health.status_code, health.json()["status"], health.json()["trouble"]) == (200, "ok", None)
     service.wait_for("waits")
     metrics = requests.get(f"{service.metrics}/metrics", timeout=10)
     assert "version=0.0.4" in metrics.headers["content-type"]
@@ -110,6 +113,30 @@ def test_health_and_metrics_tell_no_account_and_no_stranger(service: Service) ->
     # The public service says that it answers, and has no metrics at all.
     assert requests.get(f"{service.url}/health", timeout=10).json() == {"status": "ok"}
     assert requests.get(f"{service.url}/metrics", timeout=10).status_code == 404
+
+
+def test_health_tells_trouble_and_a_party_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry = Telemetry("seller", lambda: {"open": 2})
+    with served_metrics(telemetry, f"127.0.0.1:{free_port()}") as url:
+        telemetry.trouble(NodeFailure("the node is away"))
+        telemetry.event(Event("seller", f"reveal:{'ab' * 32}", "reveals the key", gas=47_000))
+        assert requests.get(f"{url}/health", timeout=10).json()["trouble"] == "NodeFailure"
+        text = requests.get(f"{url}/metrics", timeout=10).text
+        for line in (
+            'blindfair_troubles_total{error="NodeFailure"} 1.0',
+            'blindfair_gas_total{call="reveal"} 47000.0',
+            'blindfair_orders{state="open"} 2.0',
+        ):
+            assert line in text
+        # Which order it was is nobody's business here.
+        assert "abab" not in text
+        telemetry.turn()
+        assert requests.get(f"{url}/health", timeout=10).json()["trouble"] is None
+        monkeypatch.setattr("blindfair.cli.party.telemetry.STALE_SECONDS", 0.0)
+        stuck = requests.get(f"{url}/health", timeout=10)
+        assert (stuck.status_code, stuck.json()["status"]) == (503, "stuck")
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{url}/health", timeout=10)
 
 
 @pytest.mark.parametrize("place", ["0.0.0.0:9440", "192.0.2.1:9440", "example.org:9440", "127.0.0.1", ":9440"])

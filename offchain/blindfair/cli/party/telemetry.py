@@ -39,6 +39,8 @@ class Telemetry:
         self._observe = observe
         self._observed = -_OBSERVED_SECONDS
         self._last = time.monotonic()
+        self.last_trouble: str | None = None
+        """The error that the last turn ended with."""
         client = _client()
         self._registry = registry = client.CollectorRegistry()
         info = client.Gauge("blindfair_info", "Version and role.", ["version", "role"], registry=registry)
@@ -76,10 +78,12 @@ class Telemetry:
         """Count an error that is tried again."""
         self._troubles.labels(error.name).inc()
         self.turn()
+        self.last_trouble = error.name
 
     def turn(self) -> None:
         """Count a turn."""
         self._last = time.monotonic()
+        self.last_trouble = None
         self._turns.inc()
         if self._last - self._observed >= _OBSERVED_SECONDS:
             self._observed = self._last
@@ -168,8 +172,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/metrics":
             self._answer(200, "text/plain; version=0.0.4; charset=utf-8", self.server.telemetry.text())
         elif self.path == "/health":
-            age = self.server.telemetry.age()
-            body = {"seconds_since_turn": round(age, 1), "status": "ok" if age < STALE_SECONDS else "stuck"}
+            telemetry = self.server.telemetry
+            age = telemetry.age()
+            body = {
+                "seconds_since_turn": round(age, 1),
+                "status": "ok" if age < STALE_SECONDS else "stuck",
+                "trouble": telemetry.last_trouble,
+            }
             self._answer(200 if age < STALE_SECONDS else 503, "application/json", json.dumps(body).encode())
         else:
             self._answer(404, "text/plain", b"/metrics or /health\n")
