@@ -19,6 +19,7 @@ from blindfair.agents.store.watch_steps import (
     REVEAL_END,
     WatchedOrder,
     claim_kept_call,
+    order_of_file,
     reveal_kept_call,
     watched_order,
 )
@@ -60,7 +61,7 @@ class RevealKeeper:
             self._open(path)
 
     def _open(self, path: Path) -> None:
-        order = WatchedOrder(path.stem)
+        order = order_of_file(path.stem)
         if self._journal.intent(REVEAL_END.of(order)) is not None:
             # The process died between the note and this.
             path.unlink()
