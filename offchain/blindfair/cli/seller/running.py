@@ -21,7 +21,7 @@ from blindfair.cli.public_text import check_public_text
 from blindfair.cli.readings import readings_document, show_near_duplicates, show_readings, show_written
 from blindfair.cli.seller.announcing import Announcing
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
-from blindfair.cli.seller.serving import check_serving, served_over_http
+from blindfair.cli.seller.serving import ServedPages, check_serving, served_over_http
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.images.images import Images
@@ -98,10 +98,10 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
             try:
                 # A service is ended by this signal, and has then done its work as well as after Ctrl-C.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
-                with served_over_http(serving, settings, party, screen) as url:
+                with served_over_http(serving, settings, party, screen) as pages:
                     screen.lines.item("serves", f"listing 0x{party.listing.hex()} as {party.address}; Ctrl-C ends it")
-                    announcing = Announcing(party, url, screen) if serving.announce and url is not None else None
-                    party.serve(lambda: _is_enough(party, announcing, ends_idle=ends_idle))
+                    announcing = Announcing(party, pages.url, screen) if serving.announce and pages else None
+                    party.serve(lambda: _is_enough(party, announcing, pages, ends_idle=ends_idle))
                 screen.still()
             except KeyboardInterrupt:
                 screen.still()
@@ -109,10 +109,13 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
     tell_standing(resumed.directory, settings, output)
 
 
-def _is_enough(party: SellerParty, announcing: Announcing | None, *, ends_idle: bool) -> bool:
-    """Whether serving ends, asked while nothing else is to be done: that is the time to announce."""
-    if announcing is not None:
-        announcing.turn()
+def _is_enough(
+    party: SellerParty, announcing: Announcing | None, pages: ServedPages | None, *, ends_idle: bool
+) -> bool:
+    """Whether serving ends, asked while nothing else is to be done: that is the time to announce, and for pages."""
+    for each in (announcing, pages):
+        if each is not None:
+            each.turn()
     return ends_idle and party.is_idle
 
 
