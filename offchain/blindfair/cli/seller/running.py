@@ -20,6 +20,7 @@ from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
 from blindfair.cli.readings import readings_document, show_near_duplicates, show_readings, show_written
 from blindfair.cli.seller.announcing import Announcing
+from blindfair.cli.seller.manifest_file import keep_manifest
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
 from blindfair.cli.seller.serving import ServedPages, check_serving, served_over_http
 from blindfair.influence.corpus.corpus import Corpus
@@ -64,6 +65,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         party.commit()
         screen.still()
         manifest = party.agent.manifest
+        keep_manifest(begun.directory, manifest)
         show_listing(output.lines, manifest, options, begun.directory, begun.password_file)
         output.document({**listing_document(manifest), "columns": readings_document(table.readings)})
 
@@ -92,6 +94,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
         turns = Turns(screen, poll, patience=math.inf, retried=BlindfairError)
         with opened_seller(resumed.directory, settings, resumed.password_file, screen, turns) as party:
             save(resumed.directory, settings)
+            keep_manifest(resumed.directory, party.agent.manifest)
             if party.agent.manifest.record_count > IN_MEMORY_BLOCKS * DEFAULT.ring_degree:
                 # The times of such evaluations are estimated before each; those of fewer records take seconds.
                 machine_costs(lambda text: screen.lines.item("machine", text))
