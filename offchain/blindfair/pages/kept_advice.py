@@ -5,6 +5,7 @@ Reading them anew takes the buyer's key, its tables and a decryption; here they 
 
 import io
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def kept_advice(directory: Path) -> KeptAdvice | None:
             raise ValueError("no scores")
         lines = tuple(Told(str(each["label"]), str(each["text"]), bool(each["is_doubt"])) for each in document["told"])
         return KeptAdvice(lines, str(document["unit"]), scores, chosen)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise SecretDamaged(
             "The kept scores cannot be read",
             expected="what blindfair buyer evaluate wrote",

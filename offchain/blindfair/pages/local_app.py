@@ -125,8 +125,7 @@ class LocalApp:
 
     async def _login(self, request: Request) -> Response:
         self._check_origin(request)
-        fields = parse_qs((await _body(request)).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=4)
-        password = fields.get("password", [""])[0]
+        password = _field(await _body(request), "password")
         try:
             token = await run_in_threadpool(self._logins.begin, password)
         except (WrongPassword, ServiceBusy) as error:
@@ -255,6 +254,15 @@ def common(site: LocalSite) -> Common:
 
 def _status(error: BlindfairError) -> int:
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+
+
+def _field(body: bytes, name: str) -> str:
+    """A field of a form, empty where it has none. Raises TransferDamaged for what is no form of ours."""
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=4)
+    except ValueError as error:
+        raise TransferDamaged("This is no form of this page", expected="a few fields", found="something else") from error
+    return fields.get(name, [""])[0]
 
 
 async def _body(request: Request) -> bytes:
