@@ -6,6 +6,7 @@ Where one of the three is missing the tests are skipped, and say which:
 
 import base64
 import importlib.util
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -77,7 +79,7 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """What the browser has refused since this was asked last: scripts, styles, what is not there."""
-        return [str(entry["message"]) for entry in self.driver.get_log("browser")]
+        return [str(entry["message"]) for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
 
     def press(self, *keys: str) -> None:
         from selenium.webdriver import ActionChains
@@ -103,7 +105,9 @@ class Browser:
         width = int(self.run("return window.innerWidth"))
         self._size(width, height)
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-        path.write_bytes(base64.b64decode(shot["data"]))
+        with Image.open(io.BytesIO(base64.b64decode(shot["data"]))) as drawn:
+            # A page has few colours, and a picture of it need not be large.
+            drawn.convert("RGB").quantize(32).save(path, optimize=True)
 
 
 @contextmanager

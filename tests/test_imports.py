@@ -43,7 +43,7 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "pages": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents", "http", "api"},
-        {"jinja2", "markupsafe", "numpy", "starlette", "uvicorn"},
+        {"jinja2", "numpy", "starlette", "uvicorn"},
     ),
     "cli": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents", "http", "api", "pages"},

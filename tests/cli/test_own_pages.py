@@ -114,7 +114,7 @@ def test_the_service_shows_what_is_left_after_a_trade(seen: Seen, browser: Brows
         assert "at least 80 % left" in text
         text = all_is_well(browser, f"{seen.url}/listings/{seen.listing}", width, dark)
         assert "A record holds about 68 bits" in text and "research only" in text
-    picture(browser, f"{seen.url}/listings/{seen.listing}", "page-listing.png", 620)
+    picture(browser, f"{seen.url}/listings/{seen.listing}", "page-listing.png", 620, width=800)
 
 
 def test_the_command_on_the_page_finds_the_listing(seen: Seen, browser: Browser) -> None:
@@ -134,7 +134,7 @@ def test_the_seller_reads_orders_money_and_who_asked(seen: Seen, browser: Browse
             assert text.count("Released") == 3 and "an evaluation" in text
             assert "0.0693 ether" in text and "1 evaluation" in text
             assert "4,708 of" in text and "Nothing: every message was taken." in text
-        picture(browser, url, "page-seller.png", 900)
+        picture(browser, url, "page-seller.png", 880)
 
 
 def test_the_buyer_reads_scores_steps_and_fetches_what_it_bought(seen: Seen, browser: Browser) -> None:
@@ -142,7 +142,7 @@ def test_the_buyer_reads_scores_steps_and_fetches_what_it_bought(seen: Seen, bro
         log_in(browser, url, seen.password)
         for width, dark in SHAPES:
             text = all_is_well(browser, url, width, dark)
-            assert "Ended: Released" in text and "400 would be bought" in text
+            assert "Ended: Released" in text and "400 are chosen" in text
             assert "Paid for the audited sample" in text and "bought.csv" in text
             bars = "return [...document.querySelectorAll('rect.chosen')].filter(e => e.getAttribute('x')).length"
             assert browser.run(bars) > 10
@@ -157,12 +157,12 @@ def test_the_buyer_reads_scores_steps_and_fetches_what_it_bought(seen: Seen, bro
         asked = Request(f"{url}files/bought.csv", headers={"Cookie": "; ".join(map("=".join, cookies.items()))})  # noqa: S310
         with urlopen(asked) as saved:  # noqa: S310
             assert saved.read() == (seen.chain.home / "testnet" / "buyer" / "bought.csv").read_bytes()
-        picture(browser, url, "page-buyer.png", 1000, dark=True)
+        picture(browser, url, "page-buyer.png", 900, width=800, dark=True)
 
 
 def test_without_a_node_the_pages_say_so_and_show_the_rest(seen: Seen, browser: Browser) -> None:
     nowhere = f"--rpc http://127.0.0.1:{free_port()}"
-    for role, known in (("seller", "Released"), ("buyer", "400 would be bought")):
+    for role, known in (("seller", "Released"), ("buyer", "400 are chosen")):
         with own_page(seen, role, nowhere) as url:
             log_in(browser, url, seen.password)
             text = all_is_well(browser, url, 1000, dark=False)

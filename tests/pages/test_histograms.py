@@ -40,11 +40,11 @@ def test_what_is_bought_is_said_in_words() -> None:
     drawn = histogram(scores, np.array([False, False, True, True]), "group")
     assert drawn is not None
     assert drawn.words == (
-        "Of 4 groups, 2 have a positive score. 2 would be bought: their scores go from +1 to +3, with a median of +2; "
+        "Of 4 groups, 2 have a positive score. 2 are chosen: their scores go from +1 to +3, with a median of +2; "
         "the median of all is +0."
     )
     none = histogram(scores, np.zeros(4, dtype=np.bool_), "record")
-    assert none is not None and none.words.endswith("None would be bought.")
+    assert none is not None and none.words.endswith("None is chosen.")
 
 
 @pytest.mark.parametrize("scores", [[], [1.0], [2.0, 2.0, 2.0]])

@@ -60,7 +60,7 @@ def test_a_command_can_be_pasted_whatever_the_seller_called_its_columns(pages: P
     assert "--label=--yes" in commands[2][1] and "--label --yes" not in commands[2][1]
 
 
-def test_a_page_asks_for_nothing_else_and_sets_no_cookie(pages: Pages) -> None:
+def test_a_page_fetches_what_is_its_own_and_sets_no_cookie(pages: Pages) -> None:
     for path in ("/", f"/listings/{pages.listing.number}", "/style.css", "/icon.svg", "/nothing"):
         got = pages.get(path, Cookie="blindfair-seller-8441=stranger; other=" + "x" * 3000)
         policy = got.headers["content-security-policy"]

@@ -1,4 +1,4 @@
-"""A histogram of scores as numbers for a drawing: how many units score so, and how many of these would be bought."""
+"""A histogram of scores as numbers for a drawing: how many units score so, and how many of these are chosen."""
 
 from dataclasses import dataclass
 
@@ -109,9 +109,9 @@ def _words(scores: Floats, chosen: NDArray[np.bool_], unit: str) -> str:
     """What the drawing shows, for those who do not see it."""
     text = f"Of {len(scores):,} {unit}s, {int((scores > 0).sum()):,} have a positive score."
     if not chosen.any():
-        return f"{text} None would be bought."
+        return f"{text} None is chosen."
     bought = scores[chosen]
     return (
-        f"{text} {len(bought):,} would be bought: their scores go from {bought.min():+.3g} to {bought.max():+.3g}, "
+        f"{text} {len(bought):,} are chosen: their scores go from {bought.min():+.3g} to {bought.max():+.3g}, "
         f"with a median of {np.median(bought):+.3g}; the median of all is {np.median(scores):+.3g}."
     )

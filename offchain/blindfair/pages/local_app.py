@@ -261,7 +261,9 @@ def _field(body: bytes, name: str) -> str:
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=4)
     except ValueError as error:
-        raise TransferDamaged("This is no form of this page", expected="a few fields", found="something else") from error
+        raise TransferDamaged(
+            "This is no form of this page", expected="a few fields", found="something else"
+        ) from error
     return fields.get(name, [""])[0]
 
 

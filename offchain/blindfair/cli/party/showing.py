@@ -24,9 +24,9 @@ def show_pages(
         url = f"http://{LOOPBACK}:{taken}/"
 
         def ready() -> None:
+            output.document({"directory": str(directory), "url": url})
             output.lines.item("page", f"{url} in a browser of this machine; the keystore's password opens it")
             output.lines.item("", "it shows, and changes nothing; Ctrl-C ends it")
-            output.document({"directory": str(directory), "url": url})
 
         logins = Logins(partial(unlock, settings.keystore))
         answer(LocalApp(site, logins, partial(_found, find, common(site))).asgi(), listening, ready)
