@@ -21,7 +21,7 @@ SELLER, CONTRACT = Address("0x" + "ab" * 20), Address("0x" + "12" * 20)
 
 SCRIPT = "<script>document.title='stolen'</script>"
 IMAGE = '"><img src=x onerror="document.title=`stolen`">'
-TEMPLATE = "{{ 7 * 7 }}{% for x in y %}"
+TEMPLATE = "{{ 1111 * 1111 }}{% for x in y %}"
 TURNED = "safe\N{RIGHT-TO-LEFT OVERRIDE}exe.\x1b[31m"
 SHELL = "y'; rm -rf ~ #"
 HOSTILE = (SCRIPT, IMAGE, TEMPLATE, TURNED)

@@ -7,17 +7,20 @@ import numpy as np
 import pytest
 from hostile_listing import SCRIPT, SELLER, manifest
 
+from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.settlement.ending import Ending
-from blindfair.agents.store.journal_summary import JournalSummary, OfferEntry, SellerSummary
+from blindfair.agents.store.journal_summary import BuyerSummary, JournalSummary, OfferEntry, SellerSummary
 from blindfair.api.amounts import IN_ETHER
 from blindfair.chain.exchange import OrderView
 from blindfair.pages.buyer_files import find_files
+from blindfair.pages.buyer_journal import BuyerDeeds, Deed
+from blindfair.pages.buyer_view import BuyerOnChain, BuyerView, view_buyer
 from blindfair.pages.kept_advice import Told, keep_advice, kept_advice
 from blindfair.pages.local_app import LocalSite, common
 from blindfair.pages.rendering import render
 from blindfair.pages.seller_journal import Asker, RefusedMessage, SellerDeeds, read_deeds
 from blindfair.pages.seller_view import SellerOnChain, SellerView, view_seller
-from blindfair.protocol.errors import NodeFailure, SecretDamaged
+from blindfair.protocol.errors import FaultProven, NodeFailure, SecretDamaged
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import (
@@ -140,6 +143,33 @@ def test_nothing_begun_is_nothing_to_read(tmp_path: Path) -> None:
     assert read_deeds(tmp_path) is None
     view = view_seller("trial", None, None, on_chain(OrderState.NONE), IN_ETHER)
     assert "Nothing was committed yet." in page_of(view)
+
+
+def purchase(outcome: Outcome | None) -> BuyerDeeds:
+    common = JournalSummary(BUYER, None, {"accept": 60_000}, {}, 0)
+    return BuyerDeeds(BuyerSummary(common, "accept", outcome, Wei(7), True, True), (Deed("Asked", "9 bytes", NOW),))
+
+
+def test_a_purchase_that_failed_shows_the_error_with_its_hint() -> None:
+    error = FaultProven(f"A chunk is {SCRIPT}", expected="the committed one", found="another", hint="look at evidence/")
+    chain = BuyerOnChain(Wei(1), Wei(1), Wei(0), Timestamp(NOW))
+    view = view_buyer("0x11", purchase(Outcome.stopped(error)), None, (), chain, IN_ETHER, "blindfair buyer resume")
+    page = buyers_page(view)
+    assert "FaultProven" in page and "look at evidence/" in page and "<script" not in page
+    assert view.next_command is None and "blindfair buyer resume" not in page
+
+
+def test_a_purchase_under_way_says_what_to_type_and_one_not_begun_too() -> None:
+    trouble = NodeFailure("The node is gone", hint="start it")
+    for deeds_so_far in (purchase(None), None):
+        view = view_buyer(None, deeds_so_far, None, (), trouble, IN_ETHER, "blindfair buyer resume --directory 'a b'")
+        page = buyers_page(view)
+        assert "A purchase under way" in page and "blindfair buyer resume --directory" in page
+        assert "NodeFailure" in page and "None yet." in page
+
+
+def buyers_page(view: BuyerView) -> str:
+    return render("buyer.html", view=view, **common(LocalSite("buyer", Path("there"), 1))).decode()
 
 
 def test_kept_advice_comes_back_and_damage_is_named(tmp_path: Path) -> None:
