@@ -34,4 +34,5 @@ def note_advice(
     noted = _Noted()
     show_evaluation(noted, evaluated, choice, scores, refused, prices)
     units = evaluated.units
-    keep_advice(buyer.directory, noted.told, units.name, scores, units.of(choice.records))
+    chosen = units.of(choice.records) if choice.records else ()
+    keep_advice(buyer.directory, noted.told, units.name, scores, chosen)
