@@ -8,6 +8,7 @@ import random
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -36,7 +37,14 @@ from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.options import Resumed
 from blindfair.cli.party.settings import resumed_settings
 from blindfair.cli.seller import showing as seller_showing
-from blindfair.protocol.errors import ContractReverted, InsufficientFunds, InvalidOption, NoAnswer, ServiceUnreachable
+from blindfair.protocol.errors import (
+    ContractReverted,
+    FileMissing,
+    InsufficientFunds,
+    InvalidOption,
+    NoAnswer,
+    ServiceUnreachable,
+)
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, ListingId, Seconds, Wei
 from ports import free_port
@@ -196,6 +204,15 @@ def test_both_parties_read_the_trade_on_pages_of_their_own(tutorial: Read) -> No
     ):  # fmt: skip
         assert steps.index(one) < steps.index(later)
     assert [file.name for file in bought.files] == ["bought.csv"]
+
+
+def test_a_page_of_what_is_not_there_is_a_named_error(tutorial: Read, inside: Inside, tmp_path: Path) -> None:
+    buyer = tutorial.chain.home / "testnet" / "buyer"
+    inside("seller", "show", "--directory", tmp_path).failed(FileMissing, "blindfair seller list")
+    inside("seller", "show", "--directory", buyer).failed(InvalidOption, "that of a buyer")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        inside("buyer", "show", "--directory", buyer, "--port", port).failed(InvalidOption, "--port", str(port))
 
 
 def test_a_page_of_ones_own_is_served_until_it_is_terminated(tutorial: Read) -> None:
