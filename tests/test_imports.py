@@ -41,8 +41,12 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
         {"protocol", "influence", "blind", "chain", "pricing", "agents", "http"},
         {"eth_account", "matplotlib", "numpy", "pandas", "pyarrow", "pyrage"},
     ),
-    "cli": (
+    "pages": (
         {"protocol", "influence", "blind", "chain", "pricing", "agents", "http", "api"},
+        {"jinja2", "numpy", "starlette", "uvicorn"},
+    ),
+    "cli": (
+        {"protocol", "influence", "blind", "chain", "pricing", "agents", "http", "api", "pages"},
         {
             "eth_account",
             "matplotlib",
@@ -134,6 +138,9 @@ def test_every_package_has_a_rule() -> None:
         ("http", "from blindfair.api.connection import connect"),
         ("api", "from blindfair.studies.cells import run_cell"),
         ("api", "from blindfair.cli.lines import Lines"),
+        ("api", "from blindfair.pages.rendering import render"),
+        ("http", "import jinja2"),
+        ("pages", "from blindfair.cli.lines import Lines"),
         ("agents", "import pickle"),
         ("cli", "from joblib import load"),
         ("cli", "from blindfair.studies.cells import run_cell"),

@@ -130,6 +130,8 @@ def test_the_wheel_holds_the_product_and_no_studies(installed: Installed) -> Non
         "cli/demo/data/text/model/model.safetensors",
         "cli/demo/data/text/offer.jsonl.gz",
         "cli/main.py",
+        "pages/templates/base.html",
+        "pages/templates/style.css",
         "cli/testnet/project/package-lock.json",
     ):
         assert f"blindfair/{needed}" in names

@@ -7,8 +7,8 @@ import pytest
 from sklearn.datasets import load_diabetes, load_wine
 
 import blindfair as bf
+from blindfair.api.listing_text import columns_document, label_text
 from blindfair.api.own_records import OWN, TableOptions
-from blindfair.cli.buyer.listing_text import columns_document, label_text
 from blindfair.cli.seller.report import preprocessing_text
 from blindfair.influence.label import LabelKind
 from blindfair.protocol.errors import ClassesDiffer, InvalidOption, KindsDiffer, LabelUnusable

@@ -9,8 +9,8 @@ from rich.console import Console
 from test_listing_options import BUYER, listed, options
 
 from blindfair.api.amounts import IN_ETHER
+from blindfair.api.listing_text import columns_document
 from blindfair.cli.buyer.find import ChainListing
-from blindfair.cli.buyer.listing_text import columns_document
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.lines import Lines
 from blindfair.cli.seller.report import listing_document, show_listing

@@ -9,8 +9,8 @@ from rich.console import Console
 from test_listing_options import options
 
 from blindfair.api.amounts import IN_ETHER
+from blindfair.api.listing_text import columns_document, columns_text, label_text
 from blindfair.cli.buyer.find import ChainListing
-from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text
 from blindfair.cli.buyer.report import show_found
 from blindfair.cli.lines import Lines
 from blindfair.cli.readings import show_readings

@@ -8,6 +8,7 @@ import random
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,9 +16,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from command import Inside
@@ -26,9 +29,22 @@ from local_chain import ROOT, LocalChain, environment, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
 
 from blindfair.api.keystore import address_of, unlock
+from blindfair.api.listing_options import ListingOptions
 from blindfair.chain.development import DevelopmentChain, set_balance
 from blindfair.chain.sender import Sender
-from blindfair.protocol.errors import ContractReverted, InsufficientFunds, InvalidOption, NoAnswer, ServiceUnreachable
+from blindfair.cli.buyer import showing as buyer_showing
+from blindfair.cli.buyer.settings import BuyerOptions
+from blindfair.cli.options import Resumed
+from blindfair.cli.party.settings import resumed_settings
+from blindfair.cli.seller import showing as seller_showing
+from blindfair.protocol.errors import (
+    ContractReverted,
+    FileMissing,
+    InsufficientFunds,
+    InvalidOption,
+    NoAnswer,
+    ServiceUnreachable,
+)
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, ListingId, Seconds, Wei
 from ports import free_port
@@ -167,6 +183,49 @@ def test_a_status_without_a_node_says_what_it_cannot_know(tutorial: Read, inside
     assert ended.code == 0, ended.err
     assert (json.loads(ended.out)["final"], json.loads(ended.out)["free_balance_wei"]) == ("Released", None)
     assert "the node does not tell what is left in the contract" in ended.err
+
+
+def test_both_parties_read_the_trade_on_pages_of_their_own(tutorial: Read) -> None:
+    testnet = tutorial.chain.home / "testnet"
+    sold = seller_showing.read_view(testnet / "seller", resumed_settings(ListingOptions, Resumed(testnet / "seller")))
+    assert [order.state for order in sold.orders] == ["Released"] * 3
+    assert dict(sold.money)["Earned with evaluations"] == "0.0693 ether"
+    assert [left.text.partition(" of ")[0] for left in sold.left] == ["4,708", "0"]
+    assert [asker.account for asker in sold.askers] == [address_of(testnet / "buyer" / "keystore.json")]
+    assert (sold.refused, sold.trouble) == ((), None)
+    bought = buyer_showing.read_view(testnet / "buyer", resumed_settings(BuyerOptions, Resumed(testnet / "buyer")))
+    assert (bought.ending, bought.error, bought.next_command) == ("Released", None, None)
+    assert bought.histogram is not None and sum(bar.chosen for bar in bought.histogram.bars) == 400
+    assert {"scores", "trust", "price", "worth", "forecast"} <= {line.label for line in bought.told}
+    steps = [step.what for step in bought.steps]
+    for one, later in pairwise(
+        ("Sent the encrypted query", "Read the scores and chose", "You agreed to the purchase",
+         "Opened and checked the audited sample", "The audit passed", "Opened and checked the other records")
+    ):  # fmt: skip
+        assert steps.index(one) < steps.index(later)
+    assert [file.name for file in bought.files] == ["bought.csv"]
+
+
+def test_a_page_of_what_is_not_there_is_a_named_error(tutorial: Read, inside: Inside, tmp_path: Path) -> None:
+    buyer = tutorial.chain.home / "testnet" / "buyer"
+    inside("seller", "show", "--directory", tmp_path).failed(FileMissing, "blindfair seller list")
+    inside("seller", "show", "--directory", buyer).failed(InvalidOption, "that of a buyer")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        inside("buyer", "show", "--directory", buyer, "--port", port).failed(InvalidOption, "--port", str(port))
+
+
+def test_a_page_of_ones_own_is_served_until_it_is_terminated(tutorial: Read) -> None:
+    home, port = tutorial.chain.home, free_port()
+    told = home / "show.told"
+    command = f"exec blindfair buyer show --directory testnet/buyer --port {port} --json show.json"
+    with shell(command, home, told) as process:
+        wait_for("Ctrl-C ends it", told, process)
+        assert json.loads((home / "show.json").read_text())["url"] == f"http://127.0.0.1:{port}/"
+        with urlopen(f"http://127.0.0.1:{port}/") as answer:
+            assert "Password of the buyer" in answer.read().decode()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, told.read_text()
 
 
 def test_a_service_that_is_terminated_ends_well(tutorial: Read, inside: Inside) -> None:

@@ -40,10 +40,11 @@ def information_text(manifest: Manifest) -> str:
     terms, n = manifest.terms, manifest.record_count
     free, every = terms.free_bits / n, terms.disclosed_bits / n
     size = _smallest_group(manifest)
+    held = terms.record_bits
+    told = f"{bits_share(terms.bits_per_record, held * size)}{_of_groups(size, n)}"
     return (
-        f"this listing holds about {terms.record_bits} bits a record; one evaluation tells at most "
-        f"{_share(terms.bits_per_record, terms.record_bits * size)}{_of_groups(size, n)}; strangers together at most "
-        f"{_share(free, terms.record_bits)} free of charge; all evaluations together {_share(every, terms.record_bits)}"
+        f"this listing holds about {held} bits a record; one evaluation tells at most {told}; strangers together at "
+        f"most {bits_share(free, held)} free of charge; all evaluations together {bits_share(every, held)}"
     )
 
 
@@ -113,8 +114,8 @@ def _of_groups(size: int, records: int) -> str:
     return f" of all {records:,} records together" if size >= records else f" of a group of {size:,} records"
 
 
-def _share(bits: float, held: int) -> str:
-    """Bits, as `max_bits_text` gives them, and how much of a record that is."""
+def bits_share(bits: float, held: int) -> str:
+    """Return bits, as `max_bits_text` gives them, and how much of a record that is."""
     share = bits / held
     part = "under 0.1%" if 0 < share < 0.001 else f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"
     return f"{max_bits_text(bits)} ({part})".replace("%", " %")

@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+SELLER_PORT, BUYER_PORT = 8441, 8442
+"""Where the pages of a party are, if not told otherwise."""
+
 POLL = 1.0
 """Seconds between two looks at folder and chain, if not told otherwise."""
 
@@ -145,6 +148,10 @@ Poll = Annotated[float, typer.Option(metavar="SECONDS", help="How often to look 
 Token = Annotated[
     str | None,
     typer.Option("--token", metavar="ADDRESS", help="The token that prices are in; ether if not given."),
+]
+Port = Annotated[
+    int,
+    typer.Option(help="Where the page is, on this machine only; 0 is any free port.", min=0, max=65535),
 ]
 WithdrawTo = Annotated[
     str | None,

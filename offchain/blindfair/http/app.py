@@ -9,12 +9,14 @@ GET    /v1/mailbox                          the account's messages, with sizes
 GET    /v1/mailbox/SHA256, DELETE           one of them, also from a byte on; it has been dealt with
 HEAD   /v1/messages/SHA256                  how much of a message to the seller is here
 PUT    /v1/messages/SHA256                  the next piece of it
+GET    /, /listings/NUMBER                  pages for people, where there are any; /style.css, /icon.svg
 """
 
 import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -26,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 
 from blindfair.http.gate import Gate, client_address, problem_response
 from blindfair.http.limits import ServiceLimits, TokenBuckets, network_of
+from blindfair.http.pages import CATALOGUE, ICON_PATH, LISTING_PAGES, STYLE_PATH, PageFolder
 from blindfair.http.problems import Problem, busy, damaged, refused_session
 from blindfair.http.sessions import Proof, Session, Sessions
 from blindfair.http.spool import Spool
@@ -60,10 +63,17 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 class ServiceApp:
-    """The answers of one service. `catalogue` has the canonical manifest of each listing by its number."""
+    """The answers of one service. `catalogue` has the canonical manifest of each listing by its number, `pages` is the
+    folder with what it shows to people."""
 
     def __init__(
-        self, spool: Spool, info: ServiceInfo, catalogue: Mapping[str, bytes], limits: ServiceLimits, prefix: str = ""
+        self,
+        spool: Spool,
+        info: ServiceInfo,
+        catalogue: Mapping[str, bytes],
+        limits: ServiceLimits,
+        prefix: str = "",
+        pages: Path | None = None,
     ) -> None:
         self._spool = spool
         self._info = info
@@ -73,6 +83,7 @@ class ServiceApp:
         self._uploads = Uploads(spool, info.domain, limits)
         self._proofs = TokenBuckets(limits.proof_rate, limits.proof_burst)
         self._prefix = prefix
+        self._pages = PageFolder(pages, self._catalogue)
 
     def asgi(self) -> Gate:
         """The application to serve."""
@@ -89,6 +100,10 @@ class ServiceApp:
             (MAILBOX + "/{handle}", "DELETE", self._remove),
             (MESSAGES + "/{handle}", "HEAD", self._tell_offset),
             (MESSAGES + "/{handle}", "PUT", self._take),
+            (CATALOGUE, "GET", self._show_catalogue),
+            (LISTING_PAGES + "/{number}", "GET", self._show_listing),
+            (STYLE_PATH, "GET", self._show_style),
+            (ICON_PATH, "GET", self._show_icon),
         ]
         # A reverse proxy may pass on the path of the public URL, or not.
         places = {"", self._prefix}
@@ -97,10 +112,12 @@ class ServiceApp:
                 Route(place + path, answer, methods=[method])
                 for place in sorted(places)
                 for path, method, answer in routes
-            ],
+            ]
+            # What is printed for `--at` is put into a browser, too.
+            + [Route(place, self._show_catalogue, methods=["GET"]) for place in places if place],
             exception_handlers={
                 Problem: _problem,
-                HTTPException: _not_found,
+                HTTPException: self._not_found,
                 BlindfairError: _bad_request,
                 OSError: _trouble,
             },
@@ -124,6 +141,26 @@ class ServiceApp:
         if manifest is None:
             raise _nothing("listing")
         return Response(manifest, media_type=JSON)
+
+    # --- for people ------------------------------------------------------------------------------------------------
+
+    async def _show_catalogue(self, _: Request) -> Response:
+        return _shown(self._pages.catalogue())
+
+    async def _show_listing(self, request: Request) -> Response:
+        return _shown(self._pages.listing(request.path_params["number"]))
+
+    async def _show_style(self, _: Request) -> Response:
+        return _shown(self._pages.style())
+
+    async def _show_icon(self, _: Request) -> Response:
+        return _shown(self._pages.icon())
+
+    async def _not_found(self, request: Request, error: Any) -> Response:
+        page = self._pages.missing(request) if error.status_code == 404 else None
+        return page or _no_such_path(error.status_code)
+
+    # --- sessions --------------------------------------------------------------------------------------------------
 
     async def _challenge(self, request: Request) -> Response:
         fields = Fields(await self._document(request))
@@ -286,9 +323,15 @@ async def _problem(_: Request, error: Any) -> Response:
     return problem_response(error)
 
 
-async def _not_found(_: Request, error: Any) -> Response:
-    found = WrongService("There is nothing at this path for this method", expected="/v1/...", found=error.status_code)
-    return problem_response(Problem(error.status_code, found))
+def _shown(page: Response | None) -> Response:
+    if page is None:
+        raise HTTPException(404)
+    return page
+
+
+def _no_such_path(status: int) -> Response:
+    found = WrongService("There is nothing at this path for this method", expected="/v1/...", found=status)
+    return problem_response(Problem(status, found))
 
 
 async def _bad_request(_: Request, error: Any) -> Response:

@@ -111,7 +111,8 @@ class ServiceOptions:
 class HttpService:
     """The service of one seller's mail folder, from `__enter__` to `__exit__`.
 
-    `listings` are the manifests that it shows; `on_trouble` is told when the process had to be started again.
+    `listings` are the manifests that it shows, `pages` the folder with the same for people; `on_trouble` is told when
+    the process had to be started again.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class HttpService:
         seller: Address,
         domain: Domain,
         listings: Mapping[str, Manifest],
+        pages: Path | None = None,
         on_trouble: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._options = options
@@ -129,6 +131,7 @@ class HttpService:
         self._seller = seller
         self._domain = domain
         self._listings = dict(listings)
+        self._pages = pages
         self._on_trouble = on_trouble
         self._held = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
@@ -236,6 +239,7 @@ class HttpService:
             "info": ServiceInfo(url, self._seller, self._domain).to_document(),
             "catalogue": {number: _text_of(manifest) for number, manifest in self._listings.items()},
             "limits": options.limits.to_document(),
+            "pages": None if self._pages is None else str(self._pages.resolve()),
             "prefix": urlsplit(url).path,
             "proxy": options.proxy,
             "tls_cert": None if options.tls_cert is None else str(options.tls_cert.resolve()),

@@ -48,8 +48,9 @@ def serve(place: Document, listening: socket) -> None:
     limits = ServiceLimits.from_document(_sub(place, "limits"))
     info = ServiceInfo.from_document(_sub(place, "info"))
     catalogue = {name: str(text).encode() for name, text in _sub(place, "catalogue").items()}
-    app = ServiceApp(Spool(Path(str(place["mail"])), info.seller), info, catalogue, limits, str(place["prefix"])).asgi()
-    proxy = place["proxy"]
+    spool, pages, proxy = Spool(Path(str(place["mail"])), info.seller), place["pages"], place["proxy"]
+    folder = None if pages is None else Path(str(pages))
+    app = ServiceApp(spool, info, catalogue, limits, str(place["prefix"]), folder).asgi()
     table = OpenConnections(limits, None if proxy is None else str(proxy))
     config = uvicorn.Config(
         app,

@@ -8,6 +8,7 @@ import typer
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.cli.options import (
+    BUYER_PORT,
     POLL,
     WAIT,
     BuyerBegun,
@@ -15,8 +16,10 @@ from blindfair.cli.options import (
     DeploymentFile,
     Directory,
     JsonFile,
+    Keystore,
     PasswordFile,
     Poll,
+    Port,
     Private,
     RememberedRpc,
     Resumed,
@@ -285,6 +288,23 @@ def status(directory: Directory, rpc: RememberedRpc = None, json_file: JsonFile 
 
     output = Output(json_file)
     tell_outcome(directory, resumed_settings(BuyerOptions, Resumed(directory, rpc=rpc)), output)
+
+
+@app.command()
+def show(
+    directory: Directory,
+    keystore: Keystore = None,
+    rpc: RememberedRpc = None,
+    port: Port = BUYER_PORT,
+    json_file: JsonFile = None,
+) -> None:
+    """Show scores, the purchase step by step, money and files in a browser of this machine, until Ctrl-C.
+
+    The keystore's password opens the page. It changes nothing, and may run while the purchase goes on.
+    """
+    from blindfair.cli.buyer.showing import run_show
+
+    run_show(Resumed(directory, None, keystore, rpc), port, Output(json_file))
 
 
 @app.command()

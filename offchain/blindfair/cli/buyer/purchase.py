@@ -14,6 +14,7 @@ from blindfair.agents.store.journal import read_journal
 from blindfair.agents.store.steps import CONFIRMED
 from blindfair.api.amounts import Money
 from blindfair.api.endings import raise_failure
+from blindfair.cli.buyer.advice import note_advice
 from blindfair.cli.buyer.distrust import remember_failure
 from blindfair.cli.buyer.export import default_export, export_bought
 from blindfair.cli.buyer.opened import opened_purchase
@@ -86,6 +87,7 @@ def tell_advice(
     """What the scores advise, both ways, and what to type next where that will be bought; `readings` tell in the
     document how the buyer's tables were read."""
     refused = _refused(buyer, evaluated, choice)
+    note_advice(buyer, evaluated, choice, scores, refused, prices)
     show_evaluation(output.lines, evaluated, choice, scores, refused, prices)
     if choice.records and refused is None:
         output.lines.item("next", again("buyer buy", buyer.directory, password_file))

@@ -17,6 +17,7 @@ from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
 from blindfair.api.amounts import IN_ETHER, Money, show_ether
 from blindfair.api.information import evaluation_fee, information_document, information_text, told_text
+from blindfair.api.listing_text import columns_document, columns_text, label_text, reading_text
 from blindfair.chain.costs import ACCEPT, ACCEPT_TOKEN, RELEASE, dispute_gas, gas_price
 from blindfair.chain.deployment import open_exchange
 from blindfair.cli.buyer.announced import (
@@ -28,7 +29,6 @@ from blindfair.cli.buyer.announced import (
 from blindfair.cli.buyer.fee import bits_text, cost_document, paid_text
 from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.forecast_text import forecast_basis, forecast_document, forecast_text
-from blindfair.cli.buyer.listing_text import columns_document, columns_text, label_text, reading_text
 from blindfair.cli.buyer.settings import BuyerSettings
 from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines

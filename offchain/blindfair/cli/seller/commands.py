@@ -9,11 +9,13 @@ from blindfair.agents.policy import AUDIT_ROWS
 from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE, MAX_WINDOWS, WINDOW
 from blindfair.cli.options import (
     POLL,
+    SELLER_PORT,
     Begun,
     Directory,
     JsonFile,
     Keystore,
     Poll,
+    Port,
     RememberedRpc,
     Resumed,
     Serving,
@@ -314,6 +316,23 @@ def status(
 
     output = Output(json_file)
     tell_standing(directory, resumed_settings(ListingOptions, Resumed(directory, None, keystore, rpc)), output)
+
+
+@app.command()
+def show(
+    directory: Directory,
+    keystore: Keystore = None,
+    rpc: RememberedRpc = None,
+    port: Port = SELLER_PORT,
+    json_file: JsonFile = None,
+) -> None:
+    """Show orders, money, budgets, buyers and errors in a browser of this machine, until Ctrl-C.
+
+    The keystore's password opens the page. It changes nothing, and may run while the seller serves.
+    """
+    from blindfair.cli.seller.showing import run_show
+
+    run_show(Resumed(directory, None, keystore, rpc), port, Output(json_file))
 
 
 @app.command()

@@ -23,9 +23,10 @@ from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
 from blindfair.cli.readings import readings_document, show_near_duplicates, show_readings, show_written
 from blindfair.cli.seller.announcing import Announcing
+from blindfair.cli.seller.manifest_file import keep_manifest
 from blindfair.cli.seller.packing import HandingOver
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
-from blindfair.cli.seller.serving import check_serving, read_again, served_over_http
+from blindfair.cli.seller.serving import ServedPages, check_serving, read_again, served_over_http
 from blindfair.cli.seller.settings import SellerSettings
 from blindfair.cli.targets import check_watch_folder
 from blindfair.http.service import HttpService
@@ -72,6 +73,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         party.commit()
         screen.still()
         manifest = party.agent.manifest
+        keep_manifest(begun.directory, manifest)
         show_listing(output.lines, manifest, options, begun.directory, begun.password_file)
         output.document({**listing_document(manifest), "columns": readings_document(table.readings)})
 
@@ -103,6 +105,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
         turns = Turns(screen, poll, patience=math.inf, retried=BlindfairError)
         with opened_seller(resumed.directory, settings, resumed.password_file, screen, turns) as party:
             save(resumed.directory, settings)
+            keep_manifest(resumed.directory, party.agent.manifest)
             if party.agent.manifest.record_count > IN_MEMORY_BLOCKS * DEFAULT.ring_degree:
                 # The times of such evaluations are estimated before each; those of fewer records take seconds.
                 machine_costs(lambda text: screen.lines.item("machine", text))
@@ -112,16 +115,16 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
                 with (
                     as_service() as reloads,
                     served_metrics(screen.telemetry, serving.metrics) as metrics,
-                    served_over_http(serving, settings, party, screen) as service,
+                    served_over_http(serving, settings, party, screen) as pages,
                 ):
                     if metrics is not None:
                         screen.lines.item("metrics", f"{metrics}/metrics, for users of this machine")
                     screen.lines.item("serves", f"listing 0x{party.listing.hex()} as {party.address}; Ctrl-C ends it")
-                    announces = serving.announce and service is not None
-                    announcing = Announcing(party, service.url, screen) if announces and service is not None else None
+                    service = None if pages is None else pages.service
+                    announcing = Announcing(party, service.url, screen) if serving.announce and service else None
                     handing = _handing_over(serving, settings, party, screen)
                     screen.on_turn = partial(_after_turn, reloads, handing, service, screen)
-                    party.serve(lambda: _is_enough(party, announcing, ends_idle=ends_idle))
+                    party.serve(lambda: _is_enough(party, announcing, pages, ends_idle=ends_idle))
                 screen.still()
             except KeyboardInterrupt:
                 screen.still()
@@ -146,10 +149,13 @@ def _after_turn(
         handing.turn()
 
 
-def _is_enough(party: SellerParty, announcing: Announcing | None, *, ends_idle: bool) -> bool:
-    """Whether serving ends, asked while nothing else is to be done: that is the time to announce."""
-    if announcing is not None:
-        announcing.turn()
+def _is_enough(
+    party: SellerParty, announcing: Announcing | None, pages: ServedPages | None, *, ends_idle: bool
+) -> bool:
+    """Whether serving ends, asked while nothing else is to be done: that is the time to announce, and for pages."""
+    for each in (announcing, pages):
+        if each is not None:
+            each.turn()
     return ends_idle and party.is_idle
 
 

@@ -1,10 +1,11 @@
-"""`seller serve --http`: the service beside the agent, and what its owner is told of it."""
+"""`seller serve --http`: the service beside the agent, its pages, and what its owner is told of it."""
 
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.api.parties import SellerParty
 from blindfair.cli.options import Serving
 from blindfair.cli.party.screen import PartyScreen
@@ -13,13 +14,21 @@ from blindfair.cli.seller.settings import SellerSettings
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.service import HttpService, ServiceOptions
 from blindfair.http.wire import session_proof
-from blindfair.protocol.errors import InvalidOption
+from blindfair.pages.catalogue import Catalogue
+from blindfair.pages.listing_view import BudgetUse, OfferedListing
+from blindfair.protocol.errors import BlindfairError, InvalidOption
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.signing import Domain, address_of, recover_message_signer, sign_message
 
 READ_AGAIN = "a SIGHUP has the certificate read again; options and settings are read at the start alone"
 
+PAGES = "pages"
+"""The folder in a seller's directory with the pages that its service shows."""
+
 _CHECKS = 20
+_PAGE_SECONDS = 10.0
+"""Seconds between two looks at what is left of the budgets, which the pages show."""
+
 _ABOUT_HTTP = ("public_url", "tls_cert", "tls_key", "proxy", "announce")
 
 
@@ -49,11 +58,42 @@ def _options(serving: Serving, limits: ServiceLimits) -> ServiceOptions:
     )
 
 
+@dataclass(slots=True)
+class ServedPages:
+    """The pages of a service, written again while it serves."""
+
+    service: HttpService
+    party: SellerParty
+    settings: SellerSettings
+    screen: PartyScreen
+    catalogue: Catalogue
+    not_before: float = 0.0
+
+    def turn(self) -> None:
+        """Write what has changed. Trouble with a page is shown, and holds up no order."""
+        if time.monotonic() < self.not_before:
+            return
+        self.not_before = time.monotonic() + _PAGE_SECONDS
+        try:
+            self.catalogue.write([_offered(self.party, self.settings)])
+        except BlindfairError as error:
+            self.screen.trouble(error)
+
+
+def _offered(party: SellerParty, settings: SellerSettings) -> OfferedListing:
+    """The listing, with what was used of its budgets so far."""
+    journal, manifest, options = party.agent.journal, party.agent.manifest, settings.options
+    _, disclosed, opened = spent_budget(journal)
+    used = BudgetUse(disclosed, spent_free_bits(journal) + opened * manifest.terms.record_bits, opened)
+    return OfferedListing(manifest, options.prices, is_named_only=bool(options.buyers), used=used)
+
+
 @contextlib.contextmanager
 def served_over_http(
     serving: Serving, settings: SellerSettings, party: SellerParty, screen: PartyScreen
-) -> Iterator[HttpService | None]:
-    """Answer over HTTP in the block, where that is asked for. Raises what `HttpService` raises."""
+) -> Iterator[ServedPages | None]:
+    """Answer over HTTP in the block, where that is asked for, with the pages that are given. Raises what `HttpService`
+    raises."""
     if serving.http is None:
         yield None
         return
@@ -67,9 +107,12 @@ def served_over_http(
         seller=party.address,
         domain=domain,
         listings={hex_text(party.listing): agent.manifest},
+        pages=agent.directory / PAGES,
         on_trouble=lambda text: screen.notices.item("trouble", text, style="dim"),
     ) as service:
-        screen.lines.item("http", f"buyers use --at {service.url}")
+        pages = ServedPages(service, party, settings, screen, Catalogue(agent.directory / PAGES, service.url))
+        pages.turn()
+        screen.lines.item("http", f"buyers use --at {service.url}, and read it in a browser")
         screen.lines.item(
             "", f"a stranger's request costs at most {limits.stranger_cost()}; a check takes {_check_ms(domain):.1f} ms"
         )
@@ -79,7 +122,7 @@ def served_over_http(
                 "without TLS others on the way see who asks, and can take away messages; they cannot read or forge one",
                 style="yellow",
             )
-        yield service
+        yield pages
 
 
 def read_again(service: HttpService | None, screen: PartyScreen) -> None:

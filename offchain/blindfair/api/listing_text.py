@@ -23,17 +23,23 @@ _KINDS = {ColumnKind.NUMBER: "number", ColumnKind.CATEGORY: "text", ColumnKind.T
 
 
 def columns_text(manifest: Manifest) -> str:
-    """Return each column with its kind, and its frequent categories: "age (number), sex (text: 'female', 'male')".
+    """Return each column with its kind, and its frequent categories: "age (number), sex (text: 'female', 'male')"."""
+    label = manifest.schema.label
+    return ", ".join(f"{column.name} ({kind})" for column, kind in columns_with_kinds(manifest) if column.name != label)
+
+
+def columns_with_kinds(manifest: Manifest) -> list[tuple[Column, str]]:
+    """Return each column with its kind and frequent categories, as people read them.
 
     Companions are left out: a buyer's table does not have them.
     """
     categories = _categories(_schema(manifest))
     companions = companion_names(manifest.schema)
-    return ", ".join(
-        f"{column.name} ({_kind(column, categories.get(column.name))})"
+    return [
+        (column, _kind(column, categories.get(column.name)))
         for column in manifest.schema.columns
-        if column.name != manifest.schema.label and column.name not in companions
-    )
+        if column.name not in companions
+    ]
 
 
 def label_text(manifest: Manifest) -> str:
