@@ -89,7 +89,7 @@ def test_a_large_table_has_a_small_manifest() -> None:
         (3, 4, (0, 1)),
         (1, 4, (0, 1)),
         (2, 3, (-1, 2)),
-        (1, 2**20 + 1, (0,)),
+        (1, 2**24 + 1, (0,)),
     ],
 )
 def test_first_chunks_divide_the_chunks(record_count: int, chunk_count: int, first_chunks: tuple[int, ...]) -> None:

@@ -14,6 +14,9 @@ from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, KeyCommitment
 
 KEY_SIZE = 32
 
+# `cryptography` wants counter and nonce in one: the first four bytes are the little-endian block counter.
+_ZERO = b"\x00\x00\x00\x00" + b"\x00\x00\x00\x00"
+
 
 def new_delivery_key() -> DeliveryKey:
     """A fresh key; one for every ciphertext that is ever made (PROTOCOL 6.2)."""
@@ -30,6 +33,19 @@ def crypt_chunk(key: DeliveryKey, index: ChunkIndex, data: bytes) -> bytes:
 
     The nonce is `00000000 || u64(index)` and the block counter starts at 0; the length stays as it is.
     """
-    # `cryptography` wants counter and nonce in one: the first four bytes are the little-endian block counter.
-    encryptor = Cipher(ChaCha20(key, b"\x00\x00\x00\x00" + b"\x00\x00\x00\x00" + u64(index)), mode=None).encryptor()
-    return encryptor.update(data)
+    return ChunkCipher(key).crypt(index, data)
+
+
+class ChunkCipher:
+    """The cipher of one delivery: the key is set up once, and each chunk has its own nonce."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, key: DeliveryKey) -> None:
+        self._context = Cipher(ChaCha20(key, _ZERO + u64(ChunkIndex(0))), mode=None).encryptor()
+
+    def crypt(self, index: ChunkIndex, data: bytes) -> bytes:
+        """Encrypt or decrypt delivery chunk `index`, as `crypt_chunk`."""
+        # Resetting the nonce also takes the block counter back to its start.
+        self._context.reset_nonce(_ZERO + u64(index))
+        return self._context.update(data)
