@@ -7,9 +7,14 @@ Not here: the manifest's field that carries them (`manifest`).
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, repeat
-from typing import overload
+from typing import TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from blindfair.protocol.errors import InvalidListing
+
+Numbers: TypeAlias = NDArray[np.int64]
 
 
 class ChunkRuns(Sequence[int]):
@@ -47,10 +52,26 @@ class ChunkRuns(Sequence[int]):
         """The runs of records that have so many chunks each."""
         return cls((sum(1 for _ in group), count) for count, group in groupby(counts))
 
+    @classmethod
+    def of_firsts(cls, firsts: Sequence[int], chunk_count: int) -> "ChunkRuns":
+        """The runs of records whose first chunks are these, of so many chunks in all."""
+        if isinstance(firsts, ChunkRuns):
+            return firsts
+        ends = [*firsts[1:], chunk_count]
+        return cls.of_counts(end - start for start, end in zip(firsts, ends, strict=True))
+
     def runs(self) -> Iterator[tuple[int, int]]:
         """How many records in a row have how many chunks each, neighbours differing in the latter."""
         for number, count in enumerate(self._counts):
             yield self._records[number + 1] - self._records[number], count
+
+    def spans(self, records: Numbers) -> tuple[Numbers, Numbers]:
+        """The first chunk and the number of chunks of each of these records, which must be of the listing."""
+        starts = np.array(self._records, dtype=np.int64)
+        firsts = np.array(self._firsts, dtype=np.int64)
+        counts = np.array(self._counts, dtype=np.int64)
+        run = np.searchsorted(starts, records, side="right") - 1
+        return firsts[run] + (records - starts[run]) * counts[run], counts[run]
 
     def __len__(self) -> int:
         return self._records[-1]

@@ -5,6 +5,7 @@ Not here: sealing to the buyer's public key (`sealing`).
 """
 
 import secrets
+from collections.abc import Iterable
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
@@ -49,3 +50,12 @@ class ChunkCipher:
         # Resetting the nonce also takes the block counter back to its start.
         self._context.reset_nonce(_ZERO + u64(index))
         return self._context.update(data)
+
+    def crypt_all(self, first: ChunkIndex, chunks: Iterable[bytes]) -> list[bytes]:
+        """Encrypt or decrypt delivery chunks in a row, the first with number `first`."""
+        reset, update = self._context.reset_nonce, self._context.update
+        done = []
+        for index, chunk in enumerate(chunks, first):
+            reset(_ZERO + index.to_bytes(8, "big"))
+            done.append(update(chunk))
+        return done

@@ -84,8 +84,7 @@ def encrypt_delivery(dataset: ChunkedDataset, records: Sequence[RecordIndex], ke
     Raises `MalformedMessage` for a selection that is empty, not ascending or outside the listing.
     """
     numbers = selected_chunks(dataset.first_chunks, len(dataset.chunks), records)
-    cipher = ChunkCipher(key)
-    ciphertexts = tuple(cipher.crypt(ChunkIndex(i), dataset.chunks[j]) for i, j in enumerate(numbers))
+    ciphertexts = tuple(ChunkCipher(key).crypt_all(ChunkIndex(0), (dataset.chunks[j] for j in numbers)))
     leaves = tuple(dataset.leaf_hashes[j] for j in numbers)
     return EncryptedDelivery(ciphertexts, leaves, delivery_tree(ciphertexts, leaves).root)
 
@@ -136,8 +135,7 @@ def open_delivery(
     where chunks are as committed and yet do not make a record: nothing can be proven then (`check_delivery` would have
     refused before paying).
     """
-    cipher = ChunkCipher(key)
-    chunks = [cipher.crypt(ChunkIndex(i), ciphertext) for i, ciphertext in enumerate(ciphertexts)]
+    chunks = ChunkCipher(key).crypt_all(ChunkIndex(0), ciphertexts)
     for index, (chunk, leaf) in enumerate(zip(chunks, leaves, strict=True)):
         if leaf_hash(chunk) != leaf:
             path = delivery_tree(ciphertexts, leaves).path(index)

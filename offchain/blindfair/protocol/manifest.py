@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from blindfair.protocol.chunk_runs import ChunkRuns
-from blindfair.protocol.chunks import CHUNK_SIZES, LISTED_CHUNKS_LIMIT, check_chunk_size
+from blindfair.protocol.chunks import CHUNK_COUNT_LIMIT, CHUNK_SIZES, LISTED_CHUNKS_LIMIT, check_chunk_size
 from blindfair.protocol.documents import SAFE_INTEGER, Document, JsonValue, digest
 from blindfair.protocol.errors import InvalidListing, MalformedMessage, RootMismatch
 from blindfair.protocol.fields import Fields, hex_text
@@ -113,7 +113,9 @@ class Manifest:
     def _check_first_chunks(self) -> None:
         if not 1 <= self.chunk_count <= LISTED_CHUNKS_LIMIT:
             raise InvalidListing(
-                "A listing has a wrong number of chunks", expected=f"1 ... {LISTED_CHUNKS_LIMIT}", found=self.chunk_count
+                "A listing has a wrong number of chunks",
+                expected=f"1 ... {LISTED_CHUNKS_LIMIT}",
+                found=self.chunk_count,
             )
         first = self.first_chunks
         if isinstance(first, ChunkRuns):
@@ -132,9 +134,7 @@ class Manifest:
                 "The first chunks do not divide the chunks among the records",
                 expected=f"strictly ascending from 0 to below {self.chunk_count}",
             )
-        ends = [*first[1:], self.chunk_count]
-        runs = ChunkRuns.of_counts(end - start for start, end in zip(first, ends, strict=True))
-        object.__setattr__(self, "first_chunks", runs)
+        object.__setattr__(self, "first_chunks", ChunkRuns.of_firsts(first, self.chunk_count))
 
     def to_document(self) -> Document:
         """The manifest as a document.
@@ -142,9 +142,8 @@ class Manifest:
         `first_chunks` is written as `chunks_of_records`: how many records in a row have how many chunks each, as a
         flat list `[records, chunks, records, chunks, ...]`, neighbours differing in `chunks`.
         """
-        first = self.first_chunks
-        assert isinstance(first, ChunkRuns)
-        runs: list[JsonValue] = [number for run in first.runs() for number in run]
+        pairs = ChunkRuns.of_firsts(self.first_chunks, self.chunk_count).runs()
+        runs: list[JsonValue] = [number for run in pairs for number in run]
         return {
             "name": self.name,
             "description": self.description,
@@ -198,6 +197,11 @@ class Manifest:
     def digest(self) -> Digest:
         """`manifest_hash = H(manifest)`."""
         return digest(self.to_document())
+
+    @property
+    def gives_leaves(self) -> bool:
+        """Whether the leaf list travels with the manifest; if not, a delivery proves its leaves (PROTOCOL 2, 6.8)."""
+        return self.chunk_count <= CHUNK_COUNT_LIMIT
 
     @property
     def listing(self) -> ListingId:

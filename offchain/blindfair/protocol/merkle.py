@@ -65,6 +65,15 @@ class MerkleTree:
             index >>= 1
         return tuple(path)
 
+    def node(self, low: int, high: int) -> Digest:
+        """The root over leaves `low` ... `high - 1`, which must be a part of the tree (RFC 9162 section 2.1.1)."""
+        level, width = 0, high - low
+        while width > 1 and width & 1 == 0 and low & 1 == 0:
+            low, width, level = low >> 1, width >> 1, level + 1
+        if width == 1:
+            return Digest(self._levels[level][DIGEST_SIZE * low : DIGEST_SIZE * (low + 1)])
+        return Digest(root_of(self._levels[level][DIGEST_SIZE * low : DIGEST_SIZE * (low + width)]))
+
 
 def root_of(leaf_hashes: bytes) -> Root:
     """The root over leaf hashes that stand one after the other; one level at a time is kept. Raises `InvalidListing`.
@@ -109,10 +118,19 @@ class SegmentedTree:
         if not 0 <= index < self.size:
             raise IndexError(index)
         number = index >> self._bits
+        return self._lower(number).path(index & (2**self._bits - 1)) + self._upper.path(number)
+
+    def node(self, low: int, high: int) -> Digest:
+        """The root over leaves `low` ... `high - 1`, as of `MerkleTree`."""
+        number, width = low >> self._bits, 2**self._bits
+        if high <= (number + 1) * width:
+            return self._lower(number).node(low - number * width, high - number * width)
+        return self._upper.node(number, -(-high // width))
+
+    def _lower(self, number: int) -> MerkleTree:
         if self._latest is None or self._latest[0] != number:
             self._latest = number, MerkleTree.of_bytes(self._leaves(number))
-        lower = self._latest[1].path(index & (2**self._bits - 1))
-        return lower + self._upper.path(number)
+        return self._latest[1]
 
 
 Tree: TypeAlias = MerkleTree | SegmentedTree

@@ -1,4 +1,4 @@
-"""Segments: a delivery of any size in aligned parts of 16 MiB, each made, sealed, sent, checked and opened on its own
+"""Segments: a delivery of any size in aligned parts of 8 MiB, each made, sealed, sent, checked and opened on its own
 (PROTOCOL 6.7).
 
     content = u32 number of chunks || each chunk's length as u32 || the ciphertext chunks, one after the other
@@ -21,15 +21,15 @@ from blindfair.protocol.hashing import u32
 from blindfair.protocol.merkle import DIGEST_SIZE, MerkleTree, root_of
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, KeyCommitment, Root
 
-SEGMENT_BYTES = 2**24
-"""Bytes of a full segment's ciphertext: 16 MiB."""
+SEGMENT_BYTES = 2**23
+"""Bytes of a full segment's ciphertext: 8 MiB."""
 
-SEGMENT_COUNT_LIMIT = 2**14
+SEGMENT_COUNT_LIMIT = 2**15
 """Segments of a delivery: 256 GiB."""
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class EncryptedSegment:
     """One segment of a delivery, encrypted."""
 
     content: bytes = field(repr=False)
@@ -43,7 +43,7 @@ def segment_chunks(chunk_size: int) -> int:
     """The number of chunks in a full segment, a power of two.
 
     >>> [segment_chunks(size) for size in (1024, 4096, 16384)]
-    [16384, 4096, 1024]
+    [8192, 2048, 512]
     """
     return SEGMENT_BYTES // chunk_size
 
@@ -69,15 +69,14 @@ def segment_info(evaluation: Digest, commitment: KeyCommitment, number: int) -> 
     return b"blindfair/v1/segment" + evaluation + commitment + u32(number)
 
 
-def encrypt_segment(key: DeliveryKey, first: ChunkIndex, chunks: Iterable[bytes], leaves: bytes) -> Segment:
+def encrypt_segment(key: DeliveryKey, first: ChunkIndex, chunks: Iterable[bytes], leaves: bytes) -> EncryptedSegment:
     """Encrypt the chunks of a segment, whose first is delivery chunk `first`; `leaves` are their committed hashes.
 
     Raises `InvalidListing` for a segment without chunks.
     """
-    cipher = ChunkCipher(key)
-    ciphertexts = [cipher.crypt(ChunkIndex(i), chunk) for i, chunk in enumerate(chunks, first)]
+    ciphertexts = ChunkCipher(key).crypt_all(first, chunks)
     lengths = struct.pack(f">{len(ciphertexts) + 1}I", len(ciphertexts), *map(len, ciphertexts))
-    return Segment(b"".join([lengths, *ciphertexts]), _root(ciphertexts, leaves))
+    return EncryptedSegment(b"".join([lengths, *ciphertexts]), _root(ciphertexts, leaves))
 
 
 def segment_lengths(content: bytes) -> tuple[int, ...]:
@@ -105,7 +104,7 @@ def check_segment(content: bytes, leaves: bytes, lengths: Sequence[range]) -> Ro
     if len(found) != len(lengths):
         raise MalformedChunk("A segment has the wrong number of chunks", expected=len(lengths), found=len(found))
     for number, (length, allowed) in enumerate(zip(found, lengths, strict=True)):
-        if length not in allowed:
+        if not allowed.start <= length < allowed.stop:
             raise MalformedChunk(
                 f"Chunk {number} of a segment has a wrong length",
                 expected=f"{allowed.start} ... {allowed.stop - 1} bytes",
@@ -129,8 +128,8 @@ def open_segment(content: bytes, leaves: bytes, key: DeliveryKey, first: ChunkIn
     `leaves` are the committed hashes of its chunks, and `first` the number of its first chunk in the delivery. Raises
     `MalformedMessage`.
     """
-    cipher, sha256, wrong = ChunkCipher(key), hashlib.sha256, None
-    chunks = [cipher.crypt(ChunkIndex(i), each) for i, each in enumerate(segment_ciphertexts(content), first)]
+    sha256, wrong = hashlib.sha256, None
+    chunks = ChunkCipher(key).crypt_all(first, segment_ciphertexts(content))
     for place, chunk in enumerate(chunks):
         if sha256(b"\x00" + chunk).digest() != leaves[DIGEST_SIZE * place : DIGEST_SIZE * (place + 1)]:
             wrong = place
