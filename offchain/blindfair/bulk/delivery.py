@@ -214,6 +214,10 @@ class DeliveryFolder:
         for number in range(self.segments):
             segment_file(self.folder, number).unlink(missing_ok=True)
 
+    def is_checked(self) -> bool:
+        """Whether every segment came and passed its checks."""
+        return not self._checked().missing(self.segments)
+
     def _checked(self) -> "_Done":
         return _Done(self.folder / "checked.jsonl")
 

@@ -115,10 +115,11 @@ class _Items(Sequence[_Value], Generic[_Value]):
     @overload
     def __getitem__(self, index: int) -> _Value: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[_Value, ...]: ...
-    def __getitem__(self, index: int | slice) -> _Value | tuple[_Value, ...]:
+    def __getitem__(self, index: slice) -> "_Items[_Value]": ...
+    def __getitem__(self, index: int | slice) -> "_Value | _Items[_Value]":
         if isinstance(index, slice):
-            return tuple(self._read(each) for each in range(*index.indices(self._count)))
+            part, read = range(*index.indices(self._count)), self._read
+            return _Items(len(part), lambda each: read(part[each]))
         place = index + self._count if index < 0 else index
         if not 0 <= place < self._count:
             raise IndexError(index)
@@ -224,9 +225,18 @@ class StoredDataset(ChunkedDataset):
         return self.files.tree()
 
     @property
+    def leaf_digest(self) -> Digest:
+        """`H(L_0 || ... || L_last)`, with one part of the list in memory at a time."""
+        return self.files.leaf_digest()
+
+    @property
     def records(self) -> Sequence[bytes]:
         """The canonical bytes of every record."""
-        return _Items(self.files.state.records, self.files.record)
+        return self.of_records(self.files.record)
+
+    def of_records(self, read: Callable[[int], _Value]) -> Sequence[_Value]:
+        """Something of every record, read when it is asked for."""
+        return _Items(self.files.state.records, read)
 
 
 def stored_record(dataset: ChunkedDataset, record: RecordIndex) -> list[bytes]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import chain
 
 from blindfair.protocol.errors import InvalidListing, MalformedChunk
-from blindfair.protocol.hashing import u64
+from blindfair.protocol.hashing import sha256, u64
 from blindfair.protocol.merkle import MerkleTree, Tree, leaf_hash
 from blindfair.protocol.quantities import ChunkIndex, Digest, RecordIndex, Root, Salt, Secret
 
@@ -132,6 +132,11 @@ class ChunkedDataset:
     def root(self) -> Root:
         """`listing_root` (PROTOCOL 2)."""
         return self.tree.root
+
+    @property
+    def leaf_digest(self) -> Digest:
+        """`H(L_0 || ... || L_last)` (PROTOCOL 2)."""
+        return sha256(b"".join(self.leaf_hashes))
 
     def chunks_of(self, record: RecordIndex) -> range:
         """The numbers of a record's chunks. Raises `IndexError`."""

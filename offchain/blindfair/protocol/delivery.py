@@ -55,6 +55,11 @@ class EncryptedDelivery:
     root: Root
     """`delivery_root`."""
 
+    @property
+    def chunk_count(self) -> int:
+        """The number of chunks."""
+        return len(self.ciphertexts)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -47,7 +47,7 @@ def check_leaves(chosen: Sequence[int], leaves: bytes, size: int, proof: bytes, 
             "Other leaves are proven than were chosen", expected=f"{len(chosen)} leaves", found=f"{len(leaves)} bytes"
         )
     walk = _Walk(chosen, leaves, proof)
-    found = walk.root(0, len(chosen), 0, size)
+    found = Root(walk.root(0, len(chosen), 0, size))
     if walk.at != len(proof):
         raise PathInvalid("A proof of leaves has nodes left over", found=f"{len(proof) - walk.at} bytes")
     if found != root:

@@ -12,7 +12,6 @@ from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidListing
-from blindfair.protocol.hashing import sha256
 from blindfair.protocol.manifest import Manifest, Schema, Terms
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Address, RecordIndex
@@ -50,6 +49,10 @@ class ListingSpec:
     records: Sequence[bytes]
     terms: Terms
     chunk_size: int = 1024
+
+    source: str | None = None
+    """Names the records and their state where that is known without reading them, to go on with an interrupted
+    listing."""
 
     def __post_init__(self) -> None:
         n = len(self.records)
@@ -111,7 +114,7 @@ class ListingSpec:
             chunk_count=len(dataset.chunks),
             first_chunks=dataset.first_chunks,
             listing_root=dataset.root,
-            leaf_digest=sha256(b"".join(dataset.leaf_hashes)),
+            leaf_digest=dataset.leaf_digest,
             chain_id=domain.chain_id,
             contract=domain.contract,
             seller=seller,

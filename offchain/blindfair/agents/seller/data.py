@@ -1,0 +1,55 @@
+"""The committed data set of a seller: in memory, or on disk where it is large (PROTOCOL 2)."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from blindfair.agents.context import Tell
+from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.bulk.committing import commit_records
+from blindfair.bulk.store import read_state
+from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.quantities import Secret
+
+DATA = "data"
+"""The folder in a seller's directory."""
+
+
+def open_dataset(folder: Path, spec: ListingSpec, secret: Secret, max_in_memory: int, tell: Tell) -> ChunkedDataset:
+    """The records of a listing as salted chunks; of more than `max_in_memory` bytes on disk, written there once.
+
+    An interrupted writing goes on. Raises as `ChunkedDataset.build` and `commit_records`.
+    """
+    if read_state(folder) is None and _are_few(spec.records, max_in_memory):
+        return ChunkedDataset.build(spec.records, spec.chunk_size, secret)
+
+    def told(records: int, size: int) -> None:
+        tell("data", f"keeps the records on disk: {records:,} of {len(spec.records):,} are there", size=size)
+
+    source = spec.source or f"{len(spec.records)} records, {_digest(spec.records)}"
+    return commit_records(folder, source, _from(spec.records), spec.chunk_size, secret, tell=told)
+
+
+def _are_few(records: Sequence[bytes], limit: int) -> bool:
+    """Whether records have at most so many bytes; no more of them is read than it takes to know."""
+    size = 0
+    for record in records:
+        size += len(record)
+        if size > limit:
+            return False
+    return True
+
+
+def _digest(records: Sequence[bytes]) -> str:
+    whole = hashlib.sha256()
+    for record in records:
+        whole.update(len(record).to_bytes(8, "big") + record)
+    return whole.hexdigest()
+
+
+def _from(records: Sequence[bytes]) -> Callable[[int], Iterable[bytes]]:
+    def begin(start: int) -> Iterator[bytes]:
+        return (records[number] for number in islice(range(len(records)), start, None))
+
+    return begin
