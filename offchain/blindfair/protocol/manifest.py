@@ -101,13 +101,14 @@ class Manifest:
         check_chunk_size(self.chunk_size)
         if self.encoding is RecordEncoding.TEXT and [c.kind for c in self.schema.columns] != [ColumnKind.TEXT]:
             raise InvalidListing("A listing of texts has another schema", expected="one column of kind text")
-        arrays = [place for place, column in enumerate(self.schema.columns) if column.kind is ColumnKind.ARRAY]
-        if arrays != ([0] if self.encoding is RecordEncoding.ARRAY else []):
-            raise InvalidListing(
-                "The encoding of a listing does not fit its arrays",
-                expected="the encoding array, and arrays in the first column alone",
-                found=f"{self.encoding.value}, arrays in {len(arrays)} columns",
-            )
+        for encoding, kind in ((RecordEncoding.ARRAY, ColumnKind.ARRAY), (RecordEncoding.BYTES, ColumnKind.FILE)):
+            places = [place for place, column in enumerate(self.schema.columns) if column.kind is kind]
+            if places != ([0] if self.encoding is encoding else []):
+                raise InvalidListing(
+                    f"The encoding of a listing does not fit its columns of kind {kind.value}",
+                    expected=f"with the encoding {encoding.value} the first column alone, else none",
+                    found=f"{self.encoding.value}, and {len(places)} columns of this kind",
+                )
         self._check_first_chunks()
 
     def _check_first_chunks(self) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from blindfair.agents.context import Tell
@@ -21,7 +20,7 @@ def open_dataset(folder: Path, spec: ListingSpec, secret: Secret, max_in_memory:
 
     An interrupted writing goes on. Raises as `ChunkedDataset.build` and `commit_records`.
     """
-    if read_state(folder) is None and _are_few(spec.records, max_in_memory):
+    if spec.source is None and read_state(folder) is None and _are_few(spec.records, max_in_memory):
         return ChunkedDataset.build(spec.records, spec.chunk_size, secret)
 
     def told(records: int, size: int) -> None:
@@ -50,6 +49,6 @@ def _digest(records: Sequence[bytes]) -> str:
 
 def _from(records: Sequence[bytes]) -> Callable[[int], Iterable[bytes]]:
     def begin(start: int) -> Iterator[bytes]:
-        return (records[number] for number in islice(range(len(records)), start, None))
+        return (records[number] for number in range(start, len(records)))
 
     return begin
