@@ -35,7 +35,7 @@ CHECKPOINT_BYTES = 256 * 2**20
 
 _BUFFER = 4 * 2**20
 
-Tell: TypeAlias = Callable[[int, int], None]
+CommitProgress: TypeAlias = Callable[[int, int], None]
 """Told how many records and bytes are done, at every checkpoint."""
 
 
@@ -46,7 +46,7 @@ def commit_records(
     chunk_size: int,
     secret: Secret,
     *,
-    tell: Tell = lambda records, size: None,
+    tell: CommitProgress = lambda records, size: None,
     checkpoint: int = CHECKPOINT_BYTES,
 ) -> StoredDataset:
     """Write the records of a source to `folder` as a data set, or go on with it, or open it if it is whole.
@@ -92,7 +92,7 @@ class _Writer:
         state: SourceState,
         secret: Secret,
         held: contextlib.ExitStack,
-        tell: Tell,
+        tell: CommitProgress,
         checkpoint: int,
     ) -> None:
         self._folder = folder

@@ -1,16 +1,20 @@
 """Files of an owner alone, written whole or not at all, or at a place."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes, *, lasting: bool = True) -> None:
-    """Write a file under a temporary name, bring it to the disk if it must be `lasting`, rename it. Raises OSError."""
+def write_whole(path: Path, data: bytes | Iterable[bytes], *, lasting: bool = True) -> None:
+    """Write a file under a temporary name, bring it to the disk if it must be `lasting`, rename it.
+
+    `data` may be pieces, which are not put together in memory. Raises OSError, and what making a piece raises.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             if lasting:
                 os.fsync(file.fileno())

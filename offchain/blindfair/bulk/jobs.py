@@ -4,8 +4,9 @@ A job and its result are documents (JSON), so that another process can do it (`w
 writes the same files. Not here: in which order (`delivery`), and the bytes of a segment (`protocol.segments`).
 """
 
+import hashlib
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
@@ -15,10 +16,9 @@ from blindfair.bulk.files import read_part, write_part, write_whole
 from blindfair.bulk.store import CHUNKS, RECORD_HEAD, RECORDS, StoredDataset, open_store
 from blindfair.protocol.chunks import SALT_SIZE
 from blindfair.protocol.errors import BlindfairError
-from blindfair.protocol.hashing import sha256
 from blindfair.protocol.merkle import DIGEST_SIZE
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey
-from blindfair.protocol.sealing import seal, unseal
+from blindfair.protocol.sealing import Seal, unseal
 from blindfair.protocol.segments import (
     check_segment,
     encrypt_segment,
@@ -51,10 +51,18 @@ def _encrypt(job: Job) -> dict[str, Any]:
         islice(chain.from_iterable(files.chunks_of(start, stop) for start, stop in runs), skip, skip + count),
         b"".join(files.leaves_of(start, stop) for start, stop in runs)[DIGEST_SIZE * skip :],
     )
-    sealed = seal(bytes.fromhex(job["public"]), bytes.fromhex(job["info"]), segment.content)
+    seal, whole, length = Seal.new(bytes.fromhex(job["public"]), bytes.fromhex(job["info"])), hashlib.sha256(), 0
+
+    def hashed() -> Iterator[bytes]:
+        nonlocal length
+        for piece in seal.pieces(segment.content):
+            whole.update(piece)
+            length += len(piece)
+            yield piece
+
     # Lost in a power cut before anything was paid, it costs a trade and no money.
-    write_whole(Path(job["to"]), sealed, lasting=False)
-    return {"root": segment.root.hex(), "sha256": sha256(sealed).hex(), "length": len(sealed)}
+    write_whole(Path(job["to"]), hashed(), lasting=False)
+    return {"root": segment.root.hex(), "sha256": whole.hexdigest(), "length": length}
 
 
 def _check(job: Job) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """The committed data set of a seller: in memory, or on disk where it is large (PROTOCOL 2)."""
 
 import hashlib
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from blindfair.agents.context import Tell
 from blindfair.agents.seller.listing_spec import ListingSpec
-from blindfair.bulk.committing import commit_records
-from blindfair.bulk.store import read_state
+from blindfair.agents.store.directory import SecretStore
+from blindfair.bulk.committing import CommitProgress, commit_records
+from blindfair.bulk.store import StoredDataset, read_state
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.quantities import Secret
 
@@ -28,6 +30,18 @@ def open_dataset(folder: Path, spec: ListingSpec, secret: Secret, max_in_memory:
 
     source = spec.source or f"{len(spec.records)} records, {_digest(spec.records)}"
     return commit_records(folder, source, _from(spec.records), spec.chunk_size, secret, tell=told)
+
+
+def commit_stream(
+    directory: Path, source: str, records_from: Callable[[int], Iterable[bytes]], chunk_size: int, tell: CommitProgress
+) -> StoredDataset:
+    """Write the records of a stream into the directory of a seller that is not begun yet, under its listing secret.
+
+    A `ListingSpec` of `dataset.records` with this `source` is then listed without reading the stream again. Raises as
+    `commit_records`.
+    """
+    secret = Secret(SecretStore(directory / "secrets").once("listing", lambda: secrets.token_bytes(32)))
+    return commit_records(directory / DATA, source, records_from, chunk_size, secret, tell=tell)
 
 
 def _are_few(records: Sequence[bytes], limit: int) -> bool:
