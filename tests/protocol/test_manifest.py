@@ -228,5 +228,5 @@ def test_a_listing_of_arrays_begins_with_them_and_no_other_listing_has_any() -> 
         (RecordEncoding.ARRAY, (image, replace(image, name="second"), label)),
         (RecordEncoding.CBOR_ROW, (image, label)),
     ):
-        with pytest.raises(InvalidListing, match="does not fit its arrays"):
+        with pytest.raises(InvalidListing, match="does not fit its columns of kind array"):
             replace(right, encoding=encoding, schema=Schema(columns, "l"))
