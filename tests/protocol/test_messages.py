@@ -113,11 +113,11 @@ MESSAGES: tuple[Message, ...] = (
     Release(OrderId(D1), sign_release(OrderId(D1), DOMAIN, KEY)),
     Reply(D1, Root(D2), D1, b"\x00\x03", b"ciphertext"),
     replace(REQUEST, token=SENDER, fee=Wei(2**200)),
-    PricedReply(D1, _offer(), sign_offer(_offer(), DOMAIN, KEY), (D1, D2), b"encrypted reply"),
     Delivery(D1, PartName.WHOLE, _offer(), sign_offer(_offer(), DOMAIN, KEY), b"", (D1, D2)),
     Delivery(D1, PartName.REST, _offer(), sign_offer(_offer(), DOMAIN, KEY), b"sealed", (), D1 + D2, D2),
     SegmentRequest(OrderId(D1), (0, 3, 2**15 - 1)),
     DeliverySegment(OrderId(D1), 7, b"sealed segment"),
+    PricedReply(D1, _offer(), sign_offer(_offer(), DOMAIN, KEY), (D1, D2), b"encrypted reply"),
 )
 
 
