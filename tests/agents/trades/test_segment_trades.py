@@ -83,7 +83,7 @@ def test_a_delivery_in_segments_is_fetched_checked_paid_and_opened(
     assert not list((parties.seller.directory / "deliveries").iterdir()), "segments of ended orders are removed"
 
 
-@pytest.mark.parametrize("max_in_memory", [10_000, 2**26])
+@pytest.mark.parametrize("max_in_memory", [10_000, pytest.param(2**26, marks=pytest.mark.deep)])
 def test_a_listing_of_many_chunks_gives_no_leaf_list_and_its_delivery_proves_the_leaves(
     world: World, monkeypatch: pytest.MonkeyPatch, max_in_memory: int
 ) -> None:
@@ -174,7 +174,10 @@ class NoSegments(Seller):
             super()._answer(envelope, message)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("seller_type", "error"), [(WrongSegment, OfferRejected), (NoSegments, NoAnswer)])
+@pytest.mark.parametrize(
+    ("seller_type", "error"),
+    [(WrongSegment, OfferRejected), pytest.param(NoSegments, NoAnswer, marks=pytest.mark.deep)],
+)
 def test_what_is_not_whole_is_not_paid(world: World, seller_type: type[Seller], error: type[Exception]) -> None:
     parties = trading(world, seller_type)
     parties.run(lambda: parties.buyer.outcome is not None)
