@@ -3,7 +3,7 @@
     scripts/bench scoring [--k 128 512 1024] [--n 10000 100000] [--mode NAME ...] [--json FILE]
     scripts/bench million [--n 1000000] [--k 512] [--queries 1] --folder DIR [--json FILE]
     scripts/bench texts [--k 512] [--threads 1 2] [--json FILE]
-    scripts/bench delivery [--chunk-size 1024 4096 16384] [--megabytes 256] [--folder DIR] [--json FILE]
+    scripts/bench delivery [--chunk-size 1024 4096 16384] [--megabytes 1024] [--folder DIR] [--json FILE]
     scripts/bench stream [--form csv] [--gigabytes 2] [--chunk-size 1024] [--folder DIR] [--json FILE]
     scripts/bench gas [--json FILE]
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.set_defaults(run=_texts)
     command = commands.add_parser("delivery", help=delivery.__doc__)
     command.add_argument("--chunk-size", type=int, nargs="+", default=[1024, 4096, 16384])
-    command.add_argument("--megabytes", type=int, default=256, help="size of the data set")
+    command.add_argument("--megabytes", type=int, default=1024, help="size of the data set")
     command.add_argument("--folder", type=Path, help="where to put files for the time of the run")
     command.set_defaults(run=delivery)
     command = commands.add_parser("stream", help=stream.__doc__)

@@ -25,6 +25,7 @@ from blindfair.protocol.cipher import crypt_chunk, key_commitment, new_delivery_
 from blindfair.protocol.merkle import leaf_hash
 from blindfair.protocol.quantities import ChunkIndex, Digest, RecordIndex, Secret
 from blindfair.protocol.sealing import new_sealing_keypair
+from blindfair.protocol.segments import encrypt_segment, segment_chunks
 from blindfair.protocol.selection import chosen_records, chunk_spans, selected_leaves
 
 _SECRET = Secret(bytes(range(32)))
@@ -42,9 +43,9 @@ def delivery(options: argparse.Namespace) -> dict[str, object]:
     return found
 
 
-def _delivery(folder: Path, chunk_size: int, megabytes: int) -> dict[str, object]:
+def _delivery(folder: Path, chunk_size: int, megabytes: int) -> dict[str, float]:
     sha, loop = _plain(chunk_size), _loop(chunk_size)
-    found: dict[str, object] = {"plain SHA-256": sha, "plain loop": loop}
+    found: dict[str, float] = {"plain SHA-256": sha, "plain loop": loop}
     count = megabytes * 10**6 // (4 * chunk_size)
     body = os.urandom(4 * (chunk_size - 16) - 8)
 
@@ -54,6 +55,7 @@ def _delivery(folder: Path, chunk_size: int, megabytes: int) -> dict[str, object
     began = time.process_time()
     dataset = commit_records(folder / "data", "bench", records, chunk_size, _SECRET)
     found["commit"] = dataset.files.state.data / 1e6 / (time.process_time() - began)
+    found["encrypting alone, one core"] = _encrypting(dataset)
     # Every eighth record is not bought, so that the selection has gaps.
     chosen = [RecordIndex(number) for number in range(count) if number % 8]
     # Seconds that a run takes at least where nothing else runs: of the busiest process.
@@ -71,7 +73,7 @@ def _delivery(folder: Path, chunk_size: int, megabytes: int) -> dict[str, object
     found[f"speed-up on {cores()} cores, by processor time"] = busiest[1] / busiest[cores()]
     print(f"chunks of {chunk_size} bytes:")
     for name, value in found.items():
-        of_loop = f", {value / loop:.2f} of the plain loop" if "one core" in name and isinstance(value, float) else ""
+        of_loop = f", {value / loop:.2f} of the plain loop" if "one core" in name else ""
         unit = "" if name.startswith("speed-up") else f" MB/s, {value / sha:.2f} of SHA-256{of_loop}"
         print(f"  {name:46} {value:8.2f}{unit}")
     return {f"{chunk_size}: {name}": value for name, value in found.items()}
@@ -109,6 +111,17 @@ def _trade(
         raise SystemExit("the delivery is not what was committed")
     shutil.rmtree(folder)
     return times
+
+
+def _encrypting(dataset: StoredDataset) -> float:
+    """MB/s of the encrypting and hashing of a segment in memory, with its part of the tree."""
+    size = dataset.chunk_size
+    chunks = list(dataset.files.chunks_of(0, segment_chunks(size) // 4))
+    leaves = dataset.files.leaves(0, len(chunks))
+    key, began = new_delivery_key(), time.process_time()
+    for _ in range(4):
+        encrypt_segment(key, ChunkIndex(0), chunks, leaves)
+    return 4 * len(chunks) * size / 1e6 / (time.process_time() - began)
 
 
 def _children() -> float:
