@@ -160,7 +160,7 @@ def _options(offer: Path) -> Any:
         kept.append(options)
         return original(options, table)
 
-    module.prepared = catch  # type: ignore[assignment]
+    module.prepared = catch
     try:
         (offer.parent / "gone").rename(offer.parent / "scans")
         listed(offer)

@@ -1,7 +1,9 @@
 """Deliveries from disk to disk, in this process and in others: honest, interrupted, and forged at every place."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,11 +116,7 @@ def test_segments_are_taken_by_their_hash_and_place(dataset: StoredDataset, tmp_
         delivery.expect([], chosen_records([RecordIndex(0)], 90))
     for digests in (made.digests[:-1], (*made.digests, made.digests[0])):
         with pytest.raises(OfferRejected):
-            DeliveryFolder(tmp_path / "other", Expected(**{**vars_of(expected(made)), "digests": digests}))
-
-
-def vars_of(value: Expected) -> dict[str, object]:
-    return {name: getattr(value, name) for name in Expected.__slots__}
+            DeliveryFolder(tmp_path / "other", replace(expected(made), digests=digests))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -132,11 +130,11 @@ def vars_of(value: Expected) -> dict[str, object]:
     ids=["root", "evaluation", "key"],
 )
 def test_what_does_not_fit_the_offer_is_refused_before_paying(
-    dataset: StoredDataset, tmp_path: Path, change: dict[str, object], error: type[Exception], workers: int
+    dataset: StoredDataset, tmp_path: Path, change: dict[str, Any], error: type[Exception], workers: int
 ) -> None:
     made = prepared(dataset, tmp_path / "sent")
     received(dataset, made, tmp_path / "sent", tmp_path / "got")
-    wrong = DeliveryFolder(tmp_path / "got", Expected(**{**vars_of(expected(made)), **change}))  # type: ignore[arg-type]
+    wrong = DeliveryFolder(tmp_path / "got", replace(expected(made), **change))
     with Workers(workers) as pool, pytest.raises(error):
         wrong.check(KEYS.private, pool)
 

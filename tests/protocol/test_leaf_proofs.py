@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from blindfair.protocol.errors import InvalidListing, PathInvalid
 from blindfair.protocol.leaf_proofs import check_leaves, prove_leaves
-from blindfair.protocol.merkle import MerkleTree, Root, SegmentedTree, leaf_hash, root_of
+from blindfair.protocol.merkle import MerkleTree, SegmentedTree, leaf_hash, root_of
+from blindfair.protocol.quantities import Root
 from protocol.vector_files import Case, each, outcome
 
 

@@ -10,8 +10,8 @@ from blindfair.protocol.cipher import crypt_chunk, key_commitment
 from blindfair.protocol.delivery import Fault, encrypt_delivery, verify_fault
 from blindfair.protocol.errors import MalformedChunk, NoFault, RootMismatch
 from blindfair.protocol.hashing import sha256
-from blindfair.protocol.merkle import Root
-from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, RecordIndex, Secret
+from blindfair.protocol.merkle import root_of
+from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, RecordIndex, Root, Secret
 from blindfair.protocol.segments import (
     check_roots,
     check_segment,
@@ -103,7 +103,7 @@ def test_segments_make_the_delivery_that_is_made_at_once_and_a_fault_in_one_is_p
     index = ChunkIndex(place.start + wrong)
     ciphertext = list(segment_ciphertexts(segment.content))[wrong]
     fault = Fault(index, ciphertext, dataset.leaf_hashes[index], path)
-    forged = Root(segments.root_of(roots))
+    forged = Root(root_of(roots))
     verify_fault(fault, KEY, key_commitment(KEY), forged, count, 1024)
     with pytest.raises(NoFault):
         verify_fault(fault, KEY, key_commitment(KEY), delivery.root, count, 1024)

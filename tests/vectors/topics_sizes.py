@@ -23,7 +23,7 @@ def _content(ciphertexts: Sequence[bytes]) -> bytes:
 
 def segments() -> dict[str, Any]:
     """Segments of chunks of up to 1024 bytes: the first delivery chunk's number, plaintext, content and root."""
-    cases = []
+    cases: list[Case] = []
     for name, first, lengths in (
         ("one chunk", 0, [1024]),
         ("the last chunk of a record", 0, [1024, 17]),
@@ -79,7 +79,7 @@ def _proof(chosen: Sequence[int], low: int, high: int) -> list[bytes]:
 
 def leaf_proofs() -> list[Case]:
     """Leaf i of a tree has data u32(i)."""
-    cases = []
+    cases: list[Case] = []
     for size, chosen in (
         (1, [0]), (2, [1]), (7, [6]), (8, [0, 1, 2, 3]), (9, [8]), (13, [0, 5, 6, 12]), (64, [3, 31, 32]),
         (65, list(range(65))), (100, [0, 64, 99]), (100, list(range(10, 40))),

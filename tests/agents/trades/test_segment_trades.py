@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 from cheated import ended
-from test_large_records import OFFERED, SELECTED, noted, valuer
-from trade import BUYER_POLICY, PER_RECORD, SELLER_POLICY, Parties, World, make_parties
+from test_large_records import SELECTED, noted, valuer
+from trade import BUYER_POLICY, OFFERED, PER_RECORD, SELLER_POLICY, Parties, World, make_parties
 
 from blindfair.agents.seller.deliveries import SellerDeliveries
 from blindfair.agents.seller.seller import Seller
@@ -163,7 +163,7 @@ class WrongSegment(Seller):
             sealed = message.sealed[:-1] + bytes([message.sealed[-1] ^ 1])
             pass_on(to, replace(message, sealed=sealed), key)
 
-        self.mail.pass_on = altered  # type: ignore[method-assign,assignment]
+        self.mail.pass_on = altered  # type: ignore[method-assign]
 
 
 class NoSegments(Seller):
