@@ -72,6 +72,14 @@ def test_a_delivery_comes_out_as_it_was_committed(dataset: StoredDataset, tmp_pa
         assert list(opened.records) == [RECORDS[number] for number in CHOSEN]
         again = delivery.open(KEY, pool)
     assert isinstance(again, StoredDataset)
+    delivery.tidy()
+    assert not list((tmp_path / "got").glob("*.content"))
+    assert not delivery.is_checked()
+    # A process that begins anew fetches nothing again.
+    anew = DeliveryFolder(tmp_path / "got", expected(made))
+    assert anew.missing() == []
+    anew.check(KEYS.private, Workers(1))
+    assert isinstance(anew.open(KEY, Workers(1)), StoredDataset)
 
 
 def test_what_was_done_is_not_done_again(dataset: StoredDataset, tmp_path: Path) -> None:

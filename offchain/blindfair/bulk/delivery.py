@@ -170,7 +170,9 @@ class DeliveryFolder:
     # --- received --------------------------------------------------------------------------------------------------
 
     def missing(self) -> list[int]:
-        """The segments that have not come yet."""
+        """The segments that have not come yet; none once the delivery was opened."""
+        if self._is_opened():
+            return []
         return [
             number
             for number in range(self.segments)
@@ -196,6 +198,8 @@ class DeliveryFolder:
         RootMismatch, StateError.
         """
         expected, done = self._expected, self._checked()
+        if self._is_opened():
+            return
 
         def jobs() -> Iterator[Job]:
             for number in range(self.segments):
@@ -215,8 +219,9 @@ class DeliveryFolder:
             segment_file(self.folder, number).unlink(missing_ok=True)
 
     def is_checked(self) -> bool:
-        """Whether every segment came and passed its checks."""
-        return not self._checked().missing(self.segments)
+        """Whether every segment came, passed its checks and is still there."""
+        there = all(self.content(number).exists() for number in range(self.segments))
+        return there and not self._checked().missing(self.segments)
 
     def _checked(self) -> "_Done":
         return _Done(self.folder / "checked.jsonl")
@@ -249,7 +254,7 @@ class DeliveryFolder:
     def open(self, key: DeliveryKey, workers: Workers, progress: Progress = quiet) -> StoredDataset | Fault:
         """Decrypt every segment that was checked: the bought records on disk, or the first provable fault."""
         to, done, checked = self.folder / "opened", _Done(self.folder / "opened.jsonl"), self._checked()
-        if (state := read_state(to)) is not None and state.finished:
+        if self._is_opened():
             return open_store(to)
         kinds = self._kinds.read_bytes()
         whole = SourceState(
@@ -290,6 +295,16 @@ class DeliveryFolder:
                 return self._fault(number, wrong, checked)
         write_whole(to / STATE, whole.to_bytes())
         return open_store(to)
+
+    def _is_opened(self) -> bool:
+        state = read_state(self.folder / "opened")
+        return state is not None and state.finished
+
+    def tidy(self) -> None:
+        """Remove the ciphertext of a delivery that was opened: nothing is left to be disputed."""
+        if self._is_opened():
+            for number in range(self.segments):
+                self.content(number).unlink(missing_ok=True)
 
     def _fault(self, number: int, place: int, checked: "_Done") -> Fault:
         content = self.content(number).read_bytes()

@@ -169,6 +169,7 @@ class BuyerOrder:
             return Outcome.from_bytes(journal.once(complaint(self._part.name), Outcome.stopped(error).to_bytes))
         text = f"{len(opened.records)} records verified: every chunk is the committed one, every score holds"
         journal.note(verified(self._part.name), text)
+        self._received.tidy()
         self._buyer.tell("verify", text)
         return None
 

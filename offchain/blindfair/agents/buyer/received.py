@@ -48,6 +48,10 @@ class Received(Protocol):
         """Decrypt it: the records, or the first provable fault. Raises CommittedGarbage."""
         ...
 
+    def tidy(self) -> None:
+        """Let go of ciphertext that is of no use any more, since every chunk is the committed one."""
+        ...
+
 
 def expected_leaves(listing: Listing, delivery: Delivery, records: Sequence[RecordIndex]) -> Sequence[Digest]:
     """The committed leaf hashes of a selection: from the listing's leaf list, or as the delivery proves them.
@@ -83,6 +87,9 @@ class ReceivedMessage:
         salts = salts_of(cipher.crypt(ChunkIndex(start), self.ciphertexts[start]) for start in starts)
         return Opened(opened, salts, lambda: cbor2.dumps(list(zip(self.records, opened, strict=True))))
 
+    def tidy(self) -> None:
+        """Nothing: the journal keeps the message."""
+
 
 class ReceivedSegments:
     """A delivery that came in segments."""
@@ -109,6 +116,10 @@ class ReceivedSegments:
             return opened
         numbers = np.array(self._part.records, dtype=">u8").tobytes()
         return Opened(opened.records, _salts(opened), lambda: cbor2.dumps({"records": numbers}))
+
+    def tidy(self) -> None:
+        """Remove the segments."""
+        self.folder.tidy()
 
 
 def delivery_folder(directory: Path, part: PartName, delivery: Delivery, chunk_size: int) -> DeliveryFolder:
