@@ -125,8 +125,7 @@ class SellerDeliveries:
 
     def tidy(self) -> None:
         """Remove the segments of orders that have ended."""
-        if not self._folder.is_dir():
-            return
-        for folder in self._folder.iterdir():
-            if self._offers.ending(OfferName(folder.name)) is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+        kept = {folder.name for folder in self._folder.iterdir()} if self._folder.is_dir() else set()
+        for name in self._offers.made() if kept else ():
+            if name in kept and self._offers.ending(name) is not None:
+                shutil.rmtree(self._folder / name, ignore_errors=True)
