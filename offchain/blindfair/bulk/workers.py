@@ -1,5 +1,6 @@
 """Do jobs on all cores: one process a core, each with a pipe to it. Keys travel in the pipe, and in no argument."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -91,7 +92,9 @@ class Workers:
         """End the processes."""
         for process in self._processes:
             if process.stdin is not None:
-                process.stdin.close()
+                # What was not read by a process that has ended is lost with it.
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()

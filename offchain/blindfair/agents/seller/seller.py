@@ -127,8 +127,7 @@ class Seller(Agent):
                 opened=lambda drawn, digest, request: self._opened(drawn, digest, request),
             )
             self._listing = SellerListing(self, policy)
-            memory = policy.max_in_memory
-            self._deliveries = SellerDeliveries(self, self._offers, lambda: self.dataset, memory)
+            self._deliveries = SellerDeliveries(self, self._offers, lambda: self.dataset, policy.max_in_memory)
 
     # --- the listing -----------------------------------------------------------------------------------------------
 
