@@ -27,26 +27,27 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
         set(),
         {"cbor2", "cryptography", "eth_account", "eth_hash", "eth_keys", "eth_utils", "numpy", "rfc8785"},
     ),
+    "bulk": ({"protocol"}, {"numpy"}),
     "influence": ({"protocol"}, {"numpy", "pyarrow", "safetensors", "tokenizers", "torch", "transformers"}),
     "blind": ({"protocol"}, {"cryptography", "fsspec", "numpy", "ray", "tenseal"}),
     "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", *ETHEREUM}),
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
     "studies": ({"protocol", "influence", "blind", "pricing"}, {"matplotlib", "numpy", "scipy", "sklearn", "torch"}),
-    "agents": ({"protocol", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
+    "agents": ({"protocol", "bulk", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
     "http": (
-        {"protocol", "influence", "blind", "chain", "pricing", "agents"},
+        {"protocol", "bulk", "influence", "blind", "chain", "pricing", "agents"},
         {"h11", "requests", "starlette", "urllib3", "uvicorn"},
     ),
     "api": (
-        {"protocol", "influence", "blind", "chain", "pricing", "agents", "http"},
+        {"protocol", "bulk", "influence", "blind", "chain", "pricing", "agents", "http"},
         {"eth_account", "matplotlib", "numpy", "pandas", "pyarrow", "pyrage"},
     ),
     "pages": (
-        {"protocol", "influence", "blind", "chain", "pricing", "agents", "http", "api"},
+        {"protocol", "bulk", "influence", "blind", "chain", "pricing", "agents", "http", "api"},
         {"jinja2", "numpy", "starlette", "uvicorn"},
     ),
     "cli": (
-        {"protocol", "influence", "blind", "chain", "pricing", "agents", "http", "api", "pages"},
+        {"protocol", "bulk", "influence", "blind", "chain", "pricing", "agents", "http", "api", "pages"},
         {
             "eth_account",
             "matplotlib",

@@ -7,8 +7,8 @@ What this module offers is public and frozen by a test. Names are loaded when th
     >>> asked.queries
     1
 
-Packages, from the inside out: `protocol`, `influence`, `blind`, `pricing`, `chain`, `agents`, `http`, `api`,
-`cli`. An import may only point inwards (docs/explanation/architecture.md). Each of the first seven has a facade of
+Packages, from the inside out: `protocol`, `bulk`, `influence`, `blind`, `pricing`, `chain`, `agents`, `http`, `api`,
+`cli`. An import may only point inwards (docs/explanation/architecture.md). Each of the first eight has a facade of
 its own, with `__all__`. What is in no facade is private and may change.
 """
 

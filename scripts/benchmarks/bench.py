@@ -3,6 +3,8 @@
     scripts/bench scoring [--k 128 512 1024] [--n 10000 100000] [--mode NAME ...] [--json FILE]
     scripts/bench million [--n 1000000] [--k 512] [--queries 1] --folder DIR [--json FILE]
     scripts/bench texts [--k 512] [--threads 1 2] [--json FILE]
+    scripts/bench delivery [--chunk-size 1024 4096 16384] [--megabytes 1024] [--folder DIR] [--json FILE]
+    scripts/bench stream [--form csv] [--gigabytes 2] [--chunk-size 1024] [--folder DIR] [--json FILE]
     scripts/bench gas [--json FILE]
 
 `scripts/bench` makes the environment that it needs. Timings are of the processor.
@@ -13,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench_delivery import FORMS, delivery, stream
 from bench_million import million
 from bench_scoring import MODES, scoring, write_json
 from threadpoolctl import threadpool_limits
@@ -61,6 +64,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--side", type=int, default=16, help="directions of each side of a layer")
     command.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     command.set_defaults(run=_texts)
+    command = commands.add_parser("delivery", help=delivery.__doc__)
+    command.add_argument("--chunk-size", type=int, nargs="+", default=[1024, 4096, 16384])
+    command.add_argument("--megabytes", type=int, default=1024, help="size of the data set")
+    command.add_argument("--folder", type=Path, help="where to put files for the time of the run")
+    command.set_defaults(run=delivery)
+    command = commands.add_parser("stream", help=stream.__doc__)
+    command.add_argument("--form", choices=FORMS, default="csv")
+    command.add_argument("--gigabytes", type=float, default=2.0)
+    command.add_argument("--chunk-size", type=int, default=1024)
+    command.add_argument("--folder", type=Path, help="where to put files for the time of the run: twice their size")
+    command.set_defaults(run=stream)
     commands.add_parser("gas", help=gas.__doc__).set_defaults(run=gas)
     for command in commands.choices.values():
         command.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")

@@ -102,16 +102,24 @@ ANSWERS = (
         ("tests/agents/settlement/test_public_keys.py::test_the_same_records_are_never_encrypted_twice_under_one_key",),
     ),
     Answer(
-        "offchain/blindfair/agents/seller/seller.py",
-        """sealed=seal(
-                request.buyer_hpke,
-                delivery_info(part.evaluation, encrypted.root),
-                pack_delivery(part.records, encrypted.ciphertexts),
-            ),""",
-        "sealed=pack_delivery(part.records, encrypted.ciphertexts),",
+        "offchain/blindfair/agents/seller/deliveries.py",
+        "sealed, segments = seal(public, delivery_info(part.evaluation, encrypted.root), content), ()",
+        "sealed, segments = content, ()",
         ("tests/agents/settlement/test_public_keys.py::test_the_key_is_of_no_use_to_whoever_keeps_the_messages",),
     ),
     # --- in the agents: what is checked before paying ---
+    Answer(
+        "offchain/blindfair/bulk/delivery.py",
+        "check_roots(self._roots(done), expected.root)",
+        "self._roots(done)",
+        ("tests/bulk/test_delivery_folders.py::test_what_does_not_fit_the_offer_is_refused_before_paying",),
+    ),
+    Answer(
+        "offchain/blindfair/agents/buyer/received.py",
+        "check_leaves(chunks, leaves, manifest.chunk_count, delivery.proof, manifest.listing_root)",
+        "del chunks",
+        ("tests/agents/trades/test_segment_trades.py::test_leaves_that_are_not_the_listings_are_not_paid",),
+    ),
     Answer(
         "offchain/blindfair/agents/buyer/checks.py",
         "check_delivery(ciphertexts, leaves, offer.delivery_root, manifest.chunk_size, part.records, "

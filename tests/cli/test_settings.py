@@ -40,6 +40,7 @@ LIST = {
     "--accept-disclosed-share": "0.5", "--bits": "5", "--bond-share": "0.2", "--buyer": OTHER, "--categorical": "a",
     "--chunk-size": "4096", "--consent": "another", "--description": "d", "--disclosed-share": "0.5",
     "--disclosure": "total", "--dispute-window": "100", "--evaluation-fee": "0.5", "--exclude": "a",
+    "--file-column": "f", "--files": "f",
     "--free-share": "0.1", "--label": "b", "--label-kind": "count", "--licence": "another", "--max-bonds": "2",
     "--name": "another", "--never-score": "a", "--opened-records": "30", "--opened-share": "0.5", "--own-models": None,
     "--pay-to": OTHER,

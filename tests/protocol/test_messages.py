@@ -26,6 +26,7 @@ from blindfair.protocol.manifest import Column, ColumnKind, Manifest, Schema, Te
 from blindfair.protocol.messages import (
     Agreement,
     Delivery,
+    DeliverySegment,
     Envelope,
     Inquiry,
     Listing,
@@ -37,6 +38,7 @@ from blindfair.protocol.messages import (
     Release,
     Reply,
     Request,
+    SegmentRequest,
     Selection,
 )
 from blindfair.protocol.messages import envelope as envelopes
@@ -111,6 +113,10 @@ MESSAGES: tuple[Message, ...] = (
     Release(OrderId(D1), sign_release(OrderId(D1), DOMAIN, KEY)),
     Reply(D1, Root(D2), D1, b"\x00\x03", b"ciphertext"),
     replace(REQUEST, token=SENDER, fee=Wei(2**200)),
+    Delivery(D1, PartName.WHOLE, _offer(), sign_offer(_offer(), DOMAIN, KEY), b"", (D1, D2)),
+    Delivery(D1, PartName.REST, _offer(), sign_offer(_offer(), DOMAIN, KEY), b"sealed", (), D1 + D2, D2),
+    SegmentRequest(OrderId(D1), (0, 3, 2**15 - 1)),
+    DeliverySegment(OrderId(D1), 7, b"sealed segment"),
     PricedReply(D1, _offer(), sign_offer(_offer(), DOMAIN, KEY), (D1, D2), b"encrypted reply"),
 )
 
@@ -307,6 +313,40 @@ def test_a_listing_whose_leaves_are_fewer_than_it_says_is_refused() -> None:
     leaves = b"".join(listing.leaf_hashes[:-1])
     with pytest.raises((MalformedMessage, InvalidListing)):
         _read(_forge(listing, _with_part("leaves", leaves), leaves))
+
+
+def test_a_listing_of_many_chunks_travels_without_its_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = _listing()
+    monkeypatch.setattr("blindfair.protocol.manifest.CHUNK_COUNT_LIMIT", 5)
+    assert _read(_sign(listing))[1] == replace(listing, leaf_hashes=())
+    leaves = b"".join(listing.leaf_hashes)
+    with pytest.raises(MalformedMessage):
+        _read(_forge(listing, _with_part("leaves", leaves), leaves))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"sealed": b"s", "segments": bytes(32)},
+        {"sealed": b"s", "leaves": bytes(32)},
+        {"sealed": b"s", "proof": bytes(32)},
+        {"segments": b""},
+        {"segments": bytes(33)},
+        {"segments": bytes(32 * (2**15 + 1))},
+    ],
+    ids=range(7),
+)
+def test_a_delivery_has_its_parts_and_no_others(parts: dict[str, bytes]) -> None:
+    described = {name: {"length": len(data), "sha256": "0x" + sha256(data).hex()} for name, data in parts.items()}
+    with pytest.raises(MalformedMessage):
+        _read(_forge(MESSAGES[8], lambda d: d.update(parts=described), b"".join(parts[name] for name in sorted(parts))))
+
+
+@pytest.mark.parametrize("asked", [[], [1, 1], [2, 1], [-1], [2**15], list(range(9)), ["1"]], ids=str)
+def test_a_fetch_names_a_few_segments_in_order(asked: list[Any]) -> None:
+    with pytest.raises(MalformedMessage):
+        _read(_forge(SegmentRequest(OrderId(D1), (1,)), lambda d: d["body"].update(segments=asked)))
 
 
 def test_a_message_larger_than_its_type_allows_is_refused_before_its_signature_is_looked_at() -> None:

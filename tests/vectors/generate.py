@@ -19,6 +19,7 @@ from vectors import (  # noqa: E402
     topics_labels,
     topics_listings,
     topics_orders,
+    topics_sizes,
     topics_trade,
 )
 
@@ -37,6 +38,7 @@ def build() -> dict[str, dict[str, Any]]:
         "documents/documents.json": {"source": "PROTOCOL 1, RFC 8785", "cases": topics_data.documents()},
         "arrays/records.json": {"source": "PROTOCOL 1, 2, npy 1.0", "cases": topics_arrays.arrays()},
         "arrays/forms.json": {"source": "PROTOCOL 2", "cases": topics_arrays.forms()},
+        "arrays/files.json": {"source": "PROTOCOL 1, 2", "cases": topics_sizes.files()},
         "chunks/data_sets.json": {"source": "PROTOCOL 2", "cases": topics_data.chunks()},
         "chunks/lengths.json": {"source": "PROTOCOL 2", "cases": topics_data.lengths()},
         "listings/listings.json": {"source": "PROTOCOL 2, 3"} | topics_listings.listings(),
@@ -57,6 +59,11 @@ def build() -> dict[str, dict[str, Any]]:
         "deliveries/faults.json": {"source": "PROTOCOL 7"} | topics_deliveries.faults(),
         "deliveries/sealed.json": {"source": "PROTOCOL 6.4, RFC 9180"} | topics_deliveries.sealed(),
         "deliveries/sealed_messages.json": {"source": "PROTOCOL 9, RFC 9180"} | topics_deliveries.sealed_messages(),
+        "deliveries/segments.json": {"source": "PROTOCOL 6.7"} | topics_sizes.segments(),
+        "deliveries/leaf_proofs.json": {
+            "source": "PROTOCOL 6.8, RFC 9162 section 2.1.1; leaf i has data u32(i)",
+            "cases": topics_sizes.leaf_proofs(),
+        },
         "fees/fees.json": {"source": "PROTOCOL 2, 4.5", "cases": topics_fees.fees()},
         "fees/replies.json": {"source": "PROTOCOL 4.7"} | topics_fees.priced(),
         "orders/orders.json": {"source": "PROTOCOL 7"} | topics_orders.orders(),

@@ -192,11 +192,21 @@ def words(seed: bytes) -> Iterator[int]:
 
 
 def free_units(
-    chunks: Sequence[Sequence[int]], selected: int, group_size: int, chunk_size: int, dimension: int, share: float
+    chunks: Sequence[Sequence[int]],
+    selected: int,
+    group_size: int,
+    chunk_size: int,
+    dimension: int,
+    share: float,
+    listed: int,
 ) -> int:
-    """PROTOCOL 5.6: `chunks` has one list for each selected group, the chunks of each of its records."""
+    """PROTOCOL 5.6: `chunks` has one list for each selected group, the chunks of each of its records; `listed` are all
+    chunks of the listing."""
     most = min(int(share * selected), 4096) // group_size
-    sizes = [2 * dimension + 672 + sum(32 + (chunk_size + 648) * each for each in group) for group in chunks]
+    more = 128 if listed > 2**20 else 0
+    sizes = [
+        2 * dimension + 672 + more + sum(32 + (chunk_size + 648 + more) * each for each in group) for group in chunks
+    ]
     largest = sorted(sizes, reverse=True)
     return max(number for number in range(most + 1) if 4096 + sum(largest[:number]) <= 2**28)
 

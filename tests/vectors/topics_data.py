@@ -430,6 +430,8 @@ def free() -> list[Case]:
         ("a short last group", [25, 100], 10, 1024, 31, 1, (0, 25)),
         ("as much as a message holds", [2, 7880], 1, 16384, 1408, 1, (0, 2)),
         ("one entry more", [2, 7880], 1, 16384, 1409, 1, (0, 2)),
+        ("longer paths of more than 2^20 chunks", [300, 4000], 1, 1024, 31, 1, (0, 300)),
+        ("paths of 2^20 chunks", [262, 4000, 1, 576], 1, 1024, 31, 1, (0, 262)),
     ):
         lengths = [chunks for records, chunks in zip(runs[::2], runs[1::2], strict=True) for _ in range(records)]
         groups = [lengths[i : min(i + size, stop)] for i in range(start, stop, size)]
@@ -443,7 +445,7 @@ def free() -> list[Case]:
                 "opened_share": share,
                 "selection": [start, stop],
                 "expect": "ok",
-                "free": free_units(groups, stop - start, size, chunk_size, dimension, share),
+                "free": free_units(groups, stop - start, size, chunk_size, dimension, share, sum(lengths)),
             }
         )
     for name, selection, error in (

@@ -71,6 +71,10 @@ class SellerPolicy:
     max_products: int = 2**40
     """Multiplications that one request may take."""
 
+    max_in_memory: int = 2**26
+    """Bytes of records that are kept in memory, and of a delivery that travels in one message. More is kept on disk, in
+    the seller's directory, and delivered in segments."""
+
     max_disk: int = 2**35
     """Bytes of rows, rounded and encoded, that one request may take on the disk."""
 

@@ -79,3 +79,7 @@ def check_model(model: str, models: Sequence[str] = MODELS) -> None:
             found=repr(model[:40]),
             hint="logistic is quicker and discloses less; mlp learns non-linear boundaries, and cnn images",
         )
+
+
+FILE_COLUMN = "file"
+"""The column of a table that has the names of the files that are sold with it."""

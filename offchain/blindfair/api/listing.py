@@ -8,7 +8,7 @@ from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.amounts import IN_ETHER, Money
-from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_SHARE, MAX_WINDOWS, WINDOW
+from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FILE_COLUMN, FREE_SHARE, MAX_WINDOWS, WINDOW
 from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.lists import check_lists, check_source
 from blindfair.api.text_options import text_options
@@ -48,6 +48,8 @@ def make_listing(
     categorical: Sequence[str] = (),
     text: Sequence[str] = (),
     label_kind: str | None = None,
+    files: Path | str | None = None,
+    file_column: str = FILE_COLUMN,
     text_column: str | None = None,
     base_models: Sequence[Path | str] = (),
     window: int = WINDOW,
@@ -82,6 +84,9 @@ def make_listing(
 
     Images are a pair of arrays `(images, labels)`, an npy file or a folder of such files; `label` is "label" if it is
     left out (docs/how-to/sell-images.md).
+
+    With `files` each row is sold with a file of that folder, which the table's `file_column` names
+    (docs/how-to/sell-files.md).
 
     Raises what `read_table` and `read_images` raise, InvalidOption for arguments out of range, InvalidListing for
     records that cannot be listed (copies, too little in a record).
@@ -142,6 +147,8 @@ def make_listing(
         label_kind=label_kind,
         texts=text_options(text_column, base_models, window, max_windows),
         images=text_column is None and holds_images(records),
+        files=None if files is None else str(Path(files).resolve()),
+        file_column=file_column,
     )
     return prepared(options, options.table(records))
 

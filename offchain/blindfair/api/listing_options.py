@@ -1,6 +1,5 @@
 """The options of a listing: a table with terms, as its owner states them, and the spec that an agent makes of them."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -12,21 +11,24 @@ from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.addresses import parse_address
 from blindfair.api.amounts import Money
+from blindfair.api.checked_options import checked_share, label_kind_of, some_names
 from blindfair.api.defaults import (
     DISCLOSED_SHARE,
+    FILE_COLUMN,
     NAMED_BITS,
     UNNAMED_BITS,
     check_disclosure,
 )
+from blindfair.api.file_options import DATA, listed_files
 from blindfair.api.image_options import image_preprocessing, listed_images, measured_image_bits
 from blindfair.api.information import default_fee, free_bits_of, min_fee
 from blindfair.api.stored import from_stored, to_stored
 from blindfair.api.text_options import TextOptions, listed_texts
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.files import CONTENT_COLUMN, Files
 from blindfair.influence.frames import Frame
 from blindfair.influence.images.images import LABEL_COLUMN, Images, ImageSource, read_images
-from blindfair.influence.label import LabelKind
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_bytes, measure_rows
 from blindfair.protocol.documents import Document
@@ -34,8 +36,9 @@ from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Terms
 from blindfair.protocol.quantities import Seconds, Wei
 from blindfair.protocol.records import RecordEncoding, encode_rows
+from blindfair.protocol.schema import Schema
 
-Listed: TypeAlias = Table | Corpus | Images
+Listed: TypeAlias = Table | Corpus | Images | Files
 """What can be listed."""
 
 RECORDS = "records.csv"
@@ -55,7 +58,8 @@ class ListingOptions:
     are columns whose numbers are codes, and the cells of `text` are read as they are written. `record_bits` is what a
     record holds, once it was measured: another version of the compressor may measure otherwise.
     `record_count` is how many records are listed, once the table was read. `label_kind` says how the label is read
-    (`influence.label`); without it the label's values decide. `images` says that the records are images."""
+    (`influence.label`); without it the label's values decide. `images` says that the records are images. `files` is
+    the folder of the files that the table's `file_column` names, which are sold with their rows."""
 
     ROLE: ClassVar[str] = "seller"
 
@@ -93,6 +97,8 @@ class ListingOptions:
     texts: TextOptions | None = None
     label_kind: str | None = None
     images: bool = False
+    files: str | None = None
+    file_column: str = FILE_COLUMN
 
     def to_document(self) -> Document:
         """Return the options for the settings."""
@@ -134,7 +140,14 @@ class ListingOptions:
             raise InvalidOption(
                 "A table needs a label", expected="`label`, the column to predict", found="none", hint="texts need none"
             )
-        return read_table(records, self.label, exclude=self.exclude, text=self.text)
+        table = read_table(records, self.label, exclude=self.exclude, text=self.text)
+        if self.files is None:
+            return table
+        is_kept = isinstance(records, Path) and records.name == RECORDS
+        beside = records.parent / DATA if is_kept and isinstance(records, Path) else None
+        return listed_files(
+            table, Path(self.files), self.file_column, beside=beside, without_copies=self.without_copies
+        )
 
     def _check_no_table(self, what: str, *more: str) -> None:
         """Raises InvalidOption for an option that says how the columns of a table are read."""
@@ -183,8 +196,8 @@ class ListingOptions:
             if unknown:
                 raise InvalidOption(
                     f"`{option}` names a column that is not listed",
-                    expected=_some(table.columns),
-                    found=_some(unknown),
+                    expected=some_names(table.columns),
+                    found=some_names(unknown),
                     hint="the first line of the file has the names; a column of `exclude` is not listed",
                 )
         both = sorted(set(self.never_score) & {*self.score, table.label})
@@ -192,14 +205,16 @@ class ListingOptions:
             raise InvalidOption(
                 "`never_score` names a column that models must read",
                 expected="neither the label nor a column of `score`",
-                found=_some(both),
+                found=some_names(both),
             )
         kept = {*self.never_score, *(set(table.identifiers()) - set(self.score))}
+        if self.files is not None:
+            kept.add(self.file_column)
         if kept >= {*table.columns} - {table.label}:
             raise InvalidOption(
                 "No column besides the label is left for models to read",
                 expected="at least one",
-                found=f"kept from models: {_some(sorted(kept))}",
+                found=f"kept from models: {some_names(sorted(kept))}",
                 hint="`score=COLUMN` lets models read a column that looks like an identifier",
             )
         return tuple(name for name in table.columns if name in kept)
@@ -217,7 +232,7 @@ class ListingOptions:
             table.label,
             categorical=self.categorical,
             excluded=self.unscored(table),
-            label_kind=self._label_kind(),
+            label_kind=label_kind_of(self.label_kind),
         )
         return replace(schema, columns=table.listed_columns)
 
@@ -232,6 +247,7 @@ class ListingOptions:
             held = measure_bytes([text.encode() for text in dict.fromkeys(table.texts())]).bits
             check_record_bits(held)
             return held
+        table = table.table if isinstance(table, Files) else table
         held = measure_rows(list(dict.fromkeys(table.scored_rows(self.unscored(table))))).bits
         check_record_bits(held)
         return held
@@ -240,7 +256,9 @@ class ListingOptions:
         """Return how many records of a table are listed."""
         return len(self._listed_records(table))
 
-    def _listed_records(self, table: Listed) -> tuple[bytes, ...]:
+    def _listed_records(self, table: Listed) -> Sequence[bytes]:
+        if isinstance(table, Files):
+            return table.records(self.chunk_size)
         if isinstance(table, Images):
             return listed_images(table, self.chunk_size, without_copies=self.without_copies)
         if isinstance(table, Corpus):
@@ -260,7 +278,7 @@ class ListingOptions:
             licence=self.licence,
             consent=self.consent,
             encoding=RecordEncoding.CBOR_ROW if isinstance(table, Table) else table.encoding,
-            schema=table.listed_schema(self.unscored(table)) if isinstance(table, Table) else table.schema(),
+            schema=self._schema(table),
             preprocessing=self._preprocessing(table, bases),
             records=records,
             terms=Terms(
@@ -278,13 +296,24 @@ class ListingOptions:
                 own_models=self.own_models or bool(self.buyers),
             ),
             chunk_size=self.chunk_size,
+            source=table.source() if isinstance(table, Files) else None,
+            # They were counted when they were first read, and compared then.
+            are_distinct=isinstance(table, Files) and self.record_count is not None,
         )
+
+    def _schema(self, table: Listed) -> Schema:
+        if isinstance(table, Files):
+            return table.schema(self.unscored(table.table))
+        return table.listed_schema(self.unscored(table)) if isinstance(table, Table) else table.schema()
 
     def _preprocessing(self, table: Listed, bases: BaseModels | None) -> Document:
         if isinstance(table, Images):
             return image_preprocessing(table, own_models=self.own_models or bool(self.buyers)).to_document()
         if isinstance(table, Corpus):
             return self._text_preprocessing(table, bases)
+        if isinstance(table, Files):
+            schema = self.preprocessing(table.table)
+            return replace(schema, columns=(CONTENT_COLUMN, *schema.columns)).to_document()
         return self.preprocessing(table).to_document()
 
     def _text_preprocessing(self, corpus: Corpus, bases: BaseModels | None) -> Document:
@@ -298,16 +327,6 @@ class ListingOptions:
                 hint="name your buyers: with a model of its own anybody can aim all bits of an evaluation at few texts",
             )
         return self.texts.preprocessing(corpus, self.bases() if bases is None else bases).to_document()
-
-    def _label_kind(self) -> LabelKind | None:
-        if self.label_kind is None:
-            return None
-        kinds = {kind.value: kind for kind in LabelKind}
-        if self.label_kind not in kinds:
-            raise InvalidOption(
-                "`label_kind` names no kind of label", expected=" or ".join(kinds), found=repr(self.label_kind[:40])
-            )
-        return kinds[self.label_kind]
 
     def _bits(self) -> int:
         most = NAMED_BITS if self.buyers else UNNAMED_BITS
@@ -378,16 +397,3 @@ class ListingOptions:
                 hint="fewer `bits`, scores of groups (`disclosures=['per-group-10']`), or a larger `disclosed_share`",
             )
         return disclosed
-
-
-def checked_share(option: str, share: float, *, most: int | None = 1) -> Fraction:
-    """The share that a person gave, exactly. Raises InvalidOption, by the name of `option`, out of 0 ... `most`."""
-    if not (math.isfinite(share) and share >= 0 and (most is None or share <= most)):
-        raise InvalidOption(
-            f"`{option}` is not a share", expected="0 ... 1" if most else ">= 0", found=share, hint="0.05 is 5 %"
-        )
-    return Fraction(share).limit_denominator(10**6)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")

@@ -106,6 +106,8 @@ def _categories(schema: FeatureSchema | None) -> dict[str, tuple[PlainCell, ...]
 def _kind(column: Column, categories: tuple[PlainCell, ...] | None) -> str:
     if column.kind is ColumnKind.ARRAY:
         return f"images of {column.form}"
+    if column.kind is ColumnKind.FILE:
+        return "files"
     kind = _KINDS[column.kind]
     if not categories:
         return kind

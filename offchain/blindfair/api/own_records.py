@@ -15,7 +15,7 @@ from blindfair.influence.table import Table, read_table
 from blindfair.influence.written import companion_names
 from blindfair.protocol.errors import InvalidOption, MalformedTable
 from blindfair.protocol.records import Row
-from blindfair.protocol.schema import Schema
+from blindfair.protocol.schema import ColumnKind, Schema
 
 Source = TypeVar("Source")
 """A file, or a data frame."""
@@ -40,8 +40,10 @@ class OwnRecords:
     readings: Mapping[str, tuple[ColumnReading, ...]] = field(default_factory=dict)
 
     def beside(self, listed: Schema) -> "OwnRecords":
-        """Return the records with the listing's columns for cells as written, all of them missing."""
-        added = tuple(name for name in companion_names(listed) if name not in self.columns)
+        """Return the records with the listing's columns for cells as written, and with those that only come along with
+        files, all of them missing."""
+        extra = listed.unscored if listed.columns[0].kind is ColumnKind.FILE else companion_names(listed)
+        added = tuple(name for name in extra if name not in self.columns)
 
         def widened(rows: tuple[Row, ...]) -> tuple[Row, ...]:
             return tuple((*row, *(None for _ in added)) for row in rows)

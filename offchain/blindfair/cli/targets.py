@@ -71,6 +71,25 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
         ) from error
 
 
+def write_beneath(folder: Path, name: str, data: bytes) -> None:
+    """Write a file into a folder or a folder of it, for its owner alone; `name` was checked to lie there.
+
+    Folders on its way are made, and links on it are not followed. Raises CannotWrite.
+    """
+    target = folder
+    try:
+        for part in (".", *Path(name).parent.parts):
+            target = target / part
+            if target.is_symlink() and target != folder:
+                raise OSError(None, "a folder on the way is a link")
+            target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"{folder} cannot be written", found=error.strerror, hint="look at the disk's space and the permissions"
+        ) from error
+    write_atomically(target / Path(name).name, data)
+
+
 def _absolute(path: Path, option: str) -> Path:
     try:
         return path.resolve()

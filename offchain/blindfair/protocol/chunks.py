@@ -10,8 +10,8 @@ from functools import cached_property
 from itertools import chain
 
 from blindfair.protocol.errors import InvalidListing, MalformedChunk
-from blindfair.protocol.hashing import u64
-from blindfair.protocol.merkle import MerkleTree, leaf_hash
+from blindfair.protocol.hashing import sha256, u64
+from blindfair.protocol.merkle import MerkleTree, Tree, leaf_hash
 from blindfair.protocol.quantities import ChunkIndex, Digest, RecordIndex, Root, Salt, Secret
 
 CHUNK_SIZES = (1024, 4096, 16384)
@@ -20,7 +20,10 @@ CHUNK_SIZES = (1024, 4096, 16384)
 SALT_SIZE = 16
 
 CHUNK_COUNT_LIMIT = 2**20
-"""Chunks of a listing that this program takes: their leaf list is 32 MiB."""
+"""Chunks of a data set that is kept in memory, and whose leaf list travels whole: 32 MiB."""
+
+LISTED_CHUNKS_LIMIT = 2**24
+"""Chunks of any listing: up to 256 GiB. Of more than `CHUNK_COUNT_LIMIT` no leaf list travels (PROTOCOL 2)."""
 
 
 def chunk_salt(secret: Secret, chunk: ChunkIndex) -> Salt:
@@ -84,18 +87,21 @@ def check_chunk_size(chunk_size: int) -> None:
 
 @dataclass(frozen=True)
 class ChunkedDataset:
-    """A whole data set as its seller keeps it (not slotted, because the tree is built on first use and kept)."""
+    """A whole data set as its seller keeps it, in memory or on disk (`bulk.store`).
+
+    Not slotted, because the tree is built on first use and kept.
+    """
 
     chunk_size: int
     """Bytes of a full chunk."""
 
-    chunks: tuple[bytes, ...] = field(repr=False)
+    chunks: Sequence[bytes] = field(repr=False)
     """`salt || payload` of every chunk, by chunk number: the data itself."""
 
-    first_chunks: tuple[int, ...] = field(repr=False)
+    first_chunks: Sequence[int] = field(repr=False)
     """The number of the first chunk of every record."""
 
-    leaf_hashes: tuple[Digest, ...] = field(repr=False)
+    leaf_hashes: Sequence[Digest] = field(repr=False)
     """`L_j = H(00 || chunk_j)` of every chunk."""
 
     @classmethod
@@ -118,7 +124,7 @@ class ChunkedDataset:
         return cls(chunk_size, chunks, tuple(first_chunks), tuple(leaf_hash(chunk) for chunk in chunks))
 
     @cached_property
-    def tree(self) -> MerkleTree:
+    def tree(self) -> Tree:
         """The listing tree, for paths to `listing_root`."""
         return MerkleTree(self.leaf_hashes)
 
@@ -126,6 +132,11 @@ class ChunkedDataset:
     def root(self) -> Root:
         """`listing_root` (PROTOCOL 2)."""
         return self.tree.root
+
+    @property
+    def leaf_digest(self) -> Digest:
+        """`H(L_0 || ... || L_last)` (PROTOCOL 2)."""
+        return sha256(b"".join(self.leaf_hashes))
 
     def chunks_of(self, record: RecordIndex) -> range:
         """The numbers of a record's chunks. Raises `IndexError`."""

@@ -5,6 +5,7 @@ Not here: sealing to the buyer's public key (`sealing`).
 """
 
 import secrets
+from collections.abc import Iterable
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
@@ -13,6 +14,9 @@ from blindfair.protocol.hashing import keccak256, u64
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, KeyCommitment
 
 KEY_SIZE = 32
+
+# `cryptography` wants counter and nonce in one: the first four bytes are the little-endian block counter.
+_ZERO = b"\x00\x00\x00\x00" + b"\x00\x00\x00\x00"
 
 
 def new_delivery_key() -> DeliveryKey:
@@ -30,6 +34,28 @@ def crypt_chunk(key: DeliveryKey, index: ChunkIndex, data: bytes) -> bytes:
 
     The nonce is `00000000 || u64(index)` and the block counter starts at 0; the length stays as it is.
     """
-    # `cryptography` wants counter and nonce in one: the first four bytes are the little-endian block counter.
-    encryptor = Cipher(ChaCha20(key, b"\x00\x00\x00\x00" + b"\x00\x00\x00\x00" + u64(index)), mode=None).encryptor()
-    return encryptor.update(data)
+    return ChunkCipher(key).crypt(index, data)
+
+
+class ChunkCipher:
+    """The cipher of one delivery: the key is set up once, and each chunk has its own nonce."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, key: DeliveryKey) -> None:
+        self._context = Cipher(ChaCha20(key, _ZERO + u64(ChunkIndex(0))), mode=None).encryptor()
+
+    def crypt(self, index: ChunkIndex, data: bytes) -> bytes:
+        """Encrypt or decrypt delivery chunk `index`, as `crypt_chunk`."""
+        # Resetting the nonce also takes the block counter back to its start.
+        self._context.reset_nonce(_ZERO + u64(index))
+        return self._context.update(data)
+
+    def crypt_all(self, first: ChunkIndex, chunks: Iterable[bytes]) -> list[bytes]:
+        """Encrypt or decrypt delivery chunks in a row, the first with number `first`."""
+        reset, update = self._context.reset_nonce, self._context.update
+        done = []
+        for index, chunk in enumerate(chunks, first):
+            reset(_ZERO + index.to_bytes(8, "big"))
+            done.append(update(chunk))
+        return done

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from blindfair.protocol.chunks import SALT_SIZE, ChunkedDataset, check_chunk_lengths
-from blindfair.protocol.cipher import crypt_chunk, key_commitment
+from blindfair.protocol.cipher import ChunkCipher, crypt_chunk, key_commitment
 from blindfair.protocol.errors import (
     CommittedGarbage,
     MalformedChunk,
@@ -55,6 +55,11 @@ class EncryptedDelivery:
     root: Root
     """`delivery_root`."""
 
+    @property
+    def chunk_count(self) -> int:
+        """The number of chunks."""
+        return len(self.ciphertexts)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -84,7 +89,7 @@ def encrypt_delivery(dataset: ChunkedDataset, records: Sequence[RecordIndex], ke
     Raises `MalformedMessage` for a selection that is empty, not ascending or outside the listing.
     """
     numbers = selected_chunks(dataset.first_chunks, len(dataset.chunks), records)
-    ciphertexts = tuple(crypt_chunk(key, ChunkIndex(i), dataset.chunks[j]) for i, j in enumerate(numbers))
+    ciphertexts = tuple(ChunkCipher(key).crypt_all(ChunkIndex(0), (dataset.chunks[j] for j in numbers)))
     leaves = tuple(dataset.leaf_hashes[j] for j in numbers)
     return EncryptedDelivery(ciphertexts, leaves, delivery_tree(ciphertexts, leaves).root)
 
@@ -135,7 +140,7 @@ def open_delivery(
     where chunks are as committed and yet do not make a record: nothing can be proven then (`check_delivery` would have
     refused before paying).
     """
-    chunks = [crypt_chunk(key, ChunkIndex(i), ciphertext) for i, ciphertext in enumerate(ciphertexts)]
+    chunks = ChunkCipher(key).crypt_all(ChunkIndex(0), ciphertexts)
     for index, (chunk, leaf) in enumerate(zip(chunks, leaves, strict=True)):
         if leaf_hash(chunk) != leaf:
             path = delivery_tree(ciphertexts, leaves).path(index)

@@ -34,6 +34,9 @@ RECORD_SIZE = 32
 CHUNK_SIZE = 648
 """Bytes of an opened chunk besides its own content: a path of 20 digests, for 2^20 chunks, and two heads."""
 
+DEEPER = 4 * 32
+"""Bytes more of each path in a listing of more than 2^20 chunks: 24 digests, for 2^24."""
+
 
 def free_openings(terms: Terms, selected: int) -> int:
     """How many of `selected` records the listing opens free of charge, rounded down, whatever their size.
@@ -65,5 +68,6 @@ def opening_size(manifest: Manifest, units: Units, unit: int, dimension: int) ->
     members = units.policy.members(unit, units.records)
     last = chunk_range(manifest.first_chunks, manifest.chunk_count, RecordIndex(members[-1]))
     chunks = last.stop - manifest.first_chunks[members[0]]
-    row = ROW_SIZE + ENTRY_SIZE * dimension
-    return row + RECORD_SIZE * len(members) + (CHUNK_SIZE + manifest.chunk_size) * chunks
+    more = 0 if manifest.gives_leaves else DEEPER
+    row = ROW_SIZE + more + ENTRY_SIZE * dimension
+    return row + RECORD_SIZE * len(members) + (CHUNK_SIZE + more + manifest.chunk_size) * chunks

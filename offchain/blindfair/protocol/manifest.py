@@ -6,14 +6,15 @@ Not here: the signed `Listing` message that carries both (`messages`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby, pairwise
+from itertools import pairwise
 
-from blindfair.protocol.chunks import CHUNK_COUNT_LIMIT, CHUNK_SIZES, check_chunk_size
+from blindfair.protocol.chunk_runs import ChunkRuns
+from blindfair.protocol.chunks import CHUNK_COUNT_LIMIT, CHUNK_SIZES, LISTED_CHUNKS_LIMIT, check_chunk_size
 from blindfair.protocol.documents import SAFE_INTEGER, Document, JsonValue, digest
 from blindfair.protocol.errors import InvalidListing, MalformedMessage, RootMismatch
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.hashing import keccak256, sha256
-from blindfair.protocol.merkle import MerkleTree
+from blindfair.protocol.merkle import root_of
 from blindfair.protocol.quantities import Address, Digest, ListingId, Root
 from blindfair.protocol.records import RecordEncoding
 from blindfair.protocol.schema import Column, ColumnKind, Schema
@@ -61,10 +62,10 @@ class Manifest:
     """Bytes of a full chunk: 1024, 4096 or 16384."""
 
     chunk_count: int
-    """Number of chunks, from `record_count` up to 2^20."""
+    """Number of chunks, from `record_count` up to 2^24."""
 
-    first_chunks: tuple[int, ...]
-    """The number of the first chunk of every record; strictly ascending from 0."""
+    first_chunks: Sequence[int]
+    """The number of the first chunk of every record; strictly ascending from 0. Kept as `ChunkRuns`."""
 
     listing_root: Root
     """Root of the listing tree."""
@@ -100,21 +101,33 @@ class Manifest:
         check_chunk_size(self.chunk_size)
         if self.encoding is RecordEncoding.TEXT and [c.kind for c in self.schema.columns] != [ColumnKind.TEXT]:
             raise InvalidListing("A listing of texts has another schema", expected="one column of kind text")
-        arrays = [place for place, column in enumerate(self.schema.columns) if column.kind is ColumnKind.ARRAY]
-        if arrays != ([0] if self.encoding is RecordEncoding.ARRAY else []):
-            raise InvalidListing(
-                "The encoding of a listing does not fit its arrays",
-                expected="the encoding array, and arrays in the first column alone",
-                found=f"{self.encoding.value}, arrays in {len(arrays)} columns",
-            )
+        for encoding, kind in ((RecordEncoding.ARRAY, ColumnKind.ARRAY), (RecordEncoding.BYTES, ColumnKind.FILE)):
+            places = [place for place, column in enumerate(self.schema.columns) if column.kind is kind]
+            if places != ([0] if self.encoding is encoding else []):
+                raise InvalidListing(
+                    f"The encoding of a listing does not fit its columns of kind {kind.value}",
+                    expected=f"with the encoding {encoding.value} the first column alone, else none",
+                    found=f"{self.encoding.value}, and {len(places)} columns of this kind",
+                )
         self._check_first_chunks()
 
     def _check_first_chunks(self) -> None:
-        if not 1 <= self.chunk_count <= CHUNK_COUNT_LIMIT:
+        if not 1 <= self.chunk_count <= LISTED_CHUNKS_LIMIT:
             raise InvalidListing(
-                "A listing has a wrong number of chunks", expected=f"1 ... {CHUNK_COUNT_LIMIT}", found=self.chunk_count
+                "A listing has a wrong number of chunks",
+                expected=f"1 ... {LISTED_CHUNKS_LIMIT}",
+                found=self.chunk_count,
             )
         first = self.first_chunks
+        if isinstance(first, ChunkRuns):
+            # Its numbers ascend by construction.
+            if (len(first), first.chunk_count) != (self.record_count, self.chunk_count):
+                raise InvalidListing(
+                    "The chunks of the records are not all chunks",
+                    expected=f"{self.record_count} records of {self.chunk_count} chunks",
+                    found=f"{len(first)} of {first.chunk_count}",
+                )
+            return
         if len(first) != self.record_count:
             raise InvalidListing("Not every record has a first chunk", expected=self.record_count, found=len(first))
         if not first or first[0] != 0 or first[-1] >= self.chunk_count or any(a >= b for a, b in pairwise(first)):
@@ -122,6 +135,7 @@ class Manifest:
                 "The first chunks do not divide the chunks among the records",
                 expected=f"strictly ascending from 0 to below {self.chunk_count}",
             )
+        object.__setattr__(self, "first_chunks", ChunkRuns.of_firsts(first, self.chunk_count))
 
     def to_document(self) -> Document:
         """The manifest as a document.
@@ -129,11 +143,8 @@ class Manifest:
         `first_chunks` is written as `chunks_of_records`: how many records in a row have how many chunks each, as a
         flat list `[records, chunks, records, chunks, ...]`, neighbours differing in `chunks`.
         """
-        ends = [*self.first_chunks[1:], self.chunk_count]
-        lengths = (end - start for start, end in zip(self.first_chunks, ends, strict=True))
-        runs: list[JsonValue] = []
-        for chunks, group in groupby(lengths):
-            runs += [sum(1 for _ in group), chunks]
+        pairs = ChunkRuns.of_firsts(self.first_chunks, self.chunk_count).runs()
+        runs: list[JsonValue] = [number for run in pairs for number in run]
         return {
             "name": self.name,
             "description": self.description,
@@ -159,8 +170,8 @@ class Manifest:
     def from_document(cls, document: Document) -> "Manifest":
         """Read and check a manifest. Raises `MalformedMessage` for its form, `InvalidListing` for its rules."""
         fields = Fields(document, "manifest")
-        record_count = fields.integer("record_count", 1, CHUNK_COUNT_LIMIT)
-        runs = fields.integers("chunks_of_records", 1, CHUNK_COUNT_LIMIT, 2 * record_count)
+        record_count = fields.integer("record_count", 1, LISTED_CHUNKS_LIMIT)
+        runs = fields.integers("chunks_of_records", 1, LISTED_CHUNKS_LIMIT, 2 * record_count)
         manifest = cls(
             name=fields.text("name", NAME_LIMIT),
             description=fields.text("description", STATEMENT_LIMIT),
@@ -171,7 +182,7 @@ class Manifest:
             preprocessing=fields.optional_document("preprocessing"),
             record_count=record_count,
             chunk_size=fields.integer("chunk_size", min(CHUNK_SIZES), max(CHUNK_SIZES)),
-            chunk_count=fields.integer("chunk_count", 1, CHUNK_COUNT_LIMIT),
+            chunk_count=fields.integer("chunk_count", 1, LISTED_CHUNKS_LIMIT),
             first_chunks=_first_chunks(runs, record_count),
             listing_root=Root(fields.data("listing_root", 32)),
             leaf_digest=Digest(fields.data("leaf_digest", 32)),
@@ -182,9 +193,6 @@ class Manifest:
             terms=Terms.from_fields(fields.sub("terms")),
         )
         fields.done()
-        # The runs carry the number of chunks of the last record too, which `first_chunks` does not.
-        if sum(times * chunks for times, chunks in zip(runs[::2], runs[1::2], strict=True)) != manifest.chunk_count:
-            raise InvalidListing("The chunks of the records are not all chunks", expected=manifest.chunk_count)
         return manifest
 
     def digest(self) -> Digest:
@@ -192,20 +200,23 @@ class Manifest:
         return digest(self.to_document())
 
     @property
+    def gives_leaves(self) -> bool:
+        """Whether the leaf list travels with the manifest; if not, a delivery proves its leaves (PROTOCOL 2, 6.8)."""
+        return self.chunk_count <= CHUNK_COUNT_LIMIT
+
+    @property
     def listing(self) -> ListingId:
         """The listing's number on chain."""
         return listing_id(self.seller, self.listing_root, self.digest())
 
 
-def _first_chunks(runs: Sequence[int], record_count: int) -> tuple[int, ...]:
+def _first_chunks(runs: Sequence[int], record_count: int) -> ChunkRuns:
     times, chunks = runs[::2], runs[1::2]
-    # The sum bounds what is expanded: a few bytes could otherwise ask for any amount of memory.
     if len(times) != len(chunks) or sum(times) != record_count:
         raise MalformedMessage("manifest.chunks_of_records does not count every record once", expected=record_count)
     if any(a == b for a, b in pairwise(chunks)):
         raise MalformedMessage("manifest.chunks_of_records is not in its shortest form")
-    lengths = [chunk for time, chunk in zip(times, chunks, strict=True) for _ in range(time)]
-    return tuple(accumulate(lengths[:-1], initial=0))
+    return ChunkRuns(zip(times, chunks, strict=True))
 
 
 def check_listing(manifest: Manifest, leaf_hashes: Sequence[Digest]) -> None:
@@ -218,12 +229,13 @@ def check_listing(manifest: Manifest, leaf_hashes: Sequence[Digest]) -> None:
         raise InvalidListing("The leaf list is not as long", expected=manifest.chunk_count, found=len(leaf_hashes))
     if any(len(leaf) != 32 for leaf in leaf_hashes):
         raise InvalidListing("The leaf list holds something that is no digest", expected="32 bytes each")
-    leaf_digest = sha256(b"".join(leaf_hashes))
+    joined = b"".join(leaf_hashes)
+    leaf_digest = sha256(joined)
     if leaf_digest != manifest.leaf_digest:
         raise RootMismatch(
             "The leaf list has another digest", expected=manifest.leaf_digest.hex(), found=leaf_digest.hex()
         )
-    root = MerkleTree(leaf_hashes).root
+    root = root_of(joined)
     if root != manifest.listing_root:
         raise RootMismatch("The leaf list has another root", expected=manifest.listing_root.hex(), found=root.hex())
 

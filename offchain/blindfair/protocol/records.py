@@ -1,7 +1,7 @@
 """Canonical bytes of records: rows of a table as deterministic CBOR (`cbor-row`), and texts as UTF-8 (`text`).
 
-Not here: rows that begin with an array (`arrays`), which columns a row has (`schema`), and the cutting into chunks
-(`chunks`).
+Not here: rows that begin with an array (`arrays`) or a file (`files`), which columns a row has (`schema`), and the
+cutting into chunks (`chunks`).
 
 Integers and floats are different cells: `1` is one byte 01 and `1.0` is f93c00, and each decodes to what it was.
 Whoever makes a record decides once which of the two a column holds; equality of records is equality of bytes.
@@ -21,7 +21,7 @@ PlainCell: TypeAlias = int | float | str | bool | None
 """A value of a row. Integers reach from -2^64 to 2^64 - 1, floats are finite, `None` is a missing value."""
 
 Cell: TypeAlias = PlainCell | bytes
-"""The same, or an array in npy 1.0 (`arrays`), which only the encoding `array` has."""
+"""The same, or an array in npy 1.0 (`arrays`), or a file (`files`), each in an encoding of its own."""
 
 Row: TypeAlias = tuple[Cell, ...]
 
@@ -35,6 +35,7 @@ class RecordEncoding(Enum):
     CBOR_ROW = "cbor-row"
     TEXT = "text"
     ARRAY = "array"
+    BYTES = "bytes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from blindfair.protocol.arrays import DIMENSION_LIMIT, NUMBER_LIMIT, ArrayForm, 
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidListing, MalformedRecord
 from blindfair.protocol.fields import Fields
+from blindfair.protocol.files import decode_file_row
 from blindfair.protocol.records import RECORD_LIMITS, RecordEncoding, Row, decode_row, decode_text
 
 COLUMN_LIMIT = RECORD_LIMITS.cells
@@ -31,18 +32,23 @@ class ColumnKind(Enum):
     ARRAY = "array"
     """An array of numbers, all of one form: an image."""
 
+    FILE = "file"
+    """A file as it is, which no model reads."""
+
 
 _CELL_TYPES: dict[ColumnKind, tuple[type, ...]] = {
     ColumnKind.NUMBER: (int, float),
     ColumnKind.CATEGORY: (str, int, bool),
     ColumnKind.TEXT: (str,),
     ColumnKind.ARRAY: (bytes,),
+    ColumnKind.FILE: (bytes,),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. Raises `InvalidListing` for arrays without a form, and for others with one that is no scalar's."""
+    """One column. Raises `InvalidListing` for arrays without a form, for others with one that is no scalar's, and for
+    files that models may read."""
 
     name: str
     """1 to 200 characters, no other column's."""
@@ -58,6 +64,8 @@ class Column:
     """The npy type and shape of the cells: always of arrays, and of other cells, `()`, if they were listed as npy."""
 
     def __post_init__(self) -> None:
+        if self.kind is ColumnKind.FILE and self.scored:
+            raise InvalidListing("No model reads a column of files", expected="scored: false", found="true")
         is_array = self.form is not None and self.form.shape != ()
         if is_array != (self.kind is ColumnKind.ARRAY):
             raise InvalidListing(
@@ -154,6 +162,8 @@ class Schema:
         """
         if encoding is RecordEncoding.ARRAY:
             row = decode_array_row(data, self.array_form)
+        elif encoding is RecordEncoding.BYTES:
+            row = decode_file_row(data)
         else:
             row = decode_row(data) if encoding is RecordEncoding.CBOR_ROW else (decode_text(data),)
         self.check_row(row)

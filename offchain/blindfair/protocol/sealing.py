@@ -10,6 +10,7 @@ Not here: who the sender is; sealed content is signed for in its message.
 """
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -87,13 +88,16 @@ class Seal:
 
     def close(self, plaintext: bytes) -> bytes:
         """The wrapped file key and the segments: `sealed_size(len(plaintext))` bytes, the same each time."""
-        aead = ChaCha20Poly1305(self.file_key)
-        segments = [self.wrapped]
+        return b"".join(self.pieces(plaintext))
+
+    def pieces(self, plaintext: bytes) -> Iterator[bytes]:
+        """The same one after the other: the wrapped file key, then each segment."""
+        aead, content = ChaCha20Poly1305(self.file_key), memoryview(plaintext)
+        yield self.wrapped
         last = _segment_count(len(plaintext)) - 1
         for number in range(last + 1):
-            segment = plaintext[number * SEGMENT_SIZE : (number + 1) * SEGMENT_SIZE]
-            segments.append(aead.encrypt(_nonce(number, number == last), segment, None))
-        return b"".join(segments)
+            segment = content[number * SEGMENT_SIZE : (number + 1) * SEGMENT_SIZE]
+            yield aead.encrypt(_nonce(number, number == last), segment, None)
 
 
 def seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
@@ -112,11 +116,11 @@ def unseal(private: bytes, info: bytes, sealed: bytes, limit: int) -> bytes:
     try:
         file_key = _SUITE.decrypt(sealed[:WRAPPED_SIZE], X25519PrivateKey.from_private_bytes(private), info)
         aead = ChaCha20Poly1305(file_key)
-        step = SEGMENT_SIZE + TAG_SIZE
+        step, content = SEGMENT_SIZE + TAG_SIZE, memoryview(sealed)
         # Content without bytes is one empty segment; a seal without any segment is cut off.
         starts = range(WRAPPED_SIZE, max(len(sealed), WRAPPED_SIZE + 1), step)
         return b"".join(
-            aead.decrypt(_nonce(number, start == starts[-1]), sealed[start : start + step], None)
+            aead.decrypt(_nonce(number, start == starts[-1]), content[start : start + step], None)
             for number, start in enumerate(starts)
         )
     except (InvalidTag, ValueError) as error:

@@ -5,6 +5,9 @@ Not here: how a buyer chooses them (package `pricing`).
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from blindfair.protocol.chunk_runs import ChunkRuns, Numbers
 from blindfair.protocol.chunks import chunk_range
 from blindfair.protocol.errors import MalformedMessage
 from blindfair.protocol.quantities import Digest, RecordIndex
@@ -45,3 +48,17 @@ def selected_leaves(
     `first_chunks` and `leaf_hashes` are the listing's. Raises `MalformedMessage`.
     """
     return tuple(leaf_hashes[j] for j in selected_chunks(first_chunks, len(leaf_hashes), records))
+
+
+def chosen_records(records: Sequence[RecordIndex], record_count: int) -> Numbers:
+    """The record numbers of a selection as an array. Raises `MalformedMessage` as `check_selection`."""
+    check_selection(records, record_count)
+    return np.array(records, dtype=np.int64)
+
+
+def chunk_spans(first_chunks: Sequence[int], chunk_count: int, chosen: Numbers) -> tuple[Numbers, Numbers]:
+    """The first chunk and the number of chunks of every chosen record of a listing of `chunk_count` chunks."""
+    if isinstance(first_chunks, ChunkRuns):
+        return first_chunks.spans(chosen)
+    firsts = np.array([*first_chunks, chunk_count], dtype=np.int64)
+    return firsts[chosen], firsts[chosen + 1] - firsts[chosen]

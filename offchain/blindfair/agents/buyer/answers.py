@@ -1,7 +1,7 @@
 """The seller's answers as the buyer takes them: one for each question, from journal or inbox, or none in time."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from blindfair.agents.messaging.mail import Mail
@@ -27,9 +27,19 @@ from blindfair.protocol.errors import (
     Undeliverable,
     UnexpectedMessage,
 )
-from blindfair.protocol.messages import Delivery, Envelope, Listing, Message, Openings, PricedReply, Refusal, Reply
+from blindfair.protocol.messages import (
+    Delivery,
+    DeliverySegment,
+    Envelope,
+    Listing,
+    Message,
+    Openings,
+    PricedReply,
+    Refusal,
+    Reply,
+)
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import Address, Digest, Seconds, Timestamp
+from blindfair.protocol.quantities import Address, Digest, OrderId, Seconds, Timestamp
 
 Kind = TypeVar("Kind", bound=Message)
 
@@ -105,6 +115,32 @@ class Answers:
             )
         return envelope.digest, message
 
+    def segments(self, order: OrderId) -> Iterator[DeliverySegment]:
+        """The segments of an order's delivery that have come; each is put away once the next is asked for.
+
+        Raises Waiting while the mail does not work.
+        """
+        for handle, envelope, message in self._mail.inbox():
+            if envelope.sender == self._seller and isinstance(message, DeliverySegment) and message.order == order:
+                yield message
+                self._mail.done(handle)
+            else:
+                self._put_away(handle, envelope, DeliverySegment)
+
+    def _put_away(self, handle: str, envelope: Envelope, awaited: type[Any]) -> None:
+        """Put away what was taken already and comes again, and refuse anything else."""
+        if envelope.digest in self._taken():
+            self._mail.done(handle)
+            return
+        self._mail.refuse(
+            handle,
+            UnexpectedMessage(
+                f"A {awaited.TYPE} of the seller is awaited",
+                expected=self._seller,
+                found=f"{envelope.type} of {envelope.sender}",
+            ),
+        )
+
     def latest(self) -> Digest | None:
         """`H(document)` of the answer that was taken last, if there is any."""
         return list(self._received.values())[-1][0].digest if self._received else None
@@ -159,19 +195,9 @@ class Answers:
                 # Of an inquiry that only looked at what is listed, in this account's name: no matter of this trade.
                 self._mail.done(handle)
                 continue
-            if envelope.digest in self._taken():
-                # What was taken already and comes again, be it that the process died before it was put away.
-                self._mail.done(handle)
-                continue
             self._check_known(envelope, message)
-            self._mail.refuse(
-                handle,
-                UnexpectedMessage(
-                    f"A {kinds[0].TYPE} of the seller is awaited",
-                    expected=self._seller,
-                    found=f"{envelope.type} of {envelope.sender}",
-                ),
-            )
+            # It may come again where the process died before it was put away.
+            self._put_away(handle, envelope, kinds[0])
         return False
 
     def look(self) -> None:

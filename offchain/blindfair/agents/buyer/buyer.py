@@ -16,6 +16,7 @@ import cbor2
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.answers import Answers
 from blindfair.agents.buyer.audit_size import AuditSize
+from blindfair.agents.buyer.bought import BoughtRecords, bought_records
 from blindfair.agents.buyer.checks import check_evaluation
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
@@ -43,7 +44,6 @@ from blindfair.agents.store.steps import (
     SAMPLED,
     WRITTEN,
     accept_call,
-    bought,
 )
 from blindfair.agents.waiting import Waiting
 from blindfair.pricing.functions import pricing_from_document
@@ -70,7 +70,7 @@ from blindfair.protocol.messages import (
     Request,
 )
 from blindfair.protocol.parts import PARTS_OF_SELECTION, PartName
-from blindfair.protocol.quantities import Address, ListingId, RecordIndex, Seconds, Timestamp, Wei
+from blindfair.protocol.quantities import Address, ListingId, Seconds, Timestamp, Wei
 from blindfair.protocol.units import Units
 
 
@@ -165,12 +165,10 @@ class Buyer(Agent):
         """Whether the request was made; it may have been sent."""
         return self.journal.get(WRITTEN.of(REQUEST)) is not None
 
-    def bought(self) -> tuple[tuple[RecordIndex, bytes], ...]:
+    def bought(self) -> BoughtRecords:
         """Number and canonical bytes of every record that was paid for and is the committed one, ascending; empty
         before that."""
-        stored = (self.journal.get(bought(part)) for part in PartName)
-        records = (record for part in stored if part is not None for record in cbor2.loads(part))
-        return tuple(sorted((RecordIndex(number), data) for number, data in records))
+        return bought_records(self.journal, self.directory)
 
     def _advance(self) -> None:
         if self.outcome is not None:

@@ -41,11 +41,11 @@ from blindfair.protocol.offer import Offer
 from blindfair.protocol.offer_checks import AgreedPurchase, OfferLimits, check_offer
 from blindfair.protocol.packing import unpack_delivery
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import Address, RecordIndex, Salt, Signature, Timestamp
+from blindfair.protocol.quantities import Address, Digest, RecordIndex, Salt, Signature, Timestamp
 from blindfair.protocol.records import Row
 from blindfair.protocol.rows import parse_row_leaf
 from blindfair.protocol.sealing import SealingKeyPair, delivery_info, unseal
-from blindfair.protocol.selection import selected_chunks, selected_leaves
+from blindfair.protocol.selection import selected_chunks
 from blindfair.protocol.signing import Domain
 from blindfair.protocol.units import Units
 
@@ -265,8 +265,10 @@ def check_offer_by_policy(
         )
 
 
-def unseal_delivery(keys: SealingKeyPair, evaluated: Evaluated, part: Part, delivery: Delivery) -> tuple[bytes, ...]:
-    """The ciphertext chunks, checked against the delivery root, the leaf list and the length rule (PROTOCOL 6.4, 6.6).
+def unseal_delivery(
+    keys: SealingKeyPair, evaluated: Evaluated, part: Part, delivery: Delivery, leaves: Sequence[Digest]
+) -> tuple[bytes, ...]:
+    """The ciphertext chunks, checked against the delivery root, the leaves and the length rule (PROTOCOL 6.4, 6.6).
 
     Raises SealBroken, OfferRejected and CommitmentError.
     """
@@ -278,7 +280,6 @@ def unseal_delivery(keys: SealingKeyPair, evaluated: Evaluated, part: Part, deli
         raise OfferRejected(
             "Other records were delivered than were selected", expected=len(part.records), found=len(records)
         )
-    leaves = selected_leaves(manifest.first_chunks, evaluated.listing.leaf_hashes, part.records)
     check_delivery(ciphertexts, leaves, offer.delivery_root, manifest.chunk_size, part.records, manifest.first_chunks)
     return ciphertexts
 

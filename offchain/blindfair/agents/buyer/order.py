@@ -2,17 +2,15 @@
 
 import json
 from dataclasses import asdict, replace
-from itertools import accumulate
-
-import cbor2
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.buyer.bought import bought_records
 from blindfair.agents.buyer.checks import audit_sample, wrong_records
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.opened_labels import check_bought_labels
 from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.buyer.received import Opened, Received
 from blindfair.agents.buyer.valuer import Valuer
-from blindfair.agents.evaluation.score_noise import salts_of
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.evidence import keep_evidence
@@ -20,8 +18,7 @@ from blindfair.agents.settlement.order_calls import OrderCalls
 from blindfair.agents.store.steps import AUDITED, bought, complaint, fault_found, verified
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.audit import check_duplicates
-from blindfair.protocol.cipher import crypt_chunk
-from blindfair.protocol.delivery import Fault, open_delivery
+from blindfair.protocol.delivery import Fault
 from blindfair.protocol.errors import (
     AuditError,
     CommitmentError,
@@ -32,8 +29,7 @@ from blindfair.protocol.errors import (
 from blindfair.protocol.messages import Delivery
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Salt, Timestamp, Wei
-from blindfair.protocol.selection import chunk_counts, selected_leaves
+from blindfair.protocol.quantities import DeliveryKey, Timestamp, Wei
 
 _NO_KEY = "the seller did not reveal the key in time"
 _BY_THE_CLOCK = "the clock paid the seller"
@@ -48,7 +44,7 @@ class BuyerOrder:
         evaluated: Evaluated,
         part: Part,
         delivery: Delivery,
-        ciphertexts: tuple[bytes, ...],
+        received: Received,
         *,
         policy: BuyerPolicy,
         valuer: Valuer,
@@ -60,7 +56,7 @@ class BuyerOrder:
         self._valuer = valuer
         self._evaluated = evaluated
         self._part = part
-        self._ciphertexts = ciphertexts
+        self._received = received
         manifest, signature = evaluated.listing.manifest, delivery.offer_signature
         self._calls = OrderCalls(
             buyer, policy, part.name, delivery.offer, signature, manifest, means=means, what="the price"
@@ -163,28 +159,29 @@ class BuyerOrder:
         stored = journal.get(complaint(self._part.name))
         if stored is not None:
             return Outcome.from_bytes(stored)
-        opened = self._open(key)
+        opened = self._received.open(key)
         if isinstance(opened, Fault):
             return opened
-        journal.once(bought(self._part.name), lambda: cbor2.dumps(list(zip(self._part.records, opened, strict=True))))
+        journal.once(bought(self._part.name), opened.kept)
         try:
             self._check_records(opened, key)
         except (AuditError, CommitmentError, ScoringError) as error:
             return Outcome.from_bytes(journal.once(complaint(self._part.name), Outcome.stopped(error).to_bytes))
-        text = f"{len(opened)} records verified: every chunk is the committed one, every score holds"
+        text = f"{len(opened.records)} records verified: every chunk is the committed one, every score holds"
         journal.note(verified(self._part.name), text)
+        self._received.tidy()
         self._buyer.tell("verify", text)
         return None
 
-    def _check_records(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
+    def _check_records(self, opened: Opened, key: DeliveryKey) -> None:
         """Check that the scores are those of the records, and that no record is there twice.
 
         Raises AuditError, CommitmentError, ScoringError.
         """
         if self._part.name is PartName.SAMPLE:
             try:
-                report = audit_sample(self._evaluated, self._part, opened, self._salts(key))
-                warnings = check_bought_labels(self._valuer, self._evaluated, self._part.records, opened)
+                report = audit_sample(self._evaluated, self._part, opened.records, opened.salts)
+                warnings = check_bought_labels(self._valuer, self._evaluated, self._part.records, opened.records)
             except (AuditError, CommitmentError, ScoringError) as error:
                 self._keep({"error": error.name, "text": str(error), "key": key.hex()})
                 raise
@@ -192,39 +189,25 @@ class BuyerOrder:
             for text in (f"recomputes {report.rows} records of the bought sample: all agree", *warnings):
                 self._buyer.tell("audit", text)
             return
-        wrong = wrong_records(self._evaluated, self._part, opened, self._salts(key))
+        wrong = wrong_records(self._evaluated, self._part, opened.records, opened.salts)
         if wrong:
             self._keep({"mismatched_records": wrong, "key": key.hex()})
-            raise ScoresDisagree("Scores of delivered records do not hold", found=f"{len(wrong)} of {len(opened)}")
-        self._check_copies(opened, key)
+            raise ScoresDisagree(
+                "Scores of delivered records do not hold", found=f"{len(wrong)} of {len(opened.records)}"
+            )
+        self._check_copies(key)
 
-    def _salts(self, key: DeliveryKey) -> tuple[Salt, ...]:
-        """The salt of each delivered record's first chunk, which decides the noise of its scores."""
-        manifest = self._evaluated.listing.manifest
-        counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, self._part.records)
-        starts = [0, *accumulate(counts)][:-1]
-        return salts_of(crypt_chunk(key, ChunkIndex(start), self._ciphertexts[start]) for start in starts)
-
-    def _check_copies(self, opened: tuple[bytes, ...], key: DeliveryKey) -> None:
+    def _check_copies(self, key: DeliveryKey) -> None:
         """Check that no record is there twice among all that were bought, the sample with them.
 
         An audit sees copies only where it draws both, and scores do not show them: each has noise of its own. Raises
         DuplicatesOpened.
         """
-        sample = self._buyer.journal.get(bought(PartName.SAMPLE))
-        records = dict(cbor2.loads(sample)) if sample is not None else {}
-        records.update(zip(self._part.records, opened, strict=True))
         try:
-            check_duplicates(dict(sorted(records.items())))
+            check_duplicates(bought_records(self._buyer.journal, self._buyer.directory).digests())
         except DuplicatesOpened as error:
             self._keep({"error": error.name, "text": str(error), "key": key.hex()})
             raise
 
     def _keep(self, finding: dict[str, object]) -> None:
         keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)
-
-    def _open(self, key: DeliveryKey) -> tuple[bytes, ...] | Fault:
-        manifest, records = self._evaluated.listing.manifest, self._part.records
-        leaves = selected_leaves(manifest.first_chunks, self._evaluated.listing.leaf_hashes, records)
-        counts = chunk_counts(manifest.first_chunks, manifest.chunk_count, records)
-        return open_delivery(self._ciphertexts, leaves, key, manifest.chunk_size, counts)

@@ -4,8 +4,10 @@ from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.answers import Answers
 from blindfair.agents.buyer.checks import check_before_paying, unseal_delivery
 from blindfair.agents.buyer.evaluated import Evaluated
+from blindfair.agents.buyer.fetching import SegmentFetching
 from blindfair.agents.buyer.order import BuyerOrder
 from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.buyer.received import Received, ReceivedMessage, ReceivedSegments, expected_leaves
 from blindfair.agents.buyer.valuer import Valuer
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
@@ -39,6 +41,7 @@ class Purchase:
         self._selected = selected
         self._parts = parts
         self._orders: dict[PartName, BuyerOrder] = {}
+        self._fetching: dict[PartName, tuple[ReceivedSegments, SegmentFetching]] = {}
 
     def complete(self) -> Outcome:
         """Take every order to its end, the next one only after a good one.
@@ -83,15 +86,34 @@ class Purchase:
             )
             windows = delivery.offer.reveal_window, delivery.offer.dispute_window
             warn_of_short_windows(buyer.exchange, buyer.finality, buyer.tell, *windows)
-        ciphertexts = unseal_delivery(buyer.sealing_keys(), evaluated, part, delivery)
+        received = self._received(part, delivery)
         still = self._parts[self._parts.index(part) :]
         return BuyerOrder(
             buyer,
             evaluated,
             part,
             delivery,
-            ciphertexts,
+            received,
             policy=self._policy,
             valuer=self._valuer,
             means=Wei(sum(each.price for each in still)),
         )
+
+    def _received(self, part: Part, delivery: Delivery) -> Received:
+        """The ciphertext, whole and checked. Raises Waiting while segments are missing, and what the checks raise."""
+        buyer, listing = self._buyer, self._evaluated.listing
+        if not delivery.segments:
+            leaves = expected_leaves(listing, delivery, part.records)
+            ciphertexts = unseal_delivery(buyer.sealing_keys(), self._evaluated, part, delivery, leaves)
+            return ReceivedMessage(listing, part.records, ciphertexts, leaves)
+        if part.name not in self._fetching:
+            received = ReceivedSegments(buyer.directory, listing, part, delivery)
+            received.expect(expected_leaves(listing, delivery, part.records))
+            patience = self._policy.patience
+            self._fetching[part.name] = (
+                received,
+                SegmentFetching(buyer, self._answers, part.name, received, listing.manifest, patience),
+            )
+        received, fetching = self._fetching[part.name]
+        fetching.complete()
+        return received

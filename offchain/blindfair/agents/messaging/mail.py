@@ -112,6 +112,15 @@ class Mail:
         if self._journal.note(SENT.of(step), str(len(data))):
             self._tell(step, f"sends the {step.partition(':')[0]}", size=len(data))
 
+    def pass_on(self, to: Address, message: Message, key: bytes) -> None:
+        """Sign, seal and send a message that may be made anew each time, and is not journalled (PROTOCOL 6.7).
+
+        Raises as `dispatch`.
+        """
+        signed = sign(message, sender=self._address, domain=self._domain, private_key=self._private_key).to_bytes()
+        seal = new_message_seal(sender=self._address, receiver=to, key=key)
+        self._deliver(to, seal_message(signed, seal, sender=self._address))
+
     def send_again(self, digest: Digest, to: Address) -> None:
         """Send a message once more that was sent before, the same bytes, for a receiver that may have lost it.
 

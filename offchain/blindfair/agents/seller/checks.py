@@ -15,6 +15,7 @@ from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
 from blindfair.blind.plan import MESSAGE_LIMIT
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_size
+from blindfair.bulk.store import StoredDataset
 from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.plausible import check_projection
 from blindfair.influence.projection import Projection
@@ -229,8 +230,11 @@ def check_selection_message(selection: Selection, request: Request, manifest: Ma
 def check_deliverable(selection: Selection, units: Units, free: int, dataset: ChunkedDataset) -> None:
     """Whether a message holds each part that the selection may be ordered in, whichever units are drawn (PROTOCOL 5.1).
 
-    `free` of the evaluation's `units` are opened free. Raises MessageTooLarge.
+    `free` of the evaluation's `units` are opened free. What is on disk is delivered in segments, whatever its size.
+    Raises MessageTooLarge.
     """
+    if isinstance(dataset, StoredDataset):
+        return
     most = 8 * len(dataset.first_chunks) + (4 + dataset.chunk_size) * len(dataset.chunks)
     if _DELIVERY + sealed_size(most) <= Delivery.LIMIT:
         return

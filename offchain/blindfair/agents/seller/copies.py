@@ -5,7 +5,7 @@ from blindfair.agents.seller.offers import SellerOffers
 from blindfair.agents.store.steps import WRITTEN, evaluation_made, openings_message
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.errors import OldCopy
-from blindfair.protocol.messages import Agreement, Envelope, Message, Release, Selection
+from blindfair.protocol.messages import Agreement, Envelope, Message, Release, SegmentRequest, Selection
 from blindfair.protocol.quantities import ListingId, OrderId
 
 
@@ -61,7 +61,7 @@ class SellerCopies:
                 return journal.intent(evaluation_made(message.evaluation)) is not None
             case Agreement():
                 return journal.get(WRITTEN.of(openings_message(message.selection))) is not None
-            case Release():
+            case Release() | SegmentRequest():
                 return message.order in self._known()
             case _:
                 return True

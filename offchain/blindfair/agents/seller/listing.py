@@ -59,10 +59,11 @@ class SellerListing:
             raise FieldMismatch("This is not my listing", expected=manifest.listing.hex(), found=inquiry.listing.hex())
         # The same for everybody, and kept once, however many strangers ask.
         seller.mail.write(LISTING, lambda: Listing(manifest, dataset.leaf_hashes))
+        leaves = 32 * len(dataset.leaf_hashes) if manifest.gives_leaves else 0
         is_stranger = to not in (self._policy.buyers or ())
         if is_stranger:
             try:
-                self._given.count(32 * len(dataset.leaf_hashes), seller.exchange.now())
+                self._given.count(leaves, seller.exchange.now())
             except BudgetExhausted:
                 if to in self._given_to:
                     # It asks again because the listing is still on its way. A refusal would end its trade.

@@ -12,10 +12,11 @@ from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.disclosure_policy import DisclosurePolicy
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidListing
+from blindfair.protocol.files import decode_file_row
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.manifest import Manifest, Schema, Terms
 from blindfair.protocol.messages import Request
-from blindfair.protocol.quantities import Address, RecordIndex
+from blindfair.protocol.quantities import Address, Digest, RecordIndex
 from blindfair.protocol.records import RecordEncoding, Row, decode_row, decode_text
 from blindfair.protocol.signing import Domain
 
@@ -25,8 +26,9 @@ _SHOWN_COPIES = 5
 
 def copies_of(records: Sequence[bytes]) -> list[tuple[RecordIndex, RecordIndex]]:
     """Every record that is the same as an earlier one, with the first that is."""
-    first: dict[bytes, RecordIndex] = {}
-    both = ((RecordIndex(number), first.setdefault(data, RecordIndex(number))) for number, data in enumerate(records))
+    first: dict[Digest, RecordIndex] = {}
+    digests = enumerate(map(sha256, records))
+    both = ((RecordIndex(number), first.setdefault(digest, RecordIndex(number))) for number, digest in digests)
     return [(number, earlier) for number, earlier in both if earlier < number]
 
 
@@ -51,9 +53,17 @@ class ListingSpec:
     terms: Terms
     chunk_size: int = 1024
 
+    source: str | None = None
+    """Names the records and their state where that is known without reading them, to go on with an interrupted
+    listing. Such records are kept on disk."""
+
+    are_distinct: bool = False
+    """Whether the records were checked before: large ones are not to be read again."""
+
     def __post_init__(self) -> None:
         n = len(self.records)
-        _check_distinct(self.records)
+        if not self.are_distinct:
+            _check_distinct(self.records)
         check_record_bits(self.terms.record_bits)
         sizes = sorted({DisclosurePolicy.named(name).group_size(n) for name in self.terms.disclosures})
         for smaller, larger in pairwise(sizes):
@@ -91,9 +101,12 @@ class ListingSpec:
         )
 
     def decode(self, record: bytes) -> Row:
-        """The cells of a record, from its canonical bytes. Raises MalformedRecord."""
+        """The cells of a record that models may read, from its canonical bytes: of a file, None. Raises
+        MalformedRecord."""
         if self.encoding is RecordEncoding.ARRAY:
             return decode_array_row(record, self.schema.array_form)
+        if self.encoding is RecordEncoding.BYTES:
+            return (None, *decode_file_row(record)[1:])
         return decode_row(record) if self.encoding is RecordEncoding.CBOR_ROW else (decode_text(record),)
 
     def manifest(self, dataset: ChunkedDataset, domain: Domain, *, seller: Address, seller_hpke: bytes) -> Manifest:
@@ -111,7 +124,7 @@ class ListingSpec:
             chunk_count=len(dataset.chunks),
             first_chunks=dataset.first_chunks,
             listing_root=dataset.root,
-            leaf_digest=sha256(b"".join(dataset.leaf_hashes)),
+            leaf_digest=dataset.leaf_digest,
             chain_id=domain.chain_id,
             contract=domain.contract,
             seller=seller,
@@ -122,7 +135,8 @@ class ListingSpec:
 
 def _check_distinct(records: Sequence[bytes]) -> None:
     """Raises InvalidListing for copies, whose scores would tell more of the record with each, and for one record."""
-    n, different = len(records), len(set(records))
+    # Digests: the records may be more than the memory holds.
+    n, different = len(records), len(set(map(sha256, records)))
     if different < 2:
         raise InvalidListing(
             "A listing needs different records: the score of one alone, beside its price, tells too much of it",

@@ -1,8 +1,8 @@
 """The seller: lists its records, answers what buyers ask, encrypts and offers what they choose.
 
 Every answer is journalled before it is sent, and given again unchanged when the same question comes again. `_rows`,
-`_draws`, `_scores`, `_opened`, `_encrypted`, `_encrypted_reply`, `_credit` and `_offer` are where a dishonest seller
-would cheat; hostile sellers override just those.
+`_draws`, `_scores`, `_opened`, `_encrypted`, `_prepared`, `_encrypted_reply`, `_credit` and `_offer` are where a
+dishonest seller would cheat; hostile sellers override just those.
 """
 
 import contextlib
@@ -21,6 +21,8 @@ from blindfair.agents.seller.bonds import SellerBonds
 from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.checks import agreed_part, check_cost, check_request
 from blindfair.agents.seller.copies import SellerCopies
+from blindfair.agents.seller.data import DATA, open_dataset
+from blindfair.agents.seller.deliveries import Encrypted, SellerDeliveries
 from blindfair.agents.seller.fees import SellerFees
 from blindfair.agents.seller.listing import SellerListing
 from blindfair.agents.seller.listing_spec import ListingSpec
@@ -50,6 +52,7 @@ from blindfair.agents.waiting import Turn
 from blindfair.blind.disclosure import Disclosure
 from blindfair.blind.flooding import Draws
 from blindfair.blind.parameters import parameter_set
+from blindfair.bulk.delivery import PreparedDelivery
 from blindfair.influence.arrays import IntegerRows
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.audit import commit_seller_randomness
@@ -71,10 +74,10 @@ from blindfair.protocol.messages import (
     Release,
     Reply,
     Request,
+    SegmentRequest,
     Selection,
 )
 from blindfair.protocol.offer import Offer, sign_offer
-from blindfair.protocol.packing import pack_delivery
 from blindfair.protocol.parts import Part, PartName, credited_price
 from blindfair.protocol.priced_reply import encrypt_reply, reply_dataset
 from blindfair.protocol.quantities import (
@@ -87,7 +90,6 @@ from blindfair.protocol.quantities import (
     Timestamp,
     Wei,
 )
-from blindfair.protocol.sealing import delivery_info, seal
 from blindfair.protocol.units import Units
 
 
@@ -127,13 +129,14 @@ class Seller(Agent):
                 opened=lambda drawn, digest, request: self._opened(drawn, digest, request),
             )
             self._listing = SellerListing(self, policy)
+            self._deliveries = SellerDeliveries(self, self._offers, lambda: self.dataset, policy.max_in_memory)
 
     # --- the listing -----------------------------------------------------------------------------------------------
 
     @cached_property
     def dataset(self) -> ChunkedDataset:
-        """The records as salted chunks (PROTOCOL 2)."""
-        return ChunkedDataset.build(self._spec.records, self._spec.chunk_size, self._secret)
+        """The records as salted chunks (PROTOCOL 2), on disk where they are many."""
+        return open_dataset(self.directory / DATA, self._spec, self._secret, self._policy.max_in_memory, self.tell)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -184,6 +187,7 @@ class Seller(Agent):
         self._listing.commit(self.manifest)
         turn = Turn()
         self._orders.advance(turn)
+        self._deliveries.tidy()
         with turn.task():
             self._copies.check(self.listing)
             # An answer may take minutes, and so may many files of strangers: no reveal is to come too late for that.
@@ -222,6 +226,8 @@ class Seller(Agent):
                 self._selections.answer(envelope, message, self.manifest, self.dataset)
             case Agreement():
                 self._deliver(envelope, message)
+            case SegmentRequest():
+                self._deliveries.send_segments(envelope.sender, message)
             case Release():
                 self._orders.keep_release(envelope.sender, message)
             case Refusal():
@@ -355,19 +361,16 @@ class Seller(Agent):
         price = credited_price(selection.price, self._credit(request, digest))
         self._bonds.check_part(selected.digest, price, part)
         self._warn_of_short_windows()
-        key = self._key(offer_name(selected.digest, part.name))
-        encrypted = self._encrypted(part.records, key)
+        name, public = offer_name(selected.digest, part.name), request.buyer_hpke
+        key = self._key(name)
+        if self._deliveries.in_segments(part.records):
+            encrypted: Encrypted = self._prepared(name, part, key, public)
+        else:
+            encrypted = self._encrypted(part.records, key)
         offer = self._offer(part, encrypted, key, request)
-        return Delivery(
-            selection=selected.digest,
-            part=part.name,
-            offer=offer,
-            offer_signature=sign_offer(offer, self.domain, self.private_key),
-            sealed=seal(
-                request.buyer_hpke,
-                delivery_info(part.evaluation, encrypted.root),
-                pack_delivery(part.records, encrypted.ciphertexts),
-            ),
+        signature = sign_offer(offer, self.domain, self.private_key)
+        return self._deliveries.message(
+            selected.digest, part, encrypted, offer, signature, public=public, manifest=self.manifest
         )
 
     def _key(self, name: OfferName) -> DeliveryKey:
@@ -377,13 +380,16 @@ class Seller(Agent):
     def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
         return encrypt_delivery(self.dataset, records, key)
 
-    def _offer(self, part: Part, encrypted: EncryptedDelivery, key: DeliveryKey, request: Request) -> Offer:
+    def _prepared(self, name: OfferName, part: Part, key: DeliveryKey, public: bytes) -> PreparedDelivery:
+        return self._deliveries.prepare(name, part, key, public)
+
+    def _offer(self, part: Part, encrypted: Encrypted, key: DeliveryKey, request: Request) -> Offer:
         return Offer(
             listing=self.listing,
             evaluation=part.evaluation,
             delivery_root=encrypted.root,
             key_commitment=key_commitment(key),
-            chunk_count=len(encrypted.ciphertexts),
+            chunk_count=encrypted.chunk_count,
             chunk_size=self._spec.chunk_size,
             seller=self.address,
             buyer=request.buyer,

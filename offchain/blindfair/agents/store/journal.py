@@ -83,6 +83,11 @@ class Journal:
         self.writes = 0
         """How many entries this object has written; it grows with every bit of progress."""
 
+    @property
+    def folder(self) -> Path:
+        """The directory that the journal is in."""
+        return self._path.parent
+
     def _prepare(self) -> None:
         """Begin a journal in an empty file."""
         self._db.execute("PRAGMA journal_mode=WAL")

@@ -1,16 +1,20 @@
 """How a buyer's directory gives the watch packages of its orders, also while its agent works there."""
 
+from pathlib import Path
+
+from blindfair.agents.buyer.received import delivery_folder, expected_leaves
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import LISTING, RECEIVED, REPLY, Step, part_message
 from blindfair.agents.watch.package import WatchHead, WatchPackage
 from blindfair.protocol.delivery import check_delivery, unpack_delivery
 from blindfair.protocol.errors import JournalDamaged, StateError
+from blindfair.protocol.merkle import DIGEST_SIZE
 from blindfair.protocol.messages import Delivery, Listing, PricedReply, read
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.parts import PARTS_OF_SELECTION, PartName
 from blindfair.protocol.priced_reply import check_reply
+from blindfair.protocol.quantities import Digest
 from blindfair.protocol.sealing import delivery_info, unseal
-from blindfair.protocol.selection import selected_leaves
 from blindfair.protocol.signing import Domain
 
 _NEWEST_FIRST = (*reversed(PARTS_OF_SELECTION), PartName.EVALUATION)
@@ -47,7 +51,24 @@ def make_package(journal: Journal, sealing_key: bytes, domain: Domain, part: Par
     listing = _read(journal, RECEIVED.of(LISTING), domain)
     if not isinstance(listing, Listing):
         raise JournalDamaged("The journal lacks the listing", expected=Listing.TYPE)
+    if message.segments:
+        return _of_segments(message, listing.manifest.chunk_size, journal.folder, domain)
     return _of_delivery(message, listing, sealing_key, domain)
+
+
+def _of_segments(delivery: Delivery, chunk_size: int, directory: Path, domain: Domain) -> WatchPackage:
+    """The package of a delivery in segments, which are read while it is written. Raises StateError."""
+    folder = delivery_folder(directory, delivery.part, delivery, chunk_size)
+    if not folder.is_checked():
+        raise StateError(
+            "The delivery is not whole yet",
+            expected=f"{folder.segments} segments that were checked",
+            found=f"{len(folder.missing())} of them missing, or not checked",
+            hint="repeat this once the buyer has fetched them",
+        )
+    leaves = folder.leaves()
+    hashes = tuple(Digest(leaves[start : start + DIGEST_SIZE]) for start in range(0, len(leaves), DIGEST_SIZE))
+    return WatchPackage(WatchHead(domain, delivery.offer, delivery.offer_signature), hashes, folder.ciphertexts())
 
 
 def _of_delivery(delivery: Delivery, listing: Listing, sealing_key: bytes, domain: Domain) -> WatchPackage:
@@ -55,7 +76,7 @@ def _of_delivery(delivery: Delivery, listing: Listing, sealing_key: bytes, domai
     info = delivery_info(offer.evaluation, offer.delivery_root)
     limit = 8 + (8 + 4 + manifest.chunk_size) * offer.chunk_count
     records, ciphertexts = unpack_delivery(unseal(sealing_key, info, delivery.sealed, limit))
-    leaves = selected_leaves(manifest.first_chunks, listing.leaf_hashes, records)
+    leaves = tuple(expected_leaves(listing, delivery, records))
     check_delivery(ciphertexts, leaves, offer.delivery_root, manifest.chunk_size, records, manifest.first_chunks)
     return WatchPackage(WatchHead(domain, offer, delivery.offer_signature), leaves, ciphertexts)
 

@@ -11,7 +11,7 @@ Not here: how a buyer makes one (`making`), and what a watcher does with it (`wa
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,9 +34,9 @@ from blindfair.protocol.errors import (
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.hashing import sha256, u32
 from blindfair.protocol.merkle import MerkleTree, leaf_hash
-from blindfair.protocol.messages import Delivery
 from blindfair.protocol.offer import Offer, recover_offer_signer
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, OrderId, Signature
+from blindfair.protocol.segments import SEGMENT_BYTES, SEGMENT_COUNT_LIMIT
 from blindfair.protocol.signing import SIGNATURE_SIZE, Domain
 
 MAGIC = b"BFW1"
@@ -47,8 +47,8 @@ SUFFIX = ".watch"
 _HEAD_LIMIT = 4096
 _DIGEST = 32
 _LENGTH = 4
-PACKAGE_LIMIT = 3 * Delivery.LIMIT
-"""Bytes of any package: a delivery of the shortest chunks has 20 bytes for each, and its package 52."""
+PACKAGE_LIMIT = 2 * SEGMENT_BYTES * SEGMENT_COUNT_LIMIT
+"""Bytes of any package. A delivery in segments has at most half of that in full chunks; no memory depends on it."""
 
 _HINT = "make it again with `blindfair buyer watch-package`, and copy it whole"
 
@@ -101,7 +101,8 @@ class WatchPackage:
 
     head: WatchHead
     leaf_hashes: tuple[Digest, ...] = field(repr=False)
-    ciphertexts: tuple[bytes, ...] = field(repr=False)
+    ciphertexts: Iterable[bytes] = field(repr=False)
+    """Read while the package is written where they are on disk: `write` it once then."""
 
     @property
     def name(self) -> str:

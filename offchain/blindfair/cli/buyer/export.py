@@ -2,11 +2,13 @@
 
 CSV, or JSON Lines where the file's name ends in .jsonl: texts hold line breaks, which many programs misread in CSV.
 Images are a folder: images.npy and labels.npy as their seller had them, and records.npy with their numbers.
+Files are a folder with each of them under its name, and bought.csv with their rows.
 """
 
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,9 @@ from numpy.typing import NDArray
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.cli.csv_text import csv_bytes, formulas, number_name
 from blindfair.cli.lines import Lines
-from blindfair.cli.targets import write_folder, write_private_file
+from blindfair.cli.targets import write_beneath, write_folder, write_private_file
 from blindfair.influence.corpus.text_preprocessing import is_text_preprocessing
+from blindfair.influence.files import is_inside
 from blindfair.influence.images.images import IMAGES_FILE, LABELS_FILE, images_of
 from blindfair.influence.written import as_written, cells_as_written
 from blindfair.protocol.errors import NoRecords
@@ -27,6 +30,7 @@ from blindfair.protocol.schema import Schema
 
 _TABLE, _TEXTS, _IMAGES = "bought.csv", "bought.jsonl", "bought"
 _NUMBERS = "records.npy"
+_FILES_TABLE = "bought.csv"
 _JSON_LINES = ".jsonl"
 
 
@@ -44,6 +48,8 @@ def export_bought(buyer: Buyer, path: Path, lines: Lines | None = None) -> int:
             hint="blindfair buyer status tells how far the purchase is",
         )
     manifest = buyer.review().listing.manifest
+    if manifest.encoding is RecordEncoding.BYTES:
+        return export_files(manifest.schema, bought, path, lines)
     numbers = [number for number, _ in bought]
     rows = [manifest.schema.decode(manifest.encoding, data) for _, data in bought]
     if manifest.encoding is RecordEncoding.ARRAY:
@@ -60,10 +66,33 @@ def export_bought(buyer: Buyer, path: Path, lines: Lines | None = None) -> int:
 
 
 def default_export(directory: Path, manifest: Manifest) -> Path:
-    """The file in a buyer's directory: JSON Lines for texts, CSV for tables; a folder for images."""
-    if manifest.encoding is RecordEncoding.ARRAY:
+    """The file in a buyer's directory: JSON Lines for texts, CSV for tables; a folder for images and for files."""
+    if manifest.encoding in (RecordEncoding.ARRAY, RecordEncoding.BYTES):
         return directory / _IMAGES
     return directory / (_TEXTS if is_text_preprocessing(manifest.preprocessing) else _TABLE)
+
+
+def export_files(schema: Schema, bought: Sequence[tuple[int, bytes]], path: Path, lines: Lines | None = None) -> int:
+    """Write bought files as they were into a folder, one in memory at a time, and their table beside them.
+
+    A file has the name that its row begins with, if that is a text, lies in the folder and is no other's; else its
+    number in the listing. Raises CannotWrite.
+    """
+    numbers, rows, taken = [], [], {_FILES_TABLE}
+    for number, data in bought:
+        content, *cells = schema.decode(RecordEncoding.BYTES, data)
+        name = str(cells[0]) if cells else ""
+        if not is_inside(name) or name in taken or (path / name).is_dir():
+            name = f"{number}.bin"
+        taken.add(name)
+        write_beneath(path, name, content if isinstance(content, bytes) else b"")
+        numbers.append(number)
+        rows.append(tuple(cells))
+    header, texts = bought_table(replace(schema, columns=schema.columns[1:]), numbers, rows)
+    write_private_file(path / _FILES_TABLE, csv_bytes(header, texts))
+    if lines is not None and (count := formulas(header, texts)):
+        lines.item("but", formula_warning(count), style="yellow")
+    return len(bought)
 
 
 def bought_table(

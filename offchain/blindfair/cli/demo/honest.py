@@ -78,7 +78,7 @@ def look_into(
         dimension=evaluated.request.dimension,
         scores=scores,
         choice=buyer.choice(evaluated),
-        bought=buyer.bought(),
+        bought=tuple(buyer.bought()),
         as_committed=_as_committed(parties, evaluated, rows),
         information=information_document(seller.manifest),
         fee=evaluated.fee,

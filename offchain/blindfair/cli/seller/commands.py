@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from blindfair.agents.policy import AUDIT_ROWS
-from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FREE_BITS, FREE_SHARE, MAX_WINDOWS, WINDOW
+from blindfair.api.defaults import (
+    BITS,
+    DISCLOSED_SHARE,
+    DISCLOSURE,
+    FILE_COLUMN,
+    FREE_BITS,
+    FREE_SHARE,
+    MAX_WINDOWS,
+    WINDOW,
+)
 from blindfair.cli.options import (
     POLL,
     SELLER_PORT,
@@ -52,6 +61,16 @@ def list_records(
             help="Its column to predict: classes, a number or a count. Texts need none, and of images it is label.",
         ),
     ] = None,
+    files: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Sell a file of this folder with each row of the table, of any kind and up to 64 MiB.",
+        ),
+    ] = None,
+    file_column: Annotated[
+        str, typer.Option(metavar="COLUMN", help="With --files: the table's column with the files' names.")
+    ] = FILE_COLUMN,
     text_column: TextColumn = None,
     base_model: Annotated[
         list[Path] | None,
@@ -226,6 +245,8 @@ def list_records(
         texts=text_options(text_column, base_model or [], window, max_windows),
         label_kind=label_kind,
         images=text_column is None and holds_images(records),
+        files=None if files is None else str(files.resolve()),
+        file_column=file_column,
     )
     run_list(begun, options, records, output)
 

@@ -2,13 +2,13 @@
 
 inquiry -> listing -> request -> reply or priced-reply -> selection -> openings -> agreement -> delivery -> release
 
-A refusal may come at any time.
+A large delivery is followed by fetch -> segment, as often as it takes. A refusal may come at any time.
 """
 
 from collections.abc import Mapping
 
 from blindfair.protocol.messages.audit import OpenedRecord, Openings, Selection
-from blindfair.protocol.messages.delivery import Agreement, Delivery, Refusal
+from blindfair.protocol.messages.delivery import Agreement, Delivery, DeliverySegment, Refusal, SegmentRequest
 from blindfair.protocol.messages.envelope import Envelope, open_envelope, sign_envelope
 from blindfair.protocol.messages.evaluation import Reply, Request
 from blindfair.protocol.messages.listing import Inquiry, Listing
@@ -18,7 +18,19 @@ from blindfair.protocol.quantities import Address
 from blindfair.protocol.signing import Domain
 
 Message = (
-    Inquiry | Listing | Request | Reply | PricedReply | Selection | Openings | Agreement | Delivery | Release | Refusal
+    Inquiry
+    | Listing
+    | Request
+    | Reply
+    | PricedReply
+    | Selection
+    | Openings
+    | Agreement
+    | Delivery
+    | SegmentRequest
+    | DeliverySegment
+    | Release
+    | Refusal
 )
 """The messages between the two parties."""
 
@@ -34,6 +46,8 @@ TYPES: Mapping[str, type[Message]] = {
         Openings,
         Agreement,
         Delivery,
+        SegmentRequest,
+        DeliverySegment,
         Release,
         Refusal,
     )
@@ -62,6 +76,7 @@ __all__ = [
     "TYPES",
     "Agreement",
     "Delivery",
+    "DeliverySegment",
     "Envelope",
     "Inquiry",
     "Listing",
@@ -73,6 +88,7 @@ __all__ = [
     "Release",
     "Reply",
     "Request",
+    "SegmentRequest",
     "Selection",
     "open_envelope",
     "read",

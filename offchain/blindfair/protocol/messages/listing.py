@@ -1,6 +1,6 @@
 """`inquiry` and `listing`: a buyer asks, the seller gives manifest and leaf list together (PROTOCOL 2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -40,21 +40,22 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Seller to buyer: what is for sale, and the leaf hash of every chunk of it."""
+    """Seller to buyer: what is for sale, and the leaf hash of every chunk of it, unless these are too many."""
 
     TYPE: ClassVar[str] = "listing"
     LIMIT: ClassVar[int] = 512 * 2**20
 
     manifest: Manifest
-    leaf_hashes: tuple[Digest, ...]
+    leaf_hashes: Sequence[Digest]
+    """Empty for a listing of more than 2^20 chunks (`Manifest.gives_leaves`)."""
 
     def to_body(self) -> Document:
         """The document's body."""
         return {"manifest": self.manifest.to_document()}
 
     def to_parts(self) -> Mapping[str, bytes]:
-        """`leaves`: the leaf hashes, concatenated."""
-        return {"leaves": b"".join(self.leaf_hashes)}
+        """`leaves`: the leaf hashes, concatenated; none where there are too many."""
+        return {"leaves": b"".join(self.leaf_hashes)} if self.manifest.gives_leaves else {}
 
     @classmethod
     def from_envelope(cls, envelope: Envelope) -> Self:
@@ -65,6 +66,10 @@ class Listing:
         fields = Fields(envelope.body)
         manifest = Manifest.from_document(fields.document("manifest"))
         fields.done()
+        if not manifest.gives_leaves:
+            if envelope.parts:
+                raise MalformedMessage("A listing of so many chunks has no leaf list", found=sorted(envelope.parts))
+            return cls(manifest, ())
         leaves = part(envelope, "leaves")
         if len(leaves) != 32 * manifest.chunk_count:
             raise MalformedMessage(

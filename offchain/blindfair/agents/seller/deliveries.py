@@ -1,0 +1,131 @@
+"""What a seller delivers: in one message, or in segments on its disk that the buyer fetches (PROTOCOL 6.2 - 6.8).
+
+Not here: what is agreed and offered (`seller`), and what is done with one segment (package `bulk`).
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from blindfair.agents.agent import Agent
+from blindfair.agents.seller.offers import SellerOffers
+from blindfair.agents.seller.progress import Progress
+from blindfair.agents.store.steps import OfferName, sealing_key_of
+from blindfair.bulk.delivery import PreparedDelivery, prepare_delivery, segment_file
+from blindfair.bulk.store import StoredDataset
+from blindfair.bulk.workers import Workers
+from blindfair.protocol.chunks import ChunkedDataset
+from blindfair.protocol.delivery import EncryptedDelivery
+from blindfair.protocol.errors import FieldMismatch, JournalDamaged, UnexpectedMessage
+from blindfair.protocol.leaf_proofs import prove_leaves
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import Delivery, DeliverySegment, SegmentRequest
+from blindfair.protocol.offer import Offer
+from blindfair.protocol.packing import pack_delivery
+from blindfair.protocol.parts import Part
+from blindfair.protocol.quantities import Address, DeliveryKey, Digest, RecordIndex, Signature
+from blindfair.protocol.sealing import delivery_info, seal
+from blindfair.protocol.selection import chosen_records, chunk_spans, selected_chunks
+
+Encrypted: TypeAlias = EncryptedDelivery | PreparedDelivery
+"""A delivery in memory, or on disk."""
+
+
+class SellerDeliveries:
+    """The deliveries of one seller; `dataset` gives what it has committed to."""
+
+    def __init__(
+        self, seller: Agent, offers: SellerOffers, dataset: Callable[[], ChunkedDataset], max_in_memory: int
+    ) -> None:
+        self._seller = seller
+        self._offers = offers
+        self._dataset = dataset
+        self._max_in_memory = max_in_memory
+        self._folder = seller.directory / "deliveries"
+
+    def in_segments(self, records: Sequence[RecordIndex]) -> bool:
+        """Whether these records are more than one message is to hold, and on disk. Raises MalformedMessage."""
+        dataset = self._dataset()
+        if not isinstance(dataset, StoredDataset):
+            return False
+        chosen = chosen_records(records, len(dataset.first_chunks))
+        counts = chunk_spans(dataset.first_chunks, len(dataset.chunks), chosen)[1]
+        return int(counts.sum()) * dataset.chunk_size > self._max_in_memory
+
+    def prepare(self, name: OfferName, part: Part, key: DeliveryKey, public: bytes) -> PreparedDelivery:
+        """Encrypt and seal a part in segments, on all cores; what was done before an interruption is not done again.
+
+        `public` is the buyer's sealing key. Raises MalformedMessage, StateError.
+        """
+        dataset = self._dataset()
+        if not isinstance(dataset, StoredDataset):
+            raise JournalDamaged("The data set is not on disk", expected="a folder `data`", found="none")
+        progress = Progress(self._seller.tell, "encrypts segments", len(part.records), "segments")
+        with Workers() as workers:
+            return prepare_delivery(
+                self._folder / name,
+                dataset,
+                part.records,
+                key,
+                evaluation=part.evaluation,
+                public=public,
+                workers=workers,
+                progress=progress,
+            )
+
+    def message(
+        self,
+        selection: Digest,
+        part: Part,
+        encrypted: Encrypted,
+        offer: Offer,
+        signature: Signature,
+        *,
+        public: bytes,
+        manifest: Manifest,
+    ) -> Delivery:
+        """The message of a delivery that was encrypted."""
+        leaves, proof = (b"", b"") if manifest.gives_leaves else self._proven(part.records)
+        if isinstance(encrypted, PreparedDelivery):
+            sealed, segments = b"", encrypted.digests
+        else:
+            content = pack_delivery(part.records, encrypted.ciphertexts)
+            sealed, segments = seal(public, delivery_info(part.evaluation, encrypted.root), content), ()
+        return Delivery(selection, part.name, offer, signature, sealed, segments, leaves, proof)
+
+    def _proven(self, records: Sequence[RecordIndex]) -> tuple[bytes, bytes]:
+        """The committed leaves of these records, and their proof (PROTOCOL 6.8)."""
+        dataset = self._dataset()
+        chunks = selected_chunks(dataset.first_chunks, len(dataset.chunks), records)
+        leaves = b"".join(dataset.leaf_hashes[j] for j in chunks)
+        return leaves, prove_leaves(chunks, len(dataset.chunks), dataset.tree.node)
+
+    # --- segments --------------------------------------------------------------------------------------------------
+
+    def send_segments(self, sender: Address, request: SegmentRequest) -> None:
+        """Send the segments that a buyer asks for.
+
+        Raises UnexpectedMessage for an order that is none of the offers' or has ended, and for a segment that the
+        delivery does not have; FieldMismatch for another buyer's; Undeliverable, Waiting.
+        """
+        named = (name for name, offer in self._offers.made().items() if offer.struct_hash() == request.order)
+        name = next(named, None)
+        if name is None or self._offers.ending(name) is not None:
+            raise UnexpectedMessage("No open offer of this seller became this order", found=request.order.hex())
+        buyer = self._offers.made()[name].buyer
+        if sender != buyer:
+            raise FieldMismatch("The order is another buyer's", expected=buyer, found=sender)
+        key = self._seller.journal.intent(sealing_key_of(buyer))
+        for number in request.segments:
+            path = segment_file(self._folder / name, number)
+            if key is None or not path.exists():
+                raise UnexpectedMessage("The delivery has no such segment", found=number)
+            segment = DeliverySegment(request.order, number, path.read_bytes())
+            self._seller.mail.pass_on(buyer, segment, bytes.fromhex(key))
+
+    def tidy(self) -> None:
+        """Remove the segments of orders that have ended."""
+        kept = {folder.name for folder in self._folder.iterdir()} if self._folder.is_dir() else set()
+        for name in self._offers.made() if kept else ():
+            if name in kept and self._offers.ending(name) is not None:
+                shutil.rmtree(self._folder / name, ignore_errors=True)

@@ -1,0 +1,32 @@
+"""Options of a listing that are checked by themselves: shares, kinds of labels; and names as errors show them."""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from blindfair.influence.label import LabelKind
+from blindfair.protocol.errors import InvalidOption
+
+
+def checked_share(option: str, share: float, *, most: int | None = 1) -> Fraction:
+    """The share that a person gave, exactly. Raises InvalidOption, by the name of `option`, out of 0 ... `most`."""
+    if not (math.isfinite(share) and share >= 0 and (most is None or share <= most)):
+        raise InvalidOption(
+            f"`{option}` is not a share", expected="0 ... 1" if most else ">= 0", found=share, hint="0.05 is 5 %"
+        )
+    return Fraction(share).limit_denominator(10**6)
+
+
+def label_kind_of(name: str | None) -> LabelKind | None:
+    """The kind of label that a person named, if any. Raises InvalidOption."""
+    if name is None:
+        return None
+    kinds = {kind.value: kind for kind in LabelKind}
+    if name not in kinds:
+        raise InvalidOption("`label_kind` names no kind of label", expected=" or ".join(kinds), found=repr(name[:40]))
+    return kinds[name]
+
+
+def some_names(names: Sequence[str]) -> str:
+    """The first of some names."""
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")

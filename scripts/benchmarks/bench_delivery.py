@@ -1,0 +1,238 @@
+"""Data sets and deliveries of any size: rates beside plain SHA-256 in the same run, and the memory that they take.
+
+Nothing is mocked: chunks are read from the disk, and everything is written there. Files are removed at the end.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from blindfair.bulk.committing import commit_records
+from blindfair.bulk.delivery import DeliveryFolder, Expected, prepare_delivery, segment_file
+from blindfair.bulk.store import StoredDataset
+from blindfair.bulk.workers import Workers, cores
+from blindfair.influence.streams import stream_records
+from blindfair.protocol.cipher import crypt_chunk, key_commitment, new_delivery_key
+from blindfair.protocol.merkle import leaf_hash
+from blindfair.protocol.quantities import ChunkIndex, Digest, RecordIndex, Secret
+from blindfair.protocol.sealing import new_sealing_keypair
+from blindfair.protocol.segments import encrypt_segment, segment_chunks
+from blindfair.protocol.selection import chosen_records, chunk_spans, selected_leaves
+
+_SECRET = Secret(bytes(range(32)))
+_EVALUATION = Digest(bytes(32))
+Result = TypeVar("Result")
+_PROBE = 32 * 2**20
+
+
+def delivery(options: argparse.Namespace) -> dict[str, object]:
+    """Deliveries from disk to disk: MB/s of one core and of all, and ratios to plain SHA-256 and to a plain loop."""
+    found: dict[str, object] = {"load": os.getloadavg()[0], "cores": cores()}
+    for chunk_size in options.chunk_size:
+        with tempfile.TemporaryDirectory(dir=options.folder, prefix="bench-delivery-") as folder:
+            found |= _delivery(Path(folder), chunk_size, options.megabytes)
+    return found
+
+
+def _delivery(folder: Path, chunk_size: int, megabytes: int) -> dict[str, float]:
+    sha, loop = _plain(chunk_size), _loop(chunk_size)
+    found: dict[str, float] = {"plain SHA-256": sha, "plain loop": loop}
+    count = megabytes * 10**6 // (4 * chunk_size)
+    body = os.urandom(4 * (chunk_size - 16) - 8)
+
+    def records(start: int) -> Iterator[bytes]:
+        return (number.to_bytes(8, "big") + body for number in range(start, count))
+
+    began = time.process_time()
+    dataset = commit_records(folder / "data", "bench", records, chunk_size, _SECRET)
+    found["commit"] = dataset.files.state.data / 1e6 / (time.process_time() - began)
+    found["encrypting alone, one core"] = _encrypting(dataset)
+    # Every eighth record is not bought, so that the selection has gaps.
+    chosen = [RecordIndex(number) for number in range(count) if number % 8]
+    # Seconds that a run takes at least where nothing else runs: of the busiest process.
+    busiest, clocks = {}, {}
+    for workers in (1, cores()):
+        before = _children()
+        with Workers(workers) as pool:
+            times = _trade(folder / str(workers), dataset, chosen, pool)
+        size = len(chosen) * 4 * chunk_size / 1e6
+        own, clocks[workers] = (sum(spent[each] for spent in times.values()) for each in (0, 1))
+        busiest[workers] = max(own, (_children() - before) / workers)
+        if workers == 1:
+            found |= {f"{step}, one core": size / spent[0] for step, spent in times.items()}
+    found[f"speed-up on {cores()} cores, by the clock"] = clocks[1] / clocks[cores()]
+    found[f"speed-up on {cores()} cores, by processor time"] = busiest[1] / busiest[cores()]
+    print(f"chunks of {chunk_size} bytes:")
+    for name, value in found.items():
+        of_loop = f", {value / loop:.2f} of the plain loop" if "one core" in name else ""
+        unit = "" if name.startswith("speed-up") else f" MB/s, {value / sha:.2f} of SHA-256{of_loop}"
+        print(f"  {name:46} {value:8.2f}{unit}")
+    return {f"{chunk_size}: {name}": value for name, value in found.items()}
+
+
+def _trade(
+    folder: Path, dataset: StoredDataset, chosen: list[RecordIndex], workers: Workers
+) -> dict[str, tuple[float, float]]:
+    """Seconds of the processor (of this process) and of the clock for each step."""
+    times = {}
+    key, keys = new_delivery_key(), new_sealing_keypair()
+
+    def timed(name: str, action: Callable[[], Result]) -> Result:
+        began, at = time.process_time(), time.perf_counter()
+        result = action()
+        times[name] = time.process_time() - began, time.perf_counter() - at
+        return result
+
+    made = timed(
+        "seller in all",
+        lambda: prepare_delivery(
+            folder / "sent", dataset, chosen, key, evaluation=_EVALUATION, public=keys.public, workers=workers
+        ),
+    )
+    expected = Expected(dataset.chunk_size, made.chunk_count, made.root, _EVALUATION, key_commitment(key), made.digests)
+    received = DeliveryFolder(folder / "received", expected)
+    numbers = chosen_records(chosen, len(dataset.first_chunks))
+    counts = chunk_spans(dataset.first_chunks, len(dataset.chunks), numbers)[1]
+    received.expect(selected_leaves(dataset.first_chunks, dataset.leaf_hashes, chosen), counts)
+    for number in range(received.segments):
+        received.receive(number, segment_file(folder / "sent", number).read_bytes())
+    timed("buyer before paying", lambda: received.check(keys.private, workers))
+    opened = timed("buyer after the reveal", lambda: received.open(key, workers))
+    if not isinstance(opened, StoredDataset) or opened.records[-1] != dataset.records[chosen[-1]]:
+        raise SystemExit("the delivery is not what was committed")
+    shutil.rmtree(folder)
+    return times
+
+
+def _encrypting(dataset: StoredDataset) -> float:
+    """MB/s of the encrypting and hashing of a segment in memory, with its part of the tree."""
+    size = dataset.chunk_size
+    chunks = list(dataset.files.chunks_of(0, segment_chunks(size) // 4))
+    leaves = dataset.files.leaves(0, len(chunks))
+    key, began = new_delivery_key(), time.process_time()
+    for _ in range(4):
+        encrypt_segment(key, ChunkIndex(0), chunks, leaves)
+    return 4 * len(chunks) * size / 1e6 / (time.process_time() - began)
+
+
+def _children() -> float:
+    """Seconds of the processor of all processes that this one has begun and that have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def _plain(chunk_size: int) -> float:
+    """MB/s of SHA-256 over chunks in memory."""
+    data = os.urandom(_PROBE)
+    began = time.process_time()
+    for start in range(0, _PROBE, chunk_size):
+        hashlib.sha256(data[start : start + chunk_size]).digest()
+    return _PROBE / 1e6 / (time.process_time() - began)
+
+
+def _loop(chunk_size: int) -> float:
+    """MB/s of the least that a seller must do, in memory and chunk by chunk: encrypt, and hash for the tree."""
+    data, key = os.urandom(_PROBE), new_delivery_key()
+    began = time.process_time()
+    for number, start in enumerate(range(0, _PROBE, chunk_size)):
+        ciphertext = crypt_chunk(key, ChunkIndex(number), data[start : start + chunk_size])
+        leaf_hash(hashlib.sha256(ciphertext).digest() + key)
+    return _PROBE / 1e6 / (time.process_time() - began)
+
+
+# --- commits from streams -------------------------------------------------------------------------------------------
+
+
+def stream(options: argparse.Namespace) -> dict[str, object]:
+    """A listing committed from a file or a folder that is made for it: rate, and the most memory that was used."""
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix="bench-stream-") as name:
+        folder = Path(name)
+        size = int(options.gigabytes * 1e9)
+        path = _MAKERS[options.form](folder, size)
+        before = _memory()
+        found = stream_records(path, options.chunk_size)
+        began, at = time.process_time(), time.perf_counter()
+        dataset = commit_records(folder / "data", found.source, found.records_from, options.chunk_size, _SECRET)
+        root = dataset.root
+        spent, clock = time.process_time() - began, time.perf_counter() - at
+        state = dataset.files.state
+        return {
+            "records": state.records,
+            "chunks": state.chunks,
+            "gigabytes": state.data / 1e9,
+            "root": root.hex(),
+            "processor s": spent,
+            "clock s": clock,
+            "MB/s of one core": state.data / 1e6 / spent,
+            "of SHA-256": state.data / 1e6 / spent / _plain(options.chunk_size),
+            "memory before, MB": before,
+            "memory at most, MB": _memory(),
+        }
+
+
+def _memory() -> float:
+    """The most that this process has held until now, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def _made_csv(folder: Path, size: int) -> Path:
+    path = folder / "made.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["number", "text", "value"])
+        for number, text in _cells(size):
+            writer.writerow([number, text, number / 7])
+    return path
+
+
+def _made_json(folder: Path, size: int) -> Path:
+    path = folder / "made.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for number, text in _cells(size):
+            file.write(json.dumps({"number": number, "text": text, "value": number / 7}) + "\n")
+    return path
+
+
+def _made_parquet(folder: Path, size: int) -> Path:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    path, schema = (
+        folder / "made.parquet",
+        pa.schema({"number": pa.int64(), "text": pa.string(), "value": pa.float64()}),
+    )
+    with ParquetWriter(path, schema) as writer:
+        batch: list[dict[str, object]] = []
+        for number, text in _cells(size):
+            batch.append({"number": number, "text": text, "value": number / 7})
+            if len(batch) == 10_000:
+                writer.write_table(pa.Table.from_pylist(batch, schema))
+                batch.clear()
+        writer.write_table(pa.Table.from_pylist(batch, schema))
+    return path
+
+
+def _made_files(folder: Path, size: int) -> Path:
+    path = folder / "made"
+    path.mkdir()
+    for number in range(max(2, size // 10**6)):
+        (path / f"{number:06}.bin").write_bytes(os.urandom(10**6))
+    return path
+
+
+def _cells(size: int) -> Iterator[tuple[int, str]]:
+    """Rows of a bit less than a chunk of 1 KiB."""
+    return ((number, os.urandom(480).hex()) for number in range(size // 990))
+
+
+_MAKERS = {"csv": _made_csv, "jsonl": _made_json, "parquet": _made_parquet, "files": _made_files}
+FORMS = tuple(_MAKERS)
