@@ -3,7 +3,7 @@
 Not here: the party itself (`parties`), and chains of this process (`local_market`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
@@ -12,6 +12,7 @@ from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.messaging.transport import FolderTransport, Signer, Transport
 from blindfair.chain.deployment import Deployment, open_exchange
 from blindfair.chain.finality import Finality
+from blindfair.chain.node import several
 from blindfair.chain.requirements import check_chain
 from blindfair.http.client import HttpTransport
 from blindfair.http.wire import service_url
@@ -21,7 +22,7 @@ from blindfair.protocol.signing import Domain
 
 
 def connect(
-    rpc: str,
+    rpc: str | Sequence[str],
     *,
     deployment: Path | str | Deployment,
     mail: Path | str | None = None,
@@ -33,7 +34,8 @@ def connect(
 ) -> AgentContext:
     """Connect to a node and check that the contract there is the one of the deployment, to the last byte.
 
-    `rpc` is the node's URL, `deployment` a file of `blindfair deploy` or `blindfair testnet`, `mail` the shared folder.
+    `rpc` is the node's URL, or those of several nodes: what more than half of them say counts. `deployment` is a file
+    of `blindfair deploy` or `blindfair testnet`, `mail` the shared folder.
     A buyer names the seller's HTTP service with `at` instead; `mail` is then its own folder for messages on their way,
     a temporary one if None.
     `account` is what `unlock` gives, or a function that is called once all else is right; with None the party makes an
@@ -53,7 +55,7 @@ def connect(
         service_url(at)
     found = deployment if isinstance(deployment, Deployment) else read_deployment(Path(deployment))
     finality, folder = Finality(finality_depth), None if mail is None else Path(mail)
-    exchange = open_exchange(rpc, found)
+    exchange = open_exchange(rpc if isinstance(rpc, str) else several(*rpc), found)
     if trades:
         check_chain(exchange.web3, finality)
     own = account() if callable(account) else account

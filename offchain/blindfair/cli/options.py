@@ -21,9 +21,17 @@ WAIT = 15.0
 WATCH_POLL = 15.0
 """Seconds between two looks of a watcher, if not told otherwise: the shortest window of an order is ten minutes."""
 
-Rpc = Annotated[str, typer.Option("--rpc", metavar="URL", help="JSON-RPC address of a node of the chain.")]
+Rpc = Annotated[
+    str,
+    typer.Option(
+        "--rpc",
+        metavar="URL",
+        help="JSON-RPC address of a node of the chain. May be repeated: what more than half of the nodes say counts.",
+    ),
+]
 RememberedRpc = Annotated[
-    str | None, typer.Option("--rpc", metavar="URL", help="Another node than the one that it was begun with.")
+    str | None,
+    typer.Option("--rpc", metavar="URL", help="Another node than the one that it was begun with. May be repeated."),
 ]
 DeploymentFile = Annotated[
     Path, typer.Option("--deployment", metavar="FILE", help="Where the contract is: deployments/<chain id>.json.")
