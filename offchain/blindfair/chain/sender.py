@@ -78,12 +78,10 @@ class Sender:
         base, tip = fees(self.web3)
         price = self._price(base, tip, call.name)
         self._check_funds(call, Wei(call.value + gas_limit * price))
-        with asking("eth_getTransactionCount"):
-            count = int(self.web3.eth.get_transaction_count(self._checksummed(), "latest"))
         fields = {
             "type": 2,
             "chainId": self._chain_id,
-            "nonce": max(count, min_number),
+            "nonce": max(self.used_numbers(), min_number),
             "value": call.value,
             "data": call.data,
             "maxFeePerGas": price,
@@ -95,6 +93,19 @@ class Sender:
             if prepared.hash not in unlike:
                 break
         return prepared
+
+    def used_numbers(self) -> int:
+        """How many transactions of the account are in blocks; the next one's number. Raises NodeFailure."""
+        with asking("eth_getTransactionCount"):
+            return int(self.web3.eth.get_transaction_count(self._checksummed(), "latest"))
+
+    def check(self, prepared: PreparedTransaction) -> None:
+        """Try a signed transaction out as the chain is now. Raises ContractReverted, NodeFailure."""
+        call = {"from": self._checksummed(), "data": Web3.to_hex(prepared.data), "value": hex(prepared.value)}
+        if prepared.to is not None:
+            call["to"] = Web3.to_checksum_address(prepared.to)
+        with asking("a transaction that was signed before"):
+            request(self.web3, "eth_call", call, "latest")
 
     def _signed(self, fields: dict[str, Any]) -> PreparedTransaction:
         return PreparedTransaction.from_bytes(bytes(self._account.sign_transaction(fields).raw_transaction))
