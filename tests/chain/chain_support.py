@@ -94,9 +94,20 @@ class HardhatNetwork:
         finally:
             self._do("evm_setAutomine", True)
 
-    def _do(self, method: str, *params: object) -> None:
+    def remember(self) -> str:
+        """The chain as it is now, for `go_back`."""
+        return str(self._do("evm_snapshot"))
+
+    def go_back(self, to: str, blocks: int) -> None:
+        """A reorganisation: another branch of so many blocks in place of all that came since; its transactions are
+        lost."""
+        self._do("evm_revert", to)
+        self.mine(blocks)
+
+    def _do(self, method: str, *params: object) -> object:
         answer = self.web3.provider.make_request(method, list(params))  # type: ignore[arg-type]
         assert "error" not in answer, answer
+        return answer["result"]
 
 
 def node_executable() -> str:

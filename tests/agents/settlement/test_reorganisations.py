@@ -1,6 +1,7 @@
 """Reorganisations as deep as finality allows, at every stage of a trade: what is lost is sent again, money comes out
 right to the wei, and no key is shown against a lock that is gone (PROTOCOL 7)."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,15 +10,19 @@ from reorganised import DeepWorld, Unfolding, put_back, reorganise
 from trade import BOND, PRICE, Stages, make_parties
 
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.settlement.finality_tracker import FinalityTracker
+from blindfair.chain.embedded import EmbeddedChain
+from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import ETHER
+from blindfair.protocol.quantities import ETHER, Address
 
 BEFORE = 40
 """Blocks between the contract and the trade, which are not replaced."""
 
-DEPTHS = [1, 2, pytest.param(7, marks=pytest.mark.deep), pytest.param(32, marks=pytest.mark.deep)]
+DEPTHS = (1, 2, 7, 32)
 Begin = Callable[..., Unfolding]
+Stage = Callable[[Begin, int], Unfolding]
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def begin(stages: Stages, tmp_path: Path) -> Begin:
 
     def begun(depth: int, *, stage: str = "agreed", seller_type: Callable[..., object] | None = None) -> Unfolding:
         if stage != "new":
-            stages.copy(stage, tmp_path).close()
+            stages.leave(stage, tmp_path)
         world = DeepWorld(tmp_path / stage)
         world.depth = depth
         world.chain.mine(BEFORE)
@@ -112,7 +117,7 @@ def at_refund(begin: Begin, depth: int) -> Unfolding:
 
 
 PAID, RETURNED = (-PRICE, PRICE), (BOND, -BOND)
-ENDS = {
+ENDS: dict[Stage, tuple[Ending, tuple[int, int]]] = {
     at_commit: (Ending.RELEASED, PAID),
     at_bond: (Ending.RELEASED, PAID),
     at_accept: (Ending.RELEASED, PAID),
@@ -125,12 +130,24 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("kept", [False, True], ids=["lost", "kept"])
-@pytest.mark.parametrize("depth", DEPTHS)
-@pytest.mark.parametrize("stage", ENDS, ids=lambda stage: stage.__name__)
-def test_what_a_reorganisation_takes_is_sent_again(
-    stage: Callable[[Begin, int], Unfolding], depth: int, kept: bool, begin: Begin
-) -> None:
+ORDINARY: set[tuple[Stage, int, bool]] = {(at_bond, 2, False), (at_accept, 1, False), (at_reveal, 1, True), (at_refund, 2, False)} | {
+    (at_withdrawal, 2, False), (at_dispute, 1, False),
+}  # fmt: skip
+"""What every run of the tests takes; the rest takes minutes."""
+
+
+@pytest.mark.parametrize(
+    ("stage", "depth", "kept"),
+    [
+        pytest.param(
+            *case,
+            marks=() if case in ORDINARY else pytest.mark.deep,
+            id=f"{case[0].__name__}-{case[1]}-{'kept' if case[2] else 'lost'}",
+        )
+        for case in itertools.product(ENDS, DEPTHS, (False, True))
+    ],
+)
+def test_what_a_reorganisation_takes_is_sent_again(stage: Stage, depth: int, kept: bool, begin: Begin) -> None:
     unfolding = stage(begin, depth)
     _replaced(unfolding, kept=kept)
     unfolding.settle()
@@ -144,3 +161,53 @@ def test_what_a_reorganisation_takes_is_sent_again(
     unfolding.check_signed()
     unfolding.parties.close()
     unfolding.world.close()
+
+
+# --- deeper than what counts as final ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("does_pay_again", [True, False])
+def test_a_key_whose_accept_was_final_and_is_gone_is_told_of_and_shown_for_no_other(
+    does_pay_again: bool, begin: Begin
+) -> None:
+    """What no program can mend: the key is public. An honest buyer pays again; the seller signs nothing new."""
+    unfolding = at_reveal(begin, 1)
+    seller = unfolding.parties.seller
+    chain, exchange = unfolding.world.chain, unfolding.world.exchange
+    accepted, _ = unfolding.shown[0][1:]
+    assert accepted is not None
+    signed = seller.transactions()
+    reorganise(chain, exchange.height() - accepted + 1)
+    assert state(unfolding) is OrderState.NONE
+    if does_pay_again:
+        unfolding.settle()
+        assert unfolding.parties.deltas() == PAID
+        assert all(seller.transactions()[name] == digest for name, digest in signed.items())
+    else:
+        unfolding.until(lambda: seller.ending is not None, seller)
+        assert seller.ending is Ending.EXPIRED
+        assert unfolding.parties.delta(seller) == 0
+        assert signed.items() <= seller.transactions().items()
+        assert {name.partition(":")[0] for name in seller.transactions() if name not in signed} <= {"withdraw"}
+    warnings = [event.text for event in unfolding.world.told if event.step == "warning"]
+    assert sum("whose key was shown" in text for text in warnings) == 1
+    unfolding.parties.close()
+    unfolding.world.close()
+
+
+# --- since when ----------------------------------------------------------------------------------------------------
+
+
+def test_what_another_branch_says_too_is_not_as_old_as_what_was_seen(tmp_path: Path) -> None:
+    """Else a state that was just written would be believed, and a second reorganisation could take it back."""
+    chain = EmbeddedChain(tmp_path / "chain.sqlite")
+    tracker = FinalityTracker(DataExchange(chain.web3, Address("0x" + "11" * 20)), Finality(3))
+    chain.mine(10)
+    assert not tracker.holds("order", "RELEASED")
+    reorganise(chain, 2, longer=4)
+    # Four blocks lie on top of the number that was seen, and of no block that was.
+    for _ in range(3):
+        assert not tracker.holds("order", "RELEASED")
+        chain.mine(1)
+    assert tracker.holds("order", "RELEASED")
+    chain.close()
