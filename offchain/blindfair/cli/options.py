@@ -113,6 +113,14 @@ FinalityDepth = Annotated[
     int | None,
     typer.Option(metavar="BLOCKS", help="Blocks on top that make a block final; else the node says what is final."),
 ]
+MaxGasPrice = Annotated[
+    int | None,
+    typer.Option(
+        "--max-gas-price",
+        metavar="GWEI",
+        help="The most to offer for a unit of gas; 500 if it was never given. Nothing is sent for more.",
+    ),
+]
 RememberedFinalityDepth = Annotated[
     int | None,
     typer.Option(
@@ -166,6 +174,7 @@ class Begun:
     keystore: Keystore = None
     password_file: PasswordFile = None
     finality_depth: FinalityDepth = None
+    max_gas_price: MaxGasPrice = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +187,7 @@ class Resumed:
     rpc: RememberedRpc = None
     mail: RememberedMail = None
     finality_depth: RememberedFinalityDepth = None
+    max_gas_price: MaxGasPrice = None
 
 
 @dataclass(frozen=True, slots=True)

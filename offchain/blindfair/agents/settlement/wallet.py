@@ -27,7 +27,7 @@ from blindfair.agents.store.steps import (
 )
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Call, DataExchange, Finality
-from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
+from blindfair.chain.sender import FEE_CEILING, PreparedTransaction, Receipt, Sender
 from blindfair.protocol.errors import (
     BlindfairError,
     ContractReverted,
@@ -54,14 +54,16 @@ class Wallet:
         tell: Tell,
         *,
         gas_ceiling: Wei | None = None,
+        max_gas_price: Wei = FEE_CEILING,
     ) -> None:
-        """`gas_ceiling` is the most that the gas of all transactions in the journal may cost together."""
+        """`gas_ceiling` is the most that the gas of all transactions in the journal may cost together, `max_gas_price`
+        the most that is offered for a unit of it."""
         self._journal = journal
         self._gas_ceiling = gas_ceiling
         self._known: dict[TransactionName, PreparedTransaction] = {}
         self._exchange = exchange
         self._address = Address(account.address.lower())
-        self._sender = Sender(exchange, account, finality=finality)
+        self._sender = Sender(exchange, account, finality=finality, fee_ceiling=max_gas_price)
         self._tell = tell
 
     def execute(
