@@ -94,6 +94,10 @@ class HardhatNetwork:
         finally:
             self._do("evm_setAutomine", True)
 
+    def set_time(self, moment: int) -> None:
+        """The time of the next block."""
+        self._do("evm_setNextBlockTimestamp", hex(moment))
+
     def remember(self) -> str:
         """The chain as it is now, for `go_back`."""
         return str(self._do("evm_snapshot"))
@@ -117,10 +121,10 @@ def node_executable() -> str:
 
 
 @contextmanager
-def running_hardhat(output: Path) -> Iterator[str]:
+def running_hardhat(output: Path, config: Path = Path("hardhat.config.js")) -> Iterator[str]:
     """`hardhat node` on a free port; its URL."""
     port = free_port()
-    command = [node_executable(), str(HARDHAT), "--config", "hardhat.config.js"]
+    command = [node_executable(), str(HARDHAT), "--config", str(config)]
     with output.open("wb") as log:
         process = subprocess.Popen(
             [*command, "node", "--hostname", "127.0.0.1", "--port", str(port)], cwd=ROOT, stdout=log, stderr=log

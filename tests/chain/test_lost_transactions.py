@@ -1,16 +1,20 @@
 """A node's chain is reorganised and forgets transactions: they are sent again, each once and in their order."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from chain_support import HardhatNetwork, Party, exchange_on
+from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on, new_trade
 
+from bad_nodes import changed
 from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import CallName
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange, Finality
-from blindfair.protocol.quantities import ETHER, Wei
+from blindfair.chain.node import connect
+from blindfair.chain.sender import Sender
+from blindfair.protocol.quantities import ETHER, OrderId, Wei
 
 FIRST, SECOND, THIRD = Wei(3 * 10**17), Wei(5 * 10**16), Wei(7)
 GWEI = 10**9
@@ -113,3 +117,23 @@ def test_what_the_contract_would_refuse_by_now_is_not_sent_again(depositor: Depo
         hardhat.mine(1)
     assert (depositor.deposited(), depositor.transactions()) == (0, 2)
     assert exchange.free_balance(address, ETHER) == 0
+
+
+# --- in the midst of a reorganisation ------------------------------------------------------------------------------
+
+
+def _without_blocks(request: dict[str, Any], result: Any) -> Any:
+    """A node that gave a receipt or a log, and has another branch by the time that it is asked for the block."""
+    is_of_one = request["method"] == "eth_getBlockByNumber" and request["params"][0].startswith("0x")
+    return None if is_of_one or request["method"] == "eth_getBlockByHash" else result
+
+
+def test_a_block_that_is_gone_before_it_is_asked_for_is_no_failure(hardhat: HardhatNetwork) -> None:
+    trade = new_trade(hardhat, exchange_on(hardhat))
+    receipt = trade.accepted()
+    with changed(hardhat.url, _without_blocks) as url:
+        exchange = DataExchange(connect(url, HARDHAT_CHAIN_ID), trade.exchange.address)
+        assert Sender(exchange, trade.buyer.account).receipt(receipt.hash) is None
+        assert exchange.accepted_at(OrderId(trade.offer.struct_hash())) is None
+        assert not exchange.has(trade.exchange.newest())
+    assert trade.exchange.has(trade.exchange.newest())
