@@ -45,6 +45,9 @@ _LINGER = 0.25
 _LONG_LINGER = 2.0
 """The same for numbers, where one node more decides, and for transactions, which are to reach every node."""
 
+_BUSY = 1.0
+"""Seconds for which a question waits for a node that is late with an earlier one."""
+
 _TELL_AGAIN = 3600.0
 _STANDS_APART = 60.0
 """Seconds. Heights differ between honest nodes for moments; what lasts so long is told."""
@@ -107,9 +110,15 @@ class _Poll:
 
     def _ask(self, line: _Line, params: Any) -> None:
         # A node that is slow has one question at a time to answer, and is not asked what nobody waits for any more.
-        with line.lock:
-            if not self._is_over.is_set() or self._method == "eth_sendRawTransaction":
+        must_reach = self._method == "eth_sendRawTransaction"
+        if not line.lock.acquire(timeout=_BUSY if line.is_late and not must_reach else -1):
+            self._answered.put(_Answer(line.number, None, "no answer to an earlier question yet"))
+            return
+        try:
+            if must_reach or not self._is_over.is_set():
                 self._answered.put(line.asked(self._method, params))
+        finally:
+            line.lock.release()
 
     def wait(self, linger: float) -> list[_Answer]:
         """The answers: once all are there, or `linger` seconds after it is decided."""
