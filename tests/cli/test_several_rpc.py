@@ -48,7 +48,7 @@ def test_a_listing_is_committed_over_three_nodes_of_which_one_lies(
         )  # fmt: skip
         assert ended.code == 0, ended.err
         host = liar.removeprefix("http://").partition("/")[0]
-        assert f"the node at {host} contradicts the others about eth_call" in ended.err
+        assert f"\n  warning the node at {host} contradicts the others about eth_call" in ended.err
         assert "0123456789abcdef" not in ended.err + ended.out
         # The directory remembers all three, and others may take their place.
         assert load(tmp_path / "seller", ListingOptions).rpc == f"{testnet.url} {liar} {honest}"

@@ -55,6 +55,9 @@ _STANDS_APART = 60.0
 _DEEPEST = 1024
 """Blocks by which the agreed height may fall: no reorganisation is as deep, and state as old is on few nodes."""
 
+_LABEL = {"label": "warning"}
+"""How a screen names what is told here."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -198,7 +201,9 @@ class QuorumProvider(JSONBaseProvider):
         elif line.number not in self._down:
             self._down.add(line.number)
             left = f"{len(self._lines) - len(self._down)} of {len(self._lines)} are left"
-            _log.warning("the node at %s does not answer (%s): %s", self.hosts[line.number], failure, left)
+            _log.warning(
+                "the node at %s does not answer (%s): %s", self.hosts[line.number], failure, left, extra=_LABEL
+            )
 
     def _answering(self, method: str, answers: Sequence[_Answer]) -> list[_Answer]:
         """The answers of the nodes that answer. Raises NodeFailure where they are too few."""
@@ -352,7 +357,7 @@ class QuorumProvider(JSONBaseProvider):
         last = self._told.get((node, method))
         if last is None or time.monotonic() - last >= _TELL_AGAIN:
             self._told[node, method] = time.monotonic()
-            _log.warning("the node at %s " + text, self.hosts[node], method)
+            _log.warning("the node at %s " + text, self.hosts[node], method, extra=_LABEL)
 
 
 def _is_half_known(by_key: dict[str, list[_Answer]]) -> bool:
