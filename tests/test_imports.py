@@ -30,7 +30,7 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
     "bulk": ({"protocol"}, {"numpy"}),
     "influence": ({"protocol"}, {"numpy", "pyarrow", "safetensors", "tokenizers", "torch", "transformers"}),
     "blind": ({"protocol"}, {"cryptography", "fsspec", "numpy", "ray", "tenseal"}),
-    "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", *ETHEREUM}),
+    "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", "websockets", *ETHEREUM}),
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
     "studies": ({"protocol", "influence", "blind", "pricing"}, {"matplotlib", "numpy", "scipy", "sklearn", "torch"}),
     "agents": ({"protocol", "bulk", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),

@@ -94,9 +94,24 @@ class HardhatNetwork:
         finally:
             self._do("evm_setAutomine", True)
 
-    def _do(self, method: str, *params: object) -> None:
+    def set_time(self, moment: int) -> None:
+        """The time of the next block."""
+        self._do("evm_setNextBlockTimestamp", hex(moment))
+
+    def remember(self) -> str:
+        """The chain as it is now, for `go_back`."""
+        return str(self._do("evm_snapshot"))
+
+    def go_back(self, to: str, blocks: int) -> None:
+        """A reorganisation: another branch of so many blocks in place of all that came since; its transactions are
+        lost."""
+        self._do("evm_revert", to)
+        self.mine(blocks)
+
+    def _do(self, method: str, *params: object) -> object:
         answer = self.web3.provider.make_request(method, list(params))  # type: ignore[arg-type]
         assert "error" not in answer, answer
+        return answer["result"]
 
 
 def node_executable() -> str:
@@ -106,10 +121,10 @@ def node_executable() -> str:
 
 
 @contextmanager
-def running_hardhat(output: Path) -> Iterator[str]:
+def running_hardhat(output: Path, config: Path = Path("hardhat.config.js")) -> Iterator[str]:
     """`hardhat node` on a free port; its URL."""
     port = free_port()
-    command = [node_executable(), str(HARDHAT), "--config", "hardhat.config.js"]
+    command = [node_executable(), str(HARDHAT), "--config", str(config)]
     with output.open("wb") as log:
         process = subprocess.Popen(
             [*command, "node", "--hostname", "127.0.0.1", "--port", str(port)], cwd=ROOT, stdout=log, stderr=log

@@ -16,7 +16,7 @@ from blindfair.chain.calls import Call
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.node import connect
 from blindfair.chain.sender import FEE_CEILING, Sender
-from blindfair.protocol.errors import GasCeilingReached, InsufficientFunds, NodeFailure
+from blindfair.protocol.errors import GasCeilingReached, GasPriceTooHigh, InsufficientFunds, NodeFailure
 from blindfair.protocol.quantities import ETHER, Wei
 
 DEPOSIT = Wei(3 * 10**18)
@@ -40,11 +40,16 @@ class Payer:
     def __init__(self, network: HardhatNetwork, path: Path, exchange: DataExchange) -> None:
         self.party, self.exchange, self.path = Party(network), exchange, path
 
-    def deposit(self, exchange: DataExchange | None = None, ceiling: Wei | None = None) -> int | None:
+    def deposit(
+        self, exchange: DataExchange | None = None, ceiling: Wei | None = None, max_price: Wei = FEE_CEILING
+    ) -> int | None:
         """One try in a new process, at its node or another; the gas, or None while it waits."""
         journal = Journal(self.path)
         through = exchange or self.exchange
-        wallet = Wallet(journal, through, self.party.account, Finality(1), lambda *_, **__: None, gas_ceiling=ceiling)
+        wallet = Wallet(
+            journal, through, self.party.account, Finality(1), lambda *_, **__: None,
+            gas_ceiling=ceiling, max_gas_price=max_price,
+        )  # fmt: skip
 
         def call() -> Call:
             return through.deposit(ETHER, DEPOSIT)
@@ -126,6 +131,40 @@ def test_a_ceiling_stops_a_dearer_price_and_leaves_the_transaction_that_waits(
     gas = payer.deposit(ceiling=ceiling)
     assert gas is not None
     assert payer.gas_costs < 2 * gas * 22 * GWEI
+
+
+def test_at_a_hundred_times_the_price_it_stops_by_name_until_its_owner_allows_more(
+    payer: Payer, cheap: HardhatNetwork
+) -> None:
+    cheap.set_base_fee(8 * GWEI)
+    cheap.mine(1)
+    cheap.set_base_fee(8 * GWEI)
+    assert payer.deposit() is None
+    for _ in range(2):
+        cheap.set_base_fee(800 * GWEI)
+        cheap.mine(1)
+        cheap.set_base_fee(800 * GWEI)
+        with pytest.raises(GasPriceTooHigh, match="a transaction that waits") as caught:
+            payer.deposit()
+        assert caught.value.expected == "at most 500 gwei"
+        assert str(caught.value.found).startswith("80")
+        assert "`max_gas_price=GWEI`" in caught.value.hint
+    assert (payer.deposited(), payer.transactions()) == (0, 0)
+    assert payer.deposit(max_price=Wei(1000 * GWEI)) is None
+    cheap.mine(1)
+    assert payer.deposit() is not None
+    assert (payer.deposited(), payer.transactions()) == (DEPOSIT, 1)
+
+
+def test_what_is_too_dear_to_send_is_not_shown_to_the_node_either(payer: Payer, cheap: HardhatNetwork) -> None:
+    """It may be a key, and trying the call out would give it away."""
+    cheap.set_base_fee(FEE_CEILING)
+    cheap.mine(1)
+    with bad_node(lambda request, _: forward(cheap.url, request)) as node:
+        sender = Sender(connect(node.url, HARDHAT_CHAIN_ID), payer.party.account)
+        with pytest.raises(GasPriceTooHigh, match="deposit"):
+            sender.prepare(payer.exchange.deposit(ETHER, DEPOSIT))
+        assert not {"eth_estimateGas", "eth_call", "eth_sendRawTransaction"} & set(node.methods())
 
 
 def test_a_price_that_is_enough_is_left_alone(payer: Payer, cheap: HardhatNetwork) -> None:

@@ -195,6 +195,7 @@ def test_an_empty_account_commits_nothing_and_can_go_on_later(home: Home) -> Non
         ({"licence": ""}, InvalidListing),
         ({"exclude": "nonsense"}, InvalidOption),
         ({"finality_depth": -1}, InvalidOption),
+        ({"max_gas_price": 0}, InvalidOption),
         ({"max_bonds": "-1"}, InvalidOption),
         ({"pay_to": "my wallet"}, InvalidOption),
         ({"token": "0x12"}, InvalidOption),

@@ -27,7 +27,7 @@ from blindfair.protocol.quantities import ETHER, Address, BlockNumber, ListingId
 TOKEN = Address("0x" + "ab" * 20)
 OTHER = "0x" + "cd" * 20
 
-PLACES = {"--at", "--deployment", "--finality-depth", "--keystore", "--mail", "--rpc"}
+PLACES = {"--at", "--deployment", "--finality-depth", "--keystore", "--mail", "--max-gas-price", "--rpc"}
 """Kept beside the options: they may be moved."""
 
 TABLES = {"--own", "--records", "--train", "--validation"}
@@ -227,6 +227,7 @@ def settings_of(folder: Path, options: Any) -> BegunSettings[Any]:
         mail=folder / "mail",
         keystore=folder / "keystore.json",
         finality_depth=3,
+        max_gas_price=700,
         options=options,
         tables={},
     )
@@ -242,6 +243,8 @@ def test_a_directory_comes_back_as_it_was_begun(command: str, parse: Parse, tmp_
     assert resumed_settings(type(options), moved) == replace(
         begun, keystore=tmp_path / "k", rpc="http://127.0.0.1:2", mail=tmp_path / "n", finality_depth=9
     )
+    dearer = resumed_settings(type(options), Resumed(directory, max_gas_price=2000))
+    assert dearer == replace(begun, max_gas_price=2000)
     with pytest.raises(InvalidOption, match="other options") as caught:
         begin(directory, settings_of(tmp_path, parse(command, "--price-per-record", "0.25")), {"t.csv": b"a,b\n"})
     assert caught.value.found == "price_per_record = 0.25"

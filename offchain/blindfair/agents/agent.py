@@ -54,7 +54,9 @@ class Agent:
             held.callback(transport.release)
             keys, admit = self.sealing_keys(), self._check_sealed_message
             self.mail = Mail(self.journal, transport, self.domain, self.private_key, keys, self.tell, admit)
-            self.wallet = Wallet(self.journal, self.exchange, account, self.finality, self.tell)
+            self.wallet = Wallet(
+                self.journal, self.exchange, account, self.finality, self.tell, max_gas_price=context.max_gas_price
+            )
             self.copy_guard = CopyGuard(self.journal, self.exchange, self.wallet, self.address, self.tell)
             self.waiting: Waiting | None = None
             self.is_closed = False

@@ -9,7 +9,8 @@ from eth_account.signers.local import LocalAccount
 from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.messaging.transport import Signer, Transport
 from blindfair.chain.exchange import DataExchange, Finality
-from blindfair.protocol.quantities import Address
+from blindfair.chain.sender import FEE_CEILING
+from blindfair.protocol.quantities import Address, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class AgentContext:
 
     `transport` makes the mailbox of an account; its second argument signs for it, where a mailbox asks who reads.
     Without `account` an agent makes one and keeps its key in a secret file of its directory. `base_models` are those
-    that scoring models of texts may be built on.
+    that scoring models of texts may be built on. `max_gas_price` is the most that is offered for a unit of gas.
     """
 
     exchange: DataExchange
@@ -47,3 +48,4 @@ class AgentContext:
     watch: Callable[[Event], None] = field(default=_silence)
     account: LocalAccount | None = field(default=None, repr=False)
     base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
+    max_gas_price: Wei = FEE_CEILING

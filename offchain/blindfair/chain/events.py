@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from web3 import Web3
 from web3.exceptions import Web3RPCError
@@ -20,6 +21,12 @@ from blindfair.protocol.quantities import (
     TransactionHash,
     Wei,
 )
+
+_widths: WeakKeyDictionary[Web3, int] = WeakKeyDictionary()
+"""How many blocks a node searched at once when it was asked last, for those that refused more."""
+
+_TAKEN = 4
+"""Searches that a node takes before it is asked for twice as many blocks at once."""
 
 _OLD_LOGS = "use a node that keeps the logs of old blocks, as archive nodes do: `rpc=URL`"
 
@@ -76,8 +83,8 @@ def read_logs(
 ) -> list[Log]:
     """All logs of one event from `first_block` on, oldest first; `indexed` are the wanted topics, None for any.
 
-    A node that refuses so large a search is asked for halves of it. Raises NodeFailure with `hint` if it refuses the
-    logs of a single block.
+    A node that refuses so large a search is asked for half of it, and after some for more again. Raises NodeFailure
+    with `hint` if it refuses the logs of a single block.
     """
     return list(_newest_first(web3, source, indexed, first_block, hint))[::-1]
 
@@ -97,21 +104,28 @@ def _newest_first(
 ) -> Iterator[Log]:
     topics = [event_topic(source.abi, source.event), *indexed]
     with asking(f"the {source.event} events"):
-        spans = [(int(first_block), int(web3.eth.block_number))]
-    while spans:
-        low, high = spans.pop()
-        if low > high:
-            continue
+        high, low = int(web3.eth.block_number), int(first_block)
+    width = most = _widths.get(web3, max(1, high - low + 1))
+    taken = 0
+    while high >= low:
+        bottom = max(low, high - width + 1)
         with asking(f"the {source.event} events of block {high}", hint or _OLD_LOGS):
             try:
-                found = _read_span(web3, source, topics, low, high)
+                found = _read_span(web3, source, topics, bottom, high)
             except Web3RPCError:
-                if low == high:
+                if bottom == high:
                     raise
-                middle = (low + high) // 2
-                spans += [(low, middle), (middle + 1, high)]
+                width = most = (high - bottom + 1) // 2
+                # Agents look each second: what a node refused once is not to be tried each time.
+                _widths[web3], taken = width, 0
                 continue
+        if web3 in _widths:
+            _widths[web3] = width
         yield from reversed(found)
+        high, taken = bottom - 1, taken + 1
+        # A refusal may have been for another reason.
+        most = 2 * most if taken % _TAKEN == 0 else most
+        width = min(2 * width, most)
 
 
 def _read_span(web3: Web3, source: EventSource, topics: list[bytes | None], low: int, high: int) -> list[Log]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from web3 import Web3
+from web3.exceptions import BlockNotFound
 
 from blindfair.chain.abi import ERC20, Abi, decode_output, encode_call, exchange_abi
 from blindfair.chain.calls import Call, ExchangeCalls, struct_of
@@ -51,6 +52,14 @@ class OrderView:
     """The last moment to reveal while locked, to dispute while revealed, else 0."""
 
 
+@dataclass(frozen=True, slots=True)
+class BlockMark:
+    """One block of one branch of the chain; `hash` has 32 bytes."""
+
+    number: BlockNumber
+    hash: bytes
+
+
 class DataExchange(ExchangeCalls):
     """One escrow contract on one chain. Every read raises NodeFailure if the node fails, and WrongContract if the
     address, or that of a token, holds nothing that answers."""
@@ -75,6 +84,20 @@ class DataExchange(ExchangeCalls):
         """The latest block's number."""
         with asking("eth_blockNumber"):
             return BlockNumber(int(self.web3.eth.block_number))
+
+    def newest(self) -> BlockMark:
+        """The latest block, to be recognised later."""
+        with asking("the latest block"):
+            found = self.web3.eth.get_block("latest")
+            return BlockMark(BlockNumber(int(found["number"])), bytes(found["hash"]))
+
+    def has(self, mark: BlockMark) -> bool:
+        """Whether a block is on the chain: one of its number may be another, after a reorganisation."""
+        with asking("a block seen before"):
+            try:
+                return bytes(self.web3.eth.get_block(mark.number)["hash"]) == mark.hash
+            except BlockNotFound:
+                return False
 
     def is_final(self, block_number: BlockNumber, policy: Finality) -> bool:
         """Whether a block is final by that rule."""
@@ -188,7 +211,11 @@ class DataExchange(ExchangeCalls):
         if log is None:
             return None
         with asking("the block of an accept"):
-            timestamp = Timestamp(int(self.web3.eth.get_block(log.block_number)["timestamp"]))
+            try:
+                timestamp = Timestamp(int(self.web3.eth.get_block(log.block_number)["timestamp"]))
+            except BlockNotFound:
+                # A reorganisation took the block between the two questions.
+                return None
         return AcceptedEvent(
             order_id=OrderId(log.fields["orderId"]),
             listing=ListingId(log.fields["listing"]),

@@ -24,6 +24,18 @@ _NO_ACCESS = frozenset({401, 402, 403})
 _LATER = "try again later, or use another node: `rpc=URL`"
 
 
+class AnswerTooLong(Exception):
+    """The answer is longer than any that is read."""
+
+
+class NodeSilent(Exception):
+    """No answer came; `reason` says why, and shows nothing of the node's address."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """One HTTP answer. The texts are headers, empty if they are missing; `body` is decoded."""
@@ -33,6 +45,7 @@ class HttpAnswer:
     location: str
     retry_after: str
     body: bytes
+    date: str = ""
 
     def told(self, address: NodeAddress) -> str:
         """Status and the beginning of the body, for people."""

@@ -13,8 +13,9 @@ from web3.exceptions import Web3Exception, Web3RPCError
 from web3.types import RPCEndpoint
 
 from blindfair.chain.provider import PATIENCE, NodeProvider
+from blindfair.chain.quorum import QuorumProvider
 from blindfair.chain.reverts import revert_of
-from blindfair.protocol.errors import BlindfairError, NodeFailure
+from blindfair.protocol.errors import BlindfairError, InvalidOption, NodeFailure
 
 _NO_SUCH_METHOD = -32601
 """JSON-RPC 2.0."""
@@ -70,14 +71,34 @@ def request(web3: Web3, method: str, *params: Any) -> Any:
     return web3.manager.request_blocking(RPCEndpoint(method), list(params))
 
 
+def several(*rpc_urls: str) -> str:
+    """The addresses of several nodes as one text, as `connect` takes it: with spaces in between."""
+    return " ".join(rpc_urls)
+
+
+def each_node(rpc_url: str) -> list[str]:
+    """The addresses in such a text. Raises InvalidOption for one that is named twice."""
+    urls = rpc_url.split(" ")
+    if len({url.rstrip("/") for url in urls}) < len(urls):
+        raise InvalidOption(
+            "a node is named twice",
+            expected="nodes that different people run",
+            found=f"{len(urls)} addresses, of which two are the same",
+            hint="name another one in its place: `rpc=URL`",
+        )
+    return urls
+
+
 def connect(rpc_url: str, chain_id: int | None = None, *, timeout: float = 20.0, patience: float = PATIENCE) -> Web3:
     """A web3 over the node at `rpc_url`, once it has said that it serves `chain_id` (any chain, if None).
 
-    Raises InvalidOption for a malformed URL, and NodeFailure if the node is unreachable, of another chain, or talks
-    nonsense. `timeout` and `patience` are in seconds, for each request: how long one answer may take, and how long a
-    node that limits how often it is asked is waited for.
+    With several addresses, with spaces in between, what more than half of the nodes say counts (`quorum`). Raises
+    InvalidOption for a malformed URL, and NodeFailure if the node is unreachable, of another chain, or talks nonsense.
+    `timeout` and `patience` are in seconds, for each request: how long one answer may take, and how long a node that
+    limits how often it is asked is waited for.
     """
-    provider = NodeProvider(rpc_url, timeout, patience)
+    nodes = [NodeProvider(url, timeout, patience) for url in each_node(rpc_url)]
+    provider = nodes[0] if len(nodes) == 1 else QuorumProvider(nodes)
     web3 = Web3(provider)
     with asking("eth_chainId"):
         found = int(web3.eth.chain_id)

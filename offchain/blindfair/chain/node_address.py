@@ -15,6 +15,7 @@ from blindfair.protocol.errors import InvalidOption
 SHORTEST_KEY = 6
 """Characters: shorter parts of a path or query are words such as `v3`, and hold no key."""
 
+_WEBSOCKETS = ("ws", "wss")
 _SCANNED = 64 * 1024
 _ADDRESS = re.compile(r"\b(https?|wss?)://[^\s\"'<>]*", re.IGNORECASE)
 HIDDEN = "***"
@@ -34,23 +35,28 @@ class NodeAddress:
 
     @classmethod
     def parse(cls, url: str) -> "NodeAddress":
-        """Raises InvalidOption for anything but a URL of HTTP. The error shows nothing of it."""
+        """Raises InvalidOption for anything but a URL of HTTP or of a WebSocket. The error shows nothing of it."""
         try:
             parts = urlsplit(url)
             host = parts.hostname or ""
             port = f":{parts.port}" if parts.port else ""
         except ValueError:
             # What stands before such a character counts as host and port, and a password is no port.
-            if re.match(r"https?://[^/?#]*[/?#].*@", url, re.IGNORECASE):
+            if re.match(r"(https?|wss?)://[^/?#]*[/?#].*@", url, re.IGNORECASE):
                 raise _not_encoded("has a #, / or ? in its user name or password") from None
             raise _not_a_url() from None
-        if not host or parts.scheme not in ("http", "https"):
+        if not host or parts.scheme not in ("http", "https", *_WEBSOCKETS):
             raise _not_a_url()
         # A password of digits with one of these in it would count as the host's port.
         if parts.fragment or "@" in parts.path or ("@" in parts.query and not parts.path):
             raise _not_encoded("has a # or an @ after its host")
         shown = f"[{host}]{port}" if ":" in host else f"{host}{port}"
         return cls(url, shown, _secrets(parts.username or "", parts.password or "", parts.path, parts.query))
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether requests travel over a WebSocket, and not by HTTP."""
+        return urlsplit(self.url).scheme in _WEBSOCKETS
 
     def scrub(self, text: str) -> str:
         """The text without this URL's secrets; of any URL in it scheme and host are left.
@@ -102,7 +108,7 @@ def _not_encoded(what: str) -> InvalidOption:
 def _not_a_url() -> InvalidOption:
     return InvalidOption(
         "the node's address is not a URL",
-        expected="http://host:port or https://host/path",
+        expected="http://host:port, https://host/path, or the same with ws or wss",
         found="something else",
         hint="name a node: `rpc=http://127.0.0.1:8545`",
     )

@@ -1,4 +1,5 @@
-"""JSON-RPC requests to a node over HTTP: tried again where that is safe, slowed down where the node asks for it.
+"""JSON-RPC requests to a node over HTTP or a WebSocket: tried again where that is safe, slowed down where the node asks
+for it.
 
 Reads are tried a few times; a transaction is handed over once per request, because only its sender may judge what an
 answer that never came means. A request that a node did not take because it is asked too often is sent again.
@@ -18,10 +19,19 @@ from urllib3.exceptions import HTTPError
 from web3.providers import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from blindfair.chain.http_trouble import TOO_LARGE, UNAVAILABLE, HttpAnswer, not_json, refused
+from blindfair.chain.http_trouble import (
+    TOO_LARGE,
+    UNAVAILABLE,
+    AnswerTooLong,
+    HttpAnswer,
+    NodeSilent,
+    not_json,
+    refused,
+)
 from blindfair.chain.nesting import DEEPEST_ANSWER, nesting
 from blindfair.chain.node_address import HIDDEN, NodeAddress
 from blindfair.chain.rate_limits import limit_of, seconds_of
+from blindfair.chain.web_socket import WebSocketLine
 from blindfair.protocol.errors import NodeFailure
 
 READS = frozenset(
@@ -66,7 +76,7 @@ _log = logging.getLogger(__name__)
 
 
 class NodeProvider(JSONBaseProvider):
-    """JSON-RPC over HTTP. Every failure is a NodeFailure that names the host and nothing else of the URL, which may
+    """JSON-RPC to one node. Every failure is a NodeFailure that names the host and nothing else of the URL, which may
     hold a key. A node that limits how often it is asked is left alone for as long as it says, up to `patience`; then it
     is asked once more."""
 
@@ -84,6 +94,7 @@ class NodeProvider(JSONBaseProvider):
         self._timeout = timeout
         self._patience = patience
         self._session = requests.Session()
+        self._line = WebSocketLine(self._address, timeout, LARGEST_ANSWER) if self._address.is_websocket else None
         self._chain_id: RPCResponse | None = None
         self._closed_until = self._told_at = -math.inf
 
@@ -99,7 +110,7 @@ class NodeProvider(JSONBaseProvider):
             if left > 0:
                 raise self._limited(method, "asked too often before", left)
             answer, http = self._answered(method, request)
-            limit = limit_of(method, http.status, http.retry_after, answer.get("error"))
+            limit = limit_of(method, http.status, http.retry_after, answer.get("error"), http.date)
             if limit is None:
                 break
             pause, attempt = limit.wait(attempt), attempt + 1
@@ -130,12 +141,12 @@ class NodeProvider(JSONBaseProvider):
 
     def _answered(self, method: RPCEndpoint, request: bytes) -> tuple[RPCResponse, HttpAnswer]:
         for pause in _PAUSES if method in READS else ():
-            with suppress(_Unreachable):
+            with suppress(NodeSilent):
                 return self._asked_once(method, request)
             time.sleep(pause)
         try:
             return self._asked_once(method, request)
-        except _Unreachable as failure:
+        except NodeSilent as failure:
             raise NodeFailure(
                 f"the node at {self.host} cannot be reached for {method}",
                 expected="an answer",
@@ -148,10 +159,12 @@ class NodeProvider(JSONBaseProvider):
         post = self._session.post if method in READS else requests.post
         began = time.monotonic()
         try:
-            http = self._posted(post, request)
+            http = (
+                self._posted(post, request) if self._line is None else self._line.ask(request, is_read=method in READS)
+            )
             # The method alone: what is asked may be nobody else's business.
             _log.debug("%s to %s took %.0f ms", method, self.host, 1e3 * (time.monotonic() - began))
-        except _TooLong:
+        except AnswerTooLong:
             if method == "eth_getLogs":
                 return _as_error(f"an answer of more than {LARGEST_ANSWER} bytes"), HttpAnswer(200, "", "", "", b"")
             raise NodeFailure(
@@ -220,14 +233,14 @@ class NodeProvider(JSONBaseProvider):
             ) as response:
                 headers = response.headers
                 if response.status_code in UNAVAILABLE and not _asks_to_wait(headers):
-                    raise _Unreachable(f"HTTP status {response.status_code}")
+                    raise NodeSilent(f"HTTP status {response.status_code}")
                 # What has come so far, not whole blocks: a node that sends a byte now and then must not hold us up.
                 while piece := response.raw.read1(64 * 1024, decode_content=False):
                     received += piece
                     if len(received) > LARGEST_ANSWER:
-                        raise _TooLong
+                        raise AnswerTooLong
                     if time.monotonic() > deadline:
-                        raise _Unreachable(f"no whole answer in {self._timeout:g} s")
+                        raise NodeSilent(f"no whole answer in {self._timeout:g} s")
                 return HttpAnswer(
                     # A server that says when to come back is one that limits.
                     429 if response.status_code in UNAVAILABLE else response.status_code,
@@ -235,12 +248,13 @@ class NodeProvider(JSONBaseProvider):
                     headers.get("Location", ""),
                     headers.get("Retry-After", ""),
                     _unpacked(bytes(received), headers.get("Content-Encoding", "")),
+                    headers.get("Date", ""),
                 )
         except (requests.RequestException, HTTPError) as error:
-            raise _Unreachable(type(error).__name__) from None
+            raise NodeSilent(type(error).__name__) from None
         except ValueError:
             # The library looks where a redirect leads to, although it does not follow it.
-            raise _Unreachable("a redirect to a malformed address") from None
+            raise NodeSilent("a redirect to a malformed address") from None
 
     def nonsense(self, method: str, found: str) -> NodeFailure:
         """The error for an answer that makes no sense."""
@@ -261,7 +275,7 @@ def _asks_to_wait(headers: Mapping[str, str]) -> bool:
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:
-    """The body as it was before a server packed it, unasked. Raises _TooLong."""
+    """The body as it was before a server packed it, unasked. Raises AnswerTooLong."""
     if encoding.lower() not in ("gzip", "x-gzip", "deflate"):
         return body
     try:
@@ -270,7 +284,7 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     except zlib.error:
         return body
     if len(unpacked) > LARGEST_ANSWER:
-        raise _TooLong
+        raise AnswerTooLong
     return unpacked
 
 
@@ -285,13 +299,3 @@ def _as_error(message: str) -> RPCResponse:
 def _what_is_read(block: dict[str, Any]) -> dict[str, Any]:
     # Chains with other rules of consensus fill the other fields as they like, and web3 refuses what it does not expect.
     return {name: block[name] for name in _READ_OF_BLOCKS if name in block}
-
-
-class _TooLong(Exception):
-    """The answer is longer than any that is read."""
-
-
-class _Unreachable(Exception):
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason

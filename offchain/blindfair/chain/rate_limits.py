@@ -40,9 +40,11 @@ class RateLimit:
         return max(defaults, self.pause or 0.0)
 
 
-def limit_of(method: str, status: int, retry_after: str, error: object) -> RateLimit | None:
-    """The limit that an answer tells of, None without one. `error` is the JSON-RPC error object, if there is
-    one."""
+def limit_of(method: str, status: int, retry_after: str, error: object, date: str = "") -> RateLimit | None:
+    """The limit that an answer tells of, None without one.
+
+    `error` is the JSON-RPC error object, if there is one, `date` the answer's own header.
+    """
     fields = error if isinstance(error, Mapping) else {}
     code, message = fields.get("code"), str(fields.get("message", ""))[:1000]
     said = status == _TOO_MANY_REQUESTS or code == _TOO_MANY_REQUESTS or _WORDS.search(message) is not None
@@ -52,22 +54,33 @@ def limit_of(method: str, status: int, retry_after: str, error: object) -> RateL
     # A contract chooses the words of its refusals, and must not make this program wait.
     if status != _TOO_MANY_REQUESTS and (code == 3 or "revert" in message.lower()):
         return None
-    asked = seconds_of(retry_after)
+    asked = seconds_of(retry_after, date)
     return RateLimit(asked if asked is not None else _asked_in(fields, message))
 
 
-def seconds_of(retry_after: str) -> float | None:
-    """Seconds that a `Retry-After` header asks for (RFC 9110 section 10.2.3), None for one that says nothing."""
+def seconds_of(retry_after: str, date: str = "") -> float | None:
+    """Seconds that a `Retry-After` header asks for (RFC 9110 section 10.2.3), None for one that says nothing.
+
+    A moment counts from `date`, the header in which the same answer says what time it is there: this machine's clock
+    may be hours off.
+    """
     text = retry_after.strip()
     if re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", text, re.ASCII):
         return float(text)
+    moment = _moment(text)
+    if moment is None:
+        return None
+    now = _moment(date) or datetime.now(UTC)
+    return max(0.0, float((moment - now).total_seconds()))
+
+
+def _moment(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     # RFC 9110 knows dates of GMT alone, which the parser leaves without a zone if it is written as -0000.
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return max(0.0, float((moment - datetime.now(UTC)).total_seconds()))
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _asked_in(fields: Mapping[Any, Any], message: str) -> float | None:

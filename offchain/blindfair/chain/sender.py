@@ -23,6 +23,7 @@ from blindfair.chain.node import asking, request
 from blindfair.chain.transactions import PreparedTransaction, Receipt, is_known, read_receipt
 from blindfair.protocol.errors import (
     ContractReverted,
+    GasPriceTooHigh,
     InsufficientFunds,
     NodeFailure,
     TransactionUncertain,
@@ -32,7 +33,10 @@ from blindfair.protocol.quantities import Address, BlockNumber, Gas, Transaction
 
 __all__ = ["PreparedTransaction", "Receipt", "Sender"]
 
-FEE_CEILING = Wei(500 * 10**9)
+GWEI = 10**9
+"""Wei, in which people count the price of gas."""
+
+FEE_CEILING = Wei(500 * GWEI)
 """The most that is offered for a unit of gas, unless told otherwise: a node that asks for more is not believed."""
 
 _BY_THE_NODE = Finality()
@@ -74,16 +78,15 @@ class Sender:
         """
         self._check_target(call)
         self._check_funds(call, call.value)
-        gas_limit = self._gas_limit(call)
         base, tip = fees(self.web3)
+        # Before the call is tried out, which shows a node what is in it: a key is not shown for what cannot be sent.
         price = self._price(base, tip, call.name)
+        gas_limit = self._gas_limit(call)
         self._check_funds(call, Wei(call.value + gas_limit * price))
-        with asking("eth_getTransactionCount"):
-            count = int(self.web3.eth.get_transaction_count(self._checksummed(), "latest"))
         fields = {
             "type": 2,
             "chainId": self._chain_id,
-            "nonce": max(count, min_number),
+            "nonce": max(self.used_numbers(), min_number),
             "value": call.value,
             "data": call.data,
             "maxFeePerGas": price,
@@ -95,6 +98,19 @@ class Sender:
             if prepared.hash not in unlike:
                 break
         return prepared
+
+    def used_numbers(self) -> int:
+        """How many transactions of the account are in blocks; the next one's number. Raises NodeFailure."""
+        with asking("eth_getTransactionCount"):
+            return int(self.web3.eth.get_transaction_count(self._checksummed(), "latest"))
+
+    def check(self, prepared: PreparedTransaction) -> None:
+        """Try a signed transaction out as the chain is now. Raises ContractReverted, NodeFailure."""
+        call = {"from": self._checksummed(), "data": Web3.to_hex(prepared.data), "value": hex(prepared.value)}
+        if prepared.to is not None:
+            call["to"] = Web3.to_checksum_address(prepared.to)
+        with asking("a transaction that was signed before"):
+            request(self.web3, "eth_call", call, "latest")
 
     def _signed(self, fields: dict[str, Any]) -> PreparedTransaction:
         return PreparedTransaction.from_bytes(bytes(self._account.sign_transaction(fields).raw_transaction))
@@ -131,11 +147,11 @@ class Sender:
         """The price to offer for a unit of gas: the base fee may double, as far as the ceiling goes."""
         needed = max(base + tip, least)
         if needed > self._fee_ceiling:
-            raise NodeFailure(
+            raise GasPriceTooHigh(
                 f"the price of gas is too high for {what}",
-                expected=f"at most {self._fee_ceiling} wei",
-                found=f"{needed} wei",
-                hint="wait, use another node, or raise the ceiling",
+                expected=f"at most {self._fee_ceiling / GWEI:,g} gwei",
+                found=f"{needed / GWEI:,g} gwei",
+                hint="wait, ask another node, or allow more: `max_gas_price=GWEI`",
             )
         return max(needed, min(2 * base + tip, self._fee_ceiling))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 from web3 import Web3
-from web3.exceptions import TransactionNotFound
+from web3.exceptions import BlockNotFound, TransactionNotFound
 from web3.types import TxData
 
 from blindfair.chain.node import asking, request
@@ -32,6 +32,10 @@ class PreparedTransaction:
     """The part of it that goes to whoever includes the transaction."""
     value: Wei
     """The ether sent along."""
+    to: Address | None
+    """The contract that is called; None for one that is made."""
+    data: bytes
+    """The call."""
 
     @property
     def max_cost(self) -> Wei:
@@ -49,11 +53,15 @@ class PreparedTransaction:
             fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
             names = ("nonce", "gas", "maxFeePerGas", "maxPriorityFeePerGas", "value")
             nonce, gas, price, tip, value = (int(fields[name]) for name in names)
+            to, data = bytes(HexBytes(fields["to"])), bytes(HexBytes(fields["data"]))
         except Exception as error:  # The decoder raises whatever it stumbles over.
             raise JournalDamaged(
                 "a stored transaction is damaged", found=type(error).__name__, hint="restore the journal from a backup"
             ) from error
-        return cls(raw, TransactionHash(keccak256(raw)), nonce, Gas(gas), Wei(price), Wei(tip), Wei(value))
+        called = Address("0x" + to.hex()) if to else None
+        return cls(
+            raw, TransactionHash(keccak256(raw)), nonce, Gas(gas), Wei(price), Wei(tip), Wei(value), called, data
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +104,18 @@ def read_receipt(web3: Web3, transaction: TransactionHash) -> Receipt | None:
             found = web3.eth.get_transaction_receipt(HexBytes(transaction))
         except TransactionNotFound:
             return None
+        try:
+            timestamp = Timestamp(int(web3.eth.get_block(found["blockHash"])["timestamp"]))
+        except BlockNotFound:
+            # A reorganisation took the block between the two questions.
+            return None
         contract = found["contractAddress"]
         receipt = Receipt(
             hash=transaction,
             gas_used=Gas(int(found["gasUsed"])),
             fee=Wei(int(found["gasUsed"]) * int(found["effectiveGasPrice"])),
             block_number=BlockNumber(int(found["blockNumber"])),
-            timestamp=Timestamp(int(web3.eth.get_block(found["blockHash"])["timestamp"])),
+            timestamp=timestamp,
             contract=None if contract is None else Address(contract.lower()),
         )
         succeeded = int(found["status"]) == 1

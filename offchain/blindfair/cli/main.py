@@ -22,6 +22,7 @@ from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.demo.texts.labelled import prepare_labelled_texts
 from blindfair.cli.demo.texts.prepared import prepare_texts
 from blindfair.cli.ending import NOT_OK, run_to_its_end
+from blindfair.cli.nodes import with_nodes_joined
 from blindfair.cli.options import (
     WATCH_POLL,
     DeploymentFile,
@@ -231,7 +232,10 @@ def testnet(
 @app.command()
 def doctor(
     rpc: Annotated[
-        str | None, typer.Option(metavar="URL", help="A node to ask; else the one that the directory was begun with.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="A node to ask; else those that the directory was begun with. May be repeated."
+        ),
     ] = None,
     deployment: Annotated[
         Path | None,
@@ -383,7 +387,8 @@ def main() -> None:
     choose_format(LogFormat.TEXT)
     choose(Verbosity.NORMAL)
     command = with_verbosity_options(app)
-    run_to_its_end(lambda: command(standalone_mode=False))
+    arguments = with_nodes_joined(sys.argv[1:])
+    run_to_its_end(lambda: command(args=arguments, standalone_mode=False))
 
 
 if __name__ == "__main__":

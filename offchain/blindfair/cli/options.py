@@ -21,9 +21,17 @@ WAIT = 15.0
 WATCH_POLL = 15.0
 """Seconds between two looks of a watcher, if not told otherwise: the shortest window of an order is ten minutes."""
 
-Rpc = Annotated[str, typer.Option("--rpc", metavar="URL", help="JSON-RPC address of a node of the chain.")]
+Rpc = Annotated[
+    str,
+    typer.Option(
+        "--rpc",
+        metavar="URL",
+        help="JSON-RPC address of a node of the chain. May be repeated: what more than half of the nodes say counts.",
+    ),
+]
 RememberedRpc = Annotated[
-    str | None, typer.Option("--rpc", metavar="URL", help="Another node than the one that it was begun with.")
+    str | None,
+    typer.Option("--rpc", metavar="URL", help="Another node than the one that it was begun with. May be repeated."),
 ]
 DeploymentFile = Annotated[
     Path, typer.Option("--deployment", metavar="FILE", help="Where the contract is: deployments/<chain id>.json.")
@@ -121,6 +129,14 @@ FinalityDepth = Annotated[
     int | None,
     typer.Option(metavar="BLOCKS", help="Blocks on top that make a block final; else the node says what is final."),
 ]
+MaxGasPrice = Annotated[
+    int | None,
+    typer.Option(
+        "--max-gas-price",
+        metavar="GWEI",
+        help="The most to offer for a unit of gas; 500 if it was never given. Nothing is sent for more.",
+    ),
+]
 RememberedFinalityDepth = Annotated[
     int | None,
     typer.Option(
@@ -174,6 +190,7 @@ class Begun:
     keystore: Keystore = None
     password_file: PasswordFile = None
     finality_depth: FinalityDepth = None
+    max_gas_price: MaxGasPrice = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +203,7 @@ class Resumed:
     rpc: RememberedRpc = None
     mail: RememberedMail = None
     finality_depth: RememberedFinalityDepth = None
+    max_gas_price: MaxGasPrice = None
 
 
 @dataclass(frozen=True, slots=True)

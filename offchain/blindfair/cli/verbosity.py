@@ -150,10 +150,11 @@ class _StandardError(logging.Handler):
 
 
 class _Troubles(logging.Handler):
-    """What the layers below tell while a command waits, a line each."""
+    """What the layers below tell, a line each: why a command waits, or what is wrong under the name `label`."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(f"  waits   {record.getMessage()}", file=sys.stderr)
+        label = getattr(record, "label", "waits")
+        print(f"  {label:<7} {record.getMessage()}", file=sys.stderr)

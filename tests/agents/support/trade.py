@@ -411,8 +411,12 @@ class Stages:
 
     def copy(self, stage: str, to: Path) -> World:
         """The world as it was at `stage`, at a new place."""
+        return World(self.leave(stage, to))
+
+    def leave(self, stage: str, to: Path) -> Path:
+        """The directory of such a world, which nobody opened."""
         shutil.copytree(self._directory / stage, to / stage)
-        return World(to / stage)
+        return to / stage
 
     def beside(self, stage: str, to: Path) -> World:
         """The same on one chain for everybody, which is not to be changed: that of the first who asks is replayed."""

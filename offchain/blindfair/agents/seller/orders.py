@@ -47,6 +47,7 @@ class SellerOrders:
         self._seller = seller
         self._offers = offers
         self._policy = policy
+        self._taken_back: set[OfferName] = set()
 
     def is_sold(self, name: OfferName) -> bool:
         """Whether the key of this offer is public and its accept final, and the money did not go back.
@@ -87,6 +88,8 @@ class SellerOrders:
     def _advance_one(self, name: OfferName, offer: Offer) -> None:
         exchange = self._seller.exchange
         view, now = exchange.order(offer.struct_hash()), exchange.now()
+        if view.state is OrderState.NONE:
+            self._warn_of_shown_key(name)
         match view.state:
             case OrderState.NONE if now <= offer.expiry:
                 raise Waiting("the buyer has not accepted yet", Timestamp(offer.expiry + 1))
@@ -101,6 +104,13 @@ class SellerOrders:
                 self._collect(name, offer, view.deadline)
             case ended:
                 self._end(name, ENDED_STATES[ended])
+
+    def _warn_of_shown_key(self, name: OfferName) -> None:
+        """Say once that there is no order any more for a key that was shown, which nothing can mend."""
+        if name not in self._taken_back and self._seller.wallet.exposed(reveal_call(name)):
+            self._taken_back.add(name)
+            text = f"a reorganisation took back the accept of {order_text(name)}, whose key was shown"
+            self._seller.tell("warning", f"{text}: it went deeper than what counts as final here")
 
     def keep_release(self, sender: Address, release: Release) -> None:
         """Keep a signed release of one of the offers, to be brought to the chain.

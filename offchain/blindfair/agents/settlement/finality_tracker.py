@@ -1,7 +1,6 @@
 """When an end may be believed: what the chain says in its latest block may yet be reorganised away (PROTOCOL 7)."""
 
-from blindfair.chain.exchange import DataExchange, Finality
-from blindfair.protocol.quantities import BlockNumber
+from blindfair.chain.exchange import BlockMark, DataExchange, Finality
 
 
 class FinalityTracker:
@@ -13,11 +12,17 @@ class FinalityTracker:
     def __init__(self, exchange: DataExchange, finality: Finality) -> None:
         self._exchange = exchange
         self._finality = finality
-        self._since: dict[str, tuple[str, BlockNumber]] = {}
+        self._since: dict[str, tuple[str, BlockMark]] = {}
 
     def holds(self, what: str, value: str) -> bool:
         """Whether the chain has said `value` about `what` since a block that is final by now. Raises NodeFailure."""
         known = self._since.get(what)
         if known is None or known[0] != value:
-            self._since[what] = known = (value, self._exchange.height())
-        return self._exchange.is_final(known[1], self._finality)
+            self._since[what] = known = (value, self._exchange.newest())
+        if not self._exchange.is_final(known[1].number, self._finality):
+            return False
+        if not self._exchange.has(known[1]):
+            # Another branch says the same, but nobody knows since when.
+            self._since[what] = (value, self._exchange.newest())
+            return False
+        return True

@@ -3,6 +3,7 @@ first can never be included, so that nobody pays twice."""
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from eth_account.signers.local import LocalAccount
@@ -19,13 +20,14 @@ from blindfair.agents.store.steps import (
     approve_call,
     attempt_of,
     call_of,
+    is_sent_again,
     prices_of,
     repriced,
     step_text,
 )
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Call, DataExchange, Finality
-from blindfair.chain.sender import PreparedTransaction, Receipt, Sender
+from blindfair.chain.sender import FEE_CEILING, PreparedTransaction, Receipt, Sender
 from blindfair.protocol.errors import (
     BlindfairError,
     ContractReverted,
@@ -52,14 +54,16 @@ class Wallet:
         tell: Tell,
         *,
         gas_ceiling: Wei | None = None,
+        max_gas_price: Wei = FEE_CEILING,
     ) -> None:
-        """`gas_ceiling` is the most that the gas of all transactions in the journal may cost together."""
+        """`gas_ceiling` is the most that the gas of all transactions in the journal may cost together, `max_gas_price`
+        the most that is offered for a unit of it."""
         self._journal = journal
         self._gas_ceiling = gas_ceiling
         self._known: dict[TransactionName, PreparedTransaction] = {}
         self._exchange = exchange
         self._address = Address(account.address.lower())
-        self._sender = Sender(exchange, account, finality=finality)
+        self._sender = Sender(exchange, account, finality=finality, fee_ceiling=max_gas_price)
         self._tell = tell
 
     def execute(
@@ -159,10 +163,11 @@ class Wallet:
 
         Those that it does not have keep no number: the next one would wait for ever behind one that is never sent.
         """
+        used = self._sender.used_numbers()
         signed = [
             self._prepared(name)
             for name, _ in self._journal.done(SIGNED)
-            if not self.executed(call_of(name)) and self.exposed(call_of(name))
+            if self._prepared(name).nonce >= used and self.exposed(call_of(name))
         ]
         return 1 + max((prepared.nonce for prepared in signed if self._sender.is_known(prepared)), default=-1)
 
@@ -240,10 +245,15 @@ class Wallet:
         return self._journal.intent(RECEIPT.of(step)) is not None
 
     def note_receipts(self) -> None:
-        """A process may have died between a transaction and its receipt; the chain still knows."""
+        """Note what is in a block by now, and send again what a reorganisation took out of one.
+
+        A process may have died between a transaction and its receipt; the chain still knows.
+        """
+        executed: list[TransactionName] = []
         for name, _ in self._journal.done(SIGNED):
             step = call_of(name)
             if self.executed(step):
+                executed.append(name)
                 continue
             try:
                 receipt = self._sender.receipt(self._prepared(name).hash)
@@ -252,6 +262,29 @@ class Wallet:
                 continue
             if receipt is not None:
                 self._note(step, receipt)
+        # A node that fails is told of by the step that needs it.
+        with suppress(NodeFailure):
+            self._send_what_was_lost(executed)
+
+    def _send_what_was_lost(self, executed: Sequence[TransactionName]) -> None:
+        """Send again what was in a block and is in none any more, unless the state of an order decides about it.
+
+        The account's number says so: nobody else could have given it back. Raises NodeFailure.
+        """
+        if not executed:
+            return
+        used = self._sender.used_numbers()
+        lost = [name for name in executed if self._prepared(name).nonce >= used and is_sent_again(call_of(name))]
+        for name in sorted(lost, key=lambda name: self._prepared(name).nonce):
+            versions = self._versions(name)
+            if any(self._sender.is_known(version) for version in versions):
+                continue
+            self._tell("warning", f"a reorganisation took the {step_text(call_of(name))} out of its block")
+            with suppress(BlindfairError):
+                # What it relies on may be lost too, and come back first.
+                self._sender.check(versions[-1])
+                self._raise_the_price(name, versions)
+                self._sender.broadcast(versions[-1].raw)
 
     def _note(self, step: CallName, receipt: Receipt) -> bool:
         return self._journal.note(RECEIPT.of(step), json.dumps({"gas": receipt.gas_used, "fee": receipt.fee}))

@@ -126,6 +126,16 @@ COMMIT = CallName("commit")
 
 _BY_HAND = "withdraw-by-hand:"
 
+_SENT_AGAIN = ("deposit", "withdraw", "approve", "announce", "make-directory")
+
+
+def is_sent_again(call: CallName) -> bool:
+    """Return whether a call that a reorganisation took out of its block is sent again as it is.
+
+    The state of an order decides about all others: a key is not shown for a lock that is gone.
+    """
+    return call == COMMIT or call.partition(":")[0].startswith(_SENT_AGAIN)
+
 
 def attempt_of(call: CallName, attempt: int) -> TransactionName:
     """Return the name of an attempt of a call, counted from 0, at its first price."""

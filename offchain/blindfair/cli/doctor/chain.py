@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from blindfair.chain.deployment import Deployment, code_hash, open_exchange
 from blindfair.chain.deterministic import escrow_address, is_deployed
-from blindfair.chain.node import connect
-from blindfair.chain.node_state import node_state
+from blindfair.chain.node import connect, each_node
+from blindfair.chain.node_state import NodeState, node_state
 from blindfair.cli.doctor.finding import Finding, findings
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.quantities import Seconds
@@ -16,14 +17,22 @@ BEHIND, AHEAD = Seconds(300), Seconds(60)
 
 
 def look_at_node(rpc: str, deployment: Deployment | None, clock: Callable[[], float] = time.time) -> Iterator[Finding]:
-    """Look at node, contract and clock, as far as the node answers. Raises what `connect` and `node_state` raise."""
-    state = node_state(connect(rpc, None if deployment is None else deployment.chain_id))
-    found = f"{state.client} at {state.host}, chain {state.chain_id}, block {state.block:,}"
-    if state.behind:
-        found += f", {state.behind:,} blocks behind the chain"
-    yield Finding("node", not state.behind, found, "wait until it has caught up, or use another node")
-    yield from findings("contract", lambda: _look_at_contract(rpc, deployment))
-    yield _clock(round(clock()) - state.timestamp)
+    """Look at each node by itself, at the contract by all of them, and at the clock. Raises InvalidOption."""
+    chain_id, states = None if deployment is None else deployment.chain_id, list[NodeState]()
+
+    def one(url: str) -> Iterator[Finding]:
+        state = node_state(connect(url, chain_id))
+        states.append(state)
+        found = f"{state.client} at {state.host}, chain {state.chain_id}, block {state.block:,}"
+        if state.behind:
+            found += f", {state.behind:,} blocks behind the chain"
+        yield Finding("node", not state.behind, found, "wait until it has caught up, or use another node")
+
+    for url in each_node(rpc):
+        yield from findings("node", partial(one, url))
+    if states:
+        yield from findings("contract", lambda: _look_at_contract(rpc, deployment))
+        yield _clock(round(clock()) - max(state.timestamp for state in states))
 
 
 def _look_at_contract(rpc: str, deployment: Deployment | None) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
         at=None if at is None else service_url(at),
         keystore=(begun.keystore or begun.directory / KEYSTORE).resolve(),
         finality_depth=begun.finality_depth,
+        max_gas_price=begun.max_gas_price,
         options=options,
         tables={},
     )
@@ -71,6 +72,7 @@ def open_context(
         at=settings.at,
         account=lambda: unlock(settings.keystore, read_password(password_file, settings.keystore)),
         finality_depth=settings.finality_depth,
+        max_gas_price=settings.max_gas_price,
         on_event=watch,
         trades=trades,
     )

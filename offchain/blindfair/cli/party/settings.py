@@ -46,6 +46,8 @@ class Settings:
     keystore: Path
     finality_depth: int | None
     at: str | None = field(default=None, kw_only=True)
+    max_gas_price: int | None = field(default=None, kw_only=True)
+    """In gwei."""
 
     def moved(
         self,
@@ -55,6 +57,7 @@ class Settings:
         keystore: Path | None,
         finality_depth: int | None = None,
         at: str | None = None,
+        max_gas_price: int | None = None,
     ) -> Self:
         """Return the same settings with the places that are given; a shared folder replaces a service."""
         return replace(
@@ -64,6 +67,7 @@ class Settings:
             keystore=self.keystore if keystore is None else keystore.resolve(),
             finality_depth=self.finality_depth if finality_depth is None else finality_depth,
             at=at if at is not None else self.at if mail is None else None,
+            max_gas_price=self.max_gas_price if max_gas_price is None else max_gas_price,
         )
 
 
@@ -101,6 +105,7 @@ class BegunSettings(Settings, Generic[Options]):
             "finality_depth": self.finality_depth,
             "keystore": str(self.keystore),
             "mail": str(self.mail),
+            "max_gas_price": self.max_gas_price,
             "options": self.options.to_document(),
             "role": self.role,
             "rpc": self.rpc,
@@ -176,6 +181,7 @@ def resumed_settings(kind: type[Options], resumed: Resumed) -> BegunSettings[Opt
         keystore=resumed.keystore,
         finality_depth=resumed.finality_depth,
         at=None if at is None else service_url(at),
+        max_gas_price=resumed.max_gas_price,
     )
 
 
@@ -223,7 +229,8 @@ def _read(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
             mail=Path(found["mail"]),
             at=_url(found.get("at")),
             keystore=Path(found["keystore"]),
-            finality_depth=_depth(found["finality_depth"]),
+            finality_depth=_whole(found["finality_depth"]),
+            max_gas_price=_whole(found.get("max_gas_price")),
             options=kind.from_document(found["options"]),
             tables=dict(found["tables"]),
         )
@@ -231,9 +238,9 @@ def _read(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
         raise _damaged(path) from error
 
 
-def _depth(found: object) -> int | None:
+def _whole(found: object) -> int | None:
     if found is not None and type(found) is not int:
-        raise ValueError("no number of blocks")
+        raise ValueError("no whole number")
     return found
 
 

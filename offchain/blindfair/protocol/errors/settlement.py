@@ -100,6 +100,12 @@ class GasCeilingReached(InsufficientFunds):
     exit_code = 110
 
 
+class GasPriceTooHigh(NodeFailure):
+    """A unit of gas costs more than the owner allows; what was signed before stays good."""
+
+    exit_code = 112
+
+
 class DisputeMissed(SettlementError):
     """A delivered chunk is not the committed one, and nobody proved it before the dispute window was over."""
 

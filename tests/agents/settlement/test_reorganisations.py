@@ -1,0 +1,214 @@
+"""Reorganisations as deep as finality allows, at every stage of a trade: what is lost is sent again, money comes out
+right to the wei, and no key is shown against a lock that is gone (PROTOCOL 7)."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from reorganised import DeepWorld, Unfolding, put_back, reorganise
+from trade import BOND, PRICE, Stages, make_parties
+
+from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.settlement.finality_tracker import FinalityTracker
+from blindfair.chain.embedded import EmbeddedChain
+from blindfair.chain.exchange import DataExchange, Finality
+from blindfair.cli.demo.hostile import CorruptingSeller
+from blindfair.protocol.order import OrderState
+from blindfair.protocol.quantities import ETHER, Address
+
+BEFORE = 40
+"""Blocks between the contract and the trade, which are not replaced."""
+
+DEPTHS = (1, 2, 7, 32)
+Begin = Callable[..., Unfolding]
+Stage = Callable[[Begin, int], Unfolding]
+
+
+@pytest.fixture
+def begin(stages: Stages, tmp_path: Path) -> Begin:
+    """A trade that is agreed, or new, where so many blocks on top are final as are replaced."""
+
+    def begun(depth: int, *, stage: str = "agreed", seller_type: Callable[..., object] | None = None) -> Unfolding:
+        if stage != "new":
+            stages.leave(stage, tmp_path)
+        world = DeepWorld(tmp_path / stage)
+        world.depth = depth
+        world.chain.mine(BEFORE)
+        changes = {} if seller_type is None else {"seller_type": seller_type}
+        return Unfolding(make_parties(world, **changes), depth)  # type: ignore[arg-type]
+
+    return begun
+
+
+def _replaced(unfolding: Unfolding, *, kept: bool) -> None:
+    """All blocks from that of the newest transaction on, once so many lie there that the next would make it final."""
+    chain, exchange, depth = unfolding.world.chain, unfolding.world.exchange, unfolding.depth
+    top = exchange.height()
+    while exchange.height() < top + depth - 1:
+        if not any(exchange.height() < top + depth - 1 and agent.step() for agent in unfolding.parties.both):
+            chain.mine(1)
+    lost = reorganise(chain, exchange.height() - top + 1)
+    assert lost
+    if kept:
+        put_back(chain, lost)
+
+
+def state(unfolding: Unfolding) -> OrderState:
+    [offer] = unfolding.parties.seller.offers.values()
+    return unfolding.world.exchange.order(offer.struct_hash()).state
+
+
+def at_commit(begin: Begin, depth: int) -> Unfolding:
+    unfolding = begin(depth, stage="new")
+    unfolding.parties.seller.step()
+    assert "commit" in unfolding.parties.seller.receipts()
+    return unfolding
+
+
+def at_bond(begin: Begin, depth: int) -> Unfolding:
+    unfolding = begin(depth)
+    unfolding.until(unfolding.has(unfolding.parties.seller, "deposit"), unfolding.parties.seller)
+    return unfolding
+
+
+def at_accept(begin: Begin, depth: int) -> Unfolding:
+    unfolding = begin(depth)
+    unfolding.until(unfolding.parties.paid)
+    return unfolding
+
+
+def at_reveal(begin: Begin, depth: int) -> Unfolding:
+    unfolding = begin(depth)
+    unfolding.until(unfolding.has(unfolding.parties.seller, "reveal"))
+    return unfolding
+
+
+def at_release(begin: Begin, depth: int) -> Unfolding:
+    unfolding = begin(depth)
+    unfolding.until(unfolding.has(unfolding.parties.seller, "release"))
+    return unfolding
+
+
+def at_claim(begin: Begin, depth: int) -> Unfolding:
+    unfolding = begin(depth)
+    unfolding.until(unfolding.parties.paid)
+    unfolding.until(unfolding.has(unfolding.parties.seller, "claim"), unfolding.parties.seller)
+    return unfolding
+
+
+def at_withdrawal(begin: Begin, depth: int) -> Unfolding:
+    unfolding = begin(depth)
+    unfolding.until(unfolding.has(unfolding.parties.seller, "withdraw"))
+    return unfolding
+
+
+def at_dispute(begin: Begin, depth: int) -> Unfolding:
+    unfolding = begin(depth, seller_type=CorruptingSeller)
+    unfolding.until(unfolding.has(unfolding.parties.buyer, "dispute"))
+    return unfolding
+
+
+def at_refund(begin: Begin, depth: int) -> Unfolding:
+    unfolding = begin(depth)
+    unfolding.until(unfolding.parties.paid)
+    unfolding.until(unfolding.has(unfolding.parties.buyer, "refund"), unfolding.parties.buyer)
+    return unfolding
+
+
+PAID, RETURNED = (-PRICE, PRICE), (BOND, -BOND)
+ENDS: dict[Stage, tuple[Ending, tuple[int, int]]] = {
+    at_commit: (Ending.RELEASED, PAID),
+    at_bond: (Ending.RELEASED, PAID),
+    at_accept: (Ending.RELEASED, PAID),
+    at_reveal: (Ending.RELEASED, PAID),
+    at_release: (Ending.RELEASED, PAID),
+    at_claim: (Ending.RELEASED, PAID),
+    at_withdrawal: (Ending.RELEASED, PAID),
+    at_dispute: (Ending.REFUNDED, RETURNED),
+    at_refund: (Ending.REFUNDED, RETURNED),
+}
+
+
+ORDINARY: set[tuple[Stage, int, bool]] = {
+    (at_bond, 2, False), (at_accept, 1, False), (at_reveal, 1, True), (at_refund, 2, False),
+    (at_withdrawal, 2, False), (at_dispute, 1, False),
+}  # fmt: skip
+"""What every run of the tests takes; the rest takes minutes."""
+
+
+@pytest.mark.parametrize(
+    ("stage", "depth", "kept"),
+    [
+        pytest.param(
+            *case,
+            marks=() if case in ORDINARY else pytest.mark.deep,
+            id=f"{case[0].__name__}-{case[1]}-{'kept' if case[2] else 'lost'}",
+        )
+        for case in itertools.product(ENDS, DEPTHS, (False, True))
+    ],
+)
+def test_what_a_reorganisation_takes_is_sent_again(stage: Stage, depth: int, kept: bool, begin: Begin) -> None:
+    unfolding = stage(begin, depth)
+    _replaced(unfolding, kept=kept)
+    unfolding.settle()
+    unfolding.parties.seller.step()
+    ending, deltas = ENDS[stage]
+    assert unfolding.parties.buyer.outcome is not None
+    assert unfolding.parties.buyer.outcome.final == ending
+    assert unfolding.parties.seller.ending is ending
+    assert unfolding.parties.deltas() == deltas
+    assert unfolding.world.exchange.free_balance(unfolding.parties.seller.address, ETHER) == 0
+    unfolding.check_signed()
+    unfolding.parties.close()
+    unfolding.world.close()
+
+
+# --- deeper than what counts as final ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("does_pay_again", [True, False])
+def test_a_key_whose_accept_was_final_and_is_gone_is_told_of_and_shown_for_no_other(
+    does_pay_again: bool, begin: Begin
+) -> None:
+    """What no program can mend: the key is public. An honest buyer pays again; the seller signs nothing new."""
+    unfolding = at_reveal(begin, 1)
+    seller = unfolding.parties.seller
+    chain, exchange = unfolding.world.chain, unfolding.world.exchange
+    accepted, _ = unfolding.shown[0][1:]
+    assert accepted is not None
+    signed = seller.transactions()
+    reorganise(chain, exchange.height() - accepted + 1)
+    assert state(unfolding) is OrderState.NONE
+    if does_pay_again:
+        unfolding.settle()
+        assert unfolding.parties.deltas() == PAID
+        assert all(seller.transactions()[name] == digest for name, digest in signed.items())
+    else:
+        unfolding.until(lambda: seller.ending is not None, seller)
+        assert seller.ending is Ending.EXPIRED
+        assert unfolding.parties.delta(seller) == 0
+        assert signed.items() <= seller.transactions().items()
+        assert {name.partition(":")[0] for name in seller.transactions() if name not in signed} <= {"withdraw"}
+    warnings = [event.text for event in unfolding.world.told if event.step == "warning"]
+    assert sum("whose key was shown" in text for text in warnings) == 1
+    unfolding.parties.close()
+    unfolding.world.close()
+
+
+# --- since when ----------------------------------------------------------------------------------------------------
+
+
+def test_what_another_branch_says_too_is_not_as_old_as_what_was_seen(tmp_path: Path) -> None:
+    """Else a state that was just written would be believed, and a second reorganisation could take it back."""
+    chain = EmbeddedChain(tmp_path / "chain.sqlite")
+    tracker = FinalityTracker(DataExchange(chain.web3, Address("0x" + "11" * 20)), Finality(3))
+    chain.mine(10)
+    assert not tracker.holds("order", "RELEASED")
+    reorganise(chain, 2, longer=4)
+    # Four blocks lie on top of the number that was seen, and of no block that was.
+    for _ in range(3):
+        assert not tracker.holds("order", "RELEASED")
+        chain.mine(1)
+    assert tracker.holds("order", "RELEASED")
+    chain.close()
