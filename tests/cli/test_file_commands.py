@@ -78,8 +78,8 @@ def test_the_commands_trade_files_through_a_kill_in_segments(own_testnet: LocalC
     assert len(lines) * SIZE > 2**26
     listed = (home / "offer.csv").read_text().splitlines()
     for line in lines:
-        number, row = line.split(",", 1)
-        assert row == listed[int(number) + 1]
+        place, row = line.split(",", 1)
+        assert row == listed[int(place) + 1]
         name = row.split(",")[0]
         assert (folder / name).read_bytes() == (home / "kept" / name).read_bytes()
     assert json.loads((home / "bought.json").read_text())

@@ -170,7 +170,7 @@ def test_a_corrupted_chunk_of_the_sample_ends_the_trade(at: Callable[[str], Worl
     assert "is not the committed one" in outcome.reason
     assert parties.deltas() == (SAMPLE_BOND, -SAMPLE_BOND)
     assert states(parties) == {"sample": OrderState.REFUNDED}
-    assert (parties.buyer.bought(), parties.buyer.audited_rows) == ((), 0)
+    assert (tuple(parties.buyer.bought()), parties.buyer.audited_rows) == ((), 0)
     assert "agreement:rest" not in parties.buyer.sizes()
 
 

@@ -11,22 +11,18 @@ from typing import Any
 
 import pytest
 from cheated import ended
-from grouped import CHOSEN, SIZE, records_of
+from grouped import CHOSEN, SIZE
+from large_records import AUDITED, GROUPS, SELECTED, noted, valuer
 from sampled import states
 from sealed_messages import forged, put_in, sealed_messages_to, take_out
 from trade import (
     BUYER_POLICY,
-    COLUMNS,
-    LABEL,
     OFFERED,
     PER_RECORD,
-    HandValuer,
     Parties,
     World,
     feature_schema,
-    listing_spec,
     make_parties,
-    table,
 )
 
 from blindfair.agents.buyer.checks import audit_openings
@@ -35,52 +31,14 @@ from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.steps import Step
-from blindfair.influence.models import LogisticRegression
 from blindfair.protocol import free_units as rule
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, PathInvalid
 from blindfair.protocol.free_units import MESSAGE_SIZE, opening_size
-from blindfair.protocol.manifest import Column, ColumnKind, Schema
 from blindfair.protocol.messages import LIMITS, Delivery, Openings, Selection
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import Digest, RecordIndex, Wei
-from blindfair.protocol.records import encode_row
+from blindfair.protocol.quantities import Digest, Wei
 from blindfair.protocol.sealing import sealed_size
 from blindfair.protocol.units import Units
-
-GROUPS = f"per-group-{SIZE}"
-SELECTED = {GROUPS: records_of(CHOSEN), "per-record": records_of(CHOSEN)[:20]}
-AUDITED = {GROUPS: 3, "per-record": 15}
-"""Fewer than the listing's share opens free of charge, which is of everything."""
-
-NOTES = 3000
-"""Characters that are beside the measurements of a selected record: three chunks more or less."""
-
-
-def records_with_notes(large: Sequence[RecordIndex], characters: int) -> tuple[bytes, ...]:
-    """The default records and a text that no model looks at; every third of the large ones is twice as long."""
-    lengths = [0] * OFFERED
-    for place, number in enumerate(large):
-        lengths[number] = characters * (1 + (place % 3 == 0))
-    rows = enumerate(table()[:OFFERED])
-    return tuple(encode_row((*row, f"{number}:" + "x" * lengths[number])) for number, row in rows)
-
-
-def noted(disclosure: str, characters: int = NOTES, chunk_size: int = 1024, **terms: Any) -> ListingSpec:
-    """What is listed, by one policy: of the selected records each has a long text."""
-    defaults: dict[str, Any] = {"opened_share": 1.0, "opened_records": OFFERED, "disclosures": (disclosure,)}
-    goods = listing_spec(records_with_notes(SELECTED[disclosure], characters), **(defaults | terms))
-    columns = (*goods.schema.columns, Column("notes", ColumnKind.TEXT))
-    prepared = replace(feature_schema(), columns=(*COLUMNS, LABEL, "notes")).to_document()
-    return replace(goods, schema=Schema(columns, LABEL), preprocessing=prepared, chunk_size=chunk_size)
-
-
-def valuer(disclosure: str) -> HandValuer:
-    """Wants the records with texts."""
-    schema = replace(feature_schema(), columns=(*COLUMNS, LABEL, "notes"))
-    config, weights = LogisticRegression.untrained(schema).to_parts()
-    records = SELECTED[disclosure]
-    changes = {"model_config": config, "weights": weights, "disclosure": disclosure, "row_scale": 40.0}
-    return HandValuer(records, Wei(len(records) * PER_RECORD), changes=changes)
 
 
 def trading(

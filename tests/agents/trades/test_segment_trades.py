@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from cheated import ended
-from test_large_records import SELECTED, noted, valuer
+from large_records import SELECTED, noted, valuer
 from trade import BUYER_POLICY, OFFERED, PER_RECORD, SELLER_POLICY, Parties, World, make_parties
 
 from blindfair.agents.seller.deliveries import SellerDeliveries

@@ -69,7 +69,7 @@ def test_the_file_is_private_and_holds_neither_key_nor_record_number(made: Made)
     records = [chunk for number in SELECTED for chunk in (made.parties.seller.dataset.chunks[number][16:],)]
     assert not any(record in data for record in records)
     # All that is in it: the head, 32 bytes for each leaf, and each chunk with its length.
-    chunks = made.package.ciphertexts
+    chunks = list(made.package.ciphertexts)
     head = 8 + int.from_bytes(data[4:8], "big")
     assert len(data) == head + 32 * len(chunks) + sum(4 + len(chunk) for chunk in chunks)
 
@@ -122,7 +122,7 @@ def changed(made: Made, name: str) -> bytes:
         case "cut off":
             return data[:-1]
         case "cut between chunks":
-            return data[: -4 - len(package.ciphertexts[-1])]
+            return data[: -4 - len(list(package.ciphertexts)[-1])]
         case "left over":
             return data + b"\x00"
         case "a chunk of a gigabyte":
