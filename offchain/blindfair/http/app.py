@@ -25,6 +25,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from blindfair.agents.messaging.handles import is_handle
 from blindfair.http.gate import Gate, client_address, problem_response
 from blindfair.http.limits import ServiceLimits, TokenBuckets, network_of
 from blindfair.http.pages import CATALOGUE, ICON_PATH, LISTING_PAGES, STYLE_PATH, PageFolder
@@ -42,7 +43,6 @@ from blindfair.http.wire import (
     SESSION,
     UPLOAD_OFFSET,
     ServiceInfo,
-    is_handle,
     parse_content_range,
 )
 from blindfair.protocol.documents import Document, canonical, parse

@@ -11,9 +11,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from blindfair.agents.messaging.downloads import Downloads
+from blindfair.agents.messaging.handles import is_handle
 from blindfair.agents.messaging.transport import Signer
 from blindfair.http.calls import blocks
-from blindfair.http.downloads import Downloads
 from blindfair.http.session import ServiceSession, refusal_of
 from blindfair.http.wire import (
     MAILBOX,
@@ -23,7 +24,6 @@ from blindfair.http.wire import (
     UPLOAD_OFFSET,
     content_digest,
     content_range,
-    is_handle,
     service_url,
 )
 from blindfair.protocol.errors import (

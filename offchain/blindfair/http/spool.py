@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from blindfair.agents.messaging.handles import is_handle
 from blindfair.agents.messaging.shared_mail import check_private
-from blindfair.http.wire import PENDING_SHOWN, is_handle
+from blindfair.http.wire import PENDING_SHOWN
 from blindfair.protocol.errors import InsecureStore
 from blindfair.protocol.quantities import Address
 

@@ -5,7 +5,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import re
 import secrets
 import stat
 from collections.abc import Callable, Iterator
@@ -13,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from blindfair.agents.messaging.handles import is_handle
 from blindfair.agents.messaging.mailbox_lock import MailboxLock
-from blindfair.agents.messaging.partial_messages import PartialMessages
+from blindfair.agents.messaging.partial_messages import PartialMessages, look_of
 from blindfair.agents.messaging.shared_mail import (
     SHARED_FILE,
     check_mail_modes,
@@ -28,8 +28,6 @@ from blindfair.agents.store.directory import private_directory
 from blindfair.protocol.errors import BlindfairError, StateError, Undeliverable
 from blindfair.protocol.quantities import Address, Digest, Signature
 from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
-
-_HANDLE = re.compile(r"[0-9a-f]{64}")
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 """A FIFO opened without `O_NONBLOCK` waits for a writer, for as long as a stranger likes."""
@@ -241,9 +239,9 @@ class FolderTransport:
                 except FileNotFoundError:
                     # Taken away meanwhile: the same as never sent.
                     continue
-                if not _HANDLE.fullmatch(name) or not stat.S_ISREG(entry.st_mode):
+                if not is_handle(name) or not stat.S_ISREG(entry.st_mode):
                     self._aside = name
-                elif not self._partial.is_waited_for(name, entry):
+                elif not self._partial.is_waited_for(name, look_of(entry)):
                     found[name] = entry.st_size
                 elif self._partial.is_given_up(name):
                     with contextlib.suppress(OSError):
@@ -283,7 +281,7 @@ class FolderTransport:
                     data = file.read(size)
                     if _is_partial(handle, data, whole):
                         # With the entry as it was before: what changed meanwhile is read again.
-                        self._partial.wait_for(handle, entry, in_full=whole)
+                        self._partial.wait_for(handle, look_of(entry), in_full=whole)
                         return b""
                     if whole:
                         self._partial.found_whole(handle)
