@@ -39,13 +39,13 @@ Keystore = Annotated[
 PasswordFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Its first line opens the keystore; asked for if not given.")
 ]
-# Not `readable`: what to do about a folder of another user is told where it is opened.
 Mail = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        metavar="DIR",
+        metavar="DIR|URL",
         readable=False,
-        help="The folder that seller and buyer share. A seller that serves over HTTP needs none: mail in DIR is used.",
+        help="The folder that seller and buyer share, or a folder in a store, such as s3://bucket/mail. A seller that "
+        "serves over HTTP needs none: mail in DIR is used.",
     ),
 ]
 At = Annotated[
@@ -98,8 +98,10 @@ Private = Annotated[
     ),
 ]
 RememberedMail = Annotated[
-    Path | None,
-    typer.Option("--mail", metavar="DIR", readable=False, help="Where the shared folder is now, if it was moved."),
+    str | None,
+    typer.Option(
+        "--mail", metavar="DIR|URL", readable=False, help="Where the shared folder or store is now, if it was moved."
+    ),
 ]
 FinalityDepth = Annotated[
     int | None,

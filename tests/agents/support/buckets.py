@@ -13,12 +13,13 @@ import fsspec
 
 from ports import free_port
 
-SECRET = "a-secret-that-nobody-prints"
+HIDDEN = "what-nobody-prints"
+"""The key of the account."""
 BUCKET = "trade"
 
 
 @contextmanager
-def environment(port: int, secret: str = SECRET) -> Iterator[None]:
+def environment(port: int, secret: str = HIDDEN) -> Iterator[None]:
     """What the owner of a bucket sets; taken back at the end."""
     ours = {
         "AWS_ACCESS_KEY_ID": "an-account",

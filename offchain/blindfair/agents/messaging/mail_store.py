@@ -92,6 +92,12 @@ def store_url(text: str, option: str = "mail") -> str:
     return f"{scheme.lower()}://{rest.rstrip('/')}"
 
 
+def is_store_url(text: str) -> bool:
+    """Whether a text names a store: a URL, and not that of a seller's HTTP service."""
+    scheme, mark, _ = text.partition("://")
+    return bool(mark) and scheme.lower() not in ("http", "https")
+
+
 class MailStore:
     """The folder `url` of a store."""
 
@@ -260,7 +266,7 @@ class MailStore:
             )
         if _FULL.intersection(kinds) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return MailStoreFull(
-                f"{self.url} is full",
+                f"{self.url} has no space left",
                 expected="space for a message",
                 found=shown,
                 hint="make space, or raise the quota",
@@ -306,7 +312,7 @@ def _written(info: dict[str, Any]) -> float | None:
 
 
 def _kinds(error: BaseException | None) -> Iterator[str]:
-    """Kinds and codes of an error and of what caused it, as letters and digits alone."""
+    """Kinds and codes of an error and of what caused it, where they are one word."""
     seen = 0
     while error is not None and seen < 8:
         seen += 1

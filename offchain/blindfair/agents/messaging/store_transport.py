@@ -111,6 +111,8 @@ class StoreTransport:
     def receive(self, handle: str) -> bytes:
         """The whole message, as `Transport` says; none of it before all of it is here, after some turns if need be."""
         size = self._size(handle)
+        if not size:
+            return b""
         if size + self._downloads.size_of_others(handle) > FOLDER_BYTES:
             self._incomplete = handle
             return b""
@@ -160,6 +162,7 @@ class StoreTransport:
         except StateError as error:
             self._stuck = error
             raise
+        self._looks.pop(handle, None)
         self._downloads.remove(handle)
 
     def aside(self) -> str | None:

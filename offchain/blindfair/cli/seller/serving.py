@@ -95,6 +95,13 @@ def served_over_http(
     if serving.http is None:
         yield None
         return
+    if settings.at is not None:
+        raise InvalidOption(
+            "`http` serves a mail folder",
+            expected="a seller whose mail is a folder",
+            found=settings.at,
+            hint="leave --http out, or move the mail to a folder with --mail DIR",
+        )
     limits = replace(ServiceLimits(), message=settings.options.policy().max_sealed_message)
     options = _options(serving, limits)
     agent = party.agent
