@@ -187,8 +187,10 @@ class ServiceApp:
         return Response(status_code=204)
 
     async def _tell_mailbox(self, request: Request) -> Response:
-        pending = self._spool.pending(_session(request).account)
-        return _json({"messages": [[handle, size] for handle, size in pending.items()]})
+        account = _session(request).account
+        pending, place = self._spool.pending(account), self._spool.queue_place(account)
+        document: Document = {"messages": [[handle, size] for handle, size in pending.items()]}
+        return _json(document if place is None else {**document, "queue": [*place.to_list()]})
 
     async def _tell_message(self, request: Request) -> Response:
         found = self._spool.open_message(_session(request).account, _handle(request))

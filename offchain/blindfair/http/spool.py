@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from blindfair.agents.messaging.handles import is_handle
+from blindfair.agents.messaging.queue_places import QueuePlace, read_place
 from blindfair.agents.messaging.shared_mail import check_private
 from blindfair.http.wire import PENDING_SHOWN
 from blindfair.protocol.errors import InsecureStore
@@ -80,6 +81,10 @@ class Spool:
                     if stat.S_ISREG(entry.st_mode):
                         found[name] = entry.st_size
         return found
+
+    def queue_place(self, account: Address) -> QueuePlace | None:
+        """Where an account stands in the seller's queue, None where it does not wait."""
+        return read_place(self.root, self.seller, account)
 
     def open_message(self, account: Address, handle: str) -> tuple[int, int] | None:
         """A descriptor of a message, to be closed by the caller, and its size; None where there is none."""

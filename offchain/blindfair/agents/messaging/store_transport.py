@@ -1,6 +1,7 @@
 """Mailboxes in a store that fsspec reaches, as a `Transport`. Agent code does not know that it is no folder.
 
     URL/ACCOUNT/SHA256      a message to ACCOUNT
+    URL/ACCOUNT/.queue      who waits for ACCOUNT, for people
 
 A message is named by the hash of its bytes. So an object that is only half there, is listed late, comes twice or was
 put in by a stranger does no harm: what is not its name is waited for and in the end removed, what has another kind of
@@ -11,13 +12,14 @@ import contextlib
 import hashlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from blindfair.agents.messaging.downloads import Downloads
 from blindfair.agents.messaging.handles import is_handle
 from blindfair.agents.messaging.mail_store import MailStore, StoreEntry
 from blindfair.agents.messaging.partial_messages import Look, PartialMessages
+from blindfair.agents.messaging.queue_places import LIMIT, QueuePlace, place_in, places_to_bytes
 from blindfair.agents.messaging.store_lease import StoreLease
 from blindfair.protocol.errors import StateError, TransferDamaged
 from blindfair.protocol.quantities import Address
@@ -31,6 +33,10 @@ TURN_SECONDS = 60.0
 
 FOLDER_BYTES = 4 * SEALED_MESSAGE_LIMIT
 """Bytes of messages on their way in, all together: strangers may write many."""
+
+_QUEUE = ".queue"
+_QUEUE_SECONDS = 20.0
+"""Between two tellings of a queue, and two looks at one: each is a request that the store's owner pays for."""
 
 
 class StoreTransport:
@@ -53,6 +59,8 @@ class StoreTransport:
         self._incomplete: str | None = None
         self._left = TURN_SECONDS
         self._stuck: StateError | None = None
+        self._queue = b"{}", -_QUEUE_SECONDS
+        self._seen_queue: dict[Address, tuple[bytes, float]] = {}
 
     # --- out -------------------------------------------------------------------------------------------------------
 
@@ -81,7 +89,8 @@ class StoreTransport:
         self._looks = {handle: entry.look for handle, entry in found.items()}
         self._downloads.keep(found)
         self._incomplete = self._incomplete if self._incomplete in found else None
-        yield from ((handle, entry.size) for handle, entry in found.items())
+        came = sorted(found.values(), key=lambda entry: (entry.written or 0.0, entry.name))
+        yield from ((entry.name, entry.size) for entry in came)
 
     def _listed(self) -> list[StoreEntry]:
         lease = self._held_lease()
@@ -172,6 +181,25 @@ class StoreTransport:
     def incomplete(self) -> str | None:
         """The handle of a message of which a part is missing, as `Transport` says."""
         return self._incomplete or self._partial.any()
+
+    # --- the queue -------------------------------------------------------------------------------------------------
+
+    def tell_queue(self, places: Mapping[Address, QueuePlace]) -> None:
+        """Let senders see where they stand, as `Transport` says: in an object, and not at every step."""
+        data, now = places_to_bytes(places), time.monotonic()
+        if data != self._queue[0] and (now > self._queue[1] + _QUEUE_SECONDS or not places):
+            self._queue = data, now
+            with contextlib.suppress(StateError):
+                self._store.write(f"{self._own}/{_QUEUE}", data)
+
+    def queue_place(self, receiver: Address) -> QueuePlace | None:
+        """Where this account stands, as `Transport` says."""
+        data, asked = self._seen_queue.get(receiver, (b"", -_QUEUE_SECONDS))
+        if time.monotonic() > asked + _QUEUE_SECONDS:
+            with contextlib.suppress(StateError):
+                data = self._store.read(f"{receiver}/{_QUEUE}", 0, LIMIT) or b""
+            self._seen_queue[receiver] = data, time.monotonic()
+        return place_in(data, self._own)
 
     # --- one program of an account ---------------------------------------------------------------------------------
 

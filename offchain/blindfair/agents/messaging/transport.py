@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from typing import Protocol
 from blindfair.agents.messaging.handles import is_handle
 from blindfair.agents.messaging.mailbox_lock import MailboxLock
 from blindfair.agents.messaging.partial_messages import PartialMessages, look_of
+from blindfair.agents.messaging.queue_places import QueuePlace, places_to_bytes, queue_name, read_place
 from blindfair.agents.messaging.shared_mail import (
     SHARED_FILE,
     check_mail_modes,
@@ -67,7 +68,8 @@ class Transport(Protocol):
         ...
 
     def pending(self) -> Iterator[tuple[str, int]]:
-        """Handle and size in bytes of every message not yet done."""
+        """Handle and size in bytes of every message not yet done, the first that came first, as far as that is
+        known."""
         ...
 
     def head(self, handle: str, size: int) -> bytes:
@@ -88,6 +90,14 @@ class Transport(Protocol):
 
     def incomplete(self) -> str | None:
         """The handle of a message of which a part is missing; None if none was seen."""
+        ...
+
+    def tell_queue(self, places: Mapping[Address, QueuePlace]) -> None:
+        """Let senders see where they stand in this account's queue, if that works. Raises nothing."""
+        ...
+
+    def queue_place(self, receiver: Address) -> QueuePlace | None:
+        """Where this account stands in a receiver's queue, None where nothing is told. Raises nothing; for people."""
         ...
 
     def hold(self, holder: str) -> None:
@@ -229,6 +239,7 @@ class FolderTransport:
     def pending(self) -> Iterator[tuple[str, int]]:
         """Handle and size of every message not yet done, as `Transport` says."""
         found: dict[str, int] = {}
+        came: dict[str, int] = {}
         with self._partial.look(), self._own_mailbox() as mailbox:
             for name in sorted(os.listdir(mailbox)):  # noqa: PTH208 - in this very folder, wherever its path leads by now
                 if name.startswith("."):
@@ -242,12 +253,12 @@ class FolderTransport:
                 if not is_handle(name) or not stat.S_ISREG(entry.st_mode):
                     self._aside = name
                 elif not self._partial.is_waited_for(name, look_of(entry)):
-                    found[name] = entry.st_size
+                    found[name], came[name] = entry.st_size, entry.st_mtime_ns
                 elif self._partial.is_given_up(name):
                     with contextlib.suppress(OSError):
                         os.unlink(name, dir_fd=mailbox)
         self._sizes = found
-        yield from found.items()
+        yield from sorted(found.items(), key=lambda one: came[one[0]])
 
     def head(self, handle: str, size: int) -> bytes:
         """The first bytes of a message, as `Transport` says."""
@@ -304,6 +315,22 @@ class FolderTransport:
     def aside(self) -> str | None:
         """The name of an entry that is not a message, as `Transport` says."""
         return self._aside
+
+    # --- the queue -------------------------------------------------------------------------------------------------
+
+    def tell_queue(self, places: Mapping[Address, QueuePlace]) -> None:
+        """Let senders see where they stand, as `Transport` says: in a file beside the mailboxes."""
+        with contextlib.suppress(StateError, OSError), self._own_mailbox():
+            root = os.open(f"{self._root}/.", _FOLDER)
+            try:
+                mode = 0o600 if self._group is None else SHARED_FILE
+                _write(root, queue_name(self._own), places_to_bytes(places), mode)
+            finally:
+                os.close(root)
+
+    def queue_place(self, receiver: Address) -> QueuePlace | None:
+        """Where this account stands, as `Transport` says."""
+        return read_place(self._root, receiver, self._own)
 
 
 def _is_partial(handle: str, data: bytes, whole: bool) -> bool:

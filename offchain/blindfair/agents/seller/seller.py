@@ -22,6 +22,7 @@ from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.checks import agreed_part, check_cost, check_request
 from blindfair.agents.seller.data import DATA, open_dataset
 from blindfair.agents.seller.deliveries import Encrypted, SellerDeliveries
+from blindfair.agents.seller.evaluation_queue import EvaluationQueue, waiting_cost
 from blindfair.agents.seller.fees import SellerFees
 from blindfair.agents.seller.listing import SellerListing
 from blindfair.agents.seller.listing_spec import ListingSpec
@@ -41,7 +42,6 @@ from blindfair.agents.store.steps import (
     evaluation_made,
     offer_message,
     offer_name,
-    refused_by_buyer,
     reply_message,
     request_kept,
     scoring_seconds,
@@ -107,6 +107,7 @@ class Seller(Agent):
             self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
             self._store = RowStore(directory / "rows", self._secret, spec.decode, context.base_models)
             self._scoring = Scoring(directory / "scoring", self.tell)
+            self._queue = EvaluationQueue(self.mail, self.tell)
             self._offers = SellerOffers(self.journal, self.mail)
             self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
             self._orders = SellerOrders(self, self._offers, policy)
@@ -173,10 +174,8 @@ class Seller(Agent):
 
         The limit is the same for everybody: a message that is not unsealed is not answered, and its sender would wait.
         """
-        if size > self._policy.max_sealed_message:
-            raise MessageTooLarge(
-                "This seller reads less", expected=f"<= {self._policy.max_sealed_message}", found=size
-            )
+        if size > (most := self._policy.max_sealed_message):
+            raise MessageTooLarge("This seller reads less", expected=f"<= {most}", found=size)
 
     # --- one step --------------------------------------------------------------------------------------------------
 
@@ -190,8 +189,21 @@ class Seller(Agent):
             # An answer may take minutes, and so may many files of strangers: no reveal is to come too late for that.
             for handle, envelope, message in self.mail.inbox(lambda: self._orders.advance(turn)):
                 with turn.task():
-                    self._handle(handle, envelope, message)
+                    if not self._waits(handle, envelope, message):
+                        self._handle(handle, envelope, message)
+        with turn.task():
+            # One a step: what is short, and has come meanwhile, is answered first.
+            self._queue.serve(self._handle)
         turn.end()
+
+    def _waits(self, handle: str, envelope: Envelope, message: Message) -> bool:
+        """Put a request that is to be evaluated into the queue. Whether it is one: what was answered does not wait."""
+        if not isinstance(message, Request) or self.mail.was_written(reply_message(envelope.digest)):
+            return False
+        cost = waiting_cost(envelope.sender, message, self.manifest, self._policy, self.exchange.now(), self._bases)
+        if cost is not None:
+            self._queue.add(handle, envelope.sender, cost)
+        return cost is not None
 
     def _warn_of_short_windows(self) -> None:
         windows = self._policy.reveal_window, self._policy.dispute_window
@@ -228,22 +240,16 @@ class Seller(Agent):
             case Release():
                 self._orders.keep_release(envelope.sender, message)
             case Refusal():
-                self._hear(envelope, message)
+                if self._ledger.knows(envelope.sender) and self._refusing.hear(message):
+                    self.tell("refused", f"the buyer {envelope.sender} goes no further: {message.error}")
             case _:
                 raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
-
-    def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
-        """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""
-        if self._ledger.knows(envelope.sender) and self.journal.note(
-            refused_by_buyer(refusal.about), f"{refusal.error}: {refusal.reason}"
-        ):
-            self.tell("refused", f"the buyer {envelope.sender} goes no further: {refusal.error}")
 
     # --- blind evaluation (PROTOCOL 4) -----------------------------------------------------------------------------
 
     def _evaluate(self, envelope: Envelope, request: Request) -> None:
         digest = envelope.digest
-        if self._policy.buyers is not None and envelope.sender not in self._policy.buyers:
+        if not self._policy.answers(envelope.sender):
             raise UnexpectedMessage("This seller answers only buyers that its owner named", found=envelope.sender)
         name, step = offer_name(digest, PartName.EVALUATION), reply_message(digest)
         try:
