@@ -72,6 +72,8 @@ class ServiceApp:
         limits: ServiceLimits,
         prefix: str = "",
         pages: Path | None = None,
+        *,
+        is_restart: bool = False,
     ) -> None:
         self._spool = spool
         self._info = info
@@ -79,7 +81,8 @@ class ServiceApp:
         self._limits = limits
         self._sessions = Sessions(info, limits)
         self._uploads = Uploads(spool, info.domain, limits)
-        self._proofs = TokenBuckets(limits.proof_rate, limits.proof_burst)
+        self._proofs = TokenBuckets(limits.proof_rate, limits.proof_burst, is_restart=is_restart)
+        self._is_restart = is_restart
         self._prefix = prefix
         self._pages = PageFolder(pages, self._catalogue)
 
@@ -120,7 +123,7 @@ class ServiceApp:
             },
         )
         app.router.redirect_slashes = False
-        return Gate(app, self._sessions, self._limits)
+        return Gate(app, self._sessions, self._limits, is_restart=self._is_restart)
 
     # --- for anybody -----------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Constant things are checked before costly ones: a request of a stranger that is 
 """
 
 import ipaddress
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -53,6 +54,11 @@ class ServiceLimits:
 
     account_burst: int = 120
 
+    session_address_rate: float = 120.0
+    """Requests with a session, of one address: as many as of four accounts, for accounts cost nothing."""
+
+    session_address_burst: int = 480
+
     sessions: int = 10_000
     sessions_of_account: int = 4
     session_seconds: float = 3600.0
@@ -88,6 +94,10 @@ class ServiceLimits:
     slowest_upload: float = 4096.0
     """Bytes a second below which a message does so after `idle_upload_seconds` although bytes come."""
 
+    longest_upload_seconds: float = 3600.0
+    """The same for a message that comes so slowly that all of it would take longer than this: space that was announced
+    costs its holder as much bandwidth as there is of it."""
+
     @classmethod
     def from_document(cls, document: Document) -> "ServiceLimits":
         """Read what `to_document` gave; what is not there has its default."""
@@ -112,8 +122,19 @@ class TokenBuckets:
     """One bucket of tokens for each key: `rate` tokens a second, `burst` at most. The least recently used are forgotten
     beyond `most` keys."""
 
-    def __init__(self, rate: float, burst: int, most: int = 50_000, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        rate: float,
+        burst: int,
+        most: int = 50_000,
+        clock: Callable[[], float] = monotonic,
+        *,
+        is_restart: bool = False,
+    ) -> None:
+        """After a restart every key begins as if it had used up its burst just then: a service that is made to start
+        again and again gives no more than one that runs on."""
         self._rate = rate
+        self._full_since = clock() if is_restart else -math.inf
         self._burst = float(burst)
         self._most = most
         self._clock = clock
@@ -122,7 +143,7 @@ class TokenBuckets:
     def take(self, key: str) -> float:
         """Take one token. Seconds to wait where there is none, 0 where one was taken."""
         now = self._clock()
-        left, since = self._buckets.pop(key, (self._burst, now))
+        left, since = self._buckets.pop(key, (min(self._burst, 1.0 + self._rate * (now - self._full_since)), now))
         left = min(self._burst, left + (now - since) * self._rate)
         taken = left >= 1.0
         self._buckets[key] = (left - 1.0 if taken else left, now)
