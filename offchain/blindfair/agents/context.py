@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from eth_account.signers.local import LocalAccount
@@ -38,7 +39,7 @@ class AgentContext:
 
     `transport` makes the mailbox of an account; its second argument signs for it, where a mailbox asks who reads.
     Without `account` an agent makes one and keeps its key in a secret file of its directory. `base_models` are those
-    that scoring models of texts may be built on.
+    that scoring models of texts may be built on. `mail` is the mail folder, None where messages travel otherwise.
     """
 
     exchange: DataExchange
@@ -47,3 +48,4 @@ class AgentContext:
     watch: Callable[[Event], None] = field(default=_silence)
     account: LocalAccount | None = field(default=None, repr=False)
     base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
+    mail: Path | None = None

@@ -78,7 +78,8 @@ def connect(
             return HttpTransport(at, address, sign, domain, folder)
         return FolderTransport(folder or Path(), address)
 
-    return AgentContext(exchange, transport, finality, on_event or (lambda _: None), own)
+    shared = folder if at is None else None
+    return AgentContext(exchange, transport, finality, on_event or (lambda _: None), own, mail=shared)
 
 
 def mail_place(mail: Path | str | None) -> tuple[Path | None, str | None]:

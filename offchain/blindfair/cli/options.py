@@ -82,6 +82,15 @@ Proxy = Annotated[
         help="With --http: a reverse proxy that is believed about who asks, such as 127.0.0.1.",
     ),
 ]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=NUMBER",
+        help="With --http: another limit for strangers, accounts or addresses, such as connections=1000. May be "
+        "repeated.",
+    ),
+]
 Announce = Annotated[
     bool,
     typer.Option(
@@ -198,6 +207,7 @@ class Serving:
     tls_key: TlsKey = None
     proxy: Proxy = None
     announce: Announce = False
+    limit: Limit = None
 
 
 _GROUPS = (Begun, BuyerBegun, Resumed, BuyerResumed, Serving)

@@ -6,16 +6,34 @@ Constant things are checked before costly ones: a request of a stranger that is 
 import ipaddress
 import math
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from time import monotonic
 
 from blindfair.http.wire import SEGMENT
 from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 
 _READ_AT_ONCE = 256 * 1024
 """Bytes that asyncio takes from a connection at once."""
+
+
+_RANGES: dict[str, tuple[float, int]] = {
+    "address_rate": (0.01, 10**6),
+    "proof_rate": (0.01, 10**6),
+    "account_rate": (0.01, 10**6),
+    "session_address_rate": (0.01, 10**6),
+    "connections": (2, 100_000),
+    "header_bytes": (2048, 2**20),
+    "segment": (1024, SEGMENT),
+    "message": (4096, SEALED_MESSAGE_LIMIT),
+    "stranger_message": (1024, SEALED_MESSAGE_LIMIT),
+    "waiting": (2, 10**6),
+    "disk": (2**20, 2**53),
+    "slowest_upload": (0, 2**53),
+}
+"""Least and most of limits that are not from 1 on. A segment is what clients send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +121,30 @@ class ServiceLimits:
         """Read what `to_document` gave; what is not there has its default."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in document.items() if name in known})  # type: ignore[arg-type]
+
+    def changed(self, texts: Sequence[str]) -> "ServiceLimits":
+        """The same with some limits changed, each given as NAME=NUMBER. Raises InvalidOption."""
+        changes: dict[str, int | float] = {}
+        kinds = {field.name: type(getattr(self, field.name)) for field in fields(self)}
+        for text in texts:
+            name, _, number = text.partition("=")
+            name = name.strip().replace("-", "_")
+            if name not in kinds:
+                raise InvalidOption(
+                    "`limit` names no limit", expected=", ".join(kinds), found=repr(name[:40]),
+                    hint="such as --limit connections=1000",
+                )  # fmt: skip
+            least, most = _RANGES.get(name, (1, 2**53))
+            try:
+                value = kinds[name](number)
+            except ValueError:
+                value = math.nan
+            if not least <= value <= most:
+                raise InvalidOption(
+                    f"`limit` {name} is out of range", expected=f"{least:g} to {most:,}", found=repr(number[:40])
+                )
+            changes[name] = value
+        return replace(self, **changes)  # type: ignore[arg-type]
 
     def to_document(self) -> Document:
         """All limits by name."""

@@ -112,7 +112,7 @@ class Seller(Agent):
             self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
             self._orders = SellerOrders(self, self._offers, policy)
             self._fees = SellerFees(
-                self.exchange, self.journal, self._ledger, self._offers, self._orders, self._bonds, policy
+                self.exchange, self.journal, self._ledger, self._offers, self._orders, self._bonds, policy, directory
             )
             self._refusing = Refusing(self.journal, self.mail)
             self._selections = SellerSelections(
