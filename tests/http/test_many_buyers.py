@@ -27,7 +27,7 @@ from blindfair.agents.seller.seller import Seller
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.service import HttpService, ServiceOptions
 from blindfair.protocol.messages import sign
-from blindfair.protocol.quantities import ETHER, Timestamp, Wei
+from blindfair.protocol.quantities import ETHER, Address, Timestamp, Wei
 from blindfair.protocol.records import encode_row
 from blindfair.protocol.sealed_message import new_message_seal, seal_message
 from blindfair.protocol.sealing import new_sealing_keypair
@@ -68,7 +68,7 @@ def test_a_hundred_buyers_at_once_are_served_in_order_and_in_bounded_memory(tmp_
     mail = tmp_path / "mail"
     from blindfair.agents.messaging.transport import FolderTransport
 
-    order: list[str] = []
+    order: list[Address] = []
 
     class Noting(Seller):
         def _scores(self, digest: Any, request: Any, rows: Any) -> bytes:

@@ -194,6 +194,8 @@ def test_a_restart_does_not_forget_whose_messages_wait(tmp_path: Path) -> None:
         assert [served.put(token, BUYER.inquiry(number)).status for number in range(3)] == [201, 201, 503]
         served.know(BUYER)
         killed(served)
+        # Its requests count from nothing on, too.
+        time.sleep(1.5)
         token = served.token(BUYER)
         assert served.put(token, BUYER.inquiry(4)).status == 503
         assert served.put(token, BUYER.sealed(300)).status == 503

@@ -23,7 +23,7 @@ from blindfair.http.app import ServiceApp
 from blindfair.http.connections import OpenConnections
 from blindfair.http.handshakes import with_handshakes
 from blindfair.http.limits import ServiceLimits
-from blindfair.http.spool import Spool, incoming_folder
+from blindfair.http.spool import Spool
 from blindfair.http.wire import ServiceInfo
 from blindfair.protocol.documents import Document
 
@@ -57,7 +57,7 @@ def serve(place: Document, listening: socket) -> None:
     catalogue = {name: str(text).encode() for name, text in _sub(place, "catalogue").items()}
     mail, pages, proxy = Path(str(place["mail"])), place["pages"], place["proxy"]
     folder = None if pages is None else Path(str(pages))
-    alive = Alive(incoming_folder(mail, info.seller))
+    alive = Alive(mail / f".alive-{info.seller}")
     app = ServiceApp(
         Spool(mail, info.seller), info, catalogue, limits, str(place["prefix"]), folder, is_restart=alive.was_lately
     ).asgi()
@@ -88,10 +88,10 @@ def serve(place: Document, listening: socket) -> None:
 
 
 class Alive:
-    """A file in a folder whose time says when a service was last alive."""
+    """A file beside the mailboxes whose time says when a service was last alive."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "alive"
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self.was_lately = False
         """Whether another process served here lately: it may have given much to some already."""
         with contextlib.suppress(OSError):
@@ -101,7 +101,9 @@ class Alive:
         """Say so, as long as this process lives."""
         while True:
             with contextlib.suppress(OSError):
-                descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+                descriptor = os.open(
+                    self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
+                )
                 os.utime(descriptor)
                 os.close(descriptor)
             time.sleep(_ALIVE_SECONDS)

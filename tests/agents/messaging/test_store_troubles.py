@@ -179,6 +179,7 @@ def test_nobody_waits_long_for_a_store_and_what_was_begun_is_not_begun_twice(mon
     fsspec.register_implementation("slow", SlowStore, clobber=True)
     monkeypatch.setattr(mail_store, "CALL_SECONDS", 0.2)
     ann, bob = StoreTransport("slow://mail", ANN), StoreTransport("slow://mail", BOB)
+    SlowStore().makedirs(SlowStore._strip_protocol("slow://mail"), exist_ok=True)
     for _ in range(3):
         began = time.monotonic()
         with pytest.raises(ServiceBusy, match="is slow"):

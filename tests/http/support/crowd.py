@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from blindfair.http.client import HttpTransport
 from blindfair.protocol.errors import StateError
@@ -18,7 +19,7 @@ from blindfair.protocol.signing import Domain, address_of, sign_message
 POLL = 2.0
 
 
-def visit(plan: dict, number: int, seen: list) -> None:  # type: ignore[type-arg]
+def visit(plan: dict[str, Any], number: int, seen: list[Any]) -> None:
     """One buyer, until all its requests are answered."""
     key = bytes.fromhex(plan["buyers"][number]["key"])
     domain = Domain(plan["chain_id"], Address(plan["contract"]))
@@ -27,7 +28,7 @@ def visit(plan: dict, number: int, seen: list) -> None:  # type: ignore[type-arg
         return sign_message(domain, kind, body, key)
 
     transport = HttpTransport(plan["url"], address_of(key), sign, domain)
-    found = {"sent": [], "answered": [], "sizes": [], "places": [], "troubles": 0}
+    found: dict[str, list[Any]] = {"sent": [], "answered": [], "sizes": [], "places": [], "troubles": []}
     seen[number] = found
     for path in plan["buyers"][number]["requests"]:
         message = Path(path).read_bytes()
@@ -36,7 +37,7 @@ def visit(plan: dict, number: int, seen: list) -> None:  # type: ignore[type-arg
                 transport.send(Address(plan["seller"]), message)
                 break
             except StateError:
-                found["troubles"] += 1
+                found["troubles"].append(time.time())
                 time.sleep(1)
         found["sent"].append(time.time())
         del message
@@ -52,7 +53,7 @@ def visit(plan: dict, number: int, seen: list) -> None:  # type: ignore[type-arg
             if place is not None:
                 found["places"].append([place.place, place.seconds, time.time()])
         except StateError:
-            found["troubles"] += 1
+            found["troubles"].append(time.time())
         time.sleep(POLL)
     transport.release()
 
@@ -60,7 +61,7 @@ def visit(plan: dict, number: int, seen: list) -> None:  # type: ignore[type-arg
 def main() -> None:
     """All of them at once."""
     plan = json.loads(Path(sys.argv[1]).read_bytes())
-    seen: list = [None] * len(plan["buyers"])  # type: ignore[type-arg]
+    seen: list[Any] = [None] * len(plan["buyers"])
     threads = [threading.Thread(target=visit, args=(plan, number, seen)) for number in range(len(seen))]
     for thread in threads:
         thread.start()
