@@ -3,11 +3,11 @@
 import csv
 import json
 import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from buckets import BUCKET, HIDDEN, environment, s3_server
 from command import COMMAND, Inside
 from local_chain import LocalChain, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
@@ -17,9 +17,6 @@ from blindfair.protocol.errors import InvalidOption, MailStoreMissing
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
-sys.path.append(str(Path(__file__).parents[1] / "agents" / "support"))
-
-from buckets import BUCKET, HIDDEN, environment, s3_server
 
 URL = f"s3://{BUCKET}/mail"
 

@@ -151,8 +151,7 @@ class Measured(Seller):
 def ready(world: World, number: int) -> tuple[Seller, list[Buyer]]:
     """Buyers whose requests lie in the mailbox, in their order."""
     Measured.order = []
-    terms = {"free_bits": 10**6, "disclosed_bits": 10**6, "evaluation_fee": listing_spec().terms.evaluation_fee}
-    spec = listing_spec(**{**terms, "free_bits": 120 * 59, "disclosed_bits": 120 * 60})
+    spec = listing_spec(free_bits=120 * 59, disclosed_bits=120 * 60)
     parties = make_parties(world, seller_type=Measured, goods=spec, seller_policy=SELLER_POLICY)
     buyers = [parties.buyer, *(make_buyer(world, parties.seller, f"buyer-{each}") for each in range(1, number))]
     for agent in (parties.seller, *buyers):
