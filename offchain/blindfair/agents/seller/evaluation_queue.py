@@ -17,6 +17,7 @@ from blindfair.agents.messaging.queue_places import QueuePlace
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.checks import check_request, products_of
 from blindfair.agents.seller.refusals import TOLD
+from blindfair.agents.store.steps import reply_message
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Envelope, Message, Request
@@ -73,6 +74,25 @@ class EvaluationQueue:
         self._arrived += 1
         self._waiting[handle] = _Waiting(handle, sender, max(cost, 1), start, self._arrived)
         self._mail.put_off(handle)
+
+    def takes(
+        self,
+        handle: str,
+        envelope: Envelope,
+        message: Message,
+        manifest: Manifest,
+        policy: SellerPolicy,
+        now: Callable[[], Timestamp],
+        bases: BaseModels,
+    ) -> bool:
+        """Put a message into the queue if it is a request that is to be evaluated. Whether it is one: what is refused,
+        or was answered before, does not wait."""
+        if not isinstance(message, Request) or self._mail.was_written(reply_message(envelope.digest)):
+            return False
+        cost = waiting_cost(envelope.sender, message, manifest, policy, now(), bases)
+        if cost is not None:
+            self.add(handle, envelope.sender, cost)
+        return cost is not None
 
     def serve(self, answer: Callable[[str, Envelope, Message], None]) -> None:
         """Give the next request that is still there to `answer`. Raises what `answer` raises, and Waiting while the

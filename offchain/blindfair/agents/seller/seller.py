@@ -22,7 +22,7 @@ from blindfair.agents.seller.budget_ledger import BudgetLedger
 from blindfair.agents.seller.checks import agreed_part, check_cost, check_request
 from blindfair.agents.seller.data import DATA, open_dataset
 from blindfair.agents.seller.deliveries import Encrypted, SellerDeliveries
-from blindfair.agents.seller.evaluation_queue import EvaluationQueue, waiting_cost
+from blindfair.agents.seller.evaluation_queue import EvaluationQueue
 from blindfair.agents.seller.fees import SellerFees
 from blindfair.agents.seller.listing import SellerListing
 from blindfair.agents.seller.listing_spec import ListingSpec
@@ -189,21 +189,13 @@ class Seller(Agent):
             # An answer may take minutes, and so may many files of strangers: no reveal is to come too late for that.
             for handle, envelope, message in self.mail.inbox(lambda: self._orders.advance(turn)):
                 with turn.task():
-                    if not self._waits(handle, envelope, message):
+                    now = self.exchange.now
+                    if not self._queue.takes(handle, envelope, message, self.manifest, self._policy, now, self._bases):
                         self._handle(handle, envelope, message)
         with turn.task():
             # One a step: what is short, and has come meanwhile, is answered first.
             self._queue.serve(self._handle)
         turn.end()
-
-    def _waits(self, handle: str, envelope: Envelope, message: Message) -> bool:
-        """Put a request that is to be evaluated into the queue. Whether it is one: what was answered does not wait."""
-        if not isinstance(message, Request) or self.mail.was_written(reply_message(envelope.digest)):
-            return False
-        cost = waiting_cost(envelope.sender, message, self.manifest, self._policy, self.exchange.now(), self._bases)
-        if cost is not None:
-            self._queue.add(handle, envelope.sender, cost)
-        return cost is not None
 
     def _warn_of_short_windows(self) -> None:
         windows = self._policy.reveal_window, self._policy.dispute_window

@@ -33,7 +33,7 @@ def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
     if isinstance(begun, BuyerBegun) and begun.mail is None and at is None:
         raise InvalidOption(
             "It is not said how messages reach the seller",
-            expected="--at URL, or --mail with a folder or store",
+            expected="--at URL or --mail FOLDER",
             found="neither",
             hint="the seller says which: the URL of its service, or the folder that you share",
         )
