@@ -33,7 +33,10 @@ PACKAGES: dict[str, tuple[set[str], set[str]]] = {
     "chain": ({"protocol"}, {"hexbytes", "requests", "rlp", "urllib3", "web3", "websockets", *ETHEREUM}),
     "pricing": ({"protocol", "influence"}, {"numpy", "scipy"}),
     "studies": ({"protocol", "influence", "blind", "pricing"}, {"matplotlib", "numpy", "scipy", "sklearn", "torch"}),
-    "agents": ({"protocol", "bulk", "influence", "blind", "chain", "pricing"}, {"cbor2", "eth_account", "numpy"}),
+    "agents": (
+        {"protocol", "bulk", "influence", "blind", "chain", "pricing"},
+        {"cbor2", "eth_account", "fsspec", "numpy"},
+    ),
     "http": (
         {"protocol", "bulk", "influence", "blind", "chain", "pricing", "agents"},
         {"h11", "requests", "starlette", "urllib3", "uvicorn"},

@@ -239,7 +239,7 @@ def test_a_directory_comes_back_as_it_was_begun(command: str, parse: Parse, tmp_
     begun = begin(directory, settings_of(tmp_path, options), {"t.csv": b"a,b\n"})
     assert load(directory, type(options)) == begun
     assert begin(directory, settings_of(tmp_path, options), {"t.csv": b"a,b\n"}) == begun
-    moved = Resumed(directory, None, tmp_path / "k", "http://127.0.0.1:2", tmp_path / "n", 9)
+    moved = Resumed(directory, None, tmp_path / "k", "http://127.0.0.1:2", str(tmp_path / "n"), 9)
     assert resumed_settings(type(options), moved) == replace(
         begun, keystore=tmp_path / "k", rpc="http://127.0.0.1:2", mail=tmp_path / "n", finality_depth=9
     )

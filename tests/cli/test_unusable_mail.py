@@ -45,7 +45,7 @@ def test_a_folder_that_takes_no_mailbox_is_told_before_a_directory_is_begun(
 
     monkeypatch.setattr(tempfile, "mkdtemp", refusing)
     monkeypatch.setattr(access, "read_deployment", lambda _: Deployment)
-    begun = Begun(tmp_path / "party", "http://127.0.0.1:1", tmp_path / "deployment", tmp_path / "my mail")
+    begun = Begun(tmp_path / "party", "http://127.0.0.1:1", tmp_path / "deployment", str(tmp_path / "my mail"))
     with pytest.raises(StateError, match="takes no mailbox") as caught:
         access.begun_settings(begun, options())
     assert words in caught.value.hint and "nothing was begun" in caught.value.hint
@@ -66,7 +66,7 @@ def test_a_folder_that_others_may_enter_is_refused_before_a_directory_is_begun(
     mail.mkdir()
     mail.chmod(mode)
     monkeypatch.setattr(access, "read_deployment", lambda _: Deployment)
-    begun = Begun(tmp_path / "party", "http://127.0.0.1:1", tmp_path / "deployment", mail)
+    begun = Begun(tmp_path / "party", "http://127.0.0.1:1", tmp_path / "deployment", str(mail))
     with pytest.raises(InsecureStore, match="may be entered by others") as caught:
         access.begun_settings(begun, options())
     assert (caught.value.found, "chmod 3770" in caught.value.hint) == (oct(mode), True)

@@ -25,7 +25,10 @@ from ports import free_port
 
 LARGE = 24 * 2**20
 ENDLESS = (-1, -1)
-UNLIMITED = ServiceLimits(account_rate=1e6, account_burst=10**6, address_rate=1e6, address_burst=10**6, proof_rate=1e6)
+UNLIMITED = ServiceLimits(
+    account_rate=1e6, account_burst=10**6, address_rate=1e6, address_burst=10**6, proof_rate=1e6,
+    session_address_rate=1e6, session_address_burst=10**6,
+)  # fmt: skip
 
 
 @pytest.fixture

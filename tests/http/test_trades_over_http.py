@@ -25,7 +25,10 @@ from blindfair.protocol.fields import hex_text
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.signing import Domain
 
-PATIENT = ServiceLimits(account_rate=1e4, account_burst=10**4, address_rate=1e4, address_burst=10**4)
+PATIENT = ServiceLimits(
+    account_rate=1e4, account_burst=10**4, address_rate=1e4, address_burst=10**4,
+    session_address_rate=1e4, session_address_burst=10**4,
+)  # fmt: skip
 """Simulated parties look thousands of times a second."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from eth_account.signers.local import LocalAccount
@@ -39,7 +40,8 @@ class AgentContext:
 
     `transport` makes the mailbox of an account; its second argument signs for it, where a mailbox asks who reads.
     Without `account` an agent makes one and keeps its key in a secret file of its directory. `base_models` are those
-    that scoring models of texts may be built on. `max_gas_price` is the most that is offered for a unit of gas.
+    that scoring models of texts may be built on. `max_gas_price` is the most that is offered for a unit of gas. `mail`
+    is the mail folder, None where messages travel otherwise.
     """
 
     exchange: DataExchange
@@ -49,3 +51,4 @@ class AgentContext:
     account: LocalAccount | None = field(default=None, repr=False)
     base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
     max_gas_price: Wei = FEE_CEILING
+    mail: Path | None = None

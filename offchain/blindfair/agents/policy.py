@@ -90,6 +90,10 @@ class SellerPolicy:
         """How long the offer of a part may be accepted."""
         return self.fee_offer_validity if part is PartName.EVALUATION else self.offer_validity
 
+    def answers(self, buyer: Address) -> bool:
+        """Whether requests of this account are answered."""
+        return self.buyers is None or buyer in self.buyers
+
     def bond(self, price: Wei) -> Wei:
         """The bond for a price."""
         return Wei(int(price * self.bond_share))

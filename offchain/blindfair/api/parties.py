@@ -31,7 +31,9 @@ from blindfair.api.endings import raise_failure
 from blindfair.api.fees import explained, money_of_token
 from blindfair.api.frames import bought_frame, plot_scores, scores_frame
 from blindfair.api.purchase_options import parse_listing
+from blindfair.api.serving import serving_over_http
 from blindfair.api.turns import RealTime, TurnTaker, advance
+from blindfair.http.service import ServiceOptions
 from blindfair.influence.arrays import Floats
 from blindfair.influence.images.images import images_of
 from blindfair.influence.threads import one_thread
@@ -47,9 +49,11 @@ if TYPE_CHECKING:
 class SellerParty:
     """One listing of one seller. `agent` is what does the work."""
 
-    def __init__(self, agent: Seller, turns: TurnTaker) -> None:
+    def __init__(self, agent: Seller, turns: TurnTaker, url: str | None = None) -> None:
         self.agent = agent
         self._turns = turns
+        self.url = url
+        """Where buyers reach it over HTTP, None where they do not."""
 
     def __repr__(self) -> str:
         agent = self.agent
@@ -233,16 +237,21 @@ def open_seller(
     policy: SellerPolicy | None = None,
     *,
     turns: TurnTaker | None = None,
+    http: ServiceOptions | str | None = None,
 ) -> Iterator[SellerParty]:
     """Open the seller of a listing in its directory, new or begun; closed at the end of the block.
 
-    `turns` says how it waits: in real time if None. Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged
-    (also for another listing's or account's directory), NodeFailure, Undeliverable.
+    `turns` says how it waits: in real time if None. With `http`, as "0.0.0.0:8440" or `blindfair.http.ServiceOptions`,
+    buyers reach it by the party's `url`, while the block lasts; the context's mail is a folder then.
+    Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged (also for another listing's or account's
+    directory), NodeFailure, Undeliverable, InvalidOption, StateError where the service does not start.
     """
+    policy = policy or SellerPolicy()
     with one_thread():
-        agent = Seller(Path(directory), context, spec, policy or SellerPolicy())
+        agent = Seller(Path(directory), context, spec, policy)
         try:
-            yield SellerParty(agent, turns or RealTime())
+            with serving_over_http(agent, context.mail, http, policy) as url:
+                yield SellerParty(agent, turns or RealTime(), url)
         finally:
             agent.close()
 

@@ -243,7 +243,8 @@ def doctor(
     ] = None,
     directory: Annotated[Path | None, typer.Option(metavar="DIR", help="A seller's or buyer's directory.")] = None,
     mail: Annotated[
-        Path | None, typer.Option(metavar="DIR", readable=False, help="The folder that seller and buyer share.")
+        str | None,
+        typer.Option(metavar="DIR|URL", readable=False, help="The folder or store that seller and buyer share."),
     ] = None,
     at: Annotated[str | None, typer.Option(metavar="URL", help="A seller's HTTP service.")] = None,
     measure: Annotated[

@@ -47,13 +47,13 @@ Keystore = Annotated[
 PasswordFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Its first line opens the keystore; asked for if not given.")
 ]
-# Not `readable`: what to do about a folder of another user is told where it is opened.
 Mail = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        metavar="DIR",
+        metavar="DIR|URL",
         readable=False,
-        help="The folder that seller and buyer share. A seller that serves over HTTP needs none: mail in DIR is used.",
+        help="The folder that seller and buyer share, or a folder in a store, such as s3://bucket/mail. A seller that "
+        "serves over HTTP needs none: mail in DIR is used.",
     ),
 ]
 At = Annotated[
@@ -106,6 +106,15 @@ Metrics = Annotated[
         help="Answer /metrics, for Prometheus, and /health at an address of this machine alone.",
     ),
 ]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=NUMBER",
+        help="With --http: another limit for strangers, accounts or addresses, such as connections=1000. May be "
+        "repeated.",
+    ),
+]
 Announce = Annotated[
     bool,
     typer.Option(
@@ -122,8 +131,10 @@ Private = Annotated[
     ),
 ]
 RememberedMail = Annotated[
-    Path | None,
-    typer.Option("--mail", metavar="DIR", readable=False, help="Where the shared folder is now, if it was moved."),
+    str | None,
+    typer.Option(
+        "--mail", metavar="DIR|URL", readable=False, help="Where the shared folder or store is now, if it was moved."
+    ),
 ]
 FinalityDepth = Annotated[
     int | None,
@@ -232,6 +243,7 @@ class Serving:
     announce: Announce = False
     metrics: Metrics = None
     watch_packages: WatchPackages = None
+    limit: Limit = None
 
 
 _GROUPS = (Begun, BuyerBegun, Resumed, BuyerResumed, Serving)

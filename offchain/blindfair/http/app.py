@@ -26,6 +26,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from blindfair.agents.messaging.handles import is_handle
 from blindfair.http.gate import Gate, client_address, problem_response
 from blindfair.http.limits import ServiceLimits, TokenBuckets, network_of
 from blindfair.http.pages import CATALOGUE, ICON_PATH, LISTING_PAGES, STYLE_PATH, PageFolder
@@ -44,7 +45,6 @@ from blindfair.http.wire import (
     SESSION,
     UPLOAD_OFFSET,
     ServiceInfo,
-    is_handle,
     parse_content_range,
 )
 from blindfair.protocol.documents import Document, canonical, parse
@@ -74,6 +74,8 @@ class ServiceApp:
         limits: ServiceLimits,
         prefix: str = "",
         pages: Path | None = None,
+        *,
+        is_restart: bool = False,
     ) -> None:
         self._spool = spool
         self._info = info
@@ -81,7 +83,8 @@ class ServiceApp:
         self._limits = limits
         self._sessions = Sessions(info, limits)
         self._uploads = Uploads(spool, info.domain, limits)
-        self._proofs = TokenBuckets(limits.proof_rate, limits.proof_burst)
+        self._proofs = TokenBuckets(limits.proof_rate, limits.proof_burst, is_restart=is_restart)
+        self._is_restart = is_restart
         self._prefix = prefix
         self._pages = PageFolder(pages, self._catalogue)
 
@@ -123,7 +126,7 @@ class ServiceApp:
             },
         )
         app.router.redirect_slashes = False
-        return Gate(app, self._sessions, self._limits)
+        return Gate(app, self._sessions, self._limits, is_restart=self._is_restart)
 
     # --- for anybody -----------------------------------------------------------------------------------------------
 
@@ -193,8 +196,10 @@ class ServiceApp:
         return Response(status_code=204)
 
     async def _tell_mailbox(self, request: Request) -> Response:
-        pending = self._spool.pending(_session(request).account)
-        return _json({"messages": [[handle, size] for handle, size in pending.items()]})
+        account = _session(request).account
+        pending, place = self._spool.pending(account), self._spool.queue_place(account)
+        document: Document = {"messages": [[handle, size] for handle, size in pending.items()]}
+        return _json(document if place is None else {**document, "queue": [*place.to_list()]})
 
     async def _tell_message(self, request: Request) -> Response:
         found = self._spool.open_message(_session(request).account, _handle(request))

@@ -77,7 +77,18 @@ class _Connections(HTTPAdapter):
             "https": self._noting(HTTPSConnectionPool),
         }
 
-    def _noting(self, pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
+        """The pools of a proxy, whose connections are noted as well."""
+        is_new = proxy not in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **named)
+        if is_new:
+            manager.pool_classes_by_scheme = {
+                "http": self._noting(HTTPConnectionPool, is_proxied=True),
+                "https": self._noting(HTTPSConnectionPool, is_proxied=True),
+            }
+        return manager
+
+    def _noting(self, pool: type[HTTPConnectionPool], *, is_proxied: bool = False) -> type[HTTPConnectionPool]:
         """The pool, with connections that are noted here while they are open."""
         known: set[HTTPConnection] = self._open
         base: Any = pool.ConnectionCls
@@ -92,7 +103,7 @@ class _Connections(HTTPAdapter):
 
         def open_line(connection: Any) -> Any:
             line = base._new_conn(connection)
-            if self._public_only and not is_public(line.getpeername()[0]):
+            if self._public_only and not is_proxied and not is_public(line.getpeername()[0]):
                 line.close()
                 raise PrivateAddress(errno.EACCES, NOT_PUBLIC)
             return line

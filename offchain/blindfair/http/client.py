@@ -8,12 +8,14 @@ import contextlib
 import hashlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from blindfair.agents.messaging.downloads import Downloads
+from blindfair.agents.messaging.handles import is_handle
+from blindfair.agents.messaging.queue_places import QueuePlace, place_from
 from blindfair.agents.messaging.transport import Signer
 from blindfair.http.calls import blocks
-from blindfair.http.downloads import Downloads
 from blindfair.http.session import ServiceSession, refusal_of
 from blindfair.http.wire import (
     MAILBOX,
@@ -23,7 +25,6 @@ from blindfair.http.wire import (
     UPLOAD_OFFSET,
     content_digest,
     content_range,
-    is_handle,
     service_url,
 )
 from blindfair.protocol.errors import (
@@ -71,6 +72,7 @@ class HttpTransport:
         self._incomplete: str | None = None
         self._left = TURN_SECONDS
         self._stuck: StateError | None = None
+        self._place: QueuePlace | None = None
 
     # --- out -------------------------------------------------------------------------------------------------------
 
@@ -134,7 +136,9 @@ class HttpTransport:
     def pending(self) -> Iterator[tuple[str, int]]:
         """Handle and size of every message not yet done, as `Transport` says."""
         found: dict[str, int] = {}
-        for entry in self._session.listed(MAILBOX, "messages", PENDING_SHOWN):
+        entries, document = self._session.listed(MAILBOX, "messages", PENDING_SHOWN)
+        self._place = place_from(document.get("queue"))
+        for entry in entries:
             match entry:
                 case [str(handle), int(size)] if is_handle(handle) and size >= 0:
                     found[handle] = size
@@ -246,6 +250,15 @@ class HttpTransport:
     def incomplete(self) -> str | None:
         """The handle of a message of which a part is missing, as `Transport` says."""
         return self._incomplete
+
+    # --- the queue -------------------------------------------------------------------------------------------------
+
+    def tell_queue(self, places: Mapping[Address, QueuePlace]) -> None:
+        """Nothing: a service answers for a seller alone."""
+
+    def queue_place(self, receiver: Address) -> QueuePlace | None:
+        """Where this account stands, as `Transport` says: what the service said with its last list."""
+        return self._place
 
     # --- one program of an account ---------------------------------------------------------------------------------
 

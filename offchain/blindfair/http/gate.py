@@ -16,15 +16,20 @@ _BEARER = b"Bearer "
 
 
 class Gate:
-    """An ASGI application around another: requests with a session are counted for its account, others for their
-    address. `scope["state"]` then has the session and its token, None where there is none."""
+    """An ASGI application around another: requests with a session are counted for its account and its address,
+    others for their address. `scope["state"]` then has the session and its token, None where there is none."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, limits: ServiceLimits) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions, limits: ServiceLimits, *, is_restart: bool = False) -> None:
         self._app = app
         self._sessions = sessions
         self._seconds = limits.response_seconds
-        self._of_account = TokenBuckets(limits.account_rate, limits.account_burst)
-        self._of_address = TokenBuckets(limits.address_rate, limits.address_burst)
+
+        def buckets(rate: float, burst: int) -> TokenBuckets:
+            return TokenBuckets(rate, burst, is_restart=is_restart)
+
+        self._of_account = buckets(limits.account_rate, limits.account_burst)
+        self._of_address = buckets(limits.address_rate, limits.address_burst)
+        self._sessions_of_address = buckets(limits.session_address_rate, limits.session_address_burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer that there are too many."""
@@ -47,9 +52,11 @@ class Gate:
 
     def _count(self, scope: Scope, session: Session | None) -> float:
         """Seconds to wait, 0 where the request may pass."""
-        if session is not None:
-            return self._of_account.take(session.account)
-        return self._of_address.take(network_of(client_address(scope)))
+        address = network_of(client_address(scope))
+        if session is None:
+            return self._of_address.take(address)
+        # The account first: what it may not send is not counted for others at its address.
+        return self._of_account.take(session.account) or self._sessions_of_address.take(address)
 
 
 def client_address(scope: Scope) -> str:

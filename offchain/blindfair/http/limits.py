@@ -4,17 +4,36 @@ Constant things are checked before costly ones: a request of a stranger that is 
 """
 
 import ipaddress
+import math
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from time import monotonic
 
 from blindfair.http.wire import SEGMENT
 from blindfair.protocol.documents import Document
+from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 
 _READ_AT_ONCE = 256 * 1024
 """Bytes that asyncio takes from a connection at once."""
+
+
+_RANGES: dict[str, tuple[float, int]] = {
+    "address_rate": (0.01, 10**6),
+    "proof_rate": (0.01, 10**6),
+    "account_rate": (0.01, 10**6),
+    "session_address_rate": (0.01, 10**6),
+    "connections": (2, 100_000),
+    "header_bytes": (2048, 2**20),
+    "segment": (1024, SEGMENT),
+    "message": (4096, SEALED_MESSAGE_LIMIT),
+    "stranger_message": (1024, SEALED_MESSAGE_LIMIT),
+    "waiting": (2, 10**6),
+    "disk": (2**20, 2**53),
+    "slowest_upload": (0, 2**53),
+}
+"""Least and most of limits that are not from 1 on. A segment is what clients send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,11 @@ class ServiceLimits:
 
     account_burst: int = 120
 
+    session_address_rate: float = 120.0
+    """Requests with a session, of one address: as many as of four accounts, for accounts cost nothing."""
+
+    session_address_burst: int = 480
+
     sessions: int = 10_000
     sessions_of_account: int = 4
     session_seconds: float = 3600.0
@@ -88,11 +112,39 @@ class ServiceLimits:
     slowest_upload: float = 4096.0
     """Bytes a second below which a message does so after `idle_upload_seconds` although bytes come."""
 
+    longest_upload_seconds: float = 3600.0
+    """The same for a message that comes so slowly that all of it would take longer than this: space that was announced
+    costs its holder as much bandwidth as there is of it."""
+
     @classmethod
     def from_document(cls, document: Document) -> "ServiceLimits":
         """Read what `to_document` gave; what is not there has its default."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in document.items() if name in known})  # type: ignore[arg-type]
+
+    def changed(self, texts: Sequence[str]) -> "ServiceLimits":
+        """The same with some limits changed, each given as NAME=NUMBER. Raises InvalidOption."""
+        changes: dict[str, int | float] = {}
+        kinds = {field.name: type(getattr(self, field.name)) for field in fields(self)}
+        for text in texts:
+            name, _, number = text.partition("=")
+            name = name.strip().replace("-", "_")
+            if name not in kinds:
+                raise InvalidOption(
+                    "`limit` names no limit", expected=", ".join(kinds), found=repr(name[:40]),
+                    hint="such as --limit connections=1000",
+                )  # fmt: skip
+            least, most = _RANGES.get(name, (1, 2**53))
+            try:
+                value = kinds[name](number)
+            except ValueError:
+                value = math.nan
+            if not least <= value <= most:
+                raise InvalidOption(
+                    f"`limit` {name} is out of range", expected=f"{least:g} to {most:,}", found=repr(number[:40])
+                )
+            changes[name] = value
+        return replace(self, **changes)  # type: ignore[arg-type]
 
     def to_document(self) -> Document:
         """All limits by name."""
@@ -112,8 +164,19 @@ class TokenBuckets:
     """One bucket of tokens for each key: `rate` tokens a second, `burst` at most. The least recently used are forgotten
     beyond `most` keys."""
 
-    def __init__(self, rate: float, burst: int, most: int = 50_000, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        rate: float,
+        burst: int,
+        most: int = 50_000,
+        clock: Callable[[], float] = monotonic,
+        *,
+        is_restart: bool = False,
+    ) -> None:
+        """After a restart every key begins as if it had used up its burst just then: a service that is made to start
+        again and again gives no more than one that runs on."""
         self._rate = rate
+        self._full_since = clock() if is_restart else -math.inf
         self._burst = float(burst)
         self._most = most
         self._clock = clock
@@ -122,7 +185,7 @@ class TokenBuckets:
     def take(self, key: str) -> float:
         """Take one token. Seconds to wait where there is none, 0 where one was taken."""
         now = self._clock()
-        left, since = self._buckets.pop(key, (self._burst, now))
+        left, since = self._buckets.pop(key, (min(self._burst, 1.0 + self._rate * (now - self._full_since)), now))
         left = min(self._burst, left + (now - since) * self._rate)
         taken = left >= 1.0
         self._buckets[key] = (left - 1.0 if taken else left, now)

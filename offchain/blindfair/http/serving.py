@@ -5,12 +5,14 @@ it, however that program ends.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import resource
 import sys
 import threading
+import time
 from pathlib import Path
 from socket import socket
 from typing import Any
@@ -26,6 +28,11 @@ from blindfair.http.wire import ServiceInfo
 from blindfair.protocol.documents import Document
 
 READY = "ready"
+
+LATELY_SECONDS = 60.0
+"""A service that was alive within this is being started again: bursts are not given anew."""
+
+_ALIVE_SECONDS = 2.0
 _FILES_BESIDE_CONNECTIONS = 200
 
 
@@ -48,9 +55,13 @@ def serve(place: Document, listening: socket) -> None:
     limits = ServiceLimits.from_document(_sub(place, "limits"))
     info = ServiceInfo.from_document(_sub(place, "info"))
     catalogue = {name: str(text).encode() for name, text in _sub(place, "catalogue").items()}
-    spool, pages, proxy = Spool(Path(str(place["mail"])), info.seller), place["pages"], place["proxy"]
+    mail, pages, proxy = Path(str(place["mail"])), place["pages"], place["proxy"]
     folder = None if pages is None else Path(str(pages))
-    app = ServiceApp(spool, info, catalogue, limits, str(place["prefix"]), folder).asgi()
+    alive = Alive(mail / f".alive-{info.seller}")
+    app = ServiceApp(
+        Spool(mail, info.seller), info, catalogue, limits, str(place["prefix"]), folder, is_restart=alive.was_lately
+    ).asgi()
+    threading.Thread(target=alive.show, daemon=True).start()
     table = OpenConnections(limits, None if proxy is None else str(proxy))
     config = uvicorn.Config(
         app,
@@ -74,6 +85,28 @@ def serve(place: Document, listening: socket) -> None:
     print(READY, flush=True)
     with asyncio.Runner(loop_factory=lambda: _Loop(table)) as runner:
         runner.run(server.serve(sockets=[listening]))
+
+
+class Alive:
+    """A file beside the mailboxes whose time says when a service was last alive."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.was_lately = False
+        """Whether another process served here lately: it may have given much to some already."""
+        with contextlib.suppress(OSError):
+            self.was_lately = abs(time.time() - self._path.lstat().st_mtime) < LATELY_SECONDS
+
+    def show(self) -> None:
+        """Say so, as long as this process lives."""
+        while True:
+            with contextlib.suppress(OSError):
+                descriptor = os.open(
+                    self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
+                )
+                os.utime(descriptor)
+                os.close(descriptor)
+            time.sleep(_ALIVE_SECONDS)
 
 
 def _sub(place: Document, name: str) -> Document:

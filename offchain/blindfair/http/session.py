@@ -127,12 +127,13 @@ class ServiceSession:
         ) as answer:
             yield answer
 
-    def listed(self, path: str, name: str, most: int) -> list[JsonValue]:
-        """The list `name`, of `most` entries at most, in the document at a path. Raises what `call` raises."""
+    def listed(self, path: str, name: str, most: int) -> tuple[list[JsonValue], Document]:
+        """The list `name`, of `most` entries at most, in the document at a path, and the document. Raises what `call`
+        raises."""
         with self.call("GET", path) as answer:
-            fields = _fields(self.url, answer)
+            document = read_document(self.url, answer, DOCUMENT_BYTES)
         try:
-            return fields.items(name, most)
+            return Fields(document, "the service's answer").items(name, most), document
         except MalformedMessage as error:
             raise _not_ours(self.url, error) from error
 

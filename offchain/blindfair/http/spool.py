@@ -11,10 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from blindfair.agents.messaging.handles import is_handle
+from blindfair.agents.messaging.queue_places import QueuePlace, read_place
 from blindfair.agents.messaging.shared_mail import check_private
-from blindfair.http.wire import PENDING_SHOWN, is_handle
-from blindfair.protocol.errors import InsecureStore
+from blindfair.http.wire import PENDING_SHOWN
+from blindfair.protocol.documents import parse
+from blindfair.protocol.errors import BlindfairError, InsecureStore
+from blindfair.protocol.fields import Fields
+from blindfair.protocol.messages import Inquiry
 from blindfair.protocol.quantities import Address
+from blindfair.protocol.sealed_message import HEAD_SIZE, is_sealed_message, named_sender
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -47,7 +53,7 @@ class Spool:
     def __init__(self, root: Path, seller: Address) -> None:
         self.root = root
         self.seller = seller
-        # Which account sent what lies in the seller's mailbox, as far as it came this way since the start.
+        # Which account sent what lies in the seller's mailbox: noted as it comes, and read where it came before.
         self._senders: dict[str, Address] = {}
 
     def knows(self, account: Address) -> bool:
@@ -79,6 +85,10 @@ class Spool:
                     if stat.S_ISREG(entry.st_mode):
                         found[name] = entry.st_size
         return found
+
+    def queue_place(self, account: Address) -> QueuePlace | None:
+        """Where an account stands in the seller's queue, None where it does not wait."""
+        return read_place(self.root, self.seller, account)
 
     def open_message(self, account: Address, handle: str) -> tuple[int, int] | None:
         """A descriptor of a message, to be closed by the caller, and its size; None where there is none."""
@@ -117,9 +127,26 @@ class Spool:
     def waiting(self, account: Address) -> tuple[int, int, int]:
         """Messages of an account that the seller has not read, those of all, and the bytes of all."""
         pending = self.pending(self.seller)
-        self._senders = {handle: sender for handle, sender in self._senders.items() if handle in pending}
+        self._senders = {handle: self._senders.get(handle) or self._sender_of(handle) for handle in pending}
         of_account = sum(1 for sender in self._senders.values() if sender == account)
         return of_account, len(pending), sum(pending.values())
+
+    def _sender_of(self, handle: str) -> Address:
+        """Whom a message names as its sender, which was checked as it came; nobody where it is none of ours."""
+        nobody = Address("")
+        found = self.open_message(self.seller, handle)
+        if found is None:
+            return nobody
+        with os.fdopen(found[0], "rb") as file:
+            data = file.read(Inquiry.LIMIT)
+        if is_sealed_message(data):
+            return named_sender(data[:HEAD_SIZE]) or nobody
+        try:
+            # An inquiry: its document follows two lengths. Its signature was checked as it came.
+            size = int.from_bytes(data[4:8], "big")
+            return Fields(parse(data[8 : 8 + size], Inquiry.LIMIT)).address("sender")
+        except BlindfairError:
+            return nobody
 
     def put(self, path: Path, account: Address, handle: str) -> None:
         """Move a whole, checked file into the seller's mailbox. Raises OSError."""

@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,21 +29,32 @@ from blindfair.protocol.sealed_message import HEAD_SIZE, is_sealed_message, name
 from blindfair.protocol.signing import Domain
 
 _PIECE = 2**20
+_MARKS = 8
+"""Times in which it is noted how far a message has come, in the time after which it may give way."""
 
 
 @dataclass(slots=True)
 class _Upload:
-    """One message that has begun: its length in all, the bytes that are there and their hash, when it began and when
-    the last came."""
+    """One message that has begun: its length in all, the bytes that are there and their hash, when the last came.
+
+    `marks` are times, and how many bytes were there then: from the beginning, or from as long ago as is looked back.
+    """
 
     path: Path
     total: int
     offset: int
     hashed: Any
-    began: float
+    marks: deque[tuple[float, int]]
     touched: float
     writer: int = 0
     """Number of the latest request that writes: a newer one takes over from one whose line was cut."""
+
+    def mark(self, long: float) -> None:
+        """Note how far it has come, so that `marks` begins at least `long` seconds ago, if it began then."""
+        while len(self.marks) > 1 and self.marks[1][0] <= self.touched - long:
+            self.marks.popleft()
+        if self.touched - self.marks[-1][0] >= long / _MARKS:
+            self.marks.append((self.touched, self.offset))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,8 @@ class Uploads:
     def _find_begun(self) -> None:
         """Take up what an earlier process left. How long a message is in all is learned when its sender goes on."""
         for path in sorted(self._folder.glob("0x*/*")):
-            upload = _Upload(path, 0, path.stat().st_size, None, self._clock(), self._clock())
+            size, now = path.stat().st_size, self._clock()
+            upload = _Upload(path, 0, size, None, deque([(now, size)]), now)
             self._uploads[Address(path.parent.name), path.name] = upload
 
     def offset(self, account: Address, handle: str) -> int | None:
@@ -119,6 +132,7 @@ class Uploads:
                 upload.hashed.update(piece)
                 upload.offset += len(piece)
                 upload.touched = self._clock()
+                upload.mark(self._limits.idle_upload_seconds)
                 if upload.offset >= HEAD_SIZE > upload.offset - len(piece):
                     self._check_head(account, handle, upload)
             if left:
@@ -191,9 +205,8 @@ class Uploads:
         path = self._folder / account / handle
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        upload = self._uploads[account, handle] = _Upload(
-            path, total, 0, hashlib.sha256(), self._clock(), self._clock()
-        )
+        now = self._clock()
+        upload = self._uploads[account, handle] = _Upload(path, total, 0, hashlib.sha256(), deque([(now, 0)]), now)
         return upload
 
     def _share(self, account: Address) -> int:
@@ -223,9 +236,12 @@ class Uploads:
 
     def _is_idle(self, key: tuple[Address, str]) -> bool:
         """Whether a message has not come on for long, or so slowly that it only holds its place."""
-        upload, now, long = self._uploads[key], self._clock(), self._limits.idle_upload_seconds
-        lasted = now - upload.began
-        return now - upload.touched > long or (lasted > long and upload.offset < lasted * self._limits.slowest_upload)
+        upload, now, limits = self._uploads[key], self._clock(), self._limits
+        long = limits.idle_upload_seconds
+        since, before = upload.marks[0]
+        lasted = now - since
+        slowest = max(limits.slowest_upload, upload.total / limits.longest_upload_seconds)
+        return now - upload.touched > long or (lasted > long and upload.offset - before < lasted * slowest)
 
     def _check_head(self, account: Address, handle: str, upload: _Upload) -> None:
         """A sealed message names the account that sends it; all else is an inquiry. Raises Problem."""

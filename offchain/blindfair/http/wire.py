@@ -46,7 +46,6 @@ MANIFEST_BYTES = 16 * 2**20
 PENDING_SHOWN = 1000
 """Messages of a mailbox that are listed at most."""
 
-_HANDLE = re.compile(r"[0-9a-f]{64}")
 _SESSION_KIND = sha256(b"blindfair/v1/http-session")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
 _PORTS = {"http": 80, "https": 443}
@@ -79,11 +78,6 @@ class ServiceInfo:
         fields.integer("version", VERSION, VERSION)
         domain = Domain(fields.integer("chain_id", 1, 2**53 - 1), fields.address("contract"))
         return cls(fields.text("url", 2000), fields.address("seller"), domain)
-
-
-def is_handle(text: str) -> bool:
-    """Whether a text is the name of a message: the SHA-256 of its bytes in lower-case hexadecimal."""
-    return _HANDLE.fullmatch(text) is not None
 
 
 def session_proof(url: str, account: Address, nonce: str, expires: int) -> tuple[Digest, Digest]:

@@ -2,7 +2,7 @@
 name, moves no money and holds up nothing, and a trade that gets no true message ends by patience."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -22,6 +22,7 @@ from sealed_messages import (
 from trade import BUYER_POLICY, PRICE, STAGES, Parties, World, make_parties
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.messaging.queue_places import QueuePlace
 from blindfair.agents.messaging.transport import Transport
 from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol import errors
@@ -206,6 +207,12 @@ class HostileWay:
 
     def incomplete(self) -> str | None:
         return self._transport.incomplete()
+
+    def tell_queue(self, places: Mapping[Address, QueuePlace]) -> None:
+        self._transport.tell_queue(places)
+
+    def queue_place(self, receiver: Address) -> QueuePlace | None:
+        return self._transport.queue_place(receiver)
 
     def hold(self, holder: str) -> None:
         self._transport.hold(holder)

@@ -161,7 +161,13 @@ def test_a_budget_that_is_just_enough_is_enough(at: Callable[[str], World]) -> N
 def test_gas_is_kept_for_every_open_offer_and_not_for_one(world: World) -> None:
     parties = make_parties(world)
     other = make_buyer(world, parties.seller, "other")
-    world.run(*parties.both, other, until=lambda: "agreement" in parties.buyer.sizes() and "agreement" in other.sizes())
+    # One evaluation a step, and both agreements at once.
+    world.run(parties.seller, parties.buyer, until=lambda: "selection" in parties.buyer.sizes())
+    world.run(parties.seller, other, until=lambda: "selection" in other.sizes())
+    parties.seller.step()
+    for buyer in (parties.buyer, other):
+        buyer.step()
+        assert "agreement" in buyer.sizes()
     parties.close()
     # Enough for both bonds and what one order takes, and not for what two take.
     reserve = Wei((world.exchange_balance(parties.seller.address) - 2 * BOND) // 2)

@@ -6,9 +6,10 @@ world.
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from blindfair.agents.messaging.queue_places import QueuePlace
 from blindfair.agents.messaging.transport import Transport
 from blindfair.agents.store.directory import private_directory, write_atomically
 from blindfair.protocol.documents import parse
@@ -55,6 +56,12 @@ class RecordingTransport:
 
     def incomplete(self) -> str | None:
         return self._transport.incomplete()
+
+    def tell_queue(self, places: Mapping[Address, QueuePlace]) -> None:
+        self._transport.tell_queue(places)
+
+    def queue_place(self, receiver: Address) -> QueuePlace | None:
+        return self._transport.queue_place(receiver)
 
     def hold(self, holder: str) -> None:
         self._transport.hold(holder)

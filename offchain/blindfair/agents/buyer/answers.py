@@ -235,7 +235,7 @@ class Answers:
             except Waiting as waiting:
                 trouble = trouble or waiting.reason
             if refused is None:
-                raise Waiting(trouble or f"the seller has not sent the {step_text(step)} yet", Timestamp(until + 1))
+                raise Waiting(trouble or self._not_yet(step), Timestamp(until + 1))
             again = Timestamp(min(self._asked_at.get(asked, now) + ASK_AGAIN_AFTER, until + 1))
             raise Waiting(trouble or "the seller has no money free for the bond: the buyer asks again later", again)
         if refused is not None:
@@ -246,6 +246,11 @@ class Answers:
             expected=f"by {until}",
             found=f"{now}, and the mail does not work: {trouble}" if trouble else now,
         )
+
+    def _not_yet(self, step: MessageName) -> str:
+        """What is waited for; of the scores also for how long, as the seller's side says."""
+        place = self._mail.queue_place(self._seller) if step == REPLY else None
+        return f"the seller has not sent the {step_text(step)} yet" + ("" if place is None else f": {place}")
 
 
 def _asked(message: Message) -> Digest | None:

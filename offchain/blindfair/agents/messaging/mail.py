@@ -2,10 +2,11 @@
 what comes in is checked in full or refused with a named error (PROTOCOL 4, 8)."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from blindfair.agents.context import Tell
+from blindfair.agents.messaging.queue_places import QueuePlace
 from blindfair.agents.messaging.transport import Transport
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import REFUSED, SEALED, SENT, WRITTEN, MessageName, Step
@@ -74,6 +75,8 @@ class Mail:
         # Messages that were dealt with and could not be removed: they lie there, and are not taken again.
         self._kept: set[str] = set()
         self._left: dict[str, Address] = {}
+        # Messages that wait for their turn: they stay in the mailbox, and are read again then.
+        self._put_off: set[str] = set()
         self._sent_now: set[MessageName] = set()
         self._told: set[str] = set()
 
@@ -161,6 +164,10 @@ class Mail:
             self.dispatch(step, to, key)
         return digest
 
+    def was_written(self, step: MessageName) -> bool:
+        """Whether the message of `step` was made."""
+        return self._journal.get(WRITTEN.of(step)) is not None
+
     def was_sent(self, step: MessageName) -> bool:
         """Whether the message of `step` is known to have gone."""
         return self._journal.intent(SENT.of(step)) is not None
@@ -192,8 +199,9 @@ class Mail:
         listed = list(self._listed())
         # Another program has taken the rest of them.
         self._left = {handle: self._left[handle] for handle, _ in listed if handle in self._left}
+        self._put_off.intersection_update(handle for handle, _ in listed)
         for handle, size in listed:
-            if handle in self._kept or handle in self._left:
+            if handle in self._kept or handle in self._left or handle in self._put_off:
                 continue
             try:
                 if size > SEALED_MESSAGE_LIMIT:
@@ -285,6 +293,26 @@ class Mail:
             return
         self._left[handle] = sender
         self._tell("leave", "leaves a message about another listing of this account in the mailbox")
+
+    def put_off(self, handle: str) -> None:
+        """Leave a message in the mailbox until `read_again`."""
+        self._put_off.add(handle)
+
+    def read_again(self, handle: str) -> tuple[Envelope, Message] | None:
+        """A message that was put off; None if it is gone. Raises Waiting while the mail does not work."""
+        try:
+            data = self._transport.receive(handle) if handle in self._put_off else b""
+        except StateError as error:
+            raise self._waits(error) from error
+        return self._read(data) if data else None
+
+    def tell_queue(self, places: Mapping[Address, QueuePlace]) -> None:
+        """Let senders see where they stand, if that works."""
+        self._transport.tell_queue(places)
+
+    def queue_place(self, receiver: Address) -> QueuePlace | None:
+        """Where this account stands in a receiver's queue, for people; None where nothing is told."""
+        return self._transport.queue_place(receiver)
 
     def done(self, handle: str) -> None:
         """Put a message away that was dealt with; where it cannot be removed now, it is not looked at again."""

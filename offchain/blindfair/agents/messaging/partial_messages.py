@@ -24,7 +24,8 @@ REREAD_LIMIT = 2**28
 """Bytes of waiting files that are read again in one look at the mailbox; one file may be larger."""
 
 Look = tuple[int, int, int, int]
-"""What changes when a file is written to or replaced: size in bytes, both times in nanoseconds, number of the file."""
+"""What changes when a file is written to or replaced: its size in bytes; of a file of a disk, both times in
+nanoseconds and the number of the file."""
 
 
 @dataclass(slots=True)
@@ -52,12 +53,12 @@ class PartialMessages:
         self._looked_at: set[str] = set()
         self._reread = 0
 
-    def wait_for(self, handle: str, entry: os.stat_result, *, in_full: bool) -> None:
+    def wait_for(self, handle: str, look: Look, *, in_full: bool) -> None:
         """Note a file whose hash is not its name, as it was before it was read.
 
         `in_full` says that more was read than its first bytes: reading it again soon would cost time.
         """
-        look, now = _look(entry), time.monotonic()
+        now = time.monotonic()
         file = self._files.setdefault(handle, _File(look, look, now, now))
         if file.seen != look:
             file.since = now
@@ -69,22 +70,22 @@ class PartialMessages:
             file.not_before = now + min(pause, LONGEST_PAUSE)
             file.readings = min(file.readings + 1, 64)
 
-    def is_waited_for(self, handle: str, entry: os.stat_result) -> bool:
+    def is_waited_for(self, handle: str, look: Look) -> bool:
         """Whether a file is not to be read now: it is as it was when it was read, it is changing, or it was read
         lately."""
         file = self._files.get(handle)
         if file is None:
             return False
         self._looked_at.add(handle)
-        look, now = _look(entry), time.monotonic()
+        now = time.monotonic()
         if look != file.seen:
             file.seen, file.since, file.settled = look, now, False
             return True
         is_due = look != file.read or (not file.settled and now - file.since > SETTLED_AFTER)
-        is_too_much = self._reread > 0 and self._reread + entry.st_size > REREAD_LIMIT
+        is_too_much = self._reread > 0 and self._reread + look[0] > REREAD_LIMIT
         if not is_due or now < file.not_before or is_too_much:
             return True
-        self._reread += entry.st_size
+        self._reread += look[0]
         return False
 
     def is_given_up(self, handle: str) -> bool:
@@ -113,5 +114,6 @@ class PartialMessages:
         return next(iter(self._files), None)
 
 
-def _look(entry: os.stat_result) -> Look:
+def look_of(entry: os.stat_result) -> Look:
+    """What is compared of a file of a disk."""
     return entry.st_size, entry.st_mtime_ns, entry.st_ctime_ns, entry.st_ino

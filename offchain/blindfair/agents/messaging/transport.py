@@ -5,16 +5,17 @@ import contextlib
 import errno
 import hashlib
 import os
-import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from blindfair.agents.messaging.handles import is_handle
 from blindfair.agents.messaging.mailbox_lock import MailboxLock
-from blindfair.agents.messaging.partial_messages import PartialMessages
+from blindfair.agents.messaging.partial_messages import PartialMessages, look_of
+from blindfair.agents.messaging.queue_places import QueuePlace, places_to_bytes, queue_name, read_place
 from blindfair.agents.messaging.shared_mail import (
     SHARED_FILE,
     check_mail_modes,
@@ -28,8 +29,6 @@ from blindfair.agents.store.directory import private_directory
 from blindfair.protocol.errors import BlindfairError, StateError, Undeliverable
 from blindfair.protocol.quantities import Address, Digest, Signature
 from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
-
-_HANDLE = re.compile(r"[0-9a-f]{64}")
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 """A FIFO opened without `O_NONBLOCK` waits for a writer, for as long as a stranger likes."""
@@ -69,7 +68,8 @@ class Transport(Protocol):
         ...
 
     def pending(self) -> Iterator[tuple[str, int]]:
-        """Handle and size in bytes of every message not yet done."""
+        """Handle and size in bytes of every message not yet done, the first that came first, as far as that is
+        known."""
         ...
 
     def head(self, handle: str, size: int) -> bytes:
@@ -90,6 +90,14 @@ class Transport(Protocol):
 
     def incomplete(self) -> str | None:
         """The handle of a message of which a part is missing; None if none was seen."""
+        ...
+
+    def tell_queue(self, places: Mapping[Address, QueuePlace]) -> None:
+        """Let senders see where they stand in this account's queue, if that works. Raises nothing."""
+        ...
+
+    def queue_place(self, receiver: Address) -> QueuePlace | None:
+        """Where this account stands in a receiver's queue, None where nothing is told. Raises nothing; for people."""
         ...
 
     def hold(self, holder: str) -> None:
@@ -231,6 +239,7 @@ class FolderTransport:
     def pending(self) -> Iterator[tuple[str, int]]:
         """Handle and size of every message not yet done, as `Transport` says."""
         found: dict[str, int] = {}
+        came: dict[str, int] = {}
         with self._partial.look(), self._own_mailbox() as mailbox:
             for name in sorted(os.listdir(mailbox)):  # noqa: PTH208 - in this very folder, wherever its path leads by now
                 if name.startswith("."):
@@ -241,15 +250,15 @@ class FolderTransport:
                 except FileNotFoundError:
                     # Taken away meanwhile: the same as never sent.
                     continue
-                if not _HANDLE.fullmatch(name) or not stat.S_ISREG(entry.st_mode):
+                if not is_handle(name) or not stat.S_ISREG(entry.st_mode):
                     self._aside = name
-                elif not self._partial.is_waited_for(name, entry):
-                    found[name] = entry.st_size
+                elif not self._partial.is_waited_for(name, look_of(entry)):
+                    found[name], came[name] = entry.st_size, entry.st_mtime_ns
                 elif self._partial.is_given_up(name):
                     with contextlib.suppress(OSError):
                         os.unlink(name, dir_fd=mailbox)
         self._sizes = found
-        yield from found.items()
+        yield from sorted(found.items(), key=lambda one: came[one[0]])
 
     def head(self, handle: str, size: int) -> bytes:
         """The first bytes of a message, as `Transport` says."""
@@ -283,7 +292,7 @@ class FolderTransport:
                     data = file.read(size)
                     if _is_partial(handle, data, whole):
                         # With the entry as it was before: what changed meanwhile is read again.
-                        self._partial.wait_for(handle, entry, in_full=whole)
+                        self._partial.wait_for(handle, look_of(entry), in_full=whole)
                         return b""
                     if whole:
                         self._partial.found_whole(handle)
@@ -306,6 +315,22 @@ class FolderTransport:
     def aside(self) -> str | None:
         """The name of an entry that is not a message, as `Transport` says."""
         return self._aside
+
+    # --- the queue -------------------------------------------------------------------------------------------------
+
+    def tell_queue(self, places: Mapping[Address, QueuePlace]) -> None:
+        """Let senders see where they stand, as `Transport` says: in a file beside the mailboxes."""
+        with contextlib.suppress(StateError, OSError), self._own_mailbox():
+            root = os.open(f"{self._root}/.", _FOLDER)
+            try:
+                mode = 0o600 if self._group is None else SHARED_FILE
+                _write(root, queue_name(self._own), places_to_bytes(places), mode)
+            finally:
+                os.close(root)
+
+    def queue_place(self, receiver: Address) -> QueuePlace | None:
+        """Where this account stands, as `Transport` says."""
+        return read_place(self._root, receiver, self._own)
 
 
 def _is_partial(handle: str, data: bytes, whole: bool) -> bool:

@@ -97,6 +97,19 @@ class RequestCost:
             products=n * (model.products + projected * d * k) + scored * k * queries + _OPENING * k * queries,
         )
 
+    @classmethod
+    def of_request(cls, request: Request, manifest: Manifest, model: RowModel, projection: Projection) -> "RequestCost":
+        """From what a request asks for. Raises UnknownParameters."""
+        units = Units.named(request.disclosure, manifest.record_count)
+        return cls.of(
+            model,
+            projection,
+            records=units.records,
+            queries=request.queries,
+            parameters=parameter_set(request.parameters),
+            rows=units.count,
+        )
+
     def check(self, policy: SellerPolicy) -> None:
         """Raises TooCostly beyond what the policy gives to one request."""
         for what, most, found in (
@@ -159,15 +172,12 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy, bases
 
     Raises UnusableModel, ShapeMismatch, TooCostly, FieldMismatch, ColumnNotScored.
     """
-    model = requested_model(request, bases)
-    projection = Projection.from_parts(request.projection, request.basis)
+    model, projection = requested_model(request, bases), Projection.from_parts(request.projection, request.basis)
     if projection.k != request.dimension:
         raise ShapeMismatch("Projection and query differ in length", expected=request.dimension, found=projection.k)
     projection.check(model.k)
     parameters, units = parameter_set(request.parameters), Units.named(request.disclosure, manifest.record_count)
-    RequestCost.of(
-        model, projection, records=units.records, queries=request.queries, parameters=parameters, rows=units.count
-    ).check(policy)
+    RequestCost.of_request(request, manifest, model, projection).check(policy)
     size = reply_size(parameters, units.count, request.queries)
     if size > MESSAGE_LIMIT:
         raise TooCostly(
@@ -176,6 +186,12 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy, bases
         )  # fmt: skip
     check_reads(model, manifest, projection)
     check_projection(projection, model.k)
+
+
+def products_of(request: Request, manifest: Manifest, bases: BaseModels) -> int:
+    """Multiplications that a request takes which was checked."""
+    model, projection = requested_model(request, bases), Projection.from_parts(request.projection, request.basis)
+    return RequestCost.of_request(request, manifest, model, projection).products
 
 
 def check_bits(bits: int, terms: Terms) -> None:

@@ -3,6 +3,8 @@
 Not here: the count of bits (`budget_ledger`), and the fee's order, which goes as every other (`orders`).
 """
 
+from pathlib import Path
+
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.bonds import SellerBonds
 from blindfair.agents.seller.budget_ledger import BudgetLedger
@@ -19,6 +21,9 @@ from blindfair.protocol.messages import Request
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Digest, Seconds, Wei
 
+COMPUTED = "computed-replies.json"
+"""Replies against a fee of the last hour, in a seller's directory."""
+
 
 class SellerFees:
     """The fees of one listing. `digest` is everywhere `H(request)`."""
@@ -32,7 +37,9 @@ class SellerFees:
         orders: SellerOrders,
         bonds: SellerBonds,
         policy: SellerPolicy,
+        directory: Path,
     ) -> None:
+        """`directory` is the seller's, where replies against a fee are counted."""
         self._exchange = exchange
         self._journal = journal
         self._ledger = ledger
@@ -40,7 +47,9 @@ class SellerFees:
         self._orders = orders
         self._bonds = bonds
         self._policy = policy
-        self._computed = RateLimiter(policy.max_priced_replies, Seconds(3600), "replies against a fee")
+        self._computed = RateLimiter(
+            policy.max_priced_replies, Seconds(3600), "replies against a fee", directory / COMPUTED
+        )
 
     def charge(self, request: Request, digest: Digest) -> None:
         """Count a new evaluation, free of charge if it is, else against the fee that its request states.

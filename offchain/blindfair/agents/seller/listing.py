@@ -14,6 +14,9 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Inquiry, Listing, Message, Request
 from blindfair.protocol.quantities import Address, Seconds
 
+GIVEN = "given-listings.json"
+"""What was given to strangers in the last hour, in a seller's directory."""
+
 _REMEMBERED = 1024
 """Accounts that a seller remembers to have given its listing to, since it was started."""
 
@@ -24,7 +27,7 @@ class SellerListing:
     def __init__(self, seller: Agent, policy: SellerPolicy) -> None:
         self._seller = seller
         self._policy = policy
-        self._given = RateLimiter(policy.max_listings, Seconds(3600))
+        self._given = RateLimiter(policy.max_listings, Seconds(3600), path=seller.directory / GIVEN)
         self._given_to: OrderedDict[Address, None] = OrderedDict()
         self._committed = False
 

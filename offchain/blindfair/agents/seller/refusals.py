@@ -4,7 +4,7 @@ import contextlib
 
 from blindfair.agents.messaging.mail import Mail
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import WRITTEN, refusal_message, sealing_key_of
+from blindfair.agents.store.steps import WRITTEN, refusal_message, refused_by_buyer, sealing_key_of
 from blindfair.protocol.errors import (
     BlindfairError,
     BudgetExhausted,
@@ -49,6 +49,10 @@ class Refusing:
             return False
         self._mail.dispatch(step, envelope.sender, self._key_of(envelope.sender, message))
         return True
+
+    def hear(self, refusal: Refusal) -> bool:
+        """Write down that a buyer will not go on, and not a stranger: that means nothing. Whether it is new."""
+        return self._journal.note(refused_by_buyer(refusal.about), f"{refusal.error}: {refusal.reason}")
 
     def _key_of(self, sender: Address, message: Message) -> bytes | None:
         """What a refusal is sealed to; None for a stranger, whom it tells only what was wrong with a public message."""

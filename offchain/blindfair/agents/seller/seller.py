@@ -23,6 +23,7 @@ from blindfair.agents.seller.checks import agreed_part, check_cost, check_reques
 from blindfair.agents.seller.copies import SellerCopies
 from blindfair.agents.seller.data import DATA, open_dataset
 from blindfair.agents.seller.deliveries import Encrypted, SellerDeliveries
+from blindfair.agents.seller.evaluation_queue import EvaluationQueue
 from blindfair.agents.seller.fees import SellerFees
 from blindfair.agents.seller.listing import SellerListing
 from blindfair.agents.seller.listing_spec import ListingSpec
@@ -42,7 +43,6 @@ from blindfair.agents.store.steps import (
     evaluation_made,
     offer_message,
     offer_name,
-    refused_by_buyer,
     reply_message,
     request_kept,
     scoring_seconds,
@@ -108,12 +108,13 @@ class Seller(Agent):
             self._ledger = BudgetLedger(self.journal, spec.terms, len(spec.records), charges=policy.buyers is None)
             self._store = RowStore(directory / "rows", self._secret, spec.decode, context.base_models)
             self._scoring = Scoring(directory / "scoring", self.tell)
+            self._queue = EvaluationQueue(self.mail, self.tell)
             self._offers = SellerOffers(self.journal, self.mail)
             self._copies = SellerCopies(self, self._offers)
             self._bonds = SellerBonds(self.exchange, self.journal, self.mail, self.wallet, self._offers, policy)
             self._orders = SellerOrders(self, self._offers, policy)
             self._fees = SellerFees(
-                self.exchange, self.journal, self._ledger, self._offers, self._orders, self._bonds, policy
+                self.exchange, self.journal, self._ledger, self._offers, self._orders, self._bonds, policy, directory
             )
             self._refusing = Refusing(self.journal, self.mail)
             self._selections = SellerSelections(
@@ -175,10 +176,8 @@ class Seller(Agent):
 
         The limit is the same for everybody: a message that is not unsealed is not answered, and its sender would wait.
         """
-        if size > self._policy.max_sealed_message:
-            raise MessageTooLarge(
-                "This seller reads less", expected=f"<= {self._policy.max_sealed_message}", found=size
-            )
+        if size > (most := self._policy.max_sealed_message):
+            raise MessageTooLarge("This seller reads less", expected=f"<= {most}", found=size)
 
     # --- one step --------------------------------------------------------------------------------------------------
 
@@ -193,7 +192,12 @@ class Seller(Agent):
             # An answer may take minutes, and so may many files of strangers: no reveal is to come too late for that.
             for handle, envelope, message in self.mail.inbox(lambda: self._orders.advance(turn)):
                 with turn.task():
-                    self._handle(handle, envelope, message)
+                    now = self.exchange.now
+                    if not self._queue.takes(handle, envelope, message, self.manifest, self._policy, now, self._bases):
+                        self._handle(handle, envelope, message)
+        with turn.task():
+            # One a step: what is short, and has come meanwhile, is answered first.
+            self._queue.serve(self._handle)
         turn.end()
 
     def _warn_of_short_windows(self) -> None:
@@ -231,22 +235,16 @@ class Seller(Agent):
             case Release():
                 self._orders.keep_release(envelope.sender, message)
             case Refusal():
-                self._hear(envelope, message)
+                if self._ledger.knows(envelope.sender) and self._refusing.hear(message):
+                    self.tell("refused", f"the buyer {envelope.sender} goes no further: {message.error}")
             case _:
                 raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
-
-    def _hear(self, envelope: Envelope, refusal: Refusal) -> None:
-        """A buyer that will not go on. Strangers' refusals mean nothing, and are not written down."""
-        if self._ledger.knows(envelope.sender) and self.journal.note(
-            refused_by_buyer(refusal.about), f"{refusal.error}: {refusal.reason}"
-        ):
-            self.tell("refused", f"the buyer {envelope.sender} goes no further: {refusal.error}")
 
     # --- blind evaluation (PROTOCOL 4) -----------------------------------------------------------------------------
 
     def _evaluate(self, envelope: Envelope, request: Request) -> None:
         digest = envelope.digest
-        if self._policy.buyers is not None and envelope.sender not in self._policy.buyers:
+        if not self._policy.answers(envelope.sender):
             raise UnexpectedMessage("This seller answers only buyers that its owner named", found=envelope.sender)
         name, step = offer_name(digest, PartName.EVALUATION), reply_message(digest)
         try:

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import blindfair
-from blindfair.api.connection import read_deployment
+from blindfair.agents.messaging.mail_store import is_store_url
+from blindfair.api.connection import mail_place, read_deployment
 from blindfair.api.listing_options import ListingOptions
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.buyer.settings import BuyerOptions
@@ -21,7 +23,7 @@ from blindfair.cli.doctor.machine import (
     look_at_python,
     package_versions,
 )
-from blindfair.cli.doctor.service import look_at_service
+from blindfair.cli.doctor.service import look_at_service, look_at_store
 from blindfair.cli.flags import with_flags
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import SETTINGS, BegunSettings, is_begun, load
@@ -32,7 +34,7 @@ def examine(
     rpc: str | None,
     deployment_file: Path | None,
     directory: Path | None,
-    mail: Path | None,
+    mail: str | None,
     at: str | None,
     output: Output,
     *,
@@ -65,7 +67,7 @@ def _all(
     rpc: str | None,
     deployment: Deployment | None,
     directory: Path | None,
-    mail: Path | None,
+    mail: str | None,
     at: str | None,
     *,
     measure: bool,
@@ -80,18 +82,22 @@ def _all(
             settings = _loaded(directory)
         except BlindfairError as error:
             yield Finding("folder", False, with_flags(error.what), with_flags(error.hint))
+    folder, store = mail_place(mail)
     if settings is not None:
         if mail is None:
             at = at or settings.at
-        rpc, mail, deployment = rpc or settings.rpc, mail or settings.mail, deployment or settings.deployment
+        rpc, deployment = rpc or settings.rpc, deployment or settings.deployment
+        folder = settings.mail if mail is None else folder
     yield from look_at_disk({"this directory": Path.cwd()} if directory is None else {"the directory": directory})
     if directory is not None:
         yield from findings("folder", lambda: look_at_directory(directory, settings))
     for folder in () if settings is None else base_model_folders(settings.options):
         yield from look_at_base_model(folder)
-    if mail is not None:
-        yield from findings("mail", lambda: look_at_mail(mail))
-    if at is not None:
+    if folder is not None:
+        yield from findings("mail", lambda: look_at_mail(folder))
+    for url in filter(is_store_url, filter(None, (store, at))):
+        yield from findings("mail", partial(look_at_store, url))
+    if at is not None and not is_store_url(at):
         yield from findings("service", lambda: look_at_service(at, deployment))
     if rpc is not None:
         yield from findings("node", lambda: look_at_node(rpc, deployment))

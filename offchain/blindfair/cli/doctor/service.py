@@ -1,8 +1,10 @@
-"""What `blindfair doctor` asks a seller's HTTP service: whether it is one, of this contract, and how long it takes."""
+"""What `blindfair doctor` asks a seller's HTTP service or a store of messages: whether it is one, and how long it
+takes."""
 
 import time
 from collections.abc import Iterator
 
+from blindfair.agents.messaging.mail_store import MailStore
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.doctor.finding import Finding
 from blindfair.http.catalogue import check_service
@@ -16,3 +18,11 @@ def look_at_service(at: str, deployment: Deployment | None) -> Iterator[Finding]
     took = round((time.monotonic() - began) * 1000)
     told = f"{info.url} of {info.seller}, for {info.domain.contract} on chain {info.domain.chain_id}, in {took:,} ms"
     yield Finding("service", True, told)
+
+
+def look_at_store(url: str) -> Iterator[Finding]:
+    """Look at a store of messages; nothing is written. Raises what `MailStore` raises."""
+    began = time.monotonic()
+    store = MailStore(url)
+    store.check()
+    yield Finding("mail", True, f"{store.url} is there, and answers in {round((time.monotonic() - began) * 1000):,} ms")

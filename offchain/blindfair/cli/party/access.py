@@ -5,7 +5,8 @@ from pathlib import Path
 
 from blindfair.agents.context import AgentContext, Event
 from blindfair.agents.messaging.folder_check import check_mail_folder
-from blindfair.api.connection import connect, read_deployment
+from blindfair.agents.messaging.mail_store import MailStore
+from blindfair.api.connection import connect, mail_place, read_deployment
 from blindfair.api.keystore import address_of, unlock
 from blindfair.cli.options import Begun, BuyerBegun
 from blindfair.cli.party.settings import OWN_MAIL, BegunSettings, Options, Settings, check_one_way, is_begun
@@ -22,11 +23,13 @@ def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
     """Return the settings to begin a directory with.
 
     Raises FileMissing, MalformedFile, InvalidOption for a buyer without a way to the seller, and, while nothing was
-    begun there, StateError for a mail folder that takes no mailbox or a service that does not answer as one of this
-    contract, and InsecureStore for an open folder.
+    begun there, StateError for a mail folder that takes no mailbox, a store that is not there or may not be used, or a
+    service that does not answer as one of this contract, and InsecureStore for an open folder.
     """
     at = begun.at if isinstance(begun, BuyerBegun) else None
     check_one_way(begun.mail, at)
+    shared, store = mail_place(begun.mail)
+    at = store if at is None else service_url(at)
     if isinstance(begun, BuyerBegun) and begun.mail is None and at is None:
         raise InvalidOption(
             "It is not said how messages reach the seller",
@@ -35,18 +38,20 @@ def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
             hint="the seller says which: the URL of its service, or the folder that you share",
         )
     deployment = read_deployment(begun.deployment)
-    mail = (begun.mail or begun.directory / OWN_MAIL).resolve()
+    mail = (shared or begun.directory / OWN_MAIL).resolve()
     if not is_begun(begun.directory):
-        if at is not None:
+        if store is not None:
+            MailStore(store).check()
+        elif at is not None:
             check_service(at, Domain(deployment.chain_id, deployment.address))
-        elif begun.mail is not None:
+        elif shared is not None:
             check_mail_folder(mail)
     return BegunSettings(
         role=options.ROLE,
         deployment=deployment,
         rpc=begun.rpc,
         mail=mail,
-        at=None if at is None else service_url(at),
+        at=at,
         keystore=(begun.keystore or begun.directory / KEYSTORE).resolve(),
         finality_depth=begun.finality_depth,
         max_gas_price=begun.max_gas_price,

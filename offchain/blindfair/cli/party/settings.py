@@ -12,6 +12,7 @@ from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 import blindfair
 from blindfair.agents.store.directory import DirectoryLock, write_atomically
+from blindfair.api.connection import mail_place
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.options import BuyerResumed, Resumed
 from blindfair.http.wire import service_url
@@ -36,7 +37,8 @@ OWN_MAIL = "mail"
 class Settings:
     """Chain, mail and account of a party. Node, mail, keystore and depth of finality may be moved once begun.
 
-    With `at`, the URL of the seller's service, `mail` is this party's own folder for messages on their way.
+    With `at`, the URL of the seller's service or of a store, `mail` is this party's own folder for messages on their
+    way.
     """
 
     role: str
@@ -170,22 +172,23 @@ def resumed_settings(kind: type[Options], resumed: Resumed) -> BegunSettings[Opt
     """The settings of a directory, with what has moved since. Raises what `load` raises."""
     at = resumed.at if isinstance(resumed, BuyerResumed) else None
     begun = load(resumed.directory, kind)
-    mail = resumed.mail
+    check_one_way(resumed.mail, at)
+    mail, store = mail_place(resumed.mail)
+    at = store if at is None else service_url(at)
     if at is not None:
-        check_one_way(mail, at)
-        # Another service than before, or one in place of a folder.
+        # Another service or store than before, or one in place of a folder.
         mail = resumed.directory / OWN_MAIL if begun.at is None else begun.mail
     return begun.moved(
         rpc=resumed.rpc,
         mail=mail,
         keystore=resumed.keystore,
         finality_depth=resumed.finality_depth,
-        at=None if at is None else service_url(at),
+        at=at,
         max_gas_price=resumed.max_gas_price,
     )
 
 
-def check_one_way(mail: Path | None, at: str | None) -> None:
+def check_one_way(mail: Path | str | None, at: str | None) -> None:
     """Raises InvalidOption for a folder and a service at once."""
     if mail is not None and at is not None:
         raise InvalidOption(

@@ -29,12 +29,12 @@ _CHECKS = 20
 _PAGE_SECONDS = 10.0
 """Seconds between two looks at what is left of the budgets, which the pages show."""
 
-_ABOUT_HTTP = ("public_url", "tls_cert", "tls_key", "proxy", "announce")
+_ABOUT_HTTP = ("public_url", "tls_cert", "tls_key", "proxy", "announce", "limit")
 
 
 def check_serving(serving: Serving) -> None:
     """Check the options before anything is opened. Raises InvalidOption."""
-    given = [name for name in _ABOUT_HTTP if getattr(serving, name) not in (None, False)]
+    given = [name for name in _ABOUT_HTTP if getattr(serving, name) not in (None, False, [])]
     if serving.http is None:
         if given:
             raise InvalidOption(
@@ -44,7 +44,7 @@ def check_serving(serving: Serving) -> None:
                 hint="add --http, such as --http 0.0.0.0:8440",
             )
         return
-    options = _options(serving, ServiceLimits())
+    options = _options(serving, ServiceLimits().changed(serving.limit or ()))
     _, port = options.place()
     options.check_tls()
     url = options.url(port)
@@ -97,7 +97,15 @@ def served_over_http(
     if serving.http is None:
         yield None
         return
+    if settings.at is not None:
+        raise InvalidOption(
+            "`http` serves a mail folder",
+            expected="a seller whose mail is a folder",
+            found=settings.at,
+            hint="leave --http out, or move the mail to a folder with --mail DIR",
+        )
     limits = replace(ServiceLimits(), message=settings.options.policy().max_sealed_message)
+    limits = limits.changed(serving.limit or ())
     options = _options(serving, limits)
     agent = party.agent
     domain = Domain(agent.exchange.chain_id, agent.exchange.address)

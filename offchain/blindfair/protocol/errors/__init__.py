@@ -81,6 +81,9 @@ from blindfair.protocol.errors.scoring import (
     WorkersLost,
 )
 from blindfair.protocol.errors.service import (
+    MailStoreFull,
+    MailStoreMissing,
+    MailStoreRefused,
     ServiceBusy,
     ServiceUnreachable,
     SessionRefused,
@@ -150,6 +153,9 @@ __all__ = [
     "KindsDiffer",
     "LabelMissing",
     "LabelUnusable",
+    "MailStoreFull",
+    "MailStoreMissing",
+    "MailStoreRefused",
     "MalformedChunk",
     "MalformedCiphertext",
     "MalformedFile",

@@ -7,7 +7,7 @@ from blindfair.protocol.errors.state import StateError
 
 
 class ServiceUnreachable(StateError):
-    """The seller's service does not answer."""
+    """The seller's service, or the store of messages, does not answer."""
 
     exit_code = 98
 
@@ -31,7 +31,7 @@ class SessionRefused(StateError):
 
 
 class ServiceBusy(StateError):
-    """The service takes no more for now: too many requests, or no space for the message."""
+    """The service or store takes no more for now: too many requests, no space, or a message still on its way."""
 
     exit_code = 103
 
@@ -40,3 +40,21 @@ class TransferDamaged(StateError):
     """Bytes on the way are not those of the message: altered, out of order, or of another."""
 
     exit_code = 104
+
+
+class MailStoreMissing(StateError):
+    """The bucket or folder that messages travel through is not there."""
+
+    exit_code = 107
+
+
+class MailStoreRefused(StateError):
+    """The store of messages does not take the credentials, or there are none."""
+
+    exit_code = 108
+
+
+class MailStoreFull(StateError):
+    """The store of messages has no space left."""
+
+    exit_code = 109

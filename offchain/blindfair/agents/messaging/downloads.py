@@ -10,8 +10,8 @@ import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from blindfair.agents.messaging.handles import is_handle
 from blindfair.agents.store.directory import private_directory, write_atomically
-from blindfair.http.wire import is_handle
 from blindfair.protocol.errors import BlindfairError, StateError, TransferDamaged
 
 _PROGRAM = "program"
