@@ -138,9 +138,7 @@ class SimulatedChain:
         self.mempool[transaction.hash] = transaction
         return transaction.hash
 
-    def mine(
-        self, step: Seconds = BLOCK_TIME, wants: Callable[[ChainTransaction], bool] = lambda _: True
-    ) -> Block:
+    def mine(self, step: Seconds = BLOCK_TIME, wants: Callable[[ChainTransaction], bool] = lambda _: True) -> Block:
         """Make a block of those that wait and that `wants` lets in, each account's in the order of their numbers."""
         parent = self.latest
         time = Timestamp(parent.time + step)
@@ -152,7 +150,9 @@ class SimulatedChain:
             if one is not None:
                 included.append(one)
                 self.mempool.pop(transaction.hash, None)
-        digest = keccak256(parent.hash + u64(time) + u64(self.forks) + b"".join(one.transaction.hash for one in included))
+        digest = keccak256(
+            parent.hash + u64(time) + u64(self.forks) + b"".join(one.transaction.hash for one in included)
+        )
         block = Block(parent.number + 1, digest, time, self.base_fee, tuple(included), state)
         self.blocks.append(block)
         return block

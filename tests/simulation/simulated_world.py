@@ -176,7 +176,7 @@ class SimulatedWorld:
         for party in self.random.sample(self.parties, len(self.parties)):
             if party.down_until > self.tick or party.is_gone(self.tick) or self._happens("sleep", self.weather.sleep):
                 continue
-            if party in self.buyers and self.scenario.buyers[self.buyers.index(party)].seller not in self.listings:
+            if not self._has_begun(party):
                 continue
             self.acting = party.name
             lives = party.lives
@@ -189,6 +189,10 @@ class SimulatedWorld:
             self._learn_listing(party)
         return progress
 
+    def _has_begun(self, party: Party) -> bool:
+        """Whether there is anything to do for a party: a buyer needs a listing that somebody has made."""
+        return party in self.sellers or self.scenario.buyers[self.buyers.index(party)].seller in self.listings
+
     def _learn_listing(self, party: Party) -> None:
         """A listing's number is known from elsewhere, once its seller is there."""
         if isinstance(party.agent, Seller) and self.sellers.index(party) not in self.listings:
@@ -198,7 +202,7 @@ class SimulatedWorld:
         if not self.is_calm:
             return False
         for party in self.parties:
-            if not party.is_honest:
+            if not party.is_honest or not self._has_begun(party):
                 continue
             if party.agent is None or party.error is not None:
                 return False
@@ -225,7 +229,9 @@ class SimulatedWorld:
 
     def _is_quiet(self) -> bool:
         return not (self.chain.mempool or self.post.under_way) and all(
-            party.is_gone(self.tick) or not party.is_honest or (party.agent is not None and party.error is None)
+            party.is_gone(self.tick)
+            or not (party.is_honest and self._has_begun(party))
+            or (party.agent is not None and party.error is None)
             for party in self.parties
         )
 

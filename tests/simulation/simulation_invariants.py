@@ -16,8 +16,12 @@ from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import Order, OrderState
 from blindfair.protocol.parts import PartName
+from blindfair.protocol.quantities import Address
 
 ENDED = (OrderState.REFUNDED, OrderState.RELEASED, OrderState.CANCELLED)
+PAID = (OrderState.RELEASED, OrderState.REVEALED)
+"""For a buyer: what is revealed at the end is the seller's to take."""
+
 DAMAGED = ("JournalDamaged", "JournalVersion", "SecretDamaged", "InsecureStore", "StoreInUse")
 
 
@@ -70,7 +74,7 @@ def check(world: SimulatedWorld, shown: set[bytes]) -> None:
         if seller.is_honest:
             _check_seller(world, seller, shown)
     for number, buyer in enumerate(world.buyers):
-        if buyer.is_honest:
+        if buyer.is_honest and world.scenario.buyers[number].seller in world.listings:
             _check_buyer(world, buyer, number)
 
 
@@ -80,10 +84,19 @@ def orders(world: SimulatedWorld, party: Party) -> list[Order]:
     return [order for order in found if party.address in (order.offer.seller, order.offer.buyer)]
 
 
+def is_over(world: SimulatedWorld, order: Order) -> bool:
+    """Whether an order has ended, or is a hostile seller's to be paid for: the buyer has what it pays for."""
+    return order.state in ENDED or (order.state is OrderState.REVEALED and order.offer.seller not in _honest(world))
+
+
+def _honest(world: SimulatedWorld) -> set[Address]:
+    return {party.address for party in world.parties if party.is_honest}
+
+
 def _check_orders(world: SimulatedWorld) -> None:
     for party in world.parties:
         for order in orders(world, party) if party.is_honest else ():
-            require(order.state in ENDED, f"an order of {party.name} is left {order.state.name}")
+            require(is_over(world, order), f"an order of {party.name} is left {order.state.name}")
 
 
 def _check_conservation(world: SimulatedWorld) -> None:
@@ -101,8 +114,8 @@ def _wealth(world: SimulatedWorld, party: Party) -> int:
     return world.chain.latest.state.balances[party.address] + world.chain.fees_of(party.address) - GRANT
 
 
-def _sum(found: list[Order], state: OrderState, what: str) -> int:
-    return sum(getattr(order.offer, what) for order in found if order.state is state)
+def _sum(found: list[Order], states: tuple[OrderState, ...], what: str) -> int:
+    return sum(getattr(order.offer, what) for order in found if order.state in states)
 
 
 def _check_seller(world: SimulatedWorld, seller: Party, shown: set[bytes]) -> None:
@@ -112,7 +125,7 @@ def _check_seller(world: SimulatedWorld, seller: Party, shown: set[bytes]) -> No
         if order.offer.struct_hash() in shown:
             require(order.state is OrderState.RELEASED, f"{seller.name} showed a key and was not paid")
     require(not world.chain.latest.state.free.get(seller.address), f"{seller.name} left money in the contract")
-    expected = _sum(found, OrderState.RELEASED, "price")
+    expected = _sum(found, (OrderState.RELEASED,), "price")
     require(_wealth(world, seller) == expected, f"{seller.name} has {_wealth(world, seller)} and not {expected}")
     for block in world.chain.blocks:
         bonds = sum(
@@ -139,16 +152,14 @@ def _check_buyer(world: SimulatedWorld, buyer: Party, number: int) -> None:
     require(isinstance(agent, Buyer) and agent.outcome is not None, f"{buyer.name} has no outcome")
     assert isinstance(agent, Buyer)
     found = {order.offer.struct_hash(): order for order in orders(world, buyer)}
-    expected = _sum([*found.values()], OrderState.REFUNDED, "bond") - _sum(
-        [*found.values()], OrderState.RELEASED, "price"
-    )
+    paid = _sum([*found.values()], PAID, "price")
+    expected = _sum([*found.values()], (OrderState.REFUNDED,), "bond") - paid
     require(_wealth(world, buyer) == expected, f"{buyer.name} has {_wealth(world, buyer)} and not {expected}")
-    paid = _sum([*found.values()], OrderState.RELEASED, "price")
     require(paid <= wish.price, f"{buyer.name} paid {paid}, more than its budget of {wish.price}")
     parts: dict[bytes, PartName] = {offer.struct_hash(): part for part, offer in _accepted(buyer)}
     for order_id, order in found.items():
         require(order_id in parts, f"{buyer.name} pays for an order that is not in its journal")
-        if order.state is OrderState.RELEASED:
+        if order.state in PAID:
             _check_goods(buyer, agent, parts[order_id])
     require(len({parts[each] for each in found}) == len(found), f"{buyer.name} pays for one thing twice")
     outcome = agent.outcome
@@ -171,5 +182,8 @@ def _check_goods(buyer: Party, agent: Buyer, part: PartName) -> None:
 def revealed_keys(world: SimulatedWorld) -> set[bytes]:
     """Commitments to all keys that are public on the chain."""
     return {
-        key_commitment(log.values["key"]) for _, one in world.chain.included() for log in one.logs if log.name == "Revealed"
+        key_commitment(log.values["key"])
+        for _, one in world.chain.included()
+        for log in one.logs
+        if log.name == "Revealed"
     }
