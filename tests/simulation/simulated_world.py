@@ -228,7 +228,9 @@ class SimulatedWorld:
         return not self._happens("stuck", self.weather.stuck)
 
     def _is_quiet(self) -> bool:
-        return not (self.chain.mempool or self.post.under_way) and all(
+        if self.chain.mempool or self.post.under_way or any(end > self.tick for end in self._outages.values()):
+            return False
+        return all(
             party.is_gone(self.tick)
             or not (party.is_honest and self._has_begun(party))
             or (party.agent is not None and party.error is None)
