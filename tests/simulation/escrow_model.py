@@ -265,7 +265,7 @@ class EscrowState:
     def _release(self, sender: Address, _: int, now: Timestamp, logs: list[ModelLog], given: Any) -> tuple[Any, ...]:
         return self._end("Released", logs, *machine.release(self._order(offer_of(given)), sender, now))
 
-    def _releaseBySig(  # noqa: N802 - the contract's name
+    def _releaseBySig(
         self, _: Address, __: int, now: Timestamp, logs: list[ModelLog], given: Any, signature: bytes
     ) -> tuple[Any, ...]:
         offer = offer_of(given)
@@ -305,18 +305,14 @@ class EscrowState:
 
     # --- reads -----------------------------------------------------------------------------------------------------
 
-    def _orderOf(  # noqa: N802
-        self, _: Address, __: int, ___: Timestamp, ____: list[ModelLog], order_id: bytes
-    ) -> tuple[Any, ...]:
+    def _orderOf(self, _: Address, __: int, ___: Timestamp, ____: list[ModelLog], order_id: bytes) -> tuple[Any, ...]:
         order = self.orders.get(order_id)
         return (OrderState.NONE.value, 0) if order is None else (order.state.value, order.deadline)
 
-    def _sellerOf(  # noqa: N802
-        self, _: Address, __: int, ___: Timestamp, ____: list[ModelLog], listing: bytes
-    ) -> tuple[Any, ...]:
+    def _sellerOf(self, _: Address, __: int, ___: Timestamp, ____: list[ModelLog], listing: bytes) -> tuple[Any, ...]:
         return (self.listings.get(listing, ETHER),)
 
-    def _freeBalance(  # noqa: N802
+    def _freeBalance(
         self, _: Address, __: int, ___: Timestamp, ____: list[ModelLog], owner: Address, token: Address
     ) -> tuple[Any, ...]:
         return (self.free.get(owner, 0) if token == ETHER else 0,)

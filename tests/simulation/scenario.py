@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
+from hostile_parties import BUYERS, SELLERS
 from seeded_randomness import stream
 from simulated_goods import OFFERED, Wish
 from simulated_mail import PostFaults
@@ -64,8 +65,8 @@ class Scenario:
     """Ticks after which nothing goes wrong any more."""
 
 
-HOSTILE_SELLERS = ("gone",)
-HOSTILE_BUYERS = ("gone",)
+HOSTILE_SELLERS = ("gone", *SELLERS)
+HOSTILE_BUYERS = ("gone", *BUYERS)
 
 
 def scenario_of(seed: int) -> Scenario:

@@ -28,6 +28,7 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
 from scenario import Scenario, scenario_of  # noqa: E402
 from simulated_world import simulated  # noqa: E402
 from simulation_invariants import check, watch_keys  # noqa: E402
+from simulation_messages import check_messages  # noqa: E402
 
 from blindfair.agents.buyer.buyer import Buyer  # noqa: E402
 
@@ -61,12 +62,14 @@ def play(scenario: Scenario) -> Found:
         try:
             world.run()
             check(world, shown)
+            check_messages(world, shown)
         except Exception as error:
             violation = f"{type(error).__name__}: {error}"
-        for buyer in world.buyers:
+        for role, buyer in zip(scenario.buyers, world.buyers, strict=True):
             outcome = buyer.agent.outcome if buyer.is_honest and isinstance(buyer.agent, Buyer) else None
             if outcome is not None:
-                endings.append(f"{outcome.final}{f' {outcome.error}' if outcome.error else ''}")
+                kind = world.sellers[role.seller].kind
+                endings.append(f"{kind} seller: {outcome.final}{f' {outcome.error}' if outcome.error else ''}")
         faults = world.counts + Counter(world.post.counts)
         faults["deaths"] = sum(len(party.disk.deaths) for party in world.parties)
         return Found(

@@ -53,7 +53,7 @@ def goods(name: str, *, evaluations: int, audits: int, charges: bool) -> Listing
     evaluation is free."""
     columns = (*(Column(each, ColumnKind.NUMBER) for each in COLUMNS), Column(LABEL, ColumnKind.CATEGORY))
     record_bits = 30 if charges else 200
-    free = AUDITED * audits * record_bits + (0 if charges else evaluations * EVALUATION_BITS)
+    free = 0 if charges else AUDITED * audits * record_bits + evaluations * EVALUATION_BITS
     terms = replace(
         TERMS,
         record_bits=record_bits,

@@ -74,40 +74,40 @@ class SimulatedNode(BaseProvider):
 
     # --- methods ---------------------------------------------------------------------------------------------------
 
-    def _eth_chainId(self) -> str:  # noqa: N802 - JSON-RPC's names
+    def _eth_chainId(self) -> str:
         return hex(self._chain.domain.chain_id)
 
-    def _eth_blockNumber(self) -> str:  # noqa: N802
+    def _eth_blockNumber(self) -> str:
         return hex(self.view[-1].number)
 
-    def _eth_getBalance(self, address: str, block: str = "latest") -> str:  # noqa: N802
+    def _eth_getBalance(self, address: str, block: str = "latest") -> str:
         return hex(self._block(block).state.balances.get(Address(address.lower()), 0))
 
-    def _eth_getTransactionCount(self, address: str, block: str = "latest") -> str:  # noqa: N802
+    def _eth_getTransactionCount(self, address: str, block: str = "latest") -> str:
         return hex(self._block(block).state.numbers.get(Address(address.lower()), 0))
 
-    def _eth_getCode(self, address: str, _: str = "latest") -> str:  # noqa: N802
+    def _eth_getCode(self, address: str, _: str = "latest") -> str:
         return self._code if address.lower() == self._chain.domain.contract else "0x"
 
-    def _eth_maxPriorityFeePerGas(self) -> str:  # noqa: N802
+    def _eth_maxPriorityFeePerGas(self) -> str:
         return hex(TIP)
 
-    def _eth_call(self, call: dict[str, str], block: str = "latest") -> str:  # noqa: N802
+    def _eth_call(self, call: dict[str, str], block: str = "latest") -> str:
         return "0x" + self._tried(call, self._block(block)).hex()
 
-    def _eth_estimateGas(self, call: dict[str, str], block: str = "latest") -> str:  # noqa: N802
+    def _eth_estimateGas(self, call: dict[str, str], block: str = "latest") -> str:
         self._tried(call, self._block(block))
         return hex(GAS)
 
-    def _eth_getBlockByNumber(self, block: str, _: bool = False) -> Any:  # noqa: N802
+    def _eth_getBlockByNumber(self, block: str, _: bool = False) -> Any:
         found = self._found(block)
         return None if found is None else _block(found)
 
-    def _eth_getBlockByHash(self, digest: str, _: bool = False) -> Any:  # noqa: N802
+    def _eth_getBlockByHash(self, digest: str, _: bool = False) -> Any:
         wanted = bytes.fromhex(str(digest).removeprefix("0x"))
         return next((_block(block) for block in reversed(self.view) if block.hash == wanted), None)
 
-    def _eth_getLogs(self, wanted: dict[str, Any]) -> list[Any]:  # noqa: N802
+    def _eth_getLogs(self, wanted: dict[str, Any]) -> list[Any]:
         first, last = (int(str(wanted[name]), 0) for name in ("fromBlock", "toBlock"))
         logs = []
         for block in self.view[first : last + 1]:
@@ -116,7 +116,7 @@ class SimulatedNode(BaseProvider):
         topics = [None if topic is None else str(topic) for topic in wanted.get("topics", [])]
         return [log for log in logs if all(a in (None, b) for a, b in zip(topics, log["topics"], strict=False))]
 
-    def _eth_getTransactionByHash(self, digest: str) -> Any:  # noqa: N802
+    def _eth_getTransactionByHash(self, digest: str) -> Any:
         wanted = bytes.fromhex(str(digest).removeprefix("0x"))
         found = self._find(wanted)
         if found is not None:
@@ -124,7 +124,7 @@ class SimulatedNode(BaseProvider):
         waiting = self._chain.mempool.get(wanted) if self.stale is None else None
         return None if waiting is None else _transaction(waiting, None)
 
-    def _eth_getTransactionReceipt(self, digest: str) -> Any:  # noqa: N802
+    def _eth_getTransactionReceipt(self, digest: str) -> Any:
         found = self._find(bytes.fromhex(str(digest).removeprefix("0x")))
         if found is None:
             return None
@@ -145,7 +145,7 @@ class SimulatedNode(BaseProvider):
             "type": "0x2",
         }
 
-    def _eth_sendRawTransaction(self, raw: str) -> str:  # noqa: N802
+    def _eth_sendRawTransaction(self, raw: str) -> str:
         data = bytes.fromhex(str(raw).removeprefix("0x"))
         self._sees("eth_sendRawTransaction", data)
         return "0x" + self._chain.submit(data).hex()

@@ -66,6 +66,12 @@ class Party:
             self.error = error
             self.errors.append(f"{error.name}: {error}")
             return False
+        except Exception as error:
+            # A hostile program may be as broken as it likes.
+            if self.is_honest:
+                raise
+            self.errors.append(type(error).__name__)
+            return False
 
     def stop(self) -> None:
         """Let go of the agent, as the operating system does when a process ends."""

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from eth_account import Account
+from hostile_parties import BUYERS, SELLERS
+from meddler import Meddler
 from scenario import BuyerRole, Scenario, SellerRole
 from seeded_randomness import private_key, randomness_of, stream
 from simulated_chain import BLOCK_TIME, CHAIN_ID, USUAL_FEE, ChainTransaction, SimulatedChain
@@ -53,14 +55,7 @@ class NeverEnds(AssertionError):
 class SimulatedWorld:
     """Chain, post and parties of one scenario."""
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        folder: Path,
-        *,
-        seller_types: dict[str, type[Seller]] | None = None,
-        buyer_types: dict[str, type[Buyer]] | None = None,
-    ) -> None:
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
         self.scenario = scenario
         self.weather = scenario.weather
         self.folder = folder
@@ -78,11 +73,11 @@ class SimulatedWorld:
         self._spike_until = 0
         self._stale_until = 0
         self._jumps = 2
-        self._seller_types, self._buyer_types = seller_types or {}, buyer_types or {}
         self.sellers = [self._seller(number, role) for number, role in enumerate(scenario.sellers)]
         self.listings: dict[int, ListingId] = {}
         self.buyers = [self._buyer(number, role) for number, role in enumerate(scenario.buyers)]
         self.parties = [*self.sellers, *self.buyers]
+        self.meddler = Meddler(self.chain, stream(scenario.seed, "meddler"), GRANT)
 
     # --- parties ---------------------------------------------------------------------------------------------------
 
@@ -128,14 +123,14 @@ class SimulatedWorld:
 
     def _seller(self, number: int, role: SellerRole) -> Party:
         spec = goods(f"listing {number}", evaluations=role.evaluations, audits=role.audits, charges=role.charges)
-        kind = self._seller_types.get(role.kind, Seller)
+        kind = SELLERS.get(role.kind, Seller)
         return self._party(
             f"seller{number}", role.kind, role.leaves_at,
             lambda party: kind(party.home, self._context(party), spec, SELLING),
         )  # fmt: skip
 
     def _buyer(self, number: int, role: BuyerRole) -> Party:
-        kind = self._buyer_types.get(role.kind, Buyer)
+        kind = BUYERS.get(role.kind, Buyer)
 
         def start(party: Party) -> Buyer:
             return kind(
@@ -274,6 +269,8 @@ class SimulatedWorld:
         self.chain.base_fee = 100 * USUAL_FEE if self._spike_until > self.tick else USUAL_FEE
         if self._happens("reorganisation", weather.reorganisations):
             self._reorganise()
+        if self._happens("meddling", weather.meddling):
+            self.meddler.act()
         for transaction in list(self.chain.mempool.values()):
             if self._happens("forgotten", weather.forgets):
                 del self.chain.mempool[transaction.hash]
@@ -300,7 +297,7 @@ class SimulatedWorld:
 
 
 @contextmanager
-def simulated(scenario: Scenario, **types: Any) -> Iterator[SimulatedWorld]:
+def simulated(scenario: Scenario) -> Iterator[SimulatedWorld]:
     """The world of a scenario, in a folder that is there no longer afterwards."""
     memory = Path("/dev/shm")  # noqa: S108 - a disk that need not be waited for, where there is one
     folder = Path(tempfile.mkdtemp(prefix="blindfair-simulation-", dir=memory if memory.is_dir() else None))
@@ -309,7 +306,7 @@ def simulated(scenario: Scenario, **types: Any) -> Iterator[SimulatedWorld]:
         held.callback(shutil.rmtree, folder, ignore_errors=True)
         held.enter_context(scoring_in_the_clear())
         held.enter_context(randomness_of(scenario.seed, lambda: world.acting if world else "nobody"))
-        world = SimulatedWorld(scenario, folder, **types)
+        world = SimulatedWorld(scenario, folder)
         held.enter_context(disks({party.home: party.disk for party in world.parties}))
         held.callback(world.close)
         yield world

@@ -102,7 +102,7 @@ def _check_orders(world: SimulatedWorld) -> None:
 def _check_conservation(world: SimulatedWorld) -> None:
     state = world.chain.latest.state
     fees = sum(world.chain.fees_of(address) for address in state.numbers)
-    require(sum(state.balances.values()) + fees == GRANT * len(world.parties), "ether was made or lost")
+    require(sum(state.balances.values()) + fees == GRANT * (len(world.parties) + 1), "ether was made or lost")
     held = state.balances.get(world.chain.domain.contract, 0)
     locked = [order for order in state.orders.values() if order.state in (OrderState.LOCKED, OrderState.REVEALED)]
     owed = sum(order.offer.price + order.offer.bond for order in locked) + sum(state.free.values())

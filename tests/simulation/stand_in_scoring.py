@@ -84,7 +84,10 @@ def stand_in_scores(
     asked = StandInQuery.from_bytes(query).queries
     t, half = parameters.plain_modulus, parameters.plain_modulus // 2
     noise = np.array(
-        [[parameters.committed_noise(int(draw), wide) for draw in of_query] for of_query, wide in zip(draws, bits)]
+        [
+            [parameters.committed_noise(int(draw), wide) for draw in of_query]
+            for of_query, wide in zip(draws, bits, strict=True)
+        ]
     )
     scores = (asked @ rows.astype(np.int64).T + noise + half) % t - half
     return _MAGIC + struct.pack("<QQ", *scores.shape) + scores.astype("<i8").tobytes()
