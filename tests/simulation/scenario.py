@@ -1,6 +1,6 @@
 """What a seed decides before anything happens: who trades, how, and which faults there will be how often."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from hostile_parties import BUYERS, SELLERS
@@ -47,7 +47,7 @@ class Weather:
     mail_outage: float = 0.0
     sleep: float = 0.0
     meddling: float = 0.0
-    post: PostFaults = PostFaults()
+    post: PostFaults = field(default_factory=PostFaults)
 
 
 CALM = Weather()

@@ -8,6 +8,7 @@ A seed that fails is printed with the command that plays it again.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -46,6 +47,12 @@ class Found:
     ticks: int = 0
     seconds: float = 0.0
     trace: tuple[str, ...] = ()
+    """What was told and done, in order: two runs of a seed have the same."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that happened."""
+        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
 
 
 def replay(seed: int) -> str:
@@ -79,7 +86,7 @@ def play(scenario: Scenario) -> Found:
             dict(faults),
             world.tick,
             time.process_time() - began,
-            tuple(world.trace),
+            tuple(line.replace(str(world.folder), "") for line in world.trace),
         )
 
 

@@ -37,6 +37,7 @@ class Post:
     said: list[tuple[Address, Address, bytes]] = field(default_factory=list)
     """Every message as its sender handed it over: from whom, to whom, the bytes."""
 
+    handles: dict[bytes, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     def take(self, sender: Address, to: Address, message: bytes) -> None:
@@ -68,7 +69,8 @@ class Post:
         """Put into the mailboxes what has arrived by now."""
         for when, to, message in [one for one in self.under_way if one[0] <= self.tick]:
             self.under_way.remove((when, to, message))
-            handle = hashlib.sha256(message).hexdigest()
+            # Numbered, since seals have bytes that no seed decides.
+            handle = self.handles.setdefault(hashlib.sha256(message).digest(), f"{len(self.handles):064x}")
             self.boxes.setdefault(to, {}).setdefault(handle, message)
 
 

@@ -2,7 +2,7 @@
 and money, and an evaluation under encryption takes as long as all the rest of a trade.
 
 A query travels in the clear, and a score is the product with the committed noise's middle: what a reply decrypts to,
-give or take the rounding (`test_stand_in_scoring.py`). Everything around it, rows, trees, audits and deliveries, is real.
+give or take the rounding (`test_stand_in_scoring.py`). Everything around it is real: rows, trees, audits, deliveries.
 """
 
 import struct
