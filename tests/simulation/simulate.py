@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +27,9 @@ for _folder in ("offchain", "tests/agents/support", "tests/simulation"):
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
+import pytest  # noqa: E402
 from scenario import Scenario, scenario_of  # noqa: E402
+from seeded_bugs import BUGS  # noqa: E402
 from simulated_world import simulated  # noqa: E402
 from simulation_invariants import check, watch_keys  # noqa: E402
 from simulation_messages import check_messages  # noqa: E402
@@ -55,9 +58,9 @@ class Found:
         return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
 
 
-def replay(seed: int) -> str:
+def replay(seed: int, bug: str = "") -> str:
     """The command that plays a seed again."""
-    return f".venv/bin/python tests/simulation/simulate.py {seed} --trace"
+    return f".venv/bin/python tests/simulation/simulate.py {seed} --trace{f' --bug {bug}' if bug else ''}"
 
 
 def play(scenario: Scenario) -> Found:
@@ -90,18 +93,22 @@ def play(scenario: Scenario) -> Found:
         )
 
 
-def play_seed(seed: int) -> Found:
-    """Run the simulation of a seed."""
-    return play(scenario_of(seed))
+def play_seed(seed: int, bug: str = "") -> Found:
+    """Run the simulation of a seed, with a bug of `seeded_bugs` if it is named."""
+    with pytest.MonkeyPatch.context() as patch:
+        if bug:
+            BUGS[bug](patch)
+        return play(scenario_of(seed))
 
 
-def played(seeds: range, jobs: int) -> Iterator[Found]:
+def played(seeds: range, jobs: int, bug: str = "") -> Iterator[Found]:
     """Run the simulations of all these seeds, in their order."""
+    one = partial(play_seed, bug=bug)
     if jobs == 1 or len(seeds) == 1:
-        yield from map(play_seed, seeds)
+        yield from map(one, seeds)
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(play_seed, seeds, chunksize=4)
+        yield from pool.map(one, seeds, chunksize=4)
 
 
 def _seeds(text: str) -> range:
@@ -116,12 +123,13 @@ def main() -> int:
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     arguments.add_argument("--trace", action="store_true", help="print what happened")
     arguments.add_argument("--json", action="store_true", help="print the counts as JSON")
+    arguments.add_argument("--bug", choices=sorted(BUGS), default="", help="put this bug into the agents first")
     asked = arguments.parse_args()
     began, failed = time.monotonic(), 0
     endings: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     seconds = 0.0
-    for found in played(asked.seeds, asked.jobs):
+    for found in played(asked.seeds, asked.jobs, asked.bug):
         endings.update(found.endings)
         faults.update(found.faults)
         seconds += found.seconds
@@ -129,7 +137,7 @@ def main() -> int:
             print("\n".join(found.trace))
         if found.violation:
             failed += 1
-            print(f"seed {found.seed}: {found.violation}\n  {replay(found.seed)}", flush=True)
+            print(f"seed {found.seed}: {found.violation}\n  {replay(found.seed, asked.bug)}", flush=True)
     summary = {
         "seeds": len(asked.seeds),
         "failed": failed,

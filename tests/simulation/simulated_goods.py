@@ -34,7 +34,7 @@ SELLING = SellerPolicy(
     offer_validity=Seconds(HOUR),
     fee_offer_validity=Seconds(HOUR // 2),
     agreement_validity=Seconds(2 * HOUR),
-    max_bonds=Wei(20 * PER_RECORD // 10),
+    max_bonds=Wei(12 * PER_RECORD // 10),
 )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from eth_account import Account
 from hostile_parties import BUYERS, SELLERS
 from meddler import Meddler
+from remembered import remembered
 from scenario import BuyerRole, Scenario, SellerRole
 from seeded_randomness import private_key, randomness_of, stream
 from simulated_chain import BLOCK_TIME, CHAIN_ID, USUAL_FEE, ChainTransaction, SimulatedChain
@@ -305,6 +306,7 @@ def simulated(scenario: Scenario) -> Iterator[SimulatedWorld]:
     with ExitStack() as held:
         held.callback(shutil.rmtree, folder, ignore_errors=True)
         held.enter_context(scoring_in_the_clear())
+        held.enter_context(remembered())
         held.enter_context(randomness_of(scenario.seed, lambda: world.acting if world else "nobody"))
         world = SimulatedWorld(scenario, folder)
         held.enter_context(disks({party.home: party.disk for party in world.parties}))

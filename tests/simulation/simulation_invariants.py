@@ -11,7 +11,7 @@ from simulated_world import FINAL_DEPTH, SimulatedWorld
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.settlement.ending import Ending
-from blindfair.agents.store.steps import OPENED_REPLY, SIGNED, accept_call, bought
+from blindfair.agents.store.steps import OPENED_REPLY, SIGNED, accept_call, accept_refused, bought
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import Order, OrderState
@@ -21,6 +21,12 @@ from blindfair.protocol.quantities import Address
 ENDED = (OrderState.REFUNDED, OrderState.RELEASED, OrderState.CANCELLED)
 PAID = (OrderState.RELEASED, OrderState.REVEALED)
 """For a buyer: what is revealed at the end is the seller's to take."""
+
+ACCUSED = (
+    "BadSignature", "CommitmentError", "CommittedGarbage", "FaultProven", "FieldMismatch", "MalformedCiphertext",
+    "OfferRejected", "PathInvalid", "RootMismatch", "RowsDisagree", "ScoresDisagree",
+)  # fmt: skip
+"""Errors that say that a seller cheats."""
 
 DAMAGED = ("JournalDamaged", "JournalVersion", "SecretDamaged", "InsecureStore", "StoreInUse")
 
@@ -159,10 +165,17 @@ def _check_buyer(world: SimulatedWorld, buyer: Party, number: int) -> None:
     parts: dict[bytes, PartName] = {offer.struct_hash(): part for part, offer in _accepted(buyer)}
     for order_id, order in found.items():
         require(order_id in parts, f"{buyer.name} pays for an order that is not in its journal")
+        if parts[order_id] is PartName.EVALUATION:
+            require(order.offer.price <= agent.policy.max_evaluation_fee, f"{buyer.name} pays a fee beyond its limit")
         if order.state in PAID:
             _check_goods(buyer, agent, parts[order_id])
     require(len({parts[each] for each in found}) == len(found), f"{buyer.name} pays for one thing twice")
     outcome = agent.outcome
+    if world.sellers[world.scenario.buyers[number].seller].is_honest and outcome is not None:
+        require(outcome.error not in ACCUSED, f"{buyer.name} takes an honest seller for a cheat: {outcome.error}")
+        for part in PartName:
+            refused = agent.journal.intent(accept_refused(part))
+            require(refused is None, f"{buyer.name} cannot accept an honest seller's offer{refused}")
     if outcome is not None and outcome.final is Ending.RELEASED and outcome.error is None:
         complete = tuple(number for number, _ in agent.bought()) == wish.records
         require(complete, f"{buyer.name} takes its trade for complete, with {len(agent.bought())} records")

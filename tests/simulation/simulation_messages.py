@@ -90,6 +90,7 @@ def check_messages(world: SimulatedWorld, shown: set[bytes]) -> None:
     for sender, digests in selections.items():
         require(len(digests) == 1, f"{honest[sender].name} selects twice from one evaluation")
     _check_releases(world, honest, spoken)
+    _check_keys(honest, spoken)
     for seller in world.sellers:
         if seller.is_honest:
             _check_budgets(world, seller, spoken, shown)
@@ -105,6 +106,12 @@ def _check_releases(
         if one.transaction.sender in honest and one.succeeded and any(log.name == "Disputed" for log in one.logs):
             disputed = {log.values["orderId"] for log in one.logs}
             require(not disputed & released, "a buyer disputes an order that it has released")
+
+
+def _check_keys(honest: dict[Address, Party], spoken: list[tuple[Address, Envelope, Message]]) -> None:
+    """A key is for one offer: once it is public, it opens nothing that is not paid for."""
+    offers = {m.offer for who, _, m in spoken if who in honest and isinstance(m, Delivery | PricedReply)}
+    require(len({offer.key_commitment for offer in offers}) == len(offers), "two offers have one key")
 
 
 def _check_budgets(
