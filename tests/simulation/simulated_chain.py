@@ -10,8 +10,10 @@ from functools import lru_cache
 
 from escrow_model import CallRefused, EscrowState, ModelLog, decode_call
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
+from seeded_randomness import private_key
 
 from blindfair.protocol.hashing import keccak256, u64
 from blindfair.protocol.quantities import Address, Seconds, Timestamp
@@ -20,6 +22,11 @@ from blindfair.protocol.signing import Domain
 CHAIN_ID = 131277322940537
 """That of the embedded chain, so that it can play the same transactions."""
 
+DEPLOYER: LocalAccount = Account.from_key(private_key("deployer"))
+
+CONTRACT = Address("0x" + keccak256(b"\xd6\x94" + bytes.fromhex(DEPLOYER.address[2:]) + b"\x80")[12:].hex())
+"""Where that account's first contract is, on any chain."""
+
 BLOCK_TIME = Seconds(12)
 GENESIS_TIME = Timestamp(1_767_225_600)
 TIP = 10**9
@@ -27,6 +34,9 @@ USUAL_FEE = 10**9
 
 GAS = 100_000
 """What every transaction uses: gas is counted, and decides nothing. The contract's own is measured elsewhere."""
+
+GAS_ESTIMATE = 800_000
+"""What nodes say that a call takes: enough for every call on a real chain, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from escrow_model import CallRefused, error_data
-from simulated_chain import GAS, TIP, Block, Included, SimulatedChain, View
+from simulated_chain import GAS, GAS_ESTIMATE, TIP, Block, Included, SimulatedChain, View
 from web3.providers import BaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
@@ -97,7 +97,7 @@ class SimulatedNode(BaseProvider):
 
     def _eth_estimateGas(self, call: dict[str, str], block: str = "latest") -> str:
         self._tried(call, self._block(block))
-        return hex(GAS)
+        return hex(GAS_ESTIMATE)
 
     def _eth_getBlockByNumber(self, block: str, _: bool = False) -> Any:
         found = self._found(block)

@@ -19,7 +19,7 @@ from meddler import Meddler
 from remembered import remembered
 from scenario import BuyerRole, Scenario, SellerRole
 from seeded_randomness import private_key, randomness_of, stream
-from simulated_chain import BLOCK_TIME, CHAIN_ID, USUAL_FEE, ChainTransaction, SimulatedChain
+from simulated_chain import BLOCK_TIME, CHAIN_ID, CONTRACT, USUAL_FEE, ChainTransaction, SimulatedChain
 from simulated_disk import SimulatedDisk, disks
 from simulated_goods import GRANT, SELLING, goods
 from simulated_mail import Post, SimulatedMailbox
@@ -45,8 +45,6 @@ LEAP = 960
 
 TICKS = 600
 """After so many a simulation that has not ended never will."""
-
-CONTRACT = Address("0x" + "c0" * 20)
 
 
 class NeverEnds(AssertionError):
