@@ -234,3 +234,8 @@ def counts_a_withdrawal_under_way_as_a_bond(patch: Patch) -> None:
 @bug
 def takes_a_node_behind_for_a_cheat(patch: Patch) -> None:
     patch.setattr(Buyer, "_wait_for_commit", lambda *_: None)
+
+
+@bug
+def forgets_a_bond_that_a_reorganisation_took(patch: Patch) -> None:
+    patch.setattr(SellerOrders, "_restore_bond", lambda *_: None)

@@ -7,7 +7,7 @@ from simulate import play_seed
 MOST = 400
 """Seeds that are tried before a bug counts as not found."""
 
-OFTEN = ("forgets_disputes", "releases_without_looking", "believes_every_block_final", "tells_the_key")
+OFTEN = ("forgets_disputes", "releases_without_looking", "believes_every_block_final")
 """Bugs that hardly any seed overlooks."""
 
 
@@ -18,7 +18,7 @@ def finds(bug: str, most: int) -> str:
 
 @pytest.mark.parametrize("bug", OFTEN)
 def test_a_common_bug_is_found_soon(bug: str) -> None:
-    assert finds(bug, 30)
+    assert finds(bug, 10)
 
 
 @pytest.mark.deep

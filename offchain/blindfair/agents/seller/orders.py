@@ -19,6 +19,7 @@ from blindfair.agents.store.steps import (
     CallName,
     OfferName,
     claim_call,
+    deposit_call,
     order_text,
     reveal_call,
     signed_release_call,
@@ -89,6 +90,7 @@ class SellerOrders:
         view, now = exchange.order(offer.struct_hash()), exchange.now()
         match view.state:
             case OrderState.NONE if now <= offer.expiry:
+                self._restore_bond(name, offer)
                 raise Waiting("the buyer has not accepted yet", Timestamp(offer.expiry + 1))
             case OrderState.NONE:
                 self._end(name, Ending.EXPIRED)
@@ -101,6 +103,13 @@ class SellerOrders:
                 self._collect(name, offer, view.deadline)
             case ended:
                 self._end(name, ENDED_STATES[ended])
+
+    def _restore_bond(self, name: OfferName, offer: Offer) -> None:
+        """Send the deposit of an offer's bond again where a reorganisation has taken it back: without it nobody can
+        accept. Raises Waiting."""
+        exchange, step = self._seller.exchange, deposit_call(name)
+        if self._seller.wallet.executed(step):
+            self._call(step, lambda: exchange.deposit(offer.token, offer.bond), "deposits the bond again")
 
     def keep_release(self, sender: Address, release: Release) -> None:
         """Keep a signed release of one of the offers, to be brought to the chain.
