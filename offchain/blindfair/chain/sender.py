@@ -78,8 +78,7 @@ class Sender:
         base, tip = fees(self.web3)
         price = self._price(base, tip, call.name)
         self._check_funds(call, Wei(call.value + gas_limit * price))
-        with asking("eth_getTransactionCount"):
-            count = int(self.web3.eth.get_transaction_count(self._checksummed(), "latest"))
+        count = self.used_numbers()
         fields = {
             "type": 2,
             "chainId": self._chain_id,
@@ -243,6 +242,11 @@ class Sender:
         Raises ContractReverted, by name where that can be found out, for one that is in a block and failed there.
         """
         return read_receipt(self.web3, transaction)
+
+    def used_numbers(self) -> int:
+        """How many of the account's numbers are used in blocks by now, final or not. Raises NodeFailure."""
+        with asking("eth_getTransactionCount"):
+            return int(self.web3.eth.get_transaction_count(self._checksummed(), "latest"))
 
     def is_known(self, prepared: PreparedTransaction) -> bool:
         """Whether the node has a transaction, included or waiting. Raises NodeFailure."""

@@ -1,6 +1,7 @@
 """An agent's account on chain: every transaction is journalled before it is broadcast, and made anew only when the
 first can never be included, so that nobody pays twice."""
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -126,8 +127,19 @@ class Wallet:
                 ) from None
             return None
         if receipt is None:
+            self._send_those_before(versions[-1])
             raise trouble or Waiting(f"the transaction of the {step_text(step)} is not included yet")
         return receipt
+
+    def _send_those_before(self, waiting: PreparedTransaction) -> None:
+        """Send again what was in a block and is in none any more, because a reorganisation took it back and the node
+        has lost it: nothing with a later number is ever included without it."""
+        count = self._sender.used_numbers()
+        for name, _ in self._journal.done(SIGNED) if count < waiting.nonce else ():
+            earlier = self._prepared(name)
+            if count <= earlier.nonce < waiting.nonce and self.executed(call_of(name)):
+                with contextlib.suppress(BlindfairError):
+                    self._sender.broadcast(earlier.raw)
 
     def _included(self, versions: Sequence[PreparedTransaction]) -> Receipt | None:
         return next(filter(None, (self._sender.receipt(version.hash) for version in versions)), None)
