@@ -71,6 +71,15 @@ def test_a_node_that_is_behind_ends_no_trade() -> None:
         assert found.endings == ("honest seller: Released",), seed
 
 
+def test_what_a_reorganisation_takes_back_is_sent_again() -> None:
+    """Deposits, withdrawals and whatever holds up a later number, each lost in one of these seeds."""
+    for seed in (3, 6, 7):
+        scenario = alone(samples=True)
+        found = play(replace(scenario, seed=seed, weather=replace(CALM, reorganisations=0.4), storm=40))
+        hold(found)
+        assert found.endings == ("honest seller: Released",), seed
+
+
 def test_a_seed_decides_everything() -> None:
     """What is told of a seed is the same a second time, word by word."""
     first, again, other = play_seed(5003), play_seed(5003), play_seed(5002)

@@ -199,9 +199,10 @@ class SellerOrders:
 
     def _is_to_withdraw(self, token: Address) -> bool:
         seller, step = self._seller, self._withdrawal(token)
-        return not seller.wallet.executed(step) and (
-            seller.wallet.begun(step) or seller.exchange.free_balance(seller.address, token) > 0
-        )
+        if seller.wallet.begun(step) and not seller.wallet.executed(step):
+            return True
+        is_left = seller.exchange.free_balance(seller.address, token) > 0
+        return is_left and (not seller.wallet.executed(step) or seller.wallet.is_taken_back(step))
 
     def _withdraw(self, token: Address) -> None:
         seller, to = self._seller, self._policy.pay_to or self._seller.address

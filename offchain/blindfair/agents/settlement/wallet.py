@@ -251,6 +251,17 @@ class Wallet:
         """Whether a transaction of `step` was seen in a block."""
         return self._journal.intent(RECEIPT.of(step)) is not None
 
+    def is_taken_back(self, step: CallName) -> bool:
+        """Whether a transaction of `step` was seen in a block and is in none now, because a reorganisation took it
+        back. Raises NodeFailure."""
+        signed = [self._prepared(name) for name, _ in self._journal.done(SIGNED, step) if call_of(name) == step]
+        for prepared in signed if self.executed(step) else ():
+            # An attempt that failed in its block is not the one that was seen.
+            with contextlib.suppress(ContractReverted):
+                if self._sender.receipt(prepared.hash) is not None:
+                    return False
+        return self.executed(step)
+
     def note_receipts(self) -> None:
         """A process may have died between a transaction and its receipt; the chain still knows."""
         for name, _ in self._journal.done(SIGNED):
