@@ -6,7 +6,7 @@ from random import Random
 from escrow_model import decode_call, offer_of
 from eth_account import Account
 from seeded_randomness import private_key
-from simulated_chain import CHAIN_ID, TIP, USUAL_FEE, SimulatedChain
+from simulated_chain import CHAIN_ID, DEFAULT_FEE, TIP, SimulatedChain
 from web3 import Web3
 
 from blindfair.chain.calls import Call, ExchangeCalls
@@ -42,7 +42,7 @@ class Meddler:
                 "value": 0,
                 "data": call.data,
                 "gas": 200_000,
-                "maxFeePerGas": 3 * USUAL_FEE + TIP,
+                "maxFeePerGas": 3 * DEFAULT_FEE + TIP,
                 "maxPriorityFeePerGas": TIP,
                 "to": Web3.to_checksum_address(call.to or ""),
             }

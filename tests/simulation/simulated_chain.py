@@ -30,7 +30,7 @@ CONTRACT = Address("0x" + keccak256(b"\xd6\x94" + bytes.fromhex(DEPLOYER.address
 BLOCK_TIME = Seconds(12)
 GENESIS_TIME = Timestamp(1_767_225_600)
 TIP = 10**9
-USUAL_FEE = 10**9
+DEFAULT_FEE = 10**9
 
 GAS = 100_000
 """What every transaction uses: gas is counted, and decides nothing. The contract's own is measured elsewhere."""
@@ -112,7 +112,7 @@ class SimulatedChain:
     domain: Domain
     blocks: list[Block] = field(default_factory=list)
     mempool: dict[bytes, ChainTransaction] = field(default_factory=dict)
-    base_fee: int = USUAL_FEE
+    base_fee: int = DEFAULT_FEE
     burnt: dict[bytes, int] = field(default_factory=dict)
     forks: int = 0
 

@@ -19,7 +19,7 @@ from meddler import Meddler
 from remembered import remembered
 from scenario import BuyerRole, Scenario, SellerRole
 from seeded_randomness import private_key, randomness_of, stream
-from simulated_chain import BLOCK_TIME, CHAIN_ID, CONTRACT, USUAL_FEE, ChainTransaction, SimulatedChain
+from simulated_chain import BLOCK_TIME, CHAIN_ID, CONTRACT, DEFAULT_FEE, ChainTransaction, SimulatedChain
 from simulated_disk import SimulatedDisk, disks
 from simulated_goods import GRANT, SELLING, goods
 from simulated_mail import Post, SimulatedMailbox
@@ -240,7 +240,7 @@ class SimulatedWorld:
 
     def _clear_up(self) -> None:
         self.is_calm = self.post.is_calm = True
-        self.chain.base_fee = USUAL_FEE
+        self.chain.base_fee = DEFAULT_FEE
         for party in self.parties:
             party.disk.is_calm, party.disk.is_full, party.mailbox.is_out = True, False, False
             party.node.lag, party.node.stale, party.down_until = 0, None, 0
@@ -265,7 +265,7 @@ class SimulatedWorld:
                 party.node.stale = None
         if self._happens("gas_spike", weather.gas_spike):
             self._spike_until = self.tick + self.random.randrange(1, 8)
-        self.chain.base_fee = 100 * USUAL_FEE if self._spike_until > self.tick else USUAL_FEE
+        self.chain.base_fee = 100 * DEFAULT_FEE if self._spike_until > self.tick else DEFAULT_FEE
         if self._happens("reorganisation", weather.reorganisations):
             self._reorganise()
         if self._happens("meddling", weather.meddling):
