@@ -235,7 +235,12 @@ class EscrowState:
             windows=WINDOWS,
         )
         self._settle(order, effects)
-        values = {"orderId": offer.struct_hash(), "listing": offer.listing, "buyer": sender, "seller": offer.seller}
+        values: dict[str, Any] = {
+            "orderId": offer.struct_hash(),
+            "listing": offer.listing,
+            "buyer": sender,
+            "seller": offer.seller,
+        }
         values |= {"evaluation": offer.evaluation, "token": offer.token, "price": offer.price}
         logs.append(ModelLog("Accepted", values))
         return (offer.struct_hash(),)

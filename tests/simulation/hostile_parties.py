@@ -68,7 +68,7 @@ class SecretiveSeller(Seller):
         def never(*_: object) -> None:
             raise Waiting("it never reveals")
 
-        self._orders._reveal = never  # type: ignore[method-assign]
+        self._orders._reveal = never  # type: ignore[method-assign,assignment]
 
 
 class InflatingSeller(Seller):

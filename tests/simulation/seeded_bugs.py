@@ -9,7 +9,6 @@ from blindfair.agents.buyer import buyer, purchase
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.buyer.order import BuyerOrder
 from blindfair.agents.buyer.outcome import Outcome
-from blindfair.agents.messaging import mail
 from blindfair.agents.messaging.mail import Mail
 from blindfair.agents.seller.bonds import SellerBonds
 from blindfair.agents.seller.budget_ledger import BudgetLedger
@@ -25,6 +24,7 @@ from blindfair.agents.store.steps import OUTCOME, WRITTEN
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import NodeFailure
+from blindfair.protocol.messages import read, sign
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import DeliveryKey, Wei
 
@@ -63,11 +63,11 @@ def broadcasts_before_it_saves(patch: Patch) -> None:
 def signs_messages_anew_after_a_restart(patch: Patch) -> None:
     def write(post: Mail, step: Any, make: Callable[[], Any]) -> Any:
         if step not in post._digests:
-            signed = mail.sign(make(), sender=post._address, domain=post._domain, private_key=post._private_key)
+            signed = sign(make(), sender=post._address, domain=post._domain, private_key=post._private_key)
             data = signed.to_bytes()
             post._journal.note(WRITTEN.of(step))
             post._journal._write("UPDATE steps SET value = ? WHERE name = ?", data, WRITTEN.of(step))
-            post._digests[step] = mail.read(data, domain=post._domain)[0].digest
+            post._digests[step] = read(data, domain=post._domain)[0].digest
         return post._digests[step]
 
     patch.setattr(Mail, "write", write)

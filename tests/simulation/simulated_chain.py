@@ -152,7 +152,8 @@ class SimulatedChain:
         """Make a block of those that wait and that `wants` lets in, each account's in the order of their numbers."""
         parent = self.latest
         time = Timestamp(parent.time + step)
-        state, included = parent.state, []
+        state = parent.state
+        included: list[Included] = []
         for transaction in self._ready(wants):
             if not included:
                 state = state.copy()

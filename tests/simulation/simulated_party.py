@@ -37,6 +37,9 @@ class Party:
     """When it goes away for good."""
 
     lives: int = 0
+    turned_at: int = -1
+    """When it had its latest turn."""
+
     error: BaseException | None = None
     """What the latest step raised."""
 
@@ -53,6 +56,7 @@ class Party:
     def turn(self, tick: int) -> bool:
         """One step, in a new life if need be; whether anything was done. Raises what is no error of this project."""
         self.error = None
+        self.turned_at = tick
         try:
             if self.agent is None:
                 self.lives += 1

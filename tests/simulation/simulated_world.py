@@ -72,6 +72,7 @@ class SimulatedWorld:
         self._spike_until = 0
         self._stale_until = 0
         self._jumps = 2
+        self._idle = 0
         self.sellers = [self._seller(number, role) for number, role in enumerate(scenario.sellers)]
         self.listings: dict[int, ListingId] = {}
         self.buyers = [self._buyer(number, role) for number, role in enumerate(scenario.buyers)]
@@ -143,17 +144,17 @@ class SimulatedWorld:
 
     def run(self) -> None:
         """Run to the end. Raises NeverEnds, and whatever an agent raises that is no error of this project."""
-        idle, ending = 0, 0
+        ending = 0
         for self.tick in range(TICKS):
             if self.tick == self.scenario.storm:
                 self._clear_up()
             self._disturb()
             progress = self._turns()
-            idle = 0 if progress else idle + 1
+            self._idle = 0 if progress else self._idle + 1
             ending = ending + 1 if self._all_ended() else 0
             if ending > FINAL_DEPTH + 2:
                 return
-            self._mine(idle)
+            self._mine()
         raise NeverEnds(f"after {TICKS} ticks: {self._states()}")
 
     def _states(self) -> dict[str, str]:
@@ -206,8 +207,8 @@ class SimulatedWorld:
                 return False
         return True
 
-    def _mine(self, idle: int) -> None:
-        if idle > PATIENCE and self._is_quiet():
+    def _mine(self) -> None:
+        if self._idle > PATIENCE and self._is_quiet():
             moments = [party.agent.waiting.until for party in self.parties if party.agent and party.agent.waiting]
             until = min((moment for moment in moments if moment), default=self.chain.now() + BLOCK_TIME)
             self.chain.mine(Seconds(max(BLOCK_TIME, min(until - self.chain.now(), LEAP))))
@@ -227,7 +228,7 @@ class SimulatedWorld:
         return all(
             party.is_gone(self.tick)
             or not (party.is_honest and self._has_begun(party))
-            or (party.agent is not None and party.error is None)
+            or (party.agent is not None and party.error is None and party.turned_at >= self.tick - 1)
             for party in self.parties
         )
 
@@ -280,6 +281,7 @@ class SimulatedWorld:
         if len(self.chain.blocks) <= FINAL_DEPTH + 1:
             return
         before = list(self.chain.blocks)
+        self._idle = 0
         self._stale_until = self.tick + self.random.randrange(3)
         for party in self.parties:
             if self.random.random() < 0.3:

@@ -85,8 +85,8 @@ def check_messages(world: SimulatedWorld, shown: set[bytes]) -> None:
             by_subject[(sender, *subject)].add(envelope.digest)
         if isinstance(message, Selection) and envelope.digest not in refused:
             selections[sender].add(envelope.digest)
-    for (sender, *subject), digests in by_subject.items():
-        require(len(digests) == 1, f"{honest[sender].name} says two things about one {subject[0]}")  # type: ignore[index]
+    for about, digests in by_subject.items():
+        require(len(digests) == 1, f"somebody honest says two things about one {about[1]}")
     for sender, digests in selections.items():
         require(len(digests) == 1, f"{honest[sender].name} selects twice from one evaluation")
     _check_releases(world, honest, spoken)

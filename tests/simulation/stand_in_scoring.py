@@ -90,7 +90,7 @@ def stand_in_scores(
         ]
     )
     scores = (asked @ rows.astype(np.int64).T + noise + half) % t - half
-    return _MAGIC + struct.pack("<QQ", *scores.shape) + scores.astype("<i8").tobytes()
+    return _MAGIC + struct.pack("<QQ", *scores.shape) + bytes(scores.astype("<i8").tobytes())
 
 
 def read_stand_in_scores(parameters: ParameterSet, _: StandInSecret, reply: bytes, n: int, m: int) -> NDArray[np.int64]:
