@@ -48,18 +48,6 @@ def believes_every_block_final(patch: Patch) -> None:
 
 
 @bug
-def broadcasts_before_it_saves(patch: Patch) -> None:
-    made = Wallet._made
-
-    def sent(wallet: Wallet, *arguments: Any) -> bytes:
-        raw = made(wallet, *arguments)
-        wallet._sender.broadcast(raw)
-        return raw
-
-    patch.setattr(Wallet, "_made", sent)
-
-
-@bug
 def signs_messages_anew_after_a_restart(patch: Patch) -> None:
     def write(post: Mail, step: Any, make: Callable[[], Any]) -> Any:
         if step not in post._digests:
