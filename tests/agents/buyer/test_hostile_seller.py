@@ -37,7 +37,7 @@ from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.merkle import MerkleTree, leaf_hash
 from blindfair.protocol.messages import Listing, OpenedRecord, Openings, Refusal, Reply, Request, read
-from blindfair.protocol.quantities import Digest, RecordIndex, Wei
+from blindfair.protocol.quantities import Digest, RecordIndex, Seconds, Wei
 from blindfair.protocol.rows import row_leaf, row_salt
 
 # --- listing ---
@@ -61,10 +61,15 @@ def test_another_listing_of_the_same_seller_is_not_the_answer(at: Callable[[str]
 
 
 def test_a_listing_that_was_never_committed_is_not_asked_about(world: World) -> None:
+    """The node may be behind, so that the buyer waits as long as its patience lasts."""
     parties = make_parties(world)
     parties.buyer.step()
     manifest, leaves = parties.seller.manifest, parties.seller.dataset.leaf_hashes
     put_in(world, parties.buyer, forged(parties.seller, Listing(manifest, leaves)))
+    parties.buyer.step()
+    assert parties.buyer.outcome is None
+    assert parties.buyer.waiting is not None and parties.buyer.waiting.until is not None
+    world.chain.advance(Seconds(parties.buyer.waiting.until - world.chain.now()))
     parties.buyer.step()
     assert ended(parties).error == "FieldMismatch"
     assert "request" not in parties.buyer.sizes()

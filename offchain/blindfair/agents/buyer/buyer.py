@@ -34,9 +34,11 @@ from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.order_ends import end_of, has_open_order
 from blindfair.agents.settlement.windows import warn_of_short_windows
 from blindfair.agents.store.steps import (
+    ASKED_AT,
     AUDITED,
     GOODBYE,
     INQUIRY,
+    LISTING,
     OUTCOME,
     RECEIVED,
     REPLY,
@@ -239,9 +241,20 @@ class Buyer(Agent):
             return self._listing
         asked = self.mail.send(INQUIRY, self.seller, lambda: Inquiry(self.listing), None)
         _, listing = self._answers.obtain(Listing, asked, lambda message: message.manifest.listing == self.listing)
+        self._wait_for_commit(listing.manifest.listing)
         check_listing_of(listing.manifest, self.exchange, self.seller, self.policy.token)
         self._listing = listing
         return listing
+
+    def _wait_for_commit(self, listing: ListingId) -> None:
+        """Raises Waiting, as long as patience lasts, while the node shows nobody's commit: it may be behind the
+        seller's, or a reorganisation has taken the commit back for now."""
+        if self.exchange.seller_of(listing) is not None:
+            return
+        since = int(self.journal.once(ASKED_AT.of(LISTING), lambda: str(self.exchange.now()).encode()))
+        until = Timestamp(since + self.policy.patience)
+        if self.exchange.now() <= until:
+            raise Waiting("the node does not show yet that the listing is committed", Timestamp(until + 1))
 
     def evaluate(self, listing: Listing) -> Evaluated:
         """Ask blind, pay the fee if the reply is a priced one, and decrypt it (PROTOCOL 4).

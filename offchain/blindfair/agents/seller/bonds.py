@@ -16,6 +16,7 @@ from blindfair.agents.store.steps import (
     offer_message,
     offer_name,
     selected_at,
+    withdraw_call,
 )
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
@@ -147,12 +148,20 @@ class SellerBonds:
         """
         step = offer_message(name)
         if not self._mail.was_sent(step):
+            self._check_no_withdrawal()
             # The offer is known before its bond is provided, and both before anybody can accept it.
             offer = self._offers.remember(name)
             if self._exchange.now() > offer.expiry:
                 raise Expired("The offer ran out before its bond was there", expected=offer.expiry)
             self.provide_bond(name)
         self._mail.dispatch(step, to, key)
+
+    def _check_no_withdrawal(self) -> None:
+        """Raises Waiting while a withdrawal is under way: what it takes still stands in the free balance, and would be
+        taken for a bond. It is finished by `orders` while no offer is open."""
+        for step in map(withdraw_call, self._offers.made()):
+            if self._wallet.begun(step) and not self._wallet.executed(step):
+                raise Waiting("a withdrawal has to be in a block before there can be another bond")
 
     def _lacking(self, name: OfferName) -> Wei:
         exchange, mine = self._exchange, self._offers.made()[name]
