@@ -225,10 +225,5 @@ def takes_a_node_behind_for_a_cheat(patch: Patch) -> None:
 
 
 @bug
-def forgets_a_bond_that_a_reorganisation_took(patch: Patch) -> None:
-    patch.setattr(SellerOrders, "_restore_bond", lambda *_: None)
-
-
-@bug
-def leaves_a_gap_in_its_numbers(patch: Patch) -> None:
-    patch.setattr(Wallet, "_send_those_before", lambda *_: None)
+def forgets_what_a_reorganisation_took(patch: Patch) -> None:
+    patch.setattr(Wallet, "_send_what_was_lost", lambda *_: None)
