@@ -9,6 +9,7 @@ from stand_in_scoring import StandInQuery
 from trade import COLUMNS
 
 from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.seller.deliveries import Encrypted
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.store.steps import MessageName
 from blindfair.agents.waiting import Waiting
@@ -40,7 +41,7 @@ class ShortSeller(Seller):
 class OverchargingSeller(Seller):
     """Asks for more than was agreed."""
 
-    def _offer(self, part: Part, encrypted: EncryptedDelivery, key: DeliveryKey, request: Request) -> Offer:
+    def _offer(self, part: Part, encrypted: Encrypted, key: DeliveryKey, request: Request) -> Offer:
         offer = super()._offer(part, encrypted, key, request)
         return replace(offer, price=Wei(offer.price + 1))
 
@@ -48,14 +49,14 @@ class OverchargingSeller(Seller):
 class BondlessSeller(Seller):
     """Locks no bond."""
 
-    def _offer(self, part: Part, encrypted: EncryptedDelivery, key: DeliveryKey, request: Request) -> Offer:
+    def _offer(self, part: Part, encrypted: Encrypted, key: DeliveryKey, request: Request) -> Offer:
         return replace(super()._offer(part, encrypted, key, request), bond=Wei(0))
 
 
 class HurriedSeller(Seller):
     """Leaves hardly any time to dispute."""
 
-    def _offer(self, part: Part, encrypted: EncryptedDelivery, key: DeliveryKey, request: Request) -> Offer:
+    def _offer(self, part: Part, encrypted: Encrypted, key: DeliveryKey, request: Request) -> Offer:
         return replace(super()._offer(part, encrypted, key, request), dispute_window=Seconds(600))
 
 

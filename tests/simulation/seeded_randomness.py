@@ -21,7 +21,7 @@ def stream(seed: int, *purpose: object) -> random.Random:
 
 
 def private_key(*purpose: object) -> bytes:
-    """An account's key: the same in every simulation, since nothing hangs on it."""
+    """An account's key: the same in every simulation, since nothing depends on it."""
     return hashlib.sha256(":".join(map(str, ("simulated", *purpose))).encode()).digest()
 
 
