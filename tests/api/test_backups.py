@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,6 +170,45 @@ def test_a_backup_of_an_agent_at_work_is_of_one_moment(home: Path, tmp_path: Pat
         writer.kill()
         writer.wait()
     # It wrote all the while.
+    assert counts == sorted(set(counts))
+
+
+LISTER = """
+import sys
+from pathlib import Path
+folder = Path(sys.argv[1])
+number = 0
+while True:
+    (folder / f"{number:05}.content").touch()
+    with (folder / "checked.jsonl").open("a") as file:
+        file.write(f"{number}\\n")
+    if not number:
+        print("writes", flush=True)
+    number += 1
+"""
+
+
+def test_a_list_of_what_is_done_names_nothing_that_the_backup_lacks(home: Path) -> None:
+    """Else a buyer that is restored takes a segment for checked that it does not have, and pays."""
+    (folder := home / "deliveries" / "whole").mkdir(parents=True)
+    writer = subprocess.Popen([sys.executable, "-c", LISTER, str(folder)], stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    try:
+        assert writer.stdout.readline() == b"writes\n"
+        counts = []
+        for _ in range(4):
+            with snapshot(home) as copy:
+                # What is packed later is what is there by then.
+                time.sleep(0.1)
+                made = copy / "deliveries" / "whole"
+                named = (made / "checked.jsonl").read_text().split()
+                there = {path.stem for path in made.glob("*.content")}
+            assert {f"{int(each):05}" for each in named} <= there
+            counts.append(len(named))
+        assert writer.poll() is None
+    finally:
+        writer.kill()
+        writer.wait()
     assert counts == sorted(set(counts))
 
 

@@ -92,8 +92,35 @@ def test_what_was_done_is_not_done_again(dataset: StoredDataset, tmp_path: Path)
     assert again.root == first.root
     assert again.digests[:7] == first.digests[:7]
     assert again.digests[7] != first.digests[7]
+    # What was cut spoils no line that came after it.
+    assert prepared(dataset, tmp_path / "sent") == again
     delivery = received(dataset, again, tmp_path / "sent", tmp_path / "got")
     delivery.check(KEYS.private, Workers(1))
+
+
+def test_a_segment_that_is_gone_although_it_was_checked_is_fetched_and_checked_again(
+    dataset: StoredDataset, tmp_path: Path
+) -> None:
+    """As after a backup in the midst of it: else a buyer pays for ciphertext that it does not have."""
+    made = prepared(dataset, tmp_path / "sent")
+    delivery = received(dataset, made, tmp_path / "sent", tmp_path / "got")
+    delivery.check(KEYS.private, Workers(1))
+    for number in (3, 9):
+        delivery.content(number).unlink()
+    anew = received(dataset, made, tmp_path / "sent", tmp_path / "got")
+    anew.check(KEYS.private, Workers(1))
+    assert anew.is_checked()
+    opened = anew.open(KEY, Workers(1))
+    assert isinstance(opened, StoredDataset)
+    assert list(opened.records) == [RECORDS[number] for number in CHOSEN]
+
+
+def test_a_sealed_segment_that_is_gone_is_made_again(dataset: StoredDataset, tmp_path: Path) -> None:
+    first = prepared(dataset, tmp_path / "sent")
+    segment_file(tmp_path / "sent", 5).unlink()
+    again = prepared(dataset, tmp_path / "sent")
+    assert again.root == first.root and again.digests[5] != first.digests[5]
+    received(dataset, again, tmp_path / "sent", tmp_path / "got").check(KEYS.private, Workers(1))
 
 
 def test_a_wrong_chunk_is_found_and_proven(dataset: StoredDataset, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Everything can be interrupted, and goes on with the segments that are not done. 
 (`jobs`), and the messages that carry segments (package `agents`).
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def prepare_delivery(
     count = int(counts.sum())
     segments = segment_count(count, dataset.chunk_size)
     done = _Done(folder / "segments.jsonl")
+    done.keep(lambda number: segment_file(folder, number).exists())
     base = {"do": "encrypt", "store": str(dataset.files.folder), "key": key.hex(), "public": public.hex()}
     commitment = key_commitment(key)
 
@@ -197,9 +199,11 @@ class DeliveryFolder:
         `private` is the key that they are sealed to. Raises SealBroken, MalformedMessage, MalformedChunk,
         RootMismatch, StateError.
         """
-        expected, done = self._expected, self._checked()
         if self._is_opened():
             return
+        expected, done = self._expected, self._checked()
+        # In a directory that was made of a backup the list may be newer than the files.
+        done.keep(lambda number: self.content(number).exists())
 
         def jobs() -> Iterator[Job]:
             for number in range(self.segments):
@@ -321,12 +325,13 @@ class _Done:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._results: dict[int, dict[str, Any]] = {}
-        if path.exists():
-            for line in path.read_text(encoding="ascii").splitlines(keepends=True):
-                # A line that was cut short by a kill was not done.
-                if line.endswith("\n"):
-                    number, result = json.loads(line)
-                    self._results[number] = result
+        text = path.read_text(encoding="ascii", errors="replace") if path.exists() else ""
+        self._is_cut = bool(text) and not text.endswith("\n")
+        for line in text.splitlines():
+            # A line that was cut short by a kill or a full disk was not done.
+            with contextlib.suppress(ValueError, TypeError):
+                number, result = json.loads(line)
+                self._results[int(number)] = dict(result)
 
     def __contains__(self, number: int) -> bool:
         return number in self._results
@@ -341,11 +346,16 @@ class _Done:
         """The segments of so many that are not done."""
         return [number for number in range(count) if number not in self._results]
 
+    def keep(self, is_there: Callable[[int], bool]) -> None:
+        """Forget the results of segments whose files are not there: they are done again."""
+        self._results = {number: result for number, result in self._results.items() if is_there(number)}
+
     def add(self, number: int, result: dict[str, Any]) -> None:
         """Write a result down."""
         self._results[number] = result
+        start, self._is_cut = "\n" if self._is_cut else "", False
         with self._path.open("a", encoding="ascii") as file:
-            file.write(json.dumps([number, result]) + "\n")
+            file.write(f"{start}{json.dumps([number, result])}\n")
 
 
 def _do(jobs: Iterator[Job], segments: int, done: _Done, workers: Workers, progress: Progress) -> None:

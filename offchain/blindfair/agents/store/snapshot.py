@@ -29,6 +29,10 @@ _LEFT_OUT = {"lock", JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm"}
 _REMADE = "matrix-"
 """How folders with encoded rows begin, which are made again from `rows/` and may be larger than everything else."""
 
+_LISTS = ("segments.jsonl", "checked.jsonl", "opened.jsonl")
+"""Files to which is added what is done of the files beside them (`bulk.delivery`). They are copied, and first: what
+they name is in the files that are linked after them."""
+
 _WAIT_SECONDS = 30.0
 _DEEPEST = 16
 """Folders in folders; a link to a folder above would have no end."""
@@ -126,15 +130,19 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _link(source: Path, target: Path, depth: int = 0) -> list[tuple[Path, Path]]:
     """Link every file below a folder; what is to be copied later: large files of other disks.
 
-    Files are replaced and not rewritten, so a link keeps what it held.
+    Files are replaced and not rewritten, so a link keeps what it held; others only get longer, or have a state beside
+    them that is replaced.
     """
     if depth > _DEEPEST:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), source)
+    for name in _LISTS:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copy2(source / name, target / name)
     with os.scandir(source) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     later: list[tuple[Path, Path]] = []
     for entry in found:
-        if entry.name.startswith((".", _REMADE)) or entry.name in _LEFT_OUT:
+        if entry.name.startswith((".", _REMADE)) or entry.name in _LEFT_OUT or entry.name in _LISTS:
             continue
         path = target / entry.name
         if entry.is_dir():
