@@ -123,9 +123,9 @@ class _Poll:
         finally:
             line.lock.release()
 
-    def wait(self, linger: float) -> list[_Answer]:
-        """The answers: once all are there, or `linger` seconds after it is decided."""
-        deadline: float | None = None
+    def wait(self, linger: float, most: float | None = None) -> list[_Answer]:
+        """The answers: once all are there, or `linger` seconds after it is decided, or after `most` seconds."""
+        deadline = None if most is None else time.monotonic() + most
         while len(self._answers) < len(self._lines):
             if deadline is not None and self._has_all_in_time():
                 break
@@ -340,9 +340,11 @@ class QuorumProvider(JSONBaseProvider):
             block = number_in(shown.get(name)) if isinstance(shown, dict) else None
         if block is None:
             return False
-        own = self._lines[other.node].asked(RPCEndpoint("eth_blockNumber"), [])
+        # No longer than for other answers: a node that lies, and is then silent, must hold nobody up.
+        own = _Poll([self._lines[other.node]], RPCEndpoint("eth_blockNumber"), [], must_agree=False).wait(0.0, _LINGER)
+        height = number_in(own[0].result()) if own else None
         # A node that is ahead may show what is in a block that the others have not; one behind may not show theirs.
-        return (number_in(own.result()) or 0) < block or (agreed is None and block > self._highest)
+        return (height or 0) < block or (agreed is None and block > self._highest)
 
     def _note_apart(self, node: int, what: str, number: int, reached: int) -> None:
         if number == reached:

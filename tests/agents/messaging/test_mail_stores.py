@@ -136,6 +136,25 @@ def test_no_more_is_fetched_than_was_listed(store: Store) -> None:
     assert bob.receive(handle) == message
 
 
+def test_the_beginnings_of_others_keep_no_message_back_that_is_here(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests stay in the mailbox until their turn, and are here in full meanwhile."""
+    monkeypatch.setattr("blindfair.agents.messaging.store_transport.FOLDER_BYTES", 1000)
+    bob, waiting = store.transport(BOB), [b"M" * 500, b"N" * 500]
+    handles = [hashlib.sha256(message).hexdigest() for message in waiting]
+    for handle, message in zip(handles, waiting, strict=True):
+        store.put(BOB, handle, message)
+    assert len(list(bob.pending())) == 2
+    assert [bob.receive(handle) for handle in handles] == waiting
+    late = hashlib.sha256(b"late").hexdigest()
+    store.put(BOB, late, b"late")
+    assert late in dict(bob.pending())
+    assert bob.head(late, 2) == b"la"
+    assert bob.receive(late) == b""
+    assert [bob.receive(handle) for handle in handles] == waiting
+
+
 class StoreWorld(World):
     """Agents whose mailboxes are in a store."""
 

@@ -14,6 +14,7 @@ from blindfair.agents.seller.evaluation_queue import EvaluationQueue
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.store.steps import RECEIVED, REPLY
 from blindfair.influence.arrays import IntegerRows
+from blindfair.protocol.errors import OldCopy
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Address, Digest
 
@@ -210,6 +211,19 @@ def test_a_request_that_is_refused_does_not_wait_for_others(world: World) -> Non
     assert late.outcome is not None and "UnexpectedMessage" in late.outcome.reason
     assert not all(map(replied, buyers))
     close(seller, late, *buyers)
+
+
+def test_an_old_copy_answers_no_request_that_waits(world: World) -> None:
+    seller, buyers = ready(world, 2)
+    assert isinstance(seller, Measured)
+    seller.step()
+    # As a later look at the chain finds it.
+    seller.copy_guard.found = OldCopy("This directory is an old copy: a newer one has done more")
+    for _ in range(2):
+        with pytest.raises(OldCopy):
+            seller.step()
+    assert seller.order == [buyers[0].address]
+    close(seller, *buyers)
 
 
 def close(*agents: Agent) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from cheated import ended
 from large_records import SELECTED, noted, valuer
+from sealed_messages import mailbox
 from trade import BUYER_POLICY, OFFERED, PER_RECORD, SELLER_POLICY, Parties, World, make_parties
 
 from blindfair.agents.seller.deliveries import SellerDeliveries
@@ -26,7 +27,7 @@ from blindfair.protocol.errors import NoAnswer, OfferRejected, PathInvalid
 from blindfair.protocol.messages import Delivery, DeliverySegment, SegmentRequest
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part
-from blindfair.protocol.quantities import Address, DeliveryKey, Wei
+from blindfair.protocol.quantities import Address, DeliveryKey, OrderId, Wei
 
 DISCLOSURE = "per-record"
 PRICE = len(SELECTED[DISCLOSURE]) * PER_RECORD
@@ -199,6 +200,18 @@ def test_leaves_that_are_not_the_listings_are_not_paid(world: World, monkeypatch
     parties.run(lambda: parties.buyer.outcome is not None)
     outcome = ended(parties)
     assert (outcome.final, outcome.error) == (Ending.NO_ORDER, PathInvalid.__name__)
+
+
+def test_a_buyer_that_asks_again_and_again_fills_no_disk(world: World) -> None:
+    """With an order that is paid for, a full disk would keep the seller from revealing in time, and cost its bond."""
+    parties = trading(world)
+    parties.run(lambda: parties.buyer.has_paid)
+    order = OrderId(delivered(parties).offer.struct_hash())
+    sizes = []
+    for _ in range(3):
+        parties.seller._deliveries.send_segments(parties.buyer.address, SegmentRequest(order, (0, 1, 2)))
+        sizes.append(sum(path.stat().st_size for path in mailbox(world, parties.buyer).iterdir()))
+    assert sizes[0] > 0 and sizes == [sizes[0]] * 3
 
 
 def test_segments_are_for_their_buyer_alone(world: World) -> None:

@@ -19,6 +19,7 @@ from blindfair.protocol.errors import (
     Undeliverable,
     UnexpectedMessage,
 )
+from blindfair.protocol.hashing import sha256
 from blindfair.protocol.messages import Envelope, Message, read, sign
 from blindfair.protocol.quantities import Address, Digest
 from blindfair.protocol.sealed_message import (
@@ -36,6 +37,9 @@ from blindfair.protocol.signing import Domain, address_of
 
 MAX_LEFT = 64
 """Messages for other programs of an account that one program leaves in the mailbox."""
+
+MAX_SEALS = 2**16
+"""Seals of messages that were passed on which are remembered."""
 
 MAX_LEFT_OF_ONE = 4
 """Such messages of one sender."""
@@ -79,6 +83,7 @@ class Mail:
         self._put_off: set[str] = set()
         self._sent_now: set[MessageName] = set()
         self._told: set[str] = set()
+        self._seals: dict[tuple[Address, bytes], Seal] = {}
 
     def check(self) -> None:
         """Raises StateError if the mail does not work now."""
@@ -118,10 +123,15 @@ class Mail:
     def pass_on(self, to: Address, message: Message, key: bytes) -> None:
         """Sign, seal and send a message that may be made anew each time, and is not journalled (PROTOCOL 6.7).
 
-        Raises as `dispatch`.
+        The same message twice is the same bytes, as far as is remembered: a mailbox holds it once, however often its
+        reader asks for it. Raises as `dispatch`.
         """
         signed = sign(message, sender=self._address, domain=self._domain, private_key=self._private_key).to_bytes()
-        seal = new_message_seal(sender=self._address, receiver=to, key=key)
+        name = to, sha256(signed + key)
+        seal = self._seals.pop(name, None) or new_message_seal(sender=self._address, receiver=to, key=key)
+        self._seals[name] = seal
+        if len(self._seals) > MAX_SEALS:
+            del self._seals[next(iter(self._seals))]
         self._deliver(to, seal_message(signed, seal, sender=self._address))
 
     def send_again(self, digest: Digest, to: Address) -> None:
@@ -299,11 +309,14 @@ class Mail:
         self._put_off.add(handle)
 
     def read_again(self, handle: str) -> tuple[Envelope, Message] | None:
-        """A message that was put off; None if it is gone. Raises Waiting while the mail does not work."""
+        """A message that was put off; None if it is gone, or not all there now: `inbox` then gives it again once it
+        is. Raises Waiting while the mail does not work."""
         try:
             data = self._transport.receive(handle) if handle in self._put_off else b""
         except StateError as error:
             raise self._waits(error) from error
+        if not data:
+            self._put_off.discard(handle)
         return self._read(data) if data else None
 
     def tell_queue(self, places: Mapping[Address, QueuePlace]) -> None:

@@ -122,7 +122,8 @@ class StoreTransport:
         size = self._size(handle)
         if not size:
             return b""
-        if size + self._downloads.size_of_others(handle) > FOLDER_BYTES:
+        is_here = self._downloads.size(handle) >= size
+        if not is_here and size + self._downloads.size_of_others(handle) > FOLDER_BYTES:
             self._incomplete = handle
             return b""
         if not self._fetch(handle, size):

@@ -197,6 +197,7 @@ class Seller(Agent):
                         self._handle(handle, envelope, message)
         with turn.task():
             # One a step: what is short, and has come meanwhile, is answered first.
+            self._copies.check(self.listing)
             self._queue.serve(self._handle)
         turn.end()
 
