@@ -376,6 +376,48 @@ def test_a_slow_node_holds_nobody_up(hardhat: HardhatNetwork, nodes: Nodes) -> N
         assert threading.active_count() <= threads + 6
 
 
+def test_a_node_that_is_silent_decides_nothing_between_two_at_different_blocks(
+    hardhat: HardhatNetwork, nodes: Nodes
+) -> None:
+    """It would else be waited for at each question, and the seller's reveal come too late."""
+
+    def asleep(request: dict[str, Any], _: int) -> bytes | None:
+        if request["method"] == "eth_chainId":
+            return forward(hardhat.url, request)
+        time.sleep(4)
+        return None
+
+    hardhat.mine(2)
+    nodes.add(honest, behind(hardhat, 1))
+    with bad_node(asleep) as slow:
+        exchange = DataExchange(connect(several(*nodes.urls, slow.url)), exchange_on(hardhat).address)
+        began = time.monotonic()
+        for _ in range(3):
+            assert int(exchange.now()) == hardhat.web3.eth.get_block(top(hardhat) - 1).get("timestamp")
+        assert time.monotonic() - began < 9
+
+
+def test_a_node_that_lies_and_is_then_silent_holds_nobody_up(hardhat: HardhatNetwork, nodes: Nodes) -> None:
+    """What it is asked about its own height decides only whether it is named."""
+
+    def liar(request: dict[str, Any], _: int) -> bytes | None:
+        if request["method"] == "eth_getTransactionReceipt":
+            return rpc(request, None)
+        if request["method"] == "eth_blockNumber":
+            time.sleep(4)
+            return None
+        return forward(hardhat.url, request)
+
+    exchange, party = exchange_on(hardhat), Party(hardhat)
+    receipt = party.do(exchange.deposit(ETHER, DEPOSIT))
+    nodes.add(honest, honest)
+    with bad_node(liar) as node:
+        sender = Sender(connect(several(*nodes.urls, node.url)), party.account)
+        began = time.monotonic()
+        assert sender.receipt(receipt.hash) == receipt
+        assert time.monotonic() - began < 4
+
+
 def _always(answer: bytes, _: dict[str, Any], __: int) -> bytes:
     return answer
 

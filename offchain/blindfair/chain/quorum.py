@@ -6,6 +6,7 @@ about the latest block, all are asked about one block that more than half of the
 """
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -123,20 +124,24 @@ class _Poll:
         finally:
             line.lock.release()
 
-    def wait(self, linger: float, most: float | None = None) -> list[_Answer]:
-        """The answers: once all are there, or `linger` seconds after it is decided, or after `most` seconds."""
-        deadline = None if most is None else time.monotonic() + most
+    def wait(self, linger: float, *, most: float | None = None, undecided: float | None = None) -> list[_Answer]:
+        """The answers: once all are there, or `linger` seconds after it is decided; after `most` seconds in any case,
+        and `undecided` seconds after enough nodes have said something."""
+        deadline = math.inf if most is None else time.monotonic() + most
+        is_decided = has_enough = False
         while len(self._answers) < len(self._lines):
-            if deadline is not None and self._has_all_in_time():
+            if deadline < math.inf and self._has_all_in_time():
                 break
             try:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                left = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
                 answer = self._answered.get(timeout=left)
             except queue.Empty:
                 break
             self._answers[answer.node] = answer
-            if deadline is None and self._is_decided():
-                deadline = time.monotonic() + linger
+            if not is_decided and self._is_decided(self._must_agree):
+                is_decided, deadline = True, min(deadline, time.monotonic() + linger)
+            if undecided is not None and not has_enough and self._is_decided(must_agree=False):
+                has_enough, deadline = True, min(deadline, time.monotonic() + undecided)
         self._is_over.set()
         for line in self._lines:
             line.is_late = line.is_late or line.number not in self._answers
@@ -145,9 +150,9 @@ class _Poll:
     def _has_all_in_time(self) -> bool:
         return all(line.is_late or line.number in self._answers for line in self._lines)
 
-    def _is_decided(self) -> bool:
+    def _is_decided(self, must_agree: bool) -> bool:
         said = [answer.said for answer in self._answers.values() if answer.said is not None]
-        counts = Counter(key_of(self._method, each) if self._must_agree else "" for each in said)
+        counts = Counter(key_of(self._method, each) if must_agree else "" for each in said)
         return max(counts.values(), default=0) > len(self._lines) // 2
 
 
@@ -187,9 +192,11 @@ class QuorumProvider(JSONBaseProvider):
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
-    def _asked(self, method: RPCEndpoint, params: Any, *, must_agree: bool = True) -> list[_Answer]:
+    def _asked(
+        self, method: RPCEndpoint, params: Any, *, must_agree: bool = True, undecided: float | None = None
+    ) -> list[_Answer]:
         poll = _Poll(self._lines, method, params, must_agree=must_agree)
-        answers = poll.wait(_LINGER if must_agree else _LONG_LINGER)
+        answers = poll.wait(_LINGER if must_agree else _LONG_LINGER, undecided=undecided)
         for line in self._lines:
             self._note_silence(line)
         return answers
@@ -219,9 +226,12 @@ class QuorumProvider(JSONBaseProvider):
         return said
 
     def _agreed(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        answers, at = self._asked(method, params), _AT.get(method)
+        at = _AT.get(method)
+        is_of_latest = at is not None and len(params) > at and params[at] == "latest"
+        # Honest nodes often differ about the latest block: none that is silent is waited for to decide between them.
+        answers = self._asked(method, params, undecided=_LONG_LINGER if is_of_latest else None)
         keys = {key_of(method, answer.said) for answer in answers if answer.said is not None}
-        if len(keys) > 1 and at is not None and len(params) > at and params[at] == "latest":
+        if len(keys) > 1 and at is not None and is_of_latest:
             pinned = [*params[:at], hex(self._height()), *params[at + 1 :]]
             try:
                 return self._majority(method, pinned, self._asked(method, pinned))
@@ -341,7 +351,7 @@ class QuorumProvider(JSONBaseProvider):
         if block is None:
             return False
         # No longer than for other answers: a node that lies, and is then silent, must hold nobody up.
-        own = _Poll([self._lines[other.node]], RPCEndpoint("eth_blockNumber"), [], must_agree=False).wait(0.0, _LINGER)
+        own = _Poll([self._lines[other.node]], RPCEndpoint("eth_blockNumber"), [], must_agree=False).wait(0.0, most=_BUSY)
         height = number_in(own[0].result()) if own else None
         # A node that is ahead may show what is in a block that the others have not; one behind may not show theirs.
         return (height or 0) < block or (agreed is None and block > self._highest)
