@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from chain_support import HardhatNetwork, Party, exchange_on
+from web3.types import RPCEndpoint
 
 from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.journal import Journal
@@ -79,4 +80,20 @@ def test_a_transaction_that_no_node_has_keeps_no_number_from_the_next(payer: Pay
     hardhat.mine(2)
     # The first will never be included now, and is made anew; both are paid once.
     assert payer.tries(STEPS[0])
+    assert payer.deposited() == 2 * DEPOSIT
+
+
+def test_a_transaction_that_a_node_dropped_keeps_no_later_one_waiting(payer: Payer, hardhat: HardhatNetwork) -> None:
+    """A reveal that gas became too dear for, and that is not safe to send any more: the reveals of other orders must
+    not wait behind it."""
+    with hardhat.blocks_by_hand():
+        assert [payer.tries(step) for step in STEPS[:2]] == [False, False]
+        journal, wallet = payer._opened()
+        dropped = wallet.hashes()[STEPS[0]]
+        journal.close()
+        payer.exchange.web3.provider.make_request(RPCEndpoint("hardhat_dropTransaction"), [dropped])
+        assert not payer.tries(STEPS[0], may_send=lambda: False)
+        assert not payer.tries(STEPS[2])
+        hardhat.mine(1)
+        assert [payer.tries(step) for step in STEPS[1:]] == [True, True]
     assert payer.deposited() == 2 * DEPOSIT

@@ -1,6 +1,7 @@
 """An agent's account on chain: every transaction is journalled before it is broadcast, and made anew only when the
 first can never be included, so that nobody pays twice."""
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -159,9 +160,10 @@ class Wallet:
         return [self._prepared(name), *(self._prepared(repriced(name, number)) for number in range(1, again + 1))]
 
     def _next_number(self) -> int:
-        """The number after those of transactions that wait at the node.
+        """The first number that no transaction at the node has.
 
-        Those that it does not have keep no number: the next one would wait for ever behind one that is never sent.
+        Those that it does not have keep no number, be there later ones or not: these, and the next one, would wait for
+        ever behind one that is never sent.
         """
         used = self._sender.used_numbers()
         signed = [
@@ -169,7 +171,8 @@ class Wallet:
             for name, _ in self._journal.done(SIGNED)
             if self._prepared(name).nonce >= used and self.exposed(call_of(name))
         ]
-        return 1 + max((prepared.nonce for prepared in signed if self._sender.is_known(prepared)), default=-1)
+        taken = {prepared.nonce for prepared in signed if self._sender.is_known(prepared)}
+        return next(number for number in itertools.count(used) if number not in taken)
 
     def _signed(self) -> set[TransactionHash]:
         """Every transaction that was signed, for any step."""
