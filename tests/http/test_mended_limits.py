@@ -15,6 +15,8 @@ from served import Person, Served, serving
 
 from blindfair.http.calls import Caller
 from blindfair.http.limits import TokenBuckets
+from blindfair.http.spool import Spool
+from blindfair.http.wire import PENDING_SHOWN
 from blindfair.protocol.errors import ServiceUnreachable
 
 BUYER = Person()
@@ -209,3 +211,13 @@ def test_a_bucket_after_a_restart_fills_at_its_rate() -> None:
     assert [buckets.take("b") > 0 for _ in range(6)] == [False] * 5 + [True]
     clock[0] += 100.0
     assert [buckets.take("c") > 0 for _ in range(11)] == [False] * 10 + [True]
+
+
+def test_more_messages_than_are_shown_at_once_count_in_full(tmp_path: Path) -> None:
+    """Else a service that may keep more than these has no limit at all: neither of messages nor of bytes."""
+    spool, count = Spool(tmp_path, BUYER.address), PENDING_SHOWN + 7
+    (tmp_path / BUYER.address).mkdir()
+    for number in range(count):
+        (tmp_path / BUYER.address / f"{number:064x}").write_bytes(b"M")
+    assert spool.waiting(BUYER.address)[1:] == (count, count)
+    assert len(spool.pending(BUYER.address)) == PENDING_SHOWN

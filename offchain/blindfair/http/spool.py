@@ -73,13 +73,13 @@ class Spool:
         finally:
             os.close(descriptor)
 
-    def pending(self, account: Address) -> dict[str, int]:
-        """Bytes of each message in a mailbox by its handle, at most `PENDING_SHOWN` of them."""
+    def pending(self, account: Address, most: int | None = PENDING_SHOWN) -> dict[str, int]:
+        """Bytes of each message in a mailbox by its handle, at most so many of them."""
         found: dict[str, int] = {}
         with self._mailbox(account) as mailbox:
             if mailbox is None:
                 return found
-            for name in sorted(filter(is_handle, os.listdir(mailbox)))[:PENDING_SHOWN]:  # noqa: PTH208 - by descriptor
+            for name in sorted(filter(is_handle, os.listdir(mailbox)))[:most]:  # noqa: PTH208 - by descriptor
                 with contextlib.suppress(OSError):
                     entry = os.stat(name, dir_fd=mailbox, follow_symlinks=False)
                     if stat.S_ISREG(entry.st_mode):
@@ -126,7 +126,7 @@ class Spool:
 
     def waiting(self, account: Address) -> tuple[int, int, int]:
         """Messages of an account that the seller has not read, those of all, and the bytes of all."""
-        pending = self.pending(self.seller)
+        pending = self.pending(self.seller, None)
         self._senders = {handle: self._senders.get(handle) or self._sender_of(handle) for handle in pending}
         of_account = sum(1 for sender in self._senders.values() if sender == account)
         return of_account, len(pending), sum(pending.values())
