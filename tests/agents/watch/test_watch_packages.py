@@ -1,5 +1,6 @@
 """Watch packages: bound to their offer, of no use before the reveal, and refused by name where anything is wrong."""
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from fees import paying
 from trade import SELECTED, Parties, World, make_parties
 from watched import Watch, package_of, written
 
+from blindfair.agents.watch import package
 from blindfair.agents.watch.inbox import PackageInbox
 from blindfair.agents.watch.making import delivered_parts, make_package
 from blindfair.agents.watch.package import MAGIC, WatchPackage, copy_package
@@ -25,11 +27,12 @@ from blindfair.protocol.errors import (
     UnknownVersion,
     WrongContract,
 )
-from blindfair.protocol.hashing import u32
-from blindfair.protocol.merkle import leaf_hash
+from blindfair.protocol.hashing import sha256, u32
+from blindfair.protocol.merkle import leaf_hash, verify_path
+from blindfair.protocol.offer import sign_offer
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import ChunkIndex, Digest, Signature, Wei
-from blindfair.protocol.signing import Domain
+from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, Signature, Wei
+from blindfair.protocol.signing import Domain, address_of
 
 
 @dataclass
@@ -271,3 +274,39 @@ def test_what_is_found_is_the_first_wrong_chunk_with_its_proof(made: Made, tmp_p
     assert find_fault(path, key, ChunkIndex(4)) == fault
     verify_fault(fault, key, offer.key_commitment, root, offer.chunk_count, offer.chunk_size)
     assert head.domain == Domain(made.watch.world.exchange.chain_id, made.watch.world.exchange.address)
+
+
+def test_the_proof_of_a_wrong_chunk_is_the_same_over_many_subtrees(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, "_BLOCK", 2)
+    copy_package(made.path, tmp_path, made.package.head.domain)
+    copied, offer = tmp_path / made.package.name, made.package.head.offer
+    key = DeliveryKey(made.parties.seller.secrets.get(f"key.{next(iter(made.parties.seller.offers))}") or b"")
+    assert package.find_fault(copied, key) is None
+    for index in range(offer.chunk_count):
+        fault = package.find_fault(copied, key, ChunkIndex(index))
+        assert fault is not None and fault.index == index
+        leaf = leaf_hash(sha256(fault.ciphertext) + fault.leaf)
+        verify_path(leaf, index, offer.chunk_count, fault.path, offer.delivery_root)
+
+
+def test_a_package_that_promises_a_million_chunks_takes_no_memory(made: Made, tmp_path: Path) -> None:
+    """Anybody can sign such an offer, and a file without content takes no space: a watcher that died of it would leave
+    all others' orders alone."""
+    count, private_key = 2**20, bytes(31) + b"\x07"
+    honest = made.package.head
+    offer = replace(honest.offer, seller=address_of(private_key), chunk_count=count)
+    head = replace(honest, offer=offer, signature=sign_offer(offer, honest.domain, private_key))
+    forged = tmp_path / "forged.watch"
+    with forged.open("wb") as file:
+        file.write(head.to_bytes())
+        file.truncate(file.tell() + 60 * count)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedFile, match="not a watch package"):
+            made.watch.watcher.take(forged)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(list((made.watch.watcher.directory / "packages").iterdir())) == 0

@@ -9,6 +9,7 @@ nothing before the seller has revealed the key on chain.
 Not here: how a buyer makes one (`making`), and what a watcher does with it (`watcher`).
 """
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -33,9 +34,9 @@ from blindfair.protocol.errors import (
 )
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.hashing import sha256, u32
-from blindfair.protocol.merkle import MerkleTree, leaf_hash
+from blindfair.protocol.merkle import MerkleTree, leaf_hash, root_of
 from blindfair.protocol.offer import Offer, recover_offer_signer
-from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, OrderId, Signature
+from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, OrderId, Root, Signature
 from blindfair.protocol.segments import SEGMENT_BYTES, SEGMENT_COUNT_LIMIT
 from blindfair.protocol.signing import SIGNATURE_SIZE, Domain
 
@@ -47,6 +48,9 @@ SUFFIX = ".watch"
 _HEAD_LIMIT = 4096
 _DIGEST = 32
 _LENGTH = 4
+_BLOCK = 2**12
+"""Leaves of an aligned subtree of the delivery tree: so many are in memory at a time, whatever a package promises."""
+
 PACKAGE_LIMIT = 2 * SEGMENT_BYTES * SEGMENT_COUNT_LIMIT
 """Bytes of any package. A delivery in segments has at most half of that in full chunks; no memory depends on it."""
 
@@ -163,12 +167,16 @@ class _Reader:
             self.refuse("an offer with chunks", f"{offer.chunk_count} chunks of {offer.chunk_size} bytes")
         return head
 
-    def leaves(self, count: int) -> list[Digest]:
+    def pass_leaves(self, count: int) -> tuple[int, bytes]:
+        """Pass over the leaf hashes: where they begin in the file, and the SHA-256 of all of them."""
         if self._left <= count * _DIGEST:
             self.refuse(f"{count} leaf hashes and as many chunks", "no ciphertext")
         if self._left < count * (_DIGEST + _LENGTH + SALT_SIZE):
             self.refuse(f"{count} leaf hashes and as many chunks", f"{self._left} bytes: the file is cut off")
-        return [Digest(self.take(_DIGEST)) for _ in range(count)]
+        start, whole = self._file.tell(), hashlib.sha256()
+        for first in range(0, count, _BLOCK):
+            whole.update(self.take(min(_BLOCK, count - first) * _DIGEST))
+        return start, whole.digest()
 
     def chunks(self, offer: Offer) -> Iterator[bytes]:
         for _ in range(offer.chunk_count):
@@ -178,6 +186,50 @@ class _Reader:
             yield self.take(length)
         if self._left:
             self.refuse("nothing after the last chunk", f"{self._left} bytes")
+
+
+class _DeliveryTree:
+    """The tree over a delivery while its leaves come: of aligned subtrees the root is kept, and one as a whole."""
+
+    def __init__(self) -> None:
+        self._roots, self._leaves, self._count = bytearray(), bytearray(), 0
+        self._marked, self._kept = -1, b""
+
+    def add(self, leaf: Digest, *, is_marked: bool = False) -> None:
+        """Add the next leaf; `path` is of the marked one."""
+        if is_marked:
+            self._marked = self._count
+        self._leaves += leaf
+        self._count += 1
+        if self._count % _BLOCK == 0:
+            self._close()
+
+    def _close(self) -> None:
+        leaves = bytes(self._leaves)
+        if self._marked // _BLOCK == len(self._roots) // _DIGEST:
+            self._kept = leaves
+        self._roots += root_of(leaves)
+        self._leaves.clear()
+
+    def root(self) -> Root:
+        """The root over all leaves, after the last."""
+        if self._leaves:
+            self._close()
+        return root_of(bytes(self._roots))
+
+    def path(self) -> tuple[Digest, ...]:
+        """The path of the marked leaf, after the last."""
+        self.root()
+        lower, upper = MerkleTree.of_bytes(self._kept), MerkleTree.of_bytes(bytes(self._roots))
+        return lower.path(self._marked % _BLOCK) + upper.path(self._marked // _BLOCK)
+
+
+def _leaves_at(file: BinaryIO, start: int, count: int) -> Iterator[Digest]:
+    """The leaf hashes of a package from byte `start` on, a block of them in memory; zeros where the file was cut."""
+    for first in range(0, count, _BLOCK):
+        size = min(_BLOCK, count - first) * _DIGEST
+        block = os.pread(file.fileno(), size, start + first * _DIGEST).ljust(size, b"\x00")
+        yield from (Digest(block[place : place + _DIGEST]) for place in range(0, size, _DIGEST))
 
 
 @contextmanager
@@ -220,18 +272,23 @@ def copy_package(source: Path, folder: Path, domain: Domain) -> WatchHead:
     Raises FileMissing, MalformedFile, UnknownVersion, WrongContract, BadSignature, RootMismatch, CannotWrite.
     """
     check_head(head := read_head(source), domain)
-    with _opened(source) as file, writing_atomically(folder / f"{head.order_id.hex()}{SUFFIX}") as copy:
-        reader = _Reader(file, source, copy)
+    copied = writing_atomically(folder / f"{head.order_id.hex()}{SUFFIX}")
+    with _opened(source) as file, copied as copy:
+        reader, offer = _Reader(file, source, copy), head.offer
         # Read again: the file may have been replaced meanwhile, and the copy's name is the order's.
         if reader.head() != head:
             reader.refuse("a file that nobody writes", "another beginning than a moment ago")
-        leaves = reader.leaves(head.offer.chunk_count)
-        chunks = zip(reader.chunks(head.offer), leaves, strict=True)
-        root = MerkleTree([_delivery_leaf(chunk, leaf) for chunk, leaf in chunks]).root
-        if root != head.offer.delivery_root:
+        start, whole = reader.pass_leaves(offer.chunk_count)
+        tree, again = _DeliveryTree(), hashlib.sha256()
+        for chunk, leaf in zip(reader.chunks(offer), _leaves_at(file, start, offer.chunk_count), strict=True):
+            again.update(leaf)
+            tree.add(_delivery_leaf(chunk, leaf))
+        if again.digest() != whole:
+            reader.refuse("a file that nobody writes", "other leaf hashes than a moment ago")
+        if (root := tree.root()) != offer.delivery_root:
             raise RootMismatch(
                 "The package's chunks are not those of its offer",
-                expected=head.offer.delivery_root.hex(),
+                expected=offer.delivery_root.hex(),
                 found=root.hex(),
                 hint=_HINT,
             )
@@ -247,18 +304,17 @@ def find_fault(path: Path, key: DeliveryKey, first: ChunkIndex | None = None) ->
     with _opened(path) as file:
         reader = _Reader(file, path)
         offer = reader.head().offer
-        committed = reader.leaves(offer.chunk_count)
-        tree_leaves: list[Digest] = []
-        wrong: bytes | None = None
-        for index, (chunk, leaf) in enumerate(zip(reader.chunks(offer), committed, strict=True)):
-            tree_leaves.append(_delivery_leaf(chunk, leaf))
-            if wrong is None and (
+        start, _ = reader.pass_leaves(offer.chunk_count)
+        tree, wrong = _DeliveryTree(), None
+        leaves = _leaves_at(file, start, offer.chunk_count)
+        for index, (chunk, leaf) in enumerate(zip(reader.chunks(offer), leaves, strict=True)):
+            is_wrong = wrong is None and (
                 index == first if first is not None else leaf_hash(crypt_chunk(key, ChunkIndex(index), chunk)) != leaf
-            ):
-                first, wrong = ChunkIndex(index), chunk
-    if wrong is None or first is None:
-        return None
-    return Fault(first, wrong, committed[first], MerkleTree(tree_leaves).path(first))
+            )
+            tree.add(_delivery_leaf(chunk, leaf), is_marked=is_wrong)
+            if is_wrong:
+                wrong = ChunkIndex(index), chunk, leaf
+    return None if wrong is None else Fault(*wrong, tree.path())
 
 
 def _delivery_leaf(chunk: bytes, leaf: Digest) -> Digest:
