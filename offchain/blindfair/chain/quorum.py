@@ -351,7 +351,9 @@ class QuorumProvider(JSONBaseProvider):
         if block is None:
             return False
         # No longer than for other answers: a node that lies, and is then silent, must hold nobody up.
-        own = _Poll([self._lines[other.node]], RPCEndpoint("eth_blockNumber"), [], must_agree=False).wait(0.0, most=_BUSY)
+        own = _Poll([self._lines[other.node]], RPCEndpoint("eth_blockNumber"), [], must_agree=False).wait(
+            0.0, most=_BUSY
+        )
         height = number_in(own[0].result()) if own else None
         # A node that is ahead may show what is in a block that the others have not; one behind may not show theirs.
         return (height or 0) < block or (agreed is None and block > self._highest)

@@ -8,11 +8,12 @@ import pytest
 from trade import BOND, BUYER_POLICY, GRANT, PRICE, World, calls_of, fees_of, make_parties
 from watched import CEILING, Watch, accepted, package_of, reveal, selector
 
+from blindfair.agents.store.steps import CallName
 from blindfair.agents.watch.ending import WatchEnding
 from blindfair.agents.watch.inbox import PackageInbox
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.errors import CannotWrite, GasCeilingReached, InsufficientFunds
-from blindfair.protocol.quantities import Seconds, Wei
+from blindfair.protocol.quantities import ETHER, Seconds, Wei
 
 
 @pytest.fixture
@@ -251,6 +252,27 @@ def test_a_buyer_hands_the_package_over_before_it_pays(
     PackageInbox((), tmp_path).collect(watch.watcher)
     (end,) = watch.run()
     assert (end.ending, parties.delta(parties.buyer)) == (WatchEnding.REFUNDED, BOND)
+
+
+def test_a_package_is_written_once_however_often_the_contract_refuses_the_accept(
+    at: Callable[[str], World], tmp_path: Path
+) -> None:
+    """A seller that keeps the bond back would else have the whole delivery written at each turn."""
+    parties = make_parties(at("delivered"), buyer_policy=replace(BUYER_POLICY, watch_folder=tmp_path))
+    seller, exchange = parties.seller.address, parties.world.exchange
+    parties.seller.wallet.execute(
+        CallName("withdraw-all"),
+        lambda: exchange.withdraw(ETHER, exchange.free_balance(seller, ETHER), seller),
+        "takes the bond away",
+    )
+    inodes = set()
+    for _ in range(3):
+        parties.buyer.step()
+        (written_one,) = tmp_path.glob("*.watch")
+        inodes.add((written_one.stat().st_ino, written_one.stat().st_mtime_ns))
+    assert parties.buyer.waiting is not None and "refuses the accept" in parties.buyer.waiting.reason
+    assert len(inodes) == 1
+    parties.close()
 
 
 def test_a_buyer_whose_watch_folder_takes_nothing_does_not_pay(at: Callable[[str], World], tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from blindfair.agents.store.steps import (
 )
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.watch.making import make_package
+from blindfair.agents.watch.package import SUFFIX
 from blindfair.chain.costs import ACCEPT, dispute_gas
 from blindfair.chain.exchange import Call, OrderView
 from blindfair.protocol.cipher import key_commitment
@@ -98,9 +99,12 @@ class OrderCalls:
         """Write the order's package to where a watcher takes it from, if the policy says so. Raises CannotWrite."""
         if self._policy.watch_folder is None:
             return
-        buyer = self._buyer
+        buyer, path = self._buyer, self._policy.watch_folder / f"{self.order_id.hex()}{SUFFIX}"
+        if path.exists():
+            # Of an earlier try to pay, which may be many where a seller keeps the bond back.
+            return
         package = make_package(buyer.journal, buyer.sealing_keys().private, buyer.domain, self._part)
-        package.write(self._policy.watch_folder / package.name)
+        package.write(path)
         buyer.tell("watch-package", f"hands {package.name} to the watcher, before it pays")
 
     def _accept(self) -> None:
