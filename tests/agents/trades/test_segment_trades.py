@@ -16,7 +16,7 @@ from trade import BUYER_POLICY, OFFERED, PER_RECORD, SELLER_POLICY, Parties, Wor
 from blindfair.agents.seller.deliveries import SellerDeliveries
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
-from blindfair.agents.store.steps import WRITTEN, OfferName, offer_message
+from blindfair.agents.store.steps import REFUSED_FOR_NOW, WRITTEN, OfferName, offer_message
 from blindfair.agents.watch.making import make_package
 from blindfair.agents.watch.package import copy_package, find_fault
 from blindfair.bulk import workers
@@ -212,6 +212,22 @@ def test_a_buyer_that_asks_again_and_again_fills_no_disk(world: World) -> None:
         parties.seller._deliveries.send_segments(parties.buyer.address, SegmentRequest(order, (0, 1, 2)))
         sizes.append(sum(path.stat().st_size for path in mailbox(world, parties.buyer).iterdir()))
     assert sizes[0] > 0 and sizes == [sizes[0]] * 3
+
+
+def test_a_delivery_that_the_disk_has_no_space_for_is_refused_for_now(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A buyer that pays nothing could else fill the disk, and the keys of others' orders would come too late."""
+    free, usage = 2**28, shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(path)._replace(free=free))
+    parties = trading(world)
+    parties.run(lambda: bool(list(parties.buyer.journal.done(REFUSED_FOR_NOW))))
+    assert not (parties.seller.directory / "deliveries").exists()
+    assert [refusal["error"] for refusal in parties.seller.refusals()] == ["BudgetExhausted"]
+    free = 2**40
+    parties.run()
+    assert parties.buyer.outcome is not None and parties.buyer.outcome.final == Ending.RELEASED
+    assert parties.deltas() == (-PRICE, PRICE)
 
 
 def test_segments_are_for_their_buyer_alone(world: World) -> None:

@@ -16,7 +16,7 @@ from blindfair.bulk.store import StoredDataset
 from blindfair.bulk.workers import Workers
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.delivery import EncryptedDelivery
-from blindfair.protocol.errors import FieldMismatch, JournalDamaged, UnexpectedMessage
+from blindfair.protocol.errors import BudgetExhausted, FieldMismatch, JournalDamaged, UnexpectedMessage
 from blindfair.protocol.leaf_proofs import prove_leaves
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Delivery, DeliverySegment, SegmentRequest
@@ -26,6 +26,9 @@ from blindfair.protocol.parts import Part
 from blindfair.protocol.quantities import Address, DeliveryKey, Digest, RecordIndex, Signature
 from blindfair.protocol.sealing import delivery_info, seal
 from blindfair.protocol.selection import chosen_records, chunk_spans, selected_chunks
+
+SPACE_LEFT = 2**28
+"""Bytes of the disk that no delivery takes: a journal that cannot be written keeps keys of other orders back."""
 
 Encrypted: TypeAlias = EncryptedDelivery | PreparedDelivery
 """A delivery in memory, or on disk."""
@@ -46,20 +49,19 @@ class SellerDeliveries:
     def in_segments(self, records: Sequence[RecordIndex]) -> bool:
         """Whether these records are more than one message is to hold, and on disk. Raises MalformedMessage."""
         dataset = self._dataset()
-        if not isinstance(dataset, StoredDataset):
-            return False
-        chosen = chosen_records(records, len(dataset.first_chunks))
-        counts = chunk_spans(dataset.first_chunks, len(dataset.chunks), chosen)[1]
-        return int(counts.sum()) * dataset.chunk_size > self._max_in_memory
+        return isinstance(dataset, StoredDataset) and _size(dataset, records) > self._max_in_memory
 
     def prepare(self, name: OfferName, part: Part, key: DeliveryKey, public: bytes) -> PreparedDelivery:
         """Encrypt and seal a part in segments, on all cores; what was done before an interruption is not done again.
 
-        `public` is the buyer's sealing key. Raises MalformedMessage, StateError.
+        `public` is the buyer's sealing key. Raises MalformedMessage, StateError, and BudgetExhausted where the disk
+        has too little space by now.
         """
         dataset = self._dataset()
         if not isinstance(dataset, StoredDataset):
             raise JournalDamaged("The data set is not on disk", expected="a folder `data`", found="none")
+        if not (self._folder / name).exists():
+            self._check_space(_size(dataset, part.records))
         progress = Progress(self._seller.tell, "encrypts segments", len(part.records), "segments")
         with Workers() as workers:
             return prepare_delivery(
@@ -72,6 +74,14 @@ class SellerDeliveries:
                 workers=workers,
                 progress=progress,
             )
+
+    def _check_space(self, size: int) -> None:
+        """Raises BudgetExhausted."""
+        free = shutil.disk_usage(self._seller.directory).free
+        # Once here, and once more in the mailbox of a buyer that fetches nothing.
+        if 2 * size + SPACE_LEFT > free:
+            self._seller.tell("warning", f"no space for a delivery of {size:,} bytes: the disk has {free:,} left")
+            raise BudgetExhausted("The seller has no space for a delivery as large as this", expected="less, or later")
 
     def message(
         self,
@@ -129,3 +139,9 @@ class SellerDeliveries:
         for name in self._offers.made() if kept else ():
             if name in kept and self._offers.ending(name) is not None:
                 shutil.rmtree(self._folder / name, ignore_errors=True)
+
+
+def _size(dataset: StoredDataset, records: Sequence[RecordIndex]) -> int:
+    """Bytes of the chunks of these records, each as if it were full. Raises MalformedMessage."""
+    chosen = chosen_records(records, len(dataset.first_chunks))
+    return int(chunk_spans(dataset.first_chunks, len(dataset.chunks), chosen)[1].sum()) * dataset.chunk_size
