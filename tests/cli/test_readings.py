@@ -49,12 +49,22 @@ def test_each_column_is_told_as_it_was_read_and_the_cell_that_explains_it(tmp_pa
     assert "equal to another one" not in shown(show_written, readings)
     assert "another one but for these texts: 3 records, of which buyers are warned" in shown(show_written, readings, 3)
     assert "validation.csv: read as numbers" in shown(show_readings, readings, "validation.csv")
+    as_codes = shown(show_readings, readings, "", ["dose"])
+    assert "read as numbers: price" in as_codes
+    assert "numbers that are codes, read as categories: dose" in as_codes
     document = json.loads(json.dumps(tables_document({OWN: readings})))[OWN]
     assert [(entry["column"], entry["kind"]) for entry in document] == [
         ("age", "category"), ("dose", "number"), ("price", "number"), ("ward", "category"), ("outcome", "category"),
     ]  # fmt: skip
     assert document[0]["warning"] and document[0]["first_text"]["line"] == 6
     assert [entry["as_written"] > 0 for entry in document] == [False, False, True, False, False]
+
+
+def test_a_label_that_fills_its_column_keeps_a_space_before_the_text() -> None:
+    def forecast(lines: Lines) -> None:
+        lines.item("forecast", "buying")
+
+    assert shown(forecast) == "forecast buying"
 
 
 def test_hundreds_of_columns_do_not_fill_the_screen(tmp_path: Path) -> None:

@@ -46,6 +46,13 @@ def listing(home: Path, testnet: LocalChain, *more: object) -> list[object]:
     ]  # fmt: skip
 
 
+def finding(home: Path, testnet: LocalChain, mail: str) -> list[object]:
+    return [
+        "buyer", "find", "--mail", mail, "--keystore", home / "buyer" / "keystore.json",
+        "--password-file", home / "password", "--rpc", testnet.url, "--deployment", testnet.deployment,
+    ]  # fmt: skip
+
+
 @pytest.mark.deep
 def test_two_programs_trade_through_a_bucket(home: Path, testnet: LocalChain, bucket: str) -> None:
     inside = Inside()
@@ -56,6 +63,9 @@ def test_two_programs_trade_through_a_bucket(home: Path, testnet: LocalChain, bu
     command = shlex.join(map(str, [COMMAND, "seller", "serve", *common]))
     with shell(f"exec {command}", home, told) as process:
         wait_for("serves", told, process)
+        found = inside(*finding(home, testnet, bucket), "--json", "-")
+        assert found.code == 0, found.err
+        assert any(each["manifest"] for each in json.loads(found.out)["listings"])
         ended = inside(
             "buyer", "evaluate", "--directory", home / "buyer", "--password-file", home / "password",
             "--rpc", testnet.url, "--deployment", testnet.deployment, "--own", home / "own.csv", "--label", LABEL,
@@ -100,3 +110,5 @@ def test_what_is_no_store_is_told_before_anything_is_begun(
     ended = Inside()(*listing(home, testnet, "--mail", mail))
     assert ended.code == code and HIDDEN not in ended.err + ended.out, ended.err
     assert not (home / "seller" / SETTINGS).exists()
+    found = Inside()(*finding(home, testnet, mail))
+    assert found.code == code and HIDDEN not in found.err + found.out, found.err

@@ -111,5 +111,7 @@ def _kind(column: Column, categories: tuple[PlainCell, ...] | None) -> str:
     kind = _KINDS[column.kind]
     if not categories:
         return kind
+    # Numbers that the seller named as codes: no model reads them as amounts.
+    kind = "code" if column.kind is ColumnKind.NUMBER else kind
     more = f" and {len(categories) - _SHOWN_CATEGORIES} more" if len(categories) > _SHOWN_CATEGORIES else ""
     return f"{kind}: {', '.join(map(shown, categories[:_SHOWN_CATEGORIES]))}{more}"

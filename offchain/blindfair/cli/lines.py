@@ -39,10 +39,12 @@ class Lines:
 
     def item(self, label: str, text: str, *, right: str = "", style: str = "") -> None:
         """A text beside its label; `right` stands at the end of the first line."""
-        space = max(self._width - LABEL - (len(right) + 2 if right else 0), 20)
+        # A label that fills its column keeps a space before the text.
+        head = f"  {label:<{LABEL - 3}} "
+        space = max(self._width - len(head) - (len(right) + 2 if right else 0), 20)
         wrapped = textwrap.wrap(text, space, break_on_hyphens=False) or [""]
         for number, part in enumerate(wrapped):
-            line = Text(f"  {label if number == 0 else '':<{LABEL - 2}}")
+            line = Text(head if number == 0 else " " * LABEL)
             line.append(part, style)
             if number == 0 and right:
                 line.append(" " * (self._width - len(line) - len(right)) + right, "cyan")

@@ -1,6 +1,6 @@
 """How the columns of a table were read, for people and as a document. Not here: the reading (`influence.reading`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
@@ -13,16 +13,22 @@ _SHOWN = 40
 """Columns that are named on screen; the document has all of them."""
 
 
-def show_readings(lines: Lines, readings: Sequence[ColumnReading], called: str = "") -> None:
+def show_readings(
+    lines: Lines, readings: Sequence[ColumnReading], called: str = "", categorical: Collection[str] = ()
+) -> None:
     """Print which columns are numbers and which are categories, what explains it, and what is probably a mistake.
 
-    `called` names the table where there are two.
+    `called` names the table where there are two, `categorical` the columns of numbers that are codes.
     """
     label = f"{called}: " if called else ""
     for kind, plural in ((ColumnKind.NUMBER, "numbers"), (ColumnKind.CATEGORY, "categories")):
-        names = [reading.name for reading in readings if reading.kind is kind and not reading.is_label]
+        kept = [reading for reading in readings if reading.kind is kind and not reading.is_label]
+        names = [reading.name for reading in kept if reading.name not in categorical]
         if names:
             lines.item("columns", f"{label}read as {plural}: {_some(names)}")
+    codes = [reading.name for reading in readings if reading.kind is ColumnKind.NUMBER and reading.name in categorical]
+    if codes:
+        lines.item("columns", f"{label}numbers that are codes, read as categories: {_some(codes)}")
     for reading in readings:
         if reading.is_label:
             lines.item("columns", f"{label}the label, to be predicted: {reading.name}")

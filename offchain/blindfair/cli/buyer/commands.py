@@ -50,11 +50,12 @@ def find(
     rpc: Rpc,
     deployment: DeploymentFile,
     mail: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FOLDER",
+            metavar="DIR|URL",
             readable=False,
-            help="The folder that you share with sellers; with --keystore they are asked.",
+            help="The folder that you share with sellers, or a folder in a store, such as s3://bucket/mail; with "
+            "--keystore they are asked.",
         ),
     ] = None,
     keystore: Annotated[
@@ -77,7 +78,7 @@ def find(
 ) -> None:
     """Show what is listed on chain, and what the services that sellers announced there say of it.
 
-    With --at one service is asked in their place, with --mail and --keystore the sellers that share the folder.
+    With --at one service is asked in their place, with --mail and --keystore the sellers that share it.
     """
     from blindfair.cli.buyer.running import run_find
 

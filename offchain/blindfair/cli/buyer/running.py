@@ -9,7 +9,8 @@ from blindfair.agents.store.journal import read_journal
 from blindfair.agents.store.steps import REQUEST, WRITTEN
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import IN_ETHER, Money
-from blindfair.api.connection import read_deployment
+from blindfair.api.connection import connect, read_deployment
+from blindfair.api.keystore import address_of, unlock
 from blindfair.api.own_records import TableOptions
 from blindfair.api.own_texts import OwnTexts, check_asks_texts
 from blindfair.api.purchase_options import parse_listing
@@ -24,10 +25,11 @@ from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.buyer.settings import BuyerOptions, BuyerSettings
 from blindfair.cli.options import BuyerBegun, Resumed
 from blindfair.cli.output import Output
-from blindfair.cli.party.access import begun_settings, open_context
+from blindfair.cli.party.access import begun_settings
 from blindfair.cli.party.money import money_of
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.settings import Settings, begin, check_one_way, is_begun, load, resumed_settings, save
+from blindfair.cli.party.settings import begin, check_one_way, is_begun, load, resumed_settings, save
+from blindfair.cli.password import read_password
 from blindfair.cli.targets import check_file_target, check_folder_target
 from blindfair.http.catalogue import fetch_manifests
 from blindfair.http.wire import service_url
@@ -41,7 +43,7 @@ from blindfair.protocol.signing import Domain
 def run_find(
     rpc: str,
     deployment: Path,
-    mail: Path | None,
+    mail: str | None,
     at: str | None,
     listing: str | None,
     keystore: Path | None,
@@ -62,19 +64,26 @@ def run_find(
         return
     if (mail is None) != (keystore is None):
         raise InvalidOption(
-            "Sellers are asked in an account's name, through a shared folder: both are needed",
+            "Sellers are asked in an account's name, through a shared folder or store: both are needed",
             expected="--mail and --keystore, or neither",
             found="--mail alone" if keystore is None else "--keystore alone",
-            hint="add --keystore FILE" if keystore is None else "add --mail FOLDER",
+            hint="add --keystore FILE" if keystore is None else "add --mail FOLDER, or the URL of a store",
         )
     place = read_deployment(deployment)
     wanted = None if listing is None else parse_listing(listing)
     if mail is None or keystore is None:
         show_announced(open_exchange(rpc, place), wanted, output, wait=wait, private=private)
         return
-    settings = Settings(BuyerOptions.ROLE, place, rpc, mail.resolve(), keystore.resolve(), None)
+    address_of(keystore)
     with PartyScreen() as screen:
-        context = open_context(settings, password_file, screen.event, trades=False)
+        context = connect(
+            rpc,
+            deployment=place,
+            mail=mail,
+            account=lambda: unlock(keystore, read_password(password_file, keystore)),
+            on_event=screen.event,
+            trades=False,
+        )
         exchange = context.exchange
         events = find_listings(exchange, wanted)
         screen.waiting("the answers of the sellers")

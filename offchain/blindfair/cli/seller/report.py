@@ -22,6 +22,7 @@ from blindfair.api.listing_options import RECORDS, ListingOptions
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
 from blindfair.cli.lines import Lines
+from blindfair.cli.options import Begun
 from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.cli.seller.settings import SellerSettings
@@ -60,9 +61,7 @@ def listing_document(manifest: Manifest) -> Document:
 _DELIVERED = "buyers get the values with the records all the same; --exclude COLUMN leaves a column out"
 
 
-def show_listing(
-    lines: Lines, manifest: Manifest, options: ListingOptions, directory: Path, password_file: Path | None
-) -> None:
+def show_listing(lines: Lines, manifest: Manifest, options: ListingOptions, begun: Begun) -> None:
     """The same for people, and what to type next."""
     prices = options.prices
     lines.item("listing", hex_text(manifest.listing))
@@ -74,7 +73,9 @@ def show_listing(
         lines.item("token", f"{prices.unit}, at {prices.token}")
     lines.item("seller", f"{manifest.seller} on chain {manifest.chain_id}, contract {manifest.contract}")
     _show_information(lines, manifest, options)
-    lines.item("next", again("seller serve", directory, password_file))
+    # Without a folder or store that is shared, buyers reach the seller by its URL alone.
+    way = " --http 127.0.0.1:8440" if begun.mail is None else ""
+    lines.item("next", again("seller serve", begun.directory, begun.password_file) + way)
 
 
 def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions) -> None:
@@ -131,8 +132,12 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
     identifiers = [
         column.name
         for column in manifest.schema.columns
-        if not column.scored and column.kind is not ColumnKind.TEXT and column.name not in options.never_score
+        if not column.scored
+        and column.kind not in (ColumnKind.TEXT, ColumnKind.FILE)
+        and column.name not in options.never_score
     ]
+    if any(column.kind is ColumnKind.FILE for column in manifest.schema.columns):
+        lines.item("kept", "no model reads a file or its name; buyers get both with the records")
     if options.never_score:
         lines.item("kept", f"no model reads {', '.join(options.never_score)}; {_DELIVERED}")
     if identifiers:
@@ -171,7 +176,9 @@ def preprocessing_text(manifest: Manifest) -> str:
         )
     numbers = sum(isinstance(feature, NumberFeature) for feature in schema.features)
     categories = [feature.column for feature in schema.features if not isinstance(feature, NumberFeature)]
-    named = f" ({', '.join(categories)})" if categories else ""
+    categories_told = (
+        f"and frequent values of {len(categories)} ({', '.join(categories)})" if categories else "no frequent values"
+    )
     told = {
         LabelKind.CLASSES: "classes",
         LabelKind.NUMBER: "rounded centre and scale",
@@ -179,7 +186,7 @@ def preprocessing_text(manifest: Manifest) -> str:
     }[schema.label_kind]
     return (
         f"the manifest tells everybody the {told} of {schema.label}, the rounded centre and scale of {numbers} "
-        f"columns, and frequent values of {len(categories)}{named}; no value that fewer than {RARE} records have"
+        f"columns, {categories_told}; no value that fewer than {RARE} records have"
     )
 
 

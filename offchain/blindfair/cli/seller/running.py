@@ -62,7 +62,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         PartyScreen() as screen,
         opened_seller(begun.directory, settings, begun.password_file, screen, Turns(screen)) as party,
     ):
-        show_readings(screen.lines, table.readings)
+        show_readings(screen.lines, table.readings, categorical=options.categorical)
         show_written(screen.lines, table.readings, table.alike_but_texts())
         if isinstance(table, Corpus):
             listed = TextPreprocessing.from_document(party.agent.manifest.preprocessing or {})
@@ -74,7 +74,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         screen.still()
         manifest = party.agent.manifest
         keep_manifest(begun.directory, manifest)
-        show_listing(output.lines, manifest, options, begun.directory, begun.password_file)
+        show_listing(output.lines, manifest, options, begun)
         output.document({**listing_document(manifest), "columns": readings_document(table.readings)})
 
 

@@ -20,7 +20,7 @@ from blindfair.protocol.errors import BlindfairError, InvalidOption
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.signing import Domain, address_of, recover_message_signer, sign_message
 
-READ_AGAIN = "a SIGHUP has the certificate read again; options and settings are read at the start alone"
+READ_AGAIN = "SIGHUP makes the program read its certificate again, but not its options and settings"
 
 PAGES = "pages"
 """The folder in a seller's directory with the pages that its service shows."""
@@ -143,7 +143,7 @@ def read_again(service: HttpService | None, screen: PartyScreen) -> None:
     except InvalidOption as error:
         screen.notices.item("reload", f"the service goes on as it was: {error}", style="yellow")
     else:
-        screen.notices.item("reload", f"the HTTP service starts again with what its certificate is now; {READ_AGAIN}")
+        screen.notices.item("reload", f"the HTTP service starts again with the certificate as it is now; {READ_AGAIN}")
 
 
 def _check_ms(domain: Domain) -> float:
