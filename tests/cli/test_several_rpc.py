@@ -33,6 +33,7 @@ def liar(testnet: LocalChain) -> Iterator[str]:
         yield url + "/v3/0123456789abcdef"
 
 
+@pytest.mark.deep
 def test_a_listing_is_committed_over_three_nodes_of_which_one_lies(
     testnet: LocalChain, liar: str, tmp_path: Path, inside: Inside
 ) -> None:

@@ -82,6 +82,7 @@ def text_demo(tmp_path_factory: pytest.TempPathFactory) -> TextDemo:
     return TextDemo(job, done.document, done.files, told.getvalue(), shown.getvalue())
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("case", ENDINGS)
 def test_each_case_ends_as_that_of_a_table(case: str, text_demo: TextDemo) -> None:
     trade, fee = text_demo.trade(case), text_demo.document["scores"]["fee_wei"]
@@ -94,12 +95,14 @@ def test_each_case_ends_as_that_of_a_table(case: str, text_demo: TextDemo) -> No
     assert (trade["error"] in ("ScoresDisagree", "RowsDisagree")) == (case == "inflated_scores")
 
 
+@pytest.mark.deep
 def test_all_buyers_ask_the_same(text_demo: TextDemo) -> None:
     asked = [line.strip() for line in text_demo.progress.splitlines() if "asks by the" in line]
     assert len(asked) == 5 and len(set(asked)) == 1
     assert "asks by the" in text_demo.shown
 
 
+@pytest.mark.deep
 def test_neither_party_sees_a_source(text_demo: TextDemo) -> None:
     from blindfair.cli.demo.texts.goods import text_listing_spec
     from blindfair.cli.demo.texts.prepared import MODEL
@@ -110,6 +113,7 @@ def test_neither_party_sees_a_source(text_demo: TextDemo) -> None:
     assert [spec.decode(record) for record in spec.records] == [(each.text,) for each in text_demo.job.offer]
 
 
+@pytest.mark.deep
 def test_what_was_bought_is_counted_by_source(text_demo: TextDemo) -> None:
     sources = text_demo.document["sources"]
     assert (sources["offered"][WANTED], sources["offered"]["Brown"]) == (60, 40)
@@ -124,6 +128,7 @@ def test_what_was_bought_is_counted_by_source(text_demo: TextDemo) -> None:
         assert sources["bought"].get(source, 0) <= count
 
 
+@pytest.mark.deep
 def test_scores_are_those_of_the_rows(text_demo: TextDemo) -> None:
     scores = text_demo.document["scores"]
     assert scores["as_committed"] is True
@@ -132,6 +137,7 @@ def test_scores_are_those_of_the_rows(text_demo: TextDemo) -> None:
     assert text_demo.document["audit"]["passed"] is True
 
 
+@pytest.mark.deep
 def test_the_worth_is_a_loss_of_each_way_of_buying(text_demo: TextDemo) -> None:
     utility = text_demo.document["utility"]
     assert (utility["seeds"], utility["texts_affordable"], utility["wanted_texts"]) == (2, BUDGET, 60)
@@ -145,6 +151,7 @@ def test_the_worth_is_a_loss_of_each_way_of_buying(text_demo: TextDemo) -> None:
     assert utility["wanted_share_offered"] == pytest.approx(60 / 130)
 
 
+@pytest.mark.deep
 def test_the_report_shows_the_best_and_the_worst_bought_texts(text_demo: TextDemo) -> None:
     files = text_demo.files
     assert {name for name in files if name.endswith(".png")} == {"scores.png", "sources.png", "worth.png", "gas.png"}

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain, pairwise
 from pathlib import Path
+from shlex import quote
 from typing import Generic, TypeVar, overload
 
 from blindfair.protocol.chunk_runs import ChunkRuns
@@ -70,7 +71,7 @@ def read_state(folder: Path) -> SourceState | None:
     if not path.exists():
         return None
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        raise InsecureStore(f"{folder} may be read by others", expected="0700", hint=f"chmod 700 {folder}")
+        raise InsecureStore(f"{folder} may be read by others", expected="0700", hint=f"chmod 700 {quote(str(folder))}")
     try:
         document = json.loads(path.read_bytes())
         state = SourceState(**document)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -88,7 +89,9 @@ def restore(
     password = read_password(password_file, source)
     about = restore_backup(source, directory, password, is_used_elsewhere=used_elsewhere)
     output.lines.item("restored", f"{directory}: {about.files} files of {about.account}, {about.entries:,} entries")
-    output.lines.item("", f"blindfair doctor --directory {directory} checks it; then go on with serve or resume")
+    output.lines.item(
+        "", f"blindfair doctor --directory {quote(str(directory))} checks it; then go on with serve or resume"
+    )
     output.document({"account": about.account, "directory": str(directory), "entries": about.entries,
                      "files": about.files, "made_at": about.made_at, "transactions": about.transactions})  # fmt: skip
 

@@ -48,6 +48,17 @@ _STATUS: Mapping[type[BlindfairError], int] = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Bug:
+    """What is shown of an error without a name of its own, as of a `BlindfairError`."""
+
+    found: str
+    name: str = "Bug"
+    what: str = "This is a bug of blindfair"
+    expected: None = None
+    hint: str = "run the command again with -v and report what it prints"
+
+
+@dataclass(frozen=True, slots=True)
 class FileToFetch:
     """A file of the directory, to be fetched under this name."""
 
@@ -190,26 +201,12 @@ class LocalApp:
         """What nobody expected: its kind is told, and nothing of what it holds."""
         return self._page_of(_Bug(type(error).__name__), 500)
 
-    def _page_of(self, error: BlindfairError, status: int) -> Response:
+    def _page_of(self, error: BlindfairError | _Bug, status: int) -> Response:
         return self._page("error.html", status, error=error)
 
     def _page(self, template: str, status: int = 200, **values: object) -> Response:
         page = render(template, **common(self._site), **values)
         return Response(page, status, _PRIVATE, HTML)
-
-
-class _Bug(BlindfairError):
-    """An error without a name of its own."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(
-            "This is a bug of blindfair", found=kind, hint="run the command again with -v and report what it prints"
-        )
-
-    @property
-    def name(self) -> str:
-        """What people read in place of a class of this module."""
-        return "Bug"
 
 
 class _NamedHost:

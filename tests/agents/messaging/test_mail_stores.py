@@ -198,6 +198,7 @@ def trade_and_check(world: StoreWorld, store: Store) -> None:
     assert {name for address in addresses for name in store.names(address)} <= {".queue"}
 
 
+@pytest.mark.deep
 def test_an_honest_trade_through_a_bucket_is_right_to_the_wei(in_bucket: StoreWorld) -> None:
     trade_and_check(in_bucket, Store(in_bucket.url, f"{BUCKET}/traded", files("s3")))
 

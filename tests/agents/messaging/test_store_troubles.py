@@ -153,6 +153,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     assert ended.stdout.strip() == "MailStoreFull"
 
 
+@pytest.mark.deep
 def test_a_store_out_of_reach_is_named_and_an_agent_starts_all_the_same(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         nobody = taken.getsockname()[1]
