@@ -13,6 +13,7 @@ from blindfair.api.listing_text import columns_document
 from blindfair.cli.buyer.find import ChainListing
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.lines import Lines
+from blindfair.cli.options import Begun
 from blindfair.cli.seller.report import listing_document, show_listing
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.manifest import Manifest
@@ -23,7 +24,8 @@ from blindfair.protocol.signing import Domain
 def to_the_seller(manifest: Manifest, folder: Path, **changes: Any) -> str:
     """What `seller list` prints, in one line."""
     said = StringIO()
-    show_listing(Lines(Console(file=said)), manifest, options(**changes), folder, None)
+    begun = Begun(folder, ["http://127.0.0.1:8545"], folder / "deployment.json")
+    show_listing(Lines(Console(file=said)), manifest, options(**changes), begun)
     return " ".join(said.getvalue().split())
 
 
