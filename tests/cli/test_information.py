@@ -24,7 +24,7 @@ from blindfair.protocol.signing import Domain
 def to_the_seller(manifest: Manifest, folder: Path, **changes: Any) -> str:
     """What `seller list` prints, in one line."""
     said = StringIO()
-    begun = Begun(folder, ["http://127.0.0.1:8545"], folder / "deployment.json")
+    begun = Begun(folder, "http://127.0.0.1:8545", folder / "deployment.json")
     show_listing(Lines(Console(file=said)), manifest, options(**changes), begun)
     return " ".join(said.getvalue().split())
 
