@@ -165,6 +165,20 @@ def holds(served: Served, beginning: int, pieces: int, pause: float, step: int =
     return served.put(tokens[1], message).status == 507
 
 
+def test_requests_that_wait_leave_space_for_what_settles_an_order(tmp_path: Path) -> None:
+    with serving(tmp_path, disk=1_600_000) as served:
+        people = [Person() for _ in range(3)]
+        for person in people:
+            served.know(person)
+        tokens = [served.token(person) for person in people]
+        waiting = [
+            served.put(token, person.sealed(745_000)).status for token, person in zip(tokens, people, strict=True)
+        ]
+        assert waiting == [201, 201, 507]
+        assert served.put(tokens[2], people[2].sealed(70_000)).status == 507
+        assert served.put(tokens[2], people[2].sealed(60_000)).status == 201
+
+
 # --- beyond a restart ----------------------------------------------------------------------------------------------
 
 

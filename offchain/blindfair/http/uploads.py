@@ -28,6 +28,12 @@ from blindfair.protocol.quantities import Address
 from blindfair.protocol.sealed_message import HEAD_SIZE, is_sealed_message, named_sender
 from blindfair.protocol.signing import Domain
 
+_SMALL = 2**16
+"""Bytes: agreements, selections and releases have fewer, and requests and deliveries more."""
+
+_KEPT = 16
+"""This part of the space is kept for small messages."""
+
 _PIECE = 2**20
 _MARKS = 8
 """Times in which it is noted how far a message has come, in the time after which it may give way."""
@@ -219,12 +225,14 @@ class Uploads:
 
     def _make_space(self, total: int, arrived: int) -> None:
         """Raises Problem where neither the service's share of the disk nor the disk has space for a message."""
+        # Requests wait for hours in a queue: they leave space for what settles an order.
+        most = self._limits.disk - (self._limits.disk // _KEPT if total > _SMALL else 0)
         oldest = [
             key for key in sorted(self._uploads, key=lambda key: self._uploads[key].touched) if self._is_idle(key)
         ]
         while True:
             begun = sum(max(upload.total, upload.offset) for upload in self._uploads.values())
-            free = min(self._limits.disk - arrived - begun, shutil.disk_usage(self._folder).free)
+            free = min(most - arrived - begun, shutil.disk_usage(self._folder).free)
             if total <= free:
                 return
             if not oldest:

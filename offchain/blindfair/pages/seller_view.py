@@ -173,7 +173,9 @@ def _left(deeds: SellerDeeds, manifest: Manifest) -> tuple[Left, ...]:
         ("Records opened for audits", terms.opened_records, summary.opened_records, "record"),
     )
     return tuple(
-        Left(name, TENTHS * max(0, budget - used) // budget, f"{used:,} of {counted(budget, unit)} used")
+        Left(
+            name, TENTHS * max(0, budget - used) // budget, f"{max(0, budget - used):,} of {counted(budget, unit)} left"
+        )
         for name, budget, used, unit in budgets
         if budget
     )
