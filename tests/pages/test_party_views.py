@@ -119,9 +119,9 @@ def test_money_budgets_and_askers_are_added_up() -> None:
     open_bonds = view_seller("t", deeds(), None, on_chain(OrderState.LOCKED), IN_ETHER)
     assert dict(open_bonds.money)["Bonds of open offers"] == "0.04 ether"
     assert [left.text for left in view.left] == [
-        "400 of 2,040 bits used",
-        "536 of 680 bits used",
-        "2 of 10 records used",
+        "1,640 of 2,040 bits left",
+        "144 of 680 bits left",
+        "8 of 10 records left",
     ]
     (asker,) = view.askers
     assert (asker.told, asker.paid) == ("400 bits of the listing, 400 free", "1 offer for 0.4 ether")
