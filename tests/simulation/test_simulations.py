@@ -80,6 +80,15 @@ def test_what_a_reorganisation_takes_back_is_sent_again() -> None:
         assert found.endings == ("honest seller: Released",), seed
 
 
+FOUND = {4501: "a withdrawal that a reorganisation took back was counted as the next bond"}
+"""Seeds of the ten thousand that found what is mended."""
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_a_seed_has_found_stays_mended(seed: int) -> None:
+    assert play_seed(seed).violation == "", FOUND[seed]
+
+
 def test_a_seed_decides_everything() -> None:
     """What is told of a seed is the same a second time, word by word."""
     first, again, other = play_seed(5003), play_seed(5003), play_seed(5002)

@@ -157,10 +157,10 @@ class SellerBonds:
         self._mail.dispatch(step, to, key)
 
     def _check_no_withdrawal(self) -> None:
-        """Raises Waiting while a withdrawal is under way: what it takes still stands in the free balance, and would be
-        taken for a bond. It is finished by `orders` while no offer is open."""
+        """Raises Waiting while a withdrawal is under way, for the first time or because a reorganisation took it back:
+        what it takes still stands in the free balance, and would be taken for a bond."""
         for step in map(withdraw_call, self._offers.made()):
-            if self._wallet.begun(step) and not self._wallet.executed(step):
+            if self._wallet.begun(step) and (not self._wallet.executed(step) or self._wallet.is_taken_back(step)):
                 raise Waiting("a withdrawal has to be in a block before there can be another bond")
 
     def _lacking(self, name: OfferName) -> Wei:

@@ -247,6 +247,20 @@ class Wallet:
         """Whether a transaction of `step` was seen in a block."""
         return self._journal.intent(RECEIPT.of(step)) is not None
 
+    def is_taken_back(self, step: CallName) -> bool:
+        """Whether a transaction of `step` was in a block, is in none because a reorganisation took it back, and may be
+        in one again: no other has its number. Raises NodeFailure."""
+        if not self.executed(step):
+            return False
+        signed = [self._prepared(name) for name, _ in self._journal.done(SIGNED, step) if call_of(name) == step]
+        for prepared in signed:
+            # An attempt that failed in its block is not the one that was seen.
+            with suppress(ContractReverted):
+                if self._sender.receipt(prepared.hash) is not None:
+                    return False
+        used = self._sender.used_numbers()
+        return any(prepared.nonce >= used for prepared in signed)
+
     def note_receipts(self) -> None:
         """Note what is in a block by now, and send again what a reorganisation took out of one.
 
