@@ -3,6 +3,7 @@
 import csv
 import json
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,8 @@ def url(pair: Pair) -> Iterator[str]:
     told = pair.home / "told"
     with shell(f"exec {command}", pair.home, told) as process:
         wait_for("serves", told, process)
+        # A service that was started again gives nobody a burst of requests at once.
+        time.sleep(1.5)
         yield f"http://127.0.0.1:{port}"
     assert process.returncode == 0, told.read_text()
 
