@@ -190,7 +190,7 @@ def test_both_parties_read_the_trade_on_pages_of_their_own(tutorial: Read) -> No
     sold = seller_showing.read_view(testnet / "seller", resumed_settings(ListingOptions, Resumed(testnet / "seller")))
     assert [order.state for order in sold.orders] == ["Released"] * 3
     assert dict(sold.money)["Earned with evaluations"] == "0.0693 ether"
-    assert [left.text.partition(" of ")[0] for left in sold.left] == ["4,708", "0"]
+    assert [left.text.partition(" of ")[0] for left in sold.left] == ["19,302", "4,001"]
     assert [asker.account for asker in sold.askers] == [address_of(testnet / "buyer" / "keystore.json")]
     assert (sold.refused, sold.trouble) == ((), None)
     bought = buyer_showing.read_view(testnet / "buyer", resumed_settings(BuyerOptions, Resumed(testnet / "buyer")))

@@ -57,7 +57,9 @@ def spoiled(data: bytes, rng: random.Random) -> Iterator[bytes]:
     """Cut, lengthened, and altered in every part: head, document, signature, binary parts; of a sealed message
     anywhere."""
     document_end = len(data) - 100 if is_sealed_message(data) else 8 + int.from_bytes(data[4:8], "big")
-    yield from (data[:4], data[:20], data[: len(data) // 2], data[:-1], data + b"\x00", data[document_end:])
+    yield from (data[:4], data[:20], data[: len(data) // 2], data[:-1], data + b"\x00")
+    # What begins with a zero byte, as a signature may, is a copy under way, and not refused.
+    yield b"\x01" + data[document_end:]
     places = [0, 5, *(rng.randrange(8, document_end) for _ in range(6)), document_end + 1, document_end + 40]
     places += [rng.randrange(document_end + 65, len(data)) for _ in range(3) if len(data) > document_end + 65]
     for place in places:
