@@ -147,6 +147,7 @@ def test_studies_can_be_imported_from_the_checkout() -> None:
     assert found.returncode == 0, found.stderr
 
 
+@pytest.mark.deep
 def test_the_demo_runs_from_the_wheel_on_the_compiled_kernel(installed: Installed, tmp_path: Path) -> None:
     if not any(name.startswith("blindfair/blind/_kernel.") for name in installed.names()):
         pytest.skip("there is no C compiler")

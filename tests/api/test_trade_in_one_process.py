@@ -141,6 +141,7 @@ def test_the_example_runs() -> None:
     assert told[-1] == "every bought record is the listed one: True"
 
 
+@pytest.mark.deep
 def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")

@@ -35,6 +35,7 @@ REAL = Line(entry=2e-9, place=4e-7, coordinate=3e-5)
 SHAPES = [(n, k) for n in (8_000, 100_000, 1_000_000) for k in (128, 512, 1024)]
 
 
+@pytest.mark.deep
 def test_a_small_run_writes_exact_scores_under_the_agreed_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

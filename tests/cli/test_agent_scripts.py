@@ -45,6 +45,7 @@ def ended(process: "subprocess.Popen[bytes]", told: Path) -> None:
     assert process.returncode == 0, told.read_text()
 
 
+@pytest.mark.deep
 def test_a_trade_of_two_scripts_goes_on_after_a_kill(testnet: LocalChain, tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     with tumours(tmp_path / "all.csv").open(newline="") as file:

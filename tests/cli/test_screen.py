@@ -179,6 +179,7 @@ def clean_offer(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     )  # fmt: skip
 
 
+@pytest.mark.deep
 def test_the_result_alone_goes_to_standard_output(clean_offer: Seen) -> None:
     result = json.loads(clean_offer.out)
     assert [trade["final"] for trade in result["trades"]] == [
@@ -191,11 +192,13 @@ def test_the_result_alone_goes_to_standard_output(clean_offer: Seen) -> None:
     assert "How the trades ended" in clean_offer.terminal
 
 
+@pytest.mark.deep
 def test_a_terminal_gets_colours_and_a_bar(clean_offer: Seen) -> None:
     assert "\x1b[36m" in clean_offer.terminal
     assert "what a purchase is worth" in clean_offer.terminal
 
 
+@pytest.mark.deep
 def test_a_clean_offer_is_found_clean_and_random_as_good(clean_offer: Seen) -> None:
     result = json.loads(clean_offer.out)
     utility = result["utility"]

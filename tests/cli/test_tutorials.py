@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from local_chain import ROOT, LocalChain, environment, shell, wait_for
 
+pytestmark = pytest.mark.deep
+
 TUTORIALS = ROOT / "docs" / "tutorials"
 
 RECORDS = 600

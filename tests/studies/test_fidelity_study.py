@@ -38,6 +38,7 @@ def test_a_tiny_run_is_exact_under_encryption_and_loses_nothing_with_the_query_i
     assert write_fidelity(tmp_path, so_far=True, worlds=worlds, entries=(4,)) == found
 
 
+@pytest.mark.deep
 def test_a_text_worlds_projected_scores_are_those_of_whole_gradients() -> None:
     world = small_gpt2(0.06)
     found = world.projected("displacement", 16)

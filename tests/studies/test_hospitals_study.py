@@ -29,6 +29,7 @@ def test_a_table_gives_the_same_sellers_again() -> None:
     assert {one.table for one in run_table("diabetes", 1)} == {"diabetes"} and set(TABLES) == set(MARKETS)
 
 
+@pytest.mark.deep
 def test_the_page_has_a_line_for_each_guess_and_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     some = {name: MARKETS[name] for name in ("cancer", "diabetes")}
     monkeypatch.setattr(hospitals, "MARKETS", some)

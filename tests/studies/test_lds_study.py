@@ -172,6 +172,7 @@ def test_files_hold_one_window_a_text_and_only_gpt2_is_written(
         write(TextQuestion(other, other, ["the cat"], ["the dog"]), tmp_path)
 
 
+@pytest.mark.deep
 def test_a_tiny_run_is_kept_and_its_page_is_of_its_document(tuned: tuple[TextModel, TextModel], tmp_path: Path) -> None:
     (tmp_path / "peer.py").write_text(PEER, encoding="utf-8")
     program = tmp_path / "peer"

@@ -221,6 +221,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
         ]
 
 
+@pytest.mark.deep
 def test_curvature_predicts_retraining_and_the_displacement_finds_wrong_labels(documents: list[Document]) -> None:
     clean, offer = (json.loads(json.dumps(document)) for document in documents)
     assert clean["ours, whole rows, 0.1"]["each"] > clean[PLAIN]["each"] + 0.05 > 0.5

@@ -216,6 +216,7 @@ def test_a_forecast_knows_a_bad_bundle_from_a_good_one(documents: list[Document]
             assert low <= mean <= high
 
 
+@pytest.mark.deep
 def test_the_command_says_what_is_wrong_with_its_options(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     wrong = subprocess.run(
