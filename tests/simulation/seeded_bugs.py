@@ -20,7 +20,8 @@ from blindfair.agents.settlement.finality_tracker import FinalityTracker
 from blindfair.agents.settlement.order_calls import OrderCalls
 from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.directory import SecretStore
-from blindfair.agents.store.steps import OUTCOME, WRITTEN
+from blindfair.agents.store.purchase_steps import OUTCOME
+from blindfair.agents.store.steps import WRITTEN
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import NodeFailure

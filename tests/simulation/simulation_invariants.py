@@ -11,7 +11,8 @@ from simulated_world import FINAL_DEPTH, SimulatedWorld
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.settlement.ending import Ending
-from blindfair.agents.store.steps import OPENED_REPLY, SIGNED, accept_call, accept_refused, bought
+from blindfair.agents.store.purchase_steps import OPENED_REPLY, accept_refused, bought
+from blindfair.agents.store.steps import SIGNED, accept_call
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import Order, OrderState

@@ -6,29 +6,31 @@ from pathlib import Path
 
 from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
-from blindfair.agents.store.steps import (
-    ASKED_AT,
+from blindfair.agents.store.purchase_steps import (
     AUDITED,
     CONFIRMED,
     FEE_PAID,
+    SAMPLED,
+    UNAUDITED,
+    fault_found,
+    verified,
+)
+from blindfair.agents.store.steps import (
+    ASKED_AT,
     INQUIRY,
     LISTING,
     RECEIPT,
     RECEIVED,
     REPLY,
     REQUEST,
-    SAMPLED,
     SENT,
-    UNAUDITED,
     CallName,
     MessageName,
     accept_call,
     dispute_call,
-    fault_found,
     part_message,
     refund_call,
     release_call,
-    verified,
 )
 from blindfair.api.amounts import Money
 from blindfair.api.ledger import AccountLedger, read_ledger
