@@ -5,8 +5,11 @@ from random import Random
 
 from hostile_parties import BUYERS, SELLERS
 from seeded_randomness import stream
+from simulated_chain import TOKENS
 from simulated_goods import OFFERED, Wish
 from simulated_mail import PostFaults
+
+from blindfair.protocol.quantities import ETHER, Address
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class SellerRole:
     charges: bool
     evaluations: int
     audits: int
+    token: Address = ETHER
     leaves_at: int | None = None
 
 
@@ -65,6 +69,9 @@ class Scenario:
     """Ticks after which nothing goes wrong any more."""
 
 
+IN_TOKENS = 0.3
+"""Share of listings that are paid in a token."""
+
 HOSTILE_SELLERS = ("gone", *SELLERS)
 HOSTILE_BUYERS = ("gone", *BUYERS)
 
@@ -72,18 +79,21 @@ HOSTILE_BUYERS = ("gone", *BUYERS)
 def scenario_of(seed: int) -> Scenario:
     """The scenario of a seed."""
     random = stream(seed, "scenario")
-    sellers = tuple(_seller(random) for _ in range(random.choice((1, 1, 1, 2))))
+    # Of a stream of its own, so that what a seed decides else is what it was without tokens.
+    money = stream(seed, "money")
+    sellers = tuple(_seller(random, money) for _ in range(random.choice((1, 1, 1, 2))))
     buyers = tuple(_buyer(random, sellers) for _ in range(random.choice((1, 1, 2, 3))))
     return Scenario(seed, sellers, buyers, _weather(random), random.randrange(20, 80))
 
 
-def _seller(random: Random) -> SellerRole:
+def _seller(random: Random, money: Random) -> SellerRole:
     kind = random.choice(HOSTILE_SELLERS) if random.random() < 0.35 else "honest"
     return SellerRole(
         kind,
         charges=random.random() < 0.4,
         evaluations=random.choice((1, 2, 3, 3)),
         audits=random.choice((1, 2, 3, 3)),
+        token=money.choice(TOKENS) if money.random() < IN_TOKENS else ETHER,
         leaves_at=random.randrange(1, 40) if kind == "gone" else None,
     )
 
@@ -96,6 +106,7 @@ def _buyer(random: Random, sellers: tuple[SellerRole, ...]) -> BuyerRole:
         samples=random.random() < 0.3,
         pays_fee=sellers[seller].charges,
         by_message=random.random() < 0.7,
+        token=sellers[seller].token,
     )
     return BuyerRole(kind, seller, wish, random.randrange(1, 40) if kind == "gone" else None)
 

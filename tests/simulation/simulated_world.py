@@ -122,7 +122,8 @@ class SimulatedWorld:
         return AgentContext(exchange, lambda *_: party.mailbox, Finality(FINAL_DEPTH), watch, account)
 
     def _seller(self, number: int, role: SellerRole) -> Party:
-        spec = goods(f"listing {number}", evaluations=role.evaluations, audits=role.audits, charges=role.charges)
+        spec = goods(f"listing {number}", evaluations=role.evaluations, audits=role.audits, charges=role.charges,
+                     token=role.token)  # fmt: skip
         kind = SELLERS.get(role.kind, Seller)
         return self._party(
             f"seller{number}", role.kind, role.leaves_at,

@@ -4,7 +4,7 @@ directories, and trusts no agent's word about itself."""
 from collections.abc import Iterator
 
 from escrow_model import decode_call, offer_of
-from simulated_chain import decode_transaction
+from simulated_chain import TOKENS, decode_transaction
 from simulated_goods import GRANT, SELLING, records
 from simulated_party import Party
 from simulated_world import FINAL_DEPTH, SimulatedWorld
@@ -17,7 +17,7 @@ from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import Order, OrderState
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import Address
+from blindfair.protocol.quantities import ETHER, Address
 
 ENDED = (OrderState.REFUNDED, OrderState.RELEASED, OrderState.CANCELLED)
 PAID = (OrderState.RELEASED, OrderState.REVEALED)
@@ -109,16 +109,27 @@ def _check_orders(world: SimulatedWorld) -> None:
 def _check_conservation(world: SimulatedWorld) -> None:
     state = world.chain.latest.state
     fees = sum(world.chain.fees_of(address) for address in state.numbers)
-    require(sum(state.balances.values()) + fees == GRANT * (len(world.parties) + 1), "ether was made or lost")
-    held = state.balances.get(world.chain.domain.contract, 0)
     locked = [order for order in state.orders.values() if order.state in (OrderState.LOCKED, OrderState.REVEALED)]
-    owed = sum(order.offer.price + order.offer.bond for order in locked) + sum(state.free.values())
-    require(held == owed, "the contract does not hold what it owes")
+    for token in (ETHER, *TOKENS):
+        balances, burnt = (state.balances, fees) if token == ETHER else (state.tokens[token].balances, 0)
+        require(sum(balances.values()) + burnt == GRANT * (len(world.parties) + 1), f"money was made or lost: {token}")
+        owed = sum(order.offer.price + order.offer.bond for order in locked if order.offer.token == token)
+        owed += sum(amount for (_, kept), amount in state.free.items() if kept == token)
+        require(state.held(world.chain.domain.contract, token) == owed, "the contract does not hold what it owes")
 
 
-def _wealth(world: SimulatedWorld, party: Party) -> int:
-    """What an account has more than at the beginning, outside the contract, gas added back."""
-    return world.chain.latest.state.balances[party.address] + world.chain.fees_of(party.address) - GRANT
+def _wealth(world: SimulatedWorld, party: Party, token: Address) -> int:
+    """What an account has more of the token than at the beginning, outside the contract, gas added back.
+
+    Raises Violation where it has more or less of any other money.
+    """
+    state, gas = world.chain.latest.state, world.chain.fees_of(party.address)
+    changes = {
+        each: state.held(party.address, each) + (gas if each == ETHER else 0) - GRANT for each in (ETHER, *TOKENS)
+    }
+    mine = changes.pop(token)
+    require(not any(changes.values()), f"{party.name} has other money than it traded in: {changes}")
+    return mine
 
 
 def _sum(found: list[Order], states: tuple[OrderState, ...], what: str) -> int:
@@ -131,9 +142,11 @@ def _check_seller(world: SimulatedWorld, seller: Party, shown: set[bytes]) -> No
         require(order.state is not OrderState.REFUNDED, f"{seller.name} lost an order although it kept to everything")
         if order.offer.struct_hash() in shown:
             require(order.state is OrderState.RELEASED, f"{seller.name} showed a key and was not paid")
-    require(not world.chain.latest.state.free.get(seller.address), f"{seller.name} left money in the contract")
+    kept = [world.chain.latest.state.free_of(seller.address, token) for token in (ETHER, *TOKENS)]
+    require(not any(kept), f"{seller.name} left money in the contract")
     expected = _sum(found, (OrderState.RELEASED,), "price")
-    require(_wealth(world, seller) == expected, f"{seller.name} has {_wealth(world, seller)} and not {expected}")
+    has = _wealth(world, seller, world.scenario.sellers[world.sellers.index(seller)].token)
+    require(has == expected, f"{seller.name} has {has} and not {expected}")
     for block in world.chain.blocks:
         bonds = sum(
             order.offer.bond
@@ -161,7 +174,8 @@ def _check_buyer(world: SimulatedWorld, buyer: Party, number: int) -> None:
     found = {order.offer.struct_hash(): order for order in orders(world, buyer)}
     paid = _sum([*found.values()], PAID, "price")
     expected = _sum([*found.values()], (OrderState.REFUNDED,), "bond") - paid
-    require(_wealth(world, buyer) == expected, f"{buyer.name} has {_wealth(world, buyer)} and not {expected}")
+    has = _wealth(world, buyer, wish.token)
+    require(has == expected, f"{buyer.name} has {has} and not {expected}")
     require(paid <= wish.price, f"{buyer.name} paid {paid}, more than its budget of {wish.price}")
     parts: dict[bytes, PartName] = {offer.struct_hash(): part for part, offer in _accepted(buyer)}
     for order_id, order in found.items():
