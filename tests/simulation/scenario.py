@@ -32,6 +32,8 @@ class BuyerRole:
     seller: int
     wish: Wish
     leaves_at: int | None = None
+    is_watched: bool = False
+    """Whether it hands each order to a watcher before it pays."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,9 @@ class Scenario:
 IN_TOKENS = 0.3
 """Share of listings that are paid in a token."""
 
+WATCHED = 0.12
+"""Share of buyers that stay and have a watcher all the same."""
+
 HOSTILE_SELLERS = ("gone", *SELLERS)
 HOSTILE_BUYERS = ("gone", *BUYERS)
 
@@ -82,7 +87,8 @@ def scenario_of(seed: int) -> Scenario:
     # Of a stream of its own, so that what a seed decides else is what it was without tokens.
     money = stream(seed, "money")
     sellers = tuple(_seller(random, money) for _ in range(random.choice((1, 1, 1, 2))))
-    buyers = tuple(_buyer(random, sellers) for _ in range(random.choice((1, 1, 2, 3))))
+    watching = stream(seed, "watching")
+    buyers = tuple(_buyer(random, sellers, watching) for _ in range(random.choice((1, 1, 2, 3))))
     return Scenario(seed, sellers, buyers, _weather(random), random.randrange(20, 80))
 
 
@@ -98,7 +104,7 @@ def _seller(random: Random, money: Random) -> SellerRole:
     )
 
 
-def _buyer(random: Random, sellers: tuple[SellerRole, ...]) -> BuyerRole:
+def _buyer(random: Random, sellers: tuple[SellerRole, ...], watching: Random) -> BuyerRole:
     seller = random.randrange(len(sellers))
     kind = random.choice(HOSTILE_BUYERS) if random.random() < 0.3 else "honest"
     wish = Wish(
@@ -108,7 +114,10 @@ def _buyer(random: Random, sellers: tuple[SellerRole, ...]) -> BuyerRole:
         by_message=random.random() < 0.7,
         token=sellers[seller].token,
     )
-    return BuyerRole(kind, seller, wish, random.randrange(1, 40) if kind == "gone" else None)
+    leaves_at = random.randrange(1, 40) if kind == "gone" else None
+    # Who vanishes needs a watcher most.
+    is_watched = watching.random() < (0.7 if kind == "gone" else WATCHED)
+    return BuyerRole(kind, seller, wish, leaves_at, is_watched)
 
 
 def _weather(random: Random) -> Weather:

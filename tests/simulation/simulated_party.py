@@ -8,6 +8,7 @@ from random import Random
 from simulated_disk import Killed, SimulatedDisk
 from simulated_mail import SimulatedMailbox
 from simulated_node import SimulatedNode
+from simulated_watch import WatchingAgent
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.buyer import Buyer
@@ -30,8 +31,8 @@ class Party:
     disk: SimulatedDisk
     node: SimulatedNode
     mailbox: SimulatedMailbox
-    start: Callable[[], Agent]
-    agent: Agent | None = None
+    start: Callable[[], Agent | WatchingAgent]
+    agent: Agent | WatchingAgent | None = None
     down_until: int = 0
     leaves_at: int | None = None
     """When it goes away for good."""
@@ -52,6 +53,10 @@ class Party:
     def is_gone(self, tick: int) -> bool:
         """Whether it never acts again."""
         return self.leaves_at is not None and tick >= self.leaves_at
+
+    def will_leave(self, tick: int) -> bool:
+        """Whether it is there now, and will go away for good."""
+        return self.leaves_at is not None and tick < self.leaves_at
 
     def turn(self, tick: int) -> bool:
         """One step, in a new life if need be; whether anything was done. Raises what is no error of this project."""

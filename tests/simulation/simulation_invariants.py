@@ -7,17 +7,20 @@ from escrow_model import decode_call, offer_of
 from simulated_chain import TOKENS, decode_transaction
 from simulated_goods import GRANT, SELLING, records
 from simulated_party import Party
+from simulated_watch import WatchingAgent
 from simulated_world import FINAL_DEPTH, SimulatedWorld
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.purchase_steps import OPENED_REPLY, accept_refused, bought
 from blindfair.agents.store.steps import SIGNED, accept_call
+from blindfair.agents.watch.ending import WatchEnding
+from blindfair.agents.watch.package import SUFFIX, find_fault
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import Order, OrderState
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import ETHER, Address
+from blindfair.protocol.quantities import ETHER, Address, DeliveryKey
 
 ENDED = (OrderState.REFUNDED, OrderState.RELEASED, OrderState.CANCELLED)
 PAID = (OrderState.RELEASED, OrderState.REVEALED)
@@ -80,6 +83,8 @@ def check(world: SimulatedWorld, shown: set[bytes]) -> None:
     for seller in world.sellers:
         if seller.is_honest:
             _check_seller(world, seller, shown)
+    for number, watcher in world.watchers.items():
+        _check_watched(world, watcher, number)
     for number, buyer in enumerate(world.buyers):
         if buyer.is_honest and world.scenario.buyers[number].seller in world.listings:
             _check_buyer(world, buyer, number)
@@ -201,6 +206,30 @@ def _check_buyer(world: SimulatedWorld, buyer: Party, number: int) -> None:
         require(paid == wish.price, f"{buyer.name} paid {paid} for what costs {wish.price}")
 
 
+def _check_watched(world: SimulatedWorld, watcher: Party, number: int) -> None:
+    """A watched buyer has its money back, or good chunks under a public key, be it gone or not."""
+    require(_wealth(world, watcher, ETHER) == 0, f"{watcher.name} paid or got more than its gas")
+    if isinstance(watcher.agent, WatchingAgent):
+        missed = [end for end in watcher.agent.watcher.ended() if end.ending is WatchEnding.MISSED]
+        require(not missed, f"{watcher.name} was late: {missed}")
+    for order in orders(world, world.buyers[number]):
+        order_id = order.offer.struct_hash()
+        require(order.state in (*ENDED, OrderState.REVEALED), f"{watcher.name} leaves an order {order.state.name}")
+        package = world.handed(number) / f"{order_id.hex()}{SUFFIX}"
+        require(package.exists(), f"{world.buyers[number].name} paid for an order that it did not hand over")
+        if order.state in PAID:
+            key = next(key for key, log_id in _keys(world) if log_id == order_id)
+            require(find_fault(package, key) is None, f"{watcher.name} lets a wrong delivery be paid")
+
+
+def _keys(world: SimulatedWorld) -> Iterator[tuple[DeliveryKey, bytes]]:
+    """The keys on the chain, with their orders."""
+    for _, one in world.chain.included():
+        for log in one.logs:
+            if log.name == "Revealed":
+                yield DeliveryKey(log.values["key"]), log.values["orderId"]
+
+
 def _check_goods(buyer: Party, agent: Buyer, part: PartName) -> None:
     """What was paid for is there, and is what it should be."""
     if part is PartName.EVALUATION:
@@ -213,9 +242,4 @@ def _check_goods(buyer: Party, agent: Buyer, part: PartName) -> None:
 
 def revealed_keys(world: SimulatedWorld) -> set[bytes]:
     """Commitments to all keys that are public on the chain."""
-    return {
-        key_commitment(log.values["key"])
-        for _, one in world.chain.included()
-        for log in one.logs
-        if log.name == "Revealed"
-    }
+    return {key_commitment(key) for key, _ in _keys(world)}

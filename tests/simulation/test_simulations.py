@@ -12,8 +12,11 @@ from scenario import CALM, BuyerRole, Scenario, SellerRole, scenario_of
 from simulate import ROOT, Found, play, play_seed, played, replay
 from simulated_chain import PERMIT_TOKEN, PLAIN_TOKEN
 from simulated_goods import Wish
-from simulation_invariants import Violation, require
+from simulated_watch import WatchingAgent
+from simulated_world import simulated
+from simulation_invariants import Violation, check, require, watch_keys
 
+from blindfair.agents.watch.ending import WatchEnding
 from blindfair.protocol.quantities import ETHER, Address
 
 IN_CI = 20
@@ -64,6 +67,29 @@ def test_in_good_weather_each_way_to_trade_comes_to_its_good_end(way: dict[str, 
     found = play(alone(**way))
     hold(found)
     assert found.endings == ("honest seller: Released",)
+
+
+@pytest.mark.parametrize("token", [ETHER, PERMIT_TOKEN])
+@pytest.mark.parametrize(
+    ("kind", "end"),
+    [("corrupting", WatchEnding.REFUNDED), ("secretive", WatchEnding.REFUNDED), ("honest", WatchEnding.GOOD)],
+)
+def test_a_watcher_ends_the_order_of_a_buyer_that_has_vanished(kind: str, end: WatchEnding, token: Address) -> None:
+    scenario = alone(token=token)
+    seller, buyer = scenario.sellers[0], scenario.buyers[0]
+    scenario = replace(
+        scenario,
+        sellers=(replace(seller, kind=kind),),
+        # It has paid by then, and does not see what it gets.
+        buyers=(replace(buyer, kind="gone", leaves_at=10, is_watched=True),),
+    )
+    with simulated(scenario) as world:
+        shown = watch_keys(world)
+        world.run()
+        check(world, shown)
+        watching = world.watchers[0].agent
+        assert isinstance(watching, WatchingAgent)
+        assert [ended.ending for ended in watching.watcher.ended()] == [end]
 
 
 def test_a_node_that_is_behind_ends_no_trade() -> None:
