@@ -90,7 +90,7 @@ def test_a_seller_serves_from_the_image(image: Stage, testnet: LocalChain, tmp_p
         serving = subprocess.Popen(
             [*contained, "seller", "serve", *common, "--http", f"0.0.0.0:{place}", "--public-url",
              "https://data.example.org", "--metrics", f"127.0.0.1:{metrics}", "--log-format", "json"],
-            stdout=output, stderr=output,
+            stdout=subprocess.DEVNULL, stderr=output,
         )  # fmt: skip
     try:
         assert answer(f"http://127.0.0.1:{place}/health", serving, told) == 200
