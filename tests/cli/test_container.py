@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 from container import Stage, built, end, steps_of, why_not
-from local_chain import LocalChain, children_of
+from local_chain import LocalChain, children_of, wait_for
 
 from ports import free_port
 
@@ -93,6 +93,7 @@ def test_a_seller_serves_from_the_image(image: Stage, testnet: LocalChain, tmp_p
             stdout=subprocess.DEVNULL, stderr=output,
         )  # fmt: skip
     try:
+        wait_for('"event": "serves"', told, serving)
         assert answer(f"http://127.0.0.1:{place}/health", serving, told) == 200
         assert answer(f"http://127.0.0.1:{metrics}/health", serving, told) == 200
         for pid in (serving.pid, *children_of(serving.pid)):
@@ -105,8 +106,7 @@ def test_a_seller_serves_from_the_image(image: Stage, testnet: LocalChain, tmp_p
         assert end(serving) == 0, told.read_text()
     finally:
         serving.kill()
-    events = [json.loads(line)["event"] for line in told.read_text().splitlines()]
-    assert "serves" in events
+    assert all(json.loads(line)["event"] for line in told.read_text().splitlines())
     # What it keeps is on the volume, and nobody else's to read.
     assert (volume / "seller" / "journal.sqlite").stat().st_uid == IDENTITY
     assert (volume / "seller" / "journal.sqlite").stat().st_mode & 0o077 == 0
