@@ -74,8 +74,11 @@ class Scenario:
 IN_TOKENS = 0.3
 """Share of listings that are paid in a token."""
 
-WATCHED = 0.12
+WATCHED = 0.1
 """Share of buyers that stay and have a watcher all the same."""
+
+LEFT_ALONE = ("corrupting", "garbling", "secretive", "gone")
+"""Sellers whose cheating costs a buyer its money that does nothing after paying."""
 
 HOSTILE_SELLERS = ("gone", *SELLERS)
 HOSTILE_BUYERS = ("gone", *BUYERS)
@@ -85,7 +88,7 @@ def scenario_of(seed: int) -> Scenario:
     """The scenario of a seed."""
     random = stream(seed, "scenario")
     # Of a stream of its own, so that what a seed decides else is what it was without tokens.
-    money = stream(seed, "money")
+    money = stream(seed, "payment")
     sellers = tuple(_seller(random, money) for _ in range(random.choice((1, 1, 1, 2))))
     watching = stream(seed, "watching")
     buyers = tuple(_buyer(random, sellers, watching) for _ in range(random.choice((1, 1, 2, 3))))
@@ -115,7 +118,9 @@ def _buyer(random: Random, sellers: tuple[SellerRole, ...], watching: Random) ->
         token=sellers[seller].token,
     )
     leaves_at = random.randrange(1, 40) if kind == "gone" else None
-    # Who vanishes needs a watcher most.
+    if kind == "honest" and sellers[seller].kind in LEFT_ALONE and watching.random() < 0.4:
+        # It pays, and is not there to see that it is cheated: what a watcher is for.
+        return BuyerRole("gone", seller, wish, watching.randrange(8, 30), is_watched=True)
     is_watched = watching.random() < (0.7 if kind == "gone" else WATCHED)
     return BuyerRole(kind, seller, wish, leaves_at, is_watched)
 

@@ -122,7 +122,7 @@ CALLS = {
 
 def test_the_real_contract_does_the_same() -> None:
     seen: set[str] = set()
-    for seed in (1, 18, 19, 35, 52):
+    for seed in (18, 19, 35, 52, 80):
         seen |= same(seed)
     assert seen == CALLS, f"other seeds are needed for {CALLS - seen}"
 
