@@ -69,12 +69,15 @@ def test_in_good_weather_each_way_to_trade_comes_to_its_good_end(way: dict[str, 
     assert found.endings == ("honest seller: Released",)
 
 
-@pytest.mark.parametrize("token", [ETHER, PERMIT_TOKEN])
 @pytest.mark.parametrize(
-    ("kind", "end"),
-    [("corrupting", WatchEnding.REFUNDED), ("secretive", WatchEnding.REFUNDED), ("honest", WatchEnding.GOOD)],
+    ("kind", "token", "end"),
+    [
+        ("corrupting", PERMIT_TOKEN, WatchEnding.REFUNDED),
+        ("secretive", ETHER, WatchEnding.REFUNDED),
+        ("honest", ETHER, WatchEnding.GOOD),
+    ],
 )
-def test_a_watcher_ends_the_order_of_a_buyer_that_has_vanished(kind: str, end: WatchEnding, token: Address) -> None:
+def test_a_watcher_ends_the_order_of_a_buyer_that_has_vanished(kind: str, token: Address, end: WatchEnding) -> None:
     scenario = alone(token=token)
     seller, buyer = scenario.sellers[0], scenario.buyers[0]
     scenario = replace(
