@@ -32,6 +32,9 @@ class BuyerRole:
     seller: int
     wish: Wish
     leaves_at: int | None = None
+    leaves_paid: bool = False
+    """Whether it goes away for good once it has paid something."""
+
     is_watched: bool = False
     """Whether it hands each order to a watcher before it pays."""
 
@@ -120,7 +123,7 @@ def _buyer(random: Random, sellers: tuple[SellerRole, ...], watching: Random) ->
     leaves_at = random.randrange(1, 40) if kind == "gone" else None
     if kind == "honest" and sellers[seller].kind in LEFT_ALONE and watching.random() < 0.4:
         # It pays, and is not there to see that it is cheated: what a watcher is for.
-        return BuyerRole("gone", seller, wish, watching.randrange(8, 30), is_watched=True)
+        return BuyerRole("gone", seller, wish, leaves_paid=True, is_watched=True)
     is_watched = watching.random() < (0.7 if kind == "gone" else WATCHED)
     return BuyerRole(kind, seller, wish, leaves_at, is_watched)
 

@@ -37,6 +37,9 @@ class Party:
     leaves_at: int | None = None
     """When it goes away for good."""
 
+    leaves_paid: bool = False
+    """Whether it goes away once it has paid."""
+
     lives: int = 0
     turned_at: int = -1
     """When it had its latest turn."""
@@ -55,8 +58,10 @@ class Party:
         return self.leaves_at is not None and tick >= self.leaves_at
 
     def will_leave(self, tick: int) -> bool:
-        """Whether it is there now, and will go away for good."""
-        return self.leaves_at is not None and tick < self.leaves_at
+        """Whether it is there now, and may go away for good."""
+        if self.leaves_at is None:
+            return self.leaves_paid and not self.has_ended
+        return tick < self.leaves_at
 
     def turn(self, tick: int) -> bool:
         """One step, in a new life if need be; whether anything was done. Raises what is no error of this project."""
@@ -66,7 +71,10 @@ class Party:
             if self.agent is None:
                 self.lives += 1
                 self.agent = self.start()
-            return self.agent.step()
+            done = self.agent.step()
+            if self.leaves_paid and isinstance(self.agent, Buyer) and self.agent.has_paid:
+                self.leaves_at = tick + 1
+            return done
         except Killed:
             self.down_until = tick + 1 + self.random.randrange(1, 12)
             self.stop()

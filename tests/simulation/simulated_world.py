@@ -148,7 +148,9 @@ class SimulatedWorld:
                 seller=self.sellers[role.seller].address, listing=self.listings[role.seller],
             )  # fmt: skip
 
-        return self._party(f"buyer{number}", role.kind, role.leaves_at, start)
+        party = self._party(f"buyer{number}", role.kind, role.leaves_at, start)
+        party.leaves_paid = role.leaves_paid
+        return party
 
     def _watcher(self, number: int) -> Party:
         def start(party: Party) -> WatchingAgent:

@@ -83,8 +83,8 @@ def test_a_watcher_ends_the_order_of_a_buyer_that_has_vanished(kind: str, token:
     scenario = replace(
         scenario,
         sellers=(replace(seller, kind=kind),),
-        # It has paid by then, and does not see what it gets.
-        buyers=(replace(buyer, kind="gone", leaves_at=10, is_watched=True),),
+        # It does not see what it gets.
+        buyers=(replace(buyer, kind="gone", leaves_paid=True, is_watched=True),),
     )
     with simulated(scenario) as world:
         shown = watch_keys(world)
