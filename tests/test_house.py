@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "scripts" / "security"))
 from answers import ANSWERS, Answer  # noqa: E402
 
 FIRST_VERSION = "0.1.0"
+MOST_LINES = 400
 SECTIONS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 
 
@@ -53,6 +54,13 @@ def test_what_is_not_type_checked_says_which_error_it_is() -> None:
         text = path.read_text(encoding="utf-8")
         assert text.count(bare) == text.count(bare + "["), path
         assert "mypy: " + "ignore-errors" not in text, path
+
+
+@pytest.mark.parametrize("folder", ["offchain", "scripts"])
+def test_a_module_has_one_idea(folder: str) -> None:
+    """400 lines are the most, as CONTRIBUTING.md says; what grows beyond is two things."""
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / folder).rglob("*.py")}
+    assert {path: lines for path, lines in lengths.items() if lines > MOST_LINES} == {}
 
 
 def test_the_changelog_keeps_its_form() -> None:

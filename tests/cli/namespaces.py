@@ -4,13 +4,11 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-FORWARDING = Path(__file__).parent / "forwarding.py"
+from machines import forwarder
 
 
 def ip(*arguments: str) -> None:
@@ -34,10 +32,25 @@ def are_possible() -> bool:
 
 
 @dataclass(frozen=True)
-class Machines:
-    """Namespaces by name on a bridge in a namespace of its own, with addresses 10.77.0.1, .2, ..."""
+class Namespaces:
+    """Machines on a bridge in a namespace of its own, with addresses 10.77.0.1, .2 and .3."""
 
-    names: Sequence[str]
+    names: Sequence[str] = ("node", "seller", "buyer")
+    node_port: int = 8545
+
+    @property
+    def bind(self) -> str:
+        return f"{self.address('seller')}:8440"
+
+    @property
+    def service(self) -> str:
+        """No folder is shared: this is all that the buyer sees of the seller."""
+        return f"http://{self.bind}"
+
+    def node(self, name: str) -> str:
+        """The same for every machine, through a program on the node's that forwards to its loopback."""
+        assert name in self.names
+        return f"http://{self.address('node')}:{self.node_port}"
 
     def namespace(self, name: str) -> str:
         return f"bf-{os.getpid()}-{name}"
@@ -58,15 +71,15 @@ class Machines:
 
 
 @contextmanager
-def machines(*names: str) -> Iterator[Machines]:
+def namespaces() -> Iterator[Namespaces]:
     """Machines that are gone at the end."""
-    found = Machines(names)
+    found = Namespaces()
     hub = found.namespace("hub")
     try:
         ip("netns", "add", hub)
         ip("-n", hub, "link", "add", "bridge", "type", "bridge")
         ip("-n", hub, "link", "set", "bridge", "up")
-        for name in names:
+        for name in found.names:
             own = found.namespace(name)
             ip("netns", "add", own)
             ip("-n", hub, "link", "add", f"to-{name}", "type", "veth", "peer", "name", "line", "netns", own)
@@ -75,19 +88,13 @@ def machines(*names: str) -> Iterator[Machines]:
             ip("-n", own, "addr", "add", f"{found.address(name)}/24", "dev", "line")
             ip("-n", own, "link", "set", "line", "up")
             ip("-n", own, "link", "set", "lo", "up")
-        yield found
+        process = forwarder(found.address("node"), found.node_port, found.inside("node"))
+        try:
+            yield found
+        finally:
+            process.kill()
+            process.wait()
     finally:
-        for name in (*names, "hub"):
+        for name in (*found.names, "hub"):
             with contextlib.suppress(subprocess.CalledProcessError):
                 ip("netns", "del", found.namespace(name))
-
-
-@contextmanager
-def forwarded(found: Machines, name: str, port: int) -> Iterator[None]:
-    """A port of a machine's own address that leads to the same port of its loopback."""
-    process = subprocess.Popen(found.inside(name, sys.executable, FORWARDING, found.address(name), port))
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()

@@ -133,7 +133,8 @@ def test_the_seller_reads_orders_money_and_who_asked(seen: Seen, browser: Browse
             text = all_is_well(browser, url, width, dark)
             assert text.count("Released") == 3 and "an evaluation" in text
             assert "0.0693 ether" in text and "1 evaluation" in text
-            assert "4,708 of" in text and "Nothing: every message was taken." in text
+            assert "Earned in all, without gas\n0.4 ether" in text
+            assert "19,302 of" in text and "Nothing: every message was taken." in text
         picture(browser, url, "page-seller.png", 880)
 
 
@@ -144,6 +145,8 @@ def test_the_buyer_reads_scores_steps_and_fetches_what_it_bought(seen: Seen, bro
             text = all_is_well(browser, url, width, dark)
             assert "Ended: Released" in text and "400 are chosen" in text
             assert "Paid for the audited sample" in text and "bought.csv" in text
+            # Three orders for the whole budget, of which nothing came back.
+            assert "In all\t0.4 ether\t0 ether" in text and "Paid for gas" in text
             bars = "return [...document.querySelectorAll('rect.chosen')].filter(e => e.getAttribute('x')).length"
             assert browser.run(bars) > 10
         assert "forecast" in text and "trust" in text

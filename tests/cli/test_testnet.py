@@ -1,6 +1,8 @@
 """`blindfair testnet` without a checkout: Hardhat from the user's cache, at the versions that the checkout locks."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +90,26 @@ def test_what_npm_says_is_told_where_it_fails(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "node_modules" / "a").mkdir(parents=True)
     (tmp_path / "node_modules" / "a" / "package.json").write_text('{"version": "1.0.0"}')
     npm.install_locked(tmp_path, tmp_path / "node", ["node_modules/a"])
+
+
+def commands_in(text: str) -> list[tuple[str, ...]]:
+    """The commands of a text: their words, and their options with what follows each, in any order."""
+    found = []
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.strip().startswith("blindfair "):
+            words, *options = re.split(r" (?=--)", shlex.join(shlex.split(line)))
+            found.append((words, *sorted(options)))
+    return found
+
+
+def test_what_is_printed_is_what_the_tutorial_tells(testnet: LocalChain) -> None:
+    """But for what is asked on a terminal, for a look at the status, and for going on after a stop."""
+    page = (ROOT / "docs" / "tutorials" / "two-machines.md").read_text(encoding="utf-8")
+    told = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("8545", str(testnet.port))
+    in_the_tutorial = commands_in(told.replace(" --yes", ""))
+    assert commands_in((testnet.home / "told").read_text()) == [
+        each for each in in_the_tutorial if each[0].split()[-1] not in ("status", "resume")
+    ]
 
 
 def test_a_program_reads_what_is_there(testnet: LocalChain) -> None:

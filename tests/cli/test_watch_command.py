@@ -12,6 +12,7 @@ import pytest
 from command import Inside
 from local_chain import LIGHT, PASSWORD, ROOT, LocalChain, password
 from trade import BOND, BUYER_POLICY, GRANT, HandValuer, listing_spec
+from web3 import Web3
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.context import AgentContext
@@ -24,10 +25,18 @@ from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.chain.deployment import Deployment
 from blindfair.chain.development import DevelopmentChain, mine_every, set_balance
 from blindfair.chain.finality import Finality
+from blindfair.chain.node import request
 from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.cli.party.settings import BegunSettings, save
-from blindfair.protocol.errors import FileMissing, GasCeilingReached, InsufficientFunds, InvalidOption, MalformedFile
+from blindfair.protocol.errors import (
+    FileMissing,
+    GasCeilingReached,
+    GasPriceTooHigh,
+    InsufficientFunds,
+    InvalidOption,
+    MalformedFile,
+)
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address, Seconds, Wei
@@ -178,6 +187,44 @@ def test_a_ceiling_and_an_empty_account_are_told_at_the_start_and_end_the_comman
     assert "--gas-ceiling" in ended.err
     assert json.loads(Path("result.json").read_text())["gas_wei"] == "0"
     assert cheated.chain.exchange.balance(watcher) == GRANT
+
+
+def test_a_price_of_gas_above_the_most_is_told_at_the_start_and_nothing_is_sent(
+    cheated: Cheated, inside: Inside
+) -> None:
+    watcher = cheated.watcher(inside)
+    most = ["--max-gas-price", "2"]
+    try:
+        set_base_fee(cheated.chain.web3, 10 * 10**9)
+        cheated.node.mine(1)
+        warned = inside(*cheated.words(2), *most, *ONCE)
+        assert warned.code == GasPriceTooHigh.exit_code
+        assert warned.err.index("trouble") < warned.err.index("error: GasPriceTooHigh")
+        assert "--max-gas-price GWEI" in warned.err
+        set_base_fee(cheated.chain.web3, 10**8)
+        cheated.reveal()
+        set_base_fee(cheated.chain.web3, 10 * 10**9)
+        cheated.node.mine(1)
+        assert inside(*cheated.words(2), *most, *ONCE).code == GasPriceTooHigh.exit_code
+        assert cheated.chain.exchange.balance(watcher) == GRANT
+        assert state(cheated) is OrderState.REVEALED
+        set_base_fee(cheated.chain.web3, 10**8)
+        cheated.node.mine(1)
+        assert inside(*cheated.words(2), *most, *ONCE).code == 0
+        assert state(cheated) is OrderState.REFUNDED
+    finally:
+        set_base_fee(cheated.chain.web3, 10**8)
+        cheated.node.mine(1)
+    inside(*cheated.words(2), "--max-gas-price", "0").failed(InvalidOption, "at least 1 gwei")
+
+
+def state(cheated: Cheated) -> OrderState:
+    return cheated.chain.exchange.order(cheated.offer.struct_hash()).state
+
+
+def set_base_fee(web3: Web3, fee: int) -> None:
+    """What a unit of gas costs in the next block."""
+    request(web3, "hardhat_setNextBlockBaseFeePerGas", hex(fee))
 
 
 def test_a_bad_package_has_its_own_exit_code_and_the_good_one_is_watched(cheated: Cheated, inside: Inside) -> None:

@@ -11,6 +11,7 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal_summary import BuyerSummary, JournalSummary, OfferEntry, SellerSummary
 from blindfair.api.amounts import IN_ETHER
+from blindfair.api.ledger import AccountLedger, LedgerEntry, LedgerOrder
 from blindfair.chain.exchange import OrderView
 from blindfair.pages.buyer_files import find_files
 from blindfair.pages.buyer_journal import BuyerDeeds, Deed
@@ -29,9 +30,11 @@ from blindfair.protocol.quantities import (
     Digest,
     KeyCommitment,
     ListingId,
+    OrderId,
     Root,
     Seconds,
     Timestamp,
+    TransactionHash,
     Wei,
 )
 
@@ -57,6 +60,11 @@ OFFER = Offer(
 )
 
 
+def ledger(*orders: LedgerOrder) -> AccountLedger:
+    sent = LedgerEntry("accept", TransactionHash(bytes(32)), 0, Wei(0), 60_000, Wei(6 * 10**13), "paid")
+    return AccountLedger(BUYER, (sent,), orders)
+
+
 def deeds(ending: Ending | None = None, *, is_fee: bool = False) -> SellerDeeds:
     summary = SellerSummary(
         JournalSummary(SELLER, "listing " + "11" * 32, {"commit": 48_000}, {}, 1),
@@ -69,7 +77,7 @@ def deeds(ending: Ending | None = None, *, is_fee: bool = False) -> SellerDeeds:
     askers = (Asker(BUYER, evaluations=1, models=1, bits=400, free_bits=400, paid=0),)
     refused = (RefusedMessage("MalformedMessage", f"what {SCRIPT} wrote"),) * 101
     ended = {} if ending is None else {OFFER.struct_hash(): Timestamp(NOW - 60)}
-    return SellerDeeds(summary, askers, refused, ended)
+    return SellerDeeds(summary, askers, refused, ended, ledger())
 
 
 def on_chain(state: OrderState, deadline: int = 0) -> SellerOnChain:
@@ -114,6 +122,10 @@ def test_money_budgets_and_askers_are_added_up() -> None:
     view = view_seller("trial", deeds(Ending.RELEASED), manifest(), on_chain(OrderState.RELEASED), IN_ETHER)
     assert dict(view.money)["Earned with records"] == "0.4 ether"
     assert dict(view.money)["Bonds of open offers"] == "0 ether"
+    assert dict(view.money)["Paid for gas"] == "0.00006 ether, for 48,000 gas"
+    refunded = view_seller("t", deeds(Ending.REFUNDED), None, on_chain(OrderState.REFUNDED), IN_ETHER)
+    assert dict(refunded.money)["Bonds lost to refunds"] == "0.04 ether"
+    assert dict(refunded.money)["Earned in all, without gas"] == "-0.04 ether"
     fees = view_seller("t", deeds(Ending.RELEASED, is_fee=True), None, on_chain(OrderState.RELEASED), IN_ETHER)
     assert dict(fees.money)["Earned with evaluations"] == "0.4 ether"
     open_bonds = view_seller("t", deeds(), None, on_chain(OrderState.LOCKED), IN_ETHER)
@@ -145,15 +157,17 @@ def test_nothing_begun_is_nothing_to_read(tmp_path: Path) -> None:
     assert "Nothing was committed yet." in page_of(view)
 
 
-def purchase(outcome: Outcome | None) -> BuyerDeeds:
+def purchase(outcome: Outcome | None, *orders: LedgerOrder) -> BuyerDeeds:
     common = JournalSummary(BUYER, None, {"accept": 60_000}, {}, 0)
-    return BuyerDeeds(BuyerSummary(common, "accept", outcome, Wei(7), True, True), (Deed("Asked", "9 bytes", NOW),))
+    summary = BuyerSummary(common, "accept", outcome, Wei(7), True, True)
+    return BuyerDeeds(summary, (Deed("Asked", "9 bytes", NOW),), ledger(*orders))
 
 
 def test_a_purchase_that_failed_shows_the_error_with_its_hint() -> None:
     error = FaultProven(f"A chunk is {SCRIPT}", expected="the committed one", found="another", hint="look at evidence/")
-    chain = BuyerOnChain(Wei(1), Wei(1), Wei(0), Timestamp(NOW))
-    view = view_buyer("0x11", purchase(Outcome.stopped(error)), None, (), chain, IN_ETHER, "blindfair buyer resume")
+    view = view_buyer(
+        "0x11", purchase(Outcome.stopped(error)), None, (), buyers_chain({}), IN_ETHER, "blindfair buyer resume"
+    )
     page = buyers_page(view)
     assert "FaultProven" in page and "look at evidence/" in page and "<script" not in page
     assert view.next_command is None and "blindfair buyer resume" not in page
@@ -166,6 +180,49 @@ def test_a_purchase_under_way_says_what_to_type_and_one_not_begun_too() -> None:
         page = buyers_page(view)
         assert "A purchase under way" in page and "blindfair buyer resume --directory" in page
         assert "NodeFailure" in page and "None yet." in page
+
+
+def buyers_chain(orders: dict[OrderId, OrderView]) -> BuyerOnChain:
+    return BuyerOnChain(Wei(1), Wei(1), Wei(0), orders, Timestamp(NOW))
+
+
+def test_each_order_tells_what_was_paid_and_what_came_back_and_all_are_added_up() -> None:
+    price, bond = OFFER.price, OFFER.bond
+    endings = [("evaluation", "Released"), ("sample", "Refunded"), ("rest", None), ("whole", "NoOrder")]
+    orders = [
+        LedgerOrder(name, replace(OFFER, nonce=number), is_seller=False, ending=ending)
+        for number, (name, ending) in enumerate(endings)
+    ]
+    locked = {orders[2].offer.struct_hash(): OrderView(OrderState.LOCKED, Timestamp(NOW))}
+    view = view_buyer("0x11", purchase(None, *orders), None, (), buyers_chain(locked), IN_ETHER, "")
+    assert [(each.what, each.state, each.paid, each.back) for each in view.payments] == [
+        ("the evaluation", "Released", "0.4 ether", "0 ether"),
+        ("the audited sample", "Refunded", "0.4 ether", "0.44 ether"),
+        ("the other records", "Locked", "0.4 ether", "0 ether"),
+        ("the records", "NoOrder", "0 ether", "0 ether"),
+    ]
+    assert view.in_all == (IN_ETHER.show(3 * price), IN_ETHER.show(price + bond))
+    money = dict(view.money)
+    assert money["Spent in all, without gas"] == IN_ETHER.show(2 * price - bond) == "0.76 ether"
+    assert money["Of this in open orders"] == "0.4 ether"
+    assert money["Paid for gas"] == "0.00006 ether, for 60,000 gas"
+    page = buyers_page(view)
+    assert "In all" in page and "1.2 ether" in page
+
+
+def test_what_the_chain_says_of_an_open_order_is_what_was_paid() -> None:
+    order = LedgerOrder("whole", OFFER, is_seller=False, ending=None)
+    for state, paid, back in (
+        (OrderState.NONE, "0 ether", "0 ether"),
+        (OrderState.REVEALED, "0.4 ether", "0 ether"),
+        (OrderState.REFUNDED, "0.4 ether", "0.44 ether"),
+    ):
+        chain = buyers_chain({OFFER.struct_hash(): OrderView(state, Timestamp(NOW))})
+        (line,) = view_buyer(None, purchase(None, order), None, (), chain, IN_ETHER, "").payments
+        assert (line.paid, line.back) == (paid, back)
+    trouble = NodeFailure("The node is gone", hint="start it")
+    (line,) = view_buyer(None, purchase(None, order), None, (), trouble, IN_ETHER, "").payments
+    assert (line.state, line.paid) == ("Open", "0.4 ether")
 
 
 def buyers_page(view: BuyerView) -> str:

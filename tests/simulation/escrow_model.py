@@ -1,7 +1,7 @@
-"""The escrow contract as a model: what a call does to one state of accounts, listings, orders and money, in ether.
+"""The escrow contract as a model: what a call does to one state of accounts, listings, orders and money.
 
 Orders move by `protocol.order`, which `tests/contracts/test_escrow_lockstep.py` holds against the real contract; what
-is around them here is held against it by `test_simulated_chain.py`. Without tokens: offers in them are refused.
+is around them here is held against it by `test_simulated_chain.py`. Money is ether, or a token of `token_model`.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
+from token_model import TokenRefuses, TokenState, token_error, token_functions
 
 from blindfair.chain.abi import exchange_abi
 from blindfair.protocol import order as machine
@@ -94,14 +95,16 @@ def _functions() -> dict[bytes, tuple[str, list[str], list[str]]]:
 
 
 def decode_call(data: bytes) -> tuple[str, tuple[Any, ...]]:
-    """Name and arguments of a call of the contract. Raises KeyError for another function."""
-    name, types, _ = _functions()[data[:4]]
+    """Name and arguments of a call of the contract, or of a token. Raises KeyError for another function."""
+    name, types, _ = _functions().get(data[:4]) or token_functions()[data[:4]]
     return name, decode(types, data[4:])
 
 
 @cache
 def error_data(name: str) -> bytes:
     """What the contract says when it refuses by this error; its values are zeros, which nobody decides by."""
+    if name.startswith("ERC20"):
+        return token_error(name)
     item: Any = next(item for item in exchange_abi() if item["type"] == "error" and item["name"] == name)
     types = [one["type"] for one in item["inputs"]]
     zeros = [bytes(32) if kind == "bytes32" else ETHER if kind == "address" else 0 for kind in types]
@@ -121,7 +124,10 @@ class EscrowState:
     numbers: dict[Address, int] = field(default_factory=dict)
     listings: dict[bytes, Address] = field(default_factory=dict)
     orders: dict[bytes, Order] = field(default_factory=dict)
-    free: dict[Address, int] = field(default_factory=dict)
+    free: dict[tuple[Address, Address], int] = field(default_factory=dict)
+    """What the contract keeps for owners, by owner and token."""
+
+    tokens: dict[Address, TokenState] = field(default_factory=dict)
 
     def copy(self) -> "EscrowState":
         return EscrowState(
@@ -131,12 +137,34 @@ class EscrowState:
             dict(self.listings),
             dict(self.orders),
             dict(self.free),
+            {address: token.copy() for address, token in self.tokens.items()},
         )
+
+    def free_of(self, owner: Address, token: Address = ETHER) -> int:
+        """What the contract keeps for an owner."""
+        return self.free.get((owner, token), 0)
+
+    def held(self, owner: Address, token: Address = ETHER) -> int:
+        """What an account has, or the contract itself."""
+        return (self.balances if token == ETHER else self.tokens[token].balances).get(owner, 0)
 
     # --- calls -----------------------------------------------------------------------------------------------------
 
-    def call(self, sender: Address, data: bytes, value: int, now: Timestamp) -> tuple[bytes, list[ModelLog]]:
-        """Execute a call of the contract; output and events. Raises CallRefused, and the state is spoilt then."""
+    def call(
+        self, sender: Address, to: Address, data: bytes, value: int, now: Timestamp
+    ) -> tuple[bytes, list[ModelLog]]:
+        """Execute a call of the contract, or of a token; output and the contract's events. Raises CallRefused, and the
+        state is spoilt then."""
+        try:
+            if to in self.tokens and not value:
+                return self.tokens[to].call(sender, data), []
+            if to != self.domain.contract:
+                raise CallRefused("")
+            return self._called(sender, data, value, now)
+        except TokenRefuses as refused:
+            raise CallRefused(refused.name) from refused
+
+    def _called(self, sender: Address, data: bytes, value: int, now: Timestamp) -> tuple[bytes, list[ModelLog]]:
         if data[:4] not in _functions():
             raise CallRefused("")
         name, types, results = _functions()[data[:4]]
@@ -158,11 +186,19 @@ class EscrowState:
             raise CallRefused("") from error
         return encode(results, output), logs
 
-    def _move(self, source: Address, target: Address, amount: int) -> None:
+    def _move(self, source: Address, target: Address, amount: int, token: Address = ETHER) -> None:
+        if token != ETHER:
+            self.tokens[token].move(source, target, amount)
+            return
         if self.balances.get(source, 0) < amount:
             raise CallRefused("")
         self.balances[source] = self.balances.get(source, 0) - amount
         self.balances[target] = self.balances.get(target, 0) + amount
+
+    def _collect(self, sender: Address, token: Address, amount: int) -> None:
+        """Take a token that the sender allowed the contract to take; ether came with the call."""
+        if token != ETHER:
+            self.tokens[token].take(self.domain.contract, sender, amount)
 
     def _order(self, offer: Offer) -> Order:
         return self.orders.get(offer.struct_hash(), Order(offer))
@@ -172,13 +208,14 @@ class EscrowState:
         offer = order.offer
         self.orders[offer.struct_hash()] = order
         for movement in effects:
+            sellers = (offer.seller, offer.token)
             if movement.source is Holder.SELLER_BALANCE:
-                self.free[offer.seller] = self.free.get(offer.seller, 0) - movement.amount
+                self.free[sellers] = self.free.get(sellers, 0) - movement.amount
             if movement.target is Holder.SELLER_BALANCE:
-                self.free[offer.seller] = self.free.get(offer.seller, 0) + movement.amount
+                self.free[sellers] = self.free.get(sellers, 0) + movement.amount
             if movement.target in (Holder.BUYER, Holder.SELLER):
                 party = offer.buyer if movement.target is Holder.BUYER else offer.seller
-                self._move(self.domain.contract, to or party, movement.amount)
+                self._move(self.domain.contract, to or party, movement.amount, offer.token)
 
     def _commit(
         self, sender: Address, _: int, __: Timestamp, logs: list[ModelLog], root: bytes, manifest: bytes
@@ -194,11 +231,12 @@ class EscrowState:
     def _deposit(
         self, sender: Address, value: int, _: Timestamp, logs: list[ModelLog], token: Address, amount: int
     ) -> tuple[Any, ...]:
-        if token != ETHER:
+        if token != ETHER and token not in self.tokens:
             raise CallRefused("NotAToken")
-        if value != amount:
+        if value != (amount if token == ETHER else 0):
             raise CallRefused("WrongPayment")
-        self.free[sender] = self.free.get(sender, 0) + amount
+        self.free[sender, token] = self.free_of(sender, token) + amount
+        self._collect(sender, token, amount)
         logs.append(ModelLog("Deposited", {"owner": sender, "token": token, "amount": amount}))
         return ()
 
@@ -207,10 +245,10 @@ class EscrowState:
     ) -> tuple[Any, ...]:
         if to in (ETHER, self.domain.contract):
             raise CallRefused("InvalidRecipient")
-        if self.free.get(sender, 0) < amount:
+        if self.free_of(sender, token) < amount:
             raise CallRefused("FreeBalanceTooLow")
-        self.free[sender] = self.free.get(sender, 0) - amount
-        self._move(self.domain.contract, to, amount)
+        self.free[sender, token] = self.free_of(sender, token) - amount
+        self._move(self.domain.contract, to, amount, token)
         logs.append(ModelLog("Withdrawn", {"owner": sender, "token": token, "amount": amount, "to": to}))
         return ()
 
@@ -218,7 +256,7 @@ class EscrowState:
         self, sender: Address, value: int, now: Timestamp, logs: list[ModelLog], given: Any, signature: bytes
     ) -> tuple[Any, ...]:
         offer = offer_of(given)
-        if offer.token != ETHER:
+        if offer.token != ETHER and offer.token not in self.tokens:
             raise CallRefused("NotAToken")
         try:
             signer = recover_offer_signer(offer, self.domain, signature)  # type: ignore[arg-type]
@@ -231,10 +269,11 @@ class EscrowState:
             signer=signer,
             committed=self.listings.get(offer.listing) == offer.seller,
             value=Wei(value),
-            free_balance=Wei(self.free.get(offer.seller, 0)),
+            free_balance=Wei(self.free_of(offer.seller, offer.token)),
             windows=WINDOWS,
         )
         self._settle(order, effects)
+        self._collect(sender, offer.token, offer.price)
         values: dict[str, Any] = {
             "orderId": offer.struct_hash(),
             "listing": offer.listing,
@@ -244,6 +283,21 @@ class EscrowState:
         values |= {"evaluation": offer.evaluation, "token": offer.token, "price": offer.price}
         logs.append(ModelLog("Accepted", values))
         return (offer.struct_hash(),)
+
+    def _acceptWithPermit(
+        self,
+        sender: Address,
+        value: int,
+        now: Timestamp,
+        logs: list[ModelLog],
+        given: Any,
+        signature: bytes,
+        permit: Any,
+    ) -> tuple[Any, ...]:
+        token = self.tokens.get(offer_of(given).token)
+        if token is not None:
+            token.try_permit(sender, self.domain.contract, permit, now)
+        return self._accept(sender, value, now, logs, given, signature)
 
     def _cancel(self, sender: Address, _: int, now: Timestamp, logs: list[ModelLog], given: Any) -> tuple[Any, ...]:
         return self._end("Cancelled", logs, *machine.cancel(self._order(offer_of(given)), sender, now))
@@ -320,4 +374,4 @@ class EscrowState:
     def _freeBalance(
         self, _: Address, __: int, ___: Timestamp, ____: list[ModelLog], owner: Address, token: Address
     ) -> tuple[Any, ...]:
-        return (self.free.get(owner, 0) if token == ETHER else 0,)
+        return (self.free_of(owner, token),)

@@ -5,8 +5,11 @@ from random import Random
 
 from hostile_parties import BUYERS, SELLERS
 from seeded_randomness import stream
+from simulated_chain import TOKENS
 from simulated_goods import OFFERED, Wish
 from simulated_mail import PostFaults
+
+from blindfair.protocol.quantities import ETHER, Address
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class SellerRole:
     charges: bool
     evaluations: int
     audits: int
+    token: Address = ETHER
     leaves_at: int | None = None
 
 
@@ -28,6 +32,11 @@ class BuyerRole:
     seller: int
     wish: Wish
     leaves_at: int | None = None
+    leaves_paid: bool = False
+    """Whether it goes away for good once it has paid something."""
+
+    is_watched: bool = False
+    """Whether it hands each order to a watcher before it pays."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,15 @@ class Scenario:
     """Ticks after which nothing goes wrong any more."""
 
 
+IN_TOKENS = 0.3
+"""Share of listings that are paid in a token."""
+
+WATCHED = 0.1
+"""Share of buyers that stay and have a watcher all the same."""
+
+LEFT_ALONE = ("corrupting", "garbling", "secretive", "gone")
+"""Sellers whose cheating costs a buyer its money that does nothing after paying."""
+
 HOSTILE_SELLERS = ("gone", *SELLERS)
 HOSTILE_BUYERS = ("gone", *BUYERS)
 
@@ -72,23 +90,27 @@ HOSTILE_BUYERS = ("gone", *BUYERS)
 def scenario_of(seed: int) -> Scenario:
     """The scenario of a seed."""
     random = stream(seed, "scenario")
-    sellers = tuple(_seller(random) for _ in range(random.choice((1, 1, 1, 2))))
-    buyers = tuple(_buyer(random, sellers) for _ in range(random.choice((1, 1, 2, 3))))
+    # Of a stream of its own, so that what a seed decides else is what it was without tokens.
+    money = stream(seed, "payment")
+    sellers = tuple(_seller(random, money) for _ in range(random.choice((1, 1, 1, 2))))
+    watching = stream(seed, "watching")
+    buyers = tuple(_buyer(random, sellers, watching) for _ in range(random.choice((1, 1, 2, 3))))
     return Scenario(seed, sellers, buyers, _weather(random), random.randrange(20, 80))
 
 
-def _seller(random: Random) -> SellerRole:
+def _seller(random: Random, money: Random) -> SellerRole:
     kind = random.choice(HOSTILE_SELLERS) if random.random() < 0.35 else "honest"
     return SellerRole(
         kind,
         charges=random.random() < 0.4,
         evaluations=random.choice((1, 2, 3, 3)),
         audits=random.choice((1, 2, 3, 3)),
+        token=money.choice(TOKENS) if money.random() < IN_TOKENS else ETHER,
         leaves_at=random.randrange(1, 40) if kind == "gone" else None,
     )
 
 
-def _buyer(random: Random, sellers: tuple[SellerRole, ...]) -> BuyerRole:
+def _buyer(random: Random, sellers: tuple[SellerRole, ...], watching: Random) -> BuyerRole:
     seller = random.randrange(len(sellers))
     kind = random.choice(HOSTILE_BUYERS) if random.random() < 0.3 else "honest"
     wish = Wish(
@@ -96,8 +118,14 @@ def _buyer(random: Random, sellers: tuple[SellerRole, ...]) -> BuyerRole:
         samples=random.random() < 0.3,
         pays_fee=sellers[seller].charges,
         by_message=random.random() < 0.7,
+        token=sellers[seller].token,
     )
-    return BuyerRole(kind, seller, wish, random.randrange(1, 40) if kind == "gone" else None)
+    leaves_at = random.randrange(1, 40) if kind == "gone" else None
+    if kind == "honest" and sellers[seller].kind in LEFT_ALONE and watching.random() < 0.4:
+        # It pays, and is not there to see that it is cheated: what a watcher is for.
+        return BuyerRole("gone", seller, wish, leaves_paid=True, is_watched=True)
+    is_watched = watching.random() < (0.7 if kind == "gone" else WATCHED)
+    return BuyerRole(kind, seller, wish, leaves_at, is_watched)
 
 
 def _weather(random: Random) -> Weather:

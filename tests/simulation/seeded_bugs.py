@@ -20,8 +20,10 @@ from blindfair.agents.settlement.finality_tracker import FinalityTracker
 from blindfair.agents.settlement.order_calls import OrderCalls
 from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.directory import SecretStore
-from blindfair.agents.store.steps import OUTCOME, WRITTEN
+from blindfair.agents.store.purchase_steps import OUTCOME
+from blindfair.agents.store.steps import WRITTEN
 from blindfair.agents.waiting import Waiting
+from blindfair.agents.watch.watcher import Watcher
 from blindfair.chain.exchange import DataExchange
 from blindfair.protocol.errors import NodeFailure
 from blindfair.protocol.messages import read, sign
@@ -40,6 +42,21 @@ def bug(put: Callable[[Patch], None]) -> Callable[[Patch], None]:
 
 def _waits(*_: object, **__: object) -> Any:
     raise Waiting("it forgets")
+
+
+@bug
+def watches_without_disputing(patch: Patch) -> None:
+    patch.setattr(Watcher, "_dispute", _waits)
+
+
+@bug
+def watches_without_refunding(patch: Patch) -> None:
+    patch.setattr(Watcher, "_refund", _waits)
+
+
+@bug
+def gives_no_allowance(patch: Patch) -> None:
+    patch.setattr(Wallet, "approve", lambda *_: None)
 
 
 @bug

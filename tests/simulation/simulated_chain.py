@@ -14,6 +14,7 @@ from eth_account.signers.local import LocalAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 from seeded_randomness import private_key
+from token_model import TokenState
 
 from blindfair.protocol.hashing import keccak256, u64
 from blindfair.protocol.quantities import Address, Seconds, Timestamp
@@ -24,8 +25,15 @@ CHAIN_ID = 131277322940537
 
 DEPLOYER: LocalAccount = Account.from_key(private_key("deployer"))
 
-CONTRACT = Address("0x" + keccak256(b"\xd6\x94" + bytes.fromhex(DEPLOYER.address[2:]) + b"\x80")[12:].hex())
-"""Where that account's first contract is, on any chain."""
+
+def _contract(number: int) -> Address:
+    """Where that account's contract of this number is, on any chain."""
+    encoded = b"\x80" if number == 0 else bytes([number])
+    return Address("0x" + keccak256(b"\xd6\x94" + bytes.fromhex(DEPLOYER.address[2:]) + encoded)[12:].hex())
+
+
+CONTRACT, PERMIT_TOKEN, PLAIN_TOKEN = map(_contract, range(3))
+TOKENS = (PERMIT_TOKEN, PLAIN_TOKEN)
 
 BLOCK_TIME = Seconds(12)
 GENESIS_TIME = Timestamp(1_767_225_600)
@@ -56,7 +64,7 @@ class ChainTransaction:
 
     @property
     def name(self) -> str:
-        """The contract's function that it calls."""
+        """The function that it calls, of the contract or of a token."""
         return decode_call(self.data)[0]
 
 
@@ -117,7 +125,12 @@ class SimulatedChain:
     forks: int = 0
 
     def __post_init__(self) -> None:
-        self.blocks.append(Block(0, keccak256(b"genesis"), GENESIS_TIME, self.base_fee, (), EscrowState(self.domain)))
+        tokens = {
+            PERMIT_TOKEN: TokenState.new("Permit", "PMT", CHAIN_ID, PERMIT_TOKEN, permits=True),
+            PLAIN_TOKEN: TokenState.new("Plain", "PLN", CHAIN_ID, PLAIN_TOKEN, permits=False),
+        }
+        state = EscrowState(self.domain, tokens=tokens)
+        self.blocks.append(Block(0, keccak256(b"genesis"), GENESIS_TIME, self.base_fee, (), state))
 
     @property
     def latest(self) -> Block:
@@ -127,8 +140,10 @@ class SimulatedChain:
         return self.latest.time
 
     def fund(self, address: Address, amount: int) -> None:
-        """Give an account its first money, before anything else happens."""
+        """Give an account its first money, as much of each token too, before anything else happens."""
         self.latest.state.balances[address] = amount
+        for token in self.latest.state.tokens.values():
+            token.balances[address] = amount
 
     def submit(self, raw: bytes) -> bytes:
         """Take a transaction into the mempool; its hash. Raises ValueError where a node would refuse it."""
@@ -188,7 +203,7 @@ class SimulatedChain:
         state.balances[sender] -= GAS * price
         attempt = state.copy()
         try:
-            _, logs = attempt.call(sender, transaction.data, transaction.value, time)
+            _, logs = attempt.call(sender, transaction.to, transaction.data, transaction.value, time)
         except CallRefused as refused:
             return state, Included(transaction, False, refused.name, (), price)
         return attempt, Included(transaction, True, "", tuple(logs), price)

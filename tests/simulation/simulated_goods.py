@@ -12,7 +12,7 @@ from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.functions import UniformPricing
 from blindfair.protocol.manifest import Column, ColumnKind, Schema
-from blindfair.protocol.quantities import RecordIndex, Seconds, Wei
+from blindfair.protocol.quantities import ETHER, Address, RecordIndex, Seconds, Wei
 from blindfair.protocol.records import RecordEncoding, encode_row
 
 OFFERED = 24
@@ -48,7 +48,7 @@ def schema() -> dict[str, Any]:
     return FeatureSchema.infer(table()[:120], (*COLUMNS, LABEL), LABEL).to_document()
 
 
-def goods(name: str, *, evaluations: int, audits: int, charges: bool) -> ListingSpec:
+def goods(name: str, *, evaluations: int, audits: int, charges: bool, token: Address = ETHER) -> ListingSpec:
     """A listing that has bits for so many evaluations and opens records for so many audits; if it `charges`, no
     evaluation is free."""
     columns = (*(Column(each, ColumnKind.NUMBER) for each in COLUMNS), Column(LABEL, ColumnKind.CATEGORY))
@@ -56,6 +56,7 @@ def goods(name: str, *, evaluations: int, audits: int, charges: bool) -> Listing
     free = 0 if charges else AUDITED * audits * record_bits + evaluations * EVALUATION_BITS
     terms = replace(
         TERMS,
+        tokens=(token,),
         record_bits=record_bits,
         bits_per_record=36,
         free_bits=free,
@@ -89,6 +90,9 @@ class Wish:
     by_message: bool
     """Whether it releases by a signed message, else by a transaction."""
 
+    token: Address = ETHER
+    """What the listing is paid in."""
+
     @property
     def price(self) -> Wei:
         return Wei(len(self.records) * PER_RECORD)
@@ -108,4 +112,5 @@ class Wish:
             max_offer_validity=Seconds(2 * HOUR),
             patience=Seconds(2 * HOUR),
             releases_by_message=self.by_message,
+            token=self.token,
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from escrow_model import CallRefused, error_data
-from simulated_chain import GAS, GAS_ESTIMATE, TIP, Block, Included, SimulatedChain, View
+from simulated_chain import GAS, GAS_ESTIMATE, TIP, TOKENS, Block, Included, SimulatedChain, View
 from web3.providers import BaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
@@ -87,7 +87,7 @@ class SimulatedNode(BaseProvider):
         return hex(self._block(block).state.numbers.get(Address(address.lower()), 0))
 
     def _eth_getCode(self, address: str, _: str = "latest") -> str:
-        return self._code if address.lower() == self._chain.domain.contract else "0x"
+        return self._code if address.lower() in (self._chain.domain.contract, *TOKENS) else "0x"
 
     def _eth_maxPriorityFeePerGas(self) -> str:
         return hex(TIP)
@@ -154,11 +154,13 @@ class SimulatedNode(BaseProvider):
 
     def _tried(self, call: dict[str, str], block: Block) -> bytes:
         data = bytes.fromhex(call["data"].removeprefix("0x"))
-        if call.get("to", "").lower() != self._chain.domain.contract:
+        to = Address(call.get("to", NOBODY).lower())
+        if to not in (self._chain.domain.contract, *TOKENS):
             return b""
-        self._sees("eth_call", data)
+        if to == self._chain.domain.contract:
+            self._sees("eth_call", data)
         sender, value = Address(call.get("from", NOBODY).lower()), int(call.get("value", "0x0"), 16)
-        return block.state.copy().call(sender, data, value, block.time)[0]
+        return block.state.copy().call(sender, to, data, value, block.time)[0]
 
     def _block(self, block: str) -> Block:
         found = self._found(block)

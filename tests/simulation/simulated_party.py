@@ -8,6 +8,7 @@ from random import Random
 from simulated_disk import Killed, SimulatedDisk
 from simulated_mail import SimulatedMailbox
 from simulated_node import SimulatedNode
+from simulated_watch import WatchingAgent
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.buyer.buyer import Buyer
@@ -30,11 +31,14 @@ class Party:
     disk: SimulatedDisk
     node: SimulatedNode
     mailbox: SimulatedMailbox
-    start: Callable[[], Agent]
-    agent: Agent | None = None
+    start: Callable[[], Agent | WatchingAgent]
+    agent: Agent | WatchingAgent | None = None
     down_until: int = 0
     leaves_at: int | None = None
     """When it goes away for good."""
+
+    leaves_paid: bool = False
+    """Whether it goes away once it has paid."""
 
     lives: int = 0
     turned_at: int = -1
@@ -53,6 +57,12 @@ class Party:
         """Whether it never acts again."""
         return self.leaves_at is not None and tick >= self.leaves_at
 
+    def will_leave(self, tick: int) -> bool:
+        """Whether it is there now, and may go away for good."""
+        if self.leaves_at is None:
+            return self.leaves_paid and not self.has_ended
+        return tick < self.leaves_at
+
     def turn(self, tick: int) -> bool:
         """One step, in a new life if need be; whether anything was done. Raises what is no error of this project."""
         self.error = None
@@ -61,7 +71,10 @@ class Party:
             if self.agent is None:
                 self.lives += 1
                 self.agent = self.start()
-            return self.agent.step()
+            done = self.agent.step()
+            if self.leaves_paid and isinstance(self.agent, Buyer) and self.agent.has_paid:
+                self.leaves_at = tick + 1
+            return done
         except Killed:
             self.down_until = tick + 1 + self.random.randrange(1, 12)
             self.stop()

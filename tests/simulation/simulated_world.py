@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from simulated_goods import GRANT, SELLING, goods
 from simulated_mail import Post, SimulatedMailbox
 from simulated_node import SimulatedNode
 from simulated_party import Party
+from simulated_watch import WatchingAgent
 from stand_in_scoring import scoring_in_the_clear
 from web3 import Web3
 
@@ -76,7 +78,10 @@ class SimulatedWorld:
         self.sellers = [self._seller(number, role) for number, role in enumerate(scenario.sellers)]
         self.listings: dict[int, ListingId] = {}
         self.buyers = [self._buyer(number, role) for number, role in enumerate(scenario.buyers)]
-        self.parties = [*self.sellers, *self.buyers]
+        self.watchers = {
+            number: self._watcher(number) for number, role in enumerate(scenario.buyers) if role.is_watched
+        }
+        self.parties = [*self.sellers, *self.buyers, *self.watchers.values()]
         self.meddler = Meddler(self.chain, stream(scenario.seed, "meddler"), GRANT)
 
     # --- parties ---------------------------------------------------------------------------------------------------
@@ -122,7 +127,8 @@ class SimulatedWorld:
         return AgentContext(exchange, lambda *_: party.mailbox, Finality(FINAL_DEPTH), watch, account)
 
     def _seller(self, number: int, role: SellerRole) -> Party:
-        spec = goods(f"listing {number}", evaluations=role.evaluations, audits=role.audits, charges=role.charges)
+        spec = goods(f"listing {number}", evaluations=role.evaluations, audits=role.audits, charges=role.charges,
+                     token=role.token)  # fmt: skip
         kind = SELLERS.get(role.kind, Seller)
         return self._party(
             f"seller{number}", role.kind, role.leaves_at,
@@ -133,12 +139,30 @@ class SimulatedWorld:
         kind = BUYERS.get(role.kind, Buyer)
 
         def start(party: Party) -> Buyer:
+            policy = role.wish.policy()
+            if role.is_watched:
+                self.handed(number).mkdir(exist_ok=True)
+                policy = replace(policy, watch_folder=self.handed(number))
             return kind(
-                party.home, self._context(party), role.wish.valuer(), role.wish.policy(),
+                party.home, self._context(party), role.wish.valuer(), policy,
                 seller=self.sellers[role.seller].address, listing=self.listings[role.seller],
             )  # fmt: skip
 
-        return self._party(f"buyer{number}", role.kind, role.leaves_at, start)
+        party = self._party(f"buyer{number}", role.kind, role.leaves_at, start)
+        party.leaves_paid = role.leaves_paid
+        return party
+
+    def _watcher(self, number: int) -> Party:
+        def start(party: Party) -> WatchingAgent:
+            context = self._context(party)
+            assert context.account is not None
+            return WatchingAgent(party.home, context, context.account, self.handed(number))
+
+        return self._party(f"watcher{number}", "honest", None, start)
+
+    def handed(self, number: int) -> Path:
+        """The folder in which a buyer hands its packages over."""
+        return self.folder / f"handed{number}"
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -186,7 +210,12 @@ class SimulatedWorld:
 
     def _has_begun(self, party: Party) -> bool:
         """Whether there is anything to do for a party: a buyer needs a listing that somebody has made."""
-        return party in self.sellers or self.scenario.buyers[self.buyers.index(party)].seller in self.listings
+        if party in self.sellers:
+            return True
+        if party in self.buyers:
+            return self.scenario.buyers[self.buyers.index(party)].seller in self.listings
+        # A package, of which a watcher is told when it is made.
+        return any(self.handed(number).is_dir() for number, watcher in self.watchers.items() if watcher is party)
 
     def _learn_listing(self, party: Party) -> None:
         """A listing's number is known from elsewhere, once its seller is there."""
@@ -196,6 +225,9 @@ class SimulatedWorld:
     def _all_ended(self) -> bool:
         if not self.is_calm:
             return False
+        if any(self.buyers[number].will_leave(self.tick) for number in self.watchers):
+            # Until then it may hand over more.
+            return False
         for party in self.parties:
             if not party.is_honest or not self._has_begun(party):
                 continue
@@ -203,7 +235,7 @@ class SimulatedWorld:
                 return False
             if party in self.buyers and not party.has_ended:
                 return False
-            if isinstance(party.agent, Seller) and not party.agent.idle:
+            if isinstance(party.agent, Seller | WatchingAgent) and not party.agent.idle:
                 return False
         return True
 

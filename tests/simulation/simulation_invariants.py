@@ -4,19 +4,23 @@ directories, and trusts no agent's word about itself."""
 from collections.abc import Iterator
 
 from escrow_model import decode_call, offer_of
-from simulated_chain import decode_transaction
+from simulated_chain import TOKENS, decode_transaction
 from simulated_goods import GRANT, SELLING, records
 from simulated_party import Party
+from simulated_watch import WatchingAgent
 from simulated_world import FINAL_DEPTH, SimulatedWorld
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.settlement.ending import Ending
-from blindfair.agents.store.steps import OPENED_REPLY, SIGNED, accept_call, accept_refused, bought
+from blindfair.agents.store.purchase_steps import OPENED_REPLY, accept_refused, bought
+from blindfair.agents.store.steps import SIGNED, accept_call
+from blindfair.agents.watch.ending import WatchEnding
+from blindfair.agents.watch.package import SUFFIX, find_fault
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import Order, OrderState
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import Address
+from blindfair.protocol.quantities import ETHER, Address, DeliveryKey
 
 ENDED = (OrderState.REFUNDED, OrderState.RELEASED, OrderState.CANCELLED)
 PAID = (OrderState.RELEASED, OrderState.REVEALED)
@@ -79,6 +83,8 @@ def check(world: SimulatedWorld, shown: set[bytes]) -> None:
     for seller in world.sellers:
         if seller.is_honest:
             _check_seller(world, seller, shown)
+    for number, watcher in world.watchers.items():
+        _check_watched(world, watcher, number)
     for number, buyer in enumerate(world.buyers):
         if buyer.is_honest and world.scenario.buyers[number].seller in world.listings:
             _check_buyer(world, buyer, number)
@@ -108,16 +114,27 @@ def _check_orders(world: SimulatedWorld) -> None:
 def _check_conservation(world: SimulatedWorld) -> None:
     state = world.chain.latest.state
     fees = sum(world.chain.fees_of(address) for address in state.numbers)
-    require(sum(state.balances.values()) + fees == GRANT * (len(world.parties) + 1), "ether was made or lost")
-    held = state.balances.get(world.chain.domain.contract, 0)
     locked = [order for order in state.orders.values() if order.state in (OrderState.LOCKED, OrderState.REVEALED)]
-    owed = sum(order.offer.price + order.offer.bond for order in locked) + sum(state.free.values())
-    require(held == owed, "the contract does not hold what it owes")
+    for token in (ETHER, *TOKENS):
+        balances, burnt = (state.balances, fees) if token == ETHER else (state.tokens[token].balances, 0)
+        require(sum(balances.values()) + burnt == GRANT * (len(world.parties) + 1), f"money was made or lost: {token}")
+        owed = sum(order.offer.price + order.offer.bond for order in locked if order.offer.token == token)
+        owed += sum(amount for (_, kept), amount in state.free.items() if kept == token)
+        require(state.held(world.chain.domain.contract, token) == owed, "the contract does not hold what it owes")
 
 
-def _wealth(world: SimulatedWorld, party: Party) -> int:
-    """What an account has more than at the beginning, outside the contract, gas added back."""
-    return world.chain.latest.state.balances[party.address] + world.chain.fees_of(party.address) - GRANT
+def _wealth(world: SimulatedWorld, party: Party, token: Address) -> int:
+    """What an account has more of the token than at the beginning, outside the contract, gas added back.
+
+    Raises Violation where it has more or less of any other money.
+    """
+    state, gas = world.chain.latest.state, world.chain.fees_of(party.address)
+    changes = {
+        each: state.held(party.address, each) + (gas if each == ETHER else 0) - GRANT for each in (ETHER, *TOKENS)
+    }
+    mine = changes.pop(token)
+    require(not any(changes.values()), f"{party.name} has other money than it traded in: {changes}")
+    return mine
 
 
 def _sum(found: list[Order], states: tuple[OrderState, ...], what: str) -> int:
@@ -130,9 +147,11 @@ def _check_seller(world: SimulatedWorld, seller: Party, shown: set[bytes]) -> No
         require(order.state is not OrderState.REFUNDED, f"{seller.name} lost an order although it kept to everything")
         if order.offer.struct_hash() in shown:
             require(order.state is OrderState.RELEASED, f"{seller.name} showed a key and was not paid")
-    require(not world.chain.latest.state.free.get(seller.address), f"{seller.name} left money in the contract")
+    kept = [world.chain.latest.state.free_of(seller.address, token) for token in (ETHER, *TOKENS)]
+    require(not any(kept), f"{seller.name} left money in the contract")
     expected = _sum(found, (OrderState.RELEASED,), "price")
-    require(_wealth(world, seller) == expected, f"{seller.name} has {_wealth(world, seller)} and not {expected}")
+    has = _wealth(world, seller, world.scenario.sellers[world.sellers.index(seller)].token)
+    require(has == expected, f"{seller.name} has {has} and not {expected}")
     for block in world.chain.blocks:
         bonds = sum(
             order.offer.bond
@@ -160,7 +179,8 @@ def _check_buyer(world: SimulatedWorld, buyer: Party, number: int) -> None:
     found = {order.offer.struct_hash(): order for order in orders(world, buyer)}
     paid = _sum([*found.values()], PAID, "price")
     expected = _sum([*found.values()], (OrderState.REFUNDED,), "bond") - paid
-    require(_wealth(world, buyer) == expected, f"{buyer.name} has {_wealth(world, buyer)} and not {expected}")
+    has = _wealth(world, buyer, wish.token)
+    require(has == expected, f"{buyer.name} has {has} and not {expected}")
     require(paid <= wish.price, f"{buyer.name} paid {paid}, more than its budget of {wish.price}")
     parts: dict[bytes, PartName] = {offer.struct_hash(): part for part, offer in _accepted(buyer)}
     for order_id, order in found.items():
@@ -186,6 +206,30 @@ def _check_buyer(world: SimulatedWorld, buyer: Party, number: int) -> None:
         require(paid == wish.price, f"{buyer.name} paid {paid} for what costs {wish.price}")
 
 
+def _check_watched(world: SimulatedWorld, watcher: Party, number: int) -> None:
+    """A watched buyer has its money back, or good chunks under a public key, be it gone or not."""
+    require(_wealth(world, watcher, ETHER) == 0, f"{watcher.name} paid or got more than its gas")
+    if isinstance(watcher.agent, WatchingAgent):
+        missed = [end for end in watcher.agent.watcher.ended() if end.ending is WatchEnding.MISSED]
+        require(not missed, f"{watcher.name} was late: {missed}")
+    for order in orders(world, world.buyers[number]):
+        order_id = order.offer.struct_hash()
+        require(order.state in (*ENDED, OrderState.REVEALED), f"{watcher.name} leaves an order {order.state.name}")
+        package = world.handed(number) / f"{order_id.hex()}{SUFFIX}"
+        require(package.exists(), f"{world.buyers[number].name} paid for an order that it did not hand over")
+        if order.state in PAID:
+            key = next(key for key, log_id in _keys(world) if log_id == order_id)
+            require(find_fault(package, key) is None, f"{watcher.name} lets a wrong delivery be paid")
+
+
+def _keys(world: SimulatedWorld) -> Iterator[tuple[DeliveryKey, bytes]]:
+    """The keys on the chain, with their orders."""
+    for _, one in world.chain.included():
+        for log in one.logs:
+            if log.name == "Revealed":
+                yield DeliveryKey(log.values["key"]), log.values["orderId"]
+
+
 def _check_goods(buyer: Party, agent: Buyer, part: PartName) -> None:
     """What was paid for is there, and is what it should be."""
     if part is PartName.EVALUATION:
@@ -198,9 +242,4 @@ def _check_goods(buyer: Party, agent: Buyer, part: PartName) -> None:
 
 def revealed_keys(world: SimulatedWorld) -> set[bytes]:
     """Commitments to all keys that are public on the chain."""
-    return {
-        key_commitment(log.values["key"])
-        for _, one in world.chain.included()
-        for log in one.logs
-        if log.name == "Revealed"
-    }
+    return {key_commitment(key) for key, _ in _keys(world)}

@@ -4,14 +4,18 @@ block at the same time, and has the same outcomes, errors, events and money."""
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
 from scenario import scenario_of
-from simulated_chain import CONTRACT, DEPLOYER, Block, SimulatedChain
+from simulated_chain import CONTRACT, DEPLOYER, PERMIT_TOKEN, PLAIN_TOKEN, TOKENS, Block, SimulatedChain
 from simulated_world import simulated
 
-from blindfair.chain.abi import decode_event, event_topic, exchange_abi
+from blindfair.chain.abi import decode_event, encode_call, event_topic, exchange_abi
+from blindfair.chain.artifacts import load_artifact
+from blindfair.chain.calls import Call
 from blindfair.chain.deploy import deploy_once
 from blindfair.chain.embedded import EMBEDDED_CHAIN_ID, EmbeddedChain
 from blindfair.chain.reverts import decode_revert
+from blindfair.chain.sender import Receipt, Sender
 from blindfair.protocol.quantities import ETHER, Address, OrderId, Seconds, Timestamp, Wei
 
 NAMES = ("Committed", "Accepted", "Cancelled", "Revealed", "Refunded", "Released", "Disputed", "Deposited", "Withdrawn")
@@ -30,10 +34,19 @@ class RealChain:
         self.chain.fund(Address(DEPLOYER.address.lower()), Wei(10**18))
         self.exchange = deploy_once(self.chain.web3, DEPLOYER)
         assert (self.exchange.address, EMBEDDED_CHAIN_ID) == (CONTRACT, simulated.domain.chain_id)
+        deployer = Sender(self.chain.web3, DEPLOYER)
+        plain = encode(["string", "string"], ["Plain", "PLN"])
+        for name, arguments, address in (("PermitToken", b"", PERMIT_TOKEN), ("TestToken", plain, PLAIN_TOKEN)):
+            made = _sent(deployer, Call("deploy", None, load_artifact(name).bytecode + arguments))
+            assert made.contract == address
         self.funds = simulated.blocks[0].state.balances
         for address, amount in self.funds.items():
             # Gas has another price here.
             self.chain.fund(address, Wei(2 * amount))
+            for token in TOKENS:
+                _sent(
+                    deployer, Call("mint", token, encode_call(load_artifact("TestToken").abi, "mint", address, amount))
+                )
         self.fees: dict[Address, int] = dict.fromkeys(self.funds, 0)
 
     def play(self, block: Block) -> list[Came]:
@@ -49,7 +62,8 @@ class RealChain:
             self.fees[one.transaction.sender] += (receipt.gas_used - used) * price
             used = receipt.gas_used
             error = decode_revert(computation.output)[0] if computation.is_error else ""
-            came.append((not computation.is_error, error, [_event(log) for log in receipt.logs]))
+            events = [_event(log) for log in receipt.logs if log.address == bytes.fromhex(CONTRACT[2:])]
+            came.append((not computation.is_error, error, events))
         self.backend.chain.mine_block()
         self.backend._begin_block(Seconds(1))
         return came
@@ -57,6 +71,12 @@ class RealChain:
     def wealth(self, address: Address) -> int:
         """What an account has more than at the beginning, gas added back."""
         return self.exchange.balance(address) + self.fees[address] - 2 * self.funds[address]
+
+
+def _sent(sender: Sender, call: Call) -> Receipt:
+    prepared = sender.prepare(call)
+    sender.broadcast(prepared.raw)
+    return sender.wait(prepared.hash, pause=0.0)
 
 
 def _event(log: Any) -> tuple[str, dict[str, object]]:
@@ -82,19 +102,27 @@ def same(seed: int) -> set[str]:
         found = real.exchange.order(OrderId(order_id))
         assert (found.state, found.deadline) == (order.state, order.deadline)
     for address in real.funds:
-        assert real.exchange.free_balance(address, ETHER) == state.free.get(address, 0)
+        for token in (ETHER, *TOKENS):
+            assert real.exchange.free_balance(address, token) == state.free_of(address, token)
+        for token in TOKENS:
+            assert real.exchange.balance(address, token) == state.held(address, token)
+            assert real.exchange.allowance(address, token) == state.tokens[token].allowances.get((address, CONTRACT), 0)
         assert real.wealth(address) == state.balances[address] + chain.fees_of(address) - real.funds[address]
-    assert real.exchange.balance(CONTRACT) == state.balances.get(CONTRACT, 0)
+    for token in (ETHER, *TOKENS):
+        assert real.exchange.balance(CONTRACT, token) == state.held(CONTRACT, token)
     return {one.transaction.name for _, one in chain.included() if one.succeeded}
 
 
-CALLS = {"accept", "claim", "commit", "deposit", "dispute", "refund", "release", "releaseBySig", "reveal", "withdraw"}
-"""Every call that agents make in ether."""
+CALLS = {
+    "accept", "acceptWithPermit", "approve", "claim", "commit", "deposit", "dispute", "refund", "release",
+    "releaseBySig", "reveal", "withdraw",
+}  # fmt: skip
+"""Every call that agents make, of the contract and of tokens."""
 
 
 def test_the_real_contract_does_the_same() -> None:
     seen: set[str] = set()
-    for seed in (0, 1, 19, 20, 52):
+    for seed in (18, 19, 35, 52, 80):
         seen |= same(seed)
     assert seen == CALLS, f"other seeds are needed for {CALLS - seen}"
 

@@ -5,12 +5,19 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from scenario import CALM, BuyerRole, Scenario, SellerRole, scenario_of
 from simulate import ROOT, Found, play, play_seed, played, replay
+from simulated_chain import PERMIT_TOKEN, PLAIN_TOKEN
 from simulated_goods import Wish
-from simulation_invariants import Violation, require
+from simulated_watch import WatchingAgent
+from simulated_world import simulated
+from simulation_invariants import Violation, check, require, watch_keys
+
+from blindfair.agents.watch.ending import WatchEnding
+from blindfair.protocol.quantities import ETHER, Address
 
 IN_CI = 20
 """Seeds that fit into some seconds of one core."""
@@ -38,28 +45,54 @@ def test_ten_thousand_simulations() -> None:
     assert released > DEEP // 4, "hardly anything is traded: these simulations say nothing"
 
 
-def wish(**changes: bool) -> Wish:
-    defaults = {"samples": False, "pays_fee": False, "by_message": True}
-    return Wish((1, 2, 5, 9, 12, 20), **defaults | changes)
-
-
-def alone(*, charges: bool = False, samples: bool = False, by_message: bool = True) -> Scenario:
+def alone(*, charges: bool = False, samples: bool = False, by_message: bool = True, token: Address = ETHER) -> Scenario:
     """One honest seller and one honest buyer, in good weather."""
+    wanted = Wish((1, 2, 5, 9, 12, 20), samples, pays_fee=charges, by_message=by_message, token=token)
     return Scenario(
         1,
-        (SellerRole("honest", charges, 3, 3),),
-        (BuyerRole("honest", 0, wish(samples=samples, pays_fee=charges, by_message=by_message)),),
+        (SellerRole("honest", charges, 3, 3, token),),
+        (BuyerRole("honest", 0, wanted),),
         CALM,
         1,
     )
 
 
-@pytest.mark.parametrize("way", [{}, {"samples": True}, {"charges": True}, {"by_message": False}])
-def test_in_good_weather_each_way_to_trade_comes_to_its_good_end(way: dict[str, bool]) -> None:
+@pytest.mark.parametrize(
+    "way",
+    [{}, {"samples": True}, {"charges": True}, {"by_message": False},
+     {"charges": True, "samples": True, "token": PERMIT_TOKEN}, {"token": PLAIN_TOKEN}],
+)  # fmt: skip
+def test_in_good_weather_each_way_to_trade_comes_to_its_good_end(way: dict[str, Any]) -> None:
     """Also while transactions wait for a block: a withdrawal under way is not taken for the next offer's bond."""
     found = play(alone(**way))
     hold(found)
     assert found.endings == ("honest seller: Released",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "token", "end"),
+    [
+        ("corrupting", PERMIT_TOKEN, WatchEnding.REFUNDED),
+        ("secretive", ETHER, WatchEnding.REFUNDED),
+        ("honest", ETHER, WatchEnding.GOOD),
+    ],
+)
+def test_a_watcher_ends_the_order_of_a_buyer_that_has_vanished(kind: str, token: Address, end: WatchEnding) -> None:
+    scenario = alone(token=token)
+    seller, buyer = scenario.sellers[0], scenario.buyers[0]
+    scenario = replace(
+        scenario,
+        sellers=(replace(seller, kind=kind),),
+        # It does not see what it gets.
+        buyers=(replace(buyer, kind="gone", leaves_paid=True, is_watched=True),),
+    )
+    with simulated(scenario) as world:
+        shown = watch_keys(world)
+        world.run()
+        check(world, shown)
+        watching = world.watchers[0].agent
+        assert isinstance(watching, WatchingAgent)
+        assert [ended.ending for ended in watching.watcher.ended()] == [end]
 
 
 def test_a_node_that_is_behind_ends_no_trade() -> None:

@@ -70,9 +70,7 @@ def connect(
         service_url(at)
     found = deployment if isinstance(deployment, Deployment) else read_deployment(Path(deployment))
     finality = Finality(finality_depth)
-    if max_gas_price is not None and max_gas_price < 1:
-        raise InvalidOption("`max_gas_price` is too low", expected="at least 1 gwei", found=max_gas_price)
-    price = FEE_CEILING if max_gas_price is None else Wei(max_gas_price * GWEI)
+    price = gas_price_limit(max_gas_price)
     exchange = open_exchange(rpc if isinstance(rpc, str) else several(*rpc), found)
     if trades:
         check_chain(exchange.web3, finality)
@@ -89,6 +87,15 @@ def connect(
     shared = folder if at is None else None
     told = on_event or (lambda _: None)
     return AgentContext(exchange, transport, finality, told, own, max_gas_price=price, mail=shared)
+
+
+def gas_price_limit(gwei: int | None) -> Wei:
+    """The most to offer for a unit of gas, in wei, by a number of gwei; 500 gwei if None. Raises InvalidOption."""
+    if gwei is not None and gwei < 1:
+        raise InvalidOption(
+            "`max_gas_price` is too low", expected="at least 1 gwei", found=gwei, hint="leave it out for 500 gwei"
+        )
+    return FEE_CEILING if gwei is None else Wei(gwei * GWEI)
 
 
 def mail_place(mail: Path | str | None) -> tuple[Path | None, str | None]:

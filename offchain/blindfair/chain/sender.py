@@ -143,6 +143,11 @@ class Sender:
         """The price of a unit of gas now. Raises NodeFailure."""
         return Wei(sum(fees(self.web3)))
 
+    def check_price(self, what: str) -> None:
+        """Raises GasPriceTooHigh where a unit of gas costs more now than may be offered, and NodeFailure."""
+        base, tip = fees(self.web3)
+        self._price(base, tip, what)
+
     def _price(self, base: int, tip: int, what: str, least: int = 0) -> int:
         """The price to offer for a unit of gas: the base fee may double, as far as the ceiling goes."""
         needed = max(base + tip, least)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import blindfair
 from blindfair.api.amounts import parse_ether
-from blindfair.cli import account, backups, ledger
+from blindfair.cli import account, backups, ledger, watch_commands
 from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
 from blindfair.cli.demo.options import BUDGETS, DIVISIONS, TABLE, TEXT, TEXTS, DemoOptions, check_modality
@@ -24,14 +24,10 @@ from blindfair.cli.demo.texts.prepared import prepare_texts
 from blindfair.cli.ending import NOT_OK, run_to_its_end
 from blindfair.cli.nodes import with_nodes_joined
 from blindfair.cli.options import (
-    WATCH_POLL,
-    DeploymentFile,
     FinalityDepth,
     JsonFile,
     KeystoreFile,
-    Metrics,
     PasswordFile,
-    Poll,
     Rpc,
     Text,
 )
@@ -54,6 +50,8 @@ app.add_typer(score.app, name="score")
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(ledger.money)
+app.command()(watch_commands.watch)
+app.command()(watch_commands.watch_status)
 
 
 @app.callback(invoke_without_command=True)
@@ -265,71 +263,6 @@ def doctor(
 
     if not examine(rpc, deployment, directory, mail, at, Output(json_file), measure=measure):
         raise SystemExit(NOT_OK)
-
-
-@app.command()
-def watch(
-    directory: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="The watcher's own directory: journal, packages. Name it again to go on."),
-    ],
-    rpc: Rpc,
-    deployment: DeploymentFile,
-    keystore: Annotated[
-        Path, typer.Option(metavar="FILE", help="The watcher's own account; it pays gas, and need not be the buyer's.")
-    ],
-    gas_ceiling: Annotated[
-        str,
-        typer.Option(metavar="ETHER", help="The most that all transactions from this directory may cost together."),
-    ],
-    package: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="A watch package of a buyer. May be repeated."),
-    ] = None,
-    packages: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="A folder whose *.watch files are watched; looked at again at each turn."),
-    ] = None,
-    password_file: PasswordFile = None,
-    finality_depth: FinalityDepth = None,
-    once: Annotated[bool, typer.Option("--once", help="Look once, do what can be done, and end; for cron.")] = False,
-    poll: Poll = WATCH_POLL,
-    metrics: Metrics = None,
-    json_file: JsonFile = None,
-) -> None:
-    """Follow a buyer's orders on a second machine: dispute a wrong chunk, take the money back where no key comes.
-
-    Holds ciphertext, leaf hashes and offers, and not the buyer's key. It can read a delivery once its key is public.
-    It cannot check scores. Ends when all orders have ended; with --packages on Ctrl-C.
-    """
-    from blindfair.cli.watching import WatchOptions, run_watch
-
-    options = WatchOptions(
-        directory=directory,
-        rpc=rpc,
-        deployment=deployment,
-        keystore=keystore,
-        password_file=password_file,
-        finality_depth=finality_depth,
-        gas_ceiling=gas_ceiling,
-        files=tuple(package or ()),
-        folder=packages,
-        poll=poll,
-        once=once,
-        metrics=metrics,
-    )
-    run_watch(options, Output(json_file))
-
-
-@app.command()
-def watch_status(
-    directory: Annotated[Path, typer.Option(metavar="DIR", help="The watcher's directory.")],
-    json_file: JsonFile = None,
-) -> None:
-    """How the orders of a watcher's directory stand, and what they cost. Needs neither node nor password."""
-    from blindfair.cli.watching import run_status
-
-    run_status(directory, Output(json_file))
 
 
 def _finished(

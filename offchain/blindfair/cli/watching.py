@@ -16,7 +16,7 @@ from blindfair.agents.watch.package import SUFFIX, read_head
 from blindfair.agents.watch.reveal_package import REVEAL_SUFFIX
 from blindfair.agents.watch.watcher import PACKAGES, Watcher
 from blindfair.api.amounts import parse_ether, show_ether
-from blindfair.api.connection import read_deployment
+from blindfair.api.connection import gas_price_limit, read_deployment
 from blindfair.api.keystore import address_of, unlock
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.finality import Finality
@@ -42,6 +42,7 @@ class WatchOptions:
     password_file: Path | None
     finality_depth: int | None
     gas_ceiling: str
+    max_gas_price: int | None
     files: tuple[Path, ...]
     folder: Path | None
     poll: float
@@ -54,10 +55,10 @@ def run_watch(options: WatchOptions, output: Output) -> None:
     they stand.
 
     Raises what opening node, account and directory raises, and DisputeMissed where an order ended so meanwhile. With
-    `once` also the first trouble of the turn or of a package, and InsufficientFunds or GasCeilingReached where a
-    dispute that may come is not paid for.
+    `once` also the first trouble of the turn or of a package, and InsufficientFunds, GasCeilingReached or
+    GasPriceTooHigh where a dispute that may come is not paid for.
     """
-    ceiling = parse_ether(options.gas_ceiling, "gas_ceiling")
+    ceiling, price = parse_ether(options.gas_ceiling, "gas_ceiling"), gas_price_limit(options.max_gas_price)
     if options.metrics is not None:
         metrics_place(options.metrics)
     inbox = PackageInbox(options.files, options.folder)
@@ -73,6 +74,7 @@ def run_watch(options: WatchOptions, output: Output) -> None:
             account,
             finality=finality,
             gas_ceiling=ceiling,
+            max_gas_price=price,
             on_event=screen.event,
         )
         try:

@@ -12,7 +12,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import requests
@@ -27,7 +27,19 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 """Seconds without a byte."""
 
+CALL_SECONDS = 60.0
+"""For a whole call, unless its options say otherwise."""
+
 BLOCK = 64 * 1024
+
+
+class CallOptions(TypedDict, total=False):
+    """What a call may have beside its method and path."""
+
+    headers: dict[str, str]
+    body: bytes
+    seconds: float
+    """After which its connection is closed, whatever it is doing."""
 
 
 NOT_PUBLIC = "its address is private, or of this machine"
@@ -136,20 +148,12 @@ class Caller:
         self._connections = _Connections(public_only=public_only)
 
     @contextmanager
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: dict[str, str] | None = None,
-        body: bytes | None = None,
-        seconds: float = 60.0,
-    ) -> Iterator[requests.Response]:
-        """The answer to one request; its body is read in the block. After `seconds` the connection is closed.
+    def call(self, method: str, path: str, **options: Unpack[CallOptions]) -> Iterator[requests.Response]:
+        """The answer to one request; its body is read in the block. After its seconds the connection is closed.
 
         Raises ServiceUnreachable, UntrustedCertificate, WrongService for one that sends elsewhere.
         """
-        session = self._session()
+        session, seconds = self._session(), options.get("seconds", CALL_SECONDS)
         is_late = threading.Event()
 
         def end() -> None:
@@ -163,8 +167,8 @@ class Caller:
             with session.request(
                 method,
                 self.url + path,
-                headers={"Accept-Encoding": "identity", **(headers or {})},
-                data=body,
+                headers={"Accept-Encoding": "identity", **options.get("headers", {})},
+                data=options.get("body"),
                 stream=True,
                 allow_redirects=False,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),

@@ -8,11 +8,12 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Unpack
 
 import requests
 
 from blindfair.agents.messaging.transport import Signer
-from blindfair.http.calls import Caller, read_body
+from blindfair.http.calls import Caller, CallOptions, read_body
 from blindfair.http.problems import read_problem
 from blindfair.http.wire import CHALLENGE, DOCUMENT_BYTES, INFO, SESSION, ServiceInfo, session_proof
 from blindfair.protocol.documents import Document, JsonValue, canonical, parse
@@ -69,15 +70,7 @@ class ServiceSession:
         self._caller.close()
 
     @contextmanager
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: dict[str, str] | None = None,
-        body: bytes | None = None,
-        seconds: float = 60.0,
-    ) -> Iterator[requests.Response]:
+    def call(self, method: str, path: str, **options: Unpack[CallOptions]) -> Iterator[requests.Response]:
         """The answer to a request within a session. A busy service is asked again, and one that was started again gets
         a new proof. Raises ServiceUnreachable and the like, SessionRefused, ServiceBusy, StoreInUse."""
         with contextlib.ExitStack() as held:
@@ -85,10 +78,10 @@ class ServiceSession:
                 if self._token is None:
                     self._begin()
                 try:
-                    answer = held.enter_context(self._plain(method, path, headers=headers, body=body, seconds=seconds))
+                    answer = held.enter_context(self._plain(method, path, **options))
                 except ServiceUnreachable:
                     # A connection that was kept open may have been closed meanwhile.
-                    if attempt + 1 == _TRIES or body is not None:
+                    if attempt + 1 == _TRIES or "body" in options:
                         raise
                     time.sleep(_PAUSE_SECONDS)
                     continue
@@ -112,19 +105,10 @@ class ServiceSession:
         return True
 
     @contextmanager
-    def _plain(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: dict[str, str] | None = None,
-        body: bytes | None = None,
-        seconds: float = 60.0,
-    ) -> Iterator[requests.Response]:
-        named = {"Authorization": f"Bearer {self._token}"} if self._token is not None else {}
-        with self._caller.call(
-            method, path, headers={**named, **(headers or {})}, body=body, seconds=seconds
-        ) as answer:
+    def _plain(self, method: str, path: str, **options: Unpack[CallOptions]) -> Iterator[requests.Response]:
+        if self._token is not None:
+            options["headers"] = {"Authorization": f"Bearer {self._token}", **options.get("headers", {})}
+        with self._caller.call(method, path, **options) as answer:
             yield answer
 
     def listed(self, path: str, name: str, most: int) -> tuple[list[JsonValue], Document]:

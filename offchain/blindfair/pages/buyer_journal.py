@@ -6,41 +6,46 @@ from pathlib import Path
 
 from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
-from blindfair.agents.store.steps import (
-    ASKED_AT,
+from blindfair.agents.store.purchase_steps import (
     AUDITED,
     CONFIRMED,
     FEE_PAID,
+    SAMPLED,
+    UNAUDITED,
+    fault_found,
+    verified,
+)
+from blindfair.agents.store.steps import (
+    ASKED_AT,
     INQUIRY,
     LISTING,
     RECEIPT,
     RECEIVED,
     REPLY,
     REQUEST,
-    SAMPLED,
     SENT,
-    UNAUDITED,
     CallName,
     MessageName,
     accept_call,
     dispute_call,
-    fault_found,
     part_message,
     refund_call,
     release_call,
-    verified,
 )
 from blindfair.api.amounts import Money
+from blindfair.api.ledger import AccountLedger, read_ledger
 from blindfair.protocol.messages import Agreement, Delivery, Openings, Release, Selection
 from blindfair.protocol.parts import PARTS_OF_SELECTION, PartName
+from blindfair.protocol.signing import Domain
 from blindfair.protocol.words import counted
 
-_NAMES = {
+PART_TEXT = {
     PartName.WHOLE: "the records",
     PartName.SAMPLE: "the audited sample",
     PartName.REST: "the other records",
     PartName.EVALUATION: "the evaluation",
 }
+"""What is bought in one order, as people read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +59,21 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class BuyerDeeds:
-    """A purchase so far."""
+    """A purchase so far, and its orders with what was paid for gas, as far as the journal tells."""
 
     summary: BuyerSummary
     deeds: tuple[Deed, ...]
+    ledger: AccountLedger
 
 
-def read_purchase(directory: Path, prices: Money) -> BuyerDeeds | None:
+def read_purchase(directory: Path, prices: Money, domain: Domain) -> BuyerDeeds | None:
     """Read a buyer's journal; None where nothing was asked yet. Raises as `read_journal`."""
     summary, journal = buyer_summary(directory), read_journal(directory / "journal.sqlite")
     if summary is None or journal is None:
         return None
     try:
-        return BuyerDeeds(summary, tuple(_Reader(journal, summary, prices).deeds()))
+        deeds = tuple(_Reader(journal, summary, prices).deeds())
+        return BuyerDeeds(summary, deeds, read_ledger(directory, domain))
     finally:
         journal.close()
 
@@ -101,8 +108,8 @@ class _Reader:
         found += self._sample() if is_bought else self._audit()
         for part in PARTS_OF_SELECTION:
             agreement, delivery = part_message(Agreement.TYPE, part), part_message(Delivery.TYPE, part)
-            found += self._sent(agreement, f"Agreed on {_NAMES[part]}", delivery)
-            found += self._received(delivery, f"Got {_NAMES[part]}, encrypted")
+            found += self._sent(agreement, f"Agreed on {PART_TEXT[part]}", delivery)
+            found += self._received(delivery, f"Got {PART_TEXT[part]}, encrypted")
             found += self._order(part)
             if is_bought and part is PartName.SAMPLE:
                 found += self._audit()
@@ -122,7 +129,7 @@ class _Reader:
 
     def _order(self, part: PartName) -> list[Deed]:
         """What became of the order of a part."""
-        name = _NAMES[part]
+        name = PART_TEXT[part]
         found = self._called(accept_call(part), f"Paid for {name}: the price is locked")
         if (chunk := self._journal.intent(fault_found(part))) is not None:
             found.append(Deed(f"Found a wrong chunk in {name}", chunk))

@@ -1,25 +1,32 @@
 """What a buyer reads about its own directory: scores, the purchase step by step, money, files, and what is next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.settlement.ending import ENDED_STATES, Ending
 from blindfair.api.amounts import IN_ETHER, Money, show_ether
+from blindfair.api.ledger import LedgerOrder
+from blindfair.chain.exchange import OrderView
 from blindfair.pages.buyer_files import FoundFile
-from blindfair.pages.buyer_journal import BuyerDeeds
+from blindfair.pages.buyer_journal import PART_TEXT, BuyerDeeds
 from blindfair.pages.clocks import Moment, moment
 from blindfair.pages.histogram import Histogram, histogram
 from blindfair.pages.kept_advice import KeptAdvice, Told
+from blindfair.pages.spent_gas import gas_line
 from blindfair.protocol.errors import BlindfairError
-from blindfair.protocol.quantities import Timestamp, Wei
+from blindfair.protocol.order import OrderState
+from blindfair.protocol.parts import PartName
+from blindfair.protocol.quantities import OrderId, Timestamp, Wei
 
 
 @dataclass(frozen=True, slots=True)
 class BuyerOnChain:
-    """What the chain says now."""
+    """What the chain says now: what account and contract hold, each order, and the time."""
 
     ether: Wei
     balance: Wei
     free_balance: Wei
+    orders: Mapping[OrderId, OrderView]
     now: Timestamp
 
 
@@ -30,6 +37,17 @@ class TimelineStep:
     what: str
     detail: str
     when: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLine:
+    """One order: what for, how it stands, what was paid, and what came back of it with the bond."""
+
+    what: str
+    state: str
+    tone: str
+    paid: str
+    back: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,10 @@ class BuyerView:
     has_scores: bool
     steps: tuple[TimelineStep, ...]
     next_command: str | None
+    payments: tuple[PaymentLine, ...]
+    in_all: tuple[str, str]
+    """What was paid, and what came back, of all orders together."""
+
     money: tuple[tuple[str, str], ...]
     files: tuple[FoundFile, ...]
     trouble: BlindfairError | None
@@ -68,6 +90,7 @@ def view_buyer(
     on_chain = chain if isinstance(chain, BuyerOnChain) else None
     outcome = None if deeds is None else deeds.summary.outcome
     told = () if advice is None else advice.told
+    payments = () if deeds is None else tuple(_Payment.of(order, on_chain) for order in deeds.ledger.orders)
     return BuyerView(
         listing=listing,
         ending=None if outcome is None else outcome.final.value,
@@ -85,19 +108,60 @@ def view_buyer(
             TimelineStep(deed.what, deed.detail, None if deed.at is None else moment(deed.at)) for deed in deeds.deeds
         ),
         next_command=None if outcome is not None else next_command,
-        money=_money(deeds, on_chain, prices),
+        payments=tuple(each.line(prices) for each in payments),
+        in_all=(prices.show(sum(each.paid for each in payments)), prices.show(sum(each.back for each in payments))),
+        money=_money(deeds, payments, on_chain, prices),
         files=files,
         trouble=chain if isinstance(chain, BlindfairError) else None,
         seen=None if on_chain is None else moment(on_chain.now),
     )
 
 
-def _money(deeds: BuyerDeeds | None, chain: BuyerOnChain | None, prices: Money) -> tuple[tuple[str, str], ...]:
+@dataclass(frozen=True, slots=True)
+class _Payment:
+    """An order in numbers, in the smallest unit of its token."""
+
+    what: str
+    state: str
+    tone: str
+    paid: int
+    back: int
+
+    @classmethod
+    def of(cls, order: LedgerOrder, chain: BuyerOnChain | None) -> "_Payment":
+        """By the journal where the order has ended there, else by the chain."""
+        offer, what = order.offer, PART_TEXT[PartName(order.name)]
+        view = None if chain is None else chain.orders.get(offer.struct_hash())
+        ending = Ending(order.ending) if order.ending else None if view is None else ENDED_STATES.get(view.state)
+        if ending is Ending.RELEASED:
+            return cls(what, ending.value, "good", offer.price, 0)
+        if ending is Ending.REFUNDED:
+            return cls(what, ending.value, "warm", offer.price, offer.price + offer.bond)
+        if ending is not None:
+            return cls(what, ending.value, "dim", 0, 0)
+        if view is None:
+            return cls(what, "Open", "warm", offer.price, 0)
+        if view.state is OrderState.NONE:
+            return cls(what, "Being paid", "warm", 0, 0)
+        return cls(what, view.state.name.capitalize(), "warm", offer.price, 0)
+
+    @property
+    def is_open(self) -> bool:
+        return self.tone == "warm" and not self.back
+
+    def line(self, prices: Money) -> PaymentLine:
+        return PaymentLine(self.what, self.state, self.tone, prices.show(self.paid), prices.show(self.back))
+
+
+def _money(
+    deeds: BuyerDeeds | None, payments: tuple[_Payment, ...], chain: BuyerOnChain | None, prices: Money
+) -> tuple[tuple[str, str], ...]:
     told: list[tuple[str, str]] = []
     if deeds is not None:
         told += [
-            ("Paid for the evaluation", prices.show(deeds.summary.fee)),
-            ("Gas used so far", f"{sum(deeds.summary.common.gas.values()):,}"),
+            ("Spent in all, without gas", prices.show(sum(each.paid - each.back for each in payments))),
+            ("Of this in open orders", prices.show(sum(each.paid for each in payments if each.is_open))),
+            gas_line(deeds.ledger, deeds.summary.common.gas),
         ]
     if chain is not None:
         told.append(("In the account, for gas", f"{show_ether(chain.ether)} ether"))

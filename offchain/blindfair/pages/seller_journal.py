@@ -11,6 +11,7 @@ from pathlib import Path
 from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.journal_summary import SellerSummary, seller_summary
 from blindfair.agents.store.steps import ENDED_AT, EVALUATION_OF, OFFER, REFUSED
+from blindfair.api.ledger import AccountLedger, read_ledger
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import Address, OrderId, Timestamp
@@ -44,6 +45,7 @@ class SellerDeeds:
     askers: tuple[Asker, ...]
     refused: tuple[RefusedMessage, ...]
     ended_at: Mapping[OrderId, Timestamp]
+    ledger: AccountLedger
 
 
 def read_deeds(directory: Path) -> SellerDeeds | None:
@@ -58,6 +60,7 @@ def read_deeds(directory: Path) -> SellerDeeds | None:
             askers=_askers(journal),
             refused=tuple(RefusedMessage(str(each["error"]), str(each["text"])) for each in reversed(refused)),
             ended_at=_ended_at(journal),
+            ledger=read_ledger(directory),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise JournalDamaged(

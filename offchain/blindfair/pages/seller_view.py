@@ -10,6 +10,7 @@ from blindfair.chain.exchange import OrderView
 from blindfair.pages.clocks import Moment, moment, until
 from blindfair.pages.listing_view import TENTHS, Left
 from blindfair.pages.seller_journal import SellerDeeds
+from blindfair.pages.spent_gas import gas_line
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.order import OrderState
@@ -146,7 +147,8 @@ def _money(deeds: SellerDeeds | None, chain: SellerOnChain | None, prices: Money
     earned = sum(entry.offer.price for entry in released if not entry.is_fee)
     fees = sum(entry.offer.price for entry in released if entry.is_fee)
     locked = sum(entry.offer.bond for entry in offers if entry.ending is None)
-    gas = 0 if deeds is None else sum(deeds.summary.common.gas.values())
+    lost = sum(entry.offer.bond for entry in offers if entry.ending is Ending.REFUNDED)
+    gas = () if deeds is None else (gas_line(deeds.ledger, deeds.summary.common.gas),)
     held = ()
     if chain is not None:
         held = (
@@ -159,7 +161,9 @@ def _money(deeds: SellerDeeds | None, chain: SellerOnChain | None, prices: Money
         ("Bonds of open offers", prices.show(locked)),
         ("Earned with records", prices.show(earned)),
         ("Earned with evaluations", prices.show(fees)),
-        ("Gas used so far", f"{gas:,}"),
+        ("Bonds lost to refunds", prices.show(lost)),
+        ("Earned in all, without gas", prices.show(earned + fees - lost)),
+        *gas,
     )
 
 

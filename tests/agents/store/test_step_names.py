@@ -10,7 +10,7 @@ import pytest
 import blindfair
 from blindfair.agents.messaging.mail import Mail
 from blindfair.agents.settlement.wallet import Wallet
-from blindfair.agents.store import steps, watch_steps
+from blindfair.agents.store import purchase_steps, steps, watch_steps
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import CallName, MessageName, OfferName, Step, StepKind, TransactionName, step_text
 from blindfair.protocol.parts import PartName
@@ -90,7 +90,7 @@ def test_type_checking_refuses_a_bare_string() -> None:
     ("step", "on_disk"),
     [
         (steps.ACCOUNT, "account"),
-        (steps.OPENED_REPLY, "opened:paid-reply"),
+        (purchase_steps.OPENED_REPLY, "opened:paid-reply"),
         (steps.WRITTEN.of(steps.REQUEST), "message:request"),
         (steps.SEALED.of(steps.reply_message(DIGEST)), f"sealed:reply:{HEX}"),
         (steps.SENT.of(steps.openings_message(DIGEST)), f"sent:openings:{HEX}"),
@@ -117,12 +117,12 @@ def test_type_checking_refuses_a_bare_string() -> None:
         (steps.RECEIPT.of(steps.claim_call(OFFER)), f"receipt:claim:{HEX}-sample"),
         (steps.RECEIPT.of(steps.withdraw_call(OFFER)), f"receipt:withdraw:{HEX}-sample"),
         (steps.RECEIPT.of(steps.withdraw_by_hand_call(3)), "receipt:withdraw-by-hand:3"),
-        (steps.order_end(PartName.WHOLE), "end:whole"),
-        (steps.accept_refused(PartName.WHOLE), "accept-refused"),
-        (steps.fault_found(PartName.SAMPLE), "fault:sample"),
-        (steps.bought(PartName.SAMPLE), "bought:sample"),
-        (steps.verified(PartName.WHOLE), "verified"),
-        (steps.complaint(PartName.REST), "complaint:rest"),
+        (purchase_steps.order_end(PartName.WHOLE), "end:whole"),
+        (purchase_steps.accept_refused(PartName.WHOLE), "accept-refused"),
+        (purchase_steps.fault_found(PartName.SAMPLE), "fault:sample"),
+        (purchase_steps.bought(PartName.SAMPLE), "bought:sample"),
+        (purchase_steps.verified(PartName.WHOLE), "verified"),
+        (purchase_steps.complaint(PartName.REST), "complaint:rest"),
         (steps.OFFER.of(OFFER), f"offer:{HEX}-sample"),
         (steps.ENDED.of(OFFER), f"ended:{HEX}-sample"),
         (steps.ENDED_AT.of(OFFER), f"ended-at:{HEX}-sample"),

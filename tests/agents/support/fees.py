@@ -7,7 +7,8 @@ from trade import AUDITED, BUYER_POLICY, OFFERED, Parties, World, listing_spec, 
 
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.seller.listing_spec import ListingSpec
-from blindfair.agents.store.steps import OPENED_REPLY, Step, accept_call, is_fee
+from blindfair.agents.store.purchase_steps import OPENED_REPLY
+from blindfair.agents.store.steps import Step, accept_call, is_fee
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Wei

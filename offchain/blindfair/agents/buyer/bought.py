@@ -9,7 +9,7 @@ import numpy as np
 
 from blindfair.agents.buyer.received import DELIVERIES
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import bought
+from blindfair.agents.store.purchase_steps import bought
 from blindfair.bulk.store import open_store
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.parts import PartName

@@ -33,17 +33,15 @@ from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.order_ends import end_of, has_open_order
 from blindfair.agents.settlement.windows import warn_of_short_windows
+from blindfair.agents.store.purchase_steps import AUDITED, OUTCOME, SAMPLED
 from blindfair.agents.store.steps import (
     ASKED_AT,
-    AUDITED,
     GOODBYE,
     INQUIRY,
     LISTING,
-    OUTCOME,
     RECEIVED,
     REPLY,
     REQUEST,
-    SAMPLED,
     WRITTEN,
     accept_call,
 )

@@ -10,7 +10,7 @@ from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.evidence import keep_evidence
 from blindfair.agents.settlement.order_calls import OrderCalls
 from blindfair.agents.settlement.order_ends import end_of, note_end
-from blindfair.agents.store.steps import FEE_PAID, OPENED_REPLY, fault_found
+from blindfair.agents.store.purchase_steps import FEE_PAID, OPENED_REPLY, fault_found
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.delivery import Fault
 from blindfair.protocol.errors import (

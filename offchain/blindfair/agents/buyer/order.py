@@ -15,7 +15,7 @@ from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.evidence import keep_evidence
 from blindfair.agents.settlement.order_calls import OrderCalls
-from blindfair.agents.store.steps import AUDITED, bought, complaint, fault_found, verified
+from blindfair.agents.store.purchase_steps import AUDITED, bought, complaint, fault_found, verified
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.audit import check_duplicates
 from blindfair.protocol.delivery import Fault

@@ -17,7 +17,8 @@ from blindfair.agents.buyer.opened_labels import check_opened_labels
 from blindfair.agents.buyer.valuer import Choice, Valuer
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.evidence import keep_claim, keep_evidence
-from blindfair.agents.store.steps import AUDITED, SAMPLED, UNAUDITED, part_message
+from blindfair.agents.store.purchase_steps import AUDITED, SAMPLED, UNAUDITED
+from blindfair.agents.store.steps import part_message
 from blindfair.protocol.errors import (
     AuditError,
     CommitmentError,

@@ -19,7 +19,7 @@ from blindfair.agents.evaluation.score_noise import committed_draws
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.bonds import SellerBonds
 from blindfair.agents.seller.budget_ledger import BudgetLedger
-from blindfair.agents.seller.checks import agreed_part, check_cost, check_request
+from blindfair.agents.seller.checks import agreed_part
 from blindfair.agents.seller.copies import SellerCopies
 from blindfair.agents.seller.data import DATA, open_dataset
 from blindfair.agents.seller.deliveries import Encrypted, SellerDeliveries
@@ -33,6 +33,7 @@ from blindfair.agents.seller.orders import SellerOrders
 from blindfair.agents.seller.progress import Progress
 from blindfair.agents.seller.recall import free_of, request_of, selection_of
 from blindfair.agents.seller.refusals import TOLD, Refusing
+from blindfair.agents.seller.replies import SellerReplies
 from blindfair.agents.seller.row_store import RowStore
 from blindfair.agents.seller.scoring import Scoring
 from blindfair.agents.seller.selections import SellerSelections
@@ -40,13 +41,9 @@ from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.windows import warn_of_short_windows
 from blindfair.agents.store.steps import (
     OfferName,
-    evaluation_made,
     offer_message,
     offer_name,
-    reply_message,
-    request_kept,
     scoring_seconds,
-    sealing_key_of,
 )
 from blindfair.agents.waiting import Turn
 from blindfair.blind.disclosure import Disclosure
@@ -60,7 +57,7 @@ from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.cipher import key_commitment, new_delivery_key
 from blindfair.protocol.delivery import EncryptedDelivery, encrypt_delivery
 from blindfair.protocol.errors import MessageTooLarge, Undeliverable, UnexpectedMessage
-from blindfair.protocol.evaluation import evaluation_digest, paid_evaluation_digest
+from blindfair.protocol.evaluation import paid_evaluation_digest
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import (
     Agreement,
@@ -129,6 +126,11 @@ class Seller(Agent):
                 credit=lambda request, digest: self._credit(request, digest),
                 opened=lambda drawn, digest, request: self._opened(drawn, digest, request),
             )
+            self._replies = SellerReplies(
+                self, self._fees, self._bonds, self._scoring, policy, self._bases,
+                reply=lambda envelope, request: self._reply(envelope, request),
+                priced=lambda digest, request, fee: self._priced_reply(digest, request, fee),
+            )  # fmt: skip
             self._listing = SellerListing(self, policy)
             self._deliveries = SellerDeliveries(self, self._offers, lambda: self.dataset, policy.max_in_memory)
 
@@ -226,7 +228,7 @@ class Seller(Agent):
             case Inquiry():
                 self._listing.send_to(envelope.sender, message, self.manifest, self.dataset)
             case Request():
-                self._evaluate(envelope, message)
+                self._replies.answer(envelope, message)
             case Selection():
                 self._selections.answer(envelope, message, self.manifest, self.dataset)
             case Agreement():
@@ -242,26 +244,6 @@ class Seller(Agent):
                 raise UnexpectedMessage(f"A seller gets no {envelope.type}", found=envelope.type)
 
     # --- blind evaluation (PROTOCOL 4) -----------------------------------------------------------------------------
-
-    def _evaluate(self, envelope: Envelope, request: Request) -> None:
-        digest = envelope.digest
-        if not self._policy.answers(envelope.sender):
-            raise UnexpectedMessage("This seller answers only buyers that its owner named", found=envelope.sender)
-        name, step = offer_name(digest, PartName.EVALUATION), reply_message(digest)
-        try:
-            reply = self.mail.write(step, lambda: self._reply(envelope, request))
-        except TOLD:
-            self._scoring.forget(request.query)
-            raise
-        self._scoring.forget(request.query)
-        # Before it goes out: the buyer may be quicker with its selection than this process comes back after a crash.
-        self.journal.note(evaluation_made(evaluation_digest(digest, reply)), digest.hex())
-        if not (fee := self._fees.due(request, digest)):
-            self.mail.dispatch(step, envelope.sender, request.buyer_hpke)
-            return
-        self._fees.check_open(digest)
-        self.mail.write(offer_message(name), lambda: self._priced_reply(digest, request, fee))
-        self._bonds.send_offer(name, envelope.sender, request.buyer_hpke)
 
     def _priced_reply(self, digest: Digest, request: Request, fee: Wei) -> PricedReply:
         self._warn_of_short_windows()
@@ -279,15 +261,7 @@ class Seller(Agent):
 
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
-        if self.journal.get(request_kept(digest)) is None:
-            check_request(request, self.manifest, self._policy, self.exchange.now(), self._bases)
-            self.journal.note(sealing_key_of(request.buyer), request.buyer_hpke.hex())
-            # Spent before a record is looked at: whether a model fits the records is an answer, too.
-            self._fees.charge(request, digest)
-            self.journal.once(request_kept(digest), envelope.to_bytes)
-        else:
-            # The process may have died of it, and its owner have lowered the limits since.
-            check_cost(request, self.manifest, self._policy, self._bases)
+        self._replies.admit(envelope, request, self.manifest)
         self.tell("rows", f"computes gradient rows, {estimate_rows(request, self.manifest.record_count, self._bases)}")
         rows = self._rows(digest, request)
         began = time.perf_counter()

@@ -7,18 +7,8 @@ from pathlib import Path
 
 from blindfair.agents.store.directory import private_directory, write_atomically
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import (
-    CLAIM,
-    EVIDENCE,
-    LISTING,
-    OPENED_REPLY,
-    RECEIVED,
-    REPLY,
-    REQUEST,
-    WRITTEN,
-    Step,
-    part_message,
-)
+from blindfair.agents.store.purchase_steps import CLAIM, EVIDENCE, OPENED_REPLY
+from blindfair.agents.store.steps import LISTING, RECEIVED, REPLY, REQUEST, WRITTEN, Step, part_message
 from blindfair.protocol.messages import Agreement, Delivery, Openings, Selection
 from blindfair.protocol.parts import PartName
 

@@ -10,14 +10,13 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.paying import accepting, is_of_the_token, takes_permits
+from blindfair.agents.store.purchase_steps import accept_refused, fault_found
 from blindfair.agents.store.steps import (
     SENT_AT,
     CallName,
     Step,
     accept_call,
-    accept_refused,
     dispute_call,
-    fault_found,
     part_message,
     refund_call,
     release_call,

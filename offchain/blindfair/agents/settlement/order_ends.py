@@ -3,7 +3,8 @@
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import accept_call, order_end
+from blindfair.agents.store.purchase_steps import order_end
+from blindfair.agents.store.steps import accept_call
 from blindfair.protocol.parts import PartName
 
 

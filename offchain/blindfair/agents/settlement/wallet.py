@@ -231,6 +231,10 @@ class Wallet:
         """What so much gas costs at most while its price has no more than doubled. Raises NodeFailure."""
         return Wei(gas * 2 * self._sender.gas_price())
 
+    def check_gas_price(self, what: str) -> None:
+        """Raises GasPriceTooHigh where a unit of gas costs more now than may be offered, and NodeFailure."""
+        self._sender.check_price(what)
+
     def begun(self, step: CallName) -> bool:
         """Whether a transaction of `step` was signed; it may have been sent."""
         return self._journal.get(SIGNED.of(attempt_of(step, 0))) is not None

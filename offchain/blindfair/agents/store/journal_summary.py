@@ -12,13 +12,11 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal import Journal, read_journal
+from blindfair.agents.store.purchase_steps import CONFIRMED, FEE_PAID, OUTCOME
 from blindfair.agents.store.steps import (
     ACCOUNT,
-    CONFIRMED,
     ENDED,
-    FEE_PAID,
     OFFER,
-    OUTCOME,
     RECEIPT,
     REFUSED,
     SENT,

@@ -92,7 +92,7 @@ GOODBYE = MessageName(Refusal.TYPE)
 
 def part_message(kind: str, part: PartName) -> MessageName:
     """Return what the buyer calls a message of this type that it writes or awaits about a part of the selection."""
-    return MessageName(_of_part(kind, part))
+    return MessageName(of_part(kind, part))
 
 
 def reply_message(request: Digest) -> MessageName:
@@ -164,22 +164,22 @@ def approve_call(call: CallName, attempt: int) -> CallName:
 
 def accept_call(part: PartName) -> CallName:
     """Return the buyer's accept of the offer of a part."""
-    return CallName(_of_part("accept", part))
+    return CallName(of_part("accept", part))
 
 
 def refund_call(part: PartName) -> CallName:
     """Return the buyer's refund of the order of a part."""
-    return CallName(_of_part("refund", part))
+    return CallName(of_part("refund", part))
 
 
 def dispute_call(part: PartName) -> CallName:
     """Return the buyer's dispute of the order of a part."""
-    return CallName(_of_part("dispute", part))
+    return CallName(of_part("dispute", part))
 
 
 def release_call(part: PartName) -> CallName:
     """Return the buyer's release of the order of a part."""
-    return CallName(_of_part("release", part))
+    return CallName(of_part("release", part))
 
 
 def deposit_call(offer: OfferName) -> CallName:
@@ -215,66 +215,6 @@ def withdraw_by_hand_call(number: int) -> CallName:
 def is_withdrawn_by_hand(call: str) -> bool:
     """Return whether a call is a withdrawal that the owner asked for."""
     return call.startswith(_BY_HAND)
-
-
-# --- the buyer's purchase --------------------------------------------------------------------------------------------
-
-CONFIRMED = Step("confirmed")
-"""The owner has said yes to price and gas."""
-
-FEE_PAID = Step("fee-paid")
-"""The fee of the evaluation is paid for good, with the amount."""
-
-OPENED_REPLY = Step("opened:paid-reply")
-"""The bytes of a reply that was paid for (PROTOCOL 4.7)."""
-
-UNAUDITED = Step("unaudited")
-"""The disclosure policy under which nothing is audited before paying."""
-
-AUDITED = Step("audited")
-"""The report of the audit that passed."""
-
-SAMPLED = Step("sampled")
-"""The price of the sample that is bought before the rest."""
-
-EVIDENCE = Step("evidence")
-"""The finding against the seller that is kept with the messages so far."""
-
-CLAIM = Step("claim")
-"""A claim of the seller that cannot be checked is kept, with what it says."""
-
-OUTCOME = Step("outcome")
-"""How the trade ended."""
-
-
-def order_end(part: PartName) -> Step:
-    """Return the step that keeps how the order of a part ended."""
-    return Step(f"end:{part}")
-
-
-def accept_refused(part: PartName) -> Step:
-    """Return the step that keeps why the contract refused the accept of a part's offer."""
-    return Step(_of_part("accept-refused", part))
-
-
-def fault_found(part: PartName) -> Step:
-    """Return the step that keeps which chunk of a part is not the committed one."""
-    return Step(_of_part("fault", part))
-
-
-def bought(part: PartName) -> Step:
-    """Return the step that keeps the records of a part that was paid for."""
-    return Step(_of_part("bought", part))
-
-
-def verified(part: PartName) -> Step:
-    """Return the step in which the records of a part were found good."""
-    return Step(_of_part("verified", part))
-
-
-def complaint(part: PartName) -> Step:
-    """Return the step that keeps what is wrong with the records of a part, where no contract judges it."""
-    return Step(_of_part("complaint", part))
 
 
 # --- the seller's listing --------------------------------------------------------------------------------------------
@@ -399,6 +339,6 @@ def order_text(offer: OfferName) -> str:
     return f"the {step_text(f'order:{offer}')}"
 
 
-def _of_part(name: str, part: PartName) -> str:
-    """The name for a part; where the selection is bought whole, the name alone."""
+def of_part(name: str, part: PartName) -> str:
+    """Return the name for a part; where the selection is bought whole, the name alone."""
     return name if part is PartName.WHOLE else f"{name}:{part}"

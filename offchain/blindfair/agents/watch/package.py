@@ -71,30 +71,38 @@ class WatchHead:
         """The number of the order on chain."""
         return self.offer.struct_hash()
 
-    def to_bytes(self) -> bytes:
-        """Return magic, length and document."""
-        document: Document = {
+    def to_document(self) -> Document:
+        """Return the fields that watch packages and reveal packages begin with."""
+        return {
             "chain_id": self.domain.chain_id,
             "contract": self.domain.contract,
             "offer": self.offer.to_document(),
             "offer_signature": hex_text(self.signature),
             "version": VERSION,
         }
-        data = canonical(document)
+
+    @classmethod
+    def from_fields(cls, fields: Fields, hint: str) -> "WatchHead":
+        """Read them, and leave what else there is. Raises MalformedMessage, UnknownVersion with this hint."""
+        version = fields.integer("version", 0, 2**32)
+        if version != VERSION:
+            raise UnknownVersion("The package is of another version", expected=VERSION, found=version, hint=hint)
+        return cls(
+            domain=Domain(fields.integer("chain_id", 1, 2**53 - 1), fields.address("contract")),
+            offer=Offer.from_document(fields.document("offer")),
+            signature=Signature(fields.data("offer_signature", SIGNATURE_SIZE)),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return magic, length and document."""
+        data = canonical(self.to_document())
         return MAGIC + u32(len(data)) + data
 
     @classmethod
     def from_document(cls, document: Document) -> "WatchHead":
         """Raises MalformedMessage, UnknownVersion."""
         fields = Fields(document, "package")
-        version = fields.integer("version", 0, 2**32)
-        if version != VERSION:
-            raise UnknownVersion("The package is of another version", expected=VERSION, found=version, hint=_HINT)
-        head = cls(
-            domain=Domain(fields.integer("chain_id", 1, 2**53 - 1), fields.address("contract")),
-            offer=Offer.from_document(fields.document("offer")),
-            signature=Signature(fields.data("offer_signature", SIGNATURE_SIZE)),
-        )
+        head = cls.from_fields(fields, _HINT)
         fields.done()
         return head
 

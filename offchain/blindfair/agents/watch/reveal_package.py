@@ -14,7 +14,7 @@ from pathlib import Path
 from blindfair.agents.store.directory import SecretStore, write_atomically
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import ENDED, OFFER, WRITTEN, offer_message
-from blindfair.agents.watch.package import VERSION, WatchHead, check_head
+from blindfair.agents.watch.package import WatchHead, check_head
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.documents import Document, canonical, parse
 from blindfair.protocol.errors import (
@@ -28,8 +28,8 @@ from blindfair.protocol.errors import (
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.messages import Delivery, PricedReply, read
 from blindfair.protocol.offer import Offer
-from blindfair.protocol.quantities import DeliveryKey, OrderId, Signature
-from blindfair.protocol.signing import SIGNATURE_SIZE, Domain
+from blindfair.protocol.quantities import DeliveryKey, OrderId
+from blindfair.protocol.signing import Domain
 
 REVEAL_SUFFIX = ".reveal"
 """How the names of reveal packages end."""
@@ -58,28 +58,13 @@ class RevealPackage:
 
     def write(self, path: Path) -> None:
         """Write the file with mode 0600, whole or not at all. Raises CannotWrite."""
-        document: Document = {
-            "chain_id": self.head.domain.chain_id,
-            "contract": self.head.domain.contract,
-            "key": hex_text(self.key),
-            "offer": self.head.offer.to_document(),
-            "offer_signature": hex_text(self.head.signature),
-            "version": VERSION,
-        }
-        write_atomically(path, canonical(document))
+        write_atomically(path, canonical({**self.head.to_document(), "key": hex_text(self.key)}))
 
     @classmethod
     def from_document(cls, document: Document) -> "RevealPackage":
         """Raises MalformedMessage, UnknownVersion."""
         fields = Fields(document, "package")
-        version = fields.integer("version", 0, 2**32)
-        if version != VERSION:
-            raise UnknownVersion("The package is of another version", expected=VERSION, found=version, hint=_HINT)
-        head = WatchHead(
-            domain=Domain(fields.integer("chain_id", 1, 2**53 - 1), fields.address("contract")),
-            offer=Offer.from_document(fields.document("offer")),
-            signature=Signature(fields.data("offer_signature", SIGNATURE_SIZE)),
-        )
+        head = WatchHead.from_fields(fields, _HINT)
         key = DeliveryKey(fields.data("key", _KEY))
         fields.done()
         return cls(head, key)

@@ -34,6 +34,7 @@ from blindfair.agents.watch.package import SUFFIX, WatchHead, copy_package, find
 from blindfair.agents.watch.reveal_package import REVEAL_SUFFIX
 from blindfair.chain.costs import CLAIM, REVEAL, dispute_gas
 from blindfair.chain.exchange import Call, DataExchange, Finality, OrderView
+from blindfair.chain.sender import FEE_CEILING
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, verify_fault
 from blindfair.protocol.errors import (
@@ -82,9 +83,11 @@ class Watcher:
         *,
         finality: Finality,
         gas_ceiling: Wei,
+        max_gas_price: Wei = FEE_CEILING,
         on_event: Callable[[Event], None] = lambda _: None,
     ) -> None:
-        """`gas_ceiling` is the most that all transactions in this directory may cost together, in wei.
+        """`gas_ceiling` is the most that all transactions in this directory may cost together, `max_gas_price` the most
+        that is offered for a unit of gas, both in wei.
 
         Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged (also for the directory of another account or
         contract), CannotWrite; holds nothing then.
@@ -103,7 +106,10 @@ class Watcher:
             here = f"watch of {exchange.address} on chain {exchange.chain_id}"
             self._bind(TRADE, here, "use a directory of its own for each contract")
             self._finality = FinalityTracker(exchange, finality)
-            self.wallet = Wallet(self.journal, exchange, account, finality, self.tell, gas_ceiling=gas_ceiling)
+            self.wallet = Wallet(
+                self.journal, exchange, account, finality, self.tell,
+                gas_ceiling=gas_ceiling, max_gas_price=max_gas_price,
+            )  # fmt: skip
             self._packages = private_directory(directory / PACKAGES)
             self._keyless: set[OrderId] = set()
             self._open = dict(self._stored())
@@ -192,7 +198,8 @@ class Watcher:
         return not is_good and not self.wallet.begun(watch_dispute_call(order))
 
     def check_means(self) -> None:
-        """Raises InsufficientFunds or GasCeilingReached where one dispute over the largest chunk is not paid for."""
+        """Raises InsufficientFunds or GasCeilingReached where one dispute over the largest chunk is not paid for, and
+        GasPriceTooHigh where a unit of gas costs more now than may be offered."""
         needed, left = self.largest_need(), Wei(self.gas_ceiling - self.wallet.gas_costs())
         self.wallet.check_funds(ETHER, needed, "the gas of a dispute")
         if left < needed:
@@ -202,6 +209,8 @@ class Watcher:
                 found=f"{left} of {self.gas_ceiling} wei left",
                 hint="raise it with `gas_ceiling=ETHER`",
             )
+        if needed:
+            self.wallet.check_gas_price("a dispute")
 
     # --- turns -----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.store.journal import read_journal
-from blindfair.agents.store.steps import CONFIRMED
+from blindfair.agents.store.purchase_steps import CONFIRMED
 from blindfair.api.amounts import Money
 from blindfair.api.endings import raise_failure
 from blindfair.cli.buyer.advice import note_advice

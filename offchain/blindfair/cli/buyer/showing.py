@@ -18,6 +18,7 @@ from blindfair.pages.kept_advice import kept_advice
 from blindfair.pages.local_app import Common, FileToFetch, Shown
 from blindfair.pages.rendering import render
 from blindfair.protocol.errors import BlindfairError, MalformedFile
+from blindfair.protocol.signing import Domain
 
 _FILES = "/files/"
 
@@ -40,7 +41,8 @@ def run_show(resumed: Resumed, port: int, output: Output) -> None:
 def read_view(directory: Path, settings: BuyerSettings) -> BuyerView:
     """Read directory and chain anew. Raises JournalVersion, JournalDamaged, SecretDamaged, InsecureStore."""
     purchase = settings.options.purchase
-    deeds = read_purchase(directory, purchase.prices)
+    domain = Domain(settings.deployment.chain_id, settings.deployment.address)
+    deeds = read_purchase(directory, purchase.prices, domain)
     try:
         chain: BuyerOnChain | BlindfairError = _on_chain(settings, deeds)
     except BlindfairError as error:
@@ -66,9 +68,11 @@ def _on_chain(settings: BuyerSettings, deeds: BuyerDeeds | None) -> BuyerOnChain
     buyer = named if named is not None or deeds is None else deeds.summary.common.account
     if buyer is None:
         raise MalformedFile("The keystore names no address", hint="run blindfair buyer evaluate once")
+    numbers = () if deeds is None else (order.offer.struct_hash() for order in deeds.ledger.orders)
     return BuyerOnChain(
         ether=exchange.balance(buyer),
         balance=exchange.balance(buyer, token),
         free_balance=exchange.free_balance(buyer, token),
+        orders={number: exchange.order(number) for number in numbers},
         now=exchange.now(),
     )

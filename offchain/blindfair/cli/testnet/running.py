@@ -16,8 +16,11 @@ from blindfair.cli.testnet.node import check_port, installed_hardhat, running_no
 from blindfair.cli.verbosity import is_quiet
 from blindfair.protocol.errors import CannotWrite, NodeFailure
 
-_FILES = ("mail", "password", "seller.csv", "buyer.csv", "buyer/keystore.json")
+_FILES = ("password", "seller.csv", "buyer.csv")
 """What the commands that are printed name, beside the two parties' directories."""
+
+_SERVICE = "127.0.0.1:8440"
+"""Where the seller serves, in those commands."""
 
 
 def run_testnet(port: int, directory: Path, deployments: Path, output: Output) -> None:
@@ -64,7 +67,8 @@ def _guide(rpc: str, directory: Path, deployments: Path, furnished: Furnished) -
     """What is there, and what to type next, word by word."""
     at = {name: quote(f"{directory}/{name}") for name in (*PARTIES, *_FILES)}
     deployment = quote(f"{deployments}/{CHAIN_ID}.json")
-    place = f"--mail {at['mail']} --rpc {rpc} --deployment {deployment}"
+    place = f"--rpc {rpc} --deployment {deployment}"
+    seen = f"--at http://{_SERVICE} {place}"
     password = f"--password-file {at['password']}"
     seller, buyer = (f"--directory {at[name]} {password}" for name in PARTIES)
     activate = Path(sys.executable).parent / "activate"
@@ -84,11 +88,11 @@ In a second one, the seller:
   blindfair seller list {seller} {place} --records {at["seller.csv"]} --label {TRIAL_LABEL} \
 --categorical {" --categorical ".join(TRIAL_CODES)} \
 --price-per-record 0.001 --licence "research only" --consent "public data"
-  blindfair seller serve {seller}
+  blindfair seller serve {seller} --http {_SERVICE}
 
 In a third one, the buyer:
 
-  blindfair buyer find --keystore {at["buyer/keystore.json"]} {password} {place}
-  blindfair buyer evaluate {buyer} {place} --own {at["buyer.csv"]} --label {TRIAL_LABEL} --budget 0.4
+  blindfair buyer find {seen}
+  blindfair buyer evaluate {buyer} {seen} --own {at["buyer.csv"]} --label {TRIAL_LABEL} --budget 0.4
   blindfair buyer buy {buyer}
 """

@@ -1,0 +1,84 @@
+"""`blindfair watch` and `blindfair watch-status`: what they take."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindfair.cli.options import (
+    WATCH_POLL,
+    DeploymentFile,
+    FinalityDepth,
+    JsonFile,
+    MaxGasPrice,
+    Metrics,
+    PasswordFile,
+    Poll,
+    Rpc,
+)
+from blindfair.cli.output import Output
+
+
+def watch(
+    directory: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The watcher's own directory: journal, packages. Name it again to go on."),
+    ],
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    keystore: Annotated[
+        Path, typer.Option(metavar="FILE", help="The watcher's own account; it pays gas, and need not be the buyer's.")
+    ],
+    gas_ceiling: Annotated[
+        str,
+        typer.Option(metavar="ETHER", help="The most that all transactions from this directory may cost together."),
+    ],
+    max_gas_price: MaxGasPrice = None,
+    package: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A watch package of a buyer. May be repeated."),
+    ] = None,
+    packages: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A folder whose *.watch files are watched; looked at again at each turn."),
+    ] = None,
+    password_file: PasswordFile = None,
+    finality_depth: FinalityDepth = None,
+    once: Annotated[bool, typer.Option("--once", help="Look once, do what can be done, and end; for cron.")] = False,
+    poll: Poll = WATCH_POLL,
+    metrics: Metrics = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Follow a buyer's orders on a second machine: dispute a wrong chunk, take the money back where no key comes.
+
+    Holds ciphertext, leaf hashes and offers, and not the buyer's key. It can read a delivery once its key is public.
+    It cannot check scores. Ends when all orders have ended; with --packages on Ctrl-C.
+    """
+    from blindfair.cli.watching import WatchOptions, run_watch
+
+    options = WatchOptions(
+        directory=directory,
+        rpc=rpc,
+        deployment=deployment,
+        keystore=keystore,
+        password_file=password_file,
+        finality_depth=finality_depth,
+        gas_ceiling=gas_ceiling,
+        max_gas_price=max_gas_price,
+        files=tuple(package or ()),
+        folder=packages,
+        poll=poll,
+        once=once,
+        metrics=metrics,
+    )
+    run_watch(options, Output(json_file))
+
+
+def watch_status(
+    directory: Annotated[Path, typer.Option(metavar="DIR", help="The watcher's directory.")],
+    json_file: JsonFile = None,
+) -> None:
+    """How the orders of a watcher's directory stand, and what they cost. Needs neither node nor password."""
+    from blindfair.cli.watching import run_status
+
+    run_status(directory, Output(json_file))
