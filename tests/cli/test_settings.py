@@ -45,7 +45,7 @@ LIST = {
     "--name": "another", "--never-score": "a", "--opened-records": "30", "--opened-share": "0.5", "--own-models": None,
     "--pay-to": OTHER,
     "--price-per-record": "0.5", "--reveal-window": "100", "--score": "a", "--text": "a", "--token": TOKEN,
-    "--without-copies": None,
+    "--stream": None, "--without-copies": None,
 }  # fmt: skip
 """For each option of `seller list` a value that is not the default; None for a flag."""
 

@@ -23,7 +23,8 @@ from blindfair.api.file_options import DATA, listed_files
 from blindfair.api.image_options import image_preprocessing, listed_images, measured_image_bits
 from blindfair.api.information import default_fee, free_bits_of, min_fee
 from blindfair.api.stored import from_stored, to_stored
-from blindfair.api.text_options import TextOptions, listed_texts
+from blindfair.api.stream_options import RECORDS, StreamedTable, check_streamed, in_memory, kept_stream
+from blindfair.api.text_options import TextOptions, listed_preprocessing, listed_texts
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.files import CONTENT_COLUMN, Files
@@ -38,11 +39,8 @@ from blindfair.protocol.quantities import Seconds, Wei
 from blindfair.protocol.records import RecordEncoding, encode_rows
 from blindfair.protocol.schema import Schema
 
-Listed: TypeAlias = Table | Corpus | Images | Files
+Listed: TypeAlias = Table | Corpus | Images | Files | StreamedTable
 """What can be listed."""
-
-RECORDS = "records.csv"
-"""The copy of the table in the seller's directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,8 @@ class ListingOptions:
     record holds, once it was measured: another version of the compressor may measure otherwise.
     `record_count` is how many records are listed, once the table was read. `label_kind` says how the label is read
     (`influence.label`); without it the label's values decide. `images` says that the records are images. `files` is
-    the folder of the files that the table's `file_column` names, which are sold with their rows."""
+    the folder of the files that the table's `file_column` names, which are sold with their rows. `stream` says that the
+    table is read record by record; `table` takes its survey."""
 
     ROLE: ClassVar[str] = "seller"
 
@@ -99,6 +98,7 @@ class ListingOptions:
     images: bool = False
     files: str | None = None
     file_column: str = FILE_COLUMN
+    stream: bool = False
 
     def to_document(self) -> Document:
         """Return the options for the settings."""
@@ -130,17 +130,16 @@ class ListingOptions:
 
     def table(self, records: Path | str | Frame | ImageSource) -> Listed:
         """Read the table, the texts or the images. Raises what `read_table`, `read_corpus` and `read_images` raise."""
+        if self.stream:
+            self.check_stream()
+            return kept_stream(Path(str(records)))
         if self.images or isinstance(records, tuple):
             self._check_no_table("images", "exclude", "texts")
             return read_images(records, LABEL_COLUMN if self.label is None else self.label)
         if self.texts is not None:
             self._check_no_table("texts")
             return self.texts.read(records, self.label, self.exclude)
-        if self.label is None:
-            raise InvalidOption(
-                "A table needs a label", expected="`label`, the column to predict", found="none", hint="texts need none"
-            )
-        table = read_table(records, self.label, exclude=self.exclude, text=self.text)
+        table = read_table(records, self._label(), exclude=self.exclude, text=self.text)
         if self.files is None:
             return table
         is_kept = isinstance(records, Path) and records.name == RECORDS
@@ -148,6 +147,18 @@ class ListingOptions:
         return listed_files(
             table, Path(self.files), self.file_column, beside=beside, without_copies=self.without_copies
         )
+
+    def check_stream(self) -> str:
+        """The label of a table that is read as a stream. Raises InvalidOption for options that need it at once."""
+        check_streamed(texts=self.texts, files=self.files, images=self.images, without_copies=self.without_copies)
+        return self._label()
+
+    def _label(self) -> str:
+        if self.label is None:
+            raise InvalidOption(
+                "A table needs a label", expected="`label`, the column to predict", found="none", hint="texts need none"
+            )
+        return self.label
 
     def _check_no_table(self, what: str, *more: str) -> None:
         """Raises InvalidOption for an option that says how the columns of a table are read."""
@@ -247,7 +258,7 @@ class ListingOptions:
             held = measure_bytes([text.encode() for text in dict.fromkeys(table.texts())]).bits
             check_record_bits(held)
             return held
-        table = table.table if isinstance(table, Files) else table
+        table = table.table if isinstance(table, Files | StreamedTable) else table
         held = measure_rows(list(dict.fromkeys(table.scored_rows(self.unscored(table))))).bits
         check_record_bits(held)
         return held
@@ -257,7 +268,7 @@ class ListingOptions:
         return len(self._listed_records(table))
 
     def _listed_records(self, table: Listed) -> Sequence[bytes]:
-        if isinstance(table, Files):
+        if isinstance(table, Files | StreamedTable):
             return table.records(self.chunk_size)
         if isinstance(table, Images):
             return listed_images(table, self.chunk_size, without_copies=self.without_copies)
@@ -296,37 +307,29 @@ class ListingOptions:
                 own_models=self.own_models or bool(self.buyers),
             ),
             chunk_size=self.chunk_size,
-            source=table.source() if isinstance(table, Files) else None,
+            source=table.source() if isinstance(table, Files | StreamedTable) else None,
             # They were counted when they were first read, and compared then.
-            are_distinct=isinstance(table, Files) and self.record_count is not None,
+            are_distinct=isinstance(table, StreamedTable)
+            or (isinstance(table, Files) and self.record_count is not None),
         )
 
     def _schema(self, table: Listed) -> Schema:
         if isinstance(table, Files):
             return table.schema(self.unscored(table.table))
-        return table.listed_schema(self.unscored(table)) if isinstance(table, Table) else table.schema()
+        if isinstance(table, Images | Corpus):
+            return table.schema()
+        return in_memory(table).listed_schema(self.unscored(in_memory(table)))
 
     def _preprocessing(self, table: Listed, bases: BaseModels | None) -> Document:
         if isinstance(table, Images):
             return image_preprocessing(table, own_models=self.own_models or bool(self.buyers)).to_document()
         if isinstance(table, Corpus):
-            return self._text_preprocessing(table, bases)
+            takes_models = self.own_models or bool(self.buyers)
+            return listed_preprocessing(self.texts, table, bases, takes_models=takes_models)
         if isinstance(table, Files):
             schema = self.preprocessing(table.table)
             return replace(schema, columns=(CONTENT_COLUMN, *schema.columns)).to_document()
-        return self.preprocessing(table).to_document()
-
-    def _text_preprocessing(self, corpus: Corpus, bases: BaseModels | None) -> Document:
-        if self.texts is None:
-            raise InvalidOption("A listing of texts says how they are read", expected="`texts`", found="nothing")
-        if not (self.own_models or self.buyers):
-            raise InvalidOption(
-                "Texts are scored by models that buyers bring",
-                expected="named `buyers`, or `own_models`",
-                found="neither",
-                hint="name your buyers: with a model of its own anybody can aim all bits of an evaluation at few texts",
-            )
-        return self.texts.preprocessing(corpus, self.bases() if bases is None else bases).to_document()
+        return self.preprocessing(in_memory(table)).to_document()
 
     def _bits(self) -> int:
         most = NAMED_BITS if self.buyers else UNNAMED_BITS

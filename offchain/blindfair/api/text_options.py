@@ -24,6 +24,7 @@ from blindfair.influence.corpus.text_preprocessing import (
 )
 from blindfair.influence.frames import Frame
 from blindfair.influence.projection import K_LIMIT
+from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
 from blindfair.protocol.quantities import RecordIndex
 from blindfair.protocol.records import PlainCell
@@ -119,6 +120,25 @@ def text_options(
                 hint="name that column, or leave the option out",
             )
     return None
+
+
+def listed_preprocessing(
+    options: TextOptions | None, corpus: Corpus, bases: BaseModels | None, *, takes_models: bool
+) -> Document:
+    """How the texts of a listing are read, as a document; `takes_models` says whether buyers may bring models.
+
+    Raises InvalidOption where they may not, and as `TextOptions.preprocessing`.
+    """
+    if options is None:
+        raise InvalidOption("A listing of texts says how they are read", expected="`texts`", found="nothing")
+    if not takes_models:
+        raise InvalidOption(
+            "Texts are scored by models that buyers bring",
+            expected="named `buyers`, or `own_models`",
+            found="neither",
+            hint="name your buyers: with a model of its own anybody can aim all bits of an evaluation at few texts",
+        )
+    return options.preprocessing(corpus, options.bases() if bases is None else bases).to_document()
 
 
 def check_label_fits(base: "BaseModel", label: str | None) -> None:

@@ -68,7 +68,7 @@ def _parquet(arrow: ModuleType, path: Path, file: BinaryIO) -> Any:
 
     limits = {"thrift_string_size_limit": 64 * _PIECE, "thrift_container_size_limit": _PIECE}
     schema = parquet.ParquetFile(file, **limits).schema_arrow
-    _check_kinds(arrow, schema)
+    check_kinds(arrow, schema)
     texts = [field.name for field in schema if _is_text(arrow, field.type)]
     file.seek(0)
     found = parquet.ParquetFile(file, read_dictionary=texts, **limits)
@@ -87,7 +87,7 @@ def _feather(arrow: ModuleType, path: Path, file: BinaryIO) -> Any:
     _check_bytes(path, _stated_bytes(arrow, file))
     file.seek(0)
     found = arrow.ipc.open_file(file)
-    _check_kinds(arrow, found.schema)
+    check_kinds(arrow, found.schema)
     batches, records = [], 0
     for number in range(found.num_record_batches):
         batches.append(found.get_batch(number))
@@ -136,7 +136,7 @@ def _field(data: memoryview, table: int, number: int) -> int:
     return table + offset if offset else 0
 
 
-def _check_kinds(arrow: ModuleType, schema: Any) -> None:
+def check_kinds(arrow: ModuleType, schema: Any) -> None:
     """Raises MalformedTable for columns of lists, objects and bytes, before they are decoded."""
     types = arrow.types
     plain = (

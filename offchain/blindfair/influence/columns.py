@@ -16,9 +16,9 @@ MISSING = frozenset({"", "na", "nan", "null", "?"})
 """Words for a missing value, in upper or lower case and with blanks around them."""
 
 # A leading zero makes a text: "007" is a code, not an amount.
-_INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
+INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
+FLOAT = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 
 
 def typed_column(name: str, texts: Sequence[str], lines: Sequence[int], *, as_text: bool = False) -> list[Cell]:
@@ -33,10 +33,10 @@ def typed_column(name: str, texts: Sequence[str], lines: Sequence[int], *, as_te
         return [text or None for text in texts]
     stripped = [text.strip() for text in texts]
     present = [text for text in stripped if text.casefold() not in MISSING]
-    if all(_INTEGER.fullmatch(text) for text in present):
+    if all(INTEGER.fullmatch(text) for text in present):
         if all(map(is_number_text, present)):
             return [None if text.casefold() in MISSING else int(text) for text in stripped]
-    elif all(_FLOAT.fullmatch(text) or _INFINITE.fullmatch(text) for text in present):
+    elif all(FLOAT.fullmatch(text) or INFINITE.fullmatch(text) for text in present):
         return [
             None if text.casefold() in MISSING else _finite(name, text, line)
             for text, line in zip(stripped, lines, strict=True)
@@ -51,10 +51,10 @@ def is_missing(text: str) -> bool:
 
 def is_number_text(text: str) -> bool:
     """Whether a text without blanks around it is a number by itself: decimal, finite, exact if it is an integer."""
-    if _INTEGER.fullmatch(text):
+    if INTEGER.fullmatch(text):
         # The length is looked at first: reading a number of a million digits takes minutes.
         return len(text) <= 17 and abs(int(text)) <= SAFE_INTEGER
-    return bool(_FLOAT.fullmatch(text)) and math.isfinite(float(text))
+    return bool(FLOAT.fullmatch(text)) and math.isfinite(float(text))
 
 
 def reads_as(text: str, cell: Cell) -> bool:
@@ -67,22 +67,27 @@ def reads_as(text: str, cell: Cell) -> bool:
     if cell is None:
         return is_missing(text)
     if type(cell) is int:
-        return bool(_INTEGER.fullmatch(stripped)) and len(stripped) <= 17 and int(stripped) == cell
-    return type(cell) is float and bool(_FLOAT.fullmatch(stripped)) and float(stripped) == cell
+        return bool(INTEGER.fullmatch(stripped)) and len(stripped) <= 17 and int(stripped) == cell
+    return type(cell) is float and bool(FLOAT.fullmatch(stripped)) and float(stripped) == cell
 
 
 def _finite(name: str, text: str, line: int) -> float:
     value = float(text)
     if math.isfinite(value):
         return value
-    if _INFINITE.fullmatch(text):
-        raise MalformedTable(
+    raise not_finite(name, text, line)
+
+
+def not_finite(name: str, text: str, line: int) -> MalformedTable:
+    """The error for a number in a column of numbers that is not finite, or larger than a double."""
+    if INFINITE.fullmatch(text):
+        return MalformedTable(
             f"Column {name!r} holds a number that is not finite",
             expected="finite numbers",
             found=f"{text[:40]} in line {line}",
             hint="write missing values as empty cells",
         )
-    raise MalformedTable(
+    return MalformedTable(
         f"Column {name!r} holds a number that is larger than a double",
         expected="numbers of less than 1.8e308 in size, or codes that are read as text",
         found=f"{text[:40]} in line {line}",

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from blindfair.influence.columns import is_number_text
 from blindfair.protocol.errors import (
@@ -72,7 +72,7 @@ def read_unchanged(path: Path, read: Callable[[], CsvTexts]) -> CsvTexts:
     try:
         found = read()
     except UnicodeDecodeError as error:
-        raise _undecodable(path, error) from error
+        raise undecodable(path, error) from error
     if _fingerprint(path) != before:
         raise FileChanged(
             f"{path} changed while it was read",
@@ -118,7 +118,8 @@ def _fingerprint(path: Path) -> tuple[object, ...]:
     return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, digest
 
 
-def _undecodable(path: Path, error: UnicodeDecodeError) -> UndecodableBytes:
+def undecodable(path: Path, error: UnicodeDecodeError) -> UndecodableBytes:
+    """The error for a file that is not UTF-8, with what its first bytes say."""
     with path.open("rb") as stream:
         head = stream.read(4)
     for mark, encoding in _MARKS:
@@ -179,37 +180,54 @@ def texts_of_csv(stream: TextIO) -> CsvTexts:
 
     Raises TooLarge, MalformedTable, NoRecords (no header), UnicodeDecodeError.
     """
-    lines_read = _Lines(stream)
-    reader = csv.reader(lines_read, strict=True)
+    columns, records = csv_records(stream)
     rows: list[list[str]] = []
     lines = array("L")
-    ended = 0
+    for line, row in records:
+        if (len(rows) + 1) * len(columns) > CELL_LIMIT:
+            raise TooLarge(
+                "The table has too many cells",
+                expected=f"at most {CELL_LIMIT}",
+                found=f"more in {line} lines",
+                hint="take a part of the table",
+            )
+        rows.append(row)
+        lines.append(line)
+    return CsvTexts(columns, rows, lines)
+
+
+def csv_records(stream: TextIO) -> tuple[tuple[str, ...], Iterator[tuple[int, list[str]]]]:
+    """The columns of a CSV file, and its records one after the other, each with the line on which it begins.
+
+    Raises as `texts_of_csv`, also while records are taken.
+    """
+    lines_read = _Lines(stream)
+    reader = csv.reader(lines_read, strict=True)
     try:
         # Spreadsheets write a blank row as commas alone. Below the header it is a record without a label.
         header = next((row for row in reader if any(map(str.strip, row)) or len(row) > COLUMN_LIMIT), [])
         columns = tuple(name.strip() for name in header)
         _check_nameless(columns, reader, lines_read)
         check_columns(columns, reader.line_num)
-        ended = reader.line_num
+    except csv.Error as error:
+        raise _not_csv(1, error) from error
+    return columns, _records(columns, reader, lines_read)
+
+
+def _records(columns: tuple[str, ...], reader: Any, lines_read: "_Lines") -> Iterator[tuple[int, list[str]]]:
+    ended, is_first = reader.line_num, True
+    try:
         for row in reader:
             begun, ended = ended + 1, reader.line_num
             if _is_blank(row):
                 continue
             if len(row) != len(columns):
-                all_alike = not rows and _all_end_with_comma(row, len(columns), begun, reader, lines_read)
+                all_alike = is_first and _all_end_with_comma(row, len(columns), begun, reader, lines_read)
                 raise _ragged(columns, row, begun, all_alike=all_alike)
-            if (len(rows) + 1) * len(columns) > CELL_LIMIT:
-                raise TooLarge(
-                    "The table has too many cells",
-                    expected=f"at most {CELL_LIMIT}",
-                    found=f"more in {reader.line_num} lines",
-                    hint="take a part of the table",
-                )
-            rows.append(row)
-            lines.append(begun)
+            is_first = False
+            yield begun, row
     except csv.Error as error:
         raise _not_csv(ended + 1, error) from error
-    return CsvTexts(columns, rows, lines)
 
 
 def _is_blank(row: Sequence[str]) -> bool:

@@ -164,7 +164,7 @@ def read_table(
     column to leave out or to read as text that is not there).
     """
     file = read_table_file(Path(source)) if isinstance(source, Path | str) else frame_texts(source)
-    kept = _kept_columns(file.columns, label, exclude, text)
+    kept = kept_columns(file.columns, label, exclude, text)
     typed: list[list[Cell]] = []
     companions: list[Companion] = []
     readings: list[ColumnReading] = []
@@ -177,13 +177,14 @@ def read_table(
             companions.append(Companion(name, written))
         readings.append(column_reading(name, texts, cells, file.lines, is_label=name == label, is_named=name in text))
     names = tuple(file.columns[place] for place in kept)
-    _check_companions(names, companions)
+    check_companions(names, companions)
     table = Table(names, tuple(zip(*typed, strict=True)), label, tuple(companions), tuple(readings))
     _check_label(table, file)
     return table
 
 
-def _check_companions(names: Sequence[str], companions: Sequence[Companion]) -> None:
+def check_companions(names: Sequence[str], companions: Sequence[Companion]) -> None:
+    """Raises MalformedTable where a column has the name of a companion."""
     both = [companion.name for companion in companions if companion.name in names]
     if both:
         raise MalformedTable(
@@ -194,7 +195,8 @@ def _check_companions(names: Sequence[str], companions: Sequence[Companion]) -> 
         )
 
 
-def _kept_columns(columns: Sequence[str], label: str, exclude: Collection[str], text: Collection[str]) -> list[int]:
+def kept_columns(columns: Sequence[str], label: str, exclude: Collection[str], text: Collection[str]) -> list[int]:
+    """The places of the columns that are listed. Raises InvalidOption, LabelMissing, MalformedTable."""
     unknown = sorted(set(exclude) - set(columns))
     if unknown or label in exclude:
         raise InvalidOption(
@@ -234,20 +236,30 @@ def _check_label(table: Table, file: CsvTexts) -> None:
     labels = table.labels()
     if None in labels:
         record = labels.index(None)
-        text = file.rows[record][file.columns.index(table.label)].strip()
-        raise LabelMissing(
-            "A record has no label",
-            expected=f"a value in column {table.label!r} of every record",
-            found=f"{text[:40]!a} in line {file.lines[record]}" if text else f"none in line {file.lines[record]}",
-            hint=f"{text} is read as a missing value. If it is a class: "
-            f"{option('text', [table.label])}; if it is not, remove these records"
-            if text
-            else "remove the records without a label",
-        )
+        raise label_missing(table.label, file.rows[record][file.columns.index(table.label)], file.lines[record])
+    check_labels_differ(labels, table.label)
+
+
+def label_missing(label: str, text: str, line: int) -> LabelMissing:
+    """The error for a record without a label, of which the file has this text."""
+    text = text.strip()
+    return LabelMissing(
+        "A record has no label",
+        expected=f"a value in column {label!r} of every record",
+        found=f"{text[:40]!a} in line {line}" if text else f"none in line {line}",
+        hint=f"{text} is read as a missing value. If it is a class: "
+        f"{option('text', [label])}; if it is not, remove these records"
+        if text
+        else "remove the records without a label",
+    )
+
+
+def check_labels_differ(labels: Collection[Cell], label: str) -> None:
+    """Raises LabelUnusable where all labels are the same."""
     if len(set(labels)) < 2:
         raise LabelUnusable(
-            f"Column {table.label!r} has the same value in every record",
+            f"Column {label!r} has the same value in every record",
             expected="2 different values or more",
-            found=f"1: {ascii(labels[0])[:40]}",
+            found=f"1: {ascii(next(iter(labels)))[:40]}",
             hint="name another column, or add records with other labels",
         )

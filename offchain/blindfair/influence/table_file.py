@@ -111,7 +111,7 @@ def _json_lines(file: BinaryIO) -> CsvTexts:
         text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         if not text:
             continue
-        found.append(_object(text, number))
+        found.append(json_object(text, number))
         lines.append(number)
         names.update(dict.fromkeys(found[-1]))
         if len(found) * len(names) > CELL_LIMIT:
@@ -124,7 +124,9 @@ def _json_lines(file: BinaryIO) -> CsvTexts:
     return texts_of(list(names), [[record.get(name) for record in found] for name in names], lines)
 
 
-def _object(text: str, line: int) -> dict[str, object]:
+def json_object(text: str, line: int) -> dict[str, object]:
+    """The object in a line of JSON Lines, numbers as they are written. Raises MalformedTable."""
+
     def unique(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
         held = list(pairs)
         record = dict(held)

@@ -86,6 +86,14 @@ def list_records(
     max_windows: Annotated[
         int, typer.Option(metavar="NUMBER", help="With --text-column: windows of a text that are scored, at most.")
     ] = MAX_WINDOWS,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream",
+            help="Read the table record by record, so that it may be larger than the memory, and measure it by a "
+            "sample. A file of more than 256 MiB is read so without it. CSV, JSON Lines and Parquet.",
+        ),
+    ] = False,
     token: Token = None,
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="A column not to sell. May be repeated.")
@@ -247,6 +255,7 @@ def list_records(
         images=text_column is None and holds_images(records),
         files=None if files is None else str(files.resolve()),
         file_column=file_column,
+        stream=stream,
     )
     run_list(begun, options, records, output)
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from blindfair.api.listing import prepared
-from blindfair.api.listing_options import RECORDS
 from blindfair.api.parties import SellerParty, open_seller
+from blindfair.api.stream_options import RECORDS
 from blindfair.api.turns import TurnTaker
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import PartyScreen

@@ -18,7 +18,8 @@ from blindfair.api.information import (
     told_text,
 )
 from blindfair.api.keystore import address_of
-from blindfair.api.listing_options import RECORDS, ListingOptions
+from blindfair.api.listing_options import ListingOptions
+from blindfair.api.stream_options import RECORDS
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.exchange import OrderView
 from blindfair.cli.lines import Lines

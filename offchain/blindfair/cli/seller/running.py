@@ -8,8 +8,9 @@ from pathlib import Path
 from blindfair.agents.store.journal_summary import orders_by_state
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import show_ether
-from blindfair.api.listing_options import RECORDS, ListingOptions
+from blindfair.api.listing_options import ListingOptions
 from blindfair.api.parties import SellerParty
+from blindfair.api.stream_options import RECORDS, StreamedTable
 from blindfair.api.text_options import kept_file
 from blindfair.chain.costs import COMMIT, gas_price
 from blindfair.cli.options import Begun, Resumed, Serving
@@ -28,6 +29,7 @@ from blindfair.cli.seller.packing import HandingOver
 from blindfair.cli.seller.report import listing_document, show_listing, tell_standing
 from blindfair.cli.seller.serving import ServedPages, check_serving, read_again, served_over_http
 from blindfair.cli.seller.settings import SellerSettings
+from blindfair.cli.seller.streaming import is_streamed, read_at_once, surveyed, written
 from blindfair.cli.targets import check_watch_folder
 from blindfair.http.service import HttpService
 from blindfair.influence.corpus.corpus import Corpus
@@ -42,10 +44,11 @@ from blindfair.protocol.signing import Domain
 def run_list(begun: Begun, options: ListingOptions, records: Path, output: Output) -> None:
     """Begin a directory with a table, texts or images, or go on in it, until the listing is committed.
 
-    Raises what reading table and settings raises, and what the agent raises.
+    A large table is read record by record. Raises what reading table and settings raises, and what the agent raises.
     """
     check_publishable(options, named=options.name != records.stem)
-    table = options.table(records)
+    options = replace(options, stream=options.stream or is_streamed(options, records))
+    table = surveyed(begun.directory, options, records) if options.stream else read_at_once(options, records)
     options = options.measured(table)
     if is_begun(begun.directory):
         # What was measured then: another version of the compressor may measure otherwise now.
@@ -53,8 +56,10 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         options = replace(options, record_bits=before.record_bits, record_count=before.record_count)
     settings = begun_settings(begun, options)
     check_payee(options.policy().pay_to, "pay_to", settings.deployment.address)
-    kept = table.to_bytes() if isinstance(table, Images) else kept_file(records)
+    kept = table.to_bytes() if isinstance(table, Images | StreamedTable) else kept_file(records)
     settings = begin(begun.directory, settings, {RECORDS: kept})
+    if isinstance(table, StreamedTable):
+        written(begun.directory, options, records, table)
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.seller.opened import opened_seller
 
@@ -75,7 +80,9 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         manifest = party.agent.manifest
         keep_manifest(begun.directory, manifest)
         show_listing(output.lines, manifest, options, begun)
-        output.document({**listing_document(manifest), "columns": readings_document(table.readings)})
+        sampled = {"sampled": len(table.survey.sample)} if isinstance(table, StreamedTable) else {}
+        document = {**listing_document(manifest), "columns": readings_document(table.readings)}
+        output.document({**document, **sampled})
 
 
 def check_publishable(options: ListingOptions, *, named: bool) -> None:

@@ -1,0 +1,105 @@
+"""`seller list` of a table that is larger than the memory: what it will take, how far it is, and where it goes on."""
+
+import time
+from pathlib import Path
+
+from blindfair.agents.context import Event
+from blindfair.agents.seller.progress import PROGRESS
+from blindfair.agents.store.directory import private_directory
+from blindfair.api.listing_options import Listed, ListingOptions
+from blindfair.api.stream_options import (
+    RECORDS,
+    StreamedTable,
+    StreamEstimate,
+    estimate_stream,
+    is_large,
+    survey,
+    write_records,
+)
+from blindfair.cli.party.screen import PartyScreen
+from blindfair.protocol.errors import BlindfairError, CannotWrite, TooLarge
+from blindfair.protocol.words import counted
+
+
+def is_streamed(options: ListingOptions, records: Path) -> bool:
+    """Whether a table is read record by record although nobody said so: because it is too large for anything else."""
+    return is_large(records) and options.texts is None and options.files is None and not options.images
+
+
+def read_at_once(options: ListingOptions, records: Path) -> Listed:
+    """Read a table, texts or images. Raises what `ListingOptions.table` raises, with the way out of TooLarge."""
+    try:
+        return options.table(records)
+    except TooLarge as error:
+        if options.texts is not None or options.files is not None or options.images:
+            raise
+        raise TooLarge(
+            error.what, expected=error.expected, found=error.found, hint="read it record by record: `stream`"
+        ) from error
+
+
+def surveyed(directory: Path, options: ListingOptions, records: Path) -> StreamedTable:
+    """Read a table once, from its beginning to its end, unless that was done. Raises what `survey` raises."""
+    label = options.check_stream()
+    options.policy()
+    private_directory(directory)
+    with PartyScreen() as screen:
+        if not (directory / RECORDS).exists():
+            _tell_estimate(directory, options, records, label, screen)
+        progress = _Progress(screen, "reads")
+        table = survey(records, label, directory, exclude=options.exclude, text=options.text, tell=progress)
+        screen.still()
+        found = table.survey
+        screen.lines.item(
+            "sample",
+            f"columns, bits and what the manifest tells are measured on {len(found.sample):,} of "
+            f"{counted(found.record_count, 'record')}, drawn evenly; types, labels and copies were looked at in all",
+        )
+    return table
+
+
+def _tell_estimate(directory: Path, options: ListingOptions, records: Path, label: str, screen: PartyScreen) -> None:
+    try:
+        takes = estimate_stream(
+            records, label, directory, options.chunk_size, exclude=options.exclude, text=options.text
+        )
+    except CannotWrite:
+        raise
+    except BlindfairError:
+        # What is wrong with the first records alone may be right with all; what is wrong with all is told by these.
+        return
+    screen.lines.item("takes", f"{_text(takes)}, by the first records; it can be interrupted")
+
+
+def _text(takes: StreamEstimate) -> str:
+    minutes = takes.seconds / 60
+    spent = f"{takes.seconds:,.0f} s" if minutes < 2 else f"{minutes:,.0f} minutes"
+    return f"about {spent} to read {takes.records:,} records twice, and {takes.disk / 1e9:,.1f} GB of disk"
+
+
+def written(directory: Path, options: ListingOptions, records: Path, table: StreamedTable) -> None:
+    """Write the records of a table as chunks into the directory, or go on with it. Raises what `write_records`
+    raises."""
+    with PartyScreen() as screen:
+        write_records(directory, records, table, options.chunk_size, _Progress(screen, "writes"))
+        screen.still()
+
+
+class _Progress:
+    """Shows how far a reading is, the rate, and the time left."""
+
+    def __init__(self, screen: PartyScreen, does: str) -> None:
+        self._screen = screen
+        self._does = does
+        self._began: tuple[float, float] | None = None
+
+    def __call__(self, share: float, records: int) -> None:
+        """Tell that this share is done."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now, share
+        at, before = self._began
+        text = f"{self._does} the table: {share:.0%}, {counted(records, 'record')}"
+        if share > before and now > at:
+            text += f", about {(1 - share) * (now - at) / (share - before):,.0f} s left"
+        self._screen.event(Event("seller", PROGRESS, text))
