@@ -5,6 +5,7 @@
     scripts/bench texts [--k 512] [--threads 1 2] [--json FILE]
     scripts/bench delivery [--chunk-size 1024 4096 16384] [--megabytes 1024] [--folder DIR] [--json FILE]
     scripts/bench stream [--form csv] [--gigabytes 2] [--chunk-size 1024] [--folder DIR] [--json FILE]
+    scripts/bench listing [--gigabytes 2] [--chunk-size 1024] [--folder DIR] [--json FILE]
     scripts/bench gas [--json FILE]
 
 `scripts/bench` makes the environment that it needs. Timings are of the processor.
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench_delivery import FORMS, delivery, stream
+from bench_listing import listing
 from bench_million import million
 from bench_scoring import MODES, scoring, write_json
 from threadpoolctl import threadpool_limits
@@ -75,6 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--chunk-size", type=int, default=1024)
     command.add_argument("--folder", type=Path, help="where to put files for the time of the run: twice their size")
     command.set_defaults(run=stream)
+    command = commands.add_parser("listing", help=listing.__doc__)
+    command.add_argument("--gigabytes", type=float, default=2.0)
+    command.add_argument("--chunk-size", type=int, default=1024)
+    command.add_argument("--folder", type=Path, help="where to put files for the time of the run: 2.1 times their size")
+    command.set_defaults(run=listing)
     commands.add_parser("gas", help=gas.__doc__).set_defaults(run=gas)
     for command in commands.choices.values():
         command.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")

@@ -247,7 +247,7 @@ class DeliveryFolder:
     def ciphertexts(self) -> Iterator[bytes]:
         """All ciphertext chunks in the order of delivery, once they were checked, a segment in memory at a time."""
         for number in range(self.segments):
-            yield from segment_ciphertexts(self.content(number).read_bytes())
+            yield from map(bytes, segment_ciphertexts(self.content(number).read_bytes()))
 
     def leaves(self) -> bytes:
         """The committed leaf hashes in the order of delivery."""
@@ -316,7 +316,7 @@ class DeliveryFolder:
         leaves = self.leaves()[DIGEST_SIZE * chunks.start : DIGEST_SIZE * chunks.stop]
         leaf = Digest(leaves[DIGEST_SIZE * place : DIGEST_SIZE * (place + 1)])
         path = delivery_path(content, leaves, self._roots(checked), number, place)
-        return Fault(ChunkIndex(chunks.start + place), list(segment_ciphertexts(content))[place], leaf, path)
+        return Fault(ChunkIndex(chunks.start + place), bytes(list(segment_ciphertexts(content))[place]), leaf, path)
 
 
 class _Done:

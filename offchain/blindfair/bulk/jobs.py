@@ -6,19 +6,19 @@ writes the same files. Not here: in which order (`delivery`), and the bytes of a
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from blindfair.bulk.files import read_part, write_part, write_whole
+from blindfair.bulk.files import ReusedSpace, read_part, read_whole, write_part, write_whole
 from blindfair.bulk.store import CHUNKS, RECORD_HEAD, RECORDS, StoredDataset, open_store
 from blindfair.protocol.chunks import SALT_SIZE
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.merkle import DIGEST_SIZE
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey
-from blindfair.protocol.sealing import Seal, unseal
+from blindfair.protocol.sealing import Seal, unsealed
 from blindfair.protocol.segments import (
     check_segment,
     encrypt_segment,
@@ -31,6 +31,16 @@ Job: TypeAlias = Mapping[str, Any]
 
 INNER, LAST, ONLY = 0, 1, 2
 """Kinds of a chunk: followed by another of its record; the last of several; its record's only one."""
+
+
+class _Spaces(threading.local):
+    """Memory that is used again by the next job: the system takes longer to give new memory than a job to fill it."""
+
+    def __init__(self) -> None:
+        self.content, self.sealed, self.chunks = ReusedSpace(), ReusedSpace(), ReusedSpace()
+
+
+_SPACES = _Spaces()
 
 
 def do_job(job: Job) -> dict[str, Any]:
@@ -48,29 +58,23 @@ def _encrypt(job: Job) -> dict[str, Any]:
     segment = encrypt_segment(
         DeliveryKey(bytes.fromhex(job["key"])),
         ChunkIndex(job["first"]),
-        islice(chain.from_iterable(files.chunks_of(start, stop) for start, stop in runs), skip, skip + count),
+        files.read_chunks(runs, skip, count, _SPACES.chunks),
         b"".join(files.leaves_of(start, stop) for start, stop in runs)[DIGEST_SIZE * skip :],
+        _SPACES.content,
     )
-    seal, whole, length = Seal.new(bytes.fromhex(job["public"]), bytes.fromhex(job["info"])), hashlib.sha256(), 0
-
-    def hashed() -> Iterator[bytes]:
-        nonlocal length
-        for piece in seal.pieces(segment.content):
-            whole.update(piece)
-            length += len(piece)
-            yield piece
-
+    # In one piece: parts that are no whole pages of the disk's would be written twice.
+    sealed = Seal.new(bytes.fromhex(job["public"]), bytes.fromhex(job["info"])).closed(segment.content, _SPACES.sealed)
     # Lost in a power cut before anything was paid, it costs a trade and no money.
-    write_whole(Path(job["to"]), hashed(), lasting=False)
-    return {"root": segment.root.hex(), "sha256": whole.hexdigest(), "length": length}
+    write_whole(Path(job["to"]), sealed, lasting=False)
+    return {"root": segment.root.hex(), "sha256": hashlib.sha256(sealed).hexdigest(), "length": len(sealed)}
 
 
 def _check(job: Job) -> dict[str, Any]:
     """Unseal the file `sealed` and check it without the key; its content goes to the file `to`."""
     count, chunk_size, first = job["count"], job["chunk_size"], job["first"]
     limit = 4 + (4 + chunk_size) * count
-    sealed = Path(job["sealed"]).read_bytes()
-    content = unseal(bytes.fromhex(job["private"]), bytes.fromhex(job["info"]), sealed, limit)
+    sealed = read_whole(Path(job["sealed"]), _SPACES.sealed)
+    content = unsealed(bytes.fromhex(job["private"]), bytes.fromhex(job["info"]), sealed, limit, _SPACES.content)
     leaves, kinds = _expected(job, first, count)
     allowed = (
         range(chunk_size, chunk_size + 1),
@@ -88,9 +92,11 @@ def _open(job: Job) -> dict[str, Any]:
     `begins` says that the segment's first chunk begins a record.
     """
     count, first, place = job["count"], job["first"], job["place"]
-    content = Path(job["content"]).read_bytes()
+    content = read_whole(Path(job["content"]), _SPACES.content)
     leaves, kinds = _expected(job, first, count)
-    chunks, wrong = open_segment(content, leaves, DeliveryKey(bytes.fromhex(job["key"])), ChunkIndex(first))
+    chunks, _, wrong = open_segment(
+        content, leaves, DeliveryKey(bytes.fromhex(job["key"])), ChunkIndex(first), _SPACES.chunks
+    )
     if wrong is not None:
         return {"wrong": wrong}
     begins, heads = job["begins"], []
@@ -99,7 +105,7 @@ def _open(job: Job) -> dict[str, Any]:
             heads += [number, place]
         begins, place = kind != INNER, place + length
     to = Path(job["to"])
-    write_part(to / CHUNKS, job["place"], b"".join(chunks))
+    write_part(to / CHUNKS, job["place"], chunks)
     write_part(to / RECORDS, RECORD_HEAD * job["record"], struct.pack(f">{len(heads)}Q", *heads))
     return {"wrong": None}
 

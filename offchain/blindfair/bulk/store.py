@@ -17,7 +17,7 @@ import os
 import stat
 import struct
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain, pairwise
@@ -30,6 +30,7 @@ from blindfair.protocol.chunks import SALT_SIZE, ChunkedDataset
 from blindfair.protocol.errors import FileMissing, InsecureStore, JournalDamaged
 from blindfair.protocol.merkle import DIGEST_SIZE, SegmentedTree, Tree, root_of
 from blindfair.protocol.quantities import Digest, RecordIndex
+from blindfair.protocol.space import Space, new_space
 
 CHUNKS, LEAVES, RECORDS, STATE = "chunks", "leaves", "records", "state"
 VERSION = 1
@@ -179,6 +180,36 @@ class StoreFiles:
             for place in range(first - begin, after - begin, size):
                 yield data[place : min(place + size, after - begin)]
 
+    def read_chunks(
+        self, runs: Iterable[tuple[int, int]], skip: int, count: int, space: Space = new_space
+    ) -> list[memoryview]:
+        """Of all chunks of records in runs, `count` from number `skip` on; what lies together is read together.
+
+        A run is a record and the one after the last in a row. Chunks are left out of the first and of the last alone.
+        """
+        size = self.state.chunk_size
+        spans = [
+            (first, after) for start, stop in runs for (_, first), (_, after) in pairwise(self.heads(start, stop + 1))
+        ]
+        begin, after = spans[0]
+        spans[0] = begin + skip * size, after
+        more = sum(-(-(after - first) // size) for first, after in spans) - count
+        if more:
+            first, after = spans[-1]
+            spans[-1] = first, first + (-(-(after - first) // size) - more) * size
+        whole, done = space(sum(after - first for first, after in spans)), 0
+        for first, after in _joined(spans):
+            _read_into(self._data, whole[done : done + after - first], first)
+            done += after - first
+        if done == count * size:
+            return [whole[place : place + size] for place in range(0, done, size)]
+        chunks, done = [], 0
+        for first, after in spans:
+            length = after - first
+            chunks += [whole[done + place : done + min(place + size, length)] for place in range(0, length, size)]
+            done += length
+        return chunks
+
     def leaves_of(self, start: int, stop: int) -> bytes:
         """The leaf hashes of records in a row."""
         (first, _), (after, _) = self.head(start), self.head(stop)
@@ -245,6 +276,25 @@ def stored_record(dataset: ChunkedDataset, record: RecordIndex) -> list[bytes]:
     if isinstance(dataset, StoredDataset):
         return list(dataset.files.chunks_of(record, record + 1))
     return [dataset.chunks[j] for j in dataset.chunks_of(record)]
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Spans of which none begins where the one before ends."""
+    begin = end = -1
+    for place, after in spans:
+        if place != end:
+            if end >= 0:
+                yield begin, end
+            begin = place
+        end = after
+    if end >= 0:
+        yield begin, end
+
+
+def _read_into(descriptor: int, view: memoryview, place: int) -> None:
+    done = 0
+    while done < len(view) and (count := os.preadv(descriptor, [view[done:]], place + done)):
+        done += count
 
 
 def _close(descriptors: tuple[int, ...]) -> None:

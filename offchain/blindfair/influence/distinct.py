@@ -14,10 +14,10 @@ from blindfair.protocol.errors import CannotWrite
 SIZE = 16
 """Bytes of a digest that are kept: among 2^24 records two different ones share them once in 2^81 tries."""
 
-_PARTS = 16
-"""Parts of the digests, by their first four bits, that are sorted one after the other."""
+_PARTS = 32
+"""Parts of the digests, by their first five bits, that are sorted one after the other."""
 
-_PIECE = 2**20
+_PIECE = 2**18
 """Digests that are read together."""
 
 
@@ -65,7 +65,7 @@ class Digests:
         numbers: list[NDArray[np.int64]] = []
         halves: list[NDArray[np.uint64]] = []
         for start, piece in self._pieces():
-            (places,) = np.nonzero(piece[:, 0] >> 60 == part)
+            (places,) = np.nonzero(piece[:, 0] >> 59 == part)
             numbers.append(places + start)
             halves.append(piece[places])
         return np.concatenate(numbers), np.concatenate(halves)

@@ -51,6 +51,21 @@ class ChunkCipher:
         self._context.reset_nonce(_ZERO + u64(index))
         return self._context.update(data)
 
+    def crypt_into(self, first: ChunkIndex, chunks: Iterable[bytes | memoryview], to: memoryview) -> list[memoryview]:
+        """Encrypt or decrypt delivery chunks in a row, the first with number `first`, one after the other into `to`.
+
+        The views are of the chunks in `to`: nothing is copied, because chunks are many.
+        """
+        reset, update_into, start, done = self._context.reset_nonce, self._context.update_into, 0, []
+        for index, chunk in enumerate(chunks, first):
+            stop = start + len(chunk)
+            view = to[start:stop]
+            reset(_ZERO + index.to_bytes(8, "big"))
+            update_into(chunk, view)
+            done.append(view)
+            start = stop
+        return done
+
     def crypt_all(self, first: ChunkIndex, chunks: Iterable[bytes]) -> list[bytes]:
         """Encrypt or decrypt delivery chunks in a row, the first with number `first`."""
         reset, update = self._context.reset_nonce, self._context.update

@@ -10,7 +10,6 @@ Not here: who the sender is; sealed content is signed for in its message.
 """
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from blindfair.protocol.errors import MalformedMessage, MessageTooLarge, SealBroken
 from blindfair.protocol.quantities import Digest, Root
+from blindfair.protocol.space import Space, new_space
 
 SEGMENT_SIZE = 65536
 """Bytes of content in a full segment."""
@@ -88,16 +88,19 @@ class Seal:
 
     def close(self, plaintext: bytes) -> bytes:
         """The wrapped file key and the segments: `sealed_size(len(plaintext))` bytes, the same each time."""
-        return b"".join(self.pieces(plaintext))
+        return bytes(self.closed(plaintext))
 
-    def pieces(self, plaintext: bytes) -> Iterator[bytes]:
-        """The same one after the other: the wrapped file key, then each segment."""
+    def closed(self, plaintext: bytes | memoryview, space: Space = new_space) -> memoryview:
+        """The same without a copy, for a content that is large."""
         aead, content = ChaCha20Poly1305(self.file_key), memoryview(plaintext)
-        yield self.wrapped
-        last = _segment_count(len(plaintext)) - 1
+        sealed, last = space(sealed_size(len(plaintext))), _segment_count(len(plaintext)) - 1
+        sealed[:WRAPPED_SIZE] = self.wrapped
         for number in range(last + 1):
             segment = content[number * SEGMENT_SIZE : (number + 1) * SEGMENT_SIZE]
-            yield aead.encrypt(_nonce(number, number == last), segment, None)
+            start = WRAPPED_SIZE + number * (SEGMENT_SIZE + TAG_SIZE)
+            to = sealed[start : start + len(segment) + TAG_SIZE]
+            aead.encrypt_into(_nonce(number, number == last), segment, None, to)
+        return sealed
 
 
 def seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
@@ -111,20 +114,28 @@ def unseal(private: bytes, info: bytes, sealed: bytes, limit: int) -> bytes:
     Raises `MessageTooLarge` beyond the limit before anything is decrypted, and `SealBroken` for another key, another
     `info`, or anything altered, cut off, added or moved.
     """
+    return bytes(unsealed(private, info, sealed, limit))
+
+
+def unsealed(
+    private: bytes, info: bytes, sealed: bytes | memoryview, limit: int, space: Space = new_space
+) -> memoryview:
+    """The same without a copy, for a content that is large."""
     if len(sealed) > sealed_size(limit):
         raise MessageTooLarge("What is sealed is too long", expected=f"{sealed_size(limit)} bytes", found=len(sealed))
     try:
-        file_key = _SUITE.decrypt(sealed[:WRAPPED_SIZE], X25519PrivateKey.from_private_bytes(private), info)
+        file_key = _SUITE.decrypt(bytes(sealed[:WRAPPED_SIZE]), X25519PrivateKey.from_private_bytes(private), info)
         aead = ChaCha20Poly1305(file_key)
-        step, content = SEGMENT_SIZE + TAG_SIZE, memoryview(sealed)
+        step, segments = SEGMENT_SIZE + TAG_SIZE, memoryview(sealed)
         # Content without bytes is one empty segment; a seal without any segment is cut off.
         starts = range(WRAPPED_SIZE, max(len(sealed), WRAPPED_SIZE + 1), step)
-        return b"".join(
-            aead.decrypt(_nonce(number, start == starts[-1]), content[start : start + step], None)
-            for number, start in enumerate(starts)
-        )
+        content = space(len(sealed) - WRAPPED_SIZE - TAG_SIZE * len(starts))
+        for number, start in enumerate(starts):
+            to = content[number * SEGMENT_SIZE : (number + 1) * SEGMENT_SIZE]
+            aead.decrypt_into(_nonce(number, start == starts[-1]), segments[start : start + step], None, to)
     except (InvalidTag, ValueError) as error:
         raise SealBroken("What is sealed does not open", hint="ask for it again") from error
+    return content
 
 
 def _segment_count(size: int) -> int:

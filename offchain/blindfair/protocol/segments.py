@@ -13,6 +13,7 @@ import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from blindfair.protocol.chunks import SALT_SIZE
 from blindfair.protocol.cipher import ChunkCipher
@@ -20,9 +21,13 @@ from blindfair.protocol.errors import MalformedChunk, MalformedMessage, RootMism
 from blindfair.protocol.hashing import u32
 from blindfair.protocol.merkle import DIGEST_SIZE, MerkleTree, root_of
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, KeyCommitment, Root
+from blindfair.protocol.space import Space, new_space
 
 SEGMENT_BYTES = 2**23
 """Bytes of a full segment's ciphertext: 8 MiB."""
+
+Content: TypeAlias = bytes | memoryview
+"""The bytes of a segment."""
 
 SEGMENT_COUNT_LIMIT = 2**15
 """Segments of a delivery: 256 GiB."""
@@ -32,7 +37,7 @@ SEGMENT_COUNT_LIMIT = 2**15
 class EncryptedSegment:
     """One segment of a delivery, encrypted."""
 
-    content: bytes = field(repr=False)
+    content: memoryview = field(repr=False)
     """Lengths and ciphertext chunks, as they are sealed."""
 
     root: Root
@@ -69,17 +74,23 @@ def segment_info(evaluation: Digest, commitment: KeyCommitment, number: int) -> 
     return b"blindfair/v1/segment" + evaluation + commitment + u32(number)
 
 
-def encrypt_segment(key: DeliveryKey, first: ChunkIndex, chunks: Iterable[bytes], leaves: bytes) -> EncryptedSegment:
+def encrypt_segment(
+    key: DeliveryKey, first: ChunkIndex, chunks: Iterable[bytes | memoryview], leaves: bytes, space: Space = new_space
+) -> EncryptedSegment:
     """Encrypt the chunks of a segment, whose first is delivery chunk `first`; `leaves` are their committed hashes.
 
     Raises `InvalidListing` for a segment without chunks.
     """
-    ciphertexts = ChunkCipher(key).crypt_all(first, chunks)
-    lengths = struct.pack(f">{len(ciphertexts) + 1}I", len(ciphertexts), *map(len, ciphertexts))
-    return EncryptedSegment(b"".join([lengths, *ciphertexts]), _root(ciphertexts, leaves))
+    chunks = list(chunks)
+    sizes = list(map(len, chunks))
+    head = 4 + 4 * len(sizes)
+    content = space(head + sum(sizes))
+    struct.pack_into(f">{len(sizes) + 1}I", content, 0, len(sizes), *sizes)
+    ciphertexts = ChunkCipher(key).crypt_into(first, chunks, content[head:])
+    return EncryptedSegment(content, _root(ciphertexts, leaves))
 
 
-def segment_lengths(content: bytes) -> tuple[int, ...]:
+def segment_lengths(content: Content) -> tuple[int, ...]:
     """The lengths of a segment's chunks. Raises `MalformedMessage` for a content cut off or with bytes left over, and
     for a chunk shorter than its salt; no count is believed before its bytes are there."""
     count = int.from_bytes(content[:4], "big")
@@ -94,7 +105,7 @@ def segment_lengths(content: bytes) -> tuple[int, ...]:
     return lengths
 
 
-def check_segment(content: bytes, leaves: bytes, lengths: Sequence[range]) -> Root:
+def check_segment(content: Content, leaves: bytes, lengths: Sequence[range]) -> Root:
     """Check a segment without the key, and return its root (PROTOCOL 6.7).
 
     `leaves` are the committed hashes of its chunks by the buyer's own selection, `lengths` what each may be long.
@@ -113,31 +124,38 @@ def check_segment(content: bytes, leaves: bytes, lengths: Sequence[range]) -> Ro
     return _root(segment_ciphertexts(content), leaves)
 
 
-def segment_ciphertexts(content: bytes) -> Iterator[bytes]:
-    """The ciphertext chunks of a segment. Raises `MalformedMessage`."""
-    lengths = segment_lengths(content)
+def segment_ciphertexts(content: Content) -> Iterator[memoryview]:
+    """The ciphertext chunks of a segment, as views of it. Raises `MalformedMessage`."""
+    lengths, view = segment_lengths(content), memoryview(content)
     start = 4 + 4 * len(lengths)
     for length in lengths:
-        yield content[start : start + length]
+        yield view[start : start + length]
         start += length
 
 
-def open_segment(content: bytes, leaves: bytes, key: DeliveryKey, first: ChunkIndex) -> tuple[list[bytes], int | None]:
-    """Decrypt a segment: its chunks, and the place in it of the first that is not the committed one, or None.
+def open_segment(
+    content: Content, leaves: bytes, key: DeliveryKey, first: ChunkIndex, space: Space = new_space
+) -> tuple[memoryview, list[memoryview], int | None]:
+    """Decrypt a segment: its chunks one after the other, each of them, and the place in it of the first that is not
+    the committed one, or None.
 
     `leaves` are the committed hashes of its chunks, and `first` the number of its first chunk in the delivery. Raises
     `MalformedMessage`.
     """
     sha256, wrong = hashlib.sha256, None
-    chunks = ChunkCipher(key).crypt_all(first, segment_ciphertexts(content))
+    whole = space(sum(segment_lengths(content)))
+    chunks = ChunkCipher(key).crypt_into(first, segment_ciphertexts(content), whole)
     for place, chunk in enumerate(chunks):
-        if sha256(b"\x00" + chunk).digest() != leaves[DIGEST_SIZE * place : DIGEST_SIZE * (place + 1)]:
+        # A hash of two parts, where joining them would copy the chunk.
+        leaf = sha256(b"\x00")
+        leaf.update(chunk)
+        if leaf.digest() != leaves[DIGEST_SIZE * place : DIGEST_SIZE * (place + 1)]:
             wrong = place
             break
-    return chunks, wrong
+    return whole, chunks, wrong
 
 
-def delivery_path(content: bytes, leaves: bytes, roots: bytes, number: int, place: int) -> tuple[Digest, ...]:
+def delivery_path(content: Content, leaves: bytes, roots: bytes, number: int, place: int) -> tuple[Digest, ...]:
     """The path of a chunk to `delivery_root`: through segment `number` of this content, then over all segments' roots.
 
     `roots` are those of all segments in order, 32 bytes each.
@@ -153,11 +171,11 @@ def check_roots(roots: bytes, delivery_root: Root) -> None:
         raise RootMismatch("The segments lead to another root", expected=delivery_root.hex(), found=found.hex())
 
 
-def _root(ciphertexts: Iterable[bytes], leaves: bytes) -> Root:
+def _root(ciphertexts: Iterable[memoryview], leaves: bytes) -> Root:
     return root_of(_leaves(ciphertexts, leaves))
 
 
-def _leaves(ciphertexts: Iterable[bytes], leaves: bytes) -> bytes:
+def _leaves(ciphertexts: Iterable[memoryview], leaves: bytes) -> bytes:
     """Leaves of the delivery tree: `H(00 || H(ciphertext) || L)`, one after the other."""
     sha256, size = hashlib.sha256, DIGEST_SIZE
     return b"".join(
