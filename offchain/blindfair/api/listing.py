@@ -11,9 +11,11 @@ from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FILE_COLUMN, FREE_SHARE, MAX_WINDOWS, WINDOW
 from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.lists import check_lists, check_source
+from blindfair.api.stream_options import streamed
 from blindfair.api.text_options import text_options
 from blindfair.influence.frames import Frame
 from blindfair.influence.images.images import ImageSource, holds_images
+from blindfair.protocol.errors import InvalidOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def make_listing(
     label_kind: str | None = None,
     files: Path | str | None = None,
     file_column: str = FILE_COLUMN,
+    stream_to: Path | str | None = None,
     text_column: str | None = None,
     base_models: Sequence[Path | str] = (),
     window: int = WINDOW,
@@ -87,6 +90,10 @@ def make_listing(
 
     With `files` each row is sold with a file of that folder, which the table's `file_column` names
     (docs/how-to/sell-files.md).
+
+    With `stream_to`, the directory that `open_seller` is then given, a table may be larger than the memory: it is read
+    record by record, measured by a sample, and its records are written there. Called again it goes on where it was
+    interrupted (docs/how-to/large-corpora.md).
 
     Raises what `read_table` and `read_images` raise, InvalidOption for arguments out of range, InvalidListing for
     records that cannot be listed (copies, too little in a record).
@@ -149,8 +156,26 @@ def make_listing(
         images=text_column is None and holds_images(records),
         files=None if files is None else str(Path(files).resolve()),
         file_column=file_column,
+        stream=stream_to is not None,
     )
-    return prepared(options, options.table(records))
+    if stream_to is None:
+        return prepared(options, options.table(records))
+    label_name = options.check_stream()
+    table = streamed(
+        _streamed_file(records), Path(stream_to), label_name, chunk_size, exclude=options.exclude, text=options.text
+    )
+    return prepared(options, table)
+
+
+def _streamed_file(records: Path | str | Frame | ImageSource) -> Path:
+    if isinstance(records, Path | str):
+        return Path(records)
+    raise InvalidOption(
+        "`stream_to` is for a file",
+        expected="the path of a CSV, JSON Lines or Parquet file",
+        found=type(records).__name__,
+        hint="write the table to a file, or leave `stream_to` out",
+    )
 
 
 def prepared(options: ListingOptions, table: Listed) -> PreparedListing:
