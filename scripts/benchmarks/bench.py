@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--chunk-size", type=int, nargs="+", default=[1024, 4096, 16384])
     command.add_argument("--megabytes", type=int, default=1024, help="size of the data set")
     command.add_argument("--folder", type=Path, help="where to put files for the time of the run")
+    command.add_argument("--rounds", type=int, default=3, help="of which the best counts")
     command.set_defaults(run=delivery)
     command = commands.add_parser("stream", help=stream.__doc__)
     command.add_argument("--form", choices=FORMS, default="csv")

@@ -77,7 +77,8 @@ def listing(options: argparse.Namespace) -> dict[str, object]:
 
 def _made(path: Path, size: int, chunk_size: int) -> Path:
     """A table whose rows fill a chunk nearly."""
-    rng, text = random.Random(1), (chunk_size - 16 - _CELLS_BESIDES) // 2
+    rng = random.Random(1)  # noqa: S311 - no secrets
+    text = (chunk_size - 16 - _CELLS_BESIDES) // 2
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["number", "text", "value", "sick"])
@@ -101,7 +102,9 @@ def _testnet(home: Path) -> Iterator[int]:
     told = home / "testnet.told"
     with told.open("wb") as output:
         command = [_blindfair(), "testnet", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=home, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, cwd=home, stdout=output, stderr=output, start_new_session=True
+        )
     try:
         while b"Ctrl-C stops it" not in told.read_bytes():
             if process.poll() is not None:
@@ -130,7 +133,7 @@ def _command(home: Path, port: int, chunk_size: int) -> list[str]:
 def _run(command: list[str], home: Path, is_enough: Callable[[], bool]) -> _Ended:
     """Run a command until it ends, or kill it once that is enough."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=home, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=home, stdin=subprocess.DEVNULL)  # noqa: S603 - our own program
     while True:
         pid, status, spent = os.wait4(process.pid, os.WNOHANG)
         if pid:

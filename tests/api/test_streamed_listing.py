@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 import blindfair as bf
+from blindfair.agents.seller.data import DATA
 from blindfair.api.listing import PreparedListing
-from blindfair.api.stream_options import DATA, RECORDS
+from blindfair.api.stream_options import RECORDS
 from blindfair.bulk import committing
 from blindfair.bulk.store import StoredDataset, read_state
 from blindfair.protocol.errors import (

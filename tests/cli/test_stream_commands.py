@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from local_chain import LocalChain, environment, shell, wait_for
 
-from blindfair.api.stream_options import DATA, RECORDS
+from blindfair.agents.seller.data import DATA
+from blindfair.api.stream_options import RECORDS
 from blindfair.bulk.store import read_state
 
 ROWS = 60_000

@@ -59,16 +59,17 @@ def made(path: Path, lines: list[list[str]] | None = None, header: str = HEADER)
     return path
 
 
-def surveyed(path: Path, label: str = "sick", **options: tuple[str, ...]) -> TableSurvey:
-    return survey_table(open_table(path), label, path.parent, **options)
+def surveyed(path: Path, label: str = "sick", exclude: tuple[str, ...] = (), text: tuple[str, ...] = ()) -> TableSurvey:
+    return survey_table(open_table(path), label, path.parent, exclude=exclude, text=text)
 
 
-@pytest.mark.parametrize("options", [{}, {"exclude": ("note",), "text": ("age", "id")}])
+@pytest.mark.parametrize(("exclude", "text"), [((), ()), (("note",), ("age", "id"))])
 def test_records_and_types_are_those_of_a_table_that_is_read_at_once(
-    tmp_path: Path, options: dict[str, tuple[str, ...]]
+    tmp_path: Path, exclude: tuple[str, ...], text: tuple[str, ...]
 ) -> None:
     path = made(tmp_path / "t.csv")
-    found, whole = surveyed(path, **options), read_table(path, "sick", **options)
+    found = surveyed(path, exclude=exclude, text=text)
+    whole = read_table(path, "sick", exclude=exclude, text=text)
     records = list(typed_records(open_table(path), found, 1024, 0))
     assert [decode_row(record) for record in records] == list(whole.listed_rows())
     assert {len(record) for record in records} == {found.record_bytes}

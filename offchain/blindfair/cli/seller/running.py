@@ -48,6 +48,9 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     """
     check_publishable(options, named=options.name != records.stem)
     options = replace(options, stream=options.stream or is_streamed(options, records))
+    if options.stream:
+        # What is wrong with the places is told before the hours that a survey may take.
+        begun_settings(begun, options)
     table = surveyed(begun.directory, options, records) if options.stream else read_at_once(options, records)
     options = options.measured(table)
     if is_begun(begun.directory):
