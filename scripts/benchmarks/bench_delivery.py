@@ -20,6 +20,7 @@ from bench_least import least_work
 
 from blindfair.bulk.committing import commit_records
 from blindfair.bulk.delivery import DeliveryFolder, Expected, prepare_delivery, segment_file
+from blindfair.bulk.files import ReusedSpace
 from blindfair.bulk.store import StoredDataset
 from blindfair.bulk.workers import Workers, cores
 from blindfair.influence.streams import stream_records
@@ -27,7 +28,7 @@ from blindfair.protocol.cipher import crypt_chunk, key_commitment, new_delivery_
 from blindfair.protocol.merkle import leaf_hash
 from blindfair.protocol.quantities import ChunkIndex, Digest, RecordIndex, Secret
 from blindfair.protocol.sealing import new_sealing_keypair
-from blindfair.protocol.segments import encrypt_segment, segment_chunks
+from blindfair.protocol.segments import encrypt_joined, segment_chunks
 from blindfair.protocol.selection import chosen_records, chunk_spans, selected_leaves
 
 _SECRET = Secret(bytes(range(32)))
@@ -69,6 +70,8 @@ def _delivery(folder: Path, chunk_size: int, megabytes: int, rounds: int) -> dic
             **_rates(folder / str(number), dataset, chosen),
         }
         best = _best(best, found)
+    for by in ("clock", "processor"):
+        best[f"speed-up on {cores()} cores, by the {by}"] = best[_whole(cores(), by)] / best[_whole(1, by)]
     best["least of a seller"] = 1 / sum(1 / rate for rate in parts.values())
     sha, loop, least = best["plain SHA-256"], best["plain loop"], best["least of a seller"]
     print(f"chunks of {chunk_size} bytes:")
@@ -101,9 +104,13 @@ def _rates(folder: Path, dataset: StoredDataset, chosen: list[RecordIndex]) -> d
         busiest[workers] = max(own, (_children() - before) / workers)
         if workers == 1:
             found |= {f"{step}, one core": size / spent[0] for step, spent in times.items()}
-    found[f"speed-up on {cores()} cores, by the clock"] = clocks[1] / clocks[cores()]
-    found[f"speed-up on {cores()} cores, by processor time"] = busiest[1] / busiest[cores()]
+        found[_whole(workers, "clock")] = size / clocks[workers]
+        found[_whole(workers, "processor")] = size / busiest[workers]
     return found
+
+
+def _whole(workers: int, by: str) -> str:
+    return f"all steps by the {by}, {workers} processes"
 
 
 def _trade(
@@ -143,12 +150,13 @@ def _trade(
 def _encrypting(dataset: StoredDataset) -> float:
     """MB/s of the encrypting and hashing of a segment in memory, with its part of the tree."""
     size = dataset.chunk_size
-    chunks = list(dataset.files.chunks_of(0, segment_chunks(size) // 4))
-    leaves = dataset.files.leaves(0, len(chunks))
+    count = segment_chunks(size)
+    data, lengths = dataset.files.read_chunks([(0, count // 4)], 0, count)
+    leaves, space = dataset.files.leaves(0, count), ReusedSpace()
     key, began = new_delivery_key(), time.process_time()
     for _ in range(4):
-        encrypt_segment(key, ChunkIndex(0), chunks, leaves)
-    return 4 * len(chunks) * size / 1e6 / (time.process_time() - began)
+        encrypt_joined(key, ChunkIndex(0), data, lengths, leaves, space)
+    return 4 * len(data) / 1e6 / (time.process_time() - began)
 
 
 def _children() -> float:

@@ -39,8 +39,8 @@ def test_a_segment_is_encrypted_to_its_bytes_and_opened_again(case: Case) -> Non
     made = encrypt_segment(KEY, ChunkIndex(case["first"]), chunks, leaves)
     assert made.content.hex() == case["content"]
     assert made.root.hex() == case["root"]
-    whole, opened, wrong = open_segment(made.content, leaves, KEY, ChunkIndex(case["first"]))
-    assert (bytes(whole), [bytes(chunk) for chunk in opened], wrong) == (b"".join(chunks), chunks, None)
+    whole, wrong = open_segment(made.content, leaves, KEY, ChunkIndex(case["first"]))
+    assert (bytes(whole), wrong) == (b"".join(chunks), None)
 
 
 @each("deliveries/segments.json")
@@ -98,7 +98,7 @@ def test_segments_make_the_delivery_that_is_made_at_once_and_a_fault_in_one_is_p
     with pytest.raises(RootMismatch):
         check_roots(roots, delivery.root)
     segment, leaves, place = made[2]
-    _, opened, wrong = open_segment(segment.content, leaves, KEY, ChunkIndex(place.start))
+    opened, wrong = open_segment(segment.content, leaves, KEY, ChunkIndex(place.start))
     assert wrong == 1
     path = delivery_path(segment.content, leaves, roots, 2, wrong)
     index = ChunkIndex(place.start + wrong)
@@ -108,7 +108,7 @@ def test_segments_make_the_delivery_that_is_made_at_once_and_a_fault_in_one_is_p
     verify_fault(fault, KEY, key_commitment(KEY), forged, count, 1024)
     with pytest.raises(NoFault):
         verify_fault(fault, KEY, key_commitment(KEY), delivery.root, count, 1024)
-    assert crypt_chunk(KEY, index, ciphertext) == opened[1]
+    assert crypt_chunk(KEY, index, ciphertext) == opened[len(chunks[0]) :][: len(ciphertext)]
     honest = b"".join(
         encrypt_segment(KEY, ChunkIndex(p.start), [dataset.chunks[j] for j in p], some).root for _, some, p in made
     )

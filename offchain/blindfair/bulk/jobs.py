@@ -21,7 +21,7 @@ from blindfair.protocol.quantities import ChunkIndex, DeliveryKey
 from blindfair.protocol.sealing import Seal, unsealed
 from blindfair.protocol.segments import (
     check_segment,
-    encrypt_segment,
+    encrypt_joined,
     open_segment,
     segment_lengths,
 )
@@ -55,10 +55,12 @@ def _encrypt(job: Job) -> dict[str, Any]:
     """
     files, runs = _store(job["store"]).files, job["runs"]
     skip, count = job["skip"], job["count"]
-    segment = encrypt_segment(
+    data, lengths = files.read_chunks(runs, skip, count, _SPACES.chunks)
+    segment = encrypt_joined(
         DeliveryKey(bytes.fromhex(job["key"])),
         ChunkIndex(job["first"]),
-        files.read_chunks(runs, skip, count, _SPACES.chunks),
+        data,
+        lengths,
         b"".join(files.leaves_of(start, stop) for start, stop in runs)[DIGEST_SIZE * skip :],
         _SPACES.content,
     )
@@ -94,7 +96,7 @@ def _open(job: Job) -> dict[str, Any]:
     count, first, place = job["count"], job["first"], job["place"]
     content = read_whole(Path(job["content"]), _SPACES.content)
     leaves, kinds = _expected(job, first, count)
-    chunks, _, wrong = open_segment(
+    chunks, wrong = open_segment(
         content, leaves, DeliveryKey(bytes.fromhex(job["key"])), ChunkIndex(first), _SPACES.chunks
     )
     if wrong is not None:

@@ -182,8 +182,8 @@ class StoreFiles:
 
     def read_chunks(
         self, runs: Iterable[tuple[int, int]], skip: int, count: int, space: Space = new_space
-    ) -> list[memoryview]:
-        """Of all chunks of records in runs, `count` from number `skip` on; what lies together is read together.
+    ) -> tuple[memoryview, list[int]]:
+        """Of all chunks of records in runs, `count` from number `skip` on: one after the other, and their lengths.
 
         A run is a record and the one after the last in a row. Chunks are left out of the first and of the last alone.
         """
@@ -202,13 +202,8 @@ class StoreFiles:
             _read_into(self._data, whole[done : done + after - first], first)
             done += after - first
         if done == count * size:
-            return [whole[place : place + size] for place in range(0, done, size)]
-        chunks, done = [], 0
-        for first, after in spans:
-            length = after - first
-            chunks += [whole[done + place : done + min(place + size, length)] for place in range(0, length, size)]
-            done += length
-        return chunks
+            return whole, [size] * count
+        return whole, [min(size, after - place) for first, after in spans for place in range(first, after, size)]
 
     def leaves_of(self, start: int, stop: int) -> bytes:
         """The leaf hashes of records in a row."""

@@ -5,7 +5,7 @@ Not here: sealing to the buyer's public key (`sealing`).
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
@@ -51,20 +51,21 @@ class ChunkCipher:
         self._context.reset_nonce(_ZERO + u64(index))
         return self._context.update(data)
 
-    def crypt_into(self, first: ChunkIndex, chunks: Iterable[bytes | memoryview], to: memoryview) -> list[memoryview]:
-        """Encrypt or decrypt delivery chunks in a row, the first with number `first`, one after the other into `to`.
+    def crypt_into(
+        self, first: ChunkIndex, data: memoryview, lengths: Iterable[int], to: memoryview
+    ) -> Iterator[memoryview]:
+        """Encrypt or decrypt delivery chunks of these lengths that stand one after the other, into `to`.
 
-        The views are of the chunks in `to`: nothing is copied, because chunks are many.
+        Each is given as soon as it is there, as a view of `to`: chunks are many, and nothing of them is copied or kept.
         """
-        reset, update_into, start, done = self._context.reset_nonce, self._context.update_into, 0, []
-        for index, chunk in enumerate(chunks, first):
-            stop = start + len(chunk)
+        reset, update_into, start = self._context.reset_nonce, self._context.update_into, 0
+        for index, length in enumerate(lengths, first):
+            stop = start + length
             view = to[start:stop]
             reset(_ZERO + index.to_bytes(8, "big"))
-            update_into(chunk, view)
-            done.append(view)
+            update_into(data[start:stop], view)
+            yield view
             start = stop
-        return done
 
     def crypt_all(self, first: ChunkIndex, chunks: Iterable[bytes]) -> list[bytes]:
         """Encrypt or decrypt delivery chunks in a row, the first with number `first`."""

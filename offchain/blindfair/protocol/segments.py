@@ -74,19 +74,27 @@ def segment_info(evaluation: Digest, commitment: KeyCommitment, number: int) -> 
     return b"blindfair/v1/segment" + evaluation + commitment + u32(number)
 
 
-def encrypt_segment(
-    key: DeliveryKey, first: ChunkIndex, chunks: Iterable[bytes | memoryview], leaves: bytes, space: Space = new_space
-) -> EncryptedSegment:
+def encrypt_segment(key: DeliveryKey, first: ChunkIndex, chunks: Sequence[bytes], leaves: bytes) -> EncryptedSegment:
     """Encrypt the chunks of a segment, whose first is delivery chunk `first`; `leaves` are their committed hashes.
 
     Raises `InvalidListing` for a segment without chunks.
     """
-    chunks = list(chunks)
-    sizes = list(map(len, chunks))
-    head = 4 + 4 * len(sizes)
-    content = space(head + sum(sizes))
-    struct.pack_into(f">{len(sizes) + 1}I", content, 0, len(sizes), *sizes)
-    ciphertexts = ChunkCipher(key).crypt_into(first, chunks, content[head:])
+    return encrypt_joined(key, first, memoryview(b"".join(chunks)), list(map(len, chunks)), leaves)
+
+
+def encrypt_joined(
+    key: DeliveryKey,
+    first: ChunkIndex,
+    data: memoryview,
+    lengths: Sequence[int],
+    leaves: bytes,
+    space: Space = new_space,
+) -> EncryptedSegment:
+    """The same of chunks of these lengths that stand one after the other. Raises `InvalidListing`."""
+    head = 4 + 4 * len(lengths)
+    content = space(head + len(data))
+    struct.pack_into(f">{len(lengths) + 1}I", content, 0, len(lengths), *lengths)
+    ciphertexts = ChunkCipher(key).crypt_into(first, data, lengths, content[head:])
     return EncryptedSegment(content, _root(ciphertexts, leaves))
 
 
@@ -135,24 +143,23 @@ def segment_ciphertexts(content: Content) -> Iterator[memoryview]:
 
 def open_segment(
     content: Content, leaves: bytes, key: DeliveryKey, first: ChunkIndex, space: Space = new_space
-) -> tuple[memoryview, list[memoryview], int | None]:
-    """Decrypt a segment: its chunks one after the other, each of them, and the place in it of the first that is not
-    the committed one, or None.
+) -> tuple[memoryview, int | None]:
+    """Decrypt a segment: its chunks one after the other, and the place among them of the first that is not the
+    committed one, or None. What comes after that one is not decrypted.
 
     `leaves` are the committed hashes of its chunks, and `first` the number of its first chunk in the delivery. Raises
     `MalformedMessage`.
     """
-    sha256, wrong = hashlib.sha256, None
-    whole = space(sum(segment_lengths(content)))
-    chunks = ChunkCipher(key).crypt_into(first, segment_ciphertexts(content), whole)
-    for place, chunk in enumerate(chunks):
+    sha256, lengths = hashlib.sha256, segment_lengths(content)
+    whole = space(sum(lengths))
+    data = memoryview(content)[4 + 4 * len(lengths) :]
+    for place, chunk in enumerate(ChunkCipher(key).crypt_into(first, data, lengths, whole)):
         # A hash of two parts, where joining them would copy the chunk.
         leaf = sha256(b"\x00")
         leaf.update(chunk)
         if leaf.digest() != leaves[DIGEST_SIZE * place : DIGEST_SIZE * (place + 1)]:
-            wrong = place
-            break
-    return whole, chunks, wrong
+            return whole, place
+    return whole, None
 
 
 def delivery_path(content: Content, leaves: bytes, roots: bytes, number: int, place: int) -> tuple[Digest, ...]:
