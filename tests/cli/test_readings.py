@@ -116,7 +116,7 @@ def test_bought_records_are_numbered_and_as_written(tmp_path: Path) -> None:
     records = encode_rows(listed.listed_rows())
     header, rows = bought_table(listed.listed_schema(), [11, 4], [decode_row(records[1]), decode_row(records[0])])
     assert header == ("record number", "record", "price", "y")
-    assert rows == [("11", "8", "NA", "b"), ("4", "7", "1.50", "a")]
+    assert list(rows) == [("11", "8", "NA", "b"), ("4", "7", "1.50", "a")]
 
 
 @pytest.mark.parametrize("more", [{}, {"source": ["a", "b"]}], ids=["texts alone", "with a column beside"])
@@ -127,7 +127,7 @@ def test_bought_texts_are_written_as_they_were_listed(more: dict[str, list[str]]
     schema = corpus.schema()
     header, rows = bought_table(schema, [7], [schema.decode(corpus.encoding, records[1])])
     assert header == ("record", *columns)
-    assert rows == [("7", *(cells[1] for cells in columns.values()))]
+    assert list(rows) == [("7", *(cells[1] for cells in columns.values()))]
 
 
 def test_texts_that_are_nearly_the_same_are_told() -> None:

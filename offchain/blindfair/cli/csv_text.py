@@ -5,7 +5,8 @@ Cells are written as they are, also those that a spreadsheet would run as formul
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 _RECORD = "record"
 """The column of the records' numbers."""
@@ -20,7 +21,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """A header and rows as the bytes of a file."""
-    return "".join(_line(row) for row in (header, *rows)).encode()
+    return b"".join(csv_lines(header, rows))
+
+
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
+    """The same line by line."""
+    return (_line(row).encode() for row in chain((header,), rows))
 
 
 def _line(row: Sequence[object]) -> str:
@@ -38,7 +44,7 @@ def _quoted(cell: str) -> str:
 
 def formulas(header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Count the cells, with names of columns, that a spreadsheet may run as formulas. Numbers are not counted."""
-    return sum(is_formula(cell) for row in (header, *rows) for cell in row if isinstance(cell, str))
+    return sum(is_formula(cell) for row in chain((header,), rows) for cell in row if isinstance(cell, str))
 
 
 def is_formula(cell: str) -> bool:

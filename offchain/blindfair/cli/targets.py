@@ -4,10 +4,10 @@ at all.
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from blindfair.agents.store.directory import write_atomically
+from blindfair.agents.store.directory import write_atomically, writing_atomically
 from blindfair.protocol.errors import CannotWrite
 
 _READABLE = 0o644
@@ -51,6 +51,12 @@ def write_file(path: Path, data: bytes) -> None:
 def write_private_file(path: Path, data: bytes) -> None:
     """Write a result for its owner alone, mode 0600. Raises CannotWrite."""
     write_atomically(path.resolve(), data)
+
+
+def write_private_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """The same of pieces that are more than the memory holds. Raises CannotWrite, and what making a piece raises."""
+    with writing_atomically(path.resolve()) as file:
+        file.writelines(pieces)
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:

@@ -9,7 +9,7 @@ listing has a second column beside it, a companion that no model reads, with the
 Not here: the bytes of the file (`cli.csv_text`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from blindfair.influence.columns import reads_as
 from blindfair.protocol.errors import MalformedTable
@@ -90,18 +90,25 @@ def as_written(schema: Schema, rows: Sequence[Row]) -> tuple[tuple[str, ...], li
 
 def cells_as_written(schema: Schema, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Row]]:
     """The same as cells: a number is a number where its seller wrote it as this program does, and else a text."""
+    names, written = writing_of(schema, rows)
+    return names, list(map(written, rows))
+
+
+def writing_of(schema: Schema, rows: Iterable[Row]) -> tuple[tuple[str, ...], Callable[[Row], Row]]:
+    """Column names as written, and what makes the cells of a row so; all rows are looked at once."""
     pairs = _honest_companions(schema, rows)
     kept = [place for place in range(len(schema.columns)) if place not in pairs.values()]
     names = tuple(schema.columns[place].name for place in kept)
-    return names, [tuple(_written(row, place, pairs.get(place)) for place in kept) for row in rows]
+    return names, lambda row: tuple(_written(row, place, pairs.get(place)) for place in kept)
 
 
-def _honest_companions(schema: Schema, rows: Sequence[Row]) -> dict[int, int]:
-    return {
-        place: companion
-        for place, companion in companions(schema).items()
-        if all(row[companion] is None or reads_as(str(row[companion]), row[place]) for row in rows)
-    }
+def _honest_companions(schema: Schema, rows: Iterable[Row]) -> dict[int, int]:
+    honest = companions(schema)
+    for row in rows if honest else ():
+        for place, companion in tuple(honest.items()):
+            if row[companion] is not None and not reads_as(str(row[companion]), row[place]):
+                del honest[place]
+    return honest
 
 
 def _written(row: Row, place: int, companion: int | None) -> Cell:

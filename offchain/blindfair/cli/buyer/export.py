@@ -7,7 +7,7 @@ Files are a folder with each of them under its name, and bought.csv with their r
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.agents.buyer.buyer import Buyer
-from blindfair.cli.csv_text import csv_bytes, formulas, number_name
+from blindfair.cli.csv_text import csv_bytes, csv_lines, formulas, number_name
 from blindfair.cli.lines import Lines
-from blindfair.cli.targets import write_beneath, write_folder, write_private_file
+from blindfair.cli.targets import write_beneath, write_folder, write_private_file, write_private_pieces
 from blindfair.influence.corpus.text_preprocessing import is_text_preprocessing
 from blindfair.influence.files import is_inside
 from blindfair.influence.images.images import IMAGES_FILE, LABELS_FILE, images_of
-from blindfair.influence.written import as_written, cells_as_written
+from blindfair.influence.written import cell_text, writing_of
 from blindfair.protocol.errors import NoRecords
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.records import RecordEncoding, Row
@@ -51,18 +51,40 @@ def export_bought(buyer: Buyer, path: Path, lines: Lines | None = None) -> int:
     if manifest.encoding is RecordEncoding.BYTES:
         return export_files(manifest.schema, bought, path, lines)
     numbers = [number for number, _ in bought]
-    rows = [manifest.schema.decode(manifest.encoding, data) for _, data in bought]
     if manifest.encoding is RecordEncoding.ARRAY:
+        rows = [manifest.schema.decode(manifest.encoding, data) for _, data in bought]
         write_folder(path, bought_arrays(manifest.schema, numbers, rows))
         return len(bought)
+    decoded = _Decoded(bought, manifest)
     if path.suffix == _JSON_LINES:
-        write_private_file(path, bought_lines(manifest.schema, numbers, rows))
+        write_private_pieces(path, bought_lines(manifest.schema, numbers, decoded))
         return len(bought)
-    header, texts = bought_table(manifest.schema, numbers, rows)
-    write_private_file(path, csv_bytes(header, texts))
-    if lines is not None and (count := formulas(header, texts)):
+    header, texts = bought_table(manifest.schema, numbers, decoded)
+    count = 0
+
+    def counted() -> Iterator[tuple[str, ...]]:
+        nonlocal count
+        for row in texts:
+            count += formulas((), (row,))
+            yield row
+
+    write_private_pieces(path, csv_lines(header, counted()))
+    count += formulas(header, ())
+    if lines is not None and count:
         lines.item("but", formula_warning(count), style="yellow")
     return len(bought)
+
+
+class _Decoded:
+    """The rows of bought records, decoded whenever they are asked for: they may be more than the memory holds."""
+
+    def __init__(self, bought: Iterable[tuple[int, bytes]], manifest: Manifest) -> None:
+        self._bought = bought
+        self._manifest = manifest
+
+    def __iter__(self) -> Iterator[Row]:
+        manifest = self._manifest
+        return (manifest.schema.decode(manifest.encoding, data) for _, data in self._bought)
 
 
 def default_export(directory: Path, manifest: Manifest) -> Path:
@@ -89,18 +111,20 @@ def export_files(schema: Schema, bought: Sequence[tuple[int, bytes]], path: Path
         numbers.append(number)
         rows.append(tuple(cells))
     header, texts = bought_table(replace(schema, columns=schema.columns[1:]), numbers, rows)
-    write_private_file(path / _FILES_TABLE, csv_bytes(header, texts))
-    if lines is not None and (count := formulas(header, texts)):
+    rest = list(texts)
+    write_private_file(path / _FILES_TABLE, csv_bytes(header, rest))
+    if lines is not None and (count := formulas(header, rest)):
         lines.item("but", formula_warning(count), style="yellow")
     return len(bought)
 
 
 def bought_table(
-    schema: Schema, numbers: Sequence[int], rows: Sequence[Row]
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Column names and texts of bought records, each with its number in the listing before it."""
-    names, texts = as_written(schema, rows)
-    return (number_name(names), *names), [(str(number), *row) for number, row in zip(numbers, texts, strict=True)]
+    schema: Schema, numbers: Sequence[int], rows: Iterable[Row]
+) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+    """Column names and texts of bought records, each with its number in the listing before it; rows are read twice."""
+    names, written = writing_of(schema, rows)
+    texts = ((str(number), *map(cell_text, written(row))) for number, row in zip(numbers, rows, strict=True))
+    return (number_name(names), *names), texts
 
 
 def bought_arrays(schema: Schema, numbers: Sequence[int], rows: Sequence[Row]) -> dict[str, bytes]:
@@ -116,12 +140,14 @@ def _npy(array: NDArray[Any]) -> bytes:
     return file.getvalue()
 
 
-def bought_lines(schema: Schema, numbers: Sequence[int], rows: Sequence[Row]) -> bytes:
+def bought_lines(schema: Schema, numbers: Sequence[int], rows: Iterable[Row]) -> Iterator[bytes]:
     """The same as JSON Lines: an object for each record, with null for a missing cell."""
-    names, cells = cells_as_written(schema, rows)
+    names, written = writing_of(schema, rows)
     header = (number_name(names), *names)
-    objects = (dict(zip(header, (number, *row), strict=True)) for number, row in zip(numbers, cells, strict=True))
-    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects).encode()
+    objects = (
+        dict(zip(header, (number, *written(row)), strict=True)) for number, row in zip(numbers, rows, strict=True)
+    )
+    return ((json.dumps(each, ensure_ascii=False) + "\n").encode() for each in objects)
 
 
 def formula_warning(count: int) -> str:
