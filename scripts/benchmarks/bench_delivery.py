@@ -10,6 +10,8 @@ import json
 import os
 import resource
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -94,19 +96,30 @@ def _rates(folder: Path, dataset: StoredDataset, chosen: list[RecordIndex]) -> d
     """MB/s of one core for each step, and how many times as fast all cores are."""
     # Seconds that a run takes at least where nothing else runs: of the busiest process.
     found: dict[str, float] = {}
-    busiest, clocks = {}, {}
+    busiest, clocks, begins = {}, {}, _beginning()
     for workers in (1, cores()):
         before = _children()
         with Workers(workers) as pool:
             times = _trade(folder / str(workers), dataset, chosen, pool)
         size = len(chosen) * 4 * dataset.chunk_size / 1e6
         own, clocks[workers] = (sum(spent[each] for spent in times.values()) for each in (0, 1))
-        busiest[workers] = max(own, (_children() - before) / workers)
+        # Once a process has begun it does any number of segments, so its beginning is told by itself.
+        busiest[workers] = max(own, (_children() - before) / workers - (begins if workers > 1 else 0.0))
         if workers == 1:
             found |= {f"{step}, one core": size / spent[0] for step, spent in times.items()}
         found[_whole(workers, "clock")] = size / clocks[workers]
         found[_whole(workers, "processor")] = size / busiest[workers]
     return found
+
+
+def _beginning() -> float:
+    """Seconds of the processor that it takes to begin a process that works on segments, at least."""
+    found = []
+    for _ in range(3):
+        before = _children()
+        subprocess.run([sys.executable, "-m", "blindfair.bulk.worker"], stdin=subprocess.DEVNULL, check=True)
+        found.append(_children() - before)
+    return min(found)
 
 
 def _whole(workers: int, by: str) -> str:

@@ -22,7 +22,7 @@ from blindfair.agents.seller.data import DATA
 from blindfair.bulk.store import CHUNKS, open_store, read_state
 
 _SHARE_KILLED = 0.5
-_CELLS_BESIDES = 60
+_CELLS_BESIDES = 110
 """Bytes of a row besides its text, with what CBOR and the salt take."""
 
 
@@ -81,11 +81,12 @@ def _made(path: Path, size: int, chunk_size: int) -> Path:
     text = (chunk_size - 16 - _CELLS_BESIDES) // 2
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["number", "text", "value", "sick"])
+        writer.writerow(["number", "text", "a", "b", "c", "sick"])
         number = 0
         while file.tell() < size if not number % 1024 else True:
-            value = rng.gauss(0, 1)
-            writer.writerow([number, os.urandom(text).hex(), value, "y" if value + rng.gauss(0, 1) > 0 else "n"])
+            values = [rng.gauss(0, 1) for _ in range(3)]
+            sick = "y" if sum(values) + rng.gauss(0, 1) > 0 else "n"
+            writer.writerow([number, os.urandom(text).hex(), *values, sick])
             number += 1
     return path
 

@@ -8,8 +8,9 @@ import pytest
 
 import blindfair as bf
 from blindfair.agents.seller.data import DATA
+from blindfair.agents.store.directory import private_directory
 from blindfair.api.listing import PreparedListing
-from blindfair.api.stream_options import RECORDS
+from blindfair.api.stream_options import RECORDS, survey
 from blindfair.bulk import committing
 from blindfair.bulk.store import StoredDataset, read_state
 from blindfair.protocol.errors import (
@@ -81,9 +82,19 @@ def test_what_was_interrupted_goes_on_without_another_survey(tmp_path: Path, mon
     assert (directory / RECORDS).read_bytes() == survey
     state = read_state(directory / DATA)
     assert state is not None and state.finished
+    with pytest.raises(InvalidOption):
+        listed(offer, directory, exclude=["shade"])
     made(offer, range(1, 301))
     with pytest.raises(FileChanged):
         listed(offer, directory)
+
+
+def test_a_survey_of_which_nothing_was_made_is_made_again_where_it_is_of_other_columns(tmp_path: Path) -> None:
+    offer, directory = made(tmp_path / "offer.csv", range(300)), private_directory(tmp_path / "seller")
+    survey(offer, "sick", directory, exclude=(), text=(), is_begun=False, tell=lambda *_: None)
+    again = survey(offer, "sick", directory, exclude=("size",), text=(), is_begun=False, tell=lambda *_: None)
+    assert again.table.columns == ("shade", "sick")
+    assert len(listed(offer, directory, exclude=["size"], bits=1).spec.schema.columns) < 5
 
 
 @pytest.mark.parametrize(

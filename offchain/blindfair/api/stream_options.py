@@ -14,12 +14,13 @@ from typing import overload
 
 from blindfair.agents.seller.data import DATA, commit_stream
 from blindfair.agents.store.directory import DirectoryLock, write_atomically
+from blindfair.api.checked_options import some_names
 from blindfair.bulk.committing import commit_records
 from blindfair.bulk.store import RECORD_HEAD, open_store, read_state
 from blindfair.influence.csv_file import BYTE_LIMIT, CsvTexts
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table
-from blindfair.influence.table_stream import open_table, source_of
+from blindfair.influence.table_stream import TableStream, open_table
 from blindfair.influence.table_survey import TableSurvey, survey_table, typed_records
 from blindfair.protocol.errors import CannotWrite, FileChanged, InvalidListing, InvalidOption
 from blindfair.protocol.hashing import sha256
@@ -178,25 +179,44 @@ def survey(
     *,
     exclude: Sequence[str],
     text: Sequence[str],
+    is_begun: bool,
     tell: Told,
 ) -> StreamedTable:
-    """Survey a table that is to be listed from `directory`, unless that was done.
+    """Survey a table that is to be listed from `directory`, unless that was done; the survey is kept there.
 
-    Raises FileChanged where it was done of another state of the file, and what `survey_table` raises.
+    `is_begun` says that more was done with the survey that is there. Raises FileChanged where that is of another state
+    of the file, InvalidOption where it is of other columns, and what `survey_table` raises.
     """
-    kept = directory / RECORDS
+    kept, stream = directory / RECORDS, open_table(source)
     if kept.exists():
         found = kept_stream(kept)
-        if found.survey.source != source_of(source):
-            raise FileChanged(
-                f"{source} has changed since the listing was begun",
-                expected=found.survey.source,
-                found=source_of(source),
-                hint="put it back as it was, or begin again in another directory",
-            )
-        return found
-    made = survey_table(open_table(source), label, directory, exclude=exclude, text=text, tell=tell)
-    return StreamedTable(made, made.table())
+        is_same = found.survey.is_of(stream, label, exclude, text)
+        if is_same and found.survey.source == stream.source:
+            return found
+        if is_begun:
+            raise _other(source, directory, found.survey, stream, is_same=is_same)
+    made = survey_table(stream, label, directory, exclude=exclude, text=text, tell=tell)
+    table = StreamedTable(made, made.table())
+    write_atomically(kept, made.to_bytes())
+    return table
+
+
+def _other(
+    source: Path, directory: Path, found: TableSurvey, stream: TableStream, *, is_same: bool
+) -> FileChanged | InvalidOption:
+    if is_same:
+        return FileChanged(
+            f"{source} has changed since the listing was begun",
+            expected=found.source,
+            found=stream.source,
+            hint="put it back as it was, or begin again in another directory",
+        )
+    return InvalidOption(
+        f"{directory} was begun with other options",
+        expected=f"label {found.label}, columns {some_names([column.name for column in found.columns])}",
+        found="other `label`, `exclude` or `text`",
+        hint="use the same options to go on, or another directory",
+    )
 
 
 def kept_stream(path: Path) -> StreamedTable:
@@ -234,7 +254,13 @@ def streamed(
     Raises as `survey` and `write_records`.
     """
     with DirectoryLock(directory):
-        found = survey(source, label, directory, exclude=exclude, text=text, tell=lambda share, records: None)
-        if not (directory / RECORDS).exists():
-            write_atomically(directory / RECORDS, found.to_bytes())
+        found = survey(
+            source,
+            label,
+            directory,
+            exclude=exclude,
+            text=text,
+            is_begun=read_state(directory / DATA) is not None,
+            tell=lambda share, records: None,
+        )
     return write_records(directory, source, found, chunk_size, lambda share, records: None)

@@ -86,6 +86,12 @@ class TableSurvey:
                 "The survey of a table is damaged", found=str(error)[:80], hint="restore it from a backup"
             ) from error
 
+    def is_of(self, stream: TableStream, label: str, exclude: Collection[str], text: Collection[str]) -> bool:
+        """Whether `survey_table` would look at the same columns in the same way. Raises as `kept_columns`."""
+        names = [stream.columns[place] for place in kept_columns(stream.columns, label, exclude, text)]
+        as_text = {column.name for column in self.columns if column.kind is CellKind.AS_WRITTEN}
+        return (label, names, set(text)) == (self.label, [column.name for column in self.columns], as_text)
+
     def table(self) -> Table:
         """The sample as a table, its columns typed as all records have them. Raises LabelUnusable, MalformedTable."""
         lines = [row.line for row in self.sample]

@@ -17,6 +17,7 @@ from blindfair.api.stream_options import (
     write_records,
 )
 from blindfair.cli.party.screen import PartyScreen
+from blindfair.cli.party.settings import is_begun
 from blindfair.protocol.errors import BlindfairError, CannotWrite, TooLarge
 from blindfair.protocol.words import counted
 
@@ -47,7 +48,15 @@ def surveyed(directory: Path, options: ListingOptions, records: Path) -> Streame
         if not (directory / RECORDS).exists():
             _tell_estimate(directory, options, records, label, screen)
         progress = _Progress(screen, "reads")
-        table = survey(records, label, directory, exclude=options.exclude, text=options.text, tell=progress)
+        table = survey(
+            records,
+            label,
+            directory,
+            exclude=options.exclude,
+            text=options.text,
+            is_begun=is_begun(directory),
+            tell=progress,
+        )
         screen.still()
         found = table.survey
         screen.lines.item(
