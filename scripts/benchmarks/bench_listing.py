@@ -40,7 +40,11 @@ def listing(options: argparse.Namespace) -> dict[str, object]:
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="bench-listing-") as name:
         home = Path(name)
         began = time.perf_counter()
-        table = _made(home / "made.csv", int(options.gigabytes * 1e9), options.chunk_size)
+        table = home / "made.csv"
+        if options.table is None:
+            _make(table, int(options.gigabytes * 1e9), options.chunk_size)
+        else:
+            table.symlink_to(options.table.resolve())
         print(f"made {table.stat().st_size / 1e9:.2f} GB of CSV in {time.perf_counter() - began:.0f} s", flush=True)
         with _testnet(home) as port:
             command = _command(home, port, options.chunk_size)
@@ -75,7 +79,7 @@ def listing(options: argparse.Namespace) -> dict[str, object]:
         }
 
 
-def _made(path: Path, size: int, chunk_size: int) -> Path:
+def _make(path: Path, size: int, chunk_size: int) -> None:
     """A table whose rows fill a chunk nearly."""
     rng = random.Random(1)  # noqa: S311 - no secrets
     text = (chunk_size - 16 - _CELLS_BESIDES) // 2
@@ -88,7 +92,6 @@ def _made(path: Path, size: int, chunk_size: int) -> Path:
             sick = "y" if sum(values) + rng.gauss(0, 1) > 0 else "n"
             writer.writerow([number, os.urandom(text).hex(), *values, sick])
             number += 1
-    return path
 
 
 def _size(path: Path) -> int:
