@@ -30,3 +30,12 @@ def label_kind_of(name: str | None) -> LabelKind | None:
 def some_names(names: Sequence[str]) -> str:
     """The first of some names."""
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+
+
+def needed_label(label: str | None) -> str:
+    """The label of a table. Raises InvalidOption for none."""
+    if label is None:
+        raise InvalidOption(
+            "A table needs a label", expected="`label`, the column to predict", found="none", hint="texts need none"
+        )
+    return label

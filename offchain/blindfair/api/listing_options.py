@@ -11,7 +11,7 @@ from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.addresses import parse_address
 from blindfair.api.amounts import Money
-from blindfair.api.checked_options import checked_share, label_kind_of, some_names
+from blindfair.api.checked_options import checked_share, label_kind_of, needed_label, some_names
 from blindfair.api.defaults import (
     DISCLOSED_SHARE,
     FILE_COLUMN,
@@ -139,7 +139,7 @@ class ListingOptions:
         if self.texts is not None:
             self._check_no_table("texts")
             return self.texts.read(records, self.label, self.exclude)
-        table = read_table(records, self._label(), exclude=self.exclude, text=self.text)
+        table = read_table(records, needed_label(self.label), exclude=self.exclude, text=self.text)
         if self.files is None:
             return table
         is_kept = isinstance(records, Path) and records.name == RECORDS
@@ -151,14 +151,7 @@ class ListingOptions:
     def check_stream(self) -> str:
         """The label of a table that is read as a stream. Raises InvalidOption for options that need it at once."""
         check_streamed(texts=self.texts, files=self.files, images=self.images, without_copies=self.without_copies)
-        return self._label()
-
-    def _label(self) -> str:
-        if self.label is None:
-            raise InvalidOption(
-                "A table needs a label", expected="`label`, the column to predict", found="none", hint="texts need none"
-            )
-        return self.label
+        return needed_label(self.label)
 
     def _check_no_table(self, what: str, *more: str) -> None:
         """Raises InvalidOption for an option that says how the columns of a table are read."""
