@@ -47,7 +47,7 @@ def listing(options: argparse.Namespace) -> dict[str, object]:
             table.symlink_to(options.table.resolve())
         print(f"made {table.stat().st_size / 1e9:.2f} GB of CSV in {time.perf_counter() - began:.0f} s", flush=True)
         with _testnet(home) as port:
-            command = _command(home, port, options.chunk_size)
+            command = _command(home, port, options.chunk_size, options.bits)
             data = home / "testnet" / "seller" / DATA
             target = table.stat().st_size * _SHARE_KILLED
             killed = _run(command, home, lambda: _size(data / CHUNKS) >= target)
@@ -124,13 +124,13 @@ def _blindfair() -> str:
     return str(Path(sys.executable).parent / "blindfair")
 
 
-def _command(home: Path, port: int, chunk_size: int) -> list[str]:
+def _command(home: Path, port: int, chunk_size: int, bits: int) -> list[str]:
     return [
         _blindfair(), "seller", "list", "--stream", "--records", "made.csv", "--label", "sick",
         "--directory", "testnet/seller", "--password-file", "testnet/password",
         "--rpc", f"http://127.0.0.1:{port}", "--deployment", "deployments/31337.json", "--mail", "testnet/mail",
         "--price-per-record", "0.0001", "--licence", "any", "--consent", "given",
-        "--chunk-size", str(chunk_size), "--json", str(home / "listed.json"),
+        "--chunk-size", str(chunk_size), "--bits", str(bits), "--json", str(home / "listed.json"),
     ]  # fmt: skip
 
 
