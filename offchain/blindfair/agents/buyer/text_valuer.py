@@ -15,9 +15,11 @@ from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.selection import Method, select
 from blindfair.pricing.texts.choice import share_interval, text_trust
+from blindfair.pricing.texts.delivered import DeliveredRepetition, compared_places, delivered_repetition
 from blindfair.pricing.texts.repetition import check_repetition
 from blindfair.pricing.texts.valuation import DEFAULT_BITS, Texts, TextValuation, prepare_text_valuation
 from blindfair.pricing.worth import Worth, warnings_of_offer, warnings_of_purchase
+from blindfair.protocol.delivery import decode_delivery
 from blindfair.protocol.errors import FieldMismatch, LabelUnusable
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
@@ -152,6 +154,25 @@ class TextValuer:
         named = set(listed.near_duplicates)
         unnamed = [str(row[place]) for unit, row in zip(units, records, strict=True) if unit not in named]
         return check_repetition(unnamed, [*self._train[0], *self._validation[0]], listed.compared_runs)
+
+    def check_delivered(
+        self, numbers: Sequence[RecordIndex], records: Sequence[bytes], manifest: Manifest
+    ) -> DeliveredRepetition | None:
+        """Compare the delivered texts with one another and the buyer's own, but for near-duplicates that the listing
+        names. Raises CommittedGarbage."""
+        listed = listed_texts(manifest)
+        named = set(listed.near_duplicates)
+        unnamed = [place for place, number in enumerate(numbers) if number not in named]
+        compared = [unnamed[place] for place in compared_places(len(unnamed), self._seed)]
+        column = [column.name for column in manifest.schema.columns].index(listed.column)
+        rows = decode_delivery([records[place] for place in compared], manifest.encoding, manifest.schema)
+        return delivered_repetition(
+            [numbers[place] for place in compared],
+            [str(row[column]) for row in rows],
+            [*self._train[0], *self._validation[0]],
+            len(numbers),
+            listed.compared_runs,
+        )
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, as real ones: cosines of rows and query, times the query's size."""
