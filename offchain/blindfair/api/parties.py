@@ -286,12 +286,15 @@ def open_buyer(
             agent.close()
 
 
+_METHODS = "question", "choose", "check_opened", "check_delivered"
+
+
 def _check_valuer(valuer: object) -> None:
-    missing = [name for name in ("question", "choose", "check_opened") if not callable(getattr(valuer, name, None))]
+    missing = [name for name in _METHODS if not callable(getattr(valuer, name, None))]
     if missing:
         raise InvalidOption(
             "`valuer` is not a valuer",
-            expected="an object with the methods question, choose and check_opened",
+            expected=f"an object with the methods {', '.join(_METHODS)}",
             found=f"{type(valuer).__name__} without {', '.join(missing)}",
             hint="pass `own.valuer`, where `own` is what `make_purchase` returned"
             if hasattr(valuer, "valuer")

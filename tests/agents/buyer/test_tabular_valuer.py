@@ -246,7 +246,7 @@ def test_a_choice_forecasts_its_gain_or_says_why_not() -> None:
     ("asking", "why"),
     [
         (valuer(disclosure="per-group-8"), "of a group"),
-        (valuer(learner=MlpLearner()), "logistic regression alone"),
+        (valuer(learner=MlpLearner()), "linear models alone"),
         (valuer(bits=(3,)), "was not asked"),
     ],
 )
