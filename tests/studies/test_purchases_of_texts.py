@@ -140,8 +140,8 @@ def test_a_forecast_is_fitted_on_other_domains_alone() -> None:
     alike = [line(name, 0.5) for name in "abcd"]
     told = forecast_table(alike)
     assert told is not None
-    (row,) = told.to_document()["rows"]  # type: ignore[misc, union-attr]
-    found: Any = row
+    rows: Any = told.to_document()["rows"]
+    (found,) = rows
     assert (found["number"], found["gain"], found["above zero"]) == ("12", "+0.1167 ± 0.0624", "100%")
     assert (found["error: nothing"], found["mean"], found["size"]) == ("0.1323", "0.0624", "0.0000")
     other: Any = forecast_table([*alike, line("e", -0.5)])
