@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = commands.add_parser("texts", help=_texts.__doc__)
     command.add_argument("--k", type=int, nargs="+", default=[512], help="entries of a row")
     command.add_argument("--side", type=int, default=16, help="directions of each side of a layer")
-    command.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    command.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     command.add_argument("--cores", type=int, nargs="*", default=[2], help="for how much faster rows are than on one")
     command.set_defaults(run=_texts)
     command = commands.add_parser("delivery", help=delivery.__doc__)

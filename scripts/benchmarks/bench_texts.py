@@ -26,7 +26,7 @@ from blindfair.influence.threads import on_cores
 
 WINDOW = 64
 RECORDS = 64
-SPEED_RECORDS = 256
+SPEED_RECORDS = 128
 """Enough for many batches: the last ones leave a core idle."""
 
 TIMES = 5
