@@ -102,7 +102,8 @@ def _real_batches(
 
 def estimate_rows(request: Request, records: int, bases: BaseModels) -> str:
     """What computing the rows of so many records will take, in words, from a trial. Raises UnusableModel."""
-    found = requested_model(request, bases).estimate(records)
+    with on_cores():
+        found = requested_model(request, bases).estimate(records)
     return f"about {found.seconds} s for {found.records:,} records"
 
 
