@@ -49,8 +49,20 @@ def test_texts_like_the_buyers_own_are_told_of_and_accuse_nobody() -> None:
     assert found.warnings()[0].startswith("3 of 4 delivered texts repeat the buyer's own")
 
 
-def test_of_very_many_texts_as_many_as_the_limit_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivered, "COMPARED_LIMIT", 10)
-    places = compared_places(1000, 3)
-    assert len(set(places)) == 10 and places == sorted(places) and max(places) < 1000
-    assert places == compared_places(1000, 3) != compared_places(1000, 4)
+def test_of_very_many_texts_those_that_are_alike_are_drawn_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each prose text comes twice with changes, among four times as many texts as are compared."""
+    changed = [text.replace(" the ", " that ", 2) for text in PROSE]
+    texts = [*PROSE, *changed]
+    monkeypatch.setattr(delivered, "COMPARED_LIMIT", len(texts) // 4)
+    places = compared_places(texts, len(texts), 3)
+    assert len(set(places)) == len(texts) // 4 and places == sorted(places)
+    assert places == compared_places(iter(texts), len(texts), 3) != compared_places(texts, len(texts), 4)
+    drawn = [texts[place] for place in places]
+    found = delivered_repetition([RecordIndex(place) for place in places], drawn, (), len(texts))
+    # By an even draw a quarter of them would have their twin beside them.
+    assert found.share > 0.5 and found.is_false_list and found.delivered == len(texts)
+
+
+def test_texts_that_are_alike_and_like_the_buyers_own_are_counted_as_both() -> None:
+    found = delivered_repetition(numbers(5), [PROSE[0], *FILLINGS[:3], PROSE[1]], [FILLINGS[4]], 5)
+    assert found.like_own == (2, 4, 6) and found.clusters == ((2, 4, 6),)

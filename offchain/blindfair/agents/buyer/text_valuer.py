@@ -163,12 +163,17 @@ class TextValuer:
         listed = listed_texts(manifest)
         named = set(listed.near_duplicates)
         unnamed = [place for place, number in enumerate(numbers) if number not in named]
-        compared = [unnamed[place] for place in compared_places(len(unnamed), self._seed)]
         column = [column.name for column in manifest.schema.columns].index(listed.column)
-        rows = decode_delivery([records[place] for place in compared], manifest.encoding, manifest.schema)
+
+        def text(place: int) -> str:
+            (row,) = decode_delivery([records[place]], manifest.encoding, manifest.schema)
+            return str(row[column])
+
+        drawn = compared_places(map(text, unnamed), len(unnamed), self._seed, listed.compared_runs)
+        compared = [unnamed[place] for place in drawn]
         return delivered_repetition(
             [numbers[place] for place in compared],
-            [str(row[column]) for row in rows],
+            [text(place) for place in compared],
             [*self._train[0], *self._validation[0]],
             len(numbers),
             listed.compared_runs,

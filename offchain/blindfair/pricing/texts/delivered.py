@@ -5,19 +5,21 @@ its near-duplicates, so texts that are alike and not named show that its list is
 (`influence.corpus`), and what is done about it (`agents.buyer.order`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from blindfair.influence.corpus.near_duplicates import RUNS, near_duplicates_of_texts
+from blindfair.influence.corpus.near_duplicates import RUNS, PairsOfWords, near_duplicates_of_texts
 from blindfair.pricing.texts.repetition import MIN_REPEATED, UNNAMED_SHARE
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.errors import DuplicatesOpened
 from blindfair.protocol.quantities import RecordIndex
 
-COMPARED_LIMIT = 20_000
-"""Delivered texts that are compared; of more, as many are drawn. Of four windows each they take half a gigabyte."""
+COMPARED_LIMIT = 4_000
+"""Delivered texts that are compared; of more, as many are drawn. Of four windows each they take half a minute."""
+
+_PRIME = 2**61 - 1
 
 TOLD = 50
 """Clusters, and texts like the buyer's own, that a document lists at most."""
@@ -100,16 +102,24 @@ class DeliveredRepetition:
         }
 
 
-def compared_places(count: int, seed: int) -> list[int]:
+def compared_places(texts: Iterable[str], count: int, seed: int, runs: int = RUNS) -> list[int]:
     """Return the places of `count` delivered texts that are compared, ascending: all of them, or a draw.
 
-    >>> compared_places(3, 0)
+    Texts are drawn by the least of their pairs of words in an order by chance (Broder 1997): two that are alike have
+    the same least pair about as often as they share pairs, and so are drawn together. Each text is read once, and none
+    where all are compared.
+
+    >>> compared_places(["a", "b", "c"], 3, 0)
     [0, 1, 2]
     """
     if count <= COMPARED_LIMIT:
         return list(range(count))
-    drawn = np.random.default_rng(seed).choice(count, COMPARED_LIMIT, replace=False)
-    return [int(place) for place in np.sort(drawn)]
+    words, rng = PairsOfWords(runs), np.random.default_rng(seed)
+    times, more = (int(number) | 1 for number in rng.integers(0, _PRIME, 2))
+    least = np.array(
+        [min(((pair * times + more) % _PRIME for pair in words.of(text)), default=_PRIME) for text in texts]
+    )
+    return [int(place) for place in np.sort(np.argsort(least, kind="stable")[:COMPARED_LIMIT])]
 
 
 def delivered_repetition(
@@ -125,15 +135,26 @@ def delivered_repetition(
     >>> found.clusters, found.like_own
     (((3, 9),), (4,))
     """
-    members: dict[int, list[RecordIndex]] = {}
-    for later, first in near_duplicates_of_texts(texts, runs):
-        members.setdefault(first, [numbers[first]]).append(numbers[later])
-    # Own texts come first, so a delivered text in a cluster with one is not the cluster's first. Clusters go by the
-    # delivered texts that are alike through own ones, too: each of them repeats what the buyer has.
     mine = len(own)
-    joined = near_duplicates_of_texts([*own, *texts], runs)
-    like_own = tuple(numbers[later - mine] for later, first in joined if first < mine <= later)
-    return DeliveredRepetition(delivered, len(texts), tuple(sorted(map(tuple, members.values()))), like_own)
+    joined: dict[int, list[int]] = {}
+    for later, first in near_duplicates_of_texts([*own, *texts], runs):
+        joined.setdefault(first, [first]).append(later)
+    like_own, clusters = [], []
+    for members in joined.values():
+        places = [member - mine for member in members if member >= mine]
+        if len(places) == len(members):
+            clusters.append(places)
+            continue
+        # Each of these repeats what the buyer has; which of them are alike without it is searched again.
+        like_own += places
+        again: dict[int, list[int]] = {}
+        for later, first in near_duplicates_of_texts([texts[place] for place in places], runs):
+            again.setdefault(first, [places[first]]).append(places[later])
+        clusters += again.values()
+    numbered = sorted(tuple(numbers[place] for place in sorted(places)) for places in clusters)
+    return DeliveredRepetition(
+        delivered, len(texts), tuple(numbered), tuple(numbers[place] for place in sorted(like_own))
+    )
 
 
 def _numbers(records: Sequence[RecordIndex]) -> str:
