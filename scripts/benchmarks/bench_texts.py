@@ -7,6 +7,8 @@ have random weights: their time is that of trained ones. Not here: what rows are
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,6 +32,7 @@ SPEED_RECORDS = 128
 """Enough for many batches: the last ones leave a core idle."""
 
 TIMES = 5
+COUNTING = "total = 0\nfor number in range(20_000_000): total += number & 7"
 SEED = 7
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -93,6 +96,9 @@ class Costs:
 def texts(options: argparse.Namespace) -> dict[str, object]:
     """Gradient rows of texts beside a plain pass forward and back, for three kinds of transformers."""
     figures: dict[str, object] = {}
+    for cores in options.cores:
+        figures[f"counting on {cores} cores"] = limit = machine_speed_up(cores)
+        print(f"{cores} programs that only count are {limit:.2f} times as fast as one: this machine's limit now")
     with tempfile.TemporaryDirectory() as folder:
         for name, shape in SHAPES.items():
             model = _model(shape, Path(folder) / name)
@@ -114,6 +120,22 @@ def texts(options: argparse.Namespace) -> dict[str, object]:
                     print(f"{name}, k = {options.k[0]}: rows on {cores} cores {faster:.2f} times as fast as on one")
                     figures[f"{name}, k {options.k[0]}, speed on {cores} cores"] = faster
     return figures
+
+
+def machine_speed_up(cores: int) -> float:
+    """How many times as fast so many programs that share nothing are as one, by the clock: what the machine allows."""
+
+    def count(programs: int) -> float:
+        start = time.perf_counter()
+        running = [subprocess.Popen([sys.executable, "-c", COUNTING]) for _ in range(programs)]  # noqa: S603
+        for program in running:
+            program.wait()
+        return time.perf_counter() - start
+
+    best = [float("inf"), float("inf")]
+    for _ in range(TIMES):
+        best = [min(so_far, count(programs)) for so_far, programs in zip(best, (1, cores), strict=True)]
+    return cores * best[0] / best[1]
 
 
 def speed_up(model: TextModel, k: int, side: int, cores: int) -> float:
