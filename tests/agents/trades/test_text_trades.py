@@ -3,6 +3,7 @@
 Scores are those in the clear with the committed noise, and the bought texts are byte for byte what was listed.
 """
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from rich.console import Console
 from texts import (
     ODD,
     PICKED,
@@ -28,9 +30,14 @@ from trade import PER_RECORD, UNIFORM, Parties, assert_scores_of
 from blindfair.agents.buyer.text_valuer import TextValuer
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.store.journal_summary import buyer_summary
+from blindfair.api.parties import BuyerParty
+from blindfair.api.turns import RealTime
 from blindfair.cli.buyer.distrust import check_trusted, remember_failure
+from blindfair.cli.buyer.report import show_near_duplicates
+from blindfair.cli.lines import Lines
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.text import BaseModel
+from blindfair.influence.text.network import TextNetwork
 from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption
@@ -55,8 +62,16 @@ class LateValuer(HandTextValuer):
     ("alone", "kind"), [(True, "gpt2"), (False, "llama")], ids=["texts alone", "with columns beside them"]
 )
 def test_a_trade_of_texts_scores_and_delivers_what_was_listed(
-    alone: bool, kind: str, bases: dict[str, BaseModel], tmp_path: Path
+    alone: bool, kind: str, bases: dict[str, BaseModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    twin, twins = TextNetwork.twin, list[TextNetwork]()
+
+    def counted(network: TextNetwork) -> TextNetwork:
+        twins.append(network)
+        return twin(network)
+
+    monkeypatch.setattr(TextNetwork, "twin", counted)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
     base = bases[kind]
     goods = text_goods(base, alone=alone)
     assert goods.encoding is (RecordEncoding.TEXT if alone else RecordEncoding.CBOR_ROW)
@@ -75,6 +90,8 @@ def test_a_trade_of_texts_scores_and_delivers_what_was_listed(
         if number in ODD:
             assert ODD[number] in goods.decode(data)
     assert parties.buyer.refusals() == parties.seller.refusals() == ()
+    # Two for all rows of the seller, and two for those of the audit or of the delivery.
+    assert len(twins) >= 4
     # A text like the buyer's own is told of, and is no lie of the listing's.
     told = near_duplicates_of(parties)
     assert (told["compared"], told["unnamed"], told["like_own_records"]) == (len(PICKED), 0, [PICKED[1]])
@@ -131,6 +148,11 @@ def test_near_duplicates_that_the_audit_did_not_see_are_found_in_the_delivery(
     with pytest.raises(InvalidOption, match="its list is false"):
         check_trusted(tmp_path / "keystore.json", parties.buyer.listing)
     told = near_duplicates_of(parties)
+    assert told == BuyerParty(parties.buyer, LateValuer(base), RealTime()).near_duplicates
+    screen = io.StringIO()
+    show_near_duplicates(Lines(Console(file=screen, width=400)), told)
+    assert "8 of 20 delivered texts are near-duplicates" in screen.getvalue()
+    assert "4 of them add little" in screen.getvalue() and "1 of 20 delivered texts repeat the" in screen.getvalue()
     assert (told["unnamed"], told["superfluous"], told["list_is_false"]) == (8, 4, True)
     assert told["clusters"] == [[PICKED[4 + place], PICKED[-1 - place]] for place in range(4)]
     # Where the listing names the later ones, nothing was hidden.

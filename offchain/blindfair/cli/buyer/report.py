@@ -264,7 +264,8 @@ def tell_outcome(
         output.lines.item("ended", f"{outcome.final}: {reason}")
     else:
         _show_stage(output.lines, directory, summary, prices)
-    _show_near_duplicates(output.lines, summary)
+    if summary is not None and summary.near_duplicates is not None:
+        show_near_duplicates(output.lines, summary.near_duplicates)
     if account is not None and free is None:
         output.lines.item("escrow", "the node does not tell what is left in the contract", style="dim")
     if free:
@@ -293,11 +294,9 @@ def tell_outcome(
     output.document({**document, **more})
 
 
-def _show_near_duplicates(lines: Lines, summary: BuyerSummary | None) -> None:
-    """What of the delivered texts repeats others, and how many were compared."""
-    if summary is None or summary.near_duplicates is None:
-        return
-    compared, warnings = summary.near_duplicates.get("compared"), summary.near_duplicates.get("warnings")
+def show_near_duplicates(lines: Lines, found: Document) -> None:
+    """What of the delivered texts repeats others, or how many were compared where nothing does."""
+    compared, warnings = found.get("compared"), found.get("warnings")
     if not isinstance(warnings, list) or not warnings:
         lines.item(
             "copies", f"{compared:,} delivered texts compared: no near-duplicates but those that the listing names"
