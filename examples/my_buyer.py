@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import blindfair as bf
 from blindfair.agents import Choice, Event, Question
+from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.protocol import ListingId, Manifest, RecordIndex, Row, Wei
 
 
@@ -39,6 +40,12 @@ class HighestScores:
     ) -> tuple[str, ...]:
         """Whether the audited records are what their scores were taken to say; here, as the package checks it."""
         return self._asker.check_opened(units, records, scores, manifest)
+
+    def check_delivered(
+        self, numbers: Sequence[RecordIndex], records: Sequence[bytes], manifest: Manifest
+    ) -> DeliveredRepetition | None:
+        """Which of all bought records are near-duplicates; here, as the package compares them."""
+        return self._asker.check_delivered(numbers, records, manifest)
 
 
 def tell(event: Event) -> None:

@@ -7,6 +7,8 @@ have random weights: their time is that of trained ones. Not here: what rows are
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,10 +24,15 @@ from blindfair.influence.projection import Projection, Sides
 from blindfair.influence.text import BaseModel, Difference, TextModel, TextWindows
 from blindfair.influence.text.batches import Window, batched
 from blindfair.influence.text.logra import projected_rows
+from blindfair.influence.threads import on_cores
 
 WINDOW = 64
 RECORDS = 64
+SPEED_RECORDS = 128
+"""Enough for many batches: the last ones leave a core idle."""
+
 TIMES = 5
+COUNTING = "total = 0\nfor number in range(20_000_000): total += number & 7"
 SEED = 7
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -89,6 +96,9 @@ class Costs:
 def texts(options: argparse.Namespace) -> dict[str, object]:
     """Gradient rows of texts beside a plain pass forward and back, for three kinds of transformers."""
     figures: dict[str, object] = {}
+    for cores in options.cores:
+        figures[f"counting on {cores} cores"] = limit = machine_speed_up(cores)
+        print(f"{cores} programs that only count are {limit:.2f} times as fast as one: this machine's limit now")
     with tempfile.TemporaryDirectory() as folder:
         for name, shape in SHAPES.items():
             model = _model(shape, Path(folder) / name)
@@ -103,28 +113,50 @@ def texts(options: argparse.Namespace) -> dict[str, object]:
                             f"rows {costs.rows / costs.layers:.2f} of a pass by the same layers"
                         )
                         figures[f"{name}, k {k}, {threads} threads"] = costs.ratio
+            for cores in options.cores:
+                with threadpool_limits(1):
+                    torch.set_num_threads(1)
+                    faster = speed_up(model, options.k[0], options.side, cores)
+                    print(f"{name}, k = {options.k[0]}: rows on {cores} cores {faster:.2f} times as fast as on one")
+                    figures[f"{name}, k {options.k[0]}, speed on {cores} cores"] = faster
     return figures
+
+
+def machine_speed_up(cores: int) -> float:
+    """How many times as fast so many programs that share nothing are as one, by the clock: what the machine allows."""
+
+    def count(programs: int) -> float:
+        start = time.perf_counter()
+        running = [subprocess.Popen([sys.executable, "-c", COUNTING]) for _ in range(programs)]  # noqa: S603
+        for program in running:
+            program.wait()
+        return time.perf_counter() - start
+
+    best = [float("inf"), float("inf")]
+    for _ in range(TIMES):
+        best = [min(so_far, count(programs)) for so_far, programs in zip(best, (1, cores), strict=True)]
+    return cores * best[0] / best[1]
+
+
+def speed_up(model: TextModel, k: int, side: int, cores: int) -> float:
+    """How many times as fast rows are on so many cores as on one by the clock, the best of several times in turn."""
+    windows, projection = _given(model, k, side, SPEED_RECORDS)
+
+    def rows(count: int) -> float:
+        start = time.perf_counter()
+        with on_cores(count):
+            projected_rows(model.network, windows, SPEED_RECORDS, projection, tokens=model.batch_tokens)
+        return time.perf_counter() - start
+
+    best = [float("inf"), float("inf")]
+    for _ in range(TIMES):
+        best = [min(so_far, rows(count)) for so_far, count in zip(best, (1, cores), strict=True)]
+    return best[0] / best[1]
 
 
 def measure(model: TextModel, k: int, side: int) -> Costs:
     """The least of several times, in turn, so that each meets the same company on the machine."""
-    rng = np.random.default_rng(SEED)
-    special = list(model.base.special)
-    weight = 1.0 if model.classes else 1.0 / (WINDOW - 1)
-    length = WINDOW - len(special)
-    windows = [
-        Window(number, [*special[:1], *rng.integers(5, 300, size=length).tolist(), *special[1:]], weight, 0)
-        for number in range(RECORDS)
-    ]
-    sides = tuple(
-        Sides(
-            rng.normal(size=(layer.inputs, min(side, layer.inputs))),
-            rng.normal(size=(layer.outputs, min(side, layer.outputs))),
-        )
-        for layer in model.network.layers
-    )
-    entries = rng.normal(size=(sum(pair.k for pair in sides), k))
-    projection = Projection.staged(sides, entries)
+    windows, projection = _given(model, k, side, RECORDS)
     tokens, network = model.batch_tokens, model.network
     weights = [network.module.get_parameter(f"{layer.name}.weight") for layer in network.layers]
 
@@ -154,6 +186,28 @@ def measure(model: TextModel, k: int, side: int) -> Costs:
     for _ in range(TIMES):
         best = [min(so_far, _seconds(work)) for so_far, work in zip(best, (plain, layers, rows, forward), strict=True)]
     return Costs(*(seconds / RECORDS for seconds in best))
+
+
+def _given(model: TextModel, k: int, side: int, records: int) -> tuple[list[Window], Projection]:
+    """Windows and a projection by chance."""
+    rng = np.random.default_rng(SEED)
+    special = list(model.base.special)
+    weight = 1.0 if model.classes else 1.0 / (WINDOW - 1)
+    length = WINDOW - len(special)
+    windows = [
+        Window(number, [*special[:1], *rng.integers(5, 300, size=length).tolist(), *special[1:]], weight, 0)
+        for number in range(records)
+    ]
+    sides = tuple(
+        Sides(
+            rng.normal(size=(layer.inputs, min(side, layer.inputs))),
+            rng.normal(size=(layer.outputs, min(side, layer.outputs))),
+        )
+        for layer in model.network.layers
+    )
+    entries = rng.normal(size=(sum(pair.k for pair in sides), k))
+    projection = Projection.staged(sides, entries)
+    return windows, projection
 
 
 def _seconds(work: Callable[[], None]) -> float:

@@ -15,6 +15,7 @@ from blindfair.studies.statistics import SharePart
 from blindfair.studies.texts import report
 from blindfair.studies.texts.corpora import CorpusDocument
 from blindfair.studies.texts.domains import DEMO_TEXTS, KINDS, TARGET, TEST, TRAIN, VALIDATION, TextDomain, demo_domain
+from blindfair.studies.texts.forecasts import forecast_table
 from blindfair.studies.texts.labelled import LABELLED_KINDS, OFF_TOPIC, RIGHT, Filter, labelled_domain
 from blindfair.studies.texts.purchases import ARMS, ORACLE, RANDOM, SCORE, PurchasePlan
 from blindfair.studies.texts.report import page, restore_texts, told_of_bar, write_texts
@@ -114,3 +115,37 @@ def test_labelled_texts_are_wrong_as_often_as_is_said_and_of_no_document_twice(b
 def prose(source: str, number: int) -> str:
     """A document of several passages, unlike any other."""
     return " ".join(f"The {source} book {number} says {part} things about the {source} of men." for part in range(60))
+
+
+def test_a_forecast_is_fitted_on_other_domains_alone() -> None:
+    """Gains that follow from the share of the offer in one way in all domains but one: only there a guess errs."""
+
+    def line(domain: str, slope: float) -> dict[str, Any]:
+        purchases = [
+            {"arm": arm, "share": share, "loss": 1.0 - slope * share, "bought": {"target": round(100 * share)}}
+            for share in (0.1, 0.2, 0.4)
+            for arm in ("score", "random")
+        ]
+        offered = {"target": 100}
+        own, base = {"loss": 1.0}, {"loss": 2.0}
+        return {
+            "section": "texts",
+            "domain": domain,
+            "own": own,
+            "base": base,
+            "offered": offered,
+            "purchases": purchases,
+        }
+
+    alike = [line(name, 0.5) for name in "abcd"]
+    told = forecast_table(alike)
+    assert told is not None
+    rows: Any = told.to_document()["rows"]
+    (found,) = rows
+    assert (found["number"], found["gain"], found["above zero"]) == ("12", "+0.1167 ± 0.0624", "100%")
+    assert (found["error: nothing"], found["mean"], found["size"]) == ("0.1323", "0.0624", "0.0000")
+    other: Any = forecast_table([*alike, line("e", -0.5)])
+    assert float(other.to_document()["rows"][0]["size"]) > 0.05
+    assert forecast_table(alike[:2]) is None
+    # The same texts with other wrong labels are no further domain.
+    assert forecast_table([line(f"a, {share}% wrong", 0.5) for share in (10, 30, 50)]) is None

@@ -14,10 +14,11 @@ from blindfair.influence.arrays import Floats
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.text import BaseModel
 from blindfair.pricing.functions import UniformPricing
+from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.pricing.texts.valuation import DEFAULT_BITS
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import Wei
+from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
 
 
@@ -75,6 +76,12 @@ class ListingTextValuer:
     ) -> tuple[str, ...]:
         """See `Valuer`."""
         return self._valuer(manifest).check_opened(units, records, scores, manifest)
+
+    def check_delivered(
+        self, numbers: Sequence[RecordIndex], records: Sequence[bytes], manifest: Manifest
+    ) -> DeliveredRepetition | None:
+        """See `Valuer`."""
+        return self._valuer(manifest).check_delivered(numbers, records, manifest)
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, as real numbers; positive = helpful."""

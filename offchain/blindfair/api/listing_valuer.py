@@ -19,9 +19,10 @@ from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.reading import ColumnReading
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import LEARNERS
+from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
-from blindfair.protocol.quantities import Wei
+from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
 
 
@@ -102,6 +103,12 @@ class ListingValuer:
     ) -> tuple[str, ...]:
         """See `Valuer`."""
         return self._valuer(manifest).check_opened(units, records, scores, manifest)
+
+    def check_delivered(
+        self, numbers: Sequence[RecordIndex], records: Sequence[bytes], manifest: Manifest
+    ) -> DeliveredRepetition | None:
+        """See `Valuer`."""
+        return self._valuer(manifest).check_delivered(numbers, records, manifest)
 
     def schema(self, manifest: Manifest) -> FeatureSchema:
         """Return the features that the buyer's model reads of this listing. Raises as `TabularValuer.schema`."""

@@ -6,6 +6,7 @@ commands `blindfair seller` and `blindfair buyer` are written on this.
 Not here: what is sold (`listing`), what values it (`buying`), and the node and the mail (`connection`).
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from blindfair.agents.context import AgentContext
 from blindfair.agents.policy import BuyerPolicy, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
+from blindfair.agents.store.delivery_steps import REPEATED
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.watch.making import make_package
 from blindfair.agents.watch.package import WatchPackage
@@ -37,6 +39,7 @@ from blindfair.http.service import ServiceOptions
 from blindfair.influence.arrays import Floats
 from blindfair.influence.images.images import images_of
 from blindfair.influence.threads import one_thread
+from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption, Refused
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address, ListingId, Wei
@@ -219,6 +222,16 @@ class BuyerParty:
         found = self.agent.stored_evaluation()
         return bought_frame(found.listing.manifest, self.agent.bought())
 
+    @property
+    def near_duplicates(self) -> Document | None:
+        """Near-duplicates among all bought texts, as `buyer buy --json` has them; None before, and of tables.
+
+        `clusters` are the numbers of texts that are alike and that the listing does not name, `superfluous` counts all
+        but one of each, and `list_is_false` says whether these are more than a seller's search can have missed.
+        """
+        found = self.agent.journal.intent(REPEATED)
+        return None if found is None else json.loads(found)
+
     def images(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the images that were paid for and verified, and their labels, as their seller had them.
 
@@ -286,12 +299,15 @@ def open_buyer(
             agent.close()
 
 
+_METHODS = "question", "choose", "check_opened", "check_delivered"
+
+
 def _check_valuer(valuer: object) -> None:
-    missing = [name for name in ("question", "choose", "check_opened") if not callable(getattr(valuer, name, None))]
+    missing = [name for name in _METHODS if not callable(getattr(valuer, name, None))]
     if missing:
         raise InvalidOption(
             "`valuer` is not a valuer",
-            expected="an object with the methods question, choose and check_opened",
+            expected=f"an object with the methods {', '.join(_METHODS)}",
             found=f"{type(valuer).__name__} without {', '.join(missing)}",
             hint="pass `own.valuer`, where `own` is what `make_purchase` returned"
             if hasattr(valuer, "valuer")

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from blindfair.agents.store.delivery_steps import REPEATED
 from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
 from blindfair.agents.store.purchase_steps import (
@@ -135,6 +136,8 @@ class _Reader:
             found.append(Deed(f"Found a wrong chunk in {name}", chunk))
         if (text := self._journal.intent(verified(part))) is not None:
             found.append(Deed(f"Opened and checked {name}", text))
+        if part is not PartName.SAMPLE and (found_among := self._journal.intent(REPEATED)) is not None:
+            found += [Deed("Compared the delivered texts", text) for text in json.loads(found_among)["warnings"]]
         found += self._called(dispute_call(part), f"Proved the wrong chunk: price and bond came back for {name}")
         found += self._called(refund_call(part), f"No key came: price and bond came back for {name}")
         found += self._called(release_call(part), f"Released the price of {name}")

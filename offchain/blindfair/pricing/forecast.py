@@ -29,7 +29,7 @@ WIDENING = 1.8
 """Times which the worlds' interval is widened: so it held the gain of 95 % of sellers (docs/studies/hospitals.md)."""
 
 _PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-_NEIGHBOURHOOD = 0.3
+NEIGHBOURHOOD = 0.3
 """Width of the kernel that finds stand-ins, in standard deviations of trusted scores."""
 
 MOST_BOUGHT, MOST_JUDGES = 2000, 1000
@@ -37,6 +37,13 @@ MOST_BOUGHT, MOST_JUDGES = 2000, 1000
 
 MOST_FEATURES = 300
 """With more, forty fits take minutes."""
+
+NATS, HALF_SQUARES, COUNT_NATS = UNITS = (
+    "nats",
+    "half squares of the label's standard unit",
+    "nats of the count in the label's unit",
+)
+"""Units of a loss: of classes, numbers and counts (`influence.linear_fits`)."""
 
 _ENDS = ("", "_low", "_high")
 
@@ -52,32 +59,48 @@ class GainInterval:
 
 @dataclass(frozen=True, slots=True)
 class GainForecast:
-    """What buying `records` records takes off the mean loss of a validation record, in nats, and adds to the AUC.
+    """What buying `records` records takes off the mean loss of a validation record, and adds to the AUC.
 
-    `validation` is the number of validation records that it is judged on.
+    `validation` is the number of validation records that it is judged on. `unit` is that of the loss. Labels that are
+    not of two classes have no AUC.
     """
 
     records: int
     validation: int
     loss: GainInterval
-    auc: GainInterval
+    auc: GainInterval | None
+    unit: str = NATS
 
     def numbers(self) -> dict[str, float]:
         """The forecast as numbers with names of their own."""
         found = {"forecast_records": float(self.records), "forecast_validation": float(self.validation)}
         for name, gain in (("loss", self.loss), ("auc", self.auc)):
-            found |= dict(
-                zip((f"forecast_{name}{end}" for end in _ENDS), (gain.mean, gain.low, gain.high), strict=True)
-            )
-        return found
+            if gain is not None:
+                ends = gain.mean, gain.low, gain.high
+                found |= dict(zip((f"forecast_{name}{end}" for end in _ENDS), ends, strict=True))
+        return {**found, "forecast_unit": float(UNITS.index(self.unit))}
 
     @classmethod
     def from_numbers(cls, numbers: Mapping[str, float]) -> "GainForecast | None":
         """The forecast that `numbers` holds, or None."""
         if "forecast_records" not in numbers:
             return None
-        loss, auc = (GainInterval(*(numbers[f"forecast_{name}{end}"] for end in _ENDS)) for name in ("loss", "auc"))
-        return cls(int(numbers["forecast_records"]), int(numbers["forecast_validation"]), loss, auc)
+        loss, auc = (
+            GainInterval(*(numbers[f"forecast_{name}{end}"] for end in _ENDS))
+            if f"forecast_{name}" in numbers
+            else None
+            for name in ("loss", "auc")
+        )
+        if loss is None:
+            return None
+        unit = UNITS[int(numbers["forecast_unit"])]
+        return cls(int(numbers["forecast_records"]), int(numbers["forecast_validation"]), loss, auc, unit)
+
+
+def _interval(numbers: Mapping[str, float], name: str) -> GainInterval | None:
+    if f"forecast_{name}" not in numbers:
+        return None
+    return GainInterval(*(numbers[f"forecast_{name}{end}"] for end in _ENDS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +200,7 @@ def likeliest_penalty(examples: Examples) -> float:
 def _alikeness(own: ForecastBasis, bought: Scored) -> Floats:
     """`n x m`: how alike a bought record scores to a validation record with the bought one's class for a label."""
     y = own.validation[1]
-    width = _NEIGHBOURHOOD * float(np.std(np.concatenate([own.right.scores, own.wrong.scores]))) + 1e-12
+    width = NEIGHBOURHOOD * float(np.std(np.concatenate([own.right.scores, own.wrong.scores]))) + 1e-12
     of_class = np.stack([np.where(y == code, own.right.scores, own.wrong.scores) for code in (0, 1)])
     apart = (bought.scores[:, np.newaxis] - of_class[(bought.sides > 0).astype(np.int64)]) / width
     exponents = -0.5 * apart**2

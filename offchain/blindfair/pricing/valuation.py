@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.arrays import Floats, Integers, Labels
 from blindfair.influence.disagreement import growth
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.grouping import group_rows
@@ -61,6 +61,7 @@ class Valuation:
     own records and models. Of groups of `group_size` records,
     if that is not 1, `rounding` and `wrapped` are those of their sums, the one query is the question, `right` and
     `wrong` are exact, and `sum_noise` is the variance that noise adds to the score of a sum, in squared real units.
+    `other_labels` are the lists of labels that `wrong` was made with, as the model codes them.
     """
 
     model: ScoringModel
@@ -78,6 +79,7 @@ class Valuation:
     wrapped: float
     sum_noise: float = 0.0
     group_size: int = 1
+    other_labels: tuple[Labels, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -225,6 +227,7 @@ def prepare_valuation(
         wrapped=wrapped_share(np.concatenate(held_out), bits[0], plain_modulus),
         sum_noise=sum_noise,
         group_size=group_size,
+        other_labels=tuple(others),
     )
 
 

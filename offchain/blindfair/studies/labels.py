@@ -29,7 +29,9 @@ from blindfair.pricing.valuation import prepare_valuation
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.records import Row
+from blindfair.studies import label_forecasts
 from blindfair.studies.datasets import installed
+from blindfair.studies.label_forecasts import forecast_sellers, section, summarise
 
 WRONG_SHARE = 0.3
 BOUGHT_SHARE = 0.3
@@ -194,9 +196,19 @@ def write_labels(folder: Path, *, quick: bool = False) -> Document:
             f"{means['by_score']:.3f} | {gain:+.3f} ± {margin:.3f} | {limit:+.3f} ± {limit_margin:.3f} | "
             f"{means['telling']:.2f} | {means['wrong_bought']:.2f} | {means['wrong_estimated']:.2f} |"
         )
+    repetitions = label_forecasts.QUICK_SEEDS if quick else label_forecasts.SEEDS
+    sellers = [
+        one
+        for name, load in DATA.items()
+        for data in [load()]
+        for seed in range(repetitions)
+        for one in forecast_sellers(name, data, seed)
+    ]
+    forecasts = summarise(sellers)
+    told = section({name: load().what for name, load in DATA.items()}, forecasts, repetitions)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "labels.md").write_text(_page(lines, seeds), encoding="utf-8")
-    return {"seeds": seeds, "data": results}
+    (folder / "labels.md").write_text(f"{_page(lines, seeds)}\n{told}", encoding="utf-8")
+    return {"seeds": seeds, "data": results, "forecasts": forecasts}
 
 
 def _page(lines: Sequence[str], seeds: int) -> str:

@@ -232,6 +232,7 @@ def test_a_choice_forecasts_its_gain_or_says_why_not() -> None:
     forecast = choice.forecast
     assert forecast is not None and choice == asking.choose(scores, listing, Wei(50 * PER_RECORD))
     assert (forecast.records, forecast.validation) == (len(choice.records), len(VALIDATION))
+    assert forecast.auc is not None
     assert forecast.auc.low <= forecast.auc.mean <= forecast.auc.high
     text = forecast_text(forecast)
     assert f"{forecast.auc.mean:+.4f} [" in text and f"{-forecast.loss.mean:+.4f} nats" in text
@@ -246,7 +247,7 @@ def test_a_choice_forecasts_its_gain_or_says_why_not() -> None:
     ("asking", "why"),
     [
         (valuer(disclosure="per-group-8"), "of a group"),
-        (valuer(learner=MlpLearner()), "logistic regression alone"),
+        (valuer(learner=MlpLearner()), "linear models alone"),
         (valuer(bits=(3,)), "was not asked"),
     ],
 )

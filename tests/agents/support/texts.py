@@ -38,6 +38,7 @@ from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.influence.text import BaseModel, Difference, TextModel, TextScoring
 from blindfair.influence.text.scoring import unit_rows, windows_of
+from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Digest, RecordIndex, Wei
@@ -160,6 +161,12 @@ class HandTextValuer:
     ) -> tuple[str, ...]:
         """It reads nothing from scores."""
         return ()
+
+    def check_delivered(
+        self, numbers: Sequence[RecordIndex], records: Sequence[bytes], manifest: Manifest
+    ) -> DeliveredRepetition | None:
+        """It compares nothing."""
+        return None
 
 
 class TextWorld(World):

@@ -40,6 +40,7 @@ from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.pricing.functions import PricingFunction, UniformPricing
+from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.protocol.manifest import Column, ColumnKind, Manifest, Schema, Terms
 from blindfair.protocol.noise import noise_draw, noise_middle
 from blindfair.protocol.quantities import ETHER, Address, RecordIndex, Salt, Seconds, Wei
@@ -171,6 +172,12 @@ class HandValuer:
     ) -> tuple[str, ...]:
         """It reads nothing from scores."""
         return ()
+
+    def check_delivered(
+        self, numbers: Sequence[RecordIndex], records: Sequence[bytes], manifest: Manifest
+    ) -> DeliveredRepetition | None:
+        """It compares nothing."""
+        return None
 
 
 SELLER_POLICY = SellerPolicy()

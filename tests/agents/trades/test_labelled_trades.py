@@ -29,6 +29,7 @@ from blindfair.agents.evaluation.own_models import check_prescribed_model
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
 from blindfair.blind.parameters import DEFAULT
+from blindfair.cli.buyer.forecast_text import forecast_document, forecast_text
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.label import LabelKind
 from blindfair.influence.models import LogisticRegression
@@ -172,6 +173,19 @@ def test_the_old_model_is_refused_for_a_label_of_three_classes(tmp_path: Path) -
     asked = HandValuer(changes={"model_config": config, "weights": weights}).question(manifest(LabelKind.CLASSES))
     with pytest.raises(FieldMismatch, match="softmax-regression"):
         check_prescribed_model(asked, manifest(LabelKind.CLASSES))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_choice_forecasts_its_gain_in_the_unit_of_the_label(kind: LabelKind) -> None:
+    asking, listing = valuer(kind), manifest(kind)
+    scores = asking.valuation(listing).seen_scores(table(kind)[:OFFERED], np.random.default_rng(0))
+    choice = asking.choose(scores, listing, Wei(30 * PER_RECORD))
+    found = choice.forecast
+    assert choice.records and found is not None and found.auc is None
+    assert found.records == len(choice.records) and found.loss.low < found.loss.mean < found.loss.high
+    text, document = forecast_text(found), forecast_document(found)
+    assert f" {found.unit} [" in text and "AUC" not in text
+    assert document is not None and document["auc_change"] is None and document["loss_unit"] == found.unit
 
 
 MISFITS: list[tuple[LabelKind, Callable[[Row], Any], type[BlindfairError], str]] = [

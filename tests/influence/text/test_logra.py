@@ -9,6 +9,7 @@ from text_models import exact_rows, example, random_projection
 
 from blindfair.influence.projection import Projection, Sides
 from blindfair.influence.text import BaseModel, Difference, TextModel, TextWindows
+from blindfair.influence.threads import batches_at_once, on_cores
 from blindfair.protocol.errors import InvalidOption, ShapeMismatch
 
 CASES: dict[str, dict[str, Any]] = {
@@ -69,6 +70,34 @@ def test_rows_do_not_depend_on_their_company(bases: dict[str, BaseModel], kind: 
             assert np.abs(one.model.rows(one.texts, one.labels, projection) - rows).max() < close
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("case", ["bert", "bert, pooler", "gpt2, output", "llama"])
+def test_rows_on_several_cores_are_the_same_bits(bases: dict[str, BaseModel], case: str) -> None:
+    """Each thread has hooks of its own, and windows of one record are added in one order, whoever is ready first."""
+    one = example(bases[case.partition(",")[0]], records=24, **CASES[case])
+    projection = random_projection(one.model, k=9)
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    try:
+        torch.set_num_threads(1)
+        torch.set_float32_matmul_precision("high")
+        rows = one.model.rows(one.texts, one.labels, projection, tokens=30)
+        for cores in (2, 3):
+            with on_cores(cores):
+                again = one.model.rows(one.texts, one.labels, projection, tokens=30)
+            assert np.array_equal(again, rows)
+            assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == (1, "high")
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
+    assert batches_at_once() == 1
+    assert not any(module._forward_hooks for module in one.model.network.module.modules())
+
+
+def test_a_mistake_on_several_cores_is_told_as_on_one(bases: dict[str, BaseModel]) -> None:
+    one = example(bases["gpt2"], records=24)
+    with on_cores(2), torch.autocast("cpu"), pytest.raises(InvalidOption, match="bfloat16"):
+        one.model.rows(one.texts, None, random_projection(one.model, k=9), tokens=30)
 
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2", "llama"])

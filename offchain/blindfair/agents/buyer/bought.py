@@ -47,9 +47,38 @@ class BoughtRecords(Sequence[tuple[RecordIndex, bytes]]):
     def __hash__(self) -> int:
         return hash(tuple(self))
 
+    @property
+    def numbers(self) -> tuple[RecordIndex, ...]:
+        """The numbers, ascending."""
+        return tuple(number for number, _, _ in self._places)
+
+    @property
+    def records(self) -> "BoughtBytes":
+        """The canonical bytes in the order of the numbers, read when they are asked for."""
+        return BoughtBytes(self)
+
     def digests(self) -> dict[RecordIndex, Digest]:
         """SHA-256 of every record, to find copies by."""
         return {number: sha256(record) for number, record in self}
+
+
+class BoughtBytes(Sequence[bytes]):
+    """The canonical bytes of bought records alone."""
+
+    def __init__(self, found: BoughtRecords) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[bytes, ...]: ...
+    def __getitem__(self, index: int | slice) -> bytes | tuple[bytes, ...]:
+        if isinstance(index, slice):
+            return tuple(record for _, record in self._found[index])
+        return self._found[index][1]
 
 
 def bought_records(journal: Journal, directory: Path) -> BoughtRecords:

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, replace
 
 from blindfair.agents.agent import Agent
-from blindfair.agents.buyer.bought import bought_records
+from blindfair.agents.buyer.bought import BoughtRecords, bought_records
 from blindfair.agents.buyer.checks import audit_sample, wrong_records
 from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.opened_labels import check_bought_labels
@@ -15,6 +15,7 @@ from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.evidence import keep_evidence
 from blindfair.agents.settlement.order_calls import OrderCalls
+from blindfair.agents.store.delivery_steps import REPEATED
 from blindfair.agents.store.purchase_steps import AUDITED, bought, complaint, fault_found, verified
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.audit import check_duplicates
@@ -198,16 +199,28 @@ class BuyerOrder:
         self._check_copies(key)
 
     def _check_copies(self, key: DeliveryKey) -> None:
-        """Check that no record is there twice among all that were bought, the sample with them.
+        """Check that no record is there twice among all that were bought, the sample with them, and no text nearly so.
 
         An audit sees copies only where it draws both, and scores do not show them: each has noise of its own. Raises
         DuplicatesOpened.
         """
+        found = bought_records(self._buyer.journal, self._buyer.directory)
         try:
-            check_duplicates(bought_records(self._buyer.journal, self._buyer.directory).digests())
+            check_duplicates(found.digests())
+            self._check_near_duplicates(found)
         except DuplicatesOpened as error:
             self._keep({"error": error.name, "text": str(error), "key": key.hex()})
             raise
+
+    def _check_near_duplicates(self, found: BoughtRecords) -> None:
+        """Note and tell near-duplicates among all bought texts. Raises DuplicatesOpened where the listing's list of
+        them is false, and CommittedGarbage."""
+        repetition = self._valuer.check_delivered(found.numbers, found.records, self._evaluated.listing.manifest)
+        if repetition is not None:
+            self._buyer.journal.note(REPEATED, json.dumps(repetition.to_document()))
+            for text in repetition.warnings():
+                self._buyer.tell("verify", text)
+            repetition.check()
 
     def _keep(self, finding: dict[str, object]) -> None:
         keep_evidence(self._buyer.directory / "evidence", self._buyer.journal, finding)

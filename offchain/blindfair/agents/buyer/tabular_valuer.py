@@ -22,7 +22,9 @@ from blindfair.pricing.groups import assess_groups, group_trust
 from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner
 from blindfair.pricing.opened import check_opened_labels
+from blindfair.pricing.resampled_forecast import ResampledBasis, resampled_forecast
 from blindfair.pricing.selection import Method, distinct_records, select
+from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.pricing.trust import Trust, calibrated_trust
 from blindfair.pricing.valuation import DEFAULT_BITS, Valuation, prepare_valuation
 from blindfair.pricing.worth import Worth, assess
@@ -40,8 +42,7 @@ _FOLDS, _CHOICE, _INTERVAL, _FORECAST = range(4)
 _ASKED = ("score", "class")
 
 _NOT_OF_GROUPS = "There is no forecast of the gain: the score of a group does not tell which records it holds"
-_NOT_OF_LABEL = "There is no forecast of the gain: it is made for labels of two classes alone"
-_NOT_OF_LEARNER = "There is no forecast of the gain: it is made for logistic regression alone"
+_NOT_OF_LEARNER = "There is no forecast of the gain: it is made for linear models alone"
 _NOT_WITHOUT_CLASS = "There is no forecast of the gain: the class of the records was not asked for"
 
 
@@ -225,11 +226,10 @@ class TabularValuer:
     def _forecast(self, valuation: Valuation, manifest: Manifest, bought: Scored, clean: Floats) -> GainForecast | str:
         """What these records do to the buyer's model, or a sentence that says why that is not forecast."""
         schema = valuation.model.schema
-        if schema.target is not None or len(schema.classes) != 2:
-            return _NOT_OF_LABEL
+        has_two_classes = schema.target is None and len(schema.classes) == 2
         if self._learner is not None and not isinstance(self._learner, LogisticLearner):
             return _NOT_OF_LEARNER
-        if not bought.sides.any():
+        if has_two_classes and not bought.sides.any():
             return _NOT_WITHOUT_CLASS
         train, validation = self._records(manifest)
         read = {feature.column for feature in schema.features} | {schema.label}
@@ -237,10 +237,12 @@ class TabularValuer:
         as_listed = [tuple(cell if one else None for cell, one in zip(row, filled, strict=True)) for row in validation]
         try:
             own = self._own.own_schema(schema, [*train, *validation], unread_columns(manifest.schema))
-            records = ForecastBasis(
-                own.encode(train), own.encode(validation), own.encode(as_listed)[0], valuation.right, valuation.wrong
-            )
-            return forecast_gain(records, bought, clean, self._random(_FORECAST))
+            if has_two_classes:
+                encoded = own.encode(train), own.encode(validation), own.encode(as_listed)[0]
+                basis = ForecastBasis(*encoded, valuation.right, valuation.wrong)
+                return forecast_gain(basis, bought, clean, self._random(_FORECAST))
+            found = ResampledBasis.of(valuation, own, train, validation, as_listed)
+            return resampled_forecast(found, bought.scores, clean, self._random(_FORECAST))
         except (InvalidOption, LabelUnusable, UnusableModel) as error:
             return f"There is no forecast of the gain. {error}"
 
@@ -286,6 +288,12 @@ class TabularValuer:
             claim_noise=valuation.sum_noise / asked.size,
         )
         return warnings
+
+    def check_delivered(
+        self, numbers: Sequence[RecordIndex], records: Sequence[bytes], manifest: Manifest
+    ) -> DeliveredRepetition | None:
+        """Compare nothing: records of a table that are equal are found by the agent."""
+        return None
 
     def _choice(
         self,

@@ -15,16 +15,18 @@ from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.selection import Method, select
 from blindfair.pricing.texts.choice import share_interval, text_trust
+from blindfair.pricing.texts.delivered import DeliveredRepetition, compared_places, delivered_repetition
 from blindfair.pricing.texts.repetition import check_repetition
 from blindfair.pricing.texts.valuation import DEFAULT_BITS, Texts, TextValuation, prepare_text_valuation
 from blindfair.pricing.worth import Worth, warnings_of_offer, warnings_of_purchase
+from blindfair.protocol.delivery import decode_delivery
 from blindfair.protocol.errors import FieldMismatch, LabelUnusable
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Cell, Row
 from blindfair.protocol.terms import PER_RECORD
 
-NO_FORECAST = "There is no forecast of the gain: for texts none was measured that could be relied on"
+NO_FORECAST = "There is no forecast of the gain: for texts none was better than the mean gain of other domains"
 """Why `Choice.forecast` is None: said wherever something is bought."""
 
 _FOLDS, _CHOICE, _INTERVAL = range(3)
@@ -152,6 +154,30 @@ class TextValuer:
         named = set(listed.near_duplicates)
         unnamed = [str(row[place]) for unit, row in zip(units, records, strict=True) if unit not in named]
         return check_repetition(unnamed, [*self._train[0], *self._validation[0]], listed.compared_runs)
+
+    def check_delivered(
+        self, numbers: Sequence[RecordIndex], records: Sequence[bytes], manifest: Manifest
+    ) -> DeliveredRepetition | None:
+        """Compare the delivered texts with one another and the buyer's own, but for near-duplicates that the listing
+        names. Raises CommittedGarbage."""
+        listed = listed_texts(manifest)
+        named = set(listed.near_duplicates)
+        unnamed = [place for place, number in enumerate(numbers) if number not in named]
+        column = [column.name for column in manifest.schema.columns].index(listed.column)
+
+        def text(place: int) -> str:
+            (row,) = decode_delivery([records[place]], manifest.encoding, manifest.schema)
+            return str(row[column])
+
+        drawn = compared_places(map(text, unnamed), len(unnamed), self._seed, listed.compared_runs)
+        compared = [unnamed[place] for place in drawn]
+        return delivered_repetition(
+            [numbers[place] for place in compared],
+            [text(place) for place in compared],
+            [*self._train[0], *self._validation[0]],
+            len(numbers),
+            listed.compared_runs,
+        )
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, as real ones: cosines of rows and query, times the query's size."""

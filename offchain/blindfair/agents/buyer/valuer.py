@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.pricing.forecast import GainForecast
+from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
@@ -83,4 +84,12 @@ class Valuer(Protocol):
         are those that the choice was made by. Returns warnings for the buyer's own people, told before more is paid.
 
         Raises AuditError where they are not: no more of it is paid then."""
+        ...
+
+    def check_delivered(
+        self, numbers: Sequence[RecordIndex], records: Sequence[bytes], manifest: Manifest
+    ) -> DeliveredRepetition | None:
+        """Return which of all bought records are near-duplicates, or None where nothing of the kind is compared.
+
+        `records` are the canonical bytes of `numbers`, ascending; every score of theirs holds."""
         ...

@@ -17,6 +17,7 @@ from blindfair.influence.models import load_scoring_model
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
 from blindfair.influence.scoring_model import RowModel
+from blindfair.influence.threads import on_cores
 from blindfair.protocol.errors import CommitmentError, ScoringError, ShapeMismatch
 from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import Digest
@@ -92,7 +93,7 @@ def _real_batches(
     for start in range(0, len(records), size):
         try:
             part = [decode(record) for record in records[start : start + size]]
-            rows = _checked(request, model.rows(part, projection))
+            rows = _checked(request, _rows(model, part, projection))
         except (ScoringError, CommitmentError) as error:
             failures.append(error)
             continue
@@ -101,14 +102,15 @@ def _real_batches(
 
 def estimate_rows(request: Request, records: int, bases: BaseModels) -> str:
     """What computing the rows of so many records will take, in words, from a trial. Raises UnusableModel."""
-    found = requested_model(request, bases).estimate(records)
+    with on_cores():
+        found = requested_model(request, bases).estimate(records)
     return f"about {found.seconds} s for {found.records:,} records"
 
 
 def real_rows(request: Request, records: Sequence[Row], bases: BaseModels = NO_BASE_MODELS) -> Floats:
     """A few rows before they are rounded: `n_records x k`. Raises UnusableModel, ShapeMismatch."""
     model, projection = _loaded(request, bases)
-    return _checked(request, model.rows(records, projection))
+    return _checked(request, _rows(model, records, projection))
 
 
 def unit_rows(request: Request, units: Sequence[Sequence[Row]], bases: BaseModels) -> Floats:
@@ -123,7 +125,7 @@ def unit_rows(request: Request, units: Sequence[Sequence[Row]], bases: BaseModel
 
     def batches(records: Sequence[Row]) -> Iterator[Floats]:
         for start in range(0, len(records), size):
-            yield _checked(request, model.rows(records[start : start + size], projection))
+            yield _checked(request, _rows(model, records[start : start + size], projection))
 
     return np.vstack([row for records in units for row in group_rows(batches(records), len(records))])
 
@@ -131,6 +133,12 @@ def unit_rows(request: Request, units: Sequence[Sequence[Row]], bases: BaseModel
 def _loaded(request: Request, bases: BaseModels) -> tuple[RowModel, Projection]:
     model = requested_model(request, bases)
     return model, Projection.from_parts(request.projection, request.basis)
+
+
+def _rows(model: RowModel, records: Sequence[Row], projection: Projection) -> Floats:
+    """Rows on all cores, where the model's batches are worth one each."""
+    with on_cores():
+        return model.rows(records, projection)
 
 
 def _checked(request: Request, rows: Floats) -> Floats:

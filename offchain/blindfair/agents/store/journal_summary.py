@@ -11,6 +11,7 @@ from pathlib import Path
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.delivery_steps import REPEATED
 from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.purchase_steps import CONFIRMED, FEE_PAID, OUTCOME
 from blindfair.agents.store.steps import (
@@ -25,6 +26,7 @@ from blindfair.agents.store.steps import (
     is_fee,
     step_text,
 )
+from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
@@ -68,7 +70,7 @@ class SellerSummary:
 class BuyerSummary:
     """The buyer's: how far it is. `stage` is the last message or transaction, None before any; `fee` was paid for the
     evaluation, in the token's smallest unit. `is_scored` says that the scores are there, `is_confirmed` that the owner
-    has agreed to the purchase."""
+    has agreed to the purchase. `near_duplicates` is what was found among delivered texts, where these were compared."""
 
     common: JournalSummary
     stage: str | None
@@ -76,6 +78,7 @@ class BuyerSummary:
     fee: Wei
     is_scored: bool
     is_confirmed: bool
+    near_duplicates: Document | None = None
 
     @property
     def stage_text(self) -> str | None:
@@ -117,9 +120,10 @@ def buyer_summary(directory: Path) -> BuyerSummary | None:
         fee = Wei(int(journal.intent(FEE_PAID) or 0))
         # Its existence alone: what was chosen is no business of this page.
         is_scored = (directory / "secrets" / "choice").exists()
-        return BuyerSummary(
-            common, steps[-1] if steps else None, outcome, fee, is_scored, journal.intent(CONFIRMED) is not None
-        )
+        stage, is_confirmed = steps[-1] if steps else None, journal.intent(CONFIRMED) is not None
+        repeated = journal.intent(REPEATED)
+        near_duplicates = None if repeated is None else json.loads(repeated)
+        return BuyerSummary(common, stage, outcome, fee, is_scored, is_confirmed, near_duplicates)
     finally:
         journal.close()
 

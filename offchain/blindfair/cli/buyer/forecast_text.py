@@ -8,22 +8,27 @@ from blindfair.protocol.words import counted
 def forecast_text(forecast: GainForecast) -> str:
     """What buying changes, each with its 95 % interval."""
     loss, auc = forecast.loss, forecast.auc
-    return (
-        f"buying these {counted(forecast.records, 'record')} changes the validation loss by {-loss.mean:+.4f} nats "
-        f"[{-loss.high:+.4f}, {-loss.low:+.4f}] and the AUC by {auc.mean:+.4f} [{auc.low:+.4f}, {auc.high:+.4f}]"
+    text = (
+        f"buying these {counted(forecast.records, 'record')} changes the validation loss by {-loss.mean:+.4f} "
+        f"{forecast.unit} [{-loss.high:+.4f}, {-loss.low:+.4f}]"
     )
+    if auc is None:
+        return text
+    return f"{text} and the AUC by {auc.mean:+.4f} [{auc.low:+.4f}, {auc.high:+.4f}]"
 
 
 def forecast_basis(forecast: GainForecast) -> str:
     """What the forecast rests on."""
     return (
-        f"of a logistic regression on your training records, judged on your {forecast.validation:,} validation "
+        f"of {'a linear model' if forecast.auc is None else 'a logistic regression'} on your training records, judged "
+        f"on your {forecast.validation:,} validation "
         "records; from the scores and your own records, which stand in for the offered ones"
     )
 
 
 def forecast_document(forecast: GainForecast | None) -> Document | None:
-    """Changes of the validation loss, in nats, and of the AUC; null where there is no forecast."""
+    """Changes of the validation loss, in its unit, and of the AUC, null where a label has none; null where there is no
+    forecast."""
     if forecast is None:
         return None
     loss = GainInterval(-forecast.loss.mean, -forecast.loss.high, -forecast.loss.low)
@@ -31,7 +36,8 @@ def forecast_document(forecast: GainForecast | None) -> Document | None:
         "records": forecast.records,
         "validation_records": forecast.validation,
         "loss_change": _document(loss),
-        "auc_change": _document(forecast.auc),
+        "loss_unit": forecast.unit,
+        "auc_change": None if forecast.auc is None else _document(forecast.auc),
     }
 
 

@@ -264,6 +264,8 @@ def tell_outcome(
         output.lines.item("ended", f"{outcome.final}: {reason}")
     else:
         _show_stage(output.lines, directory, summary, prices)
+    if summary is not None and summary.near_duplicates is not None:
+        show_near_duplicates(output.lines, summary.near_duplicates)
     if account is not None and free is None:
         output.lines.item("escrow", "the node does not tell what is left in the contract", style="dim")
     if free:
@@ -285,10 +287,23 @@ def tell_outcome(
         document |= {
             "fee_wei": str(summary.fee),
             "gas": dict(summary.common.gas),
+            "near_duplicates": summary.near_duplicates,
             "refused_messages": summary.common.refused,
             "sent_bytes": dict(summary.common.sent),
         }
     output.document({**document, **more})
+
+
+def show_near_duplicates(lines: Lines, found: Document) -> None:
+    """What of the delivered texts repeats others, or how many were compared where nothing does."""
+    compared, warnings = found.get("compared"), found.get("warnings")
+    if not isinstance(warnings, list) or not warnings:
+        lines.item(
+            "copies", f"{compared:,} delivered texts compared: no near-duplicates but those that the listing names"
+        )
+    else:
+        for text in warnings:
+            lines.item("copies", str(text), style="yellow")
 
 
 def _show_stage(lines: Lines, directory: Path, summary: BuyerSummary | None, prices: Money) -> None:

@@ -8,7 +8,11 @@ first products are single precision; the product with `M` and the sum over a rec
 projection itself (`influence.projection`), finding one (`bases`).
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
 
 import numpy as np
 import torch
@@ -16,9 +20,11 @@ from torch.nn import functional
 
 from blindfair.influence.arrays import Floats
 from blindfair.influence.projection import Projection
-from blindfair.influence.text.batches import Window, batched
+from blindfair.influence.text.arithmetic import whole_products
+from blindfair.influence.text.batches import Window, WindowBatch, batched
 from blindfair.influence.text.factors import pass_back
 from blindfair.influence.text.network import TextNetwork
+from blindfair.influence.threads import batches_at_once, one_thread
 from blindfair.protocol.errors import ShapeMismatch
 
 
@@ -51,33 +57,90 @@ def projected_rows(
     """The gradient of each record's loss, projected: `records x k`. `tokens` is the size of a batch.
 
     An entry is not finite where the network overflows on a record. Raises ShapeMismatch where projection and network
-    differ.
+    differ. Within `threads.on_cores` several batches are worked on at once, on the processor.
     """
     check_sides(network, projection)
-    inner, groups = _inner_sides(network, projection, dtype, device)
-    outer = [_tensor(pair.outer, dtype, device) for pair in projection.sides]
-    matrix = None if projection.entries is None else _tensor(projection.entries, torch.float64, device)
+    sides = _TensorSides.of(network, projection, dtype, device)
     rows = torch.zeros((records, projection.k), dtype=torch.float64, device=device)
-    parts: list[torch.Tensor | None] = [None] * len(outer)
-    waiting: dict[int, torch.Tensor] = {}
+    batches = batched(windows, tokens=tokens, dtype=dtype, device=device)
+    threads = batches_at_once() if device is None or device.type == "cpu" else 1
+    for batch, found in _in_order(network, sides, batches, threads):
+        # In the order of the batches, whoever is ready first: sums of a record's windows come out the same.
+        rows.index_add_(0, batch.records, found)
+    return rows.cpu().numpy()
 
-    def project_inputs(number: int, inputs: torch.Tensor) -> torch.Tensor:
-        if number in groups:
-            # Layers with the same inputs at once: reading these is what takes time.
-            weights, bias = inner[number]
-            widths = [width for _, width in groups[number]]
-            pieces = torch.split(functional.linear(inputs, weights, bias), widths, dim=-1)
-            waiting.update((member, piece) for (member, _), piece in zip(groups[number], pieces, strict=True))
-        return waiting.pop(number)
 
-    def multiply(number: int, inputs: torch.Tensor, slopes: torch.Tensor) -> None:
-        parts[number] = torch.bmm((slopes @ outer[number]).transpose(1, 2), inputs).flatten(1)
+def _in_order(
+    network: TextNetwork, sides: "_TensorSides", batches: Iterator[WindowBatch], threads: int
+) -> Iterator[tuple[WindowBatch, torch.Tensor]]:
+    """Each batch with its windows' rows; so many are worked on at once, each by a thread with a twin of the network."""
+    if threads == 1:
+        yield from ((batch, sides.windows(network, batch)) for batch in batches)
+        return
+    twins: SimpleQueue[TextNetwork] = SimpleQueue()
+    for _ in range(threads):
+        twins.put(network.twin())
 
-    for batch in batched(windows, tokens=tokens, dtype=dtype, device=device):
+    def work(batch: WindowBatch) -> torch.Tensor:
+        # New threads have torch's first setting, whatever this one has.
+        torch.set_num_threads(1)
+        twin = twins.get()
+        try:
+            return sides.windows(twin, batch)
+        finally:
+            twins.put(twin)
+
+    # Outside, so that no thread restores a precision that another one still relies on.
+    with one_thread(), whole_products(), ThreadPoolExecutor(threads) as pool:
+        ahead: deque[tuple[WindowBatch, Future[torch.Tensor]]] = deque()
+        for batch in batches:
+            ahead.append((batch, pool.submit(work, batch)))
+            if len(ahead) > threads:
+                first, found = ahead.popleft()
+                yield first, found.result()
+        while ahead:
+            first, found = ahead.popleft()
+            yield first, found.result()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _TensorSides:
+    """A projection as tensors: `inner` and `groups` as `_inner_sides` gives them."""
+
+    inner: dict[int, tuple[torch.Tensor, torch.Tensor | None]]
+    groups: dict[int, list[tuple[int, int]]]
+    outer: list[torch.Tensor]
+    matrix: torch.Tensor | None
+
+    @classmethod
+    def of(
+        cls, network: TextNetwork, projection: Projection, dtype: torch.dtype, device: torch.device | None
+    ) -> "_TensorSides":
+        inner, groups = _inner_sides(network, projection, dtype, device)
+        outer = [_tensor(pair.outer, dtype, device) for pair in projection.sides]
+        entries = projection.entries
+        return cls(inner, groups, outer, None if entries is None else _tensor(entries, torch.float64, device))
+
+    def windows(self, network: TextNetwork, batch: WindowBatch) -> torch.Tensor:
+        """The rows of a batch's windows: `windows x k`, double precision."""
+        parts: list[torch.Tensor | None] = [None] * len(self.outer)
+        waiting: dict[int, torch.Tensor] = {}
+
+        def project_inputs(number: int, inputs: torch.Tensor) -> torch.Tensor:
+            if number in self.groups:
+                # Layers with the same inputs at once: reading these is what takes time.
+                weights, bias = self.inner[number]
+                widths = [width for _, width in self.groups[number]]
+                pieces = torch.split(functional.linear(inputs, weights, bias), widths, dim=-1)
+                waiting.update((member, piece) for (member, _), piece in zip(self.groups[number], pieces, strict=True))
+            return waiting.pop(number)
+
+        def multiply(number: int, inputs: torch.Tensor, slopes: torch.Tensor) -> None:
+            parts[number] = torch.bmm((slopes @ self.outer[number]).transpose(1, 2), inputs).flatten(1)
+
         pass_back(network, batch, project_inputs, multiply)
         joined = torch.cat([part for part in parts if part is not None], dim=1).to(torch.float64)
-        rows.index_add_(0, batch.records, joined if matrix is None else joined @ matrix)
-    return rows.cpu().numpy()
+        return joined if self.matrix is None else joined @ self.matrix
 
 
 def layer_gradients(network: TextNetwork, windows: Sequence[Window], *, tokens: int) -> tuple[Floats, ...]:

@@ -21,12 +21,13 @@ from blindfair.influence.text.applying import applied, linear_layers, tensor_sha
 from blindfair.influence.text.architectures import ARCHITECTURES, HEAD, MEAN, POOLER, POOLINGS, TextArchitecture
 from blindfair.influence.text.arithmetic import check_precision, whole_products
 from blindfair.influence.text.base_model import BaseModel, BaseModels, find_base
-from blindfair.influence.text.batches import Window, batch_tokens, batched
+from blindfair.influence.text.batches import BATCH_NUMBERS, Window, batch_tokens, batched
 from blindfair.influence.text.difference import Difference
 from blindfair.influence.text.factors import pass_back
 from blindfair.influence.text.logra import layer_gradients, projected_rows
 from blindfair.influence.text.network import TextNetwork
 from blindfair.influence.text.windows import TextWindows
+from blindfair.influence.threads import batches_at_once
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import ShapeMismatch, UnusableModel
 from blindfair.protocol.fields import Fields, hex_text
@@ -38,6 +39,8 @@ AT_ONCE = 1024
 """Texts whose tokens are in memory at once."""
 
 _DIGEST = 32
+_OF_A_CORE = 0.8
+"""What each of several cores does, beside one alone: they share memory (`scripts/bench texts`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,9 +240,10 @@ class TextModel:
         (batch,) = batched(windows, tokens=trial * longest)
         start = time.perf_counter()
         pass_back(self.network, batch, lambda number, inputs: None, lambda number, kept, slopes: None)
-        seconds = (time.perf_counter() - start) * records / trial
+        threads = batches_at_once()
+        seconds = (time.perf_counter() - start) * records / trial / max(1.0, _OF_A_CORE * threads)
         rows_bytes = 8 * records * k
-        peak = rows_bytes + 4 * 2**26
+        peak = rows_bytes + threads * 4 * BATCH_NUMBERS
         return RowsEstimate(records, rows_bytes, peak, Seconds(int(seconds) + 1))
 
     def to_parts(self) -> tuple[Document, bytes]:

@@ -3,8 +3,9 @@
 Not here: gradient rows (`logra`), and which windows are in a batch (`batches`).
 """
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional
@@ -59,6 +60,11 @@ class TextNetwork:
         fill(module, config, tensors)
         layers = text_layers(architecture, module, classes=classes, pooling=pooling, output_layer=output_layer)
         return cls(architecture, module, layers, pooling)
+
+    def twin(self) -> "TextNetwork":
+        """The same network with hooks of its own, for another thread: it shares all weights."""
+        shared = {id(tensor): tensor for tensor in (*self.module.parameters(), *self.module.buffers())}
+        return replace(self, module=copy.deepcopy(self.module, memo=shared))
 
     def layer_module(self, layer: TextLayer) -> torch.nn.Module:
         """The module of a layer."""

@@ -16,7 +16,7 @@ UNNAMED_SHARE = 0.05
 OWN_SHARE = 0.5
 """The share of opened texts that may be like one of the buyer's own before it refuses to pay."""
 
-_FEW = 3
+MIN_REPEATED = 3
 """Fewer texts than this are told of, and refuse nothing."""
 
 
@@ -64,7 +64,7 @@ def _judged(found: int, opened: int, what: str, share: float, hint: str) -> tupl
     if not found:
         return ()
     told = f"{found:,} of {opened:,} opened texts {what}"
-    if found >= _FEW and found > share * opened:
+    if found >= MIN_REPEATED and found > share * opened:
         raise DuplicatesOpened(told, expected=f"at most {share:.0%}", found=f"{found / opened:.0%}", hint=hint)
     return (f"{told}: a model learns little from them",)
 

@@ -13,9 +13,11 @@ import numpy as np
 
 from blindfair.influence.arrays import Integers
 from blindfair.influence.corpus.corpus import read_corpus
+from blindfair.influence.corpus.near_duplicates import RUNS, near_duplicates_of_texts
 from blindfair.influence.text import BaseModel
 from blindfair.pricing.texts.damage import shuffled_words
 from blindfair.protocol.errors import NoRecords
+from blindfair.protocol.quantities import RecordIndex
 from blindfair.studies.texts.corpora import CorpusDocument, load_documents
 from blindfair.studies.texts.domains import DEMO_TEXTS
 from blindfair.studies.texts.passages import passages
@@ -80,6 +82,9 @@ class CorpusMarket:
     documents: int
     """Different documents that offered texts are cut from."""
 
+    near_duplicates: tuple[RecordIndex, ...]
+    """Offered texts, ascending, that are near-duplicates of an earlier one of their seller, as its listing says."""
+
 
 def make_market(base: BaseModel, buyer: CorpusBuyer, seed: int, size: MarketSize = FULL) -> CorpusMarket:
     """One division of the documents of the developer's folder. Raises FileMissing, NoRecords."""
@@ -105,16 +110,36 @@ def make_market(base: BaseModel, buyer: CorpusBuyer, seed: int, size: MarketSize
     found += _bad(found, base, size.bad, rng)
     mixed_up = [found[place] for place in rng.permutation(len(found))]
     offer = [text for text, _, _ in mixed_up]
+    by_text = [seller for _, seller, _ in mixed_up]
     return CorpusMarket(
         own[: size.train],
         own[size.train :],
         test,
         offer,
-        [seller for _, seller, _ in mixed_up],
+        by_text,
         np.array([len(tokens) for tokens in base.tokenizer.encode(offer)], dtype=np.int64),
         [wanted for _, _, wanted in mixed_up],
         len(names),
+        named_near_duplicates(offer, by_text, base.context),
     )
+
+
+def named_near_duplicates(offer: Sequence[str], by_text: Sequence[str], runs: int = RUNS) -> tuple[RecordIndex, ...]:
+    """Offered texts that the listings name as near-duplicates: each seller looks among its own texts alone.
+
+    >>> forms = ["You owe us 5 dollars.", "you owe us 9 dollars", "You owe us 7 dollars."]
+    >>> named_near_duplicates(forms, ["a", "b", "a"])
+    (2,)
+    """
+    theirs: dict[str, list[int]] = {}
+    for place, seller in enumerate(by_text):
+        theirs.setdefault(seller, []).append(place)
+    later = (
+        places[late]
+        for places in theirs.values()
+        for late, _ in near_duplicates_of_texts([offer[place] for place in places], runs)
+    )
+    return tuple(RecordIndex(place) for place in sorted(later))
 
 
 def seller_of(document: CorpusDocument) -> str:

@@ -285,10 +285,12 @@ def _bad(lines: Sequence[Any]) -> TextTable:
             mine = [line for line in _of(lines, buyer) if name in line["sellers"]]
             if mine:
                 flat = _mean(line["pay"][FLAT]["parts"][name] for line in mine)
+                texts = sum(line["sellers"][name]["texts"] for line in mine)
                 rows.append(
                     (
                         buyer,
                         name,
+                        f"{sum(line['sellers'][name]['named'] for line in mine) / texts:.0%}",
                         f"{flat:.1%}",
                         *(
                             f"{_mean(line['pay'][rule]['parts'][name] for line in mine) / flat:.2f}"
@@ -301,13 +303,14 @@ def _bad(lines: Sequence[Any]) -> TextTable:
         "bad",
         "What bad sellers earn",
         "The part of all pay at the flat rate, and how many times that part they get by the other rules.\n"
+        "*Named*: the share of the seller's texts that its listing names as near-duplicates of an earlier one.\n"
         "*Spam* is new to the base model, as ham is; a buyer of mails may gain by it.\n"
         "*Form texts* are a few notices with other names and numbers.\n"
         "*Shuffled words* are texts of others with their words in another order.\n"
         "*Near copies* lack 6 % of the words of a text of another seller; *exact copies* are such texts.\n"
         "A listing that holds equal texts is refused before it is scored.\n"
         "A copy in another seller's listing scores like its original, and is paid like it.",
-        ("buyer", "seller", f"{FLAT}: part", *(rule for rule in PAYS if rule != FLAT)),
+        ("buyer", "seller", "named", f"{FLAT}: part", *(rule for rule in PAYS if rule != FLAT)),
         tuple(rows),
         keys=2,
     )
@@ -360,9 +363,9 @@ The model was trained on none of these; the folder is filled by `scripts/text_as
 There is a seller for each source and five bad sellers.
 A buyer asks for 4 bits of a score and 2 of a contrast, and buys {document["share"]:.0%} of the offer at most.
 It buys the texts that it trusts most, as the product does.
-No near-duplicates are named here.
-The product's listings name them, and of such a cluster its buyers take the first text alone.
-So form texts earn less there than here ([more](../explanation/texts.md#near-duplicates)).
+Each seller's listing names its [near-duplicates](../explanation/texts.md#near-duplicates), as the product's do.
+Of such a cluster a buyer takes the first text alone.
+No seller sees the texts of another, so copies of another seller's texts are not named.
 Scores are computed in the clear here, for speed.
 They are the same integers: [encrypted scores equal them](fidelity.md#encrypted-scores-against-plaintext-scores).
 Noise is drawn as a blind evaluation draws it for so many bits.

@@ -58,7 +58,7 @@ def study_market(base: BaseModel, market: CorpusMarket, plan: CorpusPlan, seed: 
     rng = np.random.default_rng([seed, 2])
     made = prepare_text_valuation(
         base,
-        TextPreprocessing("text", None, (), base.context, 1, (base.digest,)),
+        TextPreprocessing("text", None, (), base.context, 1, (base.digest,), market.near_duplicates),
         ("text",),
         (market.train, None),
         (market.validation, None),
@@ -105,7 +105,8 @@ def _chosen(weights: Floats, count: int, rng: np.random.Generator) -> Integers:
 
 
 def _by_seller(market: CorpusMarket, exact: Floats, bought: Integers) -> dict[str, Any]:
-    """Count each seller's texts, how many are bought, its part of the positive value, and the share that hurts."""
+    """Count each seller's texts, how many are bought and how many named as near-duplicates, its part of the positive
+    value, and the share that hurts."""
     positive = np.maximum(exact, 0.0)
     sellers, found = np.array(market.sellers), {}
     for seller in sorted(set(market.sellers)):
@@ -114,6 +115,7 @@ def _by_seller(market: CorpusMarket, exact: Floats, bought: Integers) -> dict[st
             "texts": int(theirs.sum()),
             "wanted": bool(np.array(market.wanted)[theirs].any()),
             "bought": int(theirs[bought].sum()),
+            "named": int(theirs[list(market.near_duplicates)].sum()),
             "value": float(positive[theirs].sum() / max(positive.sum(), np.finfo(np.float64).tiny)),
             "hurts": float((exact[theirs] < 0).mean()),
         }

@@ -269,5 +269,6 @@ A *gradient* query is the mean gradient of the buyer's own records.
 Projections are found in the buyer's records alone, as the product finds them.
 For texts they hold the query itself; for the MLP they are the main directions of own rows.
 The line "query in the basis" shows what the MLP would gain if they held the query too.
+The product does without: the seller sees the basis, and would see the way to the buyer's best MLP among its directions.
 Texts have one window; rows are rounded to 12 bits, and queries are asked for {DEFAULT_BITS[0]} or 32 bits.
 """

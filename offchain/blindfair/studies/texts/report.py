@@ -14,6 +14,7 @@ from blindfair.studies.ledger import Ledger
 from blindfair.studies.statistics import SharePart
 from blindfair.studies.texts.corpora import DEFAULT_FOLDER, LLAMA
 from blindfair.studies.texts.domains import DEMO_TEXTS, DOMAINS, TextDomain
+from blindfair.studies.texts.forecasts import forecast_table
 from blindfair.studies.texts.labelled import labelled_domains, load_minilm
 from blindfair.studies.texts.purchases import SCORE, PurchasePlan, study_purchases
 from blindfair.studies.texts.tables import LABELLED, PLAIN, Criterion, page_tables, way
@@ -100,7 +101,8 @@ def page(document: Document) -> str:
         parts += [f"## {title}\n", *_verdict(mine, asked[section], section), ""]
         if mine:
             parts += [table.to_markdown() for table in page_tables(mine, section)]
-    return "\n".join(parts)
+    forecasts = forecast_table(lines)
+    return "\n".join([*parts, *([] if forecasts is None else [forecasts.to_markdown()])])
 
 
 def _verdict(lines: Sequence[Any], asked: int, section: str) -> Iterator[str]:
