@@ -6,7 +6,7 @@ import pytest
 from command import Ended, Inside
 
 from blindfair.chain.deployment import CodeHash, Deployment
-from blindfair.protocol.errors import FileMissing, InvalidOption, TooLarge
+from blindfair.protocol.errors import FileMissing, InvalidListing, InvalidOption, TooLarge
 from blindfair.protocol.quantities import Address, BlockNumber
 
 ROWS = "".join(f"{n}.25,{n * 37 % 101},{'yn'[n % 2]}\n" for n in range(3000))
@@ -53,6 +53,13 @@ def test_what_is_wrong_with_places_is_told_first(inside: Inside, tmp_path: Path)
     ended = listed(inside, tmp_path, "--stream")
     ended.failed(FileMissing)
     assert not (tmp_path / "s").exists()
+
+
+def test_a_chunk_size_that_there_is_not_is_refused_before_the_table_is_read(inside: Inside, tmp_path: Path) -> None:
+    deployed(tmp_path)
+    ended = listed(inside, tmp_path, "--stream", "--chunk-size", 2048)
+    ended.failed(InvalidListing, "2048")
+    assert "reads the table" not in words(ended)
 
 
 def test_too_many_cells_name_the_way_out(inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
