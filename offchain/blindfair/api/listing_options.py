@@ -32,6 +32,7 @@ from blindfair.influence.frames import Frame
 from blindfair.influence.images.images import LABEL_COLUMN, Images, ImageSource, read_images
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.information import check_record_bits, measure_bytes, measure_rows
+from blindfair.protocol.chunks import check_chunk_size
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Terms
@@ -149,7 +150,8 @@ class ListingOptions:
         )
 
     def check_stream(self) -> str:
-        """The label of a table that is read as a stream. Raises InvalidOption for options that need it at once."""
+        """The label of a table that is read as a stream. Raises InvalidOption, InvalidListing for what cannot be one."""
+        check_chunk_size(self.chunk_size)
         check_streamed(texts=self.texts, files=self.files, images=self.images, without_copies=self.without_copies)
         return needed_label(self.label)
 

@@ -22,7 +22,6 @@ from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table
 from blindfair.influence.table_stream import TableStream, open_table
 from blindfair.influence.table_survey import TableSurvey, survey_table, typed_records
-from blindfair.protocol.chunks import check_chunk_size
 from blindfair.protocol.errors import CannotWrite, FileChanged, InvalidListing, InvalidOption
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.merkle import DIGEST_SIZE
@@ -139,10 +138,8 @@ def estimate_stream(
 ) -> StreamEstimate:
     """Survey and write the first records, in a new folder in `folder` that is removed at once.
 
-    Raises InvalidListing for a chunk size that the protocol does not have, CannotWrite where the whole would not fit on
-    the disk, and as `survey_table` and `commit_records`.
+    Raises CannotWrite where the whole would not fit on the disk, and as `survey_table` and `commit_records`.
     """
-    check_chunk_size(chunk_size)
     stream, shares = open_table(source), [1.0]
 
     def some() -> Iterator[tuple[CsvTexts, float]]:

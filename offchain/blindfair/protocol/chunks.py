@@ -82,7 +82,12 @@ def chunk_range(first_chunks: Sequence[int], chunk_count: int, record: RecordInd
 def check_chunk_size(chunk_size: int) -> None:
     """Raises `InvalidListing` for a chunk size that PROTOCOL 2 does not name."""
     if chunk_size not in CHUNK_SIZES:
-        raise InvalidListing("The chunk size is not one of the protocol's", expected=CHUNK_SIZES, found=chunk_size)
+        raise InvalidListing(
+            "The chunk size is not one of the protocol's",
+            expected=CHUNK_SIZES,
+            found=chunk_size,
+            hint="1024 suits short records; larger chunks are delivered faster",
+        )
 
 
 @dataclass(frozen=True)
