@@ -150,7 +150,7 @@ class ListingOptions:
         )
 
     def check_stream(self) -> str:
-        """The label of a table that is read as a stream. Raises InvalidOption, InvalidListing for what cannot be one."""
+        """The label of a table that is read as a stream. Raises InvalidOption and InvalidListing."""
         check_chunk_size(self.chunk_size)
         check_streamed(texts=self.texts, files=self.files, images=self.images, without_copies=self.without_copies)
         return needed_label(self.label)
