@@ -20,12 +20,13 @@ from blindfair.bulk.workers import Workers
 from blindfair.protocol.chunk_runs import Numbers
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault
-from blindfair.protocol.errors import OfferRejected
+from blindfair.protocol.errors import MalformedChunk, MalformedMessage, OfferRejected, TransferDamaged
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.merkle import DIGEST_SIZE, root_of
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, KeyCommitment, RecordIndex, Root
 from blindfair.protocol.segments import (
     check_roots,
+    check_segment,
     delivery_path,
     segment_ciphertexts,
     segment_count,
@@ -175,10 +176,12 @@ class DeliveryFolder:
         """The segments that have not come yet; none once the delivery was opened."""
         if self._is_opened():
             return []
+        checked = self._checked()
         return [
             number
             for number in range(self.segments)
-            if not self.content(number).exists() and not segment_file(self.folder, number).exists()
+            if not (number in checked and self.content(number).exists())
+            and not segment_file(self.folder, number).exists()
         ]
 
     def receive(self, number: int, sealed: bytes) -> None:
@@ -256,7 +259,10 @@ class DeliveryFolder:
     # --- opened ----------------------------------------------------------------------------------------------------
 
     def open(self, key: DeliveryKey, workers: Workers, progress: Progress = quiet) -> StoredDataset | Fault:
-        """Decrypt every segment that was checked: the bought records on disk, or the first provable fault."""
+        """Decrypt every segment that was checked: the bought records on disk, or the first provable fault.
+
+        Raises TransferDamaged for a segment that the disk has lost or altered: it is missing from then on.
+        """
         to, done, checked = self.folder / "opened", _Done(self.folder / "opened.jsonl"), self._checked()
         if self._is_opened():
             return open_store(to)
@@ -291,14 +297,37 @@ class DeliveryFolder:
                 before = kinds[first : stop - 1]
                 record += begins + len(before) - before.count(INNER)
 
+        # What looked wrong may have been the disk, and another copy may have come since.
+        done.keep(lambda number: done[number]["wrong"] is None)
         for name in (CHUNKS, RECORDS):
             (to / name).touch(mode=0o600)
-        _do(jobs(), self.segments, done, workers, progress)
+        try:
+            _do(jobs(), self.segments, done, workers, progress)
+        except MalformedMessage:
+            self._drop_damaged(range(self.segments), checked)
+            raise
         for number in range(self.segments):
             if (wrong := done[number]["wrong"]) is not None:
+                self._drop_damaged([number], checked)
                 return self._fault(number, wrong, checked)
         write_whole(to / STATE, whole.to_bytes())
         return open_store(to)
+
+    def _drop_damaged(self, numbers: Iterable[int], checked: "_Done") -> None:
+        """Remove the content of segments that are not what was checked. Raises TransferDamaged if there are any."""
+        damaged = [number for number in numbers if self._root_of(number) != checked[number]["root"]]
+        for number in damaged:
+            self.content(number).unlink(missing_ok=True)
+        if damaged:
+            raise TransferDamaged("Segments are not what they were when they were checked", found=damaged[0])
+
+    def _root_of(self, number: int) -> str:
+        chunks = segment_range(number, self._expected.chunk_count, self._expected.chunk_size)
+        leaves = self.leaves()[DIGEST_SIZE * chunks.start : DIGEST_SIZE * chunks.stop]
+        with contextlib.suppress(OSError, MalformedChunk, MalformedMessage):
+            anything = [range(2**32)] * len(chunks)
+            return check_segment(self.content(number).read_bytes(), leaves, anything).hex()
+        return ""
 
     def _is_opened(self) -> bool:
         state = read_state(self.folder / "opened")

@@ -13,6 +13,7 @@ from large_records import SELECTED, noted, valuer
 from sealed_messages import mailbox
 from trade import BUYER_POLICY, OFFERED, PER_RECORD, SELLER_POLICY, Parties, World, make_parties
 
+from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.seller.deliveries import SellerDeliveries
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
@@ -175,6 +176,22 @@ class NoSegments(Seller):
             super()._answer(envelope, message)  # type: ignore[arg-type]
 
 
+class Unhelpful(Seller):
+    """Sends segments until it is paid, and damaged ones from then on."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        pass_on = self.mail.pass_on
+
+        def altered(to: Address, message: object, key: bytes) -> None:
+            assert isinstance(message, DeliverySegment)
+            if self.exchange.order(message.order).state is not OrderState.NONE:
+                message = replace(message, sealed=message.sealed[:-1] + bytes([message.sealed[-1] ^ 1]))
+            pass_on(to, message, key)
+
+        self.mail.pass_on = altered  # type: ignore[method-assign]
+
+
 @pytest.mark.parametrize(
     ("seller_type", "error"),
     [(WrongSegment, OfferRejected), pytest.param(NoSegments, NoAnswer, marks=pytest.mark.deep)],
@@ -228,6 +245,75 @@ def test_a_delivery_that_the_disk_has_no_space_for_is_refused_for_now(
     parties.run()
     assert parties.buyer.outcome is not None and parties.buyer.outcome.final == Ending.RELEASED
     assert parties.deltas() == (-PRICE, PRICE)
+
+
+def over(parties: Parties) -> Outcome:
+    outcome = parties.buyer.outcome
+    assert outcome is not None
+    return outcome
+
+
+def lost(parties: Parties, names: str = "*") -> Parties:
+    """The buyer begins anew on a disk that has lost its delivery, or a part of it."""
+    parties.close()
+    for path in (parties.buyer.directory / "deliveries").rglob(names):
+        if path.is_file():
+            path.unlink()
+    return trading(parties.world, type(parties.seller))
+
+
+def test_a_refund_waits_for_no_segment_that_the_disk_has_lost(world: World) -> None:
+    parties = trading(world)
+    parties.run(lambda: parties.buyer.has_paid)
+    again = lost(parties)
+    # The seller is gone for good: nothing that was lost can come again.
+    world.run(again.buyer, until=lambda: again.buyer.outcome is not None)
+    assert over(again).final is Ending.REFUNDED
+    bond = SELLER_POLICY.bond(Wei(PRICE))
+    assert again.delta(again.buyer) == bond
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("names", ["*", "*.content", "checked.jsonl", "kinds"])
+def test_what_was_lost_after_paying_is_fetched_again_and_opened(world: World, names: str) -> None:
+    parties = trading(world)
+    parties.run(lambda: parties.buyer.has_paid)
+    again = lost(parties, names)
+    again.run()
+    assert_bought(again)
+
+
+def test_a_wrong_chunk_is_proven_although_the_disk_had_lost_it(world: World) -> None:
+    parties = trading(world, WrongChunk)
+    parties.run(lambda: parties.buyer.has_paid)
+    again = lost(parties)
+    again.run()
+    assert over(again).final is Ending.REFUNDED
+    assert again.delta(again.buyer) == SELLER_POLICY.bond(Wei(PRICE))
+
+
+@pytest.mark.deep
+def test_an_altered_segment_is_no_fault_of_the_seller_and_is_fetched_again(world: World) -> None:
+    parties = trading(world)
+    parties.run(lambda: parties.buyer.has_paid)
+    contents = sorted((parties.buyer.directory / "deliveries").rglob("*.content"))
+    data = bytearray(contents[2].read_bytes())
+    data[-1] ^= 1
+    contents[2].write_bytes(data)
+    contents[4].write_bytes(contents[4].read_bytes()[:-7])
+    parties.run()
+    assert_bought(parties)
+
+
+@pytest.mark.deep
+def test_a_delivery_that_is_lost_for_good_ends_by_the_clock_and_says_so(world: World) -> None:
+    parties = trading(world, Unhelpful)
+    parties.run(lambda: parties.buyer.has_paid)
+    again = lost(parties)
+    again.run()
+    outcome = over(again)
+    assert (outcome.final, outcome.error) == (Ending.RELEASED, NoAnswer.__name__)
+    assert again.deltas() == (-PRICE, PRICE)
 
 
 def test_segments_are_for_their_buyer_alone(world: World) -> None:

@@ -1,5 +1,6 @@
 """An order of records from the buyer's side, from payment to its end, whatever the other side does (PROTOCOL 7)."""
 
+import contextlib
 import json
 from dataclasses import asdict, replace
 
@@ -10,6 +11,7 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.opened_labels import check_bought_labels
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.received import Opened, Received
+from blindfair.agents.buyer.selecting import BEFORE_PAYMENT
 from blindfair.agents.buyer.valuer import Valuer
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
@@ -17,15 +19,18 @@ from blindfair.agents.settlement.evidence import keep_evidence
 from blindfair.agents.settlement.order_calls import OrderCalls
 from blindfair.agents.store.delivery_steps import REPEATED
 from blindfair.agents.store.purchase_steps import AUDITED, bought, complaint, fault_found, verified
+from blindfair.agents.store.steps import accept_call
 from blindfair.agents.waiting import Waiting
 from blindfair.protocol.audit import check_duplicates
 from blindfair.protocol.delivery import Fault
 from blindfair.protocol.errors import (
     AuditError,
     CommitmentError,
+    CommittedGarbage,
     DuplicatesOpened,
     ScoresDisagree,
     ScoringError,
+    TransferDamaged,
 )
 from blindfair.protocol.messages import Delivery
 from blindfair.protocol.order import OrderState
@@ -65,7 +70,16 @@ class BuyerOrder:
 
     def pay(self) -> Outcome | None:
         """Accept the offer, once; an outcome only where there will never be an order. Raises as `OrderCalls.pay`."""
-        return self._calls.pay()
+        return self._calls.pay(self._have_before_paying)
+
+    def _have_before_paying(self, expiry: Timestamp) -> None:
+        """Pay for nothing that has been lost since it came. Raises Waiting, and before paying what the checks raise."""
+        if not self._buyer.wallet.begun(accept_call(self._part.name)):
+            return self._received.complete()
+        try:
+            return self._received.complete(Timestamp(expiry + 1))
+        except BEFORE_PAYMENT as error:
+            raise Waiting(f"the delivery is lost, and no copy comes: {error}", Timestamp(expiry + 1)) from error
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 
@@ -76,6 +90,9 @@ class BuyerOrder:
             case OrderState.NONE:
                 raise Waiting("the node does not show the order yet")
             case OrderState.LOCKED if now <= view.deadline:
+                with contextlib.suppress(Waiting, *BEFORE_PAYMENT):
+                    # What the disk has lost is here again before the key comes; a refund waits for none of it.
+                    self._received.complete(Timestamp(view.deadline + 1))
                 raise Waiting("the seller has not revealed the key yet", Timestamp(view.deadline + 1))
             case OrderState.LOCKED:
                 self._calls.refund()
@@ -100,7 +117,7 @@ class BuyerOrder:
         """What was paid for is opened also where the clock was quicker. An error says that it is not good."""
         found_good = self._calls.noted(verified(self._part.name))
         reason = found_good or _BY_THE_CLOCK
-        wrong = None if found_good else self._find_fault(self._calls.revealed_key())
+        wrong = None if found_good else self._find_fault(self._calls.revealed_key(), None)
         if isinstance(wrong, Fault):
             text = f"Chunk {wrong.index} is not the committed one, and nobody proved it in time"
             keep_evidence(
@@ -125,7 +142,7 @@ class BuyerOrder:
         Raises Waiting unless the order can only be released any more, be it by the clock.
         """
         key, late = self._calls.revealed_key(), self._buyer.exchange.now() > deadline
-        wrong = self._find_fault(key)
+        wrong = self._find_fault(key, None if late else deadline)
         if wrong is None:
             self._release(deadline)
         elif isinstance(wrong, Fault) and not late:
@@ -149,10 +166,11 @@ class BuyerOrder:
 
     # --- what was delivered ----------------------------------------------------------------------------------------
 
-    def _find_fault(self, key: DeliveryKey) -> Fault | Outcome | None:
+    def _find_fault(self, key: DeliveryKey, acts_by: Timestamp | None) -> Fault | Outcome | None:
         """Return what is wrong with the delivery: a fault that the contract judges, or the error; None if it is good.
 
-        Judged once, since an order that is paid must not depend on the rounding of another processor.
+        Judged once, since an order that is paid must not depend on the rounding of another processor. Raises Waiting
+        where the disk has lost the delivery: until `acts_by`, after that as long as patience lasts.
         """
         journal = self._buyer.journal
         if self._calls.noted(verified(self._part.name)) is not None:
@@ -160,8 +178,8 @@ class BuyerOrder:
         stored = journal.get(complaint(self._part.name))
         if stored is not None:
             return Outcome.from_bytes(stored)
-        opened = self._received.open(key)
-        if isinstance(opened, Fault):
+        opened = self._open(key, acts_by)
+        if isinstance(opened, Fault | Outcome):
             return opened
         journal.once(bought(self._part.name), opened.kept)
         try:
@@ -173,6 +191,24 @@ class BuyerOrder:
         self._received.tidy()
         self._buyer.tell("verify", text)
         return None
+
+    def _open(self, key: DeliveryKey, acts_by: Timestamp | None) -> Opened | Fault | Outcome:
+        """Decrypt what came, or comes again from the seller where the disk has lost it. Raises Waiting."""
+        until = None if acts_by is None else Timestamp(acts_by + 1)
+        try:
+            self._received.complete(until or Timestamp(0))
+            return self._received.open(key)
+        except TransferDamaged as damaged:
+            raise Waiting(f"the disk has altered the delivery: {damaged}", until) from damaged
+        except Waiting as waiting:
+            raise Waiting(f"the disk has lost the delivery: {waiting.reason}", until or waiting.until) from waiting
+        except CommittedGarbage as error:
+            self._keep({"error": error.name, "text": str(error), "key": key.hex()})
+            return Outcome.stopped(error)
+        except BEFORE_PAYMENT as error:
+            if until is not None:
+                raise Waiting(f"the delivery is lost, and no copy comes: {error}", until) from error
+            return Outcome.stopped(error)
 
     def _check_records(self, opened: Opened, key: DeliveryKey) -> None:
         """Check that the scores are those of the records, and that no record is there twice.

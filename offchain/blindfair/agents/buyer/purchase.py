@@ -7,7 +7,7 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.fetching import SegmentFetching
 from blindfair.agents.buyer.order import BuyerOrder
 from blindfair.agents.buyer.outcome import Outcome
-from blindfair.agents.buyer.received import Received, ReceivedMessage, ReceivedSegments, expected_leaves
+from blindfair.agents.buyer.received import Received, ReceivedMessage, expected_leaves
 from blindfair.agents.buyer.valuer import Valuer
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
@@ -41,7 +41,7 @@ class Purchase:
         self._selected = selected
         self._parts = parts
         self._orders: dict[PartName, BuyerOrder] = {}
-        self._fetching: dict[PartName, tuple[ReceivedSegments, SegmentFetching]] = {}
+        self._fetching: dict[PartName, SegmentFetching] = {}
 
     def complete(self) -> Outcome:
         """Take every order to its end, the next one only after a good one.
@@ -80,13 +80,16 @@ class Purchase:
             lambda message: (message.selection, message.part) == (self._selected, part.name),
             part.name,
         )
-        if not buyer.wallet.begun(accept_call(part.name)):
+        is_paid = buyer.wallet.begun(accept_call(part.name))
+        if not is_paid:
             check_before_paying(
                 buyer.address, self._policy, buyer.exchange.now(), buyer.domain, evaluated, part, delivery
             )
             windows = delivery.offer.reveal_window, delivery.offer.dispute_window
             warn_of_short_windows(buyer.exchange, buyer.finality, buyer.tell, *windows)
         received = self._received(part, delivery)
+        if not is_paid:
+            received.complete()
         still = self._parts[self._parts.index(part) :]
         return BuyerOrder(
             buyer,
@@ -100,20 +103,13 @@ class Purchase:
         )
 
     def _received(self, part: Part, delivery: Delivery) -> Received:
-        """The ciphertext, whole and checked. Raises Waiting while segments are missing, and what the checks raise."""
+        """The ciphertext, checked; where it travels in segments, to be completed. Raises what the checks raise."""
         buyer, listing = self._buyer, self._evaluated.listing
         if not delivery.segments:
             leaves = expected_leaves(listing, delivery, part.records)
             ciphertexts = unseal_delivery(buyer.sealing_keys(), self._evaluated, part, delivery, leaves)
             return ReceivedMessage(listing, part.records, ciphertexts, leaves)
         if part.name not in self._fetching:
-            received = ReceivedSegments(buyer.directory, listing, part, delivery)
-            received.expect(expected_leaves(listing, delivery, part.records))
             patience = self._policy.patience
-            self._fetching[part.name] = (
-                received,
-                SegmentFetching(buyer, self._answers, part.name, received, listing.manifest, patience),
-            )
-        received, fetching = self._fetching[part.name]
-        fetching.complete()
-        return received
+            self._fetching[part.name] = SegmentFetching(buyer, self._answers, listing, part, delivery, patience)
+        return self._fetching[part.name]

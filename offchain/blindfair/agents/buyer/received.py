@@ -20,7 +20,7 @@ from blindfair.protocol.leaf_proofs import check_leaves
 from blindfair.protocol.merkle import DIGEST_SIZE
 from blindfair.protocol.messages import Delivery, Listing
 from blindfair.protocol.parts import Part, PartName
-from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, RecordIndex, Salt
+from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, RecordIndex, Salt, Timestamp
 from blindfair.protocol.selection import chosen_records, chunk_counts, chunk_spans, selected_chunks, selected_leaves
 
 DELIVERIES = "deliveries"
@@ -44,8 +44,18 @@ class Opened:
 class Received(Protocol):
     """A delivery that passed the checks before paying."""
 
+    def complete(self, by: Timestamp | None = None) -> None:
+        """Have all of it on the disk, checked; `by` is the moment until which it is asked for once it is paid.
+
+        Raises Waiting while parts are missing, and what the checks raise; NoAnswer where no more of it comes.
+        """
+        ...
+
     def open(self, key: DeliveryKey) -> Opened | Fault:
-        """Decrypt it: the records, or the first provable fault. Raises CommittedGarbage."""
+        """Decrypt it: the records, or the first provable fault.
+
+        Raises CommittedGarbage, and TransferDamaged for what the disk has altered since it was complete.
+        """
         ...
 
     def tidy(self) -> None:
@@ -75,6 +85,9 @@ class ReceivedMessage:
     records: tuple[RecordIndex, ...]
     ciphertexts: tuple[bytes, ...] = field(repr=False)
     leaves: Sequence[Digest] = field(repr=False)
+
+    def complete(self, by: Timestamp | None = None) -> None:
+        """Nothing: the journal has the message."""
 
     def open(self, key: DeliveryKey) -> Opened | Fault:
         """Decrypt it in memory."""

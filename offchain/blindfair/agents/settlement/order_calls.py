@@ -67,8 +67,10 @@ class OrderCalls:
 
     # --- paying ----------------------------------------------------------------------------------------------------
 
-    def pay(self) -> Outcome | None:
+    def pay(self, ready: Callable[[Timestamp], None] = lambda _: None) -> Outcome | None:
         """Accept the offer, once; return an outcome only where there will never be an order.
+
+        `ready` is asked before each try, with the offer's expiry, and raises where it is not to be paid.
 
         Raises InsufficientFunds, and CannotWrite for a watch folder that takes nothing, before anything is sent; and
         Waiting while the contract would refuse.
@@ -81,6 +83,7 @@ class OrderCalls:
             return None
         if exchange.now() > offer.expiry:
             return self._no_order("the offer ran out before it could be accepted", Ending.EXPIRED)
+        ready(offer.expiry)
         if not wallet.begun(accept_call(self._part)):
             dispute = wallet.cost_of(Gas(2 * ACCEPT + dispute_gas(offer.chunk_size)))
             if offer.token == ETHER and offer.price + offer.bond < dispute:
