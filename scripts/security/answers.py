@@ -232,7 +232,7 @@ ANSWERS = (
     ),
     Answer(
         "offchain/blindfair/agents/buyer/order.py",
-        "        wrong = self._find_fault(key)\n        if wrong is None:",
+        "        wrong = self._find_fault(key, None if late else deadline)\n        if wrong is None:",
         "        wrong = None\n        if wrong is None:",
         ("tests/agents/trades/test_trades.py::test_a_corrupted_chunk_costs_the_seller_its_bond",),
     ),

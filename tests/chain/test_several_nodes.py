@@ -22,7 +22,7 @@ from blindfair.chain.quorum import QuorumProvider
 from blindfair.chain.sender import Sender
 from blindfair.protocol.errors import ContractReverted, InvalidOption, NodeFailure
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import ETHER, OrderId, TransactionHash, Wei
+from blindfair.protocol.quantities import ETHER, OrderId, Seconds, TransactionHash, Wei
 from ports import free_port
 
 DEPOSIT = Wei(10**17)
@@ -499,20 +499,58 @@ def test_nodes_without_a_final_block_say_so_as_one_does(name: str, nodes: Nodes)
 
 
 def test_few_nodes_that_lie_about_the_height_lead_nobody_back(
-    hardhat: HardhatNetwork, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    hardhat: HardhatNetwork, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Two of three nodes are needed; with one gone, a liar could else show the state of long ago."""
-    monkeypatch.setattr("blindfair.chain.quorum._DEEPEST", 5)
+    """Two of three nodes are needed; with one gone, a liar could else show the state of long ago, and deadlines that
+    have passed would seem to be far away. Nothing was agreed before: the first question is as safe as any."""
+    hardhat.mine(2)
+    hardhat.advance(Seconds(300))
+    hardhat.mine(3)
+    with bad_node(lambda *_: None) as gone:
+        near = connect(several(*nodes.add(honest, behind(hardhat, 3)).urls, gone.url))
+        assert near.eth.block_number == top(hardhat) - 3
+        far = connect(several(nodes.urls[0], *nodes.add(behind(hardhat, 5)).urls[2:], gone.url))
+        for asks in (lambda: far.eth.block_number, lambda: far.eth.get_block("latest")):
+            with pytest.raises(NodeFailure, match="too few nodes answer to say which block is the latest") as caught:
+                asks()
+            assert nodes.host(0) in str(caught.value.found)
+    # With the third one back, the liar is outvoted and named.
+    third = nodes.add(honest).urls[3]
+    for urls in ((nodes.urls[0], nodes.urls[2], third), (nodes.urls[2], third, nodes.urls[0])):
+        assert connect(several(*urls)).eth.block_number == top(hardhat)
+
+
+def test_a_node_that_is_ahead_stops_the_others_only_where_all_of_them_are_needed(
+    hardhat: HardhatNetwork, nodes: Nodes
+) -> None:
+    hardhat.mine(4)
+    nodes.add(honest, lies("eth_blockNumber", _plus(10**6)), honest)
+    assert nodes.web3().eth.block_number == top(hardhat)
+    nodes.urls.pop()
+    with pytest.raises(NodeFailure, match="too few nodes answer to say which block is the latest"):
+        _ = nodes.web3().eth.block_number
+
+
+@pytest.mark.parametrize("remembered", [0.0, 900.0])
+def test_what_was_agreed_long_ago_or_is_final_is_not_gone_back_behind(
+    remembered: float, hardhat: HardhatNetwork, nodes: Nodes
+) -> None:
+    """A reorganisation takes back what is new. What is older, only nodes that lie or are behind take back."""
     hardhat.mine(10)
-    lying = False
+    lag = 0
 
-    def liar(request: dict[str, Any], result: Any) -> Any:
-        return "0x1" if lying and request["method"] == "eth_blockNumber" else result
+    def lagging(request: dict[str, Any], result: Any) -> Any:
+        if request["method"] == "eth_getBlockByNumber" and request["params"][0] == "finalized":
+            return asked(hardhat, "eth_getBlockByNumber", hex(top(hardhat) - 3), False)
+        return behind(hardhat, lag)(request, result)
 
-    nodes.add(honest, liar)
-    with bad_node(lambda request, _: forward(hardhat.url, request) if not lying else None) as third:
-        web3 = connect(several(*nodes.urls, third.url))
-        assert web3.eth.block_number == hardhat.web3.eth.block_number
-        lying = True
-        with pytest.raises(NodeFailure, match="go back to old blocks"):
-            _ = web3.eth.block_number
+    nodes.add(lagging, lagging, lagging)
+    web3 = Web3(QuorumProvider([NodeProvider(url, 20.0) for url in nodes.urls], falls_back=remembered))
+    assert web3.eth.block_number == top(hardhat)
+    if remembered:
+        assert final_height(web3, Finality()) == top(hardhat) - 3
+        lag = 3
+        assert web3.eth.block_number == top(hardhat) - 3
+    lag = 4
+    with pytest.raises(NodeFailure, match="go back to old blocks"):
+        _ = web3.eth.block_number

@@ -6,19 +6,16 @@ about the latest block, all are asked about one block that more than half of the
 """
 
 import logging
-import math
-import queue
-import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from web3.providers import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from blindfair.chain.agreed_heights import REMEMBERED, AgreedHeights, check_near
 from blindfair.chain.answers import kept, key_of, number_in
+from blindfair.chain.node_poll import BUSY, Answer, Line, Poll
 from blindfair.chain.provider import NodeProvider
 from blindfair.protocol.errors import NodeFailure
 
@@ -46,114 +43,14 @@ _LINGER = 0.25
 _LONG_LINGER = 2.0
 """The same for numbers, where one node more decides, and for transactions, which are to reach every node."""
 
-_BUSY = 1.0
-"""Seconds for which a question waits for a node that is late with an earlier one."""
-
 _TELL_AGAIN = 3600.0
 _STANDS_APART = 60.0
 """Seconds. Heights differ between honest nodes for moments; what lasts so long is told."""
-
-_DEEPEST = 1024
-"""Blocks by which the agreed height may fall: no reorganisation is as deep, and state as old is on few nodes."""
 
 _LABEL = {"label": "warning"}
 """How a screen names what is told here."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What one node said; `failure` in place of it where it said nothing."""
-
-    node: int
-    said: RPCResponse | None
-    failure: str = ""
-
-    def result(self) -> Any:
-        """The result, None also where there is none."""
-        return None if self.said is None else self.said.get("result")
-
-
-class _Line:
-    """One node, asked one thing at a time. One that was `late` once is not lingered for until it answers again."""
-
-    def __init__(self, number: int, node: NodeProvider) -> None:
-        self.number, self.node = number, node
-        self.lock = threading.Lock()
-        self.is_late = False
-        self.failure = ""
-        """Why it did not answer when it was asked last, empty if it did."""
-
-    def asked(self, method: RPCEndpoint, params: Any) -> _Answer:
-        """What the node says. Raises nothing."""
-        said = None
-        try:
-            said = self.node.make_request(method, params)
-            self.failure, self.is_late = "", False
-        except NodeFailure as failure:
-            self.failure = str(failure.found or failure.what)
-        except Exception as error:  # Whatever a node can make a library do counts as no answer of that node.
-            self.failure = type(error).__name__
-        return _Answer(self.number, said, self.failure)
-
-
-class _Poll:
-    """One question to all nodes, each in a thread of its own."""
-
-    def __init__(self, lines: Sequence[_Line], method: RPCEndpoint, params: Any, *, must_agree: bool) -> None:
-        """With `must_agree` it is decided once enough nodes say the same, else once enough say anything."""
-        self._method = method
-        self._lines = lines
-        self._must_agree = must_agree
-        self._answers: dict[int, _Answer] = {}
-        self._answered: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
-        self._is_over = threading.Event()
-        for line in lines:
-            threading.Thread(target=self._ask, args=(line, params), daemon=True).start()
-
-    def _ask(self, line: _Line, params: Any) -> None:
-        # A node that is slow has one question at a time to answer, and is not asked what nobody waits for any more.
-        must_reach = self._method == "eth_sendRawTransaction"
-        if not line.lock.acquire(timeout=_BUSY if line.is_late and not must_reach else -1):
-            self._answered.put(_Answer(line.number, None, "no answer to an earlier question yet"))
-            return
-        try:
-            if must_reach or not self._is_over.is_set():
-                self._answered.put(line.asked(self._method, params))
-        finally:
-            line.lock.release()
-
-    def wait(self, linger: float, *, most: float | None = None, undecided: float | None = None) -> list[_Answer]:
-        """The answers: once all are there, or `linger` seconds after it is decided; after `most` seconds in any case,
-        and `undecided` seconds after enough nodes have said something."""
-        deadline = math.inf if most is None else time.monotonic() + most
-        is_decided = has_enough = False
-        while len(self._answers) < len(self._lines):
-            if deadline < math.inf and self._has_all_in_time():
-                break
-            try:
-                left = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
-                answer = self._answered.get(timeout=left)
-            except queue.Empty:
-                break
-            self._answers[answer.node] = answer
-            if not is_decided and self._is_decided(self._must_agree):
-                is_decided, deadline = True, min(deadline, time.monotonic() + linger)
-            if undecided is not None and not has_enough and self._is_decided(must_agree=False):
-                has_enough, deadline = True, min(deadline, time.monotonic() + undecided)
-        self._is_over.set()
-        for line in self._lines:
-            line.is_late = line.is_late or line.number not in self._answers
-        return [self._answers[node] for node in sorted(self._answers)]
-
-    def _has_all_in_time(self) -> bool:
-        return all(line.is_late or line.number in self._answers for line in self._lines)
-
-    def _is_decided(self, must_agree: bool) -> bool:
-        said = [answer.said for answer in self._answers.values() if answer.said is not None]
-        counts = Counter(key_of(self._method, each) if must_agree else "" for each in said)
-        return max(counts.values(), default=0) > len(self._lines) // 2
 
 
 class QuorumProvider(JSONBaseProvider):
@@ -163,18 +60,21 @@ class QuorumProvider(JSONBaseProvider):
     # A contract must not be able to send this program to an address on the web (EIP-3668).
     global_ccip_read_enabled = False
 
-    def __init__(self, nodes: Sequence[NodeProvider], stands_apart: float = _STANDS_APART) -> None:
-        """`stands_apart` is in seconds: how long a node's heights may differ before it is told."""
+    def __init__(
+        self, nodes: Sequence[NodeProvider], stands_apart: float = _STANDS_APART, falls_back: float = REMEMBERED
+    ) -> None:
+        """`stands_apart` is in seconds: how long a node's heights may differ before it is told; `falls_back` as well:
+        how old a height may be that was the agreed one, and becomes it again."""
         super().__init__()
         self.hosts = [node.host for node in nodes]
         self.host = ", ".join(self.hosts)
         self.needed = len(nodes) // 2 + 1
-        self._lines = [_Line(number, node) for number, node in enumerate(nodes)]
+        self._lines = [Line(number, node) for number, node in enumerate(nodes)]
         self._stands_apart = stands_apart
         self._apart_since: dict[tuple[int, str], float] = {}
         self._told: dict[tuple[int, str], float] = {}
         self._down: set[int] = set()
-        self._highest = 0
+        self._heights = AgreedHeights(falls_back)
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """The answer of more than half of the nodes, an error object included. Raises NodeFailure."""
@@ -194,14 +94,14 @@ class QuorumProvider(JSONBaseProvider):
 
     def _asked(
         self, method: RPCEndpoint, params: Any, *, must_agree: bool = True, undecided: float | None = None
-    ) -> list[_Answer]:
-        poll = _Poll(self._lines, method, params, must_agree=must_agree)
+    ) -> list[Answer]:
+        poll = Poll(self._lines, method, params, must_agree=must_agree)
         answers = poll.wait(_LINGER if must_agree else _LONG_LINGER, undecided=undecided)
         for line in self._lines:
             self._note_silence(line)
         return answers
 
-    def _note_silence(self, line: _Line) -> None:
+    def _note_silence(self, line: Line) -> None:
         failure = line.failure
         if not failure:
             self._down.discard(line.number)
@@ -212,7 +112,7 @@ class QuorumProvider(JSONBaseProvider):
                 "the node at %s does not answer (%s): %s", self.hosts[line.number], failure, left, extra=_LABEL
             )
 
-    def _answering(self, method: str, answers: Sequence[_Answer]) -> list[_Answer]:
+    def _answering(self, method: str, answers: Sequence[Answer]) -> list[Answer]:
         """The answers of the nodes that answer. Raises NodeFailure where they are too few."""
         said = [answer for answer in answers if answer.said is not None]
         if len(said) < self.needed:
@@ -241,10 +141,10 @@ class QuorumProvider(JSONBaseProvider):
         return self._majority(method, params, answers)
 
     def _majority(
-        self, method: RPCEndpoint, params: Any, answers: Sequence[_Answer], *, tells: bool = True
+        self, method: RPCEndpoint, params: Any, answers: Sequence[Answer], *, tells: bool = True
     ) -> RPCResponse:
         said = self._answering(method, answers)
-        by_key: dict[str, list[_Answer]] = {}
+        by_key: dict[str, list[Answer]] = {}
         for answer in said:
             by_key.setdefault(key_of(method, answer.said or {}), []).append(answer)
         most = max(by_key.values(), key=len)
@@ -266,20 +166,16 @@ class QuorumProvider(JSONBaseProvider):
     # --- numbers ---------------------------------------------------------------------------------------------------
 
     def _height(self) -> int:
-        """The highest block that enough nodes have. Raises NodeFailure."""
-        height = self._reached("eth_blockNumber", self._asked(RPCEndpoint("eth_blockNumber"), [], must_agree=False))
-        # Where few answer, one that lies could lead everybody to a block of long ago.
-        if height < self._highest - _DEEPEST:
-            raise NodeFailure(
-                "the nodes go back to old blocks",
-                expected=f"block {self._highest} or a few before it",
-                found=f"block {height}",
-                hint="check which node is behind the chain, or name others: `rpc=URL`",
-            )
-        self._highest = max(self._highest, height)
-        return height
+        """The highest block that enough nodes have. Raises NodeFailure, also where one that lies could have led
+        everybody to a block of long ago."""
+        answers = self._asked(RPCEndpoint("eth_blockNumber"), [], must_agree=False)
+        height = self._reached("eth_blockNumber", answers)
+        if len(self._answering("eth_blockNumber", answers)) == self.needed:
+            for ahead in answers:
+                check_near(height, number_in(ahead.result()), self._lines[ahead.node], self.hosts[ahead.node])
+        return self._heights.agreed(height)
 
-    def _reached(self, what: str, answers: Sequence[_Answer]) -> int:
+    def _reached(self, what: str, answers: Sequence[Answer]) -> int:
         """The highest number that enough nodes have reached. Raises NodeFailure."""
         numbers = {each.node: number_in(each.result()) for each in self._answering(what, answers)}
         found = {node: number for node, number in numbers.items() if number is not None}
@@ -302,7 +198,11 @@ class QuorumProvider(JSONBaseProvider):
         if len(said) - len(unnamed) < self.needed:
             # What one of them says instead of a block: an error, or that there is none.
             return unnamed[0].said or _result(None)
-        return self._agreed(method, [hex(self._reached(f"the {params[0]} block", answers)), *params[1:]])
+        height = self._reached(f"the {params[0]} block", answers)
+        final = self._agreed(method, [hex(height), *params[1:]])
+        if params[0] == "finalized" and number_in(final.get("result")) == height:
+            self._heights.note_final(height)
+        return final
 
     def _estimated(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         answers = self._answering(method, self._asked(method, params, must_agree=False))
@@ -325,10 +225,10 @@ class QuorumProvider(JSONBaseProvider):
 
     # --- telling ---------------------------------------------------------------------------------------------------
 
-    def _names(self, answers: Sequence[_Answer]) -> str:
+    def _names(self, answers: Sequence[Answer]) -> str:
         return ", ".join(self.hosts[answer.node] for answer in answers)
 
-    def _tell_who_differs(self, method: str, params: Any, agreed: _Answer, others: Sequence[_Answer]) -> None:
+    def _tell_who_differs(self, method: str, params: Any, agreed: Answer, others: Sequence[Answer]) -> None:
         for other in others:
             if other.said is None or "error" in other.said or (agreed.said and "error" in agreed.said):
                 continue
@@ -336,7 +236,7 @@ class QuorumProvider(JSONBaseProvider):
                 continue
             self._tell(other.node, method, "contradicts the others about %s: its answer is not counted")
 
-    def _may_be_elsewhere(self, method: str, params: Any, agreed: Any, other: _Answer) -> bool:
+    def _may_be_elsewhere(self, method: str, params: Any, agreed: Any, other: Answer) -> bool:
         """Whether a node may differ only because it has not the same blocks or waiting transactions yet."""
         if method == "eth_getTransactionByHash":
             return agreed is None or other.result() is None
@@ -351,12 +251,10 @@ class QuorumProvider(JSONBaseProvider):
         if block is None:
             return False
         # No longer than for other answers: a node that lies, and is then silent, must hold nobody up.
-        own = _Poll([self._lines[other.node]], RPCEndpoint("eth_blockNumber"), [], must_agree=False).wait(
-            0.0, most=_BUSY
-        )
+        own = Poll([self._lines[other.node]], RPCEndpoint("eth_blockNumber"), [], must_agree=False).wait(0.0, most=BUSY)
         height = number_in(own[0].result()) if own else None
         # A node that is ahead may show what is in a block that the others have not; one behind may not show theirs.
-        return (height or 0) < block or (agreed is None and block > self._highest)
+        return (height or 0) < block or (agreed is None and block > self._heights.highest)
 
     def _note_apart(self, node: int, what: str, number: int, reached: int) -> None:
         if number == reached:
@@ -374,7 +272,7 @@ class QuorumProvider(JSONBaseProvider):
             _log.warning("the node at %s " + text, self.hosts[node], method, extra=_LABEL)
 
 
-def _is_half_known(by_key: dict[str, list[_Answer]]) -> bool:
+def _is_half_known(by_key: dict[str, list[Answer]]) -> bool:
     """Whether some nodes show one and the same thing, and all others nothing."""
     said = [answers[0].said or {} for answers in by_key.values()]
     return len(said) == 2 and not any("error" in each for each in said) and any(each["result"] is None for each in said)

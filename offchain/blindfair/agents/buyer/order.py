@@ -73,7 +73,7 @@ class BuyerOrder:
         return self._calls.pay(self._have_before_paying)
 
     def _have_before_paying(self, expiry: Timestamp) -> None:
-        """Pay for nothing that has been lost since it came. Raises Waiting, and before paying what the checks raise."""
+        """Do not pay for a delivery that has been lost since it came. Raises Waiting, and what the checks raise."""
         if not self._buyer.wallet.begun(accept_call(self._part.name)):
             return self._received.complete()
         try:
