@@ -10,7 +10,7 @@ from collections import deque
 from web3.types import RPCEndpoint
 
 from blindfair.chain.answers import number_in
-from blindfair.chain.node_poll import BUSY, Line, Poll
+from blindfair.chain.node_poll import BUSY, AskedNode, NodePoll
 from blindfair.protocol.errors import NodeFailure
 
 REMEMBERED = 900.0
@@ -23,7 +23,7 @@ _NEAR = 2
 """Blocks by which honest nodes differ for moments on any chain."""
 
 _STEP = 1 / 64
-"""Of what is remembered, the time between two entries."""
+"""The time between two entries, as a part of what is remembered."""
 
 
 class AgreedHeights:
@@ -58,7 +58,7 @@ class AgreedHeights:
         return height
 
 
-def check_near(height: int, own: int | None, line: Line, host: str) -> None:
+def check_near(height: int, own: int | None, line: AskedNode, host: str) -> None:
     """Raises NodeFailure where a node whose own height is another one shows that `height` is of long ago, or does not
     show how far it is ahead."""
     if own is None or own <= height + _NEAR:
@@ -74,9 +74,9 @@ def check_near(height: int, own: int | None, line: Line, host: str) -> None:
     )
 
 
-def _time_of(line: Line, number: int) -> int | None:
+def _time_of(line: AskedNode, number: int) -> int | None:
     """The time of a block as one node tells it, None where it does not."""
-    asked = Poll([line], RPCEndpoint("eth_getBlockByNumber"), [hex(number), False], must_agree=False)
+    asked = NodePoll([line], RPCEndpoint("eth_getBlockByNumber"), [hex(number), False], must_agree=False)
     answers = asked.wait(0.0, most=BUSY)
     block = answers[0].result() if answers else None
     return number_in(block.get("timestamp")) if isinstance(block, dict) else None

@@ -23,7 +23,7 @@ BUSY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class NodeAnswer:
     """What one node said; `failure` in place of it where it said nothing."""
 
     node: int
@@ -35,7 +35,7 @@ class Answer:
         return None if self.said is None else self.said.get("result")
 
 
-class Line:
+class AskedNode:
     """One node, asked one thing at a time. One that was `late` once is not lingered for until it answers again."""
 
     def __init__(self, number: int, node: NodeProvider) -> None:
@@ -45,7 +45,7 @@ class Line:
         self.failure = ""
         """Why it did not answer when it was asked last, empty if it did."""
 
-    def asked(self, method: RPCEndpoint, params: Any) -> Answer:
+    def asked(self, method: RPCEndpoint, params: Any) -> NodeAnswer:
         """What the node says. Raises nothing."""
         said = None
         try:
@@ -55,28 +55,28 @@ class Line:
             self.failure = str(failure.found or failure.what)
         except Exception as error:  # Whatever a node can make a library do counts as no answer of that node.
             self.failure = type(error).__name__
-        return Answer(self.number, said, self.failure)
+        return NodeAnswer(self.number, said, self.failure)
 
 
-class Poll:
+class NodePoll:
     """One question to all nodes, each in a thread of its own."""
 
-    def __init__(self, lines: Sequence[Line], method: RPCEndpoint, params: Any, *, must_agree: bool) -> None:
+    def __init__(self, lines: Sequence[AskedNode], method: RPCEndpoint, params: Any, *, must_agree: bool) -> None:
         """With `must_agree` it is decided once enough nodes say the same, else once enough say anything."""
         self._method = method
         self._lines = lines
         self._must_agree = must_agree
-        self._answers: dict[int, Answer] = {}
-        self._answered: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._answers: dict[int, NodeAnswer] = {}
+        self._answered: queue.SimpleQueue[NodeAnswer] = queue.SimpleQueue()
         self._is_over = threading.Event()
         for line in lines:
             threading.Thread(target=self._ask, args=(line, params), daemon=True).start()
 
-    def _ask(self, line: Line, params: Any) -> None:
+    def _ask(self, line: AskedNode, params: Any) -> None:
         # A node that is slow has one question at a time to answer, and is not asked what nobody waits for any more.
         must_reach = self._method == "eth_sendRawTransaction"
         if not line.lock.acquire(timeout=BUSY if line.is_late and not must_reach else -1):
-            self._answered.put(Answer(line.number, None, "no answer to an earlier question yet"))
+            self._answered.put(NodeAnswer(line.number, None, "no answer to an earlier question yet"))
             return
         try:
             if must_reach or not self._is_over.is_set():
@@ -84,7 +84,7 @@ class Poll:
         finally:
             line.lock.release()
 
-    def wait(self, linger: float, *, most: float | None = None, undecided: float | None = None) -> list[Answer]:
+    def wait(self, linger: float, *, most: float | None = None, undecided: float | None = None) -> list[NodeAnswer]:
         """The answers: once all are there, or `linger` seconds after it is decided; after `most` seconds in any case,
         and `undecided` seconds after enough nodes have said something."""
         deadline = math.inf if most is None else time.monotonic() + most

@@ -15,7 +15,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from blindfair.chain.agreed_heights import REMEMBERED, AgreedHeights, check_near
 from blindfair.chain.answers import kept, key_of, number_in
-from blindfair.chain.node_poll import BUSY, Answer, Line, Poll
+from blindfair.chain.node_poll import BUSY, NodeAnswer, AskedNode, NodePoll
 from blindfair.chain.provider import NodeProvider
 from blindfair.protocol.errors import NodeFailure
 
@@ -69,7 +69,7 @@ class QuorumProvider(JSONBaseProvider):
         self.hosts = [node.host for node in nodes]
         self.host = ", ".join(self.hosts)
         self.needed = len(nodes) // 2 + 1
-        self._lines = [Line(number, node) for number, node in enumerate(nodes)]
+        self._lines = [AskedNode(number, node) for number, node in enumerate(nodes)]
         self._stands_apart = stands_apart
         self._apart_since: dict[tuple[int, str], float] = {}
         self._told: dict[tuple[int, str], float] = {}
@@ -94,14 +94,14 @@ class QuorumProvider(JSONBaseProvider):
 
     def _asked(
         self, method: RPCEndpoint, params: Any, *, must_agree: bool = True, undecided: float | None = None
-    ) -> list[Answer]:
-        poll = Poll(self._lines, method, params, must_agree=must_agree)
+    ) -> list[NodeAnswer]:
+        poll = NodePoll(self._lines, method, params, must_agree=must_agree)
         answers = poll.wait(_LINGER if must_agree else _LONG_LINGER, undecided=undecided)
         for line in self._lines:
             self._note_silence(line)
         return answers
 
-    def _note_silence(self, line: Line) -> None:
+    def _note_silence(self, line: AskedNode) -> None:
         failure = line.failure
         if not failure:
             self._down.discard(line.number)
@@ -112,7 +112,7 @@ class QuorumProvider(JSONBaseProvider):
                 "the node at %s does not answer (%s): %s", self.hosts[line.number], failure, left, extra=_LABEL
             )
 
-    def _answering(self, method: str, answers: Sequence[Answer]) -> list[Answer]:
+    def _answering(self, method: str, answers: Sequence[NodeAnswer]) -> list[NodeAnswer]:
         """The answers of the nodes that answer. Raises NodeFailure where they are too few."""
         said = [answer for answer in answers if answer.said is not None]
         if len(said) < self.needed:
@@ -141,10 +141,10 @@ class QuorumProvider(JSONBaseProvider):
         return self._majority(method, params, answers)
 
     def _majority(
-        self, method: RPCEndpoint, params: Any, answers: Sequence[Answer], *, tells: bool = True
+        self, method: RPCEndpoint, params: Any, answers: Sequence[NodeAnswer], *, tells: bool = True
     ) -> RPCResponse:
         said = self._answering(method, answers)
-        by_key: dict[str, list[Answer]] = {}
+        by_key: dict[str, list[NodeAnswer]] = {}
         for answer in said:
             by_key.setdefault(key_of(method, answer.said or {}), []).append(answer)
         most = max(by_key.values(), key=len)
@@ -175,7 +175,7 @@ class QuorumProvider(JSONBaseProvider):
                 check_near(height, number_in(ahead.result()), self._lines[ahead.node], self.hosts[ahead.node])
         return self._heights.agreed(height)
 
-    def _reached(self, what: str, answers: Sequence[Answer]) -> int:
+    def _reached(self, what: str, answers: Sequence[NodeAnswer]) -> int:
         """The highest number that enough nodes have reached. Raises NodeFailure."""
         numbers = {each.node: number_in(each.result()) for each in self._answering(what, answers)}
         found = {node: number for node, number in numbers.items() if number is not None}
@@ -225,10 +225,10 @@ class QuorumProvider(JSONBaseProvider):
 
     # --- telling ---------------------------------------------------------------------------------------------------
 
-    def _names(self, answers: Sequence[Answer]) -> str:
+    def _names(self, answers: Sequence[NodeAnswer]) -> str:
         return ", ".join(self.hosts[answer.node] for answer in answers)
 
-    def _tell_who_differs(self, method: str, params: Any, agreed: Answer, others: Sequence[Answer]) -> None:
+    def _tell_who_differs(self, method: str, params: Any, agreed: NodeAnswer, others: Sequence[NodeAnswer]) -> None:
         for other in others:
             if other.said is None or "error" in other.said or (agreed.said and "error" in agreed.said):
                 continue
@@ -236,7 +236,7 @@ class QuorumProvider(JSONBaseProvider):
                 continue
             self._tell(other.node, method, "contradicts the others about %s: its answer is not counted")
 
-    def _may_be_elsewhere(self, method: str, params: Any, agreed: Any, other: Answer) -> bool:
+    def _may_be_elsewhere(self, method: str, params: Any, agreed: Any, other: NodeAnswer) -> bool:
         """Whether a node may differ only because it has not the same blocks or waiting transactions yet."""
         if method == "eth_getTransactionByHash":
             return agreed is None or other.result() is None
@@ -251,7 +251,9 @@ class QuorumProvider(JSONBaseProvider):
         if block is None:
             return False
         # No longer than for other answers: a node that lies, and is then silent, must hold nobody up.
-        own = Poll([self._lines[other.node]], RPCEndpoint("eth_blockNumber"), [], must_agree=False).wait(0.0, most=BUSY)
+        own = NodePoll([self._lines[other.node]], RPCEndpoint("eth_blockNumber"), [], must_agree=False).wait(
+            0.0, most=BUSY
+        )
         height = number_in(own[0].result()) if own else None
         # A node that is ahead may show what is in a block that the others have not; one behind may not show theirs.
         return (height or 0) < block or (agreed is None and block > self._heights.highest)
@@ -272,7 +274,7 @@ class QuorumProvider(JSONBaseProvider):
             _log.warning("the node at %s " + text, self.hosts[node], method, extra=_LABEL)
 
 
-def _is_half_known(by_key: dict[str, list[Answer]]) -> bool:
+def _is_half_known(by_key: dict[str, list[NodeAnswer]]) -> bool:
     """Whether some nodes show one and the same thing, and all others nothing."""
     said = [answers[0].said or {} for answers in by_key.values()]
     return len(said) == 2 and not any("error" in each for each in said) and any(each["result"] is None for each in said)
