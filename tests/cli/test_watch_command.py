@@ -36,6 +36,7 @@ from blindfair.protocol.errors import (
     InsufficientFunds,
     InvalidOption,
     MalformedFile,
+    NotServed,
 )
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
@@ -254,3 +255,23 @@ def test_what_cannot_be_watched_is_said(cheated: Cheated, inside: Inside) -> Non
     assert inside(*nothing, "--packages", "none", *ONCE).code == FileMissing.exit_code
     assert inside("watch-status", "--directory", "none").code == FileMissing.exit_code
     assert inside(*words, "--package", "none.watch", *ONCE).code == FileMissing.exit_code
+
+
+def test_a_folder_that_others_write_into_needs_the_accounts_that_are_served(
+    cheated: Cheated, inside: Inside, tmp_path: Path
+) -> None:
+    """Else whoever writes there makes the watcher pay the gas of orders of its own."""
+    cheated.watcher(inside)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    Path("order.watch").rename(folder / "order.watch")
+    place = cheated.words(2).index("--package")
+    words = [*cheated.words(2)[:place], "--packages", str(folder), *cheated.words(2)[place + 2 :], *ONCE]
+    refused = inside(*words)
+    assert refused.code == InvalidOption.exit_code
+    assert "Others may write into" in refused.err
+    assert "--for" in refused.err
+    stranger = inside(*words, "--for", "0x" + "11" * 20)
+    assert stranger.code == NotServed.exit_code
+    assert inside(*words, "--for", cheated.buyer.address, "--account-gas", "0.01").code == 0

@@ -15,7 +15,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from blindfair.chain.agreed_heights import REMEMBERED, AgreedHeights, check_near
 from blindfair.chain.answers import kept, key_of, number_in
-from blindfair.chain.node_poll import BUSY, NodeAnswer, AskedNode, NodePoll
+from blindfair.chain.node_poll import BUSY, AskedNode, NodeAnswer, NodePoll
 from blindfair.chain.provider import NodeProvider
 from blindfair.protocol.errors import NodeFailure
 

@@ -42,6 +42,20 @@ def watch(
         Path | None,
         typer.Option(metavar="DIR", help="A folder whose *.watch files are watched; looked at again at each turn."),
     ] = None,
+    served: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--for", metavar="ADDRESS", help="An account whose orders are watched, no other's. May be repeated."
+        ),
+    ] = None,
+    account_gas: Annotated[
+        str | None,
+        typer.Option(metavar="ETHER", help="The most for one account's orders; with several --for an equal part."),
+    ] = None,
+    account_megabytes: Annotated[
+        int | None,
+        typer.Option(metavar="MB", help="The most of the disk for one account's packages; default 17,179."),
+    ] = None,
     password_file: PasswordFile = None,
     finality_depth: FinalityDepth = None,
     once: Annotated[bool, typer.Option("--once", help="Look once, do what can be done, and end; for cron.")] = False,
@@ -70,6 +84,9 @@ def watch(
         poll=poll,
         once=once,
         metrics=metrics,
+        served=tuple(served or ()),
+        account_gas=account_gas,
+        account_megabytes=account_megabytes,
     )
     run_watch(options, Output(json_file))
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.steps import ACCOUNT, RECEIPT
 from blindfair.agents.store.watch_steps import REVEAL_END, WATCH_LATE, WATCH_VERDICT, order_of_file
 from blindfair.agents.waiting import Waiting
+from blindfair.agents.watch.clients import BYTES_EACH, WatchLimits
 from blindfair.agents.watch.ending import EndedWatch, WatchEnding, ended_watches, short
 from blindfair.agents.watch.inbox import PackageInbox, RefusedPackage
 from blindfair.agents.watch.package import SUFFIX, read_head
 from blindfair.agents.watch.reveal_package import REVEAL_SUFFIX
 from blindfair.agents.watch.watcher import PACKAGES, Watcher
+from blindfair.api.addresses import parse_address
 from blindfair.api.amounts import parse_ether, show_ether
 from blindfair.api.connection import gas_price_limit, read_deployment
 from blindfair.api.keystore import address_of, unlock
@@ -29,6 +32,7 @@ from blindfair.cli.party.turns import Turns
 from blindfair.cli.password import read_password
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import BlindfairError, DisputeMissed, FileMissing, InvalidOption
+from blindfair.protocol.quantities import Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,9 @@ class WatchOptions:
     poll: float
     once: bool
     metrics: str | None = None
+    served: tuple[str, ...] = ()
+    account_gas: str | None = None
+    account_megabytes: int | None = None
 
 
 def run_watch(options: WatchOptions, output: Output) -> None:
@@ -61,6 +68,7 @@ def run_watch(options: WatchOptions, output: Output) -> None:
     ceiling, price = parse_ether(options.gas_ceiling, "gas_ceiling"), gas_price_limit(options.max_gas_price)
     if options.metrics is not None:
         metrics_place(options.metrics)
+    limits = _limits(options, ceiling)
     inbox = PackageInbox(options.files, options.folder)
     address_of(options.keystore)
     deployment, finality = read_deployment(options.deployment), Finality(options.finality_depth)
@@ -75,6 +83,7 @@ def run_watch(options: WatchOptions, output: Output) -> None:
             finality=finality,
             gas_ceiling=ceiling,
             max_gas_price=price,
+            limits=limits,
             on_event=screen.event,
         )
         try:
@@ -106,6 +115,25 @@ def run_watch(options: WatchOptions, output: Output) -> None:
         raise trouble
     if refused and (options.once or not inbox.may_bring_more):
         raise refused[0].error
+
+
+def _limits(options: WatchOptions, ceiling: Wei) -> WatchLimits:
+    """Accounts to serve, and what to do for each. Raises InvalidOption, also for a folder into which others may write."""
+    served = frozenset(parse_address(text, "for") for text in options.served)
+    folder = options.folder
+    if folder is not None and not served and folder.is_dir() and folder.stat().st_mode & 0o022:
+        raise InvalidOption(
+            f"Others may write into {folder}, and spend this watcher's gas on their own orders",
+            expected="`for=ADDRESS` of each account that is served, or a folder of mode 0700",
+            hint=f"chmod 700 {shlex.quote(str(folder))}",
+        )
+    each = None if len(served) < 2 else Wei(ceiling // len(served))
+    if options.account_gas is not None:
+        each = parse_ether(options.account_gas, "account_gas")
+    megabytes = options.account_megabytes
+    if megabytes is not None and megabytes < 1:
+        raise InvalidOption("`account_megabytes` is a number of megabytes", expected="at least 1", found=megabytes)
+    return WatchLimits(served or None, each, BYTES_EACH if megabytes is None else megabytes * 10**6)
 
 
 def _introduce(watcher: Watcher, screen: PartyScreen) -> None:

@@ -12,6 +12,7 @@ from trade import FINAL_DEPTH, GRANT, Parties, World, fees_of, make_parties
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.context import Event
 from blindfair.agents.store.directory import SecretStore
+from blindfair.agents.watch.clients import WatchLimits
 from blindfair.agents.watch.ending import EndedWatch
 from blindfair.agents.watch.making import make_package
 from blindfair.agents.watch.package import WatchPackage
@@ -45,6 +46,7 @@ class Watch:
     world: World
     ceiling: Wei = CEILING
     money: Wei = GRANT
+    limits: WatchLimits = field(default_factory=WatchLimits)
     told: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class Watch:
             self.account,
             finality=Finality(FINAL_DEPTH),
             gas_ceiling=self.ceiling,
+            limits=self.limits,
             on_event=self.told.append,
         )
 

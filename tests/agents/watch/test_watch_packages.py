@@ -13,7 +13,7 @@ from watched import Watch, package_of, written
 from blindfair.agents.watch import package
 from blindfair.agents.watch.inbox import PackageInbox
 from blindfair.agents.watch.making import delivered_parts, make_package
-from blindfair.agents.watch.package import MAGIC, WatchPackage, copy_package
+from blindfair.agents.watch.package import MAGIC, WatchPackage, copy_package, sign_order
 from blindfair.protocol.cipher import crypt_chunk
 from blindfair.protocol.delivery import Fault
 from blindfair.protocol.documents import canonical, parse
@@ -31,7 +31,7 @@ from blindfair.protocol.hashing import sha256, u32
 from blindfair.protocol.merkle import leaf_hash, verify_path
 from blindfair.protocol.offer import sign_offer
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, Signature, Wei
+from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, OrderId, Signature, Wei
 from blindfair.protocol.signing import Domain, address_of
 
 
@@ -102,7 +102,7 @@ def changed(made: Made, name: str) -> bytes:
         case "magic":
             return b"PK\x03\x04" + data[4:]
         case "another version":
-            return made.with_head(version=2)
+            return made.with_head(version=1)
         case "head cut off":
             return data[: head - 1]
         case "head of a gigabyte":
@@ -115,6 +115,12 @@ def changed(made: Made, name: str) -> bytes:
             return made.with_head(contract="0x" + "11" * 20)
         case "signature of nobody":
             return made.with_head(offer_signature="0x" + "11" * 64 + "1b")
+        case "not the buyer's":
+            stranger = sign_order(package.head.order_id, package.head.domain, bytes(31) + b"\x07")
+            return made.with_head(buyer_signature="0x" + stranger.hex())
+        case "of another order":
+            other = sign_order(OrderId(bytes(32)), package.head.domain, made.parties.buyer.private_key)
+            return made.with_head(buyer_signature="0x" + other.hex())
         case "a dearer offer":
             offer = replace(package.head.offer, price=Wei(package.head.offer.price + 1))
             return made.with_head(offer=offer.to_document())
@@ -148,6 +154,8 @@ BAD = {
     "another contract": WrongContract,
     "signature of nobody": BadSignature,
     "a dearer offer": BadSignature,
+    "not the buyer's": BadSignature,
+    "of another order": BadSignature,
     "without ciphertext": MalformedFile,
     "leaves cut off": MalformedFile,
     "cut off": MalformedFile,
@@ -292,12 +300,14 @@ def test_the_proof_of_a_wrong_chunk_is_the_same_over_many_subtrees(
 
 
 def test_a_package_that_promises_a_million_chunks_takes_no_memory(made: Made, tmp_path: Path) -> None:
-    """Anybody can sign such an offer, and a file without content takes no space: a watcher that died of it would leave
-    all others' orders alone."""
+    """A buyer and its seller can sign such an offer, and a file without content takes no space: a watcher that died of
+    it would leave all others' orders alone."""
     count, private_key = 2**20, bytes(31) + b"\x07"
     honest = made.package.head
     offer = replace(honest.offer, seller=address_of(private_key), chunk_count=count)
-    head = replace(honest, offer=offer, signature=sign_offer(offer, honest.domain, private_key))
+    handed = sign_order(offer.struct_hash(), honest.domain, made.parties.buyer.private_key)
+    signature = sign_offer(offer, honest.domain, private_key)
+    head = replace(honest, offer=offer, signature=signature, buyer_signature=handed)
     forged = tmp_path / "forged.watch"
     with forged.open("wb") as file:
         file.write(head.to_bytes())

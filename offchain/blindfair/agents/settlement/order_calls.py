@@ -10,6 +10,7 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.paying import accepting, is_of_the_token, takes_permits
+from blindfair.agents.store.delivery_steps import HANDED_OVER
 from blindfair.agents.store.purchase_steps import accept_refused, fault_found
 from blindfair.agents.store.steps import (
     SENT_AT,
@@ -24,7 +25,7 @@ from blindfair.agents.store.steps import (
 )
 from blindfair.agents.waiting import Waiting
 from blindfair.agents.watch.making import make_package
-from blindfair.agents.watch.package import SUFFIX
+from blindfair.agents.watch.package import SUFFIX, sign_order
 from blindfair.chain.costs import ACCEPT, dispute_gas
 from blindfair.chain.exchange import Call, OrderView
 from blindfair.protocol.cipher import key_commitment
@@ -64,6 +65,10 @@ class OrderCalls:
         self._means = means
         self._what = what
         self.order_id = offer.struct_hash()
+        # A watcher serves nobody whose packages are not signed; the commands that make them have no account's key.
+        buyer.journal.once(
+            HANDED_OVER.of(part), lambda: sign_order(self.order_id, buyer.domain, buyer.private_key), intent="watchers"
+        )
 
     # --- paying ----------------------------------------------------------------------------------------------------
 

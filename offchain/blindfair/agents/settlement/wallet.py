@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 from eth_account.signers.local import LocalAccount
@@ -43,6 +44,18 @@ from blindfair.protocol.quantities import ETHER, Address, Gas, TransactionHash, 
 _ATTEMPTS = 8
 
 
+@dataclass(frozen=True, slots=True)
+class GasShare:
+    """The most that the gas of one account's transactions may cost together, in wei."""
+
+    most: Wei
+    account_of: Callable[[CallName], str]
+
+
+def _is_of(share: GasShare, account: str, call: CallName) -> bool:
+    return share.account_of(call) == account
+
+
 class Wallet:
     """Sends the transactions of one account, each step's once."""
 
@@ -55,12 +68,14 @@ class Wallet:
         tell: Tell,
         *,
         gas_ceiling: Wei | None = None,
+        gas_share: GasShare | None = None,
         max_gas_price: Wei = FEE_CEILING,
     ) -> None:
-        """`gas_ceiling` is the most that the gas of all transactions in the journal may cost together, `max_gas_price`
-        the most that is offered for a unit of it."""
+        """`gas_ceiling` is the most that the gas of all transactions in the journal may cost together, `gas_share` that
+        of some of them, `max_gas_price` the most that is offered for a unit of it."""
         self._journal = journal
         self._gas_ceiling = gas_ceiling
+        self._gas_share = gas_share
         self._known: dict[TransactionName, PreparedTransaction] = {}
         self._exchange = exchange
         self._address = Address(account.address.lower())
@@ -319,11 +334,14 @@ class Wallet:
             raise JournalDamaged("The journal lacks a transaction", expected=name)
         return self._known.setdefault(name, PreparedTransaction.from_bytes(raw))
 
-    def gas_costs(self, *, but: TransactionName | None = None) -> Wei:
+    def gas_costs(
+        self, *, but: TransactionName | None = None, counts: Callable[[CallName], bool] = lambda _: True
+    ) -> Wei:
         """The most that the gas of all transactions so far can have cost: the fee of one that is in a block, else the
         highest price that was signed.
 
-        One that failed counts as if it were still on its way. `but` is an attempt that is left out.
+        One that failed counts as if it were still on its way. `but` is an attempt that is left out, `counts` says which
+        calls are not.
         """
         fees = {call: int(json.loads(intent)["fee"]) for call, intent in self._journal.done(RECEIPT)}
         costs: dict[CallName, dict[str, int]] = {}
@@ -333,6 +351,8 @@ class Wallet:
             attempts[attempt] = max(attempts.pop(attempt, 0), self._gas_cost(self._prepared(name)))
         total = 0
         for call, attempts in costs.items():
+            if not counts(call):
+                continue
             if call in fees:
                 # The last attempt is the one that succeeded; those before it may have failed at full cost.
                 attempts[next(reversed(attempts))] = fees[call]
@@ -341,17 +361,31 @@ class Wallet:
 
     def _allowed(self, name: TransactionName, prepared: PreparedTransaction) -> PreparedTransaction:
         """`prepared`, an attempt `name` at any of its prices. Raises GasCeilingReached, and nothing is signed then."""
-        if self._gas_ceiling is None:
-            return prepared
-        before = self.gas_costs(but=name)
-        if before + self._gas_cost(prepared) > self._gas_ceiling:
+        if self._gas_ceiling is not None:
+            self._check_ceiling(name, prepared, self._gas_ceiling, lambda _: True, "in all", "gas_ceiling")
+        if (share := self._gas_share) is not None:
+            of = share.account_of(call_of(name))
+            is_its = partial(_is_of, share, of)
+            self._check_ceiling(name, prepared, share.most, is_its, f"for the orders of {of}", "account_gas")
+        return prepared
+
+    def _check_ceiling(
+        self,
+        name: TransactionName,
+        prepared: PreparedTransaction,
+        most: Wei,
+        counts: Callable[[CallName], bool],
+        whose: str,
+        option: str,
+    ) -> None:
+        before = self.gas_costs(but=name, counts=counts)
+        if before + self._gas_cost(prepared) > most:
             raise GasCeilingReached(
                 f"The gas of the {step_text(call_of(name))} would go beyond the ceiling",
-                expected=f"at most {self._gas_ceiling} wei in all",
+                expected=f"at most {most} wei {whose}",
                 found=f"{before} wei before, and up to {self._gas_cost(prepared)} wei for this one",
-                hint="raise the ceiling with `gas_ceiling=ETHER`; nothing was sent",
+                hint=f"raise the ceiling with `{option}=ETHER`; nothing was sent",
             )
-        return prepared
 
     @staticmethod
     def _gas_cost(prepared: PreparedTransaction) -> Wei:

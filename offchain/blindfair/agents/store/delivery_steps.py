@@ -1,4 +1,4 @@
-"""Names of a buyer's steps about a delivery: its segments, and what was found in it."""
+"""Names of steps about a delivery: its segments, what was found in it, and its package for a second machine."""
 
 from blindfair.agents.store.steps import Step, StepKind
 from blindfair.protocol.parts import PartName
@@ -11,6 +11,10 @@ ASKED_SEGMENTS = StepKind[str]("asked-segments")
 
 REPEATED = Step("repeated")
 """Near-duplicates among the delivered texts, as one JSON document; there only where texts were compared."""
+
+
+HANDED_OVER = StepKind[PartName]("watch-signature")
+"""The buyer's signature of an order for `blindfair watch`, which serves nobody else's."""
 
 
 def segment_name(part: PartName, number: int) -> str:

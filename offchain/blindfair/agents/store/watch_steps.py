@@ -17,6 +17,9 @@ WATCH_VERDICT = StepKind[WatchedOrder]("watch-verdict")
 WATCH_LATE = StepKind[WatchedOrder]("watch-late")
 """A mark that a wrong chunk was found after the first half of the dispute window."""
 
+WATCH_CLIENT = StepKind[WatchedOrder]("watch-client")
+"""The account whose order it is: the buyer, or of a key that is kept the seller."""
+
 WATCH_END = StepKind[WatchedOrder]("watch-end")
 """How a watched order ended, and what was bought for which price."""
 
@@ -33,6 +36,11 @@ def watched_order(order_id: OrderId) -> WatchedOrder:
 def order_of_file(stem: str) -> WatchedOrder:
     """Return the name of an order from the name of its package's file, without its ending."""
     return WatchedOrder(stem)
+
+
+def order_of_call(call: CallName) -> WatchedOrder:
+    """Return the order that a watcher's transaction is about."""
+    return WatchedOrder(call.partition(":")[2])
 
 
 def watch_dispute_call(order: WatchedOrder) -> CallName:

@@ -24,8 +24,9 @@ from blindfair.agents.store.watch_steps import (
     watched_order,
 )
 from blindfair.agents.waiting import Turn, Waiting
+from blindfair.agents.watch.clients import Clients
 from blindfair.agents.watch.ending import EndedWatch, WatchEnding, ended_watches, short
-from blindfair.agents.watch.reveal_package import REVEAL_SUFFIX, RevealPackage, check_reveal, read_reveal
+from blindfair.agents.watch.reveal_package import REVEAL_LIMIT, REVEAL_SUFFIX, RevealPackage, check_reveal, read_reveal
 from blindfair.chain.exchange import Call, DataExchange, Finality, OrderView
 from blindfair.protocol.errors import BlindfairError, ContractReverted
 from blindfair.protocol.fields import amount_text
@@ -45,6 +46,7 @@ class RevealKeeper:
         wallet: Wallet,
         finality: Finality,
         tell: Tell,
+        clients: Clients,
     ) -> None:
         """`folder` has the packages. Raises InsecureStore, CannotWrite; a damaged package is told, and left out."""
         self._folder = private_directory(folder)
@@ -55,6 +57,7 @@ class RevealKeeper:
         self._finality = finality
         self._tracker = FinalityTracker(exchange, finality)
         self._tell = tell
+        self._clients = clients
         self.open: dict[WatchedOrder, RevealPackage] = {}
         """The orders that have not ended."""
         for path in sorted(self._folder.glob(f"*{REVEAL_SUFFIX}")):
@@ -67,21 +70,26 @@ class RevealKeeper:
             path.unlink()
             return
         try:
-            self.open[order] = read_reveal(path)
+            package = self.open[order] = read_reveal(path)
+            self._clients.add(order, package.head.offer.seller, path)
         except BlindfairError as error:
             self._tell("warning", f"cannot read {path.name}, hand it over again: {error.name}")
 
-    def take(self, path: Path) -> bool:
+    def take(self, path: Path, *, is_named: bool = False) -> bool:
         """Check a package and copy it into the directory; False for an order that is known already.
 
-        Raises FileMissing, MalformedFile, UnknownVersion, WrongContract, BadSignature, RootMismatch, CannotWrite.
+        Raises FileMissing, MalformedFile, UnknownVersion, WrongContract, BadSignature, RootMismatch, CannotWrite, and
+        NotServed as `Watcher.take`.
         """
         package = read_reveal(path)
         order = watched_order(package.order_id)
         if order in self.open or self._journal.intent(REVEAL_END.of(order)) is not None:
             return False
+        seller = package.head.offer.seller
+        self._clients.check(seller, REVEAL_LIMIT, is_named=is_named)
         check_reveal(package, self._domain)
         package.write(self._path(order))
+        self._clients.add(order, seller, self._path(order))
         self.open[order] = package
         self._tell("package", f"keeps the key of order {short(order)} of {package.head.offer.seller}")
         return True

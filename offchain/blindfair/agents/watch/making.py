@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from blindfair.agents.buyer.received import delivery_folder, expected_leaves
+from blindfair.agents.store.delivery_steps import HANDED_OVER
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import LISTING, RECEIVED, REPLY, Step, part_message
 from blindfair.agents.watch.package import WatchHead, WatchPackage
@@ -13,7 +14,7 @@ from blindfair.protocol.messages import Delivery, Listing, PricedReply, read
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.parts import PARTS_OF_SELECTION, PartName
 from blindfair.protocol.priced_reply import check_reply
-from blindfair.protocol.quantities import Digest
+from blindfair.protocol.quantities import Digest, Signature
 from blindfair.protocol.sealing import delivery_info, unseal
 from blindfair.protocol.signing import Domain
 
@@ -35,12 +36,13 @@ def make_package(journal: Journal, sealing_key: bytes, domain: Domain, part: Par
     """Return the package of one order of a purchase, the newest if `part` is None.
 
     `sealing_key` is the buyer's private X25519 key, to unseal the delivery; it is not in the package. Raises StateError
-    where no such ciphertext has arrived, and what the checks before paying raise for one that is not the offer's.
+    where no such ciphertext has arrived or the agent has not signed the order for watchers yet, and what the checks
+    before paying raise for one that is not the offer's.
     """
     parts = delivered_parts(journal, domain) if part is None else (part,)
     message = _stored(journal, parts[0], domain) if parts else None
     if isinstance(message, PricedReply):
-        return _of_reply(message, domain)
+        return _of_reply(message, _head(journal, message, PartName.EVALUATION, domain))
     if message is None:
         raise StateError(
             "There is no order to watch yet",
@@ -51,12 +53,24 @@ def make_package(journal: Journal, sealing_key: bytes, domain: Domain, part: Par
     listing = _read(journal, RECEIVED.of(LISTING), domain)
     if not isinstance(listing, Listing):
         raise JournalDamaged("The journal lacks the listing", expected=Listing.TYPE)
+    head = _head(journal, message, message.part, domain)
     if message.segments:
-        return _of_segments(message, listing.manifest.chunk_size, journal.folder, domain)
-    return _of_delivery(message, listing, sealing_key, domain)
+        return _of_segments(message, listing.manifest.chunk_size, journal.folder, head)
+    return _of_delivery(message, listing, sealing_key, head)
 
 
-def _of_segments(delivery: Delivery, chunk_size: int, directory: Path, domain: Domain) -> WatchPackage:
+def _head(journal: Journal, message: Delivery | PricedReply, part: PartName, domain: Domain) -> WatchHead:
+    signature = journal.get(HANDED_OVER.of(part))
+    if signature is None:
+        raise StateError(
+            "The order is not signed for a watcher yet",
+            expected="an agent of this version that has checked the delivery",
+            hint="let `blindfair buyer resume` run, then repeat this",
+        )
+    return WatchHead(domain, message.offer, message.offer_signature, Signature(signature))
+
+
+def _of_segments(delivery: Delivery, chunk_size: int, directory: Path, head: WatchHead) -> WatchPackage:
     """The package of a delivery in segments, which are read while it is written. Raises StateError."""
     folder = delivery_folder(directory, delivery.part, delivery, chunk_size)
     if not folder.is_checked():
@@ -68,23 +82,23 @@ def _of_segments(delivery: Delivery, chunk_size: int, directory: Path, domain: D
         )
     leaves = folder.leaves()
     hashes = tuple(Digest(leaves[start : start + DIGEST_SIZE]) for start in range(0, len(leaves), DIGEST_SIZE))
-    return WatchPackage(WatchHead(domain, delivery.offer, delivery.offer_signature), hashes, folder.ciphertexts())
+    return WatchPackage(head, hashes, folder.ciphertexts())
 
 
-def _of_delivery(delivery: Delivery, listing: Listing, sealing_key: bytes, domain: Domain) -> WatchPackage:
+def _of_delivery(delivery: Delivery, listing: Listing, sealing_key: bytes, head: WatchHead) -> WatchPackage:
     manifest, offer = listing.manifest, delivery.offer
     info = delivery_info(offer.evaluation, offer.delivery_root)
     limit = 8 + (8 + 4 + manifest.chunk_size) * offer.chunk_count
     records, ciphertexts = unpack_delivery(unseal(sealing_key, info, delivery.sealed, limit))
     leaves = tuple(expected_leaves(listing, delivery, records))
     check_delivery(ciphertexts, leaves, offer.delivery_root, manifest.chunk_size, records, manifest.first_chunks)
-    return WatchPackage(WatchHead(domain, offer, delivery.offer_signature), leaves, ciphertexts)
+    return WatchPackage(head, leaves, ciphertexts)
 
 
-def _of_reply(priced: PricedReply, domain: Domain) -> WatchPackage:
+def _of_reply(priced: PricedReply, head: WatchHead) -> WatchPackage:
     offer = priced.offer
     chunks = check_reply(priced.ciphertext, priced.leaf_hashes, offer.delivery_root, offer.chunk_size)
-    return WatchPackage(WatchHead(domain, offer, priced.offer_signature), priced.leaf_hashes, chunks)
+    return WatchPackage(head, priced.leaf_hashes, chunks)
 
 
 def _stored(journal: Journal, part: PartName, domain: Domain) -> Delivery | PricedReply | None:

@@ -1,10 +1,10 @@
 """Watch packages: what a second machine needs to end an order well for its buyer, and nothing to read it by.
 
-    "BFW1" || u32 length of the head || head || leaf hashes, 32 bytes each || each chunk as u32 length and its bytes
+    "BFW2" || u32 length of the head || head || leaf hashes, 32 bytes each || each chunk as u32 length and its bytes
 
-The head is canonical JSON: chain and contract, the seller's signed offer. Leaf hashes and chunks are in the order of
-delivery, and both hash to the offer's `delivery_root` (PROTOCOL 6.3). No key and no record number is in it: it reads
-nothing before the seller has revealed the key on chain.
+The head is canonical JSON: chain and contract, the offer with the seller's signature, and the buyer's signature of the
+order. Leaf hashes and chunks are in the order of delivery, and both hash to the offer's `delivery_root` (PROTOCOL 6.3).
+No key and no record number is in it: it reads nothing before the seller has revealed the key on chain.
 
 Not here: how a buyer makes one (`making`), and what a watcher does with it (`watcher`).
 """
@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -38,12 +38,15 @@ from blindfair.protocol.merkle import MerkleTree, leaf_hash, root_of
 from blindfair.protocol.offer import Offer, recover_offer_signer
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey, Digest, OrderId, Root, Signature
 from blindfair.protocol.segments import SEGMENT_BYTES, SEGMENT_COUNT_LIMIT
-from blindfair.protocol.signing import SIGNATURE_SIZE, Domain
+from blindfair.protocol.signing import SIGNATURE_SIZE, Domain, recover_message_signer, sign_message
 
-MAGIC = b"BFW1"
-VERSION = 1
+MAGIC = b"BFW2"
+VERSION = 2
 SUFFIX = ".watch"
 """How the names of watch packages end."""
+
+HANDED_KIND = sha256(b"watch-package")
+"""The kind of the message that a buyer signs for a watcher; no message of the protocol has it."""
 
 _HEAD_LIMIT = 4096
 _DIGEST = 32
@@ -57,6 +60,9 @@ PACKAGE_LIMIT = 2 * SEGMENT_BYTES * SEGMENT_COUNT_LIMIT
 _HINT = "make it again with `blindfair buyer watch-package`, and copy it whole"
 
 
+_UNSIGNED = Signature(b"")
+
+
 @dataclass(frozen=True, slots=True)
 class WatchHead:
     """The beginning of a package: where the order is, and its offer."""
@@ -65,6 +71,9 @@ class WatchHead:
     offer: Offer
     signature: Signature
     """The seller's, of the offer."""
+
+    buyer_signature: Signature = _UNSIGNED
+    """The buyer's, of the order for a watcher; a seller's package has none."""
 
     @property
     def order_id(self) -> OrderId:
@@ -95,7 +104,7 @@ class WatchHead:
 
     def to_bytes(self) -> bytes:
         """Return magic, length and document."""
-        data = canonical(self.to_document())
+        data = canonical({**self.to_document(), "buyer_signature": hex_text(self.buyer_signature)})
         return MAGIC + u32(len(data)) + data
 
     @classmethod
@@ -103,6 +112,7 @@ class WatchHead:
         """Raises MalformedMessage, UnknownVersion."""
         fields = Fields(document, "package")
         head = cls.from_fields(fields, _HINT)
+        head = replace(head, buyer_signature=Signature(fields.data("buyer_signature", SIGNATURE_SIZE)))
         fields.done()
         return head
 
@@ -137,13 +147,13 @@ class WatchPackage:
 class _Reader:
     """Takes a package apart from front to back. Whatever was read can be written elsewhere with `copy`."""
 
-    def __init__(self, file: BinaryIO, path: Path, copy: BinaryIO | None = None) -> None:
+    def __init__(self, file: BinaryIO, path: Path, copy: BinaryIO | None = None, limit: int = PACKAGE_LIMIT) -> None:
         self._file = file
         self._path = path
         self._copy = copy
         self._left = os.fstat(file.fileno()).st_size
-        if self._left > PACKAGE_LIMIT:
-            self.refuse(f"at most {PACKAGE_LIMIT} bytes", f"{self._left} bytes")
+        if self._left > limit:
+            self.refuse(f"at most {limit} bytes", f"{self._left} bytes")
 
     def refuse(self, expected: object, found: object) -> NoReturn:
         raise MalformedFile(f"{self._path} is not a watch package", expected=expected, found=found, hint=_HINT)
@@ -274,15 +284,34 @@ def check_head(head: WatchHead, domain: Domain) -> None:
         raise BadSignature("The package's offer is not the seller's", expected=head.offer.seller, found=signer)
 
 
-def copy_package(source: Path, folder: Path, domain: Domain) -> WatchHead:
+def sign_order(order_id: OrderId, domain: Domain, private_key: bytes) -> Signature:
+    """Sign an order for a watcher, as its buyer: the buyer wants it watched."""
+    return sign_message(domain, HANDED_KIND, Digest(order_id), private_key)
+
+
+def check_handed_over(head: WatchHead, domain: Domain) -> None:
+    """Raises as `check_head`, and BadSignature for a package that the offer's buyer has not signed."""
+    check_head(head, domain)
+    signer = recover_message_signer(domain, HANDED_KIND, Digest(head.order_id), head.buyer_signature)
+    if signer != head.offer.buyer:
+        raise BadSignature(
+            "The package is not signed by the buyer of its offer", expected=head.offer.buyer, found=signer, hint=_HINT
+        )
+
+
+def copy_package(
+    source: Path, folder: Path, domain: Domain, *, size: int = PACKAGE_LIMIT, expected: WatchHead | None = None
+) -> WatchHead:
     """Check a package to its last byte while it is copied to `folder` under its `name`; nothing is left of a bad one.
 
-    Raises FileMissing, MalformedFile, UnknownVersion, WrongContract, BadSignature, RootMismatch, CannotWrite.
+    `size` is how many bytes it may have, `expected` the head that was looked at before. Raises FileMissing,
+    MalformedFile, UnknownVersion, WrongContract, BadSignature, RootMismatch, CannotWrite.
     """
-    check_head(head := read_head(source), domain)
+    head = read_head(source) if expected is None else expected
+    check_handed_over(head, domain)
     copied = writing_atomically(folder / f"{head.order_id.hex()}{SUFFIX}")
     with _opened(source) as file, copied as copy:
-        reader, offer = _Reader(file, source, copy), head.offer
+        reader, offer = _Reader(file, source, copy, size), head.offer
         # Read again: the file may have been replaced meanwhile, and the copy's name is the order's.
         if reader.head() != head:
             reader.refuse("a file that nobody writes", "another beginning than a moment ago")

@@ -34,7 +34,9 @@ from blindfair.protocol.signing import Domain
 REVEAL_SUFFIX = ".reveal"
 """How the names of reveal packages end."""
 
-_LIMIT = 4096
+REVEAL_LIMIT = 4096
+"""Bytes of any such package."""
+
 _KEY = 32
 _HINT = "make it again with `blindfair seller watch-package`, and copy it whole"
 
@@ -76,11 +78,11 @@ def read_reveal(path: Path) -> RevealPackage:
         if not path.is_file():
             raise FileNotFoundError(2, "not a regular file")
         with path.open("rb") as file:
-            data = file.read(_LIMIT + 1)
+            data = file.read(REVEAL_LIMIT + 1)
     except OSError as error:
         raise FileMissing(f"There is no reveal package {path}", found=error.strerror, hint="check the path") from error
     try:
-        return RevealPackage.from_document(parse(data, _LIMIT))
+        return RevealPackage.from_document(parse(data, REVEAL_LIMIT))
     except UnknownVersion:
         raise
     except MessageError as error:

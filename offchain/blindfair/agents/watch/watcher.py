@@ -28,6 +28,7 @@ from blindfair.agents.store.watch_steps import (
     watched_order,
 )
 from blindfair.agents.waiting import Turn, Waiting
+from blindfair.agents.watch.clients import Clients, WatchLimits
 from blindfair.agents.watch.ending import EndedWatch, WatchEnding, end_of_watch, ended_watches, short
 from blindfair.agents.watch.keeper import RevealKeeper
 from blindfair.agents.watch.package import SUFFIX, WatchHead, copy_package, find_fault, read_head
@@ -67,6 +68,9 @@ _ALL_GOOD = b"null"
 """The verdict without a wrong chunk."""
 
 
+_ANYBODY = WatchLimits()
+
+
 class Watcher:
     """Any number of orders on one contract, in a directory of its own: lock, journal, packages.
 
@@ -84,10 +88,12 @@ class Watcher:
         finality: Finality,
         gas_ceiling: Wei,
         max_gas_price: Wei = FEE_CEILING,
+        limits: WatchLimits = _ANYBODY,
         on_event: Callable[[Event], None] = lambda _: None,
     ) -> None:
         """`gas_ceiling` is the most that all transactions in this directory may cost together, `max_gas_price` the most
-        that is offered for a unit of gas, both in wei.
+        that is offered for a unit of gas, both in wei; `limits` say whose packages are taken, and what is done for each
+        account.
 
         Raises StoreInUse, InsecureStore, JournalVersion, JournalDamaged (also for the directory of another account or
         contract), CannotWrite; holds nothing then.
@@ -106,14 +112,19 @@ class Watcher:
             here = f"watch of {exchange.address} on chain {exchange.chain_id}"
             self._bind(TRADE, here, "use a directory of its own for each contract")
             self._finality = FinalityTracker(exchange, finality)
+            self._clients = Clients(self.journal, limits)
             self.wallet = Wallet(
                 self.journal, exchange, account, finality, self.tell,
-                gas_ceiling=gas_ceiling, max_gas_price=max_gas_price,
+                gas_ceiling=gas_ceiling, gas_share=self._clients.gas_share(), max_gas_price=max_gas_price,
             )  # fmt: skip
             self._packages = private_directory(directory / PACKAGES)
             self._keyless: set[OrderId] = set()
             self._open = dict(self._stored())
-            self.keeper = RevealKeeper(self._packages, self.journal, exchange, self.wallet, finality, self.tell)
+            self.keeper = RevealKeeper(
+                self._packages, self.journal, exchange, self.wallet, finality, self.tell, self._clients
+            )
+            for order, head in self._open.items():
+                self._clients.add(order, head.offer.buyer, self._path(order))
             self.waiting: Waiting | None = None
             self._held = held.pop_all()
 
@@ -148,18 +159,23 @@ class Watcher:
 
     # --- packages --------------------------------------------------------------------------------------------------
 
-    def take(self, path: Path) -> bool:
+    def take(self, path: Path, *, is_named: bool = False) -> bool:
         """Check a package and copy it into the directory; False for an order that is known already.
 
-        Raises what `copy_package` raises; nothing is written then.
+        `is_named` says that the owner named the file itself. Raises what `copy_package` raises, and NotServed for an
+        account that is not served or has handed over enough; nothing is written then.
         """
         if path.suffix == REVEAL_SUFFIX:
-            return self.keeper.take(path)
-        order = watched_order(read_head(path).order_id)
+            return self.keeper.take(path, is_named=is_named)
+        head = read_head(path)
+        order = watched_order(head.order_id)
         if order in self._open or end_of_watch(self.journal, order) is not None:
             return False
-        head = copy_package(path, self._packages, self.domain)
-        order = watched_order(head.order_id)
+        size = path.stat().st_size
+        # Before anything that costs more: strangers may write many.
+        self._clients.check(head.offer.buyer, size, is_named=is_named)
+        copy_package(path, self._packages, self.domain, size=size, expected=head)
+        self._clients.add(order, head.offer.buyer, self._path(order))
         self._open[order] = head
         self.tell("package", f"watches order {short(order)} of {head.offer.buyer}: {head.offer.chunk_count} chunks")
         return True

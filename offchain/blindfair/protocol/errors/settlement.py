@@ -100,6 +100,12 @@ class GasCeilingReached(InsufficientFunds):
     exit_code = 110
 
 
+class NotServed(SettlementError):
+    """A watcher does not take a package: it does not serve its account, or has done enough for it."""
+
+    exit_code = 113
+
+
 class GasPriceTooHigh(NodeFailure):
     """A unit of gas costs more than the owner allows; what was signed before stays good."""
 

@@ -1,0 +1,100 @@
+"""Whom a watcher serves, and how much gas, disk and time the orders of one account may take.
+
+Whoever writes into a watcher's folder makes it work. A package of a buyer's order is signed by that buyer; one of a
+seller's order holds the key that only the seller has. So it is known whose orders they are, and one account that is
+served cannot use up what is meant for the others.
+"""
+
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from blindfair.agents.settlement.wallet import GasShare
+from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.steps import CallName
+from blindfair.agents.store.watch_steps import WATCH_CLIENT, WatchedOrder, order_of_call
+from blindfair.protocol.errors import CannotWrite, NotServed
+from blindfair.protocol.quantities import Address, Wei
+
+BYTES_EACH = 2**34
+"""Bytes of packages of one account, by default: a delivery of 16 GB, or many small ones."""
+
+SPACE_LEFT = 2**28
+"""Bytes of the disk that no package takes: the journal of the orders is to be written all the same."""
+
+ORDERS_EACH = 4096
+"""Open orders of one account: each costs questions to the node at every turn, and others' deadlines do not wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchLimits:
+    """Whom a watcher serves, and what it does for each of them."""
+
+    served: frozenset[Address] | None = None
+    """Accounts whose orders are watched; None for whoever hands a package over."""
+
+    gas_each: Wei | None = None
+    """The most that the orders of one account may cost together, in wei; None for the watcher's whole ceiling."""
+
+    bytes_each: int = BYTES_EACH
+    """The most that the packages of one account's open orders may be together."""
+
+
+class Clients:
+    """The accounts whose orders are in a watcher's directory."""
+
+    def __init__(self, journal: Journal, limits: WatchLimits) -> None:
+        self._journal = journal
+        self._limits = limits
+        self._accounts: dict[WatchedOrder, Address] = {}
+        self._files: defaultdict[Address, set[Path]] = defaultdict(set)
+
+    def check(self, account: Address, size: int, *, is_named: bool) -> None:
+        """Check whether a package of so many bytes is taken; `is_named` for a file that the owner named itself.
+
+        Raises NotServed, and CannotWrite where the disk has too little space.
+        """
+        served, files = self._limits.served, self._files[account]
+        if served is not None and account not in served and not is_named:
+            raise NotServed(
+                "The package is of an account that this watcher does not serve",
+                expected=f"one of {len(served)} accounts",
+                found=account,
+                hint=f"serve it with `for={account}`",
+            )
+        # Those of ended orders are not there any more.
+        files -= {path for path in files if not path.exists()}
+        if len(files) >= ORDERS_EACH:
+            raise NotServed("An account has too many open orders here", expected=ORDERS_EACH, found=account)
+        free = shutil.disk_usage(self._journal.folder).free
+        if size + SPACE_LEFT > free:
+            raise CannotWrite(
+                "The disk has too little space for a package",
+                expected=f"{size + SPACE_LEFT:,} bytes",
+                found=f"{free:,}",
+            )
+        held = sum(path.stat().st_size for path in files)
+        if held + size > self._limits.bytes_each:
+            raise NotServed(
+                f"The packages of {account} would take more of the disk than they may",
+                expected=f"at most {self._limits.bytes_each:,} bytes",
+                found=f"{held:,} bytes, and {size:,} more",
+                hint="raise it with `account_megabytes`, or wait for its orders to end",
+            )
+
+    def add(self, order: WatchedOrder, account: Address, path: Path) -> None:
+        """Write down whose order it is whose package is at `path`."""
+        self._journal.note(WATCH_CLIENT.of(order), account)
+        self._files[account].add(path)
+
+    def gas_share(self) -> GasShare | None:
+        """What the wallet checks beside the ceiling over all."""
+        return None if self._limits.gas_each is None else GasShare(self._limits.gas_each, self._of_call)
+
+    def _of_call(self, call: CallName) -> str:
+        """The account whose order a transaction is about; empty for one that was taken before this was written down."""
+        order = order_of_call(call)
+        if order not in self._accounts:
+            self._accounts[order] = Address(self._journal.intent(WATCH_CLIENT.of(order)) or "")
+        return self._accounts[order]
