@@ -276,6 +276,26 @@ def test_a_directory_that_is_there_is_not_touched(made: Made, home: Path) -> Non
     assert contents(home) == before
 
 
+def test_a_link_that_others_may_have_made_leads_out_of_no_backup(home: Path, tmp_path: Path) -> None:
+    """In a shared mailbox every user of the group may put a link to what only the owner can read."""
+    (outside := tmp_path / "outside").mkdir()
+    (outside / "secret").write_bytes(b"of another program")
+    (shared := home / "mail").mkdir()
+    shared.chmod(0o3770)
+    (shared / ("a" * 64)).write_bytes(b"a message")
+    (shared / ("b" * 64)).symlink_to(outside / "secret")
+    (shared / "folder").symlink_to(outside, target_is_directory=True)
+    (shared / "segments.jsonl").symlink_to(outside / "secret")
+    os.mkfifo(shared / "pipe")
+    # What the owner has put on another disk is in the backup.
+    (home / "data").symlink_to(outside, target_is_directory=True)
+    with snapshot(home) as staging:
+        found = {str(path.relative_to(staging)) for path in staging.rglob("*") if path.is_file()}
+        assert found >= {f"mail/{'a' * 64}", "data/secret"}
+        assert [name for name in found if name.startswith("mail/")] == [f"mail/{'a' * 64}"]
+        assert not any(path.is_symlink() for path in staging.rglob("*"))
+
+
 def test_what_is_no_party_is_not_backed_up(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for folder in ("folder", "none"):

@@ -13,6 +13,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def _take(directory: Path, staging: Path) -> None:
             later = _link(directory, staging)
             writer.execute("ROLLBACK")
         for source, target in later:
-            shutil.copy2(source, target)
+            _copy(source, target)
         copy = staging / JOURNAL
         copy.touch(mode=0o600)
         with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as made:
@@ -131,37 +132,73 @@ def _link(source: Path, target: Path, depth: int = 0) -> list[tuple[Path, Path]]
     """Link every file below a folder; what is to be copied later: large files of other disks.
 
     Files are replaced and not rewritten, so a link keeps what it held; others only get longer, or have a state beside
-    them that is replaced.
+    them that is replaced. A link of another user, as in a shared mailbox, is left out, and what it leads to.
     """
     if depth > _DEEPEST:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), source)
     for name in _LISTS:
         with contextlib.suppress(FileNotFoundError):
-            shutil.copy2(source / name, target / name)
+            _copy(source / name, target / name)
     with os.scandir(source) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     later: list[tuple[Path, Path]] = []
     for entry in found:
         if entry.name.startswith((".", _REMADE)) or entry.name in _LEFT_OUT or entry.name in _LISTS:
             continue
-        path = target / entry.name
-        if entry.is_dir():
+        origin, path = Path(entry.path), target / entry.name
+        if entry.is_symlink():
+            if not _is_owners(source, entry):
+                continue
+            origin = Path(os.path.realpath(entry.path))
+        # What lies there by now, and not what a link leads to that somebody puts in its place.
+        try:
+            there = origin.lstat()
+        except FileNotFoundError:
+            continue
+        is_own = there.st_uid == os.geteuid()
+        if stat.S_ISDIR(there.st_mode) and is_own:
             path.mkdir(mode=0o700)
-            later += _link(Path(entry.path), path, depth + 1)
-        elif entry.is_file():
-            later += _keep(Path(os.path.realpath(entry.path)), path)
+            later += _link(origin, path, depth + 1)
+        elif stat.S_ISREG(there.st_mode):
+            # A stranger's message that may not be read was never one.
+            with contextlib.suppress(*(() if is_own else (PermissionError,))):
+                later += _keep(origin, path)
     return later
+
+
+def _is_owners(folder: Path, link: os.DirEntry[str]) -> bool:
+    """Whether a link was made by the user whose directory it is: none is believed where others may write."""
+    may_be_others = folder.stat().st_mode & 0o022
+    return not may_be_others and link.stat(follow_symlinks=False).st_uid == os.geteuid()
 
 
 def _keep(source: Path, target: Path) -> list[tuple[Path, Path]]:
     # A message may be taken from a mailbox at any time.
     with contextlib.suppress(FileNotFoundError):
         try:
-            target.hardlink_to(source)
+            os.link(source, target, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            if source.stat().st_size > _SMALL:
+            if source.lstat().st_size > _SMALL:
                 return [(source, target)]
-            shutil.copy2(source, target)
+            _copy(source, target)
+        if target.is_symlink():
+            # It took the place of a file meanwhile.
+            target.unlink()
     return []
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a regular file, and none that a link leads to. Raises OSError."""
+    try:
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            made = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(made, "wb") as copy:
+                shutil.copyfileobj(file, copy)
