@@ -79,7 +79,7 @@ def connect(
 
     def transport(address: Address, sign: Signer) -> Transport:
         if at is not None and is_store_url(at):
-            return StoreTransport(at, address, folder)
+            return StoreTransport(at, address, folder, sign)
         if at is not None:
             return HttpTransport(at, address, sign, domain, folder)
         return FolderTransport(folder or Path(), address)

@@ -29,6 +29,7 @@ from blindfair.protocol.errors import (
     StoreInUse,
 )
 from blindfair.protocol.quantities import Address
+from blindfair.protocol.signing import Domain, sign_message
 
 fsspec = pytest.importorskip("fsspec")
 pytest.importorskip("s3fs")
@@ -36,6 +37,7 @@ pytest.importorskip("moto")
 memory = pytest.importorskip("fsspec.implementations.memory")
 
 ANN, BOB = Address("0x" + "aa" * 20), Address("0x" + "bb" * 20)
+DOMAIN, KEYS = Domain(1, Address("0x" + "cc" * 20)), {ANN: b"\xaa" * 32, BOB: b"\xbb" * 32}
 SENDING = Path(__file__).parents[1] / "support" / "sending.py"
 NUMBERS = itertools.count()
 
@@ -61,7 +63,7 @@ class Store:
         return sorted(path.rpartition("/")[2] for path in found)
 
     def transport(self, own: Address, folder: Path | None = None) -> StoreTransport:
-        return StoreTransport(self.url, own, folder)
+        return StoreTransport(self.url, own, folder, lambda kind, body: sign_message(DOMAIN, kind, body, KEYS[own]))
 
 
 @pytest.fixture(params=["memory", "local", "s3"])
@@ -359,3 +361,55 @@ def test_a_second_program_of_an_account_is_refused_and_the_first_is_named(
     list(second.pending())
     second.release()
     assert [name for name in store.names(ANN) if "first" not in name] == store.names(ANN)[:1]
+
+
+def test_a_stranger_that_writes_into_the_store_keeps_nobody_out(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither with names of its own, nor with those that the account's programs wrote before, again and again."""
+    died = store.transport(ANN, tmp_path / "died")
+    died.hold("seller in /died, process 1")
+    list(died.pending())
+    (name,) = [name for name in store.names(ANN) if name.startswith(".lease-")]
+    signed = store.files.cat_file(f"{store.root}/{ANN}/{name}")
+    own = store.transport(ANN, tmp_path / "own")
+    own.hold("seller in /own, process 2")
+    with pytest.raises(StoreInUse, match="/died, process 1"):
+        list(own.pending())
+
+    def spoil() -> None:
+        for number, data in enumerate((b"", b"[" * 4000, b"{}", signed, signed.replace(b"/died", b"/evil"))):
+            store.put(ANN, f".lease-{number:032}", data)
+
+    monkeypatch.setattr(store_lease, "LEASE_SECONDS", 1.5)
+    began = time.monotonic()
+    while True:
+        # Always new, as the store sees it.
+        store.put(ANN, name, signed)
+        spoil()
+        try:
+            list(own.pending())
+            break
+        except StoreInUse:
+            assert time.monotonic() - began < 60.0, "the words of a program that died keep the next one out"
+            time.sleep(0.3)
+    own.release()
+    store.files.rm_file(f"{store.root}/{ANN}/{name}")
+    third = store.transport(ANN, tmp_path / "third")
+    third.hold("seller in /third, process 3")
+    spoil()
+    list(third.pending())
+
+
+def test_words_of_last_year_keep_nobody_out(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    with monkeypatch.context() as past:
+        past.setattr(time, "time", lambda: now - 365 * 86400)
+        died = store.transport(ANN, tmp_path / "died")
+        died.hold("seller of last year")
+        list(died.pending())
+    (name,) = store.names(ANN)
+    store.put(ANN, name, store.files.cat_file(f"{store.root}/{ANN}/{name}"))
+    own = store.transport(ANN, tmp_path / "own")
+    own.hold("seller of today")
+    list(own.pending())

@@ -21,6 +21,7 @@ from blindfair.agents.messaging.mail_store import MailStore, StoreEntry
 from blindfair.agents.messaging.partial_messages import Look, PartialMessages
 from blindfair.agents.messaging.queue_places import LIMIT, QueuePlace, place_in, places_to_bytes
 from blindfair.agents.messaging.store_lease import StoreLease
+from blindfair.agents.messaging.transport import Signer
 from blindfair.protocol.errors import StateError, TransferDamaged
 from blindfair.protocol.quantities import Address
 from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
@@ -41,13 +42,14 @@ _QUEUE_SECONDS = 20.0
 
 class StoreTransport:
     """The mailbox of `own` in the store at `url`. `folder` is this program's own, for what is on its way; where it is
-    None, a temporary one."""
+    None, a temporary one. `sign` signs as the account; without it other programs of the account are not kept out."""
 
-    def __init__(self, url: str, own: Address, folder: Path | None = None) -> None:
+    def __init__(self, url: str, own: Address, folder: Path | None = None, sign: Signer | None = None) -> None:
         """Raises InvalidOption and MissingPackage, and nothing else: an agent with an open order must start although
         its mail does not work."""
         self._store = MailStore(url)
         self._own = own
+        self._sign = sign
         self._temporary = tempfile.TemporaryDirectory(prefix="blindfair-") if folder is None else None
         place = Path(self._temporary.name) if self._temporary is not None else folder
         self._downloads = Downloads(place or Path())
@@ -209,8 +211,9 @@ class StoreTransport:
         self._holder = holder
 
     def _held_lease(self) -> StoreLease | None:
-        if self._holder is not None and self._lease is None:
-            self._lease = StoreLease(self._store, self._own, self._downloads.program(), self._holder)
+        if self._holder is not None and self._lease is None and self._sign is not None:
+            program = self._downloads.program()
+            self._lease = StoreLease(self._store, self._own, program, self._holder, self._sign)
         return self._lease
 
     def release(self) -> None:
