@@ -118,7 +118,7 @@ def run_watch(options: WatchOptions, output: Output) -> None:
 
 
 def _limits(options: WatchOptions, ceiling: Wei) -> WatchLimits:
-    """Accounts to serve, and what to do for each. Raises InvalidOption, also for a folder into which others may write."""
+    """Accounts to serve, and what to do for each. Raises InvalidOption, also for a folder that others may write to."""
     served = frozenset(parse_address(text, "for") for text in options.served)
     folder = options.folder
     if folder is not None and not served and folder.is_dir() and folder.stat().st_mode & 0o022:
