@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindfair.protocol.documents import Document, canonical, digest, parse
+from blindfair.protocol.documents import NESTING_LIMIT, Document, canonical, digest, json_value, parse
 from blindfair.protocol.errors import MalformedMessage, MessageError
 from blindfair.protocol.hashing import sha256
 from protocol.vector_files import Case, each, outcome
@@ -101,3 +101,15 @@ def test_anything_like_json_is_refused_by_name_or_canonical(text: str) -> None:
 def test_what_json_cannot_hold_is_not_written(document: Document) -> None:
     with pytest.raises(MalformedMessage):
         canonical(document)
+
+
+def test_json_of_any_form_is_read_and_none_that_ends_a_parser() -> None:
+    assert json_value(b'\xef\xbb\xbf{ "b": [1.0, null], "a": "[[[" }\n') == {"b": [1.0, None], "a": "[[["}
+    assert json_value("3") == 3
+    deep = "[" * (NESTING_LIMIT + 1) + "]" * (NESTING_LIMIT + 1)
+    assert json_value(deep[1:-1]) is not None
+    # In UTF-16 a quote mark can be half of another character, behind which brackets would not be counted.
+    hidden = ('["\u2200' + deep + "]").encode("utf-16")
+    for data in (deep, deep.encode(), hidden, b"[" * 10**6, b"[1", b"\xff", ""):
+        with pytest.raises(ValueError, match=r"^(?!maximum recursion)"):
+            json_value(data)

@@ -32,6 +32,7 @@ from blindfair.agents.store.directory import private_directory, write_atomically
 from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.snapshot import JOURNAL, snapshot
 from blindfair.agents.store.steps import ACCOUNT
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import (
     CannotWrite,
     FileMissing,
@@ -326,7 +327,7 @@ def _unpack(outer: tarfile.TarFile, source: Path, identity: Any, staging: Path) 
     if failures or wrong is not None:
         raise _malformed(source, "contents that were not altered", str(failures[0] if failures else wrong)) from wrong
     try:
-        found = json.loads((staging / ABOUT).read_bytes())
+        found = json_value((staging / ABOUT).read_bytes())
         if found["version"] != VERSION:
             raise UnknownVersion("The backup is of another version", expected=VERSION, found=found["version"])
         return BackupInfo(**found)
@@ -358,7 +359,7 @@ def _settle(made: Path, keystore: Path, about: BackupInfo, directory: Path) -> N
     settings = made / _SETTINGS
     if not settings.exists():
         return
-    document = json.loads(settings.read_bytes())
+    document = json_value(settings.read_bytes())
     before, now = Path(about.directory), directory.resolve()
     for name in ("keystore", "mail"):
         path = Path(str(document[name]))

@@ -16,6 +16,7 @@ from blindfair.agents.store.directory import private_directory, write_atomically
 from blindfair.api.password import Password, password_text
 from blindfair.influence.spelling import option
 from blindfair.protocol.addresses import read_address
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import (
     CannotWrite,
     FileMissing,
@@ -158,7 +159,7 @@ def _read(path: Path) -> dict[str, object]:
     try:
         if path.stat().st_size > _LARGEST:
             raise _malformed(path)
-        found = json.loads(path.read_bytes())
+        found = json_value(path.read_bytes())
     except OSError as error:
         raise FileMissing(
             f"There is no keystore {path}",

@@ -4,7 +4,6 @@ The journal has each transaction before it is sent, also those that failed or we
 word, so a node is asked where there is one.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from blindfair.agents.store.journal_summary import seller_summary
 from blindfair.agents.store.steps import ACCOUNT, OFFER, RECEIPT, SIGNED, accept_call, call_of, step_text
 from blindfair.agents.watch.making import offers_received
 from blindfair.chain.transactions import PreparedTransaction, TransactionCost
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import FileMissing
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import Address, TransactionHash, Wei
@@ -91,7 +91,7 @@ def read_ledger(directory: Path, domain: Domain | None = None, cost_of: CostOf |
 
 
 def _entries(journal: Journal, cost_of: CostOf | None) -> list[LedgerEntry]:
-    receipts = {call: json.loads(intent) for call, intent in journal.done(RECEIPT)}
+    receipts = {call: json_value(intent) for call, intent in journal.done(RECEIPT)}
     signed = [
         (name, PreparedTransaction.from_bytes(journal.get(SIGNED.of(name)) or b"")) for name, _ in journal.done(SIGNED)
     ]

@@ -17,6 +17,7 @@ from blindfair.blind.cost_model import CostModel
 from blindfair.blind.measure_costs import machine_name
 from blindfair.blind.parameters import PARAMETER_SETS
 from blindfair.blind.reference_costs import REFERENCE
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import CannotWrite, MalformedFile
 
 _LIMIT = 2**16
@@ -66,7 +67,7 @@ def cached_costs() -> CostModel | None:
         # Before the parser, which a deep document overruns where a library has lifted the limit of recursion.
         if data.count(b"[") + data.count(b"{") > _BRACKETS:
             return None
-        model = CostModel.from_document(json.loads(data))
+        model = CostModel.from_document(json_value(data))
     except (OSError, ValueError, RecursionError, MalformedFile):
         return None
     fits = model.machine == machine_name() and model.version == blindfair.__version__

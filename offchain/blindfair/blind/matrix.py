@@ -26,6 +26,7 @@ from blindfair.blind.evaluate import Progress
 from blindfair.blind.layout import aligned, columns_shape
 from blindfair.blind.parameters import ParameterSet
 from blindfair.blind.seal import Engine, Words, engine
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import MalformedFile, ShapeMismatch
 
 _MAGIC = b"BFM1"
@@ -138,7 +139,7 @@ def open_matrix(parameters: ParameterSet, store: BlobStore) -> EncodedMatrix:
     parameters or its blocks are of other rows by now.
     """
     try:
-        found = json.loads(store.read(_HEADER))
+        found = json_value(store.read(_HEADER))
         n, k = int(found["records"]), int(found["k"])
     except (ValueError, KeyError, TypeError) as error:
         raise MalformedFile(f"{_HEADER} of an encoded matrix is damaged", hint="encode the rows again") from error

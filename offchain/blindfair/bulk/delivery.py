@@ -20,6 +20,7 @@ from blindfair.bulk.workers import Workers
 from blindfair.protocol.chunk_runs import Numbers
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import MalformedChunk, MalformedMessage, OfferRejected, TransferDamaged
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.merkle import DIGEST_SIZE, root_of
@@ -359,7 +360,7 @@ class _Done:
         for line in text.splitlines():
             # A line that was cut short by a kill or a full disk was not done.
             with contextlib.suppress(ValueError, TypeError):
-                number, result = json.loads(line)
+                number, result = json_value(line)
                 self._results[int(number)] = dict(result)
 
     def __contains__(self, number: int) -> bool:

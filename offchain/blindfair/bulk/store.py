@@ -27,6 +27,7 @@ from typing import Generic, TypeVar, overload
 
 from blindfair.protocol.chunk_runs import ChunkRuns
 from blindfair.protocol.chunks import SALT_SIZE, ChunkedDataset
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import FileMissing, InsecureStore, JournalDamaged
 from blindfair.protocol.merkle import DIGEST_SIZE, SegmentedTree, Tree, root_of
 from blindfair.protocol.quantities import Digest, RecordIndex
@@ -74,7 +75,7 @@ def read_state(folder: Path) -> SourceState | None:
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
         raise InsecureStore(f"{folder} may be read by others", expected="0700", hint=f"chmod 700 {quote(str(folder))}")
     try:
-        document = json.loads(path.read_bytes())
+        document = json_value(path.read_bytes())
         state = SourceState(**document)
     except (ValueError, TypeError) as error:
         raise JournalDamaged(f"{path} is damaged", found=str(error)[:100], hint=_HINT) from error

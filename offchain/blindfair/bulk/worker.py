@@ -5,6 +5,7 @@ import os
 import sys
 
 from blindfair.bulk.jobs import do_job, failure
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import BlindfairError
 
 
@@ -13,7 +14,7 @@ def main() -> None:
     os.nice(5)
     for line in sys.stdin:
         try:
-            result = do_job(json.loads(line))
+            result = do_job(json_value(line))
         except (BlindfairError, OSError) as error:
             result = failure(error)
         print(json.dumps(result), flush=True)

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from blindfair.bulk.jobs import Job, do_job
 from blindfair.protocol import errors
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import BlindfairError, StateError
 
 _AHEAD = 4
@@ -83,7 +84,7 @@ class Workers:
                 found=f"exit code {process.poll()}",
                 hint="look at the free memory; then repeat the command: it goes on",
             )
-        result: dict[str, Any] = json.loads(line)
+        result: dict[str, Any] = json_value(line)
         if "error" in result:
             raise _error(result)
         return result

@@ -3,12 +3,12 @@
 That they are what the sources compile to is shown by a test, not here.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import InvalidOption
 
 
@@ -38,7 +38,7 @@ def load_artifact(name: str) -> Artifact:
     path = files("blindfair.chain") / "artifacts" / f"{name}.json"
     if not path.is_file():
         raise InvalidOption("no such contract in this package", found=name, hint="the escrow is DataExchange")
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = json_value(path.read_text(encoding="utf-8"))
     return Artifact(
         abi=found["abi"],
         bytecode=bytes.fromhex(found["bytecode"].removeprefix("0x")),

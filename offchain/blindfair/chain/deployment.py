@@ -16,7 +16,7 @@ from blindfair.chain.deploy import check_deployment
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.node import asking, connect
 from blindfair.protocol.addresses import read_address
-from blindfair.protocol.documents import SAFE_INTEGER, Document
+from blindfair.protocol.documents import SAFE_INTEGER, Document, json_value
 from blindfair.protocol.errors import BlindfairError, MalformedFile, WrongContract
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.hashing import keccak256
@@ -87,7 +87,7 @@ class Deployment:
     def from_bytes(cls, data: bytes) -> "Deployment":
         """Read a file. Raises MalformedFile."""
         try:
-            document = json.loads(data)
+            document = json_value(data)
         except ValueError:
             document = None
         if not isinstance(document, dict):

@@ -1,6 +1,5 @@
 """`blindfair backup` and `blindfair restore`."""
 
-import json
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from blindfair.cli.options import JsonFile
 from blindfair.cli.output import Output
 from blindfair.cli.password import read_password
 from blindfair.cli.targets import check_file_target
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import BlindfairError, JournalDamaged
 
 BackupPassword = Annotated[
@@ -102,7 +102,7 @@ def settings_of(directory: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        return dict(json.loads(path.read_bytes()))
+        return dict(json_value(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise JournalDamaged(f"{path} cannot be read", found=type(error).__name__, hint="look at it") from error
 

@@ -1,6 +1,5 @@
 """`blindfair watch` and `watch-status`: the watcher's turns in real time, and what it says of itself."""
 
-import json
 import math
 import shlex
 from collections import Counter
@@ -30,7 +29,7 @@ from blindfair.cli.party.signals import as_service
 from blindfair.cli.party.telemetry import Telemetry, metrics_place, served_metrics
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.password import read_password
-from blindfair.protocol.documents import Document
+from blindfair.protocol.documents import Document, json_value
 from blindfair.protocol.errors import BlindfairError, DisputeMissed, FileMissing, InvalidOption
 from blindfair.protocol.quantities import Wei
 
@@ -210,7 +209,7 @@ def _tell(directory: Path, output: Output, more: Document, refused: tuple[Refuse
     if journal is None or journal.get(ACCOUNT) is None:
         raise FileMissing(f"Nothing is watched in {directory}", hint="begin with blindfair watch")
     try:
-        fees = {call: json.loads(intent)["fee"] for call, intent in journal.done(RECEIPT)}
+        fees = {call: json_value(intent)["fee"] for call, intent in journal.done(RECEIPT)}
         ended = *ended_watches(journal), *ended_watches(journal, REVEAL_END)
         orders = [*map(_ended_order, ended), *_open_orders(directory, journal), *_kept_orders(directory, journal)]
         document: Document = {
@@ -260,7 +259,7 @@ def _open_orders(directory: Path, journal: Journal) -> list[Document]:
         if order in ended:
             continue
         verdict = journal.get(WATCH_VERDICT.of(order))
-        wrong = None if verdict is None else json.loads(verdict)
+        wrong = None if verdict is None else json_value(verdict)
         late = journal.intent(WATCH_LATE.of(order)) is not None
         reason = (
             f"waits for the key until it is revealed; {_chunks(path)}"

@@ -3,10 +3,8 @@
 The service is not trusted: a client maps the names that it knows and shows the rest as plain, short text.
 """
 
-import json
-
 from blindfair.http.wire import PROBLEM
-from blindfair.protocol.documents import Document
+from blindfair.protocol.documents import Document, json_value
 from blindfair.protocol.errors import (
     BlindfairError,
     ServiceBusy,
@@ -71,7 +69,7 @@ def damaged(what: str, *, expected: object, found: object, status: int = 422) ->
 def read_problem(url: str, status: int, body: bytes) -> BlindfairError:
     """The error that a refusing answer means. `WrongService` where it is no problem document of a Blindfair service."""
     try:
-        found = json.loads(body)
+        found = json_value(body)
         kind = _KNOWN[str(found["type"]).removeprefix(PROBLEM)]
     except (ValueError, KeyError, TypeError, RecursionError):
         return WrongService(

@@ -6,7 +6,6 @@ it, however that program ends.
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import resource
@@ -25,7 +24,7 @@ from blindfair.http.handshakes import with_handshakes
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.spool import Spool
 from blindfair.http.wire import ServiceInfo
-from blindfair.protocol.documents import Document
+from blindfair.protocol.documents import Document, json_value
 
 READY = "ready"
 
@@ -136,7 +135,7 @@ def main() -> None:
     # What clients do wrong is their business, and not to fill a seller's screen or disk.
     for name in ("asyncio", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    place = json.loads(sys.stdin.buffer.readline())
+    place = json_value(sys.stdin.buffer.readline())
     serve(place, socket(fileno=place["socket"]))
 
 

@@ -10,7 +10,6 @@ listing that is scored is made by `api.listing`, which reads tables whole.
 """
 
 import csv
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any
 
 from blindfair.influence.columnar import pyarrow_for
 from blindfair.protocol.chunks import fill_record
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import FileMissing, MalformedRecord, MalformedTable, UndecodableBytes
 from blindfair.protocol.files import encode_file_row
 from blindfair.protocol.hashing import sha256
@@ -102,7 +102,7 @@ def _json_rows(path: Path) -> tuple[tuple[str, ...], Callable[[int], Iterator[li
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 try:
-                    value = json.loads(line)
+                    value = json_value(line)
                 except ValueError as error:
                     raise MalformedTable(f"Line {number} of {path} is not JSON", found=str(error)[:80]) from error
                 if not isinstance(value, dict):

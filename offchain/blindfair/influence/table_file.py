@@ -25,7 +25,8 @@ from blindfair.influence.csv_file import (
     texts_of_csv,
 )
 from blindfair.influence.frames import texts_of
-from blindfair.protocol.errors import MalformedTable, TooLarge
+from blindfair.protocol.documents import check_nesting
+from blindfair.protocol.errors import MalformedMessage, MalformedTable, TooLarge
 
 _PARQUET, _FEATHER, _OLD_FEATHER = b"PAR1", b"ARROW1", b"FEA1"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -135,9 +136,10 @@ def json_object(text: str, line: int) -> dict[str, object]:
         return record
 
     try:
+        check_nesting(text.encode())
         # Numbers stay as they are written: 250.00 comes back as 250.00, as in CSV.
         record = json.loads(text, object_pairs_hook=unique, parse_float=str, parse_int=str, parse_constant=str)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, MalformedMessage) as error:
         raise MalformedTable(
             f"Line {line} is not JSON",
             expected="an object in each line, as in JSON Lines",

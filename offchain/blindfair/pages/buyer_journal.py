@@ -1,6 +1,5 @@
 """The steps of a purchase in order, from the buyer's journal, for its owner. No key, no lock, no node."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +34,7 @@ from blindfair.agents.store.steps import (
 )
 from blindfair.api.amounts import Money
 from blindfair.api.ledger import AccountLedger, read_ledger
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.messages import Agreement, Delivery, Openings, Release, Selection
 from blindfair.protocol.parts import PARTS_OF_SELECTION, PartName
 from blindfair.protocol.signing import Domain
@@ -123,7 +123,7 @@ class _Reader:
     def _audit(self) -> list[Deed]:
         audited, found = self._journal.intent(AUDITED), []
         if audited is not None:
-            found.append(Deed("The audit passed", f"{counted(int(json.loads(audited)['rows']), 'score')} recomputed"))
+            found.append(Deed("The audit passed", f"{counted(int(json_value(audited)['rows']), 'score')} recomputed"))
         if (policy := self._journal.intent(UNAUDITED)) is not None:
             found.append(Deed("Nothing is audited before paying", f"disclosure {policy}"))
         return found
@@ -157,4 +157,4 @@ class _Reader:
 
     def _called(self, call: CallName, what: str) -> list[Deed]:
         receipt = self._journal.intent(RECEIPT.of(call))
-        return [] if receipt is None else [Deed(what, f"{int(json.loads(receipt)['gas']):,} gas")]
+        return [] if receipt is None else [Deed(what, f"{int(json_value(receipt)['gas']):,} gas")]

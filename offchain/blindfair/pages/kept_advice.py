@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from blindfair.agents.store.directory import SecretStore
 from blindfair.influence.arrays import Floats
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import SecretDamaged
 
 _TOLD, _SCORES = "advice.json", "advice.npz"
@@ -60,7 +61,7 @@ def kept_advice(directory: Path) -> KeptAdvice | None:
     if told is None or arrays is None:
         return None
     try:
-        document = json.loads(told)
+        document = json_value(told)
         with np.load(io.BytesIO(arrays), allow_pickle=False) as found:
             scores, chosen = found["scores"].astype(np.float64), found["chosen"].astype(np.bool_)
         if scores.ndim != 1 or scores.shape != chosen.shape or not np.isfinite(scores).all():

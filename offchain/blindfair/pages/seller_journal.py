@@ -3,7 +3,6 @@
 Read beside the running agent: no key, no lock, no node.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from blindfair.agents.store.journal import Journal, read_journal
 from blindfair.agents.store.journal_summary import SellerSummary, seller_summary
 from blindfair.agents.store.steps import ENDED_AT, EVALUATION_OF, OFFER, REFUSED
 from blindfair.api.ledger import AccountLedger, read_ledger
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.quantities import Address, OrderId, Timestamp
@@ -54,7 +54,7 @@ def read_deeds(directory: Path) -> SellerDeeds | None:
     if summary is None or journal is None:
         return None
     try:
-        refused = [json.loads(intent) for _, intent in journal.done(REFUSED)]
+        refused = [json_value(intent) for _, intent in journal.done(REFUSED)]
         return SellerDeeds(
             summary=summary,
             askers=_askers(journal),
@@ -75,7 +75,7 @@ def _askers(journal: Journal) -> tuple[Asker, ...]:
     entries: dict[str, list[tuple[str, dict[str, int]]]] = {}
     for name, intent in journal.done(EVALUATION_OF):
         account, _, model = name.partition(":")
-        entries.setdefault(account, []).append((model.partition(":")[0], json.loads(intent)))
+        entries.setdefault(account, []).append((model.partition(":")[0], json_value(intent)))
     return tuple(
         Asker(
             account=Address(account),
@@ -94,5 +94,5 @@ def _ended_at(journal: Journal) -> dict[OrderId, Timestamp]:
     for name, document in journal.done(OFFER):
         ended = journal.get(ENDED_AT.of(name))
         if ended is not None:
-            found[Offer.from_document(json.loads(document)).struct_hash()] = Timestamp(int(ended))
+            found[Offer.from_document(json_value(document)).struct_hash()] = Timestamp(int(ended))
     return found

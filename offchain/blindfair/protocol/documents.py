@@ -5,7 +5,7 @@ Not here: which fields a document of some type has (`fields`), and signatures ov
 
 import json
 import re
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import rfc8785
 
@@ -67,6 +67,20 @@ def parse(data: bytes, limit: int) -> Document:
     if canonical(value) != data:
         raise MalformedMessage("A document is not in its canonical form", expected="RFC 8785")
     return value
+
+
+def json_value(data: bytes | str) -> Any:
+    """What JSON in any form says: files, journals, bodies, of this program or of others.
+
+    As `json.loads`, and raises `ValueError` also for what is not UTF-8 or nested deeper than `NESTING_LIMIT`, which
+    ends a parser that recurses, and the process with it where a library has lifted the limit of recursion.
+    """
+    text = data if isinstance(data, str) else data.decode("utf-8-sig")
+    try:
+        check_nesting(text.encode())
+    except MalformedMessage as error:
+        raise ValueError(error.what) from None
+    return json.loads(text)
 
 
 def check_nesting(data: bytes) -> None:

@@ -5,7 +5,6 @@ buyer that was killed runs the line again from the top and goes on where it was.
 """
 
 import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -47,6 +46,7 @@ from blindfair.agents.store.steps import (
 )
 from blindfair.agents.waiting import Waiting
 from blindfair.pricing.functions import pricing_from_document
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import (
     BlindfairError,
     FaultProven,
@@ -131,7 +131,7 @@ class Buyer(Agent):
     def audited_rows(self) -> int:
         """Rows that the passed audit recomputed, of opened or of bought records; 0 before, or where it failed."""
         stored = self.journal.intent(AUDITED)
-        return 0 if stored is None else int(json.loads(stored)["rows"])
+        return 0 if stored is None else int(json_value(stored)["rows"])
 
     @property
     def sampled_for(self) -> Wei | None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol import errors
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import BlindfairError, Refused
 
 
@@ -61,5 +62,5 @@ class Outcome:
     @classmethod
     def from_bytes(cls, data: bytes) -> "Outcome":
         """Read what `to_bytes` gave. Raises ValueError, TypeError and KeyError for other bytes."""
-        document = json.loads(data)
+        document = json_value(data)
         return cls(**{**document, "final": Ending(document["final"])})

@@ -11,6 +11,7 @@ from blindfair.agents.messaging.transport import Transport
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import REFUSED, SEALED, SENT, WRITTEN, MessageName, Step
 from blindfair.agents.waiting import Waiting
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import (
     BlindfairError,
     JournalDamaged,
@@ -346,7 +347,7 @@ class Mail:
 
     def refusals(self) -> tuple[dict[str, str], ...]:
         """Every message that was refused: the error's name and text."""
-        return tuple(json.loads(intent) for _, intent in self._journal.done(REFUSED))
+        return tuple(json_value(intent) for _, intent in self._journal.done(REFUSED))
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every message that was sent, by step."""

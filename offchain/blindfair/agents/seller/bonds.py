@@ -20,6 +20,7 @@ from blindfair.agents.store.steps import (
 )
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import BudgetExhausted, Expired, TooCostly
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part, PartName
@@ -115,7 +116,7 @@ class SellerBonds:
         kept: dict[OfferName, Wei] = {}
         offers = self._offers.made()
         for sample, noted in self._journal.done(REST_OF):
-            rest = json.loads(noted)
+            rest = json_value(noted)
             if rest["name"] in offers or sample not in offers or offers[sample].token != token:
                 continue
             if self._offers.ending(sample) not in (None, Ending.RELEASED):

@@ -23,7 +23,7 @@ from blindfair.agents.store.steps import (
     offer_name,
     reveal_call,
 )
-from blindfair.protocol.documents import canonical
+from blindfair.protocol.documents import canonical, json_value
 from blindfair.protocol.errors import BlindfairError, BudgetExhausted, FeeRequired, OpeningsUsedUp
 from blindfair.protocol.hashing import sha256, tagged
 from blindfair.protocol.manifest import Terms
@@ -110,7 +110,7 @@ class BudgetLedger:
     def _entries(self, request: Request) -> list[dict[str, Any]]:
         """Evaluations of this scoring model by this buyer: more than one only where all before came back."""
         first = evaluation_spent(request.buyer, _model_digest(request))
-        return [json.loads(entry) for _, entry in self.journal.done(EVALUATION_OF, first)]
+        return [json_value(entry) for _, entry in self.journal.done(EVALUATION_OF, first)]
 
     def _free_bits(self) -> int:
         """What was given away free of charge so far."""
@@ -119,14 +119,14 @@ class BudgetLedger:
 
 def spent_budget(journal: Journal) -> tuple[int, int, int]:
     """Evaluations, disclosed bits and opened records that were spent so far, over all counterparties."""
-    entries = (json.loads(intent) for _, intent in journal.done(EVALUATION_OF))
+    entries = (json_value(intent) for _, intent in journal.done(EVALUATION_OF))
     bits = [int(entry["bits"]) for entry in entries if not _came_back(journal, entry)]
     return len(bits), sum(bits), sum(int(intent) for _, intent in journal.done(OPENED_FOR))
 
 
 def spent_free_bits(journal: Journal) -> int:
     """The bits of those evaluations that unnamed buyers had free of charge; opened records not counted."""
-    return sum(int(json.loads(intent)["free_bits"]) for _, intent in journal.done(EVALUATION_OF))
+    return sum(int(json_value(intent)["free_bits"]) for _, intent in journal.done(EVALUATION_OF))
 
 
 def _came_back(journal: Journal, entry: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from blindfair.agents.messaging.mail import Mail
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import ENDED, OFFER, WRITTEN, OfferName, offer_message
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Delivery, PricedReply
 from blindfair.protocol.offer import Offer
@@ -31,7 +32,7 @@ class SellerOffers:
         """Every offer, in order."""
         for name, document in self._journal.done(OFFER):
             if name not in self._known:
-                self._known[name] = Offer.from_document(json.loads(document))
+                self._known[name] = Offer.from_document(json_value(document))
         return self._known
 
     def open(self) -> dict[OfferName, Offer]:

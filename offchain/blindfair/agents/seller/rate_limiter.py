@@ -8,6 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from blindfair.agents.store.directory import write_atomically
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import BudgetExhausted
 from blindfair.protocol.quantities import Seconds, Timestamp
 
@@ -63,6 +64,6 @@ class RateLimiter:
 
 def _read(path: Path) -> list[tuple[Timestamp, int]]:
     try:
-        return [(Timestamp(int(when)), int(size)) for when, size in json.loads(path.read_bytes())]
+        return [(Timestamp(int(when)), int(size)) for when, size in json_value(path.read_bytes())]
     except (OSError, ValueError, TypeError):
         return []

@@ -9,7 +9,6 @@ made of a backup: transactions of the account that it did not sign, which anothe
 and messages, which anybody may write.
 """
 
-import json
 from collections.abc import Set
 
 from blindfair.agents.context import Tell
@@ -17,6 +16,7 @@ from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.copy_steps import RESTORED, SEARCHED
 from blindfair.agents.store.journal import Journal
 from blindfair.chain.exchange import DataExchange
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import NodeFailure, OldCopy
 from blindfair.protocol.quantities import Address, BlockNumber, Digest, ListingId, OrderId, Seconds, Timestamp
 
@@ -58,7 +58,7 @@ class CopyGuard:
 
     def _restored(self) -> dict[str, object] | None:
         latest = [intent for _, intent in self._journal.done(RESTORED)][-1:]
-        noted = json.loads(latest[0]) if latest else {"elsewhere": True}
+        noted = json_value(latest[0]) if latest else {"elsewhere": True}
         return None if noted["elsewhere"] else noted
 
     def check_account(self) -> None:

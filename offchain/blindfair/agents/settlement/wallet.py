@@ -30,6 +30,7 @@ from blindfair.agents.store.steps import (
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Call, DataExchange, Finality
 from blindfair.chain.sender import FEE_CEILING, PreparedTransaction, Receipt, Sender
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import (
     BlindfairError,
     ContractReverted,
@@ -343,7 +344,7 @@ class Wallet:
         One that failed counts as if it were still on its way. `but` is an attempt that is left out, `counts` says which
         calls are not.
         """
-        fees = {call: int(json.loads(intent)["fee"]) for call, intent in self._journal.done(RECEIPT)}
+        fees = {call: int(json_value(intent)["fee"]) for call, intent in self._journal.done(RECEIPT)}
         costs: dict[CallName, dict[str, int]] = {}
         for name, _ in self._journal.done(SIGNED):
             attempts, attempt = costs.setdefault(call_of(name), {}), name.partition("+")[0]
@@ -393,7 +394,7 @@ class Wallet:
 
     def receipts(self) -> dict[str, dict[str, int]]:
         """Gas and fee in wei of every transaction that succeeded, by step."""
-        return {step: json.loads(intent) for step, intent in self._journal.done(RECEIPT)}
+        return {step: json_value(intent) for step, intent in self._journal.done(RECEIPT)}
 
     def hashes(self) -> dict[str, str]:
         """Hash of every transaction that was signed, by step."""

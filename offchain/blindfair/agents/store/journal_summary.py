@@ -3,7 +3,6 @@
 Not here: what the chain says by now, which only a node can tell.
 """
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from blindfair.agents.store.steps import (
     is_fee,
     step_text,
 )
-from blindfair.protocol.documents import Document
+from blindfair.protocol.documents import Document, json_value
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Release
 from blindfair.protocol.offer import Offer
@@ -94,7 +93,7 @@ def seller_summary(directory: Path) -> SellerSummary | None:
     try:
         evaluations, bits, opened = spent_budget(journal)
         offers = tuple(
-            OfferEntry(Offer.from_document(json.loads(document)), _ending(journal, name), is_fee(name))
+            OfferEntry(Offer.from_document(json_value(document)), _ending(journal, name), is_fee(name))
             for name, document in journal.done(OFFER)
         )
         return SellerSummary(_common(journal), evaluations, bits, spent_free_bits(journal), opened, offers)
@@ -145,7 +144,7 @@ def _common(journal: Journal) -> JournalSummary:
     return JournalSummary(
         account=None if account is None else Address(account.decode()),
         trade=None if trade is None else trade.decode(),
-        gas={step: int(json.loads(receipt)["gas"]) for step, receipt in journal.done(RECEIPT)},
+        gas={step: int(json_value(receipt)["gas"]) for step, receipt in journal.done(RECEIPT)},
         sent={step: int(size) for step, size in journal.done(SENT)},
         refused=sum(1 for _ in journal.done(REFUSED)),
     )

@@ -1,12 +1,12 @@
 """How watched orders end, and what a watcher's journal says of it."""
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import StepKind
 from blindfair.agents.store.watch_steps import WATCH_END, WatchedOrder
+from blindfair.protocol.documents import json_value
 
 
 class WatchEnding(StrEnum):
@@ -52,7 +52,7 @@ def ended_watches(journal: Journal, kind: StepKind[WatchedOrder] = WATCH_END) ->
 
 
 def _ended(order: WatchedOrder, intent: str) -> EndedWatch:
-    document = json.loads(intent)
+    document = json_value(intent)
     return EndedWatch(order, WatchEnding(document["ending"]), str(document["reason"]))
 
 

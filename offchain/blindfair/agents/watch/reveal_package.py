@@ -7,7 +7,6 @@ it. The delivery key is: who has it and the ciphertext can read the delivery bef
 Not here: what a watcher does with it (`keeper`).
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import ENDED, OFFER, WRITTEN, offer_message
 from blindfair.agents.watch.package import WatchHead, check_head
 from blindfair.protocol.cipher import key_commitment
-from blindfair.protocol.documents import Document, canonical, parse
+from blindfair.protocol.documents import Document, canonical, json_value, parse
 from blindfair.protocol.errors import (
     FileMissing,
     JournalDamaged,
@@ -106,7 +105,7 @@ def reveal_packages(journal: Journal, secrets: SecretStore, domain: Domain) -> l
     for name, document in journal.done(OFFER):
         if journal.intent(ENDED.of(name)) is not None:
             continue
-        offer, data = Offer.from_document(json.loads(document)), journal.get(WRITTEN.of(offer_message(name)))
+        offer, data = Offer.from_document(json_value(document)), journal.get(WRITTEN.of(offer_message(name)))
         key = secrets.get(f"key.{name}")
         message = None if data is None else read(data, domain=domain)[1]
         if key is None or not isinstance(message, Delivery | PricedReply):
@@ -122,5 +121,5 @@ def reveal_packages(journal: Journal, secrets: SecretStore, domain: Domain) -> l
 def ended_orders(journal: Journal) -> list[OrderId]:
     """Return the numbers of a seller's orders that have ended: nobody needs their packages any more."""
     offers = dict(journal.done(OFFER))
-    ended = (json.loads(offers[name]) for name, _ in journal.done(ENDED) if name in offers)
+    ended = (json_value(offers[name]) for name, _ in journal.done(ENDED) if name in offers)
     return [Offer.from_document(document).struct_hash() for document in ended]

@@ -38,6 +38,7 @@ from blindfair.chain.exchange import Call, DataExchange, Finality, OrderView
 from blindfair.chain.sender import FEE_CEILING
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, verify_fault
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import (
     BlindfairError,
     ContractReverted,
@@ -319,7 +320,7 @@ class Watcher:
             fault = find_fault(self._path(order), key)
             return _ALL_GOOD if fault is None else json.dumps(fault.index).encode()
 
-        found = json.loads(self.journal.once(WATCH_VERDICT.of(order), check))
+        found = json_value(self.journal.once(WATCH_VERDICT.of(order), check))
         return None if found is None else ChunkIndex(int(found))
 
     def _dispute(
@@ -356,7 +357,7 @@ class Watcher:
 
     def _why_refunded(self, order: WatchedOrder) -> str:
         if self.wallet.executed(watch_dispute_call(order)):
-            wrong = json.loads(self.journal.get(WATCH_VERDICT.of(order)) or _ALL_GOOD)
+            wrong = json_value(self.journal.get(WATCH_VERDICT.of(order)) or _ALL_GOOD)
             return f"chunk {wrong} is not the committed one; this watcher proved it"
         if self.wallet.executed(watch_refund_call(order)):
             return "no key came in time; this watcher sent the refund"

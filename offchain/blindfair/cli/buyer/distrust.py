@@ -10,6 +10,7 @@ from pathlib import Path
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.store.directory import write_atomically
 from blindfair.protocol import errors
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import AuditError, CommittedGarbage, FaultProven, InvalidOption, MalformedFile
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.quantities import ListingId
@@ -46,7 +47,7 @@ def _read(keystore: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        found = json_value(path.read_bytes())
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -9,6 +9,7 @@ from pathlib import Path
 import blindfair
 from blindfair.agents.store.directory import DirectoryLock, private_directory, write_atomically
 from blindfair.cli.demo.options import DemoOptions
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import CannotWrite, FileChanged, InvalidOption, JournalDamaged, JournalVersion
 from blindfair.protocol.quantities import Digest
 
@@ -58,7 +59,7 @@ def _check_untouched(directory: Path) -> None:
 
 def _remember(path: Path, options: DemoOptions, traded: Digest) -> None:
     wanted = {
-        "options": json.loads(json.dumps(asdict(options), default=str)),
+        "options": json_value(json.dumps(asdict(options), default=str)),
         "table": traded.hex(),
         "version": blindfair.__version__,
     }
@@ -66,7 +67,7 @@ def _remember(path: Path, options: DemoOptions, traded: Digest) -> None:
         write_atomically(path, json.dumps(wanted, indent=2).encode())
         return
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json_value(path.read_text(encoding="utf-8"))
         version, begun, table_digest = found["version"], dict(found["options"]), found["table"]
     except (ValueError, TypeError, KeyError) as error:
         raise JournalDamaged(

@@ -1,6 +1,5 @@
 """What `blindfair doctor` does: every check in turn, a line each, whatever the others found."""
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from blindfair.cli.doctor.service import look_at_service, look_at_store
 from blindfair.cli.flags import with_flags
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import SETTINGS, BegunSettings, is_begun, load
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import BlindfairError
 
 
@@ -106,7 +106,7 @@ def _all(
 def _loaded(directory: Path) -> BegunSettings[ListingOptions] | BegunSettings[BuyerOptions]:
     """The settings of whose directory it says it is; what it says is judged by `load`. Raises what `load` raises."""
     try:
-        role = json.loads((directory / SETTINGS).read_bytes())["role"]
+        role = json_value((directory / SETTINGS).read_bytes())["role"]
     except (OSError, ValueError, TypeError, KeyError):
         role = None
     return load(directory, BuyerOptions) if role == BuyerOptions.ROLE else load(directory, ListingOptions)

@@ -16,7 +16,7 @@ from blindfair.api.connection import mail_place
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.options import BuyerResumed, Resumed
 from blindfair.http.wire import service_url
-from blindfair.protocol.documents import Document, JsonValue
+from blindfair.protocol.documents import Document, JsonValue, json_value
 from blindfair.protocol.errors import (
     FileChanged,
     FileMissing,
@@ -199,7 +199,7 @@ def check_one_way(mail: Path | str | None, at: str | None) -> None:
 def _read(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
     path, role = directory / SETTINGS, kind.ROLE
     try:
-        found = json.loads(path.read_bytes())
+        found = json_value(path.read_bytes())
         version = found["version"]
     except OSError as error:
         raise FileMissing(

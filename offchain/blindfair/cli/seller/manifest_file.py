@@ -1,10 +1,9 @@
 """The manifest of a seller's listing, kept beside the journal for those who only look."""
 
-import json
 from pathlib import Path
 
 from blindfair.agents.store.directory import write_atomically
-from blindfair.protocol.documents import canonical
+from blindfair.protocol.documents import canonical, json_value
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import Manifest
 
@@ -21,6 +20,6 @@ def keep_manifest(directory: Path, manifest: Manifest) -> None:
 def kept_manifest(directory: Path) -> Manifest | None:
     """Read it; None where it is not there, or is none: it is only shown, and every agent makes its own."""
     try:
-        return Manifest.from_document(json.loads((directory / _FILE).read_bytes()))
+        return Manifest.from_document(json_value((directory / _FILE).read_bytes()))
     except (OSError, ValueError, TypeError, BlindfairError):
         return None

@@ -1,6 +1,5 @@
 """Node, npm, and the packages that a lock file names, for `blindfair testnet` and scripts. No trade needs them."""
 
-import json
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import blindfair
 from blindfair.agents.store.directory import write_atomically
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import CannotWrite, MissingPackage
 
 OLDEST_NODE = (22, 13)
@@ -69,11 +69,11 @@ def npm_script(node: Path) -> Path:
 
 def install_locked(project: Path, node: Path, wanted: Iterable[str]) -> None:
     """Run `npm ci`, unless the wanted packages are installed as the lock file says. Raises MissingPackage."""
-    locked = json.loads((project / "package-lock.json").read_text())["packages"]
+    locked = json_value((project / "package-lock.json").read_text())["packages"]
 
     def is_installed(name: str) -> bool:
         file = project / name / "package.json"
-        return file.is_file() and json.loads(file.read_text())["version"] == locked[name]["version"]
+        return file.is_file() and json_value(file.read_text())["version"] == locked[name]["version"]
 
     if all(is_installed(name) for name in wanted):
         return

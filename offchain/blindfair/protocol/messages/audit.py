@@ -161,7 +161,7 @@ class Openings:
 
 def _unpack(data: bytes) -> tuple[OpenedRecord, ...]:
     try:
-        items = cbor2.loads(data)
+        items = cbor2.loads(data, max_depth=8, allow_indefinite=False)
         canonical = cbor2.dumps(items, canonical=True) == data
     except Exception as error:  # the decoder raises many kinds for hostile bytes; all mean the same here
         raise MalformedMessage("The opened records are not CBOR", found=type(error).__name__) from None

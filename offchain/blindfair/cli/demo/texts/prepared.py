@@ -9,7 +9,6 @@ to load is loaded.
 """
 
 import gzip
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -23,6 +22,7 @@ from blindfair.cli.demo.options import DemoOptions
 from blindfair.influence.corpus.copies import copies_of_texts
 from blindfair.influence.corpus.corpus import TEXT_COLUMN, Corpus
 from blindfair.influence.text.extra import check_extra
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.quantities import Digest
 
@@ -162,4 +162,4 @@ def without_copies(texts: Sequence[SourcedText]) -> tuple[SourcedText, ...]:
 def read_texts(name: str) -> list[Mapping[str, str]]:
     """Text, source and document of each text of a set of the package."""
     with gzip.open(FOLDER / f"{name}.jsonl.gz", "rt", encoding="utf-8") as stream:
-        return [json.loads(line) for line in stream]
+        return [json_value(line) for line in stream]
