@@ -9,7 +9,7 @@ from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, exchange_on, 
 from bad_nodes import changed
 from blindfair.agents.settlement.wallet import Wallet
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import CallName
+from blindfair.agents.store.steps import RECEIPT, SIGNED, CallName, TransactionName
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.node import connect
@@ -117,6 +117,40 @@ def test_what_the_contract_would_refuse_by_now_is_not_sent_again(depositor: Depo
         hardhat.mine(1)
     assert (depositor.deposited(), depositor.transactions()) == (0, 2)
     assert exchange.free_balance(address, ETHER) == 0
+
+
+def test_what_cannot_come_back_is_told_once(depositor: Depositor, hardhat: HardhatNetwork) -> None:
+    """The money of a withdrawal is gone for good: nobody is told so at every turn."""
+    exchange, other = depositor.exchange, Party(hardhat)
+    before = hardhat.remember()
+    depositor.party.do(exchange.deposit(ETHER, FIRST))
+    depositor.wallet.execute(
+        CallName("withdraw:x"), lambda: exchange.withdraw(ETHER, FIRST, other.address), "withdraws"
+    )
+    hardhat.go_back(before, 2)
+    for _ in range(3):
+        depositor.wallet.note_receipts()
+    assert depositor.told == ["a reorganisation took the withdraw out of its block"]
+
+
+def test_an_attempt_that_failed_is_not_sent_again(depositor: Depositor, hardhat: HardhatNetwork) -> None:
+    """It would succeed now, beside the one that took its place: the same would be done twice."""
+    exchange, journal = depositor.exchange, depositor.journal
+    sender = Sender(exchange, depositor.party.account)
+    before = hardhat.remember()
+    failed = sender.prepare(exchange.deposit(ETHER, FIRST), 0)
+    journal.once(SIGNED.of(TransactionName("deposit:x")), failed.to_bytes)
+    depositor.party.do(exchange.deposit(ETHER, THIRD))
+    second = sender.prepare(exchange.deposit(ETHER, SECOND), 1)
+    journal.once(SIGNED.of(TransactionName("deposit:x.1")), second.to_bytes)
+    journal.note(RECEIPT.of(CallName("deposit:x")), '{"gas": 1, "fee": 1}')
+    sender.broadcast(second.raw)
+    assert depositor.deposited() == THIRD + SECOND
+    hardhat.go_back(before, 3)
+    with hardhat.blocks_by_hand():
+        depositor.wallet.note_receipts()
+        assert not sender.is_known(failed)
+        assert sender.is_known(second)
 
 
 # --- in the midst of a reorganisation ------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.settlement import order_calls
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.steps import StepKind
 from blindfair.api.amounts import show_ether
@@ -30,7 +31,7 @@ from blindfair.chain.calls import Call
 from blindfair.chain.sender import Sender
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.errors import InsufficientFunds
-from blindfair.protocol.quantities import Wei
+from blindfair.protocol.quantities import Gas, Wei
 
 
 def take_all(world: World, agent: Agent) -> None:
@@ -45,6 +46,19 @@ def take_all(world: World, agent: Agent) -> None:
     }  # fmt: skip
     web3.eth.send_raw_transaction(account.sign_transaction(transfer).raw_transaction)
     assert world.exchange_balance(agent.address) == 0
+
+
+def test_that_a_dispute_would_cost_more_than_it_brings_is_told_once(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_calls, "dispute_gas", lambda _: Gas(10**10))
+    world = at("delivered")
+    parties = make_parties(world)
+    for _ in range(3):
+        with pytest.raises(InsufficientFunds):
+            parties.buyer.step()
+    assert len([event for event in world.told if "cheating is cheap here" in event.text]) == 1
+    parties.close()
 
 
 def test_a_buyer_without_money_sends_nothing_and_goes_on_once_it_has_some(at: Callable[[str], World]) -> None:

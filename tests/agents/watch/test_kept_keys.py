@@ -11,16 +11,19 @@ from killed import die_at_write, in_child
 from trade import FINAL_DEPTH, PRICE, Parties, World, calls_of, make_parties
 from watched import Watch, selector
 
-from blindfair.agents.store.steps import EXPOSED
+from blindfair.agents.store.steps import EXPOSED, Step
+from blindfair.agents.watch import reveal_package
 from blindfair.agents.watch.ending import WatchEnding
 from blindfair.agents.watch.inbox import PackageInbox
 from blindfair.agents.watch.reveal_package import RevealPackage, reveal_packages
 from blindfair.chain.costs import CLAIM, REVEAL
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.seller.packing import HandingOver, hand_over
+from blindfair.protocol import messages
 from blindfair.protocol.errors import MalformedFile, RootMismatch, WrongContract
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Seconds
+from blindfair.protocol.signing import Domain
 
 
 @pytest.fixture
@@ -218,7 +221,10 @@ def test_a_watcher_killed_before_every_write_reveals_and_claims_once(at: Callabl
 
 
 def test_what_cannot_be_handed_over_is_told_once_and_tried_again(
-    at: Callable[[str], World], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    at: Callable[[str], World],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seller = make_parties(at("delivered")).seller
     with PartyScreen() as screen:
@@ -236,6 +242,19 @@ def test_what_cannot_be_handed_over_is_told_once_and_tried_again(
     path.unlink()
     handing.turn()
     assert [*(tmp_path / "keys").iterdir()] == []
+    # What was taken away comes back at the next entry; and of what is there, no message is read again.
+    read: list[bytes] = []
+
+    def noted(data: bytes, *, domain: Domain) -> object:
+        read.append(data)
+        return messages.read(data, domain=domain)
+
+    monkeypatch.setattr(reveal_package, "read", noted)
+    for entry in range(3):
+        seller.journal.note(Step(f"entry-{entry}"))
+        handing.turn()
+        assert path.exists()
+    assert len(read) == 1
     seller.close()
 
 
@@ -244,6 +263,6 @@ def test_a_running_sellers_open_offers_are_handed_over(at: Callable[[str], World
     world = at("delivered")
     parties = make_parties(world)
     seller = parties.seller
-    (package,) = reveal_packages(seller.journal, seller.secrets, seller.domain)
+    (package,) = reveal_packages(seller.journal, seller.secrets, seller.domain).values()
     assert package.head.offer == next(iter(seller.offers.values()))
     parties.close()

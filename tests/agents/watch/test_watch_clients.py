@@ -73,7 +73,7 @@ def test_a_stranger_gets_none_of_its_orders_watched(served: Served) -> None:
     # A hostile seller may sign any offer to the buyer, and any ciphertext with it.
     unasked = served.another(2, seller=STRANGER)
     unasked = replace(unasked, head=replace(unasked.head, buyer_signature=strangers.head.buyer_signature))
-    (key,) = reveal_packages(parties.seller.journal, parties.seller.secrets, parties.seller.domain)
+    (key,) = reveal_packages(parties.seller.journal, parties.seller.secrets, parties.seller.domain).values()
     strangers_key = RevealPackage(strangers.head, key.key)
     handed = written(strangers, served.folder), written(forged, served.folder), written(unasked, served.folder)
     strangers_key.write(served.folder / strangers_key.name)

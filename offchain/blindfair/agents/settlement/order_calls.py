@@ -64,6 +64,7 @@ class OrderCalls:
         self._seller = seller
         self._means = means
         self._what = what
+        self._is_told = False
         self.order_id = offer.struct_hash()
         # A watcher serves nobody whose packages are not signed; the commands that make them have no account's key.
         buyer.journal.once(
@@ -91,7 +92,8 @@ class OrderCalls:
         ready(offer.expiry)
         if not wallet.begun(accept_call(self._part)):
             dispute = wallet.cost_of(Gas(2 * ACCEPT + dispute_gas(offer.chunk_size)))
-            if offer.token == ETHER and offer.price + offer.bond < dispute:
+            if not self._is_told and offer.token == ETHER and offer.price + offer.bond < dispute:
+                self._is_told = True
                 self._buyer.tell("warning", "a dispute would cost more gas than it brings back: cheating is cheap here")
             wallet.check_means(offer.token, self._means, max(self._policy.gas_reserve, dispute), self._what)
             self._hand_to_watcher()

@@ -5,12 +5,12 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 from eth_account.signers.local import LocalAccount
 
 from blindfair.agents.context import Tell
+from blindfair.agents.settlement.gas_share import GasShare
 from blindfair.agents.settlement.token_amounts import amount_text
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import (
@@ -45,18 +45,6 @@ from blindfair.protocol.quantities import ETHER, Address, Gas, TransactionHash, 
 _ATTEMPTS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class GasShare:
-    """The most that the gas of one account's transactions may cost together, in wei."""
-
-    most: Wei
-    account_of: Callable[[CallName], str]
-
-
-def _is_of(share: GasShare, account: str, call: CallName) -> bool:
-    return share.account_of(call) == account
-
-
 class Wallet:
     """Sends the transactions of one account, each step's once."""
 
@@ -78,6 +66,7 @@ class Wallet:
         self._gas_ceiling = gas_ceiling
         self._gas_share = gas_share
         self._known: dict[TransactionName, PreparedTransaction] = {}
+        self._told_lost: set[TransactionName] = set()
         self._exchange = exchange
         self._address = Address(account.address.lower())
         self._sender = Sender(exchange, account, finality=finality, fee_ceiling=max_gas_price)
@@ -286,11 +275,12 @@ class Wallet:
 
         A process may have died between a transaction and its receipt; the chain still knows.
         """
-        executed: list[TransactionName] = []
+        executed: dict[CallName, TransactionName] = {}
         for name, _ in self._journal.done(SIGNED):
             step = call_of(name)
             if self.executed(step):
-                executed.append(name)
+                # The last attempt is the one that succeeded: those before it failed, and are not to succeed now.
+                executed[step] = TransactionName(name.partition("+")[0])
                 continue
             try:
                 receipt = self._sender.receipt(self._prepared(name).hash)
@@ -301,22 +291,25 @@ class Wallet:
                 self._note(step, receipt)
         # A node that fails is told of by the step that needs it.
         with suppress(NodeFailure):
-            self._send_what_was_lost(executed)
+            self._send_what_was_lost([*executed.values()])
 
     def _send_what_was_lost(self, executed: Sequence[TransactionName]) -> None:
         """Send again what was in a block and is in none any more, unless the state of an order decides about it.
 
-        The account's number says so: nobody else could have given it back. Raises NodeFailure.
+        The account's number says so: nobody else could have given it back. Each loss is told once. Raises NodeFailure.
         """
         if not executed:
             return
         used = self._sender.used_numbers()
         lost = [name for name in executed if self._prepared(name).nonce >= used and is_sent_again(call_of(name))]
+        self._told_lost.intersection_update(lost)
         for name in sorted(lost, key=lambda name: self._prepared(name).nonce):
             versions = self._versions(name)
             if any(self._sender.is_known(version) for version in versions):
                 continue
-            self._tell("warning", f"a reorganisation took the {step_text(call_of(name))} out of its block")
+            if name not in self._told_lost:
+                self._told_lost.add(name)
+                self._tell("warning", f"a reorganisation took the {step_text(call_of(name))} out of its block")
             with suppress(BlindfairError):
                 # What it relies on may be lost too, and come back first.
                 self._sender.check(versions[-1])
@@ -365,9 +358,9 @@ class Wallet:
         if self._gas_ceiling is not None:
             self._check_ceiling(name, prepared, self._gas_ceiling, lambda _: True, "in all", "gas_ceiling")
         if (share := self._gas_share) is not None:
-            of = share.account_of(call_of(name))
-            is_its = partial(_is_of, share, of)
-            self._check_ceiling(name, prepared, share.most, is_its, f"for the orders of {of}", "account_gas")
+            call = call_of(name)
+            whose = f"for the orders of {share.account_of(call)}"
+            self._check_ceiling(name, prepared, share.most, share.of_same(call), whose, "account_gas")
         return prepared
 
     def _check_ceiling(

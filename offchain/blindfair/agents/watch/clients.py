@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindfair.agents.settlement.wallet import GasShare
+from blindfair.agents.settlement.gas_share import GasShare
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import CallName
 from blindfair.agents.store.watch_steps import WATCH_CLIENT, WatchedOrder, order_of_call

@@ -7,12 +7,13 @@ it. The delivery key is: who has it and the ciphertext can read the delivery bef
 Not here: what a watcher does with it (`keeper`).
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from blindfair.agents.store.directory import SecretStore, write_atomically
 from blindfair.agents.store.journal import Journal
-from blindfair.agents.store.steps import ENDED, OFFER, WRITTEN, offer_message
+from blindfair.agents.store.steps import ENDED, OFFER, WRITTEN, OfferName, offer_message
 from blindfair.agents.watch.package import WatchHead, check_head
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.documents import Document, canonical, json_value, parse
@@ -99,11 +100,16 @@ def check_reveal(package: RevealPackage, domain: Domain) -> None:
                            hint=_HINT)  # fmt: skip
 
 
-def reveal_packages(journal: Journal, secrets: SecretStore, domain: Domain) -> list[RevealPackage]:
-    """Return the packages of a seller's open offers, also while its agent works. Raises JournalDamaged."""
-    found = []
+def reveal_packages(
+    journal: Journal, secrets: SecretStore, domain: Domain, but: Container[OfferName] = ()
+) -> dict[OfferName, RevealPackage]:
+    """Return the packages of a seller's open offers, also while its agent works; `but` are offers that are left out.
+
+    Raises JournalDamaged.
+    """
+    found = {}
     for name, document in journal.done(OFFER):
-        if journal.intent(ENDED.of(name)) is not None:
+        if name in but or journal.intent(ENDED.of(name)) is not None:
             continue
         offer, data = Offer.from_document(json_value(document)), journal.get(WRITTEN.of(offer_message(name)))
         key = secrets.get(f"key.{name}")
@@ -114,12 +120,15 @@ def reveal_packages(journal: Journal, secrets: SecretStore, domain: Domain) -> l
                 expected=f"key.{name}",
                 hint="restore it from a backup at once",
             )
-        found.append(RevealPackage(WatchHead(domain, offer, message.offer_signature), DeliveryKey(key)))
+        found[name] = RevealPackage(WatchHead(domain, offer, message.offer_signature), DeliveryKey(key))
     return found
 
 
-def ended_orders(journal: Journal) -> list[OrderId]:
+def ended_orders(journal: Journal, but: Container[OfferName] = ()) -> dict[OfferName, OrderId]:
     """Return the numbers of a seller's orders that have ended: nobody needs their packages any more."""
-    offers = dict(journal.done(OFFER))
-    ended = (json_value(offers[name]) for name, _ in journal.done(ENDED) if name in offers)
-    return [Offer.from_document(document).struct_hash() for document in ended]
+    offers, ended = dict(journal.done(OFFER)), (name for name, _ in journal.done(ENDED))
+    return {
+        name: Offer.from_document(json_value(offers[name])).struct_hash()
+        for name in ended
+        if name in offers and name not in but
+    }

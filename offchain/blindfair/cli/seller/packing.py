@@ -1,9 +1,11 @@
 """`blindfair seller watch-package`, and `--watch-packages`: the keys of open offers for a second machine."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from blindfair.agents.store.directory import SecretStore
 from blindfair.agents.store.journal import Journal, read_journal
+from blindfair.agents.store.steps import OfferName
 from blindfair.agents.watch.reveal_package import REVEAL_SUFFIX, RevealPackage, ended_orders, reveal_packages
 from blindfair.api.listing_options import ListingOptions
 from blindfair.cli.options import Resumed
@@ -41,16 +43,34 @@ def run_watch_package(directory: Path, to: Path, output: Output) -> None:
     output.document({"packages": [{"file": str(to / each.name), "order": hex_text(each.order_id)} for each in made]})
 
 
-def hand_over(journal: Journal, secrets: SecretStore, domain: Domain, folder: Path) -> list[RevealPackage]:
-    """Write what is not there yet, and remove what nobody needs any more. Raises CannotWrite, JournalDamaged."""
-    made = reveal_packages(journal, secrets, domain)
-    for package in made:
+@dataclass(slots=True)
+class HandedOver:
+    """What is known to be done: the files of open offers, and the offers that ended. Their messages are large."""
+
+    files: dict[OfferName, Path] = field(default_factory=dict)
+    ended: set[OfferName] = field(default_factory=set)
+
+
+def hand_over(
+    journal: Journal, secrets: SecretStore, domain: Domain, folder: Path, before: HandedOver | None = None
+) -> list[RevealPackage]:
+    """Write what is not there yet, and remove what nobody needs any more; the packages that were looked at.
+
+    Those of `before` are not, as long as their files are there. Raises CannotWrite, JournalDamaged.
+    """
+    known = before or HandedOver()
+    there = {name for name, path in known.files.items() if path.exists()}
+    made = reveal_packages(journal, secrets, domain, there)
+    for name, package in made.items():
         path = folder / package.name
         if not path.exists():
             package.write(path)
-    for order in ended_orders(journal):
+        known.files[name] = path
+    for name, order in ended_orders(journal, known.ended).items():
         (folder / f"{order.hex()}{REVEAL_SUFFIX}").unlink(missing_ok=True)
-    return made
+        known.files.pop(name, None)
+        known.ended.add(name)
+    return [*made.values()]
 
 
 class HandingOver:
@@ -64,6 +84,7 @@ class HandingOver:
         self._domain = domain
         self._folder = folder
         self._writes = -1
+        self._before = HandedOver()
         self._screen = screen
         self._told = ""
         screen.lines.item("keys", f"of open offers go to {folder}: {READS}")
@@ -74,7 +95,7 @@ class HandingOver:
             return
         writes = self._journal.writes
         try:
-            hand_over(self._journal, self._secrets, self._domain, self._folder)
+            hand_over(self._journal, self._secrets, self._domain, self._folder, self._before)
         except BlindfairError as error:
             if str(error) != self._told:
                 self._told = str(error)
