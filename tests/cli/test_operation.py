@@ -103,6 +103,7 @@ def test_health_and_metrics_tell_no_account_and_no_stranger(service: Service) ->
     assert 'blindfair_info{role="seller"' in metrics.text
     assert 'blindfair_orders{state="open"} 0.0' in metrics.text
     (turns,) = [line for line in metrics.text.splitlines() if line.startswith("blindfair_turns_total ")]
+    assert "_created" not in metrics.text
     assert float(turns.split()[1]) > 0
     address = address_of(service.directory / "keystore.json")
     assert address is not None

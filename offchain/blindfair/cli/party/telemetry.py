@@ -215,4 +215,6 @@ def _client() -> Any:
             found="none",
             hint="pip install 'blindfair[operation]'",
         ) from error
+    # A second line for each counter, which says when this process began to count.
+    prometheus_client.disable_created_metrics()
     return prometheus_client
