@@ -16,8 +16,10 @@ from served import Person, Served, serving
 from blindfair.http.calls import Caller
 from blindfair.http.limits import TokenBuckets
 from blindfair.http.spool import Spool
+from blindfair.http.unfetched import remove_unfetched
 from blindfair.http.wire import PENDING_SHOWN
 from blindfair.protocol.errors import ServiceUnreachable
+from blindfair.protocol.quantities import Address
 
 BUYER = Person()
 
@@ -232,5 +234,58 @@ def test_more_messages_than_are_shown_at_once_count_in_full(tmp_path: Path) -> N
     (tmp_path / BUYER.address).mkdir()
     for number in range(count):
         (tmp_path / BUYER.address / f"{number:064x}").write_bytes(b"M")
-    assert spool.waiting(BUYER.address)[1:] == (count, count)
+    assert spool.waiting(BUYER.address)[1::2] == (count, count)
     assert len(spool.pending(BUYER.address)) == PENDING_SHOWN
+
+
+# --- space of accounts that cost nothing ---------------------------------------------------------------------------
+
+
+def test_ten_accounts_do_not_fill_the_disk(tmp_path: Path) -> None:
+    with serving(tmp_path, disk=2_000_000, disk_of_account=150_000, proof_burst=100, waiting_of_account=8) as served:
+        greedy = [Person() for _ in range(10)]
+        for person in (*greedy, BUYER):
+            served.know(person)
+        for person in greedy:
+            token = served.token(person)
+            statuses = [served.put(token, person.sealed(70_000 + number)).status for number in range(4)]
+            # One that has begun does not add to it either: its own older one gives way.
+            statuses.append(served.put(token, os.urandom(9), piece=person.sealed(50), total="149000").status)
+            assert statuses == [201, 201, 507, 507, 507]
+        assert served.put(served.token(BUYER), BUYER.sealed(140_000)).status == 201
+        # What settles an order is small, and passes all the same.
+        assert served.put(served.token(greedy[0]), greedy[0].sealed(300)).status == 201
+
+
+def test_what_nobody_fetches_is_removed_by_age_and_then_from_the_largest(tmp_path: Path) -> None:
+    ann, bob, seller = (Address(f"0x{digit * 40}") for digit in "abc")
+    now = time.time()
+
+    def put(account: str, number: int, size: int, age: float) -> Path:
+        path = tmp_path / account / f"{number:064x}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"M" * size)
+        os.utime(path, (now - age, now - age))
+        return path
+
+    old, small = put(ann, 1, 10, 5000), put(ann, 2, 100, 900)
+    large = [put(bob, number, 400, 1000 - number) for number in range(4)]
+    own, beside = put(seller, 1, 10_000, 9000), put("notes", 1, 10_000, 9000)
+    (tmp_path / ("0x" + "d" * 40)).symlink_to(tmp_path / "notes")
+    assert remove_unfetched(tmp_path, seller, 1000, 3600.0, now) == 3
+    assert [path.exists() for path in (old, small, own, beside)] == [False, True, True, True]
+    assert [path.exists() for path in large] == [False, False, True, True]
+
+
+def test_a_service_removes_what_nobody_fetches(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        served.know(BUYER)
+        path = served.mail / BUYER.address / ("1" * 64)
+        path.write_bytes(b"M")
+        os.utime(path, (1, 1))
+        # At once when it begins, and at times.
+        os.kill(served.service.pid, signal.SIGKILL)
+        ends = time.monotonic() + 60
+        while path.exists():
+            assert time.monotonic() < ends
+            time.sleep(0.05)

@@ -31,6 +31,8 @@ _RANGES: dict[str, tuple[float, int]] = {
     "stranger_message": (1024, SEALED_MESSAGE_LIMIT),
     "waiting": (2, 10**6),
     "disk": (2**20, 2**53),
+    "disk_of_account": (2**16, 2**53),
+    "unfetched": (2**20, 2**53),
     "slowest_upload": (0, 2**53),
 }
 """Least and most of limits that are not from 1 on. A segment is what clients send."""
@@ -105,6 +107,15 @@ class ServiceLimits:
 
     disk: int = 8 * 2**30
     """Bytes of messages begun or not read yet, in all."""
+
+    disk_of_account: int = SEALED_MESSAGE_LIMIT
+    """The same of one account: it takes many to fill the whole, and each of them costs its holder bandwidth."""
+
+    unfetched: int = 32 * 2**30
+    """Bytes of messages of the seller that accounts have not fetched, in all; the oldest of the largest give way."""
+
+    unfetched_seconds: float = 14 * 86400.0
+    """How long such a message is kept. A buyer that comes back later asks again."""
 
     idle_upload_seconds: float = 600.0
     """After this long without a byte, a message that was begun may give way to another."""

@@ -23,8 +23,10 @@ from blindfair.http.connections import OpenConnections
 from blindfair.http.handshakes import with_handshakes
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.spool import Spool
+from blindfair.http.unfetched import remove_unfetched
 from blindfair.http.wire import ServiceInfo
 from blindfair.protocol.documents import Document, json_value
+from blindfair.protocol.quantities import Address
 
 READY = "ready"
 
@@ -32,6 +34,7 @@ LATELY_SECONDS = 60.0
 """A service that was alive within this is being started again: bursts are not given anew."""
 
 _ALIVE_SECONDS = 2.0
+_TIDY_SECONDS = 600.0
 _FILES_BESIDE_CONNECTIONS = 200
 
 
@@ -61,6 +64,7 @@ def serve(place: Document, listening: socket) -> None:
         Spool(mail, info.seller), info, catalogue, limits, str(place["prefix"]), folder, is_restart=alive.was_lately
     ).asgi()
     threading.Thread(target=alive.show, daemon=True).start()
+    threading.Thread(target=_tidy, args=(mail, info.seller, limits), daemon=True).start()
     table = OpenConnections(limits, None if proxy is None else str(proxy))
     config = uvicorn.Config(
         app,
@@ -84,6 +88,14 @@ def serve(place: Document, listening: socket) -> None:
     print(READY, flush=True)
     with asyncio.Runner(loop_factory=lambda: _Loop(table)) as runner:
         runner.run(server.serve(sockets=[listening]))
+
+
+def _tidy(mail: Path, seller: Address, limits: ServiceLimits) -> None:
+    """Remove what nobody fetches, as long as this process lives."""
+    while True:
+        with contextlib.suppress(OSError):
+            remove_unfetched(mail, seller, limits.unfetched, limits.unfetched_seconds, time.time())
+        time.sleep(_TIDY_SECONDS)
 
 
 class Alive:

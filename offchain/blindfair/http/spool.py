@@ -124,12 +124,12 @@ class Spool:
             except OSError:
                 return False
 
-    def waiting(self, account: Address) -> tuple[int, int, int]:
-        """Messages of an account that the seller has not read, those of all, and the bytes of all."""
+    def waiting(self, account: Address) -> tuple[int, int, int, int]:
+        """Messages of an account that the seller has not read, those of all, and the bytes of both."""
         pending = self.pending(self.seller, None)
         self._senders = {handle: self._senders.get(handle) or self._sender_of(handle) for handle in pending}
-        of_account = sum(1 for sender in self._senders.values() if sender == account)
-        return of_account, len(pending), sum(pending.values())
+        own = [size for handle, size in pending.items() if self._senders[handle] == account]
+        return len(own), len(pending), sum(own), sum(pending.values())
 
     def _sender_of(self, handle: str) -> Address:
         """Whom a message names as its sender, which was checked as it came; nobody where it is none of ours."""

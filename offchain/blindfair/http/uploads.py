@@ -193,7 +193,7 @@ class Uploads:
             raise damaged("A body is too large", expected=f"<= {self._limits.segment} bytes", found=segment.size)
 
     def _begin(self, account: Address, handle: str, total: int) -> _Upload:
-        of_account, messages, size = self._spool.waiting(account)
+        of_account, messages, own_size, size = self._spool.waiting(account)
         own = [key for key in self._uploads if key[0] == account]
         if len(own) >= self._limits.unfinished_of_account:
             # Its own oldest gives way: a sender that lost its place begins anew, and costs nobody else anything.
@@ -207,6 +207,7 @@ class Uploads:
         if len(self._uploads) >= self._limits.waiting:
             # A stranger's message comes in one request: what is left of one that was cut is worth the least.
             self._forget(*min(self._uploads, key=self._worth))
+        self._check_share(account, total, own_size)
         self._make_space(total, size)
         path = self._folder / account / handle
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -214,6 +215,24 @@ class Uploads:
         now = self._clock()
         upload = self._uploads[account, handle] = _Upload(path, total, 0, hashlib.sha256(), deque([(now, 0)]), now)
         return upload
+
+    def _check_share(self, account: Address, total: int, arrived: int) -> None:
+        """Raises Problem where an account would have more than its share of the disk: it costs nothing to have ten.
+
+        Small messages settle orders; how many there may be is limited, and no more.
+        """
+        most, own = self._limits.disk_of_account, [key for key in self._uploads if key[0] == account]
+        own.sort(key=lambda key: self._uploads[key].touched)
+        while total > _SMALL:
+            begun = sum(max(self._uploads[key].total, self._uploads[key].offset) for key in own)
+            if total <= most - arrived - begun:
+                return
+            if not own:
+                raise busy(
+                    "Messages of this account take all the space that it may have", expected=f"<= {most} bytes",
+                    found=f"{arrived} not read yet, and {total} more", seconds=60, status=507,
+                )  # fmt: skip
+            self._forget(*own.pop(0))
 
     def _share(self, account: Address) -> int:
         """Unread messages beyond which an account has to wait: strangers leave half to those who trade."""
