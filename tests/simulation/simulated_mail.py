@@ -94,6 +94,10 @@ class SimulatedMailbox:
         with self._disk.around("sending of a message"):
             self._post.take(self._own, to, message)
 
+    def take_back(self, to: Address, handle: str) -> None:
+        self._check()
+        self._post.boxes.get(to, {}).pop(handle, None)
+
     def pending(self) -> Iterator[tuple[str, int]]:
         yield from [(handle, len(message)) for handle, message in self._check().items()]
 

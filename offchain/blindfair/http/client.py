@@ -131,6 +131,9 @@ class HttpTransport:
             text = answer.headers.get(UPLOAD_OFFSET)
             return None if text is None else _offset_of(text, size)
 
+    def take_back(self, to: Address, handle: str) -> None:
+        """Nothing: the service keeps what its seller has not read, and nobody takes it from there."""
+
     # --- in --------------------------------------------------------------------------------------------------------
 
     def pending(self) -> Iterator[tuple[str, int]]:

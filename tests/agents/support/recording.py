@@ -63,6 +63,9 @@ class RecordingTransport:
     def queue_place(self, receiver: Address) -> QueuePlace | None:
         return self._transport.queue_place(receiver)
 
+    def take_back(self, to: Address, handle: str) -> None:
+        self._transport.take_back(to, handle)
+
     def hold(self, holder: str) -> None:
         self._transport.hold(holder)
 

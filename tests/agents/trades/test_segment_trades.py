@@ -316,6 +316,23 @@ def test_a_delivery_that_is_lost_for_good_ends_by_the_clock_and_says_so(world: W
     assert again.deltas() == (-PRICE, PRICE)
 
 
+def test_segments_that_nobody_fetches_go_with_their_order(world: World) -> None:
+    """A buyer that pays nothing could else leave them there for ever, one delivery after the other."""
+    parties = trading(world)
+    parties.run(lambda: bool(parties.seller.offers))
+    order = OrderId(delivered(parties).offer.struct_hash())
+    box = mailbox(world, parties.buyer)
+    before = set(box.iterdir())
+    parties.seller._deliveries.send_segments(parties.buyer.address, SegmentRequest(order, (0, 1, 2)))
+    assert len(set(box.iterdir()) - before) == 3
+    # Another life, which never sent them.
+    parties.close()
+    again = trading(world)
+    world.run(again.seller, until=lambda: again.seller.idle)
+    assert set(box.iterdir()) <= before
+    again.close()
+
+
 def test_segments_are_for_their_buyer_alone(world: World) -> None:
     parties = trading(world)
     parties.run(lambda: parties.buyer.has_paid)

@@ -121,8 +121,9 @@ class Mail:
         if self._journal.note(SENT.of(step), str(len(data))):
             self._tell(step, f"sends the {step.partition(':')[0]}", size=len(data))
 
-    def pass_on(self, to: Address, message: Message, key: bytes) -> None:
-        """Sign, seal and send a message that may be made anew each time, and is not journalled (PROTOCOL 6.7).
+    def pass_on(self, to: Address, message: Message, key: bytes) -> str:
+        """Sign, seal and send a message that may be made anew each time, and is not journalled (PROTOCOL 6.7); its
+        handle, to `take_back`.
 
         The same message twice is the same bytes, as far as is remembered: a mailbox holds it once, however often its
         reader asks for it. Raises as `dispatch`.
@@ -133,7 +134,16 @@ class Mail:
         self._seals[name] = seal
         if len(self._seals) > MAX_SEALS:
             del self._seals[next(iter(self._seals))]
-        self._deliver(to, seal_message(signed, seal, sender=self._address))
+        sealed = seal_message(signed, seal, sender=self._address)
+        self._deliver(to, sealed)
+        return sha256(sealed).hex()
+
+    def take_back(self, to: Address, handle: str) -> None:
+        """Remove a message that was passed on, if it was not fetched. Raises Waiting while the mail does not work."""
+        try:
+            self._transport.take_back(to, handle)
+        except StateError as trouble:
+            raise self._waits(trouble) from trouble
 
     def send_again(self, digest: Digest, to: Address) -> None:
         """Send a message once more that was sent before, the same bytes, for a receiver that may have lost it.

@@ -71,6 +71,10 @@ class StoreTransport:
         is there: it may be half of it, or a stranger's."""
         self._store.write(f"{to}/{hashlib.sha256(message).hexdigest()}", message)
 
+    def take_back(self, to: Address, handle: str) -> None:
+        """Remove a message of one's own, as `Transport` says."""
+        self._store.remove(f"{to}/{handle}")
+
     # --- in --------------------------------------------------------------------------------------------------------
 
     def pending(self) -> Iterator[tuple[str, int]]:

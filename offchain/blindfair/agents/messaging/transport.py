@@ -67,6 +67,10 @@ class Transport(Protocol):
         """
         ...
 
+    def take_back(self, to: Address, handle: str) -> None:
+        """Remove a message of one's own from the mailbox of `to`, if it is still there and can be reached."""
+        ...
+
     def pending(self) -> Iterator[tuple[str, int]]:
         """Handle and size in bytes of every message not yet done, the first that came first, as far as that is
         known."""
@@ -233,6 +237,15 @@ class FolderTransport:
                     hint="its owner can remove what lies there under this name",
                 ) from error
             raise _trouble(f"The mail folder {self._root} takes no message", error.strerror) from error
+
+    def take_back(self, to: Address, handle: str) -> None:
+        """Remove a message of one's own, as `Transport` says."""
+        try:
+            with self._mailbox(to) as mailbox:
+                os.unlink(Path(handle).name, dir_fd=mailbox)
+        except OSError as error:
+            if error.errno != errno.ENOENT and error.errno not in _SPOILT:
+                raise _trouble(f"The mail folder {self._root} cannot be used", error.strerror) from error
 
     # --- in --------------------------------------------------------------------------------------------------------
 

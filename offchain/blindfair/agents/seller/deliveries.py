@@ -3,6 +3,7 @@
 Not here: what is agreed and offered (`seller`), and what is done with one segment (package `bulk`).
 """
 
+import contextlib
 import shutil
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -10,7 +11,9 @@ from typing import TypeAlias
 from blindfair.agents.agent import Agent
 from blindfair.agents.seller.offers import SellerOffers
 from blindfair.agents.seller.progress import Progress
+from blindfair.agents.store.delivery_steps import SENT_SEGMENT
 from blindfair.agents.store.steps import OfferName, sealing_key_of
+from blindfair.agents.waiting import Waiting
 from blindfair.bulk.delivery import PreparedDelivery, prepare_delivery, segment_file
 from blindfair.bulk.store import StoredDataset
 from blindfair.bulk.workers import Workers
@@ -131,13 +134,19 @@ class SellerDeliveries:
             if key is None or not path.exists():
                 raise UnexpectedMessage("The delivery has no such segment", found=number)
             segment = DeliverySegment(request.order, number, path.read_bytes())
-            self._seller.mail.pass_on(buyer, segment, bytes.fromhex(key))
+            handle = self._seller.mail.pass_on(buyer, segment, bytes.fromhex(key))
+            self._seller.journal.note(SENT_SEGMENT.of(f"{name}:{handle}"))
 
     def tidy(self) -> None:
-        """Remove the segments of orders that have ended."""
+        """Remove the segments of orders that have ended, also from mailboxes of buyers that never fetched them."""
         kept = {folder.name for folder in self._folder.iterdir()} if self._folder.is_dir() else set()
         for name in self._offers.made() if kept else ():
-            if name in kept and self._offers.ending(name) is not None:
+            if name not in kept or self._offers.ending(name) is None:
+                continue
+            # While the mail does not work, they stay where they are.
+            with contextlib.suppress(Waiting):
+                for sent, _ in self._seller.journal.done(SENT_SEGMENT, f"{name}:"):
+                    self._seller.mail.take_back(self._offers.made()[name].buyer, sent.rpartition(":")[2])
                 shutil.rmtree(self._folder / name, ignore_errors=True)
 
 

@@ -17,6 +17,10 @@ HANDED_OVER = StepKind[PartName]("watch-signature")
 """The buyer's signature of an order for `blindfair watch`, which serves nobody else's."""
 
 
+SENT_SEGMENT = StepKind[str]("sent-segment")
+"""A segment that a seller sent, by the offer and the message's handle: it lies in a mailbox until it is fetched."""
+
+
 def segment_name(part: PartName, number: int) -> str:
     """What a segment of a part's delivery is called."""
     return f"{part}:{number}"
