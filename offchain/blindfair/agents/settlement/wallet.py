@@ -279,8 +279,9 @@ class Wallet:
         for name, _ in self._journal.done(SIGNED):
             step = call_of(name)
             if self.executed(step):
-                # The last attempt is the one that succeeded: those before it failed, and are not to succeed now.
-                executed[step] = TransactionName(name.partition("+")[0])
+                if "+" not in name:
+                    # The last attempt is the one that succeeded: those before it failed, and are not to succeed now.
+                    executed[step] = name
                 continue
             try:
                 receipt = self._sender.receipt(self._prepared(name).hash)

@@ -216,5 +216,6 @@ def _client() -> Any:
             hint="pip install 'blindfair[operation]'",
         ) from error
     # A second line for each counter, which says when this process began to count.
-    prometheus_client.disable_created_metrics()
-    return prometheus_client
+    client: Any = prometheus_client
+    client.disable_created_metrics()
+    return client
