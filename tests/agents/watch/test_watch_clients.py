@@ -12,12 +12,12 @@ from cheating_orders import BOND, Party, cheat
 from trade import Parties, World, make_parties
 from watched import Watch, package_of, written
 
-from blindfair.agents.watch import clients, inbox
+from blindfair.agents.watch import clients, inbox, watcher
 from blindfair.agents.watch.clients import WatchLimits
 from blindfair.agents.watch.inbox import PackageInbox
-from blindfair.agents.watch.package import WatchPackage, sign_order
+from blindfair.agents.watch.package import WatchHead, WatchPackage, read_head, sign_order
 from blindfair.agents.watch.reveal_package import RevealPackage, reveal_packages
-from blindfair.protocol.errors import BadSignature, CannotWrite, GasCeilingReached, NotServed
+from blindfair.protocol.errors import BadSignature, CannotWrite, FileMissing, GasCeilingReached, NotServed
 from blindfair.protocol.offer import sign_offer
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, Digest, Root, Wei
@@ -187,4 +187,42 @@ def test_orders_of_one_account_use_up_no_gas_of_anothers(world: World) -> None:
         (owner,) = [each.package.head.offer.buyer for each in orders if each.package.head.order_id.hex() in step]
         spent[owner] = Wei(spent[owner] + receipt["fee"])
     assert 0 < spent[greedy.address] <= most
+    watch.close()
+
+
+def test_a_file_that_goes_away_while_it_is_looked_at_ends_nothing(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(served.own, served.folder)
+    watch = served.watch()
+
+    def gone(found: Path) -> WatchHead:
+        head = read_head(found)
+        found.unlink()
+        return head
+
+    monkeypatch.setattr(watcher, "read_head", gone)
+    incoming = PackageInbox((), served.folder)
+    incoming.collect(watch.watcher)
+    assert [type(each.error) for each in incoming.refused.values()] == [FileMissing]
+    monkeypatch.undo()
+    incoming.collect(watch.watcher)
+    assert (incoming.refused, kept(watch)) == ({}, set())
+    written(served.own, served.folder)
+    incoming.collect(watch.watcher)
+    assert kept(watch) == {path.name}
+    watch.close()
+
+
+def test_a_pipe_that_is_called_a_package_holds_up_nothing(served: Served) -> None:
+    served.folder.mkdir()
+    for name in ("0.watch", "0.reveal"):
+        os.mkfifo(served.folder / name)
+    (served.folder / "1.reveal").symlink_to(served.folder / "0.watch")
+    written(served.own, served.folder)
+    watch = served.watch()
+    incoming = PackageInbox((), served.folder)
+    incoming.collect(watch.watcher)
+    assert kept(watch) == {served.own.name}
+    assert {type(each.error) for each in incoming.refused.values()} == {FileMissing}
     watch.close()

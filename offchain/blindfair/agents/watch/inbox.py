@@ -77,9 +77,10 @@ class PackageInbox:
                 self._last = path
                 if time.monotonic() > ends:
                     break
-        for path in self._seen.keys() - {*self._files, *found}:
-            del self._seen[path]
+        for path in (self._seen.keys() | self.refused.keys()) - {*self._files, *found}:
+            self._seen.pop(path, None)
             self.refused.pop(path, None)
+            self._put_off.discard(path)
 
     def _look(self, watcher: Watcher, path: Path, *, is_named: bool) -> bool:
         """Take a file that is new or has changed; whether it was one."""

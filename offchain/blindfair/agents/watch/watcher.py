@@ -42,6 +42,7 @@ from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import (
     BlindfairError,
     ContractReverted,
+    FileMissing,
     GasCeilingReached,
     JournalDamaged,
     NodeFailure,
@@ -172,7 +173,10 @@ class Watcher:
         order = watched_order(head.order_id)
         if order in self._open or end_of_watch(self.journal, order) is not None:
             return False
-        size = path.stat().st_size
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise FileMissing(f"There is no watch package {path}", found=error.strerror) from error
         # Before anything that costs more: strangers may write many.
         self._clients.check(head.offer.buyer, size, is_named=is_named)
         copy_package(path, self._packages, self.domain, size=size, expected=head)
