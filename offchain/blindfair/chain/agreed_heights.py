@@ -10,7 +10,7 @@ from collections import deque
 from web3.types import RPCEndpoint
 
 from blindfair.chain.answers import number_in
-from blindfair.chain.node_poll import BUSY, AskedNode, NodePoll
+from blindfair.chain.node_poll import AskedNode, NodePoll
 from blindfair.protocol.errors import NodeFailure
 
 REMEMBERED = 900.0
@@ -18,6 +18,9 @@ REMEMBERED = 900.0
 
 FAR = 120
 """Seconds of chain time by which one node may be ahead where the others are just enough to agree."""
+
+_PATIENCE = 10.0
+"""Seconds for which a node may take to show the time of a block."""
 
 _NEAR = 2
 """Blocks by which honest nodes differ for moments on any chain."""
@@ -77,6 +80,6 @@ def check_near(height: int, own: int | None, line: AskedNode, host: str) -> None
 def _time_of(line: AskedNode, number: int) -> int | None:
     """The time of a block as one node tells it, None where it does not."""
     asked = NodePoll([line], RPCEndpoint("eth_getBlockByNumber"), [hex(number), False], must_agree=False)
-    answers = asked.wait(0.0, most=BUSY)
+    answers = asked.wait(0.0, most=_PATIENCE)
     block = answers[0].result() if answers else None
     return number_in(block.get("timestamp")) if isinstance(block, dict) else None
