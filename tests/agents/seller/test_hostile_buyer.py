@@ -44,10 +44,20 @@ from blindfair.agents.store.steps import Step, StepKind
 from blindfair.influence.models import LogisticRegression
 from blindfair.influence.projection import Projection
 from blindfair.pricing.functions import LinearPricing
-from blindfair.protocol.errors import TooCostly
-from blindfair.protocol.messages import Agreement, Inquiry, Message, Refusal, Request, Selection, read
+from blindfair.protocol.errors import TooCostly, UnexpectedMessage
+from blindfair.protocol.messages import (
+    Agreement,
+    Inquiry,
+    Message,
+    Refusal,
+    Request,
+    SegmentRequest,
+    Selection,
+    read,
+)
+from blindfair.protocol.offer import Offer
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import Digest, ListingId, Seconds, Wei
+from blindfair.protocol.quantities import Digest, ListingId, OrderId, Seconds, Wei
 
 
 def test_a_bad_request_is_refused_before_it_costs_anything(beside: Callable[[str], World]) -> None:
@@ -327,3 +337,26 @@ def test_a_selection_after_its_requests_time_is_refused(at: Callable[[str], Worl
     parties.world.chain.advance(Seconds(BUYER_POLICY.patience + 60))
     parties.seller.step()
     assert [refusal["error"] for refusal in parties.seller.refusals()] == ["Expired"]
+
+
+def test_a_question_about_an_order_of_nobody_costs_the_same_however_many_offers_there_were(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may send it. Hashing every offer for it would take a second with ten thousand of them."""
+    parties = make_parties(at("delivered"))
+    seller = parties.seller
+    hashed: list[Offer] = []
+    own = next(iter(seller.offers.values()))
+    assert seller._offers.named(OrderId(own.struct_hash())) == next(iter(seller.offers))
+    real = Offer.struct_hash
+
+    def noted(offer: Offer) -> OrderId:
+        hashed.append(offer)
+        return real(offer)
+
+    monkeypatch.setattr(Offer, "struct_hash", noted)
+    for number in range(20):
+        with pytest.raises(UnexpectedMessage):
+            seller._deliveries.send_segments(parties.buyer.address, SegmentRequest(OrderId(bytes([number]) * 32), (0,)))
+    assert hashed == []
+    parties.close()

@@ -121,8 +121,7 @@ class SellerDeliveries:
         Raises UnexpectedMessage for an order that is none of the offers' or has ended, and for a segment that the
         delivery does not have; FieldMismatch for another buyer's; Undeliverable, Waiting.
         """
-        named = (name for name, offer in self._offers.made().items() if offer.struct_hash() == request.order)
-        name = next(named, None)
+        name = self._offers.named(request.order)
         if name is None or self._offers.ending(name) is not None:
             raise UnexpectedMessage("No open offer of this seller became this order", found=request.order.hex())
         buyer = self._offers.made()[name].buyer

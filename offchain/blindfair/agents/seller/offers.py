@@ -10,6 +10,7 @@ from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import JournalDamaged
 from blindfair.protocol.messages import Delivery, PricedReply
 from blindfair.protocol.offer import Offer
+from blindfair.protocol.quantities import OrderId
 
 
 class SellerOffers:
@@ -19,6 +20,7 @@ class SellerOffers:
         self._journal = journal
         self._mail = mail
         self._known: dict[OfferName, Offer] = {}
+        self._by_order: dict[OrderId, OfferName] = {}
 
     def remember(self, name: OfferName) -> Offer:
         """Remember the offer in the message that was written for it. Raises JournalDamaged."""
@@ -32,8 +34,14 @@ class SellerOffers:
         """Every offer, in order."""
         for name, document in self._journal.done(OFFER):
             if name not in self._known:
-                self._known[name] = Offer.from_document(json_value(document))
+                offer = self._known[name] = Offer.from_document(json_value(document))
+                self._by_order[offer.struct_hash()] = name
         return self._known
+
+    def named(self, order: OrderId) -> OfferName | None:
+        """The offer that became this order, None where there is none. Anybody may ask: no offer is hashed anew."""
+        self.made()
+        return self._by_order.get(order)
 
     def open(self) -> dict[OfferName, Offer]:
         """The offers that may still be accepted or paid."""

@@ -117,8 +117,7 @@ class SellerOrders:
 
         Raises UnexpectedMessage for an order of other offers, FieldMismatch for another buyer's, BadSignature.
         """
-        named = (name for name, offer in self._offers.made().items() if offer.struct_hash() == release.order)
-        name = next(named, None)
+        name = self._offers.named(release.order)
         if name is None:
             raise UnexpectedMessage("No offer of this seller became this order", found=release.order.hex())
         offer = self._offers.made()[name]
