@@ -221,7 +221,9 @@ class Uploads:
 
         Small messages settle orders; how many there may be is limited, and no more.
         """
-        most, own = self._limits.disk_of_account, [key for key in self._uploads if key[0] == account]
+        # Beside the small ones that may lie there, one of the largest still has its space.
+        most = self._limits.disk_of_account + self._limits.waiting_of_account * _SMALL
+        own = [key for key in self._uploads if key[0] == account]
         own.sort(key=lambda key: self._uploads[key].touched)
         while total > _SMALL:
             begun = sum(max(self._uploads[key].total, self._uploads[key].offset) for key in own)
