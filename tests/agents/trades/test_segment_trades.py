@@ -160,10 +160,10 @@ class WrongSegment(Seller):
         super().__init__(*args)  # type: ignore[arg-type]
         pass_on = self.mail.pass_on
 
-        def altered(to: Address, message: object, key: bytes) -> None:
+        def altered(to: Address, message: object, key: bytes) -> str:
             assert isinstance(message, DeliverySegment)
             sealed = message.sealed[:-1] + bytes([message.sealed[-1] ^ 1])
-            pass_on(to, replace(message, sealed=sealed), key)
+            return pass_on(to, replace(message, sealed=sealed), key)
 
         self.mail.pass_on = altered  # type: ignore[method-assign]
 
@@ -183,11 +183,11 @@ class Unhelpful(Seller):
         super().__init__(*args)  # type: ignore[arg-type]
         pass_on = self.mail.pass_on
 
-        def altered(to: Address, message: object, key: bytes) -> None:
+        def altered(to: Address, message: object, key: bytes) -> str:
             assert isinstance(message, DeliverySegment)
             if self.exchange.order(message.order).state is not OrderState.NONE:
                 message = replace(message, sealed=message.sealed[:-1] + bytes([message.sealed[-1] ^ 1]))
-            pass_on(to, message, key)
+            return pass_on(to, message, key)
 
         self.mail.pass_on = altered  # type: ignore[method-assign]
 
