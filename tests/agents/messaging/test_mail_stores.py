@@ -401,6 +401,7 @@ def test_a_stranger_that_writes_into_the_store_keeps_nobody_out(
     list(third.pending())
 
 
+@pytest.mark.deep
 def test_words_of_last_year_keep_nobody_out(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
     with monkeypatch.context() as past:

@@ -283,6 +283,7 @@ def test_what_was_lost_after_paying_is_fetched_again_and_opened(world: World, na
     assert_bought(again)
 
 
+@pytest.mark.deep
 def test_a_wrong_chunk_is_proven_although_the_disk_had_lost_it(world: World) -> None:
     parties = trading(world, WrongChunk)
     parties.run(lambda: parties.buyer.has_paid)
