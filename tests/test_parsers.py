@@ -40,10 +40,13 @@ def calls(path: Path) -> set[int]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.module in {"json", "cbor2", "pickle"}:
             found.add(node.lineno)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
-            if (owner, node.func.attr) in PARSERS or (node.func.attr == "json" and not node.args):
+        if isinstance(node, ast.Attribute):
+            owner = node.value.id if isinstance(node.value, ast.Name) else ""
+            # Also where it is handed on, as to `map`.
+            if (owner, node.attr) in PARSERS:
                 found.add(node.lineno)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".json") and not node.args:
+            found.add(node.lineno)
     return found
 
 

@@ -6,7 +6,6 @@ commands `blindfair seller` and `blindfair buyer` are written on this.
 Not here: what is sold (`listing`), what values it (`buying`), and the node and the mail (`connection`).
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +38,7 @@ from blindfair.http.service import ServiceOptions
 from blindfair.influence.arrays import Floats
 from blindfair.influence.images.images import images_of
 from blindfair.influence.threads import one_thread
-from blindfair.protocol.documents import Document
+from blindfair.protocol.documents import Document, json_value
 from blindfair.protocol.errors import InvalidOption, Refused
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address, ListingId, Wei
@@ -230,7 +229,7 @@ class BuyerParty:
         but one of each, and `list_is_false` says whether these are more than a seller's search can have missed.
         """
         found = self.agent.journal.intent(REPEATED)
-        return None if found is None else json.loads(found)
+        return None if found is None else json_value(found)
 
     def images(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the images that were paid for and verified, and their labels, as their seller had them.

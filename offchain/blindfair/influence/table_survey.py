@@ -23,6 +23,7 @@ from blindfair.influence.sample import LabelSurvey, Sample, SampledRow
 from blindfair.influence.table import Companion, Table, check_companions, check_labels_differ, kept_columns
 from blindfair.influence.table_stream import TableStream, source_of
 from blindfair.protocol.chunks import SALT_SIZE, fill_record
+from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import FileChanged, InvalidListing, JournalDamaged
 from blindfair.protocol.records import encode_row
 
@@ -74,7 +75,7 @@ class TableSurvey:
     def from_bytes(cls, data: bytes) -> "TableSurvey":
         """Read what `to_bytes` gave. Raises JournalDamaged."""
         try:
-            head, *rows = map(json.loads, data.splitlines())
+            head, *rows = map(json_value, data.splitlines())
             if head["version"] != VERSION:
                 raise ValueError("another version")
             columns = tuple(SurveyedColumn(name, CellKind(kind), bool(kept)) for name, kind, kept in head["columns"])

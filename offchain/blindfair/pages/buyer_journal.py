@@ -137,7 +137,7 @@ class _Reader:
         if (text := self._journal.intent(verified(part))) is not None:
             found.append(Deed(f"Opened and checked {name}", text))
         if part is not PartName.SAMPLE and (found_among := self._journal.intent(REPEATED)) is not None:
-            found += [Deed("Compared the delivered texts", text) for text in json.loads(found_among)["warnings"]]
+            found += [Deed("Compared the delivered texts", text) for text in json_value(found_among)["warnings"]]
         found += self._called(dispute_call(part), f"Proved the wrong chunk: price and bond came back for {name}")
         found += self._called(refund_call(part), f"No key came: price and bond came back for {name}")
         found += self._called(release_call(part), f"Released the price of {name}")

@@ -121,7 +121,7 @@ def buyer_summary(directory: Path) -> BuyerSummary | None:
         is_scored = (directory / "secrets" / "choice").exists()
         stage, is_confirmed = steps[-1] if steps else None, journal.intent(CONFIRMED) is not None
         repeated = journal.intent(REPEATED)
-        near_duplicates = None if repeated is None else json.loads(repeated)
+        near_duplicates = None if repeated is None else json_value(repeated)
         return BuyerSummary(common, stage, outcome, fee, is_scored, is_confirmed, near_duplicates)
     finally:
         journal.close()
