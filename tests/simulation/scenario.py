@@ -125,7 +125,7 @@ def _buyer(random: Random, sellers: tuple[SellerRole, ...], watching: Random) ->
         # It pays, and is not there to see that it is cheated: what a watcher is for.
         return BuyerRole("gone", seller, wish, leaves_paid=True, is_watched=True)
     is_watched = watching.random() < (0.7 if kind == "gone" else WATCHED)
-    return BuyerRole(kind, seller, wish, leaves_at, is_watched)
+    return BuyerRole(kind, seller, wish, leaves_at, is_watched=is_watched)
 
 
 def _weather(random: Random) -> Weather:
