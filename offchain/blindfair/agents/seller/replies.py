@@ -44,7 +44,8 @@ class SellerReplies:
         reply: Callable[[Envelope, Request], Reply],
         priced: Callable[[Digest, Request, Wei], PricedReply],
     ) -> None:
-        """`policy` is asked anew for each request. `reply` computes the reply to a request, and `priced` offers it, by the request's digest, for a fee."""
+        """`policy` is asked anew for each request. `reply` computes the reply to one, and `priced` offers it for a fee, by
+        the request's digest."""
         self._seller = seller
         self._fees = fees
         self._bonds = bonds
