@@ -44,7 +44,7 @@ class SellerReplies:
         reply: Callable[[Envelope, Request], Reply],
         priced: Callable[[Digest, Request, Wei], PricedReply],
     ) -> None:
-        """`policy` is asked anew for each request. `reply` computes the reply to one, and `priced` offers it for a fee, by
+        """`policy` is asked anew for each request, `reply` computes the reply to one, `priced` offers it for a fee by
         the request's digest."""
         self._seller = seller
         self._fees = fees
