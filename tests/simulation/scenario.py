@@ -93,7 +93,7 @@ def scenario_of(seed: int) -> Scenario:
     # Of a stream of its own, so that what a seed decides else is what it was without tokens.
     money = stream(seed, "payment")
     sellers = tuple(_seller(random, money) for _ in range(random.choice((1, 1, 1, 2))))
-    watching = stream(seed, "watching")
+    watching = stream(seed, "tower")
     buyers = tuple(_buyer(random, sellers, watching) for _ in range(random.choice((1, 1, 2, 3))))
     return Scenario(seed, sellers, buyers, _weather(random), random.randrange(20, 80))
 
