@@ -93,7 +93,7 @@ def scenario_of(seed: int) -> Scenario:
     # Of a stream of its own, so that what a seed decides else is what it was without tokens.
     money = stream(seed, "payment")
     sellers = tuple(_seller(random, money) for _ in range(random.choice((1, 1, 1, 2))))
-    watching = stream(seed, "watching")
+    watching = stream(seed, "tower")
     buyers = tuple(_buyer(random, sellers, watching) for _ in range(random.choice((1, 1, 2, 3))))
     return Scenario(seed, sellers, buyers, _weather(random), random.randrange(20, 80))
 
@@ -125,7 +125,7 @@ def _buyer(random: Random, sellers: tuple[SellerRole, ...], watching: Random) ->
         # It pays, and is not there to see that it is cheated: what a watcher is for.
         return BuyerRole("gone", seller, wish, leaves_paid=True, is_watched=True)
     is_watched = watching.random() < (0.7 if kind == "gone" else WATCHED)
-    return BuyerRole(kind, seller, wish, leaves_at, is_watched)
+    return BuyerRole(kind, seller, wish, leaves_at, is_watched=is_watched)
 
 
 def _weather(random: Random) -> Weather:

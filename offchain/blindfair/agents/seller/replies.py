@@ -38,13 +38,14 @@ class SellerReplies:
         fees: SellerFees,
         bonds: SellerBonds,
         scoring: Scoring,
-        policy: SellerPolicy,
+        policy: Callable[[], SellerPolicy],
         bases: BaseModels,
         *,
         reply: Callable[[Envelope, Request], Reply],
         priced: Callable[[Digest, Request, Wei], PricedReply],
     ) -> None:
-        """`reply` computes the reply to a request, and `priced` offers it, by the request's digest, for a fee."""
+        """`policy` is asked anew for each request, `reply` computes the reply to one, `priced` offers it for a fee by
+        the request's digest."""
         self._seller = seller
         self._fees = fees
         self._bonds = bonds
@@ -61,7 +62,7 @@ class SellerReplies:
         computing scores raises, Undeliverable and Waiting.
         """
         mail, digest = self._seller.mail, envelope.digest
-        if not self._policy.answers(envelope.sender):
+        if not self._policy().answers(envelope.sender):
             raise UnexpectedMessage("This seller answers only buyers that its owner named", found=envelope.sender)
         name, step = offer_name(digest, PartName.EVALUATION), reply_message(digest)
         try:
@@ -84,9 +85,9 @@ class SellerReplies:
         journal, digest = self._seller.journal, envelope.digest
         if journal.get(request_kept(digest)) is not None:
             # The process may have died of it, and its owner have lowered the limits since.
-            check_cost(request, manifest, self._policy, self._bases)
+            check_cost(request, manifest, self._policy(), self._bases)
             return
-        check_request(request, manifest, self._policy, self._seller.exchange.now(), self._bases)
+        check_request(request, manifest, self._policy(), self._seller.exchange.now(), self._bases)
         journal.note(sealing_key_of(request.buyer), request.buyer_hpke.hex())
         # Spent before a record is looked at: whether a model fits the records is an answer, too.
         self._fees.charge(request, digest)

@@ -127,7 +127,7 @@ class Seller(Agent):
                 opened=lambda drawn, digest, request: self._opened(drawn, digest, request),
             )
             self._replies = SellerReplies(
-                self, self._fees, self._bonds, self._scoring, policy, self._bases,
+                self, self._fees, self._bonds, self._scoring, lambda: self._policy, self._bases,
                 reply=lambda envelope, request: self._reply(envelope, request),
                 priced=lambda digest, request, fee: self._priced_reply(digest, request, fee),
             )  # fmt: skip
