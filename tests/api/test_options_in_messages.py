@@ -130,6 +130,7 @@ def test_no_package_below_the_commands_writes_a_flag() -> None:
         ('`label="it\'s"`', "--label 'it'\"'\"'s'"),
         ("`text=['\\x60id\\x60']`", "--text '`id`'"),
         ("`accept_kinds=True`", "--accept-kinds"),
+        ("`for=0x00aB`", "--for 0x00aB"),
         ("`blindfair deploy` wrote it", "`blindfair deploy` wrote it"),
         ("`exclude=; rm x`", "`exclude=; rm x`"),
         ("a `b", "a `b"),

@@ -49,15 +49,24 @@ def test_a_bad_option_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["dmeo"], ["demo", "--sede", "1"], ["demo", "--seed", "x"], ["demo", "--flipped", "some"], ["demo", "mine.csv"]],
-    ids=" ".join,
+    ("arguments", "command"),
+    [
+        ("dmeo", ""),
+        ("demo --sede 1", "demo "),
+        ("demo --seed x", "demo "),
+        ("demo --flipped some", "demo "),
+        ("demo mine.csv", "demo "),
+        ("seller lits", "seller "),
+        ("seller list", "seller list "),
+    ],
 )
-def test_wrong_usage_ends_with_2_and_says_where_help_is(arguments: list[str], clean: Path, inside: Inside) -> None:
-    ended = inside(*arguments)
+def test_wrong_usage_ends_with_2_and_says_where_help_is(
+    arguments: str, command: str, clean: Path, inside: Inside
+) -> None:
+    ended = inside(*arguments.split())
     assert ended.code == 2
     assert ended.err.startswith("error: Usage: ")
-    assert "blindfair --help" in ended.err
+    assert f"blindfair {command}--help" in ended.err
     assert "Traceback" not in ended.err
 
 

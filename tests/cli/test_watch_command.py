@@ -274,4 +274,6 @@ def test_a_folder_that_others_write_into_needs_the_accounts_that_are_served(
     assert "--for" in refused.err
     stranger = inside(*words, "--for", "0x" + "11" * 20)
     assert stranger.code == NotServed.exit_code
+    for said in (stranger.out, stranger.err):
+        assert f"--for {cheated.buyer.address}" in " ".join(said.split())
     assert inside(*words, "--for", cheated.buyer.address, "--account-gas", "0.01").code == 0

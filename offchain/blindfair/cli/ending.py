@@ -71,10 +71,19 @@ def run_to_its_end(command: Callable[[], object]) -> None:
             _say(
                 "Usage",
                 error.format_message(),
-                hint="blindfair --help, blindfair demo --help, blindfair seller list --help",
+                hint=_help_of(error),
             )
             _leave(USAGE)
         _leave_by_a_bug(error)
+
+
+def _help_of(error: Exception) -> str:
+    """The command that shows the help of what was typed wrongly."""
+    names, context = [], getattr(error, "ctx", None)
+    while context is not None and context.parent is not None:
+        names.append(context.info_name)
+        context = context.parent
+    return " ".join(("blindfair", *reversed(names), "--help"))
 
 
 def _leave_by_a_bug(error: Exception) -> NoReturn:

@@ -44,6 +44,9 @@ def _flags(found: re.Match[str]) -> str:
         return _joined(flag, written) if shlex.quote(written) == written else found[0]
     if value is True:
         return flag
+    if isinstance(value, int | float):
+        # As it was written: an address is a number to Python.
+        return _joined(flag, written)
     return " ".join(_joined(flag, str(each)) for each in (value if isinstance(value, list) else [value]))
 
 

@@ -23,6 +23,7 @@ from blindfair.api.keystore import address_of, unlock
 from blindfair.chain.deployment import open_exchange
 from blindfair.chain.finality import Finality
 from blindfair.chain.requirements import check_chain
+from blindfair.cli.flags import with_flags
 from blindfair.cli.output import Output
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.signals import as_service
@@ -32,6 +33,7 @@ from blindfair.cli.password import read_password
 from blindfair.protocol.documents import Document, json_value
 from blindfair.protocol.errors import BlindfairError, DisputeMissed, FileMissing, InvalidOption
 from blindfair.protocol.quantities import Wei
+from blindfair.protocol.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,9 @@ def _limits(options: WatchOptions, ceiling: Wei) -> WatchLimits:
 def _introduce(watcher: Watcher, screen: PartyScreen) -> None:
     """Say what it does and cannot do, and what it needs."""
     lines = screen.lines
-    lines.item("watches", f"{len(watcher.open_orders)} orders on {watcher.exchange.address} as {watcher.address}")
+    lines.item(
+        "watches", f"{counted(len(watcher.open_orders), 'order')} on {watcher.exchange.address} as {watcher.address}"
+    )
     kept = len(watcher.keeper.open)
     if kept < len(watcher.open_orders) or not kept:
         lines.item(
@@ -146,7 +150,10 @@ def _introduce(watcher: Watcher, screen: PartyScreen) -> None:
         )
         lines.item("checks", "that chunks are the committed ones; it knows no scores and cannot check them")
     if kept:
-        lines.item("keeps", f"{kept} keys of sellers: with the ciphertext, which it is not given, they read deliveries")
+        lines.item(
+            "keeps",
+            f"{counted(kept, 'key')} of sellers: with the ciphertext, which it is not given, a key reads a delivery",
+        )
     needed = watcher.largest_dispute()
     text = f"a dispute costs up to {show_ether(needed)} ether now, a refund less; " if needed else ""
     if kept:
@@ -186,7 +193,7 @@ def _until_ended(watcher: Watcher, inbox: PackageInbox, screen: PartyScreen, opt
     try:
         with as_service() as reloads, served_metrics(screen.telemetry, options.metrics) as metrics:
             if metrics is not None:
-                screen.lines.item("metrics", f"{metrics}/metrics, for users of this machine")
+                screen.lines.item("metrics", f"/metrics and /health at {metrics} for users of this machine")
             screen.on_turn = lambda: reloads.turn(read_again)
             Turns(screen, options.poll, patience=math.inf, retried=BlindfairError).until(turn)
     except KeyboardInterrupt:
@@ -227,8 +234,10 @@ def _tell(directory: Path, output: Output, more: Document, refused: tuple[Refuse
     for order in orders:
         output.lines.item("order", f"{order['order']} {order['state']}: {order['reason']}")
     for each in refused:
-        output.lines.item("refused", f"{each.path}: {each.error.name}: {each.error}")
-    output.lines.item("paid", f"{show_ether(sum(fees.values()))} ether for the gas of {len(fees)} transactions")
+        output.lines.item("refused", f"{each.path}: {each.error.name}: {with_flags(str(each.error))}")
+    output.lines.item(
+        "paid", f"{show_ether(sum(fees.values()))} ether for the gas of {counted(len(fees), 'transaction')}"
+    )
     output.document(document)
 
 

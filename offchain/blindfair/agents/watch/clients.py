@@ -14,6 +14,7 @@ from blindfair.agents.settlement.gas_share import GasShare
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import CallName
 from blindfair.agents.store.watch_steps import WATCH_CLIENT, WatchedOrder, order_of_call
+from blindfair.influence.spelling import option
 from blindfair.protocol.errors import CannotWrite, NotServed
 from blindfair.protocol.quantities import Address, Wei
 
@@ -59,9 +60,9 @@ class Clients:
         if served is not None and account not in served and not is_named:
             raise NotServed(
                 "The package is of an account that this watcher does not serve",
-                expected=f"one of {len(served)} accounts",
+                expected="an account that is named with `for`",
                 found=account,
-                hint=f"serve it with `for={account}`",
+                hint=f"serve it with {option('for', account)}",
             )
         # Those of ended orders are not there any more.
         files -= {path for path in files if not path.exists()}

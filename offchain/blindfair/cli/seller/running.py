@@ -128,7 +128,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
                     served_over_http(serving, settings, party, screen) as pages,
                 ):
                     if metrics is not None:
-                        screen.lines.item("metrics", f"{metrics}/metrics, for users of this machine")
+                        screen.lines.item("metrics", f"/metrics and /health at {metrics} for users of this machine")
                     screen.lines.item("serves", f"listing 0x{party.listing.hex()} as {party.address}; Ctrl-C ends it")
                     service = None if pages is None else pages.service
                     announcing = Announcing(party, service.url, screen) if serving.announce and service else None
