@@ -168,6 +168,7 @@ def test_the_page_is_followed_and_the_money_comes_back(cheated: Cheated, inside:
     assert GRANT - cheated.chain.exchange.balance(watcher) == int(result["fees_wei"]) == int(result["gas_wei"])
     status = cheated.run(inside, 3)
     assert (status["orders"], status["account"]) == (result["orders"], watcher)
+    assert "watcher, a watcher's;" in " ".join(inside("doctor", "--directory", "watcher").out.split())
 
 
 def test_a_ceiling_and_an_empty_account_are_told_at_the_start_and_end_the_command(

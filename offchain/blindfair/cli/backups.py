@@ -12,6 +12,7 @@ from blindfair.cli.password import read_password
 from blindfair.cli.targets import check_file_target
 from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import BlindfairError, JournalDamaged
+from blindfair.protocol.words import counted
 
 BackupPassword = Annotated[
     Path | None,
@@ -54,7 +55,9 @@ def backup(
     about = write_backup(directory, to, password, keystore=found if found and found.is_file() else None,
                          transactions=count)  # fmt: skip
     size = to.stat().st_size
-    output.lines.item("backup", f"{to}: {about.files} files, {about.entries:,} journal entries, {size:,} bytes")
+    output.lines.item(
+        "backup", f"{to}: {counted(about.files, 'file')}, {about.entries:,} journal entries, {size:,} bytes"
+    )
     if found is None or not found.is_file():
         output.lines.item("but", "without a keystore: none was found; back it up yourself")
     output.lines.item("", "keep the password elsewhere; make another one after each order")
@@ -88,9 +91,12 @@ def restore(
     output = Output(json_file)
     password = read_password(password_file, source)
     about = restore_backup(source, directory, password, is_used_elsewhere=used_elsewhere)
-    output.lines.item("restored", f"{directory}: {about.files} files of {about.account}, {about.entries:,} entries")
+    files = counted(about.files, "file")
+    output.lines.item("restored", f"{directory}: {files} of {about.account}, {about.entries:,} journal entries")
+    role = settings_of(directory).get("role")
+    on = {"seller": "seller serve", "buyer": "buyer resume"}.get(str(role), "watch")
     output.lines.item(
-        "", f"blindfair doctor --directory {quote(str(directory))} checks it; then go on with serve or resume"
+        "", f"blindfair doctor --directory {quote(str(directory))} checks it; then go on with blindfair {on}"
     )
     output.document({"account": about.account, "directory": str(directory), "entries": about.entries,
                      "files": about.files, "made_at": about.made_at, "transactions": about.transactions})  # fmt: skip

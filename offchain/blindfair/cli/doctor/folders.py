@@ -44,13 +44,20 @@ def look_at_directory(directory: Path, settings: Settings | None) -> Iterator[Fi
         )
     yield from wrong
     if not wrong:
-        begun = "something was begun in it" if is_begun(directory) else "nothing was begun in it"
-        whose = begun if settings is None else f"a {settings.role}'s"
+        whose = _whose(directory) if settings is None else f"a {settings.role}'s"
         yield Finding("folder", True, f"{directory}, {whose}; it and its files are for their owner alone")
     yield from look_at_file_system("folder", directory, journal=True)
     if settings is not None:
         address = address_of(settings.keystore) or "an account that it does not name"
         yield Finding("account", True, f"{address} in {settings.keystore}")
+
+
+def _whose(directory: Path) -> str:
+    """Whose a directory is whose settings are not there or cannot be read."""
+    if is_begun(directory):
+        return "something was begun in it"
+    # A watcher's has a journal and no settings.
+    return "a watcher's" if (directory / "journal.sqlite").exists() else "nothing was begun in it"
 
 
 def look_at_mail(mail: Path) -> Iterator[Finding]:
