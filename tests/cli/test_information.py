@@ -1,6 +1,7 @@
 """What seller and buyer are told of a listing: bits beside what a record holds, the fee, and what no model reads."""
 
 from dataclasses import replace
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,15 @@ def test_a_seller_of_small_records_is_told_the_ways_that_are_left(tmp_path: Path
     # Larger records are not said to be small.
     large = listed(tmp_path, record_bits=109)
     assert "too small" not in to_the_seller(large, tmp_path)
+
+
+def test_a_seller_that_could_not_lock_the_bond_for_its_fee_is_told_so(tmp_path: Path) -> None:
+    manifest = listed(tmp_path)
+    bond = Decimal(manifest.terms.evaluation_fee) / 10 / 10**18
+    assert "--max-bonds allows" not in to_the_seller(manifest, tmp_path, max_bonds=str(bond))
+    said = to_the_seller(manifest, tmp_path, max_bonds=str(bond / 2))
+    assert f"its bond would be {bond.normalize()} ether, and --max-bonds allows {(bond / 2).normalize()} ether" in said
+    assert "--max-bonds allows" not in to_the_seller(manifest, tmp_path, max_bonds=str(bond / 2), buyers=[BUYER])
 
 
 def test_named_buyers_are_asked_no_fee_and_nothing_is_called_small(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
             f"{prices.show(evaluation_fee(manifest))} for an evaluation of {told_text(manifest)} that is not free; "
             "fewer bits cost in proportion",
         )
+        _show_bond_of_the_fee(lines, manifest, options)
         if (needed := evaluation_bits(manifest)) > terms.free_bits:
             size = smallest_free_group(manifest)
             groups = "" if size is None else f"score groups instead (--disclosure per-group-{size} or larger), "
@@ -146,6 +147,20 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
             "kept",
             f"no model reads {', '.join(identifiers)}: all values differ, as in an identifier; --score COLUMN lets "
             f"models read one; {_DELIVERED}",
+            style="yellow",
+        )
+
+
+def _show_bond_of_the_fee(lines: Lines, manifest: Manifest, options: ListingOptions) -> None:
+    """Where the seller could not lock the bond for its own fee, and would refuse whoever asks."""
+    policy, prices = options.policy(), options.prices
+    bond = policy.bond(evaluation_fee(manifest))
+    if bond > policy.max_bonds:
+        lines.item(
+            "but",
+            f"buyers who ask for that are refused: its bond would be {prices.show(bond)}, and --max-bonds allows "
+            f"{prices.show(policy.max_bonds)}. List again in another directory, with a larger --max-bonds or with "
+            "fewer --bits",
             style="yellow",
         )
 
