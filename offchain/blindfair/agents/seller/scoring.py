@@ -85,7 +85,7 @@ class Scoring:
     def _tell_cost(self, found: Estimate, costs: CostModel) -> None:
         self._tell(
             "takes",
-            f"about {found.encode_seconds:,.0f} s to encode the rows, unless they are, "
+            f"about {found.encode_seconds:,.0f} s to encode the rows if they are not yet, "
             f"{found.expand_seconds:,.0f} s for the query, {found.evaluate_seconds:,.0f} s to score; "
             f"{found.memory_bytes:,} B of memory, {found.disk_bytes:,} B of disk; times as "
             f"{costs.source}",
