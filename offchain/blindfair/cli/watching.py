@@ -271,7 +271,7 @@ def _open_orders(directory: Path, journal: Journal) -> list[Document]:
         wrong = None if verdict is None else json_value(verdict)
         late = journal.intent(WATCH_LATE.of(order)) is not None
         reason = (
-            f"waits for the key until it is revealed; {_chunks(path)}"
+            f"waits until the key is revealed, or overdue; {_chunks(path)}"
             if verdict is None
             else "all chunks are the committed ones; the reveal is not final yet"
             if wrong is None

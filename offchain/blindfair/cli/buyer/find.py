@@ -16,6 +16,7 @@ from blindfair.protocol.messages import Inquiry, Listing, read, sign
 from blindfair.protocol.messages.envelope import ENVELOPE_LIMIT
 from blindfair.protocol.quantities import Address, BlockNumber, ListingId
 from blindfair.protocol.signing import Domain, sign_message
+from blindfair.protocol.words import counted
 
 _PAUSE = 0.2
 
@@ -61,8 +62,8 @@ def the_listing(exchange: DataExchange, listing: ListingId | None) -> ChainListi
         raise InvalidOption(
             "It is not clear which listing is meant",
             expected="--listing, or a chain with one listing",
-            found=f"{len(events)} listings",
-            hint="blindfair buyer find shows them",
+            found=counted(len(events), "listing"),
+            hint="blindfair buyer find shows them; with --at URL it shows those of one service",
         )
     return events[0]
 
