@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import blindfair as bf
 from blindfair.agents import Choice, Event, Question
-from blindfair.pricing.texts.delivered import DeliveredRepetition
+from blindfair.pricing import DeliveredRepetition
 from blindfair.protocol import ListingId, Manifest, RecordIndex, Row, Wei
 
 

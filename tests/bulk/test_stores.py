@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from blindfair.bulk.committing import commit_records
+from blindfair.bulk.files import ReusedSpace
 from blindfair.bulk.store import CHUNKS, LEAVES, RECORDS, STATE, open_store, read_state, stored_record
 from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import (
@@ -133,6 +134,17 @@ def test_a_file_that_was_cut_is_noticed(tmp_path: Path, name: str) -> None:
         file.truncate(5)
     with pytest.raises(JournalDamaged):
         open_store(tmp_path / "d")
+
+
+def test_a_file_that_is_cut_while_it_is_read_gives_no_bytes_of_another(tmp_path: Path) -> None:
+    """Memory is used again: what was in it before would go to a buyer that did not pay for it."""
+    stored, space = commit_records(tmp_path / "d", "s", from_list, 1024, SECRET), ReusedSpace()
+    count = sum(1 for _ in stored.files.chunks_of(0, 60))
+    data, lengths = stored.files.read_chunks([(0, 60)], 0, count, space)
+    assert (bytes(data), sum(lengths)) == (b"".join(stored.chunks), len(data))
+    os.truncate(tmp_path / "d" / CHUNKS, len(data) - 1)
+    with pytest.raises(OSError, match="shorter"):
+        stored.files.read_chunks([(0, 60)], 0, count, space)
 
 
 @pytest.mark.parametrize("state", [b"", b"{}", b'{"a": 1}', b"[]"])

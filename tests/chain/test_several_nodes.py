@@ -14,6 +14,7 @@ from chain_support import HARDHAT_CHAIN_ID, HardhatNetwork, Party, Trade, exchan
 from web3 import Web3
 
 from bad_nodes import NO_FINAL, Change, bad_node, changed, forward, http, no_final, rpc, rpc_error
+from blindfair.chain import agreed_heights, quorum
 from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.finality import check_finality, final_height
 from blindfair.chain.node import connect, several
@@ -498,9 +499,15 @@ def test_nodes_without_a_final_block_say_so_as_one_does(name: str, nodes: Nodes)
     check_finality(nodes.web3(), Finality())
 
 
-def test_few_nodes_that_lie_about_the_height_lead_nobody_back(
-    hardhat: HardhatNetwork, nodes: Nodes, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that is slow on a busy machine is none that does not answer."""
+    monkeypatch.setattr(quorum, "_LONG_LINGER", 120.0)
+    monkeypatch.setattr(agreed_heights, "_PATIENCE", 120.0)
+
+
+@pytest.mark.usefixtures("patient")
+def test_few_nodes_that_lie_about_the_height_lead_nobody_back(hardhat: HardhatNetwork, nodes: Nodes) -> None:
     """Two of three nodes are needed; with one gone, a liar could else show the state of long ago, and deadlines that
     have passed would seem to be far away. Nothing was agreed before: the first question is as safe as any."""
     hardhat.mine(2)
@@ -520,6 +527,7 @@ def test_few_nodes_that_lie_about_the_height_lead_nobody_back(
         assert connect(several(*urls)).eth.block_number == top(hardhat)
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_node_that_is_ahead_stops_the_others_only_where_all_of_them_are_needed(
     hardhat: HardhatNetwork, nodes: Nodes
 ) -> None:

@@ -68,6 +68,16 @@ def test_too_many_cells_name_the_way_out(inside: Inside, tmp_path: Path, monkeyp
     listed(inside, tmp_path).failed(TooLarge, "--stream")
 
 
+def test_a_header_that_is_too_long_is_not_sent_to_the_stream(
+    inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blindfair.influence.csv_file.COLUMN_LIMIT", 2)
+    deployed(tmp_path)
+    ended = listed(inside, tmp_path)
+    ended.failed(TooLarge, "columns")
+    assert "--stream" not in words(ended)
+
+
 @pytest.mark.parametrize("more", [("--without-copies",), ("--files", "f"), ("--text-column", "a")])
 def test_options_that_need_all_records_at_once_are_refused(
     inside: Inside, tmp_path: Path, more: tuple[str, ...]

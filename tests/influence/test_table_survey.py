@@ -2,6 +2,7 @@
 
 import json
 import random
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from blindfair.influence.table_stream import open_table
 from blindfair.influence.table_survey import TableSurvey, survey_table, typed_records
 from blindfair.protocol.errors import (
     BlindfairError,
+    CannotWrite,
     FileChanged,
     FileMissing,
     InvalidListing,
@@ -143,6 +145,16 @@ def test_copies_of_many_digests(tmp_path: Path) -> None:
         kept.add(digests[1000:])
         assert kept.copies(5) == [(40, 39), (2000, 7), (2500, 7)]
         assert kept.copies(1) == [(40, 39)]
+
+
+def test_digests_that_a_full_disk_does_not_take_are_told(tmp_path: Path) -> None:
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(CannotWrite, match="digests of the records"), Digests(tmp_path) as kept:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most[1]))
+        try:
+            kept.add([bytes(SIZE)] * 100)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, most)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,13 @@ def test_a_seed_gives_the_same_forecast_and_numbers_keep_it() -> None:
     assert GainForecast.from_numbers({**one.numbers(), "duplicates": 1.0}) == one
 
 
+def test_a_forecast_that_was_stored_before_there_were_units_is_still_read() -> None:
+    """A buyer that has scored with an earlier version buys with this one."""
+    one = forecast(buyer(), examples(50, 3), 0.8)
+    old = {name: number for name, number in one.numbers().items() if name != "forecast_unit"}
+    assert GainForecast.from_numbers(old) == one
+
+
 def test_more_records_than_a_round_takes_still_weigh_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     own, bought = buyer(), examples(250, 3)
     whole = forecast(own, bought, 1.0)

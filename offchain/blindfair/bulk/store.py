@@ -11,6 +11,7 @@ What lies behind the state's sizes was not finished, and is written again (`comm
 bytes (`protocol.records`), and a listing in memory (`protocol.chunks`).
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -289,7 +290,10 @@ def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 def _read_into(descriptor: int, view: memoryview, place: int) -> None:
     done = 0
-    while done < len(view) and (count := os.preadv(descriptor, [view[done:]], place + done)):
+    while done < len(view):
+        if not (count := os.preadv(descriptor, [view[done:]], place + done)):
+            # What the memory held before is of another delivery.
+            raise OSError(errno.EIO, "shorter than its state says", CHUNKS)
         done += count
 
 

@@ -126,6 +126,7 @@ def _limits(options: WatchOptions, ceiling: Wei) -> WatchLimits:
         raise InvalidOption(
             f"Others may write into {folder}, and spend this watcher's gas on their own orders",
             expected="`for=ADDRESS` of each account that is served, or a folder of mode 0700",
+            found=f"mode {folder.stat().st_mode & 0o7777:04o}",
             hint=f"chmod 700 {shlex.quote(str(folder))}",
         )
     each = None if len(served) < 2 else Wei(ceiling // len(served))
@@ -133,7 +134,12 @@ def _limits(options: WatchOptions, ceiling: Wei) -> WatchLimits:
         each = parse_ether(options.account_gas, "account_gas")
     megabytes = options.account_megabytes
     if megabytes is not None and megabytes < 1:
-        raise InvalidOption("`account_megabytes` is a number of megabytes", expected="at least 1", found=megabytes)
+        raise InvalidOption(
+            "`account_megabytes` is a number of megabytes",
+            expected="at least 1",
+            found=megabytes,
+            hint=f"leave it out for {BYTES_EACH // 10**6:,}",
+        )
     return WatchLimits(served or None, each, BYTES_EACH if megabytes is None else megabytes * 10**6)
 
 

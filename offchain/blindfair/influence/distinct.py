@@ -27,7 +27,8 @@ class Digests:
     def __init__(self, folder: Path) -> None:
         """`folder` is on a disk with space for them. Raises CannotWrite."""
         try:
-            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+            # Without a buffer: what a full disk has not taken is not tried once more when the file is closed.
+            self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115
         except OSError as error:
             raise _not_written(folder, error) from error
         self._folder = folder
@@ -40,14 +41,15 @@ class Digests:
 
     def add(self, digests: Iterable[bytes]) -> None:
         """Add digests of 16 bytes. Raises CannotWrite."""
+        data = memoryview(b"".join(digests))
         try:
-            self._file.write(b"".join(digests))
+            while data:
+                data = data[self._file.write(data) :]
         except OSError as error:
             raise _not_written(self._folder, error) from error
 
     def copies(self, most: int) -> list[tuple[int, int]]:
         """Up to `most` records that are the same as another one, ascending, each with the first that is."""
-        self._file.flush()
         found: list[tuple[int, int]] = []
         for part in range(_PARTS):
             numbers, halves = self._part(part)

@@ -106,7 +106,12 @@ def _json(path: Path, source: str) -> TableStream:
             while line := file.readline(LINE_LIMIT):
                 number += 1
                 if len(line) == LINE_LIMIT and not line.endswith(b"\n"):
-                    raise TooLarge(f"Line {number} is too long", expected=f"at most {LINE_LIMIT} bytes", found="more")
+                    raise TooLarge(
+                        f"Line {number} is too long",
+                        expected=f"at most {LINE_LIMIT:,} bytes",
+                        found="more",
+                        hint="is this JSON Lines, an object in each line?",
+                    )
                 try:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
                 except UnicodeDecodeError as error:
@@ -121,6 +126,7 @@ def _json(path: Path, source: str) -> TableStream:
             f"The first object of {path} has no names, or too many",
             expected=f"1 ... {COLUMN_LIMIT} columns",
             found=len(names),
+            hint="put an object with all names first",
         )
     columns = texts_of(names, [[""] for _ in names]).columns
 
@@ -156,7 +162,7 @@ def _parquet(path: Path, source: str) -> TableStream:
             check_kinds(arrow, file.schema_arrow)
             names, total = file.schema_arrow.names, file.metadata.num_rows
     except damaged as error:
-        raise MalformedTable(f"{path} cannot be read", expected="Parquet", found=ascii(str(error)[:80])) from error
+        raise _unreadable(path, error) from error
     columns = texts_of(names, [[""] for _ in names]).columns
 
     def batches() -> Iterator[tuple[CsvTexts, float]]:
@@ -170,9 +176,15 @@ def _parquet(path: Path, source: str) -> TableStream:
                     done += len(found.rows)
                     yield CsvTexts(columns, found.rows, lines), done / total
         except damaged as error:
-            raise MalformedTable(f"{path} cannot be read", expected="Parquet", found=ascii(str(error)[:80])) from error
+            raise _unreadable(path, error) from error
 
     return TableStream(path, source, columns, _with_records(path, batches))
+
+
+def _unreadable(path: Path, error: Exception) -> MalformedTable:
+    return MalformedTable(
+        f"{path} cannot be read", expected="Parquet", found=ascii(str(error)[:80]), hint="write it anew, or as CSV"
+    )
 
 
 def _with_records(

@@ -9,6 +9,7 @@ from blindfair.lazy import loader
 
 __all__ = [
     "LEARNERS",
+    "DeliveredRepetition",
     "GainForecast",
     "Learner",
     "Method",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DeliveredRepetition": "pricing.texts.delivered",
     "GainForecast": "pricing.forecast",
     "LEARNERS": "pricing.learners",
     "Learner": "pricing.learners",
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from blindfair.pricing.information import measure_rows
     from blindfair.pricing.learners import LEARNERS, Learner
     from blindfair.pricing.selection import Method, select
+    from blindfair.pricing.texts.delivered import DeliveredRepetition
     from blindfair.pricing.trust import Trust, calibrated_trust
     from blindfair.pricing.utility import measure_utility
     from blindfair.pricing.valuation import Valuation, prepare_valuation

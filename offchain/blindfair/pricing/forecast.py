@@ -85,15 +85,11 @@ class GainForecast:
         """The forecast that `numbers` holds, or None."""
         if "forecast_records" not in numbers:
             return None
-        loss, auc = (
-            GainInterval(*(numbers[f"forecast_{name}{end}"] for end in _ENDS))
-            if f"forecast_{name}" in numbers
-            else None
-            for name in ("loss", "auc")
-        )
+        loss, auc = (_interval(numbers, name) for name in ("loss", "auc"))
         if loss is None:
             return None
-        unit = UNITS[int(numbers["forecast_unit"])]
+        # Choices that were stored before there were other units have none.
+        unit = UNITS[int(numbers.get("forecast_unit", 0))]
         return cls(int(numbers["forecast_records"]), int(numbers["forecast_validation"]), loss, auc, unit)
 
 

@@ -89,12 +89,14 @@ class ResampledBasis:
                 "A forecast of so many parameters takes too long",
                 expected=f"at most {MOST_PARAMETERS:,}",
                 found=f"{parameters:,}",
+                hint="leave out columns of many categories",
             )
         if np.unique(self.train[1]).size < 2 or m < 2 * FOLDS:
             raise LabelUnusable(
                 "A forecast needs training records of different labels and some validation records",
                 expected=f"2 labels, {2 * FOLDS} validation records",
                 found=f"{np.unique(self.train[1]).size} and {m}",
+                hint="add records of your own",
             )
 
 

@@ -139,11 +139,11 @@ class SellerDeliveries:
     def tidy(self) -> None:
         """Remove the segments of orders that have ended, also from mailboxes of buyers that never fetched them."""
         kept = {folder.name for folder in self._folder.iterdir()} if self._folder.is_dir() else set()
-        for name in self._offers.made() if kept else ():
-            if name not in kept or self._offers.ending(name) is None:
-                continue
-            # While the mail does not work, they stay where they are.
-            with contextlib.suppress(Waiting):
+        # While the mail does not work, all stay where they are: each try may take a minute, and reveals do not wait.
+        with contextlib.suppress(Waiting):
+            for name in self._offers.made() if kept else ():
+                if name not in kept or self._offers.ending(name) is None:
+                    continue
                 for sent, _ in self._seller.journal.done(SENT_SEGMENT, f"{name}:"):
                     self._seller.mail.take_back(self._offers.made()[name].buyer, sent.rpartition(":")[2])
                 shutil.rmtree(self._folder / name, ignore_errors=True)

@@ -56,7 +56,7 @@ class Clients:
 
         Raises NotServed, and CannotWrite where the disk has too little space.
         """
-        served, files = self._limits.served, self._files[account]
+        served, files = self._limits.served, self._files.get(account, set())
         if served is not None and account not in served and not is_named:
             raise NotServed(
                 "The package is of an account that this watcher does not serve",
@@ -67,13 +67,19 @@ class Clients:
         # Those of ended orders are not there any more.
         files -= {path for path in files if not path.exists()}
         if len(files) >= ORDERS_EACH:
-            raise NotServed("An account has too many open orders here", expected=ORDERS_EACH, found=account)
+            raise NotServed(
+                "An account has too many open orders here",
+                expected=f"at most {ORDERS_EACH:,}",
+                found=f"{len(files):,} of {account}",
+                hint="wait for some of them to end, or begin another watcher in a directory of its own",
+            )
         free = shutil.disk_usage(self._journal.folder).free
         if size + SPACE_LEFT > free:
             raise CannotWrite(
                 "The disk has too little space for a package",
                 expected=f"{size + SPACE_LEFT:,} bytes",
                 found=f"{free:,}",
+                hint="free space; the package is looked at again",
             )
         held = sum(path.stat().st_size for path in files)
         if held + size > self._limits.bytes_each:

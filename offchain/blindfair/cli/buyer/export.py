@@ -50,7 +50,7 @@ def export_bought(buyer: Buyer, path: Path, lines: Lines | None = None) -> int:
     manifest = buyer.review().listing.manifest
     if manifest.encoding is RecordEncoding.BYTES:
         return export_files(manifest.schema, bought, path, lines)
-    numbers = [number for number, _ in bought]
+    numbers = bought.numbers
     if manifest.encoding is RecordEncoding.ARRAY:
         rows = [manifest.schema.decode(manifest.encoding, data) for _, data in bought]
         write_folder(path, bought_arrays(manifest.schema, numbers, rows))

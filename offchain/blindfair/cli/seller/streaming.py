@@ -32,7 +32,9 @@ def read_at_once(options: ListingOptions, records: Path) -> Listed:
     try:
         return options.table(records)
     except TooLarge as error:
-        if options.texts is not None or options.files is not None or options.images:
+        is_read_whole = options.texts is not None or options.files is not None or options.images
+        # A line or a header that is too long is so in a stream, too.
+        if is_read_whole or "too many cells" not in error.what:
             raise
         raise TooLarge(
             error.what, expected=error.expected, found=error.found, hint="read it record by record: `stream`"
