@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import contextlib
 import os
 import socket
 import sys
@@ -432,7 +433,9 @@ def test_headers_without_end_are_refused(strict: Served) -> None:
         with socket.create_connection(("127.0.0.1", strict.port), 10) as line:
             try:
                 line.sendall(junk)
-                line.shutdown(socket.SHUT_WR)
+                # Not connected any more is an error of its own, which is no ConnectionError.
+                with contextlib.suppress(OSError):
+                    line.shutdown(socket.SHUT_WR)
                 while block := line.recv(4096):
                     assert b" 200 " not in block
             except ConnectionError:
