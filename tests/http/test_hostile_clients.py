@@ -1,8 +1,8 @@
 """What strangers and cheating accounts try against a service: each is refused by name, and harms nobody."""
 
+import contextlib
 import hashlib
 import json
-import contextlib
 import os
 import socket
 import sys
