@@ -16,7 +16,7 @@ from served import Person, Served, serving
 from blindfair.http.calls import Caller
 from blindfair.http.limits import TokenBuckets
 from blindfair.http.spool import Spool
-from blindfair.http.unfetched import remove_unfetched
+from blindfair.http.unfetched import alive_file, remove_unfetched
 from blindfair.http.wire import PENDING_SHOWN
 from blindfair.protocol.errors import ServiceUnreachable
 from blindfair.protocol.quantities import Address
@@ -272,8 +272,11 @@ def test_what_nobody_fetches_is_removed_by_age_and_then_from_the_largest(tmp_pat
     large = [put(bob, number, 400, 1000 - number) for number in range(4)]
     own, beside = put(seller, 1, 10_000, 9000), put("notes", 1, 10_000, 9000)
     (tmp_path / ("0x" + "d" * 40)).symlink_to(tmp_path / "notes")
+    # Another seller's, whose service shares the folder and does not run now.
+    other = put(Address("0x" + "e" * 40), 1, 10_000, 9000)
+    alive_file(tmp_path, Address("0x" + "e" * 40)).touch()
     assert remove_unfetched(tmp_path, seller, 1000, 3600.0, now) == 3
-    assert [path.exists() for path in (old, small, own, beside)] == [False, True, True, True]
+    assert [path.exists() for path in (old, small, own, beside, other)] == [False, True, True, True, True]
     assert [path.exists() for path in large] == [False, False, True, True]
 
 

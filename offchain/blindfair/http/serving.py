@@ -23,7 +23,7 @@ from blindfair.http.connections import OpenConnections
 from blindfair.http.handshakes import with_handshakes
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.spool import Spool
-from blindfair.http.unfetched import remove_unfetched
+from blindfair.http.unfetched import alive_file, remove_unfetched
 from blindfair.http.wire import ServiceInfo
 from blindfair.protocol.documents import Document, json_value
 from blindfair.protocol.quantities import Address
@@ -59,7 +59,7 @@ def serve(place: Document, listening: socket) -> None:
     catalogue = {name: str(text).encode() for name, text in _sub(place, "catalogue").items()}
     mail, pages, proxy = Path(str(place["mail"])), place["pages"], place["proxy"]
     folder = None if pages is None else Path(str(pages))
-    alive = Alive(mail / f".alive-{info.seller}")
+    alive = Alive(alive_file(mail, info.seller))
     app = ServiceApp(
         Spool(mail, info.seller), info, catalogue, limits, str(place["prefix"]), folder, is_restart=alive.was_lately
     ).asgi()

@@ -17,15 +17,21 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CL
 _ACCOUNT = re.compile(r"0x[0-9a-f]{40}")
 
 
+def alive_file(root: Path, seller: Address) -> Path:
+    """The file beside the mailboxes by which a seller's service says that it is alive, and that it was."""
+    return root / f".alive-{seller}"
+
+
 def remove_unfetched(root: Path, seller: Address, most_bytes: int, most_seconds: float, now: float) -> int:
     """Remove messages to others that lie in a mail folder for too long, and then, where all of them together are too
     large, the oldest of the account that has the most of them, until they are not. Returns how many.
 
-    Mailboxes of other users of this machine, and the seller's own, are left alone. Raises OSError.
+    Mailboxes of other users of this machine, the seller's own, and those of other services that share the folder are
+    left alone. Raises OSError.
     """
     removed, held = 0, {}
     for name in os.listdir(root):  # noqa: PTH208 - as in the mailboxes
-        if name == seller or not _ACCOUNT.fullmatch(name):
+        if name == seller or not _ACCOUNT.fullmatch(name) or alive_file(root, Address(name)).exists():
             continue
         with contextlib.suppress(OSError):
             # Oldest first; what is too old is gone.

@@ -3,9 +3,9 @@
 Not here: what is agreed and offered (`seller`), and what is done with one segment (package `bulk`).
 """
 
-import contextlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TypeAlias
 
 from blindfair.agents.agent import Agent
@@ -33,6 +33,9 @@ from blindfair.protocol.selection import chosen_records, chunk_spans, selected_c
 SPACE_LEFT = 2**28
 """Bytes of the disk that no delivery takes: a journal that cannot be written keeps keys of other orders back."""
 
+_REMOVED_AT_ONCE = 32
+"""Segments of ended orders that are taken back from mailboxes in one turn."""
+
 Encrypted: TypeAlias = EncryptedDelivery | PreparedDelivery
 """A delivery in memory, or on disk."""
 
@@ -48,6 +51,7 @@ class SellerDeliveries:
         self._dataset = dataset
         self._max_in_memory = max_in_memory
         self._folder = seller.directory / "deliveries"
+        self._removing = self._removals()
 
     def in_segments(self, records: Sequence[RecordIndex]) -> bool:
         """Whether these records are more than one message is to hold, and on disk. Raises MalformedMessage."""
@@ -137,16 +141,28 @@ class SellerDeliveries:
             self._seller.journal.note(SENT_SEGMENT.of(f"{name}:{handle}"))
 
     def tidy(self) -> None:
-        """Remove the segments of orders that have ended, also from mailboxes of buyers that never fetched them."""
+        """Remove the segments of orders that have ended, also from mailboxes of buyers that never fetched them.
+
+        A few at a time: an order may have thousands, and reveals do not wait.
+        """
+        try:
+            if len(list(islice(self._removing, _REMOVED_AT_ONCE))) == _REMOVED_AT_ONCE:
+                return
+        except Waiting:
+            # While the mail does not work, all stay where they are: each try may take a minute.
+            pass
+        self._removing = self._removals()
+
+    def _removals(self) -> Iterator[None]:
+        """Remove one after the other. Raises Waiting."""
         kept = {folder.name for folder in self._folder.iterdir()} if self._folder.is_dir() else set()
-        # While the mail does not work, all stay where they are: each try may take a minute, and reveals do not wait.
-        with contextlib.suppress(Waiting):
-            for name in self._offers.made() if kept else ():
-                if name not in kept or self._offers.ending(name) is None:
-                    continue
-                for sent, _ in self._seller.journal.done(SENT_SEGMENT, f"{name}:"):
-                    self._seller.mail.take_back(self._offers.made()[name].buyer, sent.rpartition(":")[2])
-                shutil.rmtree(self._folder / name, ignore_errors=True)
+        for name in tuple(self._offers.made()) if kept else ():
+            if name not in kept or self._offers.ending(name) is None:
+                continue
+            for sent, _ in tuple(self._seller.journal.done(SENT_SEGMENT, f"{name}:")):
+                self._seller.mail.take_back(self._offers.made()[name].buyer, sent.rpartition(":")[2])
+                yield
+            shutil.rmtree(self._folder / name, ignore_errors=True)
 
 
 def _size(dataset: StoredDataset, records: Sequence[RecordIndex]) -> int:
