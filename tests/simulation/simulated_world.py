@@ -225,7 +225,8 @@ class SimulatedWorld:
     def _all_ended(self) -> bool:
         if not self.is_calm:
             return False
-        if any(self.buyers[number].will_leave(self.tick) for number in self.watchers):
+        watched = [self.buyers[number] for number in self.watchers]
+        if any(self._has_begun(buyer) and buyer.will_leave(self.tick) for buyer in watched):
             # Until then it may hand over more.
             return False
         for party in self.parties:

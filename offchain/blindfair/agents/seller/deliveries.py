@@ -52,6 +52,8 @@ class SellerDeliveries:
         self._max_in_memory = max_in_memory
         self._folder = seller.directory / "deliveries"
         self._removing = self._removals()
+        self.is_tidy = True
+        """Whether nothing is left to remove, as far as the mail lets it."""
 
     def in_segments(self, records: Sequence[RecordIndex]) -> bool:
         """Whether these records are more than one message is to hold, and on disk. Raises MalformedMessage."""
@@ -146,12 +148,12 @@ class SellerDeliveries:
         A few at a time: an order may have thousands, and reveals do not wait.
         """
         try:
-            if len(list(islice(self._removing, _REMOVED_AT_ONCE))) == _REMOVED_AT_ONCE:
-                return
+            self.is_tidy = len(list(islice(self._removing, _REMOVED_AT_ONCE))) < _REMOVED_AT_ONCE
         except Waiting:
             # While the mail does not work, all stay where they are: each try may take a minute.
-            pass
-        self._removing = self._removals()
+            self.is_tidy = True
+        if self.is_tidy:
+            self._removing = self._removals()
 
     def _removals(self) -> Iterator[None]:
         """Remove one after the other. Raises Waiting."""

@@ -170,8 +170,8 @@ class Seller(Agent):
 
     @property
     def idle(self) -> bool:
-        """Whether every order has ended and its money is home."""
-        return not self._offers.open() and not self._orders.to_withdraw()
+        """Whether every order has ended, its money is home, and what it was delivered by is removed."""
+        return not self._offers.open() and not self._orders.to_withdraw() and self._deliveries.is_tidy
 
     def _check_sealed_message(self, sender: Address | None, size: int) -> None:
         """Refuse a message that is larger than the policy allows, as `mail.AdmissionCheck` says.
