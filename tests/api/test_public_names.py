@@ -54,8 +54,8 @@ OF_PACKAGES = {
         load_scoring_model quantise_query quantise_query_to_range quantise_rows read_table textbook_query
     """,
     pricing: """
-        GainForecast LEARNERS Learner Method PricingFunction Trust UniformPricing Valuation Worth assess
-        calibrated_trust forecast_gain measure_rows measure_utility prepare_valuation select
+        DeliveredRepetition GainForecast LEARNERS Learner Method PricingFunction Trust UniformPricing Valuation Worth
+        assess calibrated_trust forecast_gain measure_rows measure_utility prepare_valuation select
     """,
     protocol: """
         Address BlindfairError DisclosurePolicy ListingId Manifest Offer OrderState RecordIndex Row Schema Seconds
