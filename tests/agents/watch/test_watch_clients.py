@@ -171,7 +171,8 @@ def test_orders_of_one_account_use_up_no_gas_of_anothers(world: World) -> None:
         greedy_or_modest.send(exchange.accept(head.offer, head.signature))
         watch.take(each.package)
         seller.send(exchange.reveal(head.offer, each.key))
-    most = Wei(watch.watcher.largest_dispute() * 2)
+    # Enough for one: a dispute costs about half of what is kept back for it.
+    most = Wei(watch.watcher.largest_dispute() * 6 // 5)
     watch.limits = WatchLimits(gas_each=most)
     for _ in range(2):
         # Another life, which counts what the one before has paid.
