@@ -157,6 +157,7 @@ def test_many_files_hold_up_no_order(served: Served, monkeypatch: pytest.MonkeyP
     watch.close()
 
 
+@pytest.mark.deep
 def test_orders_of_one_account_use_up_no_gas_of_anothers(world: World) -> None:
     exchange, rng = world.exchange, random.Random(3)
     seller, greedy, modest = Party(world), Party(world), Party(world)
@@ -171,8 +172,7 @@ def test_orders_of_one_account_use_up_no_gas_of_anothers(world: World) -> None:
         greedy_or_modest.send(exchange.accept(head.offer, head.signature))
         watch.take(each.package)
         seller.send(exchange.reveal(head.offer, each.key))
-    # Enough for one: a dispute costs about half of what is kept back for it.
-    most = Wei(watch.watcher.largest_dispute() * 6 // 5)
+    most = Wei(watch.watcher.largest_dispute() * 2)
     watch.limits = WatchLimits(gas_each=most)
     for _ in range(2):
         # Another life, which counts what the one before has paid.
