@@ -32,6 +32,12 @@ def dispute_gas(chunk_size: int) -> Gas:
     return Gas(75_000 + 105 * chunk_size)
 
 
+def signed_gas(used: Gas) -> Gas:
+    """The limit that is signed at most for a call that uses so much: a node counts it before refunds, of a fifth at
+    most, some nodes roughly, and the sender adds a quarter."""
+    return Gas(2 * used)
+
+
 def gas_price(web3: Web3) -> Wei:
     """The price of a unit of gas now, in wei. Raises NodeFailure."""
     with asking("eth_gasPrice"):

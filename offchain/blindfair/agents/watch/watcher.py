@@ -33,7 +33,7 @@ from blindfair.agents.watch.ending import EndedWatch, WatchEnding, end_of_watch,
 from blindfair.agents.watch.keeper import RevealKeeper
 from blindfair.agents.watch.package import SUFFIX, WatchHead, copy_package, find_fault, read_head
 from blindfair.agents.watch.reveal_package import REVEAL_SUFFIX
-from blindfair.chain.costs import CLAIM, REVEAL, dispute_gas
+from blindfair.chain.costs import CLAIM, REVEAL, dispute_gas, signed_gas
 from blindfair.chain.exchange import Call, DataExchange, Finality, OrderView
 from blindfair.chain.sender import FEE_CEILING
 from blindfair.protocol.cipher import key_commitment
@@ -200,7 +200,7 @@ class Watcher:
         Zero where no order can need another one. Raises NodeFailure.
         """
         sizes = [head.offer.chunk_size for order, head in self._open.items() if self._may_dispute(order)]
-        return self.wallet.cost_of(dispute_gas(max(sizes))) if sizes else Wei(0)
+        return self.wallet.cost_of(signed_gas(dispute_gas(max(sizes)))) if sizes else Wei(0)
 
     def largest_need(self) -> Wei:
         """What the dearest of what may have to be done costs at most: a dispute, or a reveal and a claim.
@@ -211,7 +211,7 @@ class Watcher:
 
     def cost_of_reveal(self) -> Wei:
         """What a reveal and a claim cost at most. Raises NodeFailure."""
-        return self.wallet.cost_of(Gas(REVEAL + CLAIM))
+        return self.wallet.cost_of(signed_gas(Gas(REVEAL + CLAIM)))
 
     def _may_dispute(self, order: WatchedOrder) -> bool:
         """Whether a dispute may still have to be signed: none was, and the chunks were not found good."""
