@@ -12,7 +12,7 @@ NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 VARIES = 0.01
 """How far a quoted number may be off, as a share: the last digits of the gas differ between runs."""
 
-BY_NOISE = {"offer": 25.0, "trade": 0.05}
+BY_NOISE = {"offer": 8.0, "trade": 0.05}
 """Lines whose numbers follow from the noise of a run, by their first word, and how far these may be off: further than
 any run goes. What is quoted is printed in the same words; how good it is other tests say."""
 
