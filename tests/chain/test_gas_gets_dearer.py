@@ -206,7 +206,7 @@ def test_no_more_is_offered_than_the_ceiling_or_the_account_has(payer: Payer, ch
     with pytest.raises(NodeFailure, match="price of gas"):
         sender.dearer(prepared)
     rich = Sender(payer.exchange, payer.party.account, fee_ceiling=Wei(10**18))
-    cheap.set_base_fee(10**14)
+    cheap.set_base_fee(2 * 10**14)
     cheap.mine(1)
     with pytest.raises(InsufficientFunds, match="by now"):
         rich.dearer(prepared)

@@ -71,6 +71,18 @@ def test_the_price_is_there_but_not_the_gas(network: Network, exchange: DataExch
     assert exchange.free_balance(poor.address, ETHER) == DEPOSIT
 
 
+def test_who_can_pay_the_price_of_now_need_not_have_twice_as_much(network: Network, exchange: DataExchange) -> None:
+    call = exchange.deposit(ETHER, DEPOSIT)
+    signed = Party(network).sender.prepare(call)
+    between = (Party(network).sender.gas_price() + signed.max_fee) // 2
+    money = Wei(DEPOSIT + signed.gas_limit * between)
+    poor = Party(network, money)
+    prepared = poor.sender.prepare(call)
+    assert prepared.max_cost <= money < signed.max_cost
+    poor.do(call)
+    assert exchange.free_balance(poor.address, ETHER) == DEPOSIT
+
+
 def test_the_stated_cost_is_an_upper_bound(trade: Trade) -> None:
     before = trade.exchange.balance(trade.buyer.address)
     prepared = trade.buyer.sender.prepare(trade.exchange.accept(trade.offer, trade.signature))

@@ -73,16 +73,17 @@ class Sender:
         else be one transaction, and its receipt would be taken for both.
 
         Raises ContractReverted if the contract would refuse it, InsufficientFunds if the account cannot pay for it at
-        the highest price, WrongContract if there is no contract to call, NodeFailure, and InvalidOption for a chain
-        without a base fee.
+        the price of gas of now, WrongContract if there is no contract to call, NodeFailure, and InvalidOption for a
+        chain without a base fee.
         """
         self._check_target(call)
         self._check_funds(call, call.value)
         base, tip = fees(self.web3)
         # Before the call is tried out, which shows a node what is in it: a key is not shown for what cannot be sent.
-        price = self._price(base, tip, call.name)
+        prices = self._prices(base, tip, call.name)
         gas_limit = self._gas_limit(call)
-        self._check_funds(call, Wei(call.value + gas_limit * price))
+        self._check_funds(call, Wei(call.value + gas_limit * prices[0]))
+        price = self._payable(prices, call.value, gas_limit)
         fields = {
             "type": 2,
             "chainId": self._chain_id,
@@ -146,10 +147,10 @@ class Sender:
     def check_price(self, what: str) -> None:
         """Raises GasPriceTooHigh where a unit of gas costs more now than may be offered, and NodeFailure."""
         base, tip = fees(self.web3)
-        self._price(base, tip, what)
+        self._prices(base, tip, what)
 
-    def _price(self, base: int, tip: int, what: str, least: int = 0) -> int:
-        """The price to offer for a unit of gas: the base fee may double, as far as the ceiling goes."""
+    def _prices(self, base: int, tip: int, what: str, least: int = 0) -> tuple[int, int]:
+        """The least and the highest price to offer for a unit of gas: the base fee may double, up to the ceiling."""
         needed = max(base + tip, least)
         if needed > self._fee_ceiling:
             raise GasPriceTooHigh(
@@ -158,7 +159,13 @@ class Sender:
                 found=f"{needed / GWEI:,g} gwei",
                 hint="wait, ask another node, or allow more: `max_gas_price=GWEI`",
             )
-        return max(needed, min(2 * base + tip, self._fee_ceiling))
+        return needed, max(needed, min(2 * base + tip, self._fee_ceiling))
+
+    def _payable(self, prices: tuple[int, int], value: int, gas_limit: int) -> int:
+        """The highest of these prices that the account can pay, and the least where it cannot pay any."""
+        least, highest = prices
+        # A claim that is sent for the price of now is better than one that never is.
+        return max(least, min(highest, (self._balance() - value) // gas_limit))
 
     def dearer(self, prepared: PreparedTransaction) -> PreparedTransaction | None:
         """The same call at the same number for the price of gas of now; None while what it offers is enough.
@@ -171,7 +178,8 @@ class Sender:
             return None
         # Nodes take another transaction of the same number only for a tenth more of both.
         tip = max(tip, prepared.tip * 11 // 10 + 1)
-        price = self._price(base, tip, "a transaction that waits", least=prepared.max_fee * 11 // 10 + 1)
+        prices = self._prices(base, tip, "a transaction that waits", least=prepared.max_fee * 11 // 10 + 1)
+        price = self._payable(prices, prepared.value, prepared.gas_limit)
         if self._balance() < prepared.value + prepared.gas_limit * price:
             raise InsufficientFunds(
                 f"{self.address} cannot pay what gas costs by now",
