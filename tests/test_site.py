@@ -41,6 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.deep
 @needs_mkdocs
 def test_every_page_is_built_and_fetches_nothing(site: Path) -> None:
     pages = {path.relative_to(DOCS).with_suffix(".html") for path in DOCS.rglob("*.md")}
@@ -52,6 +53,7 @@ def test_every_page_is_built_and_fetches_nothing(site: Path) -> None:
         assert re.findall(r"url\(\s*[\"']?(?:https?:)?//", style.read_text(encoding="utf-8")) == [], style
 
 
+@pytest.mark.deep
 @needs_mkdocs
 def test_lists_and_tables_are_shown_as_such(site: Path) -> None:
     """A list needs an empty line before it; else its marks are part of the paragraph."""

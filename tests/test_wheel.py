@@ -116,6 +116,7 @@ def kernel(installed: Installed, home: Path) -> str:
     return str(found["kernel"])
 
 
+@pytest.mark.deep
 def test_the_wheel_holds_the_product_and_no_studies(installed: Installed) -> None:
     names = installed.names()
     size = installed.wheel.stat().st_size
@@ -137,6 +138,7 @@ def test_the_wheel_holds_the_product_and_no_studies(installed: Installed) -> Non
         assert f"blindfair/{needed}" in names
 
 
+@pytest.mark.deep
 def test_studies_can_be_imported_from_the_checkout() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "blindfair.studies", "--help"],

@@ -132,6 +132,7 @@ def test_what_is_wrong_with_tables_and_arguments_is_told_before_anything_is_done
         bf.make_listing(OFFERED.assign(x=[[n] for n in range(200)]), **LISTED)
 
 
+@pytest.mark.deep
 def test_the_example_runs() -> None:
     command = [sys.executable, str(EXAMPLES / "trade_in_one_process.py"), "--records", "400"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

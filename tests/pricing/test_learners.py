@@ -172,6 +172,7 @@ def test_rows_that_no_audit_could_hold_are_not_asked_for(scenario: Scenario) -> 
         prepared(scenario, Careless())
 
 
+@pytest.mark.deep
 def test_a_purchase_by_its_scores_can_be_measured(trial: Table) -> None:
     block = measure_utility(trial, seeds=(0, 1), categorical=("arms",), learner=MlpLearner(steps=60)).to_document()
     assert block["flipped_label_auc"] > 0.75  # type: ignore[operator]

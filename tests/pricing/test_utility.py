@@ -89,6 +89,7 @@ def test_measurements_that_make_no_sense_are_refused(trial: Table) -> None:
             measure_utility(trial, seeds=(1, 2), shares=shares)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("flipped", [0.3, 0])
 def test_the_page_says_what_the_demos_purchase_is_worth(trial: Table, flipped: float) -> None:
     page = (Path(__file__).parents[2] / "docs" / "explanation" / "valuation.md").read_text(encoding="utf-8")

@@ -69,6 +69,7 @@ def test_a_cell_has_every_number_of_bits_and_every_way_to_choose_the_range(found
     assert methods[arm_name(8)]["quality"] == pytest.approx(methods[EXACT]["quality"], abs=0.01)
 
 
+@pytest.mark.deep
 def test_ten_classes_have_no_class_query_and_networks_no_other_ranges() -> None:
     methods = arms(run_few_bits(Cell("digits", "softmax", Regime.WRONG_30, BuyerSize.SMALL, 0)))
     assert set(methods) == {RANDOM, CLEAN, EXACT, *map(arm_name, SCORE_BITS)}

@@ -66,6 +66,7 @@ def test_the_model_is_small_and_its_embedding_is_stored_once(model: Any) -> None
     assert model.config.vocab_size == 4096
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("name", ["own", "test"])
 def test_the_loss_on_held_out_texts_is_as_stated(model: Any, tokenizer: Any, name: str) -> None:
     total, count = 0.0, 0

@@ -103,6 +103,7 @@ def test_what_is_measured_on_was_held_out_and_occurs_once() -> None:
     assert found == {"Brown: learned": ["A cat sat on the old mat and. " * 7 + "A cat sat on the old mat and."]}
 
 
+@pytest.mark.deep
 def test_training_lowers_the_loss_and_repeats_itself(tmp_path: Path) -> None:
     tokenizer = trained_tokenizer([TEXT])
     stream = token_stream(tokenizer, [TEXT] * 4)

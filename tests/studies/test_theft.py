@@ -39,6 +39,7 @@ def test_before_bits_were_bounded_one_free_evaluation_read_the_whole_table(targe
     assert found.information > target.record_bits
 
 
+@pytest.mark.deep
 def test_at_the_defaults_no_thief_reads_more_than_the_stated_bits(target: Target) -> None:
     """Of the information at most 5 %. Of the cells the best thief for four bits gains more than the 3 points that were
     hoped for: three columns of two values and the label are read exactly, and nothing that bounds bits prevents it."""

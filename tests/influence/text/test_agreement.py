@@ -49,6 +49,7 @@ def test_rows_that_a_machine_could_not_repeat_are_said_to_disagree(bases: dict[s
     assert one.model.disagreement(one.texts, None, projection, np.full(12, 1000 * scale)) > ROUNDING_SHARE
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(find_spec(MINILM) is None, reason="needs the package of a real base model")
 def test_rows_of_a_real_base_model_can_be_audited() -> None:
     spec = find_spec(MINILM)
