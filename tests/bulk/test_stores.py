@@ -178,6 +178,19 @@ def test_a_folder_that_others_may_read_is_refused(tmp_path: Path) -> None:
         open_store(tmp_path / "d")
 
 
+def test_a_source_that_cannot_be_read_is_not_called_a_full_disk_and_is_gone_on_with(tmp_path: Path) -> None:
+    def breaking(start: int) -> Iterator[bytes]:
+        yield RECORDS_MADE[start]
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(FileMissing, match="cannot be read") as caught:
+        commit_records(tmp_path / "d", "s", breaking, 1024, SECRET)
+    assert caught.value.found == "Input/output error"
+    assert commit_records(tmp_path / "d", "s", from_list, 1024, SECRET).root == ChunkedDataset.build(
+        RECORDS_MADE, 1024, SECRET
+    ).root
+
+
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(CannotWrite):

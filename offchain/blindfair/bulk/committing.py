@@ -26,7 +26,7 @@ from blindfair.bulk.store import (
     read_state,
 )
 from blindfair.protocol.chunks import LISTED_CHUNKS_LIMIT, SALT_SIZE, check_chunk_size
-from blindfair.protocol.errors import CannotWrite, FileChanged, InvalidListing, JournalDamaged
+from blindfair.protocol.errors import CannotWrite, FileChanged, FileMissing, InvalidListing, JournalDamaged
 from blindfair.protocol.merkle import DIGEST_SIZE
 from blindfair.protocol.quantities import Secret
 
@@ -53,8 +53,8 @@ def commit_records(
 
     `records_from(n)` gives the canonical bytes of all records from number `n` on; `source` names it and its state, so
     that a source that has changed is not gone on with. Raises InvalidListing without records or beyond
-    `LISTED_CHUNKS_LIMIT`, FileChanged for another source than was begun with, JournalDamaged, InsecureStore,
-    CannotWrite, and what the source raises.
+    `LISTED_CHUNKS_LIMIT`, FileChanged for another source than was begun with, FileMissing where the source cannot be
+    read, JournalDamaged, InsecureStore, CannotWrite, and what else the source raises.
     """
     check_chunk_size(chunk_size)
     try:
@@ -70,7 +70,7 @@ def commit_records(
         if not state.finished:
             with contextlib.ExitStack() as held:
                 writer = _Writer(folder, state, secret, held, tell, checkpoint)
-                for record in records_from(state.records):
+                for record in _read(records_from(state.records)):
                     writer.add(record)
                 writer.finish()
     except OSError as error:
@@ -81,6 +81,19 @@ def commit_records(
             hint="free space; then the same command goes on where it was",
         ) from error
     return open_store(folder)
+
+
+def _read(records: Iterable[bytes]) -> Iterator[bytes]:
+    """The same records; what goes wrong with their disk is not taken for a trouble of the store's."""
+    try:
+        yield from records
+    except OSError as error:
+        raise FileMissing(
+            "The records cannot be read",
+            expected="a file that can be read to its end",
+            found=error.strerror or type(error).__name__,
+            hint="mend the disk or the file; then the same command goes on where it was",
+        ) from error
 
 
 class _Writer:
