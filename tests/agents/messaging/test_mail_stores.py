@@ -1,14 +1,13 @@
 """Messages through a store: memory, a disk without locks, and a real S3 server; cuts, kills and strangers."""
 
 import hashlib
-import itertools
 import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,68 +15,24 @@ import pytest
 from buckets import BUCKET, environment, files
 from cutting import CuttingProxy
 from sending import message as sent_message
+from stores import ANN, BOB, Store
 from trade import BOND, PRICE, World, make_parties
 
 from blindfair.agents.context import AgentContext
-from blindfair.agents.messaging import store_lease
 from blindfair.agents.messaging.store_transport import PIECE, StoreTransport
 from blindfair.agents.settlement.ending import Ending
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.errors import (
     ServiceBusy,
     ServiceUnreachable,
-    StoreInUse,
 )
-from blindfair.protocol.quantities import Address
-from blindfair.protocol.signing import Domain, sign_message
 
 fsspec = pytest.importorskip("fsspec")
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 memory = pytest.importorskip("fsspec.implementations.memory")
 
-ANN, BOB = Address("0x" + "aa" * 20), Address("0x" + "bb" * 20)
-DOMAIN, KEYS = Domain(1, Address("0x" + "cc" * 20)), {ANN: b"\xaa" * 32, BOB: b"\xbb" * 32}
 SENDING = Path(__file__).parents[1] / "support" / "sending.py"
-NUMBERS = itertools.count()
-
-
-@dataclass(frozen=True)
-class Store:
-    """A place for messages: its URL, and its owner's own view of it."""
-
-    url: str
-    root: str
-    files: Any
-
-    def put(self, to: Address, name: str, data: bytes) -> None:
-        if self.url.startswith("local"):
-            self.files.makedirs(f"{self.root}/{to}", exist_ok=True)
-        self.files.pipe_file(f"{self.root}/{to}/{name}", data)
-
-    def names(self, to: Address) -> list[str]:
-        try:
-            found = self.files.ls(f"{self.root}/{to}", detail=False)
-        except FileNotFoundError:
-            return []
-        return sorted(path.rpartition("/")[2] for path in found)
-
-    def transport(self, own: Address, folder: Path | None = None) -> StoreTransport:
-        return StoreTransport(self.url, own, folder, lambda kind, body: sign_message(DOMAIN, kind, body, KEYS[own]))
-
-
-@pytest.fixture(params=["memory", "local", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    number = next(NUMBERS)
-    match request.param:
-        case "memory":
-            yield Store(f"memory://mail-{number}", f"/mail-{number}", files("memory"))
-        case "local":
-            (tmp_path / "store").mkdir()
-            yield Store(f"local://{tmp_path}/store", f"{tmp_path}/store", files("local"))
-        case _:
-            with environment(request.getfixturevalue("port")):
-                yield Store(f"s3://{BUCKET}/mail-{number}", f"{BUCKET}/mail-{number}", files("s3"))
 
 
 def test_a_message_arrives_whole_and_is_gone_once_it_was_dealt_with(store: Store) -> None:
@@ -334,83 +289,3 @@ def test_a_long_message_costs_its_beginning_alone_until_it_is_wanted(port: int, 
         assert bob.head(handle, 50) == message[:50]
     proxy.close()
     assert proxy.fetched < 20_000
-
-
-# --- one program of an account -------------------------------------------------------------------------------------
-
-
-def test_a_second_program_of_an_account_is_refused_and_the_first_is_named(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = store.transport(ANN, tmp_path / "first"), store.transport(ANN, tmp_path / "second")
-    first.hold("seller in /first, process 1")
-    second.hold("seller in /second, process 2")
-    list(first.pending())
-    with pytest.raises(StoreInUse, match="seller in /first, process 1"):
-        list(second.pending())
-    # The first one is not disturbed, and when it is killed and comes back, it needs not wait.
-    list(first.pending())
-    again = store.transport(ANN, tmp_path / "first")
-    again.hold("seller in /first, process 3")
-    list(again.pending())
-    # One that died is waited for, by the store's clock.
-    with pytest.raises(StoreInUse):
-        list(second.pending())
-    monkeypatch.setattr(store_lease, "LEASE_SECONDS", 1.0)
-    time.sleep(2.1)
-    list(second.pending())
-    second.release()
-    assert [name for name in store.names(ANN) if "first" not in name] == store.names(ANN)[:1]
-
-
-def test_a_stranger_that_writes_into_the_store_keeps_nobody_out(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither with names of its own, nor with those that the account's programs wrote before, again and again."""
-    died = store.transport(ANN, tmp_path / "died")
-    died.hold("seller in /died, process 1")
-    list(died.pending())
-    (name,) = [name for name in store.names(ANN) if name.startswith(".lease-")]
-    signed = store.files.cat_file(f"{store.root}/{ANN}/{name}")
-    own = store.transport(ANN, tmp_path / "own")
-    own.hold("seller in /own, process 2")
-    with pytest.raises(StoreInUse, match="/died, process 1"):
-        list(own.pending())
-
-    def spoil() -> None:
-        for number, data in enumerate((b"", b"[" * 4000, b"{}", signed, signed.replace(b"/died", b"/evil"))):
-            store.put(ANN, f".lease-{number:032}", data)
-
-    monkeypatch.setattr(store_lease, "LEASE_SECONDS", 1.5)
-    began = time.monotonic()
-    while True:
-        # Always new, as the store sees it.
-        store.put(ANN, name, signed)
-        spoil()
-        try:
-            list(own.pending())
-            break
-        except StoreInUse:
-            assert time.monotonic() - began < 60.0, "the words of a program that died keep the next one out"
-            time.sleep(0.3)
-    own.release()
-    store.files.rm_file(f"{store.root}/{ANN}/{name}")
-    third = store.transport(ANN, tmp_path / "third")
-    third.hold("seller in /third, process 3")
-    spoil()
-    list(third.pending())
-
-
-@pytest.mark.deep
-def test_words_of_last_year_keep_nobody_out(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.time()
-    with monkeypatch.context() as past:
-        past.setattr(time, "time", lambda: now - 365 * 86400)
-        died = store.transport(ANN, tmp_path / "died")
-        died.hold("seller of last year")
-        list(died.pending())
-    (name,) = store.names(ANN)
-    store.put(ANN, name, store.files.cat_file(f"{store.root}/{ANN}/{name}"))
-    own = store.transport(ANN, tmp_path / "own")
-    own.hold("seller of today")
-    list(own.pending())
