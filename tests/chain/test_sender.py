@@ -10,7 +10,7 @@ from chain_support import HARDHAT_CHAIN_ID, ONE_ETHER, HardhatNetwork, Network, 
 from eth_account import Account
 from web3 import Web3
 
-from bad_nodes import bad_node, forward, http, rpc
+from bad_nodes import bad_node, changed, forward, http, rpc
 from blindfair.chain.calls import Call
 from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.exchange import DataExchange, Finality
@@ -81,6 +81,19 @@ def test_who_can_pay_the_price_of_now_need_not_have_twice_as_much(network: Netwo
     assert prepared.max_cost <= money < signed.max_cost
     poor.do(call)
     assert exchange.free_balance(poor.address, ETHER) == DEPOSIT
+
+
+@pytest.mark.parametrize("estimate", ["0x0", "-0x5208", "0x5207"])
+def test_a_node_that_tells_of_less_gas_than_there_can_be(hardhat: HardhatNetwork, estimate: str) -> None:
+    exchange, party = exchange_on(hardhat), Party(hardhat)
+
+    def change(request: dict[str, Any], result: Any) -> Any:
+        return estimate if request["method"] == "eth_estimateGas" else result
+
+    with changed(hardhat.url, change) as url, pytest.raises(NodeFailure, match="nonsense to deposit") as caught:
+        sender_through(url, party).prepare(exchange.deposit(ETHER, DEPOSIT))
+    assert caught.value.expected == "at least 21,000 gas, which any transaction takes"
+    assert transactions_of(party) == 0
 
 
 def test_the_stated_cost_is_an_upper_bound(trade: Trade) -> None:

@@ -13,9 +13,11 @@ from blindfair.agents.store.steps import CallName, Step
 from blindfair.agents.waiting import Waiting
 from blindfair.chain.exchange import Finality
 from blindfair.chain.sender import PreparedTransaction
+from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.quantities import ETHER, Wei
 
 DEPOSIT = Wei(10**18)
+GWEI = 10**9
 STEPS = ("deposit:first", "deposit:second", "deposit:third")
 
 
@@ -96,4 +98,26 @@ def test_a_transaction_that_a_node_dropped_keeps_no_later_one_waiting(payer: Pay
         assert not payer.tries(STEPS[2])
         hardhat.mine(1)
         assert [payer.tries(step) for step in STEPS[1:]] == [True, True]
+    assert payer.deposited() == 2 * DEPOSIT
+
+
+def test_money_of_transactions_that_wait_is_not_offered_twice(payer: Payer, hardhat: HardhatNetwork) -> None:
+    """Nodes count both together, and one that was signed for more than is left would never be taken."""
+    hardhat.set_base_fee(10 * GWEI)
+    hardhat.mine(1)
+    one = payer.party.sender.prepare(payer.exchange.deposit(ETHER, DEPOSIT))
+    hardhat.fund(payer.party.address, Wei(2 * DEPOSIT + (one.max_cost - DEPOSIT) * 5 // 4))
+    with hardhat.blocks_by_hand():
+        assert not payer.tries(STEPS[0])
+        with pytest.raises(InsufficientFunds, match="deposit") as caught:
+            payer.tries(STEPS[1])
+        assert "on its way" in str(caught.value.found)
+        assert set(payer.numbers()) == {STEPS[0]}
+        hardhat.mine(1)
+        assert payer.tries(STEPS[0])
+        assert not payer.tries(STEPS[1])
+        hardhat.mine(1)
+        assert payer.tries(STEPS[1])
+    hardhat.set_base_fee(GWEI)
+    hardhat.mine(1)
     assert payer.deposited() == 2 * DEPOSIT

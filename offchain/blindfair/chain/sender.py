@@ -39,7 +39,11 @@ GWEI = 10**9
 FEE_CEILING = Wei(500 * GWEI)
 """The most that is offered for a unit of gas, unless told otherwise: a node that asks for more is not believed."""
 
+MIN_GAS = Gas(21_000)
+"""What any transaction takes at least."""
+
 _BY_THE_NODE = Finality()
+_NOTHING = Wei(0)
 
 
 class Sender:
@@ -65,25 +69,33 @@ class Sender:
 
     # --- before ----------------------------------------------------------------------------------------------------
 
-    def prepare(self, call: Call, min_number: int = 0, unlike: Collection[TransactionHash] = ()) -> PreparedTransaction:
+    def prepare(
+        self,
+        call: Call,
+        min_number: int = 0,
+        unlike: Collection[TransactionHash] = (),
+        *,
+        on_its_way: Wei = _NOTHING,
+    ) -> PreparedTransaction:
         """Try a call out and sign it; nothing is sent.
 
         It gets the account's next number on the chain, and no less than `min_number`: the caller knows best what it
         signed and is not included yet. It differs from the transactions `unlike`: two equal calls at one number would
-        else be one transaction, and its receipt would be taken for both.
+        else be one transaction, and its receipt would be taken for both. `on_its_way` is what the account's other
+        transactions that are in no block yet cost at most; nodes count it together with this one.
 
         Raises ContractReverted if the contract would refuse it, InsufficientFunds if the account cannot pay for it at
         the price of gas of now, WrongContract if there is no contract to call, NodeFailure, and InvalidOption for a
         chain without a base fee.
         """
         self._check_target(call)
-        self._check_funds(call, call.value)
+        self._check_funds(call, call.value, on_its_way)
         base, tip = fees(self.web3)
         # Before the call is tried out, which shows a node what is in it: a key is not shown for what cannot be sent.
         prices = self._prices(base, tip, call.name)
         gas_limit = self._gas_limit(call)
-        self._check_funds(call, Wei(call.value + gas_limit * prices[0]))
-        price = self._payable(prices, call.value, gas_limit)
+        self._check_funds(call, Wei(call.value + gas_limit * prices[0]), on_its_way)
+        price = self._payable(prices, Wei(call.value + on_its_way), gas_limit)
         fields = {
             "type": 2,
             "chainId": self._chain_id,
@@ -133,6 +145,13 @@ class Sender:
         with asking(call.name):
             answer = request(self.web3, "eth_estimateGas", self._trial(call))
             estimate = int(answer, 16) if isinstance(answer, str) else int(answer)
+        if estimate < MIN_GAS:
+            raise NodeFailure(
+                f"the node answers nonsense to {call.name}",
+                expected=f"at least {MIN_GAS:,} gas, which any transaction takes",
+                found=f"{estimate:,}",
+                hint="use another node: `rpc=URL`",
+            )
         # Between trial and inclusion others may change storage that makes the call dearer.
         return Gas(estimate + estimate // 4)
 
@@ -161,11 +180,12 @@ class Sender:
             )
         return needed, max(needed, min(2 * base + tip, self._fee_ceiling))
 
-    def _payable(self, prices: tuple[int, int], value: int, gas_limit: int) -> int:
-        """The highest of these prices that the account can pay, and the least where it cannot pay any."""
+    def _payable(self, prices: tuple[int, int], needed: Wei, gas_limit: int) -> int:
+        """The highest of these prices that the account can pay besides `needed`, and the least where it cannot pay
+        any."""
         least, highest = prices
         # A claim that is sent for the price of now is better than one that never is.
-        return max(least, min(highest, (self._balance() - value) // gas_limit))
+        return max(least, min(highest, (self._balance() - needed) // gas_limit))
 
     def dearer(self, prepared: PreparedTransaction) -> PreparedTransaction | None:
         """The same call at the same number for the price of gas of now; None while what it offers is enough.
@@ -193,14 +213,15 @@ class Sender:
         fields |= {"maxFeePerGas": price, "maxPriorityFeePerGas": tip}
         return self._signed(fields)
 
-    def _check_funds(self, call: Call, needed: Wei) -> None:
+    def _check_funds(self, call: Call, needed: Wei, on_its_way: Wei) -> None:
         balance = self._balance()
-        if balance < needed:
+        if balance < needed + on_its_way:
+            besides = f", of which what is on its way may take {on_its_way}" if on_its_way else ""
             raise InsufficientFunds(
                 f"{self.address} cannot pay for {call.name}",
                 expected=f"{needed} wei",
-                found=f"{balance} wei",
-                hint=f"send at least {needed - balance} wei to it; nothing was sent",
+                found=f"{balance} wei{besides}",
+                hint=f"send at least {needed + on_its_way - balance} wei to it; nothing was sent",
             )
 
     def _balance(self) -> Wei:

@@ -107,7 +107,8 @@ class Wallet:
 
     def _made(self, name: TransactionName, call: Callable[[], Call]) -> bytes:
         """The signed bytes of a first attempt, or of one more. Raises as `execute` does before anything is sent."""
-        prepared = self._sender.prepare(call(), self._next_number(), self._signed())
+        number, on_its_way = self._next_number()
+        prepared = self._sender.prepare(call(), number, self._signed(), on_its_way=on_its_way)
         return self._allowed(name, prepared).to_bytes()
 
     def _carried(self, step: CallName, name: TransactionName, may_send: Callable[[], bool]) -> Receipt | None:
@@ -164,8 +165,8 @@ class Wallet:
         again = sum(1 for _ in self._journal.done(SIGNED, prices_of(name)))
         return [self._prepared(name), *(self._prepared(repriced(name, number)) for number in range(1, again + 1))]
 
-    def _next_number(self) -> int:
-        """The first number that no transaction at the node has.
+    def _next_number(self) -> tuple[int, Wei]:
+        """The first number that no transaction at the node has, and what those that wait there cost at most.
 
         Those that it does not have keep no number, be there later ones or not: these, and the next one, would wait for
         ever behind one that is never sent.
@@ -176,8 +177,12 @@ class Wallet:
             for name, _ in self._journal.done(SIGNED)
             if self._prepared(name).nonce >= used and self.exposed(call_of(name))
         ]
-        taken = {prepared.nonce for prepared in signed if self._sender.is_known(prepared)}
-        return next(number for number in itertools.count(used) if number not in taken)
+        taken: dict[int, Wei] = {}
+        for prepared in signed:
+            if self._sender.is_known(prepared):
+                # Of several prices of one number at most one is ever included.
+                taken[prepared.nonce] = max(taken.get(prepared.nonce, Wei(0)), prepared.max_cost)
+        return next(number for number in itertools.count(used) if number not in taken), Wei(sum(taken.values()))
 
     def _signed(self) -> set[TransactionHash]:
         """Every transaction that was signed, for any step."""
