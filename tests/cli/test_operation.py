@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import time
@@ -34,6 +35,8 @@ from blindfair.protocol.errors import (
     WrongPassword,
 )
 from ports import free_port
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "run-as-a-service.md"
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,18 @@ def test_health_and_metrics_tell_no_account_and_no_stranger(service: Service) ->
     # The public service says that it answers, and has no metrics at all.
     assert requests.get(f"{service.url}/health", timeout=10).json() == {"status": "ok"}
     assert requests.get(f"{service.url}/metrics", timeout=10).status_code == 404
+
+
+def test_the_page_names_every_metric_and_every_field_of_health() -> None:
+    page = PAGE.read_text()
+    with served_metrics(Telemetry("seller"), f"127.0.0.1:{free_port()}") as url:
+        metrics = requests.get(f"{url}/metrics", timeout=10).text
+        health = requests.get(f"{url}/health", timeout=10).json()
+    assert set(re.findall(r"^\| `(blindfair_\w+)` \|", page, re.MULTILINE)) == set(
+        re.findall(r"^# TYPE (\w+) ", metrics, re.MULTILINE)
+    )
+    fields = page[page.index("| field of `/health` |") :].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", fields, re.MULTILINE)) == set(health)
 
 
 def test_health_tells_trouble_and_a_party_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
