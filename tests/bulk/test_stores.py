@@ -186,9 +186,10 @@ def test_a_source_that_cannot_be_read_is_not_called_a_full_disk_and_is_gone_on_w
     with pytest.raises(FileMissing, match="cannot be read") as caught:
         commit_records(tmp_path / "d", "s", breaking, 1024, SECRET)
     assert caught.value.found == "Input/output error"
-    assert commit_records(tmp_path / "d", "s", from_list, 1024, SECRET).root == ChunkedDataset.build(
-        RECORDS_MADE, 1024, SECRET
-    ).root
+    assert (
+        commit_records(tmp_path / "d", "s", from_list, 1024, SECRET).root
+        == ChunkedDataset.build(RECORDS_MADE, 1024, SECRET).root
+    )
 
 
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
