@@ -73,8 +73,8 @@ def show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> Non
     lines.item("anybody", _anybody(honest))
     lines.item(
         "seller",
-        f"{honest.discloses}; of the query nothing before the selection, and then the selection, from which the "
-        "query's direction can be estimated; a buyer that stops tells by that one bit",
+        f"{honest.discloses}, and then the selection, from which the query's direction can be estimated; "
+        "a buyer that stops tells by that one bit",
     )
     lines.item(
         "chain",

@@ -43,7 +43,7 @@ def review(parties: Parties[TabularValuer], scenario: Scenario, learner: Learner
         valuation.rounding.apply(float_rows),
         scores=valuation.read(evaluated.scores).scores,
         spearman=rank_correlation(evaluated.scores[0].astype(np.float64), float_rows @ valuation.real_query),
-        discloses=learner.discloses,
+        discloses=f"{learner.discloses}; of the query nothing before the selection",
     )
     schema = valuation.model.schema
     own = learner.encode(schema, [*scenario.train, *scenario.validation])

@@ -3,7 +3,7 @@
     records --TextScoring.rows--> n x k     a row divided by its own length, where the request says `normalised`
 
 Rows are normalised because the gradient of a text that the model finds hard is long in every direction: without it,
-shuffled words and foreign languages score highest (docs/studies/texts.md). Not here: the model and its rows (`model`).
+shuffled words would score highest. Not here: the model and its rows (`model`).
 """
 
 from collections.abc import Mapping, Sequence

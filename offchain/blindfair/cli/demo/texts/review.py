@@ -20,6 +20,7 @@ _DISCLOSES = (
     "nothing of a text in the request but what a projection tells: the base model is named, not changed, and the "
     "projection's directions are made of the buyer's texts"
 )
+_OF_QUERY = "of the query each layer's part before the selection, but not how much it counts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def review_texts(
         quantise_rows(made.rows, ROW_SCALE),
         scores=valuation.read(evaluated.scores)[0],
         spearman=rank_correlation(evaluated.scores[0].astype(np.float64), unrounded),
-        discloses=_DISCLOSES if job.label is None else f"{_DISCLOSES}, and an untrained head comes with it",
+        discloses=f"{_DISCLOSES}{'' if job.label is None else ', and an untrained head comes with it'}; {_OF_QUERY}",
     )
     judge: TextJudge = head or TuningJudge(valuation.scoring.model, task.test[0], steps, seed)
     bought = [record for record, _ in honest.bought]
