@@ -22,8 +22,10 @@ from blindfair.cli.buyer.export import default_export, export_bought
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.text import Difference, TextModel, TextScoring
 from blindfair.influence.text.scoring import windows_of
+from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import (
     BlindfairError,
+    ClassesDiffer,
     FileMissing,
     InvalidListing,
     InvalidOption,
@@ -37,6 +39,9 @@ from blindfair.protocol.errors import (
     UnusableModel,
     UnusableText,
 )
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import ETHER, Secret
+from blindfair.protocol.signing import Domain
 
 TEXTS = tiny_bases.texts(60, 1, longest=40)
 OWN = pd.DataFrame({"text": tiny_bases.texts(90, 2, longest=40)})
@@ -194,16 +199,19 @@ HOSTILE_BASES: dict[str, tuple[Callable[[Path], object], type[BlindfairError]]] 
 def test_a_hostile_base_model_is_refused_by_name(case: str, base: Path, tmp_path: Path) -> None:
     change, error = HOSTILE_BASES[case]
     folder = changed_base(base, tmp_path / "hostile", change)
-    with pytest.raises(error):
-        make_listing(frame(), text_column="text", base_models=[folder], **CHEAP)
-    with pytest.raises(error):
+    with pytest.raises(error) as told:
+        make_listing(frame(), text_column="text", base_models=[base, folder], **CHEAP)
+    assert str(folder) in told.value.what and told.value.hint
+    with pytest.raises(error) as told:
         make_purchase(OWN, text_column="text", base_model=folder, budget="1")
+    assert str(folder) in told.value.what and told.value.hint
 
 
 BAD_LISTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], type[BlindfairError], str]] = {
     # case: (columns of the frame, options, error, a word of its message)
     "an empty text": ({"text": [*TEXTS[1:], ""]}, {}, MalformedTable, "no text"),
     "a text of blanks": ({"text": [*TEXTS[1:], " \n\u2003"]}, {}, MalformedTable, "no text"),
+    "a text that nobody sees": ({"text": [*TEXTS[1:], " \u200b\u2060\x07"]}, {}, MalformedTable, "no text"),
     "a missing text": ({"text": [*TEXTS[1:], None]}, {}, MalformedTable, "no text"),
     "a zero character": ({"text": [*TEXTS[1:], "the\0cat"]}, {}, MalformedTable, "zero"),
     "a text of one token": ({"text": [*TEXTS[1:], "a"]}, {}, UnusableText, "too short"),
@@ -230,8 +238,9 @@ BAD_LISTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], type[BlindfairErro
 def test_texts_that_cannot_be_listed_are_refused_by_name(case: str, base: Path) -> None:
     columns, options, error, word = BAD_LISTINGS[case]
     given = {"text_column": "text", "base_models": [base], **CHEAP, **options}
-    with pytest.raises(error, match=word):
+    with pytest.raises(error, match=word) as told:
         make_listing(pd.DataFrame({"text": TEXTS, **columns} if "text" not in columns else columns), **given)
+    assert error is not UnusableText or "counted from 0" in told.value.hint
 
 
 def test_a_classifier_takes_a_label_and_known_words_alone(classifier: Path) -> None:
@@ -245,6 +254,33 @@ def test_a_classifier_takes_a_label_and_known_words_alone(classifier: Path) -> N
         made = frame(y=["red", "blue"] * 30)
         made.loc[59, "text"] = "私は"
         make_listing(made, label="y", **given)
+
+
+def test_classes_are_public_so_few_texts_of_one_are_refused(classifier: Path) -> None:
+    given: dict[str, Any] = {"text_column": "text", "base_models": [classifier], "bits": 4, "label": "y", **CHEAP}
+    listed = make_listing(frame(y=list(range(1, 13)) * 5), **given).spec.preprocessing
+    assert listed is not None and listed["classes"] == list(range(1, 13))
+    with pytest.raises(LabelUnusable, match="public manifest") as told:
+        make_listing(frame(y=["red", "blue"] * 28 + ["Ann Lee"] * 4), **given)
+    assert "'Ann Lee' in 4" in str(told.value.found)
+    # A copy is not listed, and is not counted.
+    rare = frame(y=["red", "blue"] * 27 + ["red", *["Ann Lee"] * 5])
+    rare.loc[59, "text"] = rare.loc[58, "text"].upper()
+    with pytest.raises(LabelUnusable, match="public manifest"):
+        make_listing(rare, without_copies=True, **given)
+
+
+def test_own_labels_of_other_classes_are_told_before_anything_is_asked(classifier: Path) -> None:
+    given: dict[str, Any] = {"text_column": "text", "label": "y"}
+    spec = make_listing(frame(y=["red", "blue"] * 30), base_models=[classifier], bits=4, **given, **CHEAP).spec
+    dataset = ChunkedDataset.build(spec.records, spec.chunk_size, Secret(bytes(32)))
+    manifest = spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    told: list[Manifest] = []
+    own = OWN.assign(y=["red", "Blue"] * 45)
+    prepared = make_purchase(own, base_model=classifier, budget="1", before_asking=told.append, **given)
+    with pytest.raises(ClassesDiffer, match="label 'y'") as caught:
+        prepared.valuer.question(manifest)
+    assert "'blue' for 'Blue'" in caught.value.hint and not told
 
 
 def test_options_of_texts_are_refused_for_a_table(base: Path) -> None:
@@ -268,7 +304,13 @@ BAD_PURCHASES: dict[str, tuple[dict[str, Any], type[BlindfairError], str]] = {
     "too few texts": ({"own": OWN[:79]}, NoRecords, "too few"),
     "too few validation texts": ({"own": None, "train": OWN, "validation": OWN[:39]}, NoRecords, "too few"),
     "an empty text": ({"own": pd.DataFrame({"text": [*OWN["text"], ""]})}, MalformedTable, "no text"),
-}
+    "a text of one token": ({"own": pd.DataFrame({"text": [*OWN["text"], "a"]})}, UnusableText, "record 90 is too"),
+    "one in a second table": (
+        {"own": None, "train": OWN, "validation": pd.DataFrame({"text": [*OWN["text"][:50], "a"]})},
+        UnusableText, "record 50 is too",
+    ),
+    "a label for a language model": ({"own": OWN.assign(y=[0, 1] * 45), "label": "y"}, LabelUnusable, "do not fit"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD_PURCHASES)
@@ -276,7 +318,7 @@ def test_own_texts_that_cannot_be_used_are_refused_by_name(case: str, base: Path
     options, error, word = BAD_PURCHASES[case]
     with pytest.raises(error, match=word) as caught:
         make_purchase(**{"own": OWN, "text_column": "text", "base_model": base, "budget": "1", **options})
-    assert case == "no such folder" or caught.value.hint
+    assert caught.value.hint
 
 
 @pytest.fixture

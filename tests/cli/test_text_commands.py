@@ -163,6 +163,13 @@ def test_texts_that_cannot_be_listed_end_the_command(
     assert "Traceback" not in ended.err and ended.out == ""
 
 
+def test_a_missing_base_model_is_asked_for_by_the_options_name(
+    place: list[object], tmp_path: Path, inside: Inside
+) -> None:
+    texts = ["--records", lines_of(TEXTS, tmp_path / "t.jsonl"), "--text-column", "text"]
+    inside("seller", "list", *place, *texts, *TERMS, "--own-models").failed(InvalidOption, "folders as --base-model\n")
+
+
 def test_options_of_texts_end_the_command_where_there_is_a_table(
     place: list[object], base: Path, tmp_path: Path, inside: Inside
 ) -> None:
@@ -183,4 +190,8 @@ def test_own_texts_that_cannot_be_used_end_the_command(
     few, enough = lines_of(OWN[:20], tmp_path / "few.jsonl"), lines_of(OWN, tmp_path / "own.jsonl")
     inside(*given, "--own", few, "--base-model", base).failed(NoRecords, "too few", "at least 80")
     inside(*given, "--own", enough).failed(InvalidOption, "--base-model")
+    # Nothing is begun with them, although no listing was looked for yet.
+    inside(*given, "--own", enough, "--base-model", tmp_path / "nowhere").failed(FileMissing, str(tmp_path / "nowhere"))
+    spoilt = lines_of([*OWN, "a"], tmp_path / "spoilt.jsonl")
+    inside(*given, "--own", spoilt, "--base-model", base).failed(UnusableText, "record 90 is too short")
     inside(*given, "--own", enough, "--base-model", base, "--model", "mlp").failed(InvalidOption, "is for tables")

@@ -87,8 +87,7 @@ def make_purchase(
     options = own_options(label, text_column, base_model, exclude, seed, text, images=images)
     check_asks_texts(options, purchase)
     if isinstance(options, OwnTexts):
-        # Read first: a base model takes seconds.
-        texts = options.read(given)
-        valuer = ListingTextValuer(options.base(), texts, purchase, seed, before_asking)
+        base, texts = options.checked(given)
+        valuer = ListingTextValuer(base, texts, purchase, seed, before_asking)
         return PreparedPurchase(valuer, purchase.policy(), valuer.base_models)
     return PreparedPurchase(ListingValuer(options.read(given), options, purchase, before_asking), purchase.policy())

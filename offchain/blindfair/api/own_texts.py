@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blindfair.api.defaults import DISCLOSURE, MODELS, SCORE_BITS
+from blindfair.api.base_models import check_label_fits, check_readable, load_base
+from blindfair.api.defaults import DISCLOSURE, MAX_WINDOWS, MODELS, SCORE_BITS, WINDOW
 from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.corpus.corpus import Corpus, read_corpus
@@ -44,7 +45,28 @@ class OwnTexts:
 
         Raises NoRecords for too few validation texts, and what `read_corpus` raises.
         """
+        return self._divided({name: self._read(each) for name, each in sources.items()})
+
+    def checked(
+        self, sources: Mapping[str, Path | str | Frame | ImageSource]
+    ) -> "tuple[BaseModel, tuple[Labelled, Labelled]]":
+        """Load the base model and read the texts as `read` does, and check that it can score each of them.
+
+        Raises what `base` and `read` raise, LabelUnusable for a label that the base model does not learn, and
+        UnusableText naming a record.
+        """
         read = {name: self._read(each) for name, each in sources.items()}
+        divided = self._divided(read)
+        base = self.base()
+        from blindfair.influence.text import TextWindows
+
+        check_label_fits(base, self.label)
+        for corpus in read.values():
+            # Before they are divided: a person counts the records of a file.
+            check_readable(base, corpus.texts(), TextWindows(WINDOW, MAX_WINDOWS))
+        return base, divided
+
+    def _divided(self, read: Mapping[str, Corpus]) -> tuple[Labelled, Labelled]:
         if OWN not in read:
             _check_enough(len(read[VALIDATION].rows), MIN_TRUSTED, "validation texts")
             return _labelled(read[TRAIN]), _labelled(read[VALIDATION])
@@ -66,11 +88,8 @@ class OwnTexts:
         return read_corpus(source, text=self.column, label=self.label)
 
     def base(self) -> "BaseModel":
-        """Load the base model. Raises what `BaseModel.load` raises."""
-        # Imported here: torch takes seconds, and what is wrong with the options is told before.
-        from blindfair.influence.text import BaseModel
-
-        return BaseModel.load(Path(self.base_model))
+        """Load the base model. Raises what `load_base` raises."""
+        return load_base(Path(self.base_model))
 
 
 def own_options(

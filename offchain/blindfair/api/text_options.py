@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from blindfair.agents.evaluation.rows import BaseModels
+from blindfair.api.base_models import check_label_fits, check_readable, load_base
 from blindfair.api.defaults import MAX_WINDOWS, WINDOW
 from blindfair.influence.corpus.copies import copies_of_texts
 from blindfair.influence.corpus.corpus import TEXT_COLUMN, Corpus, read_corpus
@@ -23,14 +23,12 @@ from blindfair.influence.corpus.text_preprocessing import (
     TextPreprocessing,
 )
 from blindfair.influence.frames import Frame
+from blindfair.influence.label import read_classes
 from blindfair.influence.projection import K_LIMIT
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
 from blindfair.protocol.quantities import RecordIndex
 from blindfair.protocol.records import PlainCell
-
-if TYPE_CHECKING:
-    from blindfair.influence.text import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +53,7 @@ class TextOptions:
                 found=len(self.base_models),
                 hint="name the folder of its config.json, model.safetensors and tokenizer.json",
             )
-        # Imported here: it needs an extra, which tables do not.
-        from blindfair.influence.text import BaseModel
-
-        loaded = [BaseModel.load(Path(folder)) for folder in self.base_models]
+        loaded = [load_base(Path(folder)) for folder in self.base_models]
         return {base.digest: base for base in loaded}
 
     def products(self, bases: BaseModels, records: int) -> int:
@@ -97,10 +92,7 @@ class TextOptions:
 
         for base in bases.values():
             check_label_fits(base, found.label)
-            windows, is_causal = windows_of(found, base), not found.classes
-            texts = corpus.texts()
-            for number, tokens in enumerate(base.tokenizer.encode(texts)):
-                windows.cut(tokens, causal=is_causal, record=number)
+            check_readable(base, corpus.texts(), windows_of(found, base))
         return found
 
 
@@ -141,26 +133,17 @@ def listed_preprocessing(
     return options.preprocessing(corpus, options.bases() if bases is None else bases).to_document()
 
 
-def check_label_fits(base: "BaseModel", label: str | None) -> None:
-    """Raises LabelUnusable for a language model where there is a label, and for a classifier where there is none."""
-    from blindfair.influence.text.architectures import ARCHITECTURES
-
-    if ARCHITECTURES[base.architecture].causal != (label is None):
-        raise LabelUnusable(
-            "The base model and the label do not fit",
-            expected="a language model, GPT-2 or Llama" if label is None else "a classifier, BERT",
-            found=f"{base.architecture}, {'no label' if label is None else f'the label {label!r}'}",
-            hint="name another base model, or another `label`",
-        )
-
-
 def classes_of(corpus: Corpus) -> tuple[PlainCell, ...]:
-    """The values of the label, ascending; none without a label. Raises LabelUnusable for one, or for too many."""
+    """The values of the label, ascending, of texts that differ; none without a label.
+
+    Raises LabelUnusable for one, for too many, and for those of few texts: the manifest makes them public.
+    """
     labels = corpus.labels()
-    if labels is None:
+    if labels is None or corpus.label is None:
         return ()
-    different = {cell for cell in labels if not isinstance(cell, bytes)}
-    found = sorted(different, key=lambda cell: (isinstance(cell, str), str(cell)))
+    copies = {number for number, _ in copies_of_texts(corpus.texts())}
+    listed = [label for number, label in enumerate(labels) if number not in copies]
+    found = set(listed)
     if not 2 <= len(found) <= CLASS_LIMIT:
         raise LabelUnusable(
             f"Column {corpus.label!r} is no label of texts",
@@ -168,7 +151,7 @@ def classes_of(corpus: Corpus) -> tuple[PlainCell, ...]:
             found=len(found),
             hint="name another column, or none: texts can be scored without a label",
         )
-    return tuple(found)
+    return read_classes(listed, corpus.label)
 
 
 def near_duplicates_of(corpus: Corpus, runs: int) -> tuple[RecordIndex, ...]:

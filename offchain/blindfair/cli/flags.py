@@ -10,15 +10,15 @@ import shlex
 
 _OPTION = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]+))?`")
 
-_FLAGS = {"buyers": "buyer", "disclosures": "disclosure"}
+_FLAGS = {"base_models": "base-model", "buyers": "buyer", "disclosures": "disclosure"}
 """Keywords of lists, and the flag that is repeated for each of their values."""
 
 
 def flag_of(keyword: str) -> str:
     """Return the flag of a keyword.
 
-    >>> flag_of("never_score"), flag_of("buyers")
-    ('--never-score', '--buyer')
+    >>> flag_of("never_score"), flag_of("buyers"), flag_of("base_models")
+    ('--never-score', '--buyer', '--base-model')
     """
     return "--" + _FLAGS.get(keyword, keyword).replace("_", "-")
 

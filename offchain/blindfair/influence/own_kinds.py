@@ -92,7 +92,7 @@ def check_own_records(
     """
     cells = dict(zip(listed.columns, zip(*records, strict=True), strict=True))
     if listed.target is None:
-        _check_classes(listed, cells[listed.label])
+        check_classes(listed.label, listed.classes, cells[listed.label])
     else:
         _check_numbers(listed.label, listed.target, cells[listed.label])
     found = [_misfit(feature, cells[feature.column]) for feature in listed.features]
@@ -244,18 +244,17 @@ def _clipped_labels(listed: FeatureSchema, labels: Sequence[Cell]) -> tuple[str,
     )
 
 
-def _check_classes(listed: FeatureSchema, labels: Sequence[Cell]) -> None:
-    own = sorted(
-        {(kind_of(label), label): label for label in labels}.values(), key=lambda cell: (kind_of(cell), shown(cell))
-    )
-    if all(any(same_value(label, value) for value in listed.classes) for label in own):
+def check_classes(label: str, classes: Sequence[Cell], labels: Sequence[Cell]) -> None:
+    """Raises ClassesDiffer where the buyer has classes besides the listing's."""
+    own = sorted({(kind_of(one), one): one for one in labels}.values(), key=lambda cell: (kind_of(cell), shown(cell)))
+    if all(any(same_value(one, value) for value in classes) for one in own):
         return
-    theirs, ours = shown_apart(listed.classes, own)
+    theirs, ours = shown_apart(classes, own)
     raise ClassesDiffer(
-        f"Your records have other classes in the label {listed.label!r} than the listing",
-        expected=_joined(theirs, len(listed.classes)),
+        f"Your records have other classes in the label {label!r} than the listing",
+        expected=_joined(theirs, len(classes)),
         found=_joined(ours, len(own)),
-        hint=f"{_mapping(listed.classes, own)}, in another directory; nothing was asked",
+        hint=f"{_mapping(classes, own)}, in another directory; nothing was asked",
     )
 
 

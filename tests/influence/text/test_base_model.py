@@ -124,6 +124,15 @@ def test_hostile_configs_are_refused(folder: Callable[[str], Path], case: str) -
     refused(copy, match)
 
 
+def test_a_model_of_another_type_is_named_with_those_that_are_taken(folder: Callable[[str], Path]) -> None:
+    copy = folder("gpt2")
+    change_json(copy / "config.json", lambda config: config.update(model_type="t5"))
+    with pytest.raises(UnusableModel, match="not taken") as caught:
+        BaseModel.load(copy)
+    assert (caught.value.expected, caught.value.found) == ("bert or gpt2 or llama", "'t5'")
+    assert "BERT, GPT-2 or Llama" in caught.value.hint
+
+
 def test_files_that_are_no_json_are_refused(folder: Callable[[str], Path]) -> None:
     copy = folder("gpt2")
     good = (copy / "config.json").read_text()

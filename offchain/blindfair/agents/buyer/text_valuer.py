@@ -9,6 +9,7 @@ from blindfair.agents.buyer.valuer import Choice, Question
 from blindfair.agents.evaluation.preprocessing import listed_texts
 from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats
+from blindfair.influence.own_kinds import check_classes
 from blindfair.influence.text import BaseModel
 from blindfair.influence.text.scoring import class_codes
 from blindfair.pricing.functions import PricingFunction
@@ -67,7 +68,7 @@ class TextValuer:
     def check_fits(self, manifest: Manifest) -> None:
         """Check that the listing is one of texts, names the base model, and has a label where the buyer's texts do.
 
-        Raises UnusableModel, FieldMismatch, ColumnNotScored, LabelUnusable.
+        Raises UnusableModel, FieldMismatch, ColumnNotScored, LabelUnusable, ClassesDiffer.
         """
         listed = listed_texts(manifest)
         listed.check_base(self._base.digest)
@@ -78,6 +79,9 @@ class TextValuer:
                 found="labels" if listed.label is None else "none",
                 hint="give texts as the listing has them",
             )
+        for _, labels in (self._train, self._validation):
+            if labels is not None and listed.label is not None:
+                check_classes(listed.label, listed.classes, labels)
 
     def valuation(self, manifest: Manifest) -> TextValuation:
         """Model, queries and trusted scores; the same each time. Raises what `prepare_text_valuation` raises."""

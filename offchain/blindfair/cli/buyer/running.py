@@ -143,7 +143,11 @@ def run_evaluate(
     purchase = options.purchase
     purchase.check()
     check_asks_texts(options.tables, purchase)
-    options.tables.read(paths)
+    if isinstance(options.tables, OwnTexts) and not is_begun(begun.directory):
+        # Before the directory is begun: options that cannot be used would stay in it.
+        options.tables.checked(paths)
+    else:
+        options.tables.read(paths)
     begun = with_announced(begun, purchase.listing_id, private=private)
     settings = begun_settings(begun, options)
     check_payee(purchase.policy().refund_to, "refund_to", settings.deployment.address)

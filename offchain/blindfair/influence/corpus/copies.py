@@ -19,6 +19,15 @@ def normalised(text: str) -> str:
     return _BLANKS.sub(" ", unicodedata.normalize("NFKC", text)).strip().casefold()
 
 
+def is_visible(text: str) -> bool:
+    r"""Whether a text has anything besides blanks, and control and format characters such as a zero-width space.
+
+    >>> is_visible("a"), is_visible(" \u200b\n"), is_visible("\u00e9")
+    (True, False, True)
+    """
+    return any(not each.isspace() and unicodedata.category(each) not in ("Cc", "Cf") for each in text)
+
+
 def copies_of_texts(texts: Sequence[str]) -> list[tuple[int, int]]:
     """Every text that is the same as an earlier one after normalisation, with the first that is."""
     first: dict[str, int] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blindfair.influence.columns import typed_column
+from blindfair.influence.corpus.copies import is_visible
 from blindfair.influence.corpus.text_folder import read_folder
 from blindfair.influence.csv_file import CsvTexts
 from blindfair.influence.frames import Frame, frame_texts
@@ -142,8 +143,8 @@ def _cells(file: CsvTexts, place: int, text: str, label: str | None) -> list[Cel
 
 
 def check_text(text: str, where: str) -> None:
-    """Raises MalformedTable for a text of blanks alone, and for one that ends in a zero character."""
-    if not text.strip():
+    """Raises MalformedTable for a text in which nothing is to be seen, and for one that ends in a zero character."""
+    if not is_visible(text):
         raise MalformedTable(
             "A record has no text", expected="text in every record", found=f"none in {where}", hint="remove the record"
         )

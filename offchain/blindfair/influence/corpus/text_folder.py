@@ -6,6 +6,7 @@ in a table (`corpus`).
 
 from pathlib import Path
 
+from blindfair.influence.corpus.copies import is_visible
 from blindfair.influence.csv_file import BYTE_LIMIT, CELL_LENGTH
 from blindfair.protocol.errors import FileMissing, MalformedTable, NoRecords, TooLarge, UndecodableBytes
 from blindfair.protocol.records import RECORD_LIMITS
@@ -66,7 +67,7 @@ def _text(path: Path) -> str:
             found=f"byte {error.start}: {error.reason}",
             hint=f"convert it: iconv -f LATIN1 -t UTF-8 {path.name}",
         ) from error
-    if not text.strip() or "\0" in text:
+    if not is_visible(text) or "\0" in text:
         found = "a zero character" if "\0" in text else f"{len(data)} bytes"
         raise MalformedTable(f"{path} holds no text", expected="text", found=found, hint="is it text? remove it if not")
     # As in a table: a copy of the folder is kept as one.

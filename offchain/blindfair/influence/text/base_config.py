@@ -97,6 +97,14 @@ class BaseConfig:
 
 def check_config(found: Document) -> BaseConfig:
     """Take the fields of a parsed `config.json`. Raises UnusableModel naming the first that cannot be used."""
+    named = found.get("model_type")
+    if isinstance(named, str) and named not in _READERS:
+        raise UnusableModel(
+            "The base model's model_type is of an architecture that is not taken",
+            expected=" or ".join(_READERS),
+            found=ascii(named)[:80],
+            hint="take a base model of the type of BERT, GPT-2 or Llama",
+        )
     with unusable("config.json cannot be used"):
         model_type = Fields(found, "config").choice("model_type", tuple(_READERS))
     for name in found:

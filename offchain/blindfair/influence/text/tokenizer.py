@@ -44,21 +44,32 @@ class TextTokenizer:
                     f"The text of record {number} is too long",
                     expected=f"at most {TEXT_LIMIT} characters",
                     found=len(text),
+                    hint="cut it into parts; records are counted from 0",
                 )
             try:
                 text.encode("utf-8")
             except UnicodeError as error:
-                raise UnusableText(f"The text of record {number} is not Unicode", found=type(error).__name__) from error
+                raise UnusableText(
+                    f"The text of record {number} is not Unicode",
+                    expected="text that UTF-8 can hold",
+                    found=type(error).__name__,
+                    hint="read it again with the encoding that it was written in; records are counted from 0",
+                ) from error
         encoded = self._library.encode_batch(list(texts), add_special_tokens=False)
         found = [list(each.ids) for each in encoded]
         for number, tokens in enumerate(found, first):
             if not tokens:
-                raise UnusableText(f"The text of record {number} is empty", expected="at least 1 token", found=0)
+                raise UnusableText(
+                    f"The text of record {number} is empty",
+                    expected="at least 1 token",
+                    found=0,
+                    hint="leave the record out; records are counted from 0",
+                )
             if all(token == self._unknown for token in tokens):
                 raise UnusableText(
                     f"The model knows no word of record {number}",
                     expected="at least 1 known token",
                     found=f"{len(tokens)} unknown",
-                    hint="leave the record out, or take a base model of its language",
+                    hint="leave the record out, or take a base model of its language; records are counted from 0",
                 )
         return found

@@ -52,7 +52,10 @@ class TextWindows:
             found.pop()
         if len(found[0]) <= first:
             raise UnusableText(
-                f"The text of record {record} is too short for a language model", expected="2 tokens", found=1
+                f"The text of record {record} is too short for a language model",
+                expected="2 tokens",
+                found=1,
+                hint="leave the record out; records are counted from 0",
             )
         return found
 
