@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,6 +104,23 @@ def test_bought_texts_are_what_their_seller_had(kind: str, base: Path, tmp_path:
             assert each["text"] == texts[each["record"]] == text
             if kind == "table":
                 assert (each["code"], each["amount"]) == (codes[each["record"]], each["record"] / 2)
+
+
+def test_a_buyer_hides_its_query_and_is_told_what_that_costs(base: Path) -> None:
+    listing = make_listing(frame(), text_column="text", base_models=[base], bits=6, **CHEAP)
+    dataset = ChunkedDataset.build(listing.spec.records, 1024, Secret(bytes(32)))
+    manifest = listing.spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    asked = [
+        make_purchase(OWN, text_column="text", base_model=base, budget="0.01", hide_query=hidden).valuer.question(
+            manifest
+        )
+        for hidden in (False, True)
+    ]
+    assert "shows the seller each layer's part of the query" in asked[0].notes[-1]
+    assert re.search(r"the query is hidden from the seller: .* by 0\.\d\d of the ranks$", asked[1].notes[-1])
+    assert asked[0].basis != asked[1].basis
+    with pytest.raises(InvalidOption, match="`hide_query` is for texts"):
+        make_purchase(pd.DataFrame({"x": [1.0, 2.0]}), label="x", budget="0.01", hide_query=True)
 
 
 def test_texts_with_a_label_are_traded_by_a_classifier(classifier: Path, tmp_path: Path) -> None:

@@ -104,6 +104,13 @@ def evaluate(
             metavar="DIR", help="With --text-column: the folder of a base model that the listing names and you hold."
         ),
     ] = None,
+    hide_query: Annotated[
+        bool,
+        typer.Option(
+            "--hide-query",
+            help="With --text-column: show the seller no direction of your query; what that costs is printed.",
+        ),
+    ] = False,
     token: Token = None,
     listing: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="The listing; needed if the chain has more than one.")
@@ -241,7 +248,9 @@ def evaluate(
     purchase = PurchaseOptions.from_arguments(arguments, prices=chosen_money(token, begun.rpc, begun.deployment))
     sources = chosen_tables(own, train, validation)
     images = any(map(holds_images, sources.values()))
-    tables = own_options(label, text_column, base_model, exclude or [], seed, text or [], images=images)
+    tables = own_options(
+        label, text_column, base_model, exclude or [], seed, text or [], images=images, hide_query=hide_query
+    )
     run_evaluate(begun, BuyerOptions(purchase, tables), sources, poll, output, pays_fee=yes, private=private)
 
 

@@ -70,7 +70,9 @@ def opened_purchase(
     sources = {name: directory / name for name in settings.tables}
     valuer: ListingValuer | ListingTextValuer
     if isinstance(tables, OwnTexts):
-        valuer = ListingTextValuer(tables.base(), tables.read(sources), options, tables.seed)
+        valuer = ListingTextValuer(
+            tables.base(), tables.read(sources), options, tables.seed, hide_query=tables.hide_query
+        )
         context = replace(context, base_models=valuer.base_models)
     else:
         valuer = _of_table(tables.read(sources), tables, options, screen)

@@ -92,8 +92,12 @@ def prepare_text_valuation(
     seed: int,
     bits: Sequence[int] = DEFAULT_BITS,
     entries: int = ENTRIES,
+    hide_query: bool = False,
 ) -> TextValuation:
     """Make model, queries and trusted scores of the buyer's own texts. Deterministic in `rng` and `seed`.
+
+    With `hide_query` the projection, which the seller sees, is made of main directions of own texts alone. Else it
+    holds each layer's part of the query, too.
 
     Raises NoRecords for too few validation texts, UnusableModel where rows could not be audited, and what
     `choose_direction` and `find_projection` raise.
@@ -112,7 +116,8 @@ def prepare_text_valuation(
     some, worse_some = _evenly(train, ROW_TEXTS), _evenly(worse_train, ROW_TEXTS)
     count = len(some[0])
     k = min(entries, 2 * count)
-    made = find_projection(model, *_joined(some, worse_some), [direction.layers], k=k)
+    shown = find_projection(model, *_joined(some, worse_some), [direction.layers], k=k)
+    made = find_projection(model, *_joined(some, worse_some), [], k=k) if hide_query else shown
     projection = made.projection
     own, worse = unit_rows(made.rows[:count]), unit_rows(made.rows[count:])
     held, broken = (unit_rows(model.rows(*texts, projection)) for texts in (validation, worse_validation))
@@ -161,7 +166,21 @@ def prepare_text_valuation(
         notes=(
             direction.describe(),
             _said_of_rows(k, kept),
+            _said_of_the_query(model, validation, direction, shown.projection, held @ real[0])
+            if hide_query
+            else "the projection shows the seller each layer's part of the query, but not how much it counts",
         ),
+    )
+
+
+def _said_of_the_query(
+    model: TextModel, validation: Texts, direction: Direction, shown: Projection, hidden: Floats
+) -> str:
+    """What it costs to hide the query, by the scores of validation texts with the query and without it."""
+    whole = unit_rows(model.rows(*validation, shown)) @ project_query(shown, direction.layers)
+    return (
+        "the query is hidden from the seller: scores of validation texts agree with those of the whole query by "
+        f"{rank_correlation(hidden, whole):.2f} of the ranks"
     )
 
 
