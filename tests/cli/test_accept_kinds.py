@@ -1,5 +1,6 @@
 """What `--accept-kinds` and `--exclude` make of a table that is written otherwise than the listing."""
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,3 +93,16 @@ def test_a_column_that_the_buyer_lacks_is_named_before_asking(path: Path) -> Non
     with pytest.raises(ColumnsDiffer) as caught:
         asked(lacking, PURCHASE, listing)
     assert (caught.value.expected, caught.value.found) == (repr(table.columns[0]), "no such column")
+
+
+def test_a_buyer_needs_no_column_that_no_model_reads(path: Path, tmp_path: Path) -> None:
+    header, *lines = path.read_text().splitlines()
+    numbered = tmp_path / "numbered.csv"
+    numbered.write_text("\n".join([f"pâtient,{header}", *(f"p{place},{line}" for place, line in enumerate(lines))]))
+    listing = manifest(numbered, "per-record")
+    assert "pâtient" in listing.schema.unscored
+    with_it, without = (asked(own_records(read_table(each, LABEL)), PURCHASE, listing) for each in (numbered, path))
+    assert (with_it.queries == without.queries).all() and replace(with_it, queries=without.queries) == without
+    numbered.write_text(unicodedata.normalize("NFD", numbered.read_text()))
+    decomposed = asked(own_records(read_table(numbered, LABEL)), PURCHASE, listing)
+    assert (decomposed.queries == without.queries).all()

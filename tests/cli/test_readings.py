@@ -52,6 +52,10 @@ def test_each_column_is_told_as_it_was_read_and_the_cell_that_explains_it(tmp_pa
     as_codes = shown(show_readings, readings, "", ["dose"])
     assert "read as numbers: price" in as_codes
     assert "numbers that are codes, read as categories: dose" in as_codes
+    listed = shown(show_readings, readings, "", ["dose"], ["dose", "ward"])
+    assert "read as numbers: price" in listed and "that are codes" not in listed
+    assert "read as categories: age" in listed and "categories: age, ward" not in listed
+    assert "read by no model, and sold with the records: dose, ward" in listed
     document = json.loads(json.dumps(tables_document({OWN: readings})))[OWN]
     assert [(entry["column"], entry["kind"]) for entry in document] == [
         ("age", "category"), ("dose", "number"), ("price", "number"), ("ward", "category"), ("outcome", "category"),

@@ -1,5 +1,6 @@
 """The buyer's own records: one table, divided into training and validation, or one table for each."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,10 +13,9 @@ from blindfair.influence.images.images import ImageSource, read_images
 from blindfair.influence.label import LabelKind, choose_label_kind
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table, read_table
-from blindfair.influence.written import companion_names
 from blindfair.protocol.errors import InvalidOption, MalformedTable
 from blindfair.protocol.records import Row
-from blindfair.protocol.schema import ColumnKind, Schema
+from blindfair.protocol.schema import Schema
 
 Source = TypeVar("Source")
 """A file, or a data frame."""
@@ -40,10 +40,10 @@ class OwnRecords:
     readings: Mapping[str, tuple[ColumnReading, ...]] = field(default_factory=dict)
 
     def beside(self, listed: Schema) -> "OwnRecords":
-        """Return the records with the listing's columns for cells as written, and with those that only come along with
-        files, all of them missing."""
-        extra = listed.unscored if listed.columns[0].kind is ColumnKind.FILE else companion_names(listed)
-        added = tuple(name for name in extra if name not in self.columns)
+        """Return the records with the listing's columns that no model reads, all cells missing where they lack one:
+        cells as written, files, identifiers."""
+        own = {unicodedata.normalize("NFC", name) for name in self.columns}
+        added = tuple(name for name in listed.unscored if unicodedata.normalize("NFC", name) not in own)
 
         def widened(rows: tuple[Row, ...]) -> tuple[Row, ...]:
             return tuple((*row, *(None for _ in added)) for row in rows)

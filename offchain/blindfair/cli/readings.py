@@ -14,21 +14,29 @@ _SHOWN = 40
 
 
 def show_readings(
-    lines: Lines, readings: Sequence[ColumnReading], called: str = "", categorical: Collection[str] = ()
+    lines: Lines,
+    readings: Sequence[ColumnReading],
+    called: str = "",
+    categorical: Collection[str] = (),
+    unread: Collection[str] = (),
 ) -> None:
     """Print which columns are numbers and which are categories, what explains it, and what is probably a mistake.
 
-    `called` names the table where there are two, `categorical` the columns of numbers that are codes.
+    `called` names the table where there are two, `categorical` the columns of numbers that are codes, `unread` the
+    columns of a listing that no model reads.
     """
     label = f"{called}: " if called else ""
     for kind, plural in ((ColumnKind.NUMBER, "numbers"), (ColumnKind.CATEGORY, "categories")):
-        kept = [reading for reading in readings if reading.kind is kind and not reading.is_label]
+        kept = [each for each in readings if each.kind is kind and not each.is_label and each.name not in unread]
         names = [reading.name for reading in kept if reading.name not in categorical]
         if names:
             lines.item("columns", f"{label}read as {plural}: {_some(names)}")
-    codes = [reading.name for reading in readings if reading.kind is ColumnKind.NUMBER and reading.name in categorical]
+    numbers = [each.name for each in readings if each.kind is ColumnKind.NUMBER and each.name not in unread]
+    codes = [name for name in numbers if name in categorical]
     if codes:
         lines.item("columns", f"{label}numbers that are codes, read as categories: {_some(codes)}")
+    if sold := [reading.name for reading in readings if reading.name in unread]:
+        lines.item("columns", f"{label}read by no model, and sold with the records: {_some(sold)}", style="yellow")
     for reading in readings:
         if reading.is_label:
             lines.item("columns", f"{label}the label, to be predicted: {reading.name}")

@@ -59,7 +59,7 @@ def listing_document(manifest: Manifest) -> Document:
     }
 
 
-_DELIVERED = "buyers get the values with the records all the same; --exclude COLUMN leaves a column out"
+_DELIVERED = "buyers get the values with the records all the same"
 
 
 def show_listing(lines: Lines, manifest: Manifest, options: ListingOptions, begun: Begun) -> None:
@@ -141,12 +141,14 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
     if any(column.kind is ColumnKind.FILE for column in manifest.schema.columns):
         lines.item("kept", "no model reads a file or its name; buyers get both with the records")
     if options.never_score:
-        lines.item("kept", f"no model reads {', '.join(options.never_score)}; {_DELIVERED}")
+        never = ", ".join(options.never_score)
+        lines.item("kept", f"no model reads {never}; {_DELIVERED}; --exclude COLUMN leaves a column out")
     if identifiers:
         lines.item(
             "kept",
             f"no model reads {', '.join(identifiers)}: all values differ, as in an identifier; --score COLUMN lets "
-            f"models read one; {_DELIVERED}",
+            f"models read one; {_DELIVERED}. To leave a column out, do not serve this listing: list again in another "
+            "directory with --exclude COLUMN",
             style="yellow",
         )
 

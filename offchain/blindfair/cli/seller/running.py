@@ -35,6 +35,7 @@ from blindfair.http.service import HttpService
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.images.images import Images
+from blindfair.influence.written import unread_columns
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT
 from blindfair.protocol.quantities import Wei
@@ -70,7 +71,9 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         PartyScreen() as screen,
         opened_seller(begun.directory, settings, begun.password_file, screen, Turns(screen)) as party,
     ):
-        show_readings(screen.lines, table.readings, categorical=options.categorical)
+        # Before the commit: a column of names is best seen while it can still be left out.
+        unread = unread_columns(party.agent.manifest.schema)
+        show_readings(screen.lines, table.readings, categorical=options.categorical, unread=unread)
         show_written(screen.lines, table.readings, table.alike_but_texts())
         if isinstance(table, Corpus):
             listed = TextPreprocessing.from_document(party.agent.manifest.preprocessing or {})
