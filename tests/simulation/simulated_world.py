@@ -242,7 +242,9 @@ class SimulatedWorld:
 
     def _mine(self) -> None:
         if self._idle > PATIENCE and self._is_quiet():
-            moments = [party.agent.waiting.until for party in self.parties if party.agent and party.agent.waiting]
+            # What one that is gone waited for is over, and would keep time from jumping.
+            there = [party.agent for party in self.parties if party.agent and not party.is_gone(self.tick)]
+            moments = [agent.waiting.until for agent in there if agent.waiting]
             until = min((moment for moment in moments if moment), default=self.chain.now() + BLOCK_TIME)
             self.chain.mine(Seconds(max(BLOCK_TIME, min(until - self.chain.now(), LEAP))))
             return
