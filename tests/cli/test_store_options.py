@@ -56,7 +56,7 @@ def finding(home: Path, testnet: LocalChain, mail: str) -> list[object]:
 @pytest.mark.deep
 def test_two_programs_trade_through_a_bucket(home: Path, testnet: LocalChain, bucket: str) -> None:
     inside = Inside()
-    listed = inside(*listing(home, testnet, "--mail", bucket))
+    listed = inside(*listing(home, testnet, "--mail", bucket, "--json", "-"))
     assert listed.code == 0, listed.err
     common = ["--directory", home / "seller", "--password-file", home / "password", "--poll", "0.1"]
     told = home / "told"
@@ -70,6 +70,7 @@ def test_two_programs_trade_through_a_bucket(home: Path, testnet: LocalChain, bu
             "buyer", "evaluate", "--directory", home / "buyer", "--password-file", home / "password",
             "--rpc", testnet.url, "--deployment", testnet.deployment, "--own", home / "own.csv", "--label", LABEL,
             "--budget", "0.05", "--audit-rows", "10", "--mail", f"{bucket}/", "--poll", "0.1",
+            "--listing", json.loads(listed.out)["listing"],
         )  # fmt: skip
         assert ended.code == 0, ended.err
         bought = inside(

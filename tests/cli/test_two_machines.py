@@ -293,8 +293,9 @@ class Program:
         self.lives += 1
         assert self.lives < LIVES, self.told.read_text()
         self.process = born(self.arguments, self.told, here=self.home, temporary=self.home)
-        # A program takes a second to come to its first step; lives get longer, so that there is an end to it.
-        self.dies_at = time.monotonic() + self.rng.uniform(0.3, 1.5 + 0.2 * self.lives)
+        # A program takes seconds to come to its first step, and more on a busy machine; lives get longer, so that there
+        # is an end to it.
+        self.dies_at = time.monotonic() + self.rng.uniform(0.3, 1.5 + 0.2 * self.lives + 0.01 * self.lives**2)
 
     @property
     def told(self) -> Path:

@@ -85,7 +85,11 @@ def serve(place: Document, listening: socket) -> None:
     server = uvicorn.Server(config)
     _allow_files(limits.connections + _FILES_BESIDE_CONNECTIONS)
     threading.Thread(target=_end_with_input, daemon=True).start()
-    print(READY, flush=True)
+    try:
+        print(READY, flush=True)
+    except BrokenPipeError:
+        # Killed meanwhile: the seller's next process starts another.
+        os._exit(0)
     with asyncio.Runner(loop_factory=lambda: _Loop(table)) as runner:
         runner.run(server.serve(sockets=[listening]))
 
@@ -147,7 +151,11 @@ def main() -> None:
     # What clients do wrong is their business, and not to fill a seller's screen or disk.
     for name in ("asyncio", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    place = json_value(sys.stdin.buffer.readline())
+    line = sys.stdin.buffer.readline()
+    if not line:
+        # Killed before it said what to serve.
+        return
+    place = json_value(line)
     serve(place, socket(fileno=place["socket"]))
 
 
