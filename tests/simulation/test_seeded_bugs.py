@@ -4,7 +4,7 @@ import pytest
 from seeded_bugs import BUGS
 from simulate import play_seed
 
-MOST = 400
+MOST = 1000
 """Seeds that are tried before a bug counts as not found."""
 
 OFTEN = ("forgets_disputes", "releases_without_looking", "believes_every_block_final")

@@ -113,7 +113,10 @@ def test_what_a_reorganisation_takes_back_is_sent_again() -> None:
         assert found.endings == ("honest seller: Released",), seed
 
 
-FOUND = {4501: "a withdrawal that a reorganisation took back was counted as the next bond"}
+FOUND = {
+    4501: "a withdrawal that a reorganisation took back was counted as the next bond",
+    9623: "a deposit for an offer that had run out came in after the withdrawal, and stayed in the contract",
+}
 """Seeds of the ten thousand that found what is mended."""
 
 

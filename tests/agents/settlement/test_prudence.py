@@ -74,10 +74,10 @@ def test_a_key_that_a_node_was_shown_to_try_it_out_is_revealed_to_the_last_momen
     parties.world.chain.mine(FINAL_DEPTH)
     with monkeypatch.context() as patch:
 
-        def fail(sender: Sender, base: int, tip: int, what: str, least: int = 0) -> int:
+        def fail(sender: Sender, base: int, tip: int, what: str, least: int = 0) -> tuple[int, int]:
             raise NodeFailure(f"the price of gas is too high for {what}")
 
-        patch.setattr(Sender, "_price", fail)
+        patch.setattr(Sender, "_prices", fail)
         with pytest.raises(NodeFailure):
             parties.seller.step()
     assert not any(step.startswith("reveal") for step in parties.seller.transactions())

@@ -1,5 +1,6 @@
 """The bonds of a seller's offers: how much it promises at once, and that the money for it is there (PROTOCOL 7)."""
 
+import itertools
 import json
 
 from blindfair.agents.messaging.mail import Mail
@@ -160,9 +161,11 @@ class SellerBonds:
     def _check_no_withdrawal(self) -> None:
         """Raises Waiting while a withdrawal is under way, for the first time or because a reorganisation took it back:
         what it takes still stands in the free balance, and would be taken for a bond."""
-        for step in map(withdraw_call, self._offers.made()):
-            if self._wallet.begun(step) and (not self._wallet.executed(step) or self._wallet.is_taken_back(step)):
-                raise Waiting("a withdrawal has to be in a block before there can be another bond")
+        for name in self._offers.made():
+            begun = (withdraw_call(name, number) for number in itertools.count())
+            for step in itertools.takewhile(self._wallet.begun, begun):
+                if not self._wallet.executed(step) or self._wallet.is_taken_back(step):
+                    raise Waiting("a withdrawal has to be in a block before there can be another bond")
 
     def _lacking(self, name: OfferName) -> Wei:
         exchange, mine = self._exchange, self._offers.made()[name]

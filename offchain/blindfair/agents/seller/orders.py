@@ -1,11 +1,12 @@
 """What the seller does on chain for its offers: reveal, claim, withdraw (PROTOCOL 7).
 
-Not here: which offers there are (`seller_offers.py`), and their bonds (`seller_bonds.py`).
+Not here: which offers there are (`offers`), and their bonds (`bonds`).
 
 It reveals only when the accept is final, and never in the last half of the reveal window: a key that is shown against
 an accept which a reorganisation takes back is a gift.
 """
 
+import itertools
 from collections.abc import Callable
 
 from blindfair.agents.agent import Agent
@@ -198,19 +199,28 @@ class SellerOrders:
         return [token for token in used if token not in busy]
 
     def _is_to_withdraw(self, token: Address) -> bool:
-        seller, step = self._seller, self._withdrawal(token)
-        return not seller.wallet.executed(step) and (
-            seller.wallet.begun(step) or seller.exchange.free_balance(seller.address, token) > 0
+        seller, first = self._seller, self._withdrawal(token, 0)
+        if not seller.wallet.executed(first) and seller.wallet.begun(first):
+            return True
+        # A deposit for an offer that has run out may come in later than a withdrawal. One of these that is in no block
+        # any more is sent again as it is.
+        return seller.exchange.free_balance(seller.address, token) > 0 and not any(
+            map(seller.wallet.is_taken_back, self._withdrawn(token))
         )
 
     def _withdraw(self, token: Address) -> None:
         seller, to = self._seller, self._policy.pay_to or self._seller.address
         self._call(
-            self._withdrawal(token),
+            self._withdrawal(token, len(self._withdrawn(token))),
             lambda: seller.exchange.withdraw(token, seller.exchange.free_balance(seller.address, token), to),
             "withdraws its free balance",
         )
 
-    def _withdrawal(self, token: Address) -> CallName:
-        """One withdrawal for each time that all offers in a token have ended: named by the last of them."""
-        return withdraw_call([name for name, offer in self._offers.made().items() if offer.token == token][-1])
+    def _withdrawn(self, token: Address) -> list[CallName]:
+        """Withdrawals since all offers in a token have ended that were seen in a block."""
+        steps = (self._withdrawal(token, number) for number in itertools.count())
+        return list(itertools.takewhile(self._seller.wallet.executed, steps))
+
+    def _withdrawal(self, token: Address, number: int) -> CallName:
+        """A withdrawal, counted for each time that all offers in a token have ended: named by the last of them."""
+        return withdraw_call([name for name, offer in self._offers.made().items() if offer.token == token][-1], number)

@@ -202,9 +202,9 @@ def claim_call(offer: OfferName) -> CallName:
     return CallName(f"claim:{offer}")
 
 
-def withdraw_call(last: OfferName) -> CallName:
-    """Return the seller's withdrawal after the last offer in a token has ended."""
-    return CallName(f"withdraw:{last}")
+def withdraw_call(last: OfferName, number: int = 0) -> CallName:
+    """Return the seller's withdrawal after the last offer in a token has ended; or of what came later, from 1 on."""
+    return CallName(f"withdraw-{number}:{last}" if number else f"withdraw:{last}")
 
 
 def withdraw_by_hand_call(number: int) -> CallName:
