@@ -64,6 +64,8 @@ OF_TEXTS: dict[str, dict[str, str]] = {
 }
 """Options that are for texts, and go together."""
 
+FLAGS_OF_TEXTS: dict[str, tuple[str, ...]] = {"list": (), "evaluate": ("--hide-query",)}
+
 MEASURED = {"record_bits", "record_count", "seller", "images", "tables.images"}
 """Found by the command itself, not options."""
 
@@ -122,7 +124,8 @@ def test_every_option_is_tried_here_or_kept_elsewhere(command: str) -> None:
     app, tried = COMMANDS[command]
     found: Any = typer.main.get_command(app)
     options = {option for parameter in found.commands[command].params for option in parameter.opts}
-    assert options == set(tried) | set(OF_TEXTS[command]) | (options & (PLACES | TABLES | OF_ONE_RUN))
+    of_texts = {*OF_TEXTS[command], *FLAGS_OF_TEXTS[command]}
+    assert options == set(tried) | of_texts | (options & (PLACES | TABLES | OF_ONE_RUN))
     assert not set(tried) & (PLACES | TABLES | OF_ONE_RUN)
 
 
@@ -144,15 +147,18 @@ def test_every_option_is_stored_and_comes_back_unchanged(command: str, parse: Pa
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_texts_is_stored_and_comes_back_unchanged(command: str, parse: Parse) -> None:
-    def with_texts(changes: dict[str, str]) -> Options:
+    def with_texts(changes: dict[str, str], *flags: str) -> Options:
         first, *rest = {**OF_TEXTS[command], **changes}.items()
-        options: Options = parse(command, *first, *(word for pair in rest for word in pair))
+        options: Options = parse(command, *first, *(word for pair in rest for word in pair), *flags)
         return options
 
     plain = with_texts({})
     assert read_back(plain) == plain
     for option, value in OF_TEXTS[command].items():
         other = with_texts({option: value + "1"})
+        assert read_back(other) == other != plain
+    for flag in FLAGS_OF_TEXTS[command]:
+        other = with_texts({}, flag)
         assert read_back(other) == other != plain
 
 
