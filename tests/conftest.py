@@ -12,6 +12,7 @@ SLOW = (
     "text/test_agreement.py",
     "pricing/test_learners.py",
     "cli/test_two_machines.py",
+    "simulation/test_simulations.py",
     "cli/test_tutorials.py",
     "cli/test_text_tutorial.py",
     "cli/test_text_demo.py",
