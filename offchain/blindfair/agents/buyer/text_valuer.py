@@ -40,8 +40,8 @@ class TextValuer:
     `train` and `validation` are texts, with their labels if the listing has any. `seed` makes question and choice
     repeatable. `bits` are those of the score and of the contrast with damaged texts, 1 ... 32 each; one number asks for
     no contrast. `method` is the order in which wanted texts are bought, the most trusted first by default.
-    `good_record_value` is what one more good text is worth to the buyer, if it says so. With `hide_query` the seller
-    sees no direction of the query, and scores are worse (docs/explanation/privacy.md).
+    `good_record_value` is what one more good text is worth to the buyer, if it says so. With `hide_query` the query's
+    directions are left out of the projection, which the seller sees (docs/explanation/privacy.md).
     """
 
     def __init__(

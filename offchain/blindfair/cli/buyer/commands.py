@@ -108,7 +108,7 @@ def evaluate(
         bool,
         typer.Option(
             "--hide-query",
-            help="With --text-column: show the seller no direction of your query; what that costs is printed.",
+            help="With --text-column: keep your query's directions out of what the seller sees; the cost is printed.",
         ),
     ] = False,
     token: Token = None,

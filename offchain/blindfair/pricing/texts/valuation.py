@@ -178,10 +178,9 @@ def _said_of_the_query(
 ) -> str:
     """What it costs to hide the query, by the scores of validation texts with the query and without it."""
     whole = unit_rows(model.rows(*validation, shown)) @ project_query(shown, direction.layers)
-    return (
-        "the query is hidden from the seller: scores of validation texts agree with those of the whole query by "
-        f"{rank_correlation(hidden, whole):.2f} of the ranks"
-    )
+    agree = rank_correlation(hidden, whole)
+    found = "in nothing that can be measured" if agree is None else f"by {agree:.2f} of the ranks"
+    return f"the query's directions are hidden: scores of validation texts agree with those of the whole query {found}"
 
 
 def blank_model(base: BaseModel, preprocessing: TextPreprocessing, seed: int) -> TextModel:
