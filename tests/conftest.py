@@ -11,7 +11,6 @@ SLOW = (
     "text/test_logra.py",
     "text/test_agreement.py",
     "pricing/test_learners.py",
-    "cli/test_two_machines.py",
     "simulation/test_simulations.py",
     "cli/test_tutorials.py",
     "cli/test_text_tutorial.py",

@@ -139,6 +139,7 @@ def test_the_wheel_holds_the_product_and_no_studies(installed: Installed) -> Non
 
 
 @pytest.mark.deep
+@pytest.mark.deep
 def test_studies_can_be_imported_from_the_checkout() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "blindfair.studies", "--help"],

@@ -49,6 +49,9 @@ from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, ListingId, Seconds, Wei
 from ports import free_port
 
+pytestmark = pytest.mark.deep
+"""A minute of processor time; trades over HTTP and from a folder have shorter tests elsewhere."""
+
 
 def blocks_of_the_tutorial() -> list[str]:
     """The commands of docs/tutorials/two-machines.md, a block for each terminal."""
@@ -370,7 +373,6 @@ def killed(tutorial: Read, tmp_path: Path, request: pytest.FixtureRequest) -> It
             program.kill()
 
 
-@pytest.mark.deep
 def test_killed_programs_go_on_and_trade_once(killed: Killed, inside: Inside) -> None:
     chain, home, seller, buyer = killed.chain, killed.home, killed.seller, killed.buyer
     accounts = {name: chain.party(home / name) for name in ("seller", "buyer")}
@@ -418,7 +420,6 @@ def test_killed_programs_go_on_and_trade_once(killed: Killed, inside: Inside) ->
     assert_paid_once(killed, inside, accounts)
 
 
-@pytest.mark.deep
 def test_a_refund_that_is_refused_is_shown_and_withdrawn(killed: Killed, inside: Inside) -> None:
     """The seller never reveals, and the address that the buyer named for refunds, a contract, takes no ether."""
     chain, home, seller, buyer = killed.chain, killed.home, killed.seller, killed.buyer
