@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from eth_account import Account
 from web3 import Web3
 
 from bad_nodes import bad_node, changed, forward, http, rpc
+from blindfair.api.amounts import show_ether
 from blindfair.chain.calls import Call
 from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.exchange import DataExchange, Finality
@@ -28,6 +30,10 @@ from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, Seconds, TransactionHash, Wei
 
 DEPOSIT = Wei(3 * ONE_ETHER)
+
+
+def in_ether(amount: int) -> str:
+    return f"{show_ether(amount)} ether"
 
 
 def transactions_of(party: Party) -> int:
@@ -53,8 +59,8 @@ def test_the_price_is_not_there(network: Network, exchange: DataExchange) -> Non
     poor = Party(network, Wei(DEPOSIT - 1))
     with pytest.raises(InsufficientFunds) as caught:
         poor.sender.prepare(exchange.deposit(ETHER, DEPOSIT))
-    assert (caught.value.expected, caught.value.found) == (f"{DEPOSIT} wei", f"{DEPOSIT - 1} wei")
-    assert caught.value.hint.startswith("send at least 1 wei")
+    assert (caught.value.expected, caught.value.found) == (in_ether(DEPOSIT), in_ether(DEPOSIT - 1))
+    assert caught.value.hint.startswith("send at least 0.000000000000000001 ether to it")
     assert transactions_of(poor) == 0
 
 
@@ -62,7 +68,7 @@ def test_the_price_is_there_but_not_the_gas(network: Network, exchange: DataExch
     poor = Party(network, DEPOSIT)
     with pytest.raises(InsufficientFunds, match="deposit") as caught:
         poor.sender.prepare(exchange.deposit(ETHER, DEPOSIT))
-    needed = int(str(caught.value.expected).split()[0])
+    needed = Web3.to_wei(Decimal(str(caught.value.expected).split()[0]), "ether")
     assert needed > DEPOSIT
     assert transactions_of(poor) == 0
     # What the hint asks for is enough.
@@ -307,7 +313,7 @@ def test_an_account_that_can_no_longer_pay_for_what_it_signed(network: Network, 
     for _ in range(2):
         with pytest.raises(InsufficientFunds, match="signed") as caught:
             party.sender.broadcast(signed.raw)
-    assert (caught.value.expected, caught.value.found) == (f"{signed.max_cost} wei", "0 wei")
+    assert (caught.value.expected, caught.value.found) == (in_ether(signed.max_cost), "0 ether")
     # With the money there, the same bytes go through.
     network.fund(party.address, Wei(10 * ONE_ETHER))
     party.sender.wait(party.sender.broadcast(signed.raw))

@@ -8,6 +8,7 @@ that the number went to another transaction for good.
 
 import time
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -203,8 +204,8 @@ class Sender:
         if self._balance() < prepared.value + prepared.gas_limit * price:
             raise InsufficientFunds(
                 f"{self.address} cannot pay what gas costs by now",
-                expected=f"{prepared.value + prepared.gas_limit * price} wei",
-                found=f"{self._balance()} wei",
+                expected=_ether(prepared.value + prepared.gas_limit * price),
+                found=_ether(self._balance()),
                 hint="send ether to it, or wait until gas is cheaper; the transaction that waits stays good",
             )
         fields = dict(TypedTransaction.from_bytes(HexBytes(prepared.raw)).as_dict())
@@ -216,12 +217,12 @@ class Sender:
     def _check_funds(self, call: Call, needed: Wei, on_its_way: Wei) -> None:
         balance = self._balance()
         if balance < needed + on_its_way:
-            besides = f", of which what is on its way may take {on_its_way}" if on_its_way else ""
+            besides = f", of which what is on its way may take {_ether(on_its_way)}" if on_its_way else ""
             raise InsufficientFunds(
                 f"{self.address} cannot pay for {call.name}",
-                expected=f"{needed} wei",
-                found=f"{balance} wei{besides}",
-                hint=f"send at least {needed + on_its_way - balance} wei to it; nothing was sent",
+                expected=_ether(needed),
+                found=f"{_ether(balance)}{besides}",
+                hint=f"send at least {_ether(needed + on_its_way - balance)} to it; nothing was sent",
             )
 
     def _balance(self) -> Wei:
@@ -260,9 +261,9 @@ class Sender:
             if balance < prepared.max_cost:
                 raise InsufficientFunds(
                     f"{self.address} cannot pay for a transaction that it signed",
-                    expected=f"{prepared.max_cost} wei",
-                    found=f"{balance} wei",
-                    hint=f"send at least {prepared.max_cost - balance} wei to it, then go on",
+                    expected=_ether(prepared.max_cost),
+                    found=_ether(balance),
+                    hint=f"send at least {_ether(prepared.max_cost - balance)} to it, then go on",
                 ) from None
             raise
         return prepared.hash
@@ -314,3 +315,8 @@ class Sender:
             found=f"0x{transaction.hex()}",
             hint="start again later: the same transaction is then looked for, and never made anew",
         )
+
+
+def _ether(amount: int) -> str:
+    """Wei as people count them, to the last digit."""
+    return f"{Decimal(Web3.from_wei(amount, 'ether')):f} ether"

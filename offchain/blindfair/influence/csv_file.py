@@ -94,7 +94,7 @@ def _fingerprint(path: Path) -> tuple[object, ...]:
         if not path.is_file():
             raise FileMissing(
                 f"{path} is not a file",
-                expected="a CSV file",
+                expected="a file with a table, such as CSV",
                 found="something else" if path.exists() else "nothing",
                 hint="check the path",
             )

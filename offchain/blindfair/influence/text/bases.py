@@ -4,8 +4,8 @@
     second stage           M: the query, in parts by layer; then main directions of own rows
 
 So the score of a low-rank query, such as a LoRA's displacement, is that of whole rows up to rounding, whatever `k` is;
-main directions alone lose a fifth of it. The seller sees the basis, and so the query's directions among others: a query
-that must stay secret is not put into it. Not here: applying a projection (`influence.projection`, `logra`).
+main directions alone lose some of it (`scripts/study hidden`). The seller sees the basis, and so the query's directions
+among others: a query that must stay secret is not put into it. Not here: applying a projection (`influence.projection`, `logra`).
 """
 
 from collections.abc import Sequence
