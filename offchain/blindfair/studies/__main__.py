@@ -48,6 +48,12 @@ def _texts(folder: Path, quick: bool, so_far: bool) -> Document:
     return write_texts(folder, quick=quick, so_far=so_far)
 
 
+def _hidden(folder: Path, quick: bool, so_far: bool) -> Document:
+    from blindfair.studies.texts.hidden import write_hidden
+
+    return write_hidden(folder, quick=quick, so_far=so_far)
+
+
 def _lds(folder: Path, program: Path, quick: bool, so_far: bool) -> Document:
     from blindfair.studies.lds.report import write_lds
 
@@ -57,6 +63,7 @@ def _lds(folder: Path, program: Path, quick: bool, so_far: bool) -> Document:
 _ONE_PAGE: Mapping[str, Callable[[Path, bool, bool], Document]] = {
     "corpus": _corpus,
     "fidelity": _fidelity,
+    "hidden": _hidden,
     "hospitals": lambda folder, quick, _: write_hospitals(folder, quick=quick),
     "labels": lambda folder, quick, _: write_labels(folder, quick=quick),
     "texts": _texts,
@@ -70,10 +77,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
     parser.add_argument(
         "study",
-        choices=["queries", "peers", "theft", "labels", "hospitals", "fidelity", "texts", "corpus", LDS],
+        choices=["queries", "peers", "theft", "labels", "hospitals", "fidelity", "texts", "hidden", "corpus", LDS],
         help="which query and selection are worth money; other libraries; what thieves read by evaluations; labels of "
         "more classes and numbers; the value of sellers; how true scores are; what purchases of texts are worth; "
-        "how value and pay are spread over a corpus; whether scores of texts predict retraining",
+        "what it costs to hide their query; how value and pay are spread over a corpus; whether scores of texts "
+        "predict retraining",
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")

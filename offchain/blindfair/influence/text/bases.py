@@ -5,7 +5,8 @@
 
 So the score of a low-rank query, such as a LoRA's displacement, is that of whole rows up to rounding, whatever `k` is;
 main directions alone lose some of it (`scripts/study hidden`). The seller sees the basis, and so the query's directions
-among others: a query that must stay secret is not put into it. Not here: applying a projection (`influence.projection`, `logra`).
+among others: a query that must stay secret is not put into it. Not here: applying a projection
+(`influence.projection`, `logra`).
 """
 
 from collections.abc import Sequence

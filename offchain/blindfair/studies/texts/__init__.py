@@ -4,5 +4,6 @@ corpora    documents of many sources, from a folder that a recipe fills
 passages   documents cut into short texts of whole sentences
 domains    own texts, mixed offers and test sets
 purchases  what is bought, and what it is worth
+hidden     what it costs to hide the query
 report     the tables and the page
 """

@@ -50,30 +50,17 @@ class PurchasePlan:
 def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, seed: int) -> dict[str, Any]:
     """Losses before and after each purchase, and what was bought."""
     rng = np.random.default_rng(seed)
-    labels = domain.labels
-    alike = tuple(RecordIndex(later) for later, _ in near_duplicates_of_texts(domain.offer))
-    label = "label" if labels.classes else None
-    read = TextPreprocessing("text", label, labels.classes, base.context, 1, (base.digest,), alike)
-    made = prepare_text_valuation(
-        base,
-        read,
-        ("text", "label") if labels.classes else ("text",),
-        (domain.train, labels.train),
-        (domain.validation, labels.validation),
-        plain_modulus=PLAIN_MODULUS,
-        rng=rng,
-        seed=seed,
-    )
+    made = prepared(base, domain, seed, rng)
     model = made.scoring.model
     seen = seen_scores(made, domain, rng)
     trust = text_trust(seen, made)
     judge = _judge(model, domain, plan, seed)
-    offered = domain.offer, labels.offer
+    offered = domain.offer, domain.labels.offer
     reader = model.losses(*offered) - judge.losses(domain.with_own(()), offered)
     wanted = np.array([kind == domain.all_kinds[0] for kind in domain.kinds])
     mixed = rng.permutation(len(domain.offer))
     orders: dict[str, Callable[[int], Integers]] = {
-        SCORE: lambda count: _most_trusted(trust.weights, count, rng),
+        SCORE: lambda count: most_trusted(trust.weights, count, rng),
         RANDOM: lambda count: mixed[:count],
         ORACLE: lambda count: np.concatenate([mixed[wanted[mixed]], mixed[~wanted[mixed]]])[:count],
         READER: lambda count: np.argsort(-reader)[:count],
@@ -104,6 +91,26 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
             first = np.argsort(-wish, kind="stable")[:count]
             found["rules"].append({"share": share, "rule": rule, "target": float(wanted[first].mean())})
     return found
+
+
+def prepared(
+    base: BaseModel, domain: TextDomain, seed: int, rng: np.random.Generator, *, hide_query: bool = False
+) -> TextValuation:
+    """The buyer's question about the domain's offer, made as the product makes it."""
+    labels = domain.labels
+    alike = tuple(RecordIndex(later) for later, _ in near_duplicates_of_texts(domain.offer))
+    label = "label" if labels.classes else None
+    return prepare_text_valuation(
+        base,
+        TextPreprocessing("text", label, labels.classes, base.context, 1, (base.digest,), alike),
+        ("text", "label") if labels.classes else ("text",),
+        (domain.train, labels.train),
+        (domain.validation, labels.validation),
+        plain_modulus=PLAIN_MODULUS,
+        rng=rng,
+        seed=seed,
+        hide_query=hide_query,
+    )
 
 
 def _judge(model: TextModel, domain: TextDomain, plan: PurchasePlan, seed: int) -> TextJudge:
@@ -140,7 +147,8 @@ def other_rules(seen: Floats, made: TextValuation, good: Floats) -> dict[str, Fl
     }
 
 
-def _most_trusted(weights: Floats, count: int, rng: np.random.Generator) -> Integers:
+def most_trusted(weights: Floats, count: int, rng: np.random.Generator) -> Integers:
+    """So many offered texts of the largest weights, those alike in a random order."""
     pricing = UniformPricing(Wei(1), Wei(0))
     chosen = select(Method.TOP, np.arange(len(weights)), weights, pricing, Wei(count), rng)
     return np.array(chosen.records, dtype=np.int64)

@@ -44,7 +44,8 @@ def _llama() -> BaseModel:
     return BaseModel.load(DEFAULT_FOLDER / LLAMA)
 
 
-_MODELS: Mapping[str, Callable[[], BaseModel]] = {GPT2: _gpt2, "small Llama": _llama}
+MODELS: Mapping[str, Callable[[], BaseModel]] = {GPT2: _gpt2, "small Llama": _llama}
+"""The models of unlabelled texts, and how each is loaded."""
 
 
 def write_texts(folder: Path, *, quick: bool = False, so_far: bool = False, domains: Domains | None = None) -> Document:
@@ -57,7 +58,7 @@ def write_texts(folder: Path, *, quick: bool = False, so_far: bool = False, doma
     ledger = Ledger(folder / RESULTS)
     plain = dict(list(DOMAINS.items())[: QUICK_DOMAINS if quick else None]) if domains is None else domains
     asked: list[tuple[str, str, Callable[[], BaseModel], Domains]] = [
-        (PLAIN, name, load, plain) for name, load in _MODELS.items() if name == GPT2 or not (quick or domains)
+        (PLAIN, name, load, plain) for name, load in MODELS.items() if name == GPT2 or not (quick or domains)
     ]
     if not (quick or domains):
         asked.append((LABELLED, "MiniLM", cache(load_minilm), labelled_domains()))
