@@ -1,0 +1,131 @@
+"""What it costs a buyer of texts to hide its query: the same purchases with the query's directions shown and hidden.
+
+The request of a shown query has each layer's part of it in the projection; that of a hidden one has main directions of
+own texts alone (`influence.text.bases`). Judged is how many of the bought texts are of the wanted kind, which needs no
+fine-tuning. Not here: how questions are made and texts chosen (`purchases`), and what a request shows (attack tests).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from blindfair.influence.arrays import Floats
+from blindfair.influence.text import BaseModel
+from blindfair.influence.text.scoring import unit_rows
+from blindfair.pricing.texts.choice import text_trust
+from blindfair.pricing.utility import mean_and_margin
+from blindfair.protocol.documents import Document
+from blindfair.studies.ledger import Ledger
+from blindfair.studies.table import TextTable
+from blindfair.studies.texts.domains import DOMAINS, TextDomain
+from blindfair.studies.texts.labelled import labelled_domains, load_minilm
+from blindfair.studies.texts.purchases import most_trusted, prepared, seen_scores
+from blindfair.studies.texts.report import MODELS, RESULTS, Domains
+
+SHARES = (0.1, 0.2, 0.4)
+SEEDS, QUICK_SEEDS, QUICK_DOMAINS = 4, 2, 2
+SHOWN, HIDDEN = "shown", "hidden"
+
+
+def write_hidden(
+    folder: Path, *, quick: bool = False, so_far: bool = False, domains: Mapping[str, Domains] | None = None
+) -> Document:
+    """Measure, and write `hidden.md` to a folder. The result as a document. Raises FileMissing, MissingPackage.
+
+    What is measured is kept there line by line: a run that was stopped goes on where it was. With `so_far` nothing is
+    measured. `domains` are those of models named in `MODELS` and of `MiniLM`; all if not given.
+    """
+    ledger = Ledger(folder / RESULTS)
+    lines: list[Any] = []
+    load: dict[str, Callable[[], BaseModel]] = {**MODELS, "MiniLM": cache(load_minilm)}
+    asked = {**dict.fromkeys(MODELS, DOMAINS), "MiniLM": labelled_domains()} if domains is None else domains
+    seeds = QUICK_SEEDS if quick else SEEDS
+    if quick:
+        asked = {model: dict(list(made.items())[:QUICK_DOMAINS]) for model, made in asked.items()}
+    for seed in range(seeds):
+        for model, made in asked.items():
+            for name, domain in made.items():
+                key = f"{model}, {name}, seed {seed}"
+                if key not in ledger and not so_far:
+                    base = load[model]()
+                    found = compare_queries(base, domain(base, seed), seed)
+                    ledger.add(key, {"model": model, "domain": name, "seed": seed, **found})
+                if key in ledger:
+                    lines.append(ledger[key])
+    document: Document = {"asked": seeds * sum(len(made) for made in asked.values()), "lines": lines}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "hidden.md").write_text(page(document), encoding="utf-8")
+    return document
+
+
+def compare_queries(base: BaseModel, domain: TextDomain, seed: int) -> dict[str, Any]:
+    """The shares of wanted texts bought by a shown and by a hidden query, and how their exact scores agree by ranks."""
+    wanted = np.array([kind == domain.all_kinds[0] for kind in domain.kinds])
+    found: dict[str, Any] = {"offered": float(wanted.mean())}
+    exact: list[Floats] = []
+    for how in (SHOWN, HIDDEN):
+        # Both draw alike, so that they differ in the projection alone.
+        rng = np.random.default_rng(seed)
+        made = prepared(base, domain, seed, rng, hide_query=how == HIDDEN)
+        weights = text_trust(seen_scores(made, domain, rng), made).weights
+        found[how] = {
+            f"{share:.0%}": float(wanted[most_trusted(weights, round(share * len(wanted)), rng)].mean())
+            for share in SHARES
+        }
+        rows = unit_rows(made.scoring.model.rows(domain.offer, domain.labels.offer, made.projection))
+        exact.append(rows @ np.asarray(made.queries, dtype=np.float64)[0])
+    return {**found, "agreement": float(spearmanr(*exact).statistic)}
+
+
+def page(document: Document) -> str:
+    """The page of a document."""
+    lines: Any = document["lines"]
+    head = """# What it costs to hide a query about texts
+
+This page is for buyers of texts who want to know whether to ask with `--hide-query`.
+`scripts/study hidden --report DIR --json FILE` made it, with `--quick` where few are asked for.
+Nothing here is written by hand.
+
+Each purchaser asks twice, with the same own texts, offer and draws.
+Its domains and offers are those of the [study of purchases](texts.md), whose losses this page does not measure.
+A *shown* query is found by its seller; of a *hidden* one the seller has main directions of own texts alone.
+Judged is how many of the bought texts are of the wanted kind: of the domain, and labelled right where there are labels.
+"""
+    told = f"Measured are {len(lines)} of {document['asked']} purchasers: a model, a domain and a seed each.\n"
+    return f"{head}{told}" + (f"\n{_table(lines).to_markdown()}" if lines else "")
+
+
+def _table(lines: Sequence[Any]) -> TextTable:
+    return TextTable(
+        "hidden",
+        "Wanted texts among the bought",
+        f"Means over {len(lines)} purchasers, ± half of a 95 % interval of the differences, pair by pair.\n"
+        "*Agreement*: of the exact scores of both queries by ranks (Spearman), mean and least.\n"
+        "*Offered*: the share of wanted texts in the offer, which a random purchase has.",
+        ("model", "purchasers", "agreement", "bought", "offered", "shown", "hidden", "hidden less shown"),
+        tuple(_rows(lines)),
+    )
+
+
+def _rows(lines: Sequence[Any]) -> Iterator[tuple[str, ...]]:
+    for model in dict.fromkeys(line["model"] for line in lines):
+        mine = [line for line in lines if line["model"] == model]
+        agreement = np.array([line["agreement"] for line in mine])
+        for share in mine[0][SHOWN]:
+            shown, hidden = (np.array([line[how][share] for line in mine]) for how in (SHOWN, HIDDEN))
+            yield (
+                model, str(len(mine)), f"{agreement.mean():.2f}, {agreement.min():.2f}", share,
+                f"{np.mean([line['offered'] for line in mine]):.0%}", f"{shown.mean():.0%}", f"{hidden.mean():.0%}",
+                _points(hidden - shown),
+            )  # fmt: skip
+
+
+def _points(differences: Floats) -> str:
+    if len(differences) < 2:
+        return f"{100 * float(differences[0]):+.1f} points"
+    mean, margin = mean_and_margin(differences)
+    return f"{100 * float(mean):+.1f} ± {100 * float(margin):.1f} points"
