@@ -10,7 +10,7 @@ from study_pages import PAGES
 pytest.importorskip("transformers", reason="language models need the extra `text`")
 
 from blindfair.studies.texts.hidden import HIDDEN, SHOWN, page, write_hidden
-from blindfair.studies.texts.report import GPT2
+from blindfair.studies.texts.report import GPT2, restore_texts
 
 
 @pytest.mark.deep
@@ -25,6 +25,8 @@ def test_a_tiny_run_compares_both_queries_and_is_not_measured_twice(tmp_path: Pa
         assert set(line[SHOWN]) == set(line[HIDDEN]) == {"10%", "20%", "40%"}
     assert (tmp_path / "hidden.md").read_text(encoding="utf-8") == page(found)
     assert write_hidden(tmp_path, quick=True, so_far=True, domains=domains) == found
+    restore_texts(tmp_path / "other", found)
+    assert write_hidden(tmp_path / "other", quick=True, so_far=True, domains=domains) == found
 
 
 def test_differences_are_told_pair_by_pair() -> None:

@@ -89,7 +89,7 @@ def main() -> int:
         "--json",
         type=Path,
         metavar="FILE",
-        help="write the tables as one JSON document; `texts` goes on from what it holds",
+        help="write the tables as one JSON document; `texts` and `hidden` go on from what it holds",
     )
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="results, tables and pictures")
     parser.add_argument("--so-far", action="store_true", help="report what there is, and do nothing more")
@@ -98,7 +98,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        if options.study == "texts" and options.json is not None and options.json.exists():
+        if options.study in ("texts", "hidden") and options.json is not None and options.json.exists():
             _restore(options.report, options.json)
         if options.study in (*_ONE_PAGE, LDS):
             if options.study == LDS:

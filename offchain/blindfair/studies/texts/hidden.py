@@ -36,8 +36,9 @@ def write_hidden(
 ) -> Document:
     """Measure, and write `hidden.md` to a folder. The result as a document. Raises FileMissing, MissingPackage.
 
-    What is measured is kept there line by line: a run that was stopped goes on where it was. With `so_far` nothing is
-    measured. `domains` are those of models named in `MODELS` and of `MiniLM`; all if not given.
+    What is measured is kept there line by line: a run that was stopped goes on where it was (`restore_texts` from its
+    document). With `so_far` nothing is measured. `domains` are those of models named in `MODELS` and of `MiniLM`; all
+    if not given.
     """
     ledger = Ledger(folder / RESULTS)
     lines: list[Any] = []
@@ -105,6 +106,8 @@ def _table(lines: Sequence[Any]) -> TextTable:
         "Wanted texts among the bought",
         f"Means over {len(lines)} purchasers, ± half of a 95 % interval of the differences, pair by pair.\n"
         "*Agreement*: of the exact scores of both queries by ranks (Spearman), mean and least.\n"
+        "Seeds of one domain share documents, so the interval is rather too narrow.\n"
+        "A purchaser that trusts fewer texts than it asked for buys those alone.\n"
         "*Offered*: the share of wanted texts in the offer, which a random purchase has.",
         ("model", "purchasers", "agreement", "bought", "offered", "shown", "hidden", "hidden less shown"),
         tuple(_rows(lines)),

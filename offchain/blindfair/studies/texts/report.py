@@ -82,7 +82,7 @@ def write_texts(folder: Path, *, quick: bool = False, so_far: bool = False, doma
 
 
 def restore_texts(folder: Path, document: Document) -> None:
-    """Put what an earlier run has measured into a folder, so that `write_texts` goes on from there."""
+    """Put what an earlier run has measured into a folder, so that it goes on from there."""
     ledger = Ledger(folder / RESULTS)
     lines: Any = document["lines"]
     for line in lines:
