@@ -111,16 +111,16 @@ def test_a_buyer_hides_its_query_and_is_told_what_that_costs(base: Path) -> None
     dataset = ChunkedDataset.build(listing.spec.records, 1024, Secret(bytes(32)))
     manifest = listing.spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
     asked = [
-        make_purchase(OWN, text_column="text", base_model=base, budget="0.01", hide_query=hidden).valuer.question(
+        make_purchase(OWN, text_column="text", base_model=base, budget="0.01", show_query=shown).valuer.question(
             manifest
         )
-        for hidden in (False, True)
+        for shown in (True, False, False)
     ]
     assert "shows the seller each layer's part of the query" in asked[0].notes[-1]
     assert re.search(r"the query's directions are hidden: .* by 0\.\d\d of the ranks$", asked[1].notes[-1])
-    assert asked[0].basis != asked[1].basis
-    with pytest.raises(InvalidOption, match="`hide_query` is for texts"):
-        make_purchase(pd.DataFrame({"x": [1.0, 2.0]}), label="x", budget="0.01", hide_query=True)
+    assert asked[0].basis != asked[1].basis == asked[2].basis
+    with pytest.raises(InvalidOption, match="`show_query` is for texts"):
+        make_purchase(pd.DataFrame({"x": [1.0, 2.0]}), label="x", budget="0.01", show_query=True)
 
 
 def test_texts_with_a_label_are_traded_by_a_classifier(classifier: Path, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ OF_TEXTS: dict[str, dict[str, str]] = {
 }
 """Options that are for texts, and go together."""
 
-FLAGS_OF_TEXTS: dict[str, tuple[str, ...]] = {"list": (), "evaluate": ("--hide-query",)}
+FLAGS_OF_TEXTS: dict[str, tuple[str, ...]] = {"list": (), "evaluate": ("--show-query",)}
 
 MEASURED = {"record_bits", "record_count", "seller", "images", "tables.images"}
 """Found by the command itself, not options."""

@@ -32,11 +32,13 @@ def test_a_tiny_run_compares_both_queries_and_is_not_measured_twice(tmp_path: Pa
 def test_differences_are_told_pair_by_pair() -> None:
     def line(seed: int, shown: float, hidden: float) -> dict[str, Any]:
         return {"model": "m", "seed": seed, "offered": 0.5, "agreement": 0.9 - seed / 10,
-                SHOWN: {"20%": shown}, HIDDEN: {"20%": hidden}}  # fmt: skip
+                SHOWN: {"20%": shown}, HIDDEN: {"20%": hidden},
+                "guesses": {"mean row": 0.1 + seed, "best": 0.3}}  # fmt: skip
 
     told = page({"asked": 4, "lines": [line(0, 0.9, 0.8), line(1, 0.5, 0.4)]})
     assert "Measured are 2 of 4 purchasers" in told
     assert "| m | 2 | 0.85, 0.80 | 20% | 50% | 70% | 60% | -10.0 ± 0.0 points |" in told
+    assert "| model | mean row | best |" in told and "| m | 0.60 | 0.30 |" in told
 
 
 def test_the_committed_page_is_of_the_committed_figures() -> None:

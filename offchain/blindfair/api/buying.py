@@ -60,7 +60,7 @@ def make_purchase(
     before_asking: Callable[[Manifest], None] = lambda _: None,
     text_column: str | None = None,
     base_model: Path | str | None = None,
-    hide_query: bool = False,
+    show_query: bool = False,
 ) -> PreparedPurchase:
     """Read the buyer's own records, and make of them what values a listing. Nothing is asked yet.
 
@@ -85,10 +85,10 @@ def make_purchase(
         check_source(name, source)
     given: dict[str, Path | str | Frame | ImageSource] = chosen_tables(own, train, validation)
     images = any(map(holds_images, given.values()))
-    options = own_options(label, text_column, base_model, exclude, seed, text, images=images, hide_query=hide_query)
+    options = own_options(label, text_column, base_model, exclude, seed, text, images=images, show_query=show_query)
     check_asks_texts(options, purchase)
     if isinstance(options, OwnTexts):
         base, texts = options.checked(given)
-        valuer = ListingTextValuer(base, texts, purchase, seed, before_asking, hide_query=hide_query)
+        valuer = ListingTextValuer(base, texts, purchase, seed, before_asking, show_query=show_query)
         return PreparedPurchase(valuer, purchase.policy(), valuer.base_models)
     return PreparedPurchase(ListingValuer(options.read(given), options, purchase, before_asking), purchase.policy())

@@ -33,7 +33,7 @@ class ListingTextValuer:
         seed: int,
         before_asking: Callable[[Manifest], None] = lambda _: None,
         *,
-        hide_query: bool = False,
+        show_query: bool = False,
     ) -> None:
         """`before_asking` is told of the manifest right before a question is made, the only time in a trade."""
         self._base = base
@@ -41,7 +41,7 @@ class ListingTextValuer:
         self._purchase = purchase
         self._seed = seed
         self._before_asking = before_asking
-        self._hide_query = hide_query
+        self._show_query = show_query
         self._made: TextValuer | None = None
 
     @property
@@ -101,6 +101,6 @@ class ListingTextValuer:
                 seed=self._seed,
                 bits=DEFAULT_BITS if sum(DEFAULT_BITS) <= most else (max(1, most - 1), 1) if most > 1 else (1,),
                 good_record_value=self._purchase.good_record_value,
-                hide_query=self._hide_query,
+                show_query=self._show_query,
             )
         return self._made

@@ -40,7 +40,7 @@ class OwnTexts:
     label: str | None
     base_model: str
     seed: int
-    hide_query: bool = False
+    show_query: bool = False
 
     def read(self, sources: Mapping[str, Path | str | Frame | ImageSource]) -> tuple[Labelled, Labelled]:
         """Read one source named `OWN`, or two named `TRAIN` and `VALIDATION`.
@@ -103,17 +103,17 @@ def own_options(
     text: Sequence[str],
     *,
     images: bool = False,
-    hide_query: bool = False,
+    show_query: bool = False,
 ) -> TableOptions | OwnTexts:
     """Return how the buyer's records are read: as texts if `text_column` is given, as `images`, or else as a table.
 
     Raises InvalidOption for texts without a base model, for a table with one or without a label, and for what is no
-    text with `hide_query`.
+    text with `show_query`.
     """
     if text_column is None:
-        if hide_query:
+        if show_query:
             raise InvalidOption(
-                "`hide_query` is for texts",
+                "`show_query` is for texts",
                 expected="`text_column`, the column of the texts",
                 found="none",
                 hint="leave the option out: of other records no request shows the query",
@@ -147,7 +147,7 @@ def own_options(
             found="none",
             hint="the listing names the base models that its seller holds",
         )
-    return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed, hide_query)
+    return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed, show_query)
 
 
 def _check_of_images(exclude: Sequence[str], text: Sequence[str]) -> None:

@@ -91,7 +91,7 @@ def test_what_cannot_be_a_projection_is_refused(bases: dict[str, BaseModel]) -> 
     gradients = one.model.layer_gradients(one.texts, None)
     for sizes in ({"side": 0}, {"k": 0}, {"k": 513}):
         with pytest.raises(InvalidOption):
-            find_projection(one.model, one.texts, None, [gradients], **sizes)
+            find_projection(one.model, one.texts, None, [gradients], side=sizes.get("side", 6), k=sizes.get("k", 24))
     with pytest.raises(ShapeMismatch):
         find_projection(one.model, one.texts, None, [gradients[:-1]])
     with pytest.raises(NoRecords):

@@ -40,8 +40,8 @@ class TextValuer:
     `train` and `validation` are texts, with their labels if the listing has any. `seed` makes question and choice
     repeatable. `bits` are those of the score and of the contrast with damaged texts, 1 ... 32 each; one number asks for
     no contrast. `method` is the order in which wanted texts are bought, the most trusted first by default.
-    `good_record_value` is what one more good text is worth to the buyer, if it says so. With `hide_query` the query's
-    directions are left out of the projection, which the seller sees (docs/explanation/privacy.md).
+    `good_record_value` is what one more good text is worth to the buyer, if it says so. With `show_query` the query's
+    directions are put into the projection, which the seller sees (docs/explanation/privacy.md).
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class TextValuer:
         bits: tuple[int, ...] = DEFAULT_BITS,
         method: Method = Method.TOP,
         good_record_value: Wei | None = None,
-        hide_query: bool = False,
+        show_query: bool = False,
     ) -> None:
         self._base = base
         self._train = train
@@ -65,7 +65,7 @@ class TextValuer:
         self._bits = bits
         self._method = method
         self._good_record_value = good_record_value
-        self._hide_query = hide_query
+        self._show_query = show_query
         self._made: TextValuation | None = None
 
     def check_fits(self, manifest: Manifest) -> None:
@@ -105,7 +105,7 @@ class TextValuer:
                 rng=self._random(_FOLDS),
                 seed=self._seed,
                 bits=self._bits,
-                hide_query=self._hide_query,
+                show_query=self._show_query,
             )
         return self._made
 

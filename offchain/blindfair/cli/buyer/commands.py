@@ -104,11 +104,11 @@ def evaluate(
             metavar="DIR", help="With --text-column: the folder of a base model that the listing names and you hold."
         ),
     ] = None,
-    hide_query: Annotated[
+    show_query: Annotated[
         bool,
         typer.Option(
-            "--hide-query",
-            help="With --text-column: keep your query's directions out of what the seller sees; the cost is printed.",
+            "--show-query",
+            help="With --text-column: let the seller see your query's directions, so that scores are exact.",
         ),
     ] = False,
     token: Token = None,
@@ -249,7 +249,7 @@ def evaluate(
     sources = chosen_tables(own, train, validation)
     images = any(map(holds_images, sources.values()))
     tables = own_options(
-        label, text_column, base_model, exclude or [], seed, text or [], images=images, hide_query=hide_query
+        label, text_column, base_model, exclude or [], seed, text or [], images=images, show_query=show_query
     )
     run_evaluate(begun, BuyerOptions(purchase, tables), sources, poll, output, pays_fee=yes, private=private)
 

@@ -71,7 +71,7 @@ def opened_purchase(
     valuer: ListingValuer | ListingTextValuer
     if isinstance(tables, OwnTexts):
         valuer = ListingTextValuer(
-            tables.base(), tables.read(sources), options, tables.seed, hide_query=tables.hide_query
+            tables.base(), tables.read(sources), options, tables.seed, show_query=tables.show_query
         )
         context = replace(context, base_models=valuer.base_models)
     else:

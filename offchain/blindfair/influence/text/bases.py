@@ -5,8 +5,8 @@
 
 So the score of a low-rank query, such as a LoRA's displacement, is that of whole rows up to rounding, whatever `k` is;
 main directions alone lose some of it (`scripts/study hidden`). The seller sees the basis, and so the query's directions
-among others: a query that must stay secret is not put into it. Not here: applying a projection
-(`influence.projection`, `logra`).
+among others: a query that must stay secret is not put into it. Nor are main directions shown one by one then: one of
+them may be nearly the query. Not here: applying a projection (`influence.projection`, `logra`).
 """
 
 from collections.abc import Sequence
@@ -50,8 +50,11 @@ def find_projection(
     *,
     side: int = SIDE,
     k: int = K,
+    mixed: np.random.Generator | None = None,
 ) -> FoundProjection:
     """A staged projection that holds each query and the main directions of own rows; and these rows.
+
+    With `mixed` the second stage is turned at random: the seller sees the space of its directions, and none of them.
 
     A query is a matrix `outputs x inputs` for each layer; `side` directions are kept of each side of a layer, and `k`
     entries of a row, fewer if the rows span fewer. Main directions of layers are those of `FACTOR_TEXTS` texts, evenly
@@ -92,7 +95,7 @@ def find_projection(
         found = principal_directions(left, more).entries
         if found is not None:
             known = _orthonormal(np.hstack([known, found]))
-    entries = known @ _cosines(known.shape[1])
+    entries = known @ (_cosines(known.shape[1]) if mixed is None else _turned(known.shape[1], mixed))
     return FoundProjection(Projection.staged(first, entries), rows @ entries)
 
 
@@ -115,6 +118,12 @@ def _cosines(k: int) -> Floats:
     found = np.cos(np.pi / max(1, k) * np.outer(places, places + 0.5)) * np.sqrt(2 / max(1, k))
     found[:1] /= np.sqrt(2)
     return np.asarray(found, dtype=np.float64)
+
+
+def _turned(k: int, rng: np.random.Generator) -> Floats:
+    """An orthogonal `k x k` matrix, drawn evenly of all (Mezzadri 2007, arXiv math-ph/0609050). It changes no score."""
+    found, upper = np.linalg.qr(rng.standard_normal((k, k)))
+    return np.asarray(found * np.sign(np.diag(upper)), dtype=np.float64)
 
 
 def project_query(projection: Projection, query: Sequence[Floats]) -> Floats:

@@ -8,6 +8,7 @@ Rows are normalised (`influence.text.scoring`). No query is made of validation t
 offer of like texts would have. Not here: trust and choice (`choice`).
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,15 +28,23 @@ from blindfair.pricing.ranks import rank_correlation
 from blindfair.pricing.texts.contrast import contrast
 from blindfair.pricing.texts.damage import other_labels, shuffled_words
 from blindfair.pricing.texts.directions import Direction, choose_direction
+from blindfair.pricing.texts.pieces import pieces
 from blindfair.protocol.audit import ROUNDING_SHARE
-from blindfair.protocol.errors import NoRecords, UnusableModel
+from blindfair.protocol.errors import NoRecords, UnusableModel, UnusableText
 from blindfair.protocol.rows import ROW_LIMIT
 
 DEFAULT_BITS = (4, 2)
 """Bits of the score, and of the contrast."""
 
-ENTRIES = 128
-"""Entries of a projected row, unless the buyer has fewer texts."""
+ENTRIES, SHOWN_ENTRIES = 512, 128
+"""Entries of a projected row, fewer if the buyer's rows span fewer: of a hidden query and of a shown one.
+
+A hidden query is what these directions hold of it, so more of them score better (`scripts/study hidden`)."""
+
+PIECED, PIECES = 128, 4
+"""So many training texts, evenly taken of more, are cut in so many pieces: rows of these hold more of a hidden query.
+
+Texts with a label need none: rows of a fitted head span few directions (`scripts/study hidden`)."""
 
 MARGIN = 1.2
 """The usable range of a score over the largest one of the buyer's own records."""
@@ -91,13 +100,14 @@ def prepare_text_valuation(
     rng: np.random.Generator,
     seed: int,
     bits: Sequence[int] = DEFAULT_BITS,
-    entries: int = ENTRIES,
-    hide_query: bool = False,
+    entries: int | None = None,
+    show_query: bool = False,
 ) -> TextValuation:
     """Make model, queries and trusted scores of the buyer's own texts. Deterministic in `rng` and `seed`.
 
-    With `hide_query` the projection, which the seller sees, is made of main directions of own texts alone. Else it
-    holds each layer's part of the query, too.
+    The projection, which the seller sees, is made of main directions of own texts, and without labels of their pieces,
+    too; it is turned by a key that the own texts give. With `show_query` it holds each layer's part of the query, and
+    no pieces. `entries` are at most so many as `ENTRIES` and `SHOWN_ENTRIES` say, or as given.
 
     Raises NoRecords for too few validation texts, UnusableModel where rows could not be audited, and what
     `choose_direction` and `find_projection` raise.
@@ -115,11 +125,15 @@ def prepare_text_valuation(
     worse_train, worse_validation = (_damaged(texts, classes, rng) for texts in (train, validation))
     some, worse_some = _evenly(train, ROW_TEXTS), _evenly(worse_train, ROW_TEXTS)
     count = len(some[0])
-    k = min(entries, 2 * count)
-    shown = find_projection(model, *_joined(some, worse_some), [direction.layers], k=k)
-    made = find_projection(model, *_joined(some, worse_some), [], k=k) if hide_query else shown
-    projection = made.projection
-    own, worse = unit_rows(made.rows[:count]), unit_rows(made.rows[count:])
+    texts = _joined(some, worse_some)
+    if show_query:
+        made = find_projection(model, *texts, [direction.layers], k=min(entries or SHOWN_ENTRIES, 2 * count))
+    else:
+        if not classes:
+            texts = [*texts[0], *_pieces(model, _evenly(train, PIECED)[0])], None
+        made = find_projection(model, *texts, [], k=min(entries or ENTRIES, len(texts[0])), mixed=_key(train))
+    projection, k = made.projection, made.projection.k
+    own, worse = unit_rows(made.rows[:count]), unit_rows(made.rows[count : 2 * count])
     held, broken = (unit_rows(model.rows(*texts, projection)) for texts in (validation, worse_validation))
     real = [project_query(projection, direction.layers)]
     if len(bits) > 1 and not classes:
@@ -166,21 +180,25 @@ def prepare_text_valuation(
         notes=(
             direction.describe(),
             _said_of_rows(k, kept),
-            _said_of_the_query(model, validation, direction, shown.projection, held @ real[0])
-            if hide_query
-            else "the projection shows the seller each layer's part of the query, but not how much it counts",
+            "the projection shows the seller each layer's part of the query, but not how much it counts"
+            if show_query
+            else _said_of_hiding(model, validation, direction, held @ real[0]),
         ),
     )
 
 
-def _said_of_the_query(
-    model: TextModel, validation: Texts, direction: Direction, shown: Projection, hidden: Floats
-) -> str:
+def _said_of_hiding(model: TextModel, validation: Texts, direction: Direction, hidden: Floats) -> str:
     """What it costs to hide the query, by the scores of validation texts with the query and without it."""
-    whole = unit_rows(model.rows(*validation, shown)) @ project_query(shown, direction.layers)
-    agree = rank_correlation(hidden, whole)
+    shown = find_projection(model, *validation, [direction.layers], k=SHOWN_ENTRIES)
+    agree = rank_correlation(hidden, unit_rows(shown.rows) @ project_query(shown.projection, direction.layers))
     found = "in nothing that can be measured" if agree is None else f"by {agree:.2f} of the ranks"
     return f"the query's directions are hidden: scores of validation texts agree with those of the whole query {found}"
+
+
+def most_entries(train: int, *, labelled: bool) -> int:
+    """Entries of a projected row of a hidden query, at most, of so many training texts."""
+    rows = 2 * min(train, ROW_TEXTS) + (0 if labelled else PIECES * min(train, PIECED))
+    return min(ENTRIES, rows)
 
 
 def blank_model(base: BaseModel, preprocessing: TextPreprocessing, seed: int) -> TextModel:
@@ -201,6 +219,28 @@ def _evenly(texts: Texts, most: int) -> Texts:
     """At most so many of the texts, at even distances."""
     places = evenly(len(texts[0]), most)
     return [texts[0][place] for place in places], None if texts[1] is None else [texts[1][place] for place in places]
+
+
+def _pieces(model: TextModel, texts: Sequence[str]) -> list[str]:
+    """The texts cut in `PIECES`, as far as the model can read them; fewer of short ones."""
+    return [piece for text in texts for piece in pieces(text, PIECES) if _readable(model, piece)]
+
+
+def _readable(model: TextModel, piece: str) -> bool:
+    try:
+        model.read([piece], None)
+    except UnusableText:
+        return False
+    return True
+
+
+def _key(train: Texts) -> np.random.Generator:
+    """Random numbers that come out alike each time, and that nobody knows without all of the buyer's training texts."""
+    digest = hashlib.sha256()
+    for place, text in enumerate(train[0]):
+        label = "" if train[1] is None else str(train[1][place])
+        digest.update(hashlib.sha256(f"{label} {text}".encode()).digest())
+    return np.random.default_rng(np.frombuffer(digest.digest(), dtype=np.uint32))
 
 
 def _joined(one: Texts, other: Texts) -> Texts:

@@ -363,6 +363,7 @@ The model was trained on none of these; the folder is filled by `scripts/text_as
 There is a seller for each source and five bad sellers.
 A buyer asks for 4 bits of a score and 2 of a contrast, and buys {document["share"]:.0%} of the offer at most.
 It buys the texts that it trusts most, as the product does.
+It asks with `--show-query`; [another study](hidden.md) says what it costs to hide the query.
 Each seller's listing names its [near-duplicates](../explanation/texts.md#near-duplicates), as the product's do.
 Of such a cluster a buyer takes the first text alone.
 No seller sees the texts of another, so copies of another seller's texts are not named.

@@ -65,6 +65,7 @@ def study_market(base: BaseModel, market: CorpusMarket, plan: CorpusPlan, seed: 
         plain_modulus=PLAIN_MODULUS,
         rng=rng,
         seed=seed,
+        show_query=True,
     )
     model = made.scoring.model
     long = model.rows(market.offer, None, made.projection)

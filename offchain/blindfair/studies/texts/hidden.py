@@ -1,8 +1,9 @@
 """What it costs a buyer of texts to hide its query: the same purchases with the query's directions shown and hidden.
 
 The request of a shown query has each layer's part of it in the projection; that of a hidden one has main directions of
-own texts alone (`influence.text.bases`). Judged is how many of the bought texts are of the wanted kind, which needs no
-fine-tuning. Not here: how questions are made and texts chosen (`purchases`), and what a request shows (attack tests).
+own texts and of their pieces alone (`influence.text.bases`). Judged is how many of the bought texts are of the wanted
+kind, which needs no fine-tuning; and how near the seller of a hidden query comes to it by guessing. Not here: how
+questions are made and texts chosen (`purchases`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,9 +15,11 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from blindfair.influence.arrays import Floats
+from blindfair.influence.projection import Projection
 from blindfair.influence.text import BaseModel
 from blindfair.influence.text.scoring import unit_rows
 from blindfair.pricing.texts.choice import text_trust
+from blindfair.pricing.texts.valuation import TextValuation
 from blindfair.pricing.utility import mean_and_margin
 from blindfair.protocol.documents import Document
 from blindfair.studies.ledger import Ledger
@@ -71,7 +74,7 @@ def compare_queries(base: BaseModel, domain: TextDomain, seed: int) -> dict[str,
     for how in (SHOWN, HIDDEN):
         # Both draw alike, so that they differ in the projection alone.
         rng = np.random.default_rng(seed)
-        made = prepared(base, domain, seed, rng, hide_query=how == HIDDEN)
+        made = prepared(base, domain, seed, rng, show_query=how == SHOWN)
         weights = text_trust(seen_scores(made, domain, rng), made).weights
         found[how] = {
             f"{share:.0%}": float(wanted[most_trusted(weights, round(share * len(wanted)), rng)].mean())
@@ -79,7 +82,27 @@ def compare_queries(base: BaseModel, domain: TextDomain, seed: int) -> dict[str,
         }
         rows = unit_rows(made.scoring.model.rows(domain.offer, domain.labels.offer, made.projection))
         exact.append(rows @ np.asarray(made.queries, dtype=np.float64)[0])
-    return {**found, "agreement": float(spearmanr(*exact).statistic)}
+    return {**found, "agreement": float(spearmanr(*exact).statistic), "guesses": _guesses(made, domain)}
+
+
+def _guesses(hidden: TextValuation, domain: TextDomain) -> dict[str, float]:
+    """Cosines of the query and a seller's guesses: its mean row, that row's part in the space sent, the best column."""
+    model, projection = hidden.scoring.model, hidden.projection
+    parts = zip(projection.sides, hidden.direction.layers, strict=True)
+    query = np.concatenate([pair.project_query(part) for pair, part in parts])
+    wide = Projection(len(query), sides=projection.sides)
+    mean = unit_rows(model.rows(domain.offer, domain.labels.offer, wide)).mean(axis=0)
+    sent = np.eye(len(query)) if projection.entries is None else projection.entries
+    space, _ = np.linalg.qr(sent)
+
+    def cosine(guess: Floats) -> float:
+        return float(abs(guess @ query) / (np.linalg.norm(guess) * np.linalg.norm(query)))
+
+    return {
+        "mean row": cosine(mean),
+        "its part in the space": cosine(space @ (space.T @ mean)),
+        "best direction sent": max(cosine(column) for column in sent.T),
+    }
 
 
 def page(document: Document) -> str:
@@ -87,17 +110,18 @@ def page(document: Document) -> str:
     lines: Any = document["lines"]
     head = """# What it costs to hide a query about texts
 
-This page is for buyers of texts who want to know whether to ask with `--hide-query`.
+This page is for buyers of texts who want to know whether to ask with `--show-query`.
 `scripts/study hidden --report DIR --json FILE` made it, with `--quick` where few are asked for.
 Nothing here is written by hand.
 
 Each purchaser asks twice, with the same own texts, offer and draws.
 Its domains and offers are those of the [study of purchases](texts.md), whose losses this page does not measure.
-A *shown* query is found by its seller; of a *hidden* one the seller has main directions of own texts alone.
+A *shown* query is found by its seller; a *hidden* one is the default.
+Of that the seller sees a space of main directions of own texts and of their pieces, and no single direction.
 Judged is how many of the bought texts are of the wanted kind: of the domain, and labelled right where there are labels.
 """
     told = f"Measured are {len(lines)} of {document['asked']} purchasers: a model, a domain and a seed each.\n"
-    return f"{head}{told}" + (f"\n{_table(lines).to_markdown()}" if lines else "")
+    return f"{head}{told}" + "".join(f"\n{table(lines).to_markdown()}" for table in (_table, _guessed) if lines)
 
 
 def _table(lines: Sequence[Any]) -> TextTable:
@@ -125,6 +149,23 @@ def _rows(lines: Sequence[Any]) -> Iterator[tuple[str, ...]]:
                 f"{np.mean([line['offered'] for line in mine]):.0%}", f"{shown.mean():.0%}", f"{hidden.mean():.0%}",
                 _points(hidden - shown),
             )  # fmt: skip
+
+
+def _guessed(lines: Sequence[Any]) -> TextTable:
+    rows = []
+    for model in dict.fromkeys(line["model"] for line in lines):
+        found = [line["guesses"] for line in lines if line["model"] == model]
+        rows.append((model, *(f"{np.mean([each[guess] for each in found]):.2f}" for guess in found[0])))
+    return TextTable(
+        "guessed",
+        "What the seller of a hidden query can guess",
+        "Mean cosines of the query and of guesses, in the entries of the projection's first stage.\n"
+        "*Mean row*: of the whole offer, which the seller has without being asked.\n"
+        "*Its part in the space*: what is left of it in the space of directions that the request shows.\n"
+        "*Best direction sent*: the one nearest to the query; the seller does not know which that is.",
+        ("model", *lines[0]["guesses"]),
+        tuple(rows),
+    )
 
 
 def _points(differences: Floats) -> str:

@@ -94,7 +94,7 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
 
 
 def prepared(
-    base: BaseModel, domain: TextDomain, seed: int, rng: np.random.Generator, *, hide_query: bool = False
+    base: BaseModel, domain: TextDomain, seed: int, rng: np.random.Generator, *, show_query: bool = True
 ) -> TextValuation:
     """The buyer's question about the domain's offer, made as the product makes it."""
     labels = domain.labels
@@ -109,7 +109,7 @@ def prepared(
         plain_modulus=PLAIN_MODULUS,
         rng=rng,
         seed=seed,
-        hide_query=hide_query,
+        show_query=show_query,
     )
 
 

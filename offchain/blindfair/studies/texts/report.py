@@ -166,6 +166,7 @@ The demo's texts are the first domain.
 Others come from the folder that `scripts/text_assets/make.py` fills with `--study`.
 Labelled texts train a classifier, MiniLM with a head; some of the offered labels are wrong.
 The buyer asks for 4 bits of a score and, without labels, 2 of a contrast, and buys the texts that it trusts most.
+It asks with `--show-query`; [another study](hidden.md) says what it costs to hide the query.
 All purchases are judged alike, by test texts, once a model learned from own and bought texts.
 A language model learns by {document["steps"]} steps of fine-tuning, a classifier by a head that is fitted exactly.
 The *oracle* knows which texts are of the wanted kind.

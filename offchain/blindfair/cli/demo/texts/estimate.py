@@ -11,7 +11,7 @@ from blindfair.cli.demo.texts.prepared import PreparedTexts
 from blindfair.influence.text import TextModel, fine_tune
 from blindfair.pricing.texts.directions import STRENGTHS
 from blindfair.pricing.texts.utility import ARMS
-from blindfair.pricing.texts.valuation import ENTRIES
+from blindfair.pricing.texts.valuation import most_entries
 
 _STEP = 16
 """Texts of one step of fine-tuning."""
@@ -19,8 +19,8 @@ _STEP = 16
 _TRIED = 3
 """Steps that are timed; the first one is slower, and not counted."""
 
-_READ_AGAIN = 4
-"""How often a valuation reads each own text besides fine-tuning: losses, a projection, rows, damaged rows."""
+_READ_AGAIN = 6
+"""How often a valuation reads each own text besides fine-tuning: losses, projections, rows, damaged rows, pieces."""
 
 _TUNED = len(ARMS) - 1
 """Arms that are fine-tuned."""
@@ -34,7 +34,7 @@ def estimate_texts(job: PreparedTexts, model: TextModel, costs: CostModel, steps
     records = len(job.offer)
     train, _ = job.divided(job.options.seed)
     texts = train[0], None if train[1] is None else [0] * len(train[1])
-    dimension = min(ENTRIES, 2 * len(texts[0]))
+    dimension = most_entries(len(texts[0]), labelled=job.label is not None)
     queries = QUERIES if job.label is None else 1
     chosen = plan(records, dimension, queries)
     blind = estimate(chosen.parameters, records, dimension, queries, costs)

@@ -18,9 +18,9 @@ from blindfair.protocol.documents import Document
 
 _DISCLOSES = (
     "nothing of a text in the request but what a projection tells: the base model is named, not changed, and the "
-    "projection's directions are made of the buyer's texts"
+    "projection's directions are made of the buyer's texts, and tell their kind"
 )
-_OF_QUERY = "of the query each layer's part before the selection, but not how much it counts"
+_OF_QUERY = "of the query no direction before the selection, which is one of many in that projection's space"
 
 
 @dataclass(frozen=True, slots=True)
