@@ -16,7 +16,7 @@ from blindfair.studies.texts.corpora import DEFAULT_FOLDER, LLAMA
 from blindfair.studies.texts.domains import DEMO_TEXTS, DOMAINS, TextDomain
 from blindfair.studies.texts.forecasts import forecast_table
 from blindfair.studies.texts.labelled import labelled_domains, load_minilm
-from blindfair.studies.texts.purchases import SCORE, PurchasePlan, study_purchases
+from blindfair.studies.texts.purchases import READER, SCORE, PurchasePlan, study_purchases
 from blindfair.studies.texts.tables import LABELLED, PLAIN, Criterion, page_tables, way
 
 PLAN, QUICK = PurchasePlan((0.1, 0.2, 0.4), 36), PurchasePlan((0.2,), 36)
@@ -115,6 +115,7 @@ def _verdict(lines: Sequence[Any], asked: int, section: str) -> Iterator[str]:
     for judged in (Criterion.LOSS, Criterion.ERRORS) if section == LABELLED else (Criterion.LOSS,):
         for share in sorted({each["share"] for line in lines for each in line["purchases"]}):
             yield _judgement(lines, share, judged)
+            yield from _of_the_reader(lines, share, judged)
     worst = sorted(_below(lines, section))
     if worst:
         gain, name, share = worst[0]
@@ -131,6 +132,13 @@ def _judgement(lines: Sequence[Any], share: float, judged: Criterion) -> str:
     if limit.margin is None or limit.margin > limit.mean:
         return f"{said}, a purchase by score goes {part} of the way, but the way itself is within chance."
     return f"{said}, a purchase by score goes {part} of the way from random to the oracle: {told_of_bar(part)}"
+
+
+def _of_the_reader(lines: Sequence[Any], share: float, judged: Criterion) -> Iterator[str]:
+    """How far a buyer comes that reads all texts, where one was asked for."""
+    arms = {(each["arm"], each["share"]) for line in lines for each in line["purchases"]}
+    if (READER, share) in arms and (part := way(lines, READER, share, judged)[2]) is not None:
+        yield f"The reader, who sees all texts and buys by the loss that each lowers, goes {part} of that way."
 
 
 def told_of_bar(part: SharePart) -> str:
