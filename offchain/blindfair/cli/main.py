@@ -245,6 +245,9 @@ def doctor(
         typer.Option(metavar="DIR|URL", readable=False, help="The folder or store that seller and buyer share."),
     ] = None,
     at: Annotated[str | None, typer.Option(metavar="URL", help="A seller's HTTP service.")] = None,
+    base_model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder of a base model: it is read, and its digest shown.")
+    ] = None,
     measure: Annotated[
         bool,
         typer.Option(
@@ -261,7 +264,7 @@ def doctor(
     """
     from blindfair.cli.doctor.examine import examine
 
-    if not examine(rpc, deployment, directory, mail, at, Output(json_file), measure=measure):
+    if not examine(rpc, deployment, directory, mail, at, Output(json_file), measure=measure, base_model=base_model):
         raise SystemExit(NOT_OK)
 
 

@@ -38,5 +38,5 @@ def look_at_base_model(folder: Path) -> Iterator[Finding]:
         return
     numbers = sum(tensor.numel() for tensor in base.tensors.values())
     yield Finding(
-        "base model", True, f"{folder}: {base.architecture} of {numbers:,} numbers, digest {base.digest.hex()[:16]}"
+        "base model", True, f"{folder}: {base.architecture} of {numbers:,} numbers, digest {base.digest.hex()}"
     )

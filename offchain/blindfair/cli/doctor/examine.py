@@ -39,16 +39,16 @@ def examine(
     output: Output,
     *,
     measure: bool = False,
+    base_model: Path | None = None,
 ) -> bool:
     """Look at everything, show it as it is found, and return whether all of it is good.
 
     What is not named is taken from the directory, if something was begun there. With `measure` the machine's cost model
-    is measured and kept. Raises FileMissing and MalformedFile
-    for the deployment file.
+    is measured and kept. Raises FileMissing and MalformedFile for the deployment file.
     """
     deployment = None if deployment_file is None else read_deployment(deployment_file)
     found = []
-    for finding in _all(rpc, deployment, directory, mail, at, measure=measure):
+    for finding in _all(rpc, deployment, directory, mail, at, measure=measure, base_model=base_model):
         found.append(finding)
         _show(finding, output)
     ok = all(finding.ok for finding in found)
@@ -71,6 +71,7 @@ def _all(
     at: str | None,
     *,
     measure: bool,
+    base_model: Path | None,
 ) -> Iterator[Finding]:
     yield from look_at_python()
     yield from look_at_packages()
@@ -91,8 +92,9 @@ def _all(
     yield from look_at_disk({"this directory": Path.cwd()} if directory is None else {"the directory": directory})
     if directory is not None:
         yield from findings("folder", lambda: look_at_directory(directory, settings))
-    for folder in () if settings is None else base_model_folders(settings.options):
-        yield from look_at_base_model(folder)
+    named = () if base_model is None else (base_model,)
+    for model in (*named, *(() if settings is None else base_model_folders(settings.options))):
+        yield from look_at_base_model(model)
     if folder is not None:
         yield from findings("mail", lambda: look_at_mail(folder))
     for url in filter(is_store_url, filter(None, (store, at))):
